@@ -1,0 +1,36 @@
+# make demo: the whole path with no camera and no GPU.   make test: all tests.   make check: format, lint, types, import contract, tests.
+.PHONY: demo test check install clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/installed
+
+help:
+	@sed -n 1p Makefile
+
+install: $(STAMP)
+
+$(STAMP): setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "rigtrack needs Python 3.10 or newer; '$(PYTHON)' is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@./.ci/system_libraries
+	@$(PYTHON) -m venv .venv || { echo "the venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trainer,basler,record,dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/python examples/demo.py --out demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf .venv build demo *.egg-info

@@ -1,0 +1,63 @@
+"""Package metadata; tool settings are in pyproject.toml, exact versions in constraints.txt, reasons for each package in docs/dependencies.md."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+GPU = ["tensorrt>=8.6", "pycuda>=2022.2"]
+BASLER = ["pypylon>=3.0"]
+RECORD = ["av>=12", "pyarrow>=14"]
+TRAINER = [
+    "torch>=2.4",
+    "lightning>=2.4",
+    "onnx>=1.15",
+    "onnxscript>=0.2",
+    "onnxruntime>=1.17",
+    "sleap-io>=0.5",
+    "matplotlib>=3.8",
+    "av>=12",
+]
+DEV = [
+    "pytest>=8",
+    "pytest-timeout>=2.3",
+    "hypothesis>=6.100",
+    "ruff>=0.6",
+    "mypy>=1.11",
+    "import-linter>=2.0",
+    "types-PyYAML",
+    "h5py>=3.10",
+    "scipy>=1.11",
+]
+
+setup(
+    name="rigtrack",
+    version="0.1.0",
+    description="Track an animal through a live camera and close a loop on it.",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10",
+    packages=find_packages(include=["tracker*", "trainer*", "calib*"]),
+    install_requires=[
+        "numpy>=1.23",
+        "opencv-python>=4.8",
+        "pyzmq>=25",
+        "msgspec>=0.18.5",
+        "pyyaml>=6",
+        "rich>=13",
+        "openvino>=2024.1",
+    ],
+    extras_require={
+        "gpu": GPU,
+        "basler": BASLER,
+        "record": RECORD,
+        "trainer": TRAINER,
+        "dev": DEV,
+    },
+    entry_points={
+        "console_scripts": [
+            "tracker = tracker.__main__:main",
+            "trainer = trainer.__main__:main",
+            "calib = calib.__main__:main",
+        ]
+    },
+)
