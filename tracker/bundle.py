@@ -1,0 +1,217 @@
+"""Contract 1: the engine bundle, a folder that says everything about one network. Written by the trainer, read by the tracker."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cv2
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from tracker.errors import BundleError
+from tracker.frame import Image
+
+SCHEMA = 1
+MODEL_FILE = "model.onnx"
+DESCRIPTION_FILE = "bundle.json"
+SELF_TEST_FILE = "self_test.png"
+ENGINES_FOLDER = "engines"
+
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Shape = tuple[Annotated[int, Meta(ge=1)], ...]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping of bundle.json: every field required, unknown fields refused."""
+
+
+class View(Part, frozen=True, kw_only=True):
+    """How a camera image becomes the network's input.
+
+    `crop` takes (x, y, width, height) in source pixels, null being the whole image; what is left is fitted to the
+    input by `letterbox` (aspect kept, black bars), `stretch`, or `exact` (sizes must agree).
+    """
+
+    crop: tuple[int, int, int, int] | None
+    fit: Literal["letterbox", "stretch", "exact"]
+    colour: Literal["grey", "rgb"]
+
+
+class TensorShape(Part, frozen=True, kw_only=True):
+    """One input, output or state tensor of model.onnx."""
+
+    name: str
+    shape: Shape
+    dtype: Literal["uint8", "float32"]
+
+
+class TrainingData(Part, frozen=True, kw_only=True):
+    """What the network has seen, and what was held back."""
+
+    sha256: Sha256  # over image bytes and labels
+    source: str
+    frames: int
+    held_out_frames: int
+    split: str  # "block 3 of 5 held out", "video ..."
+
+
+class Accuracy(Part, frozen=True, kw_only=True):
+    """Error on the held-out frames: Euclidean distance per key point and frame, in source pixels. Null where none were held out."""
+
+    mean_px: float | None
+    median_px: float | None
+    p95_px: float | None
+    frames: int
+
+
+class SelfTest(Part, frozen=True, kw_only=True):
+    """The expected answer to self_test.png, which is of exactly the input's size."""
+
+    image_sha256: Sha256
+    expected: list[float]  # the output, flattened
+    tolerance_fp32: float  # largest difference of any number
+    tolerance_reduced: float  # the same for bf16, fp16 and int8
+
+
+class Description(Part, frozen=True, kw_only=True):
+    """The whole of bundle.json."""
+
+    schema: Literal[1]
+    name: str
+    task: Literal["keypoints", "behaviour", "forecast"]
+    created: str  # UTC, ISO 8601
+    point_names: tuple[str, ...]
+    skeleton: tuple[tuple[str, str], ...]
+    class_names: tuple[str, ...]
+    network: str
+    view: View
+    input: TensorShape
+    output: TensorShape
+    states: tuple[TensorShape, ...]
+    precision: Literal["fp32", "fp16", "int8"]  # expressed in the graph
+    onnx_sha256: Sha256
+    training: TrainingData
+    accuracy: Accuracy
+    self_test: SelfTest
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle that was read and found whole."""
+
+    folder: Path
+    description: Description
+    self_test_image: Image  # uint8, the input's (h, w) or (h, w, 3)
+
+    @property
+    def model(self) -> Path:
+        """Path of model.onnx."""
+        return self.folder / MODEL_FILE
+
+    @property
+    def engines(self) -> Path:
+        """Folder for engines built on this machine."""
+        return self.folder / ENGINES_FOLDER
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle and check every hash.
+
+    Raises:
+        BundleError: absent, truncated, foreign or tampered with, in one sentence.
+    """
+    if not (folder / DESCRIPTION_FILE).is_file():
+        raise BundleError(f"{folder}: no {DESCRIPTION_FILE} there; expected an engine bundle as `trainer fit --out` writes it")
+    description = _describe(folder / DESCRIPTION_FILE)
+    _compare(folder / MODEL_FILE, description.onnx_sha256)
+    _compare(folder / SELF_TEST_FILE, description.self_test.image_sha256)
+    image = cv2.imread(str(folder / SELF_TEST_FILE), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise BundleError(f"{folder / SELF_TEST_FILE}: is not a PNG image; write the bundle again with `trainer fit`")
+    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
+    return Bundle(folder=folder, description=description, self_test_image=np.asarray(rgb, np.uint8))
+
+
+def write_bundle(folder: Path, *, model: bytes, self_test_image: Image, description: Description) -> None:
+    """Write a bundle whole or not at all: into a neighbouring folder, synced, then renamed into place.
+
+    An earlier bundle of that name is replaced. `onnx_sha256` and `self_test.image_sha256` are filled in here.
+
+    Raises:
+        BundleError: the disk is full or the folder cannot be written; what was there before is untouched.
+    """
+    bgr = cv2.cvtColor(self_test_image, cv2.COLOR_RGB2BGR) if self_test_image.ndim == 3 else self_test_image
+    png = cv2.imencode(".png", bgr)[1].tobytes()
+    self_test = msgspec.structs.replace(description.self_test, image_sha256=_sha256(png))
+    final = msgspec.structs.replace(description, onnx_sha256=_sha256(model), self_test=self_test)
+    text = msgspec.json.format(msgspec.json.encode(final), indent=2)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            for name, content in ((MODEL_FILE, model), (SELF_TEST_FILE, png), (DESCRIPTION_FILE, text)):
+                write_synced(fresh / name, content)
+            fresh.chmod(0o755)
+            _put_in_place(fresh, folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as problem:
+        raise BundleError(
+            f"{folder}: the bundle could not be written: {problem.strerror}; free space or choose another folder"
+        ) from problem
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and wait until it is on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def expected_answer(description: Description) -> NDArray[np.float32]:
+    """The self-test's expected output, float32 in the output's shape without its batch axis."""
+    return np.asarray(description.self_test.expected, np.float32).reshape(description.output.shape[1:])
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.old-{fresh.name}")
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    directory = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _describe(path: Path) -> Description:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Description)
+    except msgspec.DecodeError as problem:
+        raise BundleError(
+            f"{path}: {problem}; expected a description of schema {SCHEMA}: write the bundle again with `trainer fit`"
+        ) from None
+    except OSError as problem:
+        raise BundleError(f"{path}: cannot be read: {problem.strerror}") from None
+
+
+def _compare(path: Path, expected: str) -> None:
+    try:
+        found = _sha256(path.read_bytes())
+    except OSError as problem:
+        raise BundleError(f"{path}: cannot be read: {problem.strerror}; the bundle is not whole: copy it again") from None
+    if found != expected:
+        raise BundleError(
+            f"{path}: its SHA-256 begins {found[:12]}, {DESCRIPTION_FILE} says {expected[:12]}; the file is damaged or was changed: copy the bundle again"
+        )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

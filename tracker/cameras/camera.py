@@ -1,0 +1,28 @@
+"""What every camera is to the rest of the tracker."""
+
+from typing import Protocol
+
+from tracker.frame import Frame
+
+
+class Camera(Protocol):
+    """A source of frames. Opened by its constructor (settings set, read back and compared), closed by `close`."""
+
+    description: str  # one line for people: model, serial, size, rate
+    live: bool  # False for a file or folder, which waits for its reader and ends
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Wait for the next frame.
+
+        Returns:
+            The frame, or None when a file or folder has no more.
+
+        Raises:
+            CameraError: no frame within timeout_s, the device is gone, or its image changed size; the caller reopens.
+            CorruptFrameError: this frame is damaged; the caller counts it and reads on.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device. May be called twice."""
+        ...

@@ -1,0 +1,33 @@
+"""One error type per contract. Every message is one plain sentence: where, what was found, what was expected, what to do."""
+
+
+class RigtrackError(Exception):
+    """Anything rigtrack refuses; the text is shown to the user as it is."""
+
+
+class ConfigError(RigtrackError):
+    """A configuration file that must not be started with."""
+
+
+class BundleError(RigtrackError):
+    """An engine bundle that is absent, damaged, foreign or tampered with."""
+
+
+class CalibrationError(RigtrackError):
+    """A calibration file that is absent, damaged or made for another image size."""
+
+
+class CameraError(RigtrackError):
+    """A camera that cannot be opened, has stalled, vanished or changed its format; reopening may help."""
+
+
+class CorruptFrameError(RigtrackError):
+    """One frame that arrived damaged; the camera itself goes on."""
+
+
+class EngineError(RigtrackError):
+    """A runtime that is not installed, has no device or gives wrong answers."""
+
+
+class StreamError(RigtrackError):
+    """A socket that cannot be bound, or a message that cannot be read."""

@@ -1,0 +1,29 @@
+"""A behaviour event: something named in the configuration began or ended."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One change of one configured event for one animal.
+
+    Attributes:
+        name: as in the configuration.
+        state: "on" at the onset, "off" at the end.
+        animal: index of the animal in the pose.
+        frame: number of the frame at which the change was decided.
+        onset_frame: number of the first frame of the bout.
+        value: the source's value when it crossed the threshold.
+        threshold: the threshold it crossed.
+        added_delay_ms: delay that the rule itself adds (minimum duration for "on", longest gap for "off").
+    """
+
+    name: str
+    state: Literal["on", "off"]
+    animal: int
+    frame: int
+    onset_frame: int
+    value: float
+    threshold: float
+    added_delay_ms: float

@@ -1,0 +1,136 @@
+"""Contract 3: what the tracker says to the world. The one table of topics; standard library only, so that a subscriber needs no more.
+
+Rule for the version: adding a field keeps `VERSION`; renaming, removing or changing the meaning of one raises it.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from tracker.errors import StreamError
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What every message carries. Times are host CLOCK_MONOTONIC in ns; `frame` is the camera's own number."""
+
+    v: int
+    camera: str
+    session: str  # new at every start of the daemon
+    frame: int
+    received_ns: int
+    published_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnimalMessage:
+    """One animal: key points in source pixels with confidence 0..1, and on the plane in mm where a calibration is in use."""
+
+    id: int
+    points: dict[str, tuple[float, float, float]]
+    mm: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseMessage(Stamp):
+    """Published for every frame."""
+
+    exposed_ns: int | None
+    lost: int  # frames lost since the start, by the camera's own numbers
+    animals: list[AnimalMessage]
+    scores: dict[str, float]  # class or forecast probabilities
+    motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventMessage(Stamp):
+    """Published when a behaviour begins or ends."""
+
+    event: str
+    state: Literal["on", "off"]
+    animal: int
+    onset_frame: int
+    value: float
+    threshold: float
+    added_delay_ms: float  # what the rule itself waits before it decides
+    latency_ms: float  # receipt (or exposure, where the camera shares the host's clock) to publication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusMessage(Stamp):
+    """Published every second and on change, and at once to a new subscriber."""
+
+    state: Literal["starting", "tracking", "camera_lost", "stopping"]
+    point_names: list[str]
+    skeleton: list[tuple[str, str]]
+    class_names: list[str]
+    zones: list[dict[str, Any]]  # as configured, for drawing
+    image_size: tuple[int, int] | None  # (width, height)
+    bundle: str
+    bundle_sha256: str
+    runtime: str
+    device: str
+    precision: str
+    fps: dict[str, float]  # by stage
+    latency_ms: dict[str, dict[str, float]]  # stage -> p50, p99, p99.9, max
+    counters: dict[str, int]
+    unix_offset_ns: int  # add to a monotonic time to get unix time
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMessage(Stamp):
+    """Goes with one JPEG, only while somebody is subscribed; newest frame only."""
+
+    width: int  # of the source image
+    height: int
+    jpeg: bytes = b""  # third part of the message, not in the JSON
+
+
+Message = PoseMessage | EventMessage | StatusMessage | ImageMessage
+
+TOPICS: dict[str, type[Message]] = {
+    "pose": PoseMessage,
+    "event": EventMessage,
+    "status": StatusMessage,
+    "image": ImageMessage,
+}
+COUNTERS = ("captured", "skipped", "lost", "corrupt", "inferred", "over_budget", "published", "recorded", "record_dropped", "reopened")
+
+
+def topic(kind: str, camera: str) -> bytes:
+    """The topic of one kind from one camera: b"pose.top"."""
+    return f"{kind}.{camera}".encode()
+
+
+def decode(parts: list[bytes]) -> Message:
+    """Read one multipart message [topic, JSON] or [topic, JSON, JPEG].
+
+    Fields this version does not know are ignored, so that a newer tracker can add some.
+
+    Raises:
+        StreamError: not a message of this version.
+    """
+    kind = parts[0].split(b".", 1)[0].decode("ascii", "replace") if parts else ""
+    if kind not in TOPICS or len(parts) != (3 if kind == "image" else 2):
+        raise StreamError(
+            f"a message of {len(parts)} parts with topic {parts[:1]!r} is not of rigtrack's stream; expected one of {', '.join(TOPICS)}"
+        )
+    try:
+        values = json.loads(parts[1])
+        if values["v"] != VERSION:
+            raise StreamError(
+                f"topic {parts[0].decode()} has schema version {values['v']}; this client reads {VERSION}: use the client of the tracker's own release"
+            )
+        return _typed(TOPICS[kind], values | ({"jpeg": parts[2]} if kind == "image" else {}))
+    except (ValueError, KeyError, TypeError) as problem:
+        raise StreamError(f"topic {parts[0]!r} carries an unreadable payload ({problem}); is the sender a rigtrack tracker?") from None
+
+
+def _typed(kind: type[Message], values: dict[str, Any]) -> Message:
+    known = {field.name: values[field.name] for field in fields(kind)}
+    if kind is PoseMessage:
+        known["animals"] = [AnimalMessage(id=a["id"], points=a["points"], mm=a["mm"]) for a in values["animals"]]
+    return kind(**known)
