@@ -1,0 +1,125 @@
+"""CURVE keys for a stream that leaves this machine: make them, use them, and refuse to be reachable without them.
+
+Folder: `server.key` and `client.key` (one line each: the secret key in Z85; mode 0600), `server.pub` and `clients/*.pub` (one
+line: a public key in Z85). The tracker needs server.key, server.pub and clients/; a subscriber client.key and server.pub.
+"""
+
+import ipaddress
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import zmq
+from zmq.auth.thread import ThreadAuthenticator
+
+from tracker.errors import StreamError
+
+_KEY_LENGTH = 40  # characters of Z85 for 32 bytes
+
+
+def make_keys(folder: Path) -> None:
+    """Write a server's and a first client's key pair.
+
+    Raises:
+        StreamError: keys are there already, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        (folder / "clients").mkdir(mode=0o700, exist_ok=True)
+        for secret, public in (("server.key", "server.pub"), ("client.key", "clients/client.pub")):
+            public_key, secret_key = zmq.curve_keypair()
+            _write(folder / secret, secret_key, 0o600)
+            _write(folder / public, public_key, 0o644)
+    except FileExistsError as problem:
+        raise StreamError(f"{problem.filename} exists already; keys are never overwritten: choose another folder or remove it") from None
+    except OSError as problem:
+        raise StreamError(f"{folder}: keys cannot be written: {problem.strerror}; choose another folder") from None
+
+
+def check_binds(addresses: Sequence[str], keys: str | None) -> None:
+    """Refuse an address that other machines can reach while there are no keys.
+
+    Raises:
+        StreamError: which address, and what to do.
+    """
+    for address in addresses:
+        if keys is None and not is_private(address):
+            raise StreamError(
+                f"{address} can be reached from other machines but no keys are configured; make some with `tracker keys FOLDER` and "
+                f"name it in publisher.curve_keys, or bind ipc:// or tcp://127.0.0.1"
+            )
+
+
+def is_private(address: str) -> bool:
+    """Whether an address can only be reached from this machine."""
+    if address.startswith(("ipc://", "inproc://")):
+        return True
+    host = address.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("localhost", "lo")
+
+
+def secure(server: zmq.Socket[bytes], folder: Path) -> ThreadAuthenticator:
+    """Make a server socket accept only the clients whose public keys lie in `folder`/clients. Call before binding.
+
+    Returns:
+        The authenticator, to be stopped after the socket is closed.
+
+    Raises:
+        StreamError: keys are missing or unreadable.
+    """
+    secret, public = read_key(folder / "server.key"), read_key(folder / "server.pub")
+    clients = [read_key(path) for path in sorted((folder / "clients").glob("*.pub"))]
+    if not clients:
+        raise StreamError(f"{folder / 'clients'}: no client's public key (*.pub) there; nobody could subscribe: add one")
+    authenticator = ThreadAuthenticator(server.context)
+    authenticator.start()
+    authenticator.configure_curve_callback("*", credentials_provider=_Listed(clients))
+    server.curve_secretkey, server.curve_publickey = secret, public
+    server.curve_server = True
+    return authenticator
+
+
+def use_keys(client: zmq.Socket[bytes], folder: Path) -> None:
+    """Make a client socket speak CURVE to the server of `folder`. Call before connecting.
+
+    Raises:
+        StreamError: keys are missing or unreadable.
+    """
+    secret = read_key(folder / "client.key")
+    client.curve_secretkey, client.curve_publickey = secret, zmq.curve_public(secret)
+    client.curve_serverkey = read_key(folder / "server.pub")
+
+
+def read_key(path: Path) -> bytes:
+    """One key in Z85.
+
+    Raises:
+        StreamError: absent or not a key.
+    """
+    try:
+        key = path.read_bytes().strip()
+    except OSError as problem:
+        raise StreamError(f"{path}: cannot be read: {problem.strerror}; make keys with `tracker keys FOLDER`") from None
+    if len(key) != _KEY_LENGTH:
+        raise StreamError(f"{path}: holds {len(key)} characters; expected a CURVE key of {_KEY_LENGTH}: copy it again")
+    return key
+
+
+class _Listed:
+    """Lets in only the public keys on a list (pyzmq asks it for every client)."""
+
+    def __init__(self, keys: list[bytes]) -> None:
+        self._keys = frozenset(keys)
+
+    def callback(self, _domain: str, key: bytes) -> bool:
+        return key in self._keys
+
+
+def _write(path: Path, key: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key + b"\n")
