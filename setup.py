@@ -1,4 +1,4 @@
-"""Package metadata; tool settings are in pyproject.toml, exact versions in constraints.txt, reasons for each package in docs/dependencies.md."""
+"""Package metadata. Tool settings are in pyproject.toml, exact versions in constraints.txt."""
 
 from pathlib import Path
 

@@ -4,9 +4,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
+from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, write_bundle
 from tracker.messages import COUNTERS, VERSION, StatusMessage
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -63,3 +67,75 @@ def _no_thread_is_left_behind() -> Iterator[None]:
     yield
     left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive() and not thread.daemon]
     assert not left, f"threads left running: {left}"
+
+
+def brightest_pixel_model(height: int, width: int) -> bytes:
+    """An ONNX network whose one key point is the brightest pixel, with its brightness / 255 as confidence. Its truth is plain to see."""
+    size = [
+        helper.make_tensor("flat", TensorProto.INT64, [1], [height * width]),
+        helper.make_tensor("width", TensorProto.INT64, [1], [width]),
+        helper.make_tensor("white", TensorProto.FLOAT, [1], [255.0]),
+        helper.make_tensor("answer", TensorProto.INT64, [4], [1, 1, 1, 3]),
+        helper.make_tensor("one", TensorProto.INT64, [1], [1]),
+    ]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["grey"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["grey", "flat"], ["pixels"]),
+        helper.make_node("TopK", ["pixels", "one"], ["peak", "index"]),
+        helper.make_node("Div", ["index", "width"], ["row"]),
+        helper.make_node("Mul", ["row", "width"], ["row_start"]),
+        helper.make_node("Sub", ["index", "row_start"], ["column"]),
+        helper.make_node("Cast", ["column"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["row"], ["y"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["peak", "white"], ["confidence"]),
+        helper.make_node("Concat", ["x", "y", "confidence"], ["triple"], axis=0),
+        helper.make_node("Reshape", ["triple", "answer"], ["points"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "brightest_pixel",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, height, width, 1])],
+        [helper.make_tensor_value_info("points", TensorProto.FLOAT, [1, 1, 1, 3])],
+        size,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+class BundleMaker(Protocol):
+    """How a test asks for a bundle."""
+
+    def __call__(self, folder: Path, *, height: int = 480, width: int = 640, fit: str = "exact") -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def make_bundle() -> BundleMaker:
+    """Writes a whole, true bundle that finds the brightest pixel of a grey image."""
+
+    def make(folder: Path, *, height: int = 480, width: int = 640, fit: str = "exact") -> Path:
+        image = np.zeros((height, width), np.uint8)
+        image[height // 3, width // 4] = 204
+        no_hash = "0" * 64
+        description = Description(
+            schema=1,
+            name=folder.name,
+            task="keypoints",
+            created="2026-01-01T00:00:00Z",
+            point_names=("spot",),
+            skeleton=(),
+            class_names=(),
+            network="brightest_pixel",
+            view=View(crop=None, fit=fit, colour="grey"),  # type: ignore[arg-type]
+            input=TensorShape(name="image", shape=(1, height, width, 1), dtype="uint8"),
+            output=TensorShape(name="points", shape=(1, 1, 1, 3), dtype="float32"),
+            states=(),
+            precision="fp32",
+            onnx_sha256=no_hash,
+            training=TrainingData(sha256=no_hash, source="none", frames=0, held_out_frames=0, split="none"),
+            accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
+            self_test=SelfTest(image_sha256=no_hash, expected=[width // 4, height // 3, 0.8], tolerance_fp32=1e-3, tolerance_reduced=1.0),
+        )
+        write_bundle(folder, model=brightest_pixel_model(height, width), self_test_image=image, description=description)
+        return folder
+
+    return make

@@ -209,7 +209,8 @@ def _compare(path: Path, expected: str) -> None:
         raise BundleError(f"{path}: cannot be read: {problem.strerror}; the bundle is not whole: copy it again") from None
     if found != expected:
         raise BundleError(
-            f"{path}: its SHA-256 begins {found[:12]}, {DESCRIPTION_FILE} says {expected[:12]}; the file is damaged or was changed: copy the bundle again"
+            f"{path}: its SHA-256 begins {found[:12]}, {DESCRIPTION_FILE} says {expected[:12]}; it is damaged or was "
+            "changed: copy the bundle again"
         )
 
 

@@ -55,7 +55,7 @@ class EventMessage(Stamp):
     value: float
     threshold: float
     added_delay_ms: float  # what the rule itself waits before it decides
-    latency_ms: float  # receipt (or exposure, where the camera shares the host's clock) to publication
+    latency_ms: float  # receipt of the frame to publication
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def decode(parts: list[bytes]) -> Message:
         values = json.loads(parts[1])
         if values["v"] != VERSION:
             raise StreamError(
-                f"topic {parts[0].decode()} has schema version {values['v']}; this client reads {VERSION}: use the client of the tracker's own release"
+                f"topic {parts[0].decode()} has schema version {values['v']}; expected {VERSION}: use the client of the tracker's release"
             )
         return _typed(TOPICS[kind], values | ({"jpeg": parts[2]} if kind == "image" else {}))
     except (ValueError, KeyError, TypeError) as problem:

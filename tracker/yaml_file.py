@@ -11,6 +11,17 @@ from tracker.errors import RigtrackError
 
 T = TypeVar("T")
 Place = tuple[str | int, ...]  # ("camera", "rate_hz"), ("behaviour", 0, "event")
+_BOOLEAN = "tag:yaml.org,2002:bool"
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the booleans of YAML 1.2: `on`, `off`, `yes` and `no` are words, `true` and `false` are not."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != _BOOLEAN] for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|false)$"), ["t", "f"])
 
 
 def read_yaml(path: Path, *, kind: type[T], error: type[RigtrackError]) -> T:
@@ -29,7 +40,7 @@ def read_yaml(path: Path, *, kind: type[T], error: type[RigtrackError]) -> T:
 def _compose(path: Path, error: type[RigtrackError]) -> tuple[Any, dict[Place, int]]:
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except FileNotFoundError:
         raise error(f"{path}: no such file; give the path of an existing one") from None
     except OSError as problem:
@@ -45,7 +56,7 @@ def _compose(path: Path, error: type[RigtrackError]) -> tuple[Any, dict[Place, i
         raise error(f"{path}: is empty; expected a mapping of keys to values")
     lines: dict[Place, int] = {}
     _note_lines(root, (), lines, path, error)
-    return yaml.safe_load(text), lines
+    return yaml.load(text, Loader=_Loader), lines
 
 
 def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path, error: type[RigtrackError]) -> None:

@@ -1,0 +1,95 @@
+"""A whole tracker as a child process: its configuration, its stream and its words. For tests that look at it from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import yaml
+
+from tracker.client import Client
+from tracker.config import load_config
+from tracker.messages import Message
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_S = 30.0
+
+
+def write_images(folder: Path, spots: list[tuple[int, int]], *, size: tuple[int, int] = (640, 480)) -> None:
+    """One grey image for each (x, y), black but for one white pixel there."""
+    folder.mkdir(parents=True)
+    for index, (x, y) in enumerate(spots):
+        image = np.zeros((size[1], size[0]), np.uint8)
+        image[y, x] = 255
+        cv2.imwrite(str(folder / f"Frame{index}.png"), image)
+
+
+def write_config(folder: Path, bundle: Path, camera: dict[str, Any], **sections: dict[str, Any]) -> Path:
+    """The synthetic example with another camera, its sockets in `folder`, and some keys changed."""
+    values = msgspec.to_builtins(load_config(ROOT / "examples" / "synthetic.yaml"))
+    values |= {"name": "top", "camera": camera, "zones": [], "behaviour": []}
+    values["engine"] |= {"bundle": str(bundle), "precision": "fp32"}
+    values["publisher"]["bind"] = [f"ipc://{folder}/stream"]
+    values["control"]["bind"] = f"ipc://{folder}/control"
+    values["capture"] |= {"pace": "every_frame", "stalled_after_s": 0.5, "reopen_first_s": 0.1, "reopen_longest_s": 0.3}
+    for name, changes in sections.items():
+        values[name] = values[name] | changes if isinstance(values[name], dict) else changes
+    path = folder / "tracker.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return path
+
+
+class Daemon:
+    """`tracker run` as a child. Use it in a `with`; its words are read when it has ended."""
+
+    def __init__(self, config: Path, **environment: str) -> None:
+        self.config = config
+        self._log = config.with_name("stderr.txt")
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tracker", "run", "--config", str(config)],
+                cwd=ROOT,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            )
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    @property
+    def words(self) -> str:
+        return self._log.read_text()
+
+    def ask(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run another tracker command on the same configuration."""
+        command = [sys.executable, "-m", "tracker", *arguments, "--config", str(self.config)]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+    def stop(self) -> float:
+        """SIGTERM; returns how long the end took, in seconds."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(timeout=DEADLINE_S)
+        return time.monotonic() - begun
+
+
+def wait_for(client: Client, wanted: Callable[[Message], bool]) -> Message:
+    """Read the stream until a message is the wanted one."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        message = client.receive(0.5)
+        if message is not None and wanted(message):
+            return message
+    raise AssertionError("what was waited for did not come")

@@ -1,0 +1,304 @@
+"""The whole tracker from outside: a real process, real sockets, real signals."""
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+
+from tests.conftest import BundleMaker
+from tests.tracker.daemon import ROOT, Daemon, wait_for, write_config, write_images
+from tracker.client import Client
+from tracker.messages import EventMessage, PoseMessage, StatusMessage
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+SPOTS = [(10 + 5 * i, 400 - 7 * i) for i in range(50)]
+
+
+@pytest.fixture(scope="module")
+def bundle(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "spot")
+
+
+def endless(folder: Path) -> dict[str, Any]:
+    """A camera that never ends: fifty images in a circle, at 100 frames per second."""
+    write_images(folder / "images", SPOTS)
+    return {"source": "image_folder", "folder": str(folder / "images"), "rate_hz": 100, "loop_folder": True}
+
+
+def synthetic(**changes: Any) -> dict[str, Any]:
+    camera = {"source": "synthetic", "scene": "rodent", "seed": 1, "width": 640, "height": 480, "rate_hz": 100, "frames": None}
+    return camera | {"rectangles": 1, "faults": []} | changes
+
+
+def stream(folder: Path) -> Client:
+    return Client(f"ipc://{folder}/stream")
+
+
+def is_pose(message: object) -> bool:
+    return isinstance(message, PoseMessage)
+
+
+def test_every_frame_of_a_folder_is_published_once_with_its_exact_place_and_the_daemon_ends_by_itself(tmp_path: Path, bundle: Path) -> None:
+    """R0-03, R1-16: numeric order, sub-pixel numbers untouched end to end."""
+    write_images(tmp_path / "images", SPOTS)
+    camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": False}
+    config = write_config(tmp_path, bundle, camera)
+    poses: list[PoseMessage] = []
+    with stream(tmp_path) as client, Daemon(config) as daemon:
+        while True:
+            message = client.receive(0.5)
+            if isinstance(message, PoseMessage):
+                poses.append(message)
+            elif message is None and daemon.process.poll() is not None:
+                break
+        assert daemon.process.returncode == 0, daemon.words
+        assert client.gaps["top"] == 0
+    assert [tuple(pose.animals[0].points["spot"]) for pose in poses] == [(x, y, 1.0) for x, y in SPOTS]
+    assert poses[0].motion is None
+    assert poses[1].motion == pytest.approx(2 / (640 * 480), rel=1e-12)
+
+
+def test_sigterm_ends_the_daemon_cleanly_within_two_seconds(tmp_path: Path, bundle: Path) -> None:
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, endless(tmp_path))) as daemon:
+        wait_for(client, is_pose)
+        assert daemon.stop() < 2.0
+        assert daemon.process.returncode == 0, daemon.words
+        last = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.state == "stopping")
+        assert isinstance(last, StatusMessage)
+        assert last.counters["published"] > 0
+
+
+def test_a_late_subscriber_gets_the_last_status_before_the_next_is_due(tmp_path: Path, bundle: Path) -> None:
+    with Daemon(write_config(tmp_path, bundle, endless(tmp_path))):
+        with stream(tmp_path) as first:
+            wait_for(first, is_pose)
+            known = wait_for(first, lambda message: isinstance(message, StatusMessage) and message.state == "tracking")
+        with Client(f"ipc://{tmp_path}/stream", kinds=("status",)) as late:
+            status = wait_for(late, lambda message: isinstance(message, StatusMessage))
+    assert isinstance(status, StatusMessage)
+    assert isinstance(known, StatusMessage)
+    assert status.session == known.session
+    assert status.point_names == ["spot"]
+    assert status.precision == "fp32"
+    assert status.runtime.startswith("openvino")
+
+
+def test_a_killed_daemon_comes_back_as_a_new_session(tmp_path: Path, bundle: Path) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path))
+    with stream(tmp_path) as client:
+        with Daemon(config) as daemon:
+            first = wait_for(client, is_pose)
+            daemon.process.send_signal(signal.SIGKILL)
+        with Daemon(config):
+            second = wait_for(client, lambda message: is_pose(message) and message.session != first.session)
+        assert client.restarts["top"] == 1
+    assert second.session != first.session
+
+
+def test_a_swap_of_the_bundle_loses_no_frame(tmp_path: Path, bundle: Path, make_bundle: BundleMaker) -> None:
+    other = make_bundle(tmp_path / "other")
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, endless(tmp_path))) as daemon:
+        wait_for(client, is_pose)
+        answer = daemon.ask("swap", str(other))
+        assert answer.returncode == 0, answer.stderr
+        status = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.bundle == "other")
+        wait_for(client, is_pose)
+        assert isinstance(status, StatusMessage)
+        assert status.counters["lost"] == status.counters["skipped"] == client.gaps["top"] == 0
+
+
+def test_a_bundle_that_is_not_whole_is_refused_and_the_one_in_use_stays(tmp_path: Path, bundle: Path, make_bundle: BundleMaker) -> None:
+    broken = make_bundle(tmp_path / "broken")
+    (broken / "model.onnx").write_bytes(b"")
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, endless(tmp_path))) as daemon:
+        wait_for(client, is_pose)
+        answer = daemon.ask("swap", str(broken))
+        assert answer.returncode == 1
+        assert "model.onnx: its SHA-256 begins" in answer.stderr
+        assert "Traceback" not in answer.stderr
+        status = json.loads(daemon.ask("status", "--json").stdout)
+        assert status["bundle"] == "spot"
+
+
+ZONE = {"shape": "circle", "name": "all", "unit": "px", "centre": [320, 240], "radius": 2000}
+RULE = {"when": "above", "on": 0, "off": 0, "minimum_ms": 0, "maximum_gap_ms": 0, "refractory_ms": 0, "confidence": 0.5, "missing": "hold"}
+EVENT = {"event": "present", "source": {"kind": "zone", "point": "spot", "zone": "all"}, "rule": RULE}
+
+
+def test_sighup_puts_new_rules_in_place_and_keeps_the_old_ones_when_the_file_is_wrong(tmp_path: Path, bundle: Path) -> None:
+    camera = endless(tmp_path)
+    config = write_config(tmp_path, bundle, camera)
+    with stream(tmp_path) as client, Daemon(config) as daemon:
+        wait_for(client, is_pose)
+        write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[EVENT])  # type: ignore[arg-type]
+        daemon.process.send_signal(signal.SIGHUP)
+        event = wait_for(client, lambda message: isinstance(message, EventMessage))
+        assert isinstance(event, EventMessage)
+        assert (event.event, event.state, event.animal) == ("present", "on", 0)
+        config.write_text(config.read_text().replace("radius: 2000", "radius: -1"))
+        daemon.process.send_signal(signal.SIGHUP)
+        status = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.last_error is not None)
+        assert isinstance(status, StatusMessage)
+        assert status.last_error is not None
+        assert "radius is -1" in status.last_error
+        assert [zone["name"] for zone in status.zones] == ["all"]
+        wait_for(client, is_pose)
+
+
+def test_a_camera_that_vanishes_is_published_and_comes_back(tmp_path: Path, bundle: Path) -> None:
+    camera = synthetic(faults=[{"fault": "vanish", "at_frame": 100, "seconds": 1.0}])
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, camera)) as daemon:
+        wait_for(client, lambda message: isinstance(message, StatusMessage) and message.state == "camera_lost")
+        back = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.state == "tracking")
+        assert isinstance(back, StatusMessage)
+        assert back.counters["reopened"] >= 1
+        assert daemon.process.poll() is None
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Any:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(tmp_path / "notify"))
+        server.settimeout(30)
+        yield server
+
+
+def test_the_service_manager_hears_the_whole_life(tmp_path: Path, bundle: Path, manager: socket.socket) -> None:
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "1000000"}
+    heard: list[str] = []
+
+    def hear(wanted: str) -> None:
+        while not heard or not heard[-1].startswith(wanted):
+            heard.append(manager.recv(4096).decode())
+
+    with Daemon(write_config(tmp_path, bundle, endless(tmp_path)), **environment) as daemon:
+        hear("READY=1")
+        assert not any(message.startswith("WATCHDOG=1") for message in heard), "fed before any frame went through"
+        hear("WATCHDOG=1")
+        daemon.process.send_signal(signal.SIGHUP)
+        hear("RELOADING=1")
+        hear("READY=1")
+        daemon.process.send_signal(signal.SIGTERM)
+        hear("STOPPING=1")
+        assert daemon.process.wait(timeout=30) == 0
+
+
+def test_a_stalled_camera_stops_feeding_the_watchdog_and_widens_it(tmp_path: Path, bundle: Path, manager: socket.socket) -> None:
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
+    camera = synthetic(faults=[{"fault": "stall", "at_frame": 50, "seconds": 3600}])
+    with Daemon(write_config(tmp_path, bundle, camera), **environment):
+        message = ""
+        while not message.startswith("WATCHDOG_USEC="):
+            message = manager.recv(4096).decode()
+        assert message == "WATCHDOG_USEC=600000000"
+        manager.settimeout(1.2)  # three watchdog intervals
+        after: list[str] = []
+        try:
+            while len(after) < 4:
+                after.append(manager.recv(4096).decode())
+        except TimeoutError:
+            pass
+        assert "WATCHDOG=1" not in after
+
+
+@pytest.mark.skipif(not FAKETIME.exists(), reason="libfaketime is not installed")
+def test_setting_the_wall_clock_back_by_an_hour_changes_nothing_but_the_stated_offset(tmp_path: Path, bundle: Path) -> None:
+    now = tmp_path / "now"
+    now.write_text("+0h")
+    environment = {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(now),
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_NO_CACHE": "1",
+    }
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, endless(tmp_path)), **environment):
+        before = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.state == "tracking")
+        now.write_text("-1h")
+        after = wait_for(
+            client,
+            lambda message: isinstance(message, StatusMessage) and message.unix_offset_ns < before.unix_offset_ns - 3.5e12,  # type: ignore[union-attr]
+        )
+        assert isinstance(after, StatusMessage)
+        assert after.published_ns > before.published_ns
+        assert after.counters["lost"] == after.counters["skipped"] == client.gaps["top"] == 0
+
+
+def test_a_subscriber_that_never_reads_costs_the_others_nothing(tmp_path: Path, bundle: Path) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path), publisher={"high_water_mark": 10})
+    with zmq.Context() as context, context.socket(zmq.SUB) as sleeper:
+        sleeper.setsockopt(zmq.LINGER, 0)
+        sleeper.setsockopt(zmq.RCVHWM, 1)
+        sleeper.subscribe(b"")
+        sleeper.connect(f"ipc://{tmp_path}/stream")
+        with stream(tmp_path) as client, Daemon(config):
+            first = wait_for(client, is_pose)
+            last = wait_for(client, lambda message: is_pose(message) and message.frame > first.frame + 500)
+            assert isinstance(last, PoseMessage)
+            assert last.lost == client.gaps["top"] == 0
+
+
+def refused(config: Path) -> str:
+    """Run a daemon that must not start; returns its one sentence."""
+    with Daemon(config) as daemon:
+        assert daemon.process.wait(timeout=30) == 1
+        assert "Traceback" not in daemon.words
+        (sentence,) = [line for line in daemon.words.splitlines() if line.startswith("tracker run: ")]
+    return sentence
+
+
+def test_an_address_in_use_is_refused(tmp_path: Path, bundle: Path, free_port: int) -> None:
+    camera = endless(tmp_path)
+    with socket.create_server(("127.0.0.1", free_port)):
+        taken = f"tcp://127.0.0.1:{free_port}"
+        sentence = refused(write_config(tmp_path, bundle, camera, publisher={"bind": [taken]}))
+    assert sentence == f"tracker run: {taken} is already in use by another process; stop it or choose another address"
+
+
+def test_a_second_daemon_does_not_take_the_firsts_ipc_address(tmp_path: Path, bundle: Path) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path))
+    with stream(tmp_path) as client, Daemon(config):
+        wait_for(client, is_pose)
+        (tmp_path / "second").mkdir()
+        second = tmp_path / "second" / "tracker.yaml"
+        second.write_text(config.read_text())
+        assert "is already in use by another process" in refused(second)
+        wait_for(client, is_pose)
+
+
+def test_an_open_address_without_keys_is_refused(tmp_path: Path, bundle: Path, free_port: int) -> None:
+    address = f"tcp://0.0.0.0:{free_port}"
+    assert "can be reached from other machines" in refused(write_config(tmp_path, bundle, endless(tmp_path), publisher={"bind": [address]}))
+
+
+def test_an_absent_bundle_and_a_wrong_key_are_refused_with_status_1(tmp_path: Path) -> None:
+    camera = endless(tmp_path)
+    assert "expected an engine bundle" in refused(write_config(tmp_path, tmp_path / "nothing", camera))
+
+
+def test_a_bundle_for_another_image_size_is_refused(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    bundle = make_bundle(tmp_path / "small", height=240, width=320)
+    assert "640x480" in refused(write_config(tmp_path, bundle, endless(tmp_path)))
+
+
+def test_only_the_services_group_can_open_the_control_socket(tmp_path: Path, bundle: Path) -> None:
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, endless(tmp_path))) as daemon:
+        wait_for(client, is_pose)
+        assert (tmp_path / "control").stat().st_mode & 0o777 == 0o660
+        answer = daemon.ask("stop")
+        assert answer.returncode == 0, answer.stderr
+        assert daemon.process.wait(timeout=30) == 0
+
+
+def test_a_command_nobody_answers_is_one_sentence(tmp_path: Path, bundle: Path) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path))
+    daemon = Daemon.__new__(Daemon)
+    daemon.config = config
+    answer = daemon.ask("status")
+    assert answer.returncode == 1
+    assert "is the tracker running with this configuration?" in answer.stderr
+    assert os.fspath(ROOT) not in answer.stderr

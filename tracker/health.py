@@ -1,0 +1,170 @@
+"""What the tracker says of itself: counters, latency of every stage, state; published every second and on change."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from tracker.capture import Capture
+from tracker.frame import Frame
+from tracker.latency import Latency
+from tracker.messages import VERSION, StatusMessage
+from tracker.notify import Notifier
+from tracker.publisher import Publisher
+from tracker.setup import Setup
+from tracker.watchdog import Watchdog
+
+logger = logging.getLogger(__name__)
+
+STATUS_EVERY_NS = 1_000_000_000
+State = Literal["starting", "tracking", "camera_lost", "stopping"]
+
+
+class Health:
+    """Counts what happened to every frame and tells subscribers and the service manager."""
+
+    def __init__(
+        self,
+        *,
+        capture: Capture,
+        publisher: Publisher,
+        notifier: Notifier,
+        watchdog: Watchdog,
+        camera_lost_s: float,
+        budget_ms: float,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.state: State = "starting"
+        self.last: StatusMessage | None = None  # as published; other threads may read it
+        self._capture = capture
+        self._publisher = publisher
+        self._notifier = notifier
+        self._watchdog = watchdog
+        self._camera_lost_s = camera_lost_s
+        self._budget_ns = int(budget_ms * 1e6)
+        self._clock = clock
+        self._stages = {stage: Latency() for stage in ("wait", "engine", "behaviour", "publish", "total")}
+        self._inferred = 0
+        self._over_budget = 0
+        self._last_error: str | None = None
+        self._last_frame = -1
+        self._last_received_ns = 0
+        self._image_size: tuple[int, int] | None = None
+        self._setup: Setup | None = None
+        self._next_status_ns = 0
+        self._rates_since: tuple[int, dict[str, int]] = (clock(), {})
+        self._fps: dict[str, float] = {"captured": 0.0, "inferred": 0.0, "published": 0.0}
+
+    def frame(self, frame: Frame, *, taken_ns: int, inferred_ns: int, decided_ns: int, published_ns: int) -> None:
+        """Count one frame that went all the way through."""
+        stages = self._stages
+        stages["wait"].add(taken_ns - frame.received_ns)
+        stages["engine"].add(inferred_ns - taken_ns)
+        stages["behaviour"].add(decided_ns - inferred_ns)
+        stages["publish"].add(published_ns - decided_ns)
+        stages["total"].add(published_ns - frame.received_ns)
+        self._inferred += 1
+        self._over_budget += inferred_ns - taken_ns > self._budget_ns
+        self._last_frame = frame.number
+        self._last_received_ns = frame.received_ns
+        self._watchdog.fed()
+        self._enter("tracking")
+        if published_ns >= self._next_status_ns:
+            self.publish()
+
+    def idle(self) -> None:
+        """No frame came; called many times a second."""
+        if self._capture.state == "lost":
+            self._enter("camera_lost")
+        if self._clock() >= self._next_status_ns:
+            self.publish()
+
+    def using(self, setup: Setup) -> None:
+        """A bundle, calibration and rules were put in place."""
+        self._setup = setup
+        self._image_size = setup.image_size
+        self.publish()
+
+    def error(self, sentence: str) -> None:
+        """Publish something that went wrong while tracking goes on."""
+        logger.error("%s", sentence)
+        self._last_error = sentence
+        self.publish()
+
+    def stopping(self) -> None:
+        """Say good-bye to subscribers and the service manager."""
+        self._notifier.stopping()
+        self._enter("stopping")
+
+    def publish(self) -> None:
+        """Publish the status as it is."""
+        now = self._clock()
+        self._next_status_ns = now + STATUS_EVERY_NS
+        self.last = self._message(now)
+        self._publisher.status(self.last)
+        self._notifier.status(f"{self.state}: frame {self._last_frame}, {self._fps['published']:.1f} frames/s")
+
+    def _message(self, now: int) -> StatusMessage:
+        counters = self._counters()
+        self._measure_rates(now, counters)
+        setup = self._setup
+        description = setup.inference.bundle.description if setup else None
+        engine = setup.inference.engine if setup else None
+        return StatusMessage(
+            v=VERSION,
+            camera=self._publisher.camera,
+            session=self._publisher.session,
+            frame=self._last_frame,
+            received_ns=self._last_received_ns,
+            published_ns=now,
+            state=self.state,
+            point_names=list(description.point_names) if description else [],
+            skeleton=list(description.skeleton) if description else [],
+            class_names=list(description.class_names) if description else [],
+            zones=setup.zones if setup else [],
+            image_size=self._image_size,
+            bundle=description.name if description else "",
+            bundle_sha256=description.onnx_sha256 if description else "",
+            runtime=engine.runtime if engine else "",
+            device=engine.device if engine else "",
+            precision=engine.precision if engine else "",
+            fps=dict(self._fps),
+            latency_ms={stage: latency.summary_ms() for stage, latency in self._stages.items()},
+            counters=counters,
+            unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
+            last_error=self._last_error or self._capture.last_error,
+        )
+
+    def _counters(self) -> dict[str, int]:
+        counts = self._capture.counts()
+        return {
+            "captured": counts.captured,
+            "skipped": counts.skipped,
+            "lost": counts.lost,
+            "corrupt": counts.corrupt,
+            "inferred": self._inferred,
+            "over_budget": self._over_budget,
+            "published": self._publisher.published,
+            "recorded": 0,
+            "record_dropped": 0,
+            "reopened": counts.reopened,
+        }
+
+    def _measure_rates(self, now: int, counters: dict[str, int]) -> None:
+        since, before = self._rates_since
+        if before and now - since >= STATUS_EVERY_NS // 2:
+            self._fps = {name: round((counters[name] - before[name]) * 1e9 / (now - since), 2) for name in self._fps}
+        if not before or now - since >= STATUS_EVERY_NS // 2:
+            self._rates_since = (now, counters)
+
+    def _enter(self, state: State) -> None:
+        if state == self.state:
+            return
+        if state == "camera_lost":
+            logger.warning("camera lost: %s", self._capture.last_error)
+            self._watchdog.camera_lost(self._camera_lost_s)
+        elif self.state == "camera_lost":
+            logger.info("camera is back: frame=%d", self._last_frame)
+            self._watchdog.camera_back()
+        self.state = state
+        self.publish()

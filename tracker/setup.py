@@ -1,0 +1,72 @@
+"""What a swap of the bundle or a reload of the rules replaces between two frames: inference, calibration, behaviour, as one value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tracker.behaviour.behaviour import Behaviour
+from tracker.bundle import Bundle
+from tracker.calibration import Locate, load_calibration
+from tracker.config import Circle, Config, Zone
+from tracker.engines.engine import Engine
+from tracker.errors import ConfigError
+from tracker.inference import Inference
+
+_CIRCLE_CORNERS = 64  # a circle in mm is an ellipse-like curve in the image; 64 corners draw it to a fraction of a pixel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """Everything between the camera and the publisher.
+
+    Attributes:
+        inference: image to key points.
+        locate: key points to mm, None without a calibration.
+        behaviour: poses to events.
+        image_size: (width, height) it was made for.
+        zones: as configured, each with its outline in source pixels, for drawing.
+    """
+
+    inference: Inference
+    locate: Locate | None
+    behaviour: Behaviour
+    image_size: tuple[int, int]
+    zones: list[dict[str, Any]]
+
+
+def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: tuple[int, ...]) -> Setup:
+    """Fit bundle, calibration and rules to images of one shape.
+
+    Raises:
+        BundleError, CalibrationError, ConfigError: they do not fit each other or the image.
+    """
+    height, width = source_shape[:2]
+    inference = Inference(bundle, engine, source_shape=source_shape)
+    calibration = load_calibration(Path(config.calibration), (width, height)) if config.calibration else None
+    locate = Locate(calibration) if calibration is not None else None
+    has_mm = locate is not None
+    behaviour = Behaviour(
+        config.behaviour,
+        config.zones,
+        point_names=bundle.description.point_names,
+        animals=bundle.description.output.shape[1],
+        has_mm=has_mm,
+    )
+    zones = [_with_outline(zone, locate) for zone in config.zones]
+    return Setup(inference=inference, locate=locate, behaviour=behaviour, image_size=(width, height), zones=zones)
+
+
+def _with_outline(zone: Zone, locate: Locate | None) -> dict[str, Any]:
+    if isinstance(zone, Circle):
+        angles = np.linspace(0, 2 * np.pi, _CIRCLE_CORNERS, endpoint=False)
+        corners = np.asarray(zone.centre) + zone.radius * np.column_stack((np.cos(angles), np.sin(angles)))
+    else:
+        corners = np.asarray(zone.corners, np.float64)
+    if zone.unit == "mm":
+        if locate is None:
+            raise ConfigError(f"zone '{zone.name}' is in mm but calibration is null; give a calibration with a plane, or the zone in px")
+        corners = locate.to_pixels(corners)
+    return {**msgspec.to_builtins(zone), "outline_px": corners.round(2).tolist()}
