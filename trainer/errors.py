@@ -1,0 +1,11 @@
+"""What the trainer refuses. Every message is one plain sentence: where, what was found, what was expected, what to do."""
+
+from tracker.errors import RigtrackError
+
+
+class LabelError(RigtrackError):
+    """Labelled data that must not be trained on: the sentence names file and row."""
+
+
+class TrainingError(RigtrackError):
+    """A training, split or set that cannot be made as asked."""

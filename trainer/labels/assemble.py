@@ -1,0 +1,128 @@
+"""Rows of labels → LabelledFrames. Every reader ends here, so that every format is held to the same rules."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import LabelError
+from trainer.labels.images import ImageRef, Size, image_size, sized
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.numeric_order import numeric_key
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRow:
+    """One labelled image as a reader found it.
+
+    Attributes:
+        where: file and row, to begin a complaint with.
+        image: an existing image.
+        group: the video or animal it is from.
+        name: what orders the frames of a group that have no number.
+        number: its number inside the group, None where the name has none.
+        points: float64 (K, 2), source pixels, NaN where missing.
+        stated_size: (height, width) as the label file says, None where it is silent.
+    """
+
+    where: str
+    image: ImageRef
+    group: str
+    name: str
+    number: int | None
+    points: NDArray[np.float64]
+    stated_size: Size | None = None
+
+
+def assemble(
+    rows: Sequence[LabelRow], *, source: str, point_names: tuple[str, ...], skeleton: tuple[tuple[str, str], ...]
+) -> LabelledFrames:
+    """Check rows against each other and their images, and put them in numeric order of group and frame.
+
+    Frames without any labelled point are left out, and counted in the log: not yet labelled is not absent.
+
+    Raises:
+        LabelError: duplicate rows, images of different sizes, a point outside its image or half given, nothing labelled.
+    """
+    if not point_names:
+        raise LabelError(f"{source}: names no key point; expected at least one")
+    _refuse_duplicates(rows)
+    size = _common_size(rows)
+    _check_points(rows, point_names, size)
+    labelled = [row for row in rows if not np.isnan(row.points).all()]
+    if size is None or not labelled:
+        raise LabelError(f"{source}: holds no labelled point; label some frames first")
+    if len(labelled) < len(rows):
+        logger.warning("%s: frames without any labelled point are left out: count=%d", source, len(rows) - len(labelled))
+    numbered = _in_order(labelled)
+    return LabelledFrames(
+        images=tuple(row.image for row, _ in numbered),
+        points=np.stack([row.points for row, _ in numbered]).astype(np.float64),
+        point_names=point_names,
+        skeleton=skeleton,
+        group=tuple(row.group for row, _ in numbered),
+        order=np.array([number for _, number in numbered], np.int64),
+        size=size,
+    )
+
+
+def _refuse_duplicates(rows: Sequence[LabelRow]) -> None:
+    seen: dict[ImageRef, LabelRow] = {}
+    for row in rows:
+        earlier = seen.setdefault(row.image, row)
+        if earlier is not row:
+            raise LabelError(f"{row.where}: {row.image} is labelled already at {earlier.where}; delete one of the two")
+
+
+def _common_size(rows: Sequence[LabelRow]) -> Size | None:
+    size: Size | None = None
+    for row in rows:
+        try:
+            found = image_size(row.image)
+        except LabelError as problem:
+            raise LabelError(f"{row.where}: {problem}") from problem
+        size = size or found
+        if found != size:
+            raise LabelError(f"{row.where}: {row.image} is {sized(found)}; expected {sized(size)} like {rows[0].image}: all must agree")
+        if row.stated_size and row.stated_size != found:
+            raise LabelError(f"{row.where}: {row.image} is {sized(found)}; the label file says {sized(row.stated_size)}: was it resized?")
+    return size
+
+
+def _check_points(rows: Sequence[LabelRow], point_names: tuple[str, ...], size: Size | None) -> None:
+    for row in rows:
+        _check_row(row, point_names, size or (0, 0))
+
+
+def _check_row(row: LabelRow, point_names: tuple[str, ...], size: Size) -> None:
+    height, width = size
+    for name, (x, y) in zip(point_names, row.points.tolist(), strict=True):
+        if np.isnan(x) and np.isnan(y):
+            continue
+        if np.isnan(x) or np.isnan(y):
+            raise LabelError(f"{row.where}: point '{name}' has {'y' if np.isnan(x) else 'x'} only; give both numbers or neither")
+        # a pixel reaches half a pixel around its centre, and centres are whole numbers
+        if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+            raise LabelError(
+                f"{row.where}: point '{name}' is at ({x:g}, {y:g}), outside its image of {sized((height, width))}; "
+                f"correct it, or leave it empty if it cannot be seen"
+            )
+
+
+def _in_order(rows: Sequence[LabelRow]) -> list[tuple[LabelRow, int]]:
+    """Rows with their number inside the group; in a group where a name has no number, the rank in numeric order serves."""
+    groups: dict[str, list[LabelRow]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    ordered: list[tuple[LabelRow, int]] = []
+    for name in sorted(groups, key=numeric_key):
+        by_name = sorted(groups[name], key=lambda row: numeric_key(row.name))
+        numbers = [rank if row.number is None else row.number for rank, row in enumerate(by_name)]
+        if any(row.number is None for row in by_name):
+            numbers = list(range(len(by_name)))
+        ordered += sorted(zip(by_name, numbers, strict=True), key=lambda pair: pair[1])
+    return ordered

@@ -1,0 +1,126 @@
+"""Key-point labels in COCO's JSON, read strictly.
+
+sleap-io reads COCO too, but leaves out images that it cannot find and rounds points to single precision.
+"""
+
+from pathlib import Path, PurePosixPath
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import LabelError
+from trainer.labels.assemble import LabelRow, assemble
+from trainer.labels.images import ImageRef
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.numeric_order import frame_number
+
+_Id = int | str
+
+
+class _Image(msgspec.Struct, frozen=True):
+    id: _Id
+    file_name: str
+    width: int | None = None
+    height: int | None = None
+
+
+class _Category(msgspec.Struct, frozen=True):
+    id: _Id
+    name: str = ""
+    keypoints: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()  # counted from 1
+
+
+class _Annotation(msgspec.Struct, frozen=True):
+    image_id: _Id
+    category_id: _Id
+    keypoints: tuple[float, ...] = ()  # x, y, visibility by turns; 0: not labelled, 1: hidden, 2: visible
+
+
+class _Coco(msgspec.Struct, frozen=True):
+    images: tuple[_Image, ...]
+    annotations: tuple[_Annotation, ...]
+    categories: tuple[_Category, ...]
+
+
+def read_coco(path: Path) -> LabelledFrames:
+    """Read COCO key points of one animal per image. A point of visibility 0 is missing.
+
+    Raises:
+        LabelError: one sentence with the file and the place in it.
+    """
+    content = _decode(path)
+    chosen = [(index, item) for index, item in enumerate(content.annotations) if item.keypoints]
+    category = _one_category(path, content, [item for _, item in chosen])
+    images = {image.id: image for image in content.images}
+    rows: dict[_Id, LabelRow] = {}
+    for index, item in chosen:
+        where = f"{path}: annotations[{index}]"
+        if item.image_id not in images:
+            raise LabelError(f"{where}: image_id {item.image_id} is not among the images; add the image or delete the annotation")
+        if item.image_id in rows:
+            raise LabelError(
+                f"{where}: {images[item.image_id].file_name} has a second animal or a duplicate; expected one per image: keep one"
+            )
+        points = _points(where, item.keypoints, len(category.keypoints))
+        rows[item.image_id] = _row(path, where, image=images[item.image_id], points=points)
+    skeleton = _skeleton(path, category)
+    return assemble(list(rows.values()), source=str(path), point_names=category.keypoints, skeleton=skeleton)
+
+
+def _decode(path: Path) -> _Coco:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Coco)
+    except OSError as problem:
+        raise LabelError(f"{path}: cannot be read: {problem.strerror}") from problem
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise LabelError(f"{path}: {problem}; expected COCO key points (images, annotations, categories)") from None
+
+
+def _one_category(path: Path, content: _Coco, annotations: list[_Annotation]) -> _Category:
+    used = {item.category_id for item in annotations}
+    if len(used) != 1:
+        found = "no annotation has key points" if not used else f"annotations of {len(used)} categories have key points"
+        raise LabelError(f"{path}: {found}; expected those of one animal")
+    found_category = next((category for category in content.categories if category.id in used), None)
+    if found_category is None or not found_category.keypoints:
+        raise LabelError(f"{path}: category {used.pop()} names no key points; expected their names in categories[].keypoints")
+    return found_category
+
+
+def _points(where: str, numbers: tuple[float, ...], count: int) -> NDArray[np.float64]:
+    if len(numbers) != 3 * count:
+        raise LabelError(f"{where}: has {len(numbers)} numbers; expected {3 * count} (x, y, visibility of {count} points)")
+    values = np.array(numbers, np.float64).reshape(count, 3)
+    return np.where(values[:, 2:] == 0, np.nan, values[:, :2])
+
+
+def _row(path: Path, where: str, *, image: _Image, points: NDArray[np.float64]) -> LabelRow:
+    relative = PurePosixPath(image.file_name.replace("\\", "/"))
+    folders = [base / below for base in (path.parent, path.absolute().parent.parent) for below in ("", "images")]
+    places = [*(folder / relative for folder in folders), path.parent / relative.name]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise LabelError(
+            f"{where}: image {image.file_name} is not there; looked in {', '.join(str(folder) for folder in folders)}: "
+            f"put it back or delete the annotation"
+        )
+    stated = (image.height, image.width) if image.height and image.width else None
+    return LabelRow(
+        where=where,
+        image=ImageRef(path=found, frame=None),
+        group=relative.parent.name or path.stem,
+        name=relative.name,
+        number=frame_number(relative.name),
+        points=points,
+        stated_size=stated,
+    )
+
+
+def _skeleton(path: Path, category: _Category) -> tuple[tuple[str, str], ...]:
+    names = category.keypoints
+    for one, other in category.skeleton:
+        if not (1 <= one <= len(names) and 1 <= other <= len(names)):
+            raise LabelError(f"{path}: the skeleton joins points {one} and {other}; expected numbers from 1 to {len(names)}")
+    return tuple((names[one - 1], names[other - 1]) for one, other in category.skeleton)

@@ -1,0 +1,56 @@
+"""Labelled frames as every reader gives them and every part of the trainer takes them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.frame import Image
+from trainer.labels.images import ImageRef, read_image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledFrames:
+    """Images and where the key points are in them.
+
+    Attributes:
+        images: n references.
+        points: float64 (n, K, 2), source pixels (pixel centres are whole numbers), NaN where a point is missing.
+        point_names: K names.
+        skeleton: pairs of names.
+        group: the video or animal each frame is from, n names.
+        order: int64 (n,), the frame's number inside its group.
+        size: (height, width) of every image.
+    """
+
+    images: tuple[ImageRef, ...]
+    points: NDArray[np.float64]
+    point_names: tuple[str, ...]
+    skeleton: tuple[tuple[str, str], ...]
+    group: tuple[str, ...]
+    order: NDArray[np.int64]
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def subset(self, indices: NDArray[np.int64]) -> "LabelledFrames":
+        """The frames at `indices`, in that order."""
+        chosen = indices.tolist()
+        return LabelledFrames(
+            images=tuple(self.images[i] for i in chosen),
+            points=self.points[indices],
+            point_names=self.point_names,
+            skeleton=self.skeleton,
+            group=tuple(self.group[i] for i in chosen),
+            order=self.order[indices],
+            size=self.size,
+        )
+
+    def read(self, index: int) -> Image:
+        """Decode one image: uint8, (h, w) or (h, w, 3) RGB.
+
+        Raises:
+            LabelError: the file is missing, unreadable or of another size.
+        """
+        return read_image(self.images[index], self.size)

@@ -1,0 +1,124 @@
+"""Which labelled frames train and which are held out. Neighbouring frames are near-duplicates, so time is cut in blocks.
+
+With one frame nothing can be held out: every split trains on it, and its description says so.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import TrainingError
+from trainer.labels.labelled_frames import LabelledFrames
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A division of labelled frames: disjoint, complete, both parts in ascending order.
+
+    Attributes:
+        train: int64 indices, never empty.
+        held_out: int64 indices, empty only where there is a single frame.
+        description: how it was cut, for bundle and report.
+    """
+
+    train: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+    description: str
+
+
+def split_block(frames: LabelledFrames, fold: int, *, folds: int) -> Split:
+    """Hold out one block of time: every group is cut into `folds` contiguous blocks by `order`, and block `fold` of each is held out.
+
+    Groups with fewer frames than folds give their frames to the blocks by turns. With fewer frames in all than folds
+    there are as many blocks as frames, and `fold` is scaled to them.
+
+    Args:
+        frames: what to divide.
+        fold: from 0; with 5 folds, 2 is the middle fifth.
+        folds: how many blocks, at least 2.
+
+    Raises:
+        TrainingError: no frames, or `fold` and `folds` out of bounds.
+    """
+    if folds < 2 or not 0 <= fold < folds:
+        raise TrainingError(f"block {fold} of {folds} was asked for; expected 2 blocks or more and a block from 0 to {folds - 1}")
+    count = _count(frames)
+    if count == 1:
+        return _undivided()
+    blocks = min(folds, count)
+    chosen = fold * blocks // folds
+    note = f" ({folds} asked for, {count} frames)" if blocks < folds else ""
+    held_out = np.flatnonzero(_block_of(frames, blocks) == chosen)
+    return _split(count, held_out, f"block {chosen + 1} of {blocks} in time held out{note}")
+
+
+def split_groups(frames: LabelledFrames, held_out: Iterable[str]) -> Split:
+    """Hold out whole videos or animals by the names of their groups.
+
+    Raises:
+        TrainingError: a name that no frame has, no name at all, or nothing left to train on.
+    """
+    names, known = sorted(set(held_out)), sorted(set(frames.group))
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        found = f"no frame is of '{unknown[0]}'" if unknown else "no group was named to be held out"
+        raise TrainingError(f"{found}; expected some of {', '.join(known)}")
+    if names == known:
+        raise TrainingError(f"all groups ({', '.join(known)}) are to be held out; leave at least one to train on")
+    chosen = np.flatnonzero([group in names for group in frames.group])
+    return _split(_count(frames), chosen, f"{', '.join(names)} held out")
+
+
+def split_random(frames: LabelledFrames, fraction: float, *, seed: int) -> Split:
+    """Hold out frames at random: `fraction` of them, at least one and never all. Warns in the log, for neighbours leak.
+
+    Raises:
+        TrainingError: no frames, or a fraction that is not between 0 and 1.
+    """
+    if not 0 < fraction < 1:
+        raise TrainingError(f"a fraction of {fraction} was asked to be held out; expected more than 0 and less than 1")
+    count = _count(frames)
+    if count == 1:
+        return _undivided()
+    logger.warning("random split: neighbouring frames fall on both sides, so the held-out error is too good; split by block or by video")
+    chosen = np.random.default_rng(seed).permutation(count)[: min(max(round(count * fraction), 1), count - 1)]
+    return _split(count, chosen, f"random {fraction:.0%} held out (seed {seed}); neighbouring frames leak")
+
+
+def _count(frames: LabelledFrames) -> int:
+    if not len(frames):
+        raise TrainingError("there are no labelled frames to divide; label some first")
+    return len(frames)
+
+
+def _undivided() -> Split:
+    return Split(
+        train=np.zeros(1, np.int64), held_out=np.zeros(0, np.int64), description="nothing held out: a single frame cannot be divided"
+    )
+
+
+def _split(count: int, held_out: NDArray[np.int64], description: str) -> Split:
+    everything = np.arange(count, dtype=np.int64)
+    chosen = np.sort(held_out).astype(np.int64)
+    return Split(train=np.setdiff1d(everything, chosen), held_out=chosen, description=description)
+
+
+def _block_of(frames: LabelledFrames, blocks: int) -> NDArray[np.int64]:
+    """int64 (n,): the block each frame falls into."""
+    group = np.array(frames.group)
+    block = np.zeros(len(frames), np.int64)
+    turn = 0  # small groups take turns, so that their frames do not all fall into the first blocks
+    for name in dict.fromkeys(frames.group):
+        members = np.flatnonzero(group == name)
+        members = members[np.argsort(frames.order[members], kind="stable")]
+        if len(members) < blocks:
+            block[members] = (turn + np.arange(len(members))) % blocks
+            turn += len(members)
+        else:
+            block[members] = np.arange(len(members)) * blocks // len(members)
+    return block
