@@ -14,6 +14,7 @@ TRAINER = [
     "onnxscript>=0.2",
     "onnxruntime>=1.17",
     "sleap-io>=0.5",
+    "pillow>=10",
     "matplotlib>=3.8",
     "av>=12",
 ]
