@@ -1,0 +1,156 @@
+"""A UVC camera, or any other V4L2 device, through OpenCV."""
+
+import errno
+import grp
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
+from tracker.config import OpenCVCamera
+from tracker.errors import CameraError, CorruptFrameError
+from tracker.frame import Frame, Image
+
+# The driver fills buffers in order, so each is one frame of slack and, once the reader lags, one frame of delay.
+# With fewer than three most UVC drivers halve their rate; the capture thread keeps the queue empty anyway.
+BUFFERS = 4
+FIRST_FRAME_S = "2"  # OpenCV's own wait while a device starts, whole seconds; later waits follow the caller's limit
+PLAUSIBLE_AGE_NS = 10_000_000_000  # a buffer stamped further back was stamped by another clock
+
+
+class VideoDevice:
+    """A V4L2 device by index or path.
+
+    `exposed_ns` is the kernel's time stamp of the buffer, on CLOCK_MONOTONIC. V4L2's sequence number does not come
+    through OpenCV, so `number` counts what was delivered.
+    """
+
+    live = True
+
+    def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self._path = Path(f"/dev/video{settings.device}" if isinstance(settings.device, int) else settings.device)
+        check_device(self._path)
+        quieten()
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", FIRST_FRAME_S)
+        self._clock = clock
+        self._in_use = threading.Lock()  # OpenCV must not release a capture while another thread reads it
+        self._number = 0
+        self._capture = cv2.VideoCapture(str(self._path), cv2.CAP_V4L2)
+        if not self._capture.isOpened():
+            raise CameraError(
+                f"{self._path}: another program is using it, or it gives no picture format that OpenCV reads; close that program"
+            )
+        try:
+            image = self._start(settings)
+            self._format = format_of(self._capture, image)
+            compare(
+                settings, self._format, where=f"{self._path}", remedy=f"`v4l2-ctl -d {self._path} --list-formats-ext` lists what it offers"
+            )
+        except CameraError:
+            self.close()
+            raise
+        self._shape = image.shape
+        self.description = f"V4L2 device {self._path} {self._format}"
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Wait for the next frame.
+
+        Raises:
+            CameraError: none came in time, the device is gone or closed, or its picture changed size.
+            CorruptFrameError: the frame could not be decoded.
+        """
+        with self._in_use:
+            image, stamp_ms = self._grab(timeout_s)
+            received_ns = self._clock()
+        number = self._number
+        self._number += 1
+        if image is None or image.size == 0:
+            raise CorruptFrameError(f"{self._path}: frame {number} arrived damaged; use a shorter or better cable, or another USB port")
+        if image.shape != self._shape:
+            raise CameraError(f"{self._path}: picture changed from {self._shape[:2]} to {image.shape[:2]} (height, width) while running")
+        age_ns = received_ns - round(stamp_ms * 1e6)
+        return Frame(
+            image=as_rgb(image, grey=self._format.grey),
+            number=number,
+            exposed_ns=received_ns - age_ns if 0 <= age_ns < PLAUSIBLE_AGE_NS else None,
+            received_ns=received_ns,
+        )
+
+    def close(self) -> None:
+        """Release the device, after the read that is under way."""
+        with self._in_use:
+            self._capture.release()
+
+    def _start(self, settings: OpenCVCamera) -> Image:
+        """Ask for the settings, pixel format first since sizes and rates depend on it, and wait for the first picture."""
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, BUFFERS)
+        if settings.fourcc is not None:
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*settings.fourcc))
+        for key, value in (
+            (cv2.CAP_PROP_FRAME_WIDTH, settings.width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, settings.height),
+            (cv2.CAP_PROP_FPS, settings.rate_hz),
+        ):
+            if value is not None:
+                self._capture.set(key, value)
+        ok, image = self._capture.read()
+        if not ok:
+            raise CameraError(
+                f"{self._path}: opened, but sent no picture; unplug it and plug it in again, or close the program that uses it"
+            )
+        return np.asarray(image, np.uint8)
+
+    def _grab(self, timeout_s: float) -> tuple[Image | None, float]:
+        """Wait in the kernel's queue, then decode; gives the picture and the kernel's stamp in ms."""
+        gone = f"{self._path}: stopped or was unplugged; plug it in again"
+        if not self._capture.isOpened():
+            raise CameraError(f"{self._path}: is closed")
+        try:
+            in_time, ready = cv2.VideoCapture.waitAny([self._capture], timeoutNs=max(1, round(timeout_s * 1e9)))
+            if not in_time:
+                raise CameraError(f"{self._path}: no frame for {timeout_s:g} s; check cable and power")
+            if not len(ready):
+                raise CameraError(gone)
+            _, image = self._capture.retrieve()
+        except cv2.error as problem:
+            raise CameraError(gone) from problem
+        return (None if image is None else np.asarray(image, np.uint8)), self._capture.get(cv2.CAP_PROP_POS_MSEC)
+
+
+def check_device(path: Path) -> None:
+    """Open and close a device node, since OpenCV only says yes or no.
+
+    Raises:
+        CameraError: absent, not a device, not permitted or busy, in one sentence.
+    """
+    try:
+        if not stat.S_ISCHR(path.stat().st_mode):
+            raise CameraError(f"{path}: is not a video device; expected something like /dev/video0")
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+    except OSError as problem:
+        raise CameraError(f"{path}: {_reason(path, problem)}") from None
+
+
+def _reason(path: Path, problem: OSError) -> str:
+    if problem.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        attached = ", ".join(sorted(str(node) for node in Path("/dev").glob("video*"))) or "none"
+        return f"no such device; attached are: {attached}"
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        return f"no permission to open it; add the user to the group '{_group(path)}' that owns it and log in again"
+    if problem.errno == errno.EBUSY:
+        return f"another program is using it; close that program (`fuser {path}` names it)"
+    return f"cannot be opened: {problem.strerror}"
+
+
+def _group(path: Path) -> str:
+    try:
+        number = path.stat().st_gid
+        return grp.getgrgid(number).gr_name
+    except (OSError, KeyError):
+        return "video"
