@@ -9,9 +9,8 @@ from typing import Any
 
 import zmq
 
+from tracker.address import bind, check_binds
 from tracker.errors import RigtrackError, StreamError
-from tracker.keys import check_binds
-from tracker.publisher import bind
 
 logger = logging.getLogger(__name__)
 

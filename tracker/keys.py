@@ -4,9 +4,7 @@ Folder: `server.key` and `client.key` (one line each: the secret key in Z85; mod
 line: a public key in Z85). The tracker needs server.key, server.pub and clients/; a subscriber client.key and server.pub.
 """
 
-import ipaddress
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import zmq
@@ -35,31 +33,6 @@ def make_keys(folder: Path) -> None:
         raise StreamError(f"{problem.filename} exists already; keys are never overwritten: choose another folder or remove it") from None
     except OSError as problem:
         raise StreamError(f"{folder}: keys cannot be written: {problem.strerror}; choose another folder") from None
-
-
-def check_binds(addresses: Sequence[str], keys: str | None) -> None:
-    """Refuse an address that other machines can reach while there are no keys.
-
-    Raises:
-        StreamError: which address, and what to do.
-    """
-    for address in addresses:
-        if keys is None and not is_private(address):
-            raise StreamError(
-                f"{address} can be reached from other machines but no keys are configured; make some with `tracker keys FOLDER` and "
-                f"name it in publisher.curve_keys, or bind ipc:// or tcp://127.0.0.1"
-            )
-
-
-def is_private(address: str) -> bool:
-    """Whether an address can only be reached from this machine."""
-    if address.startswith(("ipc://", "inproc://")):
-        return True
-    host = address.removeprefix("tcp://").rpartition(":")[0].strip("[]")
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host in ("localhost", "lo")
 
 
 def secure(server: zmq.Socket[bytes], folder: Path) -> ThreadAuthenticator:

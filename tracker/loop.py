@@ -88,6 +88,9 @@ def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None
         if frame is not None:
             fresh = parts.exchange.take()
             if fresh is not None or setup is None:
+                if setup is not None:
+                    for event in setup.behaviour.end(frame.number):
+                        publisher.event(frame, event)
                 setup = fresh or parts.first_setup(frame)
                 health.using(setup)
                 taken_ns = clock()
@@ -115,7 +118,9 @@ def _follow(frame: Frame, setup: Setup, motion: Motion, lost: int, parts: Parts,
     time_ns = frame.received_ns if frame.exposed_ns is None else frame.exposed_ns
     events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=moved)
     decided_ns = clock()
-    parts.publisher.pose(frame, pose, names=setup.inference.point_names, lost=lost, motion=moved)
+    parts.publisher.pose(
+        frame, pose, names=setup.inference.point_names, taken_ns=taken_ns, inferred_ns=inferred_ns, lost=lost, motion=moved
+    )
     for event in events:
         parts.publisher.event(frame, event)
     published_ns = clock()

@@ -1,8 +1,6 @@
 """The stream's only sender: one XPUB socket, used by the loop's thread alone. Never waits for a subscriber."""
 
-import errno
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +9,11 @@ import msgspec
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
+from tracker.address import bind, check_binds
 from tracker.config import PublisherConfig
-from tracker.errors import StreamError
 from tracker.event import Event
 from tracker.frame import Frame
-from tracker.keys import check_binds, secure
+from tracker.keys import secure
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, StatusMessage, topic
 from tracker.pose import Pose
 
@@ -75,8 +73,18 @@ class Publisher:
         """Whether somebody is subscribed to pictures."""
         return any(self._topics["image"].startswith(prefix) for prefix in self._subscriptions)
 
-    def pose(self, frame: Frame, pose: Pose, *, names: tuple[str, ...], lost: int, motion: float | None) -> int:
-        """Publish one frame's pose. Returns the time of publication."""
+    def pose(
+        self,
+        frame: Frame,
+        pose: Pose,
+        *,
+        names: tuple[str, ...],
+        taken_ns: int,
+        inferred_ns: int,
+        lost: int,
+        motion: float | None,
+    ) -> None:
+        """Publish one frame's pose."""
         now = self._clock()
         mm = pose.mm.tolist() if pose.mm is not None else None
         animals = [
@@ -91,6 +99,8 @@ class Publisher:
             received_ns=frame.received_ns,
             published_ns=now,
             exposed_ns=frame.exposed_ns,
+            taken_ns=taken_ns,
+            inferred_ns=inferred_ns,
             lost=lost,
             animals=animals,
             scores={},
@@ -98,7 +108,6 @@ class Publisher:
         )
         self._send("pose", self._encoder.encode(message))
         self.published += 1
-        return now
 
     def event(self, frame: Frame, event: Event) -> None:
         """Publish one change of one event."""
@@ -157,34 +166,3 @@ class Publisher:
 
     def _send(self, kind: str, payload: bytes) -> None:
         self._socket.send_multipart([self._topics[kind], payload])
-
-
-def bind(server: zmq.Socket[bytes], address: str) -> None:
-    """Bind one address.
-
-    Raises:
-        StreamError: taken, malformed, or its folder cannot be written.
-    """
-    if address.startswith("ipc://") and _answers(address.removeprefix("ipc://")):
-        raise StreamError(f"{address} is already in use by another process; stop it or choose another address")
-    try:
-        server.bind(address)
-    except zmq.ZMQError as problem:
-        remedy = {
-            errno.EADDRINUSE: "is already in use by another process; stop it or choose another address",
-            errno.EACCES: "cannot be bound: permission denied; choose a folder or port this user may use",
-            errno.ENOENT: "cannot be bound: its folder does not exist; create the folder or choose another",
-            errno.EADDRNOTAVAIL: "cannot be bound: this machine has no such interface; choose one of its own addresses",
-            errno.ENODEV: "cannot be bound: this machine has no such interface; choose one of its own addresses",
-        }.get(problem.errno or 0, f"cannot be bound ({problem.strerror}); expected ipc://PATH or tcp://HOST:PORT")
-        raise StreamError(f"{address} {remedy}") from None
-
-
-def _answers(path: str) -> bool:
-    """Whether a live process listens there: ZeroMQ would silently take an ipc path away from it."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-    return True

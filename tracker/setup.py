@@ -69,4 +69,5 @@ def _with_outline(zone: Zone, locate: Locate | None) -> dict[str, Any]:
         if locate is None:
             raise ConfigError(f"zone '{zone.name}' is in mm but calibration is null; give a calibration with a plane, or the zone in px")
         corners = locate.to_pixels(corners)
-    return {**msgspec.to_builtins(zone), "outline_px": corners.round(2).tolist()}
+    seen = corners[np.isfinite(corners).all(axis=1)]  # a corner the camera cannot see has no place in its image
+    return {**msgspec.to_builtins(zone), "outline_px": seen.round(2).tolist()}

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import zmq
 
+from tracker.address import check_binds, is_private
 from tracker.config import PublisherConfig
 from tracker.errors import StreamError
-from tracker.keys import check_binds, is_private, make_keys, use_keys
+from tracker.keys import make_keys, use_keys
 from tracker.messages import StatusMessage
 from tracker.publisher import Publisher
 

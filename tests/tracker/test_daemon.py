@@ -140,6 +140,10 @@ def test_sighup_puts_new_rules_in_place_and_keeps_the_old_ones_when_the_file_is_
         event = wait_for(client, lambda message: isinstance(message, EventMessage))
         assert isinstance(event, EventMessage)
         assert (event.event, event.state, event.animal) == ("present", "on", 0)
+        daemon.process.send_signal(signal.SIGHUP)
+        ended = wait_for(client, lambda message: isinstance(message, EventMessage))
+        assert isinstance(ended, EventMessage)
+        assert ended.state == "off", "rules that are replaced end what they had begun"
         config.write_text(config.read_text().replace("radius: 2000", "radius: -1"))
         daemon.process.send_signal(signal.SIGHUP)
         status = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.last_error is not None)

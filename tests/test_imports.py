@@ -1,0 +1,61 @@
+"""What may be imported with what, seen from a running interpreter: a lazy or dynamic import escapes a linter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+for name in {blocked!r}:
+    sys.modules[name] = None
+import tracker
+skipped = {skipped!r}
+for module in pkgutil.walk_packages(tracker.__path__, "tracker."):
+    if module.name not in skipped:
+        importlib.import_module(module.name)
+"""
+# Each talks to an SDK that a rig has only if it uses it; the one place that imports them does so when asked to.
+NEED_AN_SDK = (
+    "tracker.__main__",
+    "tracker.cameras.basler",
+    "tracker.cameras.basler_settings",
+    "tracker.engines.gpu",
+    "tracker.engines.cuda_graph",
+    "tracker.engines.tensorrt",
+    "tracker.engines.tensorrt_build",
+)
+
+
+def python(code: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_whole_tracker_is_imported_without_torch_trainer_or_any_camera_or_gpu_sdk() -> None:
+    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "matplotlib", "scipy", "onnx")
+    answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_SDK))
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_the_command_itself_needs_no_torch() -> None:
+    answer = python("import sys; sys.modules['torch'] = None; import tracker.__main__")
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("statement", ["import torch", "import importlib; importlib.import_module('torch')"])
+def test_the_guard_does_stop_torch(statement: str) -> None:
+    answer = python(f"import sys; sys.modules['torch'] = None; {statement}")
+    assert "ModuleNotFoundError" in answer.stderr
+
+
+def test_a_subscriber_needs_pyzmq_and_nothing_else() -> None:
+    blocked = ("numpy", "cv2", "msgspec", "yaml", "rich", "openvino")
+    answer = python(f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); import tracker.client")
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_importing_a_package_has_no_side_effect() -> None:
+    for package in ("tracker", "trainer", "calib"):
+        assert (ROOT / package / "__init__.py").read_text() == ""
