@@ -1,0 +1,117 @@
+"""When a number becomes an event: hysteresis, shortest bout, longest gap, refractory time. Times in ns, never counts of frames."""
+
+import math
+from enum import Enum, auto
+from typing import Literal
+
+from tracker.config import EventConfig
+from tracker.errors import ConfigError
+from tracker.event import Event
+
+
+class State(Enum):
+    """Where a rule stands."""
+
+    IDLE = auto()  # no bout
+    STARTING = auto()  # a bout shorter than minimum_ms; nobody knows of it yet
+    ON = auto()  # a bout that was announced
+    RESTING = auto()  # refractory
+
+
+class RuleState:
+    """One rule for one animal.
+
+    A value is *beyond* a threshold above it (`when: above`) or below it (`when: below`); a tie is not beyond.
+
+        IDLE ──beyond `on`──► STARTING ──has lasted minimum_ms: "on"──► ON
+          ▲                      │                                      │
+          ├──────ended───────────┘                    ended: "off"      │
+          └──────refractory_ms since the bout's end──── RESTING ◄───────┘
+
+    A bout is interrupted from its first frame not beyond `off` until the next that is; it has *ended*, at that first frame,
+    as soon as the interruption cannot be shorter than or equal to maximum_gap_ms any more. A missing value with
+    `missing: hold` is a frame that did not come: nothing is decided on it and time runs on. With `missing: end` it is a
+    value not beyond `off`.
+    """
+
+    def __init__(self, item: EventConfig, animal: int) -> None:
+        rule = item.rule
+        if not (math.isfinite(rule.on) and math.isfinite(rule.off)):
+            raise ConfigError(f"behaviour '{item.event}': rule.on is {rule.on} and rule.off is {rule.off}; expected finite numbers")
+        self._item, self._rule, self._animal = item, rule, animal
+        self._sign = 1.0 if rule.when == "above" else -1.0
+        self._on, self._off = self._sign * rule.on, self._sign * rule.off
+        self._hold = rule.missing == "hold"
+        self._minimum_ns, self._gap_ns, self._refractory_ns = (
+            round(ms * 1e6) for ms in (rule.minimum_ms, rule.maximum_gap_ms, rule.refractory_ms)
+        )
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.state = State.IDLE
+        self._onset_ns, self._onset_frame, self._onset_value = 0, 0, 0.0
+        self._interrupted, self._interrupted_ns, self._interrupting_value = False, 0, 0.0
+        self._last_value = 0.0  # the last one that was not missing
+
+    def update(self, frame_number: int, now_ns: int, *, value: float | None) -> list[Event]:
+        """Take one frame's value. Two events are possible after lost frames: the end of one bout and the start of the next."""
+        if value is None and self._hold:
+            return []
+        if value is not None:
+            self._last_value = value
+        height = -math.inf if value is None else self._sign * value
+        events: list[Event] = []
+        if self.state in (State.STARTING, State.ON) and self._has_ended(height, now_ns):
+            events.extend(self._end(frame_number))
+        if self.state is State.RESTING and now_ns - self._interrupted_ns >= self._refractory_ns:
+            self.state = State.IDLE
+        if self.state is State.IDLE and height > self._on:
+            self._start(frame_number, now_ns)
+        if self.state is State.STARTING and not self._interrupted and now_ns - self._onset_ns >= self._minimum_ns:
+            self.state = State.ON
+            events.append(self._event("on", frame_number))
+        return events
+
+    def stop(self, frame_number: int) -> list[Event]:
+        """End the bout, if one was announced, at this frame."""
+        on = self.state is State.ON
+        if on and not self._interrupted:
+            self._interrupting_value = self._last_value
+        self.state = State.IDLE
+        return [self._event("off", frame_number)] if on else []
+
+    def _has_ended(self, height: float, now_ns: int) -> bool:
+        """Note where an interruption begins and ends. A gap is judged by time, so it may be over with no frame seen in it."""
+        if height > self._off:
+            ended = self._interrupted and now_ns - self._interrupted_ns > self._gap_ns
+            self._interrupted = ended
+            return ended
+        if not self._interrupted:
+            self._interrupted, self._interrupted_ns, self._interrupting_value = True, now_ns, self._last_value
+        # Still interrupted after exactly maximum_gap_ms: it will have lasted longer by the next frame.
+        return now_ns - self._interrupted_ns >= self._gap_ns
+
+    def _start(self, frame_number: int, now_ns: int) -> None:
+        self.state = State.STARTING
+        self._onset_frame, self._onset_ns, self._onset_value = frame_number, now_ns, self._last_value
+        self._interrupted = False
+
+    def _end(self, frame_number: int) -> list[Event]:
+        announced = self.state is State.ON
+        self.state = State.RESTING if announced else State.IDLE
+        return [self._event("off", frame_number)] if announced else []
+
+    def _event(self, state: Literal["on", "off"], frame_number: int) -> Event:
+        rule = self._rule
+        on = state == "on"
+        return Event(
+            name=self._item.event,
+            state=state,
+            animal=self._animal,
+            frame=frame_number,
+            onset_frame=self._onset_frame,
+            value=self._onset_value if on else self._interrupting_value,
+            threshold=rule.on if on else rule.off,
+            added_delay_ms=rule.minimum_ms if on else rule.maximum_gap_ms,
+        )

@@ -1,0 +1,168 @@
+"""What a rule looks at: one number per animal and frame, or None where the points it needs are missing."""
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from tracker.behaviour.zones import Depth, depth_in
+from tracker.config import DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
+from tracker.errors import ConfigError
+
+# Positions enter the speed's sums as whole multiples of 1/FINE px or mm: about a millionth, far below what a key point can mean.
+# Whole numbers can be added and taken away for weeks without an error that grows.
+FINE = 1 << 20
+
+
+class Sight(NamedTuple):
+    """One animal in one frame."""
+
+    time_ns: int  # never goes back
+    points: Sequence[Sequence[float]]  # K of x, y, confidence
+    mm: Sequence[Sequence[float]] | None  # K of X, Y
+    motion: float | None
+
+
+class Measure(Protocol):
+    """One source for one animal. Must be asked exactly once for every frame."""
+
+    def value(self, sight: Sight) -> float | None:
+        """The source's value in this frame, None where it is missing."""
+        ...
+
+
+class Place:
+    """Where one key point is, in px or mm; None when its confidence is too low or it has no place."""
+
+    def __init__(self, index: int, unit: Literal["px", "mm"], *, confidence: float) -> None:
+        self._index, self._in_mm, self._confidence = index, unit == "mm", confidence
+
+    def of(self, sight: Sight) -> tuple[float, float] | None:
+        """X and y of the point in this frame."""
+        x, y, confidence = sight.points[self._index]
+        if not confidence >= self._confidence:  # NaN counts as none
+            return None
+        if self._in_mm:
+            if sight.mm is None:
+                return None
+            x, y = sight.mm[self._index]
+        return (x, y) if math.isfinite(x) and math.isfinite(y) else None
+
+
+class ZoneDepth:
+    """Depth of a point inside a zone: distance to its edge, positive inside."""
+
+    def __init__(self, place: Place, depth: Depth) -> None:
+        self._place, self._depth = place, depth
+
+    def value(self, sight: Sight) -> float | None:
+        """Depth in the zone's unit."""
+        at = self._place.of(sight)
+        return None if at is None else self._depth(at[0], at[1])
+
+
+class Distance:
+    """Distance between two points of one animal."""
+
+    def __init__(self, place: Place, other: Place) -> None:
+        self._place, self._other = place, other
+
+    def value(self, sight: Sight) -> float | None:
+        """Distance in px or mm."""
+        at, other = self._place.of(sight), self._other.of(sight)
+        return None if at is None or other is None else math.hypot(at[0] - other[0], at[1] - other[1])
+
+
+class Motion:
+    """The frame difference, as it comes."""
+
+    def value(self, sight: Sight) -> float | None:
+        """Mean absolute difference of the pair of frames just completed, 0..1."""
+        return sight.motion
+
+
+class Speed:
+    """Speed of a point: slope of the straight line that fits x and y best over a trailing window (ordinary least squares).
+
+    The fit uses every position seen in the window and their true times, so lost frames and uneven intervals do no harm, and
+    the noise of the coordinates averages out. It describes the middle of the window: on a steady change it lags by half of it.
+    The value is missing while the positions seen span less than half the window. A window shorter than the frame interval
+    gives the speed between the last two frames, and so does a gap in the frames longer than the window.
+    """
+
+    def __init__(self, place: Place, window_ns: int) -> None:
+        self._place, self._window_ns = place, window_ns
+        self._seen: deque[tuple[int, int, int]] = deque()  # time in ns since `_origin_ns`, x and y in 1/FINE
+        self._origin_ns = 0
+        self._previous_ns = 0  # time of the frame before, seen or not
+        self._sums = (0, 0, 0, 0, 0, 0)  # over the window: t, t², x, y, t·x, t·y
+
+    def value(self, sight: Sight) -> float | None:
+        """Speed in px/s or mm/s."""
+        at = self._place.of(sight)
+        now_ns, previous_ns = sight.time_ns, self._previous_ns
+        self._previous_ns = now_ns
+        if at is None:
+            return None
+        if self._seen and self._seen[-1][0] + self._origin_ns >= now_ns:
+            self._forget()  # the clock stood still or was set back: the old positions have no known time any more
+        self._add(now_ns, at)
+        self._drop_older_than(min(now_ns - self._window_ns, previous_ns) - self._origin_ns)
+        if len(self._seen) < 2 or 2 * (self._seen[-1][0] - self._seen[0][0]) < self._window_ns:
+            return None
+        return self._slope()
+
+    def _forget(self) -> None:
+        self._seen.clear()
+        self._sums = (0, 0, 0, 0, 0, 0)
+
+    def _add(self, now_ns: int, at: tuple[float, float]) -> None:
+        if not self._seen:
+            self._origin_ns = now_ns
+        t, x, y = now_ns - self._origin_ns, round(at[0] * FINE), round(at[1] * FINE)
+        self._seen.append((t, x, y))
+        st, stt, sx, sy, stx, sty = self._sums
+        self._sums = (st + t, stt + t * t, sx + x, sy + y, stx + t * x, sty + t * y)
+
+    def _drop_older_than(self, oldest: int) -> None:
+        while self._seen[0][0] < oldest:
+            t, x, y = self._seen.popleft()
+            st, stt, sx, sy, stx, sty = self._sums
+            self._sums = (st - t, stt - t * t, sx - x, sy - y, stx - t * x, sty - t * y)
+
+    def _slope(self) -> float:
+        n = len(self._seen)
+        st, stt, sx, sy, stx, sty = self._sums
+        # Whole numbers up to the one division, which Python rounds correctly whatever their size.
+        spread = (n * stt - st * st) * FINE
+        per_ns = math.hypot((n * stx - st * sx) / spread, (n * sty - st * sy) / spread)
+        return per_ns * 1e9
+
+
+def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Sequence[str], has_mm: bool) -> Measure:
+    """Make one event's source for one animal.
+
+    Raises:
+        ConfigError: it names an unknown point or zone, or needs mm where there is no calibration.
+    """
+    source = item.source
+
+    def place(point: str, unit: Literal["px", "mm"]) -> Place:
+        if point not in point_names:
+            known = ", ".join(point_names) or "none"
+            raise ConfigError(f"behaviour '{item.event}': point '{point}' is not one of the network's points ({known}); correct the name")
+        if unit == "mm" and not has_mm:
+            raise ConfigError(f"behaviour '{item.event}' is in mm but there is no calibration; give one, or use px")
+        return Place(list(point_names).index(point), unit, confidence=item.rule.confidence)
+
+    if isinstance(source, MotionSource):
+        return Motion()
+    if isinstance(source, SpeedSource):
+        return Speed(place(source.point, source.unit), round(source.window_ms * 1e6))
+    if isinstance(source, DistanceSource):
+        return Distance(place(source.point, source.unit), place(source.other_point, source.unit))
+    if source.zone not in zones:
+        known = ", ".join(zones) or "none"
+        raise ConfigError(f"behaviour '{item.event}': zone '{source.zone}' is not one of the zones ({known}); add it or correct the name")
+    zone = zones[source.zone]
+    return ZoneDepth(place(source.point, zone.unit), depth_in(zone))
