@@ -38,7 +38,9 @@ class PoseMessage(Stamp):
     """Published for every frame."""
 
     exposed_ns: int | None
-    lost: int  # frames lost since the start, by the camera's own numbers
+    taken_ns: int  # when the loop took the frame up, host CLOCK_MONOTONIC
+    inferred_ns: int  # when the engine had answered; the rest up to published_ns is behaviour
+    lost: int  # frame numbers that never became a pose so far: lost by the camera, skipped by pace, or damaged
     animals: list[AnimalMessage]
     scores: dict[str, float]  # class or forecast probabilities
     motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first

@@ -27,6 +27,10 @@ class Engine(Protocol):
         """
         ...
 
+    def reset(self) -> None:
+        """Forget what a recurrent network carries from earlier frames; without effect on any other."""
+        ...
+
     def close(self) -> None:
         """Free the device. May be called twice."""
         ...
