@@ -1,0 +1,362 @@
+"""The synthetic camera and the capture thread, with each fault of a camera, on the real clock."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tracker.cameras.camera import Camera
+from tracker.cameras.open_camera import camera_factory
+from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticRig
+from tracker.capture import Capture
+from tracker.config import Capture as CaptureSettings
+from tracker.config import Fault, ImageFolder, SyntheticCamera
+from tracker.errors import CameraError, CorruptFrameError
+from tracker.frame import Frame
+
+DEADLINE_S = 20.0  # for conditions that come true within a second on an idle machine
+
+Start = Callable[..., Capture]
+
+
+def rig(*faults: Fault, rate_hz: float = 200.0, frames: int | None = 60) -> SyntheticCamera:
+    return SyntheticCamera(scene="rodent", seed=1, width=64, height=64, rate_hz=rate_hz, frames=frames, rectangles=1, faults=faults)
+
+
+def fault(kind: str, at_frame: int, seconds: float = 0.0) -> Fault:
+    return Fault(fault=kind, at_frame=at_frame, seconds=seconds)  # type: ignore[arg-type]
+
+
+def folder_of(path: Path, count: int) -> ImageFolder:
+    path.mkdir(exist_ok=True)
+    for number in range(count):
+        cv2.imwrite(str(path / f"Frame{number}.png"), np.full((8, 8), number, np.uint8))
+    return ImageFolder(folder=str(path), rate_hz=None, loop_folder=False)
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts captures, and closes them after the test."""
+    started: list[Capture] = []
+
+    def begin(
+        open_camera: Callable[[], Camera], *, pace: str = "every_frame", queue_frames: int = 1000, stalled_after_s: float = 5.0
+    ) -> Capture:
+        settings = CaptureSettings(
+            pace=pace,  # type: ignore[arg-type]
+            queue_frames=queue_frames,
+            stalled_after_s=stalled_after_s,
+            reopen_first_s=0.02,
+            reopen_longest_s=0.1,
+        )
+        capture = Capture(open_camera, settings)
+        started.append(capture)
+        capture.start()
+        return capture
+
+    yield begin
+    for capture in started:
+        capture.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.002)
+
+
+def take_all(capture: Capture) -> list[Frame]:
+    frames: list[Frame] = []
+    deadline = time.monotonic() + DEADLINE_S
+    while not capture.ended:
+        assert time.monotonic() < deadline, f"capture did not end: {capture.state}, {capture.last_error}"
+        frame = capture.next(0.05)
+        if frame is not None:
+            frames.append(frame)
+    return frames
+
+
+def numbers_of(frames: list[Frame]) -> list[int]:
+    return [frame.number for frame in frames]
+
+
+# --- the synthetic camera by itself ---
+
+
+def test_the_synthetic_camera_never_hands_a_frame_over_before_it_is_due() -> None:
+    camera = SyntheticRig(rig(frames=20))
+    frames = list(iter(lambda: camera.read(1.0), None))
+    due_ns = np.array([frame.exposed_ns for frame in frames], np.int64)
+    received_ns = np.array([frame.received_ns for frame in frames], np.int64)
+    assert (received_ns >= due_ns).all()
+    assert (np.diff(due_ns) == 5_000_000 * np.diff(numbers_of(frames))).all()
+    assert numbers_of(frames)[-1] == 19
+
+
+def test_a_reader_that_is_late_loses_frames_and_the_camera_keeps_its_schedule() -> None:
+    now_ns = [0]
+    camera = SyntheticRig(rig(rate_hz=100.0, frames=None), lambda: now_ns[0])
+    now_ns[0] = 10_000_000  # frame 0 is due one period after the device came to life
+    first = camera.read(1.0)
+    now_ns[0] += 100_000_000
+    late = camera.read(1.0)
+    assert first is not None
+    assert late is not None
+    assert (first.number, late.number) == (0, 10 - BUFFERED_FRAMES + 1)
+    assert late.exposed_ns == 10_000_000 * (1 + late.number)
+
+
+def test_the_picture_is_the_scene_at_that_number() -> None:
+    settings = rig()
+    camera = SyntheticRig(settings)
+    frame = camera.read(1.0)
+    assert frame is not None
+    assert np.array_equal(frame.image, camera._device.scene.render(frame.number))
+
+
+def test_a_read_that_times_out_says_so_and_loses_nothing() -> None:
+    camera = SyntheticRig(rig(rate_hz=2.0))
+    with pytest.raises(CameraError, match=r"64x64 at 2 Hz: no frame for 0\.01 s"):
+        camera.read(0.01)
+    frame = camera.read(5.0)
+    assert frame is not None
+    assert frame.number == 0
+
+
+def test_a_corrupt_frame_is_told_and_the_next_one_follows() -> None:
+    now_ns = [0]
+    camera = SyntheticRig(rig(fault("corrupt", 0)), lambda: now_ns[0])
+    now_ns[0] = 5_000_000
+    with pytest.raises(CorruptFrameError, match="frame 0 arrived damaged"):
+        camera.read(1.0)
+    now_ns[0] = 10_000_000
+    following = camera.read(1.0)
+    assert following is not None
+    assert following.number == 1
+
+
+def test_a_vanished_camera_can_be_opened_only_when_its_time_is_over() -> None:
+    now_ns = [0]
+    reopen = camera_factory(rig(fault("vanish", 1, seconds=3.0), frames=None), clock=lambda: now_ns[0])
+    reopen().close()
+    for at_ns in (10_000_000, 3_009_000_000):
+        now_ns[0] = at_ns
+        with pytest.raises(CameraError, match="the device is gone; plug it in again"):
+            reopen()
+    now_ns[0] = 3_010_000_000
+    camera = reopen()
+    now_ns[0] = 3_015_000_000
+    frame = camera.read(1.0)
+    assert frame is not None
+    assert frame.number == 602  # the device went on counting
+
+
+def test_closing_the_synthetic_camera_ends_a_read_in_another_thread() -> None:
+    camera = SyntheticRig(rig(fault("stall", 0, seconds=1000.0), frames=None))
+    closer = threading.Timer(0.05, camera.close)
+    closer.start()
+    with pytest.raises(CameraError, match="is closed"):
+        camera.read(DEADLINE_S)
+    closer.join()
+
+
+# --- capture: nothing wrong ---
+
+
+def test_every_frame_loses_nothing_with_a_slow_reader_on_a_folder(start: Start, tmp_path: Path) -> None:
+    capture = start(camera_factory(folder_of(tmp_path, 30)), queue_frames=4)
+    wait_until(lambda: capture.counts().captured == 4)  # the queue is full: the folder waits for its reader
+    assert capture.state == "running"
+    assert numbers_of(take_all(capture)) == list(range(30))
+    counts = capture.counts()
+    assert (counts.captured, counts.skipped, counts.lost) == (30, 0, 0)
+
+
+def test_newest_frame_gives_the_newest_and_counts_the_skipped(start: Start, tmp_path: Path) -> None:
+    capture = start(camera_factory(folder_of(tmp_path, 50)), pace="newest_frame")
+    wait_until(lambda: capture.state == "ended")
+    assert not capture.ended  # its last frame was not taken yet
+    taken = take_all(capture)
+    counts = capture.counts()
+    assert numbers_of(taken) == [49]
+    assert counts.skipped == 49
+    assert counts.captured == len(taken) + counts.skipped
+
+
+def test_with_a_live_camera_captured_is_taken_plus_skipped_and_every_number_is_accounted_for(start: Start) -> None:
+    capture = start(camera_factory(rig()), pace="newest_frame")
+    taken = take_all(capture)
+    counts = capture.counts()
+    assert counts.captured == len(taken) + counts.skipped
+    assert numbers_of(taken)[-1] == 59
+    assert counts.captured + counts.lost >= 60 - BUFFERED_FRAMES  # numbers before the first frame are nobody's loss
+
+
+def test_nothing_within_the_time_is_none(start: Start) -> None:
+    capture = start(camera_factory(rig(rate_hz=0.5)))
+    assert capture.next(0.01) is None
+    assert not capture.ended
+
+
+def test_the_camera_describes_itself(start: Start, tmp_path: Path) -> None:
+    source = folder_of(tmp_path, 2)
+    capture = start(camera_factory(source))
+    take_all(capture)
+    assert capture.description == f"{source.folder}: 2 images of 8x8 flat out"
+
+
+# --- capture: each fault of a camera ---
+
+
+def test_dropped_numbers_are_counted_as_lost(start: Start) -> None:
+    capture = start(camera_factory(rig(fault("drop", 20), fault("drop", 21), fault("drop", 40))))
+    numbers = numbers_of(take_all(capture))
+    missing = set(range(numbers[0], 60)) - set(numbers)
+    assert {20, 21, 40} <= missing
+    assert capture.counts().lost == capture.lost == len(missing)
+
+
+def test_a_stall_is_noticed_while_it_lasts_and_outlived(start: Start) -> None:
+    capture = start(camera_factory(rig(fault("stall", 20, seconds=2.0), frames=500)), stalled_after_s=0.15)
+    wait_until(lambda: capture.state == "lost")
+    assert max(numbers_of(drain(capture))) < 20
+    assert "no frame for 0.15 s" in str(capture.last_error)
+    numbers = numbers_of(take_all(capture))
+    counts = capture.counts()
+    assert min(numbers) >= 420
+    assert counts.lost >= 400
+    assert counts.reopened >= 1
+
+
+def test_a_vanished_camera_is_reopened_when_it_is_back(start: Start) -> None:
+    capture = start(camera_factory(rig(fault("vanish", 20, seconds=0.3), frames=120)))
+    wait_until(lambda: capture.state == "lost")
+    assert "the device is gone" in str(capture.last_error)
+    numbers = numbers_of(take_all(capture))
+    counts = capture.counts()
+    assert not set(range(20, 80)) & set(numbers)
+    assert counts.reopened == 1
+    assert counts.lost >= 60
+    assert counts.captured == len(numbers)
+
+
+def test_another_image_size_is_refused_until_the_first_one_is_back(start: Start) -> None:
+    capture = start(camera_factory(rig(fault("resize", 20, seconds=0.3), frames=120)))
+    wait_until(lambda: capture.state == "lost")
+    assert "is 32x32 grey, expected 64x64 grey as before" in str(capture.last_error)
+    frames = take_all(capture)
+    assert {frame.image.shape for frame in frames} == {(64, 64)}
+    assert not set(range(20, 80)) & set(numbers_of(frames))
+    assert capture.counts().reopened == 1
+
+
+def test_a_corrupt_frame_is_counted_once_and_reading_goes_on(start: Start) -> None:
+    capture = start(camera_factory(rig(fault("corrupt", 20), fault("corrupt", 30))))
+    numbers = numbers_of(take_all(capture))
+    counts = capture.counts()
+    missing = set(range(numbers[0], 60)) - set(numbers)
+    assert {20, 30} <= missing
+    assert counts.corrupt == 2
+    assert counts.lost == len(missing) - 2
+    assert counts.reopened == 0
+    assert "arrived damaged" in str(capture.last_error)
+
+
+def test_a_camera_that_sends_only_damaged_frames_counts_as_stalled(start: Start) -> None:
+    faults = [fault("corrupt", number) for number in range(20, 120)]
+    capture = start(camera_factory(rig(*faults, frames=200)), stalled_after_s=0.1)
+    wait_until(lambda: capture.state == "lost")
+    assert "no whole frame for 0.1 s" in str(capture.last_error) or "no frame for" in str(capture.last_error)
+    assert numbers_of(take_all(capture))[-1] == 199
+    assert capture.counts().reopened >= 1
+
+
+def test_a_camera_absent_at_the_start_is_waited_for(start: Start, tmp_path: Path) -> None:
+    source = ImageFolder(folder=str(tmp_path / "later"), rate_hz=None, loop_folder=False)
+    capture = start(camera_factory(source))
+    wait_until(lambda: capture.state == "lost")
+    assert "cannot be listed" in str(capture.last_error)
+    folder_of(tmp_path / "earlier", 3)
+    (tmp_path / "earlier").rename(tmp_path / "later")
+    assert numbers_of(take_all(capture)) == [0, 1, 2]
+    assert capture.counts().reopened == 0
+
+
+def test_numbers_that_begin_again_after_a_reopening_tell_of_no_loss(start: Start, tmp_path: Path) -> None:
+    """A folder whose last image changes size under the reader is read again from its first."""
+    source = folder_of(tmp_path, 8)
+    capture = start(camera_factory(source), queue_frames=1)
+    wait_until(lambda: capture.counts().captured == 1)
+    cv2.imwrite(str(tmp_path / "Frame7.png"), np.zeros((16, 16), np.uint8))
+    first = [taken(capture) for _ in range(7)]
+    wait_until(lambda: capture.state == "lost")
+    assert "Frame7.png: is 16x16 grey; expected 8x8 grey" in str(capture.last_error)
+    cv2.imwrite(str(tmp_path / "Frame7.png"), np.zeros((8, 8), np.uint8))
+    second = numbers_of(take_all(capture))
+    assert numbers_of(first) == list(range(7))
+    assert second == list(range(8))
+    assert capture.counts().lost == 0
+    assert capture.counts().reopened == 1
+
+
+# --- capture: stopping ---
+
+
+def test_close_ends_a_stalled_camera_within_a_second(start: Start) -> None:
+    capture = start(camera_factory(rig(fault("stall", 0, seconds=1000.0), frames=None)), stalled_after_s=1000.0)
+    wait_until(lambda: "synthetic" in capture.description)
+    capture.close()
+    assert not capture._thread.is_alive()
+    assert capture.state == "ended"
+    assert capture.last_error is None
+
+
+def test_close_ends_a_capture_thread_that_waits_for_its_reader(start: Start, tmp_path: Path) -> None:
+    capture = start(camera_factory(folder_of(tmp_path, 20)), queue_frames=2)
+    wait_until(lambda: capture.counts().captured == 2)
+    capture.close()
+    assert not capture._thread.is_alive()
+    assert capture.next(0.0) is None
+
+
+def test_close_ends_the_wait_for_an_absent_camera(start: Start, tmp_path: Path) -> None:
+    capture = start(camera_factory(ImageFolder(folder=str(tmp_path / "absent"), rate_hz=None, loop_folder=False)))
+    wait_until(lambda: capture.state == "lost")
+    capture.close()
+    assert not capture._thread.is_alive()
+
+
+def test_close_wakes_a_reader(start: Start) -> None:
+    capture = start(camera_factory(rig(rate_hz=0.01)))
+    closer = threading.Timer(0.05, capture.close)
+    closer.start()
+    begun = time.monotonic()
+    assert capture.next(DEADLINE_S) is None
+    closer.join()
+    assert time.monotonic() - begun < DEADLINE_S / 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_of_its_own_in_the_capture_thread_reaches_the_reader(start: Start) -> None:
+    def broken() -> Camera:
+        raise ZeroDivisionError
+
+    capture = start(broken)
+    with pytest.raises(CameraError, match="the capture thread died; see the traceback in the log"):
+        capture.next(DEADLINE_S)
+
+
+def drain(capture: Capture) -> list[Frame]:
+    """Take what is waiting."""
+    return list(iter(lambda: capture.next(0.0), None))
+
+
+def taken(capture: Capture) -> Frame:
+    frame = capture.next(DEADLINE_S)
+    assert frame is not None
+    return frame

@@ -1,0 +1,45 @@
+"""Choose a camera by its configuration; a backend's libraries are loaded only where it is used."""
+
+import time
+from collections.abc import Callable
+
+from tracker.cameras.camera import Camera
+from tracker.config import BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
+
+
+def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.monotonic_ns) -> Callable[[], Camera]:
+    """Give what opens the configured camera, as often as it has to be opened again.
+
+    The factory raises CameraError where the camera cannot be opened, and ConfigError where it never could.
+    """
+    if isinstance(source, SyntheticCamera):
+        return _synthetic(source, clock)
+    if isinstance(source, OpenCVCamera):
+        from tracker.cameras.opencv import open_opencv
+
+        return lambda: open_opencv(source, clock)
+    if isinstance(source, BaslerCamera):
+        from tracker.cameras.basler import Basler
+
+        return lambda: Basler(source, clock)
+    return _image_folder(source, clock)
+
+
+def _synthetic(settings: SyntheticCamera, clock: Callable[[], int]) -> Callable[[], Camera]:
+    """The device lives from the first opening on, so that its faults keep their time when it is opened again."""
+    from tracker.cameras.synthetic import SyntheticDevice, SyntheticRig
+
+    devices: list[SyntheticDevice] = []
+
+    def open_synthetic() -> Camera:
+        if not devices:
+            devices.append(SyntheticDevice(settings, clock))
+        return SyntheticRig(settings, clock, device=devices[0])
+
+    return open_synthetic
+
+
+def _image_folder(settings: ImageFolder, clock: Callable[[], int]) -> Callable[[], Camera]:
+    from tracker.cameras.image_folder import FolderCamera
+
+    return lambda: FolderCamera(settings, clock)
