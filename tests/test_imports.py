@@ -59,3 +59,8 @@ def test_a_subscriber_needs_pyzmq_and_nothing_else() -> None:
 def test_importing_a_package_has_no_side_effect() -> None:
     for package in ("tracker", "trainer", "calib"):
         assert (ROOT / package / "__init__.py").read_text() == ""
+
+
+def test_the_engine_sends_no_telemetry() -> None:
+    code = "import tracker.engines.openvino, sys, threading; print(sys.modules['openvino_telemetry'], threading.active_count())"
+    assert python(code).stdout.split() == ["None", "1"]

@@ -31,6 +31,41 @@ class Split:
     description: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitChoice:
+    """Which split was asked for; the first that applies, from below upwards, is taken.
+
+    Attributes:
+        fold, folds: block of time `fold` (from 0) of `folds`.
+        groups: whole videos or animals, by name.
+        random_fraction: so large a share of frames at random.
+        seed: of the random split.
+        everything: nothing is held out.
+    """
+
+    fold: int
+    folds: int
+    groups: tuple[str, ...]
+    random_fraction: float | None
+    seed: int
+    everything: bool
+
+
+def choose_split(frames: LabelledFrames, choice: SplitChoice) -> Split:
+    """Divide frames as asked.
+
+    Raises:
+        TrainingError: the choice does not fit the frames.
+    """
+    if choice.everything:
+        return Split(train=np.arange(len(frames)), held_out=np.empty(0, np.int64), description="nothing held out")
+    if choice.random_fraction is not None:
+        return split_random(frames, choice.random_fraction, seed=choice.seed)
+    if choice.groups:
+        return split_groups(frames, choice.groups)
+    return split_block(frames, choice.fold, folds=choice.folds)
+
+
 def split_block(frames: LabelledFrames, fold: int, *, folds: int) -> Split:
     """Hold out one block of time: every group is cut into `folds` contiguous blocks by `order`, and block `fold` of each is held out.
 

@@ -1,0 +1,108 @@
+"""`tracker check`: one line for each part, a status, and the configuration in effect."""
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import BundleMaker
+from tests.tracker.daemon import write_config, write_images
+from tracker.__main__ import main
+from tracker.check import check
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> dict[str, Any]:
+    write_images(tmp_path / "images", [(5, 5)])
+    return {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": None, "loop_folder": False}
+
+
+def checked(config: Path) -> tuple[bool, dict[str, Any]]:
+    out = StringIO()
+    well = check(config, as_json=True, out=out)
+    report = json.loads(out.getvalue())
+    assert report["ok"] is well
+    return well, {finding["check"]: finding for finding in report["checks"]}
+
+
+def test_a_whole_configuration_passes_every_check(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
+    assert well, findings
+    assert list(findings) == ["configuration", "camera", "bundle", "engine", "fit", "publisher", "control"]
+    assert "640x480" in findings["camera"]["found"]
+    assert "self-test passed" in findings["engine"]["found"]
+
+
+def test_each_failing_part_is_named_and_the_others_are_still_tried(tmp_path: Path, camera: dict[str, Any]) -> None:
+    config = write_config(tmp_path, tmp_path / "nothing", camera, publisher={"bind": ["tcp://0.0.0.0:1"]})
+    well, findings = checked(config)
+    assert not well
+    assert {name: finding["ok"] for name, finding in findings.items()} == {
+        "configuration": True,
+        "camera": True,
+        "bundle": False,
+        "engine": None,
+        "fit": None,
+        "publisher": False,
+        "control": True,
+    }
+
+
+def test_a_camera_that_is_not_there_fails_its_line(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    camera = {"source": "opencv", "device": "/dev/video99", "width": None, "height": None, "rate_hz": None, "fourcc": None}
+    camera |= {"file_speed": "recorded", "loop_file": False}
+    _, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
+    assert findings["camera"]["ok"] is False
+    assert "/dev/video99" in findings["camera"]["found"]
+
+
+CALIBRATION = """schema: 1
+camera_matrix: [[500, 0, 320], [0, 500, 240], [0, 0, 1]]
+distortion: {model: five_parameter, coefficients: [0, 0, 0, 0, 0]}
+image_size: [%d, %d]
+plane: {homography: [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]]}
+pose: null
+made: {date: 2026-01-01, tool: test, images: 1}
+quality: {rms_px: 0.1, coverage: 0.9, points: 70}
+"""
+
+
+@pytest.mark.parametrize(("size", "well"), [((640, 480), True), ((1280, 1024), False)], ids=["of this size", "of another size"])
+def test_a_calibration_must_be_of_the_cameras_image_size(
+    tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], size: tuple[int, int], *, well: bool
+) -> None:
+    calibration = tmp_path / "calibration.yaml"
+    calibration.write_text(CALIBRATION % size)
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(calibration))  # type: ignore[arg-type]
+    found, findings = checked(config)
+    assert found is well
+    if not well:
+        assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["fit"]["found"]
+
+
+def test_the_command_prints_one_line_each_and_the_configuration_in_effect(
+    tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera)
+    assert main(["check", "--config", str(config)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:7]] == ["ok"] * 7
+    assert "capture:" in lines
+
+
+def test_a_wrong_file_is_status_1_and_wrong_usage_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--config", str(tmp_path / "absent.yaml")]) == 1
+    assert "no such file" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--colour"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["run", "check", "view", "listen", "replay", "keys", "status", "swap", "reload", "stop"])
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"example: tracker {command}" in capsys.readouterr().out

@@ -1,0 +1,209 @@
+"""The GPU engine: TensorRT through the interface common to 8.6 … 11, with PyCUDA for memory and streams.
+
+Everything is allocated when it is opened. A frame costs one copy in, one launch, one copy out and one wait, on one stream.
+"""
+
+import logging
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pycuda.driver as cuda  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import tensorrt as trt  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from numpy.typing import NDArray
+
+from tracker.bundle import Bundle
+from tracker.engines.cuda_graph import CudaGraph
+from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
+from tracker.engines.engine_cache import MadeFor, Say, load_engine, store_engine
+from tracker.engines.gpu import Gpu, cuda_errors
+from tracker.engines.tensorrt_build import EngineLog, build_plan
+from tracker.engines.tensorrt_options import OWN_TACTICS, BuildOptions, build_options
+from tracker.errors import EngineError
+from tracker.frame import Image
+
+logger = logging.getLogger(__name__)
+
+_NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: never waits for work that somebody put on the default stream
+# TensorRT's own conversion table needs a NumPy that still has np.bool; by name it works in every version.
+_DTYPES = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "INT8": "int8", "INT32": "int32", "INT64": "int64", "BOOL": "bool"}
+
+
+class TensorRTEngine:
+    """A network built for this machine's GPU, from the cache or anew.
+
+    Args:
+        bundle: what to run.
+        precision: "fp32", "fp16" or "int8"; see `build_options` for which graph allows which.
+        gpu: device number.
+        say: told, in one sentence each, what the cache did and how a build goes on.
+        graph: record each frame's work once as a CUDA graph and launch it whole; where that fails, frames are enqueued
+            piece by piece, and that is said.
+        tactic_sources: where TensorRT may take kernels from.
+
+    Raises:
+        EngineError: no GPU, no memory, or a build that failed, with TensorRT's own words.
+        BundleError: model.onnx is not what bundle.json says.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        precision: str,
+        gpu: int,
+        say: Say = logger.info,
+        graph: bool = True,
+        tactic_sources: tuple[str, ...] = OWN_TACTICS,
+    ) -> None:
+        options = build_options(
+            version=trt.__version__,
+            precision=precision,
+            graph_precision=bundle.description.precision,
+            tactic_sources=tactic_sources,
+        )
+        self._gpu = Gpu(gpu)
+        self.runtime = f"tensorrt {trt.__version__}"
+        self.device = self._gpu.name
+        self.precision = precision
+        self._runtime: Any = None
+        self._engine: Any = None
+        self._context: Any = None
+        self._stream: Any = None
+        self._graph: CudaGraph | None = None
+        self._device: dict[str, Any] = {}  # device memory of every tensor, by name
+        self._pinned: dict[str, NDArray[Any]] = {}  # page-locked host memory: input, output, zeros for the states
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            self._open(bundle, options, graph=graph, say=say)
+            undo.pop_all()
+
+    def infer(self, image: Image) -> NDArray[np.float32]:
+        """Run the network once, on whichever thread calls; see `Engine.infer`.
+
+        Raises:
+            EngineError: the image has not the input's shape, the engine is closed, or CUDA reports an error.
+        """
+        if image.shape != self._shape:
+            raise EngineError(f"the engine was given an image of shape {image.shape}; expected {self._shape}: fit it with ViewFit first")
+        with self._gpu, cuda_errors(self.device):
+            np.copyto(self._host_input, image)
+            if self._graph is not None:
+                self._graph.launch()
+            else:
+                self._enqueue()
+            self._stream.synchronize()
+            np.copyto(self._answer, self._host_output)
+        return self._answer
+
+    def reset(self) -> None:
+        """Forget what a recurrent network carries from earlier frames."""
+        with self._gpu, cuda_errors(self.device):
+            for name, _, _ in self._carried:
+                cuda.memcpy_htod_async(self._device[name], self._pinned[name], self._stream)
+            self._stream.synchronize()
+
+    def close(self) -> None:
+        """Free everything on the GPU. May be called twice, from any thread."""
+        if self._gpu.closed:
+            return
+        with self._gpu, cuda_errors(self.device):
+            if self._graph is not None:
+                self._graph.close()
+            self._graph = self._context = self._engine = self._runtime = self._stream = None
+            for memory in self._device.values():
+                memory.free()
+            for array in self._pinned.values():
+                allocation: Any = array.base
+                allocation.free()
+        self._gpu.close()
+
+    def _open(self, bundle: Bundle, options: BuildOptions, *, graph: bool, say: Say) -> None:
+        with self._gpu, cuda_errors(self.device):
+            self._load(bundle, options, say)
+            self._allocate(bundle)
+            self._enqueue()  # the first run sets up what may not be set up while a graph is recorded
+            self._stream.synchronize()
+            self._graph = self._record(say) if graph else None
+            self.reset()
+
+    def _load(self, bundle: Bundle, options: BuildOptions, say: Say) -> None:
+        """Take the engine from the cache or build it, and compare it with the bundle."""
+        made_for = MadeFor(
+            onnx_sha256=bundle.description.onnx_sha256,
+            runtime=self.runtime,
+            device=self._gpu.name,
+            capability=self._gpu.capability,
+            driver=self._gpu.driver,
+            precision=self.precision,
+            options=options.text,
+        )
+        self._log = log = EngineLog()
+        plan = load_engine(bundle.engines, made_for, say=say)
+        fresh = plan is None
+        if plan is None:
+            plan = build_plan(bundle.model, gpu=self._gpu, options=options, log=log, say=say)
+        self._runtime = trt.Runtime(log)
+        self._engine = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise EngineError(
+                f"TensorRT {trt.__version__} cannot load the engine of {bundle.folder}: {log.reason}; delete {bundle.engines}"
+            )
+        check_tensors(bundle, inputs=self._kinds(trt.TensorIOMode.INPUT), outputs=self._kinds(trt.TensorIOMode.OUTPUT))
+        if fresh:
+            store_engine(bundle.engines, made_for, plan, say=say)
+
+    def _kinds(self, mode: Any) -> dict[str, Kind]:
+        engine = self._engine
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        return {
+            name: (tuple(engine.get_tensor_shape(name)), _dtype(engine.get_tensor_dtype(name)))
+            for name in names
+            if engine.get_tensor_mode(name) == mode
+        }
+
+    def _allocate(self, bundle: Bundle) -> None:
+        """Device memory for every tensor, page-locked memory for what crosses over, and the addresses told to TensorRT, once."""
+        description = bundle.description
+        context = self._engine.create_execution_context()
+        if context is None:
+            raise EngineError(f"{self.device}: TensorRT cannot run the engine: no memory for its activations; stop what else runs on it")
+        self._context, self._stream = context, cuda.Stream(_NON_BLOCKING)
+        self._carried = [(state.name, state.name + NEXT_STATE, _bytes(state.shape, state.dtype)) for state in description.states]
+        kinds = self._kinds(trt.TensorIOMode.INPUT) | self._kinds(trt.TensorIOMode.OUTPUT)
+        for name, (shape, dtype) in kinds.items():
+            self._device[name] = cuda.mem_alloc(_bytes(shape, dtype))
+            context.set_tensor_address(name, int(self._device[name]))
+        for tensor in (description.input, description.output, *description.states):
+            self._pinned[tensor.name] = cuda.pagelocked_empty(tensor.shape, np.dtype(tensor.dtype))
+            self._pinned[tensor.name].fill(0)
+        self._input_name, self._output_name = description.input.name, description.output.name
+        self._host_input, self._host_output = self._pinned[self._input_name][0], self._pinned[self._output_name][0]
+        self._shape = self._host_input.shape
+        self._answer = np.zeros(self._host_output.shape, np.float32)  # of ordinary memory, so that it outlives the engine
+        self.reset()
+
+    def _enqueue(self) -> None:
+        """Put one frame's work on the stream: in, through the network, state over, out."""
+        context, stream = self._context, self._stream
+        cuda.memcpy_htod_async(self._device[self._input_name], self._pinned[self._input_name], stream)
+        if not context.execute_async_v3(stream.handle):
+            raise EngineError(f"{self.device}: TensorRT refused to run the network; its reason is in the log")
+        for before, after, size in self._carried:
+            cuda.memcpy_dtod_async(self._device[before], self._device[after], size, stream)
+        cuda.memcpy_dtoh_async(self._pinned[self._output_name], self._device[self._output_name], stream)
+
+    def _record(self, say: Say) -> CudaGraph | None:
+        try:
+            return CudaGraph(self._stream.handle, enqueue=self._enqueue)
+        except EngineError as problem:
+            say(f"{self.device}: frames are enqueued piece by piece, which costs some tens of microseconds each: {problem}")
+            return None
+
+
+def _bytes(shape: tuple[int, ...], dtype: str) -> int:
+    return int(np.prod(shape)) * np.dtype(dtype).itemsize
+
+
+def _dtype(dtype: Any) -> str:
+    return _DTYPES.get(dtype.name, str(dtype.name))

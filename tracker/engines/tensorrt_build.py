@@ -1,0 +1,115 @@
+"""Build a TensorRT engine from model.onnx on the GPU at hand, and say so while it takes its minutes."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import tensorrt as trt  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+from tracker.engines.engine_cache import Say
+from tracker.engines.gpu import Gpu
+from tracker.engines.tensorrt_options import BuildOptions
+from tracker.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+SIGN_OF_LIFE_S = 5.0  # a service manager that is asked for more time must hear it well before its next deadline
+WORKSPACE_BYTES = 1 << 30  # scratch memory a kernel may ask for; networks of this size use a few MB
+_KEPT_MESSAGES = 5
+
+
+class EngineLog(trt.ILogger):  # type: ignore[misc,unused-ignore]
+    """TensorRT's own messages: to the log, and the last complaints kept for the sentence that explains a failure."""
+
+    def __init__(self) -> None:
+        trt.ILogger.__init__(self)
+        self._errors: list[str] = []
+        self._warnings: list[str] = []
+
+    def log(self, severity: Any, msg: str) -> None:
+        """Take one message; called by TensorRT from any thread."""
+        text = " ".join(msg.split())
+        if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+            self._errors = [*self._errors[1 - _KEPT_MESSAGES :], text]
+            logger.error("tensorrt: %s", text)
+        elif severity == trt.ILogger.WARNING:
+            # Among these: 64-bit integers of the graph are narrowed to 32 bits by 8.6, which indices of an image never fill.
+            self._warnings = [*self._warnings[1 - _KEPT_MESSAGES :], text]
+            logger.warning("tensorrt: %s", text)
+
+    @property
+    def reason(self) -> str:
+        """What TensorRT complained of, on one line; a missing CUDA it reports as a warning only."""
+        return "; ".join(self._errors or self._warnings) or "TensorRT gave no reason"
+
+
+def build_plan(
+    model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog, say: Say, clock: Callable[[], int] = time.monotonic_ns
+) -> bytes:
+    """Build and serialise.
+
+    Args:
+        model: model.onnx.
+        gpu: where it will run.
+        options: as `build_options` decided.
+        log: takes TensorRT's messages.
+        say: told every few seconds, on the caller's thread, how long it has taken so far.
+        clock: monotonic, in ns.
+
+    Raises:
+        EngineError: the graph cannot be read or built, with TensorRT's own words.
+    """
+    started = clock()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-build") as worker:
+        plan = worker.submit(_build, model, gpu=gpu, options=options, log=log)
+        while not wait([plan], timeout=SIGN_OF_LIFE_S).done:
+            say(f"building the TensorRT engine on {gpu.name}: {(clock() - started) / 1e9:.0f} s so far")
+    built = plan.result()
+    say(f"built the TensorRT engine on {gpu.name} in {(clock() - started) / 1e9:.0f} s")
+    return built
+
+
+def _build(model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog) -> bytes:
+    with gpu:
+        try:
+            builder = trt.Builder(log)
+        except TypeError:  # what the binding raises when the library returns no builder
+            raise EngineError(f"TensorRT {trt.__version__} cannot use {gpu.name}: {log.reason}") from None
+        network = builder.create_network(_bits(trt.NetworkDefinitionCreationFlag, options.network_flags))
+        parser = trt.OnnxParser(network, log)
+        if not parser.parse_from_file(str(model)):
+            raise EngineError(f"{model}: TensorRT {trt.__version__} cannot read it: {_parser_errors(parser)}")
+        config = builder.create_builder_config()
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
+        config.set_tactic_sources(_bits(trt.TacticSource, options.tactic_sources))
+        config.clear_flag(trt.BuilderFlag.TF32)
+        for name in options.builder_flags:
+            config.set_flag(_member(trt.BuilderFlag, name))
+        plan = builder.build_serialized_network(network, config)
+        if plan is None:
+            raise EngineError(f"{model}: TensorRT {trt.__version__} cannot build it for {gpu.name}: {log.reason}")
+        return memoryview(plan).tobytes()
+
+
+def _parser_errors(parser: Any) -> str:
+    errors = [parser.get_error(index) for index in range(parser.num_errors)]
+    texts = [" ".join(error.desc().split()) for error in errors]
+    return "; ".join(texts[:_KEPT_MESSAGES]) or "the parser gave no reason"
+
+
+def _bits(enumeration: Any, names: Iterable[str]) -> int:
+    return sum(1 << int(_member(enumeration, name)) for name in names)
+
+
+def _member(enumeration: Any, name: str) -> Any:
+    """A flag by name: which flags exist differs between generations, so none that is not in all of them is written as an attribute.
+
+    Raises:
+        EngineError: this TensorRT has no such flag.
+    """
+    if name not in enumeration.__members__:
+        raise EngineError(f"TensorRT {trt.__version__} has no {enumeration.__name__}.{name}; leave it out of the build options")
+    return enumeration.__members__[name]

@@ -1,0 +1,126 @@
+"""Building blocks of every network: convolutions and the geometry of frames and crops.
+
+Every call makes new layers with new random weights, so no BatchNorm is shared and no two blocks start alike.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainer.errors import TrainingError
+
+GRID = 16  # the fine networks halve the crop four times
+SMALLEST_CROP_PX = 96  # below this a crop holds too little around the animal to tell it from its surroundings
+LARGEST_SEEN_PX = 192  # a crop above this is reduced by a whole factor; at 192 px the fine stage takes about 0.4 ms on two cores
+MARGIN = 1.25  # crop over animal: holds an animal 25 % larger than the largest labelled, or the coarse stage's error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameShape:
+    """Size of the frames a network takes."""
+
+    height: int
+    width: int
+    channels: int  # 1 grey, 3 RGB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CropPlan:
+    """How a coarse-to-fine network looks at a frame. Derived from the labels once, stored with the network.
+
+    Attributes:
+        height: of the crop, frame pixels.
+        width: of the crop, frame pixels.
+        shrink: whole factor by which the crop is averaged before the fine stage.
+        pool: whole factor by which the frame is averaged before the coarse stage.
+    """
+
+    height: int
+    width: int
+    shrink: int
+    pool: int
+
+
+def plan_crop(points: NDArray[np.float64], frame: FrameShape) -> CropPlan:
+    """Size the crop to the labelled animals, so that cost does not grow with the camera's resolution.
+
+    Args:
+        points: (n, K, 2) frame pixels, NaN where missing.
+        frame: what the network takes.
+
+    Raises:
+        TrainingError: the frames are too small to crop from.
+    """
+    if min(frame.height, frame.width) < 2 * GRID:
+        raise TrainingError(f"the frames are {frame.width}×{frame.height} pixels; expected at least {2 * GRID} on each side")
+    labelled = points[~np.isnan(points).all(axis=(1, 2))]
+    extent = float(np.max(np.nanmax(labelled, axis=1) - np.nanmin(labelled, axis=1))) if len(labelled) else 0.0
+    wanted = max(SMALLEST_CROP_PX, extent * MARGIN)
+    shrink = math.ceil(wanted / LARGEST_SEEN_PX)
+    grid = GRID * shrink
+    side = math.ceil(wanted / grid) * grid
+    if min(frame.height, frame.width) < grid:
+        shrink, grid = 1, GRID
+    height, width = (min(side, extent_px // grid * grid) for extent_px in (frame.height, frame.width))
+    # about 80 cells across finds an animal of a tenth of the frame; a small animal needs a finer look
+    pool = max(1, min(round(max(frame.height, frame.width) / 80), side // 12))
+    return CropPlan(height=height, width=width, shrink=shrink, pool=pool)
+
+
+def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, BatchNorm, ReLU; the size stays the same or is divided by `stride`."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )
+
+
+def stage(inputs: int, outputs: int, *, depth: int) -> nn.Sequential:
+    """Halve the map, then `depth` convolutions at the new size."""
+    return nn.Sequential(
+        convolution(inputs, outputs, stride=2),
+        *(convolution(outputs, outputs) for _ in range(depth)),
+    )
+
+
+def to_planes(frames: Tensor) -> Tensor:
+    """Pixels of frames as numbers 0..255.
+
+    The cast comes first because TensorRT 8.6 takes uint8 at its input only.
+
+    Args:
+        frames: uint8 (n, h, w, c).
+
+    Returns:
+        float32 (n, c, h, w).
+    """
+    return frames.float().permute(0, 3, 1, 2)
+
+
+def scaled(planes: Tensor) -> Tensor:
+    """0..255 → -0.5..0.5: the one place where pixels are scaled, in training and in the exported graph alike."""
+    return planes / 255.0 - 0.5
+
+
+def doubled(maps: Tensor) -> Tensor:
+    """(n, c, h, w) → (n, c, 2h, 2w), each value repeated."""
+    return nn.functional.interpolate(maps, scale_factor=2.0, mode="nearest")
+
+
+def peak(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of each map's maximum.
+
+    Maxima of rows and of columns are compared, not all cells at once: the same answer unless two cells tie, and in
+    OpenVINO 5 µs where one ArgMax over the flattened map took 140.
+
+    Args:
+        maps: (n, k, h, w).
+
+    Returns:
+        Two int64 (n, k).
+    """
+    return maps.amax(3).argmax(2), maps.amax(2).argmax(2)
