@@ -1,0 +1,316 @@
+"""The viewer: pictures matched with their poses, and the window itself under Xvfb."""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+import zmq
+
+from tracker.errors import RigtrackError
+from tracker.frame import Image
+from tracker.image_stream import encode_jpeg
+from tracker.messages import VERSION, AnimalMessage, EventMessage, ImageMessage, PoseMessage, StatusMessage, topic
+from tracker.overlay import PALETTE, OverlaySettings
+from tracker.viewer import Scene, check_display, view, zoom_for
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEADLINE_S = 60.0  # a loaded machine takes its time to open a window
+PLAIN = OverlaySettings(names=False, trail=False)
+VIEW = """
+import sys
+from pathlib import Path
+from tracker.viewer import view
+view(sys.argv[1], snapshot_folder=Path(sys.argv[2]))
+"""
+
+
+def stamp(frame: int, *, camera: str = "top", session: str = "a") -> dict[str, object]:
+    return {"v": VERSION, "camera": camera, "session": session, "frame": frame, "received_ns": frame * 10_000_000, "published_ns": frame}
+
+
+def pose(frame: int, x: float, **named: str) -> PoseMessage:
+    animals = [AnimalMessage(id=0, points={"snout": (x, 240.0, 0.9)}, mm={})]
+    return PoseMessage(**stamp(frame, **named), exposed_ns=None, taken_ns=0, inferred_ns=0, lost=0, animals=animals, scores={}, motion=None)  # type: ignore[arg-type]
+
+
+def image(frame: int, level: int = 120, **named: str) -> ImageMessage:
+    jpeg = encode_jpeg(np.full((480, 640), level, np.uint8), quality=90)
+    return ImageMessage(**stamp(frame, **named), width=640, height=480, jpeg=jpeg)  # type: ignore[arg-type]
+
+
+def event(state: str) -> EventMessage:
+    values = {
+        "event": "poke",
+        "state": state,
+        "animal": 0,
+        "onset_frame": 1,
+        "value": 1.0,
+        "threshold": 0.0,
+        "added_delay_ms": 0.0,
+        "latency_ms": 1.0,
+    }
+    return EventMessage(**stamp(1), **values)  # type: ignore[arg-type]
+
+
+def drawn(scene: Scene, now_ns: int = 0) -> Image:
+    picture = scene.picture(PLAIN, now_ns)
+    assert picture is not None
+    return picture
+
+
+def snout_drawn_at(scene: Scene, x: float) -> bool:
+    picture = drawn(scene)
+    zoom = zoom_for(640)
+    return tuple(picture[round(240.5 * zoom - 0.5), round((x + 0.5) * zoom - 0.5)]) == PALETTE[0]
+
+
+def test_a_picture_is_drawn_with_the_pose_of_the_same_frame_and_no_other() -> None:
+    scene = Scene(None, trail_s=1.0)
+    for message in (pose(1, 100.0), pose(2, 200.0), pose(3, 300.0), image(2)):
+        scene.take(message, 0)
+    assert snout_drawn_at(scene, 200.0)
+    assert not snout_drawn_at(scene, 300.0)
+    scene.take(image(9), 0)
+    assert not any(snout_drawn_at(scene, x) for x in (100.0, 200.0, 300.0))
+
+
+def test_a_restart_of_the_tracker_forgets_what_was_seen_before() -> None:
+    scene = Scene(None, trail_s=1.0)
+    for message in (pose(1, 100.0), pose(2, 300.0), image(1), event("on")):
+        scene.take(message, 0)
+    scene.take(pose(1, 200.0, session="b"), 0)
+    assert scene.picture(PLAIN, 0) is None
+    scene.take(image(1, session="b"), 0)
+    assert snout_drawn_at(scene, 200.0)
+    scene.take(image(2, session="b"), 0)
+    assert not snout_drawn_at(scene, 300.0)
+
+
+def test_the_first_camera_heard_is_shown_and_others_are_named() -> None:
+    scene = Scene(None, trail_s=1.0)
+    scene.take(image(1, camera="side"), 0)
+    scene.take(image(7, camera="top"), 0)
+    scene.picture(PLAIN, 0)
+    assert (scene.camera, scene.frame, scene.others) == ("side", 1, {"top"})
+
+
+def test_an_event_that_ended_stays_for_a_moment_and_one_that_is_on_stays() -> None:
+    scene = Scene(None, trail_s=1.0)
+    scene.take(image(1), 0)
+    bare = drawn(scene)
+    scene.take(event("on"), 0)
+    scene.take(image(1), 5_000_000_000)
+    assert (drawn(scene, 5_000_000_000) != bare).any()
+    scene.take(event("off"), 5_000_000_000)
+    assert (drawn(scene, 5_900_000_000) != bare).any()
+    scene.take(image(1), 10_000_000_000)
+    assert (drawn(scene, 10_000_000_000) == bare).all()
+
+
+def test_the_picture_grows_old_when_neither_pose_nor_picture_comes(status: StatusMessage) -> None:
+    scene = Scene(None, trail_s=1.0)
+    scene.take(image(1), 1_000_000_000)
+    scene.take(status, 5_000_000_000)
+    assert scene.age_s(5_000_000_000) == 4.0
+    scene.take(pose(2, 1.0, session=status.session), 6_000_000_000)
+    assert scene.age_s(6_000_000_000) == 0.0
+
+
+def test_a_damaged_picture_is_skipped() -> None:
+    scene = Scene(None, trail_s=1.0)
+    scene.take(replace(image(1), jpeg=b"not a JPEG"), 0)
+    assert scene.picture(PLAIN, 0) is None
+    scene.take(image(2), 0)
+    good = drawn(scene)
+    scene.take(replace(image(3), jpeg=b""), 0)
+    assert (drawn(scene) == good).all()
+
+
+def test_old_poses_are_not_kept_for_ever() -> None:
+    scene = Scene(None, trail_s=1.0)
+    for frame in range(2_000):  # 20 s at 100 frames per second
+        scene.take(pose(frame, 1.0), 0)
+    assert len(scene._poses) <= 502
+
+
+def test_a_name_from_the_network_cannot_leave_the_snapshot_folder() -> None:
+    scene = Scene(None, trail_s=1.0)
+    scene.take(image(5, camera="../../etc/x", session="/a"), 0)
+    scene.picture(PLAIN, 0)
+    assert scene.file_name() == "______etc_x-_a-5.png"
+
+
+def test_without_a_display_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(RigtrackError, match="there is no display here"):
+        view("tcp://127.0.0.1:9", snapshot_folder=tmp_path)
+
+
+def test_a_display_that_does_not_answer_is_one_sentence_and_not_the_end_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":4711")
+    with pytest.raises(RigtrackError, match=r"no window can be opened on display :4711: .*could not connect"):
+        check_display()
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    for program in ("Xvfb", "xdotool"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed, so no window can be tried")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
+        pass_fds=(writing,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as number:
+            yield f":{number.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextmanager
+def feeding(status: StatusMessage) -> Iterator[str]:
+    """Publish moving poses, pictures and status from a thread, as a tracker does."""
+    stop = threading.Event()
+    with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        port = socket.bind_to_random_port("tcp://127.0.0.1")
+
+        def feed() -> None:
+            frame = 0
+            while not stop.wait(0.03):
+                frame += 1
+                picture = image(frame)
+                header = msgspec.to_builtins(picture)
+                header.pop("jpeg")
+                socket.send_multipart([topic("pose", "top"), msgspec.json.encode(pose(frame, 100.0 + frame % 400))])
+                socket.send_multipart([topic("image", "top"), msgspec.json.encode(header), picture.jpeg])
+                socket.send_multipart([topic("status", "top"), msgspec.json.encode(replace(status, session="a"))])
+
+        thread = threading.Thread(target=feed)
+        thread.start()
+        try:
+            yield f"tcp://127.0.0.1:{port}"
+        finally:
+            stop.set()
+            thread.join()
+
+
+@contextmanager
+def viewing(address: str, display: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[..., str]]]:
+    """A viewer in a process of its own, and a function that runs xdotool on its display."""
+    environment = {**os.environ, "DISPLAY": display}
+
+    def xdotool(*words: str) -> str:
+        return subprocess.run(["xdotool", *words], capture_output=True, text=True, env=environment, check=False, timeout=DEADLINE_S).stdout
+
+    with subprocess.Popen(
+        [sys.executable, "-c", VIEW, address, str(folder)], stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
+    ) as viewer:
+        try:
+            window = eventually(lambda: xdotool("search", "--onlyvisible", "--name", "^rigtrack - ").split(), "no window appeared")[-1]
+            xdotool("windowfocus", "--sync", window)
+            yield viewer, xdotool
+        finally:
+            viewer.kill()
+
+
+def eventually(found: Callable[[], Sequence[str]], complaint: str) -> Sequence[str]:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        result = found()
+        if result:
+            return result
+        time.sleep(0.05)
+    raise AssertionError(complaint)
+
+
+def test_the_window_opens_s_saves_the_picture_with_its_overlay_and_q_quits(display: str, status: StatusMessage, tmp_path: Path) -> None:
+    """R4-16, R4-29."""
+    folder = tmp_path / "new" / "snapshots"
+    with feeding(status) as address, viewing(address, display, folder) as (viewer, xdotool):
+
+        def saved() -> list[str]:
+            xdotool("key", "s")
+            return [str(path) for path in folder.glob("top-a-*.png") if path.stat().st_size]
+
+        path = eventually(saved, "no snapshot was saved")[0]
+        xdotool("key", "q")
+        assert viewer.wait(timeout=DEADLINE_S) == 0
+        assert viewer.stderr is not None
+        assert viewer.stderr.read() == ""
+    picture = cv2.imread(path, cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (720, 960, 3)
+    frame = int(path.rsplit("-", 1)[1].removesuffix(".png"))
+    x = round((100.5 + frame % 400) * 1.5 - 0.5)
+    assert tuple(picture[360, x, ::-1]) == PALETTE[0], "the snout of that very frame is not on the picture"
+
+
+@pytest.mark.parametrize("way", ["Escape", "the window's own button", "Ctrl-C"])
+def test_every_way_out_ends_it_well_even_while_nothing_has_been_heard(way: str, display: str, tmp_path: Path) -> None:
+    with viewing("tcp://127.0.0.1:9", display, tmp_path) as (viewer, xdotool):
+
+        def ended() -> list[str]:
+            if way == "Escape":
+                xdotool("key", "Escape")
+            elif way == "the window's own button":
+                press_close_button(display, xdotool("search", "--name", "^rigtrack - ").split())
+            return [] if viewer.poll() is None else ["ended"]
+
+        if way == "Ctrl-C":
+            viewer.send_signal(signal.SIGINT)
+        eventually(ended, "the window did not close")
+        assert viewer.stderr is not None
+        assert viewer.stderr.read() == ""
+        assert viewer.returncode == 0
+
+
+class ClientMessage(ctypes.Structure):
+    """XClientMessageEvent of Xlib.h, with room for the union it is part of."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("send_event", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("window", ctypes.c_ulong),
+        ("message_type", ctypes.c_ulong),
+        ("format", ctypes.c_int),
+        ("data", ctypes.c_long * 5),
+        ("rest", ctypes.c_long * 12),
+    )
+
+
+def press_close_button(display: str, windows: list[str]) -> None:
+    """Ask windows to close as a window manager does, there being none under Xvfb."""
+    xlib = ctypes.CDLL("libX11.so.6")
+    xlib.XOpenDisplay.restype = ctypes.c_void_p
+    xlib.XInternAtom.restype = ctypes.c_ulong
+    xlib.XInternAtom.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+    xlib.XSendEvent.argtypes = (ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int, ctypes.c_long, ctypes.c_void_p)
+    xlib.XCloseDisplay.argtypes = (ctypes.c_void_p,)
+    connection = xlib.XOpenDisplay(display.encode())
+    for window in windows:
+        message = ClientMessage(type=33, window=int(window), format=32, message_type=xlib.XInternAtom(connection, b"WM_PROTOCOLS", 0))
+        message.data[0] = xlib.XInternAtom(connection, b"WM_DELETE_WINDOW", 0)
+        xlib.XSendEvent(connection, int(window), 0, 0, ctypes.byref(message))
+    xlib.XCloseDisplay(connection)

@@ -1,0 +1,165 @@
+"""`tracker listen`: print the stream, a line for every message, for people or as JSON lines."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TextIO
+
+from tracker.client import Client
+from tracker.messages import EventMessage, ImageMessage, Message, PoseMessage, StatusMessage, topic
+
+_SILENT_S = 5.0  # silence after which people begin to doubt the address
+_POINTS_SHOWN = 4  # of one animal on one line
+_BOLD, _RED, _PLAIN = "\x1b[1;33m", "\x1b[1;31m", "\x1b[0m"
+_KINDS = {PoseMessage: "pose", EventMessage: "event", StatusMessage: "status", ImageMessage: "image"}
+
+
+def listen(
+    addresses: str | Sequence[str],
+    *,
+    json_lines: bool,
+    kinds: Sequence[str] = ("pose", "event", "status"),
+    camera: str | None = None,
+    count: int | None = None,
+    seconds: float | None = None,
+    keys: Path | None = None,
+    out: TextIO = sys.stdout,
+    clock: Callable[[], int] = time.monotonic_ns,
+) -> int:
+    """Print messages until `count` of them, `seconds`, Ctrl-C or the reader's end of the pipe; warnings go to stderr.
+
+    Returns:
+        Exit status: 1 when `seconds` went by and nothing was heard, else 0.
+
+    Raises:
+        StreamError: a malformed address, keys that cannot be read, or a sender that is not a tracker of this version.
+    """
+    with Client(addresses, kinds=kinds, camera=camera, keys=keys, clock=clock) as client:
+        say = _Talk(client)
+        line = json_line if json_lines else _human(colour=out.isatty())
+        deadline_ns = None if seconds is None else clock() + int(seconds * 1e9)
+        heard = 0
+        try:
+            while count is None or heard < count:
+                remaining_s = _SILENT_S if deadline_ns is None else (deadline_ns - clock()) / 1e9
+                if remaining_s <= 0:
+                    break
+                message = client.receive(min(_SILENT_S, remaining_s))
+                if message is None:
+                    say.silence(last=deadline_ns is not None and clock() >= deadline_ns)
+                    continue
+                heard += 1
+                say.about(message)
+                out.write(line(message) + "\n")
+                out.flush()
+        except KeyboardInterrupt:
+            return 0
+        except BrokenPipeError:
+            _forget(out)
+            return 0
+        return say.end(heard, seconds)
+
+
+def json_line(message: Message) -> str:
+    """One JSON object without line breaks: {"topic": ..., every field}. A picture's bytes are left out."""
+    values: dict[str, Any] = {field.name: getattr(message, field.name) for field in fields(message) if field.name != "jpeg"}
+    if isinstance(message, PoseMessage):
+        values["animals"] = [{"id": animal.id, "points": animal.points, "mm": animal.mm} for animal in message.animals]
+    return json.dumps({"topic": topic(_KINDS[type(message)], message.camera).decode(), **values})
+
+
+def human_line(message: Message, *, colour: bool) -> str:
+    """One line for people, in columns; events and lost cameras stand out, by colour where there is some."""
+    head = f"{_KINDS[type(message)]:<6}  {message.camera:<10} {message.frame:>9}  "
+    paint = ""
+    if isinstance(message, PoseMessage):
+        body = _pose(message)
+    elif isinstance(message, EventMessage):
+        body, paint = _event(message), _BOLD
+    elif isinstance(message, StatusMessage):
+        body, paint = _status(message), _RED if message.state == "camera_lost" else ""
+    else:
+        body = f"{message.width}x{message.height}  {len(message.jpeg)} bytes"
+    # names come over the network: no control sequence of theirs may reach the terminal
+    text = "".join(character if character.isprintable() else "?" for character in head + body)
+    return f"{paint}{text}{_PLAIN}" if colour and paint else text
+
+
+def _human(*, colour: bool) -> Callable[[Message], str]:
+    return lambda message: human_line(message, colour=colour)
+
+
+def _pose(message: PoseMessage) -> str:
+    delay_ms = (message.published_ns - message.received_ns) / 1e6
+    motion = "" if message.motion is None else f"  motion {message.motion:.4f}"
+    animals = "  ".join(_animal(animal.points) for animal in message.animals) or "no animal"
+    return f"{delay_ms:7.2f} ms  lost {message.lost:<4} {animals}{motion}"
+
+
+def _animal(points: dict[str, tuple[float, float, float]]) -> str:
+    shown = [f"{name} {_number(x)},{_number(y)} {_number(c, '4.2f')}" for name, (x, y, c) in list(points.items())[:_POINTS_SHOWN]]
+    more = len(points) - _POINTS_SHOWN
+    return "  ".join(shown) + (f"  and {more} more" if more > 0 else "")
+
+
+def _number(value: float | None, form: str = "6.1f") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _event(message: EventMessage) -> str:
+    return (
+        f">> {message.event} {message.state.upper()}  animal {message.animal}  value {_number(message.value, '.3g')} "
+        f"(threshold {message.threshold:.3g})  onset at frame {message.onset_frame}  latency {message.latency_ms:.2f} ms"
+    )
+
+
+def _status(message: StatusMessage) -> str:
+    fps = "  ".join(f"{stage} {rate:.1f}/s" for stage, rate in message.fps.items())
+    total = message.latency_ms.get("total", {})
+    latency = f"  total p50 {total['p50']:.2f} p99 {total['p99']:.2f} ms" if {"p50", "p99"} <= total.keys() else ""
+    counters = "  ".join(f"{name} {message.counters[name]}" for name in ("lost", "skipped", "corrupt") if name in message.counters)
+    engine = f"{message.bundle} on {message.runtime} {message.precision}" if message.bundle else "no bundle yet"
+    error = f"  last error: {message.last_error}" if message.last_error else ""
+    return f"-- {message.state}  {fps}{latency}  {counters}  {engine}{error}"
+
+
+class _Talk:
+    """Says on stderr what the stream itself cannot: silence, restarts and frames that this client missed."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._addresses = ", ".join(client.addresses)
+        self._gaps = self._restarts = 0
+        self._silent = False
+
+    def silence(self, *, last: bool) -> None:
+        if not self._silent and not last:
+            self._silent = True
+            print(f"nothing heard for {_SILENT_S:g} s; still waiting at {self._addresses}", file=sys.stderr, flush=True)
+
+    def about(self, message: Message) -> None:
+        self._silent = False
+        gaps, restarts = self._client.gaps.total(), self._client.restarts.total()
+        if restarts > self._restarts:
+            print(f"{message.camera}: the tracker was started anew (session {message.session!r})", file=sys.stderr, flush=True)
+        if gaps > self._gaps:
+            missed = f"missed {gaps - self._gaps} frames before frame {message.frame}"
+            print(f"{message.camera}: {missed}; this reader was too slow or was cut off", file=sys.stderr, flush=True)
+        self._gaps, self._restarts = gaps, restarts
+
+    def end(self, heard: int, seconds: float | None) -> int:
+        if heard or seconds is None:
+            return 0
+        print(f"nothing heard in {seconds:g} s at {self._addresses}; is a tracker publishing there?", file=sys.stderr, flush=True)
+        return 1
+
+
+def _forget(out: TextIO) -> None:
+    """Let what is still buffered go nowhere, or Python complains about the broken pipe once more when it exits."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, out.fileno())
+    os.close(nowhere)
