@@ -74,7 +74,7 @@ def main() -> int:
     try:
         return demo(out)
     except RigtrackError as problem:
-        talk.print(f"demo: {problem}", style="red", markup=False)
+        talk.print(f"demo: {problem}", style="red", markup=False, soft_wrap=True)
         return 1
 
 
@@ -113,7 +113,7 @@ def make_bundle(out: Path) -> None:
 
 def trainer(*arguments: str) -> None:
     """Run one trainer command as a user would."""
-    talk.print(f"$ trainer {' '.join(arguments)}", style="bold", markup=False)
+    talk.print(f"$ trainer {' '.join(arguments)}", style="bold", markup=False, soft_wrap=True)
     if subprocess.run([sys.executable, "-m", "trainer", *arguments], check=False).returncode:
         raise RigtrackError(f"trainer {arguments[0]} failed; its own sentence stands above")
 
@@ -243,7 +243,7 @@ def verdict(result: dict[str, object]) -> int:
     if events["seen"] < events["expected"]:
         complaints.append(f"{events['expected'] - events['seen']} of {events['expected']} scripted events were not seen")
     for complaint in complaints:
-        talk.print(f"demo: {complaint}", style="red", markup=False)
+        talk.print(f"demo: {complaint}", style="red", markup=False, soft_wrap=True)
     return 1 if complaints else 0
 
 

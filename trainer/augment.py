@@ -71,9 +71,11 @@ def augment(
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     if mirror and swap is not None:
         moved = moved[list(swap)]
-    border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_REFLECT_101
     height, width = image.shape[:2]
-    warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
+    # never a reflecting border: it would show a second animal that nobody has labelled
+    border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
+    shade = (int(rng.integers(0, 256)),) * 3
+    warped = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=shade)
     changed = _relight(np.asarray(warped, np.uint8), settings, rng)
     if rng.random() < settings.occlusion:
         _occlude(changed, moved, rng)

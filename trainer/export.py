@@ -10,13 +10,12 @@ from typing import Literal
 
 import numpy as np
 import onnx
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from tracker.engines.openvino_library import openvino
 from tracker.engines.openvino_library import openvino
 from tracker.frame import Image
 from trainer.errors import TrainingError

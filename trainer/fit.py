@@ -263,7 +263,7 @@ def _run(
         trainer.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
     early = trainer.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
-    trainer.save_checkpoint(checkpoints / "last.ckpt")
+    trainer.save_checkpoint(checkpoints / "last.ckpt", weights_only=False)
 
 
 def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[Callback]:

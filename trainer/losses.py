@@ -40,12 +40,15 @@ class LossSettings:
         coordinates: `xy` and `trackrat` heads: mean squared error or mean distance, both in crop (frame) widths.
         distance: weight of the decoded distance, in cells, beside the maps.
         coarse: weight of the coarse stage's cross-entropy.
+        normaliser: weight of the squared log of soft-max's denominator (Chowdhery et al. 2022, "z-loss"). It keeps logits
+            near the logarithms of probabilities, small at the peak, where bf16 would otherwise round them coarsely.
     """
 
     maps: Literal["cross_entropy", "mse"] = "cross_entropy"
     coordinates: Literal["distance", "mse"] = "distance"
     distance: float = 0.1
     coarse: float = 0.2
+    normaliser: float = 0.01
 
 
 def heatmap_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
@@ -62,7 +65,9 @@ def heatmap_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Te
     else:
         each = (functional.softmax(logits, 2) - target).square().sum(2)
     distance = _mean(_decoded_distance(maps.points, cells), cells.inside)
-    return _mean(each, cells.labelled) + settings.distance * distance + settings.coarse * coarse_loss(network.finder, maps.coarse, batch)
+    coarse = coarse_loss(network.finder, maps.coarse, batch)
+    normaliser = _mean(logits.logsumexp(2).square(), cells.labelled)
+    return _mean(each, cells.labelled) + settings.distance * distance + settings.coarse * coarse + settings.normaliser * normaliser
 
 
 def xy_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:

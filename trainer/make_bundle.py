@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tracker.bundle import (
-    SCHEMA,
     Accuracy,
     Bundle,
     Description,
@@ -99,11 +98,14 @@ def make_bundle(data: Path, out: Path, settings: FitSettings, *, split: SplitCho
     frames = read_labels(data)
     parts = _divide(data, frames, split)
     train, held_out = frames.subset(parts.train), frames.subset(parts.held_out)
-    console.print(f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {parts.description}")
+    console.print(
+        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {parts.description}",
+        soft_wrap=True,
+    )
     result = fit(train, held_out, settings, run, progress=True)
     exported = export(result.network, _some(train, result))
     for parity in exported.parity:
-        console.print(f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch")
+        console.print(f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch", soft_wrap=True)
     description = _describe(out.name, frames, parts, result=result, exported=exported, source=data)
     made = _score_and_write(out, run, description, exported, result=result, parts=(train, held_out), settings=settings, console=console)
     shutil.rmtree(run / "unscored", ignore_errors=True)
@@ -132,7 +134,7 @@ def _describe(
     name: str, frames: LabelledFrames, parts: Split, *, result: FitResult, exported: Exported, source: Path
 ) -> Description:
     return Description(
-        schema=SCHEMA,
+        schema=1,
         name=name,
         task="keypoints",
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -10,6 +10,7 @@ from trainer.networks.coarse import Finder
 
 STRIDE = 4  # crop pixels per cell of the maps; the decoding is sub-pixel
 RADIUS = 2  # cells around the peak that the position is the mean of
+TINY = 1e-12  # a point that is surely absent may leave no probability at all: its position is then the peak's cell, not 0 / 0
 STEM = 16
 WIDTHS = (32, 64, 96)
 DEPTHS = (2, 2, 2)
@@ -105,8 +106,9 @@ class CoarseToFine(nn.Module):
         right = (torch.arange(points.shape[3], device=points.device) - column[..., None]).float()  # (n, K, w)
         near = probability * _near(down)[..., None] * _near(right)[:, :, None]
         mass = near.sum((2, 3))
-        x = (near.sum(2) * right).sum(2) / mass + column.float()
-        y = (near.sum(3) * down).sum(2) / mass + row.float()
+        weight = mass.clamp(min=TINY)
+        x = (near.sum(2) * right).sum(2) / weight + column.float()
+        y = (near.sum(3) * down).sum(2) / weight + row.float()
         # the middle of cell i is at (i + 0.5) · cell - 0.5, as pixel centres are whole numbers
         x = (x + 0.5) * self.cell - 0.5 + left[:, None].float()
         y = (y + 0.5) * self.cell - 0.5 + top[:, None].float()

@@ -1,0 +1,107 @@
+"""The exported graph is the network, in every runtime; and the comparison that says so can fail."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tests.trainer.learnable import SIZE, draw, labelled
+from trainer.errors import TrainingError
+from trainer.export import OPSET, compare, export, to_onnx, with_a_changed_weight
+from trainer.fit import FitSettings, fit
+from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.build import NetworkPlan, build
+from trainer.networks.trackrat import TrackRat
+
+FRAMES = [draw(number)[0] for number in range(3)]
+SHAPE = FrameShape(height=SIZE[0], width=SIZE[1], channels=1)
+CROP = CropPlan(height=64, width=64, shrink=1, pool=4)
+LATER_THAN_TENSORRT_8_6 = {"Mod", "GridSample", "ScatterND", "NonZero", "If", "Loop", "OneHot"}  # or dynamic in shape
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> nn.Module:
+    """A heat-map network that knows its frames a little: peaks stand out, as they do not with random weights."""
+    folder = tmp_path_factory.mktemp("bars")
+    frames = labelled(folder, 6)
+    settings = FitSettings(epochs=2, batch=8, batches=25, workers=0, accelerator="cpu", precision="32", averaging=0.8)
+    return fit(frames, frames.subset(np.array([], np.int64)), settings, folder / "run").network
+
+
+def stacked() -> NDArray[np.uint8]:
+    return np.stack([frame[None, :, :, None] for frame in FRAMES])
+
+
+def test_the_graph_answers_as_torch_does(trained: nn.Module) -> None:
+    exported = export(trained, FRAMES)
+    assert exported.input_shape == (1, *SIZE, 1)
+    assert exported.output_shape == (1, 1, 2, 3)
+    with torch.no_grad():
+        expected = trained(torch.from_numpy(np.concatenate(stacked())))
+    assert np.allclose(exported.answers, expected, atol=1e-3)
+    assert {(one.runtime.split()[0], one.precision) for one in exported.parity} == {
+        ("openvino", "fp32"),
+        ("openvino", "bf16"),
+        ("onnxruntime", "fp32"),
+    }
+    assert all(one.passed for one in exported.parity if one.precision == "fp32")
+
+
+def test_bf16_keeps_the_crop_and_the_decoding(trained: nn.Module) -> None:
+    """Were the crop's corner or the final sum rounded to bf16, answers would be off by whole pixels."""
+    (bf16,) = [one for one in export(trained, FRAMES).parity if one.precision == "bf16"]
+    assert bf16.mean_px < 0.2  # a network this little trained has broad peaks; the mouse's is held to 0.05
+
+
+def test_a_changed_weight_is_noticed(trained: nn.Module) -> None:
+    exported = export(trained, FRAMES)
+    parity = compare(with_a_changed_weight(exported.model), stacked(), exported.answers)
+    assert [one.passed for one in parity if one.precision == "fp32"] == [False, False]
+
+
+def test_a_graph_of_another_network_is_refused(trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(1)
+    foreign = to_onnx(build(NetworkPlan(head="heatmap", points=2, frame=SHAPE, crop=CROP)), stacked()[0])
+    monkeypatch.setattr("trainer.export.to_onnx", lambda *_, **__: foreign)
+    with pytest.raises(TrainingError, match="the graph is not the network"):
+        export(trained, FRAMES)
+
+
+def test_a_comparison_that_cannot_fail_is_refused(trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainer.export.with_a_changed_weight", lambda model: model)
+    with pytest.raises(TrainingError, match="proves nothing"):
+        export(trained, FRAMES)
+
+
+@pytest.mark.parametrize("head", ["heatmap", "xy", "trackrat"])
+def test_every_head_exports_to_operators_that_tensorrt_8_6_has(head: str) -> None:
+    torch.manual_seed(0)
+    network = (
+        TrackRat(2, frame=SHAPE, width=8, blocks=1)
+        if head == "trackrat"
+        else build(NetworkPlan(head=head, points=2, frame=SHAPE, crop=CROP))
+    ).eval()
+    model = onnx.load_model_from_string(to_onnx(network, stacked()[0]))
+    assert model.opset_import[0].version == OPSET
+    assert {node.op_type for node in model.graph.node} & LATER_THAN_TENSORRT_8_6 == set()
+    sides = [side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim]
+    assert sides == [1, *SIZE, 1]
+    answers = network(torch.from_numpy(np.concatenate(stacked()))).detach().numpy()[:, None][:, 0]
+    assert all(one.largest_confidence < 1e-3 for one in compare(model.SerializeToString(), stacked(), answers) if one.precision == "fp32")
+
+
+def test_fp16_weights_keep_float32_outputs(trained: nn.Module) -> None:
+    model = onnx.load_model_from_string(to_onnx(trained, stacked()[0], precision="fp16"))
+    assert model.graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    kinds = {tensor.data_type for tensor in model.graph.initializer if len(tensor.dims) == 4}
+    assert kinds == {onnx.TensorProto.FLOAT16}
+
+
+def test_exporting_leaves_the_network_as_it_was(trained: nn.Module, tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in trained.state_dict().items()}
+    to_onnx(trained, stacked()[0], precision="fp16")
+    assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())

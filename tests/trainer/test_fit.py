@@ -1,0 +1,197 @@
+"""The training loop, run for real on tiny data."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.trainer.learnable import draw, labelled
+from trainer.augment import AugmentSettings
+from trainer.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames, colour_of, training_loader
+from trainer.errors import TrainingError
+from trainer.fit import HISTORY_FILE, FitSettings, fit, load_network, predict
+from trainer.learning import Learner, Schedule, learning_rate
+from trainer.networks.blocks import CropPlan
+
+QUICK = FitSettings(epochs=2, batch=4, batches=2, workers=0, accelerator="cpu", precision="32")
+CROP = CropPlan(height=64, width=64, shrink=1, pool=4)
+
+
+def weights(checkpoint: Path) -> dict[str, Tensor]:
+    return load_network(checkpoint)[0].state_dict()
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)  # sums in another order give other last digits
+
+
+def test_a_few_frames_are_learnt_to_below_two_pixels(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 8)
+    easy = AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)
+    result = fit(frames, frames, replace(QUICK, epochs=5, batch=8, batches=25, augment=easy, averaging=0.9), tmp_path / "run")
+    assert result.train_px < 2.0
+    assert result.held_out_px is not None
+    assert result.held_out_px < 2.0
+    blank = torch.full((1, *frames.size, 1), 90, dtype=torch.uint8)
+    with torch.no_grad():
+        empty = result.network(blank)[..., 2]
+    full = predict(result.network, FrameStore(frames, "grey"), np.arange(8))[..., 2]
+    assert float(empty.max()) < 0.3 < float(full.min())  # the confidence tells an empty floor from an animal
+
+
+@pytest.mark.parametrize("head", ["xy", "heatmap"])
+def test_an_interrupted_run_ends_as_an_unbroken_one_r4_13(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, held_out = labelled(tmp_path, 5), labelled(tmp_path, 2, first=10)
+    settings = replace(QUICK, head=head, epochs=3)
+    unbroken = fit(train, held_out, settings, tmp_path / "unbroken")
+
+    def pull_the_plug(learner: Learner) -> None:
+        if learner.current_epoch == 2:
+            raise OSError("the plug was pulled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "on_train_epoch_start", pull_the_plug)
+        with pytest.raises(OSError, match="plug"):
+            fit(train, held_out, settings, tmp_path / "broken")
+    resumed = fit(train, held_out, settings, tmp_path / "broken")
+    assert resumed.history.batch_loss == unbroken.history.batch_loss
+    expected, found = weights(unbroken.checkpoint), weights(resumed.checkpoint)
+    assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 3)
+    first = fit(frames, frames.subset(np.array([], np.int64)), QUICK, tmp_path / "run")
+    again = fit(frames, frames.subset(np.array([], np.int64)), QUICK, tmp_path / "run")
+    assert again.seconds == first.seconds
+    assert again.held_out_px is None
+    assert again.stopped == "epochs"
+
+
+def test_other_settings_start_anew_and_say_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames = labelled(tmp_path, 3)
+    fit(frames, frames, QUICK, tmp_path / "run")
+    result = fit(frames, frames, replace(QUICK, seed=5, epochs=1), tmp_path / "run")
+    assert len(result.history.epochs) == 1
+    assert "other labels or settings: starting anew" in caplog.text
+
+
+def test_a_checkpoint_is_enough_to_run_the_network_r4_14(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 3)
+    result = fit(frames, frames, QUICK, tmp_path / "run")
+    network, about = load_network(result.checkpoint)
+    store = FrameStore(frames, "grey")
+    assert about["point_names"] == ["head", "tail"]
+    assert np.array_equal(predict(network, store, np.arange(3)), predict(result.network, store, np.arange(3)))
+
+
+def test_every_epoch_and_the_best_are_on_disk_with_their_history_r4_12(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 3)
+    result = fit(frames, frames, QUICK, tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    history = json.loads((tmp_path / "run" / HISTORY_FILE).read_text())
+    assert [epoch["epoch"] for epoch in history["epochs"]] == [0, 1]
+    assert len(history["batch_loss"]) == 2 * 3  # 9 pictures in batches of 4
+    assert history["epochs"][1]["held_out_px"] == pytest.approx(result.held_out_px, abs=1e-3)
+
+
+def test_minutes_end_the_run(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 3)
+    result = fit(frames, frames, replace(QUICK, epochs=None, minutes=0.02), tmp_path / "run")
+    assert result.stopped == "minutes"
+    assert result.history.epochs[-1].learning_rate < 0.1 * QUICK.learning_rate
+
+
+def test_no_improvement_ends_the_run_with_the_best_weights(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 3)
+    standing = replace(QUICK, epochs=9, patience=2, learning_rate=1e-12)
+    result = fit(frames, frames, standing, tmp_path / "run")
+    assert result.stopped == "no improvement"
+    assert len(result.history.epochs) < 9
+    assert result.checkpoint.name == "best.ckpt"
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) -> None:
+    frames = labelled(tmp_path, count)
+    result = fit(frames, frames.subset(np.array([], np.int64)), replace(QUICK, epochs=1), tmp_path / "run")
+    assert np.isfinite(result.train_px)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [({"head": "hourglass"}, "no head 'hourglass'; expected one of heatmap, xy, trackrat"), ({"minutes": -1.0}, "minutes is -1.0")],
+    ids=["head", "minutes"],
+)
+def test_impossible_settings_are_refused(change: dict[str, object], complaint: str, tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 2)
+    with pytest.raises(TrainingError, match=complaint):
+        fit(frames, frames, replace(QUICK, **change), tmp_path / "run")  # type: ignore[arg-type]
+
+
+def test_frames_without_labels_are_refused(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 2)
+    with pytest.raises(TrainingError, match="no labelled frame"):
+        fit(replace(frames, points=frames.points * np.nan), frames, QUICK, tmp_path / "run")
+
+
+def test_training_is_shuffled_and_each_frame_shown_equally_often_r0_06() -> None:
+    order = EpochOrder(5, pictures=12, seed=0)
+    first = [draw.frame for draw in order]
+    order.set_epoch(1)
+    second = [draw.frame for draw in order]
+    assert sorted(first) == sorted(second) == sorted([*range(5)] * 3)
+    assert first != second
+    assert len(order) == 15
+
+
+def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> None:
+    frames = HeldOutFrames(FrameStore(labelled(tmp_path, 3), "grey"))
+    for number in range(3):
+        image, points = frames[number]
+        assert np.array_equal(image[..., 0].numpy(), draw(number)[0])
+        assert np.array_equal(points.numpy(), draw(number)[1])
+
+
+def test_a_short_last_batch_is_used_r4_21(tmp_path: Path) -> None:
+    frames = TrainingFrames(FrameStore(labelled(tmp_path, 5), "grey"), crop=CROP, settings=AugmentSettings(), seed=0)
+    sizes = [len(batch[0]) for batch in training_loader(frames, EpochOrder(5, pictures=5, seed=0), batch=4, workers=0)]
+    assert sizes == [4, 1]
+
+
+def test_a_picture_depends_on_seed_epoch_and_place_only(tmp_path: Path) -> None:
+    store = FrameStore(labelled(tmp_path, 2), "grey")
+    frames = TrainingFrames(store, crop=CROP, settings=AugmentSettings(), seed=3)
+    again = TrainingFrames(store, crop=CROP, settings=AugmentSettings(), seed=3)
+    frames[Draw(1, 0, 0)]
+    assert all(torch.equal(a, b) for a, b in zip(frames[Draw(0, 7, 1)], again[Draw(0, 7, 1)], strict=True))
+    assert not torch.equal(frames[Draw(0, 7, 1)].frames, frames[Draw(0, 8, 1)].frames)
+
+
+def test_frames_beyond_the_memory_limit_come_from_disk_r0_06(tmp_path: Path) -> None:
+    store = FrameStore(labelled(tmp_path, 4), "grey", limit_bytes=2 * 96 * 128)
+    for number in (0, 1, 2, 3, 3):
+        assert np.array_equal(store.read(number), draw(number)[0])
+    assert len(store._decoded) == 2
+
+
+def test_three_equal_channels_are_grey_r0_07(tmp_path: Path, shared_data: Path) -> None:
+    from trainer.labels.read_labels import read_labels
+
+    mouse = read_labels(shared_data / "dlc_openfield")
+    assert mouse.read(0).ndim == 3
+    assert colour_of(mouse.subset(np.arange(3))) == "grey"
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    schedule = Schedule(steps=100, seconds=None, learning_rate=1.0, weight_decay=0, optimiser="adam", averaging=0.9)
+    rates = [learning_rate(schedule, progress / 100) for progress in range(101)]
+    assert rates[0] < 0.05
+    assert max(rates) > 0.9
+    assert rates[-1] == pytest.approx(0.0, abs=1e-6)
+    assert rates[6:] == sorted(rates[6:], reverse=True)

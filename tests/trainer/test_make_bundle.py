@@ -1,0 +1,134 @@
+"""Labels in, bundle out, through the `trainer` command as a user runs it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tracker.bundle import read_bundle
+from trainer.__main__ import main
+from trainer.labels.read_labels import read_labels
+
+QUICK = ["--epochs", "1", "--batch", "4", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synthetic") / "set"
+    size = ["--width", "160", "--height", "120"]
+    assert main(["synth", "--out", str(folder), "--scene", "rodent", "--count", "20", "--seed", "3", *size]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("head", ["heatmap", "xy"])
+def test_one_command_makes_a_bundle_that_is_scored_and_reported(
+    data: Path, tmp_path: Path, head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """R1-06: the head is chosen by an option; everything else is the same. R0-25: a reloaded bundle gives the same numbers."""
+    out = tmp_path / "model"
+    assert main(["fit", "--data", str(data), "--out", str(out), "--head", head, "--seed", "1", "--json", *QUICK]) == 0
+    made = json.loads(capsys.readouterr().out.splitlines()[-1])
+    bundle = read_bundle(out)
+    assert bundle.description.point_names == ("snout", "left_ear", "right_ear", "tail_base")
+    assert bundle.description.accuracy.mean_px == pytest.approx(made["held_out"]["mean_px"])
+    assert bundle.description.training.held_out_frames == 2, "the set's own validation part"
+    assert (out / "report.html").read_text().count("data:image/png") >= 3
+    assert json.loads((out / "metrics.json").read_text())["train"]["frames"] == 16
+    assert main(["evaluate", str(out), "--data", str(data), "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert scored["frames"] == 20
+    assert set(scored) >= {"mean_px", "median_px", "p95_px", "per_point", "within_px"}
+
+
+def few(data: Path, tmp_path: Path, count: int) -> Path:
+    """A DeepLabCut table of the first few frames."""
+    labels = (data / "labels.csv").read_text().splitlines()
+    header = [line for line in labels if line.split(",")[0] in ("scorer", "bodyparts", "coords")]
+    rows = [line for line in labels if line not in header][:count]
+    path = data / f"few{count}.csv"
+    path.write_text("\n".join([*header, *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_very_few_frames_train_and_say_what_was_held_out(
+    data: Path, tmp_path: Path, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = few(data, tmp_path, count)
+    out = tmp_path / "model"
+    assert main(["fit", "--data", str(path), "--out", str(out), *QUICK]) == 0
+    sentence = capsys.readouterr().out
+    if count == 1:
+        assert "no frame was held out" in sentence
+        assert read_bundle(out).description.accuracy.mean_px is None
+    else:
+        assert "1 held-out frames" in sentence
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--data", "absent"], "absent"),
+        (["--epochs", "0"], "epochs is 0"),
+        (["--fold", "7"], "block 7 of 5"),
+        (["--hold-out", "nobody"], "no frame is of 'nobody'"),
+        (["--random-split", "2"], "a fraction of 2.0"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_one_sentence_and_status_1(
+    data: Path, tmp_path: Path, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--data", str(data), "--out", str(tmp_path / "model"), *QUICK, *arguments]) == 1
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    precious = tmp_path / "thesis"
+    precious.mkdir()
+    (precious / "chapter.txt").write_text("years of work")
+    assert main(["fit", "--data", str(data), "--out", str(precious), *QUICK]) == 1
+    assert "exists and is no bundle" in capsys.readouterr().err
+    assert (precious / "chapter.txt").read_text() == "years of work"
+
+
+def test_a_random_split_warns_that_neighbours_leak(data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """R0-29."""
+    assert main(["fit", "--data", str(data), "--out", str(tmp_path / "model"), "--random-split", "0.2", *QUICK]) == 0
+    assert "neighbouring frames fall on both sides" in caplog.text
+
+
+def test_a_bundle_scores_only_labels_of_its_own_points(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """R1-03: any bundle is scored on any set with the same points; another set is refused with both lists of names."""
+    out, other = tmp_path / "model", tmp_path / "rectangles"
+    assert main(["fit", "--data", str(data), "--out", str(out), *QUICK]) == 0
+    assert main(["synth", "--out", str(other), "--scene", "rectangles", "--domain", "2", "--count", "10"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(out), "--data", str(other)]) == 1
+    complaint = capsys.readouterr().err
+    assert "centre" in complaint
+    assert "snout" in complaint
+
+
+def test_an_interrupted_command_of_the_same_labels_and_settings_is_finished_without_training_again(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    command = ["fit", "--data", str(data), "--out", str(out), "--seed", "5", *QUICK]
+    assert main(command) == 0
+    before = (out / "model.onnx").read_bytes()
+    last = tmp_path / "model.run" / "checkpoints" / "last.ckpt"
+    trained = last.stat().st_mtime_ns
+    assert main(command) == 0
+    assert last.stat().st_mtime_ns == trained
+    assert (out / "model.onnx").read_bytes() == before
+    assert np.isfinite(read_labels(data).points).any()
+
+
+@pytest.mark.parametrize("command", ["fit", "evaluate", "render", "compile", "synth"])
+def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """R4-15."""
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"example: trainer {command}" in capsys.readouterr().out

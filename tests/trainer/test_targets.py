@@ -1,0 +1,97 @@
+"""Targets and losses: what a label becomes, and what counts."""
+
+import math
+
+import pytest
+import torch
+
+from trainer.losses import Batch, LossSettings, coarse_loss, heatmap_loss, xy_loss
+from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.build import NetworkPlan, build
+from trainer.networks.coarse import Finder
+from trainer.targets import centre, gaussian, to_cells
+
+FRAME = FrameShape(height=96, width=128, channels=1)
+CROP = CropPlan(height=64, width=64, shrink=1, pool=4)
+NAN = math.nan
+ZERO = torch.zeros(1, dtype=torch.int64)
+
+
+def batch(points: list[list[float]]) -> Batch:
+    return Batch(torch.zeros(1, 96, 128, 1, dtype=torch.uint8), torch.tensor([points]), ZERO, ZERO)
+
+
+def test_a_gaussian_is_a_density_peaked_at_the_label_r1_27() -> None:
+    cells = to_cells(torch.tensor([[[21.0, 37.0]]]), left=ZERO, top=ZERO, cell=4, grid=(16, 16))
+    density = gaussian(cells, grid=(16, 16), sigma=1.0)[0, 0]
+    assert float(density.sum()) == pytest.approx(1.0, abs=1e-5)
+    row, column = divmod(int(density.argmax()), 16)
+    assert (row, column) == (9, 5)  # 37 // 4, 21 // 4
+    mean_x = float((density.sum(0) * torch.arange(16)).sum())
+    assert (mean_x + 0.5) * 4 - 0.5 == pytest.approx(21.0, abs=0.01)
+
+
+def test_a_loop_over_every_cell_gives_the_same_gaussian_r1_27() -> None:
+    points = torch.tensor([[[21.3, 37.8], [50.1, 6.2]]])
+    cells = to_cells(points, left=ZERO, top=ZERO, cell=4, grid=(12, 16))
+    fast = gaussian(cells, grid=(12, 16), sigma=1.3)
+    for point in range(2):
+        x, y = float(cells.x[0, point]), float(cells.y[0, point])
+        slow = torch.tensor([[math.exp(-((c - x) ** 2 + (r - y) ** 2) / (2 * 1.3**2)) for c in range(16)] for r in range(12)])
+        assert torch.allclose(fast[0, point], slow / slow.sum(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("point", "labelled", "inside"),
+    [([20.0, 20.0], True, True), ([-3.0, 20.0], True, False), ([64.0, 20.0], True, False), ([NAN, NAN], False, False)],
+    ids=["inside", "left of the crop", "right of the crop", "missing"],
+)
+def test_missing_and_outside_are_told_apart(point: list[float], *, labelled: bool, inside: bool) -> None:
+    cells = to_cells(torch.tensor([[point]]), left=ZERO, top=ZERO, cell=4, grid=(16, 16))
+    assert bool(cells.labelled) is labelled
+    assert bool(cells.inside) is inside
+    assert float(gaussian(cells, grid=(16, 16), sigma=1.0).sum()) == pytest.approx(1.0 if inside else 0.0, abs=1e-5)
+
+
+def test_the_centre_counts_only_points_that_are_in_the_frame() -> None:
+    points = torch.tensor([[[10.0, 10.0], [30.0, 50.0], [NAN, NAN], [-500.0, 3.0]]])
+    assert centre(points, width=128, height=96)[0, 0].tolist() == [20.0, 30.0]
+    assert torch.isnan(centre(torch.full((1, 2, 2), -1e4), width=128, height=96)).all()
+
+
+@pytest.mark.parametrize("head", ["heatmap", "xy"])
+def test_a_missing_label_counts_nothing(head: str) -> None:
+    torch.manual_seed(0)
+    network = build(NetworkPlan(head=head, points=2, frame=FRAME, crop=CROP))
+    loss = heatmap_loss if head == "heatmap" else xy_loss
+    missing = batch([[20.0, 20.0], [NAN, NAN]])
+    loss(network, missing, LossSettings(coarse=0.0)).backward()
+    gradient = network.get_parameter("head.bias" if head == "heatmap" else "head.3.bias").grad
+    assert gradient is not None
+    assert torch.isfinite(gradient).all()
+    of_the_missing = gradient[1] if head == "heatmap" else gradient[3:]
+    assert not of_the_missing.any()
+    assert gradient.any() if head == "xy" else True
+
+
+def test_a_point_outside_the_crop_raises_its_absent_answer() -> None:
+    torch.manual_seed(0)
+    network = build(NetworkPlan(head="heatmap", points=2, frame=FRAME, crop=CROP))
+    heatmap_loss(network, batch([[20.0, 20.0], [120.0, 20.0]]), LossSettings()).backward()
+    gradient = network.get_parameter("absent.bias").grad
+    assert gradient is not None
+    assert gradient[0] > 0 > gradient[1]  # descent lowers the first and raises the second
+
+
+def test_a_frame_without_the_animal_teaches_the_coarse_stage_nothing() -> None:
+    finder = Finder(FRAME, CROP)
+    logits = torch.zeros(1, 1, finder.rows, finder.columns, requires_grad=True)
+    coarse_loss(finder, logits, batch([[-1e4, -1e4]])).backward()
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+@pytest.mark.parametrize("point", [[127.0, 95.0], [0.0, 0.0]])
+def test_an_animal_in_the_corner_has_a_coarse_target(point: list[float]) -> None:
+    finder = Finder(FrameShape(height=99, width=131, channels=1), CROP)
+    assert float(coarse_loss(finder, torch.zeros(1, 1, finder.rows, finder.columns), batch([point]))) > 0
