@@ -122,7 +122,7 @@ def _worst_and_typical(scene: Scene, poses: Mapping[int, PoseMessage], errors: N
     worst = numbers[np.argsort(-np.nan_to_num(errors).max(axis=1))[:2]]
     spread = numbers[np.linspace(0, len(numbers) - 1, 6).astype(int)]
     tiles = [_ringed(scene, poses[int(number)], "worst" if index >= 6 else "") for index, number in enumerate([*spread, *worst])]
-    return np.vstack([np.hstack(tiles[:4]), np.hstack(tiles[4:])])
+    return np.asarray(np.vstack([np.hstack(tiles[:4]), np.hstack(tiles[4:])]), np.uint8)
 
 
 def _ringed(scene: Scene, pose: PoseMessage, note: str) -> Image:
@@ -132,7 +132,7 @@ def _ringed(scene: Scene, pose: PoseMessage, note: str) -> Image:
     for x, y, _ in pose.animals[0].points.values():
         cv2.circle(picture, (round(x * 16), round(y * 16)), 3 * 16, (86, 180, 233), 2, cv2.LINE_AA, 4)
     cv2.putText(picture, f"{pose.frame} {note}", (10, 470), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
-    return cv2.resize(picture, (400, 300), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, (400, 300), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _error_curve(axes: Axes, errors: NDArray[np.float64], names: Sequence[str]) -> None:

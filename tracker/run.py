@@ -33,7 +33,7 @@ from tracker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-_SWITCH_INTERVAL_S = 0.0005  # Python's default of 5 ms is how long another thread may keep the loop waiting
+_SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
 _BUILD_EXTENSION_S = 120  # asked of the service manager at every sign of life of an engine build
 
 

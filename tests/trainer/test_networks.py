@@ -55,6 +55,8 @@ def test_every_parameter_and_buffer_moves_with_the_network_r0_16(head: str) -> N
     moved = small(head).to("meta")
     left_behind = [name for name, value in [*moved.named_parameters(), *moved.named_buffers()] if value.device.type != "meta"]
     assert left_behind == []
+    # a tensor that is a plain attribute is neither parameter nor buffer, and never moves
+    assert [name for module in moved.modules() for name, value in vars(module).items() if isinstance(value, torch.Tensor)] == []
 
 
 @pytest.mark.parametrize("head", list(NETWORKS))
@@ -140,9 +142,9 @@ def test_the_decoder_finds_a_gaussian_between_cells_r1_16() -> None:
     rows, columns = torch.arange(16.0), torch.arange(24.0)
     x, y = (true_x + 0.5) / 4 - 0.5, (true_y + 0.5) / 4 - 0.5
     logits = -0.5 * ((rows[:, None] - y) ** 2 + (columns - x) ** 2) / 0.8**2
-    pose = network._decode(logits.expand(1, POINTS, 16, 24), torch.full((1, POINTS), -20.0), torch.tensor([100]), torch.tensor([50]))
-    assert pose[0, 0, :, 0].tolist() == pytest.approx([100 + true_x] * POINTS, abs=0.05)
-    assert pose[0, 0, :, 1].tolist() == pytest.approx([50 + true_y] * POINTS, abs=0.05)
+    pose = network._decode(logits.expand(1, POINTS, 16, 24), torch.full((1, POINTS), -20.0), torch.tensor([1501]), torch.tensor([1003]))
+    assert pose[0, 0, :, 0].tolist() == pytest.approx([1501 + true_x] * POINTS, abs=0.05)
+    assert pose[0, 0, :, 1].tolist() == pytest.approx([1003 + true_y] * POINTS, abs=0.05)
 
 
 def test_a_second_peak_does_not_pull_the_position() -> None:
