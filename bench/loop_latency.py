@@ -31,10 +31,10 @@ for message in Client({address!r}, kinds=("pose", "image", "event", "status")):
 """
 
 
-def measure(bundle: Path, *, frames: int, attached: bool, rate_hz: float, precision: str) -> tuple[NDArray[np.int64], dict[str, Any]]:
+def measure(bundle: Path, *, frames: int, attached: bool, rate_hz: float, precision: str, threads: int) -> tuple[NDArray[np.int64], dict[str, Any]]:
     """Returns int64 (frames, 5): received, taken, inferred, published, heard, all ns; and facts about the run."""
     camera = {"rate_hz": rate_hz}
-    with daemon(bundle, camera=camera, engine={"precision": precision}) as (_, address), Client(address, high_water_mark=100_000) as client:
+    with daemon(bundle, camera=camera, engine={"precision": precision, "threads": threads}) as (_, address), Client(address, high_water_mark=100_000) as client:
         others = [
             subprocess.Popen([sys.executable, "-c", code.format(address=address)]) for code in ((SUBSCRIBER, VIEWER) if attached else ())
         ]
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--rate-hz", type=float, default=100.0)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--attached", choices=("all", "none"), default="all", help="none: this measuring subscriber only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--picture", type=Path, help="write a histogram here")
@@ -84,7 +85,7 @@ def main() -> None:
     if not (options.bundle / "bundle.json").exists():
         raise SystemExit(f"loop_latency: {options.bundle} is no bundle; run `make demo` first, or name one with --bundle")
     attached = options.attached == "all"
-    rows, facts = measure(options.bundle, frames=options.frames, attached=attached, rate_hz=options.rate_hz, precision=options.precision)
+    rows, facts = measure(options.bundle, frames=options.frames, attached=attached, rate_hz=options.rate_hz, precision=options.precision, threads=options.threads)
     received, taken, inferred, published, heard = rows.T / 1e6
     parts = {"overhead": heard - received - (inferred - taken), "total": heard - received, "engine": inferred - taken}
     parts |= {"wait": taken - received, "behaviour": published - inferred, "publish_and_hop": heard - published}

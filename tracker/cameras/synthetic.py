@@ -14,6 +14,8 @@ from tracker.synthetic.open_scene import open_scene
 
 BUFFERED_FRAMES = 3  # what a driver keeps for a reader that is late; older ones are lost
 SPIN_NS = 80_000  # a sleep ends 50 to 80 µs late on an idle kernel, so the last stretch is spent asking the clock
+# Rendering waits until shortly before a frame is due: a real camera takes no processor time from whoever uses its last one.
+RENDER_LEAD_NS = 3_000_000
 WAKE_NS = 1_000_000
 
 
@@ -87,6 +89,7 @@ class SyntheticRig:
         if end is not None and number >= end:
             self._wait_until(due_ns)
             return None
+        self._wait_until(due_ns - RENDER_LEAD_NS)
         image = self._see(number)
         self._wait_until(due_ns)
         self._refuse_when_vanished(due_ns)
