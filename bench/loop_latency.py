@@ -1,7 +1,7 @@
 """How long from a frame in host memory to its message in another process, and how much of that is not the engine.
 
-Synthetic camera, 640x480 at 100 frames per second. Attached: this process, and unless --attached none also a second subscriber and a viewer that takes and
-decodes every picture. Warm-up is excluded. Prints p50, p99, p99.9 and max.
+Synthetic camera, 640x480 at 100 frames per second. Attached: this process, and unless --attached none also a second subscriber
+and a viewer that takes and decodes every picture. Warm-up is excluded. Prints p50, p99, p99.9 and max.
 """
 
 import argparse
@@ -31,10 +31,15 @@ for message in Client({address!r}, kinds=("pose", "image", "event", "status")):
 """
 
 
-def measure(bundle: Path, *, frames: int, attached: bool, rate_hz: float, precision: str, threads: int) -> tuple[NDArray[np.int64], dict[str, Any]]:
+def measure(
+    bundle: Path, *, frames: int, attached: bool, rate_hz: float, precision: str, threads: int
+) -> tuple[NDArray[np.int64], dict[str, Any]]:
     """Returns int64 (frames, 5): received, taken, inferred, published, heard, all ns; and facts about the run."""
     camera = {"rate_hz": rate_hz}
-    with daemon(bundle, camera=camera, engine={"precision": precision, "threads": threads}) as (_, address), Client(address, high_water_mark=100_000) as client:
+    with (
+        daemon(bundle, camera=camera, engine={"precision": precision, "threads": threads}) as (_, address),
+        Client(address, high_water_mark=100_000) as client,
+    ):
         others = [
             subprocess.Popen([sys.executable, "-c", code.format(address=address)]) for code in ((SUBSCRIBER, VIEWER) if attached else ())
         ]
@@ -55,7 +60,9 @@ def _listen(client: Client, frames: int) -> tuple[NDArray[np.int64], dict[str, A
         while True:
             message = client.receive(30.0)
             if message is None:
-                raise SystemExit("loop_latency: the tracker has been silent for 30 s; run it by hand with examples/synthetic.yaml to see why")
+                raise SystemExit(
+                    "loop_latency: the tracker has been silent for 30 s; run it by hand with examples/synthetic.yaml to see why"
+                )
             if isinstance(message, PoseMessage):
                 break
             facts = {key: getattr(message, key, facts.get(key)) for key in ("runtime", "device", "precision", "bundle")}
@@ -67,13 +74,20 @@ def _listen(client: Client, frames: int) -> tuple[NDArray[np.int64], dict[str, A
 def percentiles(values_ms: NDArray[np.float64]) -> dict[str, float]:
     """p50, p99, p99.9 and max, ms."""
     p50, p99, p999 = np.percentile(values_ms, [50, 99, 99.9])
-    return {"p50": round(float(p50), 4), "p99": round(float(p99), 4), "p99.9": round(float(p999), 4), "max": round(float(values_ms.max()), 4)}
+    return {
+        "p50": round(float(p50), 4),
+        "p99": round(float(p99), 4),
+        "p99.9": round(float(p999), 4),
+        "max": round(float(values_ms.max()), 4),
+    }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=Path(__file__).resolve().parents[1] / "demo" / "model", help="as `make demo` left it")
+    parser.add_argument(
+        "--bundle", type=Path, default=Path(__file__).resolve().parents[1] / "demo" / "model", help="as `make demo` left it"
+    )
     parser.add_argument("--frames", type=int, default=10_000)
     parser.add_argument("--rate-hz", type=float, default=100.0)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
@@ -85,7 +99,14 @@ def main() -> None:
     if not (options.bundle / "bundle.json").exists():
         raise SystemExit(f"loop_latency: {options.bundle} is no bundle; run `make demo` first, or name one with --bundle")
     attached = options.attached == "all"
-    rows, facts = measure(options.bundle, frames=options.frames, attached=attached, rate_hz=options.rate_hz, precision=options.precision, threads=options.threads)
+    rows, facts = measure(
+        options.bundle,
+        frames=options.frames,
+        attached=attached,
+        rate_hz=options.rate_hz,
+        precision=options.precision,
+        threads=options.threads,
+    )
     received, taken, inferred, published, heard = rows.T / 1e6
     parts = {"overhead": heard - received - (inferred - taken), "total": heard - received, "engine": inferred - taken}
     parts |= {"wait": taken - received, "behaviour": published - inferred, "publish_and_hop": heard - published}
@@ -112,7 +133,9 @@ def draw(path: Path, parts: dict[str, NDArray[np.float64]], result: dict[str, An
     for name, colour in (("total", "#999999"), ("overhead", "#0072b2")):
         axes.hist(parts[name], bins=bins, histtype="stepfilled", alpha=0.6, color=colour, label=f"{name}: {result[f'{name}_ms']}")
     axes.set(xscale="log", yscale="log", xlabel="ms", ylabel="frames")
-    axes.set_title(f"frame in host memory → message in another process, {result['frames']} frames, {result['attached']} subscribers", loc="left")
+    axes.set_title(
+        f"frame in host memory → message in another process, {result['frames']} frames, {result['attached']} subscribers", loc="left"
+    )
     axes.legend(frameon=False, loc="upper right", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)

@@ -1,6 +1,7 @@
 """Accuracy on the open-field mouse: five blocks of time and five random 95/5 splits, each trained from scratch through `trainer fit`.
 
-Every run is kept (a finished one is not repeated), and the table is made from what is stored. Published figures to read it against: docs/benchmarks.md.
+Every run is kept (a finished one is not repeated), and the table is made from what is stored. Published figures to read it
+against are in docs/benchmarks.md.
 """
 
 import argparse
@@ -61,7 +62,8 @@ def main() -> None:
         return
     for name, row in table.items():
         points = "  ".join(f"{point} {value:.2f}" for point, value in row["per_point"].items())
-        print(f"{name:<10} mean {row['mean_px']:.2f} median {row['median_px']:.2f} p95 {row['p95_px']:.2f} px  ({points})  {row['minutes']:.1f} min")
+        errors = f"mean {row['mean_px']:.2f} median {row['median_px']:.2f} p95 {row['p95_px']:.2f} px"
+        print(f"{name:<10} {errors}  ({points})  {row['minutes']:.1f} min")
     for kind, spread in summary.items():
         print(f"{kind:<10} {spread}")
 
@@ -69,7 +71,9 @@ def main() -> None:
 def _spread(values: list[float]) -> str:
     if not values:
         return "not run"
-    return f"mean {np.mean(values):.2f} px, SD {np.std(values, ddof=1) if len(values) > 1 else 0:.2f}, {min(values):.2f} to {max(values):.2f}"
+    return (
+        f"mean {np.mean(values):.2f} px, SD {np.std(values, ddof=1) if len(values) > 1 else 0:.2f}, {min(values):.2f} to {max(values):.2f}"
+    )
 
 
 if __name__ == "__main__":

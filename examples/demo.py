@@ -52,7 +52,8 @@ class Heard:
     poses: dict[int, PoseMessage] = field(default_factory=dict)
     total_ms: list[float] = field(default_factory=list)  # receipt of the frame → receipt of the message here
     events: list[EventMessage] = field(default_factory=list)
-    status: StatusMessage | None = None
+    status: StatusMessage | None = None  # the last
+    tracking: StatusMessage | None = None  # the last before the good-bye
     gaps: int = 0
     errors_px: list[NDArray[np.float64]] = field(default_factory=list)
 
@@ -96,7 +97,7 @@ def demo(out: Path) -> int:
     result = summary(heard, errors, onsets)
     talk.print("drawing the overlay and the report …")
     write_overlay(
-        out / "overlay.mp4", scene=scene, heard_poses=heard.poses, status=heard.status, events=heard.events, rate_hz=camera.rate_hz
+        out / "overlay.mp4", scene=scene, heard_poses=heard.poses, status=heard.tracking, events=heard.events, rate_hz=camera.rate_hz
     )
     write_report(out / "report.html", result=result, scene=scene, poses=heard.poses, errors=errors, total_ms=heard.total_ms, onsets=onsets)
     (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -166,6 +167,7 @@ def listen(client: Client, daemon: "subprocess.Popen[bytes]", heard: Heard, live
             heard.events.append(message)
         elif isinstance(message, StatusMessage):
             heard.status = message
+            heard.tracking = message if message.state == "tracking" else heard.tracking
             live.update(live_table(heard))
     raise RigtrackError(f"the daemon has said nothing for {SILENCE_S:g} s; its own words stand above")
 

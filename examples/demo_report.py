@@ -82,7 +82,7 @@ def write_report(
     """Write the page."""
     numbers = sorted(poses)
     pictures = {
-        "Frames with the published key points": _png(_worst_and_typical(scene, poses, errors)),
+        "Truth (red) and published key points (blue)": _png(_worst_and_typical(scene, poses, errors)),
         "Error against the known truth": _figure(lambda axes: _error_curve(axes, errors, scene.point_names), (9, 3.6)),
         "Where the snout went": _figure(lambda axes: _path(axes, poses, scene), (6, 4.5)),
         "Frame received → message received in another process": _figure(lambda axes: _latency(axes, total_ms), (9, 3.2)),
@@ -121,7 +121,9 @@ def _worst_and_typical(scene: Scene, poses: Mapping[int, PoseMessage], errors: N
     numbers = np.array(sorted(poses))
     worst = numbers[np.argsort(-np.nan_to_num(errors).max(axis=1))[:2]]
     spread = numbers[np.linspace(0, len(numbers) - 1, 6).astype(int)]
-    tiles = [_ringed(scene, poses[int(number)], "worst" if index >= 6 else "") for index, number in enumerate([*spread, *worst])]
+    tiles = [
+        _ringed(scene, poses[int(number)], f"worst: frame {number}" if index >= 6 else "") for index, number in enumerate([*spread, *worst])
+    ]
     return np.asarray(np.vstack([np.hstack(tiles[:4]), np.hstack(tiles[4:])]), np.uint8)
 
 
@@ -131,8 +133,15 @@ def _ringed(scene: Scene, pose: PoseMessage, note: str) -> Image:
         cv2.circle(picture, (round(x * 16), round(y * 16)), 6 * 16, (213, 94, 0), 2, cv2.LINE_AA, 4)
     for x, y, _ in pose.animals[0].points.values():
         cv2.circle(picture, (round(x * 16), round(y * 16)), 3 * 16, (86, 180, 233), 2, cv2.LINE_AA, 4)
-    cv2.putText(picture, f"{pose.frame} {note}", (10, 470), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2, cv2.LINE_AA)
-    return np.asarray(cv2.resize(picture, (400, 300), interpolation=cv2.INTER_AREA), np.uint8)
+    return _around(picture, scene.truth(pose.frame).points.mean(axis=0), note or f"frame {pose.frame}")
+
+
+def _around(picture: Image, centre: NDArray[np.float64], note: str) -> Image:
+    """200x150 px about the animal, enlarged twice, with a line of text."""
+    left, top = (int(value) for value in np.clip(centre - (100, 75), 0, (picture.shape[1] - 200, picture.shape[0] - 150)))
+    tile = cv2.resize(picture[top : top + 150, left : left + 200], (400, 300), interpolation=cv2.INTER_CUBIC)
+    cv2.putText(tile, note, (8, 290), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
+    return np.asarray(tile, np.uint8)
 
 
 def _error_curve(axes: Axes, errors: NDArray[np.float64], names: Sequence[str]) -> None:
@@ -154,11 +163,12 @@ def _path(axes: Axes, poses: Mapping[int, PoseMessage], scene: Scene) -> None:
 
 def _latency(axes: Axes, total_ms: Sequence[float]) -> None:
     values = np.asarray(total_ms)
-    axes.hist(values, bins=np.geomspace(max(0.05, values.min()), values.max() * 1.05, 120).tolist(), color=BLUE)
+    longest = float(np.percentile(values, 99.9)) * 1.15
+    axes.hist(np.minimum(values, longest), bins=np.linspace(0, longest, 140).tolist(), color=BLUE)
     for share, style in ((50, "-"), (99, "--")):
         at = float(np.percentile(values, share))
         axes.axvline(at, color=ORANGE, linestyle=style, label=f"p{share} {at:.2f} ms")
-    axes.set(xscale="log", xlabel="ms (log scale)", ylabel="frames")
+    axes.set(xlabel="ms (the last bar holds everything longer)", ylabel="frames", xlim=(0, longest))
     axes.legend(frameon=False)
 
 
@@ -167,7 +177,7 @@ def _timeline(axes: Axes, onsets: Sequence[Onset], numbers: Sequence[int]) -> No
     for onset in onsets:
         row = names.index(onset.event)
         axes.plot([onset.frame], [row], marker="|", markersize=22, color=GREY if onset.error_ms is not None else ORANGE, markeredgewidth=2)
-        if onset.error_ms is not None:
+        if onset.error_ms:
             axes.annotate(
                 f"{onset.error_ms:+.0f} ms", (onset.frame, row), xytext=(0, 13), textcoords="offset points", fontsize=7, ha="center"
             )

@@ -143,13 +143,19 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(call=call)
         return made
 
-    _add_fit(command("fit", _fit, "Train on labelled frames and write a bundle with its report.", "trainer fit --data project --out models/mine"))
+    _add_fit(
+        command("fit", _fit, "Train on labelled frames and write a bundle with its report.", "trainer fit --data project --out models/mine")
+    )
     evaluation = command("evaluate", _evaluate, "Score a bundle on labelled frames.", "trainer evaluate models/mine --data project --json")
     evaluation.add_argument("bundle", type=Path)
-    evaluation.add_argument("--data", type=Path, required=True, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
+    evaluation.add_argument(
+        "--data", type=Path, required=True, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set"
+    )
     evaluation.add_argument("--json", action="store_true", help="print one JSON object")
     _add_engine(evaluation)
-    rendering = command("render", _render, "Draw a bundle's key points on a video.", "trainer render run.mp4 --bundle models/mine --out overlay.mp4")
+    rendering = command(
+        "render", _render, "Draw a bundle's key points on a video.", "trainer render run.mp4 --bundle models/mine --out overlay.mp4"
+    )
     rendering.add_argument("video", type=Path)
     rendering.add_argument("--bundle", type=Path, required=True)
     rendering.add_argument("--out", type=Path, required=True)
@@ -161,7 +167,9 @@ def _parser() -> argparse.ArgumentParser:
     compilation.add_argument("bundle", type=Path)
     compilation.add_argument("--precision", choices=("fp32", "fp16", "int8"), default="fp16")
     compilation.add_argument("--gpu", type=int, default=0, help="device number (%(default)s)")
-    _add_synth(command("synth", _synth, "Write a labelled synthetic set.", "trainer synth --out data --scene rectangles --domain 3 --count 10000"))
+    _add_synth(
+        command("synth", _synth, "Write a labelled synthetic set.", "trainer synth --out data --scene rectangles --domain 3 --count 10000")
+    )
     return parser
 
 
@@ -179,7 +187,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     split = parser.add_argument_group("what is held out (a synthetic set has its own split)")
     split.add_argument("--folds", type=int, default=5, help="each video is cut into so many blocks of time (%(default)s)")
-    split.add_argument("--fold", type=int, default=2, help="which block is held out, from 0 (%(default)s)")
+    split.add_argument("--fold", type=int, help="which block is held out, from 0 (the middle one)")
     split.add_argument("--hold-out", nargs="+", metavar="VIDEO", help="hold out whole videos or animals instead")
     split.add_argument("--random-split", type=float, metavar="SHARE", help="hold out random frames instead; neighbouring frames leak")
     split.add_argument("--no-held-out", action="store_true", help="learn from every frame; nothing then says how good it is")

@@ -141,7 +141,8 @@ def open_chosen(bundle: Bundle, choice: EngineChoice, *, console: Console | None
     Raises:
         RigtrackError: the runtime is absent, has no device or gives wrong answers.
     """
-    say = logger.info if console is None else console.print
+    # an engine for the CPU is made in a blink; only a GPU's takes minutes and is worth words
+    say = logger.info if console is None or choice.runtime == "openvino" else console.print
     return open_engine(bundle, runtime=choice.runtime, precision=choice.precision, threads=choice.threads, gpu=choice.gpu, say=say)
 
 

@@ -60,7 +60,7 @@ class Made:
     def sentence(self) -> str:
         """One sentence for people."""
         if self.held_out is None:
-            return f"{self.bundle}: written after {self.seconds / 60:.1f} min of training; no frame was held out, so how good it is is not known"
+            return f"{self.bundle}: written after {self.seconds / 60:.1f} min of training; no frame was held out, so its error is not known"
         spread = self.held_out.errors.spread
         return (
             f"{self.bundle}: mean error {spread.mean_px:.2f} px (median {spread.median_px:.2f}, p95 {spread.p95_px:.2f}) on "
@@ -105,7 +105,10 @@ def make_bundle(data: Path, out: Path, settings: FitSettings, *, split: SplitCho
     result = fit(train, held_out, settings, run, progress=True)
     exported = export(result.network, _some(train, result))
     for parity in exported.parity:
-        console.print(f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch", soft_wrap=True)
+        console.print(
+            f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch",
+            soft_wrap=True,
+        )
     description = _describe(out.name, frames, parts, result=result, exported=exported, source=data)
     made = _score_and_write(out, run, description, exported, result=result, parts=(train, held_out), settings=settings, console=console)
     shutil.rmtree(run / "unscored", ignore_errors=True)
@@ -113,7 +116,7 @@ def make_bundle(data: Path, out: Path, settings: FitSettings, *, split: SplitCho
 
 
 def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
-    asked = choice.groups or choice.random_fraction is not None or choice.everything
+    asked = choice.fold is not None or choice.groups or choice.random_fraction is not None or choice.everything
     if not asked and (data / SET_FILE).exists():
         validation = set_part(data, frames, part="validation")
         held_back = np.union1d(validation, set_part(data, frames, part="test"))
@@ -130,9 +133,7 @@ def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
     return [store.read(int(index)) for index in chosen]
 
 
-def _describe(
-    name: str, frames: LabelledFrames, parts: Split, *, result: FitResult, exported: Exported, source: Path
-) -> Description:
+def _describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResult, exported: Exported, source: Path) -> Description:
     return Description(
         schema=1,
         name=name,
@@ -192,7 +193,12 @@ def _score_and_write(
             name=description.name,
             created=description.created,
             device=settings.accelerator if torch.cuda.is_available() else "cpu",
-            settings={**asdict(settings), "split": description.training.split, "stopped by": result.stopped, "network": description.network},
+            settings={
+                **asdict(settings),
+                "split": description.training.split,
+                "stopped by": result.stopped,
+                "network": description.network,
+            },
             history=_history(result),
             train=on_train,
             held_out=on_held_out,

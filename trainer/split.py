@@ -36,14 +36,14 @@ class SplitChoice:
     """Which split was asked for; the first that applies, from below upwards, is taken.
 
     Attributes:
-        fold, folds: block of time `fold` (from 0) of `folds`.
+        fold, folds: block of time `fold` (from 0) of `folds`; None: the middle one.
         groups: whole videos or animals, by name.
         random_fraction: so large a share of frames at random.
         seed: of the random split.
         everything: nothing is held out.
     """
 
-    fold: int
+    fold: int | None
     folds: int
     groups: tuple[str, ...]
     random_fraction: float | None
@@ -63,7 +63,7 @@ def choose_split(frames: LabelledFrames, choice: SplitChoice) -> Split:
         return split_random(frames, choice.random_fraction, seed=choice.seed)
     if choice.groups:
         return split_groups(frames, choice.groups)
-    return split_block(frames, choice.fold, folds=choice.folds)
+    return split_block(frames, choice.folds // 2 if choice.fold is None else choice.fold, folds=choice.folds)
 
 
 def split_block(frames: LabelledFrames, fold: int, *, folds: int) -> Split:

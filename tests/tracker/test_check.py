@@ -51,7 +51,7 @@ def test_each_failing_part_is_named_and_the_others_are_still_tried(tmp_path: Pat
 
 
 def test_a_camera_that_is_not_there_fails_its_line(tmp_path: Path, make_bundle: BundleMaker) -> None:
-    camera = {"source": "opencv", "device": "/dev/video99", "width": None, "height": None, "rate_hz": None, "fourcc": None}
+    camera: dict[str, Any] = {"source": "opencv", "device": "/dev/video99", "width": None, "height": None, "rate_hz": None, "fourcc": None}
     camera |= {"file_speed": "recorded", "loop_file": False}
     _, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
     assert findings["camera"]["ok"] is False
