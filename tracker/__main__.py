@@ -18,12 +18,14 @@ from tracker.errors import RigtrackError
 from tracker.keys import make_keys
 from tracker.listen import listen
 from tracker.messages import TOPICS
+from tracker.overlay import OverlaySettings
 from tracker.replay import replay_file
 from tracker.run import run
 from tracker.viewer import view
 
 logger = logging.getLogger("tracker")
 
+CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 _ANSWER_S = 5.0
 _SWAP_S = 900.0  # a GPU engine may have to be built first
 
@@ -63,7 +65,13 @@ def _view(options: argparse.Namespace) -> int:
         camera=options.camera,
         snapshot_folder=options.snapshots,
         trail_s=options.trail_s,
-        confidence=options.confidence,
+        settings=OverlaySettings(
+            confidence=options.confidence,
+            place=options.place,
+            text_scale=options.text_scale,
+            text_colour=tuple(options.text_colour),
+            thickness=options.thickness,
+        ),
         keys=options.keys,
     )
     return 0
@@ -164,6 +172,10 @@ def _parser() -> argparse.ArgumentParser:
     source(view_parser)
     view_parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
     view_parser.add_argument("--trail-s", type=float, default=1.0, help="length of the trail in seconds (%(default)s)")
+    view_parser.add_argument("--place", choices=CORNERS, default="top_left", help="corner of the status lines (%(default)s)")
+    view_parser.add_argument("--text-scale", type=float, default=1.0, help="size of letters (%(default)s)")
+    view_parser.add_argument("--text-colour", type=int, nargs=3, default=[255, 255, 255], metavar=("R", "G", "B"))
+    view_parser.add_argument("--thickness", type=int, default=1, help="of lines and letters (%(default)s)")
     view_parser.add_argument("--confidence", type=float, default=0.5, help="points below are not drawn (%(default)s)")
     listen_parser = command("listen", _listen, "Print the stream.", "tracker listen tcp://127.0.0.1:5571 --json")
     source(listen_parser)

@@ -10,6 +10,7 @@ import msgspec
 import yaml
 
 from tracker.bundle import Bundle, read_bundle
+from tracker.calibration import load_calibration
 from tracker.cameras.open_camera import camera_factory
 from tracker.config import Config, load_config
 from tracker.control import Control
@@ -69,11 +70,13 @@ def _parts(config: Config) -> list[Finding]:
     else:
         finding, engine = _try("engine", lambda: _engine(config, loaded))
         findings.append(finding)
+    findings.append(_gpu(config, engine))
+    findings.append(_calibration(config, frame))
     if frame is not None and loaded is not None and engine is not None:
-        findings.append(_try("fit", lambda: _fit(config, loaded, engine, frame))[0])
+        findings.append(_try("rules", lambda: _rules(config, loaded, engine, frame))[0])
         engine.close()
     else:
-        findings.append(Finding(check="fit", ok=None, found="calibration and rules were not tried without camera, bundle and engine"))
+        findings.append(Finding(check="rules", ok=None, found="not tried without camera, bundle and engine"))
     findings.append(_try("publisher", lambda: _publisher(config))[0])
     findings.append(_try("control", lambda: _control(config))[0])
     return findings
@@ -119,11 +122,28 @@ def _quiet(_: str) -> None:
     """Progress of an engine build, which a check of one line each has no room for."""
 
 
-def _fit(config: Config, bundle: Bundle, engine: Engine, frame: Frame) -> tuple[str, None]:
+def _gpu(config: Config, engine: Engine | None) -> Finding:
+    if config.engine.runtime != "tensorrt":
+        return Finding(check="gpu", ok=True, found=f"not used: engine.runtime is {config.engine.runtime}")
+    if engine is None:
+        return Finding(check="gpu", ok=None, found="the engine did not open; its line says why")
+    return Finding(check="gpu", ok=True, found=engine.device)
+
+
+def _calibration(config: Config, frame: Frame | None) -> Finding:
+    path = config.calibration
+    if path is None:
+        return Finding(check="calibration", ok=True, found="none configured: coordinates in px only")
+    if frame is None:
+        return Finding(check="calibration", ok=None, found="not tried without a camera, whose image size it must have")
+    height, width = frame.image.shape[:2]
+    return _try("calibration", lambda: (f"{path}: for {width}x{height}", load_calibration(Path(path), (width, height))))[0]
+
+
+def _rules(config: Config, bundle: Bundle, engine: Engine, frame: Frame) -> tuple[str, None]:
     setup = make_setup(config, bundle, engine, source_shape=frame.image.shape)
     points = setup.inference.points(frame.image)
-    mm = "mm" if setup.locate is not None else "no calibration"
-    return f"calibration and rules fit ({mm}); highest confidence on that frame {float(points[..., 2].max()):.2f}", None
+    return f"{len(config.behaviour)} events fit the key points; highest confidence on that frame {float(points[..., 2].max()):.2f}", None
 
 
 def _publisher(config: Config) -> tuple[str, None]:

@@ -49,7 +49,7 @@ def view(
     camera: str | None = None,
     snapshot_folder: Path = Path(),
     trail_s: float = 1.0,
-    confidence: float = 0.5,
+    settings: OverlaySettings | None = None,
     keys: Path | None = None,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
@@ -60,7 +60,7 @@ def view(
         camera: which one to show; None shows the first that is heard.
         snapshot_folder: where the key s writes PNG files.
         trail_s: length of the trail in seconds.
-        confidence: key points below are not drawn.
+        settings: what is drawn, where and how large.
         keys: folder with this client's CURVE keys.
         clock: monotonic time in ns.
 
@@ -72,8 +72,8 @@ def view(
     # Qt's own warnings (fonts, themes) say nothing that a user of this window could act on
     os.environ.setdefault("QT_LOGGING_RULES", "*.debug=false;*.info=false;*.warning=false")
     with Client(addresses, kinds=("image", "pose", "event", "status"), camera=camera, keys=keys) as client:
-        settings = OverlaySettings(confidence=confidence)
-        window = _Window(Scene(camera, trail_s=trail_s), client, settings=settings, folder=snapshot_folder, clock=clock)
+        look = settings or OverlaySettings()
+        window = _Window(Scene(camera, trail_s=trail_s), client, settings=look, folder=snapshot_folder, clock=clock)
         try:
             window.show()
         except KeyboardInterrupt:

@@ -22,7 +22,7 @@ from trainer.synth import write_synthetic_set
 logger = logging.getLogger("trainer")
 talk = Console(stderr=True)
 
-HEADS = ("heatmap", "xy", "trackrat")
+HEADS = ("heatmap", "xy", "trackrat", "resnet18")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -51,7 +51,7 @@ class FitSettings:
     """Everything a run depends on besides its data; kept in every checkpoint.
 
     Attributes:
-        head: `heatmap`, `xy` or `trackrat`.
+        head: `heatmap`, `xy`, `trackrat` or `resnet18`.
         seed: of initial weights, order and augmentation.
         epochs: how many; None: as many as fit into `minutes`, or EPOCHS.
         minutes: cap on wall time; the learning rate falls to zero by then.

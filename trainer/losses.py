@@ -11,6 +11,7 @@ from torch.nn import functional
 from trainer.networks.coarse import Finder
 from trainer.networks.coarse_to_fine import RADIUS, CoarseToFine
 from trainer.networks.coordinates import Coordinates
+from trainer.networks.resnet import ResNetCoordinates
 from trainer.networks.trackrat import TrackRat
 from trainer.targets import Cells, centre, gaussian, to_cells
 
@@ -37,7 +38,7 @@ class LossSettings:
 
     Attributes:
         maps: `heatmap` head: cross-entropy with the target density, or mean squared error of the densities.
-        coordinates: `xy` and `trackrat` heads: mean squared error or mean distance, both in crop (frame) widths.
+        coordinates: `xy`, `trackrat` and `resnet18` heads: mean squared error or mean distance, both in crop (frame) widths.
         distance: weight of the decoded distance, in cells, beside the maps.
         coarse: weight of the coarse stage's cross-entropy.
         normaliser: weight of the squared log of soft-max's denominator (Chowdhery et al. 2022, "z-loss"). It keeps logits
@@ -82,9 +83,9 @@ def xy_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     )
 
 
-def trackrat_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
+def whole_frame_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     """Regressed coordinates in frame widths and their confidence: one number."""
-    network = _as(TrackRat, network)
+    network = network if isinstance(network, ResNetCoordinates) else _as(TrackRat, network)
     answer = network.regress(batch.frames)
     size = torch.tensor([network.frame.width, network.frame.height], device=batch.points.device)
     return _regression(answer[..., :2], answer[..., 2], (batch.points + 0.5) / size - 0.5, settings)
@@ -93,7 +94,8 @@ def trackrat_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> T
 LOSSES: dict[str, Callable[[nn.Module, Batch, LossSettings], Tensor]] = {
     "heatmap": heatmap_loss,
     "xy": xy_loss,
-    "trackrat": trackrat_loss,
+    "trackrat": whole_frame_loss,
+    "resnet18": whole_frame_loss,
 }
 
 

@@ -30,7 +30,7 @@ def checked(config: Path) -> tuple[bool, dict[str, Any]]:
 def test_a_whole_configuration_passes_every_check(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
     well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
     assert well, findings
-    assert list(findings) == ["configuration", "camera", "bundle", "engine", "fit", "publisher", "control"]
+    assert list(findings) == ["configuration", "camera", "bundle", "engine", "gpu", "calibration", "rules", "publisher", "control"]
     assert "640x480" in findings["camera"]["found"]
     assert "self-test passed" in findings["engine"]["found"]
 
@@ -44,7 +44,9 @@ def test_each_failing_part_is_named_and_the_others_are_still_tried(tmp_path: Pat
         "camera": True,
         "bundle": False,
         "engine": None,
-        "fit": None,
+        "gpu": True,
+        "calibration": True,
+        "rules": None,
         "publisher": False,
         "control": True,
     }
@@ -79,7 +81,7 @@ def test_a_calibration_must_be_of_the_cameras_image_size(
     found, findings = checked(config)
     assert found is well
     if not well:
-        assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["fit"]["found"]
+        assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["calibration"]["found"]
 
 
 def test_the_command_prints_one_line_each_and_the_configuration_in_effect(
@@ -88,7 +90,7 @@ def test_the_command_prints_one_line_each_and_the_configuration_in_effect(
     config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera)
     assert main(["check", "--config", str(config)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:7]] == ["ok"] * 7
+    assert [line.split()[0] for line in lines[:9]] == ["ok"] * 9
     assert "capture:" in lines
 
 

@@ -77,7 +77,7 @@ def test_a_comparison_that_cannot_fail_is_refused(trained: nn.Module, monkeypatc
         export(trained, FRAMES)
 
 
-@pytest.mark.parametrize("head", ["heatmap", "xy", "trackrat"])
+@pytest.mark.parametrize("head", ["heatmap", "xy", "trackrat", "resnet18"])
 def test_every_head_exports_to_operators_that_tensorrt_8_6_has(head: str) -> None:
     torch.manual_seed(0)
     network = (

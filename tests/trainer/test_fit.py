@@ -125,7 +125,10 @@ def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
-    [({"head": "hourglass"}, "no head 'hourglass'; expected one of heatmap, xy, trackrat"), ({"minutes": -1.0}, "minutes is -1.0")],
+    [
+        ({"head": "hourglass"}, "no head 'hourglass'; expected one of heatmap, xy, trackrat, resnet18"),
+        ({"minutes": -1.0}, "minutes is -1.0"),
+    ],
     ids=["head", "minutes"],
 )
 def test_impossible_settings_are_refused(change: dict[str, object], complaint: str, tmp_path: Path) -> None:

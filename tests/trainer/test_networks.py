@@ -89,7 +89,7 @@ def test_no_two_convolutions_start_alike_r0_12(head: str) -> None:
     assert alike == []
 
 
-@pytest.mark.parametrize("head", ["xy", "trackrat"])
+@pytest.mark.parametrize("head", ["xy", "trackrat", "resnet18"])
 def test_regression_has_no_relu_on_its_output_r0_12(head: str) -> None:
     network = small(head)
     last = list(network.modules())[-1]

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -104,6 +105,21 @@ def to_planes(frames: Tensor) -> Tensor:
 def scaled(planes: Tensor) -> Tensor:
     """0..255 → -0.5..0.5: the one place where pixels are scaled, in training and in the exported graph alike."""
     return planes / 255.0 - 0.5
+
+
+def placed(answer: Tensor, frame: FrameShape) -> Tensor:
+    """What a whole-frame regression answers, as poses.
+
+    Args:
+        answer: (n, K, 3): x, y from the frame's middle in frame widths and heights, and the logit of being present.
+        frame: its size.
+
+    Returns:
+        (n, 1, K, 3): x, y in frame pixels, confidence 0..1.
+    """
+    x = (answer[..., 0] + 0.5) * frame.width - 0.5
+    y = (answer[..., 1] + 0.5) * frame.height - 0.5
+    return torch.stack([x, y, torch.sigmoid(answer[..., 2])], 2)[:, None]
 
 
 def doubled(maps: Tensor) -> Tensor:

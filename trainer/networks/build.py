@@ -8,6 +8,7 @@ from torch import nn
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.coordinates import Coordinates
+from trainer.networks.resnet import ResNetCoordinates
 from trainer.networks.trackrat import TrackRat
 
 
@@ -25,6 +26,7 @@ NETWORKS: dict[str, Callable[[NetworkPlan], nn.Module]] = {
     "heatmap": lambda plan: CoarseToFine(plan.points, frame=plan.frame, plan=plan.crop),
     "xy": lambda plan: Coordinates(plan.points, frame=plan.frame, plan=plan.crop),
     "trackrat": lambda plan: TrackRat(plan.points, frame=plan.frame),
+    "resnet18": lambda plan: ResNetCoordinates(plan.points, frame=plan.frame),
 }
 
 

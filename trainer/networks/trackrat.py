@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import FrameShape, convolution, scaled, to_planes
+from trainer.networks.blocks import FrameShape, convolution, placed, scaled, to_planes
 
 BINS = 10  # 10 × 10 × 128 = 12 800 features
 HIDDEN = (1024, 512, 256)
@@ -43,10 +43,7 @@ class TrackRat(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Frames uint8 (n, h, w, c) to poses float32 (n, 1, K, 3): x, y in frame pixels, confidence 0..1."""
-        answer = self.regress(frames)
-        x = (answer[..., 0] + 0.5) * self.frame.width - 0.5
-        y = (answer[..., 1] + 0.5) * self.frame.height - 0.5
-        return torch.stack([x, y, torch.sigmoid(answer[..., 2])], 2)[:, None]
+        return placed(self.regress(frames), self.frame)
 
     def regress(self, frames: Tensor) -> Tensor:
         """float32 (n, K, 3): x, y from the frame's middle in frame widths and heights, and the logit of being present."""
