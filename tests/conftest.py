@@ -1,5 +1,6 @@
 """What many tests need: real data where it is, a free port, a message, and a check that nothing is left running."""
 
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, Trainin
 from tracker.messages import COUNTERS, VERSION, StatusMessage
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
