@@ -223,7 +223,7 @@ def summary(heard: Heard, errors: NDArray[np.float64], onsets: list[Onset]) -> d
             "inferred": counters.get("inferred", 0),
             "published": counters.get("published", 0),
             "received": len(heard.poses),
-            "lost": counters.get("lost", 0) + counters.get("skipped", 0) + heard.gaps,
+            "lost": counters.get("lost", 0) + counters.get("skipped", 0) + heard.gaps + min(heard.poses),  # those before the first heard
         },
         "error_px": {"median": round(float(np.nanmedian(errors)), 4), "p95": round(float(np.nanpercentile(errors, 95)), 4)},
         "latency_ms": {"total": {"p50": round(float(total[0]), 4), "p99": round(float(total[1]), 4)}, **stages},

@@ -20,8 +20,8 @@ _OPTIONS = {
     zmq.HEARTBEAT_TIMEOUT: 3_000,  # ... this long after, where TCP alone would wait for hours
     zmq.HEARTBEAT_TTL: 3_000,
     zmq.CONNECT_TIMEOUT: 3_000,
-    zmq.RECONNECT_IVL: 100,
-    zmq.RECONNECT_IVL_MAX: 2_000,  # a rig that was off for a week is found again within two seconds
+    zmq.RECONNECT_IVL: 50,  # ms, and no longer with time: a tracker that starts is heard almost from its first frame
+    zmq.RECONNECT_IVL_MAX: 0,
 }
 
 
