@@ -1,7 +1,7 @@
 """How long from a frame in host memory to its message in another process, and how much of that is not the engine.
 
-Synthetic camera, 640x480 at 100 frames per second. Attached: this process, and unless --attached none also a second subscriber
-and a viewer that takes and decodes every picture. Warm-up is excluded. Prints p50, p99, p99.9 and max.
+Synthetic camera, 640x480 at 100 frames per second. Attached: this process, and unless told otherwise also a second
+subscriber and a viewer that takes and decodes every picture. Warm-up is excluded. Prints p50, p99, p99.9 and max.
 """
 
 import argparse
@@ -31,8 +31,18 @@ for message in Client({address!r}, kinds=("pose", "image", "event", "status")):
 """
 
 
+SLEEPER = """import time, zmq
+socket = zmq.Context().socket(zmq.SUB)
+socket.setsockopt(zmq.RCVHWM, 1)
+socket.subscribe(b"")
+socket.connect({address!r})
+time.sleep(86400)
+"""
+OTHERS = {"all": (SUBSCRIBER, VIEWER), "none": (), "sleeper": (SLEEPER,)}  # sleeper: subscribed to everything, never reads
+
+
 def measure(
-    bundle: Path, *, frames: int, attached: bool, rate_hz: float, precision: str, threads: int
+    bundle: Path, *, frames: int, attached: str, rate_hz: float, precision: str, threads: int
 ) -> tuple[NDArray[np.int64], dict[str, Any]]:
     """Returns int64 (frames, 5): received, taken, inferred, published, heard, all ns; and facts about the run."""
     camera = {"rate_hz": rate_hz}
@@ -40,9 +50,7 @@ def measure(
         daemon(bundle, camera=camera, engine={"precision": precision, "threads": threads}) as (_, address),
         Client(address, high_water_mark=100_000) as client,
     ):
-        others = [
-            subprocess.Popen([sys.executable, "-c", code.format(address=address)]) for code in ((SUBSCRIBER, VIEWER) if attached else ())
-        ]
+        others = [subprocess.Popen([sys.executable, "-c", code.format(address=address)]) for code in OTHERS[attached]]
         try:
             rows, facts = _listen(client, frames)
         finally:
@@ -92,17 +100,16 @@ def main() -> None:
     parser.add_argument("--rate-hz", type=float, default=100.0)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--attached", choices=("all", "none"), default="all", help="none: this measuring subscriber only")
+    parser.add_argument("--attached", choices=tuple(OTHERS), default="all", help="who listens besides this process")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--picture", type=Path, help="write a histogram here")
     options = parser.parse_args()
     if not (options.bundle / "bundle.json").exists():
         raise SystemExit(f"loop_latency: {options.bundle} is no bundle; run `make demo` first, or name one with --bundle")
-    attached = options.attached == "all"
     rows, facts = measure(
         options.bundle,
         frames=options.frames,
-        attached=attached,
+        attached=options.attached,
         rate_hz=options.rate_hz,
         precision=options.precision,
         threads=options.threads,
@@ -112,7 +119,13 @@ def main() -> None:
     parts |= {"wait": taken - received, "behaviour": published - inferred, "publish_and_hop": heard - published}
     span_s = (rows[-1, 0] - rows[0, 0]) / 1e9
     result: dict[str, Any] = {f"{name}_ms": percentiles(values) for name, values in parts.items()}
-    result |= {"frames": len(rows), "fps": round((len(rows) - 1) / span_s, 2), "attached": 3 if attached else 1, **facts}
+    result |= {
+        "frames": len(rows),
+        "fps": round((len(rows) - 1) / span_s, 2),
+        "attached": 1 + len(OTHERS[options.attached]),
+        "others": options.attached,
+        **facts,
+    }
     result |= {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
     if options.picture:
         draw(options.picture, parts, result)

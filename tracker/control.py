@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_REQUEST = 65_536  # bytes; a command is a path at most
 _POLL_MS = 100
+_FAREWELL_S = 1.0
 Command = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -55,7 +56,9 @@ class Control:
     def close(self) -> None:
         """Stop answering. May be called twice."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_FAREWELL_S)
+        if self._thread.is_alive():
+            return  # a command that takes minutes (an engine being built) ends with the process
         self._socket.close()
         self._context.term()
 

@@ -94,8 +94,7 @@ class Desk:
     ) -> None:
         self._path = config_path
         self._config = config
-        self._engine = engine
-        self._bundle = bundle
+        self._loaded = (bundle, engine)  # one reference, so that the loop's thread never sees half of a swap
         self._retired: list[Engine] = []
         self._exchange = exchange
         self._health = health
@@ -106,7 +105,7 @@ class Desk:
     def first_setup(self, frame: Frame) -> Setup:
         """The setup for the first frame, which fixes the image size."""
         self._source_shape = frame.image.shape
-        return make_setup(self._config, self._bundle, self._engine, source_shape=frame.image.shape)
+        return make_setup(self._config, *self._loaded, source_shape=frame.image.shape)
 
     def status(self, _: dict[str, Any]) -> dict[str, Any]:
         """The status message as it was last published."""
@@ -126,8 +125,9 @@ class Desk:
                 engine.close()
                 raise
             self._exchange.put(setup)
-        self._retired.append(self._engine)  # the loop may still be inside it: closed with the daemon
-        self._engine, self._bundle = engine, bundle
+        self._close_retired()
+        self._retired.append(self._loaded[1])  # the loop may still be inside it: closed at the next swap
+        self._loaded = (bundle, engine)
         logger.info("bundle swapped: bundle=%s", bundle.folder)
         return {"bundle": bundle.description.name, "bundle_sha256": bundle.description.onnx_sha256}
 
@@ -138,7 +138,7 @@ class Desk:
             fresh = load_config(self._path)
             config = msgspec.structs.replace(self._config, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration)
             if self._source_shape is not None:
-                self._exchange.put(make_setup(config, self._bundle, self._engine, source_shape=self._source_shape))
+                self._exchange.put(make_setup(config, *self._loaded, source_shape=self._source_shape))
             self._config = config
         finally:
             self._notifier.ready()
@@ -159,8 +159,12 @@ class Desk:
 
     def close(self) -> None:
         """Free every engine that was in use."""
-        for engine in (*self._retired, self._engine):
-            engine.close()
+        self._close_retired()
+        self._loaded[1].close()
+
+    def _close_retired(self) -> None:
+        while self._retired:
+            self._retired.pop().close()
 
 
 def _open(bundle: Bundle, config: Config, notifier: Notifier) -> Engine:

@@ -266,6 +266,13 @@ def _run(
     trainer.save_checkpoint(checkpoints / "last.ckpt", weights_only=False)
 
 
+class _Bar(RichProgressBar):
+    """Lightning's bar, which knows no number of epochs when time is what ends a run and would show -2."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"epoch {current_epoch + 1}" + (f" of {self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else "")
+
+
 def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[Callback]:
     callbacks: list[Callback] = [
         ModelCheckpoint(
@@ -280,7 +287,7 @@ def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, pro
     if settings.patience and validated:
         callbacks.append(EarlyStopping(HELD_OUT, patience=settings.patience, min_delta=BETTER_PX, check_on_train_epoch_end=True))
     if progress:
-        callbacks.append(RichProgressBar(refresh_rate=4, console_kwargs={"stderr": True}))
+        callbacks.append(_Bar(refresh_rate=4, console_kwargs={"stderr": True}))
     return callbacks
 
 
