@@ -55,6 +55,7 @@ def _fit(options: argparse.Namespace) -> int:
         seed=options.seed,
         minutes=options.minutes,
         accelerator=options.device,
+        precision=options.precision,
         **{name: value for name, value in given.items() if value is not None},
     )
     made = make_bundle(options.data, options.out, settings, split=_split(options), console=talk)
@@ -183,6 +184,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--batch", type=int)
     parser.add_argument("--patience", type=int, help="stop after so many epochs without an improvement of 1 %%")
+    parser.add_argument("--precision", choices=("auto", "32", "bf16"), default="auto", help="of the training's arithmetic (%(default)s)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     split = parser.add_argument_group("what is held out (a synthetic set has its own split)")
