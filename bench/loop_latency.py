@@ -144,7 +144,14 @@ def draw(path: Path, parts: dict[str, NDArray[np.float64]], result: dict[str, An
     axes = figure.add_subplot()
     bins = np.geomspace(0.02, max(20.0, float(parts["total"].max()) * 1.1), 160).tolist()
     for name, colour in (("total", "#999999"), ("overhead", "#0072b2")):
-        axes.hist(parts[name], bins=bins, histtype="stepfilled", alpha=0.6, color=colour, label=f"{name}: {result[f'{name}_ms']}")
+        axes.hist(
+            parts[name],
+            bins=bins,
+            histtype="stepfilled",
+            alpha=0.6,
+            color=colour,
+            label=name + ": " + ", ".join(f"{key} {value:.2f}" for key, value in result[f"{name}_ms"].items()) + " ms",
+        )
     axes.set(xscale="log", yscale="log", xlabel="ms", ylabel="frames")
     axes.set_title(
         f"frame in host memory → message in another process, {result['frames']} frames, {result['attached']} subscribers", loc="left"
