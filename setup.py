@@ -11,7 +11,6 @@ TRAINER = [
     "torch>=2.4",
     "lightning>=2.4",
     "onnx>=1.15",
-    "onnxscript>=0.2",
     "onnxruntime>=1.17",
     "sleap-io>=0.5",
     "pillow>=10",
