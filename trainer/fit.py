@@ -1,8 +1,10 @@
 """Labelled frames → a trained network. The one training loop: any device, any head, resumed where it was left."""
 
+import errno
 import logging
 import shutil
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -40,6 +42,7 @@ from trainer.networks.build import NETWORKS, NetworkPlan, build, plan_from_plain
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 HISTORY_FILE = "history.json"
 EPOCHS = 40  # where neither epochs nor minutes are asked for: about 4 minutes on two cores
 BETTER_PX = 0.02  # a smaller gain is chance, with twenty frames held out
@@ -136,9 +139,10 @@ def fit(train: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, 
     checkpoints = out / CHECKPOINTS
     last = _resumable(checkpoints, learner.about)
     stores = FrameStore(train, colour), FrameStore(held_out, colour)
-    if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
-        _run(learner, stores, settings, checkpoints, resume=last, progress=progress)
-    return _result(out, stores, plan=plan, colour=colour)
+    with _disk_refusals(out):
+        if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
+            _run(learner, stores, settings, checkpoints, resume=last, progress=progress)
+        return _result(out, stores, plan=plan, colour=colour)
 
 
 def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -220,16 +224,30 @@ def _batches(frames: int, settings: FitSettings) -> int:
 
 def _resumable(checkpoints: Path, about: dict[str, object]) -> Path | None:
     """The checkpoint to go on from; one of another run is put away, and the log says so."""
-    last = checkpoints / "last.ckpt"
-    if not last.is_file():
-        shutil.rmtree(checkpoints, ignore_errors=True)
-        return None
-    found = torch.load(last, weights_only=True, map_location="cpu").get(ABOUT, {})
-    if all(found.get(key) == value for key, value in about.items()):
-        return last
-    logger.warning("%s is of other labels or settings: starting anew", last)
-    shutil.rmtree(checkpoints)
+    for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt"):
+        if not path.is_file():
+            continue
+        if not zipfile.is_zipfile(path):  # its table of contents stands at the end: a file cut short has none
+            logger.warning("%s cannot be read: it was cut short; going on without it", path)
+            continue
+        found = torch.load(path, weights_only=True, map_location="cpu").get(ABOUT, {})
+        if all(found.get(key) == value for key, value in about.items()):
+            return path
+        logger.warning("%s is of other labels or settings: starting anew", path)
+        break
+    shutil.rmtree(checkpoints, ignore_errors=True)
     return None
+
+
+@contextmanager
+def _disk_refusals(out: Path) -> Iterator[None]:
+    """A disk that takes no more is the user's to mend, in one sentence; the run goes on from its last whole checkpoint."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in _REFUSALS:
+            raise
+        raise TrainingError(f"{out}: cannot be written: {problem.strerror}; free space and run the same command again") from problem
 
 
 def _run(

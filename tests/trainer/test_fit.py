@@ -1,6 +1,9 @@
 """The training loop, run for real on tiny data."""
 
 import json
+import os
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +65,35 @@ def test_an_interrupted_run_ends_as_an_unbroken_one_r4_13(head: str, tmp_path: P
     assert resumed.history.batch_loss == unbroken.history.batch_loss
     expected, found = weights(unbroken.checkpoint), weights(resumed.checkpoint)
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+@pytest.mark.parametrize("damaged", [["last.ckpt"], ["last.ckpt", "best.ckpt"]], ids=["the last", "all"])
+def test_a_checkpoint_that_was_cut_short_is_passed_over_and_said(
+    damaged: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train, held_out = labelled(tmp_path, 5), labelled(tmp_path, 2, first=10)
+    unbroken = fit(train, held_out, QUICK, tmp_path / "run")
+    for name in damaged:
+        path = tmp_path / "run" / "checkpoints" / name
+        path.write_bytes(path.read_bytes()[:5000])
+    again = fit(train, held_out, QUICK, tmp_path / "run")
+    assert "last.ckpt cannot be read" in caplog.text
+    assert again.held_out_px == pytest.approx(unbroken.held_out_px)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs root to mount a small file system")
+def test_a_full_disk_ends_training_in_one_sentence(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        with pytest.raises(
+            TrainingError, match=r"run: cannot be written: No space left on device; free space and run the same command again"
+        ):
+            fit(labelled(tmp_path, 5), labelled(tmp_path, 2, first=10), QUICK, disk / "run")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
