@@ -10,17 +10,13 @@ import msgspec
 import numpy as np
 
 from tracker.calibration import Calibration, Locate, load_calibration
-from tracker.errors import RigtrackError
+from tracker.command import carry_out
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return int(options.call(options))
-    except RigtrackError as problem:
-        print(f"calib {options.command}: {problem}", file=sys.stderr)
-        return 1
+    return carry_out(options, program="calib")
 
 
 def _check(options: argparse.Namespace) -> int:

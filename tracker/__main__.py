@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 import cv2
 
 from tracker.check import check
+from tracker.command import carry_out
 from tracker.config import load_config
 from tracker.control import ask
-from tracker.errors import RigtrackError
 from tracker.keys import make_keys
 from tracker.listen import listen
 from tracker.messages import TOPICS
@@ -35,19 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     cv2.setNumThreads(1)  # the loop's few small operations are slower on a pool, which also competes with the engine
-    try:
-        return int(options.call(options))
-    except RigtrackError as problem:
-        print(f"tracker {options.command}: {problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: not a failure
-        return 0
-    except Exception:  # the top: whatever nobody foresaw is logged whole and ends with status 1
-        logger.exception("stopped by a fault in rigtrack itself; please report the lines below")
-        return 1
+    return carry_out(options, program="tracker")
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from tracker.bundle import read_bundle
-from tracker.errors import RigtrackError
+from tracker.command import carry_out
 from trainer.compile import compile_engine
 from trainer.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.labels.read_labels import read_labels
@@ -29,20 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s")
-    try:
-        return int(options.call(options))
-    except RigtrackError as problem:
-        print(f"trainer {options.command}: {problem}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"trainer {options.command}: stopped by hand; the same command goes on where it was", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: not a failure
-        return 0
-    except Exception:  # the top: whatever nobody foresaw is logged whole and ends with status 1
-        logger.exception("stopped by a fault in rigtrack itself; please report the lines below")
-        return 1
+    return carry_out(options, program="trainer", interrupted="stopped by hand; the same command goes on where it was")
 
 
 def _fit(options: argparse.Namespace) -> int:
