@@ -74,7 +74,7 @@ def test_sigterm_ends_the_daemon_cleanly_within_two_seconds(tmp_path: Path, bund
         assert last.counters["published"] > 0
 
 
-def test_a_late_subscriber_gets_the_last_status_before_the_next_is_due(tmp_path: Path, bundle: Path) -> None:
+def test_a_late_subscriber_learns_what_is_running(tmp_path: Path, bundle: Path) -> None:
     with Daemon(write_config(tmp_path, bundle, endless(tmp_path))):
         with stream(tmp_path) as first:
             wait_for(first, is_pose)
@@ -163,6 +163,19 @@ def test_a_camera_that_vanishes_is_published_and_comes_back(tmp_path: Path, bund
         assert isinstance(back, StatusMessage)
         assert back.counters["reopened"] >= 1
         assert daemon.process.poll() is None
+
+
+def test_frames_that_the_camera_lost_are_counted_in_the_next_pose(tmp_path: Path, bundle: Path) -> None:
+    camera = synthetic(faults=[{"fault": "drop", "at_frame": number, "seconds": 0} for number in (150, 160, 161)])
+    with stream(tmp_path) as client, Daemon(write_config(tmp_path, bundle, camera)):
+        first = wait_for(client, is_pose)
+        before = wait_for(client, lambda message: is_pose(message) and message.frame == 149)
+        after = wait_for(client, lambda message: is_pose(message) and message.frame == 162)
+        assert isinstance(before, PoseMessage)
+        assert isinstance(after, PoseMessage)
+        assert first.frame < 149
+        assert after.lost - before.lost == 3
+        assert client.gaps["top"] == 0, "the subscriber itself missed nothing"
 
 
 @pytest.fixture
