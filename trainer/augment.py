@@ -56,13 +56,13 @@ def augment(
 
     Args:
         image: uint8 (h, w) or (h, w, 3).
-        points: float64 (K, 2), pixels, NaN where missing.
+        points: float64 (..., K, 2), pixels, NaN where missing, outside the image where out of sight.
         settings: how far to go.
         swap: from `swapped_order`; None never mirrors.
         rng: all chance comes from here.
 
     Returns:
-        An image of the same size, and float64 (K, 2): outside the image where a point went out of sight, NaN where missing.
+        An image of the same size, and float64 (..., K, 2): outside the image where a point went out of sight, NaN where missing.
     """
     if rng.random() < settings.empty:
         return _empty(image, points, rng)
@@ -70,7 +70,7 @@ def augment(
     matrix = _affine(image, points, settings, mirror=mirror, rng=rng)
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     if mirror and swap is not None:
-        moved = moved[list(swap)]
+        moved = moved[..., list(swap), :]
     height, width = image.shape[:2]
     # never a reflecting border: it would show a second animal that nobody has labelled
     border = cv2.BORDER_REPLICATE if rng.random() < 0.5 else cv2.BORDER_CONSTANT
@@ -117,11 +117,17 @@ def _linear(settings: AugmentSettings, rng: np.random.Generator) -> NDArray[np.f
 
 
 def _centre(points: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
-    seen = points[~np.isnan(points).any(axis=1)]
+    seen = _inside(points, width, height)
     if not len(seen):
         return np.array([width / 2, height / 2])
     middle: NDArray[np.float64] = (seen.min(axis=0) + seen.max(axis=0)) / 2
     return middle
+
+
+def _inside(points: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
+    """Those points (m, 2) that the image shows."""
+    seen: NDArray[np.float64] = points[((points >= -0.5) & (points < np.array([width, height]) - 0.5)).all(axis=-1)]
+    return seen
 
 
 def _relight(image: Image, settings: AugmentSettings, rng: np.random.Generator) -> Image:
@@ -153,7 +159,7 @@ def _noise_field(shape: tuple[int, ...]) -> NDArray[np.float32]:
 def _occlude(image: Image, points: NDArray[np.float64], rng: np.random.Generator) -> None:
     """Paint one to three plain rectangles over or beside the animal, about as large as a third of it."""
     height, width = image.shape[:2]
-    seen = points[~np.isnan(points).any(axis=1)]
+    seen = _inside(points, width, height)
     reach = max(20.0, float(np.max(seen.max(axis=0) - seen.min(axis=0))) * 0.6) if len(seen) else 70.0
     for _ in range(int(rng.integers(1, 4))):
         x, y = _centre(points, width, height) + rng.uniform(-reach, reach, 2)

@@ -20,6 +20,7 @@ Colour = Literal["grey", "rgb"]
 
 CACHE_BYTES = 512 * 2**20  # 1 700 grey VGA frames; what does not fit is decoded again from disk
 COLOUR_SAMPLES = 16
+FAR_PX = -1e5  # where a hidden point is put: outside every crop, which is an answer, unlike missing
 JITTER = 0.08  # of the crop: training crops are off the animal's middle by this much, as the coarse stage is
 AWAY = 0.04  # chance of a training crop anywhere in the frame, which teaches "absent"
 
@@ -76,18 +77,21 @@ class TrainingFrames(Dataset[Batch]):
     def __getitem__(self, draw: Draw) -> Batch:
         """One picture, as a Batch without its batch axis."""
         rng = np.random.default_rng((self._seed, draw.epoch, draw.place))
-        image, points = augment(
-            self._store.read(draw.frame), self._store.frames.points[draw.frame], settings=self._settings, swap=self._swap, rng=rng
-        )
+        image, points = augment(self._store.read(draw.frame), self._labels(draw.frame), settings=self._settings, swap=self._swap, rng=rng)
         left, top = self._corner(points, image.shape, rng)
         pixels = torch.from_numpy(image).reshape(*image.shape[:2], -1)
         return Batch(pixels, torch.from_numpy(points.astype(np.float32)), torch.tensor(left), torch.tensor(top))
+
+    def _labels(self, frame: int) -> NDArray[np.float64]:
+        """Points (A, K, 2) of a frame, those said to be out of sight far away."""
+        labels = self._store.frames
+        return np.where(labels.hidden[frame][..., None], FAR_PX, labels.points[frame])
 
     def _corner(self, points: NDArray[np.float64], shape: Sequence[int], rng: np.random.Generator) -> tuple[int, int]:
         """Left and top of a training crop: about the animal, or anywhere."""
         size = np.array([self._crop.width, self._crop.height])
         frame = np.array([shape[1], shape[0]])
-        seen = points[((points >= -0.5) & (points < frame - 0.5)).all(axis=1)]
+        seen = points[((points >= -0.5) & (points < frame - 0.5)).all(axis=-1)]
         if rng.random() < AWAY or not len(seen):
             middle = rng.uniform(0, frame)
         else:
@@ -97,7 +101,7 @@ class TrainingFrames(Dataset[Batch]):
 
 
 class HeldOutFrames(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Frames as the rig sees them, in order: pairs of uint8 (h, w, c) and float32 (K, 2)."""
+    """Frames as the rig sees them, in order: pairs of uint8 (h, w, c) and float32 (A, K, 2)."""
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store

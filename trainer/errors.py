@@ -9,3 +9,7 @@ class LabelError(RigtrackError):
 
 class TrainingError(RigtrackError):
     """A training, split or set that cannot be made as asked."""
+
+
+class ProjectError(LabelError):
+    """A labelling project that cannot be opened, written or added to: the sentence names file and key."""

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -128,11 +128,11 @@ def evaluate(
         RigtrackError: the engine cannot be opened or an image cannot be read.
     """
     ordered = match_points(bundle, frames)
-    if np.isnan(ordered.points).any(axis=2).all():
+    if np.isnan(ordered.points).any(axis=-1).all():
         raise TrainingError(f"none of the {len(ordered)} frames has a labelled point; there is nothing to score: give labelled frames")
     known = match_points(bundle, train) if train is not None else ordered
     with closing(open_chosen(bundle, engine, console=console)) as opened:
-        return score(bundle, ordered, engine=opened, baseline_labels=known.points, console=console)
+        return score(bundle, ordered, engine=opened, baseline_labels=known.points[:, 0], console=console)
 
 
 def open_chosen(bundle: Bundle, choice: EngineChoice, *, console: Console | None) -> Engine:
@@ -180,8 +180,8 @@ def score(
     return Evaluation(
         frames=frames,
         predicted=predicted,
-        errors=point_errors(predicted, frames.points),
-        baseline=score_baselines(frames.points, train=baseline_labels, size=frames.size),
+        errors=point_errors(predicted, frames.points[:, 0]),
+        baseline=score_baselines(frames.points[:, 0], train=baseline_labels, size=frames.size),
         latency_ms=latency,
         runtime=engine.runtime,
         device=engine.device,
@@ -220,15 +220,8 @@ def match_points(bundle: Bundle, frames: LabelledFrames) -> LabelledFrames:
             f"bundle {bundle.folder} finds {', '.join(wanted)}; the labels hold {', '.join(frames.point_names)}: "
             "score it on labels with the same point names"
         )
-    return LabelledFrames(
-        images=frames.images,
-        points=frames.points[:, [frames.point_names.index(name) for name in wanted]],
-        point_names=wanted,
-        skeleton=frames.skeleton,
-        group=frames.group,
-        order=frames.order,
-        size=frames.size,
-    )
+    places = [frames.point_names.index(name) for name in wanted]
+    return replace(frames, points=frames.points[:, :, places], hidden=frames.hidden[:, :, places], point_names=wanted)
 
 
 def image_name(image: ImageRef) -> str:

@@ -173,6 +173,8 @@ def predict(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -
 def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
     if not len(train) or bool(np.isnan(train.points).all()):
         raise TrainingError("there is no labelled frame to learn from; label some frames first")
+    if train.animals > 1:
+        raise TrainingError(f"the labels hold up to {train.animals} animals in a frame; the head '{settings.head}' finds one")
     if settings.head not in NETWORKS:
         raise TrainingError(f"there is no head '{settings.head}'; expected one of {', '.join(NETWORKS)}")
     for name in ("epochs", "minutes", "batch", "batches", "learning_rate"):
@@ -184,7 +186,9 @@ def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
 def _plan(train: LabelledFrames, head: str, colour: Colour) -> NetworkPlan:
     height, width = train.size
     frame = FrameShape(height=height, width=width, channels=channels_of(colour))
-    return NetworkPlan(head=head, points=len(train.point_names), frame=frame, crop=plan_crop(train.points, frame))
+    return NetworkPlan(
+        head=head, points=len(train.point_names), frame=frame, crop=plan_crop(train.points.reshape(-1, *train.points.shape[2:]), frame)
+    )
 
 
 def _about(
@@ -345,7 +349,7 @@ def _mean_error_px(network: nn.Module, store: FrameStore) -> float:
     if not len(store):
         return float("nan")
     chosen = np.unique(np.linspace(0, len(store) - 1, min(len(store), SAMPLES)).round().astype(np.int64))
-    off = predict(network, store, chosen)[..., :2] - store.frames.points[chosen]
+    off = predict(network, store, chosen)[..., :2] - store.frames.points[chosen, 0]
     return float(np.nanmean(np.linalg.norm(off, axis=2)))
 
 

@@ -116,7 +116,7 @@ class Learner(pl.LightningModule):
         frames, points = batch
         with torch.autocast(self.device.type, enabled=False):
             poses = self.averaged(frames)[:, 0]
-        distance = torch.linalg.vector_norm(poses[..., :2] - points, dim=2)
+        distance = torch.linalg.vector_norm(poses[..., :2] - points[:, 0], dim=2)
         self._errors.append(distance[~torch.isnan(distance)])
 
     def on_validation_epoch_end(self) -> None:

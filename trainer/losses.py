@@ -27,9 +27,14 @@ class Batch(NamedTuple):
     """Frames, labels, and the crop each is trained with."""
 
     frames: Tensor  # uint8 (n, h, w, c)
-    points: Tensor  # float32 (n, K, 2), frame pixels, NaN where missing
+    points: Tensor  # float32 (n, A, K, 2), frame pixels, NaN where missing, outside the frame where out of sight
     left: Tensor  # int64 (n,), frame pixels
     top: Tensor  # int64 (n,)
+
+    @property
+    def one_animal(self) -> Tensor:
+        """Labels float32 (n, K, 2) of the only animal."""
+        return self.points[:, 0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ def heatmap_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Te
     network = _as(CoarseToFine, network)
     maps = network.maps(batch.frames, batch.left, batch.top)
     grid = (maps.points.shape[2], maps.points.shape[3])
-    cells = to_cells(batch.points, left=batch.left, top=batch.top, cell=network.cell, grid=grid)
+    cells = to_cells(batch.one_animal, left=batch.left, top=batch.top, cell=network.cell, grid=grid)
     density = gaussian(cells, grid=grid, sigma=SIGMA_CELLS).flatten(2)
     target = torch.cat([density, (cells.labelled & ~cells.inside).float()[..., None]], 2)
     logits = torch.cat([maps.points.flatten(2), maps.absent[..., None]], 2)
@@ -78,9 +83,9 @@ def xy_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     plan = network.finder.plan
     corner = torch.stack([batch.left, batch.top], 1)[:, None]
     size = torch.tensor([plan.width, plan.height], device=batch.points.device)
-    return _regression(answer.points, answer.present, (batch.points - corner + 0.5) / size - 0.5, settings) + settings.coarse * coarse_loss(
-        network.finder, answer.coarse, batch
-    )
+    return _regression(
+        answer.points, answer.present, (batch.one_animal - corner + 0.5) / size - 0.5, settings
+    ) + settings.coarse * coarse_loss(network.finder, answer.coarse, batch)
 
 
 def whole_frame_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
@@ -88,7 +93,7 @@ def whole_frame_loss(network: nn.Module, batch: Batch, settings: LossSettings) -
     network = network if isinstance(network, ResNetCoordinates) else _as(TrackRat, network)
     answer = network.regress(batch.frames)
     size = torch.tensor([network.frame.width, network.frame.height], device=batch.points.device)
-    return _regression(answer[..., :2], answer[..., 2], (batch.points + 0.5) / size - 0.5, settings)
+    return _regression(answer[..., :2], answer[..., 2], (batch.one_animal + 0.5) / size - 0.5, settings)
 
 
 LOSSES: dict[str, Callable[[nn.Module, Batch, LossSettings], Tensor]] = {
@@ -103,7 +108,7 @@ def coarse_loss(finder: Finder, logits: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of the coarse map with a Gaussian at the animal's middle; frames without the animal count nothing."""
     frame = finder.frame
     grid = (logits.shape[2], logits.shape[3])
-    middle = centre(batch.points, width=frame.width, height=frame.height)
+    middle = centre(batch.one_animal, width=frame.width, height=frame.height)
     zero = torch.zeros_like(batch.left)
     # what the coarse pooling leaves over at the edge belongs to the last cell
     limit = torch.tensor([grid[1] * finder.cell - 1, grid[0] * finder.cell - 1], device=middle.device)

@@ -209,7 +209,7 @@ def _score_and_write(
 
 
 def _on_held_out(bundle: Bundle, held_out: LabelledFrames, train: LabelledFrames, console: Console) -> Evaluation | None:
-    if not len(held_out) or bool(np.isnan(held_out.points).any(axis=2).all()):
+    if not len(held_out) or bool(np.isnan(held_out.points).any(axis=-1).all()):
         return None
     return evaluate(bundle, held_out, engine=_ENGINE, train=train, console=console)
 

@@ -252,7 +252,7 @@ def _tile(evaluation: Evaluation, frame: int, point: int) -> Image:
     """The part of a frame around one truth and prediction, enlarged to a tile, rings drawn afterwards so that they stay crisp."""
     image = evaluation.frames.read(frame)
     rgb = image if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
-    truth, predicted = evaluation.frames.points[frame], evaluation.predicted[frame, :, :2]
+    truth, predicted = evaluation.frames.points[frame, 0], evaluation.predicted[frame, :, :2]
     corner, scale = _cut(np.stack([truth[point], predicted[point]]), rgb.shape)
     matrix = np.array([[scale, 0, (0.5 - corner[0]) * scale - 0.5], [0, scale, (0.5 - corner[1]) * scale - 0.5]])
     tile = np.asarray(cv2.warpAffine(rgb, matrix, (TILE[1], TILE[0]), flags=cv2.INTER_LINEAR), np.uint8)

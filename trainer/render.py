@@ -160,7 +160,7 @@ def pick_frames(video: Path, numbers: Sequence[int]) -> list[Image]:
 
 
 def labels_of_video(labels: LabelledFrames, video: Path) -> dict[int, NDArray[np.float64]]:
-    """The labels that belong to a video, by frame number: float64 (K, 2).
+    """The labels that belong to a video, by frame number: float64 (animals · K, 2).
 
     They do if they refer to a frame of this file, or to an image of a group with the file's name, as DeepLabCut's folders have.
 
@@ -168,7 +168,7 @@ def labels_of_video(labels: LabelledFrames, video: Path) -> dict[int, NDArray[np
         TrainingError: none of them does.
     """
     found = {
-        image.frame if image.frame is not None else int(labels.order[index]): labels.points[index]
+        image.frame if image.frame is not None else int(labels.order[index]): labels.points[index].reshape(-1, 2)
         for index, image in enumerate(labels.images)
         if (image.path.resolve() == video.resolve() if image.frame is not None else labels.group[index] == video.stem)
     }

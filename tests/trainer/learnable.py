@@ -35,7 +35,9 @@ def labelled(folder: Path, count: int, *, first: int = 0) -> LabelledFrames:
         references.append(ImageRef(path=path, frame=None))
     return LabelledFrames(
         images=tuple(references),
-        points=np.array(points).reshape(count, 2, 2),
+        points=np.array(points).reshape(count, 1, 2, 2),
+        hidden=np.zeros((count, 1, 2), bool),
+        tags=(frozenset(),) * count,
         point_names=("head", "tail"),
         skeleton=(("head", "tail"),),
         group=("bars",) * count,

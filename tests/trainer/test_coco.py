@@ -34,9 +34,9 @@ def test_coco_points_are_kept_and_unlabelled_ones_stay_missing(tmp_path: Path) -
     annotations = [annotation(10, 5, 6, 2, 7, 8, 1), annotation(2, exact, 30.25, 2, 0, 0, 0)]
     frames = read_labels(write_coco(tmp_path / "labels.json", annotations=annotations))
     assert frames.order.tolist() == [2, 10]
-    assert frames.points[0, 0].tolist() == [exact, 30.25]
-    assert np.isnan(frames.points[0, 1]).all()
-    assert frames.points[1].tolist() == [[5, 6], [7, 8]]
+    assert frames.points[0, 0, 0].tolist() == [exact, 30.25]
+    assert np.isnan(frames.points[0, 0, 1]).all()
+    assert frames.points[1, 0].tolist() == [[5, 6], [7, 8]]
     assert (frames.point_names, frames.skeleton) == (("snout", "tail"), (("snout", "tail"),))
 
 

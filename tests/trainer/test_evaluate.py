@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -105,7 +106,9 @@ def frames_in(folder: Path, *, colour: bool = False) -> LabelledFrames:
         images.append(ImageRef(path=folder / f"img{i}.png", frame=None))
     return LabelledFrames(
         images=tuple(images),
-        points=np.array(corners, np.float64) + 3.5,
+        points=np.array(corners, np.float64)[:, None] + 3.5,
+        hidden=np.zeros((6, 1, len(NAMES)), bool),
+        tags=(frozenset(),) * 6,
         point_names=NAMES,
         skeleton=(),
         group=("squares",) * 6,
@@ -115,14 +118,12 @@ def frames_in(folder: Path, *, colour: bool = False) -> LabelledFrames:
 
 
 def relabelled(frames: LabelledFrames, points: NDArray[np.float64], names: tuple[str, ...] = NAMES) -> LabelledFrames:
-    return LabelledFrames(
-        images=frames.images, points=points, point_names=names, skeleton=(), group=frames.group, order=frames.order, size=frames.size
-    )
+    return replace(frames, points=points, point_names=names)
 
 
 def moved(frames: LabelledFrames, *, frame: int, point: int, by: tuple[float, float]) -> LabelledFrames:
     points = frames.points.copy()
-    points[frame, point] += by
+    points[frame, 0, point] += by
     return relabelled(frames, points)
 
 
@@ -167,7 +168,7 @@ def test_missing_labels_are_counted_and_cost_nothing(bundle: Bundle, tmp_path: P
 
 def test_labels_in_another_order_are_matched_by_name(bundle: Bundle, tmp_path: Path) -> None:
     frames = frames_in(tmp_path)
-    swapped = relabelled(frames, frames.points[:, ::-1], NAMES[::-1])
+    swapped = relabelled(frames, frames.points[:, :, ::-1], NAMES[::-1])
     evaluation = evaluate(bundle, swapped, engine=CPU)
     assert evaluation.frames.point_names == NAMES
     assert evaluation.errors.distance_px.max() < 1e-3
@@ -177,7 +178,7 @@ def test_the_mean_position_baseline_is_fitted_on_the_training_labels(bundle: Bun
     frames = frames_in(tmp_path)
     train, held_out = frames.subset(np.arange(3)), frames.subset(np.arange(3, 6))
     found: Evaluation = evaluate(bundle, held_out, engine=CPU, train=train)
-    assert found.baseline == score_baselines(held_out.points, train=train.points, size=SOURCE)
+    assert found.baseline == score_baselines(held_out.points[:, 0], train=train.points[:, 0], size=SOURCE)
     assert found.baseline.mean_position_px > evaluate(bundle, held_out, engine=CPU).baseline.mean_position_px
 
 

@@ -80,7 +80,7 @@ def test_the_open_field_mouse_reads_as_its_table_says() -> None:
     with (project / "labeled-data/m4s1/CollectedData_Pranav.csv").open(newline="") as file:
         rows = list(csv.reader(file))[3:]
     expected = np.array([[float(cell) for cell in row[1:]] for row in rows]).reshape(-1, 4, 2)
-    np.testing.assert_array_equal(frames.points, expected)
+    np.testing.assert_array_equal(frames.points[:, 0], expected)
     assert frames.point_names == ("snout", "leftear", "rightear", "tailbase")
     assert frames.size == (480, 640)
     assert [ref.path.name for ref in frames.images] == [Path(row[0]).name for row in rows]
@@ -106,7 +106,7 @@ def test_a_proof_read_sleap_file_agrees_with_its_analysis_export(camera: str) ->
         tracks = file["tracks"][0].transpose(2, 1, 0)  # to (frames, nodes, xy)
     assert (len(frames), sorted(frames.point_names)) == (120, sorted(names))
     for place, name in enumerate(frames.point_names):
-        np.testing.assert_allclose(frames.points[:, place], tracks[:, names.index(name)], atol=1e-4)
+        np.testing.assert_allclose(frames.points[:, 0, place], tracks[:, names.index(name)], atol=1e-4)
     assert frames.read(60).shape[:2] == frames.size == (1024, 1280)
 
 
@@ -147,7 +147,7 @@ def test_frames_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
     frames = read_labels(write_table(tmp_path, HEADER + rows, images=(1, 2, 10, 33)))
     assert [ref.path.name for ref in frames.images] == ["img1.png", "img2.png", "img10.png", "img33.png"]
     assert frames.order.tolist() == [1, 2, 10, 33]
-    assert frames.points[:, 0, 0].tolist() == [1, 2, 10, 33]
+    assert frames.points[:, 0, 0, 0].tolist() == [1, 2, 10, 33]
 
 
 def test_videos_and_unnumbered_images_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
@@ -168,14 +168,14 @@ def test_a_project_of_several_videos_is_read_whole_by_point_name(tmp_path: Path)
     (tmp_path / "config.yaml").write_text("scorer: me\nskeleton:\n- [snout, tail]\n- [bodypart1, bodypart2]\n")
     frames = read_labels(tmp_path)
     assert frames.group == ("m1", "m2")
-    assert frames.points.tolist() == [[[1, 2], [3, 4]], [[10, 20], [30, 40]]]
+    assert frames.points[:, 0].tolist() == [[[1, 2], [3, 4]], [[10, 20], [30, 40]]]
     assert frames.skeleton == (("snout", "tail"),)
 
 
 def test_the_three_column_header_of_newer_deeplabcut_is_read(tmp_path: Path) -> None:
     text = HEADER.replace("scorer", "scorer,,").replace("bodyparts", "bodyparts,,").replace("coords", "coords,,")
     frames = read_labels(write_table(tmp_path, text + "labeled-data,m1,img7.png,1,2,3,4\n", images=[7]))
-    assert frames.points.tolist() == [[[1, 2], [3, 4]]]
+    assert frames.points[:, 0].tolist() == [[[1, 2], [3, 4]]]
 
 
 def test_one_individual_is_read_and_two_are_refused(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_missing_points_stay_missing_and_untouched_frames_are_left_out(tmp_path:
     rows = ROW.format(1, "1.5,2.25,,") + ROW.format(2, ",,,") + ROW.format(3, "NaN,nan,3,4")
     with caplog.at_level(logging.WARNING):
         frames = read_labels(write_table(tmp_path, HEADER + rows, images=(1, 2, 3)))
-    np.testing.assert_array_equal(frames.points, [[[1.5, 2.25], [np.nan, np.nan]], [[np.nan, np.nan], [3, 4]]])
+    np.testing.assert_array_equal(frames.points[:, 0], [[[1.5, 2.25], [np.nan, np.nan]], [[np.nan, np.nan], [3, 4]]])
     assert "without any labelled point are left out: count=1" in caplog.text
 
 
@@ -244,7 +244,7 @@ def test_a_bad_table_is_refused_with_file_and_row(tmp_path: Path, text: str, com
 
 def test_a_point_on_the_very_edge_of_a_pixel_is_inside(tmp_path: Path) -> None:
     frames = read_labels(write_table(tmp_path, HEADER + ROW.format(1, "-0.5,-0.5,63.5,47.5"), images=[1]))
-    assert frames.points.tolist() == [[[-0.5, -0.5], [63.5, 47.5]]]
+    assert frames.points[:, 0].tolist() == [[[-0.5, -0.5], [63.5, 47.5]]]
 
 
 def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ def test_a_subset_keeps_frames_together_with_their_labels(tmp_path: Path) -> Non
     rows = "".join(ROW.format(number, f"{number},1,2,3") for number in (1, 2, 3))
     frames = read_labels(write_table(tmp_path, HEADER + rows, images=(1, 2, 3)))
     part: LabelledFrames = frames.subset(np.array([2, 0]))
-    assert part.order.tolist() == part.points[:, 0, 0].tolist() == [3, 1]
+    assert part.order.tolist() == part.points[:, 0, 0, 0].tolist() == [3, 1]
     np.testing.assert_array_equal(part.read(0), frames.read(2))
 
 

@@ -59,7 +59,9 @@ def labels_for(video: Path, *, frames: int, shift: float) -> LabelledFrames:
     points = np.array([[spot(number)] for number in range(frames)], np.float64) + shift
     return LabelledFrames(
         images=tuple(ImageRef(path=video, frame=number) for number in range(frames)),
-        points=points,
+        points=points[:, None],
+        hidden=np.zeros((frames, 1, 1), bool),
+        tags=(frozenset(),) * frames,
         point_names=("spot",),
         skeleton=(),
         group=(video.stem,) * frames,
@@ -225,6 +227,8 @@ def test_labels_of_images_taken_from_the_video_are_found_by_their_folder(tmp_pat
     of_images = LabelledFrames(
         images=tuple(ImageRef(path=Path(f"labeled-data/in/img{number:03}.png"), frame=None) for number in (10, 20, 30)),
         points=labels.points,
+        hidden=labels.hidden,
+        tags=labels.tags,
         point_names=labels.point_names,
         skeleton=(),
         group=("in", "in", "other"),

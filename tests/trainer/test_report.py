@@ -47,7 +47,15 @@ def scored(folder: Path, *, frames: int, error_px: float, seed: int = 0, missing
     if missing:
         points[0] = np.nan
     labels = LabelledFrames(
-        images=tuple(images), points=points, point_names=NAMES, skeleton=(), group=("a",) * frames, order=np.arange(frames), size=SIZE
+        images=tuple(images),
+        points=points[:, None],
+        hidden=np.zeros((frames, 1, len(NAMES)), bool),
+        tags=(frozenset(),) * frames,
+        point_names=NAMES,
+        skeleton=(),
+        group=("a",) * frames,
+        order=np.arange(frames),
+        size=SIZE,
     )
     return Evaluation(
         frames=labels,

@@ -16,7 +16,9 @@ def frames_of(groups: list[str], order: list[int] | None = None) -> LabelledFram
     count = len(groups)
     return LabelledFrames(
         images=tuple(ImageRef(path=Path(f"img{i}.png"), frame=None) for i in range(count)),
-        points=np.zeros((count, 1, 2)),
+        points=np.zeros((count, 1, 1, 2)),
+        hidden=np.zeros((count, 1, 1), bool),
+        tags=(frozenset(),) * count,
         point_names=("snout",),
         skeleton=(),
         group=tuple(groups),

@@ -18,7 +18,7 @@ ZERO = torch.zeros(1, dtype=torch.int64)
 
 
 def batch(points: list[list[float]]) -> Batch:
-    return Batch(torch.zeros(1, 96, 128, 1, dtype=torch.uint8), torch.tensor([points]), ZERO, ZERO)
+    return Batch(torch.zeros(1, 96, 128, 1, dtype=torch.uint8), torch.tensor([[points]]), ZERO, ZERO)
 
 
 def test_a_gaussian_is_a_density_peaked_at_the_label_r1_27() -> None:

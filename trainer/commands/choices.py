@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 HEADS = ("heatmap", "xy", "trackrat", "resnet18")
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # argparse has no public name for it
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 
 
 def add_command(

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,10 @@ class LabelRow:
         group: the video or animal it is from.
         name: what orders the frames of a group that have no number.
         number: its number inside the group, None where the name has none.
-        points: float64 (K, 2), source pixels, NaN where missing.
+        points: float64 (animals, K, 2), source pixels, NaN where missing; rows may differ in their number of animals.
         stated_size: (height, width) as the label file says, None where it is silent.
+        hidden: bool (animals, K), said to be out of sight; None where the format cannot say so.
+        tags: of the frame.
     """
 
     where: str
@@ -36,6 +39,8 @@ class LabelRow:
     number: int | None
     points: NDArray[np.float64]
     stated_size: Size | None = None
+    hidden: NDArray[np.bool_] | None = None
+    tags: frozenset[str] = frozenset()
 
 
 def assemble(
@@ -53,21 +58,34 @@ def assemble(
     _refuse_duplicates(rows)
     size = _common_size(rows)
     _check_points(rows, point_names, size)
-    labelled = [row for row in rows if not np.isnan(row.points).all()]
-    if size is None or not labelled:
+    labelled = [row for row in rows if not np.isnan(row.points).all() or (row.hidden is not None and row.hidden.any())]
+    if size is None or all(np.isnan(row.points).all() for row in labelled):
         raise LabelError(f"{source}: holds no labelled point; label some frames first")
     if len(labelled) < len(rows):
         logger.warning("%s: frames without any labelled point are left out: count=%d", source, len(rows) - len(labelled))
     numbered = _in_order(labelled)
+    animals = max(len(row.points) for row in labelled)
     return LabelledFrames(
         images=tuple(row.image for row, _ in numbered),
-        points=np.stack([row.points for row, _ in numbered]).astype(np.float64),
+        points=np.stack([_padded(row.points, animals, fill=np.nan) for row, _ in numbered]).astype(np.float64),
+        hidden=np.stack([_padded(_hidden(row), animals, fill=False) for row, _ in numbered]).astype(bool),
+        tags=tuple(row.tags for row, _ in numbered),
         point_names=point_names,
         skeleton=skeleton,
         group=tuple(row.group for row, _ in numbered),
         order=np.array([number for _, number in numbered], np.int64),
         size=size,
     )
+
+
+def _hidden(row: LabelRow) -> NDArray[np.bool_]:
+    return np.zeros(row.points.shape[:2], bool) if row.hidden is None else row.hidden
+
+
+def _padded(values: NDArray[Any], animals: int, *, fill: float | bool) -> NDArray[Any]:
+    """The rows of a frame with fewer animals than the most."""
+    missing = np.full((animals - len(values), *values.shape[1:]), fill, values.dtype)
+    return np.concatenate([values, missing])
 
 
 def _refuse_duplicates(rows: Sequence[LabelRow]) -> None:
@@ -100,7 +118,8 @@ def _check_points(rows: Sequence[LabelRow], point_names: tuple[str, ...], size: 
 
 def _check_row(row: LabelRow, point_names: tuple[str, ...], size: Size) -> None:
     height, width = size
-    for name, (x, y) in zip(point_names, row.points.tolist(), strict=True):
+    named = [pair for animal in row.points.tolist() for pair in zip(point_names, animal, strict=True)]
+    for name, (x, y) in named:
         if np.isnan(x) and np.isnan(y):
             continue
         if np.isnan(x) or np.isnan(y):

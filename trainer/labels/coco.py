@@ -93,7 +93,7 @@ def _points(where: str, numbers: tuple[float, ...], count: int) -> NDArray[np.fl
     if len(numbers) != 3 * count:
         raise LabelError(f"{where}: has {len(numbers)} numbers; expected {3 * count} (x, y, visibility of {count} points)")
     values = np.array(numbers, np.float64).reshape(count, 3)
-    return np.where(values[:, 2:] == 0, np.nan, values[:, :2])
+    return np.where(values[:, 2:] == 0, np.nan, values[:, :2])[None]
 
 
 def _row(path: Path, where: str, *, image: _Image, points: NDArray[np.float64]) -> LabelRow:

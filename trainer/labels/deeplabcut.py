@@ -87,7 +87,7 @@ def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project) -> L
 
 
 def _reordered(row: LabelRow, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> LabelRow:
-    return LabelRow(where=row.where, image=row.image, group=row.group, name=row.name, number=row.number, points=row.points[places])
+    return LabelRow(where=row.where, image=row.image, group=row.group, name=row.name, number=row.number, points=row.points[:, places])
 
 
 def _label_row(table: Table, row: TableRow, group: str | None) -> LabelRow:
@@ -109,7 +109,7 @@ def _label_row(table: Table, row: TableRow, group: str | None) -> LabelRow:
         group=group or relative.parent.name or table.path.parent.name,
         name=relative.name,
         number=frame_number(relative.name),
-        points=row.points,
+        points=row.points[None],
     )
 
 

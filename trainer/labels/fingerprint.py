@@ -24,6 +24,8 @@ def labels_sha256(frames: LabelledFrames) -> str:
         _add(whole, part.encode())
     points = np.where(np.isnan(frames.points), np.nan, frames.points)  # every NaN with the same bits
     _add(whole, points.astype("<f8").tobytes())
+    if frames.hidden.any():
+        _add(whole, np.packbits(frames.hidden).tobytes())
     _add(whole, frames.order.astype("<i8").tobytes())
     for index, ref in enumerate(frames.images):
         content = frames.read(index).tobytes() if ref.dataset else _file_digest(ref.path, _changed_ns(ref.path))

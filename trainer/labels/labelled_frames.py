@@ -15,7 +15,10 @@ class LabelledFrames:
 
     Attributes:
         images: n references.
-        points: float64 (n, K, 2), source pixels (pixel centres are whole numbers), NaN where a point is missing.
+        points: float64 (n, A, K, 2), source pixels (pixel centres are whole numbers), NaN where a point is missing. An
+            animal that is not in a frame has only missing points.
+        hidden: bool (n, A, K): somebody said that the point cannot be seen, which is more than not having labelled it.
+        tags: what a frame was marked with, "rearing" say; n sets.
         point_names: K names.
         skeleton: pairs of names.
         group: the video or animal each frame is from, n names.
@@ -25,6 +28,8 @@ class LabelledFrames:
 
     images: tuple[ImageRef, ...]
     points: NDArray[np.float64]
+    hidden: NDArray[np.bool_]
+    tags: tuple[frozenset[str], ...]
     point_names: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
     group: tuple[str, ...]
@@ -34,12 +39,19 @@ class LabelledFrames:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def animals(self) -> int:
+        """How many animals a frame has at most."""
+        return int(self.points.shape[1])
+
     def subset(self, indices: NDArray[np.int64]) -> "LabelledFrames":
         """The frames at `indices`, in that order."""
         chosen = indices.tolist()
         return LabelledFrames(
             images=tuple(self.images[i] for i in chosen),
             points=self.points[indices],
+            hidden=self.hidden[indices],
+            tags=tuple(self.tags[i] for i in chosen),
             point_names=self.point_names,
             skeleton=self.skeleton,
             group=tuple(self.group[i] for i in chosen),

@@ -75,7 +75,7 @@ def _row(path: Path, frame: Any, *, points: Any, group: str) -> LabelRow:
         group=group,
         name=_name(str(image.path)),
         number=int(frame.frame_idx),
-        points=np.asarray(points, np.float64),
+        points=np.asarray(points, np.float64)[None],
     )
 
 
