@@ -2,14 +2,12 @@
 
 import errno
 import logging
-import shutil
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import lightning.pytorch as pl
 import numpy as np
@@ -18,7 +16,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
 from torch import nn
 
-from trainer.augment import AugmentSettings
+from trainer.checkpoint import CHECKPOINTS, about_run, load_network, resumable
 from trainer.data import (
     Colour,
     EpochOrder,
@@ -31,65 +29,19 @@ from trainer.data import (
     training_loader,
 )
 from trainer.errors import TrainingError
+from trainer.fit_settings import EPOCHS, FitSettings
 from trainer.history import History, history_from_plain, write_history
-from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
-from trainer.losses import LossSettings
 from trainer.networks.blocks import FrameShape, plan_crop
-from trainer.networks.build import NETWORKS, NetworkPlan, build, plan_from_plain, plan_to_plain
+from trainer.networks.build import NETWORKS, NetworkPlan, build
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINTS = "checkpoints"
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 HISTORY_FILE = "history.json"
-EPOCHS = 40  # where neither epochs nor minutes are asked for: about 4 minutes on two cores
 BETTER_PX = 0.02  # a smaller gain is chance, with twenty frames held out
 SAMPLES = 200  # frames that an error is measured on at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitSettings:
-    """Everything a run depends on besides its data; kept in every checkpoint.
-
-    Attributes:
-        head: `heatmap`, `xy`, `trackrat` or `resnet18`.
-        seed: of initial weights, order and augmentation.
-        epochs: how many; None: as many as fit into `minutes`, or EPOCHS.
-        minutes: cap on wall time; the learning rate falls to zero by then.
-        batch: pictures a step.
-        batches: steps an epoch, at least; the frames are shown again until there are as many.
-        learning_rate: at its highest.
-        weight_decay: of weights.
-        optimiser: `adamw`, or `adam` whose decay is an L2 penalty.
-        averaging: exponential mean of the weights, by step.
-        patience: stop after so many epochs without a held-out error at least 0.02 px below the best so far, and take the
-            best epoch's weights; 0 never stops. A run that is not stopped keeps its last weights, which no held-out
-            frame has chosen.
-        precision: of the arithmetic; `auto` is bf16 where the processor multiplies it, else 32.
-        accelerator: `auto` takes a GPU where there is one.
-        workers: processes that augment; 0 augments between steps.
-        loss: what is minimised.
-        augment: how far images are changed.
-    """
-
-    head: str = "heatmap"
-    seed: int = 0
-    epochs: int | None = None
-    minutes: float | None = None
-    batch: int = 16
-    batches: int = 64
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.05
-    optimiser: Literal["adamw", "adam"] = "adamw"
-    averaging: float = 0.998
-    patience: int = 0
-    precision: Literal["auto", "32", "bf16"] = "auto"
-    accelerator: str = "auto"
-    workers: int = 1
-    loss: LossSettings = field(default_factory=LossSettings)
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,31 +87,14 @@ def fit(train: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, 
     _refuse(train, settings)
     colour = colour_of(train)
     plan = _plan(train, settings.head, colour)
-    learner = _learner(plan, train, settings, about=_about(plan, train, held_out, settings=settings, colour=colour))
+    learner = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=colour))
     checkpoints = out / CHECKPOINTS
-    last = _resumable(checkpoints, learner.about)
+    last = resumable(checkpoints, learner.about)
     stores = FrameStore(train, colour), FrameStore(held_out, colour)
     with _disk_refusals(out):
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
             _run(learner, stores, settings, checkpoints, resume=last, progress=progress)
         return _result(out, stores, plan=plan, colour=colour)
-
-
-def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """A network from its checkpoint alone, in evaluation mode on the CPU, and all that the checkpoint says about it.
-
-    Raises:
-        TrainingError: it is not one of our checkpoints.
-    """
-    content = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    if ABOUT not in content:
-        raise TrainingError(f"{checkpoint}: is no checkpoint of rigtrack; give one that `trainer fit` has written")
-    about: dict[str, Any] = content[ABOUT]
-    network = build(plan_from_plain(about["plan"]))
-    prefix = "averaged."
-    weights = {name.removeprefix(prefix): value for name, value in content["state_dict"].items() if name.startswith(prefix)}
-    network.load_state_dict(weights)
-    return network.eval(), about
 
 
 @torch.no_grad()
@@ -191,20 +126,6 @@ def _plan(train: LabelledFrames, head: str, colour: Colour) -> NetworkPlan:
     )
 
 
-def _about(
-    plan: NetworkPlan, train: LabelledFrames, held_out: LabelledFrames, *, settings: FitSettings, colour: Colour
-) -> dict[str, object]:
-    """What every checkpoint says: enough to build the network, and to know whether a run is the same run."""
-    same = replace(settings, workers=0, accelerator="auto")  # neither changes what is learnt
-    return {
-        "plan": plan_to_plain(plan),
-        "colour": colour,
-        "point_names": list(train.point_names),
-        "settings": asdict(same),
-        "labels_sha256": [labels_sha256(part) if len(part) else "" for part in (train, held_out)],
-    }
-
-
 def _learner(plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *, about: dict[str, object]) -> Learner:
     torch.manual_seed(settings.seed)
     epochs = settings.epochs or (None if settings.minutes else EPOCHS)
@@ -224,23 +145,6 @@ def _learner(plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *,
 def _batches(frames: int, settings: FitSettings) -> int:
     pictures = -(-settings.batches * settings.batch // frames) * frames
     return -(-pictures // settings.batch)
-
-
-def _resumable(checkpoints: Path, about: dict[str, object]) -> Path | None:
-    """The checkpoint to go on from; one of another run is put away, and the log says so."""
-    for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt"):
-        if not path.is_file():
-            continue
-        if not zipfile.is_zipfile(path):  # its table of contents stands at the end: a file cut short has none
-            logger.warning("%s cannot be read: it was cut short; going on without it", path)
-            continue
-        found = torch.load(path, weights_only=True, map_location="cpu").get(ABOUT, {})
-        if all(found.get(key) == value for key, value in about.items()):
-            return path
-        logger.warning("%s is of other labels or settings: starting anew", path)
-        break
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    return None
 
 
 @contextmanager

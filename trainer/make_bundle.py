@@ -28,7 +28,8 @@ from trainer.data import FrameStore
 from trainer.errors import TrainingError
 from trainer.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.export import FP32_PX, INPUT, OUTPUT, Exported, export
-from trainer.fit import FitResult, FitSettings, fit
+from trainer.fit import FitResult, fit
+from trainer.fit_settings import FitSettings
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.read_labels import read_labels

@@ -12,7 +12,8 @@ from torch import nn
 from tests.trainer.learnable import SIZE, draw, labelled
 from trainer.errors import TrainingError
 from trainer.export import OPSET, compare, export, to_onnx, with_a_changed_weight
-from trainer.fit import FitSettings, fit
+from trainer.fit import fit
+from trainer.fit_settings import FitSettings
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.trackrat import TrackRat

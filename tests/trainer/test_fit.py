@@ -14,9 +14,11 @@ from torch import Tensor
 
 from tests.trainer.learnable import draw, labelled
 from trainer.augment import AugmentSettings
+from trainer.checkpoint import load_network
 from trainer.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames, colour_of, training_loader
 from trainer.errors import TrainingError
-from trainer.fit import HISTORY_FILE, FitSettings, fit, load_network, predict
+from trainer.fit import HISTORY_FILE, fit, predict
+from trainer.fit_settings import FitSettings
 from trainer.learning import Learner, Schedule, learning_rate
 from trainer.networks.blocks import CropPlan
 

@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
-    from trainer.fit import FitSettings  # only training needs torch; the other commands start without it
+    from trainer.fit_settings import FitSettings  # only training needs torch; the other commands start without it
     from trainer.make_bundle import make_bundle
 
     given = {"epochs": options.epochs, "patience": options.patience, "learning_rate": options.learning_rate, "batch": options.batch}
