@@ -144,18 +144,6 @@ class EpochOrder(Sampler[Draw]):
         self._epoch = epoch
 
 
-def training_loader(frames: TrainingFrames, order: EpochOrder, *, batch: int, workers: int) -> DataLoader[Batch]:
-    """Batches for training; the last of an epoch may be short."""
-    return DataLoader(
-        frames,
-        batch_size=batch,
-        sampler=order,
-        num_workers=workers,
-        worker_init_fn=_quiet_worker if workers else None,
-        persistent_workers=workers > 0,
-    )
-
-
 def held_out_loader(store: FrameStore, *, batch: int = 8) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
     """Batches of unchanged frames, in order, read in this process."""
     return DataLoader(HeldOutFrames(store), batch_size=batch, shuffle=False)
@@ -183,8 +171,3 @@ def in_colour(image: Image, colour: Colour) -> Image:
 
 def _is_grey(image: Image) -> bool:
     return image.ndim == 2 or bool((image == image[:, :, :1]).all())
-
-
-def _quiet_worker(_worker: int) -> None:
-    # the cores belong to the training; and OpenCV's threads do not survive a fork
-    cv2.setNumThreads(0)

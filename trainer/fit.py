@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import lightning.pytorch as pl
+import cv2
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from numpy.typing import NDArray
 from torch import nn
 
@@ -26,13 +25,14 @@ from trainer.data import (
     channels_of,
     colour_of,
     held_out_loader,
-    training_loader,
 )
 from trainer.errors import TrainingError
 from trainer.fit_settings import EPOCHS, FitSettings
 from trainer.history import History, history_from_plain, write_history
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
+from trainer.lightning_library import pl
+from trainer.loading import TrainingLoader
 from trainer.networks.blocks import FrameShape, plan_crop
 from trainer.networks.build import NETWORKS, NetworkPlan, build
 
@@ -168,10 +168,10 @@ def _run(
     progress: bool,
 ) -> None:
     train, held_out = stores
-    train.read_all()  # before the worker is forked, which then shares them
+    train.read_all()  # a step is not to wait for a disk
     frames = TrainingFrames(train, crop=learner.plan.crop, settings=settings.augment, seed=settings.seed)
     order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
-    loader = training_loader(frames, order, batch=settings.batch, workers=settings.workers)
+    loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers)
     validation = held_out_loader(held_out) if len(held_out) else None
     with _talk_kept_down(), _cores_left_for(settings.workers):
         trainer = pl.Trainer(
@@ -192,16 +192,16 @@ def _run(
     trainer.save_checkpoint(checkpoints / "last.ckpt", weights_only=False)
 
 
-class _Bar(RichProgressBar):
+class _Bar(pl.callbacks.RichProgressBar):
     """Lightning's bar, which knows no number of epochs when time is what ends a run and would show -2."""
 
     def _get_train_description(self, current_epoch: int) -> str:
         return f"epoch {current_epoch + 1}" + (f" of {self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else "")
 
 
-def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[Callback]:
-    callbacks: list[Callback] = [
-        ModelCheckpoint(
+def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[pl.Callback]:
+    callbacks: list[pl.Callback] = [
+        pl.callbacks.ModelCheckpoint(
             checkpoints,
             filename="best",
             monitor=HELD_OUT if validated else None,
@@ -211,7 +211,9 @@ def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, pro
         )
     ]
     if settings.patience and validated:
-        callbacks.append(EarlyStopping(HELD_OUT, patience=settings.patience, min_delta=BETTER_PX, check_on_train_epoch_end=True))
+        callbacks.append(
+            pl.callbacks.EarlyStopping(HELD_OUT, patience=settings.patience, min_delta=BETTER_PX, check_on_train_epoch_end=True)
+        )
     if progress:
         callbacks.append(_Bar(refresh_rate=4, console_kwargs={"stderr": True}))
     return callbacks
@@ -263,12 +265,14 @@ def _cores_left_for(workers: int) -> Iterator[None]:
 
     Measured on two cores beside another busy process: a step took 0.09 s with one thread, 0.2 to 3.5 s with two.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before - workers))
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(max(1, before[0] - workers))
+    cv2.setNumThreads(0)  # the pictures are made by threads of ours already
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 @contextmanager

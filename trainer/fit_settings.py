@@ -29,7 +29,7 @@ class FitSettings:
             frame has chosen.
         precision: of the arithmetic; `auto` is bf16 where the processor multiplies it, else 32.
         accelerator: `auto` takes a GPU where there is one.
-        workers: processes that augment; 0 augments between steps.
+        workers: threads that augment; 0 augments between steps.
         loss: what is minimised.
         augment: how far images are changed.
     """

@@ -18,6 +18,7 @@ class Epoch:
         held_out_px: mean Euclidean error on the held-out frames with averaged weights, None where none are held out.
         learning_rate: at its end.
         seconds: since the run began, earlier sittings included.
+        waited_s: of this epoch, by steps for their pictures.
     """
 
     epoch: int
@@ -25,6 +26,7 @@ class Epoch:
     held_out_px: float | None
     learning_rate: float
     seconds: float
+    waited_s: float
 
 
 @dataclass(slots=True)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 
 from trainer.errors import TrainingError
 from trainer.history import Epoch, History, history_from_plain
+from trainer.lightning_library import pl
+from trainer.loading import TrainingLoader
 from trainer.losses import LOSSES, Batch, LossSettings
 from trainer.networks.build import NetworkPlan
 
@@ -78,6 +79,7 @@ class Learner(pl.LightningModule):
         self._losses: list[tuple[Tensor, int]] = []
         self._errors: list[Tensor] = []
         self._held_out_px: float | None = None
+        self._waited_before_s = 0.0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Two groups: weights decay, biases and normalisation do not."""
@@ -142,6 +144,7 @@ class Learner(pl.LightningModule):
                 held_out_px=self._held_out_px,
                 learning_rate=rate,
                 seconds=self.elapsed_s(),
+                waited_s=self._waited_s(),
             )
         )
         self.log("loss", mean, prog_bar=True)
@@ -165,6 +168,12 @@ class Learner(pl.LightningModule):
     def elapsed_s(self) -> float:
         """Seconds of learning, earlier sittings included."""
         return self._earlier_s + self._clock() - self._began
+
+    def _waited_s(self) -> float:
+        """Since it was last asked."""
+        loader = self.trainer.train_dataloader
+        before, self._waited_before_s = self._waited_before_s, float(loader.waited_s) if isinstance(loader, TrainingLoader) else 0.0
+        return self._waited_before_s - before
 
     def _progress(self) -> float:
         """How much of the run is over, 0..1: by steps, or by time where that runs out first."""

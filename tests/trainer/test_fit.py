@@ -15,11 +15,12 @@ from torch import Tensor
 from tests.trainer.learnable import draw, labelled
 from trainer.augment import AugmentSettings
 from trainer.checkpoint import load_network
-from trainer.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames, colour_of, training_loader
+from trainer.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames, colour_of
 from trainer.errors import TrainingError
 from trainer.fit import HISTORY_FILE, fit, predict
 from trainer.fit_settings import FitSettings
 from trainer.learning import Learner, Schedule, learning_rate
+from trainer.loading import TrainingLoader
 from trainer.networks.blocks import CropPlan
 
 QUICK = FitSettings(epochs=2, batch=4, batches=2, workers=0, accelerator="cpu", precision="32")
@@ -197,7 +198,7 @@ def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> No
 
 def test_a_short_last_batch_is_used_r4_21(tmp_path: Path) -> None:
     frames = TrainingFrames(FrameStore(labelled(tmp_path, 5), "grey"), crop=CROP, settings=AugmentSettings(), seed=0)
-    sizes = [len(batch[0]) for batch in training_loader(frames, EpochOrder(5, pictures=5, seed=0), batch=4, workers=0)]
+    sizes = [len(batch[0]) for batch in TrainingLoader(frames, EpochOrder(5, pictures=5, seed=0), batch=4, workers=0)]
     assert sizes == [4, 1]
 
 
