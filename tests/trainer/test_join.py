@@ -1,0 +1,78 @@
+"""Sets of labels are put together: an image counts once, names must agree, videos of one name stay apart."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainer.learnable import labelled
+from trainer.errors import LabelError
+from trainer.labels.images import ImageRef
+from trainer.labels.join import image_keys, join_labels
+from trainer.labels.labelled_frames import LabelledFrames
+
+SOURCES = ("old.csv", "new.csv")
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> tuple[LabelledFrames, LabelledFrames]:
+    """Frames 0..3, and 4..5 of the same video."""
+    return labelled(tmp_path, 4), labelled(tmp_path, 2, first=4)
+
+
+def test_sets_of_one_video_become_one_with_every_frame(sets: tuple[LabelledFrames, LabelledFrames]) -> None:
+    joined = join_labels(sets, sources=SOURCES)
+    assert joined.order.tolist() == [0, 1, 2, 3, 4, 5]
+    assert set(joined.group) == {"bars"}
+    np.testing.assert_array_equal(joined.points, np.concatenate([sets[0].points, sets[1].points]))
+
+
+def test_key_points_in_another_order_are_put_in_the_first_ones(sets: tuple[LabelledFrames, LabelledFrames]) -> None:
+    old, new = sets
+    turned = replace(new, points=new.points[:, :, ::-1], hidden=new.hidden[:, :, ::-1], point_names=("tail", "head"))
+    np.testing.assert_array_equal(join_labels([old, turned], sources=SOURCES).points[4:], new.points)
+
+
+def test_an_image_labelled_twice_counts_once_with_its_last_label(sets: tuple[LabelledFrames, LabelledFrames], tmp_path: Path) -> None:
+    old, _ = sets
+    copy = tmp_path / "elsewhere.png"
+    shutil.copyfile(old.images[1].path, copy)
+    corrected = replace(old.subset(np.array([1])), images=(ImageRef(path=copy, frame=None),))
+    corrected.points[0, 0, 0] += 5
+    joined = join_labels([old, corrected], sources=SOURCES)
+    assert len(joined) == 4
+    assert sorted(image_keys(joined)) == sorted(image_keys(old))
+    assert joined.points[joined.order == 1, 0, 0].tolist() == (old.points[1, 0, 0] + 5)[None].tolist()
+
+
+def test_two_videos_of_one_name_stay_two(sets: tuple[LabelledFrames, LabelledFrames]) -> None:
+    old, new = sets
+    joined = join_labels([old, replace(new, order=np.array([2, 9]))], sources=SOURCES)
+    assert joined.group == ("bars",) * 4 + ("bars (2)",) * 2
+
+
+def test_a_set_with_fewer_animals_is_filled_with_missing_ones(sets: tuple[LabelledFrames, LabelledFrames]) -> None:
+    old, new = sets
+    pair = replace(new, points=np.repeat(new.points, 2, axis=1), hidden=np.repeat(new.hidden, 2, axis=1))
+    joined = join_labels([old, pair], sources=SOURCES)
+    assert joined.points.shape == (6, 2, 2, 2)
+    assert np.isnan(joined.points[:4, 1]).all()
+    assert not np.isnan(joined.points[4:]).any()
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"point_names": ("head", "tip")}, r"new\.csv: labels the points head, tip; old\.csv labels head, tail"),
+        ({"size": (48, 64)}, r"new\.csv: its images are 64×48 pixels, those of old\.csv 128×96 pixels"),
+        ({"animal_names": ("ann", "bob")}, r"new\.csv: names its animals ann, bob; old\.csv names them not at all"),
+    ],
+    ids=["names", "size", "animals"],
+)
+def test_sets_that_disagree_are_refused_with_both_sides(
+    sets: tuple[LabelledFrames, LabelledFrames], changes: dict[str, tuple[str, ...]], complaint: str
+) -> None:
+    with pytest.raises(LabelError, match=complaint):
+        join_labels([sets[0], replace(sets[1], **changes)], sources=SOURCES)  # type: ignore[arg-type]
