@@ -1,0 +1,99 @@
+"""Labels that are too few, lopsided or hardly right are named before anything is trained on them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from trainer.label_checks import Finding, check_labels
+from trainer.labels.images import ImageRef
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.read_labels import read_labels
+
+NAMES = ("snout", "leftear", "rightear", "tailbase")
+BODY = np.array([[0.0, -50.0], [-12.0, -30.0], [12.0, -30.0], [0.0, 50.0]])  # from above, head upwards
+
+
+def animals(count: int = 60) -> LabelledFrames:
+    """The same animal, turned and moved about, from above."""
+    rng = np.random.default_rng(1)
+    angles = rng.uniform(0, 2 * np.pi, count)
+    turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
+    points = np.einsum("nij,kj->nki", turns, BODY) + rng.uniform(100, 300, (count, 1, 2))
+    return LabelledFrames(
+        images=tuple(ImageRef(path=Path(f"labeled-data/m1/img{number:03}.png"), frame=None) for number in range(count)),
+        points=points[:, None],
+        hidden=np.zeros((count, 1, 4), bool),
+        tags=(frozenset(),) * count,
+        point_names=NAMES,
+        skeleton=(),
+        group=("m1",) * count,
+        order=np.arange(count),
+        size=(400, 400),
+    )
+
+
+def with_points(frames: LabelledFrames, change: dict[tuple[int, ...], NDArray[np.float64] | float]) -> LabelledFrames:
+    points = frames.points.copy()
+    for place, value in change.items():
+        points[place] = value
+    return replace(frames, points=points)
+
+
+def one(found: list[Finding]) -> Finding:
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_nothing_is_said_of_good_labels() -> None:
+    assert check_labels(animals()) == []
+
+
+def test_too_few_frames_are_said_r3_30() -> None:
+    assert one(check_labels(animals(49))).sentence.startswith("49 labelled frames: below 50")
+
+
+def test_a_rarely_labelled_point_is_named_r3_32() -> None:
+    points = animals().points
+    points[14:, 0, 3] = np.nan
+    found = one(check_labels(replace(animals(), points=points)))
+    assert found.kind == "rare point"
+    assert found.sentence.startswith("'tailbase' is labelled 14 times, the most labelled point 60 times")
+
+
+@pytest.mark.parametrize("what", ["video", "tag"])
+def test_a_lopsided_set_is_named_r3_32(what: str) -> None:
+    names = ["rare"] * 5 + ["usual"] * 55
+    frames = animals()
+    lopsided = replace(frames, group=tuple(names)) if what == "video" else replace(frames, tags=tuple(frozenset({name}) for name in names))
+    found = one(check_labels(lopsided))
+    assert found.sentence.startswith(f"{what} 'usual' has 55 frames, 'rare' 5")
+
+
+def test_a_misplaced_point_is_found_by_its_distances() -> None:
+    frames = animals()
+    found = check_labels(with_points(frames, {(7, 0, 0): frames.points[7, 0, 3] + (300.0, 0.0)}))
+    assert {finding.frame for finding in found} == {7}
+    assert any(finding.sentence.startswith("m1/img007.png: 'snout' and 'tailbase' are 300 px apart") for finding in found)
+
+
+def test_swapped_left_and_right_are_found() -> None:
+    frames = animals()
+    swapped = with_points(frames, {(5, 0, 1): frames.points[5, 0, 2], (5, 0, 2): frames.points[5, 0, 1]})
+    found = one(check_labels(swapped))
+    assert (found.kind, found.frame) == ("mirrored", 5)
+    assert "m1/img005.png: 'leftear' and 'rightear' lie the other way round than in 98% of the frames" in found.sentence
+
+
+def test_an_animal_seen_from_both_sides_is_not_called_swapped() -> None:
+    frames = animals()
+    points = frames.points.copy()
+    points[::2] = points[::2][:, :, [0, 2, 1, 3]]
+    assert check_labels(replace(frames, points=points)) == []
+
+
+def test_the_swapped_ears_of_the_open_field_are_found_and_nothing_else(shared_data: Path) -> None:
+    found = one(check_labels(read_labels(shared_data / "dlc_openfield")))
+    assert (found.kind, found.frame) == ("mirrored", 102)
