@@ -11,5 +11,9 @@ class TrainingError(RigtrackError):
     """A training, split or set that cannot be made as asked."""
 
 
+class DivergedError(TrainingError):
+    """A training whose loss or answers are no numbers any more: its settings are at fault, not the machine."""
+
+
 class ProjectError(LabelError):
     """A labelling project that cannot be opened, written or added to: the sentence names file and key."""

@@ -117,11 +117,6 @@ def test_the_video_of_a_sleap_file_is_found_beside_it() -> None:
     assert frames.read(1).shape == (320, 560, 3)
 
 
-def test_two_animals_in_a_sleap_frame_are_refused() -> None:
-    with pytest.raises(LabelError, match=r"clip\.slp: frame 0 of clip\.mp4: 2 animals are labelled; expected one"):
-        read_labels(real("sleap_flies") / "clip.slp")
-
-
 def test_images_stored_in_a_sleap_package_are_read(tmp_path: Path) -> None:
     labels = sleap_io.load_slp(str(real("sleap_flies") / "small_robot_minimal.slp"), open_videos=False)
     labels.videos[0].replace_filename(str(real("sleap_flies") / "small_robot.mp4"))
@@ -178,14 +173,11 @@ def test_the_three_column_header_of_newer_deeplabcut_is_read(tmp_path: Path) -> 
     assert frames.points[:, 0].tolist() == [[[1, 2], [3, 4]]]
 
 
-def test_one_individual_is_read_and_two_are_refused(tmp_path: Path) -> None:
+def test_a_table_of_one_individual_is_a_table_of_one_animal(tmp_path: Path) -> None:
     first, rest = HEADER.split("\n", 1)
-    row = ROW.format(1, "1,2,3,4")
-    one = write_table(tmp_path / "one", f"{first}\nindividuals,a,a,a,a\n{rest}{row}", images=[1])
-    two = write_table(tmp_path / "two", f"{first}\nindividuals,a,a,b,b\n{rest}{row}", images=[1])
-    assert len(read_labels(one)) == 1
-    with pytest.raises(LabelError, match=r"CollectedData_me\.csv:2: labels 2 animals \(a, b\); expected one"):
-        read_labels(two)
+    frames = read_labels(write_table(tmp_path, f"{first}\nindividuals,a,a,a,a\n{rest}{ROW.format(1, '1,2,3,4')}", images=[1]))
+    assert frames.points.tolist() == [[[[1, 2], [3, 4]]]]
+    assert frames.animal_names == ()
 
 
 def test_missing_points_stay_missing_and_untouched_frames_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -44,11 +44,17 @@ class LabelRow:
 
 
 def assemble(
-    rows: Sequence[LabelRow], *, source: str, point_names: tuple[str, ...], skeleton: tuple[tuple[str, str], ...]
+    rows: Sequence[LabelRow],
+    *,
+    source: str,
+    point_names: tuple[str, ...],
+    skeleton: tuple[tuple[str, str], ...],
+    animal_names: tuple[str, ...] = (),
 ) -> LabelledFrames:
     """Check rows against each other and their images, and put them in numeric order of group and frame.
 
-    Frames without any labelled point are left out, and counted in the log: not yet labelled is not absent.
+    Frames without any labelled point are left out, and counted in the log: not yet labelled is not absent. With
+    `animal_names`, row a of every frame is the animal of that name; one animal alone needs no name.
 
     Raises:
         LabelError: duplicate rows, images of different sizes, a point outside its image or half given, nothing labelled.
@@ -75,6 +81,7 @@ def assemble(
         group=tuple(row.group for row, _ in numbered),
         order=np.array([number for _, number in numbered], np.int64),
         size=size,
+        animal_names=animal_names if animals == len(animal_names) > 1 else (),
     )
 
 

@@ -3,6 +3,7 @@
 sleap-io reads COCO too, but leaves out images that it cannot find and rounds points to single precision.
 """
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -23,6 +24,7 @@ class _Image(msgspec.Struct, frozen=True):
     file_name: str
     width: int | None = None
     height: int | None = None
+    tags: tuple[str, ...] = ()  # ours; COCO allows keys of one's own
 
 
 class _Category(msgspec.Struct, frozen=True):
@@ -35,7 +37,8 @@ class _Category(msgspec.Struct, frozen=True):
 class _Annotation(msgspec.Struct, frozen=True):
     image_id: _Id
     category_id: _Id
-    keypoints: tuple[float, ...] = ()  # x, y, visibility by turns; 0: not labelled, 1: hidden, 2: visible
+    keypoints: tuple[float, ...] = ()  # x, y, visibility by turns; 0: not labelled, 1: behind something, 2: visible
+    hidden: tuple[str, ...] = ()  # ours: names of points that cannot be seen and have no place
 
 
 class _Coco(msgspec.Struct, frozen=True):
@@ -45,7 +48,9 @@ class _Coco(msgspec.Struct, frozen=True):
 
 
 def read_coco(path: Path) -> LabelledFrames:
-    """Read COCO key points of one animal per image. A point of visibility 0 is missing.
+    """Read COCO key points, an annotation for each animal. A point of visibility 0 is missing.
+
+    COCO does not say which animal of one image is which of the next: rows are in the order of the file.
 
     Raises:
         LabelError: one sentence with the file and the place in it.
@@ -54,19 +59,31 @@ def read_coco(path: Path) -> LabelledFrames:
     chosen = [(index, item) for index, item in enumerate(content.annotations) if item.keypoints]
     category = _one_category(path, content, [item for _, item in chosen])
     images = {image.id: image for image in content.images}
-    rows: dict[_Id, LabelRow] = {}
+    rows: dict[_Id, list[LabelRow]] = {}
     for index, item in chosen:
         where = f"{path}: annotations[{index}]"
         if item.image_id not in images:
             raise LabelError(f"{where}: image_id {item.image_id} is not among the images; add the image or delete the annotation")
-        if item.image_id in rows:
-            raise LabelError(
-                f"{where}: {images[item.image_id].file_name} has a second animal or a duplicate; expected one per image: keep one"
-            )
         points = _points(where, item.keypoints, len(category.keypoints))
-        rows[item.image_id] = _row(path, where, image=images[item.image_id], points=points)
+        hidden = _hidden(where, item.hidden, names=category.keypoints)
+        rows.setdefault(item.image_id, []).append(_row(path, where, image=images[item.image_id], points=points, hidden=hidden))
     skeleton = _skeleton(path, category)
-    return assemble(list(rows.values()), source=str(path), point_names=category.keypoints, skeleton=skeleton)
+    together = [_together(animals) for animals in rows.values()]
+    return assemble(together, source=str(path), point_names=category.keypoints, skeleton=skeleton)
+
+
+def _together(animals: list[LabelRow]) -> LabelRow:
+    """One row of an image's animals.
+
+    Raises:
+        LabelError: one of them stands there twice.
+    """
+    for later, row in enumerate(animals):
+        for earlier in animals[:later]:
+            if np.array_equal(earlier.points, row.points, equal_nan=True) and not np.isnan(row.points).all():
+                raise LabelError(f"{row.where}: {row.name} has this animal already at {earlier.where}; delete one of the two")
+    hidden = np.concatenate([row.hidden for row in animals if row.hidden is not None])
+    return replace(animals[0], points=np.concatenate([row.points for row in animals]), hidden=hidden)
 
 
 def _decode(path: Path) -> _Coco:
@@ -96,7 +113,14 @@ def _points(where: str, numbers: tuple[float, ...], count: int) -> NDArray[np.fl
     return np.where(values[:, 2:] == 0, np.nan, values[:, :2])[None]
 
 
-def _row(path: Path, where: str, *, image: _Image, points: NDArray[np.float64]) -> LabelRow:
+def _hidden(where: str, hidden: tuple[str, ...], *, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    unknown = [name for name in hidden if name not in names]
+    if unknown:
+        raise LabelError(f"{where}: hidden point '{unknown[0]}' is not among the key points {', '.join(names)}; correct the name")
+    return np.array([[name in hidden for name in names]])
+
+
+def _row(path: Path, where: str, *, image: _Image, points: NDArray[np.float64], hidden: NDArray[np.bool_]) -> LabelRow:
     relative = PurePosixPath(image.file_name.replace("\\", "/"))
     folders = [base / below for base in (path.parent, path.absolute().parent.parent) for below in ("", "images")]
     places = [*(folder / relative for folder in folders), path.parent / relative.name]
@@ -115,6 +139,8 @@ def _row(path: Path, where: str, *, image: _Image, points: NDArray[np.float64]) 
         number=frame_number(relative.name),
         points=points,
         stated_size=stated,
+        hidden=hidden & np.isnan(points[..., 0]),
+        tags=frozenset(image.tags),
     )
 
 

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.yaml_file import read_yaml
 from trainer.errors import LabelError
@@ -75,6 +77,7 @@ def label_rows(table: Table, *, group: str | None = None) -> list[LabelRow]:
 def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project) -> LabelledFrames:
     tables = [read_table(path) for path in paths]
     names = tables[0].point_names
+    animals = tuple(dict.fromkeys(animal for table in tables for animal in table.animals))
     rows: list[LabelRow] = []
     for table in tables:
         if sorted(table.point_names) != sorted(names):
@@ -82,12 +85,16 @@ def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project) -> L
                 f"{table.path}: labels {', '.join(table.point_names)}; expected {', '.join(names)} as in {tables[0].path.parent.name}"
             )
         places = np.array([table.point_names.index(name) for name in names], np.int64)
-        rows += [_reordered(row, places) for row in label_rows(table)]
-    return assemble(rows, source=str(source), point_names=names, skeleton=_skeleton(project, names, source))
+        own = np.array([animals.index(name) for name in table.animals] or [0], np.int64)
+        rows += [replace(row, points=_arranged(row.points[:, places], own, max(1, len(animals)))) for row in label_rows(table)]
+    return assemble(rows, source=str(source), point_names=names, skeleton=_skeleton(project, names, source), animal_names=animals)
 
 
-def _reordered(row: LabelRow, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> LabelRow:
-    return LabelRow(where=row.where, image=row.image, group=row.group, name=row.name, number=row.number, points=row.points[:, places])
+def _arranged(points: NDArray[np.float64], own: NDArray[np.int64], animals: int) -> NDArray[np.float64]:
+    """A table's animals at the places they have among those of all tables; the others are not in its frames."""
+    placed = np.full((animals, *points.shape[1:]), np.nan)
+    placed[own] = points
+    return placed
 
 
 def _label_row(table: Table, row: TableRow, group: str | None) -> LabelRow:
@@ -109,7 +116,7 @@ def _label_row(table: Table, row: TableRow, group: str | None) -> LabelRow:
         group=group or relative.parent.name or table.path.parent.name,
         name=relative.name,
         number=frame_number(relative.name),
-        points=row.points[None],
+        points=row.points,
     )
 
 

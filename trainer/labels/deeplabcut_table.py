@@ -1,6 +1,7 @@
-"""Text of one DeepLabCut label table: three header rows, then an image path and x, y of every point per row."""
+"""Text of one DeepLabCut label table: three header rows (four with several animals), then an image path and x, y of every point per row."""
 
 import csv
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,15 @@ from numpy.typing import NDArray
 
 from trainer.errors import LabelError
 
+logger = logging.getLogger(__name__)
+
 _EXPECTED = "expected DeepLabCut's header rows 'scorer', 'bodyparts', 'coords' (x and y by turns)"
+_OF_NO_ANIMAL = "single"  # DeepLabCut's name for points of the arena, which stand beside those of several animals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """One row: its line in the file, the image path in it (with `/`), and float64 (K, 2) points, NaN where empty."""
+    """One row: its line in the file, the image path in it (with `/`), and float64 (animals, K, 2) points, NaN where empty."""
 
     line: int
     image: str
@@ -28,25 +32,29 @@ class Table:
 
     path: Path
     point_names: tuple[str, ...]
+    animals: tuple[str, ...]  # empty where the table has no row of individuals
     rows: tuple[TableRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Header:
     names: tuple[str, ...]
+    animals: tuple[str, ...]
     index_columns: int  # 1 for a path in one cell, 3 for its three parts in a cell each
+    titles: tuple[str, ...]  # of the columns of numbers, for complaints
+    columns: NDArray[np.int64]  # (animals, K, 2): the column of numbers that each coordinate is in
 
 
 def read_table(path: Path) -> Table:
     """Read a table; numbers are kept to the last digit.
 
     Raises:
-        LabelError: another header, several animals, text where a number belongs, a row of another length.
+        LabelError: another header, animals with different points, text where a number belongs, a row of another length.
     """
     lines = _lines(path)
     header, start = _read_header(path, lines)
     rows = tuple(_read_row(path, line, cells, header=header) for line, cells in lines[start:])
-    return Table(path=path, point_names=header.names, rows=rows)
+    return Table(path=path, point_names=header.names, animals=header.animals, rows=rows)
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
@@ -75,30 +83,52 @@ def _read_header(path: Path, lines: list[tuple[int, list[str]]]) -> tuple[_Heade
     points = bodyparts[index_columns:]
     if not axes or axes != ["x", "y"] * (len(axes) // 2) or points[::2] != points[1::2] or len(points) != len(axes):
         raise LabelError(f"{path}:{line}: the columns are {', '.join(axes[:4])} …; {_EXPECTED}; tables of predictions are not labels")
-    names = tuple(name.strip() for name in points[::2])
-    if start == 4:
-        _refuse_several_animals(path, *lines[1], index_columns=index_columns)
-    if len(set(names)) < len(names):
+    names = [name.strip() for name in points[::2]]
+    animals = [cell.strip() for cell in lines[1][1][index_columns::2]] if start == 4 else [""] * len(names)
+    if len(animals) != len(names):
+        raise LabelError(f"{path}:{lines[1][0]}: names {len(animals)} animals for {len(names)} points; expected one for each two columns")
+    if len(set(zip(animals, names, strict=True))) < len(names):
         raise LabelError(f"{path}:{lines[start - 2][0]}: a point name stands twice; expected each once")
-    return _Header(names=names, index_columns=index_columns), start
+    return _header(path, lines[1][0], names, animals, index_columns=index_columns), start
 
 
-def _refuse_several_animals(path: Path, line: int, cells: list[str], *, index_columns: int) -> None:
-    animals = sorted({cell.strip() for cell in cells[index_columns:]})
-    if len(animals) > 1:
-        raise LabelError(
-            f"{path}:{line}: labels {len(animals)} animals ({', '.join(animals)}); expected one: keep the columns of one animal"
-        )
+def _header(path: Path, line: int, names: list[str], animals: list[str], *, index_columns: int) -> _Header:
+    """Which column is which coordinate of which animal.
+
+    Args:
+        path: of the table.
+        line: of its row of individuals.
+        names: of the point of each pair of columns.
+        animals: the same for the animal.
+        index_columns: cells before the first number.
+    """
+    pairs = list(zip(animals, names, strict=True))
+    own = list(dict.fromkeys(animals))
+    if len(own) > 1 and _OF_NO_ANIMAL in own:
+        logger.warning("%s: points of no animal are left out: count=%d", path, animals.count(_OF_NO_ANIMAL))
+        own.remove(_OF_NO_ANIMAL)
+    points = [name for animal, name in pairs if animal == own[0]]
+    for animal in own:
+        if sorted(name for other, name in pairs if other == animal) != sorted(points):
+            raise LabelError(f"{path}:{line}: '{animal}' has other points than '{own[0]}'; expected the same for all animals")
+    columns = [[[2 * pairs.index((animal, name)) + axis for axis in (0, 1)] for name in points] for animal in own]
+    return _Header(
+        names=tuple(points),
+        animals=tuple(own) if own != [""] else (),
+        index_columns=index_columns,
+        titles=tuple(f"{f'{animal} {name}'.strip()} {axis}" for animal, name in pairs for axis in "xy"),
+        columns=np.array(columns, np.int64),
+    )
 
 
 def _read_row(path: Path, line: int, cells: list[str], *, header: _Header) -> TableRow:
-    expected = header.index_columns + 2 * len(header.names)
+    expected = header.index_columns + len(header.titles)
     if len(cells) != expected:
         raise LabelError(f"{path}:{line}: has {len(cells)} columns; expected {expected} as in the header")
-    columns = [f"{name} {axis}" for name in header.names for axis in "xy"]
-    numbers = [_number(cell, where=f"{path}:{line}: {column}") for cell, column in zip(cells[header.index_columns :], columns, strict=True)]
+    values = zip(cells[header.index_columns :], header.titles, strict=True)
+    numbers = np.array([_number(cell, where=f"{path}:{line}: {title}") for cell, title in values], np.float64)
     parts = [cell.strip().replace("\\", "/") for cell in cells[: header.index_columns]]
-    return TableRow(line=line, image="/".join(parts), points=np.array(numbers, np.float64).reshape(-1, 2))
+    return TableRow(line=line, image="/".join(parts), points=numbers[header.columns])
 
 
 def _number(cell: str, *, where: str) -> float:

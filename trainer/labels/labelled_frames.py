@@ -24,6 +24,7 @@ class LabelledFrames:
         group: the video or animal each frame is from, n names.
         order: int64 (n,), the frame's number inside its group.
         size: (height, width) of every image.
+        animal_names: A names where row a is the same animal in every frame; empty where nobody said which is which.
     """
 
     images: tuple[ImageRef, ...]
@@ -35,6 +36,7 @@ class LabelledFrames:
     group: tuple[str, ...]
     order: NDArray[np.int64]
     size: tuple[int, int]
+    animal_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -57,6 +59,7 @@ class LabelledFrames:
             group=tuple(self.group[i] for i in chosen),
             order=self.order[indices],
             size=self.size,
+            animal_names=self.animal_names,
         )
 
     def read(self, index: int) -> Image:

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trainer.errors import LabelError
+from trainer.labelling.project_files import PROJECT_FILE as LABELLING_FILE
 from trainer.labels.coco import read_coco
 from trainer.labels.deeplabcut import PROJECT_FILE, find_tables, read_deeplabcut_csv, read_deeplabcut_project
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.project import read_project
 from trainer.labels.sleap import read_sleap
 from trainer.labels.synthetic_set import LABELS_FILE, SET_FILE, read_synthetic_set
 
 _READERS: dict[str, Callable[[Path], LabelledFrames]] = {".csv": read_deeplabcut_csv, ".slp": read_sleap, ".json": read_coco}
-_KNOWN = "expected a DeepLabCut project or CSV, a SLEAP .slp, COCO .json, or a set of `trainer synth`"
+_KNOWN = "expected a DeepLabCut project or CSV, a SLEAP .slp, COCO .json, a labelling project, or a set of `trainer synth`"
 
 
 def read_labels(path: Path) -> LabelledFrames:
@@ -21,8 +23,8 @@ def read_labels(path: Path) -> LabelledFrames:
     of video and frame.
 
     Args:
-        path: a DeepLabCut project folder, its config.yaml, or a CollectedData table; a SLEAP .slp; COCO .json; the
-            folder of a synthetic set, or its set.json.
+        path: the folder of a labelling project, or its project.json; a DeepLabCut project folder, its config.yaml, or a
+            CollectedData table; a SLEAP .slp; COCO .json; the folder of a synthetic set, or its set.json.
 
     Raises:
         LabelError: anything that must not be trained on, in one sentence with file and row.
@@ -31,7 +33,7 @@ def read_labels(path: Path) -> LabelledFrames:
         return _read_folder(path)
     if not path.is_file():
         raise LabelError(f"{path}: no such file or folder; {_KNOWN}")
-    if path.name in (PROJECT_FILE, SET_FILE):
+    if path.name in (LABELLING_FILE, PROJECT_FILE, SET_FILE):
         return _read_folder(path.parent)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -42,8 +44,10 @@ def read_labels(path: Path) -> LabelledFrames:
 
 
 def _read_folder(folder: Path) -> LabelledFrames:
+    if (folder / LABELLING_FILE).is_file():
+        return read_project(folder)
     if (folder / SET_FILE).is_file() or (folder / LABELS_FILE).is_file():
         return read_synthetic_set(folder)
     if (folder / PROJECT_FILE).is_file() or find_tables(folder):
         return read_deeplabcut_project(folder)
-    raise LabelError(f"{folder}: holds neither {SET_FILE} nor DeepLabCut's {PROJECT_FILE} or labeled-data; {_KNOWN}")
+    raise LabelError(f"{folder}: holds neither {LABELLING_FILE} nor {SET_FILE} nor DeepLabCut's {PROJECT_FILE} or labeled-data; {_KNOWN}")

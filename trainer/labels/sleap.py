@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import sleap_io  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 from trainer.errors import LabelError
 from trainer.labels.assemble import LabelRow, assemble
@@ -19,23 +20,29 @@ _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, IndexError, TypeError, 
 
 
 def read_sleap(path: Path) -> LabelledFrames:
-    """Read a SLEAP file of one animal. Points marked as not visible are missing.
+    """Read a SLEAP file. A point that a person marked as not visible is hidden, wherever it was left.
 
-    Frames labelled by hand are taken; predictions only where the file has nothing else, as proof-read files do.
+    Frames labelled by hand are taken; predictions only where the file has nothing else, as proof-read files do. Where
+    every animal has a track, and there are no more tracks than animals, each track has a row of its own; otherwise rows
+    are in the order of the file.
 
     Raises:
-        LabelError: damaged, several animals or skeletons, or a video that is neither where the file says nor beside it.
+        LabelError: damaged, several skeletons, a track with two animals in a frame, or a video that
+            is neither where the file says nor beside it.
     """
     labels = _load(path)
     frames = _chosen(labels, path)
-    skeletons = {id(instances[0].skeleton): instances[0].skeleton for _, instances in frames}
+    skeletons = {id(instance.skeleton): instance.skeleton for _, instances in frames for instance in instances}
     if len(skeletons) != 1:
         raise LabelError(f"{path}: uses {len(skeletons)} skeletons; expected labelled frames of one")
     skeleton = next(iter(skeletons.values()))
     groups = _group_names(labels)
-    rows = [_row(path, frame, points=instances[0].numpy(), group=groups[id(frame.video)]) for frame, instances in frames]
+    tracks = _tracks(path, labels, frames)
+    places = {id(track): row for row, track in enumerate(tracks)}
+    rows = [_row(path, frame, instances=instances, group=groups[id(frame.video)], places=places) for frame, instances in frames]
     pairs = tuple((str(one), str(other)) for one, other in skeleton.edge_names)
-    return assemble(rows, source=str(path), point_names=tuple(map(str, skeleton.node_names)), skeleton=pairs)
+    names = tuple(map(str, skeleton.node_names))
+    return assemble(rows, source=str(path), point_names=names, skeleton=pairs, animal_names=tuple(str(track.name) for track in tracks))
 
 
 def _load(path: Path) -> Any:
@@ -47,7 +54,7 @@ def _load(path: Path) -> Any:
 
 
 def _chosen(labels: Any, path: Path) -> list[tuple[Any, list[Any]]]:
-    """Labelled frames, each with its one instance."""
+    """Labelled frames, each with its instances."""
     by_hand = [(frame, list(frame.user_instances)) for frame in labels.labeled_frames]
     predicted = [(frame, list(frame.predicted_instances)) for frame in labels.labeled_frames]
     filled = [pair for pair in by_hand if pair[1]]
@@ -56,27 +63,59 @@ def _chosen(labels: Any, path: Path) -> list[tuple[Any, list[Any]]]:
         logger.warning("%s: nothing is labelled by hand; predictions are taken as labels: frames=%d", path, len(filled))
     if not filled:
         raise LabelError(f"{path}: holds no labelled frame; label some frames first")
-    for frame, instances in filled:
-        if len(instances) > 1:
-            raise LabelError(f"{_where(path, frame)}: {len(instances)} animals are labelled; expected one per frame: keep one of them")
     return filled
+
+
+def _tracks(path: Path, labels: Any, frames: list[tuple[Any, list[Any]]]) -> list[Any]:
+    """The tracks in use, in the file's order; none unless every labelled animal of a file with several is on one.
+
+    A file of one animal needs none: a tracker that lost it gives it a track anew each time.
+    """
+    used = [[instance.track for instance in instances] for _, instances in frames]
+    if max(map(len, used)) == 1 or any(track is None for tracks in used for track in tracks):
+        return []
+    for (frame, _), tracks in zip(frames, used, strict=True):
+        if len({id(track) for track in tracks}) < len(tracks):
+            raise LabelError(f"{_where(path, frame)}: a track has two animals; expected each track once in a frame: take one animal off it")
+    together = {id(track) for tracks in used for track in tracks}
+    most = max(map(len, used))
+    if len(together) > most:
+        logger.warning(
+            "%s: has more tracks than animals at a time, so a track is not an animal: tracks=%d animals=%d", path, len(together), most
+        )
+        return []
+    return [track for track in labels.tracks if id(track) in together]
 
 
 def _where(path: Path, frame: Any) -> str:
     return f"{path}: frame {int(frame.frame_idx)} of {_name(_written(frame.video))}"
 
 
-def _row(path: Path, frame: Any, *, points: Any, group: str) -> LabelRow:
+def _row(path: Path, frame: Any, *, instances: list[Any], group: str, places: dict[int, int]) -> LabelRow:
     where = _where(path, frame)
     image = _image(path, where, frame)
+    rows = [places[id(instance.track)] for instance in instances] if places else list(range(len(instances)))
+    points = np.full((len(places) or len(rows), len(instances[0].points), 2), np.nan)
+    points[rows] = [np.asarray(instance.numpy(), np.float64) for instance in instances]
+    hidden = np.zeros(points.shape[:2], bool)
+    hidden[rows] = [_hidden(instance) for instance in instances]
     return LabelRow(
         where=where,
         image=image,
         group=group,
         name=_name(str(image.path)),
         number=int(frame.frame_idx),
-        points=np.asarray(points, np.float64)[None],
+        points=points,
+        hidden=hidden,
     )
+
+
+def _hidden(instance: Any) -> NDArray[np.bool_]:
+    """Which points a person turned off: not visible, and either placed before or marked as completed; bool (K,)."""
+    if isinstance(instance, sleap_io.PredictedInstance):
+        return np.zeros(len(instance.points), bool)
+    placed = ~np.isnan(instance.points["xy"]).any(axis=1)
+    return np.asarray(~instance.points["visible"] & (placed | instance.points["complete"]), bool)
 
 
 def _image(path: Path, where: str, frame: Any) -> ImageRef:
@@ -114,7 +153,8 @@ def _group_names(labels: Any) -> dict[int, str]:
 
 def _written(video: Any) -> str:
     """The path of a video as its author's machine had it; for stored images that of the video they are from."""
-    source = video.source_video if video.backend_metadata.get("has_embedded_images") and video.source_video else video
+    stored = bool(video.backend_metadata.get("has_embedded_images"))
+    source = video.source_video if stored and video.source_video is not None else video  # one of unknown length counts as false
     return str(source.filename[0] if isinstance(source.filename, list) else source.filename)
 
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -18,6 +19,7 @@ class VideoFile:
     Attributes:
         path: the file.
         size: (height, width) of every frame.
+        times: the time stamp of every frame, in showing order and in the stream's own unit.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,13 +32,14 @@ class VideoFile:
             raise LabelError(f"{path}: holds no video stream; expected a video")
         self._stream = self._container.streams.video[0]
         self.size = (self._stream.height, self._stream.width)
-        self._times, self._key_frames = self._index()
+        self.times, self._key_frames = self._index()
         self._pictures: Iterator[av.VideoFrame] = iter(())
-        self._next = len(self._times)  # number of the frame that `_pictures` gives next
+        self._next = len(self.times)  # number of the frame that `_pictures` gives next
+        self._begun = False
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return len(self._times)
+        return len(self.times)
 
     def size_of(self, frame: int) -> tuple[int, int]:
         """(height, width) of a frame.
@@ -77,19 +80,37 @@ class VideoFile:
         number = {time: index for index, time in enumerate(times)}
         return times, sorted(number[packet.pts] for packet in packets if packet.is_keyframe and packet.pts is not None)
 
+    def _begin(self) -> None:
+        """Show the decoder the first frame before any seek.
+
+        Some streams say there alone which encoder wrote them. Without it the decoder does not make good that encoder's
+        faults, and pictures come out green with no error (x264's 4:4:4 from before 2018).
+        """
+        self._begun = True
+        self._container.seek(self.times[0], stream=self._stream)
+        with suppress(av.FFmpegError):  # a damaged first frame leaves the later ones as readable as they are
+            next(self._container.decode(self._stream), None)
+
     def _read(self, frame: int) -> Image:
         start = self._key_frames[max(bisect_right(self._key_frames, frame) - 1, 0)]
+        if not self._begun:
+            self._begin()
         if not start <= self._next <= frame:
-            self._container.seek(self._times[start], stream=self._stream)
+            self._container.seek(self.times[start], stream=self._stream)
             self._pictures = self._container.decode(self._stream)
             self._next = start
         for picture in self._pictures:
-            if picture.pts is None or picture.pts < self._times[frame]:
+            if picture.pts is None or picture.pts < self.times[frame]:
                 continue
             self._next = frame + 1
-            if picture.pts != self._times[frame]:
+            if picture.pts != self.times[frame]:
                 break
-            grey = picture.format.name.startswith("gray")
-            return np.asarray(picture.to_ndarray(format="gray" if grey else "rgb24"), np.uint8)
+            return as_image(picture)
         self._next = len(self)
         raise LabelError(f"{self.path}: frame {frame} cannot be decoded; the video is damaged: copy it again")
+
+
+def as_image(picture: av.VideoFrame) -> Image:
+    """A decoded picture as uint8, (h, w, 3) RGB, or (h, w) from a grey stream."""
+    grey = picture.format.name.startswith("gray")
+    return np.asarray(picture.to_ndarray(format="gray" if grey else "rgb24"), np.uint8)

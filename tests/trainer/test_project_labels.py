@@ -1,0 +1,254 @@
+"""Labels into a labelling project and out of it: several annotators, other tools, other projects, and the command."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tracker.frame import Image
+from trainer.__main__ import main
+from trainer.errors import LabelError, ProjectError
+from trainer.labelling.import_labels import import_labels, merge_projects
+from trainer.labelling.layer_lock import LayerLock
+from trainer.labelling.project import FrameLabel, Layer, Project, create_project, open_project
+from trainer.labels.project import read_project
+from trainer.labels.read_labels import read_labels
+from trainer.labels.write_coco import write_coco
+
+Places = dict[str, tuple[float, float] | str]
+
+
+def picture(seed: int) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (48, 64), np.uint8)
+
+
+def make_project(folder: Path, *, frames: tuple[int, ...] = (1, 2, 3), animals: int = 1) -> Project:
+    project = create_project(folder, point_names=["snout", "tail"], tags=["rearing", "grooming"], animals=animals)
+    project.add_frames(Path("run.mp4"), [(number, picture(number)) for number in frames], why="uniform")
+    return project
+
+
+def image(number: int) -> str:
+    return f"images/run/{number:06d}.png"
+
+
+def label(project: Project, annotator: str, labels: dict[int, FrameLabel]) -> None:
+    project.write_layer(Layer(annotator=annotator, frames={image(number): found for number, found in labels.items()}))
+
+
+def placed(*animals: Places, tags: tuple[str, ...] = ()) -> FrameLabel:
+    return FrameLabel(animals=list(animals), tags=list(tags))  # type: ignore[arg-type]
+
+
+def test_a_point_of_several_annotators_is_at_the_mean_of_their_places(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project = make_project(tmp_path / "p")
+    label(project, "ann", {1: placed({"snout": (10, 20), "tail": (5, 5)}), 2: placed({"snout": (0.1, 0.3)})})
+    label(project, "bob", {1: placed({"snout": (13, 21)})})
+    label(project, "carol", {1: placed({"snout": (16, 25)})})
+    with caplog.at_level(logging.WARNING):
+        frames = read_labels(project.folder)
+    assert frames.points[0, 0].tolist() == [[13, 22], [5, 5]]
+    assert frames.points[1, 0, 0].tolist() == [0.1, 0.3], "one place stays to the last digit"
+    assert "points that several annotators placed are averaged: frames=1 annotators=ann, bob, carol" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("words", "hidden", "place"),
+    [
+        (["hidden"], True, None),
+        (["hidden", "hidden", (4, 6)], True, None),
+        (["hidden", (4, 6)], False, [4, 6]),
+        (["hidden", (4, 6), (6, 8)], False, [5, 7]),
+        ([None, None, "hidden"], True, None),
+        ([None, (4, 6)], False, [4, 6]),
+        ([None, None], False, None),
+    ],
+    ids=["one", "two-of-three", "tie", "one-of-three", "others-silent", "one-placed", "nobody"],
+)
+def test_a_point_is_hidden_where_more_say_so_than_place_it(
+    tmp_path: Path, words: list[tuple[float, float] | str | None], hidden: bool, place: list[float] | None
+) -> None:
+    project = make_project(tmp_path / "p")
+    for number, word in enumerate(words):
+        label(project, f"a{number}", {1: placed({"tail": (1, 1)} | ({} if word is None else {"snout": word}))})
+    frames = read_project(project.folder)
+    assert bool(frames.hidden[0, 0, 0]) is hidden
+    assert np.array_equal(frames.points[0, 0, 0], place if place is not None else [np.nan, np.nan], equal_nan=True)
+
+
+def test_frames_that_are_excluded_or_not_labelled_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    project = make_project(tmp_path / "p", frames=(1, 2, 3, 4))
+    label(project, "ann", {1: placed({"snout": (1, 2)}), 2: placed({"snout": (1, 2)}), 3: placed()})
+    label(project, "bob", {2: FrameLabel(excluded=True)})
+    with caplog.at_level(logging.WARNING):
+        frames = read_project(project.folder)
+    assert frames.order.tolist() == [1]
+    assert "excluded frames are left out: count=1" in caplog.text
+    assert "frames without any labelled point are left out: count=1" in caplog.text
+
+
+def test_a_frame_in_which_everything_is_hidden_is_kept(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    label(project, "ann", {1: placed({"snout": (1, 2)}), 2: placed({"snout": "hidden", "tail": "hidden"})})
+    frames = read_project(project.folder)
+    assert frames.order.tolist() == [1, 2]
+    assert frames.hidden[1].all()
+
+
+def test_tags_are_those_that_anybody_gave(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    label(project, "ann", {1: placed({"snout": (1, 2)}, tags=("rearing",)), 2: placed({"snout": (1, 2)})})
+    label(project, "bob", {1: placed(tags=("grooming",))})
+    assert read_project(project.folder).tags == (frozenset({"rearing", "grooming"}), frozenset())
+
+
+def test_one_annotator_can_be_chosen_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    label(project, "ann", {1: placed({"snout": (1, 2)})})
+    label(project, "bob", {1: placed({"snout": (3, 2)})})
+    assert read_project(project.folder, annotators=["bob"]).points[0, 0, 0].tolist() == [3, 2]
+    with pytest.raises(ProjectError, match="annotator 'carol' has no labels; expected one of: ann, bob"):
+        read_project(project.folder, annotators=["carol"])
+
+
+def test_animals_of_two_annotators_are_brought_together_by_place(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", animals=2)
+    label(project, "ann", {1: placed({"snout": (10, 10), "tail": (20, 10)}, {"snout": (40, 40)})})
+    label(project, "bob", {1: placed({"snout": (42, 40)}, {"snout": (10, 12), "tail": (20, 12)})})
+    expected = np.array([[[10, 11], [20, 11]], [[41, 40], [np.nan, np.nan]]])
+    assert np.array_equal(read_project(project.folder).points[0], expected, equal_nan=True)
+
+
+def test_a_project_that_nobody_labelled_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="holds no labelled point; label some frames first"):
+        read_labels(make_project(tmp_path / "p").folder)
+
+
+def labelled(folder: Path, *, x: float = 1.25) -> Path:
+    """Labels of another tool: COCO, of run's frames 1 and 2."""
+    project = make_project(folder)
+    label(project, "ann", {1: placed({"snout": (x, 2)}), 2: placed({"snout": (3, 4), "tail": "hidden"}, tags=("rearing",))})
+    return write_coco(read_project(project.folder), folder.with_name(f"{folder.name}-coco"))
+
+
+def test_an_import_meets_the_frames_that_were_selected_from_the_same_video(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p", frames=(2, 3))
+    assert import_labels(project.folder, labelled(tmp_path / "o"), "ann") == 1
+    found = open_project(project.folder)
+    assert [(frame.image, frame.video) for frame in found.frames] == [(image(number), "run.mp4") for number in (1, 2, 3)]
+    assert found.read_layer("ann").frames == {
+        image(1): placed({"snout": (1.25, 2.0)}),
+        image(2): placed({"snout": (3.0, 4.0), "tail": "hidden"}, tags=("rearing",)),
+    }
+
+
+def test_an_import_is_repeatable_but_never_overwrites(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    source = labelled(tmp_path / "o")
+    import_labels(project.folder, source, "ann")
+    assert import_labels(project.folder, source, "ann") == 0
+    before = project.read_layer("ann")
+    with pytest.raises(ProjectError, match=r"'ann' has other labels of 1 frames already, images/run/000001\.png the first"):
+        import_labels(project.folder, labelled(tmp_path / "o2", x=9), "ann")
+    assert project.read_layer("ann") == before
+    import_labels(project.folder, tmp_path / "o2-coco/labels.json", "bob")
+    assert project.annotators() == ("ann", "bob")
+
+
+def test_labels_of_other_key_points_are_refused_naming_both_lists(tmp_path: Path) -> None:
+    project = create_project(tmp_path / "p", point_names=["nose", "tail"])
+    with pytest.raises(ProjectError, match=r"labels the key points snout, tail; .* has nose, tail: rename them"):
+        import_labels(project.folder, labelled(tmp_path / "o"), "ann")
+    assert open_project(project.folder).frames == ()
+
+
+def test_labels_with_other_tags_are_refused(tmp_path: Path) -> None:
+    project = create_project(tmp_path / "p", point_names=["snout", "tail"], tags=["asleep"])
+    with pytest.raises(ProjectError, match=r"has the tags rearing; .* has asleep"):
+        import_labels(project.folder, labelled(tmp_path / "o"), "ann")
+
+
+def test_labels_of_more_animals_are_refused(tmp_path: Path) -> None:
+    other = make_project(tmp_path / "o", animals=2)
+    label(other, "ann", {1: placed({"snout": (1, 2)}, {"snout": (8, 9)})})
+    project = make_project(tmp_path / "p")
+    with pytest.raises(ProjectError, match=r"labels 2 animals; .* is for 1"):
+        import_labels(project.folder, other.folder, "ann")
+
+
+def test_nothing_is_imported_under_the_hands_of_an_annotator(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "p")
+    source = labelled(tmp_path / "o")
+    lock = LayerLock(project.folder, "ann")
+    try:
+        with pytest.raises(LabelError, match="the labels of 'ann' are open in another"):
+            import_labels(project.folder, source, "ann")
+    finally:
+        lock.close()
+    assert import_labels(project.folder, source, "ann") == 0
+
+
+def test_a_merge_brings_frames_and_annotators_together(tmp_path: Path) -> None:
+    one, other = make_project(tmp_path / "p", frames=(1, 2)), make_project(tmp_path / "o", frames=(2, 11))
+    label(one, "ann", {1: placed({"snout": (1, 2)})})
+    label(other, "ann", {2: placed({"snout": (3, 4)})})
+    label(other, "bob", {11: FrameLabel(excluded=True)})
+    assert merge_projects(one.folder, other.folder) == 1
+    found = open_project(one.folder)
+    assert [frame.frame for frame in found.frames] == [1, 2, 11]
+    assert set(found.read_layer("ann").frames) == {image(1), image(2)}
+    assert found.read_layer("bob").frames[image(11)].excluded
+
+
+def test_a_merge_of_labels_that_differ_changes_nothing(tmp_path: Path) -> None:
+    one, other = make_project(tmp_path / "p", frames=(1,)), make_project(tmp_path / "o", frames=(1, 2))
+    label(one, "bob", {1: placed({"snout": (1, 2)})})
+    label(other, "ann", {2: placed({"snout": (1, 2)})})
+    label(other, "bob", {1: placed({"snout": (1, 3)})})
+    with pytest.raises(ProjectError, match="'bob' has other labels of 1 frames already"):
+        merge_projects(one.folder, other.folder)
+    assert open_project(one.folder).annotators() == ("bob",)
+    assert len(open_project(one.folder).frames) == 1
+
+
+def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = labelled(tmp_path / "o")
+    folder = str(tmp_path / "p")
+    create = ["project", "create", folder, "--points", "snout", "tail", "--skeleton", "snout-tail", "--tags", "rearing"]
+    assert main(create) == 0
+    assert main(["project", "import", folder, str(source), "--annotator", "ann"]) == 0
+    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; the labels are ann's"]
+    for kind, name in (("deeplabcut", "config.yaml"), ("coco", "labels.json"), ("sleap", "")):
+        out = tmp_path / ("x.pkg.slp" if kind == "sleap" else kind)
+        assert main(["project", "export", folder, "--to", kind, "--out", str(out), "--annotator", "ann"]) == 0
+        assert capsys.readouterr().out.splitlines() == [str(out / name)]
+        assert np.array_equal(read_labels(out / name).points, read_labels(source).points, equal_nan=True)
+    assert (tmp_path / "deeplabcut/labeled-data/run/CollectedData_ann.csv").is_file()
+    assert main(["project", "merge", folder, str(tmp_path / "o")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["create", "p", "--points", "a", "b", "--skeleton", "a-c"], "--skeleton a-c: expected two of the points a, b"),
+        (["import", "p", "nowhere", "--annotator", "ann"], "no project.json there"),
+        (["export", "p", "--to", "coco", "--out", "x"], "no project.json there"),
+        (["merge", "p", "q"], "no project.json there"),
+    ],
+    ids=["create", "import", "export", "merge"],
+)
+def test_the_command_fails_with_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["project", *arguments]) == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith("trainer project: ")
+    assert complaint in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_skeleton_of_names_with_dashes_is_understood(tmp_path: Path) -> None:
+    assert main(["project", "create", str(tmp_path / "p"), "--points", "tail-base", "tip", "--skeleton", "tail-base-tip"]) == 0
+    assert open_project(tmp_path / "p").skeleton == (("tail-base", "tip"),)

@@ -1,0 +1,142 @@
+"""`trainer project`: make a labelling project, and move labels into it and out of it."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.commands.choices import Commands, add_command
+
+KINDS = ("deeplabcut", "sleap", "coco")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command and its four actions."""
+    text = "Make a labelling project, or move labels into it and out of it."
+    parser = commands.add_parser(
+        "project", help=text, description=text, epilog="example: trainer project create openfield --points snout leftear rightear tailbase"
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_create(actions)
+    _add_import(actions)
+    _add_export(actions)
+    merging = add_command(
+        actions,
+        "merge",
+        call=merge,
+        text="Copy the frames and labels of another project into this one.",
+        example="trainer project merge openfield openfield-of-bob",
+    )
+    merging.add_argument("project", type=Path)
+    merging.add_argument("other", type=Path, help="left as it is")
+
+
+def _add_create(actions: Commands) -> None:
+    parser = add_command(
+        actions,
+        "create",
+        call=create,
+        text="Make an empty project.",
+        example="trainer project create openfield --points snout leftear rightear tailbase --skeleton snout-tailbase --tags rearing",
+    )
+    parser.add_argument("project", type=Path, help="folder to make")
+    parser.add_argument("--points", nargs="+", required=True, metavar="NAME", help="key points, in the order of labelling")
+    parser.add_argument("--skeleton", nargs="+", default=[], metavar="A-B", help="lines between key points")
+    parser.add_argument("--tags", nargs="+", default=[], metavar="NAME", help="what a frame can be marked with")
+    parser.add_argument("--animals", type=int, default=1, help="the most in one frame (%(default)s)")
+
+
+def _add_import(actions: Commands) -> None:
+    parser = add_command(
+        actions,
+        "import",
+        call=import_into,
+        text="Copy labelled frames of another tool into a project.",
+        example="trainer project import openfield dlc-project --annotator pranav",
+    )
+    parser.add_argument("project", type=Path)
+    parser.add_argument("labels", type=Path, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
+    parser.add_argument("--annotator", required=True, metavar="NAME", help="whose labels they become")
+
+
+def _add_export(actions: Commands) -> None:
+    parser = add_command(
+        actions,
+        "export",
+        call=export,
+        text="Write a project's labels and images for another tool.",
+        example="trainer project export openfield --to sleap --out openfield.pkg.slp",
+    )
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--to", choices=KINDS, required=True, help="(%(choices)s)")
+    parser.add_argument("--out", type=Path, required=True, help="folder to make; for SLEAP a file that ends in .pkg.slp")
+    parser.add_argument("--annotator", nargs="+", metavar="NAME", help="whose labels; several are averaged (default: everybody's)")
+
+
+def create(options: argparse.Namespace) -> int:
+    """Make the project."""
+    from trainer.labelling.project import create_project
+
+    lines = [_line(text, options.points) for text in options.skeleton]
+    create_project(options.project, point_names=options.points, skeleton=lines, tags=options.tags, animals=options.animals)
+    print(options.project)
+    return 0
+
+
+def import_into(options: argparse.Namespace) -> int:
+    """Import labels."""
+    from trainer.labelling.import_labels import import_labels
+
+    added = import_labels(options.project, options.labels, options.annotator, console=Console(stderr=True))
+    print(f"{options.project}: {added} frames added; the labels are {options.annotator}'s")
+    return 0
+
+
+def merge(options: argparse.Namespace) -> int:
+    """Merge another project into this one."""
+    from trainer.labelling.import_labels import merge_projects
+
+    added = merge_projects(options.project, options.other, console=Console(stderr=True))
+    print(f"{options.project}: {added} frames added")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Export labels."""
+    from trainer.labels.project import read_project
+
+    talk = Console(stderr=True)
+    frames = read_project(options.project, annotators=options.annotator)
+    if options.to == "deeplabcut":
+        from trainer.labels.write_deeplabcut import write_deeplabcut
+
+        print(write_deeplabcut(frames, options.out, scorer=_scorer(options), console=talk))
+        talk.print("for DeepLabCut's own training, run deeplabcut.convertcsv2h5(config, userfeedback=False) once", highlight=False)
+    elif options.to == "sleap":
+        from trainer.labels.write_sleap import write_sleap
+
+        print(write_sleap(frames, options.out, console=talk))
+    else:
+        from trainer.labels.write_coco import write_coco
+
+        print(write_coco(frames, options.out, console=talk))
+    return 0
+
+
+def _scorer(options: argparse.Namespace) -> str:
+    """One annotator's own name; several together have none."""
+    from trainer.labelling.project import open_project
+
+    names = options.annotator or open_project(options.project).annotators()
+    return str(names[0]) if len(names) == 1 else "mean"
+
+
+def _line(text: str, points: list[str]) -> tuple[str, str]:
+    """`a-b` as two names; names may hold a dash themselves."""
+    from trainer.errors import ProjectError
+
+    for place, letter in enumerate(text):
+        one, other = text[:place], text[place + 1 :]
+        if letter == "-" and one in points and other in points:
+            return one, other
+    raise ProjectError(f"--skeleton {text}: expected two of the points {', '.join(points)} with a dash between them")

@@ -1,0 +1,98 @@
+"""Labels of a labelling project: what its annotators agree on."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import ProjectError
+from trainer.labelling.layer import FrameLabel
+from trainer.labelling.layer_arrays import label_arrays, same_animals
+from trainer.labelling.project import Project, ProjectFrame, open_project
+from trainer.labelling.project_files import LABELS_FOLDER
+from trainer.labels.assemble import LabelRow, assemble
+from trainer.labels.labelled_frames import LabelledFrames
+
+logger = logging.getLogger(__name__)
+
+
+def read_project(folder: Path, *, annotators: Sequence[str] | None = None) -> LabelledFrames:
+    """Read the labels of a project.
+
+    A point that several annotators placed is at the mean of their places. It is hidden where more of them said that it
+    cannot be seen than placed it. A frame that any of them excluded is left out, and so is one that nobody labelled.
+    Its tags are those that anybody gave it. Which animal of one frame is which of the next is not said.
+
+    Args:
+        folder: the project.
+        annotators: whose labels; None for everybody's.
+
+    Raises:
+        LabelError: a damaged project, an unknown annotator, nothing labelled, in one sentence.
+    """
+    project = open_project(folder)
+    layers = [project.read_layer(name) for name in _chosen(project, annotators)]
+    rows: list[LabelRow] = []
+    excluded = averaged = 0
+    for frame in project.frames:
+        labels = [layer.frames[frame.image] for layer in layers if frame.image in layer.frames]
+        if any(label.excluded for label in labels):
+            excluded += 1
+        elif labels:
+            points, hidden, several = _consensus(project, labels)
+            averaged += several
+            rows.append(_row(project, frame, points=points, hidden=hidden, tags=frozenset(tag for label in labels for tag in label.tags)))
+    _say(folder, excluded=excluded, averaged=averaged, annotators=[layer.annotator for layer in layers])
+    return assemble(rows, source=str(folder), point_names=project.point_names, skeleton=project.skeleton)
+
+
+def _say(folder: Path, *, excluded: int, averaged: int, annotators: Sequence[str]) -> None:
+    if excluded:
+        logger.warning("%s: excluded frames are left out: count=%d", folder, excluded)
+    if averaged:
+        names = ", ".join(annotators)
+        logger.warning("%s: points that several annotators placed are averaged: frames=%d annotators=%s", folder, averaged, names)
+
+
+def _chosen(project: Project, annotators: Sequence[str] | None) -> Sequence[str]:
+    there = project.annotators()
+    for name in annotators or ():
+        if name not in there:
+            raise ProjectError(
+                f"{project.folder / LABELS_FOLDER}: annotator '{name}' has no labels; expected one of: {', '.join(there) or 'nobody yet'}"
+            )
+    return there if annotators is None else annotators
+
+
+def _consensus(project: Project, labels: Sequence[FrameLabel]) -> tuple[NDArray[np.float64], NDArray[np.bool_], bool]:
+    """Points (animals, K, 2), hidden (animals, K), and whether any point has been placed more than once."""
+    arrays = [label_arrays(label, point_names=project.point_names, animals=project.animals) for label in labels]
+    orders = [same_animals(arrays[0][0], points) for points, _ in arrays]
+    points = np.stack([each[order] for (each, _), order in zip(arrays, orders, strict=True)])
+    hidden = np.stack([each[order] for (_, each), order in zip(arrays, orders, strict=True)])
+    placed = ~np.isnan(points[..., 0])
+    count = placed.sum(axis=0)
+    out_of_sight = hidden.sum(axis=0) > count
+    mean = np.where(placed[..., None], points, 0).sum(axis=0) / np.maximum(count, 1)[..., None]  # one place stays to the last digit
+    mean[(count == 0) | out_of_sight] = np.nan
+    return mean, out_of_sight, bool((count > 1).any())
+
+
+def _row(
+    project: Project, frame: ProjectFrame, *, points: NDArray[np.float64], hidden: NDArray[np.bool_], tags: frozenset[str]
+) -> LabelRow:
+    used = np.asarray((~np.isnan(points[..., 0]) | hidden).any(axis=1), bool)
+    if not used.any():
+        used[0] = True
+    return LabelRow(
+        where=f"{project.folder / LABELS_FOLDER}: {frame.image}",
+        image=project.image_ref(frame.image),
+        group=frame.group,
+        name=frame.image,
+        number=frame.frame,
+        points=points[used],
+        hidden=hidden[used],
+        tags=tags,
+    )
