@@ -1,0 +1,60 @@
+"""`trainer diagnose`: is there anything wrong with labels, network or settings, before hours go into training?"""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.commands.choices import Commands, add_command
+from trainer.networks.names import HEADS
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "diagnose",
+        call=diagnose,
+        text="Look for faults in labels, check that the network can learn a few frames by heart, and find a learning rate.",
+        example="trainer diagnose --data project --out diagnosis",
+    )
+    parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
+    parser.add_argument("--out", type=Path, help="folder for the picture of the learning-rate range test")
+    parser.add_argument("--labels-only", action="store_true", help="look at the labels and train nothing")
+    parser.add_argument("--network", default="compact", help="(%(default)s)")
+    parser.add_argument("--head", choices=HEADS, default="heatmap", help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"))
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def diagnose(options: argparse.Namespace) -> int:
+    """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
+    from trainer.label_checks import check_labels
+    from trainer.labels.read_labels import read_labels
+
+    frames = read_labels(options.data)
+    found = check_labels(frames)
+    answer: dict[str, object] = {"frames": len(frames), "findings": [{"kind": one.kind, "sentence": one.sentence} for one in found]}
+    sentences = [one.sentence for one in found] or [f"{len(frames)} labelled frames: nothing odd about the labels"]
+    passed = True
+    if not options.labels_only:
+        from trainer.fit_settings import FitSettings
+        from trainer.learning_rate_range import draw_range, find_rate_range
+        from trainer.memorise import memorise
+
+        settings = FitSettings(network=options.network, head=options.head, seed=options.seed, accelerator=options.device)
+        talk = Console(stderr=True)
+        with talk.status("learning a few frames by heart"):
+            known = memorise(frames, settings)
+        with talk.status("raising the learning rate"):
+            rates = find_rate_range(frames, settings)
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            draw_range(rates, options.out / "learning_rate.png")
+        passed = known.passed
+        sentences += [known.sentence, rates.sentence]
+        answer |= {"by_heart_px": known.px, "passed": passed, "learning_rate": rates.fastest, "breaks_at": rates.broken}
+    print(json.dumps(answer) if options.json else "\n".join(sentences))
+    return 0 if passed else 1
