@@ -54,8 +54,14 @@ def about_run(
     }
 
 
-def resumable(checkpoints: Path, about: dict[str, object]) -> Path | None:
-    """The checkpoint to go on from; one of another run is put away, and the log says so."""
+def resumable(checkpoints: Path, about: dict[str, object], *, tidy: bool) -> Path | None:
+    """The checkpoint to go on from, if there is one.
+
+    Args:
+        checkpoints: folder.
+        about: what the run is.
+        tidy: put the checkpoints of another run away; only one of several processes does.
+    """
     for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt"):
         if not path.is_file():
             continue
@@ -67,5 +73,6 @@ def resumable(checkpoints: Path, about: dict[str, object]) -> Path | None:
             return path
         logger.warning("%s is of other labels or settings: starting anew", path)
         break
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    if tidy:
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return None

@@ -3,9 +3,9 @@
 import errno
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from trainer.assignment import in_order_of_labels
 from trainer.checkpoint import CHECKPOINTS, about_run, load_network, resumable
 from trainer.data import (
     Colour,
@@ -31,10 +32,16 @@ from trainer.fit_settings import EPOCHS, FitSettings
 from trainer.history import History, history_from_plain, write_history
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
+from trainer.learning_examples import KeepExamples
 from trainer.lightning_library import pl
 from trainer.loading import TrainingLoader
-from trainer.networks.blocks import FrameShape, plan_crop
-from trainer.networks.build import NETWORKS, NetworkPlan, build
+from trainer.network_table import NETWORK_FILE, table_of, write_table
+from trainer.networks.blocks import FrameShape
+from trainer.networks.build import NetworkPlan, build
+from trainer.networks.frozen import freeze_all_but_head
+from trainer.networks.planning import plan_network
+from trainer.processes import Processes, processes_here
+from trainer.weights import SCRATCH, Borrowed, borrow_weights
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +78,15 @@ class FitResult:
     checkpoint: Path
 
 
-def fit(train: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, out: Path, *, progress: bool = False) -> FitResult:
+def fit(
+    train: LabelledFrames,
+    held_out: LabelledFrames,
+    settings: FitSettings,
+    out: Path,
+    *,
+    progress: bool = False,
+    on_epoch: Callable[[History], None] | None = None,
+) -> FitResult:
     """Train a network, or go on with the run that was interrupted in `out`.
 
     Args:
@@ -80,53 +95,76 @@ def fit(train: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, 
         settings: everything else.
         out: folder for checkpoints and history.
         progress: show a bar on stderr.
+        on_epoch: told the history after every epoch; whatever it raises ends the run and is passed on.
 
     Raises:
         TrainingError: nothing to learn from, unknown head, frames too small, or a loss that is not a number.
     """
     _refuse(train, settings)
     colour = colour_of(train)
-    plan = _plan(train, settings.head, colour)
-    learner = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=colour))
+    plan = _plan(train, settings, colour)
+    learner, borrowed = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=colour))
+    learner.on_epoch = on_epoch
     checkpoints = out / CHECKPOINTS
-    last = resumable(checkpoints, learner.about)
+    group = processes_here()
+    last = resumable(checkpoints, learner.about, tidy=group.first)
     stores = FrameStore(train, colour), FrameStore(held_out, colour)
     with _disk_refusals(out):
+        if group.first:
+            write_table(out / NETWORK_FILE, table_of(learner.network, plan), plan, borrowed=asdict(borrowed) if borrowed else None)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
-            _run(learner, stores, settings, checkpoints, resume=last, progress=progress)
+            _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=progress and group.first)
         return _result(out, stores, plan=plan, colour=colour)
+
+
+def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
+    """A network as `fit` begins with it.
+
+    Raises:
+        TrainingError: as `fit`.
+    """
+    _refuse(train, settings)
+    return _learner(_plan(train, settings, colour_of(train)), train, settings, about={})[0]
 
 
 @torch.no_grad()
 def predict(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Poses (n, K, 3) of some frames, by torch in full precision."""
+    """Poses (n, K, 3) of some frames by torch in full precision, of the first animal."""
+    return predict_animals(network, store, indices)[:, 0]
+
+
+@torch.no_grad()
+def predict_animals(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Poses (n, animals, K, 3) of some frames, by torch in full precision."""
     frames = HeldOutFrames(store)
-    poses = [network(frames[int(index)][0][None])[0, 0].numpy() for index in indices]
+    poses = [network(frames[int(index)][0][None])[0].numpy() for index in indices]
     return np.stack(poses).astype(np.float32)
 
 
 def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
     if not len(train) or bool(np.isnan(train.points).all()):
         raise TrainingError("there is no labelled frame to learn from; label some frames first")
-    if train.animals > 1:
-        raise TrainingError(f"the labels hold up to {train.animals} animals in a frame; the head '{settings.head}' finds one")
-    if settings.head not in NETWORKS:
-        raise TrainingError(f"there is no head '{settings.head}'; expected one of {', '.join(NETWORKS)}")
+    if train.animals > 1 and settings.head != "several":
+        raise TrainingError(
+            f"the labels hold up to {train.animals} animals in a frame; the head '{settings.head}' finds one: use --head several, "
+            "which finds them all, or keep the labels of one animal"
+        )
+    if settings.trained == "head" and settings.weights == SCRATCH:
+        raise TrainingError("only the head is to learn, before which all layers would stay random: give --weights imagenet or a file")
     for name in ("epochs", "minutes", "batch", "batches", "learning_rate"):
         value = getattr(settings, name)
         if value is not None and not value > 0:
             raise TrainingError(f"{name} is {value}; expected more than 0")
 
 
-def _plan(train: LabelledFrames, head: str, colour: Colour) -> NetworkPlan:
-    height, width = train.size
-    frame = FrameShape(height=height, width=width, channels=channels_of(colour))
-    return NetworkPlan(
-        head=head, points=len(train.point_names), frame=frame, crop=plan_crop(train.points.reshape(-1, *train.points.shape[2:]), frame)
-    )
+def _plan(train: LabelledFrames, settings: FitSettings, colour: Colour) -> NetworkPlan:
+    frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(colour))
+    return plan_network(train.points, frame, network=settings.network, head=settings.head, view=settings.view)
 
 
-def _learner(plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *, about: dict[str, object]) -> Learner:
+def _learner(
+    plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *, about: dict[str, object]
+) -> tuple[Learner, Borrowed | None]:
     torch.manual_seed(settings.seed)
     epochs = settings.epochs or (None if settings.minutes else EPOCHS)
     batches = _batches(len(train), settings)
@@ -138,8 +176,13 @@ def _learner(plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *,
         optimiser=settings.optimiser,
         averaging=settings.averaging,
     )
-    network = build(plan).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
-    return Learner(network, plan=plan, loss=settings.loss, schedule=schedule, about=about)
+    network = build(plan)
+    borrowed = borrow_weights(network, plan, settings.weights)
+    if settings.trained == "head":
+        freeze_all_but_head(network)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
+    taken = borrowed.taken if borrowed else ()
+    return Learner(network, plan=plan, loss=settings.loss, schedule=schedule, about=about, borrowed=frozenset(taken)), borrowed
 
 
 def _batches(frames: int, settings: FitSettings) -> int:
@@ -165,22 +208,29 @@ def _run(
     checkpoints: Path,
     *,
     resume: Path | None,
+    group: Processes,
     progress: bool,
 ) -> None:
     train, held_out = stores
     train.read_all()  # a step is not to wait for a disk
     frames = TrainingFrames(train, crop=learner.plan.crop, settings=settings.augment, seed=settings.seed)
     order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
-    loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers)
+    loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers, group=group)
     validation = held_out_loader(held_out) if len(held_out) else None
     with _talk_kept_down(), _cores_left_for(settings.workers):
         trainer = pl.Trainer(
             accelerator=settings.accelerator,
-            devices=1,
+            devices=group.per_node,
+            num_nodes=group.nodes,
+            strategy="ddp" if group.count > 1 else "auto",
+            use_distributed_sampler=False,  # a batch is shared by the loader, and every process validates on all frames
             precision=_precision(settings),
             max_epochs=settings.epochs or (-1 if settings.minutes else EPOCHS),
             gradient_clip_val=CLIP,
-            callbacks=_callbacks(settings, checkpoints, validated=validation is not None, progress=progress),
+            callbacks=[
+                KeepExamples(held_out if len(held_out) else train),
+                *_callbacks(settings, checkpoints, validated=validation is not None, progress=progress),
+            ],
             logger=False,
             enable_progress_bar=progress,
             enable_model_summary=False,
@@ -236,7 +286,8 @@ def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPl
     chosen = last.with_name("best.ckpt") if stopped == "no improvement" else last
     network, about = load_network(chosen)
     history = history_from_plain(load_network(last)[1]["history"])
-    write_history(history, out / HISTORY_FILE)
+    if processes_here().first:
+        write_history(history, out / HISTORY_FILE)
     errors = [_mean_error_px(network, store) for store in stores]
     return FitResult(
         network=network,
@@ -255,8 +306,9 @@ def _mean_error_px(network: nn.Module, store: FrameStore) -> float:
     if not len(store):
         return float("nan")
     chosen = np.unique(np.linspace(0, len(store) - 1, min(len(store), SAMPLES)).round().astype(np.int64))
-    off = predict(network, store, chosen)[..., :2] - store.frames.points[chosen, 0]
-    return float(np.nanmean(np.linalg.norm(off, axis=2)))
+    points = store.frames.points[chosen]
+    off = in_order_of_labels(predict_animals(network, store, chosen), points)[..., :2] - points
+    return float(np.nanmean(np.linalg.norm(off, axis=3)))
 
 
 @contextmanager

@@ -14,7 +14,11 @@ class FitSettings:
     """Everything a run depends on besides its data; kept in every checkpoint.
 
     Attributes:
-        head: `heatmap`, `xy`, `trackrat` or `resnet18`.
+        network: `compact`, `trackrat`, a name of `trainer.networks.names.BACKBONES`, or `timm:` and a model of timm.
+        head: how coordinates are found: `heatmap`, `xy`, `dense_heatmap` or `several`.
+        view: what the network sees: a `crop` about the animal, the `full` frame, or what is usual for the network.
+        weights: what the network begins with: `scratch`, `imagenet` or the path of a file.
+        trained: `all` layers, or the `head` alone.
         seed: of initial weights, order and augmentation.
         epochs: how many; None: as many as fit into `minutes`, or EPOCHS.
         minutes: cap on wall time; the learning rate falls to zero by then.
@@ -34,7 +38,11 @@ class FitSettings:
         augment: how far images are changed.
     """
 
+    network: str = "compact"
     head: str = "heatmap"
+    view: Literal["auto", "crop", "full"] = "auto"
+    weights: str = "scratch"
+    trained: Literal["all", "head"] = "all"
     seed: int = 0
     epochs: int | None = None
     minutes: float | None = None

@@ -19,6 +19,7 @@ class Epoch:
         learning_rate: at its end.
         seconds: since the run began, earlier sittings included.
         waited_s: of this epoch, by steps for their pictures.
+        movement: of the answers on held-out frames, as a share of the labels' own; near 0 the network has collapsed.
     """
 
     epoch: int
@@ -27,6 +28,20 @@ class Epoch:
     learning_rate: float
     seconds: float
     waited_s: float
+    movement: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleAnswers:
+    """What was answered for the same few frames after one epoch.
+
+    Attributes:
+        epoch: from 0.
+        poses: (m, animals, K, 3) as lists: x, y in frame pixels, confidence.
+    """
+
+    epoch: int
+    poses: list[list[list[list[float]]]]
 
 
 @dataclass(slots=True)
@@ -35,6 +50,7 @@ class History:
 
     batch_loss: list[float] = field(default_factory=list)
     epochs: list[Epoch] = field(default_factory=list)
+    examples: list[ExampleAnswers] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, object]:
         """Lists, dictionaries and numbers."""
@@ -50,7 +66,12 @@ def history_from_plain(plain: dict[str, object]) -> History:
     batches, epochs = plain.get("batch_loss"), plain.get("epochs")
     if not isinstance(batches, list) or not isinstance(epochs, list):
         raise TrainingError("the checkpoint's history cannot be read; delete its folder and train again")
-    return History(batch_loss=[float(loss) for loss in batches], epochs=[Epoch(**epoch) for epoch in epochs])
+    examples = plain.get("examples", [])
+    return History(
+        batch_loss=[float(loss) for loss in batches],
+        epochs=[Epoch(**epoch) for epoch in epochs],
+        examples=[ExampleAnswers(**each) for each in examples] if isinstance(examples, list) else [],
+    )
 
 
 def write_history(history: History, path: Path) -> None:

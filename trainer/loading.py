@@ -14,6 +14,7 @@ import torch
 
 from trainer.data import Draw, EpochOrder, TrainingFrames
 from trainer.losses import Batch
+from trainer.processes import ALONE, Processes
 
 AHEAD = 2  # batches made beyond those that the threads have in hand: one long picture does not stop the step
 
@@ -26,6 +27,7 @@ class TrainingLoader:
         order: the draws; Lightning finds it as `sampler` and tells it the epoch.
         batch: pictures a batch.
         workers: threads; with 0 each batch is made when it is asked for.
+        group: the processes that share each batch; every one makes its part.
         clock: seconds; only differences count.
 
     Attributes:
@@ -39,11 +41,13 @@ class TrainingLoader:
         *,
         batch: int,
         workers: int,
+        group: Processes = ALONE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sampler = order
         self.waited_s = 0.0
         self._frames, self._batch, self._workers, self._clock = frames, batch, workers, clock
+        self._group = group
 
     def __len__(self) -> int:
         return -(-len(self.sampler) // self._batch)
@@ -70,7 +74,12 @@ class TrainingLoader:
 
     def _draws(self) -> Iterator[list[Draw]]:
         draws = list(self.sampler)
-        return (draws[first : first + self._batch] for first in range(0, len(draws), self._batch))
+        return (self._share(draws[first : first + self._batch]) for first in range(0, len(draws), self._batch))
+
+    def _share(self, draws: list[Draw]) -> list[Draw]:
+        """This process's part of a batch; of a last batch with fewer pictures than processes, some are made twice."""
+        missing = -len(draws) % self._group.count
+        return (draws + draws[:1] * missing)[self._group.rank :: self._group.count]
 
     def _make(self, draws: list[Draw]) -> Batch:
         pictures = [self._frames[draw] for draw in draws]
