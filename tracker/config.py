@@ -108,6 +108,7 @@ class EngineConfig(Section, frozen=True, kw_only=True):
     threads: Annotated[int, Meta(ge=1, le=64)]  # CPU only
     gpu: Annotated[int, Meta(ge=0, le=63)]  # device number, GPU only
     budget_ms: Positive  # slower frames are counted and published
+    keep_warm_ms: Annotated[float, Meta(ge=0.2, le=1000)] | None  # GPU only: touch it this often while no frame comes; null: never
 
 
 class Polygon(Section, frozen=True, kw_only=True, tag_field="shape", tag="polygon"):
@@ -181,6 +182,17 @@ class EventConfig(Section, frozen=True, kw_only=True):
     rule: Rule
 
 
+class IdentityConfig(Section, frozen=True, kw_only=True):
+    """How the animals of one frame are known again in the next; for a bundle that finds several."""
+
+    max_speed_px_s: Positive  # an animal farther from where it should be than this allows, since it was last seen, is another one
+    slack_px: NotNegative  # allowed besides, whatever the time: how much a pose jitters
+    velocity_ms: Milliseconds  # memory of the velocity an animal is expected to go on with, and for how long it is
+    confirm_ms: Milliseconds  # a new animal is published once it has been seen for this long
+    forget_ms: Milliseconds  # an animal not seen for this long gives its number free
+    confidence: Annotated[float, Meta(gt=0, le=1)]  # points below are not compared; an animal without any is not there
+
+
 class PublisherConfig(Section, frozen=True, kw_only=True):
     """Where the stream is offered."""
 
@@ -218,6 +230,7 @@ class Config(Section, frozen=True, kw_only=True):
     camera: CameraSource
     capture: Capture
     engine: EngineConfig
+    identity: IdentityConfig | None = None  # the one section that may be left out: one animal needs none
     calibration: str | None
     zones: tuple[Zone, ...]
     behaviour: tuple[EventConfig, ...]

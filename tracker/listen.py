@@ -96,7 +96,9 @@ def _human(*, colour: bool) -> Callable[[Message], str]:
 def _pose(message: PoseMessage) -> str:
     delay_ms = (message.published_ns - message.received_ns) / 1e6
     motion = "" if message.motion is None else f"  motion {message.motion:.4f}"
-    animals = "  ".join(_animal(animal.points) for animal in message.animals) or "no animal"
+    several = len(message.animals) > 1
+    seen = [(animal.id, animal.points) for animal in message.animals if not several or any(sure for _, _, sure in animal.points.values())]
+    animals = "  ".join((f"[{number}] " if several else "") + _animal(points) for number, points in seen) or "no animal"
     return f"{delay_ms:7.2f} ms  lost {message.lost:<4} {animals}{motion}"
 
 

@@ -111,11 +111,13 @@ def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None
 
 def _follow(frame: Frame, setup: Setup, motion: Motion, lost: int, parts: Parts, *, taken_ns: int, clock: Callable[[], int]) -> None:
     """Take one frame all the way through."""
+    time_ns = frame.received_ns if frame.exposed_ns is None else frame.exposed_ns
     points = setup.inference.points(frame.image)
     inferred_ns = clock()
+    if setup.identity is not None:
+        points = setup.identity.update(points, time_ns)
     pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
     moved = motion.update(frame.image)
-    time_ns = frame.received_ns if frame.exposed_ns is None else frame.exposed_ns
     events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=moved)
     decided_ns = clock()
     parts.publisher.pose(

@@ -131,16 +131,33 @@ def draw(
     names = _names(pose, status)
     bottom = _banner(sheet, status, age_s)
     _lines(sheet, _health(pose, status, settings.text_colour), settings.place, bottom)
-    _lines(sheet, [_chip(event) for event in events], _BESIDE[settings.place], bottom)
-    if settings.names and pose is not None:
-        legend = [(name, PALETTE[index % len(PALETTE)], None) for index, name in enumerate(names)]
-        _lines(sheet, legend, _BENEATH[settings.place], bottom)
-    for animal in pose.animals if pose is not None else ():  # last, so that no text ever hides the animal's points
-        _skeleton(sheet, animal.points, status)
-        _points(sheet, animal.points, names)
-        if pose is not None and len(pose.animals) > 1:
-            _tag(sheet, animal.points, f"{animal.id}")
+    _lines(
+        sheet,
+        [_chip(event, several=len(pose.animals) > 1 if pose is not None else False) for event in events],
+        _BESIDE[settings.place],
+        bottom,
+    )
+    animals = pose.animals if pose is not None else []
+    if settings.names and animals:
+        _lines(sheet, _legend(pose, names), _BENEATH[settings.place], bottom)
+    for animal in animals:  # last, so that no text ever hides the animal's points
+        own = _own_colour(animal.id) if len(animals) > 1 else None
+        _skeleton(sheet, animal.points, status, colour=own or WHITE)
+        _points(sheet, animal.points, names, colour=own)
+        if own is not None:
+            _tag(sheet, animal.points, f"{animal.id}", own)
     return canvas
+
+
+def _own_colour(animal: int) -> Colour:
+    return PALETTE[animal % len(PALETTE)]
+
+
+def _legend(pose: PoseMessage | None, names: Sequence[str]) -> list["_Line"]:
+    """Which colour is which key point; with several animals, which is which animal."""
+    if pose is not None and len(pose.animals) > 1:
+        return [(f"animal {animal.id}", _own_colour(animal.id), None) for animal in pose.animals]
+    return [(name, PALETTE[index % len(PALETTE)], None) for index, name in enumerate(names)]
 
 
 def panel(canvas: Image, lines: Sequence[str], *, place: Place, text_scale: float = 1.0) -> None:
@@ -180,56 +197,54 @@ def _fixed(x: float, y: float) -> tuple[int, int]:
     return round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT))
 
 
-def _points(sheet: _Sheet, points: Points, names: Sequence[str]) -> None:
+def _points(sheet: _Sheet, points: Points, names: Sequence[str], *, colour: Colour | None) -> None:
+    """Each key point in its own colour, or all in `colour`."""
     radius = 3.6 * sheet.unit + 0.4 * sheet.settings.thickness
     for index, name in enumerate(names):
         place = _seen(points, name, sheet.settings.confidence)
         if place is None:
             continue
         centre = _fixed(*sheet.at(*place))
-        for size, colour in ((radius + 1.4 * sheet.unit, _DARK), (radius, PALETTE[index % len(PALETTE)])):
-            cv2.circle(sheet.canvas, centre, round(size * (1 << _SHIFT)), colour, -1, cv2.LINE_AA, _SHIFT)
-        if index >= len(PALETTE):  # the second time round the palette, a dot tells the two apart
+        for size, fill in ((radius + 1.4 * sheet.unit, _DARK), (radius, colour or PALETTE[index % len(PALETTE)])):
+            cv2.circle(sheet.canvas, centre, round(size * (1 << _SHIFT)), fill, -1, cv2.LINE_AA, _SHIFT)
+        if colour is None and index >= len(PALETTE):  # the second time round the palette, a dot tells the two apart
             cv2.circle(sheet.canvas, centre, round(radius * 0.4 * (1 << _SHIFT)), _DARK, -1, cv2.LINE_AA, _SHIFT)
 
 
-def _skeleton(sheet: _Sheet, points: Points, status: StatusMessage | None) -> None:
+def _skeleton(sheet: _Sheet, points: Points, status: StatusMessage | None, *, colour: Colour) -> None:
     for one, other in status.skeleton if status is not None else ():
         ends = [_seen(points, name, sheet.settings.confidence) for name in (one, other)]
         if ends[0] is None or ends[1] is None:
             continue
         start, end = _fixed(*sheet.at(*ends[0])), _fixed(*sheet.at(*ends[1]))
         cv2.line(sheet.canvas, start, end, _DARK, sheet.line_width(3.2), cv2.LINE_AA, _SHIFT)
-        cv2.line(sheet.canvas, start, end, WHITE, sheet.line_width(1.4), cv2.LINE_AA, _SHIFT)
+        cv2.line(sheet.canvas, start, end, colour, sheet.line_width(1.4), cv2.LINE_AA, _SHIFT)
 
 
-def _tag(sheet: _Sheet, points: Points, text: str) -> None:
+def _tag(sheet: _Sheet, points: Points, text: str, colour: Colour) -> None:
     for name in points:
         place = _seen(points, name, sheet.settings.confidence)
         if place is not None:
             x, y = sheet.at(*place)
-            _write(sheet, text, (round(x + 8 * sheet.unit), round(y - 8 * sheet.unit)), WHITE, outline=True)
+            _write(sheet, text, (round(x + 8 * sheet.unit), round(y - 8 * sheet.unit)), colour, outline=True)
             return
 
 
 def _trail(sheet: _Sheet, trail: Sequence[PoseMessage], status: StatusMessage | None) -> None:
     """Fade the path of the first key point from nothing (oldest) to full (newest)."""
     chosen = trail[:: -max(1, len(trail) // _TRAIL_STEPS)][::-1]
-    strength = np.zeros(sheet.canvas.shape[:2], np.uint8)
     names = _names(chosen[-1], status)
-    before: dict[int, tuple[int, int]] = {}
-    for step, pose in enumerate(chosen, start=1):
-        here: dict[int, tuple[int, int]] = {}
-        for animal in pose.animals:
-            place = _seen(animal.points, names[0], sheet.settings.confidence) if names else None
-            if place is None:
-                continue
-            here[animal.id] = _fixed(*sheet.at(*place))
-            if animal.id in before:
-                value = round(225 * step / len(chosen))
-                cv2.line(strength, before[animal.id], here[animal.id], value, sheet.line_width(2.2), cv2.LINE_AA, _SHIFT)
-        before = here
-    _blend(sheet.canvas, strength, PALETTE[0])
+    for which in sorted({animal.id for animal in chosen[-1].animals}):
+        strength = np.zeros(sheet.canvas.shape[:2], np.uint8)
+        before: tuple[int, int] | None = None
+        for step, pose in enumerate(chosen, start=1):
+            points: Points = next((animal.points for animal in pose.animals if animal.id == which), {})
+            place = _seen(points, names[0], sheet.settings.confidence) if names else None
+            here = _fixed(*sheet.at(*place)) if place is not None else None
+            if before is not None and here is not None:
+                cv2.line(strength, before, here, round(225 * step / len(chosen)), sheet.line_width(2.2), cv2.LINE_AA, _SHIFT)
+            before = here
+        _blend(sheet.canvas, strength, _own_colour(which))
 
 
 def _blend(canvas: Image, strength: Image, colour: Colour) -> None:
@@ -285,10 +300,11 @@ def _health(pose: PoseMessage | None, status: StatusMessage | None, colour: Colo
     return lines
 
 
-def _chip(event: EventMessage) -> _Line:
+def _chip(event: EventMessage, *, several: bool) -> _Line:
+    name = f"{event.event} {event.animal}" if several else event.event
     if event.state == "on":
-        return f"{event.event}  ON", _DARK, _ZONE_OCCUPIED
-    return f"{event.event}  off", (190, 190, 190), None
+        return f"{name}  ON", _DARK, _ZONE_OCCUPIED
+    return f"{name}  off", (190, 190, 190), None
 
 
 def _banner(sheet: _Sheet, status: StatusMessage | None, age_s: float) -> int:

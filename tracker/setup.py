@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -15,6 +15,9 @@ from tracker.engines.engine import Engine
 from tracker.errors import ConfigError
 from tracker.inference import Inference
 
+if TYPE_CHECKING:
+    from tracker.identity import Identity
+
 _CIRCLE_CORNERS = 64  # a circle in mm is an ellipse-like curve in the image; 64 corners draw it to a fraction of a pixel
 
 
@@ -24,6 +27,7 @@ class Setup:
 
     Attributes:
         inference: image to key points.
+        identity: which animal is which, None for one animal.
         locate: key points to mm, None without a calibration.
         behaviour: poses to events.
         image_size: (width, height) it was made for.
@@ -31,6 +35,7 @@ class Setup:
     """
 
     inference: Inference
+    identity: "Identity | None"
     locate: Locate | None
     behaviour: Behaviour
     image_size: tuple[int, int]
@@ -48,6 +53,7 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
     calibration = load_calibration(Path(config.calibration), (width, height)) if config.calibration else None
     locate = Locate(calibration) if calibration is not None else None
     has_mm = locate is not None
+    identity = _identity(config, bundle)
     behaviour = Behaviour(
         config.behaviour,
         config.zones,
@@ -56,7 +62,21 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
         has_mm=has_mm,
     )
     zones = [_with_outline(zone, locate) for zone in config.zones]
-    return Setup(inference=inference, locate=locate, behaviour=behaviour, image_size=(width, height), zones=zones)
+    return Setup(inference=inference, identity=identity, locate=locate, behaviour=behaviour, image_size=(width, height), zones=zones)
+
+
+def _identity(config: Config, bundle: Bundle) -> "Identity | None":
+    animals = bundle.description.output.shape[1]
+    if config.identity is None:
+        if animals > 1:
+            raise ConfigError(
+                f"bundle {bundle.folder} finds up to {animals} animals, in an order that changes from frame to frame; "
+                "add an identity section, as docs/identity.md has it"
+            )
+        return None
+    from tracker.identity import Identity  # SciPy takes 0.4 s to load, which a rig with one animal need not wait for
+
+    return Identity(config.identity, animals=animals)
 
 
 def _with_outline(zone: Zone, locate: Locate | None) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def swapped_order(point_names: Sequence[str]) -> tuple[int, ...] | None:
     """
     lower = [name.lower() for name in point_names]
     order = []
-    for name in lower:
+    for name in point_names:
         partner = _mirrored(name)
         if partner not in lower:
             return None
@@ -83,10 +83,14 @@ def augment(
 
 
 def _mirrored(name: str) -> str:
-    if "left" in name or "right" in name:
-        return re.sub("left|right", lambda found: "right" if found[0] == "left" else "left", name)
-    # a lone l or r between separators, as in "ear_l" or "R.paw"
-    return re.sub(r"(?<![a-z0-9])[lr](?![a-z0-9])", lambda found: "r" if found[0] == "l" else "l", name)
+    """The name's partner, in lower case."""
+    lower = name.lower()
+    if "left" in lower or "right" in lower:
+        return re.sub("left|right", lambda found: "right" if found[0] == "left" else "left", lower)
+    # an L or R after small letters, as in "wingL" or "forelegR4"; else a lone l or r between separators, as in "ear_l" or "R.paw"
+    if re.search(r"(?<=[a-z])[LR](?![a-z])", name):
+        return re.sub(r"(?<=[a-z])[LR](?![a-z])", lambda found: "r" if found[0] == "L" else "l", name).lower()
+    return re.sub(r"(?<![a-z0-9])[lr](?![a-z0-9])", lambda found: "r" if found[0] == "l" else "l", lower)
 
 
 def _affine(

@@ -193,3 +193,31 @@ def test_text_that_does_not_fit_is_cut_at_the_edge_without_failing(status: Statu
     drawn = draw(grey(16, 24), pose=pose({"snout": (-3.0, 15.9, 1.0)}), status=busy, events=[event("z" * 100, "on")], age_s=9)
     panel(drawn, ["w" * 100], place="centre")
     assert drawn.shape == (16, 24, 3)
+
+
+def two_animals(*, second: float = 0.9, frame: int = 1) -> PoseMessage:
+    one = pose({"snout": (100.0 + frame, 100.0, 0.9), "tail": (140.0 + frame, 100.0, 0.9)}, frame=frame)
+    other = AnimalMessage(id=1, points={"snout": (400.0 - frame, 300.0, second), "tail": (440.0 - frame, 300.0, second)}, mm={})
+    return replace(one, animals=[*one.animals, other])
+
+
+def test_each_of_several_animals_has_its_own_colour() -> None:
+    """R1-22."""
+    drawn = draw(grey(), pose=two_animals(), settings=BARE)
+    for colour, middle in ((PALETTE[0], (121.0, 100.0)), (PALETTE[1], (419.0, 300.0))):
+        x, y = centre_of(drawn, colour)
+        assert np.hypot(x - middle[0], y - middle[1]) < 4
+
+
+def test_an_animal_that_is_not_there_is_not_drawn() -> None:
+    there, gone = draw(grey(), pose=two_animals(), settings=BARE), draw(grey(), pose=two_animals(second=0.0), settings=BARE)
+    assert (gone[:, 260:] == 120).all()
+    assert (there[:, 260:] != 120).any()
+
+
+def test_each_animal_draws_its_own_trail() -> None:
+    trail = [two_animals(frame=frame) for frame in range(40)]
+    drawn = draw(grey(), trail=trail, settings=BARE)
+    for colour, row, x in ((PALETTE[0], 100, 138), (PALETTE[1], 300, 362)):
+        strongest = drawn[row, x].astype(int) - 120
+        assert np.dot(strongest, np.array(colour) - 120) > 0.6 * np.dot(np.array(colour) - 120, np.array(colour) - 120)

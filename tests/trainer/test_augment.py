@@ -53,10 +53,12 @@ def test_left_and_right_change_places_in_a_mirrored_image() -> None:
         (("Right_Paw", "Left_Paw"), (1, 0)),
         (("ear_l", "ear_r"), (1, 0)),
         (("L.ear", "R.ear"), (1, 0)),
+        (("wingL", "wingR", "forelegL4", "forelegR4", "head"), (1, 0, 3, 2, 4)),
+        (("skullLine", "headRing"), (0, 1)),
         (("tail", "collar"), (0, 1)),
         (("leftear", "snout"), None),
     ],
-    ids=["left/right", "capitals", "suffix", "prefix", "no sides", "left without right"],
+    ids=["left/right", "capitals", "suffix", "prefix", "capital at the end", "capital inside a word", "no sides", "left without right"],
 )
 def test_sides_are_found_in_the_names(names: tuple[str, ...], order: tuple[int, ...] | None) -> None:
     assert swapped_order(names) == order
