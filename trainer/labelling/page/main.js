@@ -1,0 +1,99 @@
+// Put the page together: project, unsaved edits of an earlier page, stage, panel, keys.
+
+import { openKeptEdits } from "./kept_edits.js";
+import { HELP, Keys } from "./keys.js";
+import { Look } from "./look.js";
+import { Outbox } from "./outbox.js";
+import { Panel, element } from "./panel.js";
+import { Pictures, Predictions, asked } from "./pictures.js";
+import { Session } from "./session.js";
+import { Stage } from "./stage.js";
+
+const RETRY_MS = 1000; // for a picture that did not come
+const byId = (id) => document.getElementById(id);
+
+async function start() {
+  history.replaceState(null, "", "/"); // the token stays out of sight and out of bookmarks
+  const project = await (await asked("/api/project")).json();
+  const outbox = new Outbox(project, await openKeptEdits(project.key));
+  const session = new Session(project, outbox);
+  const stage = new Stage(session, { stage: byId("stage"), picture: byId("picture"), overlay: byId("overlay"), pointer: byId("pointer") });
+  const panel = new Panel(session, stage);
+  const byImage = new Map(session.frames.map((frame, index) => [frame.image, index]));
+  session.addEventListener("change", () => {
+    panel.update();
+    stage.draw();
+  });
+  session.addEventListener("zoom", () => panel.showZoom());
+  session.addEventListener("saving", () => panel.showSaving());
+  outbox.addEventListener("revision", ({ detail }) => queueMicrotask(() => panel.updateFrame(byImage.get(detail.image))));
+  new Keys({ session, stage, help: byId("help"), showPalette: (shown) => panel.showPalette(shown), look: lookOf(stage) });
+  listKeys();
+  const showFrame = frameShower(session, stage);
+  session.addEventListener("frame", showFrame);
+  addEventListener("beforeunload", (event) => outbox.waiting && outbox.problem && event.preventDefault());
+  await outbox.takeUp(session.frames, (image, label) => (session.frames[byImage.get(image)].label = label));
+  session.frames.forEach((frame, index) => outbox.has(frame.image) && panel.updateFrame(index));
+  session.goTo(rememberedIndex(project.key, session.frames));
+  session.addEventListener("frame", () => remember(project.key, session.frame.image));
+}
+
+function lookOf(stage) {
+  return new Look(stage, { brightness: byId("brightness"), contrast: byId("contrast") });
+}
+
+function listKeys() {
+  for (const [keys, text] of HELP) {
+    const row = element("tr");
+    const cell = element("th");
+    cell.append(...keys.split("  ").flatMap((key) => [element("kbd", { text: key }), " "]));
+    row.append(cell, element("td", { text }));
+    byId("help-rows").append(row);
+  }
+  byId("help-button").addEventListener("click", () => byId("help").showModal());
+}
+
+// Show the session's frame when its picture is there, unless another has been gone to by then; load its neighbours.
+function frameShower(session, stage) {
+  const pictures = new Pictures();
+  const predictions = session.project.bundle ? new Predictions() : null;
+  return async function show() {
+    const { frame, index } = session;
+    stage.show(null);
+    predictions?.get(frame.image).then(
+      (found) => session.frame === frame && ((session.prediction = found), session.say("change")),
+      (problem) => session.frame === frame && session.tell(problem.message),
+    );
+    try {
+      const picture = await pictures.get(frame.image);
+      if (session.frame !== frame) return;
+      [session.ready, session.notice] = [true, null];
+      stage.show(picture);
+      session.say("change");
+    } catch (problem) {
+      if (session.frame !== frame) return;
+      session.tell(problem.message);
+      setTimeout(() => session.frame === frame && show(), RETRY_MS);
+      return;
+    }
+    for (const near of [index + 1, index + 2, index - 1]) {
+      const image = session.frames[near]?.image;
+      if (image) for (const ahead of [pictures, predictions]) ahead?.get(image).catch(() => null); // said when that frame is shown
+    }
+  };
+}
+
+// Where this browser was: a place in the list, no label, so that losing it costs nothing.
+function rememberedIndex(key, frames) {
+  const image = localStorage.getItem(`rigtrack-label-${key}`);
+  return Math.max(0, frames.findIndex((frame) => frame.image === image));
+}
+
+function remember(key, image) {
+  localStorage.setItem(`rigtrack-label-${key}`, image);
+}
+
+start().catch((problem) => {
+  byId("notice").hidden = false;
+  byId("notice").textContent = problem.message;
+});

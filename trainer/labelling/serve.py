@@ -1,0 +1,102 @@
+"""Serve one annotator's layer on loopback until Ctrl-C."""
+
+import contextlib
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from trainer.errors import LabelError
+from trainer.labelling.layer_lock import LayerLock
+from trainer.labelling.layer_store import LayerStore
+from trainer.labelling.project import Project, open_project
+from trainer.labelling.server import Desk, make_app
+
+if TYPE_CHECKING:
+    from trainer.labelling.predictor import Predictor
+
+LOOPBACK = "127.0.0.1"
+GRACE_S = 2  # for requests under way when Ctrl-C comes; an edit takes milliseconds
+
+
+def serve(
+    folder: Path,
+    *,
+    annotator: str,
+    port: int | None,
+    open_predictor: "Callable[[Project], Predictor] | None",
+    ready: Callable[[str, int], None],
+    say: Callable[[str], None],
+) -> None:
+    """Serve until Ctrl-C.
+
+    Args:
+        folder: the labelling project.
+        annotator: whose layer is edited.
+        port: where; 0 for any free one, None for where this layer was served the last time (or any free one).
+        open_predictor: opens what predicts, None for no predictions.
+        ready: told the address to open and the number of frames, once it answers.
+        say: told in one sentence what the user should know.
+
+    Raises:
+        LabelError: no such project, no frames in it, its layer is being edited elsewhere, or the port is taken.
+        RigtrackError: the bundle cannot be run.
+    """
+    project = open_project(folder)
+    if not project.frames:
+        raise LabelError(f"{folder}: has no frames yet; choose some with `trainer select`")
+    store = LayerStore(project, annotator)
+    with closing(LayerLock(folder, annotator)) as lock, contextlib.ExitStack() as opened:
+        predictor = opened.enter_context(closing(open_predictor(project))) if open_predictor is not None else None
+        listening = opened.enter_context(_listen(port, last=lock.last_port, say=say))
+        port = listening.getsockname()[1]
+        lock.remember(port)
+        token = secrets.token_urlsafe(32)
+        desk = Desk(project=project, annotator=annotator, store=store, predictor=predictor)
+        server = uvicorn.Server(_settings(desk, port, token))
+        ready(f"http://{LOOPBACK}:{port}/?token={token}", len(project.frames))
+        with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
+            server.run(sockets=[listening])
+
+
+def _settings(desk: Desk, port: int, token: str) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(desk, port=port, token=token),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def _listen(port: int | None, *, last: int | None, say: Callable[[str], None]) -> socket.socket:
+    if port is not None:
+        return _bind(port)
+    if last is None:
+        return _bind(0)
+    try:
+        return _bind(last)
+    except LabelError:
+        say(f"port {last}, used the last time, is taken; edits that a browser has not saved yet come back only at that port")
+        return _bind(0)
+
+
+def _bind(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a killed server's port is free at once
+        listening.bind((LOOPBACK, port))
+        listening.listen(128)
+    except OSError as problem:
+        listening.close()
+        raise LabelError(f"{LOOPBACK}:{port} cannot be listened at: {problem.strerror}; give another --port, or none") from problem
+    return listening

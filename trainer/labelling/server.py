@@ -1,0 +1,181 @@
+"""What the labelling server answers: the page, the project, its images, predictions, and edits that it has put on disk."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tracker.errors import RigtrackError
+from trainer.errors import LabelError
+from trainer.labelling.edits import MAX_BODY, read_edit
+from trainer.labelling.guard import Guard
+from trainer.labelling.layer_store import UNTOUCHED, LayerStore, Outcome, revision
+from trainer.labelling.project import Project
+from trainer.labelling.project_images import media_type, read_image_file
+
+if TYPE_CHECKING:  # engines take a second to import, and most labelling needs none
+    from trainer.labelling.predictor import Predictor
+
+PAGE = Path(__file__).parent / "page"
+PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+PLAIN = {404: "there is nothing at that address", 405: "that method is not answered at that address"}  # said where no endpoint speaks
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What one annotator sits in front of."""
+
+    project: Project
+    annotator: str
+    store: LayerStore
+    predictor: "Predictor | None"
+
+
+def make_app(desk: Desk, *, port: int, token: str) -> Starlette:
+    """The application for one annotator's layer.
+
+    Args:
+        desk: project, layer and engine.
+        port: where it will be served on 127.0.0.1; other hosts and origins are refused.
+        token: what a browser must know to be let in.
+    """
+    routes = [Route("/", _page_file("index.html"))]
+    # read once and by name: no address can lead to any other file
+    routes += [Route(f"/page/{path.name}", _page_file(path.name)) for path in sorted(PAGE.iterdir()) if path.suffix in PAGE_TYPES]
+    routes += [
+        Route("/api/project", _project(desk)),
+        Route("/api/label", _label(desk), methods=["PUT"]),
+        Route("/api/prediction", _prediction(desk)),
+        Route("/images/{rest:path}", _image(desk)),
+    ]
+    handlers: dict[Any, Any] = {HTTPException: _say_refusal, ClientDisconnect: _say_nothing}
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Guard, port=port, token=token)])
+
+
+def project_key(project: Project, annotator: str) -> str:
+    """Under what a browser keeps this layer's unsaved edits: of this folder and annotator, and of no other."""
+    return sha256(f"{project.folder.resolve()}\n{annotator}".encode()).hexdigest()[:16]
+
+
+def _page_file(name: str) -> Endpoint:
+    content, kind = (PAGE / name).read_bytes(), PAGE_TYPES[Path(name).suffix]
+
+    async def answer(request: Request) -> Response:
+        return Response(content, media_type=kind)
+
+    return answer
+
+
+def _project(desk: Desk) -> Endpoint:
+    def describe() -> dict[str, Any]:
+        labels = desk.store.labels()
+        frames = [
+            {
+                "image": frame.image,
+                "video": frame.video,
+                "frame": frame.frame,
+                "why": frame.why,
+                "revision": revision(labels.get(frame.image)),
+                "label": labels.get(frame.image),
+            }
+            for frame in desk.project.frames
+        ]
+        return {
+            "key": project_key(desk.project, desk.annotator),
+            "name": desk.project.folder.resolve().name,
+            "annotator": desk.annotator,
+            "point_names": desk.project.point_names,
+            "skeleton": desk.project.skeleton,
+            "tags": desk.project.tags,
+            "animals": desk.project.animals,
+            "bundle": desk.predictor.bundle.description.name if desk.predictor else None,
+            "untouched": UNTOUCHED,
+            "frames": frames,
+        }
+
+    async def answer(request: Request) -> Response:
+        try:
+            return _json(await run_in_threadpool(describe))
+        except LabelError as problem:
+            raise HTTPException(500, str(problem)) from problem
+
+    return answer
+
+
+def _label(desk: Desk) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        body = await _body(request)
+        try:
+            edit = await run_in_threadpool(read_edit, body, desk.project)
+        except LabelError as problem:
+            raise HTTPException(400, str(problem)) from problem
+        try:
+            outcome: Outcome = await run_in_threadpool(desk.store.apply, edit)
+        except LabelError as problem:
+            raise HTTPException(507, str(problem)) from problem
+        status = 200 if outcome.saved else 409
+        return _json({"revision": outcome.revision, "label": outcome.label}, status=status)
+
+    return answer
+
+
+def _prediction(desk: Desk) -> Endpoint:
+    names = {frame.image for frame in desk.project.frames}
+
+    async def answer(request: Request) -> Response:
+        image = request.query_params.get("image", "")
+        if desk.predictor is None or image not in names:
+            raise HTTPException(404, "no prediction for that: give an image of the project, and `trainer label` a --bundle")
+        try:
+            return _json({"animals": await desk.predictor.animals(image)})
+        except RigtrackError as problem:
+            raise HTTPException(422, str(problem)) from problem
+
+    return answer
+
+
+def _image(desk: Desk) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        name = f"images/{request.path_params['rest']}"
+        try:
+            return Response(await run_in_threadpool(read_image_file, desk.project, name), media_type=media_type(name))
+        except LabelError as problem:
+            raise HTTPException(404, str(problem)) from problem
+
+    return answer
+
+
+async def _body(request: Request) -> bytes:
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY:
+            raise HTTPException(413, f"an edit of more than {MAX_BODY} bytes; expected the label of one frame: nothing was changed")
+    return bytes(received)
+
+
+def _json(value: object, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
+
+
+async def _say_refusal(request: Request, problem: HTTPException) -> Response:
+    plain = problem.detail == HTTPStatus(problem.status_code).phrase
+    message = PLAIN.get(problem.status_code, problem.detail) if plain else problem.detail
+    return _json({"message": message}, status=problem.status_code)
+
+
+async def _say_nothing(request: Request, problem: Exception) -> Response:
+    return Response(status_code=400)  # the browser went away in the middle of an edit: nobody hears this
