@@ -50,11 +50,15 @@ class VideoReader:
 
     def frames(self) -> Iterator[Image]:
         """Each frame as uint8 (height, width, 3) RGB, up to the end or to where the file is damaged; then ask `shortfall`."""
+        for picture in self.pictures():
+            yield np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+
+    def pictures(self) -> Iterator[av.VideoFrame]:
+        """The same as decoded, for those who do not need all of every frame: their size may change on the way."""
         try:
-            for frame in self._container.decode(self._stream):
-                image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            for picture in self._container.decode(self._stream):
                 self.read += 1
-                yield image
+                yield picture
         except av.FFmpegError as problem:
             self._damage = problem.strerror
 

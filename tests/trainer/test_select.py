@@ -1,0 +1,387 @@
+"""Choosing frames to label: real videos of known content, through the command, into a real project."""
+
+import json
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+
+import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
+from tracker.frame import Image
+from trainer.__main__ import main
+from trainer.labelling.project import Project, open_project
+from trainer.labels.images import read_image
+from trainer.video_file import VideoReader
+
+SIZE = (96, 128)
+RATE = 25
+
+Report = dict[str, object]
+
+
+def scene(kind: int) -> Image:
+    """One of several pictures that have nothing in common."""
+    return np.asarray(cv2.resize(np.random.default_rng(kind).integers(0, 256, (6, 8), np.uint8), SIZE[::-1]), np.uint8)
+
+
+def spot(x: int, y: int = 48, *, brightness: int = 204) -> Image:
+    """A dark picture with one small spot, whose middle is brightest."""
+    image = np.full(SIZE, 10, np.uint8)
+    cv2.circle(image, (x, y), 3, (brightness - 5,), -1)
+    image[y, x] = brightness
+    return image
+
+
+def write_video(path: Path, images: Sequence[Image], *, rate: int = RATE) -> Path:
+    """A lossless video: what is read from it is what was written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=rate)
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "gray"
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="gray")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_h264(path: Path, images: Sequence[Image]) -> Path:
+    """A bare stream without any time stamps, with frames that depend on later ones."""
+    with av.open(str(path), "w", format="h264") as container:
+        stream = container.add_stream("libx264", rate=Fraction(RATE))
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "gray"
+        stream.options = {"qp": "0", "bf": "2", "g": "10"}
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="gray")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def wandering(frames: int) -> list[Image]:
+    """A spot that goes to and fro and is in no two frames at the same place."""
+    return [spot(10 + abs((5 * number) % 200 - 100), 10 + number % 77) for number in range(frames)]
+
+
+def noisy(images: Sequence[Image], *, seed: int = 0) -> list[Image]:
+    rng = np.random.default_rng(seed)
+    return [np.clip(image.astype(np.int16) + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8) for image in images]
+
+
+Select = Callable[..., Report]
+
+
+@pytest.fixture
+def select(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Select:
+    """Runs `trainer select … --json` into one project and returns what it says about the last video."""
+
+    def run(*videos: Path, count: int, by: str = "k-means", options: Sequence[str] = ()) -> Report:
+        arguments = ["select", *map(str, videos), "--project", str(tmp_path / "project"), "--points", "spot"]
+        assert main([*arguments, "--count", str(count), "--by", by, "--json", *options]) == 0
+        report: Report = json.loads(capsys.readouterr().out)["videos"][-1]
+        return report
+
+    return run
+
+
+@pytest.fixture
+def refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a selection that fails and returns its sentence."""
+
+    def run(*videos: Path, options: Sequence[str] = ("--points", "spot")) -> str:
+        assert main(["select", *map(str, videos), "--project", str(tmp_path / "project"), "--count", "5", *options]) == 1
+        said = capsys.readouterr()
+        sentence = next(line for line in said.err.splitlines() if line.startswith("trainer select: "))
+        assert "Traceback" not in said.err
+        assert said.out == ""
+        return sentence
+
+    return run
+
+
+def numbers(report: Report) -> list[int]:
+    chosen = report["chosen"]
+    assert isinstance(chosen, list)
+    return [each["frame"] for each in chosen]
+
+
+def passed_over(report: Report, reason: str) -> int:
+    counts = report["passed_over"]
+    assert isinstance(counts, dict)
+    return int(counts[reason])
+
+
+def picture(project: Project, place: int) -> Image:
+    frame = project.frames[place]
+    return read_image(project.image_ref(frame.image), project.image_size(frame.image))
+
+
+SCENES = (0,) * 60 + (1,) * 60 + (2,) * 60 + (3,) * 60 + (4,) * 6  # the last is over in a quarter of a second
+
+
+def test_k_means_takes_one_of_each_scene_where_uniform_misses_the_short_one(select: Select, tmp_path: Path) -> None:
+    """R1-29."""
+    video = write_video(tmp_path / "film.mkv", noisy([scene(kind) for kind in SCENES]))
+    by_k_means = numbers(select(video, count=5, by="k-means", options=["--similar"]))
+    by_time = numbers(select(video, count=5, by="uniform", options=["--similar", "--project", str(tmp_path / "other")]))
+    assert sorted(SCENES[number] for number in by_k_means) == [0, 1, 2, 3, 4]
+    assert 4 not in {SCENES[number] for number in by_time}
+
+
+def test_uniform_takes_frames_at_equal_distances_in_time(select: Select, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "film.mkv", wandering(101))
+    assert numbers(select(video, count=5, by="uniform")) == [10, 30, 50, 70, 90]
+
+
+@pytest.mark.parametrize("by", ["random", "k-means"])
+def test_the_seed_decides_what_chance_chooses(select: Select, tmp_path: Path, by: str) -> None:
+    video = write_video(tmp_path / "film.mkv", wandering(100))
+    found = [
+        numbers(select(video, count=6, by=by, options=["--seed", seed, "--project", str(tmp_path / f"{place}")]))
+        for place, seed in enumerate(["1", "1", "2"])
+    ]
+    assert found[0] == found[1] != found[2]
+
+
+def test_motion_takes_moving_frames_and_not_all_of_one_bout(select: Select, tmp_path: Path) -> None:
+    """The second bout is slower; without a spread all four frames would be of the first."""
+    places = [20] * 30 + list(range(20, 120, 4)) + [120] * 60 + list(range(120, 70, -2)) + [70] * 30
+    chosen = numbers(select(write_video(tmp_path / "film.mkv", [spot(x) for x in places]), count=4, by="motion"))
+    fast, slow = (len([number for number in chosen if number in bout]) for bout in (range(30, 56), range(115, 141)))
+    assert (fast, slow) == (2, 2)
+
+
+def test_motion_looks_at_the_region_alone(select: Select, tmp_path: Path) -> None:
+    images = []
+    for number in range(60):
+        image = spot(20 + (number if 40 <= number < 45 else 0), 70)
+        image[: 40 if number == 20 else 10] = 255
+        images.append(image)
+    chosen = numbers(select(write_video(tmp_path / "film.mkv", images), count=1, by="motion", options=["--region", "0", "48", "128", "48"]))
+    assert chosen[0] in range(40, 46)
+
+
+def test_doubt_finds_low_confidence_jumps_and_disagreement_and_says_which(
+    select: Select, tmp_path: Path, make_bundle: Callable[..., Path]
+) -> None:
+    """The engine takes the brightest pixel. Frame 30 is dim; in 60 the spot is elsewhere; in 90 the brightest is at the very edge."""
+    images = [spot(40 + number % 7, 40 + number % 5) for number in range(120)]
+    images[30] = spot(42, 40, brightness=40)
+    images[60] = spot(110, 90)
+    cv2.circle(images[90], (124, 40), 3, (250,), -1)
+    bundle = make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1])
+    report = select(write_video(tmp_path / "film.mkv", images), count=3, by="doubt", options=["--bundle", str(bundle)])
+    project = open_project(tmp_path / "project")
+    assert {frame.frame: frame.why for frame in project.frames} == {
+        30: "doubt: low confidence",
+        60: "doubt: jump",
+        90: "doubt: jump, disagreement",
+    }
+    chosen = report["chosen"]
+    assert isinstance(chosen, list)
+    assert chosen[0]["detail"] == "spot 0.16 sure"
+
+
+def test_doubt_does_not_take_all_of_a_bad_stretch(select: Select, tmp_path: Path, make_bundle: Callable[..., Path]) -> None:
+    brightness = {**dict.fromkeys(range(40, 60), 40), **dict.fromkeys((90, 110, 130), 42)}
+    images = [spot(40 + abs(number % 60 - 30), 20 + number // 3, brightness=brightness.get(number, 204)) for number in range(150)]
+    bundle = make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1])
+    video = write_video(tmp_path / "film.mkv", images)
+    assert numbers(select(video, count=4, by="doubt", options=["--bundle", str(bundle), "--similar"])) == [40, 59, 90, 110]
+
+
+def test_frames_in_the_project_are_the_very_frames_of_the_video(select: Select, tmp_path: Path) -> None:
+    """R0-03: numbers are those of decoding, and the copies are lossless."""
+    images = noisy(wandering(60))
+    select(write_video(tmp_path / "film.mkv", images), count=12, by="random")
+    project = open_project(tmp_path / "project")
+    assert [frame.frame for frame in project.frames] == sorted(frame.frame for frame in project.frames)
+    for place, frame in enumerate(project.frames):
+        np.testing.assert_array_equal(picture(project, place), images[frame.frame])
+        assert frame.image == f"images/film/{frame.frame:06d}.png"
+
+
+def test_frames_of_a_stream_without_time_stamps_are_exact_too(select: Select, tmp_path: Path) -> None:
+    images = noisy(wandering(60))
+    video = write_h264(tmp_path / "film.h264", images)
+    with VideoReader(video) as reader:
+        decoded = list(reader.frames())
+    select(video, count=12, by="random")
+    project = open_project(tmp_path / "project")
+    assert len(project.frames) == 12
+    for place, frame in enumerate(project.frames):
+        np.testing.assert_array_equal(picture(project, place), decoded[frame.frame])
+
+
+def test_only_the_asked_span_is_chosen_from(select: Select, tmp_path: Path) -> None:
+    report = select(write_video(tmp_path / "film.mkv", wandering(100)), count=50, options=["--start", "1", "--end", "2", "--step", "2"])
+    assert set(numbers(report)) <= set(range(25, 51, 2))
+    assert (report["candidates"], report["frames_read"], report["step"]) == (13, 51, 2)
+
+
+def test_every_frame_can_be_taken(select: Select, tmp_path: Path) -> None:
+    """R0-01: all frames of a video as individual images; more than there are may be asked for."""
+    images = noisy([scene(0)] * 10)
+    assert numbers(select(write_video(tmp_path / "film.mkv", images), count=50, by="uniform", options=["--similar"])) == list(range(10))
+
+
+def test_a_still_picture_is_taken_once_and_the_rest_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video = write_video(tmp_path / "film.mkv", noisy([scene(0)] * 50))
+    assert main(["select", str(video), "--project", str(tmp_path / "p"), "--points", "spot", "--count", "5", "--by", "uniform"]) == 0
+    said = capsys.readouterr().out
+    assert "film.mkv: 1 of 50 frames added by uniform; passed over: " in said
+    assert " near-duplicates, " in said or " near-duplicates;" in said
+    assert "; 5 were asked for, there are no more to choose" in said
+
+
+def test_a_second_selection_takes_other_frames(select: Select, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "film.mkv", wandering(100))
+    first, second = select(video, count=8, by="uniform"), select(video, count=8, by="uniform")
+    assert not set(numbers(first)) & set(numbers(second))
+    assert (passed_over(first, "in_project"), passed_over(second, "in_project")) == (0, 8)
+    assert len(open_project(tmp_path / "project").frames) == 16
+
+
+def test_what_another_video_has_shown_is_not_taken_again(select: Select, tmp_path: Path) -> None:
+    one = write_video(tmp_path / "one.mkv", noisy([scene(kind) for kind in (0, 1) for _ in range(40)]))
+    two = write_video(tmp_path / "two.mkv", noisy([scene(kind) for kind in (1, 2) for _ in range(40)], seed=1))
+    select(one, count=2)
+    report = select(two, count=2)
+    assert [number >= 40 for number in numbers(report)] == [True]
+    assert passed_over(report, "near_duplicate") >= 40
+
+
+def test_long_videos_are_thinned_out_while_they_are_read(tmp_path: Path) -> None:
+    """The header of a bare stream promises no length, so the pass finds out on the way."""
+    from trainer.selection.candidates import Span, gather
+
+    images = wandering(90)
+    found = gather(write_h264(tmp_path / "film.h264", images), Span(limit=20))
+    assert found.step == 8
+    assert found.numbers.tolist() == list(range(0, 90, 8))
+    known = gather(write_video(tmp_path / "film.mkv", images), Span(limit=20))
+    assert known.numbers.tolist() == list(range(0, 90, 5))
+
+
+def test_videos_of_one_stem_stay_apart(select: Select, tmp_path: Path) -> None:
+    select(write_video(tmp_path / "top.mkv", wandering(40)), count=3)
+    report = select(write_video(tmp_path / "top.avi", noisy([scene(kind) for kind in range(4) for _ in range(10)])), count=3)
+    project = open_project(tmp_path / "project")
+    assert {(frame.video, frame.group) for frame in project.frames} == {("top.mkv", "top"), ("top.avi", "top.avi")}
+    assert str(report["contact_sheet"]).endswith("contact-top.avi-k-means.png")
+
+
+def test_two_videos_of_one_name_are_refused(refusal: Callable[..., str], tmp_path: Path) -> None:
+    one, two = write_video(tmp_path / "a" / "top.mkv", wandering(5)), write_video(tmp_path / "b" / "top.mkv", wandering(5))
+    assert "a/top.mkv and " in (said := refusal(one, two))
+    assert "have one name, by which a project tells videos apart; rename one of them" in said
+
+
+@pytest.mark.parametrize("frames", [40, 4], ids=["as-long", "shorter"])
+def test_another_video_of_a_name_that_the_project_knows_is_refused(
+    select: Select, refusal: Callable[..., str], tmp_path: Path, frames: int
+) -> None:
+    select(write_video(tmp_path / "a" / "top.mkv", wandering(40)), count=3, by="uniform")
+    other = write_video(tmp_path / "b" / "top.mkv", [scene(9)] * frames)
+    assert "is it another video of the same name? rename one of the two" in refusal(other)
+    assert len(open_project(tmp_path / "project").frames) == 3
+
+
+def test_a_video_that_changes_its_size_is_refused(refusal: Callable[..., str], tmp_path: Path) -> None:
+    one = write_h264(tmp_path / "one.h264", wandering(20))
+    two = write_h264(tmp_path / "two.h264", [image[:64, :96].copy() for image in wandering(20)])
+    (tmp_path / "both.h264").write_bytes(one.read_bytes() + two.read_bytes())
+    assert "both.h264: is 128×96 pixels up to frame 19 and 96×64 pixels from 20 on; choose from the first part with --end 0.7" in refusal(
+        tmp_path / "both.h264"
+    )
+
+
+def test_a_cut_off_video_is_refused_and_its_whole_part_can_be_chosen_from(
+    select: Select, refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    video = write_video(tmp_path / "film.mkv", noisy(wandering(100)))
+    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    said = refusal(video)
+    assert "frames read" in said
+    assert said.endswith("; or choose from what could be read, with --end 1.8")
+    assert len(numbers(select(video, count=3, options=["--end", "1.8"]))) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "cannot be opened as a video: Invalid data"),
+        (b"no video at all" * 50, "cannot be opened as a video: Invalid data"),
+        (None, "no such file"),
+    ],
+    ids=["empty", "text", "absent"],
+)
+def test_what_is_no_video_is_refused_before_a_project_is_made(
+    refusal: Callable[..., str], tmp_path: Path, content: bytes | None, complaint: str
+) -> None:
+    if content is not None:
+        (tmp_path / "film.mkv").write_bytes(content)
+    assert complaint in refusal(tmp_path / "film.mkv")
+    assert not (tmp_path / "project").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ([], "there is no labelling project; name the key points with --points to make one"),
+        (["--points", "spot", "spot"], "'spot' stands there twice"),
+        (["--points", "spot", "--start", "9"], "no frame from 9 s on, it was read up to 0.36 s"),
+        (["--points", "spot", "--region", "100", "0", "29", "96"], "region 100 0 29 96 (x, y, width, height) does not lie in its 128×96"),
+    ],
+    ids=["no-project", "points-twice", "late", "region"],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    refusal: Callable[..., str], tmp_path: Path, options: list[str], complaint: str
+) -> None:
+    assert complaint in refusal(write_video(tmp_path / "film.mkv", wandering(10)), options=options)
+
+
+def test_a_video_of_another_size_than_the_project_is_refused_at_once(select: Select, refusal: Callable[..., str], tmp_path: Path) -> None:
+    select(write_video(tmp_path / "one.mkv", wandering(10)), count=1)
+    small = write_video(tmp_path / "two.mkv", [image[:64, :96].copy() for image in wandering(10)])
+    assert "two.mkv: is 96×64 pixels; expected 128×96 pixels like the frames" in refusal(small)
+
+
+def test_points_of_another_project_are_refused(select: Select, refusal: Callable[..., str], tmp_path: Path) -> None:
+    video = write_video(tmp_path / "one.mkv", wandering(10))
+    select(video, count=1)
+    assert "labels spot; --points names others" in refusal(video, options=["--points", "snout"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--by", "doubt"],
+        ["--bundle", "somewhere"],
+        ["--count", "0"],
+        ["--start", "2", "--end", "1"],
+        ["--start", "nan"],
+        ["--seed", "-1"],
+        ["--by", "taste"],
+    ],
+    ids=["doubt-without-engine", "engine-without-doubt", "none", "backwards", "nan", "seed", "way"],
+)
+def test_wrong_usage_ends_with_status_two(tmp_path: Path, options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["select", "film.mkv", "--project", str(tmp_path / "project"), "--count", "3", *options])
+    assert ended.value.code == 2
+
+
+def test_the_contact_sheet_shows_the_chosen_frames_in_order(select: Select, tmp_path: Path) -> None:
+    images = [np.full(SIZE, 20 + 4 * number, np.uint8) for number in range(50)]
+    for number, image in enumerate(images):
+        cv2.circle(image, (10 + 2 * number, 48), 8, (255,), -1)
+    report = select(write_video(tmp_path / "film.mkv", images), count=4, by="uniform")
+    with PIL.Image.open(str(report["contact_sheet"])) as sheet:
+        shades = [sheet.convert("L").getpixel((8 + 248 * column + 120, 33 + 10)) for column in range(3)]
+    assert shades == [20 + 4 * number for number in numbers(report)[:3]]

@@ -1,0 +1,131 @@
+"""`trainer select`: frames of videos that are worth labelling, put into a labelling project."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
+from trainer.selection.ways import WAYS
+
+if TYPE_CHECKING:
+    from trainer.labelling.project import Project
+    from trainer.selection.outcome import Selection, Wish
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "select",
+        call=select,
+        text="Choose frames of videos that are worth labelling and put them into a labelling project, with a contact sheet.",
+        example="trainer select monday.mp4 tuesday.mp4 --project openfield --count 20 --points snout leftear rightear tailbase",
+    )
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    parser.add_argument("--project", type=Path, required=True, help="folder of the labelling project")
+    parser.add_argument("--points", nargs="+", metavar="NAME", help="key points; the project is made if it is not there")
+    parser.add_argument("--count", type=_count, required=True, metavar="N", help="frames to add of each video")
+    parser.add_argument("--by", choices=WAYS, default="k-means", help="unlike each other, at equal distances in time, … (%(default)s)")
+    parser.add_argument("--bundle", type=Path, help="whose doubt decides, with --by doubt")
+    parser.add_argument("--seed", type=_whole, default=0, help="of k-means and random (%(default)s)")
+    parser.add_argument("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the start of each video")
+    parser.add_argument("--end", type=_seconds, metavar="S", help="seconds; what comes later is not read")
+    parser.add_argument("--step", type=_count, metavar="N", help="look at every Nth frame only (default: at as many as fit into memory)")
+    parser.add_argument("--region", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="compare frames by this part of the view")
+    parser.add_argument("--similar", action="store_true", help="choose near-duplicates too")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_engine(parser)
+    parser.set_defaults(refuse=parser.error)
+
+
+def select(options: argparse.Namespace) -> int:
+    """Choose and add."""
+    if (options.by == "doubt") != (options.bundle is not None):
+        options.refuse("--by doubt needs the --bundle of the engine that doubts, and no other way takes one")
+    if options.end is not None and options.end <= options.start:
+        options.refuse(f"--end {options.end:g} is not after --start {options.start:g}")
+    from tracker.bundle import read_bundle
+    from trainer.selection.select import Selector, check_videos
+
+    talk = Console(stderr=True, soft_wrap=True)
+    wish = _wish(options)
+    bundle = read_bundle(options.bundle) if options.bundle is not None else None
+    project = _existing(options)
+    check_videos(options.videos, span=wish.span, project=project)
+    found: list[Selection] = []
+    with Selector(project or _made(options), wish, bundle=bundle, engine=engine_choice(options), console=talk) as selector:
+        for video in options.videos:
+            found.append(selector.select(video))
+            _say(found[-1], as_json=options.json, talk=talk)
+    if options.json:
+        print(json.dumps({"project": str(options.project), "videos": [each.as_json() for each in found]}))
+    return 0
+
+
+def _wish(options: argparse.Namespace) -> "Wish":
+    from trainer.selection.candidates import Span
+    from trainer.selection.outcome import Wish
+    from trainer.selection.select import most_candidates
+    from trainer.selection.thumbnail import Region
+
+    x, y, width, height = options.region or (0, 0, 0, 0)
+    region = Region(x=x, y=y, width=width, height=height) if options.region else None
+    span = Span(start_s=options.start, end_s=options.end, step=options.step, limit=most_candidates(options.by), region=region)
+    return Wish(count=options.count, by=options.by, seed=options.seed, span=span, similar=options.similar)
+
+
+def _existing(options: argparse.Namespace) -> "Project | None":
+    """The project, None where it is to be made."""
+    from trainer.errors import ProjectError
+    from trainer.labelling.project import PROJECT_FILE, open_project
+
+    if not (options.project / PROJECT_FILE).exists():
+        if options.points is None:
+            raise ProjectError(f"{options.project}: there is no labelling project; name the key points with --points to make one")
+        return None
+    project = open_project(options.project)
+    if options.points is not None and tuple(options.points) != project.point_names:
+        raise ProjectError(f"{options.project}: labels {', '.join(project.point_names)}; --points names others: leave it out")
+    return project
+
+
+def _made(options: argparse.Namespace) -> "Project":
+    from trainer.labelling.project import create_project
+
+    return create_project(options.project, point_names=options.points)
+
+
+def _say(selection: "Selection", *, as_json: bool, talk: Console) -> None:
+    if as_json:
+        talk.print(selection.sentence, highlight=False, markup=False)
+        return
+    print(selection.sentence)
+    for each in selection.chosen:
+        print(f"  {each.frame:>8}  {each.seconds:10.2f} s  {each.why}  {each.detail}")
+    if selection.sheet is not None:
+        print(selection.sheet)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if _whole(text) == 0:
+        raise argparse.ArgumentTypeError("0 is too few; expected 1 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is no time; expected seconds from the start of the video")
+    return seconds

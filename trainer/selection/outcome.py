@@ -1,0 +1,91 @@
+"""What is asked of a selection, and what came of it, for people and programs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trainer.selection.candidates import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        count: frames of each video.
+        by: one of `trainer.selection.ways.WAYS`.
+        seed: of k-means and of chance.
+        span: which frames of each video may be chosen.
+        similar: whether near-duplicates may be chosen too.
+    """
+
+    count: int
+    by: str
+    seed: int = 0
+    span: Span = field(default_factory=Span)
+    similar: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """One frame that was chosen: its number, seconds from the start of the video, and why."""
+
+    frame: int
+    seconds: float
+    why: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What came of one video.
+
+    Attributes:
+        video: the file.
+        wish: what was asked.
+        frames: that were decoded.
+        candidates: of them, one in `step`.
+        step: frames from one candidate to the next.
+        alike: difference in grey levels up to which two frames were near-duplicates, None where all could be chosen.
+        passed_over: how many candidates were left, by reason.
+        chosen: in order of time.
+        sheet: the contact sheet, None where nothing was chosen.
+    """
+
+    video: Path
+    wish: Wish
+    frames: int
+    candidates: int
+    step: int
+    alike: float | None
+    passed_over: dict[str, int]
+    chosen: tuple[Chosen, ...]
+    sheet: Path | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that a program would read."""
+        return {
+            "video": str(self.video),
+            "by": self.wish.by,
+            "asked": self.wish.count,
+            "added": len(self.chosen),
+            "frames_read": self.frames,
+            "candidates": self.candidates,
+            "step": self.step,
+            "alike_below": self.alike,
+            "passed_over": self.passed_over,
+            "chosen": [{"frame": each.frame, "time_s": each.seconds, "why": each.why, "detail": each.detail} for each in self.chosen],
+            "contact_sheet": None if self.sheet is None else str(self.sheet),
+        }
+
+    @property
+    def sentence(self) -> str:
+        """What a person would read."""
+        every = "" if self.step == 1 else f", one in {self.step} of {self.frames}"
+        said = f"{self.video}: {len(self.chosen)} of {self.candidates} frames{every} added by {self.wish.by}"
+        names = {"in_project": "in the project already", "near_duplicate": "near-duplicates", "too_near_in_time": "too near in time"}
+        left = ", ".join(f"{count} {names[reason]}" for reason, count in self.passed_over.items() if count)
+        said += f"; passed over: {left}" if left else ""
+        if len(self.chosen) < self.wish.count:
+            said += f"; {self.wish.count} were asked for, there are no more to choose"
+        return said

@@ -1,0 +1,199 @@
+"""From videos to a labelling project: look at every frame once, choose, copy what was chosen, write a contact sheet."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, nullcontext
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from tracker.bundle import Bundle
+from tracker.engines.engine import Engine
+from tracker.frame import Image
+from trainer.errors import TrainingError
+from trainer.evaluate import EngineChoice, open_chosen
+from trainer.labelling.project import Project
+from trainer.labels.images import read_image, sized
+from trainer.selection import doubt
+from trainer.selection.at_random import at_random
+from trainer.selection.candidates import LIMIT, Candidates, Span, gather
+from trainer.selection.contact_sheet import Tile, write_contact_sheet
+from trainer.selection.doubt import by_doubt
+from trainer.selection.duplicates import Known, Sieve, alike_below
+from trainer.selection.engine_look import EngineLook
+from trainer.selection.exact_frames import read_exactly
+from trainer.selection.k_means import by_k_means
+from trainer.selection.motion import by_motion
+from trainer.selection.outcome import Chosen, Selection, Wish
+from trainer.selection.preference import Preference, choose
+from trainer.selection.thumbnail import Grey, check_region, image_thumbnail
+from trainer.selection.uniform import by_time
+from trainer.video_file import VideoReader
+
+_T = TypeVar("_T")
+
+COMPARED = 3  # frames of the project, by which another video of the same name is told
+
+
+def check_videos(videos: Sequence[Path], *, span: Span, project: Project | None) -> None:
+    """Refuse in time what would be found out only after minutes.
+
+    Raises:
+        TrainingError: not a video, two of one name, another size than the project's, a region outside.
+    """
+    names: dict[str, Path] = {}
+    expected = project.image_size(project.frames[0].image) if project is not None and project.frames else None
+    for video in videos:
+        if video.name in names:
+            raise TrainingError(f"{names[video.name]} and {video} have one name, by which a project tells videos apart; rename one of them")
+        names[video.name] = video
+        with VideoReader(video) as reader:
+            check_region(span.region, reader.size, where=str(video))
+            if expected is not None and reader.size != expected:
+                raise TrainingError(
+                    f"{video}: is {sized(reader.size)}; expected {sized(expected)} like the frames that would be beside it in the project: "
+                    "crop the video, or make another project for it"
+                )
+            expected = reader.size
+
+
+class Selector:
+    """Chooses from one video after the other into one project. A context manager, which holds the engine open."""
+
+    def __init__(
+        self,
+        project: Project,
+        wish: Wish,
+        *,
+        bundle: Bundle | None = None,
+        engine: EngineChoice | None = None,
+        console: Console | None = None,
+    ) -> None:
+        """Open the engine where doubt decides.
+
+        Raises:
+            TrainingError: doubt without a bundle.
+            RigtrackError: the engine cannot be opened.
+        """
+        self._project = project
+        self._wish = wish
+        self._console = console
+        self._thumbnails: dict[str, Grey] = {}
+        self._opened = ExitStack()
+        self._engine: tuple[Bundle, Engine] | None = None
+        if wish.by == "doubt":
+            if bundle is None or engine is None:
+                raise TrainingError("to choose by doubt, an engine must look at the frames; give its --bundle")
+            self._engine = (bundle, self._opened.enter_context(closing(open_chosen(bundle, engine, console=console))))
+
+    def select(self, video: Path) -> Selection:
+        """Choose from one video and add to the project.
+
+        Raises:
+            TrainingError: the video cannot be read to the end of the span, changes size, or has no frame in it.
+            ProjectError: the project has frames of another video under that name, or cannot be written.
+        """
+        look = EngineLook(*self._engine) if self._engine is not None else None
+        candidates = gather(video, self._wish.span, examine=look.examine if look is not None else None, console=self._console)
+        known = self._known(video, candidates.thumbnails.shape[1])
+        self._refuse_other_video(video, known.numbers, candidates)
+        alike = None if self._wish.similar else alike_below(candidates)
+        sieve = Sieve(candidates, known, count=self._wish.count, alike=alike)
+        with self._console.status("choosing") if self._console is not None else nullcontext():
+            preference = self._preference(candidates, sieve.open(), look)
+            indices = sorted(choose(preference, sieve, self._wish.count))
+        chosen = tuple(_chosen(candidates, preference, index) for index in indices)
+        self._add(video, chosen, candidates)
+        return Selection(
+            video=video,
+            wish=self._wish,
+            frames=len(candidates.stamps),
+            candidates=len(candidates),
+            step=candidates.step,
+            alike=alike,
+            passed_over=sieve.passed_over(),
+            chosen=chosen,
+            sheet=self._draw(video, chosen) if chosen else None,
+        )
+
+    def __enter__(self) -> "Selector":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _preference(self, candidates: Candidates, open_: NDArray[np.int64], look: EngineLook | None) -> Preference:
+        wish = self._wish
+        if look is not None:
+            looks = [look.by_number[number] for number in candidates.numbers.tolist()]
+            return by_doubt(candidates, open_, looks=looks, point_names=look.point_names, count=wish.count)
+        if wish.by == "k-means":
+            return by_k_means(candidates, open_, count=wish.count, seed=wish.seed)
+        if wish.by == "uniform":
+            return by_time(candidates, open_, count=wish.count)
+        if wish.by == "random":
+            return at_random(open_, seed=wish.seed)
+        return by_motion(candidates, open_, count=wish.count)
+
+    def _known(self, video: Path, pixels: int) -> Known:
+        unseen = [frame.image for frame in self._project.frames if frame.image not in self._thumbnails]
+        for name in self._progress(unseen, "looking at the project", total=len(unseen)):
+            image = read_image(self._project.image_ref(name), self._project.image_size(name))
+            self._thumbnails[name] = image_thumbnail(image, self._wish.span.region)
+        numbers = [frame.frame for frame in self._project.frames if frame.group == self._group(video)]
+        alike = [each for each in self._thumbnails.values() if each.size == pixels]
+        return Known(numbers=np.array(numbers, np.int64), thumbnails=np.stack(alike) if alike else np.empty((0, pixels), np.float32))
+
+    def _refuse_other_video(self, video: Path, numbers: NDArray[np.int64], candidates: Candidates) -> None:
+        """Two videos may have one name in two folders; the project compares pictures of frames that it has already."""
+        read = len(candidates.stamps)
+        if candidates.whole and (beyond := numbers[numbers >= read]).size:
+            raise TrainingError(
+                f"{self._project.folder}: has frame {beyond.min()} of {video.name}, but {video} has {read} frames; is it another video "
+                "of the same name? rename one of the two"
+            )
+        some = numbers[numbers < read][:COMPARED].tolist()
+        self._project.add_frames(video, self._read(video, some, candidates), why="")
+
+    def _add(self, video: Path, chosen: Sequence[Chosen], candidates: Candidates) -> None:
+        reasons: dict[str, list[int]] = {}
+        for each in chosen:
+            reasons.setdefault(each.why, []).append(each.frame)
+        for why, numbers in reasons.items():
+            copied = self._progress(self._read(video, numbers, candidates), "copying", total=len(numbers))
+            self._project.add_frames(video, copied, why=why)
+
+    def _group(self, video: Path) -> str:
+        """The folder that a video's frames have in the project."""
+        return PurePosixPath(self._project.image_of(video.name, 0)).parent.name
+
+    def _progress(self, steps: Iterable[_T], description: str, *, total: int) -> Iterable[_T]:
+        return track(steps, description=description, total=total, console=self._console) if self._console is not None and total else steps
+
+    def _read(self, video: Path, numbers: Sequence[int], candidates: Candidates) -> Iterator[tuple[int, Image]]:
+        return read_exactly(video, numbers, candidates=candidates, region=self._wish.span.region)
+
+    def _draw(self, video: Path, chosen: Sequence[Chosen]) -> Path:
+        path = self._project.folder / f"contact-{self._group(video)}-{self._wish.by}.png"
+        tiles = [
+            Tile(
+                image=self._project.image_ref(self._project.image_of(video.name, each.frame)).path,
+                lines=(f"frame {each.frame}   {each.seconds:.2f} s", each.why, *each.detail.split(", ")),
+            )
+            for each in chosen
+        ]
+        write_contact_sheet(path, tiles, title=f"{video.name}: {len(chosen)} frames by {self._wish.by}")
+        return path
+
+
+def _chosen(candidates: Candidates, preference: Preference, index: int) -> Chosen:
+    reason = preference.reason(index)
+    return Chosen(frame=int(candidates.numbers[index]), seconds=float(candidates.seconds[index]), why=reason.why, detail=reason.detail)
+
+
+def most_candidates(by: str) -> int:
+    """How many frames of a video are looked at in one way of choosing."""
+    return doubt.LIMIT if by == "doubt" else LIMIT
