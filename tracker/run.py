@@ -174,7 +174,15 @@ def _open(bundle: Bundle, config: Config, notifier: Notifier) -> Engine:
         notifier.extend_timeout(_BUILD_EXTENSION_S)
 
     settings = config.engine
-    return open_engine(bundle, runtime=settings.runtime, precision=settings.precision, threads=settings.threads, gpu=settings.gpu, say=say)
+    return open_engine(
+        bundle,
+        runtime=settings.runtime,
+        precision=settings.precision,
+        threads=settings.threads,
+        gpu=settings.gpu,
+        say=say,
+        keep_warm_ms=settings.keep_warm_ms,
+    )
 
 
 @contextmanager

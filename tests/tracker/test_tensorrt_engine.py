@@ -7,6 +7,7 @@ import ctypes
 import importlib.util
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.engines.open_engine import open_engine
-from tracker.engines.tensorrt_options import OWN_TACTICS
+from tracker.engines.tensorrt_options import OWN_TACTICS, PRECISION_RULES
 from tracker.errors import BundleError, EngineError
 
 IMAGE = TensorShape(name="image", shape=(1, 4, 6, 1), dtype="uint8")
@@ -35,6 +36,9 @@ class StandIn:
         self.retained = 0
         self.builds = 0
         self.output = SUM
+        self.flags: list[list[str]] = []  # of each attempt to build
+        self.unbuildable: set[str] = set()  # flags under which a build fails
+        self.touched = 0
 
     def stack(self) -> list[object]:
         if not hasattr(self.current, "stack"):
@@ -143,9 +147,16 @@ def make_cuda(world: StandIn) -> ModuleType:
     def across(target: Allocation, source: Allocation, size: int, _: Stream) -> None:
         world.memory[int(target)][:size] = world.memory[int(source)][:size]
 
+    def fill(target: Allocation, value: int, size: int, _: Stream) -> None:
+        world.need_context()
+        world.memory[int(target)][:size] = value
+        world.touched += 1
+
     errors = {name: type(name, (Exception,), {}) for name in ("Error", "MemoryError")}
     cuda.__dict__.update(errors, init=lambda: None, get_driver_version=lambda: 12040, Device=Device, Stream=Stream, mem_alloc=Allocation)
-    cuda.__dict__.update(pagelocked_empty=Locked, memcpy_htod_async=to_device, memcpy_dtoh_async=to_host, memcpy_dtod_async=across)
+    cuda.__dict__.update(
+        pagelocked_empty=Locked, memcpy_htod_async=to_device, memcpy_dtoh_async=to_host, memcpy_dtod_async=across, memset_d8_async=fill
+    )
     return cuda  # type: ignore[no-any-return]
 
 
@@ -202,22 +213,32 @@ def make_tensorrt(world: StandIn) -> ModuleType:
         ERROR, INTERNAL_ERROR, WARNING = "ERROR", "INTERNAL_ERROR", "WARNING"
 
     class Config:
+        def __init__(self) -> None:
+            self.flags: list[str] = []
+
         def set_memory_pool_limit(self, pool: int, size: int) -> None: ...
         def set_tactic_sources(self, bits: int) -> None: ...
         def clear_flag(self, flag: int) -> None: ...
-        def set_flag(self, flag: int) -> None: ...
+
+        def set_flag(self, flag: Flag) -> None:
+            self.flags.append(flag.name)
 
     class Builder:
         def __init__(self, log: Any) -> None:
             world.need_context()
             self.log = log
 
-        def create_network(self, flags: int) -> None: ...
+        def create_network(self, flags: int) -> Any:
+            return type("Parsed", (), {"num_layers": 0})()
 
         def create_builder_config(self) -> Config:
             return Config()
 
-        def build_serialized_network(self, network: None, config: Config) -> bytes | None:
+        def build_serialized_network(self, network: Any, config: Config) -> bytes | None:
+            world.flags.append(config.flags)
+            if world.unbuildable & set(config.flags):
+                self.log.log("ERROR", "no kernel obeys")
+                return None
             world.builds += 1
             if world.builds > 1:
                 self.log.log("ERROR", "no kernel for\n layer 5")
@@ -231,7 +252,7 @@ def make_tensorrt(world: StandIn) -> ModuleType:
     class Parser:
         num_errors = 1
 
-        def __init__(self, network: None, log: object) -> None: ...
+        def __init__(self, network: Any, log: object) -> None: ...
 
         def parse_from_file(self, path: str) -> bool:
             return Path(path).read_bytes() != b"unreadable"
@@ -241,7 +262,9 @@ def make_tensorrt(world: StandIn) -> ModuleType:
 
     trt.__dict__.update(__version__="8.6.0", ILogger=Log, Builder=Builder, OnnxParser=Parser, Runtime=Runtime, TensorIOMode=mode)
     trt.__dict__.update(NetworkDefinitionCreationFlag=enumeration("EXPLICIT_BATCH"), MemoryPoolType=enumeration("WORKSPACE"))
-    trt.__dict__.update(BuilderFlag=enumeration("FP16", "INT8", "TF32"), TacticSource=enumeration(*OWN_TACTICS), DataType=dtype)
+    trt.__dict__.update(
+        BuilderFlag=enumeration("FP16", "INT8", "TF32", *PRECISION_RULES), TacticSource=enumeration(*OWN_TACTICS), DataType=dtype
+    )
     return trt  # type: ignore[no-any-return]
 
 
@@ -286,9 +309,11 @@ def make_bundle(folder: Path, *, model: bytes = b"model") -> Bundle:
     return read_bundle(folder)
 
 
-def open_on_gpu(bundle: Bundle, said: list[str] | None = None, *, gpu: int = 0) -> Any:
+def open_on_gpu(
+    bundle: Bundle, said: list[str] | None = None, *, gpu: int = 0, precision: str = "fp32", keep_warm_ms: float | None = None
+) -> Any:
     said = [] if said is None else said
-    return open_engine(bundle, runtime="tensorrt", precision="fp32", threads=1, gpu=gpu, say=said.append)
+    return open_engine(bundle, runtime="tensorrt", precision=precision, threads=1, gpu=gpu, say=said.append, keep_warm_ms=keep_warm_ms)
 
 
 ONES = np.ones((4, 6, 1), np.uint8)
@@ -347,6 +372,49 @@ def test_a_driver_without_graphs_is_said_and_the_engine_runs_on(world: StandIn, 
     assert "frames are enqueued piece by piece" in said[-1]
     assert float(engine.infer(ONES)[0]) == 24.0
     engine.close()
+
+
+def test_fp16_on_tensorrt_8_binds_the_decoding_to_fp32(world: StandIn, tmp_path: Path) -> None:
+    open_on_gpu(make_bundle(tmp_path / "sum"), precision="fp16").close()
+
+    assert world.flags == [["FP16", "OBEY_PRECISION_CONSTRAINTS"]]
+
+
+def test_where_no_kernel_obeys_the_softer_rule_is_tried_and_said(world: StandIn, tmp_path: Path) -> None:
+    world.unbuildable, said = {"OBEY_PRECISION_CONSTRAINTS"}, list[str]()
+
+    open_on_gpu(make_bundle(tmp_path / "sum"), said, precision="fp16").close()
+
+    assert [flags[-1] for flags in world.flags] == list(PRECISION_RULES)
+    assert [sentence for sentence in said if "could not build it with OBEY_PRECISION_CONSTRAINTS: no kernel obeys" in sentence]
+
+
+def test_a_precision_that_no_rule_can_build_is_refused(world: StandIn, tmp_path: Path) -> None:
+    world.unbuildable = set(PRECISION_RULES)
+
+    with pytest.raises(EngineError, match="cannot build it for Stand-in GPU: no kernel obeys"):
+        open_on_gpu(make_bundle(tmp_path / "sum"), precision="fp16")
+
+
+def test_a_gpu_is_kept_warm_until_the_engine_is_closed(world: StandIn, tmp_path: Path) -> None:
+    engine = open_on_gpu(make_bundle(tmp_path / "sum"), keep_warm_ms=0.2)
+    end = time.monotonic() + 10
+    while world.touched < 3 and time.monotonic() < end:
+        threading.Event().wait(0.001)
+    answer = float(engine.infer(ONES)[0])
+    engine.close()
+
+    touched = world.touched
+    assert (touched >= 3, answer) == (True, 24.0)
+    assert not [thread for thread in threading.enumerate() if thread.name == "keep-warm"]
+    assert (world.memory, world.retained) == ({}, 0)
+
+
+def test_a_cpu_that_is_to_be_kept_warm_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"keep_warm_ms is set, but engine.runtime is openvino.*set it to null"):
+        open_engine(
+            make_bundle(tmp_path / "sum"), runtime="openvino", precision="fp32", threads=1, gpu=0, say=pytest.fail, keep_warm_ms=1.0
+        )
 
 
 def test_a_graph_that_tensorrt_cannot_read_is_refused_with_the_parsers_words(world: StandIn, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracker.engines.tensorrt_options import OWN_TACTICS, build_options
+from tracker.engines.tensorrt_precision import _DECODE, _TYPED, _WEIGHTS
 from tracker.errors import EngineError
 
 HERE = Path(__file__).parent
@@ -71,10 +72,29 @@ def test_every_tensorrt_name_in_use_exists_from_the_oldest_to_the_newest(version
     assert names - known(NAME_LISTS[version]) == set()
 
 
+def test_every_name_for_layers_exists_in_the_generation_that_needs_them() -> None:
+    variables = {"layer": "ILayer", "network": "INetworkDefinition", "tensor": "ITensor"}
+
+    names = used(ENGINES / "tensorrt_precision.py", module="trt", variables=variables)
+
+    assert {"ILayer.precision", "ILayer.set_output_type", "INetworkDefinition.get_layer", "ITensor.dtype"} <= names
+    assert names - known(NAME_LISTS["8.6.0"]) == set()
+
+
+@pytest.mark.parametrize("kinds", [_WEIGHTS, _DECODE, _TYPED], ids=["weights", "decode", "typed"])
+def test_every_kind_of_layer_told_apart_exists_in_that_generation(kinds: frozenset[str]) -> None:
+    assert {f"LayerType.{kind}" for kind in kinds} <= known(NAME_LISTS["8.6.0"])
+
+
 def test_every_pycuda_name_in_use_exists() -> None:
     names = used(ENGINES / "gpu.py", module="cuda", variables=CUDA_VARIABLES)
     variables = {name: owner for name, owner in CUDA_VARIABLES.items() if name not in ("context", "device")}
     names |= used(ENGINES / "tensorrt.py", module="cuda", variables=variables)
+
+    for step in ("floor_steps", "fault_steps"):
+        names |= used(
+            HERE.parents[1] / "bench" / "gpu" / f"{step}.py", module="cuda", variables={"stream": "Stream", "memory": "DeviceAllocation"}
+        )
 
     assert {"Device.retain_primary_context", "Context.push", "Stream.synchronize", "pagelocked_empty"} <= names
     assert names - known("pycuda-2025.1.2-names.txt") == set()
@@ -97,7 +117,7 @@ def test_every_flag_chosen_for_a_version_exists_in_it(version: str, precision: s
 
     chosen = (
         {f"NetworkDefinitionCreationFlag.{name}" for name in options.network_flags}
-        | {f"BuilderFlag.{name}" for name in options.builder_flags}
+        | {f"BuilderFlag.{name}" for name in (*options.builder_flags, *options.precision_rules)}
         | {f"TacticSource.{name}" for name in options.tactic_sources}
     )
     assert chosen - known(NAME_LISTS[version]) == set()
@@ -120,6 +140,7 @@ def test_each_generation_is_told_what_it_needs(
     options = build_options(version=version, precision=precision, graph_precision=graph)
 
     assert (options.network_flags, options.builder_flags, options.tactic_sources) == (network_flags, builder_flags, OWN_TACTICS)
+    assert bool(options.precision_rules) == ("FP16" in builder_flags)  # strongly typed networks and fp32 ones need no rule
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,16 @@ from tracker.frame import Image
 WARM_UP_FRAMES = 20  # the first few runs allocate and fault pages in; from the tenth on, times are steady
 
 
-def open_engine(bundle: Bundle, *, runtime: str, precision: str, threads: int, gpu: int, say: Callable[[str], None]) -> Engine:
+def open_engine(
+    bundle: Bundle,
+    *,
+    runtime: str,
+    precision: str,
+    threads: int,
+    gpu: int,
+    say: Callable[[str], None],
+    keep_warm_ms: float | None = None,
+) -> Engine:
     """Open an engine, run the bundle's self-test on it, warm it up.
 
     Args:
@@ -24,12 +33,13 @@ def open_engine(bundle: Bundle, *, runtime: str, precision: str, threads: int, g
         threads: CPU cores to use; of no meaning on a GPU.
         gpu: device number; of no meaning on a CPU.
         say: told in one sentence each what takes time (building an engine) and what was refused (a stale engine).
+        keep_warm_ms: how often a GPU is touched while no frame comes; None: never, the only choice on a CPU.
 
     Raises:
         EngineError: the runtime is not installed, has no device, does not do what was asked, or gives wrong answers.
         BundleError: model.onnx is not what bundle.json says.
     """
-    engine = _open(bundle, runtime=runtime, precision=precision, threads=threads, gpu=gpu, say=say)
+    engine = _open(bundle, runtime=runtime, precision=precision, threads=threads, gpu=gpu, say=say, keep_warm_ms=keep_warm_ms)
     try:
         check_answer(engine, bundle)
         image = _self_test_input(bundle)
@@ -63,9 +73,20 @@ def check_answer(engine: Engine, bundle: Bundle) -> None:
         )
 
 
-def _open(bundle: Bundle, *, runtime: str, precision: str, threads: int, gpu: int, say: Callable[[str], None]) -> Engine:
+def _open(
+    bundle: Bundle,
+    *,
+    runtime: str,
+    precision: str,
+    threads: int,
+    gpu: int,
+    say: Callable[[str], None],
+    keep_warm_ms: float | None,
+) -> Engine:
     """Import only what is asked for, so that a rig needs no runtime that it does not use."""
     if runtime == "openvino":
+        if keep_warm_ms is not None:
+            raise EngineError("engine.keep_warm_ms is set, but engine.runtime is openvino, whose CPU needs none; set it to null")
         try:
             from tracker.engines.openvino import OpenVINOEngine
         except (ImportError, OSError) as problem:
@@ -79,7 +100,7 @@ def _open(bundle: Bundle, *, runtime: str, precision: str, threads: int, gpu: in
                 f"engine.runtime is 'tensorrt', which cannot be loaded ({problem}); run `pip install 'rigtrack[gpu]'` on a machine "
                 "with an NVIDIA driver, or set engine.runtime to openvino"
             ) from problem
-        return TensorRTEngine(bundle, precision=precision, gpu=gpu, say=say)
+        return TensorRTEngine(bundle, precision=precision, gpu=gpu, say=say, keep_warm_ms=keep_warm_ms)
     raise EngineError(f"engine.runtime is '{runtime}'; expected openvino or tensorrt")
 
 

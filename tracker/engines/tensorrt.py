@@ -4,6 +4,7 @@ Everything is allocated when it is opened. A frame costs one copy in, one launch
 """
 
 import logging
+import time
 from contextlib import ExitStack
 from typing import Any
 
@@ -14,17 +15,20 @@ from numpy.typing import NDArray
 
 from tracker.bundle import Bundle
 from tracker.engines.cuda_graph import CudaGraph
+from tracker.engines.cuda_libraries import working_libraries
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
 from tracker.engines.engine_cache import MadeFor, Say, load_engine, store_engine
 from tracker.engines.gpu import Gpu, cuda_errors
+from tracker.engines.keep_warm import KeepWarm
 from tracker.engines.tensorrt_build import EngineLog, build_plan
-from tracker.engines.tensorrt_options import OWN_TACTICS, BuildOptions, build_options
+from tracker.engines.tensorrt_options import BuildOptions, build_options, choose_tactics
 from tracker.errors import EngineError
 from tracker.frame import Image
 
 logger = logging.getLogger(__name__)
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: never waits for work that somebody put on the default stream
+_WARM, _WARM_BYTES = "", 4096  # no tensor has an empty name; filling it is the lightest kernel there is
 # TensorRT's own conversion table needs a NumPy that still has np.bool; by name it works in every version.
 _DTYPES = {"FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "INT8": "int8", "INT32": "int32", "INT64": "int64", "BOOL": "bool"}
 
@@ -39,7 +43,8 @@ class TensorRTEngine:
         say: told, in one sentence each, what the cache did and how a build goes on.
         graph: record each frame's work once as a CUDA graph and launch it whole; where that fails, frames are enqueued
             piece by piece, and that is said.
-        tactic_sources: where TensorRT may take kernels from.
+        tactic_sources: where TensorRT may take kernels from; None leaves it to `choose_tactics`.
+        keep_warm_ms: touch the GPU this often while no frame comes, so that its clocks stay up; None never does.
 
     Raises:
         EngineError: no GPU, no memory, or a build that failed, with TensorRT's own words.
@@ -54,13 +59,14 @@ class TensorRTEngine:
         gpu: int,
         say: Say = logger.info,
         graph: bool = True,
-        tactic_sources: tuple[str, ...] = OWN_TACTICS,
+        tactic_sources: tuple[str, ...] | None = None,
+        keep_warm_ms: float | None = None,
     ) -> None:
         options = build_options(
             version=trt.__version__,
             precision=precision,
             graph_precision=bundle.description.precision,
-            tactic_sources=tactic_sources,
+            tactic_sources=choose_tactics(trt.__version__, working_libraries) if tactic_sources is None else tactic_sources,
         )
         self._gpu = Gpu(gpu)
         self.runtime = f"tensorrt {trt.__version__}"
@@ -70,12 +76,16 @@ class TensorRTEngine:
         self._engine: Any = None
         self._context: Any = None
         self._stream: Any = None
+        self._side_stream: Any = None  # for keeping warm
         self._graph: CudaGraph | None = None
+        self._warmer: KeepWarm | None = None
         self._device: dict[str, Any] = {}  # device memory of every tensor, by name
         self._pinned: dict[str, NDArray[Any]] = {}  # page-locked host memory: input, output, zeros for the states
         with ExitStack() as undo:
             undo.callback(self.close)
             self._open(bundle, options, graph=graph, say=say)
+            if keep_warm_ms is not None:
+                self._warmer = self._keep_warm(keep_warm_ms)
             undo.pop_all()
 
     def infer(self, image: Image) -> NDArray[np.float32]:
@@ -94,6 +104,8 @@ class TensorRTEngine:
                 self._enqueue()
             self._stream.synchronize()
             np.copyto(self._answer, self._host_output)
+            if self._warmer is not None:
+                self._warmer.last_frame_ns = time.monotonic_ns()
         return self._answer
 
     def reset(self) -> None:
@@ -107,10 +119,12 @@ class TensorRTEngine:
         """Free everything on the GPU. May be called twice, from any thread."""
         if self._gpu.closed:
             return
+        if self._warmer is not None:
+            self._warmer.close()
         with self._gpu, cuda_errors(self.device):
             if self._graph is not None:
                 self._graph.close()
-            self._graph = self._context = self._engine = self._runtime = self._stream = None
+            self._graph = self._context = self._engine = self._runtime = self._stream = self._side_stream = None
             for memory in self._device.values():
                 memory.free()
             for array in self._pinned.values():
@@ -192,6 +206,17 @@ class TensorRTEngine:
         for before, after, size in self._carried:
             cuda.memcpy_dtod_async(self._device[before], self._device[after], size, stream)
         cuda.memcpy_dtoh_async(self._pinned[self._output_name], self._device[self._output_name], stream)
+
+    def _keep_warm(self, interval_ms: float) -> KeepWarm:
+        with self._gpu, cuda_errors(self.device):
+            self._device[_WARM] = cuda.mem_alloc(_WARM_BYTES)
+            self._side_stream = cuda.Stream(_NON_BLOCKING)
+
+        def touch() -> None:
+            with self._gpu, cuda_errors(self.device):
+                cuda.memset_d8_async(self._device[_WARM], 0, _WARM_BYTES, self._side_stream)
+
+        return KeepWarm(touch, interval_ms=interval_ms)
 
     def _record(self, say: Say) -> CudaGraph | None:
         try:

@@ -12,6 +12,7 @@ import tensorrt as trt  # type: ignore[import-not-found,import-untyped,unused-ig
 from tracker.engines.engine_cache import Say
 from tracker.engines.gpu import Gpu
 from tracker.engines.tensorrt_options import BuildOptions
+from tracker.engines.tensorrt_precision import keep_in_fp32
 from tracker.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 SIGN_OF_LIFE_S = 5.0  # a service manager that is asked for more time must hear it well before its next deadline
 WORKSPACE_BYTES = 1 << 30  # scratch memory a kernel may ask for; networks of this size use a few MB
 _KEPT_MESSAGES = 5
+_HEARD = (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR, trt.ILogger.WARNING)
 
 
 class EngineLog(trt.ILogger):  # type: ignore[misc,unused-ignore]
@@ -31,11 +33,13 @@ class EngineLog(trt.ILogger):  # type: ignore[misc,unused-ignore]
 
     def log(self, severity: Any, msg: str) -> None:
         """Take one message; called by TensorRT from any thread."""
+        if severity not in _HEARD:  # a build says a hundred thousand things that nobody reads
+            return
         text = " ".join(msg.split())
-        if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+        if severity != trt.ILogger.WARNING:
             self._errors = [*self._errors[1 - _KEPT_MESSAGES :], text]
             logger.error("tensorrt: %s", text)
-        elif severity == trt.ILogger.WARNING:
+        else:
             # Among these: 64-bit integers of the graph are narrowed to 32 bits by 8.6, which indices of an image never fill.
             self._warnings = [*self._warnings[1 - _KEPT_MESSAGES :], text]
             logger.warning("tensorrt: %s", text)
@@ -62,36 +66,48 @@ def build_plan(
     Raises:
         EngineError: the graph cannot be read or built, with TensorRT's own words.
     """
-    started = clock()
+    started, notes = clock(), list[str]()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-build") as worker:
-        plan = worker.submit(_build, model, gpu=gpu, options=options, log=log)
+        plan = worker.submit(_build, model, gpu=gpu, options=options, log=log, notes=notes)
         while not wait([plan], timeout=SIGN_OF_LIFE_S).done:
             say(f"building the TensorRT engine on {gpu.name}: {(clock() - started) / 1e9:.0f} s so far")
     built = plan.result()
+    for note in notes:
+        say(note)
     say(f"built the TensorRT engine on {gpu.name} in {(clock() - started) / 1e9:.0f} s")
     return built
 
 
-def _build(model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog) -> bytes:
+def _build(model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog, notes: list[str]) -> bytes:
     with gpu:
         try:
             builder = trt.Builder(log)
         except TypeError:  # what the binding raises when the library returns no builder
             raise EngineError(f"TensorRT {trt.__version__} cannot use {gpu.name}: {log.reason}") from None
-        network = builder.create_network(_bits(trt.NetworkDefinitionCreationFlag, options.network_flags))
-        parser = trt.OnnxParser(network, log)
-        if not parser.parse_from_file(str(model)):
-            raise EngineError(f"{model}: TensorRT {trt.__version__} cannot read it: {_parser_errors(parser)}")
-        config = builder.create_builder_config()
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
-        config.set_tactic_sources(_bits(trt.TacticSource, options.tactic_sources))
-        config.clear_flag(trt.BuilderFlag.TF32)
-        for name in options.builder_flags:
-            config.set_flag(_member(trt.BuilderFlag, name))
-        plan = builder.build_serialized_network(network, config)
-        if plan is None:
-            raise EngineError(f"{model}: TensorRT {trt.__version__} cannot build it for {gpu.name}: {log.reason}")
-        return memoryview(plan).tobytes()
+        for rule in options.precision_rules or (None,):
+            plan = _serialise(builder, model, options=options, log=log, rule=rule)
+            if plan is not None:
+                return memoryview(plan).tobytes()
+            notes.append(f"TensorRT {trt.__version__} could not build it{f' with {rule}' if rule else ''}: {log.reason}")
+        raise EngineError(f"{model}: TensorRT {trt.__version__} cannot build it for {gpu.name}: {log.reason}")
+
+
+def _serialise(builder: Any, model: Path, *, options: BuildOptions, log: EngineLog, rule: str | None) -> Any:
+    """One attempt: parse, configure, build; None if TensorRT found no way."""
+    network = builder.create_network(_bits(trt.NetworkDefinitionCreationFlag, options.network_flags))
+    parser = trt.OnnxParser(network, log)
+    if not parser.parse_from_file(str(model)):
+        raise EngineError(f"{model}: TensorRT {trt.__version__} cannot read it: {_parser_errors(parser)}")
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
+    config.set_tactic_sources(_bits(trt.TacticSource, options.tactic_sources))
+    config.clear_flag(trt.BuilderFlag.TF32)
+    if rule is not None:
+        bound = keep_in_fp32(network, trt.DataType.FLOAT)
+        logger.info("kept in fp32: layers=%d of=%d rule=%s", len(bound), network.num_layers, rule)
+    for name in (*options.builder_flags, *([rule] if rule else [])):
+        config.set_flag(_member(trt.BuilderFlag, name))
+    return builder.build_serialized_network(network, config)
 
 
 def _parser_errors(parser: Any) -> str:

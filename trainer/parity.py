@@ -1,0 +1,153 @@
+"""How far an engine is from the reference on labelled frames: measured, judged, kept in the bundle. Needs no torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from tracker.bundle import Bundle, write_synced
+from tracker.engines.engine import Engine
+from tracker.frame import Image
+from tracker.inference import Inference
+from trainer.errors import TrainingError
+
+PARITY_FILE = "parity.json"  # in the bundle's folder: one record for each runtime, device, precision and reference
+SURE = 0.5  # below this confidence two peaks may be equally high, and rounding decides between them
+# px: an engine in fp32 must be the network; fp16 has 10 bits of mantissa, bf16 7 (0.025 and 0.9 px on the open-field mouse), while people
+# differ by 1 to 2 px
+LIMITS_PX = {"fp32": (0.02, 0.1), "fp16": (0.05, 0.5), "bf16": (0.05, 1.5)}
+
+Points = NDArray[np.float32]  # (n, animals, K, 3): x, y in source px, confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """One engine against the reference.
+
+    Attributes:
+        runtime: "tensorrt 8.6.0".
+        device: what it ran on.
+        precision: "fp32", "bf16", "fp16" or "int8".
+        reference: what it was compared with.
+        frames: how many.
+        points: how many were sure (confidence of the reference ≥ 0.5).
+        mean_px: mean distance of sure points.
+        largest_px: largest distance of sure points.
+        largest_confidence: largest difference of any confidence.
+        passed: within the limits of its precision; None for int8, which the error on held-out frames decides.
+    """
+
+    runtime: str
+    device: str
+    precision: str
+    reference: str
+    frames: int
+    points: int
+    mean_px: float
+    largest_px: float
+    largest_confidence: float
+    passed: bool | None
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for people."""
+        return (
+            f"{self.runtime} {self.precision} on {self.device}: mean {self.mean_px:.4f} px, largest {self.largest_px:.4f} px from "
+            f"{self.reference} over {self.points} points of {self.frames} frames"
+        )
+
+
+class ReferenceEngine:
+    """model.onnx in ONNX Runtime on the CPU, in the types of the graph: slow, independent of both engines of the rig."""
+
+    precision = "fp32"
+    device = "CPU"
+
+    def __init__(self, model: bytes) -> None:
+        self.runtime = f"onnxruntime {onnxruntime.__version__}"
+        self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def infer(self, image: Image) -> NDArray[np.float32]:
+        """See `Engine.infer`."""
+        return np.asarray(self._session.run(None, {self._input: image[None]})[0][0], np.float32)
+
+    def reset(self) -> None:
+        """Without effect: nothing is carried over."""
+
+    def close(self) -> None:
+        """Without effect: the memory goes with the object."""
+
+
+def points_of(bundle: Bundle, engine: Engine, images: Sequence[Image]) -> Points:
+    """What an engine finds in images of one shape: float32 (n, animals, K, 3)."""
+    inference = Inference(bundle, engine, source_shape=images[0].shape)
+    return np.stack([inference.points(image) for image in images])
+
+
+def compare(engine: Engine, found: Points, expected: Points, *, reference: str) -> Parity:
+    """Judge what an engine found.
+
+    Args:
+        engine: which gave `found`.
+        found: (n, animals, K, 3).
+        expected: the same by the reference.
+        reference: its name.
+
+    Raises:
+        TrainingError: the reference is sure of no point, so that nothing would be proved.
+    """
+    distance = np.linalg.norm(found[..., :2].astype(np.float64) - expected[..., :2], axis=-1)
+    sure = distance[expected[..., 2] >= SURE]
+    if not sure.size:
+        raise TrainingError(f"{reference} is sure of no point in these {len(found)} frames; give frames that show the animal")
+    mean, largest = float(sure.mean()), float(sure.max())
+    finite = bool(np.isfinite(found).all())
+    limits = LIMITS_PX.get(engine.precision)
+    return Parity(
+        runtime=engine.runtime,
+        device=engine.device,
+        precision=engine.precision,
+        reference=reference,
+        frames=len(found),
+        points=int(sure.size),
+        mean_px=mean,
+        largest_px=largest,
+        largest_confidence=float(np.abs(found[..., 2] - expected[..., 2]).max()),
+        passed=None if limits is None else finite and mean <= limits[0] and largest <= limits[1],
+    )
+
+
+def keep_parity(bundle: Bundle, parity: Parity) -> Path:
+    """Write a record into the bundle's folder, in the place of an earlier one of the same engine and reference.
+
+    Raises:
+        TrainingError: the folder cannot be written.
+    """
+    path = bundle.folder / PARITY_FILE
+    fresh = asdict(parity) | {"onnx_sha256": bundle.description.onnx_sha256}
+    kept = [record for record in read_parity(bundle) if any(record[key] != fresh[key] for key in _IDENTITY)]
+    partial = path.with_name(f".{PARITY_FILE}.part")
+    try:
+        write_synced(partial, json.dumps([*kept, fresh], indent=2).encode())
+        partial.replace(path)
+    except OSError as problem:
+        raise TrainingError(f"{path}: cannot be written: {problem.strerror}; make the bundle's folder writable") from problem
+    return path
+
+
+_IDENTITY = ("runtime", "device", "precision", "reference")
+
+
+def read_parity(bundle: Bundle) -> list[dict[str, Any]]:
+    """The records kept for this very model; those of an earlier one are passed over, an unreadable file is none."""
+    try:
+        records = json.loads((bundle.folder / PARITY_FILE).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [record for record in records if record.get("onnx_sha256") == bundle.description.onnx_sha256]
