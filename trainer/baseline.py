@@ -15,19 +15,22 @@ class Baseline:
     Attributes:
         mean_position_px: always answers each point's mean position in the training labels.
         image_centre_px: always answers the middle of the image, as a heat map that is black everywhere does.
+        fitted_on: whose mean position it is, in words.
     """
 
     mean_position_px: float
     image_centre_px: float
+    fitted_on: str
 
 
 def mean_position(labels: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
     """Mean of each key point over the frames that have it: float64 (K, 2); the image's centre for a point never labelled.
 
     Args:
-        labels: (n, K, 2) source pixels, NaN where missing.
+        labels: (n, K, 2) or (n, A, K, 2) source pixels, NaN where missing; all animals count together.
         size: (height, width) of the images.
     """
+    labels = labels.reshape(-1, *labels.shape[-2:])
     known = ~np.isnan(labels).any(axis=2, keepdims=True)
     total = np.where(known, labels, 0.0).sum(axis=0)
     count = known.sum(axis=0)
@@ -40,17 +43,21 @@ def image_centre(size: tuple[int, int]) -> NDArray[np.float64]:
     return np.array([(width - 1) / 2, (height - 1) / 2])
 
 
-def score_baselines(held_out: NDArray[np.float64], *, train: NDArray[np.float64], size: tuple[int, int]) -> Baseline:
+def score_baselines(
+    held_out: NDArray[np.float64], *, train: NDArray[np.float64], size: tuple[int, int], fitted_on: str = "training labels"
+) -> Baseline:
     """Fit the mean position on the training labels and score both baselines on the held-out ones.
 
     Args:
-        held_out: (n, K, 2) source pixels, NaN where missing.
-        train: (m, K, 2), the same points.
+        held_out: (n, K, 2) or (n, A, K, 2) source pixels, NaN where missing.
+        train: (m, K, 2) or (m, A, K, 2), the same points.
         size: (height, width) of the images.
+        fitted_on: what `train` is, in words.
     """
     return Baseline(
         mean_position_px=_cost(mean_position(train, size), held_out),
-        image_centre_px=_cost(np.broadcast_to(image_centre(size), held_out.shape[1:]), held_out),
+        image_centre_px=_cost(image_centre(size), held_out),
+        fitted_on=fitted_on,
     )
 
 

@@ -1,49 +1,42 @@
 """Labels in, engine bundle and report out: read → split → fit → export → prove → score on the rig's own engine → write."""
 
-import datetime
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from rich.console import Console
 
-from tracker.bundle import (
-    Accuracy,
-    Bundle,
-    Description,
-    SelfTest,
-    TensorShape,
-    TrainingData,
-    View,
-    read_bundle,
-    write_bundle,
-)
+from tracker.bundle import Bundle, read_bundle, write_bundle
 from tracker.frame import Image
+from trainer.assignment import in_order_of_labels
+from trainer.calibrate import ConfidenceMap, fit_confidence
+from trainer.confidence import CLIP, error_limit_px
 from trainer.data import FrameStore
+from trainer.describe import accuracy, describe
 from trainer.errors import TrainingError
 from trainer.evaluate import EngineChoice, Evaluation, evaluate
-from trainer.export import FP32_PX, INPUT, OUTPUT, Exported, export
-from trainer.fit import FitResult, fit
+from trainer.export import Exported, export
+from trainer.fit import FitResult, fit, predict_animals
 from trainer.fit_settings import FitSettings
-from trainer.labels.fingerprint import labels_sha256
+from trainer.floor import Floor, floor_of_data
+from trainer.label_checks import check_labels
+from trainer.labels.join import join_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.read_labels import read_labels
 from trainer.labels.synthetic_set import SET_FILE, set_part
-from trainer.networks.coarse_to_fine import CoarseToFine
-from trainer.report import TrainingRun, write_report
+from trainer.networks.calibrated import Calibrated
+from trainer.processes import processes_here
 from trainer.split import Split, SplitChoice, choose_split
+from trainer.split_record import write_record
+from trainer.training_report import report_training
 
 PROVED_ON = 8  # frames on which every runtime must agree with torch
 SCORED = 200  # training frames scored for the comparison with those held out
-_SELF_TEST_FP32 = 0.05  # px and confidence; ten times the largest difference between runtimes seen
-_SELF_TEST_REDUCED = 1.5  # px: a sure point in bf16 or fp16; a wrong graph is off by tens
-_NO_HASH = "0" * 64  # filled in by write_bundle
-_ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
+ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +58,14 @@ class Made:
         spread = self.held_out.errors.spread
         return (
             f"{self.bundle}: mean error {spread.mean_px:.2f} px (median {spread.median_px:.2f}, p95 {spread.p95_px:.2f}) on "
-            f"{len(self.held_out.frames)} held-out frames after {self.seconds / 60:.1f} min of training; report: {self.report}"
+            f"{len(self.held_out.frames)} held-out frames after {self.seconds / 60:.1f} min of training"
+            f"{self._animals}; report: {self.report}"
         )
+
+    @property
+    def _animals(self) -> str:
+        counts = self.held_out.animals if self.held_out else None
+        return "" if counts is None else f"; {counts.missed} of {counts.labelled} animals missed, {counts.false} false"
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs."""
@@ -80,40 +79,118 @@ class Made:
         }
 
 
-def make_bundle(data: Path, out: Path, settings: FitSettings, *, split: SplitChoice, console: Console) -> Made:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A bundle to be made.
+
+    Attributes:
+        frames: all labels.
+        parts: which to learn from and which to hold out.
+        source: what the labels are called.
+        floor: how far apart people's labels lie, where known.
+        out: folder of the bundle.
+        run: folder of the training's own files.
+        settings: of the training.
+        gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
+    """
+
+    frames: LabelledFrames
+    parts: Split
+    source: str
+    floor: Floor | None
+    out: Path
+    run: Path
+    settings: FitSettings
+    gate: Callable[[Bundle, Evaluation | None], None] | None = None
+
+    @property
+    def train(self) -> LabelledFrames:
+        """To learn from."""
+        return self.frames.subset(self.parts.train)
+
+    @property
+    def held_out(self) -> LabelledFrames:
+        """Not to learn from."""
+        return self.frames.subset(self.parts.held_out)
+
+
+def make_bundle(data: Sequence[Path], out: Path, settings: FitSettings, *, split: SplitChoice, console: Console) -> Made | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
     Args:
-        data: what `read_labels` reads.
+        data: what `read_labels` reads; several sets are joined.
         out: folder of the bundle; what the run leaves (checkpoints, history) is kept beside it in OUT.run.
         settings: of the training.
         split: what is held out; a synthetic set's own parts stand instead of the default blocks.
         console: where progress is shown.
+
+    Returns:
+        What was made; None in all but the first of several processes, whose part ends with the training.
 
     Raises:
         LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
         raise TrainingError(f"{out}: exists and is no bundle; choose another --out, so that nothing of yours is replaced")
-    run = out.with_name(f"{out.name}.run")
-    frames = read_labels(data)
-    parts = _divide(data, frames, split)
-    train, held_out = frames.subset(parts.train), frames.subset(parts.held_out)
-    console.print(
-        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {parts.description}",
-        soft_wrap=True,
+    console.quiet = console.quiet or not processes_here().first
+    frames = read_all(data)
+    parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
+    order = Order(
+        frames=frames,
+        parts=parts,
+        source=", ".join(one.name for one in data),
+        floor=floor_of_data(data[0], frames.point_names),
+        out=out,
+        run=run_folder(out),
+        settings=settings,
     )
-    result = fit(train, held_out, settings, run, progress=True)
-    exported = export(result.network, _some(train, result))
+    return carry_out(order, console)
+
+
+def run_folder(bundle: Path) -> Path:
+    """Where a bundle's training keeps its checkpoints, history and record of the split."""
+    return bundle.with_name(f"{bundle.name}.run")
+
+
+def read_all(data: Sequence[Path]) -> LabelledFrames:
+    """Read labels from one or several places and join them.
+
+    Raises:
+        LabelError: one cannot be read, or they disagree.
+    """
+    return join_labels([read_labels(one) for one in data], sources=[str(one) for one in data])
+
+
+def carry_out(order: Order, console: Console) -> Made | None:
+    """Train, prove, score and write; None in all but the first of several processes.
+
+    Raises:
+        TrainingError: training failed, the graph is not the network, or the gate refused.
+    """
+    _say_what_is_there(order, console)
+    result = fit(order.train, order.held_out, order.settings, order.run, progress=True)
+    if not processes_here().first:
+        return None
+    write_record(order.run, order.frames, order.parts)
+    calibration = _calibration(result, order.held_out, limit_px=error_limit_px(order.frames))
+    console.print(calibration.sentence, soft_wrap=True)
+    exported = _exported(result, calibration, _some(order.train, result))
     for parity in exported.parity:
         console.print(
             f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch",
             soft_wrap=True,
         )
-    description = _describe(out.name, frames, parts, result=result, exported=exported, source=data)
-    made = _score_and_write(out, run, description, exported, result=result, parts=(train, held_out), settings=settings, console=console)
-    shutil.rmtree(run / "unscored", ignore_errors=True)
-    return made
+    return _score_and_write(order, result, exported, calibration=calibration, console=console)
+
+
+def _say_what_is_there(order: Order, console: Console) -> None:
+    frames = order.frames
+    console.print(
+        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {order.parts.description}",
+        soft_wrap=True,
+    )
+    for finding in check_labels(frames):
+        console.print(f"[yellow]labels:[/yellow] {finding.sentence}", soft_wrap=True)
 
 
 def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
@@ -134,125 +211,52 @@ def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
     return [store.read(int(index)) for index in chosen]
 
 
-def _describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResult, exported: Exported, source: Path) -> Description:
-    return Description(
-        schema=1,
-        name=name,
-        task="keypoints",
-        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        point_names=frames.point_names,
-        skeleton=frames.skeleton,
-        class_names=(),
-        network=f"{result.plan.head}, {sum(p.numel() for p in result.network.parameters()) / 1e6:.2f} M parameters",
-        view=View(crop=None, fit="letterbox", colour=result.colour),
-        input=TensorShape(name=INPUT, shape=exported.input_shape, dtype="uint8"),
-        output=TensorShape(name=OUTPUT, shape=exported.output_shape, dtype="float32"),
-        states=(),
-        precision=exported.precision,
-        onnx_sha256=_NO_HASH,
-        training=TrainingData(
-            sha256=labels_sha256(frames),
-            source=source.name,
-            frames=len(parts.train),
-            held_out_frames=len(parts.held_out),
-            split=parts.description,
-        ),
-        accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
-        self_test=SelfTest(
-            image_sha256=_NO_HASH,
-            expected=[float(number) for number in exported.answers[0].ravel()],
-            tolerance_fp32=max(_SELF_TEST_FP32, FP32_PX),
-            tolerance_reduced=_SELF_TEST_REDUCED,
-        ),
-    )
-
-
-def _score_and_write(
-    out: Path,
-    run: Path,
-    description: Description,
-    exported: Exported,
-    *,
-    result: FitResult,
-    parts: tuple[LabelledFrames, LabelledFrames],
-    settings: FitSettings,
-    console: Console,
-) -> Made:
+def _score_and_write(order: Order, result: FitResult, exported: Exported, *, calibration: ConfidenceMap, console: Console) -> Made:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
-    train, held_out = parts
-    image = _some(train, result)[0]
-    write_bundle(run / "unscored", model=exported.model, self_test_image=image, description=description)
-    unscored = read_bundle(run / "unscored")
+    train, image = order.train, _some(order.train, result)[0]
+    description = describe(order.out.name, order.frames, order.parts, result=result, exported=exported, source=order.source)
+    write_bundle(order.run / "unscored", model=exported.model, self_test_image=image, description=description)
+    unscored = read_bundle(order.run / "unscored")
     scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
-    on_train = evaluate(unscored, scored, engine=_ENGINE, console=console)
-    on_held_out = _on_held_out(unscored, held_out, train, console)
-    final = msgspec.structs.replace(description, accuracy=_accuracy(on_held_out))
-    write_bundle(out, model=exported.model, self_test_image=image, description=final)
-    report = write_report(
-        out,
-        TrainingRun(
-            name=description.name,
-            created=description.created,
-            device=settings.accelerator if torch.cuda.is_available() else "cpu",
-            settings={
-                **asdict(settings),
-                "split": description.training.split,
-                "stopped by": result.stopped,
-                "network": description.network,
-            },
-            history=_history(result),
-            train=on_train,
-            held_out=on_held_out,
-            heatmap=_heat_map(result, held_out if len(held_out) else train),
-        ),
+    on_train = evaluate(unscored, scored, engine=ENGINE, console=console)
+    on_held_out = _on_held_out(unscored, order.held_out, train, console)
+    if order.gate is not None:
+        order.gate(unscored, on_held_out)
+    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
+    write_bundle(order.out, model=exported.model, self_test_image=image, description=final)
+    report = report_training(
+        order.out,
+        description,
+        result,
+        settings=order.settings,
+        train=on_train,
+        held_out=on_held_out,
+        calibration=calibration,
+        floor=order.floor,
     )
-    return Made(bundle=out, report=report, train=on_train, held_out=on_held_out, seconds=result.seconds, stopped=result.stopped)
+    shutil.rmtree(order.run / "unscored", ignore_errors=True)
+    return Made(bundle=order.out, report=report, train=on_train, held_out=on_held_out, seconds=result.seconds, stopped=result.stopped)
+
+
+def _calibration(result: FitResult, held_out: LabelledFrames, *, limit_px: float) -> ConfidenceMap:
+    """The map of confidences, fitted on frames that the network has not learnt from."""
+    if not len(held_out):
+        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, limit_px=limit_px)
+    predicted = predict_animals(result.network, FrameStore(held_out, result.colour), np.arange(len(held_out)))
+    alone = predicted.shape[1] == 1 and held_out.animals == 1
+    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, limit_px=limit_px)
+
+
+def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> Exported:
+    """The network's graph, proved, and proved again with the map of its confidences in it."""
+    plain = export(result.network, frames)
+    if not calibration.changes:
+        return plain
+    network = Calibrated(result.network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
+    return export(network, frames, must_fail_too=False)
 
 
 def _on_held_out(bundle: Bundle, held_out: LabelledFrames, train: LabelledFrames, console: Console) -> Evaluation | None:
     if not len(held_out) or bool(np.isnan(held_out.points).any(axis=-1).all()):
         return None
-    return evaluate(bundle, held_out, engine=_ENGINE, train=train, console=console)
-
-
-def _accuracy(held_out: Evaluation | None) -> Accuracy:
-    if held_out is None:
-        return Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0)
-    spread = held_out.errors.spread
-    return Accuracy(mean_px=spread.mean_px, median_px=spread.median_px, p95_px=spread.p95_px, frames=len(held_out.frames))
-
-
-def _history(result: FitResult) -> dict[str, Any]:
-    """As the report takes it."""
-    epochs, before = [], 0.0
-    for epoch in result.history.epochs:
-        epochs.append(
-            {
-                "epoch": epoch.epoch,
-                "train_loss": epoch.loss,
-                "val_loss": None,
-                "val_error_px": epoch.held_out_px,
-                "seconds": epoch.seconds - before,
-                "learning_rate": epoch.learning_rate,
-            }
-        )
-        before = epoch.seconds
-    losses = result.history.batch_loss
-    each = max(1, len(losses) // max(1, len(epochs)))
-    return {"epochs": epochs, "batches": [{"epoch": i // each, "batch": i % each, "loss": loss} for i, loss in enumerate(losses)]}
-
-
-@torch.no_grad()
-def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray[np.floating[Any]]] | None:
-    """An animal's crop and the network's map for it, all key points together; None for a head without maps (R1-18)."""
-    network = result.network
-    if not isinstance(network, CoarseToFine):
-        return None
-    image = FrameStore(frames, result.colour).read(len(frames) // 2)
-    frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
-    planes = frame.permute(0, 3, 1, 2).float()
-    left, top = network.finder.corners(network.finder(planes))
-    points = network.maps(frame, left, top).points[0]
-    together = torch.softmax(points.flatten(1), 1).reshape(points.shape).amax(0)
-    x, y, crop = int(left[0]), int(top[0]), result.plan.crop
-    return image[y : y + crop.height, x : x + crop.width], together.numpy()
+    return evaluate(bundle, held_out, engine=ENGINE, train=train, console=console)

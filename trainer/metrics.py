@@ -15,8 +15,8 @@ from trainer.errors import TrainingError
 
 WITHIN_PX = (2, 5, 10)
 
-Offsets = NDArray[np.float64]  # (n, K, 2): prediction minus truth in source pixels, NaN where the truth is missing
-Distances = NDArray[np.float64]  # (n, K) in source pixels, NaN where the truth is missing
+Offsets = NDArray[np.float64]  # (n, A, K, 2): prediction minus truth in source pixels, NaN where the truth is missing
+Distances = NDArray[np.float64]  # (n, A, K) in source pixels, NaN where the truth is missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +32,12 @@ class Spread:
 class PointErrors:
     """The error of every key point in every frame, from which each figure is one reduction over all labelled points.
 
+    The axis of animals may be left out, for frames with one.
+
     Attributes:
-        offset_px: float64 (n, K, 2), prediction minus truth, NaN where the truth is missing.
-        true_px: float64 (n, K, 2), NaN where missing.
-        distance_px: float64 (n, K), Euclidean length of the offset, NaN where missing.
+        offset_px: float64 (n, A, K, 2), prediction minus truth, NaN where the truth is missing.
+        true_px: float64 (n, A, K, 2), NaN where missing.
+        distance_px: float64 (n, A, K), Euclidean length of the offset, NaN where missing.
     """
 
     offset_px: Offsets
@@ -48,14 +50,43 @@ class PointErrors:
         return int(np.isnan(self.distance_px).sum())
 
     @property
+    def found(self) -> int:
+        """Points with a truth, which every figure counts."""
+        return self.distance_px.size - self.missing
+
+    @property
     def spread(self) -> Spread:
         """Mean, median and 95th percentile of the distance over all labelled points."""
         return _spread(self.distance_px)
 
     @property
     def per_point(self) -> tuple[Spread, ...]:
-        """The same for each of the K key points."""
-        return tuple(_spread(column) for column in self.distance_px.T)
+        """The same for each of the K key points, all animals together."""
+        return tuple(_spread(column) for column in self.columns)
+
+    @property
+    def columns(self) -> tuple[NDArray[np.float64], ...]:
+        """Distances of each key point: K times float64 (n · A,), NaN where missing."""
+        points = self.distance_px.shape[-1]
+        return tuple(self.distance_px.reshape(-1, points).T)
+
+    @property
+    def per_frame_px(self) -> NDArray[np.float64]:
+        """Mean distance of each frame's labelled points: float64 (n,), NaN for a frame without any."""
+        distance = self.distance_px.reshape(len(self.distance_px), -1)
+        known = ~np.isnan(distance)
+        count = known.sum(axis=1)
+        mean = np.where(known, distance, 0.0).sum(axis=1) / np.maximum(count, 1)
+        return np.where(count > 0, mean, np.nan)
+
+    def of_frames(self, chosen: NDArray[np.int64] | NDArray[np.bool_]) -> "PointErrors":
+        """The errors of some frames, by index or by mask (n,)."""
+        return PointErrors(offset_px=self.offset_px[chosen], true_px=self.true_px[chosen], distance_px=self.distance_px[chosen])
+
+    def of_point(self, point: int) -> "PointErrors":
+        """The errors of one key point, by its place."""
+        one = slice(point, point + 1)
+        return PointErrors(offset_px=self.offset_px[..., one, :], true_px=self.true_px[..., one, :], distance_px=self.distance_px[..., one])
 
     @property
     def rms_distance_px(self) -> float:
@@ -80,10 +111,12 @@ class PointErrors:
     @property
     def r2_per_coordinate(self) -> NDArray[np.float64]:
         """Coefficient of determination, 1 - SS(residual) / SS(total): float64 (K, 2), NaN where the truth never varies."""
-        labelled = (~np.isnan(self.true_px)).sum(axis=0)
-        centre = np.nansum(self.true_px, axis=0) / np.maximum(labelled, 1)
-        total = np.nansum((self.true_px - centre) ** 2, axis=0)
-        residual = np.nansum(self.offset_px**2, axis=0)
+        points = self.true_px.shape[-2]
+        truth, offset = self.true_px.reshape(-1, points, 2), self.offset_px.reshape(-1, points, 2)
+        labelled = (~np.isnan(truth)).sum(axis=0)
+        centre = np.nansum(truth, axis=0) / np.maximum(labelled, 1)
+        total = np.nansum((truth - centre) ** 2, axis=0)
+        residual = np.nansum(offset**2, axis=0)
         varies = total > 0
         return np.where(varies, 1 - residual / np.where(varies, total, 1), np.nan)
 
@@ -102,20 +135,21 @@ def point_errors(predicted: NDArray[np.floating], true: NDArray[np.floating]) ->
     """Compare predictions with the truth.
 
     Args:
-        predicted: (n, K, 2 or more), x and y first, source pixels; a confidence behind them is not looked at.
-        true: (n, K, 2), source pixels, NaN where a point is missing.
+        predicted: (n, A, K, 2 or more), x and y first, source pixels; a confidence behind them is not looked at. Animals
+            are in the labels' order; their axis may be left out of both.
+        true: (n, A, K, 2), source pixels, NaN where a point is missing.
 
     Raises:
         TrainingError: the shapes disagree, or a prediction is not a finite number.
     """
-    if predicted.ndim != 3 or predicted.shape[2] < 2 or true.shape != (*predicted.shape[:2], 2):
+    if predicted.ndim not in (3, 4) or predicted.shape[-1] < 2 or true.shape != (*predicted.shape[:-1], 2):
         raise TrainingError(f"predictions of shape {predicted.shape} and labels of shape {true.shape} do not belong together")
     located = np.asarray(predicted[..., :2], np.float64)
     if not np.isfinite(located).all():
-        frame, point = np.argwhere(~np.isfinite(located).all(axis=2))[0]
+        frame, *_, point = np.argwhere(~np.isfinite(located).all(axis=-1))[0].tolist()
         raise TrainingError(f"the prediction for frame {frame}, point {point} is not a number; the network has diverged: train it again")
     truth = np.asarray(true, np.float64)
-    whole = np.where(np.isnan(truth).any(axis=2, keepdims=True), np.nan, truth)  # half a label is no label
+    whole = np.where(np.isnan(truth).any(axis=-1, keepdims=True), np.nan, truth)  # half a label is no label
     offset = located - whole
     return PointErrors(offset_px=offset, true_px=whole, distance_px=np.hypot(offset[..., 0], offset[..., 1]))
 

@@ -14,18 +14,14 @@ from rich.progress import track
 from tracker.bundle import Bundle, write_synced
 from tracker.engines.engine import Engine
 from tracker.frame import Image
+from trainer.assignment import best_pairs, mean_distances, present
 from trainer.errors import TrainingError
 from trainer.evaluate import EngineChoice, Finders, match_points, open_chosen
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.overlap import read_ahead, written_behind
+from trainer.rings import PREDICTION, TRUTH, Colour, draw_dot, draw_ring, in_colours
 from trainer.video_file import VideoReader, VideoWriter
 
-Colour = tuple[int, int, int]  # RGB
-
-TRUTH: Colour = (255, 0, 0)
-PREDICTION: Colour = (0, 90, 255)  # lighter than pure blue, which vanishes in a dark infrared image
-RING_RADIUS = 5
-RING_THICKNESS = 2
-SUBPIXEL_BITS = 4  # cv2 takes fixed-point coordinates: rings are drawn to 1/16 px
 # Okabe and Ito's palette without black, told apart by colour-blind people too
 POINT_COLOURS: tuple[Colour, ...] = (
     (240, 228, 66),
@@ -36,6 +32,7 @@ POINT_COLOURS: tuple[Colour, ...] = (
     (213, 94, 0),
     (255, 255, 255),
 )
+ANIMAL_COLOURS: tuple[Colour, ...] = (PREDICTION, (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0))
 LEGEND_ROW = 16  # px
 LEGEND_TEXT = 0.42  # of cv2's font size
 GAP = 4  # px of white between the frames of a strip
@@ -91,10 +88,12 @@ def render(
         with (
             closing(open_chosen(bundle, engine, console=console)) as opened,
             VideoWriter(out, rate=reader.rate, size=reader.size) as writer,
+            written_behind(writer.write) as write,
         ):
             overlay = _Overlay(bundle, opened, look)
-            for number, image in enumerate(_progress(_chain(first, frames), total=reader.expected, console=console)):
-                writer.write(overlay.draw(image, labels.get(number)))
+            ahead = read_ahead(_chain(first, frames))
+            for number, image in enumerate(_progress(ahead, total=reader.expected, console=console)):
+                write(overlay.draw(image, labels.get(number)))
         shortfall = reader.shortfall()
     if shortfall is not None:
         raise TrainingError(f"{shortfall}. {out} holds the {writer.written} frames that could be read")
@@ -178,20 +177,6 @@ def labels_of_video(labels: LabelledFrames, video: Path) -> dict[int, NDArray[np
     return found
 
 
-def draw_ring(image: Image, centre: NDArray[np.floating], colour: Colour) -> None:
-    """Draw a ring of radius 5 and thickness 2 in place, to a sixteenth of a pixel; nothing where the centre is NaN.
-
-    Args:
-        image: uint8 (h, w, 3) RGB.
-        centre: x, y; pixel centres are whole numbers.
-        colour: RGB.
-    """
-    if np.isfinite(centre).all():
-        scale = 2**SUBPIXEL_BITS
-        where = (round(float(centre[0]) * scale), round(float(centre[1]) * scale))
-        cv2.circle(image, where, RING_RADIUS * scale, colour, thickness=RING_THICKNESS, lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
-
-
 class _Overlay:
     """What is drawn on each image from a network's answers."""
 
@@ -199,33 +184,47 @@ class _Overlay:
         self._names = bundle.description.point_names
         self._look = look
         self._finders = Finders(bundle, engine)
+        self._last: NDArray[np.float64] | None = None
 
     def draw(self, image: Image, labels: NDArray[np.float64] | None) -> Image:
         """A copy of the image with truth under prediction."""
-        predicted = self._finders.of(image).points(image)[0]
-        drawn = image.copy() if image.ndim == 3 else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
+        animals = self._in_lasting_order(np.asarray(self._finders.of(image).points(image), np.float64))
+        drawn = in_colours(image)
         for centre in labels if labels is not None else ():
             draw_ring(drawn, centre, TRUTH)
-        for point, (x, y, confidence) in enumerate(predicted.tolist()):
-            if confidence >= self._look.confidence:
-                centre = np.array([x, y])
-                draw_ring(drawn, centre, PREDICTION)
-                _draw_dot(drawn, centre, POINT_COLOURS[point % len(POINT_COLOURS)], radius=2)
+        for animal, points in enumerate(animals.tolist()):
+            ring = PREDICTION if len(animals) == 1 else ANIMAL_COLOURS[animal % len(ANIMAL_COLOURS)]
+            for point, (x, y, confidence) in enumerate(points):
+                if confidence >= self._look.confidence:
+                    centre = np.array([x, y])
+                    draw_ring(drawn, centre, ring)
+                    draw_dot(drawn, centre, POINT_COLOURS[point % len(POINT_COLOURS)], radius=2)
         if self._look.legend:
-            _draw_legend(drawn, self._names, truth=labels is not None)
+            _draw_legend(drawn, self._names, truth=labels is not None, animals=len(animals))
         return drawn
 
+    def _in_lasting_order(self, animals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each animal in the row of the nearest one of the frame before, so that its colour lasts. For drawing only."""
+        if len(animals) > 1 and self._last is not None:
+            absent = np.where(present(animals)[:, None, None], animals, np.nan)
+            pairs = best_pairs(mean_distances(self._last, absent))
+            left = [row for row in range(len(animals)) if row not in pairs[:, 1]]
+            free = [row for row in range(len(animals)) if row not in pairs[:, 0]]
+            ordered = np.empty_like(animals)
+            ordered[[*pairs[:, 0], *free]] = animals[[*pairs[:, 1], *left]]
+            animals = ordered
+        there = present(animals)[:, None, None]
+        self._last = np.where(there, animals, np.nan if self._last is None else self._last)
+        return animals
 
-def _draw_dot(image: Image, centre: NDArray[np.floating], colour: Colour, *, radius: int) -> None:
-    if np.isfinite(centre).all():
-        scale = 2**SUBPIXEL_BITS
-        where = (round(float(centre[0]) * scale), round(float(centre[1]) * scale))
-        cv2.circle(image, where, radius * scale, colour, thickness=-1, lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
 
-
-def _draw_legend(image: Image, names: Sequence[str], *, truth: bool) -> None:
+def _draw_legend(image: Image, names: Sequence[str], *, truth: bool, animals: int) -> None:
     """A dark panel in the upper left corner; none if it would take more than half of either side."""
-    rows = [*(["truth"] if truth else []), "prediction", *names]
+    rings = {"truth": TRUTH} if truth else {}
+    rings |= (
+        {"prediction": PREDICTION} if animals == 1 else {f"animal {n}": ANIMAL_COLOURS[n % len(ANIMAL_COLOURS)] for n in range(animals)}
+    )
+    rows = [*rings, *names]
     longest = max(cv2.getTextSize(row, cv2.FONT_HERSHEY_SIMPLEX, LEGEND_TEXT, 1)[0][0] for row in rows)
     width, height = longest + 30, LEGEND_ROW * len(rows) + 6
     if 2 * width > image.shape[1] or 2 * height > image.shape[0]:
@@ -236,9 +235,9 @@ def _draw_legend(image: Image, names: Sequence[str], *, truth: bool) -> None:
         middle = np.array([12.0, LEGEND_ROW * (row + 0.5) + 3])
         point = row - (len(rows) - len(names))
         if point >= 0:
-            _draw_dot(image, middle, POINT_COLOURS[point % len(POINT_COLOURS)], radius=4)
+            draw_dot(image, middle, POINT_COLOURS[point % len(POINT_COLOURS)], radius=4)
         else:
-            draw_ring(image, middle, TRUTH if text == "truth" else PREDICTION)
+            draw_ring(image, middle, rings[text])
         at = (24, int(middle[1]) + 4)
         cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, LEGEND_TEXT, (255, 255, 255), 1, cv2.LINE_AA)
 

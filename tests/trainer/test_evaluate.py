@@ -147,7 +147,7 @@ def test_one_label_moved_by_three_and_four_pixels_is_found_as_five(bundle: Bundl
 def test_the_json_has_exactly_the_promised_keys(bundle: Bundle, tmp_path: Path) -> None:
     found = json.loads(json.dumps(evaluate(bundle, frames_in(tmp_path), engine=CPU).as_json(), allow_nan=False))
     assert set(found) == JSON_KEYS
-    assert set(found["baseline"]) == {"mean_position_px", "image_centre_px"}
+    assert set(found["baseline"]) == {"mean_position_px", "image_centre_px", "fitted_on"}
     assert set(found["latency_ms"]) == {"p50", "p99"}
     assert set(found["per_point"]) == set(NAMES)
     assert set(found["per_point"]["grey"]) == {"mean_px", "median_px", "p95_px"}

@@ -16,6 +16,7 @@ from trainer.fit import fit
 from trainer.fit_settings import FitSettings
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.build import NetworkPlan, build
+from trainer.networks.planning import plan_network
 from trainer.networks.trackrat import TrackRat
 
 FRAMES = [draw(number)[0] for number in range(3)]
@@ -78,20 +79,35 @@ def test_a_comparison_that_cannot_fail_is_refused(trained: nn.Module, monkeypatc
         export(trained, FRAMES)
 
 
-@pytest.mark.parametrize("head", ["heatmap", "xy", "trackrat", "resnet18"])
-def test_every_head_exports_to_operators_that_tensorrt_8_6_has(head: str) -> None:
+@pytest.mark.parametrize(
+    ("network", "head"),
+    [
+        ("compact", "heatmap"),
+        ("compact", "xy"),
+        ("trackrat", "xy"),
+        ("alexnet", "heatmap"),
+        ("resnet18", "heatmap"),
+        ("resnet18", "xy"),
+        ("resnet18", "dense_heatmap"),
+        ("mobilenet_v3_small", "heatmap"),
+        ("timm:convnext_atto", "heatmap"),
+    ],
+)
+def test_every_head_exports_to_operators_that_tensorrt_8_6_has(network: str, head: str) -> None:
     torch.manual_seed(0)
-    network = (
-        TrackRat(2, frame=SHAPE, width=8, blocks=1)
-        if head == "trackrat"
-        else build(NetworkPlan(head=head, points=2, frame=SHAPE, crop=CROP))
-    ).eval()
-    model = onnx.load_model_from_string(to_onnx(network, stacked()[0]))
+    if network == "trackrat":
+        built: nn.Module = TrackRat(2, frame=SHAPE, width=8, blocks=1)
+    else:
+        built = build(plan_network(np.zeros((1, 1, 2, 2)), SHAPE, network=network, head=head, view="auto"))
+    built.eval()
+    model = onnx.load_model_from_string(to_onnx(built, stacked()[0]))
     assert model.opset_import[0].version == OPSET
     assert {node.op_type for node in model.graph.node} & LATER_THAN_TENSORRT_8_6 == set()
+    assert [node.op_type for node in model.graph.node if "frames" in node.input] == ["Cast"]  # of the uint8 input
     sides = [side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim]
     assert sides == [1, *SIZE, 1]
-    answers = network(torch.from_numpy(np.concatenate(stacked()))).detach().numpy()[:, None][:, 0]
+    with torch.no_grad():
+        answers = np.concatenate([built(torch.from_numpy(frame)).numpy() for frame in stacked()])
     assert all(one.largest_confidence < 1e-3 for one in compare(model.SerializeToString(), stacked(), answers) if one.precision == "fp32")
 
 

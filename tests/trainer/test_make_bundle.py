@@ -37,8 +37,8 @@ def test_one_command_makes_a_bundle_that_is_scored_and_reported(
     assert json.loads((out / "metrics.json").read_text())["train"]["frames"] == 16
     assert main(["evaluate", str(out), "--data", str(data), "--json"]) == 0
     scored = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert scored["frames"] == 20
-    assert set(scored) >= {"mean_px", "median_px", "p95_px", "per_point", "within_px"}
+    assert [(one["part"], one["frames"]) for one in scored["sets"]] == [("held-out", 4), ("training", 16)], "validation and test part"
+    assert set(scored["sets"][0]) >= {"mean_px", "median_px", "p95_px", "per_point", "within_px"}
 
 
 def few(data: Path, tmp_path: Path, count: int) -> Path:

@@ -20,7 +20,8 @@ from trainer.errors import TrainingError
 from trainer.evaluate import EngineChoice
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.render import PREDICTION, TRUTH, Look, draw_ring, labels_of_video, pick_frames, render, write_strip
+from trainer.render import Look, labels_of_video, pick_frames, render, write_strip
+from trainer.rings import PREDICTION, TRUTH, draw_ring
 from trainer.video_file import VideoReader, VideoWriter
 
 CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)

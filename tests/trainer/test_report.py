@@ -18,55 +18,16 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tests.trainer.scored import SIZE, scored
 from trainer import plots
-from trainer.baseline import score_baselines
+from trainer.calibrate import fit_confidence
+from trainer.diagnosis import RULE, diagnosis, still_falling
+from trainer.error_plots import PEOPLE_LABEL, error_over_time, error_per_point, worst_frames
+from trainer.error_report import error_section
 from trainer.errors import TrainingError
-from trainer.evaluate import Evaluation
-from trainer.labels.images import ImageRef
-from trainer.labels.labelled_frames import LabelledFrames
-from trainer.metrics import point_errors
-from trainer.report import RULE, TrainingRun, diagnosis, metrics, still_falling, write_report
-
-NAMES = ("snout", "tail <base>")  # a name that must be escaped
-SIZE = (48, 64)
-
-
-def scored(folder: Path, *, frames: int, error_px: float, seed: int = 0, missing: bool = False) -> Evaluation:
-    """Frames with noise for images, and predictions about `error_px` away."""
-    generator = np.random.default_rng(seed)
-    images = []
-    for number in range(frames):
-        path = folder / f"{seed}-{number}.png"
-        cv2.imwrite(str(path), generator.integers(0, 255, SIZE, dtype=np.uint8))
-        images.append(ImageRef(path=path, frame=None))
-    points = generator.uniform([0, 0], [SIZE[1] - 1, SIZE[0] - 1], (frames, 2, 2))
-    angle = generator.uniform(0, 2 * np.pi, (frames, 2))
-    length = error_px * generator.uniform(0.9, 1.1, (frames, 2))
-    located = points + np.stack([length * np.cos(angle), length * np.sin(angle)], axis=2)
-    predicted = np.concatenate([located, np.ones((frames, 2, 1))], axis=2)
-    if missing:
-        points[0] = np.nan
-    labels = LabelledFrames(
-        images=tuple(images),
-        points=points[:, None],
-        hidden=np.zeros((frames, 1, len(NAMES)), bool),
-        tags=(frozenset(),) * frames,
-        point_names=NAMES,
-        skeleton=(),
-        group=("a",) * frames,
-        order=np.arange(frames),
-        size=SIZE,
-    )
-    return Evaluation(
-        frames=labels,
-        predicted=predicted,
-        errors=point_errors(predicted, points),
-        baseline=score_baselines(points, train=points, size=SIZE),
-        latency_ms=np.full(frames, 0.5),
-        runtime="openvino 1",
-        device="CPU",
-        precision="fp32",
-    )
+from trainer.floor import Floor
+from trainer.plot_look import png
+from trainer.report import Examples, TrainingRun, metrics, plain_json, write_report
 
 
 def history(errors: list[float | None]) -> dict[str, Any]:
@@ -77,16 +38,28 @@ def history(errors: list[float | None]) -> dict[str, Any]:
     return {"epochs": epochs, "batches": [{"epoch": i, "batch": b, "loss": 1 / (i + b + 1)} for i in range(len(errors)) for b in range(3)]}
 
 
-def a_run(folder: Path, *, train_px: float = 1.0, held_out_px: float | None = 1.2, errors: list[float | None] | None = None) -> TrainingRun:
+def a_run(
+    folder: Path,
+    *,
+    train_px: float = 1.0,
+    held_out_px: float | None = 1.2,
+    errors: list[float | None] | None = None,
+    floor: Floor | None = None,
+) -> TrainingRun:
+    train = scored(folder, frames=8, error_px=train_px, seed=1)
+    images, truth = [train.frames.read(place) for place in (0, 5)], train.frames.points[[0, 5]]
     return TrainingRun(
         name="mouse & co",
         created="2026-01-02T03:04:05Z",
         device="CPU, 2 threads",
         settings={"seed": 7, "augmentation": {"rotate_deg": 180}, "data": folder},
         history=history(errors if errors is not None else [2.0] * 20),
-        train=scored(folder, frames=8, error_px=train_px, seed=1),
+        train=train,
         held_out=scored(folder, frames=5, error_px=held_out_px, seed=2, missing=True) if held_out_px is not None else None,
         heatmap=(np.zeros(SIZE, np.uint8), np.eye(12, 16)),
+        calibration=fit_confidence(train.predicted, train.frames, limit_px=2.0),
+        floor=floor,
+        examples=Examples(images=images, truth=truth, stages=[("epoch 0", truth * 0), ("epoch 1", truth + 3), ("finished", truth)]),
     )
 
 
@@ -125,7 +98,7 @@ def page_text(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path: Path) -> None:
     page = read_page(write_report(tmp_path / "out", a_run(tmp_path)))
     assert page.open == []
-    assert page.count["img"] == 5
+    assert page.count["img"] == 7
     assert page.count.get("script") is None
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     for source in page.sources:
@@ -141,7 +114,11 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path: Path) -> None
         "Training, all points",  # R4-24: the same figures, scored in the same mode
         "≤ 2 px",
         "Blind guess: mean position in training labels",
-        "Blind guess: centre of the image",
+        "Blind guess: centre of the image (an all-black heat map",  # R1-10
+        "All rows are measured in the same way, by one mean",  # R1-11, R4-24
+        "it is taken with augmentation, from weights that still change",  # R4-24
+        "The same held-out frames after several epochs",  # R1-17
+        "Confidence",
         "2.50 s on average",  # R4-25
         "Python",  # R4-27
         "rotate_deg",
@@ -156,21 +133,20 @@ def test_the_page_says(page_text: str, expected: str) -> None:
 def test_the_figures_for_programs_hold_both_sets_machine_and_time(tmp_path: Path) -> None:
     """R4-24, R4-25, R4-27."""
     run = a_run(tmp_path)
-    write_report(tmp_path, run)
-    found = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    found = json.loads(plain_json(metrics(run)))
     assert run.held_out is not None
     assert found["held_out"]["mean_px"] == run.held_out.errors.spread.mean_px  # not rounded
     assert set(found["train"]) == set(found["held_out"])
     assert found["seconds"] == {"total": 50.0, "per_epoch": 2.5}
     assert {"processor", "Python", "numpy"} <= set(found["machine"])
-    assert found["diagnosis"] == diagnosis(run)
+    assert found["diagnosis"] == diagnosis(run.train, run.held_out, run.history)
+    assert found["calibration"]["limit_px"] == 2.0
 
 
 def test_a_loss_that_diverged_becomes_null(tmp_path: Path) -> None:
     run = a_run(tmp_path)
     run.history["epochs"][3]["train_loss"] = math.nan
-    write_report(tmp_path, run)
-    assert json.loads((tmp_path / "metrics.json").read_text())["history"]["epochs"][3]["train_loss"] is None
+    assert json.loads(plain_json(metrics(run)))["history"]["epochs"][3]["train_loss"] is None
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 2], ids=["none", "one", "two"])
@@ -195,11 +171,27 @@ def test_a_run_with_hardly_any_history_and_nothing_held_out_is_reported(tmp_path
 def test_the_diagnosis_follows_its_rule(
     tmp_path: Path, train_px: float, held_out_px: float, errors: list[float | None], verdict: str
 ) -> None:
-    assert diagnosis(a_run(tmp_path, train_px=train_px, held_out_px=held_out_px, errors=errors)).startswith(verdict)
+    run = a_run(tmp_path, train_px=train_px, held_out_px=held_out_px, errors=errors)
+    assert diagnosis(run.train, run.held_out, run.history).startswith(verdict)
 
 
 def test_too_few_epochs_do_not_tell_whether_the_error_still_falls() -> None:
-    assert still_falling(history([9.0, 8.0, 7.0, 6.0])) == 0.0
+    assert still_falling(history([9.0, 8.0, 7.0, 6.0])) is None
+
+
+def test_a_short_run_is_not_said_to_have_stopped_falling(tmp_path: Path) -> None:
+    """R3-29."""
+    run = a_run(tmp_path, errors=[9.0, 8.0, 7.0])
+    assert "3 epochs are too few to say" in diagnosis(run.train, run.held_out, run.history)
+
+
+def test_the_gap_is_stated_as_a_share(tmp_path: Path) -> None:
+    """R0-30."""
+    run = a_run(tmp_path, train_px=1.0, held_out_px=2.0)
+    held_out = run.held_out
+    assert held_out is not None
+    gap = held_out.errors.spread.median_px / run.train.errors.spread.median_px - 1
+    assert f"a gap of {gap:+.0%}" in diagnosis(run.train, held_out, run.history)
 
 
 @pytest.fixture
@@ -230,12 +222,13 @@ def test_a_write_that_fails_gives_one_sentence_and_leaves_the_earlier_report(tmp
     program = f"""
 import resource, signal, sys
 from pathlib import Path
-from trainer import report
+from trainer.error_report import error_section
 from trainer.errors import TrainingError
+from trainer.whole_files import replace_files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, {resource.getrlimit(resource.RLIMIT_FSIZE)[1]}))
 try:
-    report._replace(Path({str(tmp_path)!r}), {{"report.html": b"new", "metrics.json": b"x" * 100_000}})
+    replace_files(Path({str(tmp_path)!r}), {{"report.html": b"new", "metrics.json": b"x" * 100_000}}, what="the report")
 except TrainingError as error:
     sys.exit(str(error))
 """
@@ -248,17 +241,23 @@ except TrainingError as error:
 
 
 def pixels(figure: Figure) -> NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(plots.png(figure), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer(png(figure), np.uint8), cv2.IMREAD_COLOR)
     return np.asarray(image, np.uint8)
 
 
-def test_the_loss_is_drawn_on_a_logarithmic_axis_with_its_changes_below() -> None:
-    """R0-21."""
-    losses, errors, changes = plots.loss_curves(history([5.0, 4.0, 3.0])).axes
+def test_loss_error_changes_and_time_are_drawn_for_each_epoch() -> None:
+    """R0-21, R4-22."""
+    losses, errors, changes, times = plots.loss_curves(history([5.0, 4.0, 3.0])).axes
     assert losses.get_yscale() == "log"
     assert errors.get_yscale() == "log"
     assert [line.get_label() for line in losses.lines] == ["training, each batch", "training, each epoch", "held-out, each epoch"]
     assert np.asarray(changes.lines[1].get_ydata()) == pytest.approx(np.diff([1, 1 / 2, 1 / 3]))
+    assert [bar.get_height() for bar in times.patches] == [2.5, 2.5, 2.5]  # type: ignore[attr-defined]
+
+
+def test_the_title_names_the_settings_and_the_epochs_that_are_drawn() -> None:
+    """R4-22, R4-23: "after 25 epochs" must not stand over a plot of 16."""
+    assert plots.loss_curves(history([5.0] * 16), title="mouse: seed 7").get_suptitle() == "mouse: seed 7, 16 epochs"
 
 
 def test_a_loss_below_zero_is_still_drawn() -> None:
@@ -280,13 +279,37 @@ def test_the_heat_map_darkens_what_is_improbable() -> None:
 @pytest.mark.parametrize("points", ["one frame", "missing points"])
 def test_every_picture_can_be_drawn_from_little(tmp_path: Path, points: str) -> None:
     few = scored(tmp_path, frames=1 if points == "one frame" else 3, error_px=2, missing=points != "one frame")
-    for figure in (plots.error_per_point(few, None), plots.worst_frames(few), plots.error_over_time(few)):
+    for figure in (error_per_point(few, None), worst_frames(few), error_over_time(few)):
         assert pixels(figure).std() > 0
 
 
 def test_the_worst_frames_stand_first(tmp_path: Path) -> None:
     evaluation = scored(tmp_path, frames=6, error_px=3)
-    titles = [axes.get_title(loc="left") for axes in plots.worst_frames(evaluation).axes]
+    titles = [axes.get_title(loc="left") for axes in worst_frames(evaluation).axes]
     shown = [float(re.findall(r"([\d.]+) px", title)[0]) for title in titles if title]
     assert shown == sorted(shown, reverse=True)
     assert shown[0] == pytest.approx(float(evaluation.errors.distance_px.max()), abs=0.06)
+
+
+def test_the_distance_between_people_is_drawn_in_every_plot_of_errors(tmp_path: Path) -> None:
+    """R1-28."""
+    floor = Floor(per_point={"snout": 2.0, "tail <base>": 4.0}, source="2 annotators")
+    evaluation = scored(tmp_path, frames=6, error_px=3)
+    share, boxes = error_per_point(evaluation, None, floor=floor).axes
+    (time,) = error_over_time(evaluation, floor=floor).axes
+    _, held_out, *_ = plots.loss_curves(history([5.0, 4.0]), floor=floor).axes
+    for axes, place in ((share, "x"), (time, "y"), (held_out, "y")):
+        (line,) = [line for line in axes.lines if line.get_label() == PEOPLE_LABEL]
+        assert np.asarray(getattr(line, f"get_{place}data")()).tolist() == [3.0, 3.0]
+    assert [np.asarray(line.get_xdata()).tolist() for line in boxes.lines if line.get_linestyle() == "-."] == [[2.0, 2.0], [4.0, 4.0]]
+    assert "People: distance between annotators (2 annotators)" in error_section([("Held-out", evaluation)], floor=floor)
+
+
+def test_the_strip_shows_the_same_images_at_each_stage_and_of_many_stages_the_last(tmp_path: Path) -> None:
+    """R1-17."""
+    image, truth = np.full(SIZE, 128, np.uint8), np.array([[[[20.0, 20.0], [30.0, 30.0]]]] * 2)
+    stages = [(f"epoch {epoch}", truth + epoch) for epoch in range(9)]
+    figure = plots.learning_strip([image, image], truth, stages)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert [title for title in titles if title] == ["epoch 0", "epoch 1", "epoch 2", "epoch 3", "epoch 4", "epoch 8"]
+    assert len(figure.axes) == 2 * plots.STRIP_COLUMNS

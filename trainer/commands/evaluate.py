@@ -1,7 +1,9 @@
-"""`trainer evaluate`: how good a bundle is on labelled frames."""
+"""`trainer evaluate`: how good a bundle is on labelled frames, beside what knows nothing, does not learn, or is human."""
 
 import argparse
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,10 @@ from rich.console import Console
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
 
 if TYPE_CHECKING:
-    from trainer.evaluate import Evaluation
+    from trainer.evaluate_sets import EvaluationRun, ScoredSet
+    from trainer.metrics import PointErrors
+
+THRESHOLDS_PX = (2.0, 5.0, 10.0)
 
 
 def add(commands: Commands) -> None:
@@ -20,37 +25,105 @@ def add(commands: Commands) -> None:
         "evaluate",
         call=evaluate,
         text="Score a bundle on labelled frames.",
-        example="trainer evaluate models/mine --data project --json",
+        example="trainer evaluate models/mine --data project other.slp --floor project --classical --report evaluation",
     )
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="LABELS",
+        help="labelling or DeepLabCut project, CSV, SLEAP .slp, COCO .json or synthetic set; several give a table across data sets. "
+        "Of labels that the bundle was trained on, frames held out and frames learnt from are scored apart",
+    )
+    parser.add_argument("--train", type=Path, metavar="LABELS", help="what it has learnt from, where that cannot be told from --data")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and metrics.json there")
+    parser.add_argument("--thresholds", type=float, nargs="+", default=list(THRESHOLDS_PX), metavar="PX", help="shares within (2 5 10)")
+    parser.add_argument("--floor", metavar="PROJECT|PX", help="distance between annotators, drawn under every accuracy")
+    parser.add_argument("--classical", action="store_true", help="score a tracker without learning on the same frames")
+    parser.add_argument("--chamber", type=int, nargs=4, metavar=("X", "Y", "WIDTH", "HEIGHT"), help="where that tracker looks, px")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_engine(parser)
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Score and print."""
+    """Score, print and report."""
     from tracker.bundle import read_bundle
-    from trainer.evaluate import evaluate as score_bundle
-    from trainer.labels.read_labels import read_labels
+    from trainer.evaluate_sets import Asked, evaluate_sets
+    from trainer.floor import floor_of_data, read_floor
 
-    evaluation = score_bundle(
-        read_bundle(options.bundle), read_labels(options.data), engine=engine_choice(options), console=Console(stderr=True)
+    talk = Console(stderr=True)
+    bundle = read_bundle(options.bundle)
+    names = bundle.description.point_names
+    floor = read_floor(options.floor, names) if options.floor else floor_of_data(options.data[0], names)
+    asked = Asked(
+        thresholds_px=_thresholds(options.thresholds),
+        floor=floor,
+        classical=options.classical or options.chamber is not None,
+        chamber=tuple(options.chamber) if options.chamber is not None else None,
     )
+    run = evaluate_sets(bundle, options.data, train=options.train, asked=asked, engine=engine_choice(options), console=talk)
+    if options.report is not None:
+        from trainer.evaluation_report import write_evaluation_report
+
+        talk.print(f"report: {write_evaluation_report(options.report, run)}", soft_wrap=True)
     if options.json:
-        print(json.dumps(evaluation.as_json()))
+        print(json.dumps(run.as_json()))
     else:
-        _print(evaluation)
+        _print(run)
     return 0
 
 
-def _print(evaluation: "Evaluation") -> None:
-    values = evaluation.as_json()
-    for name in ("mean_px", "median_px", "p95_px", "rms_distance_px", "r2", "frames", "runtime", "precision"):
-        print(f"{name:<18} {values[name]}")
-    for limit, share in values["within_px"].items():
-        print(f"within {limit:>2} px       {share:.1%}")
-    for point, spread in values["per_point"].items():
-        print(f"{point:<18} mean {spread['mean_px']:.2f}  median {spread['median_px']:.2f}  p95 {spread['p95_px']:.2f} px")
-    for name, value in values["baseline"].items():
-        print(f"baseline {name:<18} {value}")
+def _thresholds(given: Sequence[float]) -> tuple[float, ...]:
+    from trainer.errors import TrainingError
+
+    for limit in given:
+        if not (math.isfinite(limit) and limit > 0):
+            raise TrainingError(f"--thresholds {limit:g}: expected pixels, more than 0")
+    return tuple(sorted(set(given)))
+
+
+def _print(run: "EvaluationRun") -> None:
+    thresholds = run.asked.thresholds_px
+    print(
+        f"{'':<34} {'mean':>8} {'median':>8} {'p95':>8} px " + " ".join(f"{f'<={limit:g}':>7}" for limit in thresholds) + f" {'points':>7}"
+    )
+    for one in run.sets:
+        _print_set(one, thresholds)
+    if run.asked.floor is not None:
+        print(f"{'people: between annotators':<34} {run.asked.floor.mean_px:8.2f}")
+    if run.diagnosis is not None:
+        print(run.diagnosis)
+
+
+def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
+    from trainer.breakdown import UNTAGGED, by_group, by_tag
+
+    evaluation = one.evaluation
+    print(_row(f"{one.name} ({len(evaluation.frames)} frames)", evaluation.errors, thresholds))
+    if evaluation.animals is not None:
+        counts = evaluation.animals
+        print(f"  of {counts.labelled} animals {counts.found} found, {counts.missed} missed; {counts.false} answers of no animal")
+    for place, name in enumerate(evaluation.frames.point_names):
+        print(_row(f"  {name}", evaluation.errors.of_point(place), thresholds))
+    print(f"{'  blind: mean position':<34} {evaluation.baseline.mean_position_px:8.2f}   (in {evaluation.baseline.fitted_on})")
+    print(f"{'  blind: image centre':<34} {evaluation.baseline.image_centre_px:8.2f}   (what an all-black heat map answers)")
+    if one.classical is not None:
+        for place, name in enumerate(one.classical.names):
+            print(_row(f"  without learning: {name}", one.classical.errors.of_point(place), thresholds))
+    groups = by_group(evaluation)
+    for group in groups if len(groups) > 1 else ():
+        print(_row(f"  {group.group} ({group.frames} frames)", group.errors, thresholds))
+    for tag in by_tag(evaluation):
+        print(_row(f"  {tag.tag} ({tag.frames} frames)", tag.errors, thresholds))
+        if tag.tag != UNTAGGED:
+            print(f"    {tag.sentence}")
+    found = one.reliability
+    print(f"  confidence: off by {found.error:.3f} on average from the share of points within {found.limit_px:g} px")
+
+
+def _row(name: str, errors: "PointErrors", thresholds: tuple[float, ...]) -> str:
+    spread = errors.spread
+    shares = " ".join(f"{errors.within(limit):7.1%}" for limit in thresholds)
+    return f"{name:<34} {spread.mean_px:8.2f} {spread.median_px:8.2f} {spread.p95_px:8.2f}    {shares} {errors.found:>7}"

@@ -1,0 +1,201 @@
+"""`trainer evaluate` and `trainer compare` as a user runs them, on a bundle that `trainer fit` made."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from tests.trainer.learnable import labelled
+from tracker.bundle import Bundle, read_bundle
+from trainer.__main__ import main
+from trainer.bundle_split import split_of
+from trainer.evaluate_sets import evaluate_sets
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.read_labels import read_labels
+
+QUICK = ["--epochs", "3", "--batch", "8", "--batches", "20", "--device", "cpu", "--workers", "0"]
+
+
+def as_csv(folder: Path, frames: LabelledFrames) -> Path:
+    """The frames as a DeepLabCut table beside their images."""
+    rows = ["scorer,a,a,a,a", "bodyparts,head,head,tail,tail", "coords,x,y,x,y"]
+    rows += [
+        f"{ref.path.name},{','.join(f'{x:g},{y:g}' for x, y in points[0])}"
+        for ref, points in zip(frames.images, frames.points, strict=True)
+    ]
+    path = folder / "CollectedData_a.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bars")
+    return as_csv(folder, labelled(folder, 40))
+
+
+@pytest.fixture(scope="module")
+def bundle(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("models") / "bars"
+    assert main(["fit", "--data", str(data), "--out", str(out), "--fold", "1", "--folds", "2", *QUICK]) == 0
+    return out
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main([*arguments, "--json", "--threads", "1"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
+    bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """R1-11, R4-24: one reduction, one mode; the figure of `fit` comes back to the last digit."""
+    found = run(capsys, "evaluate", str(bundle), "--data", str(data), "--thresholds", "3", "8")
+    held_out, training = found["sets"]
+    assert [(one["part"], one["frames"]) for one in found["sets"]] == [("held-out", 20), ("training", 20)]
+    assert held_out["mean_px"] == pytest.approx(json.loads((bundle / "metrics.json").read_text())["held_out"]["mean_px"])
+    assert set(held_out["within_px"]) == {"3", "8"}
+    assert set(held_out) == set(training)
+    assert held_out["baseline"]["fitted_on"] == "training labels"
+    assert found["diagnosis"]
+
+
+def test_without_the_runs_folder_the_bundles_own_account_tells_the_split(bundle: Path, data: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "copied"
+    alone.mkdir()
+    for name in ("bundle.json", "model.onnx", "self_test.png"):
+        (alone / name).write_bytes((bundle / name).read_bytes())
+    frames = read_labels(data)
+    split = split_of(read_bundle(alone), data, frames)
+    assert split is not None
+    assert split.held_out.tolist() == list(range(20, 40))
+    moved = read_labels(data)
+    moved.points[0, 0, 0] += 1.0
+    assert split_of(read_bundle(alone), data, moved) is None, "other labels than those it was trained on"
+
+
+@pytest.mark.parametrize(
+    ("said", "train", "held_out"),
+    [
+        ("block 2 of 5 in time held out", 32, 8),
+        ("random 5% held out (seed 3); neighbouring frames leak", 38, 2),
+        ("nothing held out", 40, 0),
+    ],
+)
+def test_every_kind_of_split_is_told_from_its_description(
+    bundle: Path, data: Path, tmp_path: Path, said: str, train: int, held_out: int
+) -> None:
+    read = read_bundle(bundle)
+    about = msgspec.structs.replace(read.description.training, split=said, frames=train, held_out_frames=held_out)
+    told = Bundle(
+        folder=tmp_path / "elsewhere",
+        description=msgspec.structs.replace(read.description, training=about),
+        self_test_image=read.self_test_image,
+    )
+    split = split_of(told, data, read_labels(data))
+    assert split is not None
+    assert (len(split.train), len(split.held_out)) == (train, held_out)
+    wrong = msgspec.structs.replace(about, frames=train - 1)
+    told = Bundle(
+        folder=tmp_path / "elsewhere",
+        description=msgspec.structs.replace(read.description, training=wrong),
+        self_test_image=read.self_test_image,
+    )
+    assert split_of(told, data, read_labels(data)) is None, "counts that do not agree prove nothing"
+
+
+def test_several_sets_give_one_row_each_and_a_report(bundle: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """R1-03, R1-21: frames that are new to the bundle, beside its own."""
+    other = tmp_path / "others"
+    other.mkdir()
+    new = as_csv(other, labelled(other, 10, first=500))
+    out = tmp_path / "report"
+    found = run(capsys, "evaluate", str(bundle), "--data", str(data), str(new), "--classical", "--floor", "1.5", "--report", str(out))
+    assert [(one["part"], one["frames"]) for one in found["sets"]] == [("held-out", 20), ("all", 10), ("training", 20)]
+    assert found["sets"][0]["classical"]["per_point"].keys() == {"head", "tail"}
+    assert found["sets"][2]["classical"] is None
+    text = (out / "report.html").read_text()
+    for part in ("Other data sets", "Classical tracker", "People: distance between annotators", "Confidence", "Worst frames"):
+        assert part in text
+    assert json.loads((out / "metrics.json").read_text())["sets"][1]["mean_px"] == pytest.approx(found["sets"][1]["mean_px"])
+
+
+def test_the_table_for_people_names_what_each_figure_is_of(bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(bundle), "--data", str(data), "--threads", "1"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("Held-out of CollectedData_a.csv (20 frames)", "blind: mean position", "all-black heat map", "confidence: off by"):
+        assert words in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--thresholds", "0"], "--thresholds 0: expected pixels, more than 0"),
+        (["--floor", "nothere"], "gives no floor"),
+        (["--chamber", "0", "0", "999", "10"], "lies outside the 128×96 image"),
+        (["--train", "absent.csv"], "absent.csv"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_one_sentence(
+    bundle: Path, data: Path, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(bundle), "--data", str(data), "--threads", "1", *arguments]) == 1
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path, data: Path) -> None:
+    """The map is in the graph: what the rig's engine answers is what the report says of it."""
+    from trainer.calibrate import RULE
+    from trainer.commands.evaluate import THRESHOLDS_PX
+    from trainer.evaluate import EngineChoice
+    from trainer.evaluate_sets import Asked
+
+    stated = json.loads((bundle / "metrics.json").read_text())["calibration"]
+    asked = Asked(thresholds_px=THRESHOLDS_PX, floor=None, classical=False, chamber=None)
+    engine = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
+    found = evaluate_sets(read_bundle(bundle), [data], train=None, asked=asked, engine=engine).judged.reliability
+    assert found.limit_px == stated["limit_px"]
+    assert found.points == stated["before"]["points"] == 40
+    if stated["detail"] == "unchanged":
+        assert found.log_loss == pytest.approx(stated["before"]["log_loss"], abs=1e-3)
+    else:
+        assert found.log_loss < stated["before"]["log_loss"]
+    assert RULE.split(":")[0] in (bundle / "report.html").read_text()
+
+
+def test_a_run_keeps_its_answers_for_the_same_frames(bundle: Path) -> None:
+    """R1-17: after epochs 0, 1 and 2 of three."""
+    history = json.loads((bundle.with_name("bars.run") / "history.json").read_text())
+    assert [each["epoch"] for each in history["examples"]] == [0, 1, 2]
+    assert np.array(history["examples"][0]["poses"]).shape == (3, 1, 2, 3)
+    assert "The same held-out frames after several epochs" in (bundle / "report.html").read_text()
+
+
+def test_two_bundles_are_compared_on_frames_that_neither_has_learnt_from(
+    bundle: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin = tmp_path / "twin"
+    twin.mkdir()
+    for file in bundle.iterdir():
+        if file.is_file():
+            (twin / file.name).write_bytes(file.read_bytes())
+    out = tmp_path / "report"
+    found = run(capsys, "compare", str(bundle), str(twin), "--data", str(data), "--report", str(out))
+    assert found["frames"] == 20
+    assert found["difference_px"] == 0.0
+    assert found["sentence"].startswith("No difference that 20 frames can show")
+    assert "Where they differ most" in (out / "report.html").read_text()
+    everything = run(capsys, "compare", str(bundle), str(twin), "--data", str(data), "--learnt-too")
+    assert everything["frames"] == 40
+    assert "20 of these frames one or the other has learnt from" in everything["sentence"]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_help_ends_in_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert f"example: trainer {command}" in capsys.readouterr().out

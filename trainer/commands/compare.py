@@ -1,0 +1,50 @@
+"""`trainer compare`: which of two bundles is better on the same frames, in one sentence."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "compare",
+        call=compare,
+        text="Compare two bundles on the same labelled frames, ending in one sentence: which is better, by how much, how surely.",
+        example="trainer compare models/old models/new --data project --report comparison",
+    )
+    parser.add_argument("first", type=Path, metavar="BUNDLE_A")
+    parser.add_argument("second", type=Path, metavar="BUNDLE_B")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="LABELS", help="labels; frames that a bundle has learnt from are left out"
+    )
+    parser.add_argument("--learnt-too", action="store_true", help="count frames that one of the two has learnt from as well")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and metrics.json there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_engine(parser)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Score both, test, print and report."""
+    from tracker.bundle import read_bundle
+    from trainer.compare_bundles import compare_bundles, write_comparison
+
+    talk = Console(stderr=True)
+    bundles = read_bundle(options.first), read_bundle(options.second)
+    found = compare_bundles(bundles, options.data, engine=engine_choice(options), learnt_too=options.learnt_too, console=talk)
+    if options.report is not None:
+        talk.print(f"report: {write_comparison(options.report, found)}", soft_wrap=True)
+    if options.json:
+        print(json.dumps(found.as_json()))
+        return 0
+    print(f"{'':<18} {'A':>8} {'B':>8} {'B - A':>8}   95 % interval        p  frames   (A: {found.first}; B: {found.second}; px)")
+    for one in (found.overall, *found.per_point):
+        interval = f"{one.low_px:+.2f} to {one.high_px:+.2f}"
+        print(f"{one.what:<18} {one.first_px:8.2f} {one.second_px:8.2f} {one.mean_px:+8.2f}   {interval:<16} {one.p:6.3f} {one.frames:>7}")
+    print(found.sentence)
+    return 0
