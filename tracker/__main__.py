@@ -13,7 +13,7 @@ import cv2
 from tracker.check import check
 from tracker.command import carry_out
 from tracker.config import load_config
-from tracker.control import ask
+from tracker.control import SWAP_S, ask
 from tracker.keys import make_keys
 from tracker.listen import listen
 from tracker.messages import TOPICS
@@ -26,7 +26,6 @@ logger = logging.getLogger("tracker")
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 _ANSWER_S = 5.0
-_SWAP_S = 900.0  # a GPU engine may have to be built first
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +104,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _swap(options: argparse.Namespace) -> int:
-    answer = _ask(options, {"command": "swap", "bundle": str(options.bundle.resolve())}, _SWAP_S)
+    answer = _ask(options, {"command": "swap", "bundle": str(options.bundle.resolve())}, SWAP_S)
     print(json.dumps(answer))
     return 0
 

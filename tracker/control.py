@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 _LONGEST_REQUEST = 65_536  # bytes; a command is a path at most
 _POLL_MS = 100
 _FAREWELL_S = 1.0
+SWAP_S = 900.0  # a GPU engine may have to be built first
 Command = Callable[[dict[str, Any]], dict[str, Any]]
 
 

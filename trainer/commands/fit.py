@@ -6,6 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tracker.config import load_config
+from tracker.control import SWAP_S, ask
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
 
 
@@ -18,8 +20,23 @@ def add(commands: Commands) -> None:
         text="Train on labelled frames and write a bundle with its report.",
         example="trainer fit --data project --out models/mine",
     )
-    parser.add_argument("--data", type=Path, required=True, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the bundle; the run is kept beside it in OUT.run")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined",
+    )
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("--out", type=Path, help="folder for the bundle; the run is kept beside it in OUT.run")
+    place.add_argument(
+        "--refresh",
+        type=Path,
+        metavar="BUNDLE",
+        help="train from this bundle's weights on its labels and added ones, and replace it if the new one is not worse",
+    )
+    parser.add_argument("--accept-worse", action="store_true", help="with --refresh: replace the bundle whatever the comparison says")
+    parser.add_argument("--swap", type=Path, metavar="CONFIG", help="put the bundle in place at the tracker that runs with this file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_training(parser)
     add_split(parser)
@@ -28,9 +45,18 @@ def add(commands: Commands) -> None:
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
     from trainer.make_bundle import make_bundle  # only training needs torch; the other commands start without it
+    from trainer.refresh import refresh_bundle
 
-    settings = fit_settings(options)
-    made = make_bundle(options.data, options.out, settings, split=split_choice(options), console=Console(stderr=True))
-    if made is not None:
-        print(json.dumps(made.as_json()) if options.json else made.sentence)
+    control = load_config(options.swap).control.bind if options.swap else None  # a mistake in it is found before hours of training
+    settings, split, talk = fit_settings(options), split_choice(options), Console(stderr=True)
+    if options.refresh:
+        made = refresh_bundle(options.refresh, options.data, settings, split=split, accept_worse=options.accept_worse, console=talk)
+    else:
+        made = make_bundle(options.data, options.out, settings, split=split, console=talk)
+    if made is None:
+        return 0
+    if control:
+        answer = ask(control, {"command": "swap", "bundle": str(made.bundle.resolve())}, timeout_s=SWAP_S)
+        talk.print(f"{control}: runs {answer['bundle']} now", soft_wrap=True)
+    print(json.dumps(made.as_json()) if options.json else made.sentence)
     return 0

@@ -1,0 +1,146 @@
+"""A rig is refreshed in one command: from the weights in use, compared on frames that neither has learnt from, and never for the worse."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.learnable import draw
+from tracker.bundle import read_bundle
+from trainer.__main__ import main
+from trainer.compare import Comparison, PairedDifference
+from trainer.labelling.project import FrameLabel, Layer, create_project, open_project
+from trainer.refresh import verdict
+
+QUICK = ["--epochs", "1", "--batches", "60", "--batch", "8", "--device", "cpu", "--precision", "32", "--workers", "0"]
+
+
+def project(folder: Path, numbers: range, *, mirrored: bool = False) -> Path:
+    """A labelling project of bars; `mirrored` puts every label on the other side of the image."""
+    made = create_project(folder, point_names=("head", "tail"))
+    made.add_frames(Path("bars.mp4"), ((number, draw(number)[0]) for number in numbers), why="all")
+    made = open_project(folder)
+    labels = {}
+    for frame in made.frames:
+        points = draw(frame.frame)[1]
+        head, tail = ((127, 95) - points if mirrored else points).tolist()
+        labels[frame.image] = FrameLabel(animals=[{"head": tuple(head), "tail": tuple(tail)}], excluded=False, tags=[])
+    made.write_layer(Layer(annotator="ann", frames=labels))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with labels and the bundle trained from them."""
+    folder = tmp_path_factory.mktemp("rig")
+    project(folder / "old", range(40))
+    assert main(["fit", "--data", str(folder / "old"), "--out", str(folder / "mine"), *QUICK]) == 0
+    return folder
+
+
+@pytest.fixture
+def own(rig: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(rig, tmp_path / "rig")
+    return tmp_path / "rig"
+
+
+def first_loss(folder: Path) -> float:
+    """Of the training that the bundle is from."""
+    return float(json.loads((folder / "mine.run" / "history.json").read_text())["batch_loss"][0])
+
+
+def refresh(folder: Path, *labels: str, more: tuple[str, ...] = ()) -> int:
+    data = [str(folder / name) for name in labels]
+    return main(["fit", "--refresh", str(folder / "mine"), "--data", *data, *QUICK, *more])
+
+
+def test_new_labels_make_a_new_bundle_from_the_old_weights(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project(own / "new", range(50, 65))
+    before, scratch = read_bundle(own / "mine").description, first_loss(own)
+    assert refresh(own, "old", "new", more=("--json",)) == 0
+    said = capsys.readouterr()
+    after = read_bundle(own / "mine").description
+    assert after.onnx_sha256 != before.onnx_sha256
+    assert after.training.frames + after.training.held_out_frames == 55
+    assert "40 frames known to mine, 15 added" in said.err
+    assert "8 frames held out as before, 3 of 15 added ones beside them" in said.err
+    assert json.loads(said.out)["held_out"]["frames"] == 11
+    assert first_loss(own) < 0.7 * scratch  # random weights would begin where the first training began
+    assert not (own / "mine.refresh").exists()
+    assert (own / "mine.run" / "split.json").is_file()
+
+
+def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_for(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project(own / "wrong", range(50, 110), mirrored=True)  # an annotator who misunderstood the points
+    before = (own / "mine" / "model.onnx").read_bytes()
+    data = [str(own / name) for name in ("old", "wrong")]
+    hold = ["--random-split", "0.02"]
+    command = ["fit", "--refresh", str(own / "mine"), "--data", *data, *QUICK, *hold]
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "left as it was: on 9 held-out frames the refreshed network has" in said
+    assert "--accept-worse" in said
+    assert "Traceback" not in said
+    assert (own / "mine" / "model.onnx").read_bytes() == before
+    assert main([*command, "--accept-worse"]) == 0
+    assert (own / "mine" / "model.onnx").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("labels", "remove", "complaint"),
+    [
+        (("old",), None, "knows all 40 frames already"),
+        (("old", "new"), "mine.run", "nobody knows which frames the bundle in use was trained on"),
+        (("old", "new"), "mine.run/checkpoints", "begins with the weights of the bundle in use"),
+        (("old", "other"), None, "labels the points beak; "),
+    ],
+    ids=["nothing added", "run lost", "weights lost", "other points"],
+)
+def test_what_cannot_be_refreshed_is_refused_in_a_sentence(
+    own: Path, capsys: pytest.CaptureFixture[str], labels: tuple[str, ...], remove: str | None, complaint: str
+) -> None:
+    project(own / "new", range(50, 55))
+    other = create_project(own / "other", point_names=("beak",))
+    other.add_frames(Path("birds.mp4"), [(0, draw(50)[0])], why="all")
+    other = open_project(own / "other")
+    other.write_layer(
+        Layer(annotator="ann", frames={other.frames[0].image: FrameLabel(animals=[{"beak": (9.0, 9.0)}], excluded=False, tags=[])})
+    )
+    if remove:
+        shutil.rmtree(own / remove)
+    before = (own / "mine" / "model.onnx").read_bytes()
+    assert refresh(own, *labels) == 1
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert "Traceback" not in said
+    assert (own / "mine" / "model.onnx").read_bytes() == before
+
+
+def comparison(first_px: float, second_px: float, *, low: float, high: float, p: float) -> Comparison:
+    overall = PairedDifference(what="all points", frames=40, first_px=first_px, second_px=second_px, low_px=low, high_px=high, p=p, block=1)
+    return Comparison(first="in use", second="refreshed", overall=overall, per_point=(), evaluations=())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (comparison(2.0, 1.5, low=-0.7, high=-0.3, p=0.001), None),
+        (comparison(2.0, 2.05, low=-0.1, high=0.2, p=0.6), None),
+        (comparison(2.0, 2.05, low=0.01, high=0.1, p=0.01), "it is worse, and not by chance"),
+        (comparison(2.0, 2.2, low=-0.1, high=0.5, p=0.3), "it is worse by 10%"),
+    ],
+    ids=["better", "worse by chance", "worse for sure", "worse by too much"],
+)
+def test_the_gate_lets_through_what_is_not_worse(found: Comparison, reason: str | None) -> None:
+    given = verdict(found)
+    assert given is None if reason is None else given is not None and given.startswith(reason)
+
+
+def test_a_mistake_in_the_configuration_to_swap_with_is_found_before_training(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own / "tracker.yaml").write_text("camera: 1\n")
+    project(own / "new", range(50, 55))
+    assert refresh(own, "old", "new", more=("--swap", str(own / "tracker.yaml"))) == 1
+    assert "tracker.yaml" in capsys.readouterr().err
+    assert not (own / "mine.refresh").exists()
