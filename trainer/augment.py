@@ -32,6 +32,12 @@ class AugmentSettings:
     empty: float = 0.03  # chance of a plain frame without any animal
 
 
+# nothing at all is done: what is learnt is the images themselves, whatever they are
+UNCHANGED = AugmentSettings(
+    rotation_deg=0.0, scale=(1.0, 1.0), stretch=0.0, flip=0.0, in_place=1.0, light=0.0, blur=0.0, noise=0.0, occlusion=0.0, empty=0.0
+)
+
+
 def swapped_order(point_names: Sequence[str]) -> tuple[int, ...] | None:
     """Where each point finds its name in a mirrored image: "leftear" takes the place of "rightear".
 
@@ -64,6 +70,8 @@ def augment(
     Returns:
         An image of the same size, and float64 (..., K, 2): outside the image where a point went out of sight, NaN where missing.
     """
+    if settings == UNCHANGED:
+        return image, points
     if rng.random() < settings.empty:
         return _empty(image, points, rng)
     mirror = swap is not None and rng.random() < settings.flip

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from torch import nn
 
 from trainer.assignment import in_order_of_labels
@@ -41,6 +42,7 @@ from trainer.networks.build import NetworkPlan, build
 from trainer.networks.frozen import freeze_all_but_head
 from trainer.networks.planning import plan_network
 from trainer.processes import Processes, processes_here
+from trainer.transfer import transfer_advice
 from trainer.weights import SCRATCH, Borrowed, borrow_weights
 
 logger = logging.getLogger(__name__)
@@ -111,7 +113,7 @@ def fit(
     stores = FrameStore(train, colour), FrameStore(held_out, colour)
     with _disk_refusals(out):
         if group.first:
-            write_table(out / NETWORK_FILE, table_of(learner.network, plan), plan, borrowed=asdict(borrowed) if borrowed else None)
+            _introduce(learner, borrowed, out, frames=len(train), progress=progress)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
             _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=progress and group.first)
         return _result(out, stores, plan=plan, colour=colour)
@@ -183,6 +185,18 @@ def _learner(
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
     taken = borrowed.taken if borrowed else ()
     return Learner(network, plan=plan, loss=settings.loss, schedule=schedule, about=about, borrowed=frozenset(taken)), borrowed
+
+
+def _introduce(learner: Learner, borrowed: Borrowed | None, out: Path, *, frames: int, progress: bool) -> None:
+    """Keep the network's table with the run, and say how large it is and whether its weights suit it."""
+    table = table_of(learner.network, learner.plan)
+    write_table(out / NETWORK_FILE, table, learner.plan, borrowed=asdict(borrowed) if borrowed else None)
+    if progress:
+        Console(stderr=True).print(table.sentence, soft_wrap=True, highlight=False)
+    size = table.trainable + table.untrainable
+    advice = transfer_advice(learner.plan, frames=frames, weights=borrowed.source if borrowed else SCRATCH, parameters=size)
+    if advice:
+        logger.warning(advice)
 
 
 def _batches(frames: int, settings: FitSettings) -> int:

@@ -46,9 +46,9 @@ class FitSettings:
     seed: int = 0
     epochs: int | None = None
     minutes: float | None = None
-    batch: int = 16
-    batches: int = 64
-    learning_rate: float = 3e-3
+    batch: int = 8
+    batches: int = 128
+    learning_rate: float = 2e-3
     weight_decay: float = 0.05
     optimiser: Literal["adamw", "adam"] = "adamw"
     averaging: float = 0.998

@@ -50,6 +50,24 @@ def gaussian(cells: Cells, *, grid: tuple[int, int], sigma: float) -> Tensor:
     return torch.where(cells.inside[..., None, None], density, 0.0)
 
 
+def disk(cells: Cells, *, grid: tuple[int, int], radius: float) -> Tensor:
+    """An even density within `radius` cells of every label, summing to 1: R1-27's other target.
+
+    Args:
+        cells: of n · K points.
+        grid: rows and columns of the map.
+        radius: in cells, at least 1, so that some cell's middle is within it.
+
+    Returns:
+        float32 (n, K, rows, columns); all zero where the point is not on the grid.
+    """
+    down = torch.arange(grid[0], device=cells.y.device) - cells.y[..., None]
+    right = torch.arange(grid[1], device=cells.x.device) - cells.x[..., None]
+    within = (down.square()[..., :, None] + right.square()[..., None, :] <= radius**2).float()
+    even = within / within.sum((2, 3), keepdim=True).clamp_min(1)
+    return torch.where(cells.inside[..., None, None], even, 0.0)
+
+
 def centre(points: Tensor, *, width: int, height: int) -> Tensor:
     """Middle of the box around an animal's points that are inside the frame: (n, 1, 2), NaN where none is.
 

@@ -161,10 +161,11 @@ def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"head": "hourglass"}, "no head 'hourglass'; expected one of heatmap, xy, trackrat, resnet18"),
+        ({"network": "hourglass"}, "no network 'hourglass'; expected one of compact, trackrat, alexnet, resnet18"),
+        ({"head": "points"}, "no head 'points'; expected one of heatmap, xy, dense_heatmap"),
         ({"minutes": -1.0}, "minutes is -1.0"),
     ],
-    ids=["head", "minutes"],
+    ids=["network", "head", "minutes"],
 )
 def test_impossible_settings_are_refused(change: dict[str, object], complaint: str, tmp_path: Path) -> None:
     frames = labelled(tmp_path, 2)

@@ -21,13 +21,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("head", ["heatmap", "xy"])
+@pytest.mark.parametrize(("network", "head"), [("compact", "heatmap"), ("compact", "xy"), ("mobilenet_v3_small", "heatmap")])
 def test_one_command_makes_a_bundle_that_is_scored_and_reported(
-    data: Path, tmp_path: Path, head: str, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, network: str, head: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """R1-06: the head is chosen by an option; everything else is the same. R0-25: a reloaded bundle gives the same numbers."""
     out = tmp_path / "model"
-    assert main(["fit", "--data", str(data), "--out", str(out), "--head", head, "--seed", "1", "--json", *QUICK]) == 0
+    given = ["--data", str(data), "--out", str(out), "--network", network, "--head", head]
+    assert main(["fit", *given, "--seed", "1", "--json", *QUICK]) == 0
     made = json.loads(capsys.readouterr().out.splitlines()[-1])
     bundle = read_bundle(out)
     assert bundle.description.point_names == ("snout", "left_ear", "right_ear", "tail_base")

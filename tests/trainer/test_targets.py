@@ -1,15 +1,17 @@
 """Targets and losses: what a label becomes, and what counts."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 
-from trainer.losses import Batch, LossSettings, coarse_loss, heatmap_loss, xy_loss
+from trainer.losses import Batch, LossSettings, coarse_loss, heatmap_loss, map_loss, xy_loss
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.coarse import Finder
-from trainer.targets import centre, gaussian, to_cells
+from trainer.networks.decode import Maps
+from trainer.targets import centre, disk, gaussian, to_cells
 
 FRAME = FrameShape(height=96, width=128, channels=1)
 CROP = CropPlan(height=64, width=64, shrink=1, pool=4)
@@ -39,6 +41,30 @@ def test_a_loop_over_every_cell_gives_the_same_gaussian_r1_27() -> None:
         x, y = float(cells.x[0, point]), float(cells.y[0, point])
         slow = torch.tensor([[math.exp(-((c - x) ** 2 + (r - y) ** 2) / (2 * 1.3**2)) for c in range(16)] for r in range(12)])
         assert torch.allclose(fast[0, point], slow / slow.sum(), atol=1e-6)
+
+
+def test_a_disk_is_even_and_a_density_r1_27() -> None:
+    """The same as a loop over every cell; a disk narrower than a cell still has one."""
+    points = torch.tensor([[[21.3, 37.8], [1.0, 2.0], [NAN, NAN], [900.0, 3.0]]])
+    cells = to_cells(points, left=ZERO, top=ZERO, cell=4, grid=(12, 16))
+    fast = disk(cells, grid=(12, 16), radius=2.0)[0]
+    for point in range(2):
+        x, y = float(cells.x[0, point]), float(cells.y[0, point])
+        slow = torch.tensor([[float((c - x) ** 2 + (r - y) ** 2 <= 4) for c in range(16)] for r in range(12)])
+        assert torch.allclose(fast[point], slow / slow.sum(), atol=1e-6)
+    assert not fast[2:].any()
+    assert disk(cells, grid=(12, 16), radius=1.0)[0, :2].sum((1, 2)).tolist() == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize("target", ["gaussian", "disk"])
+def test_the_mse_of_maps_is_one_for_an_empty_map_and_zero_for_the_target_r1_08(target: Literal["gaussian", "disk"]) -> None:
+    cells = to_cells(torch.tensor([[[21.0, 37.0]]]), left=ZERO, top=ZERO, cell=4, grid=(16, 16))
+    settings = LossSettings(maps="mse", target=target, distance=0.0, normaliser=0.0)
+    empty = Maps(torch.zeros(1, 1, 16, 16), torch.zeros(1, 1))
+    drawn = gaussian(cells, grid=(16, 16), sigma=1.0) if target == "gaussian" else disk(cells, grid=(16, 16), radius=2.0)
+    perfect = Maps(drawn.clamp_min(1e-12).log(), torch.full((1, 1), -30.0))
+    assert float(map_loss(perfect, cells, settings)) == pytest.approx(0.0, abs=1e-4)
+    assert float(map_loss(empty, cells, settings)) == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize(

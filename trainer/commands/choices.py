@@ -3,14 +3,18 @@
 import argparse
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from trainer.errors import TrainingError
+from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, TIMM, VIEWS
 from trainer.split import SplitChoice
 
 if TYPE_CHECKING:
     from trainer.evaluate import EngineChoice
+    from trainer.fit_settings import FitSettings
 
-HEADS = ("heatmap", "xy", "trackrat", "resnet18")
+LOSSES = ("cross_entropy", "distance", "mse")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 
@@ -22,6 +26,62 @@ def add_command(
     made: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, epilog=f"example: {example}")
     made.set_defaults(call=call)
     return made
+
+
+def add_training(parser: argparse.ArgumentParser) -> None:
+    """Options that say how to train; one that is not given is left to FitSettings."""
+    training = parser.add_argument_group("training")
+    training.add_argument("--minutes", type=float, help="longest training time; without it and --epochs, a fixed number of epochs")
+    training.add_argument("--epochs", type=int)
+    training.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
+    training.add_argument("--learning-rate", type=float, help="at its highest")
+    training.add_argument("--weight-decay", type=float, help="of weights; an L2 penalty with --optimiser adam")
+    training.add_argument("--optimiser", choices=("adamw", "adam"))
+    training.add_argument("--batch", type=int, help="pictures a step")
+    training.add_argument("--batches", type=int, help="steps an epoch, at least")
+    training.add_argument("--patience", type=int, help="stop after so many epochs without an improvement of 0.02 px")
+    training.add_argument("--precision", choices=("auto", "32", "bf16"), help="of the training's arithmetic (auto)")
+    training.add_argument("--device", dest="accelerator", choices=("auto", "cpu", "gpu"), help="(auto)")
+    training.add_argument("--workers", type=int, help="how many augment images beside the training; 0: between its steps")
+    network = parser.add_argument_group("network")
+    add_network(network)
+    network.add_argument("--weights", metavar="FROM", help="scratch, imagenet, or a file: a checkpoint of ours, or safetensors (scratch)")
+    network.add_argument("--train", dest="trained", choices=("all", "head"), help="which layers learn (all)")
+    network.add_argument("--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps, distance or mse for xy")
+    network.add_argument("--target", choices=("gaussian", "disk"), help="what a heat map is compared with (gaussian)")
+
+
+def add_network(parser: "argparse._ArgumentGroup | argparse.ArgumentParser") -> None:
+    """Options that say which network; one that is not given is left to FitSettings."""
+    parser.add_argument("--network", type=network_name, metavar="NAME", help=f"{', '.join(NETWORKS)}, or {TIMM}MODEL (compact)")
+    parser.add_argument("--head", choices=HEADS, help="how coordinates are found (heatmap)")
+    parser.add_argument("--view", choices=("auto", *VIEWS), help=f"what is seen of a frame; full for {', '.join(BACKBONES[:2])} … (auto)")
+
+
+def network_name(text: str) -> str:
+    """A network's name; argparse turns the error into wrong usage."""
+    if text in NETWORKS or (text.startswith(TIMM) and text != TIMM):
+        return text
+    raise argparse.ArgumentTypeError(f"there is no network '{text}'; expected one of {', '.join(NETWORKS)}, or {TIMM} and a model's name")
+
+
+def fit_settings(options: argparse.Namespace, **usual: Any) -> "FitSettings":
+    """The settings that were asked for with the options of `add_training`; `usual` holds for those that were not."""
+    from trainer.fit_settings import FitSettings  # only training needs torch; the other commands start without it
+
+    given = {field.name: getattr(options, field.name, None) for field in fields(FitSettings)}
+    settings = FitSettings(**usual | {name: value for name, value in given.items() if value is not None})
+    return replace(settings, loss=replace(settings.loss, **_loss_choices(settings.head, options.loss_name, options.target)))
+
+
+def _loss_choices(head: str, loss: str | None, target: str | None) -> dict[str, Any]:
+    """What of LossSettings was asked for."""
+    kind, fitting = ("maps", ("cross_entropy", "mse")) if head in MAP_HEADS else ("coordinates", ("distance", "mse"))
+    if loss not in (None, *fitting):
+        raise TrainingError(f"the head '{head}' cannot learn with --loss {loss}; expected {' or '.join(fitting)}")
+    if target is not None and kind != "maps":
+        raise TrainingError(f"the head '{head}' has no heat map that --target {target} could be drawn on")
+    return {name: value for name, value in ((kind, loss), ("target", target)) if value is not None}
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:

@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass
 
 from torch import nn
 
+from trainer.errors import TrainingError
+from trainer.networks.backbone_heads import LATENT, BackboneCoordinates, BackboneMaps
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.coordinates import Coordinates
-from trainer.networks.resnet import ResNetCoordinates
+from trainer.networks.names import is_backbone, refuse_misfits
+from trainer.networks.several import Several
 from trainer.networks.trackrat import TrackRat
 
 
@@ -20,19 +23,41 @@ class NetworkPlan:
     points: int
     frame: FrameShape
     crop: CropPlan
+    animals: int = 1  # rows of the answer
+    network: str = "compact"
+    view: str = "crop"
+
+    @property
+    def title(self) -> str:
+        """Network, head and view in words."""
+        return f"{self.network} {self.head}" + (", whole frame" if self.view == "full" else ", on a crop")
 
 
-NETWORKS: dict[str, Callable[[NetworkPlan], nn.Module]] = {
-    "heatmap": lambda plan: CoarseToFine(plan.points, frame=plan.frame, plan=plan.crop),
-    "xy": lambda plan: Coordinates(plan.points, frame=plan.frame, plan=plan.crop),
-    "trackrat": lambda plan: TrackRat(plan.points, frame=plan.frame),
-    "resnet18": lambda plan: ResNetCoordinates(plan.points, frame=plan.frame),
+OURS: dict[tuple[str, str], Callable[[NetworkPlan], nn.Module]] = {
+    ("compact", "heatmap"): lambda plan: CoarseToFine(plan.points, frame=plan.frame, plan=plan.crop),
+    ("compact", "several"): lambda plan: Several(plan.points, animals=plan.animals, frame=plan.frame, plan=plan.crop),
+    ("compact", "xy"): lambda plan: Coordinates(plan.points, frame=plan.frame, plan=plan.crop),
+    ("trackrat", "xy"): lambda plan: TrackRat(plan.points, frame=plan.frame),
 }
 
 
 def build(plan: NetworkPlan) -> nn.Module:
-    """A network with new random weights, in training mode, on the CPU."""
-    return NETWORKS[plan.head](plan)
+    """A network with new random weights, in training mode, on the CPU.
+
+    Raises:
+        TrainingError: choices that do not go together, or a library that is not installed.
+    """
+    refuse_misfits(plan.network, plan.head, plan.view)
+    if not is_backbone(plan.network):
+        return OURS[plan.network, plan.head](plan)
+    crop = plan.view == "crop"
+    if plan.head == "xy":
+        return BackboneCoordinates(plan.network, plan.points, frame=plan.frame, plan=plan.crop, crop=crop)
+    dense = plan.head == "dense_heatmap"
+    seen = min(plan.crop.height, plan.crop.width) // plan.crop.shrink
+    if dense and seen < LATENT:
+        raise TrainingError(f"the head 'dense_heatmap' would see {seen} pixels; expected at least {LATENT} on each side")
+    return BackboneMaps(plan.network, plan.points, frame=plan.frame, plan=plan.crop, crop=crop, dense=dense)
 
 
 def plan_to_plain(plan: NetworkPlan) -> dict[str, object]:
@@ -45,4 +70,12 @@ def plan_from_plain(plain: dict[str, object]) -> NetworkPlan:
     frame, crop = plain["frame"], plain["crop"]
     if not isinstance(frame, dict) or not isinstance(crop, dict):
         raise TypeError(f"not a plan of a network: {plain}")
-    return NetworkPlan(head=str(plain["head"]), points=int(str(plain["points"])), frame=FrameShape(**frame), crop=CropPlan(**crop))
+    return NetworkPlan(
+        head=str(plain["head"]),
+        points=int(str(plain["points"])),
+        frame=FrameShape(**frame),
+        crop=CropPlan(**crop),
+        animals=int(str(plain["animals"])),
+        network=str(plain["network"]),
+        view=str(plain["view"]),
+    )

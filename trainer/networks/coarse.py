@@ -53,8 +53,12 @@ class Finder(nn.Module):
             Two int64 (n,), frame pixels.
         """
         row, column = peak(logits)
-        left = column[:, 0] * self.cell + (self.cell // 2 - self.plan.width // 2)
-        top = row[:, 0] * self.cell + (self.cell // 2 - self.plan.height // 2)
+        return self.around(row[:, 0], column[:, 0])
+
+    def around(self, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
+        """Left and top of the crop around a cell, kept inside the frame: two int64 of the shape of `row` and `column`."""
+        left = column * self.cell + (self.cell // 2 - self.plan.width // 2)
+        top = row * self.cell + (self.cell // 2 - self.plan.height // 2)
         return left.clamp(0, self.frame.width - self.plan.width), top.clamp(0, self.frame.height - self.plan.height)
 
     def crop(self, planes: Tensor, left: Tensor, top: Tensor) -> Tensor:

@@ -2,15 +2,13 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import CropPlan, FrameShape, convolution, doubled, peak, stage, to_planes
+from trainer.networks.blocks import CropPlan, FrameShape, convolution, doubled, stage, to_planes
 from trainer.networks.coarse import Finder
+from trainer.networks.decode import decode
 
 STRIDE = 4  # crop pixels per cell of the maps; the decoding is sub-pixel
-RADIUS = 2  # cells around the peak that the position is the mean of
-TINY = 1e-12  # a point that is surely absent may leave no probability at all: its position is then the peak's cell, not 0 / 0
 STEM = 16
 WIDTHS = (32, 64, 96)
 DEPTHS = (2, 2, 2)
@@ -71,7 +69,11 @@ class CoarseToFine(nn.Module):
         planes = to_planes(frames)
         left, top = self.finder.corners(self.finder(planes))
         points, absent = self.refine(self.finder.crop(planes, left, top))
-        return self._decode(points, absent, left, top)
+        return self.decode(points, absent, left, top)
+
+    def look(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Left and top of the crops that the network takes itself, int64 (n,) each, frame pixels."""
+        return self.finder.corners(self.finder(to_planes(frames)))
 
     def maps(self, frames: Tensor, left: Tensor, top: Tensor) -> HeatMaps:
         """The maps for given crops; for training and for pictures of them.
@@ -94,31 +96,6 @@ class CoarseToFine(nn.Module):
         quarter = self.join_quarter(quarter + doubled(self.from_eighth(eighth)))
         return self.head(quarter).float(), self.absent(sixteenth.mean((2, 3))).float()
 
-    def _decode(self, points: Tensor, absent: Tensor, left: Tensor, top: Tensor) -> Tensor:
-        """Mean position of the probability around each peak; its mass is the confidence.
-
-        Soft-argmax (Levine et al. 2016, "spatial soft arg-max"), restricted to a window so that a second peak does not
-        pull. Positions are summed as offsets from the peak, which stay small whatever the frame's size.
-        """
-        probability = with_absent(points, absent)[..., :-1].reshape(points.shape)
-        row, column = peak(probability)
-        down = (torch.arange(points.shape[2], device=points.device) - row[..., None]).float()  # (n, K, h)
-        right = (torch.arange(points.shape[3], device=points.device) - column[..., None]).float()  # (n, K, w)
-        near = probability * _near(down)[..., None] * _near(right)[:, :, None]
-        mass = near.sum((2, 3))
-        weight = mass.clamp(min=TINY)
-        x = (near.sum(2) * right).sum(2) / weight + column.float()
-        y = (near.sum(3) * down).sum(2) / weight + row.float()
-        # the middle of cell i is at (i + 0.5) · cell - 0.5, as pixel centres are whole numbers
-        x = (x + 0.5) * self.cell - 0.5 + left[:, None].float()
-        y = (y + 0.5) * self.cell - 0.5 + top[:, None].float()
-        return torch.stack([x, y, mass], 2)[:, None]
-
-
-def with_absent(points: Tensor, absent: Tensor) -> Tensor:
-    """Probability of every cell and, last, of being absent: (n, K, h · w + 1), sums to 1."""
-    return torch.softmax(torch.cat([points.flatten(2), absent[..., None]], 2), 2)
-
-
-def _near(offset: Tensor) -> Tensor:
-    return (offset.abs() < RADIUS + 0.5).float()
+    def decode(self, points: Tensor, absent: Tensor, left: Tensor, top: Tensor) -> Tensor:
+        """Where each point of a crop is in the frame, and how sure; see `trainer.networks.decode`."""
+        return decode(points, absent, (left, top), cell=self.cell)

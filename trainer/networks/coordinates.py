@@ -17,7 +17,7 @@ HIDDEN = 256
 class Regression(NamedTuple):
     """What the stages answer before mapping to the frame."""
 
-    coarse: Tensor  # logits (n, 1, rows, columns) of the animal's centre
+    coarse: Tensor | None  # logits (n, 1, rows, columns) of the animal's centre; None where it is not searched for
     points: Tensor  # (n, K, 2): x, y from the crop's middle, in crop widths and heights
     present: Tensor  # logits (n, K) of the point being inside the crop
 

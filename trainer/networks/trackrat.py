@@ -6,10 +6,9 @@ Its output had a ReLU (it could die and knew no negative numbers), and its four 
 import itertools
 import math
 
-import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import FrameShape, convolution, placed, scaled, to_planes
+from trainer.networks.blocks import FrameShape, bin_means, convolution, placed, scaled, to_planes
 
 BINS = 10  # 10 × 10 × 128 = 12 800 features
 HIDDEN = (1024, 512, 256)
@@ -35,8 +34,8 @@ class TrackRat(nn.Module):
             *(nn.Sequential(convolution(width, width), convolution(width, width)) for _ in range(blocks)),
         )
         rows, columns = (_quarter(side // self.shrink) for side in (frame.height, frame.width))
-        self.register_buffer("row_means", _bin_means(rows), persistent=False)
-        self.register_buffer("column_means", _bin_means(columns).T.contiguous(), persistent=False)
+        self.register_buffer("row_means", bin_means(rows, BINS), persistent=False)
+        self.register_buffer("column_means", bin_means(columns, BINS).T.contiguous(), persistent=False)
         sizes = (BINS * BINS * width, *HIDDEN)
         hidden = (nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in itertools.pairwise(sizes))
         self.head = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], 3 * points))
@@ -61,12 +60,3 @@ class TrackRat(nn.Module):
 def _quarter(side: int) -> int:
     """Size after two stride-2 layers that round up."""
     return math.ceil(math.ceil(side / 2) / 2)
-
-
-def _bin_means(length: int) -> Tensor:
-    """(10, length) weights of adaptive average pooling, as a matrix because ONNX has no such operator for sizes that 10 does not divide."""
-    weights = torch.zeros(BINS, length)
-    for bin_ in range(BINS):
-        first, last = bin_ * length // BINS, math.ceil((bin_ + 1) * length / BINS)
-        weights[bin_, first:last] = 1.0 / (last - first)
-    return weights

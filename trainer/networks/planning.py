@@ -1,0 +1,34 @@
+"""Choices and labels → the plan of a network: what it sees of a frame, and how large its crop is."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.networks.blocks import FrameShape, plan_crop
+from trainer.networks.build import NetworkPlan
+from trainer.networks.names import refuse_misfits, usual_view
+from trainer.networks.several import plan_several
+from trainer.networks.view import whole_frame
+
+
+def plan_network(labels: NDArray[np.float64], frame: FrameShape, *, network: str, head: str, view: str) -> NetworkPlan:
+    """Everything needed to build a network.
+
+    Args:
+        labels: (n, animals, K, 2) frame pixels, NaN where missing; they size the crop.
+        frame: what the network takes.
+        network: its name.
+        head: its name.
+        view: `crop`, `full`, or `auto` for what is usual.
+
+    Raises:
+        TrainingError: choices that do not go together, or frames too small.
+    """
+    seen = usual_view(network) if view == "auto" else view
+    refuse_misfits(network, head, seen)
+    if head == "several":
+        crop = plan_several(labels, frame)
+    elif seen == "full":
+        crop = whole_frame(frame)
+    else:
+        crop = plan_crop(labels.reshape(-1, *labels.shape[2:]), frame)
+    return NetworkPlan(network=network, head=head, points=labels.shape[2], animals=labels.shape[1], frame=frame, view=seen, crop=crop)
