@@ -16,7 +16,12 @@ TRAINER = [
     "pillow>=10",
     "matplotlib>=3.8",
     "av>=12",
+    "h5py>=3.10",
+    "optuna>=4.0",
+    "starlette>=0.40",
+    "uvicorn>=0.30",
 ]
+BACKBONES = ["timm>=1.0", "torchvision>=0.19", "safetensors>=0.4"]
 DEV = [
     "pytest>=8",
     "pytest-timeout>=2.3",
@@ -25,8 +30,6 @@ DEV = [
     "mypy>=1.11",
     "import-linter>=2.0",
     "types-PyYAML",
-    "h5py>=3.10",
-    "scipy>=1.11",
 ]
 
 setup(
@@ -35,6 +38,7 @@ setup(
     description="Track an animal through a live camera and close a loop on it.",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
+    package_data={"trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"]},
     python_requires=">=3.10",
     packages=find_packages(include=["tracker*", "trainer*", "calib*"]),
     install_requires=[
@@ -45,12 +49,14 @@ setup(
         "pyyaml>=6",
         "rich>=13",
         "openvino>=2024.1",
+        "scipy>=1.10",
     ],
     extras_require={
         "gpu": GPU,
         "basler": BASLER,
         "record": RECORD,
         "trainer": TRAINER,
+        "backbones": BACKBONES,
         "dev": DEV,
     },
     entry_points={
