@@ -5,10 +5,41 @@ import logging
 import sys
 
 from tracker.command import carry_out
+from trainer.commands import (
+    agreement,
+    compare,
+    crossval,
+    curve,
+    diagnose,
+    evaluate,
+    fit,
+    label,
+    network,
+    project,
+    render,
+    select,
+    sweep,
+    synth,
+)
 from trainer.commands import compile as compile_command
-from trainer.commands import evaluate, fit, render, synth
 
-COMMANDS = (fit, evaluate, render, compile_command, synth)
+COMMANDS = (
+    fit,
+    network,
+    diagnose,
+    evaluate,
+    compare,
+    crossval,
+    sweep,
+    curve,
+    project,
+    select,
+    label,
+    agreement,
+    render,
+    compile_command,
+    synth,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

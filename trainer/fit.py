@@ -232,7 +232,7 @@ def _run(
     loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers, group=group)
     validation = held_out_loader(held_out) if len(held_out) else None
     with _talk_kept_down(), _cores_left_for(settings.workers):
-        trainer = pl.Trainer(
+        lightning = pl.Trainer(
             accelerator=settings.accelerator,
             devices=group.per_node,
             num_nodes=group.nodes,
@@ -250,10 +250,10 @@ def _run(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-        trainer.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
-    early = trainer.should_stop and learner.stopped is None
+        lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
+    early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
-    trainer.save_checkpoint(checkpoints / "last.ckpt", weights_only=False)
+    lightning.save_checkpoint(checkpoints / "last.ckpt", weights_only=False)
 
 
 class _Bar(pl.callbacks.RichProgressBar):

@@ -30,10 +30,13 @@ class RectanglesScene:
 
     def truth(self, number: int) -> Truth:
         """Give the centre of the largest rectangle."""
+        return Truth(points=self.centres(number)[:1], visible=np.array([True]))
+
+    def centres(self, number: int) -> NDArray[np.float64]:
+        """Give the centre of every rectangle, float64 (rectangles, 2), the largest first."""
         corners = self._corners(number)
-        left, top, right, bottom = corners[int(np.argmax(_areas(corners)))].tolist()
-        centre = np.array([[(left + right) / 2.0, (top + bottom) / 2.0]])
-        return Truth(points=centre, visible=np.array([True]))
+        falling = corners[np.argsort(-_areas(corners), kind="stable")]
+        return np.asarray((falling[:, :2] + falling[:, 2:]) / 2.0, np.float64)
 
     def _corners(self, number: int) -> NDArray[np.int64]:
         """Left, top, right and bottom pixel of each rectangle, int64 (rectangles, 4), all inside the image."""

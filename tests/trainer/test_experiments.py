@@ -1,0 +1,386 @@
+"""Folds, runs on disk, cross-validation and learning curves; a run that is finished is never made again."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainer.learnable import labelled
+from trainer.__main__ import main
+from trainer.errors import TrainingError
+from trainer.experiments.crossval import plan_crossval, summarise
+from trainer.experiments.curve import plan_curve, sizes_of
+from trainer.experiments.curve import summarise as summarise_curve
+from trainer.experiments.execute import Labels, execute
+from trainer.experiments.folds import By, folds_of
+from trainer.experiments.planned import Parts, PlannedRun
+from trainer.experiments.power_law import PowerLaw, bootstrap, fit_power_law
+from trainer.experiments.progress import words
+from trainer.experiments.reading import reading
+from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, Score, read_predictions, read_run, write_run
+from trainer.experiments.settings_table import settings_table, settings_words
+from trainer.fit_settings import FitSettings
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.synth import write_synthetic_set
+
+QUICK = FitSettings(epochs=1, batch=4, batches=1, workers=0, accelerator="cpu", precision="32")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def videos(folder: Path) -> LabelledFrames:
+    """Twelve frames of four videos of three animals."""
+    frames = labelled(folder, 12)
+    return replace(frames, group=("m1-day1",) * 3 + ("m1-day2",) * 3 + ("m2-day1",) * 4 + ("m3-day1",) * 2)
+
+
+def stored_run(out: Path, name: str, error_px: float, **place: str | int) -> Run:
+    """A finished run of two held-out frames and one key point, each off by `error_px`."""
+    frames = [0, 1] if place.get("fold", "block1") == "block1" else [2, 3]
+    score = Score(mean_px=error_px, median_px=error_px, p95_px=error_px, rms_px=error_px, frames=2, points=2, per_point={"nose": error_px})
+    epochs = tuple(RunEpoch(epoch=i, loss=2.0 - i, held_out_px=error_px, learning_rate=1e-3, seconds=1.0 + i) for i in range(2))
+    run = Run(
+        schema=1,
+        identity=name,
+        name=name,
+        created="2026-01-01T00:00:00+00:00",
+        place=dict(place),
+        data="mice",
+        labels_sha256="0" * 64,
+        settings={"head": "xy", "batch": 4, "learning_rate": 1e-3, "optimiser": "adamw"},
+        seed=int(place.get("repeat", 0)),
+        split="half held out",
+        point_names=("nose",),
+        learnt_from=int(place.get("size", 2)),
+        train=score,
+        held_out=score,
+        test=None,
+        epochs=epochs,
+        seconds=2.0,
+        seconds_per_epoch=1.0,
+        stopped="epochs",
+        parameters=10,
+        machine={"system": "a test"},
+        predictions="predictions.npz",
+    )
+    error = np.full((2, 1, 1), error_px)
+    found = Predictions(index=np.array(frames), predicted=np.zeros((2, 1, 1, 3), np.float32), error_px=error)
+    write_run(out / RUNS / name, run, {"train": found, "held_out": found})
+    return run
+
+
+@pytest.mark.parametrize(
+    ("by", "animal", "kept_together"),
+    [("blocks", None, None), ("videos", None, "m1-day1"), ("animals", "^(m[0-9])", "m1"), ("random", None, None)],
+)
+def test_every_frame_is_held_out_exactly_once_r0_29(by: By, animal: str | None, kept_together: str | None, tmp_path: Path) -> None:
+    frames = videos(tmp_path)
+    folds = folds_of(frames, by=by, folds=3, animal=animal, seed=0)
+    assert sorted(np.concatenate([fold.split.held_out for fold in folds]).tolist()) == list(range(12))
+    for fold in folds:
+        assert sorted([*fold.split.train, *fold.split.held_out]) == list(range(12))
+        if kept_together:
+            held = [frames.group[i].startswith(kept_together) for i in fold.split.held_out.tolist()]
+            trained = [frames.group[i].startswith(kept_together) for i in fold.split.train.tolist()]
+            assert not (any(held) and any(trained))
+
+
+def test_random_folds_warn_that_neighbours_leak_r0_29(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folds = folds_of(videos(tmp_path), by="random", folds=3, animal=None, seed=0)
+    assert "neighbouring frames fall on both sides" in caplog.text
+    assert all("leak" in fold.split.description for fold in folds)
+    caplog.clear()
+    folds_of(videos(tmp_path), by="blocks", folds=3, animal=None, seed=0)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("by", "animal", "folds", "complaint"),
+    [
+        ("animals", None, 3, "say with --animal where"),
+        ("animals", "(", 3, "is no regular expression"),
+        ("animals", "m", 3, "has no group in brackets"),
+        ("animals", "^(x)", 3, "finds no animal in the name of video 'm1-day1'"),
+        ("animals", "(day)", 3, "all frames are of 'day'"),
+        ("blocks", None, 13, "13 folds of 12 labelled frames"),
+        ("blocks", None, 1, "expected 2 to 12"),
+    ],
+)
+def test_folds_that_cannot_be_made_are_refused(by: By, animal: str | None, folds: int, complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=complaint.replace("(", r"\(")):
+        folds_of(videos(tmp_path), by=by, folds=folds, animal=animal, seed=0)
+
+
+def test_mean_and_spread_are_over_folds_and_over_seeds_r0_28(tmp_path: Path) -> None:
+    errors = {("block1", 0): 1.0, ("block2", 0): 3.0, ("block1", 1): 2.0, ("block2", 1): 6.0}
+    runs = [stored_run(tmp_path, f"{fold}-{repeat}", px, fold=fold, repeat=repeat) for (fold, repeat), px in errors.items()]
+    found = summarise(runs, tmp_path)
+    assert found.held_out.mean == pytest.approx(3.0)
+    assert found.held_out.sd == pytest.approx(np.std([1.5, 4.5], ddof=1))
+    assert found.repeats.mean == pytest.approx(3.0)
+    assert found.repeats.sd == pytest.approx(np.std([2.0, 4.0], ddof=1))
+    assert [fold.mean for fold in found.per_fold] == [1.5, 4.5]
+    assert found.error_px.ravel().tolist() == [1.5, 1.5, 4.5, 4.5]  # each frame: mean of the seeds that never saw it
+
+
+def test_a_finished_run_is_read_and_another_one_refused(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 6)
+    labels = Labels(frames=frames, name="bars", sha256="a" * 64)
+    folds = folds_of(frames, by="blocks", folds=2, animal=None, seed=0)
+    planned = plan_crossval(folds, QUICK, repeats=1)[0]
+    first = execute(labels, planned, tmp_path / "run")
+    before = (tmp_path / "run" / RUN_FILE).stat().st_mtime_ns
+    assert execute(labels, planned, tmp_path / "run") == first
+    assert (tmp_path / "run" / RUN_FILE).stat().st_mtime_ns == before
+    assert first.seed == QUICK.seed
+    assert first.settings["learning_rate"] == QUICK.learning_rate
+    assert len(first.epochs) == 1
+    with pytest.raises(TrainingError, match="other settings or frames; choose another --out"):
+        execute(labels, replace(planned, settings=replace(QUICK, batch=5)), tmp_path / "run")
+    with pytest.raises(TrainingError, match="other labels"):
+        execute(replace(labels, sha256="b" * 64), planned, tmp_path / "run")
+
+
+def test_train_and_held_out_are_scored_alike_from_what_is_stored_r4_24(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 6)
+    parts = Parts(train=np.arange(4), held_out=np.arange(4, 5), test=np.arange(5, 6), description="by hand")
+    run = execute(
+        Labels(frames=frames, name="bars", sha256="a" * 64), PlannedRun(name="x", place={}, parts=parts, settings=QUICK), tmp_path / "run"
+    )
+    for part, score in (("train", run.train), ("held_out", run.held_out), ("test", run.test)):
+        found = read_predictions(tmp_path / "run", part)  # type: ignore[arg-type]
+        off = np.linalg.norm(found.predicted[..., :2] - frames.points[found.index], axis=3)
+        assert np.allclose(off, found.error_px)
+        assert score is not None
+        assert score.mean_px == pytest.approx(off.mean())
+    assert not (tmp_path / "run" / "checkpoints").exists()  # no report needs weights
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"schema": 1', b"\xff\xfe"], ids=["empty", "keys", "cut", "bytes"])
+def test_a_damaged_run_is_one_sentence(content: bytes, tmp_path: Path) -> None:
+    stored_run(tmp_path, "one", 1.0, fold="block1", repeat=0)
+    (tmp_path / RUNS / "one" / RUN_FILE).write_bytes(content)
+    with pytest.raises(TrainingError, match=r"run\.json: cannot be read .*delete its folder"):
+        read_run(tmp_path / RUNS / "one")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY"], ids=["empty", "cut", "other"])
+def test_damaged_predictions_are_one_sentence(content: bytes, tmp_path: Path) -> None:
+    stored_run(tmp_path, "one", 1.0, fold="block1", repeat=0)
+    (tmp_path / RUNS / "one" / "predictions.npz").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"predictions\.npz: cannot be read"):
+        read_predictions(tmp_path / RUNS / "one", "held_out")
+
+
+def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames_r1_19() -> None:
+    parts = Parts(train=np.arange(3, 43), held_out=np.arange(3), test=np.empty(0, np.int64), description="three")
+    planned = plan_curve(parts, ["heatmap", "xy"], QUICK, sizes=[5, 10, 40], repeats=2)
+    assert len(planned) == 2 * 3 * 2
+    assert len({run.name for run in planned}) == len(planned)
+    for repeat in (0, 1):
+        small, middle, whole = (
+            set(run.parts.train.tolist()) for run in planned if run.place["repeat"] == repeat and run.place["head"] == "xy"
+        )
+        assert small < middle < whole == set(range(3, 43))
+    assert all(run.parts.held_out.tolist() == [0, 1, 2] for run in planned)
+    assert {run.settings.seed for run in planned} == {0, 1}
+    firsts = [tuple(run.parts.train.tolist()) for run in planned if run.place["size"] == 5 and run.place["head"] == "xy"]
+    assert firsts[0] != firsts[1]
+
+
+def test_sizes_are_halves_unless_given() -> None:
+    assert sizes_of(93, sizes=[], fractions=[]) == [6, 12, 23, 46, 93]
+    assert sizes_of(1000, sizes=[], fractions=[0.0005, 0.02, 1.0]) == [1, 20, 1000]
+    with pytest.raises(TrainingError, match="asks for 94 frames; there are 1 to 93"):
+        sizes_of(93, sizes=[94], fractions=[])
+    with pytest.raises(TrainingError, match="at most 1"):
+        sizes_of(93, sizes=[], fractions=[1.5])
+
+
+@pytest.mark.parametrize("law", [PowerLaw(a=40.0, b=0.7, c=1.5), PowerLaw(a=9.0, b=0.3, c=0.0), PowerLaw(a=200.0, b=1.2, c=2.7)])
+def test_a_power_law_is_found_again(law: PowerLaw) -> None:
+    frames = np.array([5.0, 10, 20, 40, 80, 160])
+    found = fit_power_law(frames, law.at(frames))
+    assert found.a == pytest.approx(law.a, rel=0.05)
+    assert found.b == pytest.approx(law.b, abs=0.02)
+    assert found.c == pytest.approx(law.c, abs=0.05)
+    assert found.frames_for(float(law.at(np.array([320.0]))[0])) == pytest.approx(320, rel=0.05)
+
+
+def test_a_curve_that_rises_gets_no_law_that_rises() -> None:
+    frames = np.array([5.0, 10, 20, 40])
+    found = fit_power_law(frames, np.array([1.0, 2.0, 3.0, 4.0]))
+    assert found.a == 0
+    assert found.frames_for(1.0) == np.inf
+
+
+def curve_of(tmp_path: Path, error: Callable[[int, int], float], *, repeats: int = 3, sizes: tuple[int, ...] = (8, 16, 32, 64, 128)):  # type: ignore[no-untyped-def]
+    runs = [
+        stored_run(tmp_path, f"xy-{size}-{repeat}", error(size, repeat), head="xy", size=size, repeat=repeat)
+        for repeat in range(repeats)
+        for size in sizes
+    ]
+    for place, run in enumerate(runs):  # the training error of a network that has learnt
+        score = run.train
+        runs[place] = Run(**{**{f: getattr(run, f) for f in run.__struct_fields__}, "train": replace_mean(score, 0.2)})
+    return summarise_curve(runs)[0]
+
+
+def replace_mean(score: Score, mean_px: float) -> Score:
+    return Score(**{**{f: getattr(score, f) for f in score.__struct_fields__}, "mean_px": mean_px})
+
+
+def test_the_reading_says_how_many_more_to_label_with_its_uncertainty_r1_20(tmp_path: Path) -> None:
+    found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
+    now, doubled, more = reading(found, target_px=2.0)
+    assert "128 frames give 2.34 ± 0.02 px" in now
+    assert "Twice as many (256) would give about 1.8" in doubled
+    assert "95 % of resampled repeats" in doubled
+    needed = (40 / 1.0) ** (1 / 0.7) - 128
+    told = int(more.split("Label about ")[1].split()[0])
+    assert told == pytest.approx(needed, rel=0.2)
+    assert "95 % of resampled repeats" in more
+
+
+@pytest.mark.parametrize(
+    ("target_px", "complaint"),
+    [(1.3, "more than 3 times the 128 frames"), (0.9, "the fitted floor is"), (9.0, "is reached with 128 frames already")],
+)
+def test_nothing_is_read_far_beyond_the_data(target_px: float, complaint: str, tmp_path: Path) -> None:
+    found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
+    assert complaint in reading(found, target_px=target_px)[-1]
+
+
+def test_a_flat_curve_says_that_more_frames_hardly_help(tmp_path: Path) -> None:
+    found = curve_of(tmp_path, lambda _size, repeat: 2.0 + 0.1 * repeat)
+    assert "hardly help" in reading(found, target_px=None)[-1]
+
+
+def test_one_repeat_and_few_sizes_promise_nothing(tmp_path: Path) -> None:
+    single = curve_of(tmp_path / "a", lambda size, _repeat: 40 * size**-0.7, repeats=1)
+    assert "its uncertainty is not known" in " ".join(reading(single, target_px=None))
+    few = curve_of(tmp_path / "b", lambda size, _repeat: 40 * size**-0.7, sizes=(8, 16, 32))
+    assert few.law is None
+    assert "needs 4 sizes; there are 3" in reading(few, target_px=None)[0]
+    assert bootstrap([(np.array([1.0]), np.array([1.0]))]) == []
+
+
+def test_captions_are_made_from_what_was_run_not_from_what_was_asked_r4_22_r4_23(tmp_path: Path) -> None:
+    runs = [stored_run(tmp_path, f"{repeat}", 1.0, fold="block1", repeat=repeat) for repeat in (0, 3)]
+    assert settings_words(runs) == "xy, batch 4, learning rate 0.001, adamw, 2 epochs, seeds 0, 3"
+    stopped = Run(**{**{name: getattr(runs[0], name) for name in Run.__struct_fields__}, "epochs": runs[0].epochs[:1]})
+    assert settings_words([runs[0], stopped]) == "xy, batch 4, learning rate 0.001, adamw, 1 to 2 epochs, seed 0"
+    assert ">0; 3<" in settings_table([replace_seed(runs[0], 0), replace_seed(runs[1], 3)], {}, labels="mice")
+
+
+def replace_seed(run: Run, seed: int) -> Run:
+    return Run(**{**{name: getattr(run, name) for name in Run.__struct_fields__}, "settings": {**run.settings, "seed": seed}})
+
+
+def test_a_length_of_time_is_said_in_words() -> None:
+    assert [words(seconds) for seconds in (None, 5.0, 600.0, 9000.0)] == ["an unknown time", "5 s", "10 min", "2.5 h"]
+
+
+def test_crossval_from_the_command_line_goes_on_and_reports_without_data_r1_15(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = tmp_path / "set", tmp_path / "cv"
+    write_synthetic_set(data, scene="rodent", count=8, seed=1, width=64, height=64, rectangles=1)
+    command = ["crossval", "--data", str(data), "--out", str(out), "--folds", "2", "--human-px", "1.5", "--json"]
+    training = ["--epochs", "1", "--batch", "4", "--batches", "1", "--workers", "0", "--device", "cpu", "--precision", "32"]
+    assert main([*command, *training]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert set(first["per_fold_px"]) == {"block1", "block2"}
+    times = {path: path.stat().st_mtime_ns for path in out.glob(f"{RUNS}/*/{RUN_FILE}")}
+    assert main([*command, *training, "--repeats", "2"]) == 0  # more seeds: only what is new is trained
+    both = json.loads(capsys.readouterr().out)
+    assert both["over_repeats_px"]["count"] == 2
+    assert all(path.stat().st_mtime_ns == before for path, before in times.items())
+    shutil.rmtree(data)
+    (out / "report.html").unlink()
+    assert main(["crossval", "--out", str(out), "--report-only", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == both
+    report = (out / "report.html").read_text()
+    assert report.count('src="data:image/png;base64,') == 2
+    assert "http" not in report.replace("http://www.w3.org", "")
+    assert main(["curve", "--out", str(out), "--report-only"]) == 1
+    assert "holds a crossval, not a curve" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(400)
+def test_a_killed_crossval_repeats_no_finished_run_and_finishes_the_broken_one(tmp_path: Path) -> None:
+    """With real processes: SIGKILL in the middle of the second run."""
+    data, out = tmp_path / "set", tmp_path / "cv"
+    write_synthetic_set(data, scene="rodent", count=8, seed=1, width=64, height=64, rectangles=1)
+    command = [sys.executable, "-m", "trainer", "crossval", "--data", str(data), "--out", str(out), "--folds", "2", "--epochs", "6"]
+    command += ["--batch", "4", "--batches", "1", "--workers", "0", "--device", "cpu", "--precision", "32"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    first, second = out / RUNS / "block1-seed0", out / RUNS / "block2-seed0"
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as killed:
+        wait_for(lambda: (second / "checkpoints" / "last.ckpt").is_file() or killed.poll() is not None)
+        killed.send_signal(signal.SIGKILL)
+    finished = (first / RUN_FILE).stat().st_mtime_ns
+    assert not (second / RUN_FILE).exists()
+    again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=True)
+    assert (first / RUN_FILE).stat().st_mtime_ns == finished
+    assert "block1-seed0" in again.stderr
+    assert "(finished earlier)" in again.stderr
+    run = read_run(second)
+    assert run is not None
+    assert [epoch.epoch for epoch in run.epochs] == list(range(6))
+    assert "Mean error" in again.stdout
+
+
+def test_torchrun_is_refused_for_runs_are_shared_out_whole(tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from trainer.experiments.execute import execute
+execute(None, None, Path({str(tmp_path / "run")!r}))
+"""
+    group = {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, **group}, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert "an experiment's run is trained by one process" in ended.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_processes_share_a_folder_without_training_a_run_twice(tmp_path: Path) -> None:
+    """The second waits for the lock of the first and then reads what it made."""
+    frames = labelled(tmp_path, 4)
+    labels = Labels(frames=frames, name="bars", sha256="a" * 64)
+    planned = plan_crossval(folds_of(frames, by="blocks", folds=2, animal=None, seed=0), QUICK, repeats=1)
+    program = f"""
+import fcntl, sys
+lock = open({str(tmp_path / "run" / "lock")!r}, "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+    (tmp_path / "run").mkdir()
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        said: list[str] = []
+
+        def let_go(sentence: str) -> None:
+            said.append(sentence)
+            other.stdin.write("go\n")  # type: ignore[union-attr]
+            other.stdin.flush()  # type: ignore[union-attr]
+
+        execute(labels, planned[0], tmp_path / "run", say=let_go)
+    assert said == ["run is being trained by another process; waiting for it"]
+
+
+def wait_for(condition: Callable[[], bool], *, deadline_s: float = 200) -> None:
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "it did not come in time"
+        time.sleep(0.02)

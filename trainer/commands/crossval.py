@@ -1,0 +1,75 @@
+"""`trainer crossval`: how good the network is on frames it never saw, fold by fold and seed by seed."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from trainer.commands.choices import Commands, add_command, add_training, fit_settings
+from trainer.commands.experiment_options import add_experiment, data_of
+
+if TYPE_CHECKING:
+    from trainer.experiments.experiment import Experiment
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "crossval",
+        call=crossval,
+        text="Train on all folds but one and score on that one, for every fold and seed. The same command goes on where it was.",
+        example="trainer crossval --data project --out experiments/crossval --by blocks --folds 5 --repeats 3",
+    )
+    add_experiment(parser)
+    parser.add_argument(
+        "--by", choices=("blocks", "videos", "animals", "random"), default="blocks", help="what is kept together (%(default)s)"
+    )
+    parser.add_argument("--folds", type=int, default=5, help="how many (%(default)s); fewer where there are fewer videos or animals")
+    parser.add_argument("--animal", metavar="REGEX", help="where a video's name holds its animal's, in brackets: '^(m[0-9]+)'")
+    parser.add_argument("--repeats", type=int, default=1, metavar="SEEDS", help="how often all folds are run, each time with the next seed")
+    add_training(parser)
+
+
+def crossval(options: argparse.Namespace) -> int:
+    """Run what is not finished, write the report, print the result."""
+    from trainer.experiments.crossval_report import REPORT_FILE, sentence, write_crossval_report
+    from trainer.experiments.experiment import finished_runs, read_experiment
+
+    experiment = read_experiment(options.out, kind="crossval") if options.report_only else _run(options)
+    found = write_crossval_report(options.out, experiment)
+    report = options.out / REPORT_FILE
+    if options.json:
+        print(json.dumps({"report": str(report), **found.as_json()}))
+    else:
+        print(f"{sentence(experiment, len(finished_runs(options.out, experiment)), found)} Report: {report}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> "Experiment":
+    from trainer.errors import TrainingError
+    from trainer.experiments.crossval import plan_crossval
+    from trainer.experiments.execute import execute_all, labels_of
+    from trainer.experiments.experiment import Experiment, write_experiment
+    from trainer.experiments.folds import folds_of
+    from trainer.labels.read_labels import read_labels
+
+    if options.repeats < 1:
+        raise TrainingError(f"--repeats is {options.repeats}; expected 1 or more")
+    data = data_of(options)
+    labels = labels_of(read_labels(data), data)
+    folds = folds_of(labels.frames, by=options.by, folds=options.folds, animal=options.animal, seed=options.seed)
+    planned = plan_crossval(folds, fit_settings(options), repeats=options.repeats)
+    experiment = Experiment(
+        schema=1,
+        kind="crossval",
+        data=labels.name,
+        labels_sha256=labels.sha256,
+        runs=tuple(run.name for run in planned),
+        human_px=options.human_px,
+        options={"by": options.by, "folds": len(folds), "repeats": options.repeats, "animal": options.animal},
+    )
+    write_experiment(options.out, experiment)
+    execute_all(labels, planned, options.out, console=Console(stderr=True), keep_checkpoints=options.keep_checkpoints)
+    return experiment

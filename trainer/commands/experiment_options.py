@@ -1,0 +1,23 @@
+"""Options that all experiments share."""
+
+import argparse
+from pathlib import Path
+
+
+def add_experiment(parser: argparse.ArgumentParser, *, out_required: bool = True, out_help: str = "folder for runs and report") -> None:
+    """Data in, folder out, and how the result is shown."""
+    parser.set_defaults(refuse=parser.error)
+    parser.add_argument("--data", type=Path, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
+    parser.add_argument("--out", type=Path, required=out_required, help=out_help)
+    parser.add_argument("--human-px", type=float, metavar="PX", help="how far apart two people's labels lie; drawn as the floor")
+    parser.add_argument("--keep-checkpoints", action="store_true", help="keep the weights of finished runs, which no report needs")
+    parser.add_argument("--report-only", action="store_true", help="train nothing: make the report from the runs that are stored")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def data_of(options: argparse.Namespace) -> Path:
+    """The labels; none is wrong usage, which ends the program."""
+    if options.data is None:
+        options.refuse("no labels were named; give --data, or --report-only for a report of the runs that are stored")
+    data: Path = options.data
+    return data

@@ -1,0 +1,109 @@
+"""`trainer sweep`: search for better settings; every further process with the same study is another worker."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
+from trainer.commands.experiment_options import add_experiment, data_of
+
+if TYPE_CHECKING:
+    from trainer.experiments.study import Database
+    from trainer.experiments.sweep import Search
+
+PRESETS = ("default", "r1-13-xy", "r1-13-heatmap", "r1-14-xy", "r1-14-heatmap")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "sweep",
+        call=sweep,
+        text="Search for better settings. Start the same command again, here or on other machines, for more workers, or after a kill.",
+        example="trainer sweep --data project --study search.db --name first --trials 40 --epochs 20",
+    )
+    add_experiment(parser, out_required=False, out_help="folder for this worker's runs and the report (FILE.runs beside an SQLite file)")
+    parser.add_argument(
+        "--study", required=True, metavar="DB", help="an SQLite file, or an address that Optuna knows: postgresql://…, mysql://…"
+    )
+    parser.add_argument("--name", default="sweep", help="of the study in its database (%(default)s)")
+    parser.add_argument("--trials", type=int, default=20, help="how many are drawn (%(default)s); a grid has its own number")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--preset", choices=PRESETS, default="default", help="what is searched, and with what settings (%(default)s)")
+    what.add_argument(
+        "--space", type=Path, metavar="YAML", help="what is searched: 'learning_rate: {low: 1.0e-4, high: 1.0e-2, log: true}'"
+    )
+    parser.add_argument("--sampler", choices=("tpe", "grid"), help="draw, or try every listed value (what the preset is made for; tpe)")
+    parser.add_argument("--full-grid", action="store_true", help="every combination, instead of one setting changed at a time")
+    parser.add_argument("--pruner", choices=("median", "hyperband", "none"), help="ends hopeless runs (median; none for a grid)")
+    parser.add_argument("--confirm", type=int, default=3, metavar="SEEDS", help="the winner again with so many other seeds (%(default)s)")
+    parser.add_argument(
+        "--heartbeat", type=int, default=30, metavar="S", help="a worker silent for four times as long is dead (%(default)s)"
+    )
+    add_training(parser)
+    add_split(parser)
+
+
+def sweep(options: argparse.Namespace) -> int:
+    """Work until nothing is left, write the report, print the winner."""
+    from trainer.experiments.study import Database, sqlite_file, url_of
+    from trainer.experiments.sweep import search
+    from trainer.experiments.sweep_report import REPORT_FILE, fit_command, read_found, sentence, write_sweep_report
+
+    for name, least in (("trials", 1), ("confirm", 0), ("heartbeat", 1)):
+        if getattr(options, name) < least:
+            options.refuse(f"--{name} is {getattr(options, name)}; expected {least} or more")
+    url = url_of(options.study)
+    file = sqlite_file(url)
+    if options.out is None:
+        if file is None:
+            options.refuse("--out is needed where the study is not a file")
+        options.out = Path(f"{file}.runs")
+    database = Database(url=url, heartbeat_s=options.heartbeat)
+    if not options.report_only:
+        search(_task(options, database), Console(stderr=True))
+    found = read_found(database, options.name)
+    write_sweep_report(options.out, found, url=url, name=options.name, human_px=options.human_px)
+    report = options.out / REPORT_FILE
+    if options.json:
+        print(json.dumps({"report": str(report), **found.as_json()}))
+    else:
+        print(f"{sentence(found)}\n{fit_command(found)}\nReport: {report}")
+    return 0
+
+
+def _task(options: argparse.Namespace, database: "Database") -> "Search":
+    from trainer.errors import TrainingError
+    from trainer.experiments.division import divide
+    from trainer.experiments.execute import labels_of
+    from trainer.experiments.space import chosen_space, grid_points, refuse_unknown
+    from trainer.experiments.sweep import Search
+    from trainer.labels.read_labels import read_labels
+
+    usual, space, is_grid = chosen_space(options.preset, options.space)
+    base = fit_settings(options, **usual)
+    refuse_unknown(space, base)
+    grid = options.full_grid or options.sampler == "grid" or (options.sampler is None and is_grid)
+    data = data_of(options)
+    labels = labels_of(read_labels(data), data)
+    parts = divide(data, labels.frames, split_choice(options), test=True)
+    if not len(parts.held_out):
+        raise TrainingError("no frame is held out, so there is nothing to choose by; label more frames, or leave out --no-held-out")
+    return Search(
+        database=database,
+        name=options.name,
+        labels=labels,
+        parts=parts,
+        base=base,
+        space=space,
+        points=grid_points(space, base, full=options.full_grid) if grid else None,
+        trials=options.trials,
+        confirm=options.confirm,
+        pruner=options.pruner or ("none" if grid else "median"),
+        out=options.out,
+        keep_checkpoints=options.keep_checkpoints,
+    )

@@ -1,0 +1,39 @@
+"""How an experiment that is no cross-validation divides its frames: to learn from, to choose by, and to judge by."""
+
+from pathlib import Path
+
+import numpy as np
+
+from trainer.experiments.planned import Parts, without_test
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.synthetic_set import SET_FILE, set_part
+from trainer.split import SplitChoice, choose_split, split_block
+
+
+def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: bool) -> Parts:
+    """Divide frames as asked; a synthetic set has parts of its own.
+
+    Args:
+        data: what the frames were read from.
+        frames: all of them.
+        choice: what is held out.
+        test: keep frames that nothing is chosen by: a set's own, or a second block of time where blocks are held out.
+
+    Raises:
+        TrainingError: the choice does not fit the frames.
+        LabelError: the set's description is damaged.
+    """
+    asked = choice.groups or choice.random_fraction is not None or choice.everything
+    if not asked and choice.fold is None and (data / SET_FILE).exists():
+        train, validation, last = (set_part(data, frames, part=part) for part in ("train", "validation", "test"))
+        if len(train) and len(validation):
+            words = "validation part held out, test part " + ("scored once" if test else "not touched")
+            return Parts(train=train, held_out=validation, test=last if test else last[:0], description=words)
+    split = choose_split(frames, choice)
+    if asked or not test or choice.folds < 3 or len(frames) < 3:
+        return without_test(split)
+    fold = choice.folds // 2 if choice.fold is None else choice.fold
+    block = split_block(frames, (fold + 1) % choice.folds, folds=choice.folds)
+    left = np.setdiff1d(split.train, block.held_out)
+    words = f"{split.description}; {block.description.replace('held out', 'kept for the test')}"
+    return Parts(train=left, held_out=split.held_out, test=block.held_out, description=words)

@@ -1,0 +1,112 @@
+"""Train what the rectangle experiments plan and have not finished, and keep what each network answers on every set."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from trainer.checkpoint import CHECKPOINTS
+from trainer.errors import TrainingError
+from trainer.experiments.execute import alone, execute, sentence
+from trainer.experiments.progress import RunMeter
+from trainer.experiments.rectangles.looks import LOOKS_FILE, look, trained_network, write_looks
+from trainer.experiments.rectangles.plan import all_wanted, planned
+from trainer.experiments.rectangles.scale import Scale
+from trainer.experiments.rectangles.sets import RectangleSets, tested_on
+from trainer.experiments.run import RUNS, Run, read_run
+from trainer.whole_files import replace_files
+
+PLAN_FILE = "rectangles.json"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of rectangles.json: what a folder of these experiments is of.
+
+    Attributes:
+        scale: all sizes.
+        background: of the textured set, in words.
+    """
+
+    schema: int
+    scale: Scale
+    background: str
+
+
+def carry_out(
+    out: Path, scale: Scale, steps: Sequence[str], *, video: Path | None, console: Console, keep_checkpoints: bool = False
+) -> None:
+    """Run the networks of some steps; those that are finished are only read.
+
+    Args:
+        out: folder for sets and runs.
+        scale: sizes.
+        steps: names of steps.
+        video: background of the textured set; None for drifting clouds.
+        console: where progress is shown.
+        keep_checkpoints: keep the weights, which no report needs.
+
+    Raises:
+        TrainingError, LabelError: in one sentence.
+    """
+    plan = Plan(schema=1, scale=scale, background="drifting clouds" if video is None else f"frames of {video.name}")
+    _begin(out, plan)
+    sets = RectangleSets(out, scale, video=video, console=console)
+    networks = all_wanted(scale, steps)
+    with RunMeter(console, len(networks)) as meter:
+        for one in networks:
+            its_set, folder = sets.get(one.data), out / RUNS / one.name
+            run = planned(scale, one, its_set)
+            meter.begin(run.name, run.settings)
+            fresh = read_run(folder) is None
+            made = execute(its_set.labels, run, folder, on_epoch=meter.epoch, keep_checkpoints=True)
+            with alone(folder):
+                if one.whole:
+                    _look(folder, sets)
+                if not keep_checkpoints:
+                    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+            meter.end(sentence(made, fresh=fresh), trained=fresh)
+
+
+def read_plan(out: Path) -> Plan:
+    """What a folder holds experiments of.
+
+    Raises:
+        TrainingError: nothing, or its description is damaged.
+    """
+    path = out / PLAN_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Plan)
+    except FileNotFoundError:
+        raise TrainingError(f"{out}: no {PLAN_FILE} there, so there is nothing to report; run `trainer rectangles` first") from None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise TrainingError(f"{path}: cannot be read ({problem}); delete it and give the command again") from problem
+
+
+def finished(out: Path, scale: Scale, steps: Sequence[str]) -> dict[str, Run]:
+    """The finished runs of some steps, by name.
+
+    Raises:
+        TrainingError: one is damaged.
+    """
+    found = {one.name: read_run(out / RUNS / one.name) for one in all_wanted(scale, steps)}
+    return {name: run for name, run in found.items() if run is not None}
+
+
+def _begin(out: Path, plan: Plan) -> None:
+    if (out / PLAN_FILE).exists():
+        found = read_plan(out)
+        if found != plan:
+            other = "another scale" if found.scale != plan.scale else "another background"
+            raise TrainingError(
+                f"{out}: holds experiments of {other} ({found.scale.words}; background {found.background}); choose another --out"
+            )
+        return
+    replace_files(out, {PLAN_FILE: msgspec.json.format(msgspec.json.encode(plan), indent=1)}, what="the plan")
+
+
+def _look(folder: Path, sets: RectangleSets) -> None:
+    if not (folder / LOOKS_FILE).exists():
+        network = trained_network(folder)
+        write_looks(folder, {name: look(network, sets.get(name)) for name in tested_on()})

@@ -1,0 +1,176 @@
+"""Pictures of the rectangle experiments, as matplotlib figures that share no state."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from tracker.frame import Image
+from trainer.error_plots import draw_ring_legend
+from trainer.experiments.rectangles.findings import Crossing, HeadFigures, PeakFigures, SizeFigures
+from trainer.experiments.rectangles.peaks import THRESHOLD
+from trainer.experiments.rectangles.scale import DOMAINS
+from trainer.experiments.run import Run
+from trainer.experiments.run_plots import FEW, number_log_axis
+from trainer.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers
+from trainer.rings import PREDICTION, TRUTH, draw_ring, in_colours
+
+TILE_PX = 260
+BLIND = "always the mean position", "always the image's centre"
+
+
+def epochs_of_heads(runs: Sequence[Run], found: Sequence[HeadFigures], *, title: str) -> Figure:
+    """Held-out error of both heads over epochs, and what answers cost that never look."""
+    figure = Figure(figsize=(WIDTH, 4.4), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    values = []
+    for run, head, colour in zip(runs, found, FEW, strict=False):
+        error = np.array([np.nan if epoch.held_out_px is None else epoch.held_out_px for epoch in run.epochs])
+        axes.plot(np.arange(1, len(error) + 1), error, ".-", color=colour, label=head.head)
+        values.append(error)
+    blind = (found[0].baseline.mean_position_px, found[0].baseline.image_centre_px)
+    for px, name, style in zip(blind, BLIND, ((0, (5, 2)), (0, (1, 2))), strict=True):
+        axes.axhline(px, color=FAINT, linewidth=1.2, linestyle=style, label=f"{name}: {px:.1f} px")
+    shown = np.concatenate([*values, np.array(blind)])
+    finish(axes, title=f"Mean error on validation images (px). {title}", log_values=shown)
+    number_log_axis(axes.yaxis, shown)
+    axes.set_xlabel("epoch", color=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    figure.legend(loc="outside lower center", frameon=False, labelcolor=INK, fontsize=8.5, ncols=4)
+    return figure
+
+
+def cross_domain(found: Sequence[Crossing], *, title: str) -> Figure:
+    """A table of mean errors for each head, shaded by error; the lowest of each row is framed."""
+    figure = Figure(figsize=(WIDTH, 4.6), dpi=DPI, layout="constrained")
+    figure.suptitle(f"Mean error (px), lowest of each row framed. {title}", fontsize=9.5, color=INK, x=0.01, ha="left", wrap=True)
+    for axes, each in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
+        _shaded(axes, each.mean_px)
+        axes.set_title(f"head {each.head}", fontsize=10, color=INK, loc="left")
+        axes.set_xlabel("tested on domain", color=INK)
+        axes.set_ylabel("trained on domain", color=INK)
+    return figure
+
+
+def error_against_images(found: Sequence[SizeFigures], *, title: str) -> Figure:
+    """Training and test error of both heads against the number of training images."""
+    figure = Figure(figsize=(WIDTH, 4.8), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    for head, colour in zip(dict.fromkeys(each.head for each in found), FEW, strict=False):
+        its = [each for each in found if each.head == head]
+        sizes = [each.images for each in its]
+        axes.plot(sizes, [each.test_px for each in its], "o-", color=colour, label=f"{head}, test images")
+        axes.plot(sizes, [each.test_median_px for each in its], "o:", color=colour, markersize=3, alpha=0.8, label=f"{head}, test, median")
+        axes.plot(sizes, [each.train_px for each in its], "^--", color=colour, markersize=4, alpha=0.6, label=f"{head}, training images")
+    axes.set_xscale("log")
+    shown = np.array([px for each in found for px in (each.train_px, each.test_px, each.test_median_px)])
+    finish(axes, title=f"Mean and median error (px). {title}", log_values=shown)
+    number_log_axis(axes.yaxis, shown)
+    plain_numbers(axes.xaxis)
+    axes.set_xlabel("training images", color=INK)
+    figure.legend(loc="outside lower center", frameon=False, labelcolor=INK, fontsize=8.5, ncols=3)
+    return figure
+
+
+def centres_found(found: Sequence[PeakFigures], names: dict[str, str], *, title: str) -> Figure:
+    """Share of centres found, and false centres an image, on every domain; a dot for each seed, a dash for their mean."""
+    figure = Figure(figsize=(WIDTH, 6.4), dpi=DPI, layout="constrained")
+    figure.suptitle(f"Peaks above {THRESHOLD:g} of the map's probability. {title}", fontsize=9.5, color=INK, x=0.01, ha="left", wrap=True)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    trained = list(dict.fromkeys(each.trained for each in found))
+    for offset, (name, colour) in enumerate(zip(trained, FEW, strict=False)):
+        for each in (one for one in found if one.trained == name):
+            place = each.tested + 0.24 * (offset - (len(trained) - 1) / 2)
+            label = names[name] if each.tested == DOMAINS[0] else None
+            _dots(upper, place, each.found, colour, label=label)
+            _dots(lower, place, each.false, colour, label=None)
+    upper.set_ylim(0, 1.04)
+    lower.set_ylim(bottom=0)
+    finish(upper, title="Share of the centres present that were found")
+    finish(lower, title="False centres an image")
+    lower.set_xticks(DOMAINS)
+    lower.set_xlabel("tested on domain (rectangles an image)", color=INK)
+    figure.legend(loc="outside lower center", frameon=False, labelcolor=INK, fontsize=8.5, ncols=3)
+    return figure
+
+
+def maps_and_peaks(rows: Sequence[tuple[str, Sequence[tuple[Image, NDArray[np.float32], NDArray[np.float64], NDArray[np.float32]]]]]) -> Figure:
+    """Heat maps over their images, true centres in red, peaks above the threshold in blue.
+
+    Args:
+        rows: a name, and for each column an image, its map (h, w), its centres (R, 2) and the map's peaks (P, 3).
+    """
+    columns = len(rows[0][1])
+    figure = Figure(figsize=(WIDTH + 1, len(rows) * (WIDTH + 1) / columns + 0.9), dpi=DPI, layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for row, (name, tiles) in enumerate(rows):
+        for column, (image, probability, centres, peaks) in enumerate(tiles):
+            axes = grid[row, column]
+            axes.imshow(_tile(_heated(image, probability), centres, peaks[peaks[:, 2] >= THRESHOLD, :2]), interpolation="none")
+            _bare(axes)
+            if column == 0:
+                axes.set_ylabel(name, fontsize=9, color=INK)
+            if row == 0:
+                axes.set_title(f"domain {column + 1}", fontsize=9, color=INK, loc="left")
+    draw_ring_legend(figure)
+    return figure
+
+
+def answers(tiles: Sequence[tuple[str, Image, NDArray[np.float64], NDArray[np.floating]]]) -> Figure:
+    """Images with the largest rectangle's centre in red and an answer in blue.
+
+    Args:
+        tiles: a name, an image, its centre (2,) and the answer (2,).
+    """
+    figure = Figure(figsize=(WIDTH, WIDTH / len(tiles) + 0.8), dpi=DPI, layout="constrained")
+    for axes, (name, image, truth, answer) in zip(figure.subplots(1, len(tiles), squeeze=False)[0], tiles, strict=True):
+        axes.imshow(_tile(in_colours(image), truth[None], answer[None]), interpolation="none")
+        axes.set_title(name, fontsize=8.5, color=INK, loc="left")
+        _bare(axes)
+    draw_ring_legend(figure)
+    return figure
+
+
+def _shaded(axes: Axes, values: NDArray[np.float64]) -> None:
+    axes.imshow(np.log(np.maximum(values, 1e-3)), cmap="cividis_r", aspect="auto")
+    middle = (np.log(values.max()) + np.log(max(values.min(), 1e-3))) / 2
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            lowest = column == int(line.argmin())
+            dark = np.log(max(value, 1e-3)) > middle
+            look = {"boxstyle": "square,pad=0.4", "facecolor": "none", "edgecolor": "white" if dark else INK} if lowest else None
+            axes.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=9, color="white" if dark else INK, bbox=look)
+    axes.set_xticks(range(len(DOMAINS)), [str(number) for number in DOMAINS])
+    axes.set_yticks(range(len(DOMAINS)), [str(number) for number in DOMAINS])
+    axes.tick_params(colors=INK, labelsize=9, length=0)
+
+
+def _dots(axes: Axes, place: float, values: Sequence[float], colour: str, *, label: str | None) -> None:
+    axes.plot([place] * len(values), values, "o", color=colour, markersize=4, alpha=0.7, label=label)
+    axes.plot([place - 0.08, place + 0.08], [np.mean(values)] * 2, color=colour, linewidth=2)
+
+
+def _heated(image: Image, probability: NDArray[np.float32]) -> Image:
+    """The map in orange over its image, both to be seen: uint8 (h, w, 3)."""
+    height, width = image.shape[:2]
+    rows, columns = (np.arange(side) * cells // side for side, cells in zip((height, width), probability.shape, strict=True))
+    share = np.sqrt(probability[np.ix_(rows, columns)] / max(float(probability.max()), 1e-9))
+    warm = share[..., None] * np.array([255.0, 140.0, 0.0])
+    return np.maximum(in_colours(image) // 2, warm).astype(np.uint8)
+
+
+def _tile(image: Image, truth: NDArray[np.float64], found: NDArray[np.floating]) -> Image:
+    factor = max(1, TILE_PX // image.shape[0])
+    large = np.ascontiguousarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
+    for points, colour in ((truth, TRUTH), (found, PREDICTION)):
+        for centre in points:
+            draw_ring(large, (centre + 0.5) * factor - 0.5, colour)
+    return large
+
+
+def _bare(axes: Axes) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])

@@ -1,0 +1,123 @@
+"""What a finished network answers on the test images of every set: kept beside its run, so that reports need no network."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from trainer.checkpoint import CHECKPOINTS, load_network
+from trainer.data import FrameStore, HeldOutFrames
+from trainer.errors import TrainingError
+from trainer.experiments.rectangles.peaks import peaks_of
+from trainer.experiments.rectangles.sets import RectangleSet
+from trainer.learning_examples import example_places
+from trainer.networks.backbone_heads import BackboneMaps
+from trainer.networks.coarse_to_fine import CoarseToFine
+from trainer.networks.decode import RADIUS, with_absent
+from trainer.whole_files import replace_files
+
+LOOKS_FILE = "looks.npz"
+_BATCH = 32  # images looked at together
+_NAMES = ("index", "predicted", "peaks", "maps")
+_DAMAGED = (OSError, ValueError, KeyError, EOFError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One network's answers on one set's test images.
+
+    Attributes:
+        index: int64 (n,), into the set.
+        predicted: float32 (n, 3): x, y in px, confidence.
+        peaks: float32 (n, P, 3): of the heat map, highest first, as `peaks_of` gives them; P is 0 for a head without maps.
+        maps: float32 (m, h, w): probabilities of the first m images that `example_places` names; m is 0 for a head without.
+    """
+
+    index: NDArray[np.int64]
+    predicted: NDArray[np.float32]
+    peaks: NDArray[np.float32]
+    maps: NDArray[np.float32]
+
+
+@torch.no_grad()
+def look(network: nn.Module, its_set: RectangleSet) -> Look:
+    """Answer the test images of a set."""
+    index = its_set.parts.test
+    frames = HeldOutFrames(FrameStore(its_set.labels.frames.subset(index), "grey"))
+    images = torch.stack([frames[place][0] for place in range(len(frames))])
+    answers = [_answer(network, batch) for batch in images.split(_BATCH)]
+    predicted, peaks = (torch.cat(part) for part in zip(*answers, strict=True))
+    examples = images[torch.from_numpy(example_places(len(index)))]
+    return Look(
+        index=index,
+        predicted=predicted.numpy().astype(np.float32),
+        peaks=peaks.numpy(),
+        maps=maps.numpy().astype(np.float32)
+        if (maps := probability_of(network, examples)) is not None
+        else np.zeros((0, 0, 0), np.float32),
+    )
+
+
+def probability_of(network: nn.Module, images: Tensor) -> Tensor | None:
+    """Heat maps of images (n, h, w, 1), as probabilities (n, rows, columns); None for a head without maps."""
+    if not isinstance(network, CoarseToFine | BackboneMaps):
+        return None
+    maps = network.maps(images, *network.look(images))
+    return with_absent(maps.points, maps.absent)[..., :-1].reshape(maps.points.shape)[:, 0]
+
+
+def write_looks(folder: Path, looks: dict[str, Look]) -> None:
+    """Keep all looks of a run.
+
+    Raises:
+        TrainingError: the disk takes no more.
+    """
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **{f"{name}_{part}": getattr(found, part) for name, found in looks.items() for part in _NAMES})
+    replace_files(folder, {LOOKS_FILE: packed.getvalue()}, what="the answers")
+
+
+def read_look(folder: Path, name: str) -> Look:
+    """What the run in a folder answered on one set.
+
+    Raises:
+        TrainingError: the file is missing or damaged.
+    """
+    path = folder / LOOKS_FILE
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return Look(**{part: stored[f"{name}_{part}"] for part in _NAMES})
+    except _DAMAGED as problem:
+        raise TrainingError(f"{path}: cannot be read ({problem}); delete its folder, and the run is made again") from problem
+
+
+def trained_network(folder: Path) -> nn.Module:
+    """The network of a finished run whose weights are still there.
+
+    Raises:
+        TrainingError: they are not.
+    """
+    path = folder / CHECKPOINTS / "last.ckpt"
+    if not path.exists():
+        raise TrainingError(f"{folder}: holds a finished run without its weights and without its answers; delete it to run it again")
+    return load_network(path)[0]
+
+
+def _answer(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    poses = network(images)[:, 0, 0]
+    probability = probability_of(network, images)
+    if probability is None:
+        return poses, torch.zeros(len(images), 0, 3)
+    return poses, peaks_of(probability, cell=_cell(network), radius=_radius(network))
+
+
+def _cell(network: nn.Module) -> int:
+    return int(network.cell)  # type: ignore[arg-type]  # torch's stub says Tensor or Module of every attribute
+
+
+def _radius(network: nn.Module) -> int:
+    return network.head.radius if isinstance(network, BackboneMaps) else RADIUS
