@@ -23,11 +23,11 @@ from tracker.config import IdentityConfig
 from tracker.engines.open_engine import open_engine
 from tracker.identity import Identity
 from tracker.inference import Inference
-from trainer.assignment import SPOT, answers_of_labels, present, without_missed
-from trainer.identity_score import score_identity
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.read_labels import read_labels
-from trainer.metrics import point_errors
+from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed
+from trainer.scoring.identity_score import score_identity
+from trainer.scoring.metrics import point_errors
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "sleap_flies" / "clip.slp"
 HELD_OUT = {"last-fifth": (1200, 1500), "first-fifth": (0, 300), "middle-of-motion": (1050, 1350)}

@@ -20,7 +20,7 @@ from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
 from tracker.overlay import OverlaySettings, draw
 from tracker.synthetic.scene import Scene
-from trainer.video_file import VideoWriter
+from trainer.videos.video_file import VideoWriter
 
 VIDEO_EVERY = 4  # of the camera's frames: 25 a second from 100
 VIDEO_FRAMES = 1200  # the first 12 s

@@ -19,7 +19,7 @@ from tracker.engines.engine_cache import MadeFor, load_engine, read_sealed, stor
 from tracker.engines.open_engine import open_engine
 from tracker.errors import EngineError
 from tracker.frame import Image
-from trainer.parity import compare, points_of
+from trainer.bundles.parity import compare, points_of
 
 WARM_UP = 200
 BLOCK = 2000  # frames in a row by one way of launching, before the other has its turn

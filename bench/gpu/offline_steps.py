@@ -12,9 +12,9 @@ from tracker.bundle import read_bundle
 
 def offline(settings: Settings, notes: Notes) -> None:
     """As the commands do it, in this process."""
-    from trainer.evaluate import EngineChoice, evaluate
     from trainer.labels.read_labels import read_labels
-    from trainer.render import Look, render
+    from trainer.scoring.evaluate import EngineChoice, evaluate
+    from trainer.videos.render import Look, render
 
     bundle = read_bundle(settings.bundle("vga", settings.fast))
     choice = EngineChoice(runtime=settings.runtime, precision=settings.fast, threads=THREADS, gpu=settings.gpu)  # type: ignore[arg-type]

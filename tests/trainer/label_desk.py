@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tracker.frame import Image
-from trainer.labelling.project import Project, create_project
+from trainer.project.store import Project, create_project
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.baseline import score_baselines
-from trainer.evaluate import Evaluation
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.metrics import point_errors
+from trainer.scoring.baseline import score_baselines
+from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.metrics import point_errors
 
 NAMES = ("snout", "tail <base>")  # a name that must be escaped
 SIZE = (48, 64)

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.read_labels import read_labels
-from trainer.split import split_block
+from trainer.labels.split import split_block
 
 SIDE, FRAMES, WIDTH, STRIDE = 64, 20, 4, 2
 
@@ -90,7 +90,7 @@ def spot_labels(folder: Path) -> Path:
 
 def spot_bundle(folder: Path, data: Path, model: bytes) -> Bundle:
     """The network as a bundle that says it was trained on those labels with their middle block held out."""
-    from trainer.parity import ReferenceEngine
+    from trainer.bundles.parity import ReferenceEngine
 
     frames = read_labels(data)
     split = split_block(frames, 2, folds=5)

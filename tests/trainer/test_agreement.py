@@ -10,8 +10,8 @@ import pytest
 
 from trainer.__main__ import main
 from trainer.errors import ProjectError
-from trainer.labelling.agreement import agreement, floor_px
-from trainer.labelling.project import FrameLabel, Layer, Project, create_project
+from trainer.project.agreement import agreement, floor_px
+from trainer.project.store import FrameLabel, Layer, Project, create_project
 
 Places = dict[str, tuple[float, float] | str]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.assignment import answers_of_labels, best_pairs, in_order_of_labels, mean_distances, without_missed
+from trainer.scoring.assignment import answers_of_labels, best_pairs, in_order_of_labels, mean_distances, without_missed
 
 ANIMALS = np.array([[[10.0, 10], [30, 10]], [[100, 10], [120, 10]], [[10, 100], [30, 100]]])
 SPOT_PX = 5.0

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.augment import AugmentSettings, augment, swapped_order
+from trainer.labels.mirror import swapped_order
+from trainer.training.augment import AugmentSettings, augment
 
 CALM = AugmentSettings(light=0, blur=0, noise=0, occlusion=0, empty=0)
 

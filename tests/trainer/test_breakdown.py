@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.trainer.scored import noise_frames, scored_with
-from trainer.breakdown import UNTAGGED, TagErrors, by_group, by_tag
-from trainer.evaluate import Evaluation
+from trainer.scoring.breakdown import UNTAGGED, TagErrors, by_group, by_tag
+from trainer.scoring.evaluate import Evaluation
 
 REARING, GROOMING = frozenset({"rearing"}), frozenset({"grooming"})
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.classical import ClassicalTracker, score_classical
 from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.classical import ClassicalTracker, score_classical
 
 SIZE = (240, 320)
 FLOOR = {"dark on light": 200, "light on dark": 40}

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from tests.trainer.learnable import labelled
-from trainer.collapse import has_collapsed, movement
-from trainer.fit import fit
-from trainer.fit_settings import FitSettings
 from trainer.networks.coarse_to_fine import CoarseToFine
+from trainer.training.collapse import has_collapsed, movement
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.uniform(0, 100, (40, 1, 3, 2))
@@ -23,9 +23,7 @@ TRUE = RNG.uniform(0, 100, (40, 1, 3, 2))
     [(TRUE, 1.0), (np.full_like(TRUE, 50.0), 0.0), (50 + (TRUE - 50) / 4, 0.25), (TRUE + 500, 1.0)],
     ids=["perfect", "constant", "a quarter", "moves but misses"],
 )
-def test_movement_is_that_of_the_answers_over_that_of_the_labels(
-    predicted: NDArray[np.float64], expected: float
-) -> None:
+def test_movement_is_that_of_the_answers_over_that_of_the_labels(predicted: NDArray[np.float64], expected: float) -> None:
     assert movement(predicted, TRUE) == pytest.approx(expected)
 
 

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.trainer.scored import noise_frames, scored_with
-from trainer.compare import Comparison, compare
 from trainer.errors import TrainingError
-from trainer.evaluate import Evaluation
+from trainer.scoring.compare import Comparison, compare
+from trainer.scoring.evaluate import Evaluation
 
 NAMES = ("old", "new")
 

@@ -8,7 +8,7 @@ import pytest
 
 from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.errors import EngineError
-from trainer.compile import compile_engine
+from trainer.bundles.compile import compile_engine
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed here")

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.trainer.scored import noise_frames
-from trainer.calibrate import FEWEST, ConfidenceMap, fit_confidence, logit
-from trainer.confidence import CLIP, LIMIT_PX, blocks_in_time, error_limit_px, judge, reliability, stated_limit_px
-from trainer.export import compare, to_onnx
+from trainer.bundles.export import compare, to_onnx
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.calibrated import Calibrated
+from trainer.scoring.calibrate import FEWEST, ConfidenceMap, fit_confidence, logit
+from trainer.scoring.confidence import CLIP, LIMIT_PX, blocks_in_time, error_limit_px, judge, reliability, stated_limit_px
 
 FAR, NEAR = 50.0, 1.0
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.trainer.learnable import labelled
 from trainer.__main__ import main
-from trainer.fit_settings import FitSettings
-from trainer.learning_rate_range import draw_range, find_rate_range, read_range, smoothed
-from trainer.memorise import memorise
+from trainer.training.fit_settings import FitSettings
+from trainer.training.learning_rate_range import draw_range, find_rate_range, read_range, smoothed
+from trainer.training.memorise import memorise
 
 CPU = FitSettings(accelerator="cpu", precision="32", workers=0, batch=8)
 

@@ -9,7 +9,7 @@ import pytest
 
 import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.bundle import read_bundle
-from trainer.evaluate import EngineChoice, open_chosen
+from trainer.scoring.evaluate import EngineChoice, open_chosen
 from trainer.selection.engine_look import EngineLook, Look, moves
 
 CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)

@@ -16,11 +16,11 @@ import tracker.engines.openvino  # noqa: F401  (its import starts a thread of th
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.errors import BundleError
 from tracker.frame import Image
-from trainer.baseline import score_baselines
 from trainer.errors import TrainingError
-from trainer.evaluate import EngineChoice, Evaluation, evaluate, image_name
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.baseline import score_baselines
+from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate, image_name
 
 INPUT = (48, 64)  # the network's height and width
 SOURCE = (96, 128)  # the camera's: twice as large, so the view's mapping is part of what is scored

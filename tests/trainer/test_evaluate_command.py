@@ -11,10 +11,10 @@ import pytest
 from tests.trainer.learnable import labelled
 from tracker.bundle import Bundle, read_bundle
 from trainer.__main__ import main
-from trainer.bundle_split import split_of
-from trainer.evaluate_sets import evaluate_sets
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.read_labels import read_labels
+from trainer.scoring.bundle_split import split_of
+from trainer.scoring.evaluate_sets import evaluate_sets
 
 QUICK = ["--epochs", "3", "--batch", "8", "--batches", "20", "--device", "cpu", "--workers", "0"]
 
@@ -149,10 +149,10 @@ def test_a_request_that_cannot_be_met_is_one_sentence(
 
 def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path, data: Path) -> None:
     """The map is in the graph: what the rig's engine answers is what the report says of it."""
-    from trainer.calibrate import RULE
     from trainer.commands.evaluate import THRESHOLDS_PX
-    from trainer.evaluate import EngineChoice
-    from trainer.evaluate_sets import Asked
+    from trainer.scoring.calibrate import RULE
+    from trainer.scoring.evaluate import EngineChoice
+    from trainer.scoring.evaluate_sets import Asked
 
     stated = json.loads((bundle / "metrics.json").read_text())["calibration"]
     asked = Asked(thresholds_px=THRESHOLDS_PX, floor=None, classical=False, chamber=None)

@@ -10,7 +10,7 @@ from tracker.frame import Image
 from trainer.labels.video_file import VideoFile
 from trainer.selection.candidates import NO_STAMP, Candidates, Span, gather
 from trainer.selection.exact_frames import read_exactly
-from trainer.video_file import VideoReader
+from trainer.videos.video_file import VideoReader
 
 LAST = 260  # the second key frame is 182
 WANTED = (3, 188, 190, 250)

@@ -13,14 +13,14 @@ import yaml
 
 from tracker.frame import Image
 from trainer.errors import LabelError
-from trainer.labelling.import_labels import import_labels
-from trainer.labelling.project import FrameLabel, Layer, create_project
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.project import read_project
 from trainer.labels.read_labels import read_labels
 from trainer.labels.write_coco import write_coco
 from trainer.labels.write_deeplabcut import write_deeplabcut
 from trainer.labels.write_sleap import write_sleap
+from trainer.project.import_labels import import_labels
+from trainer.project.store import FrameLabel, Layer, create_project
 
 POINTS = ("snout", "left, ear", "tail-base")
 KINDS = ("deeplabcut", "sleap", "coco")

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from tests.trainer.learnable import draw, labelled
-from trainer.augment import AugmentSettings
-from trainer.checkpoint import load_network
-from trainer.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames, colour_of
 from trainer.errors import TrainingError
-from trainer.fit import HISTORY_FILE, fit, predict
-from trainer.fit_settings import FitSettings
-from trainer.learning import Learner, Schedule, learning_rate
-from trainer.loading import TrainingLoader
 from trainer.networks.blocks import CropPlan
+from trainer.training.augment import AugmentSettings
+from trainer.training.checkpoint import load_network
+from trainer.training.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames, colour_of
+from trainer.training.fit import HISTORY_FILE, fit, predict
+from trainer.training.fit_settings import FitSettings
+from trainer.training.learning import Learner, Schedule, learning_rate
+from trainer.training.loading import TrainingLoader
 
 QUICK = FitSettings(epochs=2, batch=4, batches=2, workers=0, accelerator="cpu", precision="32")
 CROP = CropPlan(height=64, width=64, shrink=1, pool=4)

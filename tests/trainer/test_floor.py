@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from trainer.errors import TrainingError
-from trainer.floor import floor_of_data, read_floor
-from trainer.labelling.layer import FrameLabel, Layer
-from trainer.labelling.project import create_project
+from trainer.project.layer import FrameLabel, Layer
+from trainer.project.store import create_project
+from trainer.scoring.floor import floor_of_data, read_floor
 
 NAMES = ("snout", "tailbase")
 

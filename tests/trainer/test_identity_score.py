@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.identity_score import IdentityScore, score_identity
+from trainer.scoring.identity_score import IdentityScore, score_identity
 
 FRAMES = 10
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.label_checks import Finding, check_labels
+from trainer.labels.checks import Finding, check_labels
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.read_labels import read_labels

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from tests.trainer.learnable import labelled
-from trainer.augment import AugmentSettings
-from trainer.data import EpochOrder, FrameStore, TrainingFrames
 from trainer.errors import LabelError
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.loading import TrainingLoader
 from trainer.networks.blocks import CropPlan
+from trainer.training.augment import AugmentSettings
+from trainer.training.data import EpochOrder, FrameStore, TrainingFrames
+from trainer.training.loading import TrainingLoader
 
 CROP = CropPlan(height=96, width=96, shrink=1, pool=2)
 

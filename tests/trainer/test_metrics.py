@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from trainer.baseline import mean_position, score_baselines
 from trainer.errors import TrainingError
-from trainer.metrics import point_errors
+from trainer.scoring.baseline import mean_position, score_baselines
+from trainer.scoring.metrics import point_errors
 
 Points = NDArray[np.float64]
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from trainer.__main__ import main
-from trainer.network_table import table_of, table_of_calls
 from trainer.networks.blocks import FrameShape
 from trainer.networks.build import build
 from trainer.networks.frozen import freeze_all_but_head
 from trainer.networks.planning import plan_network
+from trainer.networks.table import table_of, table_of_calls
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import TrainingError
-from trainer.losses import LOSSES, Batch, LossSettings
 from trainer.networks.backbone import Backbone
 from trainer.networks.backbone_heads import BackboneMaps
 from trainer.networks.blocks import CropPlan, FrameShape, bin_means, peak, plan_crop, stage
@@ -19,6 +18,7 @@ from trainer.networks.names import BACKBONES, usual_view
 from trainer.networks.planning import plan_network
 from trainer.networks.trackrat import TrackRat
 from trainer.networks.view import whole_frame
+from trainer.training.losses import LOSSES, Batch, LossSettings
 
 HEIGHT, WIDTH, POINTS = 132, 167, 3  # no multiple of anything
 OURS = [("compact", "heatmap"), ("compact", "xy"), ("trackrat", "xy")]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from trainer.errors import TrainingError
-from trainer.overlap import read_ahead, written_behind
+from trainer.videos.overlap import read_ahead, written_behind
 
 
 def numbers(count: int, *, then: Exception | None = None) -> Iterator[int]:

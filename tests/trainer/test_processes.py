@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.trainer.learnable import labelled
-from trainer.augment import AugmentSettings
-from trainer.data import EpochOrder, FrameStore, TrainingFrames
 from trainer.errors import TrainingError
-from trainer.loading import TrainingLoader
 from trainer.networks.blocks import CropPlan
-from trainer.processes import ALONE, Processes, processes_here
+from trainer.training.augment import AugmentSettings
+from trainer.training.data import EpochOrder, FrameStore, TrainingFrames
+from trainer.training.loading import TrainingLoader
+from trainer.training.processes import ALONE, Processes, processes_here
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "5", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
@@ -28,10 +28,10 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from learnable import labelled
-from trainer.fit import fit
-from trainer.fit_settings import FitSettings
-from trainer.learning import Learner
-from trainer.processes import processes_here
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
+from trainer.training.learning import Learner
+from trainer.training.processes import processes_here
 found = {}
 def note(learner):
     weights = [value.detach().numpy().tobytes() for value in learner.network.parameters()]

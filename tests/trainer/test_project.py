@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tracker.frame import Image
 from trainer.errors import LabelError, ProjectError
-from trainer.labelling.layer import decode_layer, encode_layer
-from trainer.labelling.project import FrameLabel, Layer, Project, create_project, open_project
 from trainer.labels.images import read_image
+from trainer.project.layer import decode_layer, encode_layer
+from trainer.project.store import FrameLabel, Layer, Project, create_project, open_project
 
 WIDTH, HEIGHT = 64, 48
 POINTS = ("snout", "leftear", "tail-base")
@@ -201,7 +201,7 @@ def test_a_folder_without_a_project_says_how_to_make_one(tmp_path: Path) -> None
 WRITER = """
     import sys
     from pathlib import Path
-    from trainer.labelling.project import FrameLabel, Layer, open_project
+    from trainer.project.store import FrameLabel, Layer, open_project
 
     project = open_project(Path(sys.argv[1]))
     for turn in range(10**6):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from trainer.errors import ProjectError
-from trainer.labelling.project import FrameLabel, Layer, create_project, open_project
 from trainer.labels.read_labels import read_labels
+from trainer.project.store import FrameLabel, Layer, create_project, open_project
 
 IMAGE = "images/run/000002.png"
 Change = Callable[[dict[str, Any]], object]

@@ -9,9 +9,9 @@ import pytest
 from tests.trainer.learnable import draw
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
-from trainer.compare import Comparison, PairedDifference
-from trainer.labelling.project import FrameLabel, Layer, create_project, open_project
-from trainer.refresh import verdict
+from trainer.bundles.refresh import verdict
+from trainer.project.store import FrameLabel, Layer, create_project, open_project
+from trainer.scoring.compare import Comparison, PairedDifference
 
 QUICK = ["--epochs", "1", "--batches", "60", "--batch", "8", "--device", "cpu", "--precision", "32", "--workers", "0"]
 

@@ -19,15 +19,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tests.trainer.scored import SIZE, scored
-from trainer import plots
-from trainer.calibrate import fit_confidence
-from trainer.diagnosis import RULE, diagnosis, still_falling
-from trainer.error_plots import PEOPLE_LABEL, error_over_time, error_per_point, worst_frames
-from trainer.error_report import error_section
 from trainer.errors import TrainingError
-from trainer.floor import Floor
-from trainer.plot_look import png
-from trainer.report import Examples, TrainingRun, metrics, plain_json, write_report
+from trainer.reports import plots
+from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per_point, worst_frames
+from trainer.reports.error_report import error_section
+from trainer.reports.plot_look import png
+from trainer.reports.report import Examples, TrainingRun, metrics, plain_json, write_report
+from trainer.scoring.calibrate import fit_confidence
+from trainer.scoring.diagnosis import RULE, diagnosis, still_falling
+from trainer.scoring.floor import Floor
 
 
 def history(errors: list[float | None]) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def test_a_write_that_fails_gives_one_sentence_and_leaves_the_earlier_report(tmp
     program = f"""
 import resource, signal, sys
 from pathlib import Path
-from trainer.error_report import error_section
+from trainer.reports.error_report import error_section
 from trainer.errors import TrainingError
 from trainer.whole_files import replace_files
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -14,9 +14,9 @@ import pytest
 import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.frame import Image
 from trainer.__main__ import main
-from trainer.labelling.project import Project, open_project
 from trainer.labels.images import read_image
-from trainer.video_file import VideoReader
+from trainer.project.store import Project, open_project
+from trainer.videos.video_file import VideoReader
 
 SIZE = (96, 128)
 RATE = 25

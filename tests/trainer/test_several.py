@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from tests.trainer.two_bars import SIZE, draw, labelled
-from trainer.assignment import answers_of_labels, present
+from trainer.bundles.export import OPSET, compare, export, to_onnx
 from trainer.errors import TrainingError
-from trainer.export import OPSET, compare, export, to_onnx
-from trainer.fit import fit
-from trainer.fit_settings import FitSettings
-from trainer.losses import Batch, LossSettings
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.several import Several, plan_several
-from trainer.several_loss import Middles, middle_loss, several_loss
+from trainer.scoring.assignment import answers_of_labels, present
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
+from trainer.training.losses import Batch, LossSettings
+from trainer.training.several_loss import Middles, middle_loss, several_loss
 
 SHAPE = FrameShape(height=SIZE[0], width=SIZE[1], channels=1)
 CROP = CropPlan(height=96, width=96, shrink=1, pool=2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.split import Split, split_block, split_groups, split_random
+from trainer.labels.split import Split, split_block, split_groups, split_random
 
 
 def frames_of(groups: list[str], order: list[int] | None = None) -> LabelledFrames:

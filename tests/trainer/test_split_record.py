@@ -8,8 +8,8 @@ import pytest
 from tests.trainer.learnable import labelled
 from trainer.errors import TrainingError
 from trainer.labels.join import join_labels
-from trainer.split import Split, SplitChoice
-from trainer.split_record import RECORD_FILE, read_record, split_for_comparison, write_record
+from trainer.labels.split import Split, SplitChoice
+from trainer.labels.split_record import RECORD_FILE, read_record, split_for_comparison, write_record
 
 MIDDLE = SplitChoice(fold=None, folds=5, groups=(), random_fraction=None, seed=0, everything=False)
 

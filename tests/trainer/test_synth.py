@@ -11,7 +11,7 @@ from trainer.labels.deeplabcut import read_deeplabcut_csv
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.read_labels import read_labels
 from trainer.labels.synthetic_set import read_description, set_part
-from trainer.synth import write_synthetic_set
+from trainer.labels.write_synthetic_set import write_synthetic_set
 
 Scene = Literal["rodent", "rectangles"]
 

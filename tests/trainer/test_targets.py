@@ -6,12 +6,12 @@ from typing import Literal
 import pytest
 import torch
 
-from trainer.losses import Batch, LossSettings, coarse_loss, heatmap_loss, map_loss, xy_loss
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.coarse import Finder
 from trainer.networks.decode import Maps
-from trainer.targets import centre, disk, gaussian, to_cells
+from trainer.training.losses import Batch, LossSettings, coarse_loss, heatmap_loss, map_loss, xy_loss
+from trainer.training.targets import centre, disk, gaussian, to_cells
 
 FRAME = FrameShape(height=96, width=128, channels=1)
 CROP = CropPlan(height=64, width=64, shrink=1, pool=4)

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 import trainer
 from tests.trainer.learnable import labelled
-from trainer.backbone_library import timm
 from trainer.errors import TrainingError
-from trainer.fit import fit
-from trainer.fit_settings import FitSettings
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.network_table import NETWORK_FILE
+from trainer.networks.backbone_library import timm
 from trainer.networks.blocks import FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.planning import plan_network
-from trainer.transfer import transfer_advice
-from trainer.weights import borrow_weights
+from trainer.networks.table import NETWORK_FILE
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
+from trainer.training.transfer import transfer_advice
+from trainer.training.weights import borrow_weights
 
 QUICK = FitSettings(network="mobilenet_v3_small", epochs=2, batch=2, batches=2, workers=0, accelerator="cpu", precision="32")
 NAME = "mobilenetv3_small_100"  # what timm calls it
@@ -254,7 +254,7 @@ def test_random_layers_are_never_frozen(tmp_path: Path) -> None:
 
 def test_a_backbone_needs_its_extra_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(trainer, "backbone_library")
-    monkeypatch.setitem(sys.modules, "trainer.backbone_library", None)
+    monkeypatch.setitem(sys.modules, "trainer.networks.backbone_library", None)
     with pytest.raises(TrainingError, match=r"'resnet18' needs timm and torchvision: pip install rigtrack\[backbones\]"):
         build(plan("resnet18"))
     assert isinstance(build(plan("compact")), nn.Module)

@@ -10,7 +10,7 @@ from rich.console import Console
 from trainer.commands.choices import Commands, add_command
 
 if TYPE_CHECKING:
-    from trainer.labelling.agreement import Agreement
+    from trainer.project.agreement import Agreement
 
 
 def add(commands: Commands) -> None:
@@ -29,13 +29,13 @@ def add(commands: Commands) -> None:
 
 def agreement(options: argparse.Namespace) -> int:
     """Compare, print and draw."""
-    from trainer.labelling.agreement import RULE
-    from trainer.labelling.agreement import agreement as compare
-    from trainer.labelling.project import open_project
+    from trainer.project.agreement import RULE
+    from trainer.project.agreement import agreement as compare
+    from trainer.project.store import open_project
 
     found = compare(open_project(options.project))
     if options.out is not None:
-        from trainer.labelling.plot_agreement import write_agreement_figure
+        from trainer.reports.plot_agreement import write_agreement_figure
 
         write_agreement_figure(found, options.out)
     if options.json:

@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trainer.errors import TrainingError
+from trainer.labels.split import SplitChoice
 from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, TIMM, VIEWS
-from trainer.split import SplitChoice
 
 if TYPE_CHECKING:
-    from trainer.evaluate import EngineChoice
-    from trainer.fit_settings import FitSettings
+    from trainer.scoring.evaluate import EngineChoice
+    from trainer.training.fit_settings import FitSettings
 
 LOSSES = ("cross_entropy", "distance", "mse")
 
@@ -67,7 +67,7 @@ def network_name(text: str) -> str:
 
 def fit_settings(options: argparse.Namespace, **usual: Any) -> "FitSettings":
     """The settings that were asked for with the options of `add_training`; `usual` holds for those that were not."""
-    from trainer.fit_settings import FitSettings  # only training needs torch; the other commands start without it
+    from trainer.training.fit_settings import FitSettings  # only training needs torch; the other commands start without it
 
     given = {field.name: getattr(options, field.name, None) for field in fields(FitSettings)}
     settings = FitSettings(**usual | {name: value for name, value in given.items() if value is not None})
@@ -116,6 +116,6 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 def engine_choice(options: argparse.Namespace) -> "EngineChoice":
     """What was asked for with the options of `add_engine`."""
-    from trainer.evaluate import EngineChoice
+    from trainer.scoring.evaluate import EngineChoice
 
     return EngineChoice(runtime=options.runtime, precision=options.precision, threads=options.threads, gpu=options.gpu)

@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
 def compare(options: argparse.Namespace) -> int:
     """Score both, test, print and report."""
     from tracker.bundle import read_bundle
-    from trainer.compare_bundles import compare_bundles, write_comparison
+    from trainer.reports.compare_bundles import compare_bundles, write_comparison
 
     talk = Console(stderr=True)
     bundles = read_bundle(options.first), read_bundle(options.second)

@@ -43,7 +43,7 @@ def compile_bundle(options: argparse.Namespace) -> int:
     bundle = read_bundle(options.bundle)
     if options.in_graph or (options.precision == "int8" and bundle.description.precision != "int8"):
         return _write_variant(options)
-    from trainer.compile import compile_engine
+    from trainer.bundles.compile import compile_engine
     from trainer.labels.read_labels import read_labels
 
     talk = Console(stderr=True)
@@ -62,8 +62,8 @@ def compile_bundle(options: argparse.Namespace) -> int:
 
 def _write_variant(options: argparse.Namespace) -> int:
     from tracker.bundle import read_bundle
+    from trainer.bundles.variant import held_out_again, write_variant
     from trainer.labels.read_labels import read_labels
-    from trainer.variant import held_out_again, write_variant
 
     if options.precision not in ("fp16", "int8"):
         raise TrainingError(f"--in-graph takes --precision fp16 or int8; given {options.precision}")

@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
-    from trainer.label_checks import check_labels
+    from trainer.labels.checks import check_labels
     from trainer.labels.read_labels import read_labels
 
     frames = read_labels(options.data)
@@ -40,9 +40,9 @@ def diagnose(options: argparse.Namespace) -> int:
     sentences = [one.sentence for one in found] or [f"{len(frames)} labelled frames: nothing odd about the labels"]
     passed = True
     if not options.labels_only:
-        from trainer.fit_settings import FitSettings
-        from trainer.learning_rate_range import draw_range, find_rate_range
-        from trainer.memorise import memorise
+        from trainer.training.fit_settings import FitSettings
+        from trainer.training.learning_rate_range import draw_range, find_rate_range
+        from trainer.training.memorise import memorise
 
         settings = FitSettings(network=options.network, head=options.head, seed=options.seed, accelerator=options.device)
         talk = Console(stderr=True)

@@ -12,8 +12,8 @@ from rich.console import Console
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
 
 if TYPE_CHECKING:
-    from trainer.evaluate_sets import EvaluationRun, ScoredSet
-    from trainer.metrics import PointErrors
+    from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
+    from trainer.scoring.metrics import PointErrors
 
 THRESHOLDS_PX = (2.0, 5.0, 10.0)
 
@@ -50,8 +50,8 @@ def add(commands: Commands) -> None:
 def evaluate(options: argparse.Namespace) -> int:
     """Score, print and report."""
     from tracker.bundle import read_bundle
-    from trainer.evaluate_sets import Asked, evaluate_sets
-    from trainer.floor import floor_of_data, read_floor
+    from trainer.scoring.evaluate_sets import Asked, evaluate_sets
+    from trainer.scoring.floor import floor_of_data, read_floor
 
     talk = Console(stderr=True)
     bundle = read_bundle(options.bundle)
@@ -65,7 +65,7 @@ def evaluate(options: argparse.Namespace) -> int:
     )
     run = evaluate_sets(bundle, options.data, train=options.train, asked=asked, engine=engine_choice(options), console=talk)
     if options.report is not None:
-        from trainer.evaluation_report import write_evaluation_report
+        from trainer.reports.evaluation_report import write_evaluation_report
 
         talk.print(f"report: {write_evaluation_report(options.report, run)}", soft_wrap=True)
     if options.json:
@@ -98,7 +98,7 @@ def _print(run: "EvaluationRun") -> None:
 
 
 def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
-    from trainer.breakdown import UNTAGGED, by_group, by_tag
+    from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 
     evaluation = one.evaluation
     print(_row(f"{one.name} ({len(evaluation.frames)} frames)", evaluation.errors, thresholds))

@@ -44,8 +44,8 @@ def add(commands: Commands) -> None:
 
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
-    from trainer.make_bundle import make_bundle  # only training needs torch; the other commands start without it
-    from trainer.refresh import refresh_bundle
+    from trainer.bundles.make_bundle import make_bundle  # only training needs torch; the other commands start without it
+    from trainer.bundles.refresh import refresh_bundle
 
     control = load_config(options.swap).control.bind if options.swap else None  # a mistake in it is found before hours of training
     settings, split, talk = fit_settings(options), split_choice(options), Console(stderr=True)

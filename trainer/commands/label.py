@@ -15,7 +15,7 @@ from trainer.commands.choices import Commands, add_command, add_engine, engine_c
 
 if TYPE_CHECKING:
     from trainer.labelling.predictor import Predictor
-    from trainer.labelling.project import Project
+    from trainer.project.store import Project
 
 
 def add(commands: Commands) -> None:

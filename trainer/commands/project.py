@@ -75,7 +75,7 @@ def _add_export(actions: Commands) -> None:
 
 def create(options: argparse.Namespace) -> int:
     """Make the project."""
-    from trainer.labelling.project import create_project
+    from trainer.project.store import create_project
 
     lines = [_line(text, options.points) for text in options.skeleton]
     create_project(options.project, point_names=options.points, skeleton=lines, tags=options.tags, animals=options.animals)
@@ -85,7 +85,7 @@ def create(options: argparse.Namespace) -> int:
 
 def import_into(options: argparse.Namespace) -> int:
     """Import labels."""
-    from trainer.labelling.import_labels import import_labels
+    from trainer.project.import_labels import import_labels
 
     added = import_labels(options.project, options.labels, options.annotator, console=Console(stderr=True))
     print(f"{options.project}: {added} frames added; the labels are {options.annotator}'s")
@@ -94,7 +94,7 @@ def import_into(options: argparse.Namespace) -> int:
 
 def merge(options: argparse.Namespace) -> int:
     """Merge another project into this one."""
-    from trainer.labelling.import_labels import merge_projects
+    from trainer.project.import_labels import merge_projects
 
     added = merge_projects(options.project, options.other, console=Console(stderr=True))
     print(f"{options.project}: {added} frames added")
@@ -125,7 +125,7 @@ def export(options: argparse.Namespace) -> int:
 
 def _scorer(options: argparse.Namespace) -> str:
     """One annotator's own name; several together have none."""
-    from trainer.labelling.project import open_project
+    from trainer.project.store import open_project
 
     names = options.annotator or open_project(options.project).annotators()
     return str(names[0]) if len(names) == 1 else "mean"

@@ -30,8 +30,8 @@ def render(options: argparse.Namespace) -> int:
     """Draw and write."""
     from tracker.bundle import read_bundle
     from trainer.labels.read_labels import read_labels
-    from trainer.render import Look, write_strip
-    from trainer.render import render as draw_video
+    from trainer.videos.render import Look, write_strip
+    from trainer.videos.render import render as draw_video
 
     talk = Console(stderr=True)
     bundle, engine = read_bundle(options.bundle), engine_choice(options)

@@ -11,7 +11,7 @@ from trainer.commands.choices import Commands, add_command, add_engine, engine_c
 from trainer.selection.ways import WAYS
 
 if TYPE_CHECKING:
-    from trainer.labelling.project import Project
+    from trainer.project.store import Project
     from trainer.selection.outcome import Selection, Wish
 
 
@@ -80,7 +80,7 @@ def _wish(options: argparse.Namespace) -> "Wish":
 def _existing(options: argparse.Namespace) -> "Project | None":
     """The project, None where it is to be made."""
     from trainer.errors import ProjectError
-    from trainer.labelling.project import PROJECT_FILE, open_project
+    from trainer.project.store import PROJECT_FILE, open_project
 
     if not (options.project / PROJECT_FILE).exists():
         if options.points is None:
@@ -93,7 +93,7 @@ def _existing(options: argparse.Namespace) -> "Project | None":
 
 
 def _made(options: argparse.Namespace) -> "Project":
-    from trainer.labelling.project import create_project
+    from trainer.project.store import create_project
 
     return create_project(options.project, point_names=options.points)
 

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 def synth(options: argparse.Namespace) -> int:
     """Write the set."""
-    from trainer.synth import write_synthetic_set
+    from trainer.labels.write_synthetic_set import write_synthetic_set
 
     write_synthetic_set(
         options.out,

@@ -13,7 +13,7 @@ from trainer.experiments.folds import Fold
 from trainer.experiments.planned import PlannedRun, seeded, without_test
 from trainer.experiments.run import RUNS, Run, read_predictions
 from trainer.experiments.spread import Spread, spread
-from trainer.fit_settings import FitSettings
+from trainer.training.fit_settings import FitSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

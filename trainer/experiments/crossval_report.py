@@ -16,9 +16,9 @@ from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import Curve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.html_page import page, picture, table, text
-from trainer.metrics import WITHIN_PX
-from trainer.plot_look import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.html_page import page, picture, table, text
+from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
+from trainer.scoring.metrics import WITHIN_PX
 from trainer.whole_files import replace_files
 
 REPORT_FILE = "report.html"

@@ -6,8 +6,8 @@ import numpy as np
 
 from trainer.experiments.planned import Parts, without_test
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.split import SplitChoice, choose_split, split_block
 from trainer.labels.synthetic_set import SET_FILE, set_part
-from trainer.split import SplitChoice, choose_split, split_block
 
 
 def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: bool) -> Parts:

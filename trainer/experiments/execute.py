@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
-from trainer.assignment import in_order_of_labels
-from trainer.checkpoint import CHECKPOINTS
-from trainer.data import FrameStore
 from trainer.errors import DivergedError, TrainingError
 from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter, words
 from trainer.experiments.run import PREDICTIONS_FILE, RUNS, Predictions, Run, Score, identity_of, kept, read_run, score_of, write_run
-from trainer.fit import SAMPLES, FitResult, fit, predict_animals
-from trainer.history import History
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.machine import machine
-from trainer.metrics import point_errors
-from trainer.processes import processes_here
+from trainer.reports.machine import machine
+from trainer.scoring.assignment import in_order_of_labels
+from trainer.scoring.metrics import point_errors
+from trainer.training.checkpoint import CHECKPOINTS
+from trainer.training.data import FrameStore
+from trainer.training.fit import SAMPLES, FitResult, fit, predict_animals
+from trainer.training.history import History
+from trainer.training.processes import processes_here
 
 _LOCK = "lock"
 

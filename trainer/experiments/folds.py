@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.numeric_order import numeric_key
-from trainer.split import Split, split_block
+from trainer.labels.split import Split, split_block
 
 logger = logging.getLogger(__name__)
 

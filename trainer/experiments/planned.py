@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.fit_settings import FitSettings
-from trainer.split import Split
+from trainer.labels.split import Split
+from trainer.training.fit_settings import FitSettings
 
 _NONE = np.empty(0, np.int64)
 

@@ -7,8 +7,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from trainer.fit_settings import EPOCHS, FitSettings
-from trainer.history import History
+from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.history import History
 
 
 class RunMeter:

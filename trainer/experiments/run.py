@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import TrainingError
-from trainer.history import Epoch
-from trainer.metrics import PointErrors
+from trainer.scoring.metrics import PointErrors
+from trainer.training.history import Epoch
 from trainer.whole_files import replace_files
 
 RUNS = "runs"  # folder in an experiment, with a folder for each run

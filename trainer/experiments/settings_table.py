@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainer.experiments.run import Run
-from trainer.html_page import table
+from trainer.reports.html_page import table
 
 _SHOWN = (("network", ""), ("head", ""), ("batch", "batch "), ("learning_rate", "learning rate "), ("optimiser", ""))
 

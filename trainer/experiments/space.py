@@ -10,7 +10,7 @@ import msgspec
 
 from tracker.yaml_file import read_yaml
 from trainer.errors import TrainingError
-from trainer.fit_settings import FitSettings
+from trainer.training.fit_settings import FitSettings
 
 Value = str | int | float | bool
 

@@ -24,8 +24,8 @@ from trainer.experiments.run import Run, RunEpoch, kept, run_from_json
 from trainer.experiments.slots import ENDED, Slot, empty_slots, given_up, lasting
 from trainer.experiments.space import Space, Value, changed
 from trainer.experiments.study import Database, join_study, quiet, refusals_of
-from trainer.fit_settings import FitSettings
-from trainer.history import Epoch, History
+from trainer.training.fit_settings import FitSettings
+from trainer.training.history import Epoch, History
 
 PrunerName = Literal["median", "hyperband", "none"]
 RUN, EPOCHS_RUN = "run", "epochs"

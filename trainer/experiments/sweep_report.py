@@ -20,9 +20,9 @@ from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.spread import Spread, spread
 from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import Tried, best, confirming_name, tried
-from trainer.fit_settings import FitSettings
-from trainer.html_page import page, picture, table, text
-from trainer.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
+from trainer.reports.html_page import page, picture, table, text
+from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
+from trainer.training.fit_settings import FitSettings
 from trainer.whole_files import replace_files
 
 REPORT_FILE = "report.html"

@@ -3,8 +3,8 @@
 import msgspec
 
 from trainer.errors import LabelError
-from trainer.labelling.layer import Vocabulary, check_layer
-from trainer.labelling.project import FrameLabel, Layer, Project
+from trainer.project.layer import Vocabulary, check_layer
+from trainer.project.store import FrameLabel, Layer, Project
 
 MAX_BODY = 2**18  # bytes; 20 animals with 100 points each are a fifth of it
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from trainer.labelling.edits import Edit
-from trainer.labelling.project import FrameLabel, Layer, Project
+from trainer.project.store import FrameLabel, Layer, Project
 
 UNTOUCHED = "none"  # the revision of a frame that is not in the layer
 

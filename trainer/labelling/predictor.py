@@ -8,9 +8,9 @@ from pathlib import Path
 from tracker.bundle import Bundle, read_bundle
 from tracker.engines.engine import Engine
 from trainer.errors import LabelError
-from trainer.evaluate import EngineChoice, Finders, open_chosen
-from trainer.labelling.project import Project
 from trainer.labels.images import read_image
+from trainer.project.store import Project
+from trainer.scoring.evaluate import EngineChoice, Finders, open_chosen
 
 Guess = dict[str, tuple[float, float, float]]  # by point name: x, y in source px, confidence 0..1
 

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from trainer.errors import LabelError
-from trainer.labelling.project import Project
+from trainer.project.store import Project
 
 MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".bmp": "image/bmp", ".webp": "image/webp"}
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from trainer.errors import LabelError
-from trainer.labelling.layer_lock import LayerLock
 from trainer.labelling.layer_store import LayerStore
-from trainer.labelling.project import Project, open_project
 from trainer.labelling.server import Desk, make_app
+from trainer.project.layer_lock import LayerLock
+from trainer.project.store import Project, open_project
 
 if TYPE_CHECKING:
     from trainer.labelling.predictor import Predictor

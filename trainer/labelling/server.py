@@ -21,8 +21,8 @@ from trainer.errors import LabelError
 from trainer.labelling.edits import MAX_BODY, read_edit
 from trainer.labelling.guard import Guard
 from trainer.labelling.layer_store import UNTOUCHED, LayerStore, Outcome, revision
-from trainer.labelling.project import Project
 from trainer.labelling.project_images import media_type, read_image_file
+from trainer.project.store import Project
 
 if TYPE_CHECKING:  # engines take a second to import, and most labelling needs none
     from trainer.labelling.predictor import Predictor

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import ProjectError
-from trainer.labelling.layer import FrameLabel
-from trainer.labelling.layer_arrays import label_arrays, same_animals
-from trainer.labelling.project import Project, ProjectFrame, open_project
-from trainer.labelling.project_files import LABELS_FOLDER
 from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.project.files import LABELS_FOLDER
+from trainer.project.layer import FrameLabel
+from trainer.project.layer_arrays import label_arrays, same_animals
+from trainer.project.store import Project, ProjectFrame, open_project
 
 logger = logging.getLogger(__name__)
 

@@ -127,7 +127,7 @@ def library(name: str) -> ModuleType:
         TrainingError: they are not installed.
     """
     try:
-        from trainer import backbone_library
+        from trainer.networks import backbone_library
     except ImportError as problem:
         raise TrainingError(f"the network '{name}' needs timm and torchvision: pip install rigtrack[backbones]") from problem
     return backbone_library

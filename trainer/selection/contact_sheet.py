@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from trainer.labelling.project_files import replace_file
+from trainer.project.files import replace_file
 
 TILE_WIDTH = 240  # px
 MOST_TILES = 200  # on one sheet, which then has about 3600 × 3200 px

@@ -11,8 +11,8 @@ from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from tracker.pose import KeyPoints
-from trainer.augment import swapped_order
-from trainer.evaluate import Finders
+from trainer.labels.mirror import swapped_order
+from trainer.scoring.evaluate import Finders
 
 SHIFT_PX = (7, 5)  # to the right and down; odd, so that no stride of a network makes the copy the same to it
 LIGHT = (0.75, 1.25)  # factors of brightness

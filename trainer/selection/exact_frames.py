@@ -8,7 +8,7 @@ from trainer.errors import LabelError, TrainingError
 from trainer.labels.video_file import VideoFile, as_image
 from trainer.selection.candidates import NO_STAMP, Candidates, distances
 from trainer.selection.thumbnail import Region, image_thumbnail
-from trainer.video_file import VideoReader
+from trainer.videos.video_file import VideoReader
 
 SAME = 2.0  # grey levels; by way of RGB a thumbnail changes by 0.15, a picture decoded wrongly by more than 10
 

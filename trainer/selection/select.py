@@ -14,9 +14,9 @@ from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
-from trainer.evaluate import EngineChoice, open_chosen
-from trainer.labelling.project import Project
 from trainer.labels.images import read_image, sized
+from trainer.project.store import Project
+from trainer.scoring.evaluate import EngineChoice, open_chosen
 from trainer.selection import doubt
 from trainer.selection.at_random import at_random
 from trainer.selection.candidates import LIMIT, Candidates, Span, gather
@@ -31,7 +31,7 @@ from trainer.selection.outcome import Chosen, Selection, Wish
 from trainer.selection.preference import Preference, choose
 from trainer.selection.thumbnail import Grey, check_region, image_thumbnail
 from trainer.selection.uniform import by_time
-from trainer.video_file import VideoReader
+from trainer.videos.video_file import VideoReader
 
 _T = TypeVar("_T")
 

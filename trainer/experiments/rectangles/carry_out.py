@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from trainer.checkpoint import CHECKPOINTS
 from trainer.errors import TrainingError
 from trainer.experiments.execute import alone, execute, sentence
 from trainer.experiments.progress import RunMeter
@@ -16,6 +15,7 @@ from trainer.experiments.rectangles.plan import all_wanted, planned
 from trainer.experiments.rectangles.scale import Scale
 from trainer.experiments.rectangles.sets import RectangleSets, tested_on
 from trainer.experiments.run import RUNS, Run, read_run
+from trainer.training.checkpoint import CHECKPOINTS
 from trainer.whole_files import replace_files
 
 PLAN_FILE = "rectangles.json"

@@ -9,14 +9,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-from trainer.error_plots import draw_ring_legend
 from trainer.experiments.rectangles.findings import Crossing, HeadFigures, PeakFigures, SizeFigures
 from trainer.experiments.rectangles.peaks import THRESHOLD
 from trainer.experiments.rectangles.scale import DOMAINS
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, number_log_axis
-from trainer.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers
-from trainer.rings import PREDICTION, TRUTH, draw_ring, in_colours
+from trainer.reports.error_plots import draw_ring_legend
+from trainer.reports.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers
+from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
 TILE_PX = 260
 BLIND = "always the mean position", "always the image's centre"
@@ -97,7 +97,9 @@ def centres_found(found: Sequence[PeakFigures], names: dict[str, str], *, title:
     return figure
 
 
-def maps_and_peaks(rows: Sequence[tuple[str, Sequence[tuple[Image, NDArray[np.float32], NDArray[np.float64], NDArray[np.float32]]]]]) -> Figure:
+def maps_and_peaks(
+    rows: Sequence[tuple[str, Sequence[tuple[Image, NDArray[np.float32], NDArray[np.float64], NDArray[np.float32]]]]],
+) -> Figure:
     """Heat maps over their images, true centres in red, peaks above the threshold in blue.
 
     Args:

@@ -9,8 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.assignment import SPOT
-from trainer.baseline import Baseline, score_baselines
 from trainer.experiments.rectangles.looks import Look, read_look
 from trainer.experiments.rectangles.peaks import THRESHOLD, count_centres, peaks_shown
 from trainer.experiments.rectangles.plan import PEAK_SETS, Wanted, sizes_of, wanted
@@ -18,7 +16,9 @@ from trainer.experiments.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, 
 from trainer.experiments.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
 from trainer.experiments.run import RUNS, Run, read_predictions
 from trainer.experiments.spread import Spread, spread
-from trainer.metrics import PointErrors, point_errors
+from trainer.scoring.assignment import SPOT
+from trainer.scoring.baseline import Baseline, score_baselines
+from trainer.scoring.metrics import PointErrors, point_errors
 
 Part = Literal["train", "held_out", "test"]
 PARTS: tuple[Part, ...] = ("train", "held_out", "test")
@@ -218,9 +218,7 @@ def peak_figures(stored: Stored, *, threshold: float = THRESHOLD) -> list[PeakFi
 def _peaks_on(stored: Stored, networks: Sequence[Wanted], tested: int, *, threshold: float) -> PeakFigures:
     its_set = stored.sets.get(domain(tested))
     looks = [stored.look(one, domain(tested)) for one in networks]
-    counts = [
-        count_centres(found.peaks, its_set.centres[found.index], within_px=stored.reach_px, threshold=threshold) for found in looks
-    ]
+    counts = [count_centres(found.peaks, its_set.centres[found.index], within_px=stored.reach_px, threshold=threshold) for found in looks]
     shown = [peaks_shown(found.peaks, threshold=threshold) for found in looks]
     return PeakFigures(
         trained=networks[0].data,

@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainer.checkpoint import CHECKPOINTS, load_network
-from trainer.data import FrameStore, HeldOutFrames
 from trainer.errors import TrainingError
 from trainer.experiments.rectangles.peaks import peaks_of
 from trainer.experiments.rectangles.sets import RectangleSet
-from trainer.learning_examples import example_places
 from trainer.networks.backbone_heads import BackboneMaps
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.decode import RADIUS, with_absent
+from trainer.training.checkpoint import CHECKPOINTS, load_network
+from trainer.training.data import FrameStore, HeldOutFrames
+from trainer.training.learning_examples import example_places
 from trainer.whole_files import replace_files
 
 LOOKS_FILE = "looks.npz"

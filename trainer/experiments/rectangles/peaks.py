@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainer.assignment import AnimalCounts, best_pairs, mean_distances
 from trainer.networks.peaks import LOW, local_maxima
+from trainer.scoring.assignment import AnimalCounts, best_pairs, mean_distances
 
 MOST = 8  # peaks kept of a map; an image holds five rectangles at most
 # of the map's probability within a peak's window, below which it counts as nothing: half the share of one of five equal spots

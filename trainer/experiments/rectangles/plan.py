@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trainer.augment import UNCHANGED
 from trainer.errors import TrainingError
 from trainer.experiments.planned import PlannedRun
 from trainer.experiments.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
 from trainer.experiments.rectangles.sets import BOTH_LABELLED, SHARES, TEXTURED, RectangleSet, domain
-from trainer.fit_settings import FitSettings
-from trainer.losses import LossSettings
+from trainer.training.augment import UNCHANGED
+from trainer.training.fit_settings import FitSettings
+from trainer.training.losses import LossSettings
 
 STEPS = ("heads", "domains", "curve", "peaks", "labels", "rounding", "background")
 PEAK_SETS = (domain(1), BOTH_LABELLED, domain(3))

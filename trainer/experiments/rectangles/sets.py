@@ -20,7 +20,7 @@ from trainer.experiments.rectangles.texture import Background, clouds, of_video,
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.synthetic_set import SET_FILE, read_synthetic_set, set_part
-from trainer.synth import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
+from trainer.labels.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
 
 SETS = "sets"  # folder
 TEXTURED = f"textured{HOME}"

@@ -1,0 +1,145 @@
+"""What is odd about a set of labels before anything is trained on it: too few, lopsided, or points that can hardly be right."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.labels.images import ImageRef
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import swapped_order
+
+FEW_FRAMES = 50  # DeepLabCut's authors ask for 100 to 200; below 50 an error measured on a fifth of them means little
+RARE_POINT = 0.25  # a point labelled in fewer frames than this share of the most labelled one is learnt worse than it
+LOPSIDED = 10  # a video or tag with so many times the frames of another decides the result alone
+LONG = 2.0  # a distance between two points so many times the median, and far outside the spread of the others
+SPREADS = 6.0
+ONE_HANDED = 0.9  # where left is on one side in so many frames, the others are suspects; seen from the side both occur
+LEAST_FRAMES = 10  # no statistics on fewer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to look at.
+
+    Attributes:
+        kind: "too few", "rare point", "lopsided", "distance" or "mirrored".
+        sentence: what was found and what to do.
+        frame: index of the frame it is about, None where it is about the set.
+    """
+
+    kind: str
+    sentence: str
+    frame: int | None = None
+
+
+def check_labels(frames: LabelledFrames) -> list[Finding]:
+    """All that is odd, the whole set first, then frame by frame."""
+    return [*_too_few(frames), *_rare_points(frames), *_lopsided(frames), *_odd_distances(frames), *_mirrored(frames)]
+
+
+def _too_few(frames: LabelledFrames) -> Iterator[Finding]:
+    if len(frames) < FEW_FRAMES:
+        yield Finding(
+            kind="too few",
+            sentence=f"{len(frames)} labelled frames: below {FEW_FRAMES} neither the network nor the error measured on the held-out ones "
+            "can be relied on; label more, from different times and videos (`trainer select`)",
+        )
+
+
+def _rare_points(frames: LabelledFrames) -> Iterator[Finding]:
+    counts = (~np.isnan(frames.points).any(axis=3)).sum(axis=(0, 1))
+    most = int(counts.max())
+    for name, count in zip(frames.point_names, counts.tolist(), strict=True):
+        if count < RARE_POINT * most:
+            yield Finding(
+                kind="rare point",
+                sentence=f"'{name}' is labelled {count} times, the most labelled point {most} times; it will be found worse: label it "
+                "in more frames, or leave it out",
+            )
+
+
+def _lopsided(frames: LabelledFrames) -> Iterator[Finding]:
+    tags = Counter(tag for one in frames.tags for tag in one)
+    for what, counts in (("video", Counter(frames.group)), ("tag", tags)):
+        if len(counts) < 2:
+            continue
+        (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
+        if many > LOPSIDED * few:
+            yield Finding(
+                kind="lopsided",
+                sentence=f"{what} '{most}' has {many} frames, '{least}' {few}; the mean error is that of '{most}': label more of "
+                f"'{least}', and read the errors by {what}",
+            )
+
+
+def _odd_distances(frames: LabelledFrames) -> Iterator[Finding]:
+    """A distance between two points of one animal that is far outside those of all other frames (median and MAD)."""
+    for one, other in itertools.combinations(range(len(frames.point_names)), 2):
+        length = np.linalg.norm(frames.points[:, :, one] - frames.points[:, :, other], axis=-1)
+        known = length[~np.isnan(length)]
+        if len(known) < LEAST_FRAMES:
+            continue
+        median = float(np.median(known))
+        spread = 1.4826 * float(np.median(np.abs(known - median)))  # of a normal distribution: its standard deviation
+        for frame, animal in np.argwhere((length > LONG * median) & (length > median + SPREADS * spread)).tolist():
+            names = f"'{frames.point_names[one]}' and '{frames.point_names[other]}'"
+            yield Finding(
+                kind="distance",
+                sentence=f"{_name(frames.images[frame])}: {names} are {length[frame, animal]:.0f} px apart, in half of all frames less "
+                f"than {median:.0f} px; look whether one of them is misplaced",
+                frame=frame,
+            )
+
+
+def _mirrored(frames: LabelledFrames) -> Iterator[Finding]:
+    """Frames in which a left and a right point lie the other way round about the rest of the animal than in nearly all others.
+
+    The side is the sign of the cross product of (left → right) and (middle of the pair → point without a side that is farthest from it).
+    """
+    order = swapped_order(frames.point_names)
+    if order is None:
+        return
+    single = [point for point, partner in enumerate(order) if point == partner]
+    for left, right in ((point, partner) for point, partner in enumerate(order) if point < partner):
+        side = _side(frames.points, left, right, single=single)
+        signs = np.sign(side[~np.isnan(side)])
+        if len(signs) < LEAST_FRAMES:
+            continue
+        usual = float(np.sign(signs.sum()))
+        if np.mean(signs == usual) < ONE_HANDED:
+            continue
+        for frame in np.flatnonzero((np.sign(side) == -usual).any(axis=1)).tolist():
+            yield Finding(
+                kind="mirrored",
+                sentence=f"{_name(frames.images[frame])}: '{frames.point_names[left]}' and '{frames.point_names[right]}' lie the other way "
+                f"round than in {np.mean(signs == usual):.0%} of the frames; look whether they are swapped",
+                frame=frame,
+            )
+
+
+def _side(points: NDArray[np.float64], left: int, right: int, *, single: list[int]) -> NDArray[np.float64]:
+    """(n, A): positive where the rest of the animal lies on one side of the line left → right, negative on the other."""
+    across = points[:, :, right] - points[:, :, left]
+    middle = (points[:, :, right] + points[:, :, left]) / 2
+    along = _farthest(points, middle, single=single) - middle
+    crossed: NDArray[np.float64] = across[..., 0] * along[..., 1] - across[..., 1] * along[..., 0]
+    return crossed
+
+
+def _farthest(points: NDArray[np.float64], middle: NDArray[Any], *, single: list[int]) -> NDArray[np.float64]:
+    """(n, A, 2): the point without a side that is on average farthest from the pair; it tells front from back most surely."""
+    if not single:
+        return np.full_like(middle, np.nan)
+    known = [(~np.isnan(points[:, :, point]).any(axis=-1)).sum() for point in single]
+    distance = [np.nansum(np.linalg.norm(points[:, :, point] - middle, axis=-1)) for point in single]
+    best = single[int(np.argmax(np.array(distance) / np.maximum(known, 1)))]
+    return points[:, :, best]
+
+
+def _name(image: ImageRef) -> str:
+    return f"{image.path.parent.name}/{image.path.name}" if image.frame is None else str(image)

@@ -1,0 +1,139 @@
+"""What a bundle came to on labelled frames: `report.html` for people, `metrics.json` for programs."""
+
+import datetime
+from pathlib import Path
+
+from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
+from trainer.reports.error_report import (
+    confidence_section,
+    error_section,
+    figure_part,
+    group_section,
+    number,
+    px,
+    spread_texts,
+    tag_section,
+)
+from trainer.reports.html_page import page as page_of
+from trainer.reports.html_page import table, text
+from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.scoring.confidence import judge
+from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
+from trainer.whole_files import replace_files
+
+FAR = 2.0  # times the error of the first set: such a set is shown with frames that fail
+
+
+def write_evaluation_report(out: Path, run: EvaluationRun) -> Path:
+    """Write both files into a folder.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        TrainingError: the folder cannot be written; an earlier report is left as it was.
+        LabelError: an image that is to be shown cannot be read any more.
+    """
+    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    files = {REPORT_FILE: page(run, created=created).encode(), METRICS_FILE: plain_json(run.as_json())}
+    replace_files(out, files, what="the report")
+    return out / REPORT_FILE
+
+
+def page(run: EvaluationRun, *, created: str) -> str:
+    """The report as one HTML document."""
+    judged, asked = run.judged, run.asked
+    beside = run.training.evaluation if run.training is not None and run.training is not judged else None
+    first = [judged, *([run.training] if beside is not None and run.training is not None else [])]
+    diagnosis = f'<p class="diagnosis">{text(run.diagnosis)}</p>' if run.diagnosis is not None else ""
+    parts = [
+        f"<h1>{text(run.bundle.description.name)}</h1>",
+        f'<p class="lead">{text(summary(run))}</p>',
+        diagnosis,
+        "<h2>Error</h2>",
+        error_section(
+            [(one.name, one.evaluation) for one in first],
+            thresholds_px=asked.thresholds_px,
+            floor=asked.floor,
+            classical=judged.classical,
+        ),
+        figure_part(
+            error_per_point(judged.evaluation, beside, floor=asked.floor, scored_as=judged.name), f"Error per key point, {judged.name}"
+        ),
+        figure_part(error_over_time(judged.evaluation, floor=asked.floor), f"Error over time, {judged.name}"),
+        cross_domain_section(run),
+        tag_section(judged.evaluation, thresholds_px=asked.thresholds_px),
+        group_section(judged.evaluation, thresholds_px=asked.thresholds_px),
+        _confidence(judged),
+        *(_worst(one) for one in _worth_seeing(run)),
+    ]
+    return page_of(run.bundle.description.name, parts, kind="evaluation", footer=f"{run.bundle.folder.name}, {created}")
+
+
+def summary(run: EvaluationRun) -> str:
+    """One sentence with the figure that counts, and what it is to be seen beside."""
+    judged = run.judged
+    spread, blind = judged.evaluation.errors.spread, judged.evaluation.baseline
+    learnt = " (frames that it has learnt from)" if judged.part == "training" else ""
+    sentence = (
+        f"{judged.name}{learnt}: on {len(judged.evaluation.frames)} frames the key points are found with a mean error of "
+        f"{px(spread.mean_px)} (median {px(spread.median_px)}, 95th percentile {px(spread.p95_px)}); always answering the mean position "
+        f"in {blind.fitted_on} costs {px(blind.mean_position_px)}, the image's centre {px(blind.image_centre_px)}"
+    )
+    if judged.classical is not None:
+        sentence += f", a tracker without learning {px(judged.classical.errors.spread.mean_px)} on {', '.join(judged.classical.names)}"
+    if run.asked.floor is not None:
+        sentence += f"; annotators are {px(run.asked.floor.mean_px)} apart"
+    return f"{sentence}."
+
+
+def cross_domain_section(run: EvaluationRun) -> str:
+    """One row for each set of labels, how far each is from the first, and what knowing nothing costs there; nothing for one set (R1-03)."""
+    sets = [one for one in run.sets if one.part != "training"]
+    if len(sets) < 2:
+        return ""
+    own = sets[0].evaluation.errors.spread.mean_px
+    head = ["", "mean", "median", "95 %", "times the first", "log(MSE)", "mean position", "image centre", "frames"]
+    rows = []
+    for one in sets:
+        errors, blind = one.evaluation.errors, one.evaluation.baseline
+        ratio = number(errors.spread.mean_px / own) if own > 0 else "–"
+        rows.append(
+            [
+                one.name,
+                *spread_texts(errors.spread),
+                ratio,
+                number(errors.log_mse),
+                number(blind.mean_position_px),
+                number(blind.image_centre_px),
+                str(len(one.evaluation.frames)),
+            ]
+        )
+    said = (
+        "Errors in pixels of each set's own images. A set on which the error comes near the blind guesses is one that the bundle knows "
+        "nothing of."
+    )
+    return f"<h2>Other data sets</h2><p>{text(said)}</p>{table(head, rows, kind='figures')}"
+
+
+def _confidence(judged: ScoredSet) -> str:
+    found = judged.reliability
+    points = judge(judged.evaluation.predicted, judged.evaluation.frames, limit_px=found.limit_px)
+    learnt = " The bundle has learnt from these frames, so this flatters it." if judged.part == "training" else ""
+    sentence = (
+        f"Of the points with a given confidence, how many lie within {found.limit_px:g} px of their label? Over {found.points} points "
+        f"the two differ by {number(found.error)} on average (expected calibration error).{learnt}"
+    )
+    return confidence_section(sentence, [(judged.name, found)], evaluation=judged.evaluation, judged=points)
+
+
+def _worth_seeing(run: EvaluationRun) -> list[ScoredSet]:
+    """What it is judged by, and every other set on which it fails."""
+    limit = FAR * run.judged.evaluation.errors.spread.mean_px
+    others = [one for one in run.sets if one is not run.judged and one.part != "training"]
+    return [run.judged, *(one for one in others if one.evaluation.errors.spread.mean_px > limit)]
+
+
+def _worst(one: ScoredSet) -> str:
+    words = "<p>Red: label. Blue: prediction. The line joins the two of the point that is named.</p>"
+    return f"<h2>Worst frames: {text(one.name)}</h2>{words}" + figure_part(worst_frames(one.evaluation), f"The worst frames of {one.name}")

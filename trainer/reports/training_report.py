@@ -1,0 +1,106 @@
+"""A finished training → its report: settings, learning, errors, what the network looked at."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tracker.bundle import Description
+from tracker.frame import Image
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.networks.backbone_heads import BackboneMaps
+from trainer.networks.coarse_to_fine import CoarseToFine
+from trainer.reports.report import Examples, TrainingRun, write_report
+from trainer.scoring.calibrate import ConfidenceMap
+from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.floor import Floor
+from trainer.training.data import FrameStore
+from trainer.training.fit import FitResult, predict_animals
+from trainer.training.fit_settings import FitSettings
+from trainer.training.learning_examples import example_places
+
+
+def report_training(
+    out: Path,
+    description: Description,
+    result: FitResult,
+    *,
+    settings: FitSettings,
+    train: Evaluation,
+    held_out: Evaluation | None,
+    calibration: ConfidenceMap,
+    floor: Floor | None,
+) -> Path:
+    """Write the report of a training beside its bundle and return its path.
+
+    Raises:
+        TrainingError: the folder cannot be written.
+    """
+    shown = held_out.frames if held_out is not None else train.frames
+    run = TrainingRun(
+        name=description.name,
+        created=description.created,
+        device=settings.accelerator if torch.cuda.is_available() else "cpu",
+        settings={
+            **asdict(settings),
+            "split": description.training.split,
+            "stopped by": result.stopped,
+            "network": description.network,
+        },
+        history=_history(result),
+        train=train,
+        held_out=held_out,
+        heatmap=_heat_map(result, shown),
+        calibration=calibration,
+        floor=floor,
+        examples=_examples(result, shown),
+    )
+    return write_report(out, run)
+
+
+def _examples(result: FitResult, frames: LabelledFrames) -> Examples:
+    """The frames that the network was asked about while learning, and the answers of its finished weights last."""
+    store, places = FrameStore(frames, result.colour), example_places(len(frames))
+    stages = [(f"epoch {each.epoch}", np.array(each.poses)) for each in result.history.examples]
+    finished = ("finished", predict_animals(result.network, store, places))
+    return Examples(images=[store.read(int(place)) for place in places], truth=frames.points[places], stages=[*stages, finished])
+
+
+def _history(result: FitResult) -> dict[str, Any]:
+    """As the report takes it."""
+    epochs, before = [], 0.0
+    for epoch in result.history.epochs:
+        epochs.append(
+            {
+                "epoch": epoch.epoch,
+                "train_loss": epoch.loss,
+                "val_loss": None,
+                "val_error_px": epoch.held_out_px,
+                "seconds": epoch.seconds - before,
+                "learning_rate": epoch.learning_rate,
+            }
+        )
+        before = epoch.seconds
+    losses = result.history.batch_loss
+    each = max(1, len(losses) // max(1, len(epochs)))
+    places = [min(i // each, max(0, len(epochs) - 1)) for i in range(len(losses))]  # time may have ended the last epoch early
+    batches = [{"epoch": place, "batch": i - place * each, "loss": losses[i]} for i, place in enumerate(places)]
+    return {"epochs": epochs, "batches": batches}
+
+
+@torch.no_grad()
+def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray[np.floating[Any]]] | None:
+    """An animal's crop and the network's map for it, all key points together; None for a head without maps (R1-18)."""
+    network = result.network
+    if not isinstance(network, CoarseToFine | BackboneMaps):
+        return None
+    image = FrameStore(frames, result.colour).read(len(frames) // 2)
+    frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
+    left, top = network.look(frame)
+    points = network.maps(frame, left, top).points[0]
+    together = torch.softmax(points.flatten(1), 1).reshape(points.shape).amax(0)
+    x, y, crop = int(left[0]), int(top[0]), result.plan.crop
+    return image[y : y + crop.height, x : x + crop.width], together.numpy()

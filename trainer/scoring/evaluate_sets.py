@@ -1,0 +1,225 @@
+"""One bundle scored on one or several sets of labels, frames that it has learnt from apart from those that it has not."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from tracker.bundle import Bundle
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.read_labels import read_labels
+from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
+from trainer.scoring.bundle_split import split_of
+from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
+from trainer.scoring.confidence import Reliability, error_limit_px, judge, reliability, stated_limit_px
+from trainer.scoring.diagnosis import diagnosis
+from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
+from trainer.scoring.floor import Floor
+from trainer.scoring.metrics import PointErrors
+
+FIGURES_FILE = "metrics.json"  # beside a bundle: what its training came to
+Part = Literal["held-out", "training", "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What to measure besides the errors.
+
+    Attributes:
+        thresholds_px: distances whose shares are given.
+        floor: the distance between annotators, where known.
+        classical: whether the tracker without learning is scored beside the network.
+        chamber: where that tracker looks; None: everywhere.
+    """
+
+    thresholds_px: tuple[float, ...]
+    floor: Floor | None
+    classical: bool
+    chamber: Chamber | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frames:
+    """Frames to be scored together."""
+
+    data: Path
+    part: Part
+    frames: LabelledFrames
+    scene: LabelledFrames  # all frames of these labels, for the classical tracker's background
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredSet:
+    """Some frames of one set of labels.
+
+    Attributes:
+        data: where the labels were read from.
+        part: whether the bundle has learnt from these frames, "all" where that cannot be told or it has learnt from none.
+        evaluation: its errors.
+        reliability: its confidence against being right.
+        classical: the tracker without learning on the same frames; None where it was not asked for or cannot answer.
+    """
+
+    data: Path
+    part: Part
+    evaluation: Evaluation
+    reliability: Reliability
+    classical: ClassicalScore | None
+
+    @property
+    def name(self) -> str:
+        """For tables: "Held-out of openfield"."""
+        return self.data.name if self.part == "all" else f"{self.part.capitalize()} of {self.data.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRun:
+    """Everything that was measured of one bundle.
+
+    Attributes:
+        bundle: what was scored.
+        sets: the first is what it is judged by.
+        asked: what was measured.
+    """
+
+    bundle: Bundle
+    sets: tuple[ScoredSet, ...]
+    asked: Asked
+
+    @property
+    def judged(self) -> ScoredSet:
+        """The set it is judged by: the first that it has not learnt from, or else the first."""
+        return next((one for one in self.sets if one.part != "training"), self.sets[0])
+
+    @property
+    def training(self) -> ScoredSet | None:
+        """Frames that it has learnt from, where some were given."""
+        return next((one for one in self.sets if one.part == "training"), None)
+
+    @property
+    def diagnosis(self) -> str | None:
+        """What the gap between training and held-out frames means; None where one of the two was not given."""
+        if self.training is None or self.judged.part == "training":
+            return None
+        return diagnosis(self.training.evaluation, self.judged.evaluation)
+
+    def as_json(self) -> dict[str, Any]:
+        """All figures for programs."""
+        return {
+            "bundle": str(self.bundle.folder),
+            "name": self.bundle.description.name,
+            "floor_px": dict(self.asked.floor.per_point) if self.asked.floor is not None else None,
+            "diagnosis": self.diagnosis,
+            "sets": [self._set_json(one) for one in self.sets],
+        }
+
+    def _set_json(self, one: ScoredSet) -> dict[str, Any]:
+        thresholds = self.asked.thresholds_px
+        return {
+            "data": str(one.data),
+            "part": one.part,
+            **one.evaluation.as_json(thresholds),
+            "tags": [_tag_json(tag, thresholds) for tag in by_tag(one.evaluation)],
+            "groups": [_group_json(group, thresholds) for group in by_group(one.evaluation)],
+            "confidence": one.reliability.as_json(),
+            "classical": _classical_json(one.classical, thresholds),
+        }
+
+
+def evaluate_sets(
+    bundle: Bundle,
+    data: Sequence[Path],
+    *,
+    train: Path | None,
+    asked: Asked,
+    engine: EngineChoice,
+    console: Console | None = None,
+) -> EvaluationRun:
+    """Score a bundle on several sets of labels with one engine.
+
+    Where a set is what the bundle was trained on, the frames held out and those it has learnt from are scored apart.
+
+    Args:
+        bundle: what is scored.
+        data: what `read_labels` reads, one or more.
+        train: labels that it has learnt from, where that cannot be told from `data`; scored as such.
+        asked: what else is measured.
+        engine: runtime, precision and device.
+        console: where progress is shown.
+
+    Raises:
+        LabelError, TrainingError, BundleError: in one sentence.
+    """
+    parts = [part for path in data for part in _parts(bundle, path, read_labels(path))]
+    if train is not None:
+        known = read_labels(train)
+        parts = [part for part in parts if part.part != "training"]
+        parts.append(_Frames(data=train, part="training", frames=known, scene=known))
+    learnt = next((part.frames for part in parts if part.part == "training"), None)
+    limit = stated_limit_px(bundle.folder / FIGURES_FILE) or error_limit_px(parts[0].scene)
+    order = {"held-out": 0, "all": 1, "training": 2}
+    with closing(open_chosen(bundle, engine, console=console)) as opened:
+        scored = []
+        for part in sorted(parts, key=lambda part: order[part.part]):
+            evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
+            scored.append(_scored(part, evaluation, asked, limit_px=limit, console=console))
+    return EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked)
+
+
+def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
+    split = split_of(bundle, data, frames)
+    if split is None:
+        return [_Frames(data=data, part="all", frames=frames, scene=frames)]
+    never_seen = np.setdiff1d(np.arange(len(frames)), split.train)  # a synthetic set's test part is not held out for validation either
+    kinds: list[tuple[Part, NDArray[np.int64]]] = [("held-out", never_seen), ("training", split.train)]
+    parts = [_Frames(data=data, part=kind, frames=frames.subset(chosen), scene=frames) for kind, chosen in kinds]
+    return [part for part in parts if np.isfinite(part.frames.points).any()]
+
+
+def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, limit_px: float, console: Console | None) -> ScoredSet:
+    judged = judge(evaluation.predicted, evaluation.frames, limit_px=limit_px)
+    classical = None
+    if asked.classical and part.part != "training":
+        classical = score_classical(evaluation.frames, scene=part.scene, chamber=asked.chamber, console=console)
+    return ScoredSet(
+        data=part.data,
+        part=part.part,
+        evaluation=evaluation,
+        reliability=reliability(judged.confidence, judged.right, limit_px=limit_px),
+        classical=classical,
+    )
+
+
+def _errors_json(errors: PointErrors, thresholds_px: Sequence[float]) -> dict[str, Any]:
+    spread = errors.spread
+    figures = {"mean_px": spread.mean_px, "median_px": spread.median_px, "p95_px": spread.p95_px}
+    shares = {f"{limit:g}": errors.within(limit) for limit in thresholds_px}
+    return {**_finite(figures), "within_px": _finite(shares), "points": errors.found}
+
+
+def _tag_json(tag: TagErrors, thresholds_px: Sequence[float]) -> dict[str, Any]:
+    about = {"tag": tag.tag, "frames": tag.frames, **_errors_json(tag.errors, thresholds_px)}
+    return {**about, **_finite({"larger_px": tag.larger_px}), "p": tag.p, "sentence": tag.sentence}
+
+
+def _group_json(group: GroupErrors, thresholds_px: Sequence[float]) -> dict[str, Any]:
+    return {"group": group.group, "frames": group.frames, **_errors_json(group.errors, thresholds_px)}
+
+
+def _classical_json(classical: ClassicalScore | None, thresholds_px: Sequence[float]) -> dict[str, Any] | None:
+    if classical is None:
+        return None
+    each = {
+        name: _finite({"mean_px": spread.mean_px, "median_px": spread.median_px, "p95_px": spread.p95_px})
+        for name, spread in zip(classical.names, classical.errors.per_point, strict=True)
+    }
+    return {**_errors_json(classical.errors, thresholds_px), "per_point": each, "unseen_frames": classical.unseen}
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if np.isfinite(value) else None for name, value in figures.items()}

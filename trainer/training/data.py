@@ -1,0 +1,174 @@
+"""Labelled frames as a torch Dataset. Each picture is a pure function of (seed, epoch, place), so a resumed run repeats it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from tracker.frame import Image
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import swapped_order
+from trainer.networks.blocks import CropPlan
+from trainer.training.augment import AugmentSettings, augment
+from trainer.training.losses import Batch
+
+Colour = Literal["grey", "rgb"]
+
+CACHE_BYTES = 512 * 2**20  # 1 700 grey VGA frames; what does not fit is decoded again from disk
+COLOUR_SAMPLES = 16
+FAR_PX = -1e5  # where a hidden point is put: outside every crop, which is an answer, unlike missing
+JITTER = 0.08  # of the crop: training crops are off the animal's middle by this much, as the coarse stage is
+AWAY = 0.04  # chance of a training crop anywhere in the frame, which teaches "absent"
+
+
+class Draw(NamedTuple):
+    """One training picture to be made."""
+
+    frame: int  # of the labelled set
+    epoch: int
+    place: int  # in the epoch
+
+
+class FrameStore:
+    """Decoded frames in the network's colour, in memory up to a limit and from disk beyond it."""
+
+    def __init__(self, frames: LabelledFrames, colour: Colour, *, limit_bytes: int = CACHE_BYTES) -> None:
+        self.frames, self.colour = frames, colour
+        height, width = frames.size
+        self._room = limit_bytes // (height * width * channels_of(colour))
+        self._decoded: dict[int, Image] = {}
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def read(self, index: int) -> Image:
+        """One frame: uint8 (h, w) grey or (h, w, 3) RGB."""
+        found = self._decoded.get(index)
+        if found is None:
+            found = in_colour(self.frames.read(index), self.colour)
+            if len(self._decoded) < self._room:
+                self._decoded[index] = found
+        return found
+
+    def read_all(self) -> None:
+        """Decode as many frames as there is room for."""
+        for index in range(min(len(self), self._room)):
+            self.read(index)
+
+
+class TrainingFrames(Dataset[Batch]):
+    """Augmented pictures, one for every `Draw`.
+
+    Args:
+        store: the frames.
+        crop: the network's crop.
+        settings: how far to augment.
+        seed: of all chance.
+    """
+
+    def __init__(self, store: FrameStore, *, crop: CropPlan, settings: AugmentSettings, seed: int) -> None:
+        self._store, self._crop, self._settings, self._seed = store, crop, settings, seed
+        self._swap = swapped_order(store.frames.point_names)
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        """One picture, as a Batch without its batch axis."""
+        rng = np.random.default_rng((self._seed, draw.epoch, draw.place))
+        image, points = augment(self._store.read(draw.frame), self._labels(draw.frame), settings=self._settings, swap=self._swap, rng=rng)
+        left, top = self._corner(points, image.shape, rng)
+        pixels = torch.from_numpy(image).reshape(*image.shape[:2], -1)
+        return Batch(pixels, torch.from_numpy(points.astype(np.float32)), torch.tensor(left), torch.tensor(top))
+
+    def _labels(self, frame: int) -> NDArray[np.float64]:
+        """Points (A, K, 2) of a frame, those said to be out of sight far away."""
+        labels = self._store.frames
+        return np.where(labels.hidden[frame][..., None], FAR_PX, labels.points[frame])
+
+    def _corner(self, points: NDArray[np.float64], shape: Sequence[int], rng: np.random.Generator) -> tuple[int, int]:
+        """Left and top of a training crop: about the animal, or anywhere."""
+        size = np.array([self._crop.width, self._crop.height])
+        frame = np.array([shape[1], shape[0]])
+        seen = points[((points >= -0.5) & (points < frame - 0.5)).all(axis=-1)]
+        if rng.random() < AWAY or not len(seen):
+            middle = rng.uniform(0, frame)
+        else:
+            middle = (seen.min(axis=0) + seen.max(axis=0)) / 2 + rng.uniform(-JITTER, JITTER, 2) * size
+        left, top = np.clip(np.round(middle - size / 2), 0, frame - size).astype(int).tolist()
+        return left, top
+
+
+class HeldOutFrames(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Frames as the rig sees them, in order: pairs of uint8 (h, w, c) and float32 (A, K, 2)."""
+
+    def __init__(self, store: FrameStore) -> None:
+        self._store = store
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One frame and its labels."""
+        image = self._store.read(index)
+        points = self._store.frames.points[index].astype(np.float32)
+        return torch.from_numpy(image).reshape(*image.shape[:2], -1), torch.from_numpy(points)
+
+
+class EpochOrder(Sampler[Draw]):
+    """Every frame equally often, shuffled anew in each pass. Lightning calls `set_epoch`.
+
+    Args:
+        frames: how many there are.
+        pictures: of an epoch, at least: frames are shown again until there are as many, so that validating costs little.
+        seed: of the order.
+    """
+
+    def __init__(self, frames: int, *, pictures: int, seed: int) -> None:
+        self._frames, self._seed, self._epoch = frames, seed, 0
+        self._passes = math.ceil(pictures / frames)
+
+    def __len__(self) -> int:
+        return self._passes * self._frames
+
+    def __iter__(self) -> Iterator[Draw]:
+        place = 0
+        for turn in range(self._passes):
+            for frame in np.random.default_rng((self._seed, self._epoch, turn)).permutation(self._frames).tolist():
+                yield Draw(frame, self._epoch, place)
+                place += 1
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch the next iteration is."""
+        self._epoch = epoch
+
+
+def held_out_loader(store: FrameStore, *, batch: int = 8) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of unchanged frames, in order, read in this process."""
+    return DataLoader(HeldOutFrames(store), batch_size=batch, shuffle=False)
+
+
+def colour_of(frames: LabelledFrames) -> Colour:
+    """`grey` if no colour is found in frames spread over the set: an infrared camera often writes three equal channels."""
+    spread = np.unique(np.linspace(0, len(frames) - 1, COLOUR_SAMPLES).round().astype(int))
+    return "grey" if all(_is_grey(frames.read(int(index))) for index in spread) else "rgb"
+
+
+def channels_of(colour: Colour) -> int:
+    """1 for grey, 3 for RGB."""
+    return 1 if colour == "grey" else 3
+
+
+def in_colour(image: Image, colour: Colour) -> Image:
+    """The image as the network takes it: uint8 (h, w) or (h, w, 3). The same conversion as the rig's."""
+    if colour == "grey" and image.ndim == 3:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    if colour == "rgb" and image.ndim == 2:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
+    return image
+
+
+def _is_grey(image: Image) -> bool:
+    return image.ndim == 2 or bool((image == image[:, :, :1]).all())

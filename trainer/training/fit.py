@@ -1,0 +1,355 @@
+"""Labelled frames → a trained network. The one training loop: any device, any head, resumed where it was left."""
+
+import errno
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from torch import nn
+
+from trainer.errors import TrainingError
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.networks.blocks import FrameShape
+from trainer.networks.build import NetworkPlan, build
+from trainer.networks.frozen import freeze_all_but_head
+from trainer.networks.planning import plan_network
+from trainer.networks.table import NETWORK_FILE, table_of, write_table
+from trainer.scoring.assignment import in_order_of_labels
+from trainer.training.checkpoint import CHECKPOINTS, about_run, load_network, resumable
+from trainer.training.data import (
+    Colour,
+    EpochOrder,
+    FrameStore,
+    HeldOutFrames,
+    TrainingFrames,
+    channels_of,
+    colour_of,
+    held_out_loader,
+)
+from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.history import History, history_from_plain, write_history
+from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
+from trainer.training.learning_examples import KeepExamples
+from trainer.training.lightning_library import pl
+from trainer.training.loading import TrainingLoader
+from trainer.training.processes import Processes, processes_here
+from trainer.training.transfer import transfer_advice
+from trainer.training.weights import SCRATCH, Borrowed, borrow_weights
+
+logger = logging.getLogger(__name__)
+
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+HISTORY_FILE = "history.json"
+BETTER_PX = 0.02  # a smaller gain is chance, with twenty frames held out
+SAMPLES = 200  # frames that an error is measured on at most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """A trained network and how it came about.
+
+    Attributes:
+        network: averaged weights, in evaluation mode, on the CPU.
+        plan: what builds it again.
+        colour: what its frames are.
+        history: of all sittings.
+        train_px: mean error on (up to 200) training frames, unchanged, in evaluation mode (R4-24).
+        held_out_px: mean error on the held-out frames, None where there are none.
+        seconds: of learning, all sittings.
+        stopped: by what.
+        checkpoint: the file the weights are from.
+    """
+
+    network: nn.Module
+    plan: NetworkPlan
+    colour: Colour
+    history: History
+    train_px: float
+    held_out_px: float | None
+    seconds: float
+    stopped: Stopped
+    checkpoint: Path
+
+
+def fit(
+    train: LabelledFrames,
+    held_out: LabelledFrames,
+    settings: FitSettings,
+    out: Path,
+    *,
+    progress: bool = False,
+    on_epoch: Callable[[History], None] | None = None,
+) -> FitResult:
+    """Train a network, or go on with the run that was interrupted in `out`.
+
+    Args:
+        train: frames to learn from.
+        held_out: frames to validate on after every epoch; may be empty.
+        settings: everything else.
+        out: folder for checkpoints and history.
+        progress: show a bar on stderr.
+        on_epoch: told the history after every epoch; whatever it raises ends the run and is passed on.
+
+    Raises:
+        TrainingError: nothing to learn from, unknown head, frames too small, or a loss that is not a number.
+    """
+    _refuse(train, settings)
+    colour = colour_of(train)
+    plan = _plan(train, settings, colour)
+    learner, borrowed = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=colour))
+    learner.on_epoch = on_epoch
+    checkpoints = out / CHECKPOINTS
+    group = processes_here()
+    last = resumable(checkpoints, learner.about, tidy=group.first)
+    stores = FrameStore(train, colour), FrameStore(held_out, colour)
+    with _disk_refusals(out):
+        if group.first:
+            _introduce(learner, borrowed, out, frames=len(train), progress=progress)
+        if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
+            _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=progress and group.first)
+        return _result(out, stores, plan=plan, colour=colour)
+
+
+def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
+    """A network as `fit` begins with it.
+
+    Raises:
+        TrainingError: as `fit`.
+    """
+    _refuse(train, settings)
+    return _learner(_plan(train, settings, colour_of(train)), train, settings, about={})[0]
+
+
+@torch.no_grad()
+def predict(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Poses (n, K, 3) of some frames by torch in full precision, of the first animal."""
+    return predict_animals(network, store, indices)[:, 0]
+
+
+@torch.no_grad()
+def predict_animals(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Poses (n, animals, K, 3) of some frames, by torch in full precision."""
+    frames = HeldOutFrames(store)
+    poses = [network(frames[int(index)][0][None])[0].numpy() for index in indices]
+    return np.stack(poses).astype(np.float32)
+
+
+def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
+    if not len(train) or bool(np.isnan(train.points).all()):
+        raise TrainingError("there is no labelled frame to learn from; label some frames first")
+    if train.animals > 1 and settings.head != "several":
+        raise TrainingError(
+            f"the labels hold up to {train.animals} animals in a frame; the head '{settings.head}' finds one: use --head several, "
+            "which finds them all, or keep the labels of one animal"
+        )
+    if settings.trained == "head" and settings.weights == SCRATCH:
+        raise TrainingError("only the head is to learn, before which all layers would stay random: give --weights imagenet or a file")
+    for name in ("epochs", "minutes", "batch", "batches", "learning_rate"):
+        value = getattr(settings, name)
+        if value is not None and not value > 0:
+            raise TrainingError(f"{name} is {value}; expected more than 0")
+
+
+def _plan(train: LabelledFrames, settings: FitSettings, colour: Colour) -> NetworkPlan:
+    frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(colour))
+    return plan_network(train.points, frame, network=settings.network, head=settings.head, view=settings.view)
+
+
+def _learner(
+    plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *, about: dict[str, object]
+) -> tuple[Learner, Borrowed | None]:
+    torch.manual_seed(settings.seed)
+    epochs = settings.epochs or (None if settings.minutes else EPOCHS)
+    batches = _batches(len(train), settings)
+    schedule = Schedule(
+        steps=epochs * batches if epochs else None,
+        seconds=settings.minutes * 60 if settings.minutes else None,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        optimiser=settings.optimiser,
+        averaging=settings.averaging,
+    )
+    network = build(plan)
+    borrowed = borrow_weights(network, plan, settings.weights)
+    if settings.trained == "head":
+        freeze_all_but_head(network)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
+    taken = borrowed.taken if borrowed else ()
+    return Learner(network, plan=plan, loss=settings.loss, schedule=schedule, about=about, borrowed=frozenset(taken)), borrowed
+
+
+def _introduce(learner: Learner, borrowed: Borrowed | None, out: Path, *, frames: int, progress: bool) -> None:
+    """Keep the network's table with the run, and say how large it is and whether its weights suit it."""
+    table = table_of(learner.network, learner.plan)
+    write_table(out / NETWORK_FILE, table, learner.plan, borrowed=asdict(borrowed) if borrowed else None)
+    if progress:
+        Console(stderr=True).print(table.sentence, soft_wrap=True, highlight=False)
+    size = table.trainable + table.untrainable
+    advice = transfer_advice(learner.plan, frames=frames, weights=borrowed.source if borrowed else SCRATCH, parameters=size)
+    if advice:
+        logger.warning(advice)
+
+
+def _batches(frames: int, settings: FitSettings) -> int:
+    pictures = -(-settings.batches * settings.batch // frames) * frames
+    return -(-pictures // settings.batch)
+
+
+@contextmanager
+def _disk_refusals(out: Path) -> Iterator[None]:
+    """A disk that takes no more is the user's to mend, in one sentence; the run goes on from its last whole checkpoint."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in _REFUSALS:
+            raise
+        raise TrainingError(f"{out}: cannot be written: {problem.strerror}; free space and run the same command again") from problem
+
+
+def _run(
+    learner: Learner,
+    stores: tuple[FrameStore, FrameStore],
+    settings: FitSettings,
+    checkpoints: Path,
+    *,
+    resume: Path | None,
+    group: Processes,
+    progress: bool,
+) -> None:
+    train, held_out = stores
+    train.read_all()  # a step is not to wait for a disk
+    frames = TrainingFrames(train, crop=learner.plan.crop, settings=settings.augment, seed=settings.seed)
+    order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
+    loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers, group=group)
+    validation = held_out_loader(held_out) if len(held_out) else None
+    with _talk_kept_down(), _cores_left_for(settings.workers):
+        lightning = pl.Trainer(
+            accelerator=settings.accelerator,
+            devices=group.per_node,
+            num_nodes=group.nodes,
+            strategy="ddp" if group.count > 1 else "auto",
+            use_distributed_sampler=False,  # a batch is shared by the loader, and every process validates on all frames
+            precision=_precision(settings),
+            max_epochs=settings.epochs or (-1 if settings.minutes else EPOCHS),
+            gradient_clip_val=CLIP,
+            callbacks=[
+                KeepExamples(held_out if len(held_out) else train),
+                *_callbacks(settings, checkpoints, validated=validation is not None, progress=progress),
+            ],
+            logger=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
+    early = lightning.should_stop and learner.stopped is None
+    learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
+    lightning.save_checkpoint(checkpoints / "last.ckpt", weights_only=False)
+
+
+class _Bar(pl.callbacks.RichProgressBar):
+    """Lightning's bar, which knows no number of epochs when time is what ends a run and would show -2."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"epoch {current_epoch + 1}" + (f" of {self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else "")
+
+
+def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[pl.Callback]:
+    callbacks: list[pl.Callback] = [
+        pl.callbacks.ModelCheckpoint(
+            checkpoints,
+            filename="best",
+            monitor=HELD_OUT if validated else None,
+            save_last=True,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+    ]
+    if settings.patience and validated:
+        callbacks.append(
+            pl.callbacks.EarlyStopping(HELD_OUT, patience=settings.patience, min_delta=BETTER_PX, check_on_train_epoch_end=True)
+        )
+    if progress:
+        callbacks.append(_Bar(refresh_rate=4, console_kwargs={"stderr": True}))
+    return callbacks
+
+
+def _precision(settings: FitSettings) -> Literal["bf16-mixed", "32-true"]:
+    if settings.precision != "auto":
+        return "bf16-mixed" if settings.precision == "bf16" else "32-true"
+    if settings.accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    # without these instructions bf16 is emulated, many times slower than fp32
+    processor = Path("/proc/cpuinfo")
+    flags = processor.read_text(encoding="ascii", errors="replace") if processor.exists() else ""
+    return "bf16-mixed" if "avx512_bf16" in flags or "amx_bf16" in flags else "32-true"
+
+
+def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPlan, colour: Colour) -> FitResult:
+    last = out / CHECKPOINTS / "last.ckpt"
+    stopped: Stopped = load_network(last)[1]["stopped"]
+    chosen = last.with_name("best.ckpt") if stopped == "no improvement" else last
+    network, about = load_network(chosen)
+    history = history_from_plain(load_network(last)[1]["history"])
+    if processes_here().first:
+        write_history(history, out / HISTORY_FILE)
+    errors = [_mean_error_px(network, store) for store in stores]
+    return FitResult(
+        network=network,
+        plan=plan,
+        colour=colour,
+        history=history,
+        train_px=errors[0],
+        held_out_px=errors[1] if len(stores[1]) else None,
+        seconds=about["elapsed_s"],
+        stopped=stopped,
+        checkpoint=chosen,
+    )
+
+
+def _mean_error_px(network: nn.Module, store: FrameStore) -> float:
+    if not len(store):
+        return float("nan")
+    chosen = np.unique(np.linspace(0, len(store) - 1, min(len(store), SAMPLES)).round().astype(np.int64))
+    points = store.frames.points[chosen]
+    off = in_order_of_labels(predict_animals(network, store, chosen), points)[..., :2] - points
+    return float(np.nanmean(np.linalg.norm(off, axis=3)))
+
+
+@contextmanager
+def _cores_left_for(workers: int) -> Iterator[None]:
+    """One thread fewer for every worker: torch's threads wait for each other, so one that must share its core stops all.
+
+    Measured on two cores beside another busy process: a step took 0.09 s with one thread, 0.2 to 3.5 s with two.
+    """
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(max(1, before[0] - workers))
+    cv2.setNumThreads(0)  # the pictures are made by threads of ours already
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+@contextmanager
+def _talk_kept_down() -> Iterator[None]:
+    """Lightning's advice and its list of devices are not for rigtrack's users."""
+    talker = logging.getLogger("lightning.pytorch")
+    level = talker.level
+    talker.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning(\.|$)")
+        try:
+            yield
+        finally:
+            talker.setLevel(level)

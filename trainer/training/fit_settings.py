@@ -1,0 +1,60 @@
+"""Everything that a training run depends on besides its data."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trainer.training.augment import AugmentSettings
+from trainer.training.losses import LossSettings
+
+EPOCHS = 40  # where neither epochs nor minutes are asked for: about 4 minutes on two cores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """Everything a run depends on besides its data; kept in every checkpoint.
+
+    Attributes:
+        network: `compact`, `trackrat`, a name of `trainer.networks.names.BACKBONES`, or `timm:` and a model of timm.
+        head: how coordinates are found: `heatmap`, `xy`, `dense_heatmap` or `several`.
+        view: what the network sees: a `crop` about the animal, the `full` frame, or what is usual for the network.
+        weights: what the network begins with: `scratch`, `imagenet` or the path of a file.
+        trained: `all` layers, or the `head` alone.
+        seed: of initial weights, order and augmentation.
+        epochs: how many; None: as many as fit into `minutes`, or EPOCHS.
+        minutes: cap on wall time; the learning rate falls to zero by then.
+        batch: pictures a step.
+        batches: steps an epoch, at least; the frames are shown again until there are as many.
+        learning_rate: at its highest.
+        weight_decay: of weights.
+        optimiser: `adamw`, or `adam` whose decay is an L2 penalty.
+        averaging: exponential mean of the weights, by step.
+        patience: stop after so many epochs without a held-out error at least 0.02 px below the best so far, and take the
+            best epoch's weights; 0 never stops. A run that is not stopped keeps its last weights, which no held-out
+            frame has chosen.
+        precision: of the arithmetic; `auto` is bf16 where the processor multiplies it, else 32.
+        accelerator: `auto` takes a GPU where there is one.
+        workers: threads that augment; 0 augments between steps.
+        loss: what is minimised.
+        augment: how far images are changed.
+    """
+
+    network: str = "compact"
+    head: str = "heatmap"
+    view: Literal["auto", "crop", "full"] = "auto"
+    weights: str = "scratch"
+    trained: Literal["all", "head"] = "all"
+    seed: int = 0
+    epochs: int | None = None
+    minutes: float | None = None
+    batch: int = 8
+    batches: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    averaging: float = 0.998
+    patience: int = 0
+    precision: Literal["auto", "32", "bf16"] = "auto"
+    accelerator: str = "auto"
+    workers: int = 1
+    loss: LossSettings = field(default_factory=LossSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
