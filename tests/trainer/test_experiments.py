@@ -20,6 +20,7 @@ from trainer.errors import TrainingError
 from trainer.experiments.crossval import plan_crossval, summarise
 from trainer.experiments.curve import plan_curve, sizes_of
 from trainer.experiments.curve import summarise as summarise_curve
+from trainer.experiments.division import divide
 from trainer.experiments.execute import Labels, execute
 from trainer.experiments.folds import By, folds_of
 from trainer.experiments.planned import Parts, PlannedRun
@@ -29,6 +30,7 @@ from trainer.experiments.reading import reading
 from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, Score, read_predictions, read_run, write_run
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.split import SplitChoice
 from trainer.labels.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import FitSettings
 
@@ -180,6 +182,16 @@ def test_damaged_predictions_are_one_sentence(content: bytes, tmp_path: Path) ->
         read_predictions(tmp_path / RUNS / "one", "held_out")
 
 
+@pytest.mark.parametrize(("test", "expected"), [(True, [6, 3, 3]), (False, [9, 3, 0])])
+def test_a_search_keeps_test_frames_that_it_does_not_choose_by(test: bool, expected: list[int], tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 12)
+    choice = SplitChoice(fold=None, folds=4, groups=(), random_fraction=None, seed=0, everything=False)
+    parts = divide(tmp_path, frames, choice, test=test)
+    assert [len(parts.train), len(parts.held_out), len(parts.test)] == expected
+    assert sorted([*parts.train, *parts.held_out, *parts.test]) == list(range(12))
+    assert ("kept for the test" in parts.description) == test
+
+
 def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames_r1_19() -> None:
     parts = Parts(train=np.arange(3, 43), held_out=np.arange(3), test=np.empty(0, np.int64), description="three")
     planned = plan_curve(parts, ["heatmap", "xy"], QUICK, sizes=[5, 10, 40], repeats=2)
@@ -213,6 +225,12 @@ def test_a_power_law_is_found_again(law: PowerLaw) -> None:
     assert found.b == pytest.approx(law.b, abs=0.02)
     assert found.c == pytest.approx(law.c, abs=0.05)
     assert found.frames_for(float(law.at(np.array([320.0]))[0])) == pytest.approx(320, rel=0.05)
+
+
+def test_a_law_goes_through_the_means_not_under_them() -> None:
+    law, frames = PowerLaw(a=40.0, b=0.7, c=1.5), np.repeat([5.0, 10, 20, 40, 80], 2)
+    scattered = law.at(frames) * np.tile([0.5, 1.5], 5)
+    assert fit_power_law(frames, scattered).at(frames) == pytest.approx(law.at(frames), rel=0.03)
 
 
 def test_a_curve_that_rises_gets_no_law_that_rises() -> None:

@@ -20,6 +20,7 @@ from trainer.errors import TrainingError
 from trainer.experiments.slots import attempts, empty_slots, lasting
 from trainer.experiments.space import PRESETS, changed, chosen_space, grid_points, refuse_unknown
 from trainer.experiments.study import Database, join_study, quiet, read_study, shown, url_of
+from trainer.experiments.sweep import make_pruner, tried
 from trainer.labels.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import FitSettings
 
@@ -194,6 +195,39 @@ def test_of_a_slot_queued_twice_one_attempt_counts(tmp_path: Path) -> None:
     assert len(attempts(study.get_trials(), 0)) == 2
 
 
+def test_a_slot_that_kills_its_workers_three_times_is_given_up(tmp_path: Path) -> None:
+    ran: list[int] = []
+
+    def run(_trial: optuna.Trial, slot: int) -> float:
+        ran.append(slot)
+        return 0.0
+
+    with quiet():
+        study = join(database(tmp_path))
+        for _ in range(3):
+            study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.FAIL, user_attrs={"slot": 0, "worker": "dead"}))
+        empty_slots(study, [None, None], run, worker="w", heartbeat_s=1, waiting=lambda _count: None)
+        assert ran == [1]
+        assert tried(study)[0].ended == "given up: its workers were killed each time"
+
+
+def test_a_trial_whose_worker_died_before_its_first_heartbeat_is_run_again(tmp_path: Path) -> None:
+    """Drawn and never begun: no heartbeat can ever be late. The clock is the test's own."""
+    ticks = iter(range(0, 1000, 3))
+    ran: list[int] = []
+
+    def run(_trial: optuna.Trial, slot: int) -> float:
+        ran.append(slot)
+        return 0.0
+
+    with quiet():
+        study = join(database(tmp_path))
+        study.enqueue_trial({}, user_attrs={"slot": 0})
+        study._storage.set_trial_state_values(study.get_trials()[0]._trial_id, optuna.trial.TrialState.RUNNING)
+        empty_slots(study, [None], run, worker="w", heartbeat_s=1, waiting=lambda _count: None, clock=lambda: float(next(ticks)))
+    assert ran == [0]
+
+
 WORKER = """
 import sys, time
 from pathlib import Path
@@ -321,8 +355,6 @@ def test_a_hopeless_trial_is_pruned(tmp_path: Path) -> None:
             if trial.should_prune():
                 raise optuna.TrialPruned("pruned")
         return 10.0 if slot == 6 else 1.0
-
-    from trainer.experiments.sweep import make_pruner
 
     with quiet():
         pruner = make_pruner("median", FitSettings(epochs=10))

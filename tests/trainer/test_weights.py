@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-import trainer
+import trainer.networks
 from tests.trainer.learnable import labelled
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
@@ -253,7 +253,7 @@ def test_random_layers_are_never_frozen(tmp_path: Path) -> None:
 
 
 def test_a_backbone_needs_its_extra_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(trainer, "backbone_library")
+    monkeypatch.delattr(trainer.networks, "backbone_library")
     monkeypatch.setitem(sys.modules, "trainer.networks.backbone_library", None)
     with pytest.raises(TrainingError, match=r"'resnet18' needs timm and torchvision: pip install rigtrack\[backbones\]"):
         build(plan("resnet18"))

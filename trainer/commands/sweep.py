@@ -77,7 +77,6 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def _task(options: argparse.Namespace, database: "Database") -> "Search":
-    from trainer.errors import TrainingError
     from trainer.experiments.division import divide
     from trainer.experiments.execute import labels_of
     from trainer.experiments.space import chosen_space, grid_points, refuse_unknown
@@ -91,8 +90,6 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     data = data_of(options)
     labels = labels_of(read_labels(data), data)
     parts = divide(data, labels.frames, split_choice(options), test=True)
-    if not len(parts.held_out):
-        raise TrainingError("no frame is held out, so there is nothing to choose by; label more frames, or leave out --no-held-out")
     return Search(
         database=database,
         name=options.name,

@@ -28,9 +28,9 @@ _ABOUT_DEEPLABCUT = (
     "people's labels differ by about 2.7 px. Another animal, camera and image size: compare the shape, not the height."
 )
 _LAW = (
-    f"The line is a·n^-b + c, fitted to relative residuals; dashed where it reaches beyond the data, at most {REACH:g} times. "
-    "The band holds 95 % of laws fitted to repeats drawn with replacement. All sizes are scored on the same held-out frames, training "
-    "frames and held-out frames in the same way: the finished network, no augmentation, every labelled point once."
+    f"The line is a·n^-b + c, fitted to residuals relative to each size's mean; dashed where it reaches beyond the data, {REACH:g} times "
+    "at most. The band holds 95 % of laws fitted to repeats drawn with replacement. All sizes are scored on the same held-out frames, and "
+    "training frames in the same way: the finished network, no augmentation, every labelled point once."
 )
 
 
@@ -110,7 +110,7 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str) -> None:
         return
     inside = np.geomspace(sizes[0], sizes[-1], 60)
     beyond = np.geomspace(sizes[-1], REACH * sizes[-1], 30)
-    axes.plot(inside, curve.law.at(inside), color=colour, linewidth=1.6, label=_law_words(curve.law))
+    axes.plot(inside, curve.law.at(inside), color=colour, linewidth=1.6, label=f"{curve.head}: {_law_words(curve.law)}")
     axes.plot(beyond, curve.law.at(beyond), color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
     if curve.draws:
         every = np.concatenate([inside, beyond])

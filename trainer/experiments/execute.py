@@ -87,8 +87,7 @@ def execute(
     with alone(folder, say):
         if (finished := stored(labels, planned, folder)) is not None:
             return finished
-        frames, parts = labels.frames, planned.parts
-        train, held_out = frames.subset(parts.train), frames.subset(parts.held_out)
+        train, held_out = (labels.frames.subset(index) for index in (planned.parts.train, planned.parts.held_out))
         try:
             result = fit(train, held_out, planned.settings, folder, on_epoch=on_epoch)
         except SystemExit as ended:  # what Lightning makes of Ctrl-C

@@ -38,7 +38,7 @@ class PowerLaw:
 
 
 def fit_power_law(frames: NDArray[np.float64], error_px: NDArray[np.float64]) -> PowerLaw:
-    """Least squares of the relative residuals, so that large errors at few frames do not outweigh what matters.
+    """Least squares of residuals relative to the mean at each size, so that large errors at few frames do not outweigh what matters.
 
     For each exponent of a fine grid, a and c follow from linear least squares; the best exponent is taken.
 
@@ -46,10 +46,11 @@ def fit_power_law(frames: NDArray[np.float64], error_px: NDArray[np.float64]) ->
         frames: (n,), more than 0.
         error_px: (n,), more than 0.
     """
+    scale = _mean_at(frames, error_px)
     best, best_cost = PowerLaw(a=0.0, b=1.0, c=float(np.mean(error_px))), math.inf
     for exponent in _EXPONENTS.tolist():
-        law = _linear(frames, error_px, exponent)
-        cost = float(np.sum((law.at(frames) / error_px - 1) ** 2))
+        law = _linear(frames, error_px, scale, exponent)
+        cost = float(np.sum(((law.at(frames) - error_px) / scale) ** 2))
         if cost < best_cost:
             best, best_cost = law, cost
     return best
@@ -84,12 +85,17 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     return ordered[round(0.025 * last)], ordered[round(0.975 * last)]
 
 
-def _linear(frames: NDArray[np.float64], error_px: NDArray[np.float64], exponent: float) -> PowerLaw:
+def _mean_at(frames: NDArray[np.float64], error_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean error of each point's size; its own error would favour whatever came out low by chance."""
+    _, place = np.unique(frames, return_inverse=True)
+    return np.asarray((np.bincount(place, error_px) / np.bincount(place))[place], np.float64)
+
+
+def _linear(frames: NDArray[np.float64], error_px: NDArray[np.float64], scale: NDArray[np.float64], exponent: float) -> PowerLaw:
     """The best a ≥ 0 and c ≥ 0 for one exponent."""
-    power = frames**-exponent / error_px
-    one = 1 / error_px
+    power, one, wanted = frames**-exponent / scale, 1 / scale, error_px / scale
     matrix = np.array([[power @ power, power @ one], [power @ one, one @ one]])
-    right = np.array([power.sum(), one.sum()])
+    right = np.array([power @ wanted, one @ wanted])
     determinant = float(np.linalg.det(matrix))
     a, c = np.linalg.solve(matrix, right).tolist() if abs(determinant) > 1e-12 else (0.0, float(right[1] / matrix[1, 1]))
     if c < 0:

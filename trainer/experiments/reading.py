@@ -30,10 +30,7 @@ def reading(curve: Curve, *, target_px: float | None) -> list[str]:
     doubled = f"Twice as many ({2 * most}) would give about {twice:.2f} px{_between(drawn)}."
     if gain <= max(chance, 0.02 * here):
         why = f"less than the {chance:.2f} px between repeats" if chance > gain else "next to nothing"
-        return [
-            now,
-            f"{doubled} That is {gain:.2f} px less, {why}: more frames of this kind hardly help.",
-        ]
+        return [now, f"{doubled} The law falls by {gain:.2f} px on the way, {why}: more frames of this kind hardly help."]
     return [now, doubled, _more(curve, law, target_px if target_px is not None else round(0.9 * last.mean, 2))]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -25,7 +26,7 @@ RUNS = "runs"  # folder in an experiment, with a folder for each run
 RUN_FILE = "run.json"
 PREDICTIONS_FILE = "predictions.npz"
 PART_NAMES = ("train", "held_out", "test")
-_DAMAGED = (OSError, ValueError, KeyError, EOFError)
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -172,7 +173,7 @@ def read_predictions(folder: Path, part: Literal["train", "held_out", "test"]) -
     """
     path = folder / PREDICTIONS_FILE
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:  # of a damaged file numpy forgets to close it
             return Predictions(index=stored[f"{part}_index"], predicted=stored[f"{part}_predicted"], error_px=stored[f"{part}_error_px"])
     except _DAMAGED as problem:
         raise TrainingError(f"{path}: cannot be read ({problem}); delete its folder, and the run is made again") from problem

@@ -55,18 +55,12 @@ def empty_slots(
         clock: seconds.
     """
     silent: dict[int, float] = {}
-    while True:
-        optuna.storages.fail_stale_trials(study)
-        _fail_unborn(study, silent, limit_s=GRACE * heartbeat_s, clock=clock)
-        _queue_missing(study, slots)
-        states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    while states := _states(study, slots, silent, limit_s=GRACE * heartbeat_s, clock=clock):
         if TrialState.WAITING in states:
             _try_one(study, run, worker)
-        elif others := states.count(TrialState.RUNNING):
-            waiting(others)
-            time.sleep(POLL_S)
         else:
-            return
+            waiting(len(states))
+            time.sleep(POLL_S)
 
 
 def attempts(trials: Sequence[FrozenTrial], slot: int) -> list[FrozenTrial]:
@@ -82,6 +76,16 @@ def lasting(trials: Sequence[FrozenTrial], slot: int) -> FrozenTrial | None:
 def given_up(trials: Sequence[FrozenTrial], slot: int) -> bool:
     """Whether a slot has killed its workers too often."""
     return lasting(trials, slot) is None and sum(_killed(trial) for trial in attempts(trials, slot)) >= ATTEMPTS
+
+
+def _states(
+    study: optuna.Study, slots: Sequence[Slot], silent: dict[int, float], *, limit_s: float, clock: Callable[[], float]
+) -> list[TrialState]:
+    """States of the trials that are not finished, after those of dead workers were queued again."""
+    optuna.storages.fail_stale_trials(study)
+    _fail_unborn(study, silent, limit_s=limit_s, clock=clock)
+    _queue_missing(study, slots)
+    return [trial.state for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))]
 
 
 def _queue_missing(study: optuna.Study, slots: Sequence[Slot]) -> None:

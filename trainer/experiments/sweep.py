@@ -111,6 +111,8 @@ def search(task: Search, console: Console) -> None:
     Raises:
         TrainingError: the database, or a setting that cannot be trained with, in one sentence.
     """
+    if not len(task.parts.held_out):
+        raise TrainingError("no frame is held out, so there is nothing to choose by; label more frames, or leave out --no-held-out")
     slots: list[Slot] = list(task.points) if task.points is not None else [None] * task.trials
     with quiet(), refusals_of(task.database.url):
         study = _open(task, task.name)
@@ -206,7 +208,7 @@ def _run_trial(task: Search, study_name: str, trial: Trial, slot: int, asked: Ma
     meter.begin(f"{planned.name} ({words})", settings)
     try:
         run = execute(task.labels, planned, task.out / study_name / planned.name, on_epoch=on_epoch, keep_checkpoints=task.keep_checkpoints)
-    except (optuna.TrialPruned, DivergedError, torch.OutOfMemoryError) as ended:
+    except (optuna.TrialPruned, torch.OutOfMemoryError) as ended:
         why = _why(ended)
         trial.set_user_attr(ENDED, why)
         trial.set_user_attr(EPOCHS_RUN, msgspec.to_builtins(seen))

@@ -1,7 +1,7 @@
 """Train what the rectangle experiments plan and have not finished, and keep what each network answers on every set."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,13 +9,15 @@ from rich.console import Console
 
 from trainer.errors import TrainingError
 from trainer.experiments.execute import alone, execute, sentence
+from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter
 from trainer.experiments.rectangles.looks import LOOKS_FILE, look, trained_network, write_looks
-from trainer.experiments.rectangles.plan import all_wanted, planned
+from trainer.experiments.rectangles.plan import Wanted, all_wanted, planned
 from trainer.experiments.rectangles.scale import Scale
 from trainer.experiments.rectangles.sets import RectangleSets, tested_on
 from trainer.experiments.run import RUNS, Run, read_run
 from trainer.training.checkpoint import CHECKPOINTS
+from trainer.training.history import History
 from trainer.whole_files import replace_files
 
 PLAN_FILE = "rectangles.json"
@@ -56,16 +58,10 @@ def carry_out(
     networks = all_wanted(scale, steps)
     with RunMeter(console, len(networks)) as meter:
         for one in networks:
-            its_set, folder = sets.get(one.data), out / RUNS / one.name
-            run = planned(scale, one, its_set)
+            run = planned(scale, one, sets.get(one.data))
             meter.begin(run.name, run.settings)
-            fresh = read_run(folder) is None
-            made = execute(its_set.labels, run, folder, on_epoch=meter.epoch, keep_checkpoints=True)
-            with alone(folder):
-                if one.whole:
-                    _look(folder, sets)
-                if not keep_checkpoints:
-                    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+            fresh = read_run(out / RUNS / one.name) is None
+            made = _finish(one, run, out / RUNS / one.name, sets, on_epoch=meter.epoch, keep_checkpoints=keep_checkpoints)
             meter.end(sentence(made, fresh=fresh), trained=fresh)
 
 
@@ -106,7 +102,15 @@ def _begin(out: Path, plan: Plan) -> None:
     replace_files(out, {PLAN_FILE: msgspec.json.format(msgspec.json.encode(plan), indent=1)}, what="the plan")
 
 
-def _look(folder: Path, sets: RectangleSets) -> None:
-    if not (folder / LOOKS_FILE).exists():
-        network = trained_network(folder)
-        write_looks(folder, {name: look(network, sets.get(name)) for name in tested_on()})
+def _finish(
+    one: Wanted, run: PlannedRun, folder: Path, sets: RectangleSets, *, on_epoch: Callable[[History], None], keep_checkpoints: bool
+) -> Run:
+    """Train a network if it is not yet trained, and keep its answers if they are not yet kept."""
+    made = execute(sets.get(one.data).labels, run, folder, on_epoch=on_epoch, keep_checkpoints=True)
+    with alone(folder):
+        if one.whole and not (folder / LOOKS_FILE).exists():
+            network = trained_network(folder)
+            write_looks(folder, {name: look(network, sets.get(name)) for name in tested_on()})
+        if not keep_checkpoints:
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return made

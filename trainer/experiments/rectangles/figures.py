@@ -1,6 +1,8 @@
 """Pictures of the rectangle experiments, as matplotlib figures that share no state."""
 
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from tracker.frame import Image
+from trainer.experiments.curve_report import DEEPLABCUT
 from trainer.experiments.rectangles.findings import Crossing, HeadFigures, PeakFigures, SizeFigures
 from trainer.experiments.rectangles.peaks import THRESHOLD
 from trainer.experiments.rectangles.scale import DOMAINS
@@ -18,8 +21,20 @@ from trainer.reports.error_plots import draw_ring_legend
 from trainer.reports.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
+Answer = tuple[str, Image, NDArray[np.float64], NDArray[np.floating]]  # name, image, true centre (2,) and answer (2,)
+
 TILE_PX = 260
 BLIND = "always the mean position", "always the image's centre"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapTile:
+    """One image (h, w), its heat map, its true centres (R, 2), and the map's peaks (P, 3)."""
+
+    image: Image
+    probability: NDArray[np.float32]
+    centres: NDArray[np.float64]
+    peaks: NDArray[np.float32]
 
 
 def epochs_of_heads(runs: Sequence[Run], found: Sequence[HeadFigures], *, title: str) -> Figure:
@@ -35,7 +50,8 @@ def epochs_of_heads(runs: Sequence[Run], found: Sequence[HeadFigures], *, title:
     for px, name, style in zip(blind, BLIND, ((0, (5, 2)), (0, (1, 2))), strict=True):
         axes.axhline(px, color=FAINT, linewidth=1.2, linestyle=style, label=f"{name}: {px:.1f} px")
     shown = np.concatenate([*values, np.array(blind)])
-    finish(axes, title=f"Mean error on validation images (px). {title}", log_values=shown)
+    _entitle(figure, title)
+    finish(axes, title="Mean error on validation images (px)", log_values=shown)
     number_log_axis(axes.yaxis, shown)
     axes.set_xlabel("epoch", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -46,7 +62,7 @@ def epochs_of_heads(runs: Sequence[Run], found: Sequence[HeadFigures], *, title:
 def cross_domain(found: Sequence[Crossing], *, title: str) -> Figure:
     """A table of mean errors for each head, shaded by error; the lowest of each row is framed."""
     figure = Figure(figsize=(WIDTH, 4.6), dpi=DPI, layout="constrained")
-    figure.suptitle(f"Mean error (px), lowest of each row framed. {title}", fontsize=9.5, color=INK, x=0.01, ha="left", wrap=True)
+    _entitle(figure, f"Mean error (px), lowest of each row framed; {title}")
     for axes, each in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
         _shaded(axes, each.mean_px)
         axes.set_title(f"head {each.head}", fontsize=10, color=INK, loc="left")
@@ -65,9 +81,12 @@ def error_against_images(found: Sequence[SizeFigures], *, title: str) -> Figure:
         axes.plot(sizes, [each.test_px for each in its], "o-", color=colour, label=f"{head}, test images")
         axes.plot(sizes, [each.test_median_px for each in its], "o:", color=colour, markersize=3, alpha=0.8, label=f"{head}, test, median")
         axes.plot(sizes, [each.train_px for each in its], "^--", color=colour, markersize=4, alpha=0.6, label=f"{head}, training images")
+    frames, people = zip(*DEEPLABCUT, strict=True)
+    axes.plot(frames, people, "s", color=FAINT, linestyle=(0, (1, 2)), label="DeepLabCut 2018, a mouse")
     axes.set_xscale("log")
     shown = np.array([px for each in found for px in (each.train_px, each.test_px, each.test_median_px)])
-    finish(axes, title=f"Mean and median error (px). {title}", log_values=shown)
+    _entitle(figure, title)
+    finish(axes, title="Mean and median error (px)", log_values=shown)
     number_log_axis(axes.yaxis, shown)
     plain_numbers(axes.xaxis)
     axes.set_xlabel("training images", color=INK)
@@ -78,7 +97,7 @@ def error_against_images(found: Sequence[SizeFigures], *, title: str) -> Figure:
 def centres_found(found: Sequence[PeakFigures], names: dict[str, str], *, title: str) -> Figure:
     """Share of centres found, and false centres an image, on every domain; a dot for each seed, a dash for their mean."""
     figure = Figure(figsize=(WIDTH, 6.4), dpi=DPI, layout="constrained")
-    figure.suptitle(f"Peaks above {THRESHOLD:g} of the map's probability. {title}", fontsize=9.5, color=INK, x=0.01, ha="left", wrap=True)
+    _entitle(figure, f"Peaks above {THRESHOLD:g} of the map's probability; {title}")
     upper, lower = figure.subplots(2, 1, sharex=True)
     trained = list(dict.fromkeys(each.trained for each in found))
     for offset, (name, colour) in enumerate(zip(trained, FEW, strict=False)):
@@ -97,21 +116,37 @@ def centres_found(found: Sequence[PeakFigures], names: dict[str, str], *, title:
     return figure
 
 
-def maps_and_peaks(
-    rows: Sequence[tuple[str, Sequence[tuple[Image, NDArray[np.float32], NDArray[np.float64], NDArray[np.float32]]]]],
-) -> Figure:
-    """Heat maps over their images, true centres in red, peaks above the threshold in blue.
+def learning(images: Sequence[Image], truth: NDArray[np.float64], stages: Sequence[tuple[str, NDArray[np.floating]]]) -> Figure:
+    """The same images again and again, with what a network answered after several epochs.
 
     Args:
-        rows: a name, and for each column an image, its map (h, w), its centres (R, 2) and the map's peaks (P, 3).
+        images: m of them.
+        truth: (m, 2).
+        stages: name and answers (m, 2).
     """
+    figure = Figure(figsize=(WIDTH, len(images) * WIDTH / max(len(stages), 4) + 0.75), dpi=DPI, layout="constrained")
+    grid = figure.subplots(len(images), len(stages), squeeze=False)
+    for row, image in enumerate(images):
+        for column, (name, found) in enumerate(stages):
+            axes = grid[row, column]
+            axes.imshow(_tile(in_colours(image), truth[row : row + 1], found[row : row + 1]), interpolation="none")
+            _bare(axes)
+            if row == 0:
+                axes.set_title(name, fontsize=9, color=INK, loc="left")
+    draw_ring_legend(figure)
+    return figure
+
+
+def maps_and_peaks(rows: Sequence[tuple[str, Sequence[MapTile]]]) -> Figure:
+    """Heat maps over their images, true centres in red, peaks above the threshold in blue; a row for each name."""
     columns = len(rows[0][1])
     figure = Figure(figsize=(WIDTH + 1, len(rows) * (WIDTH + 1) / columns + 0.9), dpi=DPI, layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for row, (name, tiles) in enumerate(rows):
-        for column, (image, probability, centres, peaks) in enumerate(tiles):
+        for column, tile in enumerate(tiles):
             axes = grid[row, column]
-            axes.imshow(_tile(_heated(image, probability), centres, peaks[peaks[:, 2] >= THRESHOLD, :2]), interpolation="none")
+            shown = tile.peaks[tile.peaks[:, 2] >= THRESHOLD, :2]
+            axes.imshow(_tile(_heated(tile.image, tile.probability), tile.centres, shown), interpolation="none")
             _bare(axes)
             if column == 0:
                 axes.set_ylabel(name, fontsize=9, color=INK)
@@ -121,12 +156,8 @@ def maps_and_peaks(
     return figure
 
 
-def answers(tiles: Sequence[tuple[str, Image, NDArray[np.float64], NDArray[np.floating]]]) -> Figure:
-    """Images with the largest rectangle's centre in red and an answer in blue.
-
-    Args:
-        tiles: a name, an image, its centre (2,) and the answer (2,).
-    """
+def answers(tiles: Sequence[Answer]) -> Figure:
+    """Images with the largest rectangle's centre in red and an answer in blue."""
     figure = Figure(figsize=(WIDTH, WIDTH / len(tiles) + 0.8), dpi=DPI, layout="constrained")
     for axes, (name, image, truth, answer) in zip(figure.subplots(1, len(tiles), squeeze=False)[0], tiles, strict=True):
         axes.imshow(_tile(in_colours(image), truth[None], answer[None]), interpolation="none")
@@ -161,7 +192,7 @@ def _heated(image: Image, probability: NDArray[np.float32]) -> Image:
     rows, columns = (np.arange(side) * cells // side for side, cells in zip((height, width), probability.shape, strict=True))
     share = np.sqrt(probability[np.ix_(rows, columns)] / max(float(probability.max()), 1e-9))
     warm = share[..., None] * np.array([255.0, 140.0, 0.0])
-    return np.maximum(in_colours(image) // 2, warm).astype(np.uint8)
+    return np.asarray(np.maximum(in_colours(image) // 2, warm), np.uint8)
 
 
 def _tile(image: Image, truth: NDArray[np.float64], found: NDArray[np.floating]) -> Image:
@@ -171,6 +202,11 @@ def _tile(image: Image, truth: NDArray[np.float64], found: NDArray[np.floating])
         for centre in points:
             draw_ring(large, (centre + 0.5) * factor - 0.5, colour)
     return large
+
+
+def _entitle(figure: Figure, title: str) -> None:
+    """The sizes that a figure was made with, over as many lines as they take."""
+    figure.suptitle("\n".join(textwrap.wrap(title[0].upper() + title[1:], 130)), fontsize=9, color=FAINT, x=0.01, ha="left")
 
 
 def _bare(axes: Axes) -> None:

@@ -16,6 +16,8 @@ from trainer.experiments.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, 
 from trainer.experiments.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
 from trainer.experiments.run import RUNS, Run, read_predictions
 from trainer.experiments.spread import Spread, spread
+from trainer.networks.backbone_heads import MAP_STRIDE, Dense
+from trainer.networks.decode import RADIUS
 from trainer.scoring.assignment import SPOT
 from trainer.scoring.baseline import Baseline, score_baselines
 from trainer.scoring.metrics import PointErrors, point_errors
@@ -68,6 +70,18 @@ class Stored:
         return point_errors(found.predicted[:, 0], self.truth(one.data, found.index))
 
     @property
+    def window_px(self) -> int:
+        """How far a peak's window reaches to each side: of two centres that are nearer, one is found at most."""
+        return Dense.radius * Dense.cell if self.scale.map_head == "dense_heatmap" else RADIUS * MAP_STRIDE
+
+    def inseparable(self, tested: str) -> float:
+        """Share of test images in which two centres lie within one window."""
+        its_set = self.sets.get(tested)
+        centres = its_set.centres[its_set.parts.test]
+        apart = np.abs(centres[:, :, None] - centres[:, None]).max(axis=3)
+        return float((np.triu(apart <= self.window_px, 1)).any(axis=(1, 2)).mean())
+
+    @property
     def reach_px(self) -> float:
         """How far from a centre an answer still counts as found."""
         return SPOT * self.scale.side_px
@@ -80,6 +94,7 @@ class HeadFigures:
     Attributes:
         head: its name.
         errors: of each part.
+        within: share of each part's images with the centre found near enough.
         baseline: what answers that never look at the image cost on the test part.
         converged: epoch, from 1, from which the held-out error is within a tenth of the lowest.
         epochs: that were run.
@@ -87,6 +102,7 @@ class HeadFigures:
 
     head: str
     errors: dict[Part, PointErrors]
+    within: dict[Part, float]
     baseline: Baseline
     converged: int
     epochs: int
@@ -98,10 +114,12 @@ def head_figures(stored: Stored) -> list[HeadFigures]:
     for one in wanted(stored.scale, "heads"):
         its_set, run = stored.sets.get(one.data), stored.runs[one.name]
         points = its_set.labels.frames.points
+        errors = {part: stored.errors_of_part(one, part) for part in PARTS}
         made.append(
             HeadFigures(
                 head=one.head,
-                errors={part: stored.errors_of_part(one, part) for part in PARTS},
+                errors=errors,
+                within={part: each.within(stored.reach_px) for part, each in errors.items()},
                 baseline=score_baselines(points[its_set.parts.test], train=points[its_set.parts.train], size=its_set.labels.frames.size),
                 converged=converged_at([epoch.held_out_px for epoch in run.epochs]),
                 epochs=len(run.epochs),

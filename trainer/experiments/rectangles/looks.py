@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from trainer.whole_files import replace_files
 LOOKS_FILE = "looks.npz"
 _BATCH = 32  # images looked at together
 _NAMES = ("index", "predicted", "peaks", "maps")
-_DAMAGED = (OSError, ValueError, KeyError, EOFError)
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def look(network: nn.Module, its_set: RectangleSet) -> Look:
     index = its_set.parts.test
     frames = HeldOutFrames(FrameStore(its_set.labels.frames.subset(index), "grey"))
     images = torch.stack([frames[place][0] for place in range(len(frames))])
-    answers = [_answer(network, batch) for batch in images.split(_BATCH)]
+    answers = [_answer(network, batch) for batch in torch.split(images, _BATCH)]
     predicted, peaks = (torch.cat(part) for part in zip(*answers, strict=True))
     examples = images[torch.from_numpy(example_places(len(index)))]
     return Look(
@@ -89,7 +90,7 @@ def read_look(folder: Path, name: str) -> Look:
     """
     path = folder / LOOKS_FILE
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             return Look(**{part: stored[f"{name}_{part}"] for part in _NAMES})
     except _DAMAGED as problem:
         raise TrainingError(f"{path}: cannot be read ({problem}); delete its folder, and the run is made again") from problem

@@ -45,8 +45,7 @@ def wanted(scale: Scale, step: str) -> list[Wanted]:
     Raises:
         TrainingError: there is no such step.
     """
-    xy, maps = scale.heads
-    seeds = range(scale.repeats)
+    maps, seeds = scale.map_head, range(scale.repeats)
     if step in ("heads", "rounding"):
         return [_whole(scale, domain(HOME), head) for head in scale.heads]
     if step == "domains":

@@ -86,7 +86,7 @@ SMALL = Scale(
     learning_rate=1e-3,
     averaging=0.99,  # a memory of 100 steps, of 450
     fractions=(0.01, 0.07, 0.2, 0.5, 1.0),
-    repeats=3,
+    repeats=5,
 )
 SEED = Scale(
     name="seed",
