@@ -8,8 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import optuna
@@ -228,6 +228,20 @@ def test_a_trial_whose_worker_died_before_its_first_heartbeat_is_run_again(tmp_p
     assert ran == [0]
 
 
+def test_a_trial_has_a_heartbeat_before_anything_of_it_runs(tmp_path: Path) -> None:
+    """A worker killed the moment its trial begins would else hold it for ever."""
+    beats: list[int] = []
+
+    def run(_trial: optuna.Trial, _slot: int) -> float:
+        with closing(sqlite3.connect(tmp_path / "study.db", timeout=10)) as connection:
+            beats.append(connection.execute("SELECT count(*) FROM trial_heartbeats").fetchone()[0])
+        return 0.0
+
+    with quiet():
+        empty_slots(join(database(tmp_path)), [None] * 3, run, worker="w", heartbeat_s=1, waiting=lambda _count: None)
+    assert beats == [1, 2, 3]
+
+
 WORKER = """
 import sys, time
 from pathlib import Path
@@ -253,8 +267,14 @@ with quiet():
 """
 
 
-def start_worker(folder: Path, name: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", WORKER, str(folder), name], cwd=ROOT)
+@contextmanager
+def worker(folder: Path, name: str) -> "Iterator[subprocess.Popen[bytes]]":
+    """A worker that does not outlive the test, stopped or not."""
+    with subprocess.Popen([sys.executable, "-c", WORKER, str(folder), name], cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.timeout(400)
@@ -262,7 +282,7 @@ def test_two_workers_share_a_study_and_a_killed_workers_trial_is_run_again(tmp_p
     """Worker a is killed in the middle of a trial; b runs all the others once, and that one again."""
     (tmp_path / "hold-a").touch()
     (tmp_path / "hold-b").touch()
-    with start_worker(tmp_path, "a") as first, start_worker(tmp_path, "b") as second:
+    with worker(tmp_path, "a") as first, worker(tmp_path, "b") as second:
         wait_for(lambda: all(any(tmp_path.glob(f"{name}-in-*")) for name in "ab"))
         first.send_signal(signal.SIGKILL)
         first.wait()
@@ -286,10 +306,10 @@ def test_two_workers_share_a_study_and_a_killed_workers_trial_is_run_again(tmp_p
 def test_a_worker_thought_dead_that_comes_back_runs_nothing_twice(tmp_path: Path) -> None:
     """Worker a is stopped for longer than the heartbeats allow, as a laptop that sleeps, and wakes after b has done its trial."""
     (tmp_path / "hold-a").touch()
-    with start_worker(tmp_path, "a") as first:
+    with worker(tmp_path, "a") as first:
         wait_for(lambda: any(tmp_path.glob("a-in-*")))
         first.send_signal(signal.SIGSTOP)
-        with start_worker(tmp_path, "b") as second:
+        with worker(tmp_path, "b") as second:
             assert second.wait(timeout=200) == 0
         (tmp_path / "hold-a").unlink()
         first.send_signal(signal.SIGCONT)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -323,8 +324,16 @@ def test_answers_lost_to_a_kill_are_made_again_from_the_weights(tmp_path: Path, 
 def test_another_scale_or_background_in_the_same_folder_is_refused(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rectangles", "--out", str(finished), *SIZES, "--epochs", "2"]) == 1
     assert "holds experiments of another scale" in one_line(capsys.readouterr().err)
-    assert main(["rectangles", "--out", str(finished), *SIZES, "--background", "mouse.mp4"]) == 1
+    video = finished.parent / "mouse.mp4"
+    write_video(video)
+    assert main(["rectangles", "--out", str(finished), *SIZES, "--background", str(video)]) == 1
     assert "holds experiments of another background" in one_line(capsys.readouterr().err)
+
+
+def test_a_background_that_cannot_be_read_is_told_before_anything_is_begun(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rectangles", "--out", str(tmp_path / "out"), *SIZES, "--background", str(tmp_path / "no.mp4")]) == 1
+    assert "no.mp4: cannot be opened as a video" in one_line(capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_damaged_run_and_an_empty_folder_are_told_in_a_sentence(
@@ -342,6 +351,14 @@ def test_an_unknown_step_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["rectangles", "--out", str(tmp_path), "--only", "circles"])
     assert ended.value.code == 2
+
+
+def write_video(path: Path) -> None:
+    """Five grey frames."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (32, 32))
+    for number in range(5):
+        writer.write(np.full((32, 32, 3), 40 * number, np.uint8))
+    writer.release()
 
 
 def one_line(shown: str) -> str:

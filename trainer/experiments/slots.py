@@ -104,6 +104,9 @@ def _try_one(study: optuna.Study, run: Callable[[Trial, int], float], worker: st
     def objective(trial: Trial) -> float:
         drawn.append(trial.number)
         slot = _accepted(trial)
+        # Optuna's thread beats soon, but not before the run begins; a trial without any beat would never count as dead
+        storage: Any = trial.storage
+        storage.record_heartbeat(trial._trial_id)  # noqa: SLF001  # Optuna has no public name for it
         trial.set_user_attr(WORKER, worker)
         error = _noted(trial, slot, run)
         if _state(study, trial.number) != TrialState.RUNNING:

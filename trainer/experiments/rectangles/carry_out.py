@@ -15,6 +15,7 @@ from trainer.experiments.rectangles.looks import LOOKS_FILE, look, trained_netwo
 from trainer.experiments.rectangles.plan import Wanted, all_wanted, planned
 from trainer.experiments.rectangles.scale import Scale
 from trainer.experiments.rectangles.sets import RectangleSets, tested_on
+from trainer.experiments.rectangles.texture import of_video
 from trainer.experiments.run import RUNS, Run, read_run
 from trainer.training.checkpoint import CHECKPOINTS
 from trainer.training.history import History
@@ -53,6 +54,8 @@ def carry_out(
         TrainingError, LabelError: in one sentence.
     """
     plan = Plan(schema=1, scale=scale, background="drifting clouds" if video is None else f"frames of {video.name}")
+    if video is not None:
+        of_video(video, scale.side_px, count=scale.images)  # a video that cannot be read is met before anything is begun
     _begin(out, plan)
     sets = RectangleSets(out, scale, video=video, console=console)
     networks = all_wanted(scale, steps)
