@@ -238,8 +238,8 @@ def test_a_trial_has_a_heartbeat_before_anything_of_it_runs(tmp_path: Path) -> N
         return 0.0
 
     with quiet():
-        empty_slots(join(database(tmp_path)), [None] * 3, run, worker="w", heartbeat_s=1, waiting=lambda _count: None)
-    assert beats == [1, 2, 3]
+        empty_slots(join(database(tmp_path)), [None] * 25, run, worker="w", heartbeat_s=1, waiting=lambda _count: None)
+    assert beats == list(range(1, 26))
 
 
 WORKER = """

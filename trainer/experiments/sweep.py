@@ -208,7 +208,7 @@ def _run_trial(task: Search, study_name: str, trial: Trial, slot: int, asked: Ma
     meter.begin(f"{planned.name} ({words})", settings)
     try:
         run = execute(task.labels, planned, task.out / study_name / planned.name, on_epoch=on_epoch, keep_checkpoints=task.keep_checkpoints)
-    except (optuna.TrialPruned, torch.OutOfMemoryError) as ended:
+    except (optuna.TrialPruned, DivergedError, torch.OutOfMemoryError) as ended:
         why = _why(ended)
         trial.set_user_attr(ENDED, why)
         trial.set_user_attr(EPOCHS_RUN, msgspec.to_builtins(seen))
