@@ -34,13 +34,18 @@ def python(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_whole_tracker_is_imported_without_torch_trainer_or_any_camera_or_gpu_sdk() -> None:
-    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "matplotlib", "scipy", "onnx")
+    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "matplotlib", "onnx")
     answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_SDK))
     assert answer.returncode == 0, answer.stderr
 
 
 def test_the_command_itself_needs_no_torch() -> None:
     answer = python("import sys; sys.modules['torch'] = None; import tracker.__main__")
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_a_rig_of_one_animal_does_not_load_scipy() -> None:
+    answer = python("import sys; sys.modules['scipy'] = None; import tracker.run, tracker.__main__")
     assert answer.returncode == 0, answer.stderr
 
 
