@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
         "--scale",
         choices=("small", "seed"),
         default="small",
-        help="small: under half an hour on two cores; seed: the first experiments' own sizes, hours on a GPU (%(default)s)",
+        help="small: about 15 minutes on one core; seed: the first experiments' own sizes, hours on a GPU (%(default)s)",
     )
     parser.add_argument("--only", nargs="+", choices=STEPS, default=[], metavar="STEP", help=f"of {', '.join(STEPS)} (all)")
     parser.add_argument("--background", type=Path, metavar="VIDEO", help="whose frames lie behind the rectangles (drifting clouds)")
