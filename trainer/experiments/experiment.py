@@ -37,12 +37,14 @@ def write_experiment(out: Path, experiment: Experiment) -> None:
     """Begin an experiment in a folder, or go on with the one that is there.
 
     Raises:
-        TrainingError: the folder holds an experiment of another kind or other labels, or cannot be written.
+        TrainingError: the folder holds an experiment of another kind or other labels, or something else, or cannot be written.
     """
     if (out / EXPERIMENT_FILE).exists():
         found = read_experiment(out, kind=experiment.kind)
         if found.labels_sha256 != experiment.labels_sha256:
             raise TrainingError(f"{out}: holds a {found.kind} of other labels ('{found.data}'); choose another --out")
+    elif out.is_dir() and any(one.name != RUNS for one in out.iterdir()):
+        raise TrainingError(f"{out}: is a folder of something else; choose another --out, so that no runs lie among your files")
     replace_files(out, {EXPERIMENT_FILE: msgspec.json.format(msgspec.json.encode(experiment), indent=1)}, what="the experiment")
 
 
