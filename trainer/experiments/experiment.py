@@ -43,9 +43,19 @@ def write_experiment(out: Path, experiment: Experiment) -> None:
         found = read_experiment(out, kind=experiment.kind)
         if found.labels_sha256 != experiment.labels_sha256:
             raise TrainingError(f"{out}: holds a {found.kind} of other labels ('{found.data}'); choose another --out")
-    elif out.is_dir() and any(one.name != RUNS for one in out.iterdir()):
-        raise TrainingError(f"{out}: is a folder of something else; choose another --out, so that no runs lie among your files")
+    else:
+        refuse_other_files(out)
     replace_files(out, {EXPERIMENT_FILE: msgspec.json.format(msgspec.json.encode(experiment), indent=1)}, what="the experiment")
+
+
+def refuse_other_files(out: Path) -> None:
+    """A new experiment begins in a folder of its own.
+
+    Raises:
+        TrainingError: the folder holds something else than runs.
+    """
+    if out.is_dir() and any(one.name != RUNS for one in out.iterdir()):
+        raise TrainingError(f"{out}: is a folder of something else; choose another --out, so that no runs lie among your files")
 
 
 def read_experiment(out: Path, *, kind: Kind) -> Experiment:

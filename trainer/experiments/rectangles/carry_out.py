@@ -9,6 +9,7 @@ from rich.console import Console
 
 from trainer.errors import TrainingError
 from trainer.experiments.execute import alone, execute, sentence
+from trainer.experiments.experiment import refuse_other_files
 from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter
 from trainer.experiments.rectangles.looks import LOOKS_FILE, look, trained_network, write_looks
@@ -102,6 +103,7 @@ def _begin(out: Path, plan: Plan) -> None:
                 f"{out}: holds experiments of {other} ({found.scale.words}; background {found.background}); choose another --out"
             )
         return
+    refuse_other_files(out)
     replace_files(out, {PLAN_FILE: msgspec.json.format(msgspec.json.encode(plan), indent=1)}, what="the plan")
 
 
