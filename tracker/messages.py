@@ -9,7 +9,11 @@ from typing import Any, Literal
 
 from tracker.errors import StreamError
 
-VERSION = 1
+VERSION = 2
+
+EndReason = Literal[
+    "rule", "missing", "camera_lost", "stopping", "reload", "swap", "engine", "error", "silent", "restarted", "unheard"
+]  # the last three are the client's own; docs/stream.md says what each means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +33,8 @@ class AnimalMessage:
     """One animal: key points in source pixels with confidence 0..1, and on the plane in mm where a calibration is in use."""
 
     id: int
-    points: dict[str, tuple[float, float, float]]
-    mm: dict[str, tuple[float, float]]
+    points: dict[str, tuple[float | None, float | None, float | None]]  # x, y, confidence; None where the animal or point is absent
+    mm: dict[str, tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,11 @@ class PoseMessage(Stamp):
     exposed_ns: int | None
     taken_ns: int  # when the loop took the frame up, host CLOCK_MONOTONIC
     inferred_ns: int  # when the engine had answered; the rest up to published_ns is behaviour
-    lost: int  # frame numbers that never became a pose so far: lost by the camera, skipped by pace, or damaged
+    lost: int  # so far: numbers that the camera counted and that never arrived
+    skipped: int  # so far: frames that arrived and were passed over for a newer one, by `pace: newest_frame`
+    corrupt: int  # so far: frames that arrived damaged
+    setup: int  # number of the setup in use, see SetupMessage; the rules began anew at the first frame of each
+    ended: list[tuple[str, int]]  # (event, animal) of every event that ended since the pose before because no frame came
     animals: list[AnimalMessage]
     scores: dict[str, float]  # class or forecast probabilities
     motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first
@@ -48,7 +56,7 @@ class PoseMessage(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventMessage(Stamp):
-    """Published when a behaviour begins or ends."""
+    """Published when a behaviour begins or ends. Whatever happens, every "on" gets its "off": `reason` says why."""
 
     event: str
     state: Literal["on", "off"]
@@ -58,6 +66,47 @@ class EventMessage(Stamp):
     threshold: float
     added_delay_ms: float  # what the rule itself waits before it decides
     latency_ms: float  # receipt of the frame to publication
+    reason: EndReason  # "rule" for every "on" and for an end that the rule itself decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenEvent:
+    """An event that is on."""
+
+    event: str
+    animal: int
+    onset_frame: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliveMessage(Stamp):
+    """The heartbeat: published by the loop itself every `interval_ms`, also while no frame comes."""
+
+    interval_ms: float
+    open: list[OpenEvent]  # every event that is on: what a late or slow subscriber needs to know
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupMessage(Stamp):
+    """What turns frames into poses and events, published whenever it changes, and at once to a new subscriber. `frame` is its first frame."""
+
+    setup: int  # counts from 1 in a session; every pose carries it
+    cause: Literal["start", "reload", "swap"]
+    bundle: str
+    bundle_sha256: str
+    point_names: list[str]
+    calibrated: bool  # poses carry mm
+    zones: list[dict[str, Any]]  # as configured
+    behaviour: list[dict[str, Any]]  # events as configured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that is wrong at the moment."""
+
+    cause: Literal["camera", "reload", "engine", "publisher", "recorder"]
+    sentence: str
+    since_ns: int  # host CLOCK_MONOTONIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +128,9 @@ class StatusMessage(Stamp):
     latency_ms: dict[str, dict[str, float]]  # stage -> p50, p99, p99.9, max
     counters: dict[str, int]
     unix_offset_ns: int  # add to a monotonic time to get unix time
-    last_error: str | None
+    setup: int  # number of the setup in use, 0 before the first
+    field_of_view: str  # one sentence: which part of the camera's image the network sees
+    problems: list[Problem]  # at most one of each cause; gone when it is over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +142,13 @@ class ImageMessage(Stamp):
     jpeg: bytes = b""  # third part of the message, not in the JSON
 
 
-Message = PoseMessage | EventMessage | StatusMessage | ImageMessage
+Message = PoseMessage | EventMessage | AliveMessage | SetupMessage | StatusMessage | ImageMessage
 
 TOPICS: dict[str, type[Message]] = {
     "pose": PoseMessage,
     "event": EventMessage,
+    "alive": AliveMessage,
+    "setup": SetupMessage,
     "status": StatusMessage,
     "image": ImageMessage,
 }
@@ -135,4 +188,8 @@ def _typed(kind: type[Message], values: dict[str, Any]) -> Message:
     known = {field.name: values[field.name] for field in fields(kind)}
     if kind is PoseMessage:
         known["animals"] = [AnimalMessage(id=a["id"], points=a["points"], mm=a["mm"]) for a in values["animals"]]
+    elif kind is AliveMessage:
+        known["open"] = [OpenEvent(event=o["event"], animal=o["animal"], onset_frame=o["onset_frame"]) for o in values["open"]]
+    elif kind is StatusMessage:
+        known["problems"] = [Problem(cause=p["cause"], sentence=p["sentence"], since_ns=p["since_ns"]) for p in values["problems"]]
     return kind(**known)
