@@ -8,7 +8,7 @@ from typing import Literal
 from tracker.capture import Capture
 from tracker.frame import Frame
 from tracker.latency import Latency
-from tracker.messages import VERSION, Problem, StatusMessage
+from tracker.messages import VERSION, StatusMessage
 from tracker.notify import Notifier
 from tracker.publisher import Publisher
 from tracker.setup import Setup
@@ -132,15 +132,8 @@ class Health:
             latency_ms={stage: latency.summary_ms() for stage, latency in self._stages.items()},
             counters=counters,
             unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
-            setup=1 if setup else 0,
-            field_of_view="",
-            problems=self._problems(now),
+            last_error=self._last_error or self._capture.problem,
         )
-
-    def _problems(self, now: int) -> list[Problem]:
-        reload = [Problem(cause="reload", sentence=self._last_error, since_ns=now)] if self._last_error else []
-        camera = [Problem(cause="camera", sentence=self._capture.last_error, since_ns=now)] if self._capture.last_error else []
-        return reload + camera
 
     def _counters(self) -> dict[str, int]:
         counts = self._capture.counts()
@@ -168,7 +161,7 @@ class Health:
         if state == self.state:
             return
         if state == "camera_lost":
-            logger.warning("camera lost: %s", self._capture.last_error)
+            logger.warning("camera lost: %s", self._capture.problem)
             self._watchdog.camera_lost(self._camera_lost_s)
         elif self.state == "camera_lost":
             logger.info("camera is back: frame=%d", self._last_frame)
