@@ -19,7 +19,8 @@ class Event:
         value: the source's value when it crossed the threshold.
         threshold: the threshold it crossed.
         added_delay_ms: delay that the rule itself adds (minimum duration for "on", longest gap for "off").
-        reason: why it ended; "rule" for every onset, and for an end that the rule itself decided.
+        reason: "rule" for every "on" and for an end that the rule decided; else what forced the end: no value for too long
+            ("missing"), no frame for too long ("camera_lost"), or what the tracker was told or met with.
     """
 
     name: str

@@ -1,14 +1,19 @@
 """Turn poses and frame differences into events. Pure: no clock, no I/O, so a recording replays exactly."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 
 from tracker.behaviour.rule import RuleState
 from tracker.behaviour.sources import Measure, Sight, measure_of
 from tracker.config import EventConfig, MotionSource, Zone
-from tracker.event import Event
+from tracker.event import Event, Reason
 from tracker.pose import Pose
 
 _NO_POINTS: Sequence[Sequence[float]] = ()
+_SHORTEST_END_NS = 200_000_000
+_END_AFTER_INTERVALS = 3
+_UNKNOWN_INTERVAL_NS = 1_000_000_000 // _END_AFTER_INTERVALS  # before the second frame: a bout of one frame ends after a second
+_INTERVALS = 9  # the frame interval is their median: a few lost frames do not move it
 
 
 class Behaviour:
@@ -19,6 +24,9 @@ class Behaviour:
 
     Its time is the sum of the steps from frame to frame. A step backwards (a camera that was opened again and counts from
     zero) counts as none, so no bout gets longer or shorter by it.
+
+    An event about which nothing can be decided, because frames or values stay away, is ended after the rule's `end_after_ms`,
+    by default the longer of 200 ms and three frame intervals.
 
     Raises:
         ConfigError: an event names an unknown point or zone, or is in mm without a calibration.
@@ -34,11 +42,14 @@ class Behaviour:
 
     def reset(self) -> None:
         """Forget everything, as at the start of another session: no event ends by it."""
-        self._parts: list[tuple[int, Measure, RuleState]] = [
-            (animal, self._measure(item), RuleState(item, animal)) for item in self._events for animal in self._animals_of(item)
+        self._parts: list[tuple[str, int, Measure, RuleState]] = [
+            (item.event, animal, self._measure(item), RuleState(item, animal)) for item in self._events for animal in self._animals_of(item)
         ]
         self._last_ns: int | None = None
+        self._last_frame = -1
         self._elapsed_ns = 0
+        self._intervals_ns: deque[int] = deque(maxlen=_INTERVALS)
+        self._default_end_ns = _END_AFTER_INTERVALS * _UNKNOWN_INTERVAL_NS
 
     def update(self, *, frame_number: int, time_ns: int, pose: Pose, motion: float | None) -> list[Event]:
         """Take one frame.
@@ -52,20 +63,55 @@ class Behaviour:
         Returns:
             The changes decided at this frame, in the configuration's order, then by animal.
         """
-        if self._last_ns is not None and time_ns > self._last_ns:
-            self._elapsed_ns += time_ns - self._last_ns
-        self._last_ns = time_ns
+        step_ns = self._step(frame_number, time_ns)
+        now_ns, default_end_ns = self._elapsed_ns, self._default_end_ns
         sights = self._sights(pose, motion)
         events: list[Event] = []
-        for animal, measure, rule in self._parts:
-            changes = rule.update(frame_number, self._elapsed_ns, value=measure.value(sights[animal]))
+        for _, animal, measure, rule in self._parts:
+            value = measure.value(sights[animal])
+            changes = rule.update(frame_number, now_ns, value=value, step_ns=step_ns, default_end_ns=default_end_ns)
             if changes:
                 events.extend(changes)
+        if step_ns > 0:  # after the rules: a step is judged by the steps before it
+            self._note_interval(step_ns)
         return events
 
-    def end(self, frame_number: int) -> list[Event]:
-        """End every event that is on, because other rules take over at this frame. Every "on" thus gets its "off"."""
-        return [event for _, _, rule in self._parts for event in rule.stop(frame_number)]
+    def wait(self, silent_ns: int) -> list[Event]:
+        """End the events that have been on unseen for too long, while no frame comes.
+
+        Args:
+            silent_ns: time since the last frame was received.
+        """
+        now_ns = self._elapsed_ns + silent_ns
+        overdue = (rule for _, _, _, rule in self._parts if rule.open and rule.is_overdue(now_ns, self._default_end_ns))
+        return [event for rule in overdue for event in rule.stop(self._last_frame, "camera_lost")]
+
+    def end(self, reason: Reason) -> list[Event]:
+        """End every event that is on, at the last frame. Every "on" thus gets its "off"."""
+        return [event for _, _, _, rule in self._parts for event in rule.stop(self._last_frame, reason)]
+
+    def end_these(self, names: Iterable[tuple[str, int]]) -> list[Event]:
+        """End events that are on, given as (event, animal): in a replay, those that `wait` ended live."""
+        wanted = set(names)
+        parts = [(item, rule) for item, animal, _, rule in self._parts if (item, animal) in wanted]
+        return [event for _, rule in parts for event in rule.stop(self._last_frame, "camera_lost")]
+
+    def open(self) -> list[tuple[str, int, int]]:
+        """Every event that is on, as (event, animal, onset frame)."""
+        return [(name, animal, rule.onset_frame) for name, animal, _, rule in self._parts if rule.open]
+
+    def _step(self, frame_number: int, time_ns: int) -> int:
+        """Let time run to this frame; returns by how many ns."""
+        step_ns = 0 if self._last_ns is None else max(0, time_ns - self._last_ns)
+        self._elapsed_ns += step_ns
+        self._last_ns, self._last_frame = time_ns, frame_number
+        return step_ns
+
+    def _note_interval(self, step_ns: int) -> None:
+        intervals = self._intervals_ns
+        intervals.append(step_ns)
+        median_ns = sorted(intervals)[len(intervals) // 2]
+        self._default_end_ns = max(_SHORTEST_END_NS, _END_AFTER_INTERVALS * median_ns)
 
     def _sights(self, pose: Pose, motion: float | None) -> list[Sight]:
         now_ns = self._elapsed_ns

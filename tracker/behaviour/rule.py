@@ -6,7 +6,7 @@ from typing import Literal
 
 from tracker.config import EventConfig
 from tracker.errors import ConfigError
-from tracker.event import Event
+from tracker.event import Event, Reason
 
 
 class State(Enum):
@@ -32,6 +32,9 @@ class RuleState:
     as soon as the interruption cannot be shorter than or equal to maximum_gap_ms any more. A missing value with
     `missing: hold` is a frame that did not come: nothing is decided on it and time runs on. With `missing: end` it is a
     value not beyond `off`.
+
+    Nothing is on unseen: a bout about which nothing could be decided for longer than `end_after_ms`, because no frame came or
+    its value was held, is ended, announced or not.
     """
 
     def __init__(self, item: EventConfig, animal: int) -> None:
@@ -42,6 +45,7 @@ class RuleState:
         self._sign = 1.0 if rule.when == "above" else -1.0
         self._on, self._off = self._sign * rule.on, self._sign * rule.off
         self._hold = rule.missing == "hold"
+        self._end_after_ns = None if rule.end_after_ms is None else round(rule.end_after_ms * 1e6)
         self._minimum_ns, self._gap_ns, self._refractory_ns = (
             round(ms * 1e6) for ms in (rule.minimum_ms, rule.maximum_gap_ms, rule.refractory_ms)
         )
@@ -53,15 +57,37 @@ class RuleState:
         self._onset_ns, self._onset_frame, self._onset_value = 0, 0, 0.0
         self._interrupted, self._interrupted_ns, self._interrupting_value = False, 0, 0.0
         self._last_value = 0.0  # the last one that was not missing
+        self._decided_ns = 0  # when the last frame came on which something could be decided
 
-    def update(self, frame_number: int, now_ns: int, *, value: float | None) -> list[Event]:
-        """Take one frame's value. Two events are possible after lost frames: the end of one bout and the start of the next."""
+    @property
+    def open(self) -> bool:
+        """Whether "on" was announced and "off" was not."""
+        return self.state is State.ON
+
+    @property
+    def onset_frame(self) -> int:
+        """First frame of the bout that is open."""
+        return self._onset_frame
+
+    def update(self, frame_number: int, now_ns: int, *, value: float | None, step_ns: int, default_end_ns: int) -> list[Event]:
+        """Take one frame's value. Two events are possible after lost frames: the end of one bout and the start of the next.
+
+        Args:
+            frame_number: the camera's own.
+            now_ns: the frame's time.
+            value: the source's value, None where it is missing.
+            step_ns: time since the frame before.
+            default_end_ns: how long nothing may be decided where the rule has no `end_after_ms`.
+        """
+        events: list[Event] = []
+        if self.is_overdue(now_ns, default_end_ns):
+            events = self.stop(frame_number, "camera_lost" if self._too_long(step_ns, default_end_ns) else "missing")
         if value is None and self._hold:
-            return []
+            return events
+        self._decided_ns = now_ns
         if value is not None:
             self._last_value = value
         height = -math.inf if value is None else self._sign * value
-        events: list[Event] = []
         if self.state in (State.STARTING, State.ON) and self._has_ended(height, now_ns):
             events.extend(self._end(frame_number))
         if self.state is State.RESTING and now_ns - self._interrupted_ns >= self._refractory_ns:
@@ -73,13 +99,20 @@ class RuleState:
             events.append(self._event("on", frame_number))
         return events
 
-    def stop(self, frame_number: int) -> list[Event]:
-        """End the bout, if one was announced, at this frame."""
+    def is_overdue(self, now_ns: int, default_end_ns: int) -> bool:
+        """Whether there is a bout about which nothing could be decided for too long by `now_ns`."""
+        return self.state in (State.STARTING, State.ON) and self._too_long(now_ns - self._decided_ns, default_end_ns)
+
+    def stop(self, frame_number: int, reason: Reason) -> list[Event]:
+        """End the bout, announced if it was announced, at this frame."""
         on = self.state is State.ON
         if on and not self._interrupted:
             self._interrupting_value = self._last_value
         self.state = State.IDLE
-        return [self._event("off", frame_number)] if on else []
+        return [self._event("off", frame_number, reason)] if on else []
+
+    def _too_long(self, undecided_ns: int, default_end_ns: int) -> bool:
+        return undecided_ns > (default_end_ns if self._end_after_ns is None else self._end_after_ns)
 
     def _has_ended(self, height: float, now_ns: int) -> bool:
         """Note where an interruption begins and ends. A gap is judged by time, so it may be over with no frame seen in it."""
@@ -102,7 +135,7 @@ class RuleState:
         self.state = State.RESTING if announced else State.IDLE
         return [self._event("off", frame_number)] if announced else []
 
-    def _event(self, state: Literal["on", "off"], frame_number: int) -> Event:
+    def _event(self, state: Literal["on", "off"], frame_number: int, reason: Reason = "rule") -> Event:
         rule = self._rule
         on = state == "on"
         return Event(
@@ -114,4 +147,5 @@ class RuleState:
             value=self._onset_value if on else self._interrupting_value,
             threshold=rule.on if on else rule.off,
             added_delay_ms=rule.minimum_ms if on else rule.maximum_gap_ms,
+            reason=reason,
         )
