@@ -64,14 +64,14 @@ class Identity:
             time_ns: when it was exposed; a step backwards makes the tracker forget, since nothing is known about the gap.
 
         Returns:
-            float32 (animals, K, 3), a new array: row i is identity i, all zero where that animal was not found.
+            float32 (animals, K, 3), a new array: row i is identity i, all NaN where that animal was not found.
         """
         if time_ns < self._now_ns:
             self.reset()
         self._now_ns = time_ns
         self._forget()
         animals = [row for row in points if (row[:, 2] >= self._settings.confidence).any()]
-        rows = np.zeros_like(points)
+        rows = np.full_like(points, np.nan)
         animals = self._keep(animals, rows)
         self._wait(animals)
         self._promote(rows)

@@ -33,6 +33,16 @@ class Inference:
         self._fit = ViewFit(bundle.description.view, input_shape=bundle.description.input.shape, source_shape=source_shape)
 
     def points(self, image: Image) -> KeyPoints:
-        """Find the key points: float32 (animals, K, 3), x and y in pixels of `image`, confidence 0..1."""
+        """Find the key points: float32 (animals, K, 3), x and y in pixels of `image`, confidence 0..1.
+
+        A graph says "absent" by three zeros, an array of fixed shape having no other way; here, and from here on, that is NaN.
+        """
         answer = self.engine.infer(self._fit.to_input(image))
-        return np.asarray(self._fit.to_source(answer), np.float32)
+        points = np.asarray(self._fit.to_source(answer), np.float32)
+        points[~answer.any(axis=-1)] = np.nan
+        return points
+
+    @property
+    def field_of_view(self) -> str:
+        """Which part of the camera's image the network sees, in one sentence."""
+        return self._fit.field_of_view

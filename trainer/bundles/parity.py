@@ -95,7 +95,7 @@ def compare(engine: Engine, found: Points, expected: Points, *, reference: str) 
 
     Args:
         engine: which gave `found`.
-        found: (n, animals, K, 3).
+        found: (n, animals, K, 3), NaN for an absent point.
         expected: the same by the reference.
         reference: its name.
 
@@ -107,7 +107,7 @@ def compare(engine: Engine, found: Points, expected: Points, *, reference: str) 
     if not sure.size:
         raise TrainingError(f"{reference} is sure of no point in these {len(found)} frames; give frames that show the animal")
     mean, largest = float(sure.mean()), float(sure.max())
-    finite = bool(np.isfinite(found).all())
+    same_presence = np.array_equal(np.isfinite(found), np.isfinite(expected))
     limits = LIMITS_PX.get(engine.precision)
     return Parity(
         runtime=engine.runtime,
@@ -118,8 +118,8 @@ def compare(engine: Engine, found: Points, expected: Points, *, reference: str) 
         points=int(sure.size),
         mean_px=mean,
         largest_px=largest,
-        largest_confidence=float(np.abs(found[..., 2] - expected[..., 2]).max()),
-        passed=None if limits is None else finite and mean <= limits[0] and largest <= limits[1],
+        largest_confidence=float(np.nanmax(np.abs(found[..., 2] - expected[..., 2]))),
+        passed=None if limits is None else same_presence and mean <= limits[0] and largest <= limits[1],
     )
 
 

@@ -289,7 +289,7 @@ def _answers(
 def _in_order(answers: NDArray[np.float64], labelled: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(answers) != len(labelled):
         raise TrainingError(f"the labels hold up to {len(labelled)} animals in a frame; the bundle finds {len(answers)}")
-    return answers
+    return np.nan_to_num(answers)  # an absent point counts as one at the origin: as wrong as it can be
 
 
 def _progress(count: int, console: Console | None) -> Iterable[int]:
