@@ -18,7 +18,7 @@ from tracker.keys import make_keys
 from tracker.listen import listen
 from tracker.messages import TOPICS
 from tracker.overlay import OverlaySettings
-from tracker.replay import replay_file
+from tracker.replay import Rules, replay_file
 from tracker.run import run
 from tracker.viewer import view
 
@@ -77,8 +77,9 @@ def _listen(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    config = load_config(options.config)
-    for stretch in replay_file(options.recording, config.behaviour, zones=config.zones, camera=options.camera):
+    config = load_config(options.config) if options.config is not None else None
+    rules = Rules(events=config.behaviour, zones=config.zones) if config is not None else None
+    for stretch in replay_file(options.recording, rules, camera=options.camera):
         for event in stretch.events:
             print(json.dumps({"session": stretch.session, **asdict(event)}))
     return 0
@@ -175,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
         "replay", _replay, "Run behaviour rules over a recorded stream.", "tracker replay poses.jsonl --config tracker.yaml"
     )
     replay_parser.add_argument("recording", type=Path, help="what `tracker listen --json` wrote")
-    config(replay_parser)
+    replay_parser.add_argument("--config", type=Path, help="whose rules to apply; else those in use live, which the recording holds")
     replay_parser.add_argument("--camera", help="whose poses, where the recording holds several cameras")
     keys_parser = command("keys", _keys, "Make CURVE keys for a stream that leaves this machine.", "tracker keys keys/")
     keys_parser.add_argument("folder", type=Path)

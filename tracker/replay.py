@@ -2,18 +2,19 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.config import EventConfig, Zone
 from tracker.errors import StreamError
-from tracker.event import Event
-from tracker.messages import PoseMessage, decode
+from tracker.event import Event, Reason
+from tracker.messages import PoseMessage, SetupMessage, decode
 from tracker.pose import KeyPoints, PlanePoints, Pose
 
 logger = logging.getLogger(__name__)
@@ -21,35 +22,44 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What the rules say about one stretch of a recording in which session, key points and animals stayed the same.
+    """What the rules say about one stretch of a recording: one session and one setup, so that rules, key points and animals stay the same.
 
     Attributes:
         session: of the tracker that recorded it.
+        setup: its number in that session.
         times_ns: frame number to the time that the rules used, in the order of the recording.
-        events: in the order in which they were decided.
+        events: in the order in which they were decided. Those still on at the stretch's end are ended there, as they were live.
     """
 
     session: str
+    setup: int
     times_ns: dict[int, int]
     events: list[Event]
 
 
-def replay_file(path: Path, events: tuple[EventConfig, ...], *, zones: tuple[Zone, ...], camera: str | None) -> list[Replay]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a replay applies."""
+
+    events: tuple[EventConfig, ...]
+    zones: tuple[Zone, ...]
+
+
+def replay_file(path: Path, rules: Rules | None, *, camera: str | None) -> list[Replay]:
     """Replay a file of JSON lines.
 
     Args:
         path: the file.
-        events: rules to apply, those of the recording or others.
-        zones: what they refer to.
+        rules: to apply to all of it; None applies those in use live, which the file holds.
         camera: whose poses; None where the file holds one camera only.
 
     Raises:
-        StreamError: no such file, a line that is not of the stream, or several cameras and none chosen.
+        StreamError: no such file, a line that is not of the stream, several cameras and none chosen, or no rules in the file.
         ConfigError: the rules do not fit the recorded key points.
     """
     try:
         with path.open(encoding="utf-8") as lines:
-            found = list(replay(poses_in(lines, source=str(path), camera=camera), events, zones=zones))
+            found = list(replay(messages_in(lines, source=str(path), camera=camera), rules))
     except OSError as problem:
         raise StreamError(f"{path}: cannot be read: {problem.strerror}; give a file that `tracker listen --json` wrote") from None
     except UnicodeDecodeError as problem:
@@ -60,27 +70,92 @@ def replay_file(path: Path, events: tuple[EventConfig, ...], *, zones: tuple[Zon
     return found
 
 
-def replay(messages: Iterable[PoseMessage], events: tuple[EventConfig, ...], *, zones: tuple[Zone, ...]) -> Iterator[Replay]:
-    """Replay poses. A new session, or other key points, starts afresh, as the tracker itself did.
+def replay(messages: Iterable[PoseMessage | SetupMessage], rules: Rules | None) -> Iterator[Replay]:
+    """Replay poses. A new session or setup starts afresh, as the tracker itself did.
+
+    Args:
+        messages: of one camera, in the order of the stream; setups may stand anywhere before the poses that name them.
+        rules: to apply throughout; None applies those of each setup.
 
     Raises:
-        StreamError: a pose whose key points cannot be read.
+        StreamError: a pose whose key points cannot be read, or whose setup is not among the messages and is needed.
         ConfigError: the rules do not fit the recorded key points.
     """
-    for (session, names, animals, has_mm), stretch in groupby(messages, key=_kind):
-        behaviour = Behaviour(events, zones, point_names=names, animals=animals, has_mm=has_mm)
-        times_ns: dict[int, int] = {}
-        decided: list[Event] = []
-        for message in stretch:
-            time_ns = message.received_ns if message.exposed_ns is None else message.exposed_ns
-            times_ns[message.frame] = time_ns
-            pose = _pose(message, names, has_mm=has_mm)
-            decided += behaviour.update(frame_number=message.frame, time_ns=time_ns, pose=pose, motion=message.motion)
-        yield Replay(session=session, times_ns=times_ns, events=decided)
+    setups: dict[tuple[str, int], SetupMessage] = {}
+    stretch: _Stretch | None = None
+    for message in messages:
+        if isinstance(message, SetupMessage):
+            setups[message.session, message.setup] = message
+            continue
+        kind = _kind(message)
+        if stretch is None or stretch.kind != kind:
+            if stretch is not None:
+                yield stretch.end(_cause(stretch.kind, kind, setups))
+            stretch = _Stretch(kind, rules or _recorded_rules(message, setups))
+        stretch.add(message)
+    if stretch is not None:
+        yield stretch.end("stopping")
 
 
-def poses_in(lines: Iterable[str], *, source: str, camera: str | None) -> Iterator[PoseMessage]:
-    """The pose messages among JSON lines. A last line without an end, as a killed recorder leaves it, is left out with a warning.
+class _Kind(NamedTuple):
+    """What stays the same throughout a stretch."""
+
+    session: str
+    setup: int
+    names: tuple[str, ...]
+    animals: int
+    has_mm: bool
+
+
+class _Stretch:
+    """The rules at work on one stretch."""
+
+    def __init__(self, kind: _Kind, rules: Rules) -> None:
+        self.kind = kind
+        self._behaviour = Behaviour(rules.events, rules.zones, point_names=kind.names, animals=kind.animals, has_mm=kind.has_mm)
+        self._times_ns: dict[int, int] = {}
+        self._events: list[Event] = []
+
+    def add(self, message: PoseMessage) -> None:
+        time_ns = message.received_ns if message.exposed_ns is None else message.exposed_ns
+        self._times_ns[message.frame] = time_ns
+        pose = _pose(message, self.kind.names, has_mm=self.kind.has_mm)
+        self._events += self._behaviour.end_these((event, animal) for event, animal in message.ended)
+        self._events += self._behaviour.update(frame_number=message.frame, time_ns=time_ns, pose=pose, motion=message.motion)
+
+    def end(self, reason: Reason) -> Replay:
+        self._events += self._behaviour.end(reason)
+        return Replay(session=self.kind.session, setup=self.kind.setup, times_ns=self._times_ns, events=self._events)
+
+
+def _cause(before: _Kind, after: _Kind, setups: Mapping[tuple[str, int], SetupMessage]) -> Reason:
+    """Why a stretch ended; a setup that the recording does not hold may have been a reload or a swap."""
+    if before.session != after.session:
+        return "stopping"
+    setup = setups.get((after.session, after.setup))
+    return "swap" if setup is not None and setup.cause == "swap" else "reload"
+
+
+def _recorded_rules(message: PoseMessage, setups: Mapping[tuple[str, int], SetupMessage]) -> Rules:
+    setup = setups.get((message.session, message.setup))
+    if setup is None:
+        raise StreamError(
+            f"the recording holds no rules for frame {message.frame} of session {message.session} (setup {message.setup}); "
+            "give some with --config, or record with `tracker listen --json`, which asks for setups too"
+        )
+    try:
+        return Rules(
+            events=msgspec.convert(setup.behaviour, tuple[EventConfig, ...]),
+            zones=msgspec.convert(setup.zones, tuple[Zone, ...]),
+        )
+    except msgspec.ValidationError as problem:
+        raise StreamError(
+            f"the rules recorded in setup {setup.setup} of session {setup.session} cannot be read ({problem}); give rules with --config"
+        ) from None
+
+
+def messages_in(lines: Iterable[str], *, source: str, camera: str | None) -> Iterator[PoseMessage | SetupMessage]:
+    """The pose and setup messages among JSON lines. A last line without an end, as a killed recorder leaves it, is left out with a warning.
 
     Raises:
         StreamError: a line that is not of the stream, or several cameras and none chosen.
@@ -104,21 +179,22 @@ def poses_in(lines: Iterable[str], *, source: str, camera: str | None) -> Iterat
         yield message
 
 
-def _message(line: str) -> PoseMessage | None:
-    """One line's pose, None for another topic."""
+def _message(line: str) -> PoseMessage | SetupMessage | None:
+    """One line's pose or setup, None for another topic."""
     try:
-        topic = json.loads(line)["topic"]
-    except (ValueError, KeyError, TypeError):
+        topic = str(json.loads(line)["topic"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise StreamError("is not a JSON object with a topic; expected lines as `tracker listen --json` writes them") from None
-    if not str(topic).startswith("pose."):
+    if not topic.startswith(("pose.", "setup.")):
         return None
-    message = decode([str(topic).encode(), line.encode()])
-    return message if isinstance(message, PoseMessage) else None
+    message = decode([topic.encode(), line.encode()])
+    return message if isinstance(message, PoseMessage | SetupMessage) else None
 
 
-def _kind(message: PoseMessage) -> tuple[str, tuple[str, ...], int, bool]:
+def _kind(message: PoseMessage) -> _Kind:
     first = message.animals[0] if message.animals else None
-    return message.session, tuple(first.points) if first else (), len(message.animals), bool(first and first.mm)
+    names = tuple(first.points) if first else ()
+    return _Kind(message.session, message.setup, names, len(message.animals), bool(first and first.mm))
 
 
 def _pose(message: PoseMessage, names: tuple[str, ...], *, has_mm: bool) -> Pose:
