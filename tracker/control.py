@@ -1,9 +1,14 @@
-"""Commands in: one REP socket on its own thread, by default an ipc path that only the service's group can open. No pickle, no code."""
+"""Commands in: one socket on its own thread, by default an ipc path that only the service's group can open. No pickle, no code.
+
+It answers at once: what takes time goes on elsewhere and is answered when it is done, while other requests are answered.
+"""
 
 import json
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +20,24 @@ from tracker.errors import RigtrackError, StreamError
 logger = logging.getLogger(__name__)
 
 _LONGEST_REQUEST = 65_536  # bytes; a command is a path at most
-_POLL_MS = 100
-_FAREWELL_S = 1.0
+_POLL_MS = 20
+_CLOSE_S = 1.0
+_LINGER_MS = 300  # at the end: how long the last answers may take to leave
+_MOST_PENDING = 64  # requests whose answer takes time; there is one such piece of work at a time, so more is a fault of the peer
 SWAP_S = 900.0  # a GPU engine may have to be built first
-Command = Callable[[dict[str, Any]], dict[str, Any]]
+
+Answer = dict[str, Any]
+Command = Callable[[dict[str, Any]], "Answer | Future[Answer]"]
 
 
 class Control:
-    """Answers {"command": NAME, ...} with {"ok": true, ...} or {"ok": false, "error": SENTENCE}."""
+    """Answers {"command": NAME, ...} with {"ok": true, ...} or {"ok": false, "error": SENTENCE}, whatever it is sent.
 
-    def __init__(self, address: str, commands: dict[str, Command]) -> None:
+    A request may carry "until_ns", the host's CLOCK_MONOTONIC until when its sender waits: later it is dropped, since a
+    command must not take effect long after a person gave it up.
+    """
+
+    def __init__(self, address: str, commands: Mapping[str, Command], *, clock: Callable[[], int] = time.monotonic_ns) -> None:
         """Bind and start answering.
 
         Raises:
@@ -32,9 +45,11 @@ class Control:
         """
         check_binds((address,), None)
         self._commands = commands
+        self._clock = clock
+        self._pending: list[tuple[list[bytes], Future[Answer]]] = []
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.REP)
-        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_REQUEST)
         try:
             bind(self._socket, address)
@@ -57,28 +72,68 @@ class Control:
     def close(self) -> None:
         """Stop answering. May be called twice."""
         self._stop.set()
-        self._thread.join(_FAREWELL_S)
-        if self._thread.is_alive():
-            return  # a command that takes minutes (an engine being built) ends with the process
+        self._thread.join(_CLOSE_S)
         self._socket.close()
         self._context.term()
 
     def _answer_all(self) -> None:
         while not self._stop.is_set():
             if self._socket.poll(_POLL_MS):
-                self._socket.send(json.dumps(self._answer(self._socket.recv())).encode())
+                self._take(self._socket.recv_multipart())
+            self._answer_pending()
+        self._answer_pending()
 
-    def _answer(self, request: bytes) -> dict[str, Any]:
+    def _take(self, parts: list[bytes]) -> None:
+        """Take one request. A REQ socket puts an empty part between its address and the request; others may not."""
+        back = parts[:2] if len(parts) > 2 and not parts[1] else parts[:1]
+        answer = self._begin(parts[len(back) :])
+        if isinstance(answer, Future):
+            self._pending.append((back, answer))
+        elif answer is not None:
+            self._send(back, answer)
+
+    def _begin(self, request: list[bytes]) -> "Answer | Future[Answer] | None":
+        """The answer, or one to come, or None for a request that came too late."""
         try:
-            values = json.loads(request)
-            command = self._commands[values["command"]]
-        except (ValueError, KeyError, TypeError):
-            return {"ok": False, "error": f'not a command; expected {{"command": one of {", ".join(sorted(self._commands))}}}'}
-        try:
-            return {"ok": True, **command(values)}
-        except RigtrackError as problem:
-            logger.warning("command refused: command=%s reason=%s", values["command"], problem)
-            return {"ok": False, "error": str(problem)}
+            (text,) = request
+            values = json.loads(text)
+            name = values["command"]
+            command = self._commands[name]
+            until_ns = int(values.get("until_ns", self._clock()))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            return _refusal(f'not a command; expected one part, {{"command": one of {", ".join(sorted(self._commands))}}}')
+        if until_ns < self._clock():
+            logger.warning("command dropped: command=%s reason=its sender waits no longer", name)
+            return None
+        if len(self._pending) >= _MOST_PENDING:
+            return _refusal(f"busy: {_MOST_PENDING} requests wait for an answer already; ask again later")
+        return _guarded(name, lambda: command(values))
+
+    def _answer_pending(self) -> None:
+        done = [(back, future) for back, future in self._pending if future.done()]
+        self._pending = [(back, future) for back, future in self._pending if not future.done()]
+        for back, future in done:
+            self._send(back, _guarded("work that took time", future.result))
+
+    def _send(self, back: list[bytes], answer: "Answer | Future[Answer]") -> None:
+        self._socket.send_multipart([*back, json.dumps(answer).encode()])
+
+
+def _guarded(name: str, command: "Callable[[], Answer | Future[Answer]]") -> "Answer | Future[Answer]":
+    """Whatever comes of a command, one sentence."""
+    try:
+        answer = command()
+    except RigtrackError as problem:
+        logger.warning("command refused: command=%s reason=%s", name, problem)
+        return _refusal(str(problem))
+    except Exception as problem:
+        logger.exception("command failed by a fault in rigtrack itself; please report the lines below: command=%s", name)
+        return _refusal(f"{name} failed by a fault in rigtrack itself ({type(problem).__name__}); the tracker's log has the details")
+    return answer if isinstance(answer, Future) else {"ok": True, **answer}
+
+
+def _refusal(sentence: str) -> Answer:
+    return {"ok": False, "error": sentence}
 
 
 def ask(address: str, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:
@@ -90,7 +145,8 @@ def ask(address: str, request: dict[str, Any], *, timeout_s: float) -> dict[str,
     with zmq.Context() as context, context.socket(zmq.REQ) as client:
         client.setsockopt(zmq.LINGER, 0)
         client.connect(address)
-        client.send(json.dumps(request).encode())
+        until_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+        client.send(json.dumps(request | {"until_ns": until_ns}).encode())
         if not client.poll(int(timeout_s * 1000)):
             raise StreamError(f"{address}: no answer within {timeout_s:g} s; is the tracker running with this configuration?")
         answer: dict[str, Any] = json.loads(client.recv())

@@ -1,4 +1,4 @@
-"""The value every stage receives first: one camera image, its number, when it was taken, and what was not tracked before it."""
+"""The value every stage receives first: one camera image, its number and when it was taken."""
 
 from dataclasses import dataclass
 
@@ -27,12 +27,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameCounts:
-    """Frames that were not tracked, each counted once, since the tracker started.
+    """Cumulative counts of frames before this one that got no pose, since the start of the daemon.
 
     Attributes:
-        lost: numbers the camera counted that never arrived.
-        skipped: arrived, and replaced by a newer one before the loop took them.
-        corrupt: arrived damaged.
+        lost: numbers that the camera counted and that never arrived.
+        skipped: frames that arrived whole and were passed over for a newer one, by `pace: newest_frame`.
+        corrupt: frames that arrived damaged.
     """
 
     lost: int

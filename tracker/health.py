@@ -8,7 +8,7 @@ from typing import Literal
 from tracker.capture import Capture
 from tracker.frame import Frame
 from tracker.latency import Latency
-from tracker.messages import VERSION, StatusMessage
+from tracker.messages import VERSION, Problem, StatusMessage
 from tracker.notify import Notifier
 from tracker.publisher import Publisher
 from tracker.setup import Setup
@@ -46,11 +46,13 @@ class Health:
         self._stages = {stage: Latency() for stage in ("wait", "engine", "behaviour", "publish", "total")}
         self._inferred = 0
         self._over_budget = 0
-        self._last_error: str | None = None
+        self._reported: Problem | None = None  # written by any thread
+        self._changed = False
+        self._camera_problem: Problem | None = None
         self._last_frame = -1
         self._last_received_ns = 0
-        self._image_size: tuple[int, int] | None = None
         self._setup: Setup | None = None
+        self._setup_number = 0
         self._next_status_ns = 0
         self._rates_since: tuple[int, dict[str, int]] = (clock(), {})
         self._fps: dict[str, float] = {"captured": 0.0, "inferred": 0.0, "published": 0.0}
@@ -69,27 +71,32 @@ class Health:
         self._last_received_ns = frame.received_ns
         self._watchdog.fed()
         self._enter("tracking")
-        if published_ns >= self._next_status_ns:
+        if self._changed or published_ns >= self._next_status_ns:
             self.publish()
 
     def idle(self) -> None:
         """No frame came; called many times a second."""
         if self._capture.state == "lost":
             self._enter("camera_lost")
-        if self._clock() >= self._next_status_ns:
+        if self._changed or self._clock() >= self._next_status_ns:
             self.publish()
 
-    def using(self, setup: Setup) -> None:
+    def ready(self) -> None:
+        """There is an engine: the service manager may count the tracker as started. The camera may take its time to open."""
+        self._watchdog.wait_for_camera(self._camera_lost_s)
+        self._notifier.ready()
+
+    def using(self, setup: Setup, *, number: int) -> None:
         """A bundle, calibration and rules were put in place."""
-        self._setup = setup
-        self._image_size = setup.image_size
+        self._setup, self._setup_number = setup, number
         self.publish()
 
-    def error(self, sentence: str) -> None:
-        """Publish something that went wrong while tracking goes on."""
-        logger.error("%s", sentence)
-        self._last_error = sentence
-        self.publish()
+    def report(self, cause: Literal["reload"], sentence: str | None) -> None:
+        """State what is wrong, or with None that it is over. May be called by any thread; the loop publishes it."""
+        if sentence is not None:
+            logger.error("%s", sentence)
+        problem = None if sentence is None else Problem(cause=cause, sentence=sentence, since_ns=self._clock())
+        self._reported, self._changed = problem, True
 
     def stopping(self) -> None:
         """Say good-bye to subscribers and the service manager."""
@@ -99,6 +106,7 @@ class Health:
     def publish(self) -> None:
         """Publish the status as it is."""
         now = self._clock()
+        self._changed = False
         self._next_status_ns = now + STATUS_EVERY_NS
         self.last = self._message(now)
         self._publisher.status(self.last)
@@ -122,7 +130,7 @@ class Health:
             skeleton=list(description.skeleton) if description else [],
             class_names=list(description.class_names) if description else [],
             zones=setup.zones if setup else [],
-            image_size=self._image_size,
+            image_size=setup.image_size if setup else None,
             bundle=description.name if description else "",
             bundle_sha256=description.onnx_sha256 if description else "",
             runtime=engine.runtime if engine else "",
@@ -132,8 +140,16 @@ class Health:
             latency_ms={stage: latency.summary_ms() for stage, latency in self._stages.items()},
             counters=counters,
             unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
-            last_error=self._last_error or self._capture.problem,
+            setup=self._setup_number,
+            field_of_view=setup.inference.field_of_view if setup else "",
+            problems=self._problems(now),
         )
+
+    def _problems(self, now: int) -> list[Problem]:
+        sentence, before = self._capture.problem, self._camera_problem
+        since_ns = now if before is None else before.since_ns
+        self._camera_problem = None if sentence is None else Problem(cause="camera", sentence=sentence, since_ns=since_ns)
+        return [problem for problem in (self._camera_problem, self._reported) if problem is not None]
 
     def _counters(self) -> dict[str, int]:
         counts = self._capture.counts()
@@ -162,9 +178,9 @@ class Health:
             return
         if state == "camera_lost":
             logger.warning("camera lost: %s", self._capture.problem)
-            self._watchdog.camera_lost(self._camera_lost_s)
-        elif self.state == "camera_lost":
-            logger.info("camera is back: frame=%d", self._last_frame)
-            self._watchdog.camera_back()
+            self._watchdog.wait_for_camera(self._camera_lost_s)
+        elif state == "tracking":
+            logger.info("tracking: frame=%d", self._last_frame)
+            self._watchdog.expect_frames()
         self.state = state
         self.publish()

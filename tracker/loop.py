@@ -1,135 +1,174 @@
 """The loop: camera → engine → calibration → behaviour → publisher, every frame once. Everything else hangs off it and may lose frames."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tracker.capture import Capture
-from tracker.frame import Frame, FrameCounts
+from tracker.capture import Capture, Captured
+from tracker.errors import EngineError, RigtrackError
+from tracker.event import Event, Reason
+from tracker.frame import Frame
 from tracker.health import Health
+from tracker.heartbeat import Heartbeat
 from tracker.image_stream import ImageStream
+from tracker.loop_inbox import Change, LoopInbox
+from tracker.messages import OpenEvent
 from tracker.motion import Motion
 from tracker.pose import Pose
 from tracker.publisher import Publisher
-from tracker.setup import Setup
+from tracker.setup import Setup, setup_message
 
-IDLE_S = 0.05  # without a frame: how often subscribers are greeted and commands carried out
-
-
-class Exchange:
-    """Where other threads leave what the loop takes up between two frames. No lock: one writer, one reader, one reference."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self._next: Setup | None = None
-        self._complaint: str | None = None
-
-    def put(self, setup: Setup) -> None:
-        """Have the loop use `setup` from its next frame on."""
-        self._next = setup
-
-    def take(self) -> Setup | None:
-        """What was put since the last call, once."""
-        setup = self._next
-        if setup is not None:
-            self._next = None
-        return setup
-
-    def complain(self, sentence: str) -> None:
-        """Have the loop publish an error while it goes on."""
-        self._complaint = sentence
-
-    def complaint(self) -> str | None:
-        """The last complaint since the last call, once."""
-        complaint, self._complaint = self._complaint, None
-        return complaint
-
-
-class Missing:
-    """Counts the frame numbers that never reached the loop, whatever the reason: lost, skipped or damaged."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._last: int | None = None
-
-    def before(self, number: int) -> int:
-        """The count up to frame `number`. A camera that was opened again and counts from its start tells of no gap."""
-        if self._last is not None and number > self._last:
-            self.count += number - self._last - 1
-        self._last = number
-        return self.count
+IDLE_S = 0.02  # without a frame: how often overdue events, the heartbeat and changes are looked after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the loop connects. `first_setup` is called with the first frame, whose size the rest must fit."""
+    """What the loop connects. The capture is started by the loop, once there is an engine to take its frames."""
 
     capture: Capture
-    first_setup: Callable[[Frame], Setup]
     publisher: Publisher
     images: ImageStream
     health: Health
-    exchange: Exchange
+    inbox: LoopInbox
+    heartbeat: Heartbeat
 
 
 def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
-    """Track until told to stop, or until the camera's file ends.
+    """Track until told to stop, or until the camera's file ends. However it ends, every event that is on is ended first.
 
     Raises:
         RigtrackError: bundle, calibration or rules do not fit the first frame, or the engine failed.
     """
-    capture, publisher, health = parts.capture, parts.publisher, parts.health
-    motion, missing = Motion(), Missing()
-    setup: Setup | None = None
-    while not parts.exchange.stop.is_set():
-        captured = capture.next(IDLE_S)
-        taken_ns = clock()
-        if captured is not None:
-            frame = captured.frame
-            fresh = parts.exchange.take()
-            if fresh is not None or setup is None:
-                if setup is not None:
-                    for event in setup.behaviour.end(frame.number):
-                        publisher.event(frame, event)
-                setup = fresh or parts.first_setup(frame)
-                health.using(setup)
-                taken_ns = clock()
-            _follow(frame, setup, motion, missing.before(frame.number), parts, taken_ns=taken_ns, clock=clock)
-        elif capture.ended:
+    tracking = Tracking(parts, clock=clock)
+    reason: Reason = "error"
+    try:
+        while not parts.inbox.stop.is_set():
+            tracking.take_change()
+            captured = parts.capture.next(IDLE_S)
+            if captured is not None:
+                tracking.follow(captured, taken_ns=clock())
+            elif parts.capture.ended:
+                break
+            else:
+                tracking.wait()
+            tracking.serve()
+        reason = "stopping"
+    except EngineError:
+        reason = "engine"
+        raise
+    finally:
+        tracking.end(reason)
+
+
+class Tracking:
+    """What runs now, and what is known of the last frame. Used by the loop's thread alone."""
+
+    def __init__(self, parts: Parts, *, clock: Callable[[], int]) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._motion = Motion()
+        self._change: Change | None = None  # what `_setup` comes from, or will at the first frame
+        self._setup: Setup | None = None
+        self._number = 0  # of the setup in use
+        self._last: Frame | None = None
+        self._ended: list[tuple[str, int]] = []  # since the last pose, because no frame came
+
+    def take_change(self) -> None:
+        """Use another setup from the next frame on, if one was left in the inbox."""
+        change = self._parts.inbox.take()
+        if change is None:
             return
-        else:
-            health.idle()
-        publisher.serve()
-        complaint = parts.exchange.complaint()
-        if complaint is not None:
-            health.error(complaint)
+        setup = change.setup
+        if setup is None and self._parts.inbox.source_shape is not None:
+            try:
+                setup = change.make(self._parts.inbox.source_shape)
+            except RigtrackError as problem:
+                change.outcome.set_exception(problem)
+                return
+        if self._change is None:
+            self._parts.capture.start()
+            self._parts.health.ready()
+        self._change = change
+        if setup is not None:
+            self._use(setup, change)
+        change.outcome.set_result(None)
 
+    def follow(self, captured: Captured, *, taken_ns: int) -> None:
+        """Take one frame all the way through."""
+        frame, publisher = captured.frame, self._parts.publisher
+        setup = self._setup or self._first_setup(frame)
+        time_ns = frame.received_ns if frame.exposed_ns is None else frame.exposed_ns
+        points = setup.inference.points(frame.image)
+        inferred_ns = self._clock()
+        if setup.identity is not None:
+            points = setup.identity.update(points, time_ns)
+        pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
+        motion = self._motion.update(frame.image)
+        events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion)
+        decided_ns = self._clock()
+        publisher.pose(
+            frame,
+            pose,
+            names=setup.inference.point_names,
+            taken_ns=taken_ns,
+            inferred_ns=inferred_ns,
+            counts=captured.counts,
+            setup=self._number,
+            ended=self._ended,
+            motion=motion,
+        )
+        for event in events:
+            publisher.event(frame, event)
+        published_ns = self._clock()
+        self._last, self._ended = frame, []
+        self._parts.images.offer(frame)
+        self._parts.health.frame(frame, taken_ns=taken_ns, inferred_ns=inferred_ns, decided_ns=decided_ns, published_ns=published_ns)
 
-def _follow(frame: Frame, setup: Setup, motion: Motion, lost: int, parts: Parts, *, taken_ns: int, clock: Callable[[], int]) -> None:
-    """Take one frame all the way through."""
-    time_ns = frame.received_ns if frame.exposed_ns is None else frame.exposed_ns
-    points = setup.inference.points(frame.image)
-    inferred_ns = clock()
-    if setup.identity is not None:
-        points = setup.identity.update(points, time_ns)
-    pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
-    moved = motion.update(frame.image)
-    events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=moved)
-    decided_ns = clock()
-    parts.publisher.pose(
-        frame,
-        pose,
-        names=setup.inference.point_names,
-        taken_ns=taken_ns,
-        inferred_ns=inferred_ns,
-        counts=FrameCounts(lost=lost, skipped=0, corrupt=0),
-        setup=1,
-        ended=[],
-        motion=moved,
-    )
-    for event in events:
-        parts.publisher.event(frame, event)
-    published_ns = clock()
-    parts.images.offer(frame)
-    parts.health.frame(frame, taken_ns=taken_ns, inferred_ns=inferred_ns, decided_ns=decided_ns, published_ns=published_ns)
+    def wait(self) -> None:
+        """No frame came: end what has been on unseen for too long."""
+        if self._setup is not None and self._last is not None:
+            events = self._setup.behaviour.wait(self._clock() - self._last.received_ns)
+            self._ended += [(event.name, event.animal) for event in events]
+            self._publish(events)
+        self._parts.health.idle()
+
+    def serve(self) -> None:
+        """Send the heartbeat when it is due, and answer subscriptions."""
+        interval_ms = self._parts.heartbeat.due(self._clock())
+        if interval_ms is not None:
+            last, behaviour = self._last, self._setup.behaviour if self._setup else None
+            self._parts.publisher.alive(
+                frame=last.number if last else -1,
+                received_ns=last.received_ns if last else 0,
+                interval_ms=interval_ms,
+                open_events=[OpenEvent(event=name, animal=i, onset_frame=onset) for name, i, onset in behaviour.open()]
+                if behaviour
+                else [],
+            )
+        self._parts.publisher.serve()
+
+    def end(self, reason: Reason) -> None:
+        """End every event that is on."""
+        if self._setup is not None:
+            self._publish(self._setup.behaviour.end(reason))
+
+    def _first_setup(self, frame: Frame) -> Setup:
+        if self._change is None:
+            raise RuntimeError("a frame came before any engine: the capture was started by somebody else")
+        self._parts.inbox.source_shape = frame.image.shape
+        return self._use(self._change.make(frame.image.shape), self._change)
+
+    def _use(self, setup: Setup, change: Change) -> Setup:
+        if change.cause != "start":
+            self.end(change.cause)
+        self._setup, self._number, self._ended = setup, self._number + 1, []
+        message = setup_message(setup, number=self._number, cause=change.cause, after=self._last, publisher=self._parts.publisher)
+        self._parts.publisher.setup(message)
+        self._parts.health.using(setup, number=self._number)
+        return setup
+
+    def _publish(self, events: list[Event]) -> None:
+        """Publish changes that no frame brought; they carry the stamp of the last frame."""
+        if self._last is not None:
+            for event in events:
+                self._parts.publisher.event(self._last, event)

@@ -88,7 +88,10 @@ class AliveMessage(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupMessage(Stamp):
-    """What turns frames into poses and events, published when it changes, and at once to a new subscriber. `frame` is its first."""
+    """What turns frames into poses and events; published when it changes, and at once to a new subscriber.
+
+    `frame` is the last one before it, -1 for none.
+    """
 
     setup: int  # counts from 1 in a session; every pose carries it
     cause: Literal["start", "reload", "swap"]
@@ -104,7 +107,7 @@ class SetupMessage(Stamp):
 class Problem:
     """Something that is wrong at the moment."""
 
-    cause: Literal["camera", "reload", "engine", "publisher", "recorder"]
+    cause: Literal["camera", "reload"]
     sentence: str
     since_ns: int  # host CLOCK_MONOTONIC
 

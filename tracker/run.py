@@ -5,36 +5,29 @@ import logging
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-import msgspec
-
-from tracker.bundle import Bundle, read_bundle
 from tracker.cameras.open_camera import camera_factory
 from tracker.capture import Capture
+from tracker.command_handler import CommandHandler
 from tracker.config import Config, load_config
 from tracker.control import Control
-from tracker.engines.engine import Engine
-from tracker.engines.open_engine import open_engine
-from tracker.errors import ConfigError, RigtrackError, StreamError
-from tracker.frame import Frame
+from tracker.errors import StreamError
 from tracker.health import Health
+from tracker.heartbeat import Heartbeat
 from tracker.image_stream import ImageStream
-from tracker.loop import Exchange, Parts, track
+from tracker.loop import Parts, track
+from tracker.loop_inbox import LoopInbox
 from tracker.notify import Notifier
 from tracker.publisher import Publisher
-from tracker.setup import Setup, make_setup
 from tracker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
 _SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
-_BUILD_EXTENSION_S = 120  # asked of the service manager at every sign of life of an engine build
 
 
 def run(config_path: Path, *, window: bool) -> None:
@@ -45,14 +38,12 @@ def run(config_path: Path, *, window: bool) -> None:
     """
     config = load_config(config_path)
     notifier = Notifier.from_environment()
-    notifier.status("opening the engine")
-    bundle = read_bundle(Path(config.engine.bundle))
+    _prepare_real_time()
     with ExitStack() as stack:
         publisher = stack.enter_context(Publisher(config.publisher, camera=config.name))
-        engine = _open(bundle, config, notifier)
-        exchange = Exchange()
+        images = stack.enter_context(_streaming(config, publisher))
         capture = stack.enter_context(_capturing(config))
-        images = stack.enter_context(_streaming(config, publisher.session))
+        inbox = LoopInbox()
         health = Health(
             capture=capture,
             publisher=publisher,
@@ -61,16 +52,17 @@ def run(config_path: Path, *, window: bool) -> None:
             camera_lost_s=config.health.camera_lost_s,
             budget_ms=config.engine.budget_ms,
         )
-        desk = Desk(config_path, config, engine=engine, bundle=bundle, exchange=exchange, health=health, notifier=notifier)
-        stack.callback(desk.close)
-        stack.enter_context(Control(config.control.bind, desk.commands))
-        stack.enter_context(_signals(desk))
+        handler = CommandHandler(config_path, config, inbox=inbox, health=health, notifier=notifier)
+        stack.callback(handler.close)
+        stack.enter_context(Control(config.control.bind, handler.commands))
+        stack.enter_context(_signals(handler))
         if window:
             stack.enter_context(_window(config))
-        _prepare_real_time()
-        notifier.ready()
-        logger.info("started: camera=%s session=%s bundle=%s runtime=%s", config.name, publisher.session, bundle.folder, engine.runtime)
-        parts = Parts(capture=capture, first_setup=desk.first_setup, publisher=publisher, images=images, health=health, exchange=exchange)
+        logger.info("started: camera=%s session=%s bundle=%s", config.name, publisher.session, config.engine.bundle)
+        health.publish()
+        handler.start()
+        heartbeat = Heartbeat(config.publisher.alive_ms)
+        parts = Parts(capture=capture, publisher=publisher, images=images, health=health, inbox=inbox, heartbeat=heartbeat)
         try:
             track(parts)
         finally:
@@ -78,117 +70,9 @@ def run(config_path: Path, *, window: bool) -> None:
     logger.info("stopped: camera=%s session=%s", config.name, publisher.session)
 
 
-class Desk:
-    """Carries out commands and signals: prepares a new setup away from the loop and leaves it for its next frame."""
-
-    def __init__(
-        self,
-        config_path: Path,
-        config: Config,
-        *,
-        engine: Engine,
-        bundle: Bundle,
-        exchange: Exchange,
-        health: Health,
-        notifier: Notifier,
-    ) -> None:
-        self._path = config_path
-        self._config = config
-        self._loaded = (bundle, engine)  # one reference, so that the loop's thread never sees half of a swap
-        self._retired: list[Engine] = []
-        self._exchange = exchange
-        self._health = health
-        self._notifier = notifier
-        self._source_shape: tuple[int, ...] | None = None
-        self.commands = {"status": self.status, "swap": self.swap, "reload": self.reload, "stop": self.stop}
-
-    def first_setup(self, frame: Frame) -> Setup:
-        """The setup for the first frame, which fixes the image size."""
-        self._source_shape = frame.image.shape
-        return make_setup(self._config, *self._loaded, source_shape=frame.image.shape)
-
-    def status(self, _: dict[str, Any]) -> dict[str, Any]:
-        """The status message as it was last published."""
-        return {"status": msgspec.to_builtins(self._health.last)}
-
-    def swap(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Load {"bundle": PATH}, prove it, and put it in place between two frames."""
-        path = request.get("bundle")
-        if not isinstance(path, str):
-            raise ConfigError("swap needs {'bundle': PATH}, the folder of an engine bundle")
-        bundle = read_bundle(Path(path))
-        engine = _open(bundle, self._config, self._notifier)
-        if self._source_shape is not None:
-            try:
-                setup = make_setup(self._config, bundle, engine, source_shape=self._source_shape)
-            except RigtrackError:
-                engine.close()
-                raise
-            self._exchange.put(setup)
-        self._close_retired()
-        self._retired.append(self._loaded[1])  # the loop may still be inside it: closed at the next swap
-        self._loaded = (bundle, engine)
-        logger.info("bundle swapped: bundle=%s", bundle.folder)
-        return {"bundle": bundle.description.name, "bundle_sha256": bundle.description.onnx_sha256}
-
-    def reload(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Read zones, rules and calibration again from the file the tracker was started with."""
-        self._notifier.reloading()
-        try:
-            fresh = load_config(self._path)
-            config = msgspec.structs.replace(self._config, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration)
-            if self._source_shape is not None:
-                self._exchange.put(make_setup(config, *self._loaded, source_shape=self._source_shape))
-            self._config = config
-        finally:
-            self._notifier.ready()
-        logger.info("rules reloaded: file=%s events=%d", self._path, len(config.behaviour))
-        return {"events": [item.event for item in config.behaviour], "zones": [zone.name for zone in config.zones]}
-
-    def reload_on_signal(self) -> None:
-        """The same for SIGHUP: a mistake in the file is published, and the old rules stay."""
-        try:
-            self.reload({})
-        except RigtrackError as problem:
-            self._exchange.complain(f"{problem}; the rules in use stay")
-
-    def stop(self, _: dict[str, Any]) -> dict[str, Any]:
-        """End the daemon cleanly."""
-        self._exchange.stop.set()
-        return {}
-
-    def close(self) -> None:
-        """Free every engine that was in use."""
-        self._close_retired()
-        self._loaded[1].close()
-
-    def _close_retired(self) -> None:
-        while self._retired:
-            self._retired.pop().close()
-
-
-def _open(bundle: Bundle, config: Config, notifier: Notifier) -> Engine:
-    def say(sentence: str) -> None:
-        logger.info("%s", sentence)
-        notifier.status(sentence)
-        notifier.extend_timeout(_BUILD_EXTENSION_S)
-
-    settings = config.engine
-    return open_engine(
-        bundle,
-        runtime=settings.runtime,
-        precision=settings.precision,
-        threads=settings.threads,
-        gpu=settings.gpu,
-        say=say,
-        keep_warm_ms=settings.keep_warm_ms,
-    )
-
-
 @contextmanager
 def _capturing(config: Config) -> Iterator[Capture]:
     capture = Capture(camera_factory(config.camera), config.capture)
-    capture.start()
     try:
         yield capture
     finally:
@@ -196,8 +80,8 @@ def _capturing(config: Config) -> Iterator[Capture]:
 
 
 @contextmanager
-def _streaming(config: Config, session: str) -> Iterator[ImageStream]:
-    images = ImageStream(config.viewer, config.publisher, camera=config.name, session=session)
+def _streaming(config: Config, publisher: Publisher) -> Iterator[ImageStream]:
+    images = ImageStream(config.viewer, config.publisher, camera=config.name, session=publisher.session)
     try:
         yield images
     finally:
@@ -205,21 +89,20 @@ def _streaming(config: Config, session: str) -> Iterator[ImageStream]:
 
 
 @contextmanager
-def _signals(desk: Desk) -> Iterator[None]:
+def _signals(handler: CommandHandler) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
-        desk.stop({})
+        handler.stop({})
 
     def reload(_number: int, _frame: FrameType | None) -> None:
-        # a thread of its own: reading YAML takes longer than a frame
-        threading.Thread(target=desk.reload_on_signal, name="reload").start()
+        handler.reload_on_signal()
 
     handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {number: signal.signal(number, react) for number, react in handlers.items()}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, react in before.items():
+            signal.signal(number, react)
 
 
 @contextmanager
@@ -238,8 +121,6 @@ def _window(config: Config) -> Iterator[None]:
 
 
 def _prepare_real_time() -> None:
-    """Keep Python's own housekeeping out of the loop: no collector pauses, and threads that hand over within half a millisecond."""
-    gc.collect()
-    gc.freeze()
+    """Keep Python's own housekeeping out of the loop: no collector pauses, and threads that hand over within 50 µs."""
     gc.disable()  # frames and messages hold no cycles; memory is watched in the benchmark
     sys.setswitchinterval(_SWITCH_INTERVAL_S)

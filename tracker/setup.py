@@ -1,8 +1,9 @@
 """What a swap of the bundle or a reload of the rules replaces between two frames: inference, calibration, behaviour, as one value."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -13,7 +14,10 @@ from tracker.calibration import Locate, load_calibration
 from tracker.config import Circle, Config, Zone
 from tracker.engines.engine import Engine
 from tracker.errors import ConfigError
+from tracker.frame import Frame
 from tracker.inference import Inference
+from tracker.messages import VERSION, SetupMessage
+from tracker.publisher import Publisher
 
 if TYPE_CHECKING:
     from tracker.identity import Identity
@@ -26,6 +30,7 @@ class Setup:
     """Everything between the camera and the publisher.
 
     Attributes:
+        config: what it was made from: zones and events as configured.
         inference: image to key points.
         identity: which animal is which, None for one animal.
         locate: key points to mm, None without a calibration.
@@ -34,6 +39,7 @@ class Setup:
         zones: as configured, each with its outline in source pixels, for drawing.
     """
 
+    config: Config
     inference: Inference
     identity: "Identity | None"
     locate: Locate | None
@@ -52,17 +58,58 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
     inference = Inference(bundle, engine, source_shape=source_shape)
     calibration = load_calibration(Path(config.calibration), (width, height)) if config.calibration else None
     locate = Locate(calibration) if calibration is not None else None
-    has_mm = locate is not None
-    identity = _identity(config, bundle)
-    behaviour = Behaviour(
+    return Setup(
+        config=config,
+        inference=inference,
+        identity=_identity(config, bundle),
+        locate=locate,
+        behaviour=_behaviour(config, bundle),
+        image_size=(width, height),
+        zones=[_with_outline(zone, locate) for zone in config.zones],
+    )
+
+
+def check_rules(config: Config, bundle: Bundle) -> None:
+    """Check what can be checked before the first image: that bundle, identity and rules fit each other.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    _identity(config, bundle)
+    _behaviour(config, bundle)
+
+
+def setup_message(
+    setup: Setup, *, number: int, cause: Literal["start", "reload", "swap"], after: Frame | None, publisher: Publisher
+) -> SetupMessage:
+    """What the stream says of a setup that takes over after the frame `after`."""
+    description = setup.inference.bundle.description
+    return SetupMessage(
+        v=VERSION,
+        camera=publisher.camera,
+        session=publisher.session,
+        frame=after.number if after else -1,
+        received_ns=after.received_ns if after else 0,
+        published_ns=time.monotonic_ns(),
+        setup=number,
+        cause=cause,
+        bundle=description.name,
+        bundle_sha256=description.onnx_sha256,
+        point_names=list(description.point_names),
+        calibrated=setup.locate is not None,
+        zones=msgspec.to_builtins(setup.config.zones),
+        behaviour=msgspec.to_builtins(setup.config.behaviour),
+    )
+
+
+def _behaviour(config: Config, bundle: Bundle) -> Behaviour:
+    return Behaviour(
         config.behaviour,
         config.zones,
         point_names=bundle.description.point_names,
         animals=bundle.description.output.shape[1],
-        has_mm=has_mm,
+        has_mm=config.calibration is not None,
     )
-    zones = [_with_outline(zone, locate) for zone in config.zones]
-    return Setup(inference=inference, identity=identity, locate=locate, behaviour=behaviour, image_size=(width, height), zones=zones)
 
 
 def _identity(config: Config, bundle: Bundle) -> "Identity | None":

@@ -10,7 +10,7 @@ from tracker.notify import Notifier
 class Watchdog:
     """Fed once a frame; the manager hears of it at most four times an interval.
 
-    While a camera is known to be away there are no frames to feed it, so the manager is asked to wait longer instead: the
+    While a camera is being opened or known to be away there are no frames to feed it, so the manager is asked to wait longer instead: the
     daemon goes on trying to reopen, is not restarted over and over until its start limit is spent, and is still restarted if
     that does not help for a long time or the loop itself hangs.
     """
@@ -39,12 +39,12 @@ class Watchdog:
             self._next_ns = now + self._quarter_ns
             self._notifier.watchdog()
 
-    def camera_lost(self, seconds: float) -> None:
-        """Have the manager wait `seconds` for the camera to come back."""
+    def wait_for_camera(self, seconds: float) -> None:
+        """Have the manager wait `seconds` for the camera to open, or to come back."""
         if self._interval_s:
             self._notifier.watchdog_interval(max(seconds, self._interval_s))
 
-    def camera_back(self) -> None:
+    def expect_frames(self) -> None:
         """Have the manager wait as long as its unit says."""
         if self._interval_s:
             self._notifier.watchdog_interval(self._interval_s)

@@ -1,0 +1,206 @@
+"""Carries out commands and signals. Everything that takes time runs on one worker, which alone owns what is open."""
+
+import gc
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tracker.bundle import Bundle, read_bundle
+from tracker.config import Config, load_config
+from tracker.engines.engine import Engine
+from tracker.engines.open_engine import open_engine
+from tracker.errors import ConfigError, RigtrackError, StreamError
+from tracker.health import Health
+from tracker.loop_inbox import Cause, Change, LoopInbox
+from tracker.notify import Notifier
+from tracker.setup import check_rules, make_setup
+from tracker.worker import Answer, Worker
+
+logger = logging.getLogger(__name__)
+
+_BUILD_EXTENSION_S = 120  # asked of the service manager at every sign of life of an engine build
+_LOOK_S = 0.1  # how often waiting for the loop looks whether the tracker is stopping
+_CLOSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Running:
+    """What the loop was last given, and is known to use."""
+
+    config: Config
+    bundle: Bundle
+    engine: Engine
+
+
+class CommandHandler:
+    """Prepares another setup away from the loop and leaves it in the inbox; closes an engine once the loop uses another.
+
+    Attributes:
+        commands: by name, what `Control` answers with.
+    """
+
+    def __init__(self, config_path: Path, config: Config, *, inbox: LoopInbox, health: Health, notifier: Notifier) -> None:
+        self._path = config_path.resolve()
+        self._config = config
+        self._inbox = inbox
+        self._health = health
+        self._notifier = notifier
+        self._worker = Worker()
+        self._cancelled = threading.Event()
+        self._running: _Running | None = None  # the worker's own
+        self._open: list[Engine] = []  # the worker's own, until it has ended
+        self._reload_waits = False
+        self.commands: dict[str, Callable[[dict[str, Any]], Answer | Future[Answer]]] = {
+            "status": self.status,
+            "swap": self.swap,
+            "reload": self.reload,
+            "stop": self.stop,
+        }
+
+    def start(self) -> None:
+        """Begin to open the configured engine. The loop hears of it through the inbox, also if it cannot be had."""
+        self._worker.submit("the start: opening the engine", self._start)
+
+    def status(self, _: dict[str, Any]) -> Answer:
+        """The status message as it was last published."""
+        return {"status": msgspec.to_builtins(self._health.last)}
+
+    def swap(self, request: dict[str, Any]) -> "Future[Answer]":
+        """Load {"bundle": PATH}, prove it, and put it in place between two frames."""
+        path = request.get("bundle")
+        if not isinstance(path, str):
+            raise ConfigError("swap needs {'bundle': PATH}, the folder of an engine bundle")
+        return self._worker.submit(f"a swap to {path}", lambda: self._swap(path))
+
+    def reload(self, _: dict[str, Any]) -> "Future[Answer]":
+        """Read zones, rules and calibration again from the file the tracker was started with."""
+        return self._worker.submit("a reload", self._reload)
+
+    def reload_on_signal(self) -> None:
+        """The same for SIGHUP, after whatever is under way. Several signals before it begins are one."""
+        if not self._reload_waits:
+            self._reload_waits = True
+            self._worker.submit_later("a reload", self._reload_later)
+
+    def stop(self, _: dict[str, Any]) -> Answer:
+        """End the daemon cleanly, whatever is under way."""
+        self._cancelled.set()
+        self._inbox.stop.set()
+        return {}
+
+    def close(self) -> None:
+        """Give up what is under way and free every engine. To be called when the loop has ended.
+
+        Work that cannot be given up in time is left to end with the process; `tracker.command` sees to that.
+        """
+        self._cancelled.set()
+        self._inbox.stop.set()
+        if self._worker.close(_CLOSE_S):
+            while self._open:
+                self._open.pop().close()
+
+    def _start(self) -> Answer:
+        try:
+            bundle = read_bundle(Path(self._config.engine.bundle))
+            check_rules(self._config, bundle)
+            engine = self._open_engine(bundle)
+            gc.collect()
+            gc.freeze()  # what stays for good is looked at no more
+            self._put("start", self._config, bundle, engine)
+        except Exception as problem:
+            self._inbox.fail(problem)  # whatever it is: the loop waits for this and nothing else
+            raise
+        return {}
+
+    def _swap(self, path: str) -> Answer:
+        running = self._now()
+        bundle = read_bundle(Path(path))
+        check_rules(running.config, bundle)
+        engine = self._open_engine(bundle)
+        try:
+            self._put("swap", running.config, bundle, engine)
+        except RigtrackError:
+            if not self._inbox.stop.is_set():  # else the loop may have it after all: `close` frees it
+                self._close_engine(engine)
+            raise
+        self._close_engine(running.engine)
+        gc.collect()  # nothing else does: the collector is off, and only what came since the start is looked at
+        logger.info("bundle swapped: bundle=%s", bundle.folder)
+        return {"bundle": bundle.description.name, "bundle_sha256": bundle.description.onnx_sha256}
+
+    def _reload(self) -> Answer:
+        self._notifier.reloading()
+        try:
+            running, fresh = self._now(), load_config(self._path)
+            config = msgspec.structs.replace(running.config, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration)
+            check_rules(config, running.bundle)
+            self._put("reload", config, running.bundle, running.engine)
+        except RigtrackError as problem:
+            self._health.report("reload", f"{problem}; the rules in use stay")
+            raise
+        finally:
+            self._notifier.ready()
+        self._health.report("reload", None)
+        logger.info("rules reloaded: file=%s events=%d", self._path, len(config.behaviour))
+        return {"events": [item.event for item in config.behaviour], "zones": [zone.name for zone in config.zones]}
+
+    def _reload_later(self) -> Answer:
+        self._reload_waits = False
+        return self._reload()
+
+    def _now(self) -> _Running:
+        if self._running is None:
+            raise StreamError("the tracker has no engine yet; its log says why")
+        return self._running
+
+    def _put(self, cause: Cause, config: Config, bundle: Bundle, engine: Engine) -> None:
+        """Have the loop take up a setup, and wait until it uses nothing older.
+
+        Raises:
+            RigtrackError: it does not fit the camera's images; the loop goes on with what it had. Or the tracker is stopping.
+        """
+
+        def make(shape: tuple[int, ...]) -> Any:
+            return make_setup(config, bundle, engine, source_shape=shape)
+
+        shape = self._inbox.source_shape
+        change = Change(cause=cause, make=make, setup=make(shape) if shape is not None else None)
+        self._inbox.put(change)
+        while not self._inbox.stop.is_set():
+            try:
+                change.outcome.result(_LOOK_S)
+            except NotYet:
+                continue
+            self._running = _Running(config=config, bundle=bundle, engine=engine)
+            return
+        raise StreamError("the tracker is stopping")
+
+    def _open_engine(self, bundle: Bundle) -> Engine:
+        settings = self._config.engine
+        engine = open_engine(
+            bundle,
+            runtime=settings.runtime,
+            precision=settings.precision,
+            threads=settings.threads,
+            gpu=settings.gpu,
+            say=self._say,
+            keep_warm_ms=settings.keep_warm_ms,
+        )
+        self._open.append(engine)
+        return engine
+
+    def _close_engine(self, engine: Engine) -> None:
+        self._open.remove(engine)
+        engine.close()
+
+    def _say(self, sentence: str) -> None:
+        logger.info("%s", sentence)
+        self._notifier.status(sentence)
+        self._notifier.extend_timeout(_BUILD_EXTENSION_S)
