@@ -23,7 +23,6 @@ _LONGEST_REQUEST = 65_536  # bytes; a command is a path at most
 _POLL_MS = 20
 _CLOSE_S = 1.0
 _LINGER_MS = 300  # at the end: how long the last answers may take to leave
-_MOST_PENDING = 64  # requests whose answer takes time; there is one such piece of work at a time, so more is a fault of the peer
 SWAP_S = 900.0  # a GPU engine may have to be built first
 
 Answer = dict[str, Any]
@@ -94,19 +93,18 @@ class Control:
 
     def _begin(self, request: list[bytes]) -> "Answer | Future[Answer] | None":
         """The answer, or one to come, or None for a request that came too late."""
+        now_ns = self._clock()
         try:
             (text,) = request
             values = json.loads(text)
             name = values["command"]
             command = self._commands[name]
-            until_ns = int(values.get("until_ns", self._clock()))
+            too_late = int(values.get("until_ns", now_ns)) < now_ns
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return _refusal(f'not a command; expected one part, {{"command": one of {", ".join(sorted(self._commands))}}}')
-        if until_ns < self._clock():
+        if too_late:
             logger.warning("command dropped: command=%s reason=its sender waits no longer", name)
             return None
-        if len(self._pending) >= _MOST_PENDING:
-            return _refusal(f"busy: {_MOST_PENDING} requests wait for an answer already; ask again later")
         return _guarded(name, lambda: command(values))
 
     def _answer_pending(self) -> None:

@@ -27,7 +27,7 @@ NOBODY = np.zeros((2, 3), np.float32)
 
 
 def middle_x(row: NDArray[np.float32]) -> float | None:
-    return float(row[:, 0].mean()) if row[:, 2].any() else None
+    return None if np.isnan(row).all() else float(row[:, 0].mean())
 
 
 def follow(frames: list[list[NDArray[np.float32]]], settings: IdentityConfig = SETTINGS, *, animals: int = 2) -> list[list[float | None]]:

@@ -16,9 +16,9 @@ from tracker.config import Circle, DistanceSource, EventConfig, MotionSource, Ru
 from tracker.errors import ConfigError, StreamError
 from tracker.event import Event
 from tracker.listen import json_line
-from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage, decode
+from tracker.messages import VERSION, AnimalMessage, PoseMessage, SetupMessage, StatusMessage, decode
 from tracker.pose import Pose
-from tracker.replay import poses_in, replay, replay_file
+from tracker.replay import Rules, messages_in, replay, replay_file
 from tracker.yaml_file import read_yaml
 
 NAMES = ("nose", "tail")
@@ -63,6 +63,10 @@ def message(frame: int, pose: Pose, *, motion: float | None = None, exposed: boo
         "published_ns": time_ns + 6_000_000,
         "exposed_ns": time_ns if exposed else None,
         "lost": 0,
+        "skipped": 0,
+        "corrupt": 0,
+        "setup": 1,
+        "ended": [],
         "animals": animals,
         "scores": {},
         "motion": motion,
@@ -70,9 +74,30 @@ def message(frame: int, pose: Pose, *, motion: float | None = None, exposed: boo
     return PoseMessage(**(plain | changes))
 
 
-def line_of(sent: PoseMessage | StatusMessage) -> str:
+def setup_of(number: int, cause: str, events: tuple[EventConfig, ...], zones: tuple[Zone, ...] = ZONES, **changes: Any) -> SetupMessage:
+    """What the loop says when other rules take over."""
+    plain: dict[str, Any] = {
+        "v": VERSION,
+        "camera": "top",
+        "session": "s1",
+        "frame": -1,
+        "received_ns": 0,
+        "published_ns": 0,
+        "setup": number,
+        "cause": cause,
+        "bundle": "test",
+        "bundle_sha256": "0" * 64,
+        "point_names": list(NAMES),
+        "calibrated": True,
+        "zones": msgspec.to_builtins(zones),
+        "behaviour": msgspec.to_builtins(events),
+    }
+    return SetupMessage(**(plain | changes))
+
+
+def line_of(sent: PoseMessage | StatusMessage | SetupMessage) -> str:
     """Encoded by the publisher's encoder, read by the client, written by `tracker listen --json`."""
-    kind = "pose" if isinstance(sent, PoseMessage) else "status"
+    kind = {PoseMessage: "pose", StatusMessage: "status", SetupMessage: "setup"}[type(sent)]
     return json_line(decode([f"{kind}.{sent.camera}".encode(), msgspec.json.encode(sent)])) + "\n"
 
 
@@ -100,9 +125,36 @@ def test_replayed_events_are_the_live_ones_to_the_last_bit(seed: int, animals: i
         time_ns = sent.received_ns if sent.exposed_ns is None else sent.exposed_ns
         decided += live.update(frame_number=frame, time_ns=time_ns, pose=pose, motion=motion)
         lines.append(line_of(sent))
-    (found,) = replay(poses_in(lines, source="recording", camera=None), rules, zones=ZONES)
+    decided += live.end("stopping")
+    (found,) = replay(messages_in(lines, source="recording", camera=None), Rules(events=rules, zones=ZONES))
     assert found.events == decided
     assert len(found.times_ns) == 40
+
+
+@given(seed=st.integers(0, 2**32 - 1), changes=st.lists(st.sampled_from(["none", "wait", "reload", "swap"]), min_size=30, max_size=30))
+def test_a_recording_with_reloads_swaps_and_lost_cameras_replays_to_the_last_bit(seed: int, changes: list[str]) -> None:
+    sets = [EVENTS, EVENTS[:2], tuple(reversed(EVENTS))]
+    number, rules = 1, EVENTS
+    live = Behaviour(rules, ZONES, point_names=NAMES, animals=2, has_mm=True)
+    decided: list[Event] = []
+    lines = [line_of(setup_of(1, "start", rules))]
+    for frame, (change, (pose, motion)) in enumerate(zip(changes, wander(seed, 30, animals=2, with_mm=True), strict=True)):
+        ended: list[Event] = []
+        if change == "wait" and frame:
+            ended = live.wait(2_000_000_000)
+        elif change in ("reload", "swap") and frame:
+            decided += live.end("reload" if change == "reload" else "swap")
+            number, rules = number + 1, sets[number % len(sets)]
+            live = Behaviour(rules, ZONES, point_names=NAMES, animals=2, has_mm=True)
+            lines.append(line_of(setup_of(number, change, rules)))
+        decided += ended
+        sent = message(frame, pose, motion=motion, setup=number, ended=[(event.name, event.animal) for event in ended])
+        assert sent.exposed_ns is not None
+        decided += live.update(frame_number=frame, time_ns=sent.exposed_ns, pose=pose, motion=motion)
+        lines.append(line_of(sent))
+    decided += live.end("stopping")
+    found = [event for stretch in replay(messages_in(lines, source="recording", camera=None), None) for event in stretch.events]
+    assert found == decided
 
 
 def test_that_comparison_sees_every_kind_of_event() -> None:
@@ -128,7 +180,7 @@ SPOT = EVENTS[:1]
 
 
 def said(path: Path, camera: str | None = None) -> list[list[tuple[str, int]]]:
-    found = replay_file(path, SPOT, zones=ZONES, camera=camera)
+    found = replay_file(path, Rules(events=SPOT, zones=ZONES), camera=camera)
     return [[(event.state, event.frame) for event in stretch.events] for stretch in found]
 
 
@@ -141,19 +193,42 @@ def test_a_recording_is_replayed_from_its_file(tmp_path: Path, status: StatusMes
 def test_a_new_session_starts_afresh(tmp_path: Path) -> None:
     lines = [line_of(message(0, INSIDE)), line_of(message(0, INSIDE, session="s2"))]
     path = recording(tmp_path, lines)
-    assert said(path) == [[("on", 0)], [("on", 0)]]
-    assert [stretch.session for stretch in replay_file(path, SPOT, zones=ZONES, camera=None)] == ["s1", "s2"]
+    assert said(path) == [[("on", 0), ("off", 0)], [("on", 0), ("off", 0)]]
+    assert [stretch.session for stretch in replay_file(path, Rules(events=SPOT, zones=ZONES), camera=None)] == ["s1", "s2"]
+
+
+def test_another_setup_starts_afresh_with_its_own_rules(tmp_path: Path) -> None:
+    first = [line_of(setup_of(1, "start", SPOT)), line_of(message(0, INSIDE)), line_of(message(1, INSIDE))]
+    second = [line_of(setup_of(2, "reload", EVENTS[-1:])), line_of(message(2, INSIDE, motion=0.5, setup=2))]
+    path = recording(tmp_path, first + second)
+    found = replay_file(path, None, camera=None)
+    assert [[(event.name, event.state, event.reason) for event in stretch.events] for stretch in found] == [
+        [("in spot", "on", "rule"), ("in spot", "off", "reload")],
+        [("moving", "on", "rule"), ("moving", "off", "stopping")],
+    ]
+    assert [stretch.setup for stretch in found] == [1, 2]
+
+
+def test_rules_that_a_recording_does_not_hold_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(StreamError, match=r"holds no rules for frame 0 of session s1 \(setup 1\); give some with --config"):
+        replay_file(recording(tmp_path, [line_of(message(0, INSIDE))]), None, camera=None)
+
+
+def test_recorded_rules_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    lines = [line_of(setup_of(1, "start", SPOT, behaviour=[{"event": "x"}])), line_of(message(0, INSIDE))]
+    with pytest.raises(StreamError, match="rules recorded in setup 1 of session s1 cannot be read"):
+        replay_file(recording(tmp_path, lines), None, camera=None)
 
 
 def test_a_frame_without_animals_is_no_reason_to_stop(tmp_path: Path) -> None:
     lines = [line_of(message(i, Pose(points=np.empty((0, 2, 3), np.float32), mm=None), motion=i / 100)) for i in range(4)]
-    (found,) = replay_file(recording(tmp_path, lines), EVENTS[-1:], zones=ZONES, camera=None)
-    assert [(event.state, event.frame) for event in found.events] == [("on", 2)]
+    (found,) = replay_file(recording(tmp_path, lines), Rules(events=EVENTS[-1:], zones=ZONES), camera=None)
+    assert [(event.state, event.frame) for event in found.events] == [("on", 2), ("off", 3)]
 
 
 def test_one_of_several_cameras_is_chosen_by_name(tmp_path: Path) -> None:
     lines = [line_of(message(0, INSIDE)), line_of(message(0, OUTSIDE, camera="side")), line_of(message(1, INSIDE, camera="side"))]
-    assert said(recording(tmp_path, lines), camera="side") == [[("on", 1)]]
+    assert said(recording(tmp_path, lines), camera="side") == [[("on", 1), ("off", 1)]]
 
 
 def test_several_cameras_and_no_choice_are_refused(tmp_path: Path) -> None:
@@ -164,7 +239,7 @@ def test_several_cameras_and_no_choice_are_refused(tmp_path: Path) -> None:
 
 def test_a_last_line_that_was_cut_off_is_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines = [line_of(message(0, INSIDE)), line_of(message(1, OUTSIDE))[:-30]]
-    assert said(recording(tmp_path, lines)) == [[("on", 0)]]
+    assert said(recording(tmp_path, lines)) == [[("on", 0), ("off", 0)]]
     assert "cut off" in caplog.text
     assert "line=2" in caplog.text
 
@@ -218,14 +293,14 @@ def test_an_absent_or_foreign_file_is_refused(tmp_path: Path) -> None:
 def test_rules_that_do_not_fit_the_recording_are_refused(tmp_path: Path) -> None:
     path = recording(tmp_path, [GOOD_LINE])
     with pytest.raises(ConfigError, match="in mm but there is no calibration"):
-        replay_file(path, EVENTS, zones=ZONES, camera=None)
+        replay_file(path, Rules(events=EVENTS, zones=ZONES), camera=None)
 
 
 def test_null_is_read_as_a_missing_place() -> None:
     """The stream says null where a live array holds NaN."""
     line = line_of(message(0, at(math.nan)))
     assert "null" in line
-    (found,) = replay(poses_in([line], source="recording", camera=None), SPOT, zones=ZONES)
+    (found,) = replay(messages_in([line], source="recording", camera=None), Rules(events=SPOT, zones=ZONES))
     assert found.events == []
 
 

@@ -19,7 +19,7 @@ from tracker.engines.open_engine import open_engine
 from tracker.errors import ConfigError
 from tracker.listen import human_line, json_line
 from tracker.messages import VERSION, AnimalMessage, EventMessage, Message, PoseMessage
-from tracker.replay import poses_in, replay
+from tracker.replay import Rules, messages_in, replay
 from tracker.setup import make_setup
 
 WIDTH, HEIGHT = 160, 120
@@ -116,9 +116,9 @@ def test_animals_keep_their_numbers_from_the_camera_to_the_subscriber_and_in_a_r
     assert ways == {before_jump[0].animals[0].points["spot"][1]}, "animal 0 stays on its way"
     lines = [json_line(message) + "\n" for message in messages]
     settings = load_config(config)
-    (again,) = replay(poses_in(lines, source="heard", camera=None), settings.behaviour, zones=settings.zones)
+    (again,) = replay(messages_in(lines, source="heard", camera=None), Rules(events=settings.behaviour, zones=settings.zones))
     live = [(m.event, m.state, m.animal, m.frame) for m in messages if isinstance(m, EventMessage)]
-    replayed = [(event.name, event.state, event.animal, event.frame) for event in again.events]
+    replayed = [(event.name, event.state, event.animal, event.frame) for event in again.events if event.reason != "stopping"]
     first = poses[0].frame
     assert {animal for _, _, animal, frame in live if frame > first} == {0, 1}
     assert [event for event in live if event[3] > first] == [event for event in replayed if event[3] > first]
@@ -142,11 +142,24 @@ def test_a_bundle_of_several_animals_is_not_run_without_identities(tmp_path: Pat
 def test_a_line_for_people_says_which_animal_is_where_and_leaves_out_those_that_are_not_there() -> None:
     animals = [
         AnimalMessage(id=0, points={"spot": (1.0, 2.0, 0.9)}, mm={}),
-        AnimalMessage(id=1, points={"spot": (0.0, 0.0, 0.0)}, mm={}),
+        AnimalMessage(id=1, points={"spot": (None, None, None)}, mm={}),
         AnimalMessage(id=2, points={"spot": (math.nan, 4.0, 0.5)}, mm={}),
     ]
     stamp: dict[str, Any] = {"v": VERSION, "camera": "top", "session": "a", "frame": 1, "received_ns": 0, "published_ns": 0}
-    pose = PoseMessage(**stamp, exposed_ns=None, taken_ns=0, inferred_ns=0, lost=0, animals=animals, scores={}, motion=None)
+    pose = PoseMessage(
+        **stamp,
+        exposed_ns=None,
+        taken_ns=0,
+        inferred_ns=0,
+        lost=0,
+        skipped=0,
+        corrupt=0,
+        setup=1,
+        ended=[],
+        animals=animals,
+        scores={},
+        motion=None,
+    )
     line = human_line(pose, colour=False)
     assert "[0] spot" in line
     assert "[1]" not in line

@@ -1,0 +1,256 @@
+"""Commands and signals in any order: what runs has one owner, and no engine is closed while the loop uses it."""
+
+import gc
+import shutil
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import BundleMaker
+from tests.tracker.daemon import write_config
+from tests.tracker.rig import DEADLINE_S, HEIGHT, WIDTH, Rig, rig
+from tracker.command_handler import CommandHandler
+from tracker.config import load_config
+from tracker.errors import BundleError, ConfigError, RigtrackError, StreamError
+from tracker.messages import EventMessage, PoseMessage, SetupMessage, StatusMessage
+from tracker.notify import Notifier
+
+ZONE = {"shape": "circle", "name": "all", "unit": "px", "centre": [32, 24], "radius": 500}
+RULE = {"when": "above", "on": 0, "off": 0, "minimum_ms": 0, "maximum_gap_ms": 0, "refractory_ms": 0, "confidence": 0.5, "missing": "hold"}
+EVENT: dict[str, Any] = {"event": "present", "source": {"kind": "zone", "point": "spot", "zone": "all"}, "rule": RULE}
+
+
+@pytest.fixture(scope="module")
+def bundles(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("bundles")
+    sizes = {"first": (HEIGHT, WIDTH), "second": (HEIGHT, WIDTH), "large": (2 * HEIGHT, WIDTH)}
+    return {name: make_bundle(folder / name, height=height, width=width) for name, (height, width) in sizes.items()}
+
+
+class Commanded:
+    """A rig and what takes its commands."""
+
+    def __init__(self, made: Rig, path: Path) -> None:
+        self.rig, self.path = made, path
+        self.handler = CommandHandler(path, load_config(path), inbox=made.inbox, health=made.health, notifier=Notifier(None))
+
+    def start(self) -> None:
+        self.rig.start()
+        self.handler.start()
+
+    def start_tracking(self) -> None:
+        """Start, and wait until the first frame went through and nothing is under way."""
+        self.start()
+        self.track()
+        _settled(self)
+
+    def track(self) -> PoseMessage:
+        """A frame that went all the way through."""
+        self.rig.camera.show(5, 5)
+        return self.rig.wait_for(PoseMessage)
+
+    def swap(self, bundle: Path) -> dict[str, Any]:
+        return self.handler.swap({"bundle": str(bundle)}).result(DEADLINE_S)
+
+    def reload(self) -> dict[str, Any]:
+        return self.handler.reload({}).result(DEADLINE_S)
+
+
+@pytest.fixture
+def path(tmp_path: Path, bundles: dict[str, Path]) -> Path:
+    (tmp_path / "images").mkdir()
+    camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": None, "loop_folder": False}
+    return write_config(tmp_path, bundles["first"], camera)
+
+
+@pytest.fixture
+def commanded(path: Path, bundles: dict[str, Path]) -> Iterator[Commanded]:
+    with rig(path, bundles["first"]) as made:
+        commanded = Commanded(made, path)
+        yield commanded
+        if made.running:
+            made.stop()
+        commanded.handler.close()
+    assert made.problem is None or isinstance(made.problem, RigtrackError)
+
+
+def rules(path: Path, *, zones: list[dict[str, Any]], behaviour: list[dict[str, Any]]) -> None:
+    """Rewrite rules and zones in the file."""
+    values = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(values | {"zones": zones, "behaviour": behaviour}))
+
+
+def test_the_first_engine_opens_beside_the_running_loop(commanded: Commanded) -> None:
+    commanded.start()
+    assert commanded.track().setup == 1
+    assert commanded.handler.status({})["status"]["state"] in ("starting", "tracking")
+
+
+def test_a_bundle_that_is_not_there_ends_the_loop_with_its_sentence(commanded: Commanded, path: Path) -> None:
+    path.write_text(path.read_text().replace("/first", "/nowhere"))
+    broken = Commanded(commanded.rig, path)
+    broken.start()
+    commanded.rig.join()
+    broken.handler.close()
+    assert isinstance(commanded.rig.problem, BundleError)
+    assert "nowhere" in str(commanded.rig.problem)
+
+
+def test_a_swap_puts_the_bundle_in_place_and_frees_the_old_one_at_once(commanded: Commanded, bundles: dict[str, Path]) -> None:
+    commanded.start_tracking()
+    (old,) = commanded.handler._open
+    gone = weakref.ref(old)
+    del old
+    assert commanded.swap(bundles["second"])["bundle"] == "second"
+    gc.collect()
+    assert commanded.track().setup == 2
+    gc.collect()
+    assert gone() is None, "the engine of the bundle before is still held"
+    assert len(commanded.handler._open) == 1
+
+
+def test_a_swap_before_the_first_frame_is_checked_against_the_rules(commanded: Commanded, path: Path, bundles: dict[str, Path]) -> None:
+    rules(path, zones=[ZONE], behaviour=[EVENT])
+    fresh = Commanded(commanded.rig, path)
+    fresh.start()
+    commanded.rig.wait_for(StatusMessage)
+    _settled(fresh)
+    renamed = _renamed(bundles["second"], path.parent / "renamed")
+    with pytest.raises(ConfigError, match="point 'spot' is not one of the network's points"):
+        fresh.swap(renamed)
+    assert fresh.track().animals[0].points.keys() == {"spot"}
+    commanded.rig.stop()
+    fresh.handler.close()
+
+
+def test_a_swap_before_the_first_frame_takes_effect_with_it(commanded: Commanded, bundles: dict[str, Path]) -> None:
+    commanded.start()
+    _settled(commanded)
+    commanded.swap(bundles["second"])
+    commanded.rig.camera.show(5, 5)
+    assert commanded.rig.wait_for(SetupMessage).bundle == "second"
+    assert len(commanded.handler._open) == 1
+
+
+def test_a_bundle_for_another_size_is_refused_and_its_engine_closed(commanded: Commanded, bundles: dict[str, Path]) -> None:
+    commanded.start_tracking()
+    with pytest.raises(BundleError, match="the camera gives 64x48"):
+        commanded.swap(bundles["large"])
+    assert len(commanded.handler._open) == 1
+    assert commanded.track().setup == 1
+
+
+@pytest.mark.parametrize(
+    "request_", [{}, {"bundle": 7}, {"bundle": None}, {"bundle": ["a"]}], ids=["nothing", "a number", "null", "a list"]
+)
+def test_a_swap_without_a_path_is_refused(commanded: Commanded, request_: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="swap needs"):
+        commanded.handler.swap(request_)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "tracker.yaml", ".", "nothing/here", "~", "\ud800"])
+def test_a_path_that_is_no_bundle_is_refused_in_a_sentence(commanded: Commanded, name: str) -> None:
+    commanded.start_tracking()
+    with pytest.raises(BundleError):
+        commanded.swap(commanded.path.parent / name)
+    assert commanded.track().setup == 1
+
+
+def test_a_wrong_file_is_a_problem_until_a_reload_succeeds(commanded: Commanded, path: Path) -> None:
+    commanded.start_tracking()
+    right = path.read_text()
+    path.write_text(right.replace("name: top", "name: [[["))
+    with pytest.raises(ConfigError):
+        commanded.reload()
+    told = commanded.rig.wait_for(StatusMessage, lambda status: bool(status.problems))
+    (problem,) = told.problems
+    assert problem.cause == "reload"
+    assert problem.sentence.endswith("the rules in use stay")
+    assert 0 < problem.since_ns <= time.monotonic_ns()
+    path.write_text(right)
+    commanded.reload()
+    assert commanded.rig.wait_for(StatusMessage, lambda status: status.setup == 2 and not status.problems)
+
+
+def test_signals_that_come_while_something_is_under_way_are_one_reload_after_it(commanded: Commanded, path: Path) -> None:
+    commanded.start_tracking()
+    gate = threading.Event()
+    commanded.handler._worker.submit("a swap", lambda: {"waited": gate.wait(DEADLINE_S)})
+    rules(path, zones=[ZONE], behaviour=[EVENT])
+    for _ in range(20):
+        commanded.handler.reload_on_signal()
+    gate.set()
+    assert commanded.rig.wait_for(StatusMessage, lambda status: status.setup == 2)
+    commanded.rig.camera.show(5, 5)
+    assert commanded.rig.wait_for(EventMessage).event == "present"
+    _settled(commanded)
+    assert commanded.handler.status({})["status"]["setup"] == 2
+
+
+def test_swaps_reloads_and_signals_at_once_leave_one_engine_that_the_loop_uses(commanded: Commanded, bundles: dict[str, Path]) -> None:
+    commanded.start_tracking()
+    end, answered, problems = threading.Event(), [0], []
+
+    def hammer(ask: Any) -> None:
+        while not end.is_set():
+            try:
+                ask()
+                answered[0] += 1
+            except StreamError as busy:
+                if not str(busy).startswith("busy: "):
+                    problems.append(str(busy))
+                end.wait(0.001)
+            except Exception as problem:  # noqa: BLE001 handed to the test
+                problems.append(repr(problem))
+
+    asks = [
+        lambda: commanded.swap(bundles["second"]),
+        lambda: commanded.swap(bundles["first"]),
+        commanded.reload,
+        lambda: (commanded.handler.reload_on_signal(), end.wait(0.01)),
+    ]
+    threads = [threading.Thread(target=hammer, args=(ask,)) for ask in asks]
+    for thread in threads:
+        thread.start()
+    try:
+        while answered[0] < 40 and commanded.rig.running:
+            commanded.track()
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    _settled(commanded)
+    assert problems == []
+    assert commanded.rig.running, commanded.rig.problem
+    assert len(commanded.handler._open) == 1
+    commanded.track()
+
+
+def test_stop_is_obeyed_while_something_is_under_way(commanded: Commanded) -> None:
+    commanded.start_tracking()
+    gate = threading.Event()
+    commanded.handler._worker.submit("a swap", lambda: {"waited": gate.wait(DEADLINE_S)})
+    assert commanded.handler.stop({}) == {}
+    commanded.rig.join()
+    gate.set()
+
+
+def _settled(commanded: Commanded) -> None:
+    """Wait until the worker has nothing to do."""
+    done = threading.Event()
+    commanded.handler._worker.submit_later("nothing", lambda: {"done": done.set()})
+    assert done.wait(DEADLINE_S)
+
+
+def _renamed(bundle: Path, folder: Path) -> Path:
+    """The same bundle, whose point has another name."""
+    shutil.copytree(bundle, folder)
+    description = folder / "bundle.json"
+    description.write_text(description.read_text().replace('"spot"', '"nose"'))
+    return folder

@@ -1,0 +1,91 @@
+"""The worker: one piece of work at a time, a plain answer to whoever asks meanwhile, and nothing that ends it."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tracker.errors import ConfigError, StreamError
+from tracker.worker import Answer, Worker
+
+DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    made = Worker()
+    yield made
+    assert made.close(DEADLINE_S)
+
+
+class Gate:
+    """Work that lasts until the test lets it end."""
+
+    def __init__(self) -> None:
+        self.entered, self.open = threading.Event(), threading.Event()
+
+    def __call__(self) -> Answer:
+        self.entered.set()
+        assert self.open.wait(DEADLINE_S)
+        return {"done": True}
+
+
+def test_a_second_piece_of_work_is_refused_with_what_is_under_way(worker: Worker) -> None:
+    gate = Gate()
+    first = worker.submit("a swap to models/new", gate)
+    with pytest.raises(StreamError, match=r"busy: a swap to models/new has been under way for \d+ s"):
+        worker.submit("a reload", dict)
+    gate.open.set()
+    assert first.result(DEADLINE_S) == {"done": True}
+    assert worker.submit("a reload", dict).result(DEADLINE_S) == {}, "free as soon as the first has answered"
+
+
+def test_of_many_that_ask_at_once_one_is_accepted(worker: Worker) -> None:
+    gate, refused = Gate(), []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        try:
+            worker.submit("a swap", gate)
+        except StreamError as problem:
+            refused.append(str(problem))
+
+    callers = [threading.Thread(target=ask) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    gate.open.set()
+    assert len(refused) == 7
+
+
+def test_work_put_off_is_done_after_what_is_under_way(worker: Worker) -> None:
+    gate, done = Gate(), threading.Event()
+    worker.submit("a swap", gate)
+    assert gate.entered.wait(DEADLINE_S)
+    worker.submit_later("a reload", lambda: done.set() or {})
+    assert not done.is_set()
+    gate.open.set()
+    assert done.wait(DEADLINE_S)
+
+
+@pytest.mark.parametrize(
+    "problem", [ConfigError("tracker.yaml is wrong"), ZeroDivisionError(), RecursionError()], ids=["ours", "a fault", "deep"]
+)
+def test_work_that_fails_hands_over_its_error_and_the_worker_lives(worker: Worker, problem: Exception) -> None:
+    def fail() -> Answer:
+        raise problem
+
+    with pytest.raises(type(problem)):
+        worker.submit("a swap", fail).result(DEADLINE_S)
+    assert worker.submit("a swap", dict).result(DEADLINE_S) == {}
+
+
+def test_closing_does_not_wait_for_work_that_does_not_end() -> None:
+    worker, gate = Worker(), Gate()
+    worker.submit("a swap", gate)
+    assert gate.entered.wait(DEADLINE_S)
+    assert not worker.close(0.01)
+    gate.open.set()
+    assert worker.close(DEADLINE_S)
