@@ -183,16 +183,7 @@ class CommandHandler:
         raise StreamError("the tracker is stopping")
 
     def _open_engine(self, bundle: Bundle) -> Engine:
-        settings = self._config.engine
-        engine = open_engine(
-            bundle,
-            runtime=settings.runtime,
-            precision=settings.precision,
-            threads=settings.threads,
-            gpu=settings.gpu,
-            say=self._say,
-            keep_warm_ms=settings.keep_warm_ms,
-        )
+        engine = open_engine(bundle, self._config.engine, say=self._say, cancelled=self._cancelled)
         self._open.append(engine)
         return engine
 
