@@ -4,10 +4,14 @@ import argparse
 import logging
 import os
 import sys
+import threading
 
 from tracker.errors import RigtrackError
 
 logger = logging.getLogger(__name__)
+
+
+WORKER = "worker"  # name of the thread that may be inside a runtime's own code when the process ends
 
 
 def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:
@@ -18,6 +22,15 @@ def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | N
         program: the program's name, for the sentence.
         interrupted: what to say on Ctrl-C, which then is a failure; None where Ctrl-C is the way to end it.
     """
+    status = _status_of(options, program=program, interrupted=interrupted)
+    if any(thread.name == WORKER for thread in threading.enumerate()):
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(status)  # a runtime that is loading an engine would be torn down under its own feet
+    return status
+
+
+def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | None) -> int:
     try:
         return int(options.call(options))
     except RigtrackError as problem:

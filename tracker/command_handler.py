@@ -115,7 +115,8 @@ class CommandHandler:
             gc.freeze()  # what stays for good is looked at no more
             self._put("start", self._config, bundle, engine)
         except Exception as problem:
-            self._inbox.fail(problem)  # whatever it is: the loop waits for this and nothing else
+            if not self._inbox.stop.is_set():
+                self._inbox.fail(problem)  # whatever it is: the loop waits for this and nothing else
             raise
         return {}
 

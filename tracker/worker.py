@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
+from tracker.command import WORKER
 from tracker.errors import RigtrackError, StreamError
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Worker:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._under_way: _Job | None = None
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=WORKER, daemon=True)
         self._thread.start()
 
     def submit(self, what: str, work: Callable[[], Answer]) -> "Future[Answer]":

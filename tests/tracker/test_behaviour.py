@@ -393,3 +393,73 @@ def test_a_zone_without_a_shape_is_refused(zone: Zone) -> None:
 def test_a_threshold_that_no_value_can_cross_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"rule.on is nan"):
         behaviour(MotionSource(), on=math.nan)
+
+
+# Nothing stays on unseen.
+
+MS = 1_000_000
+
+
+def why(events: Sequence[Event]) -> list[tuple[str, str, int]]:
+    return [(event.state, event.reason, event.frame) for event in events]
+
+
+@pytest.mark.parametrize("missing", ["hold", "end"])
+@pytest.mark.parametrize(
+    ("end_after_ms", "silent_ms", "ends"),
+    [(None, 200, False), (None, 201, True), (50, 50, False), (50, 51, True), (1000, 999, False), (0, 1, True)],
+)
+def test_an_event_is_on_unseen_for_no_longer_than_stated(missing: str, end_after_ms: float | None, silent_ms: int, ends: bool) -> None:
+    subject = behaviour(MotionSource(), missing=missing, end_after_ms=end_after_ms)
+    feed(subject, [0.9] * 5)
+    events = subject.wait(silent_ms * MS)
+    assert why(events) == ([("off", "camera_lost", 4)] if ends else [])
+    assert subject.wait(10**12) == [] if ends else subject.open() == [("it", 0, 0)]
+
+
+@pytest.mark.parametrize(("interval_ms", "silent_ms", "ends"), [(100, 300, False), (100, 301, True), (10, 200, False), (10, 201, True)])
+def test_by_default_three_intervals_may_pass_and_no_less_than_200_ms(interval_ms: int, silent_ms: int, ends: bool) -> None:
+    subject = behaviour(MotionSource())
+    feed(subject, [0.9] * 12, times_ms=[interval_ms * i for i in range(12)])
+    assert bool(subject.wait(silent_ms * MS)) is ends
+
+
+def test_a_single_frame_holds_an_event_for_a_second() -> None:
+    subject = behaviour(MotionSource())
+    feed(subject, [0.9])
+    assert subject.wait(999 * MS) == []
+    assert why(subject.wait(1001 * MS)) == [("off", "camera_lost", 0)]
+
+
+def test_a_gap_that_nobody_waited_through_ends_the_event_all_the_same() -> None:
+    """A recording, or a loop that was busy: the frame after the gap decides."""
+    events = feed(behaviour(MotionSource()), [0.9] * 4 + [0.9], times_ms=[0, 20, 40, 60, 400])
+    assert why(events) == [("on", "rule", 0), ("off", "camera_lost", 4), ("on", "rule", 4)]
+
+
+def test_a_value_held_for_too_long_ends_the_event_as_missing() -> None:
+    events = feed(behaviour(MotionSource(), end_after_ms=50), [0.9, 0.9, None, None, None, None, 0.9])
+    assert why(events) == [("on", "rule", 0), ("off", "missing", 4), ("on", "rule", 6)]
+
+
+def test_a_bout_not_yet_announced_is_forgotten_unseen() -> None:
+    events = feed(behaviour(MotionSource(), minimum_ms=100, end_after_ms=50), [0.9, 0.9, 0.9], times_ms=[0, 20, 500])
+    assert events == [], "480 ms of which nothing is known are no bout of 100 ms"
+
+
+def test_an_end_by_silence_is_not_told_twice_and_lets_a_new_bout_begin() -> None:
+    subject = behaviour(MotionSource())
+    feed(subject, [0.9] * 3)
+    assert why(subject.wait(10**9)) == [("off", "camera_lost", 2)]
+    again = subject.update(frame_number=3, time_ns=10**9, pose=NO_POINTS, motion=0.9)
+    assert why(again) == [("on", "rule", 3)]
+
+
+@pytest.mark.parametrize("reason", ["stopping", "reload", "swap", "engine", "error"])
+def test_whatever_ends_the_rules_ends_their_events_with_its_reason(reason: Any) -> None:
+    subject = behaviour(SpeedSource(point="nose", unit="px", window_ms=0), animals=2, on=-1, off=-1)
+    pose = at([(0, 0, 1), (0, 0, 1)], [(0, 0, 1), (0, 0, 1)])
+    for frame in range(3):
+        subject.update(frame_number=frame, time_ns=frame * 20 * MS, pose=pose, motion=None)
+    assert [(event.animal, event.reason, event.frame) for event in subject.end(reason)] == [(0, reason, 2), (1, reason, 2)]
+    assert subject.end(reason) == []

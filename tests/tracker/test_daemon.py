@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,76 @@ def test_sighup_puts_new_rules_in_place_and_keeps_the_old_ones_when_the_file_is_
         assert problem.cause == "reload"
         assert "radius is -1" in problem.sentence
         assert [zone["name"] for zone in status.zones] == ["all"]
+        wait_for(client, is_pose)
+
+
+IN_VIEW = {"zones": [ZONE], "behaviour": [EVENT]}
+
+
+def ends_by(tmp_path: Path, bundle: Path, act: Callable[[Daemon], object]) -> EventMessage:
+    """Have something happen in the middle of a bout; returns how the bout ended."""
+    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)  # type: ignore[arg-type]
+    with stream(tmp_path) as client, Daemon(config) as daemon:
+        on = wait_for(client, lambda message: isinstance(message, EventMessage))
+        assert isinstance(on, EventMessage)
+        assert on.state == "on"
+        act(daemon)
+        off = wait_for(client, lambda message: isinstance(message, EventMessage))
+        assert isinstance(off, EventMessage)
+        assert off.state == "off"
+    return off
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_stop_ends_the_bout_first(tmp_path: Path, bundle: Path, number: signal.Signals) -> None:
+    assert ends_by(tmp_path, bundle, lambda daemon: daemon.process.send_signal(number)).reason == "stopping"
+
+
+def test_the_command_to_stop_ends_the_bout_first(tmp_path: Path, bundle: Path) -> None:
+    assert ends_by(tmp_path, bundle, lambda daemon: daemon.ask("stop")).reason == "stopping"
+
+
+def test_a_swap_ends_the_bout_and_says_so(tmp_path: Path, bundle: Path, make_bundle: BundleMaker) -> None:
+    other = make_bundle(tmp_path / "other")
+    assert ends_by(tmp_path, bundle, lambda daemon: daemon.ask("swap", str(other))).reason == "swap"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_client_ends_the_bout_of_a_tracker_that_can_say_nothing(tmp_path: Path, bundle: Path, number: signal.Signals) -> None:
+    assert ends_by(tmp_path, bundle, lambda daemon: daemon.process.send_signal(number)).reason == "silent"
+
+
+def test_a_camera_that_stalls_in_a_bout_ends_it(tmp_path: Path, bundle: Path) -> None:
+    camera = synthetic(faults=[{"fault": "stall", "at_frame": 100, "seconds": 3600}])
+    config = write_config(tmp_path, bundle, camera, **IN_VIEW)  # type: ignore[arg-type]
+    with stream(tmp_path) as client, Daemon(config):
+        off = wait_for(client, lambda message: isinstance(message, EventMessage) and message.state == "off")
+        assert isinstance(off, EventMessage)
+        assert off.reason == "camera_lost"
+
+
+def test_whatever_the_control_socket_is_sent_the_daemon_answers_and_lives(tmp_path: Path, bundle: Path) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path))
+    folder = tmp_path / "private"
+    folder.mkdir()
+    (folder / "bundle.json").write_bytes(b"\xff\xfe{")
+    with stream(tmp_path) as client, Daemon(config) as daemon:
+        wait_for(client, is_pose)
+        for argument in ("x" * 3000, str(folder), str(config), "/proc/1/mem", "/dev/null"):
+            answer = daemon.ask("swap", argument)
+            assert answer.returncode == 1
+            assert answer.stderr.startswith("tracker swap: ")
+            assert len(answer.stderr.splitlines()) == 1, answer.stderr
+        right = config.read_text()
+        for wrong in ("a: !include b\n", "when: 2024-13-45\n", "[" * 60_000, "\x00"):
+            config.write_text(right + wrong)
+            daemon.process.send_signal(signal.SIGHUP)
+            told = wait_for(client, lambda message: isinstance(message, StatusMessage) and bool(message.problems))
+            assert isinstance(told, StatusMessage)
+            assert told.problems[0].cause == "reload"
+            config.write_text(right)
+            assert daemon.ask("reload").returncode == 0
+        assert daemon.ask("status").returncode == 0
         wait_for(client, is_pose)
 
 

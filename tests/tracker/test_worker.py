@@ -1,5 +1,7 @@
 """The worker: one piece of work at a time, a plain answer to whoever asks meanwhile, and nothing that ends it."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -89,3 +91,23 @@ def test_closing_does_not_wait_for_work_that_does_not_end() -> None:
     assert not worker.close(0.01)
     gate.open.set()
     assert worker.close(DEADLINE_S)
+
+
+STUCK = """
+import argparse, atexit, threading
+from tracker.command import carry_out
+from tracker.worker import Worker
+
+def run(_):
+    Worker().submit("a load", lambda: {"never": threading.Event().wait()})
+    return 3
+
+atexit.register(print, "torn down", flush=True)
+print("begun")
+raise SystemExit(carry_out(argparse.Namespace(command="run", call=run), program="tracker"))
+"""
+
+
+def test_a_process_ends_with_its_status_while_the_worker_is_inside_a_runtime() -> None:
+    ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "begun\n", "")

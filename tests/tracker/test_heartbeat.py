@@ -1,0 +1,23 @@
+"""The heartbeat keeps its interval where it can, and announces what it can keep."""
+
+from tracker.heartbeat import Heartbeat
+
+MS = 1_000_000
+
+
+def test_it_is_due_at_once_and_then_at_its_interval() -> None:
+    heartbeat = Heartbeat(100)
+    assert [now for now in range(0, 1000, 20) if heartbeat.due(now * MS) is not None] == list(range(0, 1000, 100))
+
+
+def test_a_loop_that_is_slower_announces_the_interval_it_keeps() -> None:
+    heartbeat = Heartbeat(100)
+    announced = [heartbeat.due(now * MS) for now in (0, 1000, 2000)]
+    assert announced == [100, 1000, 1000]
+
+
+def test_one_long_interval_is_forgotten_after_ten() -> None:
+    heartbeat = Heartbeat(100)
+    heartbeat.due(0)
+    announced = [heartbeat.due(now * MS) for now in range(2000, 3200, 100)]
+    assert announced == [2000] * 10 + [100] * 2
