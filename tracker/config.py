@@ -214,6 +214,7 @@ class ViewerConfig(Section, frozen=True, kw_only=True):
     jpeg_quality: Annotated[int, Meta(ge=1, le=100)]
     confidence: Fraction  # points below are not drawn
     trail_s: NotNegative
+    bind: tuple[str, ...] | None = None  # where pictures are; None: beside each of publisher.bind, by the rule in tracker/image_address.py
 
 
 class HealthConfig(Section, frozen=True, kw_only=True):

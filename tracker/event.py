@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Reason = Literal["rule", "missing", "camera_lost", "stopping", "reload", "swap", "engine", "error"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
@@ -17,6 +19,7 @@ class Event:
         value: the source's value when it crossed the threshold.
         threshold: the threshold it crossed.
         added_delay_ms: delay that the rule itself adds (minimum duration for "on", longest gap for "off").
+        reason: why it ended; "rule" for every onset, and for an end that the rule itself decided.
     """
 
     name: str
@@ -27,3 +30,4 @@ class Event:
     value: float
     threshold: float
     added_delay_ms: float
+    reason: Reason = "rule"

@@ -23,3 +23,18 @@ class Frame:
     number: int
     exposed_ns: int | None
     received_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameCounts:
+    """Cumulative counts of frames before this one that got no pose, since the start of the daemon.
+
+    Attributes:
+        lost: numbers that the camera counted and that never arrived.
+        skipped: frames that arrived whole and were passed over for a newer one, by `pace: newest_frame`.
+        corrupt: frames that arrived damaged.
+    """
+
+    lost: int
+    skipped: int
+    corrupt: int

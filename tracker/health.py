@@ -8,7 +8,7 @@ from typing import Literal
 from tracker.capture import Capture
 from tracker.frame import Frame
 from tracker.latency import Latency
-from tracker.messages import VERSION, StatusMessage
+from tracker.messages import VERSION, Problem, StatusMessage
 from tracker.notify import Notifier
 from tracker.publisher import Publisher
 from tracker.setup import Setup
@@ -132,8 +132,15 @@ class Health:
             latency_ms={stage: latency.summary_ms() for stage, latency in self._stages.items()},
             counters=counters,
             unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
-            last_error=self._last_error or self._capture.last_error,
+            setup=1 if setup else 0,
+            field_of_view="",
+            problems=self._problems(now),
         )
+
+    def _problems(self, now: int) -> list[Problem]:
+        reload = [Problem(cause="reload", sentence=self._last_error, since_ns=now)] if self._last_error else []
+        camera = [Problem(cause="camera", sentence=self._capture.last_error, since_ns=now)] if self._capture.last_error else []
+        return reload + camera
 
     def _counters(self) -> dict[str, int]:
         counts = self._capture.counts()

@@ -1,43 +1,90 @@
-"""Pictures for people, made beside the loop: the newest frame only, and only while somebody looks."""
+"""Pictures for people, made and sent beside the loop: the newest frame only, and only while somebody looks."""
 
 import logging
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
+import msgspec
+import zmq
+from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils.monitor import recv_monitor_message
 
-from tracker.config import ViewerConfig
+from tracker.address import bind, check_binds
+from tracker.config import PublisherConfig, ViewerConfig
 from tracker.frame import Frame, Image
+from tracker.image_address import image_addresses
+from tracker.keys import secure
+from tracker.messages import VERSION, topic
 
 logger = logging.getLogger(__name__)
 
+_WAITING = 1  # pictures kept for a viewer that is slow: it gets the newest next
+_UPSTREAM_BYTES = 1_024  # of one message from a viewer: a topic's prefix, or a step of the CURVE handshake
+_UPSTREAM_WAITING = 8
+_STOP_S = 0.1  # how soon the thread notices that it shall end, or that a viewer has come
+_CAME = zmq.EVENT_HANDSHAKE_SUCCEEDED
+_WENT = zmq.EVENT_DISCONNECTED
+
 
 class ImageStream:
-    """Turns some of the loop's frames into JPEG on a thread of its own. `offer` and `take` belong to the loop and never wait.
+    """Turns some of the loop's frames into JPEG and publishes them, on a thread and a socket of its own. `offer` never waits.
 
-    Attributes:
-        wanted: set by the loop while somebody is subscribed to pictures.
+    Whether somebody looks is taken from the connections, which nobody else can end, and not from subscriptions, which
+    any peer can take back for all.
     """
 
-    def __init__(self, settings: ViewerConfig, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        """Start the thread."""
-        self.wanted = False
+    def __init__(
+        self,
+        settings: ViewerConfig,
+        publisher: PublisherConfig,
+        *,
+        camera: str,
+        session: str,
+        clock: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Bind the addresses of pictures and start the thread.
+
+        Raises:
+            StreamError: an address is taken, malformed, or reachable from outside without keys; or keys are damaged.
+        """
         self._clock = clock
         self._interval_ns = int(1e9 / settings.rate_hz)
         self._quality = settings.jpeg_quality
+        self._stamp = {"v": VERSION, "camera": camera, "session": session}
+        self._topic = topic("image", camera)
         self._due_ns = 0
-        self._failed = False
+        self._wanted = False  # written by the thread, read by the loop
+        self._stop = threading.Event()
         self._offered: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()  # its put takes no lock that a reader could hold
-        self._made: deque[tuple[Frame, bytes]] = deque(maxlen=1)
-        self._thread = threading.Thread(target=self._encode_all, name="image-stream", daemon=True)
+        addresses = settings.bind if settings.bind is not None else image_addresses(publisher.bind)
+        check_binds(addresses, publisher.curve_keys)
+        self._authenticator: ThreadAuthenticator | None = None
+        self._context = zmq.Context()
+        self._socket = _open_socket(self._context)
+        self._connections = self._socket.get_monitor_socket(_CAME | _WENT)
+        self._thread = threading.Thread(target=self._run, name="image-stream", daemon=True)
+        try:
+            if publisher.curve_keys:
+                self._authenticator = secure(self._socket, Path(publisher.curve_keys))
+            for address in addresses:
+                bind(self._socket, address)
+        except BaseException:
+            self._release()
+            raise
         self._thread.start()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody looks."""
+        return self._wanted
 
     def offer(self, frame: Frame) -> None:
         """Leave a frame to be shown, if a picture is wanted and due. The image is not copied: nobody writes into it."""
-        if not self.wanted or self._failed:
+        if not self._wanted:
             return
         now = self._clock()
         if now >= self._due_ns:
@@ -45,37 +92,76 @@ class ImageStream:
             self._due_ns = max(self._due_ns + self._interval_ns, now)
             self._offered.put(frame)
 
-    def take(self) -> tuple[Frame, bytes] | None:
-        """The newest finished picture with its frame, once."""
-        try:
-            return self._made.pop()
-        except IndexError:
-            return None
-
     def close(self) -> None:
-        """End the thread. May be called twice."""
+        """End the thread and unbind. May be called twice."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
         self._offered.put(None)
         self._thread.join()
+        self._release()
 
-    def _encode_all(self) -> None:
-        while (frame := self._newest()) is not None:
+    def _release(self) -> None:
+        if self._authenticator is not None:
+            self._authenticator.stop()
+            self._authenticator = None
+        self._socket.disable_monitor()
+        self._connections.close()
+        self._socket.close()
+        self._context.term()
+
+    def _run(self) -> None:
+        viewers: set[int] = set()  # connections by their file descriptors
+        while not self._stop.is_set():
+            self._note_viewers(viewers, wait_ms=0 if viewers else int(_STOP_S * 1_000))
+            self._wanted = bool(viewers)
+            frame = self._newest() if viewers else None
+            if frame is None:
+                self._socket.getsockopt(zmq.EVENTS)  # libzmq takes up subscriptions only when the socket is used
+                continue
             try:
-                self._made.append((frame, encode_jpeg(frame.image, quality=self._quality)))
+                jpeg = encode_jpeg(frame.image, quality=self._quality)
             except cv2.error as problem:
-                self._failed = True
+                self._wanted = False
                 reason = " ".join(str(problem).split())
                 logger.warning("pictures stopped, tracking goes on: frame=%d shape=%s reason=%s", frame.number, frame.image.shape, reason)
                 return
+            self._send(frame, jpeg)
+
+    def _note_viewers(self, viewers: set[int], *, wait_ms: int) -> None:
+        while self._connections.poll(wait_ms):
+            change = recv_monitor_message(self._connections)
+            if change["event"] == _CAME:
+                viewers.add(change["value"])
+            elif change["event"] == _WENT:
+                viewers.discard(change["value"])
+            wait_ms = 0
 
     def _newest(self) -> Frame | None:
-        """Wait for a frame and skip to the newest; None ends."""
-        frame = self._offered.get()
-        while frame is not None:
-            try:
+        """Wait a moment for a frame and skip to the newest."""
+        frame = None
+        try:
+            frame = self._offered.get(timeout=_STOP_S)
+            while frame is not None:
                 frame = self._offered.get_nowait()
-            except queue.Empty:
-                break
+        except queue.Empty:
+            pass
         return frame
+
+    def _send(self, frame: Frame, jpeg: bytes) -> None:
+        height, width = frame.image.shape[:2]
+        moments = {"frame": frame.number, "received_ns": frame.received_ns, "published_ns": self._clock()}
+        header = msgspec.json.encode(self._stamp | moments | {"width": width, "height": height})
+        self._socket.send_multipart([self._topic, header, jpeg])
+
+
+def _open_socket(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    opened = context.socket(zmq.PUB)
+    opened.setsockopt(zmq.LINGER, 0)
+    opened.setsockopt(zmq.SNDHWM, _WAITING)
+    opened.setsockopt(zmq.RCVHWM, _UPSTREAM_WAITING)
+    opened.setsockopt(zmq.MAXMSGSIZE, _UPSTREAM_BYTES)
+    return opened
 
 
 def encode_jpeg(image: Image, *, quality: int) -> bytes:

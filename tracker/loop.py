@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracker.capture import Capture
-from tracker.frame import Frame
+from tracker.frame import Frame, FrameCounts
 from tracker.health import Health
 from tracker.image_stream import ImageStream
 from tracker.motion import Motion
@@ -79,7 +79,7 @@ def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None
     Raises:
         RigtrackError: bundle, calibration or rules do not fit the first frame, or the engine failed.
     """
-    capture, publisher, images, health = parts.capture, parts.publisher, parts.images, parts.health
+    capture, publisher, health = parts.capture, parts.publisher, parts.health
     motion, missing = Motion(), Missing()
     setup: Setup | None = None
     while not parts.exchange.stop.is_set():
@@ -99,11 +99,7 @@ def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None
             return
         else:
             health.idle()
-        publisher.greet()
-        images.wanted = publisher.image_wanted
-        picture = images.take()
-        if picture is not None:
-            publisher.image(*picture)
+        publisher.serve()
         complaint = parts.exchange.complaint()
         if complaint is not None:
             health.error(complaint)
@@ -121,7 +117,15 @@ def _follow(frame: Frame, setup: Setup, motion: Motion, lost: int, parts: Parts,
     events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=moved)
     decided_ns = clock()
     parts.publisher.pose(
-        frame, pose, names=setup.inference.point_names, taken_ns=taken_ns, inferred_ns=inferred_ns, lost=lost, motion=moved
+        frame,
+        pose,
+        names=setup.inference.point_names,
+        taken_ns=taken_ns,
+        inferred_ns=inferred_ns,
+        counts=FrameCounts(lost=lost, skipped=0, corrupt=0),
+        setup=1,
+        ended=[],
+        motion=moved,
     )
     for event in events:
         parts.publisher.event(frame, event)

@@ -88,7 +88,7 @@ class AliveMessage(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupMessage(Stamp):
-    """What turns frames into poses and events, published whenever it changes, and at once to a new subscriber. `frame` is its first frame."""
+    """What turns frames into poses and events, published when it changes, and at once to a new subscriber. `frame` is its first."""
 
     setup: int  # counts from 1 in a session; every pose carries it
     cause: Literal["start", "reload", "swap"]

@@ -1,9 +1,10 @@
-"""The stream's only sender: one XPUB socket, used by the loop's thread alone. Never waits for a subscriber."""
+"""The stream's sender of poses, events and status: one XPUB socket, used by the loop's thread alone. Never waits for a subscriber."""
 
 import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import zmq
@@ -14,15 +15,42 @@ from tracker.config import PublisherConfig
 from tracker.event import Event
 from tracker.frame import Frame
 from tracker.keys import secure
-from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, StatusMessage, topic
+from tracker.messages import (
+    VERSION,
+    AliveMessage,
+    AnimalMessage,
+    EventMessage,
+    OpenEvent,
+    PoseMessage,
+    SetupMessage,
+    StatusMessage,
+    topic,
+)
 from tracker.pose import Pose
 
+UPSTREAM_BYTES = 1_024  # of one message to the publisher: a topic's prefix, or a step of the CURVE handshake
+UPSTREAM_WAITING = 8  # messages to the publisher that libzmq reads from one peer before it leaves the rest in that peer's connection
+UPSTREAM_PER_CALL = 32  # messages to the publisher taken between two frames: at most about 0.05 ms
+NEWCOMERS_EVERY_NS = 50_000_000  # setup and status are repeated for newcomers no more often than this
+LINGER_MS = 300  # at the end: how long the last messages may take to leave
 _SUBSCRIBED = b"\x01"
-_FAREWELL_MS = 300  # at the end: how long the last messages may take to leave
+
+
+class Counts(Protocol):
+    """Cumulative counts, as in `FrameCounts`."""
+
+    @property
+    def lost(self) -> int: ...  # noqa: D102
+
+    @property
+    def skipped(self) -> int: ...  # noqa: D102
+
+    @property
+    def corrupt(self) -> int: ...  # noqa: D102
 
 
 class Publisher:
-    """Offers poses, events, status and pictures at the configured addresses."""
+    """Offers poses, events, heartbeat, setup and status at the configured addresses."""
 
     def __init__(self, settings: PublisherConfig, *, camera: str, clock: Callable[[], int] = time.monotonic_ns) -> None:
         """Bind every address.
@@ -34,16 +62,19 @@ class Publisher:
         self.session = secrets.token_hex(8)
         self.published = 0
         self._clock = clock
-        self._topics = {kind: topic(kind, camera) for kind in ("pose", "event", "status", "image")}
+        self._topics = {kind: topic(kind, camera) for kind in ("pose", "event", "alive", "setup", "status")}
         self._encoder = msgspec.json.Encoder()
-        self._subscriptions: set[bytes] = set()
-        self._last_status: bytes | None = None
+        self._kept: dict[str, bytes] = {}  # the last setup and status, for newcomers, in the order in which they are sent
+        self._newcomers: set[str] = set()  # kinds that somebody newly subscribed to
+        self._repeated_ns: int | None = None
         check_binds(settings.bind, settings.curve_keys)
         self._context = zmq.Context()
         self._authenticator: ThreadAuthenticator | None = None
         self._socket = self._context.socket(zmq.XPUB)
-        self._socket.setsockopt(zmq.LINGER, _FAREWELL_MS)
+        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         self._socket.setsockopt(zmq.SNDHWM, settings.high_water_mark)
+        self._socket.setsockopt(zmq.RCVHWM, UPSTREAM_WAITING)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, UPSTREAM_BYTES)
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # every new subscriber is seen, so that each gets the last status
         try:
             if settings.curve_keys:
@@ -68,11 +99,6 @@ class Publisher:
         self._socket.close()
         self._context.term()
 
-    @property
-    def image_wanted(self) -> bool:
-        """Whether somebody is subscribed to pictures."""
-        return any(self._topics["image"].startswith(prefix) for prefix in self._subscriptions)
-
     def pose(
         self,
         frame: Frame,
@@ -81,11 +107,24 @@ class Publisher:
         names: tuple[str, ...],
         taken_ns: int,
         inferred_ns: int,
-        lost: int,
+        counts: Counts,
+        setup: int,
+        ended: list[tuple[str, int]],
         motion: float | None,
     ) -> None:
-        """Publish one frame's pose."""
-        now = self._clock()
+        """Publish one frame's pose.
+
+        Args:
+            frame: the frame.
+            pose: what the engine found in it.
+            names: of the key points, in the order of the pose.
+            taken_ns: when the loop took the frame up, host CLOCK_MONOTONIC.
+            inferred_ns: when the engine had answered.
+            counts: of frames before this one that got no pose.
+            setup: number of the setup in use.
+            ended: (event, animal) of every event that ended since the pose before because no frame came.
+            motion: 0..1, None on the first frame.
+        """
         mm = pose.mm.tolist() if pose.mm is not None else None
         animals = [
             AnimalMessage(id=i, points=dict(zip(names, points, strict=True)), mm=dict(zip(names, mm[i], strict=True)) if mm else {})
@@ -97,11 +136,15 @@ class Publisher:
             session=self.session,
             frame=frame.number,
             received_ns=frame.received_ns,
-            published_ns=now,
+            published_ns=self._clock(),
             exposed_ns=frame.exposed_ns,
             taken_ns=taken_ns,
             inferred_ns=inferred_ns,
-            lost=lost,
+            lost=counts.lost,
+            skipped=counts.skipped,
+            corrupt=counts.corrupt,
+            setup=setup,
+            ended=ended,
             animals=animals,
             scores={},
             motion=motion,
@@ -110,7 +153,7 @@ class Publisher:
         self.published += 1
 
     def event(self, frame: Frame, event: Event) -> None:
-        """Publish one change of one event."""
+        """Publish one change of one event. `frame` is the last that was taken up."""
         now = self._clock()
         message = EventMessage(
             v=VERSION,
@@ -127,42 +170,70 @@ class Publisher:
             threshold=event.threshold,
             added_delay_ms=event.added_delay_ms,
             latency_ms=(now - frame.received_ns) / 1e6,
+            reason=event.reason,
         )
         self._send("event", self._encoder.encode(message))
 
+    def alive(self, *, frame: int, received_ns: int, interval_ms: float, open_events: list[OpenEvent]) -> None:
+        """Publish the heartbeat.
+
+        Args:
+            frame: number of the last frame that was taken up, -1 before the first.
+            received_ns: of that frame, 0 before the first.
+            interval_ms: when the next one is due, at the latest.
+            open_events: every event that is on.
+        """
+        message = AliveMessage(
+            v=VERSION,
+            camera=self.camera,
+            session=self.session,
+            frame=frame,
+            received_ns=received_ns,
+            published_ns=self._clock(),
+            interval_ms=interval_ms,
+            open=open_events,
+        )
+        self._send("alive", self._encoder.encode(message))
+
+    def setup(self, message: SetupMessage) -> None:
+        """Publish what runs from now on, and keep it for whoever subscribes later."""
+        self._keep("setup", message)
+
     def status(self, message: StatusMessage) -> None:
         """Publish the status, and keep it for whoever subscribes later."""
-        self._last_status = self._encoder.encode(message)
-        self._send("status", self._last_status)
+        self._keep("status", message)
 
-    def image(self, frame: Frame, jpeg: bytes) -> None:
-        """Publish one picture."""
-        height, width = frame.image.shape[:2]
-        header = {
-            "v": VERSION,
-            "camera": self.camera,
-            "session": self.session,
-            "frame": frame.number,
-            "received_ns": frame.received_ns,
-            "published_ns": self._clock(),
-            "width": width,
-            "height": height,
-        }
-        self._socket.send_multipart([self._topics["image"], self._encoder.encode(header), jpeg])
+    def serve(self) -> None:
+        """Give newcomers the last setup and status. Work and memory are bounded, whatever subscribers send.
 
-    def greet(self) -> None:
-        """Take note of who came and went; a newcomer gets the last status at once."""
-        newcomer = False
-        while self._socket.poll(0):
-            change = self._socket.recv()
-            prefix = change[1:]
+        Takes at most `UPSTREAM_PER_CALL` messages; what is left waits for the next call. Everything that is no subscription
+        to something kept here is of no effect.
+        """
+        for _ in range(UPSTREAM_PER_CALL):
+            try:
+                change = self._socket.recv(zmq.DONTWAIT)
+            except zmq.Again:
+                break
             if change[:1] == _SUBSCRIBED:
-                self._subscriptions.add(prefix)
-                newcomer = newcomer or self._topics["status"].startswith(prefix)
-            else:
-                self._subscriptions.discard(prefix)
-        if newcomer and self._last_status is not None:
-            self._send("status", self._last_status)
+                self._newcomers.update(kind for kind in self._kept if self._topics[kind].startswith(change[1:]))
+        if self._newcomers:
+            self._repeat()
+
+    def _repeat(self) -> None:
+        """Send again what newcomers asked for, unless that was done a moment ago: then a later call does it."""
+        now = self._clock()
+        if self._repeated_ns is not None and now - self._repeated_ns < NEWCOMERS_EVERY_NS:
+            return
+        for kind in ("setup", "status"):
+            if kind in self._newcomers:
+                self._send(kind, self._kept[kind])
+        self._newcomers.clear()
+        self._repeated_ns = now
+
+    def _keep(self, kind: str, message: SetupMessage | StatusMessage) -> None:
+        self._kept[kind] = self._encoder.encode(message)
+        self._newcomers.discard(kind)
+        self._send(kind, self._kept[kind])
 
     def _send(self, kind: str, payload: bytes) -> None:
         self._socket.send_multipart([self._topics[kind], payload])

@@ -52,7 +52,7 @@ def run(config_path: Path, *, window: bool) -> None:
         engine = _open(bundle, config, notifier)
         exchange = Exchange()
         capture = stack.enter_context(_capturing(config))
-        images = stack.enter_context(_streaming(config))
+        images = stack.enter_context(_streaming(config, publisher.session))
         health = Health(
             capture=capture,
             publisher=publisher,
@@ -196,8 +196,8 @@ def _capturing(config: Config) -> Iterator[Capture]:
 
 
 @contextmanager
-def _streaming(config: Config) -> Iterator[ImageStream]:
-    images = ImageStream(config.viewer)
+def _streaming(config: Config, session: str) -> Iterator[ImageStream]:
+    images = ImageStream(config.viewer, config.publisher, camera=config.name, session=session)
     try:
         yield images
     finally:
