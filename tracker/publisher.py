@@ -40,13 +40,16 @@ class Counts(Protocol):
     """Cumulative counts, as in `FrameCounts`."""
 
     @property
-    def lost(self) -> int: ...  # noqa: D102
+    def lost(self) -> int:
+        """Numbers that the camera counted and that never arrived."""
 
     @property
-    def skipped(self) -> int: ...  # noqa: D102
+    def skipped(self) -> int:
+        """Frames passed over for a newer one."""
 
     @property
-    def corrupt(self) -> int: ...  # noqa: D102
+    def corrupt(self) -> int:
+        """Frames that arrived damaged."""
 
 
 class Publisher:
