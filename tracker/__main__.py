@@ -15,7 +15,7 @@ from tracker.command import carry_out
 from tracker.config import load_config
 from tracker.control import SWAP_S, ask
 from tracker.keys import make_keys
-from tracker.listen import listen
+from tracker.listen import KINDS, listen
 from tracker.messages import TOPICS
 from tracker.overlay import OverlaySettings
 from tracker.replay import Rules, replay_file
@@ -59,6 +59,7 @@ def _view(options: argparse.Namespace) -> int:
             thickness=options.thickness,
         ),
         keys=options.keys,
+        pictures=(options.pictures,) if options.pictures else None,
     )
     return 0
 
@@ -157,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     check_parser.add_argument("--json", action="store_true", help="print one JSON object")
     view_parser = command("view", _view, "Watch the overlay of a running tracker.", "tracker view tcp://127.0.0.1:5571")
     source(view_parser)
+    view_parser.add_argument("--pictures", help="where the pictures are, for a tracker with a viewer.bind (beside the address)")
     view_parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
     view_parser.add_argument("--trail-s", type=float, default=1.0, help="length of the trail in seconds (%(default)s)")
     view_parser.add_argument("--place", choices=CORNERS, default="top_left", help="corner of the status lines (%(default)s)")
@@ -167,9 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     listen_parser = command("listen", _listen, "Print the stream.", "tracker listen tcp://127.0.0.1:5571 --json")
     source(listen_parser)
     listen_parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    listen_parser.add_argument(
-        "--kinds", nargs="+", choices=[kind for kind in TOPICS if kind != "image"], default=["pose", "event", "status"]
-    )
+    listen_parser.add_argument("--kinds", nargs="+", choices=[kind for kind in TOPICS if kind != "image"], default=list(KINDS))
     listen_parser.add_argument("--count", type=int, help="stop after so many messages")
     listen_parser.add_argument("--seconds", type=float, help="stop after so many seconds")
     replay_parser = command(

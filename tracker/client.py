@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,40 @@ from types import TracebackType
 import zmq
 
 from tracker.errors import StreamError
+from tracker.image_address import image_addresses
 from tracker.keys import use_keys
-from tracker.messages import TOPICS, Message, PoseMessage, decode, topic
+from tracker.messages import (
+    TOPICS,
+    AliveMessage,
+    AnimalMessage,
+    EventMessage,
+    ImageMessage,
+    Message,
+    OpenEvent,
+    PoseMessage,
+    Problem,
+    SetupMessage,
+    StatusMessage,
+    decode,
+    topic,
+)
+from tracker.newest_pictures import NewestPictures
+from tracker.open_events import OpenEvents
+
+__all__ = [
+    "AliveMessage",
+    "AnimalMessage",
+    "Client",
+    "EventMessage",
+    "ImageMessage",
+    "Message",
+    "OpenEvent",
+    "PoseMessage",
+    "Problem",
+    "SetupMessage",
+    "StatusMessage",
+    "StreamError",
+]
 
 _OPTIONS = {
     zmq.LINGER: 0,
@@ -23,6 +55,7 @@ _OPTIONS = {
     zmq.RECONNECT_IVL: 50,  # ms, and no longer with time: a tracker that starts is heard almost from its first frame
     zmq.RECONNECT_IVL_MAX: 0,
 }
+_LONGEST_POLL_MS = 3_600_000
 
 
 @dataclass(slots=True)
@@ -31,7 +64,7 @@ class _Heard:
 
     session: str
     frame: int | None = None
-    lost: int = 0
+    accounted: int = 0  # frames before it that the tracker itself said have no pose
 
 
 class Client:
@@ -41,17 +74,23 @@ class Client:
 
     Attributes:
         gaps: by camera, frames that were published but never reached this client (it was too slow, or away). Frames
-            that the camera itself lost are in each pose's `lost` and not in here. Needs the kind "pose".
+            that got no pose are in each pose's `lost`, `skipped` and `corrupt`, not in here. Needs the kind "pose".
         restarts: by camera, how often the tracker was seen to start anew.
+
+    Every event that was delivered as "on" is ended: by the tracker, or by this client with the reason "silent" (nothing
+    came for `silent_after_s`), "restarted" (a new session) or "unheard" (the tracker no longer holds it for on, so its
+    end was lost on the way). After such an end only the tracker's next onset is an "on".
     """
 
     def __init__(
         self,
         addresses: str | Sequence[str],
         *,
-        kinds: Sequence[str] = ("pose", "event", "status"),
+        kinds: Sequence[str] = ("pose", "event", "setup", "status"),
         camera: str | None = None,
         keys: Path | None = None,
+        pictures: Sequence[str] | None = None,
+        silent_after_s: float | None = None,
         high_water_mark: int = 1_000,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -59,34 +98,47 @@ class Client:
 
         Args:
             addresses: "tcp://127.0.0.1:5571", "ipc:///run/rigtrack/top", or several of them.
-            kinds: which of "pose", "event", "status", "image".
+            kinds: which of "pose", "event", "alive", "setup", "status", "image".
             camera: one camera only; None takes all.
             keys: folder with this client's CURVE keys (client.key and server.pub), for a stream from another machine.
+            pictures: where pictures are, if the trackers have a viewer.bind; None: beside each of `addresses`.
+            silent_after_s: a stream of which nothing is heard for so long is silent, and its open events end. None: the
+                longer of 0.5 s and 5 intervals of the tracker's heartbeat.
             high_water_mark: messages kept for a reader that is slow; beyond it some are lost, and counted.
             clock: monotonic time in ns.
 
         Raises:
-            StreamError: an unknown kind, a malformed address, or keys that cannot be read.
+            StreamError: an unknown kind, a malformed address, keys that cannot be read, or a silence that is no time.
         """
         self.addresses = (addresses,) if isinstance(addresses, str) else tuple(addresses)
         self.gaps: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
         self._clock = clock
         self._heard: dict[str, _Heard] = {}
-        self._wanted = None if camera is None else {topic(kind, camera) for kind in kinds}
-        prefixes = _prefixes(kinds, camera)
+        self._kinds = _checked(kinds)
+        self._wanted = None if camera is None else {topic(kind, camera) for kind in TOPICS}
+        self._events = OpenEvents(silent_after_ns=_nanoseconds(silent_after_s))
+        self._due: deque[Message] = deque()  # to be delivered before anything else
+        self._backlog: deque[list[bytes]] = deque()  # read from the socket, not decoded yet
+        self._backlog_most = high_water_mark
+        self._pictures: NewestPictures | None = None
+        self._picture_next = False
+        self._keys = keys
+        self._prefixes = [topic(kind, camera or "") for kind in self._kinds | {"alive"} if kind != "image"]
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
+        self._poller = zmq.Poller()
         try:
-            for option, value in _OPTIONS.items():
-                self._socket.setsockopt(option, value)
             self._socket.setsockopt(zmq.RCVHWM, high_water_mark)
-            for prefix in prefixes:
-                self._socket.setsockopt(zmq.SUBSCRIBE, prefix)
-            if keys is not None:
-                use_keys(self._socket, keys)
-            for address in self.addresses:
-                _connect(self._socket, address)
+            self._connect(self._socket, self.addresses, self._prefixes)
+            self._poller.register(self._socket, zmq.POLLIN)
+            if "image" in self._kinds:
+                found = image_addresses(self.addresses) if pictures is None else tuple(pictures)
+                prefix = topic("image", camera or "")
+                self._pictures = NewestPictures(
+                    self._context, lambda socket: self._connect(socket, found, [prefix]), wanted=self._is_wanted
+                )
+                self._poller.register(self._pictures.ready, zmq.POLLIN)
         except BaseException:
             self.close()
             raise
@@ -106,6 +158,25 @@ class Client:
             raise StopIteration
         return message
 
+    @property
+    def open_events(self) -> dict[str, tuple[OpenEvent, ...]]:
+        """By camera, every event that is on as far as the tracker said, also those whose onset this client never heard.
+
+        A client that comes late learns here that an event is on. It is given no "on" for it: when that began is unknown to
+        it, and a stimulus that starts at no onset is worse than one that is left out. Empty for a stream that is silent.
+        """
+        return self._events.open
+
+    @property
+    def alive(self) -> frozenset[str]:
+        """Cameras whose tracker was heard lately, be it by its heartbeat alone."""
+        return frozenset(self._heard) - self.silent
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Cameras that were heard once and of which nothing has come for too long."""
+        return frozenset(self._events.silent(self._clock()))
+
     def receive(self, timeout_s: float | None) -> Message | None:
         """Wait for the next message.
 
@@ -119,21 +190,80 @@ class Client:
             StreamError: something arrived that is not of rigtrack's stream, or of another version; reading may go on.
         """
         deadline_ns = None if timeout_s is None else self._clock() + int(timeout_s * 1e9)
-        while self._socket.poll(self._remaining_ms(deadline_ns)):
-            parts = self._socket.recv_multipart()
-            if self._wanted is None or parts[0] in self._wanted:  # a subscription is a prefix: "pose.top" also brings "pose.top2"
-                message = decode(parts)
-                self._note(message)
-                return message
-        return None
+        while True:
+            self._end_silent()
+            if self._due:
+                return self._due.popleft()
+            parts = self._next(deadline_ns)
+            if parts is not None:
+                self._take(parts)
+            elif deadline_ns is not None and self._clock() >= deadline_ns:
+                self._end_silent()
+                return self._due.popleft() if self._due else None
 
     def close(self) -> None:
         """Disconnect. May be called twice."""
+        if self._pictures is not None:
+            self._pictures.close()
         self._socket.close()
         self._context.term()
 
-    def _remaining_ms(self, deadline_ns: int | None) -> int | None:
-        return None if deadline_ns is None else max(0, math.ceil((deadline_ns - self._clock()) / 1e6))
+    def _take(self, parts: list[bytes]) -> None:
+        """Decode a message that is wanted and make it due, after the ends that it brings about."""
+        if not self._is_wanted(parts[0]):
+            return
+        message = decode(parts)
+        if isinstance(message, ImageMessage):
+            heard = self._heard.get(message.camera)
+            if heard is None or heard.session == message.session:  # the last picture of a tracker may come after the next one's word
+                self._due.append(message)
+            return
+        self._note(message)
+        self._due.extend(self._events.take(message, self._clock()))
+        if not isinstance(message, AliveMessage) or "alive" in self._kinds:
+            self._due.append(message)
+
+    def _next(self, deadline_ns: int | None) -> list[bytes] | None:
+        """The next message; None when none came in time and the clock must be read again."""
+        if self._backlog:
+            return self._backlog.popleft()
+        due_ns = self._events.due_ns()
+        until_ns = min((each for each in (deadline_ns, due_ns) if each is not None), default=None)
+        ready = dict(self._poller.poll(None if until_ns is None else self._remaining_ms(until_ns)))
+        picture = self._pictures is not None and self._pictures.ready in ready
+        if picture and (self._picture_next or self._socket not in ready):
+            self._picture_next = False
+            return self._pictures.take() if self._pictures is not None else None
+        self._picture_next = picture  # by turns: a stream that never pauses leaves room for pictures
+        return self._socket.recv_multipart() if self._socket in ready else None
+
+    def _remaining_ms(self, until_ns: int) -> int:
+        return min(_LONGEST_POLL_MS, max(0, math.ceil((until_ns - self._clock()) / 1e6)))
+
+    def _is_wanted(self, name: bytes) -> bool:
+        return self._wanted is None or name in self._wanted  # a subscription is a prefix: "pose.top" also brings "pose.top2"
+
+    def _end_silent(self) -> None:
+        """End what is on in a stream that is silent; but a reader that was away first looks what has come meanwhile."""
+        now = self._clock()
+        due_ns = self._events.due_ns()
+        if due_ns is None or now < due_ns:
+            return
+        while len(self._backlog) < self._backlog_most and self._socket.poll(0):
+            self._backlog.append(self._socket.recv_multipart())
+        for name in {parts[0].partition(b".")[2] for parts in self._backlog}:
+            self._events.heard(name.decode("utf-8", "replace"), now)
+        self._due.extend(self._events.end_silent(now))
+
+    def _connect(self, socket: zmq.Socket[bytes], addresses: Sequence[str], prefixes: Sequence[bytes]) -> None:
+        for option, value in _OPTIONS.items():
+            socket.setsockopt(option, value)
+        for prefix in prefixes:
+            socket.setsockopt(zmq.SUBSCRIBE, prefix)
+        if self._keys is not None:
+            use_keys(socket, self._keys)
+        for address in addresses:
+            _connect(socket, address)
 
     def _note(self, message: Message) -> None:
         """Count what is missing between this message and the last of its camera."""
@@ -143,21 +273,29 @@ class Client:
                 self.restarts[message.camera] += 1
             heard = self._heard[message.camera] = _Heard(message.session)
         if isinstance(message, PoseMessage):
+            accounted = message.lost + message.skipped + message.corrupt
             if heard.frame is not None:
-                skipped = message.frame - heard.frame - 1
-                missed = skipped - (message.lost - heard.lost)
+                missed = message.frame - heard.frame - 1 - (accounted - heard.accounted)
                 if missed > 0:  # below zero: the camera was opened again and counts from its start
                     self.gaps[message.camera] += missed
-            heard.frame, heard.lost = message.frame, message.lost
+            heard.frame, heard.accounted = message.frame, accounted
 
 
-def _prefixes(kinds: Sequence[str], camera: str | None) -> list[bytes]:
+def _checked(kinds: Sequence[str]) -> frozenset[str]:
     if isinstance(kinds, str) or not kinds:
         raise StreamError(f"kinds is {kinds!r}; expected a list of some of {', '.join(TOPICS)}")
     for kind in kinds:
         if kind not in TOPICS:
             raise StreamError(f"kind '{kind}' is not in the stream; expected some of {', '.join(TOPICS)}")
-    return [topic(kind, camera or "") for kind in kinds]
+    return frozenset(kinds)
+
+
+def _nanoseconds(silent_after_s: float | None) -> int | None:
+    if silent_after_s is None:
+        return None
+    if not 0 < silent_after_s < math.inf:
+        raise StreamError(f"silent_after_s is {silent_after_s}; expected a time in seconds above 0, or None")
+    return int(silent_after_s * 1e9)
 
 
 def _connect(socket: zmq.Socket[bytes], address: str) -> None:

@@ -5,24 +5,25 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from tracker.client import Client
-from tracker.messages import EventMessage, ImageMessage, Message, PoseMessage, StatusMessage, topic
+from tracker.messages import TOPICS, AliveMessage, EventMessage, Message, OpenEvent, PoseMessage, SetupMessage, StatusMessage, topic
 
 _SILENT_S = 5.0  # silence after which people begin to doubt the address
 _POINTS_SHOWN = 4  # of one animal on one line
 _BOLD, _RED, _PLAIN = "\x1b[1;33m", "\x1b[1;31m", "\x1b[0m"
-_KINDS = {PoseMessage: "pose", EventMessage: "event", StatusMessage: "status", ImageMessage: "image"}
+_KINDS = {message: kind for kind, message in TOPICS.items()}
+KINDS = ("pose", "event", "setup", "status")  # what is printed unless told otherwise: a replay needs the first three
 
 
 def listen(
     addresses: str | Sequence[str],
     *,
     json_lines: bool,
-    kinds: Sequence[str] = ("pose", "event", "status"),
+    kinds: Sequence[str] = KINDS,
     camera: str | None = None,
     count: int | None = None,
     seconds: float | None = None,
@@ -66,10 +67,13 @@ def listen(
 
 def json_line(message: Message) -> str:
     """One JSON object without line breaks: {"topic": ..., every field}. A picture's bytes are left out."""
-    values: dict[str, Any] = {field.name: getattr(message, field.name) for field in fields(message) if field.name != "jpeg"}
-    if isinstance(message, PoseMessage):
-        values["animals"] = [{"id": animal.id, "points": animal.points, "mm": animal.mm} for animal in message.animals]
-    return json.dumps({"topic": topic(_KINDS[type(message)], message.camera).decode(), **values})
+    return json.dumps({"topic": topic(_KINDS[type(message)], message.camera).decode()} | _members(message), default=_members)
+
+
+def _members(value: Any) -> dict[str, Any]:
+    if not is_dataclass(value):
+        raise TypeError(f"{type(value).__name__} is not in a message")
+    return {field.name: getattr(value, field.name) for field in fields(value) if field.name != "jpeg"}
 
 
 def human_line(message: Message, *, colour: bool) -> str:
@@ -81,7 +85,11 @@ def human_line(message: Message, *, colour: bool) -> str:
     elif isinstance(message, EventMessage):
         body, paint = _event(message), _BOLD
     elif isinstance(message, StatusMessage):
-        body, paint = _status(message), _RED if message.state == "camera_lost" else ""
+        body, paint = _status(message), _RED if message.state == "camera_lost" or message.problems else ""
+    elif isinstance(message, AliveMessage):
+        body = f"every {message.interval_ms:g} ms  {_open(message.open)}"
+    elif isinstance(message, SetupMessage):
+        body = _setup(message)
     else:
         body = f"{message.width}x{message.height}  {len(message.jpeg)} bytes"
     # names come over the network: no control sequence of theirs may reach the terminal
@@ -99,10 +107,11 @@ def _pose(message: PoseMessage) -> str:
     several = len(message.animals) > 1
     seen = [(animal.id, animal.points) for animal in message.animals if not several or any(sure for _, _, sure in animal.points.values())]
     animals = "  ".join((f"[{number}] " if several else "") + _animal(points) for number, points in seen) or "no animal"
-    return f"{delay_ms:7.2f} ms  lost {message.lost:<4} {animals}{motion}"
+    absent = f"lost {message.lost:<4} skipped {message.skipped:<4} corrupt {message.corrupt:<4}"
+    return f"{delay_ms:7.2f} ms  {absent} {animals}{motion}"
 
 
-def _animal(points: dict[str, tuple[float, float, float]]) -> str:
+def _animal(points: dict[str, tuple[float | None, float | None, float | None]]) -> str:
     shown = [f"{name} {_number(x)},{_number(y)} {_number(c, '4.2f')}" for name, (x, y, c) in list(points.items())[:_POINTS_SHOWN]]
     more = len(points) - _POINTS_SHOWN
     return "  ".join(shown) + (f"  and {more} more" if more > 0 else "")
@@ -113,8 +122,9 @@ def _number(value: float | None, form: str = "6.1f") -> str:
 
 
 def _event(message: EventMessage) -> str:
+    why = f" ({message.reason})" if message.state == "off" else ""
     return (
-        f">> {message.event} {message.state.upper()}  animal {message.animal}  value {_number(message.value, '.3g')} "
+        f">> {message.event} {message.state.upper()}{why}  animal {message.animal}  value {_number(message.value, '.3g')} "
         f"(threshold {message.threshold:.3g})  onset at frame {message.onset_frame}  latency {message.latency_ms:.2f} ms"
     )
 
@@ -125,8 +135,22 @@ def _status(message: StatusMessage) -> str:
     latency = f"  total p50 {total['p50']:.2f} p99 {total['p99']:.2f} ms" if {"p50", "p99"} <= total.keys() else ""
     counters = "  ".join(f"{name} {message.counters[name]}" for name in ("lost", "skipped", "corrupt") if name in message.counters)
     engine = f"{message.bundle} on {message.runtime} {message.precision}" if message.bundle else "no bundle yet"
-    error = f"  last error: {message.last_error}" if message.last_error else ""
-    return f"-- {message.state}  {fps}{latency}  {counters}  {engine}{error}"
+    problems = "".join(f"  {problem.cause}: {problem.sentence}" for problem in message.problems)
+    return f"-- {message.state}  {fps}{latency}  {counters}  {engine}{problems}"
+
+
+def _open(events: list[OpenEvent]) -> str:
+    return (
+        "on: " + ", ".join(f"{each.event} (animal {each.animal}, since frame {each.onset_frame})" for each in events)
+        if events
+        else "nothing on"
+    )
+
+
+def _setup(message: SetupMessage) -> str:
+    events = ", ".join(str(each.get("event", "?")) for each in message.behaviour) or "none"
+    points = f"{len(message.point_names)} points in {'px and mm' if message.calibrated else 'px'}"
+    return f"== setup {message.setup} ({message.cause})  bundle {message.bundle}  {points}  events: {events}"
 
 
 class _Talk:
@@ -139,12 +163,14 @@ class _Talk:
         self._silent = False
 
     def silence(self, *, last: bool) -> None:
-        if not self._silent and not last:
+        if not self._silent and not last and not self._client.alive:
             self._silent = True
             print(f"nothing heard for {_SILENT_S:g} s; still waiting at {self._addresses}", file=sys.stderr, flush=True)
 
     def about(self, message: Message) -> None:
         self._silent = False
+        if isinstance(message, EventMessage) and message.reason == "restarted":
+            return  # still of the session before; the message after it tells of the new one
         gaps, restarts = self._client.gaps.total(), self._client.restarts.total()
         if restarts > self._restarts:
             print(f"{message.camera}: the tracker was started anew (session {message.session!r})", file=sys.stderr, flush=True)
@@ -156,7 +182,10 @@ class _Talk:
     def end(self, heard: int, seconds: float | None) -> int:
         if heard or seconds is None:
             return 0
-        print(f"nothing heard in {seconds:g} s at {self._addresses}; is a tracker publishing there?", file=sys.stderr, flush=True)
+        if self._client.alive:
+            print(f"no such message in {seconds:g} s; the tracker at {self._addresses} is alive", file=sys.stderr, flush=True)
+        else:
+            print(f"nothing heard in {seconds:g} s at {self._addresses}; is a tracker publishing there?", file=sys.stderr, flush=True)
         return 1
 
 

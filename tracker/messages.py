@@ -3,11 +3,12 @@
 Rule for the version: adding a field keeps `VERSION`; renaming, removing or changing the meaning of one raises it.
 """
 
-import json
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tracker.errors import StreamError
+from tracker.typed_json import parse, reader
 
 VERSION = 2
 
@@ -169,30 +170,38 @@ def decode(parts: list[bytes]) -> Message:
     Fields this version does not know are ignored, so that a newer tracker can add some.
 
     Raises:
-        StreamError: not a message of this version.
+        StreamError: not a message of this version, whatever it is.
     """
-    kind = parts[0].split(b".", 1)[0].decode("ascii", "replace") if parts else ""
+    kind, _, camera = (parts[0] if parts else b"").decode("utf-8", "replace").partition(".")
     if kind not in TOPICS or len(parts) != (3 if kind == "image" else 2):
         raise StreamError(
-            f"a message of {len(parts)} parts with topic {parts[:1]!r} is not of rigtrack's stream; expected one of {', '.join(TOPICS)}"
+            f"a message of {len(parts)} parts with topic {_shown(parts)} is not of rigtrack's stream; expected one of {', '.join(TOPICS)}"
         )
     try:
-        values = json.loads(parts[1])
-        if values["v"] != VERSION:
-            raise StreamError(
-                f"topic {parts[0].decode()} has schema version {values['v']}; expected {VERSION}: use the client of the tracker's release"
-            )
-        return _typed(TOPICS[kind], values | ({"jpeg": parts[2]} if kind == "image" else {}))
-    except (ValueError, KeyError, TypeError) as problem:
-        raise StreamError(f"topic {parts[0]!r} carries an unreadable payload ({problem}); is the sender a rigtrack tracker?") from None
+        values = parse(parts[1])
+        version = values.get("v") if isinstance(values, dict) else None
+        if version == VERSION:
+            return _checked(_READERS[kind](values | ({"jpeg": parts[2]} if kind == "image" else {})), camera)
+    except ValueError as problem:
+        raise StreamError(f"topic {_shown(parts)} carries an unreadable payload ({problem}); is the sender a rigtrack tracker?") from None
+    if not isinstance(version, int):
+        raise StreamError(f"topic {_shown(parts)} carries an unreadable payload (no version 'v'); is the sender a rigtrack tracker?")
+    raise StreamError(
+        f"topic {_shown(parts)} has schema version {version:.12g}; expected {VERSION}: use the client of the tracker's release"
+    )
 
 
-def _typed(kind: type[Message], values: dict[str, Any]) -> Message:
-    known = {field.name: values[field.name] for field in fields(kind)}
-    if kind is PoseMessage:
-        known["animals"] = [AnimalMessage(id=a["id"], points=a["points"], mm=a["mm"]) for a in values["animals"]]
-    elif kind is AliveMessage:
-        known["open"] = [OpenEvent(event=o["event"], animal=o["animal"], onset_frame=o["onset_frame"]) for o in values["open"]]
-    elif kind is StatusMessage:
-        known["problems"] = [Problem(cause=p["cause"], sentence=p["sentence"], since_ns=p["since_ns"]) for p in values["problems"]]
-    return kind(**known)
+def _checked(message: Message, camera: str) -> Message:
+    """What the types alone do not say."""
+    if message.camera != camera:
+        raise ValueError(f"camera is {message.camera!r:.60}, another one than in the topic")
+    if isinstance(message, AliveMessage) and message.interval_ms <= 0:
+        raise ValueError(f"interval_ms is {message.interval_ms}; expected more than 0")
+    return message
+
+
+def _shown(parts: list[bytes]) -> str:
+    return repr(parts[0][:60].decode("utf-8", "replace")) if parts else "''"
+
+
+_READERS: dict[str, Callable[[Any], Message]] = {kind: reader(message) for kind, message in TOPICS.items()}

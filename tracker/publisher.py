@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 import zmq
@@ -13,7 +12,7 @@ from zmq.auth.thread import ThreadAuthenticator
 from tracker.address import bind, check_binds
 from tracker.config import PublisherConfig
 from tracker.event import Event
-from tracker.frame import Frame
+from tracker.frame import Frame, FrameCounts
 from tracker.keys import secure
 from tracker.messages import (
     VERSION,
@@ -34,19 +33,6 @@ UPSTREAM_PER_CALL = 32  # messages to the publisher taken between two frames: at
 NEWCOMERS_EVERY_NS = 50_000_000  # setup and status are repeated for newcomers no more often than this
 LINGER_MS = 300  # at the end: how long the last messages may take to leave
 _SUBSCRIBED = b"\x01"
-
-
-class Counts(Protocol):
-    """Cumulative counts, as in `FrameCounts`."""
-
-    @property
-    def lost(self) -> int: ...  # noqa: D102
-
-    @property
-    def skipped(self) -> int: ...  # noqa: D102
-
-    @property
-    def corrupt(self) -> int: ...  # noqa: D102
 
 
 class Publisher:
@@ -107,7 +93,7 @@ class Publisher:
         names: tuple[str, ...],
         taken_ns: int,
         inferred_ns: int,
-        counts: Counts,
+        counts: FrameCounts,
         setup: int,
         ended: list[tuple[str, int]],
         motion: float | None,

@@ -51,6 +51,7 @@ def view(
     trail_s: float = 1.0,
     settings: OverlaySettings | None = None,
     keys: Path | None = None,
+    pictures: Sequence[str] | None = None,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
     """Show a tracker's pictures in a window until q, Esc, Ctrl-C or the window's own button.
@@ -62,6 +63,7 @@ def view(
         trail_s: length of the trail in seconds.
         settings: what is drawn, where and how large.
         keys: folder with this client's CURVE keys.
+        pictures: where the pictures are; None: beside each of `addresses`.
         clock: monotonic time in ns.
 
     Raises:
@@ -71,7 +73,7 @@ def view(
     check_display()
     # Qt's own warnings (fonts, themes) say nothing that a user of this window could act on
     os.environ.setdefault("QT_LOGGING_RULES", "*.debug=false;*.info=false;*.warning=false")
-    with Client(addresses, kinds=("image", "pose", "event", "status"), camera=camera, keys=keys) as client:
+    with Client(addresses, kinds=("image", "pose", "event", "status"), camera=camera, keys=keys, pictures=pictures) as client:
         look = settings or OverlaySettings()
         window = _Window(Scene(camera, trail_s=trail_s), client, settings=look, folder=snapshot_folder, clock=clock)
         try:
@@ -144,7 +146,7 @@ class Scene:
             self.heard_ns = now_ns
             if isinstance(message, PoseMessage):
                 self._take_pose(message)
-            else:
+            elif isinstance(message, ImageMessage):
                 self._arrived = message
 
     def picture(self, settings: OverlaySettings, now_ns: int) -> Image | None:

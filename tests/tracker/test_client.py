@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -31,8 +32,9 @@ socket.bind(address)
 frame = 0
 while True:
     frame += 1
-    text = ('{"v": 1, "camera": "top", "session": "%s", "frame": %d, "received_ns": 1, "published_ns": 2, "exposed_ns": null,'
-            ' "taken_ns": 1, "inferred_ns": 1, "lost": 0, "animals": [], "scores": {}, "motion": null}') % (session, frame)
+    text = ('{"v": 2, "camera": "top", "session": "%s", "frame": %d, "received_ns": 1, "published_ns": 2, "exposed_ns": null,'
+            ' "taken_ns": 1, "inferred_ns": 1, "lost": 0, "skipped": 0, "corrupt": 0, "setup": 1, "ended": [],'
+            ' "animals": [], "scores": {}, "motion": null}') % (session, frame)
     socket.send_multipart([b"pose.top", text.encode()])
     time.sleep(0.005)
 """
@@ -99,7 +101,9 @@ def stream(open_stream: StreamMaker) -> Stream:
     return open_stream()
 
 
-def pose(frame: int, *, lost: int = 0, camera: str = "top", session: str = "a", padding: int = 0) -> PoseMessage:
+def pose(
+    frame: int, *, lost: int = 0, skipped: int = 0, corrupt: int = 0, camera: str = "top", session: str = "a", padding: int = 0
+) -> PoseMessage:
     return PoseMessage(
         v=VERSION,
         camera=camera,
@@ -111,6 +115,10 @@ def pose(frame: int, *, lost: int = 0, camera: str = "top", session: str = "a", 
         taken_ns=frame * 10,
         inferred_ns=frame * 10,
         lost=lost,
+        skipped=skipped,
+        corrupt=corrupt,
+        setup=1,
+        ended=[],
         animals=[AnimalMessage(id=0, points={"snout": (1.25, 2.5, 0.9)}, mm={})],
         scores={f"class {index}": 0.123456789 for index in range(padding)},
         motion=None,
@@ -133,6 +141,7 @@ def event(frame: int) -> EventMessage:
         threshold=0.5,
         added_delay_ms=0.0,
         latency_ms=1.0,
+        reason="rule",
     )
 
 
@@ -153,8 +162,8 @@ def wait_for(client: Client, done: Callable[[Message], bool]) -> Message:
 
 def test_iterating_gives_typed_messages_in_order(stream: Stream, status: StatusMessage) -> None:
     with Client(stream.address) as client:
-        assert stream.await_subscriptions(3) == {b"pose.", b"event.", b"status."}
-        sent: list[Message] = [pose(1), event(1), status, pose(2)]
+        assert stream.await_subscriptions(5) == {b"pose.", b"event.", b"alive.", b"setup.", b"status."}
+        sent: list[Message] = [pose(1), event(1), replace(status, session="a"), pose(2)]
         stream.send(*sent)
         received = [next(client) for _ in sent]
     assert [type(message) for message in received] == [type(message) for message in sent]
@@ -166,7 +175,7 @@ def test_iterating_gives_typed_messages_in_order(stream: Stream, status: StatusM
 
 def test_only_the_camera_asked_for_is_heard_even_if_another_name_begins_with_it(stream: Stream) -> None:
     with Client(stream.address, kinds=("pose",), camera="top") as client:
-        assert stream.await_subscriptions(1) == {b"pose.top"}
+        assert stream.await_subscriptions(2) == {b"pose.top", b"alive.top"}
         stream.send(pose(1, camera="top2"), pose(5, camera="top"))
         assert heard(client, 1)[0].camera == "top"
         assert client.receive(0) is None
@@ -176,7 +185,7 @@ def test_several_trackers_are_heard_through_one_client(open_stream: StreamMaker)
     streams = [open_stream(), open_stream()]
     with Client([each.address for each in streams], kinds=("pose",)) as client:
         for number, each in enumerate(streams):
-            each.await_subscriptions(1)
+            each.await_subscriptions(2)
             each.send(pose(1, camera=f"camera{number}"))
         assert {message.camera for message in heard(client, 2)} == {"camera0", "camera1"}
 
@@ -188,6 +197,9 @@ def test_several_trackers_are_heard_through_one_client(open_stream: StreamMaker)
         ([pose(10), pose(15)], 4),
         ([pose(10), pose(15, lost=4)], 0),
         ([pose(10, lost=2), pose(15, lost=5)], 1),
+        ([pose(10), pose(15, skipped=4)], 0),
+        ([pose(10), pose(15, corrupt=4)], 0),
+        ([pose(10, skipped=7), pose(20, lost=1, skipped=10, corrupt=2)], 3),
         ([pose(900), pose(1), pose(2)], 0),
         ([pose(10), pose(50, session="b"), pose(51, session="b")], 0),
         ([pose(10), pose(12), pose(5, session="b"), pose(8, session="b")], 3),
@@ -197,6 +209,9 @@ def test_several_trackers_are_heard_through_one_client(open_stream: StreamMaker)
         "missed by the client",
         "lost by the camera",
         "some of each",
+        "skipped by pace",
+        "damaged",
+        "some of all",
         "camera counts anew",
         "restart",
         "gap on both sides of a restart",
@@ -206,7 +221,7 @@ def test_frames_that_this_client_missed_are_counted_apart_from_those_the_camera_
     stream: Stream, sent: list[PoseMessage], missed: int
 ) -> None:
     with Client(stream.address, kinds=("pose",)) as client:
-        stream.await_subscriptions(1)
+        stream.await_subscriptions(2)
         stream.send(*sent)
         heard(client, len(sent))
         assert client.gaps["top"] == missed
@@ -215,7 +230,7 @@ def test_frames_that_this_client_missed_are_counted_apart_from_those_the_camera_
 
 def test_gaps_are_kept_for_each_camera(stream: Stream) -> None:
     with Client(stream.address, kinds=("pose",)) as client:
-        stream.await_subscriptions(1)
+        stream.await_subscriptions(2)
         stream.send(pose(1, camera="top"), pose(100, camera="side"), pose(2, camera="top"), pose(103, camera="side"))
         heard(client, 4)
         assert dict(client.gaps) == {"side": 2}
@@ -225,7 +240,7 @@ def test_a_slow_reader_loses_messages_at_its_high_water_mark_and_knows_how_many(
     stream = open_stream(f"ipc://{tmp_path}/stream", high_water_mark=5)
     with Client(stream.address, kinds=("pose",), high_water_mark=5) as client:
         assert client._socket.getsockopt(zmq.RCVHWM) == 5
-        stream.await_subscriptions(1)
+        stream.await_subscriptions(2)
         for frame in range(2_000):
             stream.send(pose(frame, padding=200))
         received = 0
@@ -263,7 +278,7 @@ def test_a_stream_with_curve_keys_is_heard_with_a_key_and_not_without(tmp_path: 
         address = f"tcp://127.0.0.1:{port}"
         with Client(address, kinds=("pose",)) as stranger, Client(address, kinds=("pose",), keys=tmp_path / "keys") as client:
             assert server.poll(int(DEADLINE_S * 1000)), "nobody was let in"
-            assert server.recv() == b"\x01pose."
+            assert {server.recv(), server.recv()} == {b"\x01pose.", b"\x01alive."}
             server.send_multipart([b"pose.top", msgspec.json.encode(pose(3))])
             assert heard(client, 1)[0].frame == 3
             assert stranger.receive(0) is None
@@ -275,12 +290,12 @@ def test_a_stream_with_curve_keys_is_heard_with_a_key_and_not_without(tmp_path: 
 
 @pytest.mark.parametrize(
     ("payload", "complaint"),
-    [(b"hello", "unreadable payload"), (b'{"v": 2}', "schema version 2"), (b'{"v": 1}', "unreadable payload")],
+    [(b"hello", "unreadable payload"), (b'{"v": 1}', "schema version 1"), (b'{"v": 2}', "unreadable payload")],
     ids=["not JSON", "another version", "fields missing"],
 )
 def test_a_foreign_message_is_refused_in_a_sentence_and_reading_can_go_on(stream: Stream, payload: bytes, complaint: str) -> None:
     with Client(stream.address, kinds=("pose",)) as client:
-        stream.await_subscriptions(1)
+        stream.await_subscriptions(2)
         stream.socket.send_multipart([b"pose.top", payload])
         stream.send(pose(4))
         with pytest.raises(StreamError, match=complaint):
@@ -310,7 +325,7 @@ def test_nothing_heard_in_time_is_none() -> None:
 
 def test_the_client_needs_only_pyzmq(stream: Stream) -> None:
     with subprocess.Popen([sys.executable, "-c", ONLY_PYZMQ, stream.address], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as reader:
-        stream.await_subscriptions(3)
+        stream.await_subscriptions(5)
         stream.send(pose(1))
         out, _ = reader.communicate(timeout=DEADLINE_S)
     assert out.splitlines() == ["guarded", "PoseMessage 1.25"]

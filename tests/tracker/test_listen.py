@@ -17,7 +17,21 @@ import zmq
 
 from tracker import listen as listening
 from tracker.listen import human_line, json_line, listen
-from tracker.messages import VERSION, AnimalMessage, EventMessage, ImageMessage, Message, PoseMessage, StatusMessage, topic
+from tracker.messages import (
+    TOPICS,
+    VERSION,
+    AliveMessage,
+    AnimalMessage,
+    EventMessage,
+    ImageMessage,
+    Message,
+    OpenEvent,
+    PoseMessage,
+    Problem,
+    SetupMessage,
+    StatusMessage,
+    topic,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEADLINE_S = 20.0
@@ -29,6 +43,10 @@ POSE = PoseMessage(
     taken_ns=1_100_000,
     inferred_ns=3_000_000,
     lost=2,
+    skipped=3,
+    corrupt=1,
+    setup=1,
+    ended=[],
     animals=[AnimalMessage(id=0, points={"snout": (312.4, 201.7, 0.98), "tail": (300.0, 220.0, 0.5)}, mm={})],
     scores={},
     motion=0.0125,
@@ -44,7 +62,21 @@ EVENT = EventMessage(
     threshold=10.0,
     added_delay_ms=50.0,
     latency_ms=2.5,
+    reason="rule",
 )
+SETUP = SetupMessage(
+    **STAMP,  # type: ignore[arg-type]
+    frame=43,
+    setup=2,
+    cause="reload",
+    bundle="mouse",
+    bundle_sha256="0" * 64,
+    point_names=["snout", "tail"],
+    calibrated=True,
+    zones=[],
+    behaviour=[{"event": "poke"}, {"event": "rear"}],
+)
+ALIVE = AliveMessage(**STAMP, frame=42, interval_ms=100.0, open=[OpenEvent(event="poke", animal=0, onset_frame=40)])  # type: ignore[arg-type]
 LISTEN = "import sys; from tracker.listen import listen; sys.exit(listen(sys.argv[1], json_lines=True))"
 
 
@@ -57,13 +89,13 @@ class Stream:
         self.socket.bind("tcp://127.0.0.1:*")
         self.address = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
-    def await_subscriptions(self, count: int = 3) -> None:
+    def await_subscriptions(self, count: int = 5) -> None:
         for _ in range(count):
             assert self.socket.poll(int(DEADLINE_S * 1000)), "nobody subscribed"
             self.socket.recv()
 
     def send(self, *messages: Message) -> None:
-        kinds = {PoseMessage: "pose", EventMessage: "event", StatusMessage: "status"}
+        kinds = {message: kind for kind, message in TOPICS.items()}
         for message in messages:
             self.socket.send_multipart([topic(kinds[type(message)], message.camera), msgspec.json.encode(message)])
 
@@ -92,14 +124,20 @@ def sending(stream: Stream, *messages: Message) -> Iterator[None]:
 
 def test_json_lines_are_one_object_a_line_with_the_topic_and_every_field(stream: Stream, status: StatusMessage) -> None:
     out = io.StringIO()
-    with sending(stream, POSE, EVENT, status):
-        assert listen(stream.address, json_lines=True, count=3, out=out) == 0
+    sent: tuple[Message, ...] = (
+        POSE,
+        EVENT,
+        SETUP,
+        replace(status, session="a", problems=[Problem(cause="camera", sentence="cable", since_ns=1)]),
+    )
+    with sending(stream, *sent):
+        assert listen(stream.address, json_lines=True, count=4, out=out) == 0
     lines = out.getvalue().splitlines()
-    assert len(lines) == 3
-    for line, message in zip(lines, (POSE, EVENT, status), strict=True):
+    assert len(lines) == 4
+    for line, message in zip(lines, sent, strict=True):
         values = json.loads(line)
         kind = values.pop("topic").split(".")[0]
-        assert kind == {"PoseMessage": "pose", "EventMessage": "event", "StatusMessage": "status"}[type(message).__name__]
+        assert TOPICS[kind] is type(message)
         assert values.keys() == {field.name for field in fields(message)}
         assert values == json.loads(msgspec.json.encode(message))
 
@@ -113,19 +151,53 @@ def test_a_picture_is_listed_without_its_bytes() -> None:
 
 def test_lines_for_people_are_aligned_and_say_what_matters(status: StatusMessage) -> None:
     full = replace(
-        status, fps={"published": 99.98}, latency_ms={"total": {"p50": 1.0, "p99": 2.0, "p99.9": 3.0, "max": 4.0}}, last_error="cable"
+        status,
+        fps={"published": 99.98},
+        latency_ms={"total": {"p50": 1.0, "p99": 2.0, "p99.9": 3.0, "max": 4.0}},
+        problems=[Problem(cause="camera", sentence="cable", since_ns=1)],
     )
     pose, event, health = (human_line(message, colour=False) for message in (POSE, EVENT, full))
     assert pose.index("2.50 ms") < 40
-    assert "lost 2" in pose
+    assert "lost 2    skipped 3    corrupt 1 " in pose
     assert "snout  312.4, 201.7 0.98" in pose
     assert ">> poke ON" in event
     assert "onset at frame 40" in event
     assert "published 100.0/s" in health
     assert "p50 1.00 p99 2.00 ms" in health
-    assert "last error: cable" in health
+    assert "camera: cable" in health
     frame_ends = {line.index(f"{number}  ") + len(str(number)) for line, number in ((pose, 41), (event, 42), (health, 7))}
     assert len(frame_ends) == 1, "the frame numbers do not stand under each other"
+
+
+def test_lines_for_people_say_what_is_on_what_runs_and_why_an_event_ended() -> None:
+    assert "every 100 ms  on: poke (animal 0, since frame 40)" in human_line(ALIVE, colour=False)
+    assert "nothing on" in human_line(replace(ALIVE, open=[]), colour=False)
+    assert "setup 2 (reload)  bundle mouse  2 points in px and mm  events: poke, rear" in human_line(SETUP, colour=False)
+    assert ">> poke OFF (camera_lost)" in human_line(replace(EVENT, state="off", reason="camera_lost"), colour=False)
+
+
+def test_the_heartbeat_is_printed_only_when_it_was_asked_for(stream: Stream) -> None:
+    out = io.StringIO()
+    with sending(stream, ALIVE, POSE):
+        listen(stream.address, json_lines=True, count=1, out=out)
+    assert json.loads(out.getvalue())["topic"] == "pose.top"
+
+
+def test_a_stream_without_the_messages_asked_for_is_not_taken_for_silence(stream: Stream, capsys: pytest.CaptureFixture[str]) -> None:
+    def beat() -> None:
+        stream.await_subscriptions(2)
+        while not stop.wait(0.02):
+            stream.send(ALIVE)
+
+    stop = threading.Event()
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        assert listen(stream.address, json_lines=True, kinds=("event",), seconds=0.5, out=io.StringIO()) == 1
+    finally:
+        stop.set()
+        thread.join()
+    assert capsys.readouterr().err == f"no such message in 0.5 s; the tracker at {stream.address} is alive\n"
 
 
 def test_events_and_lost_cameras_stand_out_in_colour_only_on_a_terminal(status: StatusMessage) -> None:

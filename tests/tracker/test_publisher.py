@@ -21,7 +21,7 @@ def test_a_newcomer_gets_the_last_status_though_none_is_published_any_more(tmp_p
             heard: Message | None = None
             deadline = time.monotonic() + DEADLINE_S
             while heard is None and time.monotonic() < deadline:
-                publisher.greet()
+                publisher.serve()
                 heard = newcomer.receive(0.02)
     assert isinstance(heard, StatusMessage)
     assert heard.frame == 42

@@ -1,0 +1,190 @@
+"""From parsed JSON to frozen dataclasses, as their annotations say. Standard library only, and no annotation is looked at twice.
+
+Whatever JSON comes, it is either read or refused with a ValueError: numbers are finite, integers fit in 64 bits, strings can be
+encoded again, and free-form values are not nested deeper than `_DEPTH`.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import MISSING, fields, is_dataclass
+from itertools import chain
+from math import isfinite
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+_DEPTH = 16
+_SHOWN = 60  # characters of a value in a complaint
+_LARGEST = 2**63 - 1
+Value = TypeVar("Value")
+Reader = Callable[[Any], Any]
+
+
+def parse(text: bytes) -> Any:
+    """Parse JSON in UTF-8.
+
+    Raises:
+        ValueError: no JSON, nested too deeply, or with a string that is not Unicode.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+        if rb"\u" in text:  # the one way in which a lone surrogate gets in
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return value
+
+
+def reader(kind: type[Value]) -> Callable[[Any], Value]:
+    """A function that makes `kind`, a dataclass, from a parsed JSON object, and raises ValueError where it does not fit.
+
+    Members that `kind` does not know are left out; fields that have a default may be absent.
+    """
+    known = [(field.name, _reader(field.type), field.default is MISSING) for field in fields(kind)]  # type: ignore[arg-type]
+
+    def read(value: Any) -> Value:
+        if type(value) is not dict:
+            raise ValueError(_complaint(value, "an object"))
+        found = {}
+        for name, convert, required in known:
+            if name in value:
+                try:
+                    found[name] = convert(value[name])
+                except ValueError as problem:
+                    raise ValueError(f"{name}: {problem}") from None
+            elif required:
+                raise ValueError(f"'{name}' is missing")
+        return kind(**found)
+
+    return read
+
+
+def _reader(kind: Any) -> Reader:
+    if is_dataclass(kind):
+        return reader(kind)  # type: ignore[arg-type]
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return _one_of(arguments)
+    if origin is UnionType:
+        return _optional(_reader(next(each for each in arguments if each is not type(None))))
+    if origin is tuple:
+        return _fixed(arguments)
+    if origin is list:
+        return _listed(_reader(arguments[0]))
+    if origin is dict:
+        convert, numbers = _reader(arguments[1]), get_args(arguments[1])
+        return _points(convert, len(numbers)) if numbers and set(numbers) == {float | None} else _mapped(convert)
+    return {int: _integer, float: _number, str: _text, bool: _truth, bytes: _bytes}.get(kind, _anything)
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int or not -_LARGEST <= value <= _LARGEST:
+        raise ValueError(_complaint(value, "an integer of 64 bits"))
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) is float and isfinite(value):
+        return value
+    return _integer_as_number(value)
+
+
+def _integer_as_number(value: Any) -> float:
+    if type(value) is not int or not -_LARGEST <= value <= _LARGEST:
+        raise ValueError(_complaint(value, "a finite number"))
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError(_complaint(value, "a string"))
+    return value
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError(_complaint(value, "true or false"))
+    return value
+
+
+def _bytes(value: Any) -> bytes:
+    if type(value) is not bytes:
+        raise ValueError(_complaint(value, "bytes"))
+    return value
+
+
+def _one_of(choices: tuple[Any, ...]) -> Reader:
+    def read(value: Any) -> Any:
+        if type(value) is not str or value not in choices:
+            raise ValueError(_complaint(value, f"one of {', '.join(choices)}"))
+        return value
+
+    return read
+
+
+def _optional(convert: Reader) -> Reader:
+    return lambda value: None if value is None else convert(value)
+
+
+def _fixed(kinds: tuple[Any, ...]) -> Reader:
+    converts = tuple(_reader(kind) for kind in kinds)
+
+    def read(value: Any) -> tuple[Any, ...]:
+        if type(value) is not list or len(value) != len(converts):
+            raise ValueError(_complaint(value, f"a list of {len(converts)}"))
+        return tuple(convert(each) for convert, each in zip(converts, value, strict=True))
+
+    return read
+
+
+def _listed(convert: Reader) -> Reader:
+    def read(value: Any) -> list[Any]:
+        if type(value) is not list:
+            raise ValueError(_complaint(value, "a list"))
+        return [convert(each) for each in value]
+
+    return read
+
+
+def _mapped(convert: Reader) -> Reader:
+    def read(value: Any) -> dict[str, Any]:
+        if type(value) is not dict:
+            raise ValueError(_complaint(value, "an object"))
+        return {name: convert(each) for name, each in value.items()}
+
+    return read
+
+
+def _points(convert: Reader, count: int) -> Reader:
+    """Key points by name: the one kind of value of which there are many in every message, so the usual case is read at once."""
+    careful = _mapped(convert)
+
+    def read(value: Any) -> dict[str, Any]:
+        if type(value) is dict and value:
+            points = value.values()
+            if set(map(type, points)) == {list} and set(map(len, points)) == {count}:
+                numbers = list(chain.from_iterable(points))
+                if set(map(type, numbers)) == {float} and isfinite(sum(numbers)):
+                    return dict(zip(value, map(tuple, points), strict=True))
+        return careful(value)  # type: ignore[no-any-return]
+
+    return read
+
+
+def _anything(value: Any, depth: int = 0) -> Any:
+    """Free-form JSON, of a depth that whoever prints or walks it can stand."""
+    if depth > _DEPTH:
+        raise ValueError(f"it is nested deeper than {_DEPTH}")
+    if type(value) is dict:
+        return {name: _anything(each, depth + 1) for name, each in value.items()}
+    if type(value) is list:
+        return [_anything(each, depth + 1) for each in value]
+    return _number(value) if type(value) is float else _integer(value) if type(value) is int else value
+
+
+def _complaint(value: Any, expected: str) -> str:
+    shown = repr(value) if type(value) in (int, float, bool, str, type(None)) else f"a {type(value).__name__}"
+    return f"is {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}; expected {expected}"
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
