@@ -11,7 +11,7 @@ from typing import Literal
 from tracker.cameras.camera import Camera
 from tracker.config import Capture as CaptureSettings
 from tracker.errors import CameraError, CorruptFrameError
-from tracker.frame import Frame
+from tracker.frame import Frame, FrameCounts
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,18 @@ class CaptureCounts:
     reopened: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A frame and the counts as of it.
+
+    Of two frames taken one after the other, `second.number - first.number - 1` is what the three counts grew by, unless the
+    camera was reopened in between and counts anew.
+    """
+
+    frame: Frame
+    counts: FrameCounts
+
+
 class Capture:
     """One camera, read in a thread of its own; no fault of the camera ends it.
 
@@ -62,7 +74,7 @@ class Capture:
     ) -> None:
         self._open_camera, self._settings, self._clock = open_camera, settings, clock
         self._newest_only = settings.pace == "newest_frame"
-        self._waiting: deque[Frame] = deque()
+        self._waiting: deque[Captured] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._emptied = threading.Condition(self._lock)
@@ -71,7 +83,7 @@ class Capture:
         self._camera: Camera | None = None
         self._state: State = "opening"
         self._broken = False
-        self._last_error: str | None = None
+        self._trouble: str | None = None
         self._description = "camera not opened yet"
         self._captured = self._skipped = self._lost = self._corrupt = self._reopened = 0
         self._last_number: int | None = None
@@ -83,11 +95,11 @@ class Capture:
         """Begin to open the camera; returns at once."""
         self._thread.start()
 
-    def next(self, timeout_s: float) -> Frame | None:
+    def next(self, timeout_s: float) -> Captured | None:
         """Take the next frame, waiting for it at most so long.
 
         Returns:
-            The frame, or None: none came, none will come, or closed.
+            The frame with the counts as of it, or None: none came, none will come, or closed.
 
         Raises:
             CameraError: the capture thread died of an error of its own, which its traceback in the log explains.
@@ -96,12 +108,12 @@ class Capture:
             if not self._waiting:
                 self._filled.wait_for(self._something_to_tell, timeout_s)
             if self._broken:
-                raise CameraError(f"{self._description}: the capture thread died; see the traceback in the log and start again")
+                raise CameraError(str(self._trouble))
             if not self._waiting or self._stop.is_set():
                 return None
-            frame = self._waiting.popleft()
+            captured = self._waiting.popleft()
             self._emptied.notify()
-            return frame
+            return captured
 
     def close(self) -> None:
         """Stop within a second. May be called twice, and without start()."""
@@ -130,14 +142,9 @@ class Capture:
         return self._state
 
     @property
-    def lost(self) -> int:
-        """Frames lost so far."""
-        return self._lost
-
-    @property
-    def last_error(self) -> str | None:
-        """The last complaint about the camera, kept after it has recovered."""
-        return self._last_error
+    def problem(self) -> str | None:
+        """Why no frame comes, while the camera is lost; None once frames come again."""
+        return self._trouble if self._state == "lost" else None
 
     @property
     def description(self) -> str:
@@ -163,12 +170,14 @@ class Capture:
                     break
                 except CameraError as problem:
                     if not self._stop.is_set():
-                        self._last_error, self._state = str(problem), "lost"
+                        self._trouble, self._state = str(problem), "lost"
                 self._stop.wait(self._delay_s)
                 self._delay_s = min(2.0 * self._delay_s, self._settings.reopen_longest_s)
             finished = True
         finally:
             with self._lock:
+                if not finished:
+                    self._trouble = f"{self._description}: the capture thread died; see the traceback in the log and start again"
                 self._state = "ended" if finished else "lost"
                 self._broken = not finished
                 self._filled.notify_all()
@@ -192,6 +201,7 @@ class Capture:
         """The next whole frame; damaged ones are counted, and a camera that sends nothing else has stalled."""
         left_s = self._settings.stalled_after_s
         deadline_ns = self._clock() + round(1e9 * left_s)
+        damage = ""
         while left_s > 0 and not self._stop.is_set():
             try:
                 return camera.read(left_s)
@@ -199,9 +209,9 @@ class Capture:
                 with self._lock:
                     self._corrupt += 1
                     self._corrupt_since += 1
-                    self._last_error = str(problem)
+                damage = f", the last: {problem}"
             left_s = (deadline_ns - self._clock()) / 1e9
-        raise CameraError(f"{self._description}: no whole frame for {self._settings.stalled_after_s:g} s, the last: {self._last_error}")
+        raise CameraError(f"{self._description}: no whole frame for {self._settings.stalled_after_s:g} s{damage}")
 
     def _check_size(self, frame: Frame) -> None:
         found = frame.image.shape
@@ -223,7 +233,8 @@ class Capture:
             if self._stop.is_set():
                 return
             self._count(frame.number)
-            self._waiting.append(frame)
+            counts = FrameCounts(lost=self._lost, skipped=self._skipped, corrupt=self._corrupt)
+            self._waiting.append(Captured(frame=frame, counts=counts))
             self._filled.notify()
 
     def _count(self, number: int) -> None:

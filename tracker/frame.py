@@ -1,4 +1,4 @@
-"""The value every stage receives first: one camera image, its number and when it was taken."""
+"""The value every stage receives first: one camera image, its number, when it was taken, and what was not tracked before it."""
 
 from dataclasses import dataclass
 
@@ -23,3 +23,18 @@ class Frame:
     number: int
     exposed_ns: int | None
     received_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameCounts:
+    """Frames that were not tracked, each counted once, since the tracker started.
+
+    Attributes:
+        lost: numbers the camera counted that never arrived.
+        skipped: arrived, and replaced by a newer one before the loop took them.
+        corrupt: arrived damaged.
+    """
+
+    lost: int
+    skipped: int
+    corrupt: int

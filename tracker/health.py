@@ -132,7 +132,7 @@ class Health:
             latency_ms={stage: latency.summary_ms() for stage, latency in self._stages.items()},
             counters=counters,
             unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
-            last_error=self._last_error or self._capture.last_error,
+            last_error=self._last_error or self._capture.problem,
         )
 
     def _counters(self) -> dict[str, int]:
@@ -161,7 +161,7 @@ class Health:
         if state == self.state:
             return
         if state == "camera_lost":
-            logger.warning("camera lost: %s", self._capture.last_error)
+            logger.warning("camera lost: %s", self._capture.problem)
             self._watchdog.camera_lost(self._camera_lost_s)
         elif self.state == "camera_lost":
             logger.info("camera is back: frame=%d", self._last_frame)

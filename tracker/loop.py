@@ -83,9 +83,10 @@ def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None
     motion, missing = Motion(), Missing()
     setup: Setup | None = None
     while not parts.exchange.stop.is_set():
-        frame = capture.next(IDLE_S)
+        captured = capture.next(IDLE_S)
         taken_ns = clock()
-        if frame is not None:
+        if captured is not None:
+            frame = captured.frame
             fresh = parts.exchange.take()
             if fresh is not None or setup is None:
                 if setup is not None:

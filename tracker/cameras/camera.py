@@ -19,7 +19,8 @@ class Camera(Protocol):
 
         Raises:
             CameraError: no frame within timeout_s, the device is gone, or its image changed size; the caller reopens.
-            CorruptFrameError: this frame is damaged; the caller counts it and reads on.
+            CorruptFrameError: this frame is damaged; the caller counts it and reads on. Its number is its own: no other
+                frame has it.
         """
         ...
 
