@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 
+_DIRECTLY_RGB: int = getattr(cv2, "IMREAD_COLOR_RGB", 0)  # OpenCV 4.8 to 4.10 lack it
 Bytes = NDArray[np.uint8]  # (n,): what the driver wrote
 
 
@@ -67,8 +68,10 @@ def _nv12(memory: Bytes, layout: Layout) -> Image:
 
 
 def _jpeg(memory: Bytes, _: Layout) -> Image | None:
-    image = cv2.imdecode(memory, cv2.IMREAD_COLOR) if memory.size else None
-    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    image = cv2.imdecode(memory, _DIRECTLY_RGB or cv2.IMREAD_COLOR) if memory.size else None
+    if image is None:
+        return None
+    return np.asarray(image if _DIRECTLY_RGB else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 # Where the settings name none, the first that the device offers is taken: least work first, one channel last.
