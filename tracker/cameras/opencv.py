@@ -22,10 +22,16 @@ def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotoni
     Raises:
         CameraError: absent, not permitted, busy, unreadable, or not as the settings ask.
     """
-    device = settings.device
-    if isinstance(device, str) and "://" in device:
-        return VideoStream(settings, clock)
-    return _open_device(settings, clock) if is_device(device) else VideoFile(settings, clock)
+    if is_file(settings):
+        return VideoFile(settings, clock)
+    if is_device(settings.device):
+        return _open_device(settings, clock)
+    return VideoStream(settings, clock)
+
+
+def is_file(settings: OpenCVCamera) -> bool:
+    """Whether `device` names a file: neither a device nor the address of a stream."""
+    return not is_device(settings.device) and "://" not in str(settings.device)
 
 
 def _open_device(settings: OpenCVCamera, clock: Callable[[], int]) -> Camera:
