@@ -11,14 +11,14 @@ import pytest
 
 from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import camera_factory
-from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticRig
+from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticDevice, SyntheticRig
 from tracker.capture import Capture
 from tracker.config import Capture as CaptureSettings
 from tracker.config import Fault, ImageFolder, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame
 
-DEADLINE_S = 20.0  # for conditions that come true within a second on an idle machine
+DEADLINE_S = 60.0  # for conditions that come true within a second on an idle machine
 
 Start = Callable[..., Capture]
 
@@ -156,6 +156,14 @@ def test_a_vanished_camera_can_be_opened_only_when_its_time_is_over() -> None:
     assert frame.number == 602  # the device went on counting
 
 
+def test_a_camera_told_to_open_slowly_is_open_when_its_time_is_over() -> None:
+    camera = camera_factory(rig(fault("slow_open", 0, seconds=0.1), frames=None))()
+    frame = camera.read(DEADLINE_S)
+    camera.close()
+    assert frame is not None
+    assert frame.number >= 20  # the device counted meanwhile, at 200 Hz
+
+
 def test_closing_the_synthetic_camera_ends_a_read_in_another_thread() -> None:
     camera = SyntheticRig(rig(fault("stall", 0, seconds=1000.0), frames=None))
     closer = threading.Timer(0.05, camera.close)
@@ -210,78 +218,107 @@ def test_the_camera_describes_itself(start: Start, tmp_path: Path) -> None:
     assert capture.description == f"{source.folder}: 2 images of 8x8 flat out"
 
 
-# --- capture: each fault of a camera ---
+# --- capture: each fault of a camera, in a time of its own that passes only while the camera waits ---
 
 
-def test_dropped_numbers_are_counted_as_lost(start: Start) -> None:
-    capture = start(camera_factory(rig(fault("drop", 20), fault("drop", 21), fault("drop", 40))))
-    numbers = numbers_of(take_all(capture))
-    missing = set(range(numbers[0], 60)) - set(numbers)
-    assert {20, 21, 40} <= missing
-    assert capture.counts().lost == len(missing)
+class OwnTime:
+    """A synthetic rig on a clock that its own waiting moves on, so that no machine is too slow for it."""
+
+    def __init__(self, settings: SyntheticCamera) -> None:
+        self.openings: list[tuple[str, str]] = []  # state and problem of the capture at each opening
+        self.capture: Capture | None = None
+        self._now_ns = 0
+        self._settings = settings
+        self._device = SyntheticDevice(settings, self.clock)
+
+    def clock(self) -> int:
+        return self._now_ns
+
+    def wait(self, seconds: float) -> None:
+        self._now_ns += max(100_000, round(1e9 * seconds))
+
+    def open(self) -> Camera:
+        assert self.capture is not None
+        self.openings.append((self.capture.state, str(self.capture.problem)))
+        if len(self.openings) > 1:
+            self.wait(0.02)  # the capture waited between two attempts
+        return SyntheticRig(self._settings, self.clock, device=self._device, wait=self.wait)
 
 
-def test_a_stall_is_noticed_while_it_lasts_and_outlived(start: Start) -> None:
-    capture = start(camera_factory(rig(fault("stall", 20, seconds=2.0), frames=500)), stalled_after_s=0.15)
-    wait_until(lambda: capture.state == "lost")
-    assert max(numbers_of(drain(capture))) < 20
-    assert "no frame for 0.15 s" in str(capture.problem)
-    numbers = numbers_of(take_all(capture))
-    counts = capture.counts()
-    assert min(numbers) >= 420
-    assert counts.lost >= 400
-    assert counts.reopened >= 1
-
-
-def test_a_vanished_camera_is_reopened_when_it_is_back(start: Start) -> None:
-    capture = start(camera_factory(rig(fault("vanish", 20, seconds=0.3), frames=120)))
-    wait_until(lambda: capture.state == "lost")
-    assert "the device is gone" in str(capture.problem)
-    numbers = numbers_of(take_all(capture))
-    counts = capture.counts()
-    assert not set(range(20, 80)) & set(numbers)
-    assert counts.reopened == 1
-    assert counts.lost >= 60
-    assert counts.captured == len(numbers)
-
-
-def test_the_problem_of_a_camera_is_over_with_the_first_frame_after_it(start: Start) -> None:
-    capture = start(camera_factory(rig(fault("vanish", 20, seconds=0.3), frames=None)))
-    wait_until(lambda: capture.state == "lost")
-    assert "the device is gone" in str(capture.problem)
-    wait_until(lambda: capture.state == "running")
-    assert capture.problem is None
-
-
-def test_another_image_size_is_refused_until_the_first_one_is_back(start: Start) -> None:
-    capture = start(camera_factory(rig(fault("resize", 20, seconds=0.3), frames=120)))
-    wait_until(lambda: capture.state == "lost")
-    assert "is 32x32 grey, expected 64x64 grey as before" in str(capture.problem)
+def followed(settings: SyntheticCamera, *, stalled_after_s: float = 5.0) -> tuple[Capture, list[Frame], list[tuple[str, str]]]:
+    """Take every frame of a rig in its own time."""
+    own = OwnTime(settings)
+    times = {"stalled_after_s": stalled_after_s, "reopen_first_s": 0.001, "reopen_longest_s": 0.001}
+    capture = own.capture = Capture(own.open, CaptureSettings(pace="every_frame", queue_frames=1000, **times), clock=own.clock)
+    capture.start()
     frames = take_all(capture)
+    capture.close()
+    return capture, frames, own.openings
+
+
+def test_dropped_numbers_are_counted_as_lost() -> None:
+    capture, frames, _ = followed(rig(fault("drop", 20), fault("drop", 21), fault("drop", 40)))
+    assert numbers_of(frames) == [number for number in range(60) if number not in {20, 21, 40}]
+    assert capture.counts().lost == 3
+
+
+def test_a_stall_is_noticed_while_it_lasts_and_outlived() -> None:
+    capture, frames, openings = followed(rig(fault("stall", 20, seconds=2.0), frames=500), stalled_after_s=0.15)
+    assert numbers_of(frames) == [*range(20), *range(420, 500)]
+    assert openings[0] == ("opening", "None")
+    assert {state for state, _ in openings[1:]} == {"lost"}
+    assert "no frame for 0.15 s" in openings[1][1]
+    assert (capture.counts().lost, capture.counts().reopened) == (400, 1)
+
+
+def test_a_vanished_camera_is_reopened_when_it_is_back() -> None:
+    capture, frames, openings = followed(rig(fault("vanish", 20, seconds=0.3), frames=120))
+    numbers, counts = numbers_of(frames), capture.counts()
+    assert "the device is gone" in openings[1][1]
+    assert numbers == [*range(20), *range(min(numbers[20:]), 120)]
+    assert 80 <= numbers[20] < 90
+    assert (counts.reopened, counts.lost, counts.captured) == (1, numbers[20] - 20, len(numbers))
+
+
+def test_the_problem_of_a_camera_is_over_with_the_first_frame_after_it() -> None:
+    now: list[tuple[str, str | None]] = []
+    own = OwnTime(rig(fault("vanish", 20, seconds=0.3), frames=None))
+    times = {"stalled_after_s": 5.0, "reopen_first_s": 0.001, "reopen_longest_s": 0.001}
+    capture = own.capture = Capture(own.open, CaptureSettings(pace="every_frame", queue_frames=1, **times), clock=own.clock)
+    capture.start()
+    while len(own.openings) < 2 or taken(capture).number < 80:
+        taken(capture)
+    now.append((capture.state, capture.problem))
+    capture.close()
+    assert "the device is gone" in own.openings[1][1]
+    assert now == [("running", None)]
+
+
+def test_another_image_size_is_refused_until_the_first_one_is_back() -> None:
+    capture, frames, openings = followed(rig(fault("resize", 20, seconds=0.3), frames=120))
+    assert "is 32x32 grey, expected 64x64 grey as before" in openings[1][1]
     assert {frame.image.shape for frame in frames} == {(64, 64)}
     assert not set(range(20, 80)) & set(numbers_of(frames))
+    assert numbers_of(frames)[-1] == 119
     assert capture.counts().reopened == 1
 
 
-def test_a_corrupt_frame_is_counted_once_and_reading_goes_on(start: Start) -> None:
-    capture = start(camera_factory(rig(fault("corrupt", 20), fault("corrupt", 30))))
-    numbers = numbers_of(take_all(capture))
+def test_a_corrupt_frame_is_counted_once_and_reading_goes_on() -> None:
+    capture, frames, openings = followed(rig(fault("corrupt", 20), fault("corrupt", 30)))
     counts = capture.counts()
-    missing = set(range(numbers[0], 60)) - set(numbers)
-    assert {20, 30} <= missing
-    assert counts.corrupt == 2
-    assert counts.lost == len(missing) - 2
-    assert counts.reopened == 0
+    assert numbers_of(frames) == [number for number in range(60) if number not in {20, 30}]
+    assert (counts.corrupt, counts.lost, counts.reopened) == (2, 0, 0)
+    assert openings == [("opening", "None")]
     assert capture.problem is None
 
 
-def test_a_camera_that_sends_only_damaged_frames_counts_as_stalled(start: Start) -> None:
+def test_a_camera_that_sends_only_damaged_frames_counts_as_stalled() -> None:
     faults = [fault("corrupt", number) for number in range(20, 120)]
-    capture = start(camera_factory(rig(*faults, frames=200)), stalled_after_s=0.1)
-    wait_until(lambda: capture.state == "lost")
-    assert "no whole frame for 0.1 s" in str(capture.problem) or "no frame for" in str(capture.problem)
-    assert numbers_of(take_all(capture))[-1] == 199
-    assert capture.counts().reopened >= 1
+    capture, frames, openings = followed(rig(*faults, frames=200), stalled_after_s=0.1)
+    assert numbers_of(frames) == [*range(20), *range(120, 200)]
+    assert "no whole frame for 0.1 s, the last: " in openings[1][1]
+    assert "arrived damaged" in openings[1][1]
+    assert capture.counts().reopened == 1
 
 
 def test_a_camera_absent_at_the_start_is_waited_for(start: Start, tmp_path: Path) -> None:
@@ -293,6 +330,60 @@ def test_a_camera_absent_at_the_start_is_waited_for(start: Start, tmp_path: Path
     (tmp_path / "earlier").rename(tmp_path / "later")
     assert numbers_of(take_all(capture)) == [0, 1, 2]
     assert capture.counts().reopened == 0
+
+
+def test_a_camera_that_opens_slowly_is_opening_until_its_first_frame(start: Start) -> None:
+    opened, begun = threading.Event(), threading.Event()
+
+    def open_camera() -> Camera:
+        begun.set()
+        assert opened.wait(DEADLINE_S)
+        return SyntheticRig(rig(frames=None))
+
+    capture = start(open_camera)
+    assert (capture.state, capture.problem) == ("opening", None)
+    assert begun.wait(DEADLINE_S)
+    assert capture.next(0.0) is None
+    assert (capture.state, capture.problem) == ("opening", None)
+    opened.set()
+    taken(capture)
+    assert (capture.state, capture.problem) == ("running", None)
+
+
+def test_a_camera_that_is_opened_again_slowly_stays_lost_meanwhile(start: Start) -> None:
+    reopen = camera_factory(rig(fault("vanish", 20, seconds=0.01), frames=None))
+    openings, opened, begun = [0], threading.Event(), threading.Event()
+
+    def open_camera() -> Camera:
+        openings[0] += 1
+        if openings[0] > 1:
+            begun.set()
+            assert opened.wait(DEADLINE_S)
+        return reopen()
+
+    capture = start(open_camera)
+    assert begun.wait(DEADLINE_S)
+    assert capture.state == "lost"
+    assert "the device is gone" in str(capture.problem)
+    opened.set()
+    wait_until(lambda: capture.state == "running")
+
+
+def test_close_does_not_wait_for_a_camera_that_opens_slowly(start: Start) -> None:
+    """The thread is left to the driver; nothing of it is heard any more."""
+    released = threading.Event()
+
+    def open_camera() -> Camera:
+        released.wait()
+        raise CameraError("too late")
+
+    capture = start(open_camera)
+    assert capture.state == "opening"
+    capture.close()
+    assert capture.next(0.0) is None
+    released.set()
+    wait_until(lambda: not capture._thread.is_alive())
+    assert (capture.state, capture.problem) == ("ended", None)
 
 
 def test_numbers_that_begin_again_after_a_reopening_tell_of_no_loss(start: Start, tmp_path: Path) -> None:
