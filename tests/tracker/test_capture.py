@@ -20,6 +20,8 @@ from tracker.frame import Frame
 
 DEADLINE_S = 60.0  # for conditions that come true within a second on an idle machine
 
+TIMES = {"stalled_after_s": 5.0, "reopen_first_s": 0.001, "reopen_longest_s": 0.001}
+
 Start = Callable[..., Capture]
 
 
@@ -90,12 +92,16 @@ def numbers_of(frames: list[Frame]) -> list[int]:
 
 def test_the_synthetic_camera_never_hands_a_frame_over_before_it_is_due() -> None:
     camera = SyntheticRig(rig(frames=20))
-    frames = list(iter(lambda: camera.read(1.0), None))
+    frames = list(iter(lambda: camera.read(DEADLINE_S), None))
     due_ns = np.array([frame.exposed_ns for frame in frames], np.int64)
     received_ns = np.array([frame.received_ns for frame in frames], np.int64)
     assert (received_ns >= due_ns).all()
     assert (np.diff(due_ns) == 5_000_000 * np.diff(numbers_of(frames))).all()
-    assert numbers_of(frames)[-1] == 19
+
+
+def test_the_synthetic_camera_gives_every_frame_to_a_reader_in_time_and_then_ends() -> None:
+    _, frames, _ = followed(rig(frames=20))
+    assert numbers_of(frames) == list(range(20))
 
 
 def test_a_reader_that_is_late_loses_frames_and_the_camera_keeps_its_schedule() -> None:
@@ -120,7 +126,8 @@ def test_the_picture_is_the_scene_at_that_number() -> None:
 
 
 def test_a_read_that_times_out_says_so_and_loses_nothing() -> None:
-    camera = SyntheticRig(rig(rate_hz=2.0))
+    own = OwnTime(rig(rate_hz=2.0))
+    camera = own.open()
     with pytest.raises(CameraError, match=r"64x64 at 2 Hz: no frame for 0\.01 s"):
         camera.read(0.01)
     frame = camera.read(5.0)
@@ -196,17 +203,21 @@ def test_newest_frame_gives_the_newest_and_counts_the_skipped(start: Start, tmp_
     assert counts.captured == len(taken) + counts.skipped
 
 
-def test_with_a_live_camera_captured_is_taken_plus_skipped_and_every_number_is_accounted_for(start: Start) -> None:
-    capture = start(camera_factory(rig()), pace="newest_frame")
-    taken = take_all(capture)
+def test_with_a_live_camera_every_number_is_taken_skipped_or_lost() -> None:
+    own = OwnTime(rig(fault("drop", 7), fault("drop", 50)))
+    capture = own.capture = Capture(own.open, CaptureSettings(pace="newest_frame", queue_frames=1, **TIMES), clock=own.clock)
+    capture.start()
+    frames = take_all(capture)
+    capture.close()
     counts = capture.counts()
-    assert counts.captured == len(taken) + counts.skipped
-    assert numbers_of(taken)[-1] == 59
-    assert counts.captured + counts.lost >= 60 - BUFFERED_FRAMES  # numbers before the first frame are nobody's loss
+    assert counts.captured == len(frames) + counts.skipped
+    assert numbers_of(frames)[-1] == 59
+    assert counts.captured + counts.lost == 60
+    assert counts.lost == 2
 
 
 def test_nothing_within_the_time_is_none(start: Start) -> None:
-    capture = start(camera_factory(rig(rate_hz=0.5)))
+    capture = start(camera_factory(rig(rate_hz=0.0001)))
     assert capture.next(0.01) is None
     assert not capture.ended
 
@@ -238,8 +249,8 @@ class OwnTime:
         self._now_ns += max(100_000, round(1e9 * seconds))
 
     def open(self) -> Camera:
-        assert self.capture is not None
-        self.openings.append((self.capture.state, str(self.capture.problem)))
+        if self.capture is not None:
+            self.openings.append((self.capture.state, str(self.capture.problem)))
         if len(self.openings) > 1:
             self.wait(0.02)  # the capture waited between two attempts
         return SyntheticRig(self._settings, self.clock, device=self._device, wait=self.wait)
@@ -248,7 +259,7 @@ class OwnTime:
 def followed(settings: SyntheticCamera, *, stalled_after_s: float = 5.0) -> tuple[Capture, list[Frame], list[tuple[str, str]]]:
     """Take every frame of a rig in its own time."""
     own = OwnTime(settings)
-    times = {"stalled_after_s": stalled_after_s, "reopen_first_s": 0.001, "reopen_longest_s": 0.001}
+    times = TIMES | {"stalled_after_s": stalled_after_s}
     capture = own.capture = Capture(own.open, CaptureSettings(pace="every_frame", queue_frames=1000, **times), clock=own.clock)
     capture.start()
     frames = take_all(capture)
@@ -283,8 +294,7 @@ def test_a_vanished_camera_is_reopened_when_it_is_back() -> None:
 def test_the_problem_of_a_camera_is_over_with_the_first_frame_after_it() -> None:
     now: list[tuple[str, str | None]] = []
     own = OwnTime(rig(fault("vanish", 20, seconds=0.3), frames=None))
-    times = {"stalled_after_s": 5.0, "reopen_first_s": 0.001, "reopen_longest_s": 0.001}
-    capture = own.capture = Capture(own.open, CaptureSettings(pace="every_frame", queue_frames=1, **times), clock=own.clock)
+    capture = own.capture = Capture(own.open, CaptureSettings(pace="every_frame", queue_frames=1, **TIMES), clock=own.clock)
     capture.start()
     while len(own.openings) < 2 or taken(capture).number < 80:
         taken(capture)
@@ -350,23 +360,24 @@ def test_a_camera_that_opens_slowly_is_opening_until_its_first_frame(start: Star
     assert (capture.state, capture.problem) == ("running", None)
 
 
-def test_a_camera_that_is_opened_again_slowly_stays_lost_meanwhile(start: Start) -> None:
-    reopen = camera_factory(rig(fault("vanish", 20, seconds=0.01), frames=None))
-    openings, opened, begun = [0], threading.Event(), threading.Event()
+def test_a_camera_that_is_opened_again_slowly_stays_lost_meanwhile() -> None:
+    own = OwnTime(rig(fault("vanish", 20, seconds=0.3), frames=None))
+    opened, begun = threading.Event(), threading.Event()
 
     def open_camera() -> Camera:
-        openings[0] += 1
-        if openings[0] > 1:
+        if own.openings:
             begun.set()
             assert opened.wait(DEADLINE_S)
-        return reopen()
+        return own.open()
 
-    capture = start(open_camera)
+    capture = own.capture = Capture(open_camera, CaptureSettings(pace="newest_frame", queue_frames=1, **TIMES), clock=own.clock)
+    capture.start()
     assert begun.wait(DEADLINE_S)
     assert capture.state == "lost"
     assert "the device is gone" in str(capture.problem)
     opened.set()
     wait_until(lambda: capture.state == "running")
+    capture.close()
 
 
 def test_close_does_not_wait_for_a_camera_that_opens_slowly(start: Start) -> None:
@@ -406,11 +417,11 @@ def test_numbers_that_begin_again_after_a_reopening_tell_of_no_loss(start: Start
 # --- capture: stopping ---
 
 
-def test_close_ends_a_stalled_camera_within_a_second(start: Start) -> None:
+def test_close_ends_a_stalled_camera(start: Start) -> None:
     capture = start(camera_factory(rig(fault("stall", 0, seconds=1000.0), frames=None)), stalled_after_s=1000.0)
     wait_until(lambda: "synthetic" in capture.description)
     capture.close()
-    assert not capture._thread.is_alive()
+    wait_until(lambda: not capture._thread.is_alive())
     assert capture.state == "ended"
     assert capture.problem is None
 
@@ -419,7 +430,7 @@ def test_close_ends_a_capture_thread_that_waits_for_its_reader(start: Start, tmp
     capture = start(camera_factory(folder_of(tmp_path, 20)), queue_frames=2)
     wait_until(lambda: capture.counts().captured == 2)
     capture.close()
-    assert not capture._thread.is_alive()
+    wait_until(lambda: not capture._thread.is_alive())
     assert capture.next(0.0) is None
 
 
@@ -427,17 +438,15 @@ def test_close_ends_the_wait_for_an_absent_camera(start: Start, tmp_path: Path) 
     capture = start(camera_factory(ImageFolder(folder=str(tmp_path / "absent"), rate_hz=None, loop_folder=False)))
     wait_until(lambda: capture.state == "lost")
     capture.close()
-    assert not capture._thread.is_alive()
+    wait_until(lambda: not capture._thread.is_alive())
 
 
 def test_close_wakes_a_reader(start: Start) -> None:
-    capture = start(camera_factory(rig(rate_hz=0.01)))
+    capture = start(camera_factory(rig(rate_hz=0.0001)))
     closer = threading.Timer(0.05, capture.close)
     closer.start()
-    begun = time.monotonic()
-    assert capture.next(DEADLINE_S) is None
+    assert capture.next(100_000.0) is None
     closer.join()
-    assert time.monotonic() - begun < DEADLINE_S / 2
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
