@@ -36,3 +36,8 @@ class Inference:
         """Find the key points: float32 (animals, K, 3), x and y in pixels of `image`, confidence 0..1."""
         answer = self.engine.infer(self._fit.to_input(image))
         return np.asarray(self._fit.to_source(answer), np.float32)
+
+    @property
+    def field_of_view(self) -> str:
+        """Which part of the camera's image the network sees, in one sentence."""
+        return self._fit.field_of_view
