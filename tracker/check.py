@@ -1,6 +1,7 @@
 """Try every part of a configuration once, one line each, before an animal depends on it."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,12 +12,13 @@ import yaml
 
 from tracker.bundle import Bundle, read_bundle
 from tracker.calibration import load_calibration
+from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import camera_factory
 from tracker.config import Config, load_config
 from tracker.control import Control
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
-from tracker.errors import CameraError, RigtrackError
+from tracker.errors import CameraError, CorruptFrameError, RigtrackError
 from tracker.frame import Frame
 from tracker.publisher import Publisher
 from tracker.setup import make_setup
@@ -96,13 +98,26 @@ def _try(name: str, attempt: Callable[[], tuple[str, T]]) -> tuple[Finding, T | 
 def _grab(config: Config) -> tuple[str, Frame]:
     camera = camera_factory(config.camera)()
     try:
-        frame = camera.read(config.capture.stalled_after_s)
-        if frame is None:
-            raise CameraError("the camera delivered no frame: its file or folder is empty; give one with frames in it")
+        frame = _first_whole(camera, config.capture.stalled_after_s)
         height, width = frame.image.shape[:2]
         return f"{camera.description}: frame {frame.number} of {width}x{height}", frame
     finally:
         camera.close()
+
+
+def _first_whole(camera: Camera, timeout_s: float) -> Frame:
+    """The first frame that is not damaged; many webcams begin with some that are."""
+    deadline_ns = time.monotonic_ns() + round(1e9 * timeout_s)
+    while True:
+        try:
+            frame = camera.read(timeout_s)
+        except CorruptFrameError as problem:
+            if time.monotonic_ns() > deadline_ns:
+                raise CameraError(f"no whole frame for {timeout_s:g} s, the last: {problem}") from None
+            continue
+        if frame is None:
+            raise CameraError("the camera delivered no frame: its file or folder is empty; give one with frames in it")
+        return frame
 
 
 def _bundle(config: Config) -> tuple[str, Bundle]:

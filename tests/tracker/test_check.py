@@ -61,6 +61,15 @@ def test_a_camera_that_is_not_there_fails_its_line(tmp_path: Path, make_bundle: 
     assert "/dev/video99" in findings["camera"]["found"]
 
 
+def test_a_camera_whose_first_frames_are_damaged_passes(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    """Many webcams begin with some."""
+    faults = [{"fault": "corrupt", "at_frame": number, "seconds": 0} for number in range(3)]
+    camera: dict[str, Any] = {"source": "synthetic", "scene": "rodent", "seed": 1, "width": 640, "height": 480, "rate_hz": 100}
+    camera |= {"frames": None, "rectangles": 1, "faults": faults}
+    _, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, capture={"stalled_after_s": 60}))
+    assert findings["camera"]["ok"], findings["camera"]["found"]
+
+
 CALIBRATION = """schema: 1
 camera_matrix: [[500, 0, 320], [0, 500, 240], [0, 0, 1]]
 distortion: {model: five_parameter, coefficients: [0, 0, 0, 0, 0]}
