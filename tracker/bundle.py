@@ -23,11 +23,12 @@ SELF_TEST_FILE = "self_test.png"
 ENGINES_FOLDER = "engines"
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Side = Annotated[int, Meta(ge=1)]
 Shape = tuple[Annotated[int, Meta(ge=1)], ...]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of bundle.json: every field required, unknown fields refused."""
+    """A mapping of bundle.json: every field without a default required, unknown fields refused."""
 
 
 class View(Part, frozen=True, kw_only=True):
@@ -98,6 +99,7 @@ class Description(Part, frozen=True, kw_only=True):
     training: TrainingData
     accuracy: Accuracy
     self_test: SelfTest
+    trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where it was not noted
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):

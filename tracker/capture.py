@@ -57,6 +57,9 @@ class Capture:
         opening ──► running ◄──► lost          any state ──► ended: the file's last frame was read, or close()
            └──────────────────────┘
 
+    `opening` from the start until the first frame, however long the camera takes to open, or until it fails; `lost` from a
+    failure until the next frame, at the start too and while it is being opened again.
+
     A camera that raises CameraError, delivers no whole frame for `stalled_after_s` or changes its image size is closed
     and opened again after `reopen_first_s`, then after twice as long each time up to `reopen_longest_s`, for as long as
     it takes. The size of the first frame holds for good. A stall is noticed as soon as the camera's `read` returns, which

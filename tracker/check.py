@@ -1,8 +1,9 @@
 """Try every part of a configuration once, one line each, before an animal depends on it."""
 
 import json
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -11,15 +12,17 @@ import yaml
 
 from tracker.bundle import Bundle, read_bundle
 from tracker.calibration import load_calibration
+from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import camera_factory
 from tracker.config import Config, load_config
 from tracker.control import Control
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
-from tracker.errors import CameraError, RigtrackError
+from tracker.errors import CameraError, CorruptFrameError, RigtrackError
 from tracker.frame import Frame
 from tracker.publisher import Publisher
 from tracker.setup import make_setup
+from tracker.view_fit import ViewFit, unlike_training
 
 T = TypeVar("T")
 
@@ -31,6 +34,7 @@ class Finding:
     check: str
     ok: bool | None
     found: str
+    warning: bool = False  # it is ok, and may still not be what was meant
 
 
 def check(config_path: Path, *, as_json: bool, out: TextIO) -> bool:
@@ -45,7 +49,7 @@ def check(config_path: Path, *, as_json: bool, out: TextIO) -> bool:
         out.write(json.dumps(report, indent=2) + "\n")
         return well
     for finding in findings:
-        mark = {True: "ok    ", False: "FAILED", None: "-     "}[finding.ok]
+        mark = "WARN  " if finding.warning else {True: "ok    ", False: "FAILED", None: "-     "}[finding.ok]
         out.write(f"{mark}  {finding.check:<14} {finding.found}\n")
     if config is not None:
         out.write("\nIn effect:\n" + yaml.safe_dump(msgspec.to_builtins(config), sort_keys=False, allow_unicode=True))
@@ -72,6 +76,7 @@ def _parts(config: Config) -> list[Finding]:
         findings.append(finding)
     findings.append(_gpu(config, engine))
     findings.append(_calibration(config, frame))
+    findings.append(_view(loaded, frame))
     if frame is not None and loaded is not None and engine is not None:
         findings.append(_try("rules", lambda: _rules(config, loaded, engine, frame))[0])
         engine.close()
@@ -93,13 +98,26 @@ def _try(name: str, attempt: Callable[[], tuple[str, T]]) -> tuple[Finding, T | 
 def _grab(config: Config) -> tuple[str, Frame]:
     camera = camera_factory(config.camera)()
     try:
-        frame = camera.read(config.capture.stalled_after_s)
-        if frame is None:
-            raise CameraError("the camera delivered no frame: its file or folder is empty; give one with frames in it")
+        frame = _first_whole(camera, config.capture.stalled_after_s)
         height, width = frame.image.shape[:2]
         return f"{camera.description}: frame {frame.number} of {width}x{height}", frame
     finally:
         camera.close()
+
+
+def _first_whole(camera: Camera, timeout_s: float) -> Frame:
+    """The first frame that is not damaged; many webcams begin with some that are."""
+    deadline_ns = time.monotonic_ns() + round(1e9 * timeout_s)
+    while True:
+        try:
+            frame = camera.read(timeout_s)
+        except CorruptFrameError as problem:
+            if time.monotonic_ns() > deadline_ns:
+                raise CameraError(f"no whole frame for {timeout_s:g} s, the last: {problem}") from None
+            continue
+        if frame is None:
+            raise CameraError("the camera delivered no frame: its file or folder is empty; give one with frames in it")
+        return frame
 
 
 def _bundle(config: Config) -> tuple[str, Bundle]:
@@ -135,6 +153,15 @@ def _calibration(config: Config, frame: Frame | None) -> Finding:
         return Finding(check="calibration", ok=None, found="not tried without a camera, whose image size it must have")
     height, width = frame.image.shape[:2]
     return _try("calibration", lambda: (f"{path}: for {width}x{height}", load_calibration(Path(path), (width, height))))[0]
+
+
+def _view(bundle: Bundle | None, frame: Frame | None) -> Finding:
+    if bundle is None or frame is None:
+        return Finding(check="view", ok=None, found="not tried without camera and bundle")
+    about, shape = bundle.description, frame.image.shape
+    finding, _ = _try("view", lambda: (ViewFit(about.view, input_shape=about.input.shape, source_shape=shape).field_of_view, None))
+    warning = unlike_training(about.trained_on, shape)
+    return replace(finding, found=f"{finding.found} {warning}", warning=True) if finding.ok and warning else finding
 
 
 def _rules(config: Config, bundle: Bundle, engine: Engine, frame: Frame) -> tuple[str, None]:

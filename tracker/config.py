@@ -30,10 +30,11 @@ class Fault(Section, frozen=True, kw_only=True):
     """Something the synthetic camera is told to do wrong.
 
     `drop` skips a frame number; `stall` delivers nothing for `seconds`; `vanish` makes the device unopenable for
-    `seconds`; `resize` delivers another image size for `seconds`; `corrupt` damages one frame.
+    `seconds`; `resize` delivers another image size for `seconds`; `corrupt` damages one frame; `slow_open` makes every
+    opening last until `seconds` after that frame is due.
     """
 
-    fault: Literal["drop", "stall", "vanish", "resize", "corrupt"]
+    fault: Literal["drop", "stall", "vanish", "resize", "corrupt", "slow_open"]
     at_frame: Annotated[int, Meta(ge=0)]
     seconds: NotNegative
 

@@ -1,4 +1,4 @@
-"""The value every stage receives first: one camera image, its number and when it was taken."""
+"""The value every stage receives first: one camera image, its number, when it was taken, and what was not tracked before it."""
 
 from dataclasses import dataclass
 
@@ -27,12 +27,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameCounts:
-    """Cumulative counts of frames before this one that got no pose, since the start of the daemon.
+    """Frames that were not tracked, each counted once, since the tracker started.
 
     Attributes:
-        lost: numbers that the camera counted and that never arrived.
-        skipped: frames that arrived whole and were passed over for a newer one, by `pace: newest_frame`.
-        corrupt: frames that arrived damaged.
+        lost: numbers the camera counted that never arrived.
+        skipped: arrived, and replaced by a newer one before the loop took them.
+        corrupt: arrived damaged.
     """
 
     lost: int

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from tracker.cameras.open_camera import camera_factory
+from tracker.cameras.open_camera import camera_factory, check_source
 from tracker.capture import Capture
 from tracker.command_handler import CommandHandler
 from tracker.config import Config, load_config
@@ -37,6 +37,7 @@ def run(config_path: Path, *, window: bool) -> None:
         RigtrackError: it cannot start, or its engine failed; a camera that fails is waited for instead.
     """
     config = load_config(config_path)
+    check_source(config.camera)
     notifier = Notifier.from_environment()
     _prepare_real_time()
     with ExitStack() as stack:

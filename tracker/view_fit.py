@@ -200,6 +200,27 @@ class ViewFit:
         cv2.cvtColor(source, cv2.COLOR_GRAY2RGB if self._grey_source else cv2.COLOR_RGB2GRAY, dst=target)
 
 
+def unlike_training(trained_on: tuple[int, int] | None, source_shape: Sequence[int]) -> str | None:
+    """Warn in one sentence where the camera's image has another size than the images that the network learnt from.
+
+    Args:
+        trained_on: (width, height) of those images, None where the bundle does not say.
+        source_shape: (height, width) or (height, width, 3) of the camera's image.
+
+    Returns:
+        The sentence, or None where the sizes agree or one is not known.
+    """
+    height, width = source_shape[:2]
+    if trained_on is None or trained_on == (width, height):
+        return None
+    learnt = f"{trained_on[0]}x{trained_on[1]}"
+    return (
+        f"The camera's image is {width}x{height}, but the network learnt from images of {learnt}; unless both show the same scene "
+        f"edge to edge, the animal reaches it at another size and is found less well: set the camera to {learnt}, "
+        "or train on frames of this camera."
+    )
+
+
 def _input_sides(view: View, input_shape: Sequence[int]) -> tuple[int, int, int]:
     expected = _CHANNELS[view.colour]
     if len(input_shape) != 4 or input_shape[0] != 1 or input_shape[3] != expected:

@@ -224,6 +224,19 @@ def test_block_ids_become_numbers_that_never_go_back(ids: list[int], numbers: li
     assert [counter.of(block_id) for block_id in ids] == numbers
 
 
+def test_a_camera_whose_block_ids_stand_still_is_counted_for() -> None:
+    counter = BlockNumber()
+    assert [counter.of(block_id) for block_id in (7, 7, 7)] == [7, 8, 9]
+
+
+@pytest.mark.parametrize(("ids", "numbers"), [([NOT_SUPPORTED] * 2, [0, 2]), ([4, 6], [4, 6])], ids=["no ids", "with ids"])
+def test_a_damaged_frame_has_a_number_of_its_own(ids: list[int], numbers: list[int]) -> None:
+    counter = BlockNumber()
+    first = counter.of(ids[0])
+    counter.pass_over()
+    assert [first, counter.of(ids[1])] == numbers
+
+
 def test_without_pypylon_the_sentence_names_what_to_install() -> None:
     script = (
         "import sys; sys.modules['pypylon'] = None\ntry:\n import tracker.cameras.basler\nexcept Exception as e: print(type(e).__name__, e)"

@@ -30,7 +30,7 @@ def checked(config: Path) -> tuple[bool, dict[str, Any]]:
 def test_a_whole_configuration_passes_every_check(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
     well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
     assert well, findings
-    assert list(findings) == ["configuration", "camera", "bundle", "engine", "gpu", "calibration", "rules", "publisher", "control"]
+    assert list(findings) == ["configuration", "camera", "bundle", "engine", "gpu", "calibration", "view", "rules", "publisher", "control"]
     assert "640x480" in findings["camera"]["found"]
     assert "self-test passed" in findings["engine"]["found"]
 
@@ -46,6 +46,7 @@ def test_each_failing_part_is_named_and_the_others_are_still_tried(tmp_path: Pat
         "engine": None,
         "gpu": True,
         "calibration": True,
+        "view": None,
         "rules": None,
         "publisher": False,
         "control": True,
@@ -58,6 +59,15 @@ def test_a_camera_that_is_not_there_fails_its_line(tmp_path: Path, make_bundle: 
     _, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
     assert findings["camera"]["ok"] is False
     assert "/dev/video99" in findings["camera"]["found"]
+
+
+def test_a_camera_whose_first_frames_are_damaged_passes(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    """Many webcams begin with some."""
+    faults = [{"fault": "corrupt", "at_frame": number, "seconds": 0} for number in range(3)]
+    camera: dict[str, Any] = {"source": "synthetic", "scene": "rodent", "seed": 1, "width": 640, "height": 480, "rate_hz": 100}
+    camera |= {"frames": None, "rectangles": 1, "faults": faults}
+    _, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, capture={"stalled_after_s": 60}))
+    assert findings["camera"]["ok"], findings["camera"]["found"]
 
 
 CALIBRATION = """schema: 1
@@ -84,13 +94,53 @@ def test_a_calibration_must_be_of_the_cameras_image_size(
         assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["calibration"]["found"]
 
 
+def note_size(bundle: Path, trained_on: list[int]) -> None:
+    """Have a bundle say which size of images it was trained on."""
+    path = bundle / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"trained_on": trained_on}))
+
+
+@pytest.mark.parametrize("trained_on", [None, [640, 480]], ids=["not noted", "same size"])
+def test_the_field_of_view_is_said_in_one_sentence(
+    tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], trained_on: list[int] | None
+) -> None:
+    bundle = make_bundle(tmp_path / "spot", height=240, width=320, fit="letterbox")
+    if trained_on is not None:
+        note_size(bundle, trained_on)
+    well, findings = checked(write_config(tmp_path, bundle, camera))
+    assert well
+    assert findings["view"]["found"] == "The network sees all of the camera's 640x480 image, resized to 320x240, in grey."
+    assert findings["view"]["warning"] is False
+
+
+def test_images_of_another_size_than_was_trained_on_are_warned_of(
+    tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = make_bundle(tmp_path / "spot", height=240, width=320, fit="letterbox")
+    note_size(bundle, [320, 240])
+    config = write_config(tmp_path, bundle, camera)
+    well, findings = checked(config)
+    assert well
+    assert findings["view"]["warning"] is True
+    assert "image is 640x480, but the network learnt from images of 320x240" in findings["view"]["found"]
+    main(["check", "--config", str(config)])
+    assert "WARN    view " in capsys.readouterr().out
+
+
+def test_a_bundle_that_does_not_fit_the_image_fails_the_view(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot", height=240, width=320), camera))
+    assert not well
+    assert findings["view"]["ok"] is False
+    assert "the bundle's view is 'exact' and its input 320x240, the camera gives 640x480" in findings["view"]["found"]
+
+
 def test_the_command_prints_one_line_each_and_the_configuration_in_effect(
     tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera)
     assert main(["check", "--config", str(config)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:9]] == ["ok"] * 9
+    assert [line.split()[0] for line in lines[:10]] == ["ok"] * 10
     assert "capture:" in lines
 
 

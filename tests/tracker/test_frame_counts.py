@@ -94,7 +94,7 @@ def test_between_two_frames_the_counts_grow_by_the_numbers_missing(
 @given(script=STEPS)
 def test_each_kind_of_missing_frame_is_counted_under_its_own_name(script: list[Step]) -> None:
     seen = ["frame", *script, "frame"]  # numbers before the first frame are nobody's loss
-    taken = taken_by_script(seen, "every_frame")  # type: ignore[arg-type]
+    taken = taken_by_script(seen, "every_frame")
     counts = taken[-1].counts
     assert (counts.lost, counts.skipped, counts.corrupt) == (script.count("loss"), 0, script.count("damage"))
 

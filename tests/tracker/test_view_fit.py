@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tracker.bundle import View
 from tracker.errors import BundleError, CameraError
-from tracker.view_fit import ViewFit
+from tracker.view_fit import ViewFit, unlike_training
 
 GREY_WHOLE = View(crop=None, fit="exact", colour="grey")
 
@@ -220,3 +220,16 @@ def test_a_camera_that_changes_its_size_is_noticed() -> None:
 
     with pytest.raises(CameraError, match=r"has shape \(48, 64\), expected \(40, 40\)"):
         fit.to_input(np.zeros((48, 64), np.uint8))
+
+
+@pytest.mark.parametrize("source", [(480, 640), (480, 640, 3)])
+@pytest.mark.parametrize("trained_on", [None, (640, 480)], ids=["not noted", "same"])
+def test_images_of_the_size_that_was_trained_on_need_no_word(trained_on: tuple[int, int] | None, source: tuple[int, ...]) -> None:
+    assert unlike_training(trained_on, source) is None
+
+
+def test_images_of_another_size_than_was_trained_on_are_told() -> None:
+    sentence = unlike_training((640, 480), (720, 1280, 3))
+    assert sentence is not None
+    assert "The camera's image is 1280x720, but the network learnt from images of 640x480" in sentence
+    assert "set the camera to 640x480, or train on frames of this camera" in sentence

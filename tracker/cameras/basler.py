@@ -65,6 +65,7 @@ class Basler:
                 if result.IsValid() and result.GrabSucceeded():
                     return self._frame(result, received_ns)
                 self._refuse_if_gone(timeout_s if not result.IsValid() else None)
+                self._number.pass_over()
                 raise CorruptFrameError(
                     f"{self._where}: a frame arrived damaged: {result.ErrorDescription} Check cable, port and packet size"
                 )

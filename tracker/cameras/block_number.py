@@ -13,7 +13,7 @@ class BlockNumber:
 
     def of(self, block_id: int) -> int:
         """Number the frame with this block id; a gap in ids is the same gap in numbers."""
-        if block_id == NOT_SUPPORTED:
+        if block_id == NOT_SUPPORTED or block_id == self._last_id:
             self._number += 1
         elif self._last_id is None:
             self._number = block_id
@@ -23,3 +23,8 @@ class BlockNumber:
             self._number += block_id - self._last_id
         self._last_id = block_id
         return self._number
+
+    def pass_over(self) -> None:
+        """Count a damaged frame of a camera that does not count; elsewhere the next block id shows it."""
+        if self._last_id == NOT_SUPPORTED:
+            self._number += 1

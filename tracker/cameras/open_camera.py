@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tracker.cameras.camera import Camera
 from tracker.config import BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
@@ -23,6 +24,23 @@ def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.mono
 
         return lambda: Basler(source, clock)
     return _image_folder(source, clock)
+
+
+def check_source(source: CameraSource) -> None:
+    """Refuse a video file or image folder that is not there or cannot be read. A device or a stream may come later.
+
+    Raises:
+        CameraError: in one sentence, why the file or folder cannot be used.
+    """
+    if isinstance(source, OpenCVCamera):
+        from tracker.cameras.opencv import is_file, open_opencv
+
+        if is_file(source):
+            open_opencv(source).close()
+    elif isinstance(source, ImageFolder):
+        from tracker.cameras.image_folder import numbered_images, read_image
+
+        read_image(numbered_images(Path(source.folder))[0])
 
 
 def _synthetic(settings: SyntheticCamera, clock: Callable[[], int]) -> Callable[[], Camera]:

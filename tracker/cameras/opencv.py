@@ -1,15 +1,19 @@
 """What `camera.source: opencv` opens: a device, a video file or a stream, told apart by `camera.device`."""
 
-import stat
+import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from tracker.cameras.camera import Camera
+from tracker.cameras.device_node import is_device
+from tracker.cameras.v4l2_device import V4l2Device
+from tracker.cameras.v4l2_stream import UnreadFormatError
 from tracker.cameras.video_device import VideoDevice
 from tracker.cameras.video_file import VideoFile
 from tracker.cameras.video_stream import VideoStream
 from tracker.config import OpenCVCamera
+
+logger = logging.getLogger(__name__)
 
 
 def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> Camera:
@@ -18,17 +22,21 @@ def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotoni
     Raises:
         CameraError: absent, not permitted, busy, unreadable, or not as the settings ask.
     """
-    device = settings.device
-    if isinstance(device, str) and "://" in device:
-        return VideoStream(settings, clock)
-    if isinstance(device, int) or _is_device(Path(device)):
-        return VideoDevice(settings, clock)
-    return VideoFile(settings, clock)
+    if is_file(settings):
+        return VideoFile(settings, clock)
+    if is_device(settings.device):
+        return _open_device(settings, clock)
+    return VideoStream(settings, clock)
 
 
-def _is_device(path: Path) -> bool:
-    """A node of /dev that is missing is a camera that is unplugged, not a file."""
+def is_file(settings: OpenCVCamera) -> bool:
+    """Whether `device` names a file: neither a device nor the address of a stream."""
+    return not is_device(settings.device) and "://" not in str(settings.device)
+
+
+def _open_device(settings: OpenCVCamera, clock: Callable[[], int]) -> Camera:
     try:
-        return stat.S_ISCHR(path.stat().st_mode)
-    except OSError:
-        return path.is_relative_to("/dev")
+        return V4l2Device(settings, clock)
+    except UnreadFormatError as problem:
+        logger.warning("read through OpenCV, which hides lost and damaged frames: %s", problem)
+        return VideoDevice(settings, clock)

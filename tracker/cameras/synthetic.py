@@ -58,6 +58,7 @@ class SyntheticRig:
         settings: what to show, how fast, and which faults to commit.
         clock: monotonic nanoseconds.
         device: the device to open, where it has been open before.
+        wait: waits so many seconds; None: really, until closed.
 
     Raises:
         CameraError: the device has vanished for now.
@@ -66,16 +67,23 @@ class SyntheticRig:
     live = True
 
     def __init__(
-        self, settings: SyntheticCamera, clock: Callable[[], int] = time.monotonic_ns, *, device: SyntheticDevice | None = None
+        self,
+        settings: SyntheticCamera,
+        clock: Callable[[], int] = time.monotonic_ns,
+        *,
+        device: SyntheticDevice | None = None,
+        wait: Callable[[float], object] | None = None,
     ) -> None:
         self._settings, self._clock = settings, clock
         self._device = device or SyntheticDevice(settings, clock)
         self.description = (
             f"synthetic {settings.scene}, seed {settings.seed}, {settings.width}x{settings.height} at {settings.rate_hz:g} Hz"
         )
-        self._refuse_when_vanished(clock())
-        self._next = max(0, self._device.newest(clock()) + 1)
         self._closed = threading.Event()
+        self._wait, self._nap = wait or self._closed.wait, wait or time.sleep
+        self._refuse_when_vanished(clock())
+        self._open_slowly()
+        self._next = max(0, self._device.newest(clock()) + 1)
 
     def read(self, timeout_s: float) -> Frame | None:
         """Hand over the next frame at the moment it is due, or at once if the reader is late. See Camera.read."""
@@ -122,6 +130,11 @@ class SyntheticRig:
         height, width = image.shape
         return np.asarray(cv2.resize(image, (width // 2, height // 2)), np.uint8)
 
+    def _open_slowly(self) -> None:
+        slow = self._device.fault_at(max(self._clock(), self._device.due_ns(0)), "slow_open")
+        if slow is not None:
+            self._wait_until(self._device.fault_end_ns(slow))
+
     def _refuse_when_vanished(self, now_ns: int) -> None:
         if self._device.fault_at(now_ns, "vanish") is not None:
             raise CameraError(f"{self.description}: the device is gone; plug it in again")
@@ -129,9 +142,11 @@ class SyntheticRig:
     def _wait_until(self, time_ns: int) -> None:
         while True:
             left_ns = time_ns - self._clock()
-            if self._closed.wait((left_ns - WAKE_NS) / 1e9) if left_ns > WAKE_NS else self._closed.is_set():
+            if left_ns > WAKE_NS:
+                self._wait((left_ns - WAKE_NS) / 1e9)
+            if self._closed.is_set():
                 raise CameraError(f"{self.description}: is closed")
             if left_ns <= 0:
                 return
             if left_ns <= WAKE_NS:
-                time.sleep(max(0, left_ns - SPIN_NS) / 1e9)
+                self._nap(max(0, left_ns - SPIN_NS) / 1e9)

@@ -1,17 +1,14 @@
-"""A UVC camera, or any other V4L2 device, through OpenCV."""
+"""A V4L2 device through OpenCV, for pixel formats that are not read by our own calls; OpenCV hides lost and damaged frames."""
 
-import errno
-import grp
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 
+from tracker.cameras.device_node import device_path, open_node
 from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError, CorruptFrameError
@@ -34,8 +31,8 @@ class VideoDevice:
     live = True
 
     def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
-        self._path = Path(f"/dev/video{settings.device}" if isinstance(settings.device, int) else settings.device)
-        check_device(self._path)
+        self._path = device_path(settings.device)
+        os.close(open_node(self._path))  # OpenCV itself only says yes or no
         quieten()
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", FIRST_FRAME_S)
         self._clock = clock
@@ -121,36 +118,3 @@ class VideoDevice:
         except cv2.error as problem:
             raise CameraError(gone) from problem
         return (None if image is None else np.asarray(image, np.uint8)), self._capture.get(cv2.CAP_PROP_POS_MSEC)
-
-
-def check_device(path: Path) -> None:
-    """Open and close a device node, since OpenCV only says yes or no.
-
-    Raises:
-        CameraError: absent, not a device, not permitted or busy, in one sentence.
-    """
-    try:
-        if not stat.S_ISCHR(path.stat().st_mode):
-            raise CameraError(f"{path}: is not a video device; expected something like /dev/video0")
-        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-    except OSError as problem:
-        raise CameraError(f"{path}: {_reason(path, problem)}") from None
-
-
-def _reason(path: Path, problem: OSError) -> str:
-    if problem.errno in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        attached = ", ".join(sorted(str(node) for node in Path("/dev").glob("video*"))) or "none"
-        return f"no such device; attached are: {attached}"
-    if problem.errno in (errno.EACCES, errno.EPERM):
-        return f"no permission to open it; add the user to the group '{_group(path)}' that owns it and log in again"
-    if problem.errno == errno.EBUSY:
-        return f"another program is using it; close that program (`fuser {path}` names it)"
-    return f"cannot be opened: {problem.strerror}"
-
-
-def _group(path: Path) -> str:
-    try:
-        number = path.stat().st_gid
-        return grp.getgrgid(number).gr_name
-    except (OSError, KeyError):
-        return "video"

@@ -135,6 +135,8 @@ class VideoFile:
 
 def _check_readable(path: Path) -> None:
     try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            raise CameraError(f"{path}: is neither a file nor a device; correct camera.device")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
