@@ -172,6 +172,9 @@ class Rule(Section, frozen=True, kw_only=True):
     refractory_ms: Milliseconds  # no new onset for this long after a bout ended
     confidence: Fraction  # a key point below this counts as missing
     missing: Literal["hold", "end"]  # while the value is missing: keep the state, or treat it as not crossing
+    end_after_ms: Milliseconds | None = None
+    """How long frames, or the value under `missing: hold`, may stay away before an open event is ended; None: the longer of 200 ms
+    and three frame intervals."""
 
 
 class EventConfig(Section, frozen=True, kw_only=True):
@@ -199,6 +202,7 @@ class PublisherConfig(Section, frozen=True, kw_only=True):
     bind: Annotated[tuple[str, ...], Meta(min_length=1)]
     high_water_mark: Annotated[int, Meta(ge=1, le=1_000_000)]  # messages kept for a slow subscriber before it loses some
     curve_keys: str | None  # folder made by `tracker keys`; required beyond ipc:// and loopback
+    alive_ms: Annotated[float, Meta(ge=10, le=10_000)] = 100  # interval of the heartbeat
 
 
 class ControlConfig(Section, frozen=True, kw_only=True):
