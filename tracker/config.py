@@ -226,6 +226,8 @@ class ViewerConfig(Section, frozen=True, kw_only=True):
 
     rate_hz: Rate = 30
     jpeg_quality: Annotated[int, Meta(ge=1, le=100)] = 80
+    bind: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)] | None = None
+    """Where pictures are; None: beside each of publisher.bind, by the rule in tracker/image_address.py."""
 
 
 class HealthConfig(Section, frozen=True, kw_only=True):
@@ -338,7 +340,7 @@ def _located(config: Config, folder: Path) -> Config:
         camera = replace(camera, folder=located(camera.folder))
     elif isinstance(camera, OpenCVCamera) and isinstance(camera.device, str) and "://" not in camera.device:
         camera = replace(camera, device=located(camera.device))
-    publisher = config.publisher
+    publisher, pictures = config.publisher, config.viewer.bind
     keys = located(publisher.curve_keys) if publisher.curve_keys else None
     return replace(
         config,
@@ -347,4 +349,5 @@ def _located(config: Config, folder: Path) -> Config:
         calibration=located(config.calibration) if config.calibration else None,
         publisher=replace(publisher, bind=tuple(map(address, publisher.bind)), curve_keys=keys),
         control=replace(config.control, bind=address(config.control.bind)),
+        viewer=replace(config.viewer, bind=tuple(map(address, pictures)) if pictures is not None else None),
     )
