@@ -42,7 +42,7 @@ def expectation(kind: inspect.Type) -> str:
         least = f" of at least {kind.min_length}" if kind.min_length else ""
         return f"a list{least}, each {expectation(kind.item_type)}"
     if isinstance(kind, inspect.TupleType):
-        return f"a list of {len(kind.item_types)}"
+        return f"a list of {len(kind.item_types)}, each {_either(dict.fromkeys(map(expectation, kind.item_types)))}"
     if isinstance(kind, inspect.StructType | inspect.DictType):
         return "a mapping of keys to values"
     words = {inspect.NoneType: "null", inspect.BoolType: "true or false", inspect.StrType: "text", inspect.DateType: "a date"}

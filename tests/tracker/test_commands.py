@@ -1,6 +1,7 @@
 """How the commands end: a table or JSON for a running tracker, one sentence on Ctrl-C, silence where nobody reads on."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -140,7 +141,8 @@ def test_ctrl_c_while_a_command_waits_is_one_sentence_and_status_130(tmp_path: P
 def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     config = write_config(tmp_path)
     command = [sys.executable, "-m", "tracker", "check", "--effective", "--config", str(config)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, cwd=ROOT, env=buffered, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -28,7 +28,7 @@ def test_relative_paths_are_taken_from_the_files_own_folder() -> None:
     ("before", "after", "complaint"),
     [
         ("  seed: 7\n", "  seed: 7\n  gian: 1\n", r"broken\.yaml:8: unknown key 'camera\.gian'; expected one of scene, seed, "),
-        ("  bundle: ../demo/model\n", "", r"broken\.yaml:20: missing key 'engine\.bundle'; add it: text"),
+        ("  bundle: ../demo/model\n", "", r"broken\.yaml:20: missing key 'engine\.bundle'; add it: one line of text"),
         ("  rate_hz: 100\n", "  rate_hz: fast\n", r"broken\.yaml:10: camera\.rate_hz is 'fast'; expected a number above 0, at most 100000"),
         ("  rate_hz: 100\n", "  rate_hz: -5\n", r"broken\.yaml:10: camera\.rate_hz is -5; expected a number above 0"),
         ("  threads: 2\n", "  threads: 2000\n", r"broken\.yaml:\d+: engine\.threads is 2000; expected a whole number from 1 to 64"),
