@@ -38,9 +38,13 @@ setup(
     description="Track an animal through a live camera and close a loop on it.",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    package_data={"trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"]},
+    package_data={
+        "trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"],
+        "tracker.systemd": ["*"],  # what `tracker init --service` writes
+    },
+    package_dir={"tracker.systemd": "systemd"},
     python_requires=">=3.10",
-    packages=find_packages(include=["tracker*", "trainer*", "calib*"]),
+    packages=[*find_packages(include=["tracker*", "trainer*", "calib*"]), "tracker.systemd"],
     install_requires=[
         "numpy>=1.23",
         "opencv-python>=4.8",

@@ -4,10 +4,12 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import zmq
 
 from tracker.errors import StreamError
+from tracker.runtime_folder import make_runtime_folder
 
 
 def check_binds(addresses: Sequence[str], keys: str | None) -> None:
@@ -43,6 +45,8 @@ def bind(server: zmq.Socket[bytes], address: str) -> None:
     """
     if address.startswith("ipc://") and _answers(address.removeprefix("ipc://")):
         raise StreamError(f"{address} is already in use by another process; stop it or choose another address")
+    if address.startswith("ipc://"):
+        make_runtime_folder(Path(address.removeprefix("ipc://")))
     try:
         server.bind(address)
     except zmq.ZMQError as problem:

@@ -10,12 +10,14 @@ from tracker.errors import RigtrackError
 
 logger = logging.getLogger(__name__)
 
+_STOPPED_BY_HAND = 130  # 128 + SIGINT, as a shell has it
+
 
 WORKER = "worker"  # name of the thread that may be inside a runtime's own code when the process ends
 
 
 def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:
-    """Call `options.call` and turn whatever happens into an exit status: 0 done, 1 failed.
+    """Call `options.call` and turn whatever happens into an exit status: 0 done, 1 failed, 130 stopped by Ctrl-C.
 
     Args:
         options: parsed; `command` names the subcommand and `call` takes the options.
@@ -32,7 +34,8 @@ def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | N
 
 def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | None) -> int:
     try:
-        return int(options.call(options))
+        status = int(options.call(options))
+        sys.stdout.flush()  # here, where a reader that has gone can still be told from a fault
     except RigtrackError as problem:
         sys.stderr.write(f"{program} {options.command}: {problem}\n")
         return 1
@@ -40,10 +43,11 @@ def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | 
         if interrupted is None:
             return 0
         sys.stderr.write(f"{program} {options.command}: {interrupted}\n")
-        return 1
+        return _STOPPED_BY_HAND
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: not a failure
         return 0
     except Exception:  # the top: whatever nobody foresaw is logged whole and ends with status 1
         logger.exception("stopped by a fault in rigtrack itself; please report the lines below")
         return 1
+    return status

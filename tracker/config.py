@@ -1,29 +1,39 @@
-"""`tracker.yaml` as frozen typed values. The only reader of that file; no default hides here: every key must be written."""
+"""`tracker.yaml` as frozen typed values. The only reader of that file, and the only place where defaults stand."""
 
+import logging
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
+from msgspec.structs import replace
 
 from tracker.errors import ConfigError
-from tracker.yaml_file import read_yaml
+from tracker.runtime_folder import runtime_folder
+from tracker.value_fault import Place, dotted, meant
+from tracker.yaml_file import YamlFile, open_yaml, typed
 
-SCHEMA = 1
+logger = logging.getLogger(__name__)
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-Count = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 letters, digits, _ or -")]
+Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f]+\Z", description="one line of text")]
+Count = Annotated[int, Meta(ge=1, le=2**53)]
+Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
+Offset = Annotated[int, Meta(ge=0, le=16384)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
-XY = tuple[float, float]
+Seconds = Annotated[float, Meta(gt=0, le=604_800)]  # a week
+Length = Annotated[float, Meta(gt=0, le=1_000_000)]
+Coordinate = Annotated[float, Meta(ge=-1_000_000, le=1_000_000)]
+Threshold = Annotated[float, Meta(ge=-1_000_000_000, le=1_000_000_000)]
+XY = tuple[Coordinate, Coordinate]
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping in the file whose keys are all required and all known."""
+    """A mapping in the file: unknown keys are refused, those with a default may be left out."""
 
 
 class Fault(Section, frozen=True, kw_only=True):
@@ -35,56 +45,56 @@ class Fault(Section, frozen=True, kw_only=True):
     """
 
     fault: Literal["drop", "stall", "vanish", "resize", "corrupt", "slow_open"]
-    at_frame: Annotated[int, Meta(ge=0)]
-    seconds: NotNegative
+    at_frame: Number
+    seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0
 
 
 class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="synthetic"):
     """A seeded rendered scene whose exact truth is known for every frame number."""
 
-    scene: Literal["rodent", "rectangles"]
-    seed: Annotated[int, Meta(ge=0)]
-    width: Side
-    height: Side
-    rate_hz: Rate
-    frames: Count | None  # null: endless
-    rectangles: Annotated[int, Meta(ge=1, le=5)]  # how many, for the scene of that name
-    faults: tuple[Fault, ...]
+    scene: Literal["rodent", "rectangles"] = "rodent"
+    seed: Number = 0
+    width: Side = 640
+    height: Side = 480
+    rate_hz: Rate = 100
+    frames: Count | None = None  # null: endless
+    rectangles: Annotated[int, Meta(ge=1, le=5)] = 1  # how many, for the scene of that name
+    faults: tuple[Fault, ...] = ()
 
 
 class OpenCVCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="opencv"):
     """A UVC device by index or path, a video file, or a stream address."""
 
-    device: int | str
-    width: Side | None  # null: as the device or file gives it; a number is set, read back and compared
-    height: Side | None
-    rate_hz: Rate | None
-    fourcc: Annotated[str, Meta(pattern=r"^.{4}$")] | None  # "MJPG", "YUYV", ...
-    file_speed: Literal["recorded", "flat_out"]  # for a video file
-    loop_file: bool
+    device: Annotated[int, Meta(ge=0, le=1023)] | Text
+    width: Side | None = None  # null: as the device or file gives it; a number is set, read back and compared
+    height: Side | None = None
+    rate_hz: Rate | None = None
+    fourcc: Annotated[str, Meta(pattern=r"^[ -~]{4}\Z", description="four characters, such as MJPG")] | None = None
+    file_speed: Literal["recorded", "flat_out"] = "recorded"  # for a video file
+    loop_file: bool = False
 
 
 class BaslerCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="basler"):
     """A Basler camera through pylon; every setting is set, read back and compared."""
 
-    serial: str | None  # null: the only camera attached
+    serial: Text | None = None  # null: the only camera attached
     width: Side
     height: Side
-    offset_x: Annotated[int, Meta(ge=0)]
-    offset_y: Annotated[int, Meta(ge=0)]
-    pixel_format: Literal["Mono8", "RGB8"]
-    exposure_us: Positive
-    gain: NotNegative | None  # null: left as it is, for a camera without that node
-    rate_hz: Rate | None  # null: as fast as the exposure allows, or as triggered
-    trigger_line: str | None  # "Line1": one frame for each rising edge
+    offset_x: Offset = 0
+    offset_y: Offset = 0
+    pixel_format: Literal["Mono8", "RGB8"] = "Mono8"
+    exposure_us: Annotated[float, Meta(gt=0, le=100_000_000)]
+    gain: Annotated[float, Meta(ge=0, le=1000)] | None = None  # null: left as it is, for a camera without that node
+    rate_hz: Rate | None = None  # null: as fast as the exposure allows, or as triggered
+    trigger_line: Text | None = None  # "Line1": one frame for each rising edge
 
 
 class ImageFolder(Section, frozen=True, kw_only=True, tag_field="source", tag="image_folder"):
     """A folder of numbered images, read in numeric order."""
 
-    folder: str
-    rate_hz: Rate | None  # null: flat out
-    loop_folder: bool
+    folder: Text
+    rate_hz: Rate | None = None  # null: flat out
+    loop_folder: bool = False
 
 
 CameraSource = SyntheticCamera | OpenCVCamera | BaslerCamera | ImageFolder
@@ -93,40 +103,40 @@ CameraSource = SyntheticCamera | OpenCVCamera | BaslerCamera | ImageFolder
 class Capture(Section, frozen=True, kw_only=True):
     """How frames are handed to the loop, and when a camera counts as lost."""
 
-    pace: Literal["newest_frame", "every_frame"]
-    queue_frames: Annotated[int, Meta(ge=1, le=10_000)]  # for every_frame: how far the loop may fall behind
-    stalled_after_s: Positive
-    reopen_first_s: Positive
-    reopen_longest_s: Positive
+    pace: Literal["newest_frame", "every_frame"] = "newest_frame"
+    queue_frames: Annotated[int, Meta(ge=1, le=10_000)] = 64  # for every_frame: how far the loop may fall behind
+    stalled_after_s: Seconds = 1.0
+    reopen_first_s: Seconds = 0.5
+    reopen_longest_s: Seconds = 10.0
 
 
 class EngineConfig(Section, frozen=True, kw_only=True):
     """Which bundle runs on what."""
 
-    bundle: str
-    runtime: Literal["openvino", "tensorrt"]
-    precision: Literal["fp32", "bf16", "fp16", "int8"]
-    threads: Annotated[int, Meta(ge=1, le=64)]  # CPU only
-    gpu: Annotated[int, Meta(ge=0, le=63)]  # device number, GPU only
-    budget_ms: Positive  # slower frames are counted and published
-    keep_warm_ms: Annotated[float, Meta(ge=0.2, le=1000)] | None  # GPU only: touch it this often while no frame comes; null: never
+    bundle: Text
+    runtime: Literal["openvino", "tensorrt"] = "openvino"
+    precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
+    threads: Annotated[int, Meta(ge=1, le=64)] = 2  # CPU only
+    gpu: Annotated[int, Meta(ge=0, le=63)] = 0  # device number, GPU only
+    budget_ms: Annotated[float, Meta(gt=0, le=60_000)] = 10  # slower frames are counted and published
+    keep_warm_ms: Annotated[float, Meta(ge=0.2, le=1000)] | None = None  # GPU only: touch it this often while no frame comes
 
 
 class Polygon(Section, frozen=True, kw_only=True, tag_field="shape", tag="polygon"):
     """A closed polygon; its last corner joins its first."""
 
     name: Name
-    unit: Literal["px", "mm"]
-    corners: Annotated[tuple[XY, ...], Meta(min_length=3)]
+    unit: Literal["px", "mm"] = "px"
+    corners: Annotated[tuple[XY, ...], Meta(min_length=3, max_length=10_000)]
 
 
 class Circle(Section, frozen=True, kw_only=True, tag_field="shape", tag="circle"):
     """A circle."""
 
     name: Name
-    unit: Literal["px", "mm"]
+    unit: Literal["px", "mm"] = "px"
     centre: XY
-    radius: Positive
+    radius: Length
 
 
 Zone = Polygon | Circle
@@ -135,24 +145,24 @@ Zone = Polygon | Circle
 class ZoneSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="zone"):
     """Depth of a key point inside a zone: signed distance to its edge, positive inside, in the zone's unit."""
 
-    point: str
+    point: Text
     zone: Name
 
 
 class SpeedSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="speed"):
     """Speed of a key point over a trailing window, in px/s or mm/s."""
 
-    point: str
-    unit: Literal["px", "mm"]
-    window_ms: Milliseconds
+    point: Text
+    unit: Literal["px", "mm"] = "px"
+    window_ms: Milliseconds = 100
 
 
 class DistanceSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="distance"):
     """Distance between two key points of one animal, in px or mm."""
 
-    point: str
-    other_point: str
-    unit: Literal["px", "mm"]
+    point: Text
+    other_point: Text
+    unit: Literal["px", "mm"] = "px"
 
 
 class MotionSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="motion"):
@@ -165,14 +175,14 @@ Source = ZoneSource | SpeedSource | DistanceSource | MotionSource
 class Rule(Section, frozen=True, kw_only=True):
     """When a value becomes an event: hysteresis, then duration and gap, then refractory time. Causal."""
 
-    when: Literal["above", "below"]
-    on: float  # crossing this starts a bout
-    off: float  # crossing this back ends it; on the other side of `on`, or equal to it
-    minimum_ms: Milliseconds  # a bout shorter than this is never announced
-    maximum_gap_ms: Milliseconds  # an interruption no longer than this does not end a bout
-    refractory_ms: Milliseconds  # no new onset for this long after a bout ended
-    confidence: Fraction  # a key point below this counts as missing
-    missing: Literal["hold", "end"]  # while the value is missing: keep the state, or treat it as not crossing
+    when: Literal["above", "below"] = "above"
+    on: Threshold  # crossing this starts a bout
+    off: Threshold  # crossing this back ends it; on the other side of `on`, or equal to it
+    minimum_ms: Milliseconds = 0  # a bout shorter than this is never announced
+    maximum_gap_ms: Milliseconds = 0  # an interruption no longer than this does not end a bout
+    refractory_ms: Milliseconds = 0  # no new onset for this long after a bout ended
+    confidence: Fraction = 0.5  # a key point below this counts as missing
+    missing: Literal["hold", "end"] = "end"  # while the value is missing: keep the state, or treat it as not crossing
     end_after_ms: Milliseconds | None = None
     """How long frames, or the value under `missing: hold`, may stay away before an open event is ended; None: the longer of 200 ms
     and three frame intervals."""
@@ -189,61 +199,67 @@ class EventConfig(Section, frozen=True, kw_only=True):
 class IdentityConfig(Section, frozen=True, kw_only=True):
     """How the animals of one frame are known again in the next; for a bundle that finds several."""
 
-    max_speed_px_s: Positive  # an animal farther from where it should be than this allows, since it was last seen, is another one
-    slack_px: NotNegative  # allowed besides, whatever the time: how much a pose jitters
-    velocity_ms: Milliseconds  # memory of the velocity an animal is expected to go on with, and for how long it is
-    confirm_ms: Milliseconds  # a new animal is published once it has been seen for this long
-    forget_ms: Milliseconds  # an animal not seen for this long gives its number free
-    confidence: Annotated[float, Meta(gt=0, le=1)]  # points below are not compared; an animal without any is not there
+    max_speed_px_s: Length = 1000  # an animal farther from where it should be than this allows, since it was last seen, is another one
+    slack_px: Annotated[float, Meta(ge=0, le=1_000_000)] = 15  # allowed besides, whatever the time: how much a pose jitters
+    velocity_ms: Milliseconds = 100  # memory of the velocity an animal is expected to go on with, and for how long it is
+    confirm_ms: Milliseconds = 80  # a new animal is published once it has been seen for this long
+    forget_ms: Milliseconds = 2000  # an animal not seen for this long gives its number free
+    confidence: Annotated[float, Meta(gt=0, le=1)] = 0.1  # points below are not compared; an animal without any is not there
 
 
 class PublisherConfig(Section, frozen=True, kw_only=True):
     """Where the stream is offered."""
 
-    bind: Annotated[tuple[str, ...], Meta(min_length=1)]
-    high_water_mark: Annotated[int, Meta(ge=1, le=1_000_000)]  # messages kept for a slow subscriber before it loses some
-    curve_keys: str | None  # folder made by `tracker keys`; required beyond ipc:// and loopback
+    bind: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)] = ("ipc://{runtime}/{name}.stream",)
+    high_water_mark: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000  # messages kept for a slow subscriber before it loses some
+    curve_keys: Text | None = None  # folder made by `tracker keys`; required beyond ipc:// and loopback
     alive_ms: Annotated[float, Meta(ge=10, le=10_000)] = 100  # interval of the heartbeat
 
 
 class ControlConfig(Section, frozen=True, kw_only=True):
     """Where commands are taken."""
 
-    bind: str
+    bind: Text = "ipc://{runtime}/{name}.control"
 
 
 class ViewerConfig(Section, frozen=True, kw_only=True):
     """Pictures for people; made only while somebody looks."""
 
-    rate_hz: Rate
-    jpeg_quality: Annotated[int, Meta(ge=1, le=100)]
-    confidence: Fraction  # points below are not drawn
-    trail_s: NotNegative
-    bind: tuple[str, ...] | None = None  # where pictures are; None: beside each of publisher.bind, by the rule in tracker/image_address.py
+    rate_hz: Rate = 30
+    jpeg_quality: Annotated[int, Meta(ge=1, le=100)] = 80
+    bind: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)] | None = None
+    """Where pictures are; None: beside each of publisher.bind, by the rule in tracker/image_address.py."""
 
 
 class HealthConfig(Section, frozen=True, kw_only=True):
     """How long the service manager waits."""
 
-    camera_lost_s: Positive  # the watchdog while a camera is away; the unit's WatchdogSec holds otherwise
+    camera_lost_s: Seconds = 600  # the watchdog while a camera is away; the unit's WatchdogSec holds otherwise
 
 
 class Config(Section, frozen=True, kw_only=True):
-    """The whole of `tracker.yaml`."""
+    """The whole of `tracker.yaml`. Defaults stand here and nowhere else."""
 
-    schema: Literal[1]
-    name: Name  # of the camera, as it stands in every topic
+    schema: Literal[1] = 1
+    name: Name = "rig"  # of the camera, as it stands in every topic
     camera: CameraSource
-    capture: Capture
+    capture: Capture = field(default_factory=Capture)
     engine: EngineConfig
-    identity: IdentityConfig | None = None  # the one section that may be left out: one animal needs none
-    calibration: str | None
-    zones: tuple[Zone, ...]
-    behaviour: tuple[EventConfig, ...]
-    publisher: PublisherConfig
-    control: ControlConfig
-    viewer: ViewerConfig
-    health: HealthConfig
+    identity: IdentityConfig | None = None  # one animal needs none
+    calibration: Text | None = None
+    zones: tuple[Zone, ...] = ()
+    behaviour: tuple[EventConfig, ...] = ()
+    publisher: PublisherConfig = field(default_factory=PublisherConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
+    viewer: ViewerConfig = field(default_factory=ViewerConfig)
+    health: HealthConfig = field(default_factory=HealthConfig)
+
+
+# Keys that earlier versions wanted and nobody reads: passed over with a warning, so that a file that worked goes on working.
+RETIRED = {
+    ("viewer", "confidence"): "it is an option of `tracker view`",
+    ("viewer", "trail_s"): "it is an option of `tracker view`",
+}
 
 
 def load_config(path: Path) -> Config:
@@ -252,47 +268,87 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: one sentence with file, line, key, value and what was expected.
     """
-    config = read_yaml(path, kind=Config, error=ConfigError)
-    _check_names(config, path)
-    for item in config.behaviour:
-        _check_rule(item, config, path)
-    return _from_folder(config, path.resolve().parent)
+    return load_with_lines(path)[0]
 
 
-def _check_names(config: Config, path: Path) -> None:
-    for what, names in (("zone", [zone.name for zone in config.zones]), ("event", [item.event for item in config.behaviour])):
-        for name in names:
-            if names.count(name) > 1:
-                raise ConfigError(f"{path}: {what} name '{name}' is used {names.count(name)} times; give each {what} its own name")
+def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
+    """The same, with the line of every key that the file sets itself.
+
+    Raises:
+        ConfigError: as load_config does.
+    """
+    file = _without_retired(open_yaml(path, error=ConfigError))
+    config = typed(file, kind=Config, error=ConfigError)
+    _check_names(config, file)
+    for index, item in enumerate(config.behaviour):
+        _check_rule(item, config, file, ("behaviour", index))
+    return _located(config, path.resolve().parent), file.lines
 
 
-def _check_rule(item: EventConfig, config: Config, path: Path) -> None:
+def _without_retired(file: YamlFile) -> YamlFile:
+    for (section, key), instead in RETIRED.items():
+        values = file.values.get(section) if isinstance(file.values, dict) else None
+        if isinstance(values, dict) and key in values:
+            del values[key]
+            logger.warning("%s: key '%s.%s' is no longer read: %s; remove it", file.at((section, key)), section, key, instead)
+    return file
+
+
+def _check_names(config: Config, file: YamlFile) -> None:
+    for section, key, names in (
+        ("zones", "name", [zone.name for zone in config.zones]),
+        ("behaviour", "event", [item.event for item in config.behaviour]),
+    ):
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                first = file.lines[section, names.index(name), key]
+                raise ConfigError(
+                    f"{file.at((section, index, key))}: {section}[{index}].{key} is '{name}', which line {first} uses already; "
+                    "expected a name of its own"
+                )
+
+
+def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place) -> None:
     rule = item.rule
     if (rule.off > rule.on) if rule.when == "above" else (rule.off < rule.on):
         side = "at most" if rule.when == "above" else "at least"
+        where = (*place, "rule", "off")
         raise ConfigError(
-            f"{path}: behaviour '{item.event}': rule.off is {rule.off}; expected {side} rule.on ({rule.on}) when '{rule.when}'"
+            f"{file.at(where)}: {dotted(where)} of event '{item.event}' is {rule.off:g}; expected {side} rule.on ({rule.on:g}), "
+            f"since rule.when is '{rule.when}'"
         )
-    if isinstance(item.source, ZoneSource) and item.source.zone not in {zone.name for zone in config.zones}:
-        raise ConfigError(f"{path}: behaviour '{item.event}': zone '{item.source.zone}' is not in zones; add it or correct the name")
+    names = [zone.name for zone in config.zones]
+    if isinstance(item.source, ZoneSource) and item.source.zone not in names:
+        where = (*place, "source", "zone")
+        known = f"one of {', '.join(names)}" if names else "a zone of the section zones, which is empty"
+        raise ConfigError(
+            f"{file.at(where)}: {dotted(where)} of event '{item.event}' is '{item.source.zone}'; expected {known}"
+            f"{meant(item.source.zone, names)}"
+        )
 
 
-def _from_folder(config: Config, folder: Path) -> Config:
-    """Resolve the paths that are files of this machine; addresses and device paths stay as they are."""
+def _located(config: Config, folder: Path) -> Config:
+    """Resolve the paths that are files of this machine, and the placeholders of addresses; device paths stay as they are."""
 
     def located(text: str) -> str:
         return str(folder / text)
 
+    def address(text: str) -> str:
+        return text.replace("{runtime}", str(runtime_folder(os.environ))).replace("{name}", config.name)
+
     camera = config.camera
     if isinstance(camera, ImageFolder):
-        camera = msgspec.structs.replace(camera, folder=located(camera.folder))
+        camera = replace(camera, folder=located(camera.folder))
     elif isinstance(camera, OpenCVCamera) and isinstance(camera.device, str) and "://" not in camera.device:
-        camera = msgspec.structs.replace(camera, device=located(camera.device))
-    keys = config.publisher.curve_keys
-    return msgspec.structs.replace(
+        camera = replace(camera, device=located(camera.device))
+    publisher, pictures = config.publisher, config.viewer.bind
+    keys = located(publisher.curve_keys) if publisher.curve_keys else None
+    return replace(
         config,
         camera=camera,
-        engine=msgspec.structs.replace(config.engine, bundle=located(config.engine.bundle)),
+        engine=replace(config.engine, bundle=located(config.engine.bundle)),
         calibration=located(config.calibration) if config.calibration else None,
-        publisher=msgspec.structs.replace(config.publisher, curve_keys=located(keys) if keys else None),
+        publisher=replace(publisher, bind=tuple(map(address, publisher.bind)), curve_keys=keys),
+        control=replace(config.control, bind=address(config.control.bind)),
+        viewer=replace(config.viewer, bind=tuple(map(address, pictures)) if pictures is not None else None),
     )

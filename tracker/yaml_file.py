@@ -1,6 +1,10 @@
 """Read one YAML file into typed values, and name file, line and key of whatever is wrong with it."""
 
+import os
 import re
+import stat
+from collections.abc import Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,10 +12,16 @@ import msgspec
 import yaml
 
 from tracker.errors import RigtrackError
+from tracker.value_fault import Place, dotted, first_fault, shown
 
 T = TypeVar("T")
-Place = tuple[str | int, ...]  # ("camera", "rate_hz"), ("behaviour", 0, "event")
 _BOOLEAN = "tag:yaml.org,2002:bool"
+_MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_LONGEST = 1_048_576  # bytes; PyYAML needs seconds for as much
+_MOST_VALUES = 200_000  # after aliases: a few lines of aliases to aliases can stand for billions
+_DEEPEST = 64
+# What PyYAML's own constructors let through for a value such as 2026-13-45, !!int '' or a number of 5000 digits.
+_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
 
 
 class _Loader(yaml.SafeLoader):
@@ -24,87 +34,145 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|false)$"), ["t", "f"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlFile:
+    """A file as plain values, and where each of them stands.
+
+    Attributes:
+        path: of the file.
+        values: dicts, lists and scalars.
+        lines: place of a key or item to its line, counted from 1.
+    """
+
+    path: Path
+    values: Any
+    lines: dict[Place, int]
+
+    def at(self, place: Place) -> str:
+        """FILE:LINE of a place, or of the nearest one that encloses it."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return f"{self.path}:{self.lines.get(place, 1)}"
+
+
 def read_yaml(path: Path, *, kind: type[T], error: type[RigtrackError]) -> T:
-    """Read a YAML file as `kind`, refusing unknown, missing, repeated, mistyped and out-of-bounds keys.
+    """Read a YAML file as `kind`, refusing unknown, missing, repeated, mistyped and out-of-bounds keys and numbers that are not finite.
 
     Raises:
         error: one sentence with file, line, key, what was found and what was expected.
     """
-    values, lines = _compose(path, error)
-    try:
-        return msgspec.convert(values, kind, strict=True)
-    except msgspec.ValidationError as problem:
-        raise error(f"{path}{_explain(str(problem), values, lines)}") from None
+    return typed(open_yaml(path, error=error), kind=kind, error=error)
 
 
-def _compose(path: Path, error: type[RigtrackError]) -> tuple[Any, dict[Place, int]]:
+def typed(file: YamlFile, *, kind: type[T], error: type[RigtrackError]) -> T:
+    """The values of a file as `kind`.
+
+    Raises:
+        error: as `read_yaml` does.
+    """
+    fault = first_fault(file.values, kind)
+    if fault is not None:
+        raise error(f"{file.at(fault.place)}: {fault.sentence}")
     try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=_Loader)
+        return msgspec.convert(file.values, kind, strict=True)
+    except msgspec.ValidationError as problem:  # a kind of value that first_fault does not know
+        raise error(f"{file.path}: {str(problem).replace('`', '')}") from None
+
+
+def open_yaml(path: Path, *, error: type[RigtrackError]) -> YamlFile:
+    """Read a YAML file as plain values: one document, no tags but YAML's own, no key twice.
+
+    Raises:
+        error: one sentence with file, line and what was found.
+    """
+    text = _text(path, error)
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        if root is None:
+            raise error(f"{path}: is empty; expected a mapping of keys to values")
+        reader = _Reader(loader, path, error)
+        return YamlFile(path=path, values=reader.value(root, ()), lines=reader.lines)
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        raise error(f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {problem.problem or problem.context}") from None
+    except yaml.reader.ReaderError as problem:
+        raise error(f"{path}: is not YAML: character {problem.character!r} may not stand in a text file") from None
+    except RecursionError:
+        raise error(f"{path}: is nested more than {_DEEPEST} levels deep; expected a plain configuration") from None
+
+
+def _text(path: Path, error: type[RigtrackError]) -> str:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe could be waited for without end
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise error(f"{path}: cannot be read: it is {what}; give the path of a text file")
+        with path.open("rb") as file:
+            content = file.read(_LONGEST + 1)
     except FileNotFoundError:
         raise error(f"{path}: no such file; give the path of an existing one") from None
     except OSError as problem:
-        raise error(f"{path}: cannot be read: {problem.strerror}") from None
+        raise error(f"{path}: cannot be read: {problem.strerror or os.strerror(problem.errno or 0)}") from None
+    except ValueError as problem:
+        raise error(f"{str(path)!r}: is no path: {problem}") from None
+    if len(content) > _LONGEST:
+        raise error(f"{path}: is longer than {_LONGEST} bytes; expected a configuration of a few kilobytes")
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as problem:
         raise error(f"{path}: is not UTF-8 text (byte {problem.start}); save it as UTF-8") from None
-    except yaml.MarkedYAMLError as problem:
-        line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        raise error(f"{path}:{line}: is not YAML: {problem.problem}") from None
-    except yaml.YAMLError as problem:
-        raise error(f"{path}: is not YAML: {' '.join(str(problem).split())}") from None
-    if root is None:
-        raise error(f"{path}: is empty; expected a mapping of keys to values")
-    lines: dict[Place, int] = {}
-    _note_lines(root, (), lines, path, error)
-    return yaml.load(text, Loader=_Loader), lines
 
 
-def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path, error: type[RigtrackError]) -> None:
-    lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*place, str(key.value))
-            if inner in lines:
-                raise error(f"{path}:{key.start_mark.line + 1}: key '{_dotted(inner)}' is repeated; line {lines[inner]} already sets it")
-            lines[inner] = key.start_mark.line + 1
-            _note_lines(value, inner, lines, path, error)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _note_lines(value, (*place, index), lines, path, error)
+class _Reader:
+    """Turns nodes into plain values, noting lines; counts what aliases stand for, so that few lines cannot become billions of values."""
 
+    def __init__(self, loader: _Loader, path: Path, error: type[RigtrackError]) -> None:
+        self.lines: dict[Place, int] = {}
+        self._loader = loader
+        self._path = path
+        self._error = error
+        self._count = 0
 
-def _explain(problem: str, values: Any, lines: dict[Place, int]) -> str:
-    text, _, where = problem.partition(" - at `")
-    place = _place(where.removesuffix("`"))
-    if found := re.search(r"unknown field `(.+?)`", text):
-        inner = (*place, found[1])
-        return f":{_line(inner, lines)}: unknown key '{_dotted(inner)}'; remove it or correct its spelling"
-    if found := re.search(r"missing required field `(.+?)`", text):
-        return f":{_line(place, lines)}: missing key '{_dotted((*place, found[1]))}'; add it"
-    expected = text.split(", got ")[0].replace("`", "").removeprefix("Expected ").removeprefix("Invalid ")
-    return f":{_line(place, lines)}: {_dotted(place)} is {_at(values, place)!r}; expected {expected}"
+    def value(self, node: yaml.Node, place: Place) -> Any:
+        self._count += 1
+        if self._count > _MOST_VALUES:
+            raise self._refuse(node, f"stands for more than {_MOST_VALUES} values; write it without aliases")
+        if len(place) > _DEEPEST:
+            raise self._refuse(node, f"is nested more than {_DEEPEST} levels deep; expected a plain configuration")
+        self.lines.setdefault(place, _line(node))
+        if isinstance(node, yaml.MappingNode) and node.tag == _MAPPING:
+            return self._mapping(node, place)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _SEQUENCE:
+            return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, place)
 
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Any, Any]:
+        values: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._scalar(key_node, place)
+            inner = (*place, str(key))
+            if not isinstance(key, Hashable) or key == "<<":
+                raise self._refuse(key_node, f"is no key, in {dotted(place)}; expected a word")
+            if key in values:
+                raise self._refuse(key_node, f"key '{dotted(inner)}' is repeated; line {self.lines[inner]} already sets it")
+            self.lines[inner] = _line(key_node)
+            values[key] = self.value(value_node, inner)
+        return values
 
-def _place(path: str) -> Place:
-    steps = re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.|'[^']*')\]", path)
-    return tuple(int(index) if index.isdigit() else (name or index.strip("'")) for name, index in steps)
-
-
-def _dotted(place: Place) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return text.removeprefix(".") or "the file"
-
-
-def _line(place: Place, lines: dict[Place, int]) -> int:
-    while place and place not in lines:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _at(values: Any, place: Place) -> Any:
-    for step in place:
+    def _scalar(self, node: yaml.Node, place: Place) -> Any:
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in _Loader.yaml_constructors or node.tag == "tag:yaml.org,2002:binary":
+            if node.tag in (_MAPPING, _SEQUENCE):
+                raise self._refuse(node, f"a list or mapping is no key, in {dotted(place)}; expected a word")
+            raise self._refuse(node, f"{dotted(place)} has the tag {node.tag}, which means nothing here; write the value itself")
         try:
-            values = values[step]
-        except (KeyError, IndexError, TypeError):
-            return values
-    return values
+            return self._loader.construct_object(node)
+        except _UNREADABLE:
+            kind = node.tag.rpartition(":")[2]
+            raise self._refuse(node, f"{dotted(place)} is {shown(node.value)}, which is no valid {kind}; correct it, or quote it") from None
+
+    def _refuse(self, node: yaml.Node, sentence: str) -> RigtrackError:
+        return self._error(f"{self._path}:{_line(node)}: {sentence}")
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1

@@ -59,7 +59,7 @@ def hears(keys: Path | None, publisher: Publisher, address: str, status: StatusM
         client.connect(address)
         client.subscribe(b"status")
         for _ in range(20):
-            publisher.greet()
+            publisher.serve()
             publisher.status(status)
             if client.poll(50):
                 return True

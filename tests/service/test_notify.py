@@ -102,8 +102,8 @@ def test_a_lost_camera_widens_the_watchdog_without_feeding_it(manager: tuple[str
     address, server = manager
     notifier = Notifier(address)
     watchdog = Watchdog(notifier, interval_s=10, clock=StepClock())
-    watchdog.camera_lost(600)
-    watchdog.camera_back()
+    watchdog.wait_for_camera(600)
+    watchdog.expect_frames()
     watchdog.fed()
     notifier.close()
     assert heard(server) == ["WATCHDOG_USEC=600000000", "WATCHDOG_USEC=10000000", "WATCHDOG=1"]

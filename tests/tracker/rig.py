@@ -133,8 +133,10 @@ class Rig:
         self._thread.start()
 
     def stop(self) -> None:
+        """End the loop, if it runs."""
         self.inbox.stop.set()
-        self.join()
+        if self.running:
+            self.join()
 
     def join(self) -> None:
         """Wait for the loop's own end."""
@@ -205,5 +207,5 @@ def rig(config_path: Path, bundle: Path, *, zones: tuple[Zone, ...] = (), events
     config = _with(_with(load_config(config_path), "zones", zones), "behaviour", events)
     with ExitStack() as stack:
         made = Rig(config, bundle, stack)
-        stack.callback(lambda: made.running and made.stop())
+        stack.callback(made.stop)
         yield made

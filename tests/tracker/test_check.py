@@ -11,6 +11,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config, write_images
 from tracker.__main__ import main
 from tracker.check import check
+from tracker.window_libraries import missing_window_libraries
 
 
 @pytest.fixture
@@ -30,7 +31,19 @@ def checked(config: Path) -> tuple[bool, dict[str, Any]]:
 def test_a_whole_configuration_passes_every_check(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
     well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
     assert well, findings
-    assert list(findings) == ["configuration", "camera", "bundle", "engine", "gpu", "calibration", "view", "rules", "publisher", "control"]
+    assert list(findings) == [
+        "configuration",
+        "camera",
+        "bundle",
+        "engine",
+        "gpu",
+        "calibration",
+        "view",
+        "rules",
+        "publisher",
+        "control",
+        "window",
+    ]
     assert "640x480" in findings["camera"]["found"]
     assert "self-test passed" in findings["engine"]["found"]
 
@@ -50,6 +63,7 @@ def test_each_failing_part_is_named_and_the_others_are_still_tried(tmp_path: Pat
         "rules": None,
         "publisher": False,
         "control": True,
+        "window": findings["window"]["ok"],
     }
 
 
@@ -134,14 +148,31 @@ def test_a_bundle_that_does_not_fit_the_image_fails_the_view(tmp_path: Path, mak
     assert "the bundle's view is 'exact' and its input 320x240, the camera gives 640x480" in findings["view"]["found"]
 
 
-def test_the_command_prints_one_line_each_and_the_configuration_in_effect(
+def test_the_command_prints_one_line_each(
     tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera)
     assert main(["check", "--config", str(config)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[:10]] == ["ok"] * 10
-    assert "capture:" in lines
+    assert len(lines) == 11
+
+
+def test_a_window_s_missing_libraries_are_named_with_their_packages() -> None:
+    assert missing_window_libraries(lambda name: name not in ("libSM.so.6", "libxcb.so.1")) == {
+        "libSM.so.6": "libsm6",
+        "libxcb.so.1": "libxcb1",
+    }
+
+
+def test_a_rig_without_a_desktop_passes_and_is_told_that_it_has_no_window(
+    tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera))
+    assert well
+    assert findings["window"]["ok"] is None
+    assert "none can be opened" in findings["window"]["found"]
 
 
 def test_a_wrong_file_is_status_1_and_wrong_usage_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +183,7 @@ def test_a_wrong_file_is_status_1_and_wrong_usage_status_2(tmp_path: Path, capsy
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["run", "check", "view", "listen", "replay", "keys", "status", "swap", "reload", "stop"])
+@pytest.mark.parametrize("command", ["init", "run", "check", "view", "listen", "replay", "keys", "status", "swap", "reload", "stop"])
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

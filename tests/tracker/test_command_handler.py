@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +197,7 @@ def test_swaps_reloads_and_signals_at_once_leave_one_engine_that_the_loop_uses(c
     commanded.start_tracking()
     end, answered, problems = threading.Event(), [0], []
 
-    def hammer(ask: Any) -> None:
+    def hammer(ask: Callable[[], object]) -> None:
         while not end.is_set():
             try:
                 ask()
@@ -209,11 +209,15 @@ def test_swaps_reloads_and_signals_at_once_leave_one_engine_that_the_loop_uses(c
             except Exception as problem:  # noqa: BLE001 handed to the test
                 problems.append(repr(problem))
 
-    asks = [
+    def signal() -> None:
+        end.wait(0.01)
+        commanded.handler.reload_on_signal()
+
+    asks: list[Callable[[], object]] = [
         lambda: commanded.swap(bundles["second"]),
         lambda: commanded.swap(bundles["first"]),
         commanded.reload,
-        lambda: (commanded.handler.reload_on_signal(), end.wait(0.01)),
+        signal,
     ]
     threads = [threading.Thread(target=hammer, args=(ask,)) for ask in asks]
     for thread in threads:
@@ -244,7 +248,12 @@ def test_stop_is_obeyed_while_something_is_under_way(commanded: Commanded) -> No
 def _settled(commanded: Commanded) -> None:
     """Wait until the worker has nothing to do."""
     done = threading.Event()
-    commanded.handler._worker.submit_later("nothing", lambda: {"done": done.set()})
+
+    def nothing() -> dict[str, Any]:
+        done.set()
+        return {}
+
+    commanded.handler._worker.submit_later("nothing", nothing)
     assert done.wait(DEADLINE_S)
 
 

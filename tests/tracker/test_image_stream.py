@@ -30,7 +30,7 @@ def frame(number: int, image: Image | None = None) -> Frame:
 
 @contextmanager
 def opened(rate_hz: float, clock: Callable[[], int]) -> Iterator[ImageStream]:
-    images = ImageStream(ViewerConfig(rate_hz=rate_hz, jpeg_quality=95, confidence=0.5, trail_s=1.0), clock=clock)
+    images = ImageStream(ViewerConfig(rate_hz=rate_hz, jpeg_quality=95), clock=clock)
     images.wanted = True
     try:
         yield images
@@ -127,6 +127,6 @@ def test_colours_come_out_as_they_went_in() -> None:
 
 
 def test_closing_twice_is_harmless() -> None:
-    images = ImageStream(ViewerConfig(rate_hz=30, jpeg_quality=80, confidence=0.5, trail_s=1.0))
+    images = ImageStream(ViewerConfig(rate_hz=30, jpeg_quality=80))
     images.close()
     images.close()

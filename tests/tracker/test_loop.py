@@ -46,7 +46,7 @@ def test_an_event_ends_when_frames_stop_and_the_next_pose_says_so(bench: Rig) ->
     assert (off.state, off.reason, off.frame, off.onset_frame) == ("off", "camera_lost", 0, 0)
     bench.camera.show(*OUTSIDE, count=2)
     first, second = bench.wait_for(PoseMessage), bench.wait_for(PoseMessage)
-    assert (first.ended, second.ended) == ([["at_left", 0]], [])
+    assert (first.ended, second.ended) == ([("at_left", 0)], [])
 
 
 def test_an_event_ends_when_the_camera_fails_while_others_go_on(bench: Rig) -> None:
@@ -130,7 +130,7 @@ def test_an_absent_animal_is_in_no_zone_and_null_in_the_stream(bench: Rig) -> No
     bench.engine.blind = True
     bench.camera.show(*OUTSIDE)
     pose = bench.wait_for(PoseMessage, lambda pose: pose.frame == 2)
-    assert pose.animals[0].points == {"spot": [None, None, None]}
+    assert pose.animals[0].points == {"spot": (None, None, None)}
     assert bench.wait_for(EventMessage).reason == "rule"
 
 

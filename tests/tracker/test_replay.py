@@ -134,7 +134,8 @@ def test_replayed_events_are_the_live_ones_to_the_last_bit(seed: int, animals: i
 @given(seed=st.integers(0, 2**32 - 1), changes=st.lists(st.sampled_from(["none", "wait", "reload", "swap"]), min_size=30, max_size=30))
 def test_a_recording_with_reloads_swaps_and_lost_cameras_replays_to_the_last_bit(seed: int, changes: list[str]) -> None:
     sets = [EVENTS, EVENTS[:2], tuple(reversed(EVENTS))]
-    number, rules = 1, EVENTS
+    number = 1
+    rules: tuple[EventConfig, ...] = EVENTS
     live = Behaviour(rules, ZONES, point_names=NAMES, animals=2, has_mm=True)
     decided: list[Event] = []
     lines = [line_of(setup_of(1, "start", rules))]

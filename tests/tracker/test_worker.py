@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,6 +25,16 @@ class Gate:
 
     def __init__(self) -> None:
         self.entered, self.open = threading.Event(), threading.Event()
+
+    @staticmethod
+    def opened(done: threading.Event) -> Callable[[], Answer]:
+        """Work that only says that it was done."""
+
+        def tell() -> Answer:
+            done.set()
+            return {}
+
+        return tell
 
     def __call__(self) -> Answer:
         self.entered.set()
@@ -66,7 +76,7 @@ def test_work_put_off_is_done_after_what_is_under_way(worker: Worker) -> None:
     gate, done = Gate(), threading.Event()
     worker.submit("a swap", gate)
     assert gate.entered.wait(DEADLINE_S)
-    worker.submit_later("a reload", lambda: done.set() or {})
+    worker.submit_later("a reload", Gate.opened(done))
     assert not done.is_set()
     gate.open.set()
     assert done.wait(DEADLINE_S)

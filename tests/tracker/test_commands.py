@@ -1,0 +1,151 @@
+"""How the commands end: a table or JSON for a running tracker, one sentence on Ctrl-C, silence where nobody reads on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from rich.console import Console
+
+from tracker.__main__ import main
+from tracker.config import load_config
+from tracker.status_table import status_table
+
+ROOT = Path(__file__).resolve().parents[2]
+STATUS: dict[str, Any] = {
+    "camera": "top",
+    "session": "0123",
+    "frame": 907,
+    "published_ns": 20_000_000_000,
+    "state": "camera_lost",
+    "point_names": ["snout", "tail_base"],
+    "zones": [
+        {"shape": "circle", "name": "port", "unit": "px", "centre": [503.1, 124.8], "radius": 19.8, "outline_px": [[522.9, 124.8]] * 64},
+        {"shape": "polygon", "name": "half", "unit": "mm", "corners": [[0.0, 0.0], [9.5, 0.0], [9.5, 9.5]], "outline_px": [[0, 0]] * 3},
+    ],
+    "image_size": [640, 480],
+    "bundle": "mouse",
+    "bundle_sha256": "abcdef0123456789" * 4,
+    "runtime": "openvino",
+    "device": "CPU",
+    "precision": "fp32",
+    "fps": {"captured": 99.96, "inferred": 99.96},
+    "latency_ms": {"engine": {"p50": 0.9, "p99": 1.4, "p99.9": 2.0, "max": 3.256}, "wait": {}},
+    "counters": {"captured": 907, "lost": 0, "skipped": 3},
+    "field_of_view": "the network sees the whole image",
+    "problems": [{"cause": "camera", "sentence": "video0 is gone", "since_ns": 8_000_000_000}],
+}
+
+
+def write_config(folder: Path) -> Path:
+    """A configuration whose sockets lie in `folder`."""
+    path = folder / "tracker.yaml"
+    path.write_text(
+        f"name: top\ncamera: {{source: synthetic}}\nengine: {{bundle: model}}\ncontrol: {{bind: 'ipc://{folder}/control'}}\n"
+        f"publisher: {{bind: ['ipc://{folder}/stream']}}\n"
+    )
+    return path
+
+
+@contextmanager
+def answering(config: Path, answer: dict[str, Any] | None) -> Iterator[threading.Event]:
+    """A control socket that gives every command one answer, or none; the event says that a command has come."""
+    asked, done = threading.Event(), threading.Event()
+    with zmq.Context() as context, context.socket(zmq.REP) as server:
+        server.bind(load_config(config).control.bind)
+
+        def serve() -> None:
+            while not done.is_set():
+                if server.poll(50):
+                    server.recv()
+                    asked.set()
+                    if answer is None:
+                        done.wait()
+                        return
+                    server.send(json.dumps(answer).encode())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield asked
+        finally:
+            done.set()
+            thread.join()
+
+
+def printed(status: dict[str, Any] | None) -> str:
+    out = StringIO()
+    Console(file=out, width=120).print(status_table(status))
+    return out.getvalue()
+
+
+def test_the_status_is_a_table_with_zones_as_configured() -> None:
+    lines = [line.rstrip() for line in printed(STATUS).splitlines()]
+    assert lines[:2] == ["state          camera_lost", "problem        camera, for 12 s: video0 is gone"]
+    assert "engine         openvino on CPU, fp32" in lines
+    assert "zone port      circle, centre (503.1, 124.8), radius 19.8 px" in lines
+    assert "zone half      polygon, (0, 0), (9.5, 0), (9.5, 9.5) mm" in lines
+    assert "               engine  0.90  1.40   2.00  3.26" in lines
+    assert "frames so far  captured 907, skipped 3" in lines
+    assert len(lines) < 20
+
+
+@pytest.mark.parametrize("status", [None, {"state": "starting"}, {**STATUS, "state": "starting", "bundle": "", "image_size": None}])
+def test_a_tracker_that_starts_has_a_status_too(status: dict[str, Any] | None) -> None:
+    assert printed(status).split()[:2] == ["state", "starting"]
+
+
+def test_status_prints_the_whole_message_as_json_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path)
+    with answering(config, {"ok": True, "status": STATUS}):
+        assert main(["status", "--config", str(config), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == STATUS
+        assert main(["status", "--config", str(config)]) == 0
+        assert "outline" not in capsys.readouterr().out
+    with answering(config, {"ok": True, "status": None}):
+        assert main(["status", "--config", str(config), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == {"state": "starting"}
+
+
+def test_a_refusal_is_the_tracker_s_own_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path)
+    busy = "busy: a swap of bundle mouse has been under way for 12 s"
+    with answering(config, {"ok": False, "error": busy}):
+        assert main(["swap", str(tmp_path), "--config", str(config)]) == 1
+    assert capsys.readouterr().err == f"tracker swap: {busy}\n"
+
+
+def test_ctrl_c_while_a_command_waits_is_one_sentence_and_status_130(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    command = [sys.executable, "-m", "tracker", "swap", str(tmp_path), "--config", str(config)]
+    with answering(config, None) as asked, subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert asked.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, said.count("\n")) == (130, 1)
+    assert said.startswith("tracker swap: no longer waiting; the tracker goes on with the swap")
+
+
+def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    command = [sys.executable, "-m", "tracker", "check", "--effective", "--config", str(config)]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, cwd=ROOT, env=buffered, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        process.wait(timeout=60)
+    assert (process.returncode, said) == (0, b"")

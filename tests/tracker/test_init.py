@@ -1,0 +1,231 @@
+"""`tracker init`: a configuration from what is found, the files of a service, and nothing of a user's overwritten."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import BundleMaker
+from tests.tracker.daemon import write_images
+from tracker.__main__ import main
+from tracker.cameras.found_cameras import FoundCamera, found_cameras
+from tracker.config import BaslerCamera, ImageFolder, OpenCVCamera, SyntheticCamera, load_config
+from tracker.errors import ConfigError
+from tracker.new_config import find_bundle, new_config
+from tracker.service_files import service_config, service_files
+
+ROOT = Path(__file__).resolve().parents[2]
+WEBCAM = FoundCamera(source="opencv", device="/dev/v4l/by-id/usb-maker_webcam-video-index0", name="HD Webcam")
+BASLER = FoundCamera(source="basler", device="40012345", name="acA1920-155um", size=(1936, 1216))
+
+
+def written(folder: Path, *options: str) -> Path:
+    path = folder / "tracker.yaml"
+    assert main(["init", "--config", str(path), *options]) == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    ("cameras", "kind", "said"),
+    [
+        ([], SyntheticCamera, "No camera was found"),
+        ([WEBCAM], OpenCVCamera, "HD Webcam"),
+        ([BASLER, WEBCAM], BaslerCamera, "also found: source: opencv, /dev/v4l/by-id/usb-maker_webcam-video-index0 (HD Webcam)"),
+    ],
+    ids=["none", "a webcam", "two"],
+)
+def test_the_camera_that_is_attached_is_configured(tmp_path: Path, cameras: list[FoundCamera], kind: type, said: str) -> None:
+    text = new_config(name="top", device=None, cameras=cameras, bundle=None, folder=tmp_path)
+    (tmp_path / "tracker.yaml").write_text(text)
+    config = load_config(tmp_path / "tracker.yaml")
+    assert isinstance(config.camera, kind)
+    assert (config.name, config.engine.bundle) == ("top", str(tmp_path / "models/mine"))
+    assert said in text
+    if isinstance(config.camera, BaslerCamera):
+        assert (config.camera.serial, config.camera.width, config.camera.height) == ("40012345", 1936, 1216)
+
+
+def test_what_is_commented_out_is_a_configuration_too(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    lines = [
+        line.removeprefix("#") if line.startswith("#  -") or line.startswith("#    ") else line for line in path.read_text().splitlines()
+    ]
+    path.write_text("\n".join(line.replace(": []", ":") for line in lines))
+    config = load_config(path)
+    assert ([zone.name for zone in config.zones], [item.event for item in config.behaviour]) == (
+        ["port", "left_half"],
+        ["at_port", "running"],
+    )
+
+
+def test_the_newest_whole_bundle_below_the_folder_is_taken(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    for age, name in enumerate(("models/new", "models/old")):
+        make_bundle(tmp_path / name)
+        os.utime(tmp_path / name / "bundle.json", (1e9 - age, 1e9 - age))
+    (tmp_path / "models" / "broken").mkdir()
+    (tmp_path / "models" / "broken" / "bundle.json").write_text("{}")
+    found = find_bundle(tmp_path)
+    assert found is not None
+    assert found.folder == tmp_path / "models" / "new"
+    path = written(tmp_path)
+    assert load_config(path).engine.bundle == str(tmp_path / "models" / "new")
+    assert "bundle: models/new\n" in path.read_text()
+    assert "key points: spot" in path.read_text()
+
+
+def test_a_video_a_folder_a_device_and_an_address_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "monday one.mp4").write_bytes(b"")
+    write_images(tmp_path / "images", [(5, 5)])
+    for device, expected in (
+        (str(tmp_path / "monday one.mp4"), str(tmp_path / "monday one.mp4")),
+        ("rtsp://192.0.2.7/live", "rtsp://192.0.2.7/live"),
+        ("3", 3),
+    ):
+        camera = load_config(written(tmp_path, "--force", "--device", device)).camera
+        assert isinstance(camera, OpenCVCamera)
+        assert camera.device == expected
+    folder = load_config(written(tmp_path, "--force", "--device", str(tmp_path / "images"))).camera
+    assert isinstance(folder, ImageFolder)
+    assert folder.folder == str(tmp_path / "images")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--device", "nowhere.mp4"], "--device nowhere.mp4: no such file or device"),
+        (["--bundle", "nowhere"], "nowhere: no bundle.json there"),
+        (["--name", "top camera"], "the camera's name is 'top camera'; expected 1 to 64 letters"),
+        (["--service", "../top"], "the camera's name is '../top'; expected 1 to 64 letters"),
+        (["--service", "top"], "tracker.yaml: no such file"),
+    ],
+)
+def test_what_cannot_be_configured_is_refused_and_nothing_written(
+    tmp_path: Path, options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "--config", str(tmp_path / "tracker.yaml"), "--out", str(tmp_path / "out"), *options]) == 1
+    assert sentence in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_there_is_left_alone_unless_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tracker.yaml"
+    path.write_text("mine")
+    assert main(["init", "--config", str(path)]) == 1
+    assert "is there already and was left as it is" in capsys.readouterr().err
+    assert path.read_text() == "mine"
+    assert main(["init", "--config", str(path), "--force"]) == 0
+    assert load_config(path).name == "rig"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["init", "--config", str(tmp_path / "file" / "tracker.yaml")]) == 1
+    assert "cannot be written: " in capsys.readouterr().err
+
+
+def test_attached_basler_cameras_are_found_with_their_sizes() -> None:
+    pytest.importorskip("pypylon")
+    code = "from tracker.cameras.found_cameras import found_cameras; print([(c.device, c.size) for c in found_cameras() if c.source == 'basler'])"
+    environment = {**os.environ, "PYLON_CAMEMU": "2", "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout.strip() == "[('0815-0000', (4096, 4096)), ('0815-0001', (4096, 4096))]"
+
+
+def test_nodes_that_are_no_cameras_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "video0").write_text("a file")
+    (tmp_path / "video1").symlink_to("/dev/zero")
+    (tmp_path / "video2").symlink_to(tmp_path / "gone")
+    assert [camera for camera in found_cameras(tmp_path) if camera.source == "opencv"] == []
+
+
+def test_a_v4l2_camera_is_found_by_the_path_that_lasts(tmp_path: Path) -> None:
+    if (compiler := shutil.which("cc")) is None or not Path("/usr/include/linux/videodev2.h").exists():
+        pytest.skip("no C compiler with Linux headers to build a V4L2 device in user space")
+    library = tmp_path / "fake_v4l2.so"
+    source = Path(__file__).parent / "fake_v4l2.c"
+    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-w", "-o", str(library), str(source), "-ldl"], check=True)
+    dev = tmp_path / "dev"
+    (dev / "v4l" / "by-id").mkdir(parents=True)
+    (dev / "video0").symlink_to("/dev/zero")
+    (dev / "v4l" / "by-id" / "usb-maker-index0").symlink_to("../../video0")
+    code = f"import pathlib; from tracker.cameras.found_cameras import _v4l2; print([c.device for c in _v4l2(pathlib.Path({str(dev)!r}))])"
+    environment = {**os.environ, "LD_PRELOAD": str(library), "FAKE_V4L2_NODE": str(dev / "video0"), "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout.strip() == f"['{dev}/v4l/by-id/usb-maker-index0']"
+
+
+def test_a_service_s_configuration_is_the_tested_one_with_the_unit_s_places(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.yaml"
+    path.write_text(
+        "camera: {source: image_folder, folder: images}\nengine: {bundle: models/mine, budget_ms: 4}\ncalibration: lens.yaml\n"
+        "publisher: {bind: ['tcp://127.0.0.1:5571', 'ipc:///tmp/mine']}\nzones: [{shape: circle, name: 'on', centre: [1, 2], radius: 3}]\n"
+    )
+    (tmp_path / "top.yaml").write_text(service_config(path, name="top"))
+    (tmp_path / "elsewhere").mkdir()
+    shutil.move(tmp_path / "top.yaml", tmp_path / "elsewhere" / "top.yaml")
+    config = load_config(tmp_path / "elsewhere" / "top.yaml")
+    assert config.publisher.bind == ("ipc:///run/rigtrack/top.stream", "tcp://127.0.0.1:5571")
+    assert config.control.bind == "ipc:///run/rigtrack/top.control"
+    assert Path(config.engine.bundle).parts[:4] == ("/", "var", "lib", "rigtrack")
+    assert Path(config.engine.bundle).name == "mine"
+    assert isinstance(config.camera, ImageFolder)
+    assert (config.camera.folder, config.calibration) == (str(tmp_path / "images"), str(tmp_path / "lens.yaml"))
+    assert (config.name, config.engine.budget_ms, config.zones[0].name) == ("top", 4, "on")
+
+
+def test_a_service_s_folder_holds_the_unit_its_configuration_and_the_way_to_install_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path)
+    capsys.readouterr()
+    out = tmp_path / "top-service"
+    assert main(["init", "--config", str(path), "--service", "top", "--out", str(out)]) == 0
+    assert set(capsys.readouterr().out.split()) == {str(file) for file in out.iterdir()}
+    assert {"tracker@.service", "top.yaml", "README.md"} <= {file.name for file in out.iterdir()}
+    assert load_config(out / "top.yaml").name == "top"
+
+
+def test_the_unit_runs_the_tracker_of_this_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    unit = (ROOT / "systemd" / "tracker@.service").read_text()
+    for prefix, program in ((tmp_path, tmp_path / "bin" / "tracker"), (Path("/home/ann/venv"), Path("/opt/rigtrack/bin/tracker"))):
+        if prefix == tmp_path:
+            program.parent.mkdir()
+            program.write_text("")
+        monkeypatch.setattr(sys, "prefix", str(prefix))
+        assert service_files()["tracker@.service"] == unit.replace("/opt/rigtrack/bin/tracker", str(program))
+
+
+def test_an_installed_wheel_holds_what_init_writes(tmp_path: Path) -> None:
+    """The wheel is unpacked as pip would, and run from there with the dependencies of this environment."""
+    source = tmp_path / "source"
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", "__pycache__", "demo", "models")
+    shutil.copytree(ROOT, source, ignore=ignored, symlinks=True)
+    build = "import setuptools.build_meta as backend; print(backend.build_wheel('..'))"
+    made = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", build], cwd=source, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(tmp_path / made.stdout.split()[-1]) as wheel:
+        wheel.extractall(installed)
+    code = "import sys; from tracker.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    for arguments in (["init"], ["init", "--service", "top"]):
+        command = [sys.executable, "-c", code, *arguments]
+        answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (answer.returncode, answer.stderr) == (0, "")
+    made_files = {file.name: file.read_text() for file in (tmp_path / "top-service").iterdir()}
+    assert {file.name for file in (ROOT / "systemd").iterdir()} <= set(made_files)
+    assert "[Service]" in made_files["tracker@.service"]
+    assert yaml.safe_load(made_files["top.yaml"])["name"] == "top"
+
+
+def test_an_installation_without_a_unit_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tracker.service_files.UNIT", "other.service")
+    with pytest.raises(ConfigError, match=r"other\.service is not part of this installation"):
+        service_files()

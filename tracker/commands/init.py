@@ -1,0 +1,72 @@
+"""`tracker init`: a first configuration from what is found, or the files that make a service of a tested one. Asks nothing."""
+
+import argparse
+from pathlib import Path
+
+from tracker.bundle import read_bundle
+from tracker.cameras.found_cameras import found_cameras
+from tracker.commands.options import CONFIG, Commands, add_command
+from tracker.config import Name, load_config
+from tracker.errors import ConfigError
+from tracker.new_config import find_bundle, new_config
+from tracker.service_files import service_config, service_files
+from tracker.value_fault import first_fault
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "init",
+        call=init,
+        text="Write a first tracker.yaml from the cameras and the bundle that are found; with --service, the files of a systemd service.",
+        example="tracker init --bundle models/mine",
+    )
+    parser.add_argument(
+        "--config", type=Path, default=CONFIG, help="the file to write; with --service, to make the service of (%(default)s)"
+    )
+    parser.add_argument("--name", default="rig", help="of the camera, as it stands in every topic (%(default)s)")
+    parser.add_argument("--device", help="a device, video file, folder of images or address, instead of the first camera found")
+    parser.add_argument("--bundle", type=Path, help="the engine bundle, instead of the newest one below the folder of --config")
+    parser.add_argument(
+        "--service", metavar="NAME", help="write the unit and NAME.yaml into a folder, with a README that says how to install them"
+    )
+    parser.add_argument("--out", type=Path, help="that folder (NAME-service)")
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+
+
+def init(options: argparse.Namespace) -> int:
+    """Write the files and print their paths."""
+    _check_name(options.service or options.name)
+    if options.service is not None:
+        folder = options.out or Path(f"{options.service}-service")
+        texts = {**service_files(), f"{options.service}.yaml": service_config(options.config, name=options.service)}
+        _write({folder / name: text for name, text in texts.items()}, force=options.force)
+        load_config(folder / f"{options.service}.yaml")
+        return 0
+    folder = options.config.parent
+    bundle = read_bundle(options.bundle) if options.bundle is not None else find_bundle(folder)
+    text = new_config(name=options.name, device=options.device, cameras=found_cameras(), bundle=bundle, folder=folder)
+    _write({options.config: text}, force=options.force)
+    load_config(options.config)
+    return 0
+
+
+def _check_name(name: str) -> None:
+    fault = first_fault(name, Name)
+    if fault is not None:
+        raise ConfigError(f"the camera's name {fault.sentence.removeprefix('the file ')}")
+
+
+def _write(texts: dict[Path, str], *, force: bool) -> None:
+    """Write every file, or none where one is there already."""
+    taken = [path for path in texts if path.exists() or path.is_symlink()]
+    if taken and not force:
+        raise ConfigError(f"{taken[0]}: is there already and was left as it is; give another name, or --force to replace it")
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(path)
+    except OSError as problem:
+        raise ConfigError(f"{problem.filename}: cannot be written: {problem.strerror}") from None

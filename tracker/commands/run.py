@@ -1,0 +1,26 @@
+"""`tracker run`: the daemon."""
+
+import argparse
+
+from tracker.commands.options import Commands, add_command, add_config
+from tracker.run import run
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "run",
+        call=run_tracker,
+        text="Run the tracker.",
+        example="tracker run --config examples/synthetic.yaml",
+        interrupted=None,
+    )
+    add_config(parser)
+    parser.add_argument("--window", action="store_true", help="show the overlay in a window at the rig")
+
+
+def run_tracker(options: argparse.Namespace) -> int:
+    """Run until a signal, a command or the end of a file."""
+    run(options.config, window=options.window)
+    return 0

@@ -1,0 +1,29 @@
+"""`tracker swap`: another bundle for a running tracker."""
+
+import argparse
+import json
+from pathlib import Path
+
+from tracker.commands.options import Commands, add_command, add_config, ask_tracker
+from tracker.control import SWAP_S
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "swap",
+        call=swap,
+        text="Put another bundle in place between two frames.",
+        example="tracker swap models/new --config tracker.yaml",
+        interrupted="no longer waiting; the tracker goes on with the swap, and `tracker status` names the bundle it runs",
+    )
+    parser.add_argument("bundle", type=Path)
+    add_config(parser)
+
+
+def swap(options: argparse.Namespace) -> int:
+    """Swap, and print what runs now."""
+    answer = ask_tracker(options, {"command": "swap", "bundle": str(options.bundle.resolve())}, SWAP_S)
+    print(json.dumps(answer))
+    return 0

@@ -1,0 +1,146 @@
+"""A first `tracker.yaml` from what is found on this machine: short, with a comment where a person will want to change something."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from tracker.bundle import DESCRIPTION_FILE, Bundle, read_bundle
+from tracker.cameras.found_cameras import FoundCamera
+from tracker.errors import BundleError, ConfigError
+
+_DEEPEST_BUNDLE = 3  # folders below the configuration's own
+_WITHOUT_BUNDLE = "models/mine"
+
+_TEXT = """\
+# Made by `tracker init`. Every key that is left out has a default: `tracker check --effective` prints them all.
+name: {name}
+camera:
+{camera}
+engine:
+{engine}
+{identity}
+# Places that matter, in pixels of the camera's image (or in mm, with a calibration).
+zones: []
+#  - {{shape: circle, name: port, centre: [320, 240], radius: 40}}
+#  - {{shape: polygon, name: left_half, corners: [[0, 0], [320, 0], [320, 480], [0, 480]]}}
+
+# What is to become an event; key points: {points}.
+behaviour: []
+#  - event: at_port
+#    source: {{kind: zone, point: {point}, zone: port}}
+#    rule: {{on: 0, off: -3, minimum_ms: 50, maximum_gap_ms: 50}}
+#  - event: running
+#    source: {{kind: speed, point: {point}}}
+#    rule: {{on: 150, off: 100, minimum_ms: 100, maximum_gap_ms: 100}}
+
+# Sockets of this machine are used unless another address is written here; beyond this machine it needs keys (`tracker keys`).
+# publisher:
+#   bind: ["tcp://127.0.0.1:5571"]
+"""
+
+
+def new_config(*, name: str, device: str | None, cameras: Sequence[FoundCamera], bundle: Bundle | None, folder: Path) -> str:
+    """The text of a configuration.
+
+    Args:
+        name: of the camera.
+        device: what the user named: a device, a video file, a folder of images, an address; None takes the first camera.
+        cameras: those attached.
+        bundle: to track with, or None where there is none yet.
+        folder: that the configuration will lie in.
+    """
+    points = bundle.description.point_names if bundle else ("snout",)
+    return _TEXT.format(
+        name=name,
+        camera=_indented(_named(device, folder) if device is not None else _found(cameras)),
+        engine=_indented(_engine(bundle, folder)),
+        identity="\nidentity: {}         # which animal is which from frame to frame: docs/identity.md\n" if _several(bundle) else "",
+        points=", ".join(points) if bundle else "those of the bundle",
+        point=points[0],
+    )
+
+
+def find_bundle(folder: Path) -> Bundle | None:
+    """The newest whole bundle in a folder and those below it."""
+    patterns = ["*/" * depth + DESCRIPTION_FILE for depth in range(_DEEPEST_BUNDLE + 1)]
+    found = [path for pattern in patterns for path in folder.glob(pattern)]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            return read_bundle(path.parent)
+        except BundleError:
+            continue
+    return None
+
+
+def _named(device: str, folder: Path) -> list[str]:
+    path = Path(device)
+    if "://" in device or device.isdigit():
+        return ["source: opencv", f"device: {_scalar(int(device) if device.isdigit() else device)}"]
+    if path.is_dir():
+        return [
+            "source: image_folder",
+            f"folder: {_scalar(_from(folder, path))}",
+            "rate_hz: 30           # null: as fast as it can be read",
+        ]
+    if not path.exists():
+        raise ConfigError(f"--device {device}: no such file or device; give a device, a video, a folder of images or an address")
+    video = ["loop_file: false      # true: again from its beginning, for ever"] if path.is_file() else []
+    return ["source: opencv", f"device: {_scalar(_from(folder, path))}", *video]
+
+
+def _found(cameras: Sequence[FoundCamera]) -> list[str]:
+    if not cameras:
+        return [
+            "# No camera was found. This is a synthetic one; in its place name a device, a video file or an address:",
+            "#   source: opencv",
+            "#   device: /dev/video0",
+            "source: synthetic",
+        ]
+    first, *others = cameras
+    return [*_keys(first), *(f"# also found: source: {camera.source}, {camera.device} ({camera.name})" for camera in others)]
+
+
+def _keys(camera: FoundCamera) -> list[str]:
+    if camera.source == "basler":
+        width, height = camera.size or (640, 480)
+        return [
+            "source: basler",
+            f"serial: {_scalar(camera.device)}   # {camera.name}",
+            f"width: {width}",
+            f"height: {height}",
+            "exposure_us: 5000     # as long as the light needs, shorter than the time between two frames",
+        ]
+    return [
+        "source: opencv",
+        f"device: {_scalar(camera.device)}   # {camera.name or 'a V4L2 camera'}",
+        "# width, height, rate_hz and fourcc (MJPG for high rates) are as the camera gives them, unless they are written here",
+    ]
+
+
+def _engine(bundle: Bundle | None, folder: Path) -> list[str]:
+    if bundle is None:
+        return [f"bundle: {_WITHOUT_BUNDLE}   # not there yet: `trainer fit --out {_WITHOUT_BUNDLE}` makes one"]
+    precision = bundle.description.precision
+    lines = [f"bundle: {_scalar(_from(folder, bundle.folder))}"]
+    if precision == "int8":
+        lines.append("precision: int8       # what the bundle's graph computes in")
+    return [*lines, "# runtime: tensorrt    # with an NVIDIA GPU"]
+
+
+def _several(bundle: Bundle | None) -> bool:
+    return bundle is not None and bundle.description.output.shape[1] > 1
+
+
+def _from(folder: Path, path: Path) -> str:
+    """A path as it is written in a file of that folder: relative where it lies below, else absolute."""
+    whole, base = path.absolute(), folder.absolute()
+    return str(whole.relative_to(base)) if whole.is_relative_to(base) else str(whole)
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _scalar(value: str | int) -> str:
+    return yaml.safe_dump(value, width=float("inf"), allow_unicode=True).removesuffix("\n").removesuffix("\n...")

@@ -1,0 +1,214 @@
+"""Find the first thing wrong with plain values that are to become a typed value, and say in words what was expected. Pure."""
+
+import difflib
+import math
+import re
+import reprlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from msgspec import inspect
+
+Place: TypeAlias = tuple[str | int, ...]  # ("camera", "rate_hz"), ("behaviour", 0, "event")
+_LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is wrong at one place."""
+
+    place: Place
+    sentence: str
+
+
+def first_fault(values: Any, kind: Any) -> Fault | None:
+    """The first fault of plain values that are to become `kind`, or None. Kinds of values beyond those below are not judged."""
+    return _judge(values, inspect.type_info(kind), ())
+
+
+def expectation(kind: inspect.Type) -> str:
+    """What a value of this kind looks like: "a number from 10 to 10000", "'recorded' or 'flat_out'"."""
+    if isinstance(kind, inspect.Metadata):
+        return str((kind.extra_json_schema or {}).get("description") or expectation(kind.type))
+    if isinstance(kind, inspect.UnionType):
+        return _either(dict.fromkeys(expectation(option) for option in kind.types))
+    if isinstance(kind, inspect.LiteralType):
+        return _either(repr(value) for value in kind.values)
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        bounds = _bounds(kind)
+        return f"a {'whole' if isinstance(kind, inspect.IntType) else '' if bounds else 'finite'} number{bounds}".replace("  ", " ")
+    if isinstance(kind, inspect.VarTupleType | inspect.ListType):
+        least = f" of at least {kind.min_length}" if kind.min_length else ""
+        return f"a list{least}, each {expectation(kind.item_type)}"
+    if isinstance(kind, inspect.TupleType):
+        return f"a list of {len(kind.item_types)}, each {_either(dict.fromkeys(map(expectation, kind.item_types)))}"
+    if isinstance(kind, inspect.StructType | inspect.DictType):
+        return "a mapping of keys to values"
+    words = {inspect.NoneType: "null", inspect.BoolType: "true or false", inspect.StrType: "text", inspect.DateType: "a date"}
+    return words.get(type(kind), type(kind).__name__.removesuffix("Type").lower())
+
+
+def dotted(place: Place) -> str:
+    """A place as people write it: behaviour[0].rule.on."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return text.removeprefix(".") or "the file"
+
+
+def shown(value: Any) -> str:
+    """A value as it is shown in a sentence: never long, whatever it is."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else (".inf" if value > 0 else "-.inf")
+    if isinstance(value, int) and abs(value) >= 10**_LONGEST_SHOWN:
+        return f"a number of more than {_LONGEST_SHOWN} digits"
+    limited = reprlib.Repr()
+    limited.maxstring = limited.maxother = limited.maxlong = _LONGEST_SHOWN
+    return limited.repr(value)
+
+
+def meant(found: object, known: Iterable[object]) -> str:
+    """The hint `(did you mean 'X'?)`, after a space, where one of the known words is much like the one found; else nothing."""
+    close = difflib.get_close_matches(str(found).lower(), names := {str(name).lower(): str(name) for name in known}, n=1)
+    return f" (did you mean '{names[close[0]]}'?)" if close else ""
+
+
+def _judge(value: Any, kind: inspect.Type, place: Place) -> Fault | None:
+    if isinstance(kind, inspect.Metadata):
+        fault = _judge(value, kind.type, place)
+        return fault and (_unexpected(value, kind, place) if fault.place == place else fault)
+    if isinstance(kind, inspect.UnionType):
+        return _judge_union(value, kind, place)
+    if isinstance(kind, inspect.StructType):
+        return _judge_struct(value, kind, place)
+    if isinstance(kind, inspect.VarTupleType | inspect.ListType | inspect.TupleType):
+        return _judge_list(value, kind, place)
+    if isinstance(kind, inspect.DictType) and isinstance(value, dict):
+        return next((fault for key in value if (fault := _judge(value[key], kind.value_type, (*place, str(key))))), None)
+    if isinstance(kind, inspect.LiteralType):
+        if any(value == known and type(value) is type(known) for known in kind.values):
+            return None
+        return _unexpected(value, kind, place, meant(value, kind.values))
+    return None if _fits(value, kind) else _unexpected(value, kind, place)
+
+
+def _judge_union(value: Any, kind: inspect.UnionType, place: Place) -> Fault | None:
+    structs = [option for option in kind.types if isinstance(option, inspect.StructType)]
+    if value is None and len(structs) < len(kind.types) and any(isinstance(option, inspect.NoneType) for option in kind.types):
+        return None
+    if structs and structs[0].tag_field is not None:
+        return _judge_tagged(value, structs, place)
+    faults = [_judge(value, option, place) for option in kind.types]
+    if None in faults:
+        return None
+    inside = next((fault for fault in faults if fault is not None and (fault.place != place or fault.sentence.startswith("missing"))), None)
+    return inside or _unexpected(value, kind, place)
+
+
+def _judge_tagged(value: Any, structs: list[inspect.StructType], place: Place) -> Fault | None:
+    tag_field, tags = str(structs[0].tag_field), [struct.tag for struct in structs]
+    if not isinstance(value, dict):
+        return Fault(place=place, sentence=f"{dotted(place)} is {shown(value)}; expected a mapping that begins with {tag_field}: {tags[0]}")
+    if tag_field not in value:
+        known = _either(repr(tag) for tag in tags)
+        return Fault(place=place, sentence=f"missing key '{dotted((*place, tag_field))}'; add it: {known}")
+    for struct in structs:
+        if struct.tag == value[tag_field]:
+            return _judge_struct(value, struct, place)
+    return _unexpected(value[tag_field], inspect.LiteralType(values=tuple(tags)), (*place, tag_field), meant(value[tag_field], tags))
+
+
+def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> Fault | None:
+    if not isinstance(value, dict):
+        return _unexpected(value, kind, place)
+    known = {field.encode_name: field for field in kind.fields}
+    for key in value:
+        if kind.forbid_unknown_fields and key not in known and key != kind.tag_field:
+            remedy = meant(key, known) or f"; expected one of {', '.join(known)}"
+            return Fault(place=(*place, str(key)), sentence=f"unknown key '{dotted((*place, str(key)))}'{remedy}")
+    for name, field in known.items():
+        if name in value:
+            fault = _judge(value[name], field.type, (*place, name))
+        elif field.required:
+            fault = Fault(place=place, sentence=f"missing key '{dotted((*place, name))}'; add it: {expectation(field.type)}")
+        else:
+            fault = None
+        if fault is not None:
+            return fault
+    return None
+
+
+def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType, place: Place) -> Fault | None:
+    if not isinstance(value, list | tuple):
+        return _unexpected(value, kind, place)
+    if isinstance(kind, inspect.TupleType):
+        if len(value) != len(kind.item_types):
+            return _unexpected(value, kind, place)
+        items = kind.item_types
+    else:
+        if len(value) < (kind.min_length or 0) or (kind.max_length is not None and len(value) > kind.max_length):
+            return _unexpected(value, kind, place)
+        items = (kind.item_type,) * len(value)
+    return next((fault for i, item in enumerate(items) if (fault := _judge(value[i], item, (*place, i)))), None)
+
+
+def _unexpected(value: Any, kind: inspect.Type, place: Place, hint: str = "") -> Fault:
+    return Fault(place=place, sentence=f"{dotted(place)} is {shown(value)}; expected {expectation(kind)}{hint}")
+
+
+def _fits(value: Any, kind: inspect.Type) -> bool:
+    """Whether a scalar is of a kind and within its bounds; True for kinds that are not judged here."""
+    if isinstance(kind, inspect.IntType | inspect.FloatType):
+        return _is_number(value, kind) and _is_within(value, kind)
+    if isinstance(kind, inspect.StrType):
+        return isinstance(value, str) and _is_text(value, kind)
+    if isinstance(kind, inspect.NoneType):
+        return value is None
+    return isinstance(value, bool) if isinstance(kind, inspect.BoolType) else True
+
+
+def _is_number(value: Any, kind: inspect.IntType | inspect.FloatType) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value) and (isinstance(value, int) or isinstance(kind, inspect.FloatType))
+    except OverflowError:  # a whole number beyond what a float can hold
+        return False
+
+
+def _is_within(value: float, kind: inspect.IntType | inspect.FloatType) -> bool:
+    return (
+        (kind.ge is None or value >= kind.ge)
+        and (kind.gt is None or value > kind.gt)
+        and (kind.le is None or value <= kind.le)
+        and (kind.lt is None or value < kind.lt)
+    )
+
+
+def _is_text(value: str, kind: inspect.StrType) -> bool:
+    long_enough = len(value) >= (kind.min_length or 0)
+    short_enough = kind.max_length is None or len(value) <= kind.max_length
+    return long_enough and short_enough and (kind.pattern is None or re.search(kind.pattern, value) is not None)
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    low = kind.ge if kind.ge is not None else kind.gt
+    high = kind.le if kind.le is not None else kind.lt
+    above = "above " if kind.ge is None else ""
+    if low is not None and high is not None:
+        return f" {above}{_plain(low)}, at most {_plain(high)}" if above else f" from {_plain(low)} to {_plain(high)}"
+    if low is not None:
+        return f" {above or 'of at least '}{_plain(low)}"
+    return f" of at most {_plain(high)}" if high is not None else ""
+
+
+def _either(options: Iterable[str]) -> str:
+    *first, last = options
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else str(number)
