@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tracker.bundle import View
 from tracker.errors import BundleError, CameraError
@@ -122,9 +123,16 @@ class ViewFit:
         located[..., :2] = points[..., :2].astype(np.float64) * self._scale + self._offset
         return located
 
-    def from_source(self, points: KeyPoints) -> KeyPoints:
-        """Take key points from source pixels to input pixels, as training does with labels; the inverse of `to_source`."""
-        placed = np.array(points, np.float32)
+    def from_source(self, points: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Take key points from source pixels to input pixels, as training does with labels; the inverse of `to_source`.
+
+        Args:
+            points: float (..., K, 2 or more); what follows x and y is kept. NaN stays NaN.
+
+        Returns:
+            The same in the same type, a new array: labels in float64 lose no digit.
+        """
+        placed = points.copy()
         placed[..., :2] = (points[..., :2].astype(np.float64) - self._offset) / self._scale
         return placed
 

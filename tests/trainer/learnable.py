@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.bundle import View
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 
 SIZE = (96, 128)  # height, width
+GREY = View(crop=None, fit="letterbox", colour="grey")
 
 
 def draw(number: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

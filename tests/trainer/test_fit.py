@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.trainer.learnable import draw, labelled
+from tests.trainer.learnable import GREY, draw, labelled
 from trainer.errors import TrainingError
+from trainer.labels.network_input import colour_of
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import load_network
-from trainer.training.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames, colour_of
+from trainer.training.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames
 from trainer.training.fit import HISTORY_FILE, fit, predict
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning import Learner, Schedule, learning_rate
@@ -46,7 +47,7 @@ def test_a_few_frames_are_learnt_to_below_two_pixels(tmp_path: Path) -> None:
     blank = torch.full((1, *frames.size, 1), 90, dtype=torch.uint8)
     with torch.no_grad():
         empty = result.network(blank)[..., 2]
-    full = predict(result.network, FrameStore(frames, "grey"), np.arange(8))[..., 2]
+    full = predict(result.network, FrameStore(frames, GREY), np.arange(8))[..., 2]
     assert float(empty.max()) < 0.3 < float(full.min())  # the confidence tells an empty floor from an animal
 
 
@@ -120,7 +121,7 @@ def test_a_checkpoint_is_enough_to_run_the_network_r4_14(tmp_path: Path) -> None
     frames = labelled(tmp_path, 3)
     result = fit(frames, frames, QUICK, tmp_path / "run")
     network, about = load_network(result.checkpoint)
-    store = FrameStore(frames, "grey")
+    store = FrameStore(frames, GREY)
     assert about["point_names"] == ["head", "tail"]
     assert np.array_equal(predict(network, store, np.arange(3)), predict(result.network, store, np.arange(3)))
 
@@ -190,7 +191,7 @@ def test_training_is_shuffled_and_each_frame_shown_equally_often_r0_06() -> None
 
 
 def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> None:
-    frames = HeldOutFrames(FrameStore(labelled(tmp_path, 3), "grey"))
+    frames = HeldOutFrames(FrameStore(labelled(tmp_path, 3), GREY))
     for number in range(3):
         image, points = frames[number]
         assert np.array_equal(image[..., 0].numpy(), draw(number)[0])
@@ -198,13 +199,13 @@ def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> No
 
 
 def test_a_short_last_batch_is_used_r4_21(tmp_path: Path) -> None:
-    frames = TrainingFrames(FrameStore(labelled(tmp_path, 5), "grey"), crop=CROP, settings=AugmentSettings(), seed=0)
+    frames = TrainingFrames(FrameStore(labelled(tmp_path, 5), GREY), crop=CROP, settings=AugmentSettings(), seed=0)
     sizes = [len(batch[0]) for batch in TrainingLoader(frames, EpochOrder(5, pictures=5, seed=0), batch=4, workers=0)]
     assert sizes == [4, 1]
 
 
 def test_a_picture_depends_on_seed_epoch_and_place_only(tmp_path: Path) -> None:
-    store = FrameStore(labelled(tmp_path, 2), "grey")
+    store = FrameStore(labelled(tmp_path, 2), GREY)
     frames = TrainingFrames(store, crop=CROP, settings=AugmentSettings(), seed=3)
     again = TrainingFrames(store, crop=CROP, settings=AugmentSettings(), seed=3)
     frames[Draw(1, 0, 0)]
@@ -213,7 +214,7 @@ def test_a_picture_depends_on_seed_epoch_and_place_only(tmp_path: Path) -> None:
 
 
 def test_frames_beyond_the_memory_limit_come_from_disk_r0_06(tmp_path: Path) -> None:
-    store = FrameStore(labelled(tmp_path, 4), "grey", limit_bytes=2 * 96 * 128)
+    store = FrameStore(labelled(tmp_path, 4), GREY, limit_bytes=2 * 96 * 128)
     for number in (0, 1, 2, 3, 3):
         assert np.array_equal(store.read(number), draw(number)[0])
     assert len(store._decoded) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainer.learnable import labelled
+from tests.trainer.learnable import GREY, labelled
 from trainer.errors import LabelError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.blocks import CropPlan
@@ -20,7 +20,7 @@ CROP = CropPlan(height=96, width=96, shrink=1, pool=2)
 
 
 def loader(frames: LabelledFrames, *, workers: int, clock: Iterator[float] | None = None) -> TrainingLoader:
-    made = TrainingFrames(FrameStore(frames, "grey"), crop=CROP, settings=AugmentSettings(), seed=3)
+    made = TrainingFrames(FrameStore(frames, GREY), crop=CROP, settings=AugmentSettings(), seed=3)
     ticks = clock or count()
     return TrainingLoader(made, EpochOrder(len(frames), pictures=17, seed=3), batch=4, workers=workers, clock=lambda: next(ticks))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.learnable import labelled
+from tests.trainer.learnable import GREY, labelled
 from trainer.errors import TrainingError
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
@@ -69,7 +69,7 @@ def test_machines_with_unequal_numbers_of_processes_are_refused() -> None:
 @pytest.mark.parametrize("count", [2, 3])
 def test_processes_share_each_batch_without_gap(tmp_path: Path, count: int) -> None:
     frames = TrainingFrames(
-        FrameStore(labelled(tmp_path, 5), "grey"), crop=CropPlan(height=96, width=96, shrink=1, pool=2), settings=AugmentSettings(), seed=0
+        FrameStore(labelled(tmp_path, 5), GREY), crop=CropPlan(height=96, width=96, shrink=1, pool=2), settings=AugmentSettings(), seed=0
     )
 
     def batches(group: Processes) -> list[list[bytes]]:

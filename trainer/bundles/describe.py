@@ -2,7 +2,7 @@
 
 import datetime
 
-from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
+from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData
 from trainer.bundles.export import FP32_PX, INPUT, OUTPUT, Exported
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
@@ -35,7 +35,7 @@ def describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResu
         skeleton=frames.skeleton,
         class_names=(),
         network=f"{result.plan.title}, {sum(p.numel() for p in result.network.parameters()) / 1e6:.2f} M parameters",
-        view=View(crop=None, fit="letterbox", colour=result.colour),
+        view=result.view,
         input=TensorShape(name=INPUT, shape=exported.input_shape, dtype="uint8"),
         output=TensorShape(name=OUTPUT, shape=exported.output_shape, dtype="float32"),
         states=(),

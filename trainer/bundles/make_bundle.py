@@ -206,7 +206,7 @@ def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
 
 def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
     """A few training frames, spread out, as the network takes them."""
-    store = FrameStore(train, result.colour)
+    store = FrameStore(train, result.view)
     chosen = np.unique(np.linspace(0, len(train) - 1, PROVED_ON).round().astype(int))
     return [store.read(int(index)) for index in chosen]
 
@@ -242,7 +242,7 @@ def _calibration(result: FitResult, held_out: LabelledFrames, *, limit_px: float
     """The map of confidences, fitted on frames that the network has not learnt from."""
     if not len(held_out):
         return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, limit_px=limit_px)
-    predicted = predict_animals(result.network, FrameStore(held_out, result.colour), np.arange(len(held_out)))
+    predicted = predict_animals(result.network, FrameStore(held_out, result.view), np.arange(len(held_out)))
     alone = predicted.shape[1] == 1 and held_out.animals == 1
     return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, limit_px=limit_px)
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tracker.bundle import Bundle, write_synced
 from tracker.engines.engine import Engine
 from tracker.frame import Image
-from tracker.inference import Inference
 from trainer.errors import TrainingError
+from trainer.scoring.evaluate import Finders
 
 PARITY_FILE = "parity.json"  # in the bundle's folder: one record for each runtime, device, precision and reference
 SURE = 0.5  # below this confidence two peaks may be equally high, and rounding decides between them
@@ -85,9 +85,9 @@ class ReferenceEngine:
 
 
 def points_of(bundle: Bundle, engine: Engine, images: Sequence[Image]) -> Points:
-    """What an engine finds in images of one shape: float32 (n, animals, K, 3)."""
-    inference = Inference(bundle, engine, source_shape=images[0].shape)
-    return np.stack([inference.points(image) for image in images])
+    """What an engine finds in images of one size, grey and colour mixed as they come: float32 (n, animals, K, 3)."""
+    finders = Finders(bundle, engine)
+    return np.stack([finders.of(image).points(image) for image in images])
 
 
 def compare(engine: Engine, found: Points, expected: Points, *, reference: str) -> Parity:

@@ -104,7 +104,7 @@ def write_variant(
         return evaluate(scored, held_out, engine=choice, train=train, console=console)
 
     model = bundle.model.read_bytes()
-    changed = to_fp16(model) if precision == "fp16" else to_int8(model, _some(bundle, train))
+    changed = to_fp16(model) if precision == "fp16" else to_int8(model, calibration_images(bundle, train))
     before = score(bundle)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         description = _describe(bundle, changed, name=out.name, precision=precision)
@@ -148,7 +148,7 @@ def _describe(bundle: Bundle, model: bytes, *, name: str, precision: Literal["fp
     )
 
 
-def _some(bundle: Bundle, train: LabelledFrames) -> list[Image]:
+def calibration_images(bundle: Bundle, train: LabelledFrames) -> list[Image]:
     """Training frames spread out, fitted to the network's input."""
     chosen = np.unique(np.linspace(0, len(train) - 1, min(CALIBRATED_ON, len(train))).round().astype(int))
     description = bundle.description

@@ -125,7 +125,7 @@ def _measured(labels: Labels, planned: PlannedRun, result: FitResult) -> tuple[d
     scores: dict[str, Score] = {}
     for part, index in planned.parts.arrays().items():
         seen = _sample(index) if part == "train" else index
-        predictions[part], scores[part] = _scored(result.network, FrameStore(labels.frames.subset(seen), result.colour), seen)
+        predictions[part], scores[part] = _scored(result.network, FrameStore(labels.frames.subset(seen), result.view), seen)
     return predictions, scores
 
 

@@ -63,10 +63,10 @@ def report_training(
 
 def _examples(result: FitResult, frames: LabelledFrames) -> Examples:
     """The frames that the network was asked about while learning, and the answers of its finished weights last."""
-    store, places = FrameStore(frames, result.colour), example_places(len(frames))
-    stages = [(f"epoch {each.epoch}", np.array(each.poses)) for each in result.history.examples]
+    store, places = FrameStore(frames, result.view), example_places(len(frames))
+    stages = [(f"epoch {each.epoch}", store.to_source(np.array(each.poses, np.float32))) for each in result.history.examples]
     finished = ("finished", predict_animals(result.network, store, places))
-    return Examples(images=[store.read(int(place)) for place in places], truth=frames.points[places], stages=[*stages, finished])
+    return Examples(images=[frames.read(int(place)) for place in places], truth=frames.points[places], stages=[*stages, finished])
 
 
 def _history(result: FitResult) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray
     network = result.network
     if not isinstance(network, CoarseToFine | BackboneMaps):
         return None
-    image = FrameStore(frames, result.colour).read(len(frames) // 2)
+    image = FrameStore(frames, result.view).read(len(frames) // 2)
     frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
     left, top = network.look(frame)
     points = network.maps(frame, left, top).points[0]

@@ -13,8 +13,8 @@ from torch import nn
 from trainer.errors import TrainingError
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import Colour
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
-from trainer.training.data import Colour
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning import ABOUT
 

@@ -2,25 +2,23 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from tracker.bundle import View
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import swapped_order
+from trainer.labels.network_input import NetworkInput
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings, augment
 from trainer.training.losses import Batch
 
-Colour = Literal["grey", "rgb"]
-
 CACHE_BYTES = 512 * 2**20  # 1 700 grey VGA frames; what does not fit is decoded again from disk
-COLOUR_SAMPLES = 16
 FAR_PX = -1e5  # where a hidden point is put: outside every crop, which is an answer, unlike missing
 JITTER = 0.08  # of the crop: training crops are off the animal's middle by this much, as the coarse stage is
 AWAY = 0.04  # chance of a training crop anywhere in the frame, which teaches "absent"
@@ -35,25 +33,43 @@ class Draw(NamedTuple):
 
 
 class FrameStore:
-    """Decoded frames in the network's colour, in memory up to a limit and from disk beyond it."""
+    """Frames as the network takes them, in memory up to a limit and decoded again beyond it.
 
-    def __init__(self, frames: LabelledFrames, colour: Colour, *, limit_bytes: int = CACHE_BYTES) -> None:
-        self.frames, self.colour = frames, colour
-        height, width = frames.size
-        self._room = limit_bytes // (height * width * channels_of(colour))
+    Args:
+        frames: labelled.
+        view: how an image becomes the network's input, as the bundle will say.
+        size: (height, width) of that input; None: of the images themselves.
+        limit_bytes: of memory.
+
+    Raises:
+        BundleError: the view does not fit the images.
+    """
+
+    def __init__(self, frames: LabelledFrames, view: View, *, size: tuple[int, int] | None = None, limit_bytes: int = CACHE_BYTES) -> None:
+        self.frames, self.size = frames, size or frames.size
+        self._input = NetworkInput(view, size=self.size, source_size=frames.size)
+        self._room = limit_bytes // math.prod(self._input.shape)
         self._decoded: dict[int, Image] = {}
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def read(self, index: int) -> Image:
-        """One frame: uint8 (h, w) grey or (h, w, 3) RGB."""
+        """The network's input for one frame: uint8 (h, w) grey or (h, w, 3) RGB."""
         found = self._decoded.get(index)
         if found is None:
-            found = in_colour(self.frames.read(index), self.colour)
+            found = self._input.image(self.frames.read(index))
             if len(self._decoded) < self._room:
                 self._decoded[index] = found
         return found
+
+    def points(self, index: int) -> NDArray[np.float64]:
+        """The labels of one frame, (A, K, 2), in pixels of the input; NaN where missing."""
+        return self._input.points(self.frames.points[index])
+
+    def to_source(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Answers (..., K, 3) from pixels of the input to pixels of the images."""
+        return self._input.to_source(answers)
 
     def read_all(self) -> None:
         """Decode as many frames as there is room for."""
@@ -85,8 +101,7 @@ class TrainingFrames(Dataset[Batch]):
 
     def _labels(self, frame: int) -> NDArray[np.float64]:
         """Points (A, K, 2) of a frame, those said to be out of sight far away."""
-        labels = self._store.frames
-        return np.where(labels.hidden[frame][..., None], FAR_PX, labels.points[frame])
+        return np.where(self._store.frames.hidden[frame][..., None], FAR_PX, self._store.points(frame))
 
     def _corner(self, points: NDArray[np.float64], shape: Sequence[int], rng: np.random.Generator) -> tuple[int, int]:
         """Left and top of a training crop: about the animal, or anywhere."""
@@ -102,7 +117,7 @@ class TrainingFrames(Dataset[Batch]):
 
 
 class HeldOutFrames(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Frames as the rig sees them, in order: pairs of uint8 (h, w, c) and float32 (A, K, 2)."""
+    """Frames as the rig's engine is given them, in order: pairs of uint8 (h, w, c) and, in its pixels, float32 (A, K, 2)."""
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store
@@ -113,7 +128,7 @@ class HeldOutFrames(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         """One frame and its labels."""
         image = self._store.read(index)
-        points = self._store.frames.points[index].astype(np.float32)
+        points = self._store.points(index).astype(np.float32)
         return torch.from_numpy(image).reshape(*image.shape[:2], -1), torch.from_numpy(points)
 
 
@@ -148,27 +163,3 @@ class EpochOrder(Sampler[Draw]):
 def held_out_loader(store: FrameStore, *, batch: int = 8) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
     """Batches of unchanged frames, in order, read in this process."""
     return DataLoader(HeldOutFrames(store), batch_size=batch, shuffle=False)
-
-
-def colour_of(frames: LabelledFrames) -> Colour:
-    """`grey` if no colour is found in frames spread over the set: an infrared camera often writes three equal channels."""
-    spread = np.unique(np.linspace(0, len(frames) - 1, COLOUR_SAMPLES).round().astype(int))
-    return "grey" if all(_is_grey(frames.read(int(index))) for index in spread) else "rgb"
-
-
-def channels_of(colour: Colour) -> int:
-    """1 for grey, 3 for RGB."""
-    return 1 if colour == "grey" else 3
-
-
-def in_colour(image: Image, colour: Colour) -> Image:
-    """The image as the network takes it: uint8 (h, w) or (h, w, 3). The same conversion as the rig's."""
-    if colour == "grey" and image.ndim == 3:
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-    if colour == "rgb" and image.ndim == 2:
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
-    return image
-
-
-def _is_grey(image: Image) -> bool:
-    return image.ndim == 2 or bool((image == image[:, :, :1]).all())

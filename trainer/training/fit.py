@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
+from tracker.bundle import View
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import channels_of, whole_view
 from trainer.networks.blocks import FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.frozen import freeze_all_but_head
@@ -26,13 +28,10 @@ from trainer.networks.table import NETWORK_FILE, table_of, write_table
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.training.checkpoint import CHECKPOINTS, about_run, load_network, resumable
 from trainer.training.data import (
-    Colour,
     EpochOrder,
     FrameStore,
     HeldOutFrames,
     TrainingFrames,
-    channels_of,
-    colour_of,
     held_out_loader,
 )
 from trainer.training.fit_settings import EPOCHS, FitSettings
@@ -60,7 +59,7 @@ class FitResult:
     Attributes:
         network: averaged weights, in evaluation mode, on the CPU.
         plan: what builds it again.
-        colour: what its frames are.
+        view: how an image becomes its input.
         history: of all sittings.
         train_px: mean error on (up to 200) training frames, unchanged, in evaluation mode (R4-24).
         held_out_px: mean error on the held-out frames, None where there are none.
@@ -71,7 +70,7 @@ class FitResult:
 
     network: nn.Module
     plan: NetworkPlan
-    colour: Colour
+    view: View
     history: History
     train_px: float
     held_out_px: float | None
@@ -103,20 +102,20 @@ def fit(
         TrainingError: nothing to learn from, unknown head, frames too small, or a loss that is not a number.
     """
     _refuse(train, settings)
-    colour = colour_of(train)
-    plan = _plan(train, settings, colour)
-    learner, borrowed = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=colour))
+    view = whole_view(train)
+    plan = _plan(train, settings, view)
+    learner, borrowed = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=view.colour))
     learner.on_epoch = on_epoch
     checkpoints = out / CHECKPOINTS
     group = processes_here()
     last = resumable(checkpoints, learner.about, tidy=group.first)
-    stores = FrameStore(train, colour), FrameStore(held_out, colour)
+    stores = FrameStore(train, view), FrameStore(held_out, view, size=train.size)
     with _disk_refusals(out):
         if group.first:
             _introduce(learner, borrowed, out, frames=len(train), progress=progress)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
             _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=progress and group.first)
-        return _result(out, stores, plan=plan, colour=colour)
+        return _result(out, stores, plan=plan, view=view)
 
 
 def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
@@ -126,21 +125,21 @@ def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
         TrainingError: as `fit`.
     """
     _refuse(train, settings)
-    return _learner(_plan(train, settings, colour_of(train)), train, settings, about={})[0]
+    return _learner(_plan(train, settings, whole_view(train)), train, settings, about={})[0]
 
 
 @torch.no_grad()
 def predict(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Poses (n, K, 3) of some frames by torch in full precision, of the first animal."""
+    """Poses (n, K, 3) of some frames in source pixels, by torch in full precision, of the first animal."""
     return predict_animals(network, store, indices)[:, 0]
 
 
 @torch.no_grad()
 def predict_animals(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Poses (n, animals, K, 3) of some frames, by torch in full precision."""
+    """Poses (n, animals, K, 3) of some frames in source pixels, by torch in full precision."""
     frames = HeldOutFrames(store)
     poses = [network(frames[int(index)][0][None])[0].numpy() for index in indices]
-    return np.stack(poses).astype(np.float32)
+    return store.to_source(np.stack(poses).astype(np.float32))
 
 
 def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
@@ -159,8 +158,8 @@ def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
             raise TrainingError(f"{name} is {value}; expected more than 0")
 
 
-def _plan(train: LabelledFrames, settings: FitSettings, colour: Colour) -> NetworkPlan:
-    frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(colour))
+def _plan(train: LabelledFrames, settings: FitSettings, view: View) -> NetworkPlan:
+    frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(view.colour))
     return plan_network(train.points, frame, network=settings.network, head=settings.head, view=settings.view)
 
 
@@ -294,7 +293,7 @@ def _precision(settings: FitSettings) -> Literal["bf16-mixed", "32-true"]:
     return "bf16-mixed" if "avx512_bf16" in flags or "amx_bf16" in flags else "32-true"
 
 
-def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPlan, colour: Colour) -> FitResult:
+def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPlan, view: View) -> FitResult:
     last = out / CHECKPOINTS / "last.ckpt"
     stopped: Stopped = load_network(last)[1]["stopped"]
     chosen = last.with_name("best.ckpt") if stopped == "no improvement" else last
@@ -306,7 +305,7 @@ def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPl
     return FitResult(
         network=network,
         plan=plan,
-        colour=colour,
+        view=view,
         history=history,
         train_px=errors[0],
         held_out_px=errors[1] if len(stores[1]) else None,

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tracker.bundle import View
 from trainer.errors import TrainingError
 from trainer.experiments.rectangles.peaks import peaks_of
 from trainer.experiments.rectangles.sets import RectangleSet
@@ -21,6 +22,7 @@ from trainer.training.data import FrameStore, HeldOutFrames
 from trainer.training.learning_examples import example_places
 from trainer.whole_files import replace_files
 
+GREY_WHOLE = View(crop=None, fit="letterbox", colour="grey")  # the sets are grey
 LOOKS_FILE = "looks.npz"
 _BATCH = 32  # images looked at together
 _NAMES = ("index", "predicted", "peaks", "maps")
@@ -48,7 +50,7 @@ class Look:
 def look(network: nn.Module, its_set: RectangleSet) -> Look:
     """Answer the test images of a set."""
     index = its_set.parts.test
-    frames = HeldOutFrames(FrameStore(its_set.labels.frames.subset(index), "grey"))
+    frames = HeldOutFrames(FrameStore(its_set.labels.frames.subset(index), GREY_WHOLE))
     images = torch.stack([frames[place][0] for place in range(len(frames))])
     answers = [_answer(network, batch) for batch in torch.split(images, _BATCH)]
     predicted, peaks = (torch.cat(part) for part in zip(*answers, strict=True))

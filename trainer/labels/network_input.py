@@ -1,0 +1,74 @@
+"""Labelled images and points as a network takes them: the rig's own `ViewFit`, and no other geometry or colour rule beside it."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.bundle import View
+from tracker.frame import Image
+from tracker.view_fit import ViewFit
+from trainer.labels.labelled_frames import LabelledFrames
+
+Colour = Literal["grey", "rgb"]
+
+COLOUR_SAMPLES = 16
+
+
+class NetworkInput:
+    """One view of the images of one set. Safe to share between threads.
+
+    Args:
+        view: as the bundle has it or will have it.
+        size: (height, width) of the network's input.
+        source_size: (height, width) of every image of the set.
+
+    Raises:
+        BundleError: the crop reaches outside the images, or an `exact` view meets another size.
+    """
+
+    def __init__(self, view: View, *, size: tuple[int, int], source_size: tuple[int, int]) -> None:
+        self.view = view
+        self.shape = (1, *size, channels_of(view.colour))
+        self._places = ViewFit(view, input_shape=self.shape, source_shape=source_size)
+
+    def image(self, image: Image) -> Image:
+        """What the rig's engine would be given for this image.
+
+        Args:
+            image: uint8, (h, w) or (h, w, 3) RGB, of the source size; a set may mix grey and colour files.
+
+        Returns:
+            uint8, (h', w') for a grey network or (h', w', 3) RGB; the image's own memory where nothing has to change.
+        """
+        # a ViewFit of its own for every image: its buffer is then nobody else's, and making it is nothing beside the decoding
+        found = ViewFit(self.view, input_shape=self.shape, source_shape=image.shape).to_input(image)
+        return found[:, :, 0] if self.view.colour == "grey" else found
+
+    def points(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Labels (..., 2 or more) from source pixels to pixels of the input; NaN stays NaN."""
+        return np.asarray(self._places.from_source(points))
+
+    def to_source(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Answers (..., 2 or more) from pixels of the input to source pixels."""
+        return np.asarray(self._places.to_source(points), np.float32)
+
+
+def whole_view(frames: LabelledFrames) -> View:
+    """The view that a network is trained with: all of the image, letterboxed, in the colour that the set has."""
+    return View(crop=None, fit="letterbox", colour=colour_of(frames))
+
+
+def colour_of(frames: LabelledFrames) -> Colour:
+    """`grey` if no colour is found in frames spread over the set: an infrared camera often writes three equal channels."""
+    spread = np.unique(np.linspace(0, len(frames) - 1, COLOUR_SAMPLES).round().astype(int))
+    return "grey" if all(_is_grey(frames.read(int(index))) for index in spread) else "rgb"
+
+
+def channels_of(colour: Colour) -> int:
+    """1 for grey, 3 for RGB."""
+    return 1 if colour == "grey" else 3
+
+
+def _is_grey(image: Image) -> bool:
+    return image.ndim == 2 or bool((image == image[:, :, :1]).all())
