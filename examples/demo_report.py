@@ -150,10 +150,12 @@ def _worst_and_typical(scene: Scene, poses: Mapping[int, PoseMessage], errors: N
 
 
 def _ringed(scene: Scene, pose: PoseMessage, note: str) -> Image:
-    picture = cv2.cvtColor(scene.render(pose.frame), cv2.COLOR_GRAY2RGB)
+    picture = np.asarray(cv2.cvtColor(scene.render(pose.frame), cv2.COLOR_GRAY2RGB), np.uint8)
     for x, y in scene.truth(pose.frame).points:
         cv2.circle(picture, (round(x * 16), round(y * 16)), 6 * 16, (213, 94, 0), 2, cv2.LINE_AA, 4)
-    for x, y, _ in pose.animals[0].points.values():
+    for x, y, _ in pose.animals[0].points.values() if pose.animals else ():
+        if x is None or y is None:
+            continue
         cv2.circle(picture, (round(x * 16), round(y * 16)), 3 * 16, (86, 180, 233), 2, cv2.LINE_AA, 4)
     return _around(picture, scene.truth(pose.frame).points.mean(axis=0), note or f"frame {pose.frame}")
 
@@ -177,7 +179,7 @@ def _error_curve(axes: Axes, errors: NDArray[np.float64], names: Sequence[str]) 
 
 def _path(axes: Axes, poses: Mapping[int, PoseMessage], scene: Scene) -> None:
     first = scene.point_names[0]
-    found = np.array([poses[number].animals[0].points[first][:2] for number in sorted(poses)])
+    found = np.array([poses[number].animals[0].points[first][:2] for number in sorted(poses) if poses[number].animals], np.float64)
     axes.imshow(scene.render(0), cmap="gray", vmin=0, vmax=255, alpha=0.5)
     axes.plot(found[:, 0], found[:, 1], color=BLUE, linewidth=0.7)
     axes.set(xlabel="x (px)", ylabel="y (px)")
