@@ -96,7 +96,7 @@ def capture(library: Path, *, frames: int = 1000, end: str = "", busy: bool = Fa
     fake = {"LD_PRELOAD": str(library), "FAKE_V4L2_NODE": "/dev/zero", "FAKE_V4L2_FRAMES": str(frames), "FAKE_V4L2_END": end}
     environment = {**os.environ, **fake, "PYTHONPATH": str(HERE.parents[1]), **({"FAKE_V4L2_BUSY": "1"} if busy else {})}
     command = [sys.executable, "-c", CAPTURE, json.dumps(keys)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=800, check=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
