@@ -23,9 +23,11 @@ demo: $(STAMP)
 	$(BIN)/python examples/demo.py --out demo
 
 test: $(STAMP)
+	@./.ci/test_programs
 	$(BIN)/python -m pytest
 
 check: $(STAMP)
+	@./.ci/test_programs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -31,7 +31,6 @@ from rich.table import Table
 HEIGHT, WIDTH, POINTS = 480, 640, 4
 CONTENDERS = ("openvino-fp32", "openvino-bf16", "unet-stride2", "unet-stride4", "resnet50")
 OURS = CONTENDERS[:2]
-WARM_UP = 50
 LONGEST_S = 10.0  # a slow contender measures fewer frames rather than longer
 FEWEST = 10  # frames of a contender that is slower still
 SLOW_MS = 1000.0  # opening and first frame together; fewer frames of warm-up then
@@ -72,6 +71,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--contenders", default=",".join(CONTENDERS), help="which, separated by commas (default: all)")
     parser.add_argument("--launches", type=int, default=5, help="processes for each contender (default: 5)")
     parser.add_argument("--frames", type=int, default=3000, help="frames for each launch, within 10 s (default: 3000)")
+    parser.add_argument("--warm-up", type=int, default=50, help="frames of each launch that are not measured (default: 50)")
     parser.add_argument("--threads", type=int, default=2, help="CPU cores for everybody (default: 2)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--measure", choices=CONTENDERS, help=argparse.SUPPRESS)
@@ -95,7 +95,7 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> Path:
 
 def launch(name: str, bundle: Path, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, __file__, str(bundle), "--measure", name, "--folder", str(folder)]
-    command += ["--frames", str(arguments.frames), "--threads", str(arguments.threads)]
+    command += ["--frames", str(arguments.frames), "--threads", str(arguments.threads), "--warm-up", str(arguments.warm_up)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"bench/engine.py: {name} failed with status {done.returncode}; its words are above")
@@ -110,7 +110,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     frames = np.random.default_rng(0).integers(0, 256, (8, HEIGHT, WIDTH), dtype=np.uint8)
     locate(frames[0])
     first_ms = (time.perf_counter_ns() - started) / 1e6
-    for index in range(WARM_UP if first_ms < SLOW_MS else FEWEST // 3):
+    for index in range(arguments.warm_up if first_ms < SLOW_MS else min(arguments.warm_up, FEWEST // 3)):
         locate(frames[index % len(frames)])
     taken: list[int] = []
     end = time.perf_counter_ns() + int(1e9 * LONGEST_S)

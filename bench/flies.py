@@ -114,15 +114,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "flies")
     parser.add_argument("--epochs", type=int, default=16, help="(%(default)s)")
+    parser.add_argument("--batches", type=int, help="as `trainer fit`")
+    parser.add_argument("--frames", type=int, help="take so many frames of the video, and hold out their last fifth alone")
     parser.add_argument("--threads", type=int, default=2, help="of the engine (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=HELD_OUT, default=tuple(HELD_OUT))
     options = parser.parse_args()
-    frames = read_labels(options.data)
+    frames, held_out_of = read_labels(options.data), HELD_OUT
+    if options.frames:
+        frames = frames.subset(np.arange(options.frames))
+        held_out_of = {"last-fifth": (options.frames - options.frames // 5, options.frames)}
+    training = ["--epochs", str(options.epochs), "--batch", "8", *([f"--batches={options.batches}"] if options.batches else [])]
     report = {}
-    for name in options.only:
-        held_out = HELD_OUT[name]
+    for name in [name for name in options.only if name in held_out_of]:
+        held_out = held_out_of[name]
         out = options.out / name
-        learnt = train(options.data, frames, out, held_out=held_out, options=["--epochs", str(options.epochs), "--batch", "8"])
+        learnt = train(options.data, frames, out, held_out=held_out, options=training)
         answers, tracked, rate = track(read_bundle(out), frames, threads=options.threads)
         np.savez_compressed(options.out / f"{name}.npz", answers=answers, tracked=tracked)
         score = score_identity(tracked, frames.points, spot_px=SPOT * min(frames.size))

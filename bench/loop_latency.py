@@ -21,7 +21,6 @@ from rich.progress import track
 from tracker.client import Client
 from tracker.messages import PoseMessage
 
-WARM_UP = 200
 SUBSCRIBER = "from tracker.client import Client\nfor message in Client({address!r}): pass"
 VIEWER = """import cv2, numpy as np
 from tracker.client import Client
@@ -42,7 +41,7 @@ OTHERS = {"all": (SUBSCRIBER, VIEWER), "none": (), "sleeper": (SLEEPER,)}  # sle
 
 
 def measure(
-    bundle: Path, *, frames: int, attached: str, rate_hz: float, precision: str, threads: int
+    bundle: Path, *, frames: int, warm_up: int, attached: str, rate_hz: float, precision: str, threads: int
 ) -> tuple[NDArray[np.int64], dict[str, Any]]:
     """Returns int64 (frames, 5): received, taken, inferred, published, heard, all ns; and facts about the run."""
     camera = {"rate_hz": rate_hz}
@@ -52,7 +51,7 @@ def measure(
     ):
         others = [subprocess.Popen([sys.executable, "-c", code.format(address=address)]) for code in OTHERS[attached]]
         try:
-            rows, facts = _listen(client, frames)
+            rows, facts = _listen(client, frames, warm_up=warm_up)
         finally:
             for other in others:
                 other.kill()
@@ -60,8 +59,8 @@ def measure(
         return rows, facts | {"missed": sum(client.gaps.values())}
 
 
-def _listen(client: Client, frames: int) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    rows = np.zeros((WARM_UP + frames, 5), np.int64)
+def _listen(client: Client, frames: int, *, warm_up: int) -> tuple[NDArray[np.int64], dict[str, Any]]:
+    rows = np.zeros((warm_up + frames, 5), np.int64)
     facts: dict[str, Any] = {}
     lost = 0
     for index in track(range(len(rows)), description="listening", console=None, disable=not sys.stderr.isatty()):
@@ -76,7 +75,7 @@ def _listen(client: Client, frames: int) -> tuple[NDArray[np.int64], dict[str, A
             facts = {key: getattr(message, key, facts.get(key)) for key in ("runtime", "device", "precision", "bundle")}
         rows[index] = message.received_ns, message.taken_ns, message.inferred_ns, message.published_ns, time.monotonic_ns()
         lost = message.lost
-    return rows[WARM_UP:], facts | {"lost": lost}
+    return rows[warm_up:], facts | {"lost": lost}
 
 
 def percentiles(values_ms: NDArray[np.float64]) -> dict[str, float]:
@@ -97,6 +96,7 @@ def main() -> None:
         "--bundle", type=Path, default=Path(__file__).resolve().parents[1] / "demo" / "model", help="as `make demo` left it"
     )
     parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--warm-up", type=int, default=200, help="frames that are not measured (%(default)s)")
     parser.add_argument("--rate-hz", type=float, default=100.0)
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
     parser.add_argument("--threads", type=int, default=2)
@@ -109,6 +109,7 @@ def main() -> None:
     rows, facts = measure(
         options.bundle,
         frames=options.frames,
+        warm_up=options.warm_up,
         attached=options.attached,
         rate_hz=options.rate_hz,
         precision=options.precision,

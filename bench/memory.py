@@ -11,8 +11,6 @@ from daemon import daemon
 from tracker.client import Client
 from tracker.messages import PoseMessage
 
-EVERY_S = 5.0
-
 
 def resident_mb(pid: int) -> float:
     """Resident set of a process, MB."""
@@ -38,20 +36,25 @@ def main() -> None:
         "--bundle", type=Path, default=Path(__file__).resolve().parents[1] / "demo" / "model", help="as `make demo` left it"
     )
     parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--every-s", type=float, default=5.0, help="between two looks at the memory (%(default)s)")
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     starts = [start_s(options.bundle) for _ in range(options.starts)]
     with daemon(options.bundle) as (process, address), Client(address, high_water_mark=100_000) as client:
-        memory, frames, end, due = [], 0, time.monotonic() + options.minutes * 60, time.monotonic() + EVERY_S
+        memory, frames, end, due = [], 0, time.monotonic() + options.minutes * 60, time.monotonic() + options.every_s
         while time.monotonic() < end:
             frames += isinstance(client.receive(1.0), PoseMessage)
             if time.monotonic() >= due:
                 memory.append(resident_mb(process.pid))
-                due += EVERY_S
+                due += options.every_s
         missed = sum(client.gaps.values())
-    settled = memory[len(memory) // 10 :] or memory
-    fitted = np.polyfit(np.arange(len(settled)) * EVERY_S / 60, settled, 1)
+    if len(memory) < 2:
+        raise SystemExit(
+            f"memory: {options.minutes:g} minutes are too few for a measurement every {options.every_s:g} s; give two at least"
+        )
+    settled = memory[len(memory) // 10 :]
+    fitted = np.polyfit(np.arange(len(settled)) * options.every_s / 60, settled, 1)
     result = {
         "start_to_first_pose_s": {"median": round(float(np.median(starts)), 3), "max": round(max(starts), 3)},
         "minutes": options.minutes,

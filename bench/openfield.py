@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "openfield")
     parser.add_argument("--epochs", type=int, help="as `trainer fit`")
+    parser.add_argument("--batches", type=int, help="as `trainer fit`")
     parser.add_argument("--seed", type=int, default=0, help="of the block runs (%(default)s)")
     parser.add_argument("--only", nargs="+", help="some runs, such as block-2")
     parser.add_argument("--json", action="store_true")
@@ -48,7 +49,7 @@ def main() -> None:
     for name, split in runs(options.seed).items():
         if options.only and name not in options.only:
             continue
-        extra = ["--epochs", str(options.epochs)] if options.epochs else []
+        extra = [f"--{key}={getattr(options, key)}" for key in ("epochs", "batches") if getattr(options, key)]
         metrics = train(options.data, options.out / name, split + extra)
         held_out = metrics["held_out"]
         table[name] = {key: held_out[key] for key in ("mean_px", "median_px", "p95_px", "frames")} | {

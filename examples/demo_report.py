@@ -5,6 +5,7 @@ import html
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,8 +23,8 @@ from tracker.overlay import OverlaySettings, draw
 from tracker.synthetic.scene import Scene
 from trainer.videos.video_file import VideoWriter
 
-VIDEO_EVERY = 4  # of the camera's frames: 25 a second from 100
-VIDEO_FRAMES = 1200  # the first 12 s
+VIDEO_HZ = 25.0
+VIDEO_S = 12.0  # the first
 TRAIL_FRAMES = 100
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#666666"
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;background:Canvas;color:CanvasText;
@@ -47,32 +48,50 @@ def write_overlay(
     *,
     scene: Scene,
     heard_poses: Mapping[int, PoseMessage],
-    status: StatusMessage | None,
+    statuses: Sequence[StatusMessage],
     events: Sequence[EventMessage],
     rate_hz: float,
+    frames: int,
 ) -> None:
     """Write the first seconds with everything a viewer shows, at real speed."""
     height, width = scene.render(0).shape[:2]
-    with VideoWriter(path, rate=Fraction(rate_hz) / VIDEO_EVERY, size=(height, width)) as video:
-        for number in range(0, VIDEO_FRAMES, VIDEO_EVERY):
-            video.write(overlaid(scene, heard_poses, number, status=status, events=events))
+    every = max(1, round(rate_hz / VIDEO_HZ))
+    with VideoWriter(path, rate=Fraction(rate_hz) / every, size=(height, width)) as video:
+        for number in range(0, min(frames, round(VIDEO_S * rate_hz)), every):
+            video.write(overlaid(scene, heard_poses, number, statuses=statuses, events=events))
 
 
 def overlaid(
-    scene: Scene, poses: Mapping[int, PoseMessage], number: int, *, status: StatusMessage | None, events: Sequence[EventMessage]
+    scene: Scene, poses: Mapping[int, PoseMessage], number: int, *, statuses: Sequence[StatusMessage], events: Sequence[EventMessage]
 ) -> Image:
-    """One frame as a viewer shows it."""
+    """One frame as a viewer shows it at that time."""
     latest: dict[str, EventMessage] = {event.event: event for event in events if event.frame <= number}
     trail = [poses[i] for i in range(number - TRAIL_FRAMES, number + 1) if i in poses]
     shown = [event for event in latest.values() if event.state == "on"]
     settings = OverlaySettings(confidence=0.3)
+    status = status_at(number, statuses, poses)
     return draw(scene.render(number), pose=poses.get(number), status=status, events=shown, trail=trail, settings=settings)
+
+
+def status_at(number: int, statuses: Sequence[StatusMessage], poses: Mapping[int, PoseMessage]) -> StatusMessage | None:
+    """What was known when a frame was shown: the last status until then, with the frame's own counts of missing frames.
+
+    Before the first status that was heard, that one stands in for names and zones.
+    """
+    tracking = [status for status in statuses if status.state == "tracking"]
+    known = next((status for status in reversed(tracking) if status.frame <= number), tracking[0] if tracking else None)
+    pose = next((poses[i] for i in range(number, -1, -1) if i in poses), None)
+    if known is None:
+        return None
+    counts = {name: getattr(pose, name) if pose else 0 for name in ("lost", "skipped", "corrupt")}
+    return replace(known, counters=known.counters | counts)
 
 
 def write_report(
     path: Path,
     *,
     result: dict[str, Any],
+    problems: Sequence[str],
     scene: Scene,
     poses: Mapping[int, PoseMessage],
     errors: NDArray[np.float64],
@@ -93,9 +112,11 @@ def write_report(
         f"<h2>{html.escape(title)}</h2><img alt='{html.escape(title)}' src='data:image/png;base64,{png}'>"
         for title, png in pictures.items()
     )
+    failed = "".join(f"<p><b>Failed: {html.escape(problem)}</b></p>" for problem in problems)
     path.write_text(
         f"<!doctype html><meta charset=utf-8><title>rigtrack demo</title><style>{STYLE}</style><h1>rigtrack on the synthetic rig</h1>"
-        f"<p>{_sentence(result)}</p><table>{rows}</table>{body}<h2>result.json</h2><pre>{html.escape(json.dumps(result, indent=2))}</pre>",
+        f"<p>{_sentence(result)}</p>{failed}<table>{rows}</table>{body}"
+        f"<h2>result.json</h2><pre>{html.escape(json.dumps(result, indent=2))}</pre>",
         encoding="utf-8",
     )
 
@@ -103,7 +124,8 @@ def write_report(
 def _sentence(result: dict[str, Any]) -> str:
     frames, error, latency, events = (result[key] for key in ("frames", "error_px", "latency_ms", "events"))
     return (
-        f"{frames['received']} of {frames['captured']} frames arrived in another process, {frames['lost']} were lost; the key points "
+        f"{frames['received']} of {frames['shown']} frames at {result['rate_hz']:g} a second arrived in another process as poses; "
+        f"{frames['lost']} were lost by the camera and {frames['skipped']} skipped; the key points "
         f"are {error['median']:.2f} px (median; p95 {error['p95']:.2f} px) from the truth; a message arrives "
         f"{latency['total']['p50']:.2f} ms (median; p99 {latency['total']['p99']:.2f} ms) after its frame; "
         f"{events['seen']} of {events['expected']} scripted events were seen."
@@ -128,10 +150,12 @@ def _worst_and_typical(scene: Scene, poses: Mapping[int, PoseMessage], errors: N
 
 
 def _ringed(scene: Scene, pose: PoseMessage, note: str) -> Image:
-    picture = cv2.cvtColor(scene.render(pose.frame), cv2.COLOR_GRAY2RGB)
+    picture = np.asarray(cv2.cvtColor(scene.render(pose.frame), cv2.COLOR_GRAY2RGB), np.uint8)
     for x, y in scene.truth(pose.frame).points:
         cv2.circle(picture, (round(x * 16), round(y * 16)), 6 * 16, (213, 94, 0), 2, cv2.LINE_AA, 4)
-    for x, y, _ in pose.animals[0].points.values():
+    for x, y, _ in pose.animals[0].points.values() if pose.animals else ():
+        if x is None or y is None:
+            continue
         cv2.circle(picture, (round(x * 16), round(y * 16)), 3 * 16, (86, 180, 233), 2, cv2.LINE_AA, 4)
     return _around(picture, scene.truth(pose.frame).points.mean(axis=0), note or f"frame {pose.frame}")
 
@@ -155,7 +179,7 @@ def _error_curve(axes: Axes, errors: NDArray[np.float64], names: Sequence[str]) 
 
 def _path(axes: Axes, poses: Mapping[int, PoseMessage], scene: Scene) -> None:
     first = scene.point_names[0]
-    found = np.array([poses[number].animals[0].points[first][:2] for number in sorted(poses)])
+    found = np.array([poses[number].animals[0].points[first][:2] for number in sorted(poses) if poses[number].animals], np.float64)
     axes.imshow(scene.render(0), cmap="gray", vmin=0, vmax=255, alpha=0.5)
     axes.plot(found[:, 0], found[:, 1], color=BLUE, linewidth=0.7)
     axes.set(xlabel="x (px)", ylabel="y (px)")

@@ -6,7 +6,7 @@ confidence maps at a stride of 2 or 4, peak finding with a quarter-pixel nudge o
 Weights are random: time does not depend on them.
 """
 
-import logging
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +47,11 @@ def export_unet(path: Path, *, points: int, height: int, width: int, stride: int
                 x = stage(torch.cat([x, kept.pop()], 1))
             return torch.as_tensor(self.head(x))
 
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it laments torchvision, which nothing here needs
     torch.manual_seed(0)
     example = torch.zeros(1, height, width, 1, dtype=torch.uint8)
-    torch.onnx.export(UNet().eval(), (example,), str(path), input_names=["image"], output_names=["maps"], dynamo=True, verbose=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the newer exporter needs onnxscript, which nothing else here does
+        torch.onnx.export(UNet().eval(), (example,), str(path), input_names=["image"], output_names=["maps"], dynamo=False)
 
 
 class UNetPeer:

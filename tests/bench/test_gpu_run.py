@@ -55,14 +55,13 @@ def carry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(carry: Path, out: Path, *more: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, str(GPU / "run.py"), "--dry-run", "--carry", str(carry), "--out", str(out), *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=800, check=False)
 
 
 def results(out: Path) -> dict[str, Any]:
     return dict(json.loads((out / "results.json").read_text()))
 
 
-@pytest.mark.timeout(240)
 def test_every_step_runs_on_the_cpu_and_the_report_is_written(carry: Path, tmp_path: Path) -> None:
     """No mistake of syntax or wiring is left to waste minutes on a GPU; what only a GPU can do is left out, and said."""
     quick = ["facts", "compile", "parity", "engine", "floor", "idle", "offline", "rivals", "fit"]
@@ -87,7 +86,6 @@ def test_every_step_runs_on_the_cpu_and_the_report_is_written(carry: Path, tmp_p
     assert (tmp_path / "gpu_engine.png").exists()
 
 
-@pytest.mark.timeout(240)
 def test_the_loop_and_the_faults_run_in_real_processes(carry: Path, tmp_path: Path) -> None:
     run(carry, tmp_path, "--only", "loop", "start", "faults")
 

@@ -19,7 +19,7 @@ from tracker.config import load_config
 from tracker.messages import Message
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 30.0
+DEADLINE_S = 300.0
 
 
 def write_images(folder: Path, spots: list[tuple[int, int]], *, size: tuple[int, int] = (640, 480)) -> None:

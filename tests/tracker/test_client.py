@@ -20,7 +20,7 @@ from tracker.keys import make_keys, secure
 from tracker.messages import VERSION, AnimalMessage, EventMessage, ImageMessage, Message, PoseMessage, StatusMessage, topic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DEADLINE_S = 20.0
+DEADLINE_S = 300.0
 KINDS = {PoseMessage: "pose", EventMessage: "event", StatusMessage: "status", ImageMessage: "image"}
 
 PUBLISHER = """

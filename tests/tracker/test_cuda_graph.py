@@ -1,12 +1,12 @@
 """Recording a frame's work as a CUDA graph, against a small shared library with the driver's C interface."""
 
 import ctypes
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.compiler import c_compiler
 from tracker.engines.cuda_graph import CudaGraph
 from tracker.errors import EngineError
 
@@ -28,9 +28,7 @@ int launches(void) { return launched; } int frees(void) { return freed; } int en
 @pytest.fixture
 def driver(tmp_path: Path) -> str:
     """A shared library with the driver's C interface, which checks that handles arrive whole."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler here")
+    compiler = c_compiler()
     (tmp_path / "driver.c").write_text(DRIVER_C)
     library = tmp_path / "libstandin.so"
     subprocess.run([compiler, "-shared", "-fPIC", str(tmp_path / "driver.c"), "-o", str(library)], check=True)

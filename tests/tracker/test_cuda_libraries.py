@@ -1,11 +1,11 @@
 """Whether cuBLAS and cuDNN work, against small libraries under their names: real ones, stand-ins whose every function fails, none."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.compiler import c_compiler
 from tracker.engines.cuda_libraries import working_libraries
 from tracker.engines.tensorrt_options import LIBRARY_TACTICS, OWN_TACTICS, choose_tactics
 
@@ -22,9 +22,7 @@ FAILING = {
 
 
 def built(folder: Path, sources: dict[str, str]) -> dict[str, str]:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler here")
+    compiler = c_compiler()
     paths = {}
     for name, source in sources.items():
         (folder / f"{name}.c").write_text(source)

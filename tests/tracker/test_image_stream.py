@@ -13,7 +13,7 @@ from tracker.config import ViewerConfig
 from tracker.frame import Frame, Image
 from tracker.image_stream import ImageStream, encode_jpeg
 
-DEADLINE_S = 10.0
+DEADLINE_S = 300.0
 
 
 class StepClock:

@@ -27,7 +27,7 @@ from tracker.overlay import PALETTE, OverlaySettings
 from tracker.viewer import Scene, check_display, view, zoom_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DEADLINE_S = 60.0  # a loaded machine takes its time to open a window
+DEADLINE_S = 300.0  # a loaded machine takes its time to open a window
 PLAIN = OverlaySettings(names=False, trail=False)
 VIEW = """
 import sys

@@ -18,7 +18,7 @@ import pytest
 
 from tracker.frame import Image
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 ALT, CTRL, META, SHIFT = 1, 2, 4, 8  # DevTools' modifier bits
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -59,6 +59,7 @@ class Chromium:
     """One browser with a profile of its own. A context manager."""
 
     def __init__(self, profile: Path) -> None:
+        program = find_chromium()  # before anything is opened that a skip would leave open
         self._unread = b""
         self._last = 0
         self._tabs: list[str] = []
@@ -67,7 +68,7 @@ class Chromium:
         self._answers, answers_out = os.pipe()
         self._log = (profile.parent / f"{profile.name}.log").open("wb")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", ONTO_PIPES, str(commands_in), str(answers_out), find_chromium(), *FLAGS, f"--user-data-dir={profile}"],
+            [sys.executable, "-c", ONTO_PIPES, str(commands_in), str(answers_out), program, *FLAGS, f"--user-data-dir={profile}"],
             pass_fds=(commands_in, answers_out),
             stdin=subprocess.DEVNULL,
             stdout=self._log,

@@ -331,7 +331,6 @@ def test_crossval_from_the_command_line_goes_on_and_reports_without_data_r1_15(t
     assert "holds a crossval, not a curve" in capsys.readouterr().err
 
 
-@pytest.mark.timeout(400)
 def test_a_killed_crossval_repeats_no_finished_run_and_finishes_the_broken_one(tmp_path: Path) -> None:
     """With real processes: SIGKILL in the middle of the second run."""
     data, out = tmp_path / "set", tmp_path / "cv"
@@ -345,7 +344,7 @@ def test_a_killed_crossval_repeats_no_finished_run_and_finishes_the_broken_one(t
         killed.send_signal(signal.SIGKILL)
     finished = (first / RUN_FILE).stat().st_mtime_ns
     assert not (second / RUN_FILE).exists()
-    again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=True)
+    again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800, check=True)
     assert (first / RUN_FILE).stat().st_mtime_ns == finished
     assert "block1-seed0" in again.stderr
     assert "(finished earlier)" in again.stderr
@@ -363,7 +362,7 @@ execute(None, None, Path({str(tmp_path / "run")!r}))
 """
     group = {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     ended = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, **group}, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", program], cwd=ROOT, env={**os.environ, **group}, capture_output=True, text=True, timeout=800, check=False
     )
     assert "an experiment's run is trained by one process" in ended.stderr
     assert not (tmp_path / "run").exists()
@@ -397,7 +396,7 @@ sys.stdin.readline()
     assert said == ["run is being trained by another process; waiting for it"]
 
 
-def wait_for(condition: Callable[[], bool], *, deadline_s: float = 200) -> None:
+def wait_for(condition: Callable[[], bool], *, deadline_s: float = 600.0) -> None:
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, "it did not come in time"

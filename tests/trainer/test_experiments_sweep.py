@@ -277,7 +277,6 @@ def worker(folder: Path, name: str) -> "Iterator[subprocess.Popen[bytes]]":
             process.kill()
 
 
-@pytest.mark.timeout(400)
 def test_two_workers_share_a_study_and_a_killed_workers_trial_is_run_again(tmp_path: Path) -> None:
     """Worker a is killed in the middle of a trial; b runs all the others once, and that one again."""
     (tmp_path / "hold-a").touch()
@@ -287,7 +286,7 @@ def test_two_workers_share_a_study_and_a_killed_workers_trial_is_run_again(tmp_p
         first.send_signal(signal.SIGKILL)
         first.wait()
         (tmp_path / "hold-b").unlink()
-        assert second.wait(timeout=200) == 0
+        assert second.wait(timeout=800) == 0
     ran = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     broken = next(slot for name, slot in ran if name == "a")
     assert [name for name, slot in ran if slot == broken] == ["a", "b"]
@@ -302,7 +301,6 @@ def test_two_workers_share_a_study_and_a_killed_workers_trial_is_run_again(tmp_p
     assert tries[0].params == tries[1].params  # the same trial again, not another draw
 
 
-@pytest.mark.timeout(400)
 def test_a_worker_thought_dead_that_comes_back_runs_nothing_twice(tmp_path: Path) -> None:
     """Worker a is stopped for longer than the heartbeats allow, as a laptop that sleeps, and wakes after b has done its trial."""
     (tmp_path / "hold-a").touch()
@@ -310,10 +308,10 @@ def test_a_worker_thought_dead_that_comes_back_runs_nothing_twice(tmp_path: Path
         wait_for(lambda: any(tmp_path.glob("a-in-*")))
         first.send_signal(signal.SIGSTOP)
         with worker(tmp_path, "b") as second:
-            assert second.wait(timeout=200) == 0
+            assert second.wait(timeout=800) == 0
         (tmp_path / "hold-a").unlink()
         first.send_signal(signal.SIGCONT)
-        assert first.wait(timeout=100) == 0
+        assert first.wait(timeout=800) == 0
     with quiet():
         study = read_study(database(tmp_path), "one")
     assert study is not None
@@ -321,7 +319,6 @@ def test_a_worker_thought_dead_that_comes_back_runs_nothing_twice(tmp_path: Path
     assert sorted(completed) == list(range(6))
 
 
-@pytest.mark.timeout(600)
 def test_two_real_sweeps_one_killed_end_with_every_trial_trained_once(tmp_path: Path) -> None:
     """The command itself: the first is killed while it trains; the second goes on with its checkpoint and finishes the search."""
     data, study = tmp_path / "set", tmp_path / "study.db"
@@ -336,7 +333,7 @@ def test_two_real_sweeps_one_killed_end_with_every_trial_trained_once(tmp_path: 
     with subprocess.Popen(whole, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as killed:
         wait_for(lambda: checkpoint.is_file() or killed.poll() is not None)
         killed.send_signal(signal.SIGKILL)
-    again = subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400, check=True)
+    again = subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800, check=True)
     found = json.loads(again.stdout)
     assert [trial["ended"] for trial in found["trials"]] == ["finished", "finished"]
     assert [trial["attempts"] for trial in found["trials"]] == [2, 1]
@@ -384,7 +381,7 @@ def test_a_hopeless_trial_is_pruned(tmp_path: Path) -> None:
     assert {lengths[slot] for slot in range(6)} == {10}
 
 
-def wait_for(condition: Callable[[], bool], *, deadline_s: float = 200) -> None:
+def wait_for(condition: Callable[[], bool], *, deadline_s: float = 600.0) -> None:
     end = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < end, "it did not come in time"

@@ -258,7 +258,7 @@ except LabelError as error:
 @pytest.mark.parametrize("kind", ["deeplabcut", "coco"])
 def test_an_export_to_a_full_disk_says_so_and_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "p"), kind, str(tmp_path / "out")]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=800, check=False)
     assert re.search(r"out.*could not be written.*File too large", ended.stderr)
     assert "Traceback" not in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["p"]

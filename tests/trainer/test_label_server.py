@@ -48,7 +48,7 @@ def ask(
     own = f"127.0.0.1:{server.port}"
     sent: dict[str, str | None] = {"Host": own, "Cookie": f"rigtrack_label_{server.port}={server.token}", "Origin": f"http://{own}"}
     sent |= headers or {}
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         for name, value in sent.items():
@@ -207,7 +207,7 @@ def test_a_wrong_method_is_refused(server: LabelServer, method: str, path: str) 
 
 
 def test_an_edit_broken_off_in_the_middle_is_not_written_and_the_server_goes_on(server: LabelServer) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=300) as connection:
         head = f"PUT /api/label HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: http://127.0.0.1:{server.port}\r\n"
         head += f"Cookie: rigtrack_label_{server.port}={server.token}\r\nContent-Length: 500\r\n\r\n"
         connection.sendall(head.encode() + json.dumps(edit(LABEL)).encode()[:40])
@@ -265,7 +265,7 @@ def label_command(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=800,
         check=False,
     )
 

@@ -91,7 +91,7 @@ def learn(out: Path, processes: int, **settings: float) -> list[dict[str, Any]]:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{Path(__file__).parent}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *launcher, str(script), str(out), json.dumps(settings)]
-    ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=110)
+    ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=800)
     assert ran.returncode == 0, ran.stderr
     return [json.loads((out / f"{rank}.json").read_text()) for rank in range(processes)]
 

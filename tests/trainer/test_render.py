@@ -198,7 +198,7 @@ except TrainingError as error:
     sys.exit(str(error))
 """
     root = Path(__file__).resolve().parents[2]
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=800, check=False)
     assert ended.returncode == 1
     assert "out.mp4: cannot be written: " in ended.stderr
     assert "Traceback" not in ended.stderr

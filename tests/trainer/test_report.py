@@ -233,7 +233,7 @@ except TrainingError as error:
     sys.exit(str(error))
 """
     root = Path(__file__).resolve().parents[2]
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=60, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, timeout=800, check=False)
     assert ended.returncode == 1
     assert "the report could not be written: File too large" in ended.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]

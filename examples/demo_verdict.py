@@ -1,0 +1,81 @@
+"""What the demo expects of a run: the scripted events, how those that were heard match them, and what went wrong, with its cause."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from demo_tracking import Frames, Heard, Run
+
+from tracker.behaviour.behaviour import Behaviour
+from tracker.pose import Pose
+
+LARGEST_MEDIAN_PX = 2.0
+LARGEST_TAIL = 0.01  # of the frames: a camera that is read late at its end has no next frame to tell what was lost
+ONSET_TOLERANCE_FRAMES = 25  # an event seen further from its script than this is another event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onset:
+    """One scripted event and when it was seen, if it was."""
+
+    event: str
+    frame: int
+    error_ms: float | None
+
+
+def scripted(run: Run) -> dict[str, list[int]]:
+    """Onset frames of every event, from the same rules run over the exact truth."""
+    config, scene = run.config, run.scene
+    behaviour = Behaviour(config.behaviour, config.zones, point_names=scene.point_names, animals=1, has_mm=False)
+    onsets: dict[str, list[int]] = {event.event: [] for event in config.behaviour}
+    for number in range(run.frames):
+        truth = np.column_stack((scene.truth(number).points, np.ones(len(scene.point_names))))
+        pose = Pose(points=truth[None].astype(np.float32), mm=None)
+        for event in behaviour.update(frame_number=number, time_ns=round(number * 1e9 / run.rate_hz), pose=pose, motion=None):
+            if event.state == "on":
+                onsets[event.name].append(event.onset_frame)
+    return onsets
+
+
+def match_onsets(name: str, heard: Heard, script: dict[str, list[int]], run: Run) -> list[Onset]:
+    """Pair each scripted onset with the nearest one heard that is within the tolerance; each is used once."""
+    seen = [event.onset_frame for event in heard.events if event.event == name and event.state == "on"]
+    matched = []
+    for frame in script[name]:
+        nearest = min(seen, key=lambda candidate: abs(candidate - frame), default=None)
+        if nearest is not None and abs(nearest - frame) <= ONSET_TOLERANCE_FRAMES:
+            seen.remove(nearest)
+            matched.append(Onset(event=name, frame=frame, error_ms=(nearest - frame) * 1000 / run.rate_hz))
+        else:
+            matched.append(Onset(event=name, frame=frame, error_ms=None))
+    return matched
+
+
+def cut_short(heard: Heard) -> list[str]:
+    """Why events ended that no rule ended, the end of the run aside."""
+    return [event.reason for event in heard.events if event.state == "off" and event.reason not in ("rule", "missing", "stopping")]
+
+
+def verdict(frames: Frames, onsets: list[Onset], heard: Heard, *, live_px: float, held_out_px: float) -> list[str]:
+    """One sentence for each failure, with its cause; none if every frame is explained, the error small and every event seen."""
+    problems = []
+    if not live_px <= LARGEST_MEDIAN_PX:
+        learnt = held_out_px <= LARGEST_MEDIAN_PX
+        cause = "tracking: the network was better in training" if learnt else "training accuracy: the network did not learn enough"
+        problems.append(
+            f"{cause}; the median error is {live_px:.2f} px live and {held_out_px:.2f} px on held-out frames; "
+            f"expected at most {LARGEST_MEDIAN_PX} px; delete the folder and run the demo again"
+        )
+    if frames.unaccounted or frames.after > LARGEST_TAIL * frames.shown:
+        problems.append(
+            f"frames: {frames.unaccounted} of {frames.shown} were neither received nor counted as lost, skipped or corrupt, and the last "
+            f"{frames.after} had no pose"
+        )
+    missed = [onset for onset in onsets if onset.error_ms is None]
+    if missed:
+        blind = sum(any(number not in heard.poses for number in range(onset.frame - 5, onset.frame + 26)) for onset in missed)
+        problems.append(
+            f"events: {len(missed)} of {len(onsets)} scripted events were not seen, {blind} of them where frames had no pose; "
+            f"{frames.not_tracked} frames were not tracked ({frames.lost} lost by the camera, {frames.skipped} skipped)"
+            + (": close other programs and run the demo again" if blind else "")
+        )
+    return problems

@@ -1,0 +1,140 @@
+"""Every script of `bench/` starts in the environment that `make` builds, and ends well at its smallest size."""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import sleap_io  # type: ignore[import-untyped]
+
+from trainer.videos.video_file import VideoWriter
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+HEIGHT, WIDTH, FRAMES = 480, 640, 10  # what bench/engine.py and bench/gpu/prepare.py are made for
+POINTS = ("snout", "left_ear", "right_ear", "tail_base")
+TESTED = {"engine.py", "loop_latency.py", "memory.py", "openfield.py", "flies.py", "gpu/prepare.py", "gpu/torch_rivals.py"}
+TESTED_ELSEWHERE = {"gpu/run.py", "gpu/report.py"}
+
+
+def script(name: str, *arguments: object) -> str:
+    """Run one to its end, and return what it printed."""
+    done = subprocess.run([sys.executable, str(BENCH / name), *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def mouse(number: int) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.float64]]]:
+    """A grey image with a bright bar, and the bar's four points (4, 2)."""
+    rng = np.random.default_rng(number)
+    image = np.full((HEIGHT, WIDTH), 90, np.uint8)
+    middle, reach = rng.uniform([150, 150], [490, 330]), 60 * np.array([np.cos(number), np.sin(number)])
+    side = 0.3 * np.array([-reach[1], reach[0]])
+    points = np.round([middle + reach, middle + reach / 2 + side, middle + reach / 2 - side, middle - reach])
+    cv2.line(image, points[0].astype(int).tolist(), points[3].astype(int).tolist(), 220, 24)
+    cv2.circle(image, points[0].astype(int).tolist(), 20, 10, -1)
+    return image, points
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DeepLabCut project of ten frames, and a film of them."""
+    folder = tmp_path_factory.mktemp("bench") / "project"
+    images = folder / "labeled-data" / "run"
+    images.mkdir(parents=True)
+    names = [name for name in POINTS for _ in "xy"]
+    lines = ["scorer,,," + ",".join(["me"] * len(names)), "bodyparts,,," + ",".join(names), "coords,,," + ",".join(["x,y"] * len(POINTS))]
+    with VideoWriter(folder.parent / "film.mp4", rate=Fraction(25), size=(HEIGHT, WIDTH)) as film:
+        for number in range(FRAMES):
+            image, points = mouse(number)
+            cv2.imwrite(str(images / f"img{number:03d}.png"), image)
+            film.write(image)
+            lines.append(f"labeled-data,run,img{number:03d}.png," + ",".join(f"{value:g}" for value in points.ravel()))
+    (images / "CollectedData_me.csv").write_text("\n".join(lines) + "\n")
+    (folder / "config.yaml").write_text(json.dumps({"scorer": "me", "bodyparts": list(POINTS)}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def openfield(project: Path) -> tuple[Path, dict[str, Any]]:
+    """The bundle of one of bench/openfield.py's runs, and what that printed."""
+    out = project.parent / "openfield"
+    printed = script("openfield.py", "--data", project, "--out", out, "--only", "block-2", "--epochs", 1, "--batches", 60, "--json")
+    return out / "block-2", json.loads(printed)
+
+
+def test_every_script_of_the_benchmarks_is_started_by_a_test() -> None:
+    scripts = {str(path.relative_to(BENCH)) for path in BENCH.rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
+
+    assert scripts == TESTED | TESTED_ELSEWHERE
+
+
+def test_the_open_field_benchmark_trains_and_prints_its_table(openfield: tuple[Path, dict[str, Any]]) -> None:
+    _, printed = openfield
+
+    assert set(printed["runs"]) == {"block-2"}
+    assert printed["runs"]["block-2"]["frames"] == FRAMES // 5
+
+
+def test_the_engine_benchmark_measures_every_contender(openfield: tuple[Path, dict[str, Any]]) -> None:
+    report = json.loads(script("engine.py", openfield[0], "--launches", 1, "--frames", 3, "--warm-up", 1, "--json"))
+
+    assert set(report["ms"]) == {"openvino-fp32", "openvino-bf16", "unet-stride2", "unet-stride4", "resnet50"}
+    assert all(row["p50"] > 0 for row in report["ms"].values())
+
+
+def test_the_engine_benchmark_makes_a_bundle_where_none_is_given() -> None:
+    report = json.loads(script("engine.py", "--contenders", "openvino-fp32", "--launches", 1, "--frames", 3, "--warm-up", 1, "--json"))
+
+    assert report["ms"]["openvino-fp32"]["frames"] == 3
+
+
+def test_the_loop_benchmark_measures_frames(openfield: tuple[Path, dict[str, Any]]) -> None:
+    printed = script("loop_latency.py", "--bundle", openfield[0], "--frames", 20, "--warm-up", 5, "--attached", "none", "--json")
+
+    assert json.loads(printed)["frames"] == 20
+
+
+def test_the_memory_benchmark_measures_memory(openfield: tuple[Path, dict[str, Any]]) -> None:
+    printed = script("memory.py", "--bundle", openfield[0], "--minutes", 0.05, "--every-s", 0.5, "--starts", 1, "--json")
+
+    assert json.loads(printed)["resident_mb"]["max"] > 0
+
+
+def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
+    skeleton, tracks = sleap_io.Skeleton(["head", "tail"]), [sleap_io.Track(name) for name in ("one", "two")]
+    film = sleap_io.Video(filename=str(tmp_path / "film.mp4"), backend=None, open_backend=False)
+    labelled = []
+    with VideoWriter(tmp_path / "film.mp4", rate=Fraction(25), size=(128, 192)) as writer:
+        for number in range(FRAMES):
+            image = np.full((128, 192), 90, np.uint8)
+            ends = np.array([[[40, 30 + 7 * number], [40, 50 + 7 * number]], [[140, 30], [120, 30 + 5 * number]]], float)
+            for head, tail in ends.astype(int).tolist():
+                cv2.line(image, head, tail, 220, 5)
+                cv2.circle(image, head, 5, 10, -1)
+            writer.write(image)
+            animals = [
+                sleap_io.Instance.from_numpy(points, skeleton=skeleton, track=track) for points, track in zip(ends, tracks, strict=True)
+            ]
+            labelled.append(sleap_io.LabeledFrame(video=film, frame_idx=number, instances=animals))
+    sleap_io.save_slp(sleap_io.Labels(labelled), str(tmp_path / "clip.slp"), embed=False, verbose=False)
+
+    small = ["--frames", FRAMES, "--epochs", 1, "--batches", 60]
+    printed = script("flies.py", "--data", tmp_path / "clip.slp", "--out", tmp_path / "out", *small)
+
+    [report] = [json.loads(line) for line in printed.splitlines() if line.startswith('{"last-fifth"')]
+    assert report["last-fifth"]["whole_video"]["frames"] == FRAMES
+
+
+def test_a_gpu_host_is_prepared_and_the_rivals_start_without_one(openfield: tuple[Path, dict[str, Any]], project: Path) -> None:
+    carry, out = project.parent / "carry", project.parent / "rivals"
+    out.mkdir()
+
+    script("gpu/prepare.py", openfield[0], "--data", project, "--video", project.parent / "film.mp4", "--out", carry, "--fold", 2)
+    script("gpu/torch_rivals.py", "--carry", carry, "--out", out, "--frames", 2, "--seconds", 5, "--device", "cpu")
+
+    assert {path.name for path in carry.iterdir()} >= {"vga", "vga-fp16", "vga-int8", "wide", "answers.npz", "network.pt", "video.mp4"}

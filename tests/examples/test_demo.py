@@ -1,0 +1,100 @@
+"""The demo's own judgement: the same events at any rate, every frame explained, a cause for every failure."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from demo_report import status_at
+from demo_tracking import Frames, Heard, count_frames, open_run
+from demo_verdict import Onset, scripted, verdict
+
+from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
+
+FRAMES = Frames(shown=1500, before=0, received=1500, lost=0, skipped=0, corrupt=0, missed=0, after=0, unaccounted=0)
+SEEN = Onset(event="running", frame=100, error_ms=0.0)
+UNSEEN = Onset(event="running", frame=100, error_ms=None)
+
+
+def pose(frame: int, *, lost: int = 0, skipped: int = 0) -> PoseMessage:
+    return PoseMessage(
+        v=VERSION,
+        camera="synthetic",
+        session="0123456789abcdef",
+        frame=frame,
+        received_ns=1,
+        published_ns=2,
+        exposed_ns=None,
+        taken_ns=1,
+        inferred_ns=2,
+        lost=lost,
+        skipped=skipped,
+        corrupt=0,
+        setup=1,
+        ended=[],
+        animals=[AnimalMessage(id=0, points={"snout": (1.0, 2.0, 0.9)}, mm={})],
+        scores={},
+        motion=None,
+    )
+
+
+def heard(*poses: PoseMessage) -> Heard:
+    return Heard(poses={one.frame: one for one in poses})
+
+
+@pytest.mark.parametrize("slower", [2, 8])
+def test_a_slower_camera_shows_the_same_events_at_the_same_frames(tmp_path: Path, slower: int) -> None:
+    full = scripted(open_run(tmp_path, slower=1, frames=700, name="full.yaml"))
+
+    slow = scripted(open_run(tmp_path, slower=slower, frames=700, name="slow.yaml"))
+
+    assert slow == full
+    assert all(full.values())
+
+
+def test_frames_without_a_pose_are_explained_by_the_counts_that_poses_carry(tmp_path: Path) -> None:
+    run = open_run(tmp_path, slower=1, frames=20, name="tracker.yaml")
+
+    counts = count_frames(heard(pose(3, lost=1), pose(4, lost=1), pose(9, lost=2, skipped=2), pose(17, lost=2, skipped=2)), run)
+
+    assert (counts.before, counts.received, counts.lost, counts.skipped, counts.after) == (3, 4, 1, 2, 2)
+    assert counts.unaccounted == 8
+
+
+@pytest.mark.parametrize(
+    ("frames", "onset", "live_px", "held_out_px", "sentence"),
+    [
+        (FRAMES, SEEN, 9.0, 8.5, "training accuracy: the network did not learn enough"),
+        (FRAMES, SEEN, 9.0, 0.4, "tracking: the network was better in training"),
+        (FRAMES, SEEN, float("nan"), 0.4, "tracking: the network was better in training"),
+        (replace(FRAMES, unaccounted=3), SEEN, 0.4, 0.4, "frames: 3 of 1500 were neither received nor counted"),
+        (replace(FRAMES, after=400), SEEN, 0.4, 0.4, "the last 400 had no pose"),
+        (FRAMES, UNSEEN, 0.4, 0.4, "events: 1 of 1 scripted events were not seen, 0 of them where frames had no pose"),
+    ],
+    ids=["untrained", "worse live", "no pose", "silent loss", "ended early", "event"],
+)
+def test_a_failure_names_its_cause(frames: Frames, onset: Onset, live_px: float, held_out_px: float, sentence: str) -> None:
+    [problem] = verdict(frames, [onset], heard(*(pose(n) for n in range(200))), live_px=live_px, held_out_px=held_out_px)
+
+    assert sentence in problem
+
+
+def test_an_event_missed_where_frames_were_skipped_says_so() -> None:
+    frames = replace(FRAMES, received=1460, skipped=40)
+
+    [problem] = verdict(frames, [UNSEEN], heard(pose(90), pose(131, skipped=40)), live_px=0.4, held_out_px=0.4)
+
+    assert "1 of them where frames had no pose; 40 frames were not tracked (0 lost by the camera, 40 skipped)" in problem
+
+
+def test_skipped_frames_alone_fail_nothing() -> None:
+    assert verdict(replace(FRAMES, received=1400, skipped=100), [SEEN], heard(pose(1)), live_px=0.4, held_out_px=0.4) == []
+
+
+def test_the_overlay_counts_what_was_missing_when_the_frame_was_shown(status: StatusMessage) -> None:
+    end = replace(status, frame=90, counters=status.counters | {"skipped": 1158, "lost": 7})
+    poses = {n: pose(n, skipped=n // 10) for n in range(0, 100, 5)}
+
+    shown = status_at(52, [replace(status, frame=40), end], poses)
+
+    assert shown is not None
+    assert (shown.counters["skipped"], shown.counters["lost"], shown.frame) == (5, 0, 40)
