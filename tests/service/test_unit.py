@@ -3,15 +3,19 @@
 import os
 import re
 import shutil
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tracker.config import load_config
+
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "systemd"
 UNIT = FOLDER / "tracker@.service"
 ALARM = FOLDER / "rigtrack-alarm@.service"
+INSTALLED = ("tracker@.service", "rigtrack-alarm@.service", "rigtrack.sysusers", "slower-restarts.conf", "tracker-check", "top.yaml")
 MODULES = {"video4linux": "videodev", "media": "videodev", "usb_device": "usbcore", "drm": "drm", "nvidia-uvm": "nvidia_uvm"}
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
@@ -149,3 +153,45 @@ def test_the_alarm_is_given_at_once_and_then_not_for_minutes() -> None:
     steps = settings(ALARM, "ExecStart")
     assert steps[0].startswith('/bin/echo "<1>')  # journal priority alert
     assert steps[1:] == ["-/etc/rigtrack/alarm %i", "/bin/sleep 300"]
+
+
+def test_the_example_configuration_opens_nothing_to_other_accounts() -> None:
+    config = load_config(FOLDER / "top.yaml")
+    assert all(address.startswith("ipc:///run/rigtrack/") for address in (*config.publisher.bind, config.control.bind))
+    assert config.engine.bundle.startswith("/var/lib/rigtrack/models/")
+
+
+def test_the_readme_names_every_file_and_only_files_that_exist() -> None:
+    named = set(re.findall(r"(?<![\w/])systemd/([\w.@-]+)", (FOLDER / "README.md").read_text()))
+    assert named == set(INSTALLED)
+    assert {path.name for path in FOLDER.iterdir()} == named | {"README.md"}
+
+
+def commands_standing_in(folder: Path, *, state: str) -> dict[str, str]:
+    """An environment whose `systemctl` knows the unit and its state, and whose `systemd-run` prints its arguments."""
+    (folder / "systemctl").write_text(f"#!/bin/sh\n[ $1 = is-active ] && echo {state} || cat '{UNIT}'\n")
+    (folder / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    for name in ("systemctl", "systemd-run"):
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_a_check_runs_with_the_services_own_limits(tmp_path: Path) -> None:
+    environment = commands_standing_in(tmp_path, state="inactive")
+    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=True, timeout=30)
+    given = answer.stdout.splitlines()
+    assert given[-4:] == ["/opt/rigtrack/bin/tracker", "check", "--config", "/etc/rigtrack/top.yaml"]
+    assert {"--property=User=rigtrack", "--property=DeviceAllow=char-video4linux rw", "--property=ProtectHome=yes"} <= set(given)
+    assert not re.search(r"=(Type|Exec\w+|Restart\w*|WatchdogSec|Timeout\w+|StartLimit\w+|Wants|WantedBy)=", answer.stdout)
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "reloading"])
+def test_a_check_beside_the_running_service_is_refused(tmp_path: Path, state: str) -> None:
+    environment = commands_standing_in(tmp_path, state=state)
+    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=False, timeout=30)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "expected it to be stopped: systemctl stop tracker@top" in answer.stderr
+
+
+def test_the_check_is_a_program() -> None:
+    assert (FOLDER / "tracker-check").stat().st_mode & stat.S_IXUSR
