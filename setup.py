@@ -38,7 +38,10 @@ setup(
     description="Track an animal through a live camera and close a loop on it.",
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    package_data={"trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"]},
+    package_data={
+        "tracker": ["service_files/*"],
+        "trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"],
+    },
     python_requires=">=3.10",
     packages=find_packages(include=["tracker*", "trainer*", "calib*"]),
     install_requires=[

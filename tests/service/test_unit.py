@@ -5,6 +5,9 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -191,6 +194,29 @@ def test_a_check_beside_the_running_service_is_refused(tmp_path: Path, state: st
     answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=False, timeout=30)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert "expected it to be stopped: systemctl stop tracker@top" in answer.stderr
+
+
+def test_an_installed_package_holds_the_services_files(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for file in ("setup.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / file, source)
+    for folder in ("tracker", "systemd"):
+        shutil.copytree(ROOT / folder, source / folder, symlinks=True)
+    build = "import setuptools.build_meta as b, sys; print(getattr(b, 'build_' + sys.argv[1])(sys.argv[2]))"
+
+    def built(kind: str, sources: Path) -> Path:
+        command = [sys.executable, "-c", build, kind, str(tmp_path)]
+        answer = subprocess.run(command, cwd=sources, capture_output=True, text=True, check=True, timeout=100)
+        return tmp_path / answer.stdout.split()[-1]
+
+    archive = built("sdist", source)
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path / "unpacked", filter="data")
+    wheel = built("wheel", tmp_path / "unpacked" / archive.name.removesuffix(".tar.gz"))
+    with zipfile.ZipFile(wheel) as installed:
+        for name in (*INSTALLED, "README.md"):
+            assert installed.read(f"tracker/service_files/{name}") == (FOLDER / name).read_bytes()
 
 
 def test_the_check_is_a_program() -> None:
