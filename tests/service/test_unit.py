@@ -1,29 +1,69 @@
-"""The systemd unit, judged by systemd's own tools."""
+"""The service's files, judged by systemd's own tools where they are installed and by what they must say."""
 
+import os
 import re
 import shutil
+import stat
 import subprocess
+import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).resolve().parents[2] / "systemd" / "tracker@.service"
+from tracker.config import load_config
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "systemd"
+UNIT = FOLDER / "tracker@.service"
+ALARM = FOLDER / "rigtrack-alarm@.service"
+INSTALLED = ("tracker@.service", "rigtrack-alarm@.service", "rigtrack.sysusers", "slower-restarts.conf", "tracker-check", "top.yaml")
+MODULES = {"video4linux": "videodev", "media": "videodev", "usb_device": "usbcore", "drm": "drm", "nvidia-uvm": "nvidia_uvm"}
+
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
+def settings(path: Path, key: str) -> list[str]:
+    """The values given to a key of a unit file, in the file's own sequence."""
+    return [line.split("=", 1)[1] for line in path.read_text().splitlines() if line.startswith(f"{key}=")]
+
+
+def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+
+def verifiable(path: Path, folder: Path) -> Path:
+    """A copy whose programs exist, as `systemd-analyze verify` insists; everything else is the unit as it is installed."""
+    copy = folder / path.name
+    copy.write_text(re.sub(r"/opt/rigtrack/bin/tracker|/etc/rigtrack/alarm", "/bin/true", path.read_text()))
+    return copy
+
+
+@needs_systemd
 def test_the_unit_is_hardened() -> None:
-    answer = subprocess.run(["systemd-analyze", "security", "--offline=true", str(UNIT)], capture_output=True, text=True, check=True)
+    answer = analyze("security", "--offline=true", UNIT)
     exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", answer.stdout)
     assert exposure is not None
     assert float(exposure[1]) <= 2.5
 
 
-def test_the_unit_verifies_clean(tmp_path: Path) -> None:
-    # verify insists that the program exists; everything else is the unit as it is installed
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/opt/rigtrack/bin/tracker", "/bin/true"))
-    answer = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+@needs_systemd
+def test_the_units_verify_clean(tmp_path: Path) -> None:
+    answer = analyze("verify", verifiable(ALARM, tmp_path), verifiable(UNIT, tmp_path))
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+@needs_systemd
+def test_the_drop_in_for_slower_restarts_verifies_clean(tmp_path: Path) -> None:
+    version = re.match(r"systemd (\d+)", analyze("--version").stdout)
+    if version is None or int(version[1]) < 254:
+        pytest.skip("systemd is older than 254, which knows no RestartSteps=")
+    unit = verifiable(UNIT, tmp_path)
+    verifiable(ALARM, tmp_path)
+    (tmp_path / f"{unit.name}.d").mkdir()
+    shutil.copy(FOLDER / "slower-restarts.conf", tmp_path / f"{unit.name}.d")
+    answer = analyze("verify", unit)
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
@@ -36,4 +76,148 @@ def test_camera_gpu_and_real_time_scheduling_stay_allowed(setting: str) -> None:
 
 
 def test_executable_memory_stays_allowed_for_the_engines_compilers() -> None:
-    assert not re.search(r"^MemoryDenyWriteExecute=", UNIT.read_text(), re.MULTILINE)
+    assert settings(UNIT, "MemoryDenyWriteExecute") == []
+
+
+def test_no_number_of_failures_ends_the_restarts() -> None:
+    assert settings(UNIT, "StartLimitIntervalSec") == ["0"]
+    assert settings(UNIT, "StartLimitBurst") == []
+    assert int(settings(UNIT, "RestartSec")[0]) > 0
+
+
+def test_an_end_that_was_asked_for_stays_an_end() -> None:
+    assert settings(UNIT, "Restart") == ["on-failure"]  # exit 0 is `tracker stop`, SIGTERM or the end of a video
+
+
+def test_every_class_of_device_is_known_before_access_is_settled() -> None:
+    classes = [value.split()[0].removeprefix("char-") for value in settings(UNIT, "DeviceAllow")]
+    modules = {f"modprobe@{MODULES.get(name, 'nvidia' if name.startswith('nvidia') else name)}.service" for name in classes}
+    for key in ("Wants", "After"):
+        assert modules <= set(" ".join(settings(UNIT, key)).split())
+
+
+def test_the_network_is_waited_for_but_not_required() -> None:
+    for key in ("Wants", "After"):
+        assert "network-online.target" in " ".join(settings(UNIT, key)).split()
+    assert settings(UNIT, "Requires") == settings(UNIT, "BindsTo") == []
+
+
+def test_no_group_is_named_that_may_not_exist() -> None:
+    assert settings(UNIT, "SupplementaryGroups") == []
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make users, even below a folder of its own")
+def test_the_user_is_made_a_member_of_groups_that_did_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", FOLDER / "rigtrack.sysusers"], check=True, capture_output=True, timeout=60)
+    members = {line.split(":")[0]: line.split(":")[3] for line in (tmp_path / "etc/group").read_text().splitlines()}
+    assert members == {"rigtrack": "", "video": "rigtrack", "render": "rigtrack", "plugdev": "rigtrack"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("RuntimeDirectoryMode", "0750"),  # members of the group may connect
+        ("StateDirectory", "rigtrack"),
+        ("StateDirectoryMode", "0750"),
+        ("CacheDirectory", "rigtrack"),
+        ("CacheDirectoryMode", "0700"),  # native code
+        ("ConfigurationDirectoryMode", "0750"),
+        ("UMask", "0007"),
+    ],
+)
+def test_the_folders_are_open_to_members_and_closed_to_others(key: str, value: str) -> None:
+    assert settings(UNIT, key) == [value]
+
+
+@pytest.mark.parametrize(
+    ("result", "asked"),
+    [
+        ("success", ""),
+        ("signal", "start --no-block rigtrack-alarm@top.service\n"),
+        ("watchdog", "start --no-block rigtrack-alarm@top.service\n"),
+        ("exit-code", "start --no-block rigtrack-alarm@top.service\n"),
+    ],
+)
+def test_every_end_but_a_good_one_gives_an_alarm(tmp_path: Path, result: str, asked: str) -> None:
+    line = settings(UNIT, "ExecStopPost")[0]
+    script = line.removeprefix("-+/bin/sh -c '").removesuffix("'").replace("$$", "$").replace("%i", "top")
+    heard = tmp_path / "heard"
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\necho "$@" >> {heard}\n')
+    systemctl.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["/bin/sh", "-c", script], env={"PATH": path, "SERVICE_RESULT": result}, check=True, timeout=30)
+    assert (heard.read_text() if heard.exists() else "") == asked
+
+
+def test_the_alarm_is_given_at_once_and_then_not_for_minutes() -> None:
+    steps = settings(ALARM, "ExecStart")
+    assert steps[0].startswith('/bin/echo "<1>')  # journal priority alert
+    assert steps[1:] == ["-/etc/rigtrack/alarm %i", "/bin/sleep 300"]
+
+
+def test_the_example_configuration_opens_nothing_to_other_accounts() -> None:
+    config = load_config(FOLDER / "top.yaml")
+    assert all(address.startswith("ipc:///run/rigtrack/") for address in (*config.publisher.bind, config.control.bind))
+    assert config.engine.bundle.startswith("/var/lib/rigtrack/models/")
+
+
+def test_the_readme_names_every_file_and_only_files_that_exist() -> None:
+    named = set(re.findall(r"(?<![\w/])systemd/([\w.@-]+)", (FOLDER / "README.md").read_text()))
+    assert named == set(INSTALLED)
+    assert {path.name for path in FOLDER.iterdir()} == named | {"README.md"}
+
+
+def commands_standing_in(folder: Path, *, state: str) -> dict[str, str]:
+    """An environment whose `systemctl` knows the unit and its state, and whose `systemd-run` prints its arguments."""
+    (folder / "systemctl").write_text(f"#!/bin/sh\n[ $1 = is-active ] && echo {state} || cat '{UNIT}'\n")
+    (folder / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    for name in ("systemctl", "systemd-run"):
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_a_check_runs_with_the_services_own_limits(tmp_path: Path) -> None:
+    environment = commands_standing_in(tmp_path, state="inactive")
+    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=True, timeout=30)
+    given = answer.stdout.splitlines()
+    assert given[-4:] == ["/opt/rigtrack/bin/tracker", "check", "--config", "/etc/rigtrack/top.yaml"]
+    assert {"--property=User=rigtrack", "--property=DeviceAllow=char-video4linux rw", "--property=ProtectHome=yes"} <= set(given)
+    assert not re.search(r"=(Type|Exec\w+|Restart\w*|WatchdogSec|Timeout\w+|StartLimit\w+|Wants|WantedBy)=", answer.stdout)
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "reloading"])
+def test_a_check_beside_the_running_service_is_refused(tmp_path: Path, state: str) -> None:
+    environment = commands_standing_in(tmp_path, state=state)
+    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=False, timeout=30)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "expected it to be stopped: systemctl stop tracker@top" in answer.stderr
+
+
+def test_an_installed_package_holds_the_services_files(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for file in ("setup.py", "pyproject.toml", "README.md"):
+        shutil.copy(ROOT / file, source)
+    for folder in ("tracker", "systemd"):
+        shutil.copytree(ROOT / folder, source / folder, symlinks=True)
+    build = "import setuptools.build_meta as b, sys; print(getattr(b, 'build_' + sys.argv[1])(sys.argv[2]))"
+
+    def built(kind: str, sources: Path) -> Path:
+        command = [sys.executable, "-c", build, kind, str(tmp_path)]
+        answer = subprocess.run(command, cwd=sources, capture_output=True, text=True, check=True, timeout=100)
+        return tmp_path / answer.stdout.split()[-1]
+
+    archive = built("sdist", source)
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path / "unpacked", filter="data")
+    wheel = built("wheel", tmp_path / "unpacked" / archive.name.removesuffix(".tar.gz"))
+    with zipfile.ZipFile(wheel) as installed:
+        for name in (*INSTALLED, "README.md"):
+            assert installed.read(f"tracker/systemd/{name}") == (FOLDER / name).read_bytes()
+
+
+def test_the_check_is_a_program() -> None:
+    assert (FOLDER / "tracker-check").stat().st_mode & stat.S_IXUSR
