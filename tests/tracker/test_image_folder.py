@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tracker.cameras.image_folder import FolderCamera, numbered_images
+from tracker.cameras.image_folder import FolderCamera, numbered_images, read_image
 from tracker.cameras.open_camera import camera_factory
 from tracker.config import ImageFolder
 from tracker.errors import CameraError, CorruptFrameError
@@ -178,3 +178,12 @@ def test_closing_ends_a_wait_for_the_next_image(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 5
     with pytest.raises(CameraError, match="is closed"):
         camera.read(1.0)
+
+
+def test_an_image_that_claims_an_impossible_size_is_refused(tmp_path: Path) -> None:
+    whole = bytearray(cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes())
+    start = whole.index(b"\xff\xc0") + 5
+    whole[start : start + 4] = (65500).to_bytes(2, "big") * 2
+    (tmp_path / "huge.jpg").write_bytes(bytes(whole))
+    with pytest.raises(CameraError, match=r"huge.jpg: is not an image that OpenCV can read"):
+        read_image(tmp_path / "huge.jpg")

@@ -240,6 +240,57 @@ def test_a_jpeg_of_another_size_is_a_camera_that_changed(fake_v4l2: FakeDevice, 
     assert "picture changed from (480, 640) to (48, 64)" in error
 
 
+def jpeg_that_claims(width: int, height: int) -> bytes:
+    """A JPEG whose header states another size than it has."""
+    whole = bytearray(cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes())
+    start = whole.index(b"\xff\xc0") + 5
+    whole[start : start + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(whole)
+
+
+def test_a_jpeg_that_claims_an_impossible_size_is_a_damaged_frame(fake_v4l2: FakeDevice, tmp_path: Path) -> None:
+    (tmp_path / "huge.jpg").write_bytes(jpeg_that_claims(65500, 65500))
+    answer = fake_v4l2.read({"fourcc": "MJPG"}, reads=2, fake={"formats": "MJPG", "jpeg": tmp_path / "huge.jpg"})
+    assert (answer["error"], len(answer["damaged"])) == (None, 2)
+
+
+LOSE = """
+from tracker.cameras.open_camera import camera_factory
+from tracker.capture import Capture
+from tracker.config import Capture as Settings, OpenCVCamera
+keys = {"width": None, "height": None, "rate_hz": None, "fourcc": asked, "file_speed": "flat_out", "loop_file": False}
+times = {"stalled_after_s": 50.0, "reopen_first_s": 0.01, "reopen_longest_s": 0.01}
+problems, opened = [], camera_factory(OpenCVCamera(device="/dev/zero", **keys))
+def reopen():
+    problems.append(capture.problem)
+    return opened()
+capture = Capture(reopen, Settings(pace="every_frame", queue_frames=100, **times))
+capture.start()
+while len(problems) < 4:
+    capture.next(0.05)
+capture.close()
+answer = problems
+"""
+
+
+@pytest.mark.parametrize(
+    ("fake", "complaint"),
+    [
+        ({"formats": "MJPG"}, "picture changed"),
+        ({"frames": 3, "end": "unplugged"}, "was unplugged"),
+        ({"frames": 3, "end": "broken"}, "stopped"),
+    ],
+    ids=["another size", "unplugged", "broken"],
+)
+def test_a_v4l2_device_that_fails_is_opened_again_and_again(
+    fake_v4l2: FakeDevice, tmp_path: Path, fake: dict[str, Any], complaint: str
+) -> None:
+    cv2.imwrite(str(tmp_path / "small.jpg"), np.zeros((48, 64, 3), np.uint8))
+    problems = fake_v4l2.run(LOSE, "MJPG" if "formats" in fake else None, jpeg=tmp_path / "small.jpg", **fake)
+    assert problems[0] is None
+    assert all(complaint in problem for problem in problems[1:])
+
+
 CAPTURE = """
 from tracker.cameras.open_camera import camera_factory
 from tracker.capture import Capture

@@ -101,7 +101,10 @@ def read_image(path: Path) -> Image:
         content = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as problem:
         raise CameraError(f"{path}: cannot be read: {problem.strerror}") from problem
-    image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    except cv2.error:  # a damaged header can claim a size that OpenCV refuses to allocate
+        image = None
     if image is None:
         raise CameraError(f"{path}: is not an image that OpenCV can read; remove it or save it again")
     if image.dtype != np.uint8:

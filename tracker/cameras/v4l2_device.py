@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from tracker.cameras.device_node import device_path
-from tracker.cameras.opencv_capture import Format, compare
+from tracker.cameras.opencv_capture import Format, compare, quieten
 from tracker.cameras.v4l2_pixels import decode
 from tracker.cameras.v4l2_stream import Taken, V4l2Stream
 from tracker.config import OpenCVCamera
@@ -27,6 +27,7 @@ class V4l2Device:
 
     def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._path = device_path(settings.device)
+        quieten()
         self._clock = clock
         self._numbers = SequenceNumber()
         self._closed = threading.Event()
@@ -60,7 +61,7 @@ class V4l2Device:
             taken = self._take(timeout_s)
             received_ns = self._clock()
             number = self._numbers.of(taken.sequence)
-            image = None if taken.damaged else decode(taken.memory, self._layout)
+            image = None if taken.damaged else decode(self._stream.memory(taken), self._layout)
             self._stream.give_back(taken)
         if image is None:
             raise CorruptFrameError(f"{self._path}: frame {number} arrived damaged; use a shorter or better cable, or another USB port")

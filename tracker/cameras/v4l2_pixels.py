@@ -103,4 +103,7 @@ def decode(memory: Bytes, layout: Layout) -> Image | None:
     reader = _READERS[layout.fourcc]
     if memory.size < round(layout.height * reader.lines) * layout.line_bytes:
         return None
-    return reader.decode(memory, layout)
+    try:
+        return reader.decode(memory, layout)
+    except cv2.error:  # a damaged header can claim a size that OpenCV refuses to allocate
+        return None

@@ -5,6 +5,7 @@ import math
 import mmap
 import os
 import select
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +37,15 @@ class Taken:
     """A buffer that the driver filled.
 
     Attributes:
-        index: of the buffer, to give it back.
-        memory: uint8 (n,), the driver's own, valid until the buffer is given back.
+        index: of the buffer, to look into it and to give it back.
+        length: bytes that the driver wrote.
         sequence: the driver's counter, 32 bits.
         stamp_ns: the driver's time stamp, on whichever clock it uses.
         damaged: the driver says that the picture in it is.
     """
 
     index: int
-    memory: Bytes
+    length: int
     sequence: int
     stamp_ns: int
     damaged: bool
@@ -105,11 +106,15 @@ class V4l2Stream:
         stamp = buffer.timestamp
         return Taken(
             index=buffer.index,
-            memory=self._views[buffer.index][: buffer.bytesused],
+            length=buffer.bytesused,
             sequence=buffer.sequence,
             stamp_ns=stamp.seconds * 1_000_000_000 + stamp.microseconds * 1000,
             damaged=bool(buffer.flags & v4l2.BUFFER_ERROR),
         )
+
+    def memory(self, taken: Taken) -> Bytes:
+        """What the driver wrote: uint8 (length,), its own memory. To be let go of before the buffer is given back."""
+        return self._views[taken.index][: taken.length]
 
     def give_back(self, taken: Taken) -> None:
         """Let the driver fill a buffer again.
@@ -125,11 +130,8 @@ class V4l2Stream:
     def close(self) -> None:
         """Stop the device and release it. No buffer may be in use."""
         if self._maps:
-            try:
+            with suppress(OSError):  # it may be gone; nothing more is asked of it
                 v4l2.call(self._handle, v4l2.STREAM_OFF, v4l2.BufferType(type=v4l2.VIDEO_CAPTURE))
-            except OSError as problem:
-                if problem.errno not in GONE | {errno.EIO}:
-                    raise
         self._views.clear()
         while self._maps:
             self._maps.pop().close()
