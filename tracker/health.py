@@ -12,6 +12,7 @@ from tracker.messages import VERSION, Problem, StatusMessage
 from tracker.notify import Notifier
 from tracker.publisher import Publisher
 from tracker.setup import Setup
+from tracker.view_fit import unlike_training
 from tracker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,10 @@ class Health:
     def using(self, setup: Setup, *, number: int) -> None:
         """A bundle, calibration and rules were put in place."""
         self._setup, self._setup_number = setup, number
+        width, height = setup.image_size
+        logger.info("setup in use: number=%d %s", number, setup.inference.field_of_view)
+        if unlike := unlike_training(setup.inference.bundle.description.trained_on, (height, width)):
+            logger.warning("%s", unlike)
         self.publish()
 
     def report(self, cause: Literal["reload"], sentence: str | None) -> None:
