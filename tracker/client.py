@@ -245,7 +245,7 @@ class Client:
         return self._wanted is None or name in self._wanted  # a subscription is a prefix: "pose.top" also brings "pose.top2"
 
     def _end_silent(self) -> None:
-        """End what is on in a stream that is silent; but a reader that was away first looks what has come meanwhile."""
+        """End what is on in a stream that is silent; but a reader that was away first reads what has come meanwhile."""
         now = self._clock()
         due_ns = self._events.due_ns()
         if due_ns is None or now < due_ns:

@@ -1,4 +1,4 @@
-"""Pictures for people, made and sent beside the loop: the newest frame only, and only while somebody looks."""
+"""Pictures for people, made and sent beside the loop: the newest frame only, and only while a viewer is connected."""
 
 import logging
 import queue
@@ -15,6 +15,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from tracker.address import bind, check_binds
 from tracker.config import PublisherConfig, ViewerConfig
+from tracker.errors import StreamError
 from tracker.frame import Frame, Image
 from tracker.image_address import image_addresses
 from tracker.keys import secure
@@ -31,8 +32,8 @@ _STOP_S = 0.1  # how soon the thread notices that it shall end, or that a viewer
 class ImageStream:
     """Turns some of the loop's frames into JPEG and publishes them, on a thread and a socket of its own. `offer` never waits.
 
-    Whether somebody looks is taken from the connections, which nobody else can end, and not from subscriptions, which
-    any peer can take back for all.
+    Whether a picture is wanted is taken from the connections, which nobody else can end, and not from subscriptions: libzmq
+    passes on an end of subscription also from a peer that never had one.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class ImageStream:
             if publisher.curve_keys:
                 self._authenticator = secure(self._socket, Path(publisher.curve_keys))
             for address in addresses:
-                bind(self._socket, address)
+                _bind_pictures(self._socket, address)
         except BaseException:
             self._release()
             raise
@@ -77,7 +78,7 @@ class ImageStream:
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody looks."""
+        """Whether a viewer is connected."""
         return self._wanted
 
     def offer(self, frame: Frame) -> None:
@@ -175,6 +176,13 @@ def _open_socket(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     opened.setsockopt(zmq.RCVHWM, _UPSTREAM_WAITING)
     opened.setsockopt(zmq.MAXMSGSIZE, _UPSTREAM_BYTES)
     return opened
+
+
+def _bind_pictures(opened: zmq.Socket[bytes], address: str) -> None:
+    try:
+        bind(opened, address)
+    except StreamError as problem:
+        raise StreamError(f"the address of the pictures, which viewer.bind can set: {problem}") from None
 
 
 def encode_jpeg(image: Image, *, quality: int) -> bytes:

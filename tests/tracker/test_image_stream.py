@@ -79,7 +79,7 @@ def test_an_offered_frame_comes_to_a_viewer_as_the_same_picture(tmp_path: Path) 
     assert np.abs(picture.astype(int) - 100).max() <= 1
 
 
-def test_nothing_is_made_while_nobody_looks(tmp_path: Path) -> None:
+def test_nothing_is_made_while_no_viewer_is_connected(tmp_path: Path) -> None:
     clock = StepClock()
     with opened(tmp_path, clock) as (images, address):
         images.offer(frame(1))
@@ -211,6 +211,15 @@ def test_pictures_at_an_address_of_their_own_are_found_there(tmp_path: Path) -> 
             shown(client, images, clock, frame(1))
     finally:
         images.close()
+
+
+def test_an_address_of_pictures_that_is_taken_is_refused_with_the_key_to_set(tmp_path: Path) -> None:
+    with (
+        opened(tmp_path),
+        pytest.raises(StreamError, match=r"pictures, which viewer\.bind can set: ipc:.*already in use"),
+        opened(tmp_path),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
