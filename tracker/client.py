@@ -190,16 +190,17 @@ class Client:
             StreamError: something arrived that is not of rigtrack's stream, or of another version; reading may go on.
         """
         deadline_ns = None if timeout_s is None else self._clock() + int(timeout_s * 1e9)
-        while True:
+        late = False
+        while not self._due:
             self._end_silent()
-            if self._due:
-                return self._due.popleft()
+            if self._due or late:
+                break
             parts = self._next(deadline_ns)
             if parts is not None:
                 self._take(parts)
-            elif deadline_ns is not None and self._clock() >= deadline_ns:
-                self._end_silent()
-                return self._due.popleft() if self._due else None
+            else:
+                late = deadline_ns is not None and self._clock() >= deadline_ns
+        return self._due.popleft() if self._due else None
 
     def close(self) -> None:
         """Disconnect. May be called twice."""
@@ -244,7 +245,7 @@ class Client:
         return self._wanted is None or name in self._wanted  # a subscription is a prefix: "pose.top" also brings "pose.top2"
 
     def _end_silent(self) -> None:
-        """End what is on in a stream that is silent; but a reader that was away first looks what has come meanwhile."""
+        """End what is on in a stream that is silent; but a reader that was away first reads what has come meanwhile."""
         now = self._clock()
         due_ns = self._events.due_ns()
         if due_ns is None or now < due_ns:

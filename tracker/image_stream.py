@@ -1,4 +1,4 @@
-"""Pictures for people, made and sent beside the loop: the newest frame only, and only while somebody looks."""
+"""Pictures for people, made and sent beside the loop: the newest frame only, and only while a viewer is connected."""
 
 import logging
 import queue
@@ -15,6 +15,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from tracker.address import bind, check_binds
 from tracker.config import PublisherConfig, ViewerConfig
+from tracker.errors import StreamError
 from tracker.frame import Frame, Image
 from tracker.image_address import image_addresses
 from tracker.keys import secure
@@ -24,17 +25,15 @@ logger = logging.getLogger(__name__)
 
 _WAITING = 1  # pictures kept for a viewer that is slow: it gets the newest next
 _UPSTREAM_BYTES = 1_024  # of one message from a viewer: a topic's prefix, or a step of the CURVE handshake
-_UPSTREAM_WAITING = 8
+_UPSTREAM_WAITING = 2
 _STOP_S = 0.1  # how soon the thread notices that it shall end, or that a viewer has come
-_CAME = zmq.EVENT_HANDSHAKE_SUCCEEDED
-_WENT = zmq.EVENT_DISCONNECTED
 
 
 class ImageStream:
     """Turns some of the loop's frames into JPEG and publishes them, on a thread and a socket of its own. `offer` never waits.
 
-    Whether somebody looks is taken from the connections, which nobody else can end, and not from subscriptions, which
-    any peer can take back for all.
+    Whether a picture is wanted is taken from the connections, which nobody else can end, and not from subscriptions: libzmq
+    passes on an end of subscription also from a peer that never had one.
     """
 
     def __init__(
@@ -65,13 +64,13 @@ class ImageStream:
         self._authenticator: ThreadAuthenticator | None = None
         self._context = zmq.Context()
         self._socket = _open_socket(self._context)
-        self._connections = self._socket.get_monitor_socket(_CAME | _WENT)
+        self._connections = self._socket.get_monitor_socket(_Viewers.EVENTS)
         self._thread = threading.Thread(target=self._run, name="image-stream", daemon=True)
         try:
             if publisher.curve_keys:
                 self._authenticator = secure(self._socket, Path(publisher.curve_keys))
             for address in addresses:
-                bind(self._socket, address)
+                _bind_pictures(self._socket, address)
         except BaseException:
             self._release()
             raise
@@ -79,7 +78,7 @@ class ImageStream:
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody looks."""
+        """Whether a viewer is connected."""
         return self._wanted
 
     def offer(self, frame: Frame) -> None:
@@ -111,11 +110,10 @@ class ImageStream:
         self._context.term()
 
     def _run(self) -> None:
-        viewers: set[int] = set()  # connections by their file descriptors
+        viewers = _Viewers(self._connections)
         while not self._stop.is_set():
-            self._note_viewers(viewers, wait_ms=0 if viewers else int(_STOP_S * 1_000))
-            self._wanted = bool(viewers)
-            frame = self._newest() if viewers else None
+            self._wanted = viewers.any(wait_ms=0 if self._wanted else int(_STOP_S * 1_000))
+            frame = self._newest() if self._wanted else None
             if frame is None:
                 self._socket.getsockopt(zmq.EVENTS)  # libzmq takes up subscriptions only when the socket is used
                 continue
@@ -127,15 +125,6 @@ class ImageStream:
                 logger.warning("pictures stopped, tracking goes on: frame=%d shape=%s reason=%s", frame.number, frame.image.shape, reason)
                 return
             self._send(frame, jpeg)
-
-    def _note_viewers(self, viewers: set[int], *, wait_ms: int) -> None:
-        while self._connections.poll(wait_ms):
-            change = recv_monitor_message(self._connections)
-            if change["event"] == _CAME:
-                viewers.add(change["value"])
-            elif change["event"] == _WENT:
-                viewers.discard(change["value"])
-            wait_ms = 0
 
     def _newest(self) -> Frame | None:
         """Wait a moment for a frame and skip to the newest."""
@@ -155,6 +144,31 @@ class ImageStream:
         self._socket.send_multipart([self._topic, header, jpeg])
 
 
+class _Viewers:
+    """Who is connected, as libzmq reports it for one socket."""
+
+    EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+    def __init__(self, reports: zmq.Socket[bytes]) -> None:
+        self._reports = reports
+        self._connections: set[int] = set()  # file descriptors
+        self._let_in = False  # one of them, at least, speaks ZeroMQ and has a key where one is needed: libzmq does not say which
+
+    def any(self, *, wait_ms: int) -> bool:
+        """Take up what was reported, waiting so long for a first report, and say whether somebody is there."""
+        while self._reports.poll(wait_ms):
+            report = recv_monitor_message(self._reports)
+            if report["event"] == zmq.EVENT_ACCEPTED:
+                self._connections.add(report["value"])
+            elif report["event"] == zmq.EVENT_DISCONNECTED:
+                self._connections.discard(report["value"])
+                self._let_in = self._let_in and bool(self._connections)
+            else:
+                self._let_in = True
+            wait_ms = 0
+        return self._let_in
+
+
 def _open_socket(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     opened = context.socket(zmq.PUB)
     opened.setsockopt(zmq.LINGER, 0)
@@ -162,6 +176,13 @@ def _open_socket(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     opened.setsockopt(zmq.RCVHWM, _UPSTREAM_WAITING)
     opened.setsockopt(zmq.MAXMSGSIZE, _UPSTREAM_BYTES)
     return opened
+
+
+def _bind_pictures(opened: zmq.Socket[bytes], address: str) -> None:
+    try:
+        bind(opened, address)
+    except StreamError as problem:
+        raise StreamError(f"the address of the pictures, which viewer.bind can set: {problem}") from None
 
 
 def encode_jpeg(image: Image, *, quality: int) -> bytes:

@@ -5,10 +5,12 @@ line: a public key in Z85). The tracker needs server.key, server.pub and clients
 """
 
 import os
+import struct
 from pathlib import Path
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils import z85
 
 from tracker.errors import StreamError
 
@@ -45,14 +47,16 @@ def secure(server: zmq.Socket[bytes], folder: Path) -> ThreadAuthenticator:
         StreamError: keys are missing or unreadable.
     """
     secret, public = read_key(folder / "server.key"), read_key(folder / "server.pub")
+    if zmq.curve_public(secret) != public:
+        raise StreamError(f"{folder}: server.pub does not belong to server.key; copy both again, or make keys in another folder")
     clients = [read_key(path) for path in sorted((folder / "clients").glob("*.pub"))]
     if not clients:
         raise StreamError(f"{folder / 'clients'}: no client's public key (*.pub) there; nobody could subscribe: add one")
+    server.curve_secretkey, server.curve_publickey = secret, public
+    server.curve_server = True
     authenticator = ThreadAuthenticator(server.context)
     authenticator.start()
     authenticator.configure_curve_callback("*", credentials_provider=_Listed(clients))
-    server.curve_secretkey, server.curve_publickey = secret, public
-    server.curve_server = True
     return authenticator
 
 
@@ -79,6 +83,10 @@ def read_key(path: Path) -> bytes:
         raise StreamError(f"{path}: cannot be read: {problem.strerror}; make keys with `tracker keys FOLDER`") from None
     if len(key) != _KEY_LENGTH:
         raise StreamError(f"{path}: holds {len(key)} characters; expected a CURVE key of {_KEY_LENGTH}: copy it again")
+    try:
+        z85.decode(key)
+    except (KeyError, struct.error):  # a character that Z85 has not, or five that are more than 32 bits
+        raise StreamError(f"{path}: is damaged, it is no CURVE key in Z85; copy it again") from None
     return key
 
 

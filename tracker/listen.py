@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from tracker.client import Client
 from tracker.messages import TOPICS, AliveMessage, EventMessage, Message, OpenEvent, PoseMessage, SetupMessage, StatusMessage, topic
 
-_SILENT_S = 5.0  # silence after which people begin to doubt the address
+_SILENT_S = 5.0  # silence after which a warning is printed
 _POINTS_SHOWN = 4  # of one animal on one line
 _BOLD, _RED, _PLAIN = "\x1b[1;33m", "\x1b[1;31m", "\x1b[0m"
 _KINDS = {message: kind for kind, message in TOPICS.items()}
@@ -190,7 +190,7 @@ class _Talk:
 
 
 def _forget(out: TextIO) -> None:
-    """Let what is still buffered go nowhere, or Python complains about the broken pipe once more when it exits."""
+    """Let what is still buffered go nowhere, or Python reports the broken pipe once more when it exits."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, out.fileno())
     os.close(nowhere)

@@ -28,8 +28,10 @@ from tracker.messages import (
 from tracker.pose import Pose
 
 UPSTREAM_BYTES = 1_024  # of one message to the publisher: a topic's prefix, or a step of the CURVE handshake
-UPSTREAM_WAITING = 8  # messages to the publisher that libzmq reads from one peer before it leaves the rest in that peer's connection
-UPSTREAM_PER_CALL = 32  # messages to the publisher taken between two frames: at most about 0.05 ms
+# Messages to the publisher that libzmq reads from one peer at a time; the rest waits in that peer's connection. With 2, one peer that
+# sent 200 000 subscriptions never had more queued here than a call takes; with 8, they piled up faster than they were taken.
+UPSTREAM_WAITING = 2
+UPSTREAM_PER_CALL = 32  # messages to the publisher taken between two frames: about 0.2 ms when there are so many
 NEWCOMERS_EVERY_NS = 50_000_000  # setup and status are repeated for newcomers no more often than this
 LINGER_MS = 300  # at the end: how long the last messages may take to leave
 _SUBSCRIBED = b"\x01"
@@ -50,9 +52,9 @@ class Publisher:
         self._clock = clock
         self._topics = {kind: topic(kind, camera) for kind in ("pose", "event", "alive", "setup", "status")}
         self._encoder = msgspec.json.Encoder()
-        self._kept: dict[str, bytes] = {}  # the last setup and status, for newcomers, in the order in which they are sent
+        self._kept: dict[str, bytes] = {}  # the last setup and status, for newcomers
         self._newcomers: set[str] = set()  # kinds that somebody newly subscribed to
-        self._repeated_ns: int | None = None
+        self._repeated_ns: dict[str, int] = {}  # when that was last done for newcomers
         check_binds(settings.bind, settings.curve_keys)
         self._context = zmq.Context()
         self._authenticator: ThreadAuthenticator | None = None
@@ -202,19 +204,17 @@ class Publisher:
                 break
             if change[:1] == _SUBSCRIBED:
                 self._newcomers.update(kind for kind in self._kept if self._topics[kind].startswith(change[1:]))
-        if self._newcomers:
-            self._repeat()
-
-    def _repeat(self) -> None:
-        """Send again what newcomers asked for, unless that was done a moment ago: then a later call does it."""
-        now = self._clock()
-        if self._repeated_ns is not None and now - self._repeated_ns < NEWCOMERS_EVERY_NS:
-            return
         for kind in ("setup", "status"):
             if kind in self._newcomers:
-                self._send(kind, self._kept[kind])
-        self._newcomers.clear()
-        self._repeated_ns = now
+                self._repeat(kind)
+
+    def _repeat(self, kind: str) -> None:
+        """Send again what newcomers asked for, unless that was done a moment ago: then a later call does it."""
+        now = self._clock()
+        if now - self._repeated_ns.get(kind, now - NEWCOMERS_EVERY_NS) >= NEWCOMERS_EVERY_NS:
+            self._send(kind, self._kept[kind])
+            self._newcomers.discard(kind)
+            self._repeated_ns[kind] = now
 
     def _keep(self, kind: str, message: SetupMessage | StatusMessage) -> None:
         self._kept[kind] = self._encoder.encode(message)

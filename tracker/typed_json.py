@@ -1,4 +1,4 @@
-"""From parsed JSON to frozen dataclasses, as their annotations say. Standard library only, and no annotation is looked at twice.
+"""From parsed JSON to frozen dataclasses, as their annotations say. Standard library only; annotations are read once, at import.
 
 Whatever JSON comes, it is either read or refused with a ValueError: numbers are finite, integers fit in 64 bits, strings can be
 encoded again, and free-form values are not nested deeper than `_DEPTH`.
@@ -13,10 +13,17 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 _DEPTH = 16
-_SHOWN = 60  # characters of a value in a complaint
+_SHOWN = 60  # characters of a value in an error
 _LARGEST = 2**63 - 1
 Value = TypeVar("Value")
 Reader = Callable[[Any], Any]
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)  # made once: json.loads would make one for every message
 
 
 def parse(text: bytes) -> Any:
@@ -26,7 +33,7 @@ def parse(text: bytes) -> Any:
         ValueError: no JSON, nested too deeply, or with a string that is not Unicode.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        value = _DECODER.decode(text.decode())
         if rb"\u" in text:  # the one way in which a lone surrogate gets in
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
@@ -43,7 +50,7 @@ def reader(kind: type[Value]) -> Callable[[Any], Value]:
 
     def read(value: Any) -> Value:
         if type(value) is not dict:
-            raise ValueError(_complaint(value, "an object"))
+            raise ValueError(_mismatch(value, "an object"))
         found = {}
         for name, convert, required in known:
             if name in value:
@@ -78,7 +85,7 @@ def _reader(kind: Any) -> Reader:
 
 def _integer(value: Any) -> int:
     if type(value) is not int or not -_LARGEST <= value <= _LARGEST:
-        raise ValueError(_complaint(value, "an integer of 64 bits"))
+        raise ValueError(_mismatch(value, "an integer of 64 bits"))
     return value
 
 
@@ -90,32 +97,32 @@ def _number(value: Any) -> float:
 
 def _integer_as_number(value: Any) -> float:
     if type(value) is not int or not -_LARGEST <= value <= _LARGEST:
-        raise ValueError(_complaint(value, "a finite number"))
+        raise ValueError(_mismatch(value, "a finite number"))
     return float(value)
 
 
 def _text(value: Any) -> str:
     if type(value) is not str:
-        raise ValueError(_complaint(value, "a string"))
+        raise ValueError(_mismatch(value, "a string"))
     return value
 
 
 def _truth(value: Any) -> bool:
     if type(value) is not bool:
-        raise ValueError(_complaint(value, "true or false"))
+        raise ValueError(_mismatch(value, "true or false"))
     return value
 
 
 def _bytes(value: Any) -> bytes:
     if type(value) is not bytes:
-        raise ValueError(_complaint(value, "bytes"))
+        raise ValueError(_mismatch(value, "bytes"))
     return value
 
 
 def _one_of(choices: tuple[Any, ...]) -> Reader:
     def read(value: Any) -> Any:
         if type(value) is not str or value not in choices:
-            raise ValueError(_complaint(value, f"one of {', '.join(choices)}"))
+            raise ValueError(_mismatch(value, f"one of {', '.join(choices)}"))
         return value
 
     return read
@@ -130,7 +137,7 @@ def _fixed(kinds: tuple[Any, ...]) -> Reader:
 
     def read(value: Any) -> tuple[Any, ...]:
         if type(value) is not list or len(value) != len(converts):
-            raise ValueError(_complaint(value, f"a list of {len(converts)}"))
+            raise ValueError(_mismatch(value, f"a list of {len(converts)}"))
         return tuple(convert(each) for convert, each in zip(converts, value, strict=True))
 
     return read
@@ -139,7 +146,7 @@ def _fixed(kinds: tuple[Any, ...]) -> Reader:
 def _listed(convert: Reader) -> Reader:
     def read(value: Any) -> list[Any]:
         if type(value) is not list:
-            raise ValueError(_complaint(value, "a list"))
+            raise ValueError(_mismatch(value, "a list"))
         return [convert(each) for each in value]
 
     return read
@@ -148,7 +155,7 @@ def _listed(convert: Reader) -> Reader:
 def _mapped(convert: Reader) -> Reader:
     def read(value: Any) -> dict[str, Any]:
         if type(value) is not dict:
-            raise ValueError(_complaint(value, "an object"))
+            raise ValueError(_mismatch(value, "an object"))
         return {name: convert(each) for name, each in value.items()}
 
     return read
@@ -181,10 +188,6 @@ def _anything(value: Any, depth: int = 0) -> Any:
     return _number(value) if type(value) is float else _integer(value) if type(value) is int else value
 
 
-def _complaint(value: Any, expected: str) -> str:
+def _mismatch(value: Any, expected: str) -> str:
     shown = repr(value) if type(value) in (int, float, bool, str, type(None)) else f"a {type(value).__name__}"
     return f"is {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '...'}; expected {expected}"
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")

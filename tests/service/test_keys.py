@@ -7,6 +7,7 @@ import pytest
 import zmq
 
 from tracker.address import check_binds, is_private
+from tracker.client import Client
 from tracker.config import PublisherConfig
 from tracker.errors import StreamError
 from tracker.keys import make_keys, use_keys
@@ -85,3 +86,38 @@ def test_a_damaged_key_is_refused_by_name(tmp_path: Path) -> None:
     settings = PublisherConfig(bind=("ipc:///tmp/never",), high_water_mark=10, curve_keys=str(tmp_path / "keys"))
     with pytest.raises(StreamError, match=r"server\.key: holds 5 characters"):
         Publisher(settings, camera="top")
+
+
+@pytest.mark.parametrize("name", ["server.key", "server.pub", "clients/client.pub"])
+@pytest.mark.parametrize("key", ["#" * 40, "\u00e4" * 20, "a\nb" * 13 + "a", "~" * 40], ids=["too large", "not ASCII", "lines", "no Z85"])
+def test_a_damaged_key_of_the_right_length_is_refused_by_name_at_once(tmp_path: Path, name: str, key: str) -> None:
+    make_keys(tmp_path / "keys")
+    (tmp_path / "keys" / name).write_text(key, encoding="utf-8")
+    settings = PublisherConfig(bind=(f"ipc://{tmp_path}/never",), high_water_mark=10, curve_keys=str(tmp_path / "keys"))
+    with pytest.raises(StreamError, match=rf"{name}: (is damaged|holds \d+ characters)"):
+        Publisher(settings, camera="top")
+
+
+@pytest.mark.parametrize("name", ["client.key", "server.pub"])
+def test_a_damaged_key_of_a_client_is_refused_by_name_at_once(tmp_path: Path, name: str) -> None:
+    make_keys(tmp_path / "keys")
+    (tmp_path / "keys" / name).write_text("#" * 40)
+    with pytest.raises(StreamError, match=rf"{name}: is damaged"):
+        Client("tcp://127.0.0.1:5571", kinds=("pose", "image"), keys=tmp_path / "keys")
+
+
+def test_keys_of_two_pairs_are_refused(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys")
+    make_keys(tmp_path / "others")
+    (tmp_path / "keys" / "server.pub").write_bytes((tmp_path / "others" / "server.pub").read_bytes())
+    settings = PublisherConfig(bind=(f"ipc://{tmp_path}/never",), high_water_mark=10, curve_keys=str(tmp_path / "keys"))
+    with pytest.raises(StreamError, match=r"server\.pub does not belong to server\.key"):
+        Publisher(settings, camera="top")
+
+
+def test_the_viewer_of_the_rig_itself_hears_with_the_folder_that_the_tracker_uses(tmp_path: Path, status: StatusMessage) -> None:
+    make_keys(tmp_path / "keys")
+    address = f"ipc://{tmp_path}/stream"
+    settings = PublisherConfig(bind=(address,), high_water_mark=10, curve_keys=str(tmp_path / "keys"))
+    with Publisher(settings, camera="top") as publisher:
+        assert hears(tmp_path / "keys", publisher, address, status)

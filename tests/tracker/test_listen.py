@@ -126,9 +126,9 @@ def test_json_lines_are_one_object_a_line_with_the_topic_and_every_field(stream:
     out = io.StringIO()
     sent: tuple[Message, ...] = (
         POSE,
-        EVENT,
         SETUP,
         replace(status, session="a", problems=[Problem(cause="camera", sentence="cable", since_ns=1)]),
+        EVENT,
     )
     with sending(stream, *sent):
         assert listen(stream.address, json_lines=True, count=4, out=out) == 0

@@ -140,7 +140,7 @@ def test_a_message_without_one_of_its_fields_is_refused_by_its_name(message: Mes
 
 
 @pytest.mark.parametrize(
-    ("kind", "changes", "complaint"),
+    ("kind", "changes", "sentence"),
     [
         ("pose", {"animals": None}, "animals: is None; expected a list"),
         ("pose", {"animals": [3]}, "animals: is 3; expected an object"),
@@ -161,8 +161,8 @@ def test_a_message_without_one_of_its_fields_is_refused_by_its_name(message: Mes
         ("status", {"v": 10**30}, r"schema version 1e\+30"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_with_its_place(kind: str, changes: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(StreamError, match=complaint):
+def test_a_value_that_does_not_fit_is_refused_with_its_place(kind: str, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(StreamError, match=sentence):
         decode(parts_of(MESSAGES[kind], **changes))
 
 
