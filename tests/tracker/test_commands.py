@@ -104,13 +104,21 @@ def test_a_tracker_that_starts_has_a_status_too(status: dict[str, Any] | None) -
     assert printed(status).split()[:2] == ["state", "starting"]
 
 
+def test_what_was_not_measured_yet_is_not_shown_as_zero() -> None:
+    idle = {"fps": {"captured": 0.0}, "latency_ms": {"engine": dict.fromkeys(("p50", "p99", "p99.9", "max"), 0.0)}}
+    assert "0.00" not in printed({**STATUS, **idle})
+    assert "per second" not in printed({**STATUS, **idle})
+
+
 def test_status_prints_the_whole_message_as_json_on_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_config(tmp_path)
     with answering(config, {"ok": True, "status": STATUS}):
         assert main(["status", "--config", str(config), "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == STATUS
         assert main(["status", "--config", str(config)]) == 0
-        assert "outline" not in capsys.readouterr().out
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == "state          camera_lost"
+        assert not any(line.endswith(" ") or "outline" in line for line in lines)
     with answering(config, {"ok": True, "status": None}):
         assert main(["status", "--config", str(config), "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"state": "starting"}

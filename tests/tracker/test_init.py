@@ -87,9 +87,10 @@ def test_a_video_a_folder_a_device_and_an_address_can_be_named(tmp_path: Path) -
         ("rtsp://192.0.2.7/live", "rtsp://192.0.2.7/live"),
         ("3", 3),
     ):
-        camera = load_config(written(tmp_path, "--force", "--device", device)).camera
-        assert isinstance(camera, OpenCVCamera)
-        assert camera.device == expected
+        config = load_config(written(tmp_path, "--force", "--device", device))
+        assert isinstance(config.camera, OpenCVCamera)
+        assert config.camera.device == expected
+        assert config.capture.pace == ("every_frame" if device.endswith(".mp4") else "newest_frame")
     folder = load_config(written(tmp_path, "--force", "--device", str(tmp_path / "images"))).camera
     assert isinstance(folder, ImageFolder)
     assert folder.folder == str(tmp_path / "images")
