@@ -17,6 +17,7 @@ from tracker.value_fault import Place, dotted, first_fault, shown
 T = TypeVar("T")
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_MERGE = "tag:yaml.org,2002:merge"
 _LONGEST = 1_048_576  # bytes; PyYAML needs seconds for as much
 _MOST_VALUES = 200_000  # after aliases: a few lines of aliases to aliases can stand for billions
 _DEEPEST = 64
@@ -148,16 +149,32 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Any, Any]:
         values: dict[Any, Any] = {}
+        merged: dict[Any, Any] = {}
         for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                merged = {**self._merged(value_node, place, _line(key_node)), **merged}
+                continue
             key = self._scalar(key_node, place)
             inner = (*place, str(key))
-            if not isinstance(key, Hashable) or key == "<<":
+            if not isinstance(key, Hashable):
                 raise self._refuse(key_node, f"is no key, in {dotted(place)}; expected a word")
             if key in values:
                 raise self._refuse(key_node, f"key '{dotted(inner)}' is repeated; line {self.lines[inner]} already sets it")
             self.lines[inner] = _line(key_node)
             values[key] = self.value(value_node, inner)
-        return values
+        return {**merged, **values}
+
+    def _merged(self, node: yaml.Node, place: Place, line: int) -> dict[Any, Any]:
+        """What `<<: *name` takes over from another mapping, or from several, the first before the others."""
+        found = self.value(node, (*place, "<<"))
+        merged: dict[Any, Any] = {}
+        for mapping in found if isinstance(found, list) else [found]:
+            if not isinstance(mapping, dict):
+                raise self._refuse(node, f"{dotted((*place, '<<'))} is {shown(mapping)}; expected a mapping, such as *name")
+            merged = {**mapping, **merged}
+        for key in merged:
+            self.lines.setdefault((*place, str(key)), line)
+        return merged
 
     def _scalar(self, node: yaml.Node, place: Place) -> Any:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in _Loader.yaml_constructors or node.tag == "tag:yaml.org,2002:binary":
