@@ -86,21 +86,35 @@ def open_yaml(path: Path, *, error: type[RigtrackError]) -> YamlFile:
     Raises:
         error: one sentence with file, line and what was found.
     """
-    text = _text(path, error)
+    loader, root = _composed(_text(path, error), path, error)
     try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        if root is None:
-            raise error(f"{path}: is empty; expected a mapping of keys to values")
         reader = _Reader(loader, path, error)
         return YamlFile(path=path, values=reader.value(root, ()), lines=reader.lines)
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        raise error(f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {problem.problem or problem.context}") from None
+        raise _not_yaml(problem, path, error) from None
+
+
+def _composed(text: str, path: Path, error: type[RigtrackError]) -> tuple[_Loader, yaml.Node]:
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as problem:
+        raise _not_yaml(problem, path, error) from None
     except yaml.reader.ReaderError as problem:
         raise error(f"{path}: is not YAML: character {problem.character!r} may not stand in a text file") from None
     except RecursionError:
         raise error(f"{path}: is nested more than {_DEEPEST} levels deep; expected a plain configuration") from None
+    except _UNREADABLE as problem:
+        raise error(f"{path}: is not YAML: {problem}") from None
+    if root is None:
+        raise error(f"{path}: is empty; expected a mapping of keys to values")
+    return loader, root
+
+
+def _not_yaml(problem: yaml.MarkedYAMLError, path: Path, error: type[RigtrackError]) -> RigtrackError:
+    mark = problem.problem_mark or problem.context_mark
+    found = " ".join(str(problem.problem or problem.context).split())
+    return error(f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {found}")
 
 
 def _text(path: Path, error: type[RigtrackError]) -> str:
