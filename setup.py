@@ -39,11 +39,12 @@ setup(
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     package_data={
-        "tracker": ["service_files/*"],
         "trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"],
+        "tracker.systemd": ["*"],  # what `tracker init --service` writes
     },
+    package_dir={"tracker.systemd": "systemd"},
     python_requires=">=3.10",
-    packages=find_packages(include=["tracker*", "trainer*", "calib*"]),
+    packages=[*find_packages(include=["tracker*", "trainer*", "calib*"]), "tracker.systemd"],
     install_requires=[
         "numpy>=1.23",
         "opencv-python>=4.8",

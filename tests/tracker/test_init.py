@@ -18,7 +18,7 @@ from tracker.cameras.found_cameras import FoundCamera, found_cameras
 from tracker.config import BaslerCamera, ImageFolder, OpenCVCamera, SyntheticCamera, load_config
 from tracker.errors import ConfigError
 from tracker.new_config import find_bundle, new_config
-from tracker.service_folder import service_config, service_folder
+from tracker.service_files import service_config, service_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 WEBCAM = FoundCamera(source="opencv", device="/dev/v4l/by-id/usb-maker_webcam-video-index0", name="HD Webcam")
@@ -234,6 +234,7 @@ def test_an_installed_wheel_holds_what_init_writes(tmp_path: Path) -> None:
 
 def test_an_installation_without_the_service_s_files_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    (tmp_path / "systemd").mkdir()
     (tmp_path / "tracker.yaml").write_text("camera: {source: synthetic}\nengine: {bundle: best}\n")
     with pytest.raises(ConfigError, match="the service's files are not part of this installation"):
         service_folder(tmp_path / "tracker.yaml", name="top", folder=tmp_path)

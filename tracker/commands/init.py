@@ -9,7 +9,7 @@ from tracker.commands.options import CONFIG, Commands, add_command
 from tracker.config import Name, load_config
 from tracker.errors import ConfigError
 from tracker.new_config import find_bundle, new_config
-from tracker.service_folder import service_folder
+from tracker.service_files import service_folder
 from tracker.value_fault import first_fault
 
 

@@ -61,8 +61,10 @@ def service_config(path: Path, *, name: str) -> str:
 
 
 def _shipped() -> dict[str, str]:
-    folder = resources.files("tracker").joinpath("service_files")
-    files = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir()} if folder.is_dir() else {}
+    """Name to text: as installed, else as they lie in a checkout."""
+    installed, checkout = resources.files("tracker").joinpath("systemd"), Path(__file__).parents[1] / "systemd"
+    folder = installed if installed.is_dir() else checkout
+    files = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.is_file()} if folder.is_dir() else {}
     if not {_README, "tracker@.service"} <= set(files):
         raise ConfigError(f"{folder}: the service's files are not part of this installation of rigtrack; install it again")
     return files
