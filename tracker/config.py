@@ -17,7 +17,7 @@ from tracker.yaml_file import YamlFile, open_yaml, typed
 logger = logging.getLogger(__name__)
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 letters, digits, _ or -")]
-Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f]+\Z", description="one line of text")]
+Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f\ud800-\udfff]+\Z", description="one line of text")]
 Count = Annotated[int, Meta(ge=1, le=2**53)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]

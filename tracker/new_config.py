@@ -12,12 +12,13 @@ from tracker.errors import BundleError, ConfigError
 _DEEPEST_BUNDLE = 3  # folders below the configuration's own
 _WITHOUT_BUNDLE = "models/mine"
 
+_RECORDING = "capture:\n  pace: every_frame     # a recording waits for the tracker; a camera's stale frames are skipped: newest_frame\n"
 _TEXT = """\
 # Made by `tracker init`. Every key that is left out has a default: `tracker check --effective` prints them all.
 name: {name}
 camera:
 {camera}
-engine:
+{pace}engine:
 {engine}
 {identity}
 # Places that matter, in pixels of the camera's image (or in mm, with a calibration).
@@ -54,6 +55,7 @@ def new_config(*, name: str, device: str | None, cameras: Sequence[FoundCamera],
     return _TEXT.format(
         name=name,
         camera=_indented(_named(device, folder) if device is not None else _found(cameras)),
+        pace=_RECORDING if device is not None and (Path(device).is_file() or Path(device).is_dir()) else "",
         engine=_indented(_engine(bundle, folder)),
         identity="\nidentity: {}         # which animal is which from frame to frame: docs/identity.md\n" if _several(bundle) else "",
         points=", ".join(points) if bundle else "those of the bundle",

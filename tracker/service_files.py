@@ -1,36 +1,37 @@
-"""What a rig's service is installed from: the unit with its companions as they come with rigtrack, and a configuration for it."""
+"""A folder from which a rig's service is installed: unit and companions as they come with rigtrack, and the tested configuration for it."""
 
-import sys
+import re
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
-from tracker.config import OpenCVCamera, load_config
+from tracker.config import ImageFolder, OpenCVCamera, load_config
 from tracker.errors import ConfigError
 from tracker.yaml_file import open_yaml
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable  # not there in Python 3.10
-
-UNIT = "tracker@.service"
-_PROGRAM = "/opt/rigtrack/bin/tracker"  # in the unit as it comes
-_RUNTIME, _STATE = "/run/rigtrack", "/var/lib/rigtrack"
+_RUNTIME, _MODELS = "/run/rigtrack", "/var/lib/rigtrack/models"
+_README = "README.md"
+# as README.md names them
+_EXAMPLE, _FOLDER, _BUNDLE = "top", "systemd/", "models/mine"
 
 
-def service_files() -> dict[str, str]:
-    """Name to text of every file, with this installation's program in the unit, unless it lies where the unit cannot reach it.
+def service_folder(config: Path, *, name: str, folder: Path) -> dict[Path, str]:
+    """Path to text of every file: README.md there says, command by command, how to install the others.
+
+    Args:
+        config: a tested configuration.
+        name: of the service's instance and of its camera.
+        folder: to write into; nothing is written here.
 
     Raises:
-        ConfigError: this installation holds no unit.
+        ConfigError: there is no configuration, it must not be started with, or this installation holds no unit.
     """
-    folder = _folder()
-    files = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.is_file() and item.name != "__init__.py"}
-    program = Path(sys.prefix) / "bin" / "tracker"
-    if program.is_relative_to("/home") or program.is_relative_to("/root") or not program.is_file():
-        return files
-    return {name: text.replace(_PROGRAM, str(program)) for name, text in files.items()}
+    files = {path: text for path, text in _shipped().items() if path != f"{_EXAMPLE}.yaml"}
+    files[f"{name}.yaml"] = service_config(config, name=name)
+    files[_README] = _readme(files[_README], name=name, folder=folder, bundle=load_config(config).engine.bundle)
+    return {folder / path: text for path, text in files.items()}
 
 
 def service_config(path: Path, *, name: str) -> str:
@@ -41,29 +42,36 @@ def service_config(path: Path, *, name: str) -> str:
     """
     config = load_config(path)
     values: dict[str, Any] = open_yaml(path, error=ConfigError).values
+    publisher = values.setdefault("publisher", {})
+    elsewhere = [address for address in config.publisher.bind if not address.startswith("ipc://")]
     values["name"] = name
-    values["engine"]["bundle"] = f"{_STATE}/{Path(config.engine.bundle).name}"
-    for section in ("publisher", "control"):
-        values.setdefault(section, {})
-    local = [address for address in config.publisher.bind if not address.startswith("ipc://")]
-    values["publisher"]["bind"] = [f"ipc://{_RUNTIME}/{name}.stream", *local]
-    values["control"]["bind"] = f"ipc://{_RUNTIME}/{name}.control"
+    values["engine"]["bundle"] = f"{_MODELS}/{Path(config.engine.bundle).name}"
+    publisher["bind"] = [f"ipc://{_RUNTIME}/{name}.stream", *elsewhere]
+    values["control"] = {"bind": f"ipc://{_RUNTIME}/{name}.control"}
     if config.calibration:
         values["calibration"] = config.calibration
+    if config.publisher.curve_keys:
+        publisher["curve_keys"] = config.publisher.curve_keys
     if isinstance(config.camera, OpenCVCamera):
         values["camera"]["device"] = config.camera.device
-    elif "folder" in values["camera"]:
-        values["camera"]["folder"] = config.camera.folder  # type: ignore[union-attr]
-    if config.publisher.curve_keys:
-        values["publisher"]["curve_keys"] = config.publisher.curve_keys
+    elif isinstance(config.camera, ImageFolder):
+        values["camera"]["folder"] = config.camera.folder
     head = f"# /etc/rigtrack/{name}.yaml, made by `tracker init --service {name}` from {path}\n"
     return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
 
 
-def _folder() -> "Traversable":
-    """As installed, else as they lie in a checkout."""
+def _shipped() -> dict[str, str]:
+    """Name to text: as installed, else as they lie in a checkout."""
     installed, checkout = resources.files("tracker").joinpath("systemd"), Path(__file__).parents[1] / "systemd"
-    for folder in (installed, checkout):
-        if folder.joinpath(UNIT).is_file():
-            return folder
-    raise ConfigError(f"{UNIT} is not part of this installation of rigtrack; install it again, or take it from the source")
+    folder = installed if installed.is_dir() else checkout
+    files = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.is_file()} if folder.is_dir() else {}
+    if not {_README, "tracker@.service"} <= set(files):
+        raise ConfigError(f"{folder}: the service's files are not part of this installation of rigtrack; install it again")
+    return files
+
+
+def _readme(text: str, *, name: str, folder: Path, bundle: str) -> str:
+    """With the names of this rig in its commands."""
+    for found, given in ((rf"(?<![/\w]){_FOLDER}", f"{folder}/"), (rf"\b{_EXAMPLE}\b", name), (rf"(?<![/\w]){_BUNDLE}\b", bundle)):
+        text = re.sub(found, lambda _, given=given: given, text)  # type: ignore[misc]
+    return text

@@ -41,10 +41,11 @@ def _rows(found: dict[str, Any]) -> Iterable[tuple[str, Text | Table]]:
         yield "key points", Text(_names(found["point_names"]))
     for zone in found.get("zones") or ():
         yield f"zone {zone['name']}", Text(_zone(zone))
-    if found.get("fps"):
+    if any(found.get("fps", {}).values()):
         yield "per second", Text(", ".join(f"{stage} {rate:.1f}" for stage, rate in found["fps"].items()))
-    if any(found.get("latency_ms", {}).values()):
-        yield "latency", _latency(found["latency_ms"])
+    measured = {stage: values for stage, values in found.get("latency_ms", {}).items() if any(values.values())}
+    if measured:
+        yield "latency", _latency(measured)
     if found.get("counters"):
         yield "frames so far", Text(", ".join(f"{name} {count}" for name, count in found["counters"].items() if count) or "none")
 
@@ -70,6 +71,5 @@ def _latency(stages: dict[str, dict[str, float]]) -> Table:
     for quantile in _QUANTILES:
         table.add_column(quantile, justify="right")
     for stage, values in stages.items():
-        if values:
-            table.add_row(stage, *(f"{values[quantile]:.2f}" if quantile in values else "-" for quantile in _QUANTILES))
+        table.add_row(stage, *(f"{values[quantile]:.2f}" if quantile in values else "-" for quantile in _QUANTILES))
     return table

@@ -51,7 +51,7 @@ def expectation(kind: inspect.Type) -> str:
 
 def dotted(place: Place) -> str:
     """A place as people write it: behaviour[0].rule.on."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in place)
     return text.removeprefix(".") or "the file"
 
 
@@ -74,6 +74,12 @@ def meant(found: object, known: Iterable[object]) -> str:
     """The hint `(did you mean 'X'?)`, after a space, where one of the known words is much like the one found; else nothing."""
     close = difflib.get_close_matches(str(found).lower(), names := {str(name).lower(): str(name) for name in known}, n=1)
     return f" (did you mean '{names[close[0]]}'?)" if close else ""
+
+
+def _printable(word: str) -> str:
+    """A key as it can be shown on one line of any terminal."""
+    short = word if len(word) <= _LONGEST_SHOWN else f"{word[:_LONGEST_SHOWN]}…"
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in short)
 
 
 def _judge(value: Any, kind: inspect.Type, place: Place) -> Fault | None:

@@ -17,6 +17,7 @@ from tracker.value_fault import Place, dotted, first_fault, shown
 T = TypeVar("T")
 _BOOLEAN = "tag:yaml.org,2002:bool"
 _MAPPING, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+_MERGE = "tag:yaml.org,2002:merge"
 _LONGEST = 1_048_576  # bytes; PyYAML needs seconds for as much
 _MOST_VALUES = 200_000  # after aliases: a few lines of aliases to aliases can stand for billions
 _DEEPEST = 64
@@ -85,21 +86,35 @@ def open_yaml(path: Path, *, error: type[RigtrackError]) -> YamlFile:
     Raises:
         error: one sentence with file, line and what was found.
     """
-    text = _text(path, error)
+    loader, root = _composed(_text(path, error), path, error)
     try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
-        if root is None:
-            raise error(f"{path}: is empty; expected a mapping of keys to values")
         reader = _Reader(loader, path, error)
         return YamlFile(path=path, values=reader.value(root, ()), lines=reader.lines)
     except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark or problem.context_mark
-        raise error(f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {problem.problem or problem.context}") from None
+        raise _not_yaml(problem, path, error) from None
+
+
+def _composed(text: str, path: Path, error: type[RigtrackError]) -> tuple[_Loader, yaml.Node]:
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as problem:
+        raise _not_yaml(problem, path, error) from None
     except yaml.reader.ReaderError as problem:
         raise error(f"{path}: is not YAML: character {problem.character!r} may not stand in a text file") from None
     except RecursionError:
         raise error(f"{path}: is nested more than {_DEEPEST} levels deep; expected a plain configuration") from None
+    except _UNREADABLE as problem:
+        raise error(f"{path}: is not YAML: {problem}") from None
+    if root is None:
+        raise error(f"{path}: is empty; expected a mapping of keys to values")
+    return loader, root
+
+
+def _not_yaml(problem: yaml.MarkedYAMLError, path: Path, error: type[RigtrackError]) -> RigtrackError:
+    mark = problem.problem_mark or problem.context_mark
+    found = " ".join(str(problem.problem or problem.context).split())
+    return error(f"{path}:{mark.line + 1 if mark else 1}: is not YAML: {found}")
 
 
 def _text(path: Path, error: type[RigtrackError]) -> str:
@@ -148,16 +163,32 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[Any, Any]:
         values: dict[Any, Any] = {}
+        merged: dict[Any, Any] = {}
         for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                merged = {**self._merged(value_node, place, _line(key_node)), **merged}
+                continue
             key = self._scalar(key_node, place)
             inner = (*place, str(key))
-            if not isinstance(key, Hashable) or key == "<<":
+            if not isinstance(key, Hashable):
                 raise self._refuse(key_node, f"is no key, in {dotted(place)}; expected a word")
             if key in values:
                 raise self._refuse(key_node, f"key '{dotted(inner)}' is repeated; line {self.lines[inner]} already sets it")
             self.lines[inner] = _line(key_node)
             values[key] = self.value(value_node, inner)
-        return values
+        return {**merged, **values}
+
+    def _merged(self, node: yaml.Node, place: Place, line: int) -> dict[Any, Any]:
+        """What `<<: *name` takes over from another mapping, or from several, the first before the others."""
+        found = self.value(node, (*place, "<<"))
+        merged: dict[Any, Any] = {}
+        for mapping in found if isinstance(found, list) else [found]:
+            if not isinstance(mapping, dict):
+                raise self._refuse(node, f"{dotted((*place, '<<'))} is {shown(mapping)}; expected a mapping, such as *name")
+            merged = {**mapping, **merged}
+        for key in merged:
+            self.lines.setdefault((*place, str(key)), line)
+        return merged
 
     def _scalar(self, node: yaml.Node, place: Place) -> Any:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in _Loader.yaml_constructors or node.tag == "tag:yaml.org,2002:binary":

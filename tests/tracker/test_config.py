@@ -88,3 +88,20 @@ def test_values_are_frozen() -> None:
     assert isinstance(config.camera, SyntheticCamera)
     with pytest.raises(AttributeError):
         config.camera.seed = 3  # type: ignore[misc]
+
+
+def test_a_rule_may_take_over_the_keys_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.yaml"
+    path.write_text(
+        "camera: {source: synthetic}\nengine: {bundle: model}\nbehaviour:\n"
+        "  - {event: slow, source: {kind: motion}, rule: &slow {on: 3, off: 1, minimum_ms: 700}}\n"
+        "  - {event: fast, source: {kind: motion}, rule: {<<: *slow, on: 9}}\n"
+    )
+    slow, fast = (item.rule for item in load_config(path).behaviour)
+    assert (slow.on, fast.on, fast.off, fast.minimum_ms) == (3, 9, 1, 700)
+    path.write_text(path.read_text().replace("on: 9}", "off: 8}"))
+    with pytest.raises(ConfigError, match=r"tracker\.yaml:5: behaviour\[1\]\.rule\.off of event 'fast' is 8; expected at most rule\.on"):
+        load_config(path)
+    path.write_text(path.read_text().replace("*slow", "5"))
+    with pytest.raises(ConfigError, match=r"tracker\.yaml:5: behaviour\[1\]\.rule\.<< is 5; expected a mapping"):
+        load_config(path)

@@ -56,6 +56,9 @@ def read_or_refuse(path: Path) -> None:
         ("bundle: ../demo/model", 'bundle: "a\\0b"', "engine.bundle is 'a\\x00b'; expected one line of text"),
         ("calibration: null", "\tcalibration: null", "is not YAML"),
         ("frames: null", "frames: *x", "is not YAML"),
+        ("bundle: ../demo/model", r'bundle: "\ud800"', r"engine.bundle is '\ud800'; expected one line of text"),
+        ("seed: 7", r'"a\nb\ud800": 7', r"unknown key 'camera.a\nb\ud800'; expected one of"),
+        ("seed: 7", "x" * 999 + ": 7", f"unknown key 'camera.{'x' * 60}…'; expected one of"),
         ("frames: null", "[1, 2]: 3", "a list or mapping is no key, in camera; expected a word"),
     ],
 )
@@ -114,8 +117,24 @@ def test_a_misspelt_zone_is_told_which_was_probably_meant(tmp_path: Path) -> Non
         ("!!python/object/apply:os.system [true]", "has the tag tag:yaml.org,2002:python/object/apply:os.system"),
         ("? {a: b}\n: c\n", "is no key"),
         ("name", "the file is 'name'; expected a mapping"),
+        ('a: "\\U00110000"', "is not YAML: chr() arg not in range"),
     ],
-    ids=["brackets", "braces", "dashes", "itself", "billion", "long", "no text", "zeros", "twice", "two files", "python", "key", "a word"],
+    ids=[
+        "brackets",
+        "braces",
+        "dashes",
+        "itself",
+        "billion",
+        "long",
+        "no text",
+        "zeros",
+        "twice",
+        "two files",
+        "python",
+        "key",
+        "a word",
+        "no character",
+    ],
 )
 def test_a_file_made_to_break_the_reader_is_refused(tmp_path: Path, content: str | bytes, sentence: str) -> None:
     assert sentence in refusal(tmp_path, content)

@@ -1,6 +1,7 @@
 """`tracker init`: a configuration from what is found, the files of a service, and nothing of a user's overwritten."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from tracker.cameras.found_cameras import FoundCamera, found_cameras
 from tracker.config import BaslerCamera, ImageFolder, OpenCVCamera, SyntheticCamera, load_config
 from tracker.errors import ConfigError
 from tracker.new_config import find_bundle, new_config
-from tracker.service_files import service_config, service_files
+from tracker.service_files import service_config, service_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 WEBCAM = FoundCamera(source="opencv", device="/dev/v4l/by-id/usb-maker_webcam-video-index0", name="HD Webcam")
@@ -86,9 +87,10 @@ def test_a_video_a_folder_a_device_and_an_address_can_be_named(tmp_path: Path) -
         ("rtsp://192.0.2.7/live", "rtsp://192.0.2.7/live"),
         ("3", 3),
     ):
-        camera = load_config(written(tmp_path, "--force", "--device", device)).camera
-        assert isinstance(camera, OpenCVCamera)
-        assert camera.device == expected
+        config = load_config(written(tmp_path, "--force", "--device", device))
+        assert isinstance(config.camera, OpenCVCamera)
+        assert config.camera.device == expected
+        assert config.capture.pace == ("every_frame" if device.endswith(".mp4") else "newest_frame")
     folder = load_config(written(tmp_path, "--force", "--device", str(tmp_path / "images"))).camera
     assert isinstance(folder, ImageFolder)
     assert folder.folder == str(tmp_path / "images")
@@ -130,7 +132,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest
 
 def test_attached_basler_cameras_are_found_with_their_sizes() -> None:
     pytest.importorskip("pypylon")
-    code = "from tracker.cameras.found_cameras import found_cameras; print([(c.device, c.size) for c in found_cameras() if c.source == 'basler'])"
+    code = (
+        "from tracker.cameras.found_cameras import found_cameras; "
+        "print([(c.device, c.size) for c in found_cameras() if c.source == 'basler'])"
+    )
     environment = {**os.environ, "PYLON_CAMEMU": "2", "PYTHONPATH": str(ROOT)}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert answer.stdout.strip() == "[('0815-0000', (4096, 4096)), ('0815-0001', (4096, 4096))]"
@@ -153,9 +158,12 @@ def test_a_v4l2_camera_is_found_by_the_path_that_lasts(tmp_path: Path) -> None:
     (dev / "v4l" / "by-id").mkdir(parents=True)
     (dev / "video0").symlink_to("/dev/zero")
     (dev / "v4l" / "by-id" / "usb-maker-index0").symlink_to("../../video0")
-    code = f"import pathlib; from tracker.cameras.found_cameras import _v4l2; print([c.device for c in _v4l2(pathlib.Path({str(dev)!r}))])"
+    code = (
+        "import pathlib, sys; from tracker.cameras.found_cameras import found_cameras; "
+        "print([c.device for c in found_cameras(pathlib.Path(sys.argv[1])) if c.source == 'opencv'])"
+    )
     environment = {**os.environ, "LD_PRELOAD": str(library), "FAKE_V4L2_NODE": str(dev / "video0"), "PYTHONPATH": str(ROOT)}
-    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    answer = subprocess.run([sys.executable, "-c", code, str(dev)], env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert answer.stdout.strip() == f"['{dev}/v4l/by-id/usb-maker-index0']"
 
 
@@ -171,8 +179,7 @@ def test_a_service_s_configuration_is_the_tested_one_with_the_unit_s_places(tmp_
     config = load_config(tmp_path / "elsewhere" / "top.yaml")
     assert config.publisher.bind == ("ipc:///run/rigtrack/top.stream", "tcp://127.0.0.1:5571")
     assert config.control.bind == "ipc:///run/rigtrack/top.control"
-    assert Path(config.engine.bundle).parts[:4] == ("/", "var", "lib", "rigtrack")
-    assert Path(config.engine.bundle).name == "mine"
+    assert config.engine.bundle == "/var/lib/rigtrack/models/mine"
     assert isinstance(config.camera, ImageFolder)
     assert (config.camera.folder, config.calibration) == (str(tmp_path / "images"), str(tmp_path / "lens.yaml"))
     assert (config.name, config.engine.budget_ms, config.zones[0].name) == ("top", 4, "on")
@@ -190,14 +197,14 @@ def test_a_service_s_folder_holds_the_unit_its_configuration_and_the_way_to_inst
     assert load_config(out / "top.yaml").name == "top"
 
 
-def test_the_unit_runs_the_tracker_of_this_installation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    unit = (ROOT / "systemd" / "tracker@.service").read_text()
-    for prefix, program in ((tmp_path, tmp_path / "bin" / "tracker"), (Path("/home/ann/venv"), Path("/opt/rigtrack/bin/tracker"))):
-        if prefix == tmp_path:
-            program.parent.mkdir()
-            program.write_text("")
-        monkeypatch.setattr(sys, "prefix", str(prefix))
-        assert service_files()["tracker@.service"] == unit.replace("/opt/rigtrack/bin/tracker", str(program))
+def test_the_readme_of_a_service_s_folder_names_this_rig_in_its_commands(tmp_path: Path) -> None:
+    config = tmp_path / "tracker.yaml"
+    config.write_text("camera: {source: synthetic}\nengine: {bundle: best}\n")
+    readme = service_folder(config, name="side", folder=Path("side-service"))[Path("side-service/README.md")]
+    for command in ("side-service/tracker@.service", f"cp -r {tmp_path}/best /var/lib/rigtrack/", "systemctl enable --now tracker@side\n"):
+        assert command in readme
+    assert "/etc/systemd/system/" in readme
+    assert "top" not in re.findall(r"\w+", readme)
 
 
 def test_an_installed_wheel_holds_what_init_writes(tmp_path: Path) -> None:
@@ -220,12 +227,14 @@ def test_an_installed_wheel_holds_what_init_writes(tmp_path: Path) -> None:
         answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert (answer.returncode, answer.stderr) == (0, "")
     made_files = {file.name: file.read_text() for file in (tmp_path / "top-service").iterdir()}
-    assert {file.name for file in (ROOT / "systemd").iterdir()} <= set(made_files)
+    assert {file.name for file in (ROOT / "systemd").iterdir()} <= set(made_files)  # top.yaml by another one of that name
     assert "[Service]" in made_files["tracker@.service"]
     assert yaml.safe_load(made_files["top.yaml"])["name"] == "top"
 
 
-def test_an_installation_without_a_unit_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tracker.service_files.UNIT", "other.service")
-    with pytest.raises(ConfigError, match=r"other\.service is not part of this installation"):
-        service_files()
+def test_an_installation_without_the_service_s_files_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    (tmp_path / "systemd").mkdir()
+    (tmp_path / "tracker.yaml").write_text("camera: {source: synthetic}\nengine: {bundle: best}\n")
+    with pytest.raises(ConfigError, match="the service's files are not part of this installation"):
+        service_folder(tmp_path / "tracker.yaml", name="top", folder=tmp_path)

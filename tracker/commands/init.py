@@ -9,7 +9,7 @@ from tracker.commands.options import CONFIG, Commands, add_command
 from tracker.config import Name, load_config
 from tracker.errors import ConfigError
 from tracker.new_config import find_bundle, new_config
-from tracker.service_files import service_config, service_files
+from tracker.service_files import service_folder
 from tracker.value_fault import first_fault
 
 
@@ -40,8 +40,7 @@ def init(options: argparse.Namespace) -> int:
     _check_name(options.service or options.name)
     if options.service is not None:
         folder = options.out or Path(f"{options.service}-service")
-        texts = {**service_files(), f"{options.service}.yaml": service_config(options.config, name=options.service)}
-        _write({folder / name: text for name, text in texts.items()}, force=options.force)
+        _write(service_folder(options.config, name=options.service, folder=folder), force=options.force)
         load_config(folder / f"{options.service}.yaml")
         return 0
     folder = options.config.parent

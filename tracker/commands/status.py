@@ -3,12 +3,15 @@
 import argparse
 import json
 import sys
+from io import StringIO
 from typing import Any
 
 from rich.console import Console
 
 from tracker.commands.options import Commands, add_command, add_config, ask_tracker
 from tracker.status_table import status_table
+
+_UNFOLDED = 10_000  # columns
 
 
 def add(commands: Commands) -> None:
@@ -27,5 +30,10 @@ def status(options: argparse.Namespace) -> int:
         print(json.dumps({"state": "starting"} if found is None else found, indent=2))
         return 0
     console = Console(file=sys.stdout, highlight=False, markup=False)
-    console.print(status_table(found), soft_wrap=not console.is_terminal)
+    if console.is_terminal:
+        console.print(status_table(found))
+        return 0
+    with (whole := Console(file=StringIO(), width=_UNFOLDED, highlight=False, markup=False)).capture() as text:
+        whole.print(status_table(found))
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))  # one line each, for programs such as grep
     return 0
