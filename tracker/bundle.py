@@ -1,5 +1,6 @@
 """Contract 1: the engine bundle, a folder that says everything about one network. Written by the trainer, read by the tracker."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -22,12 +23,24 @@ DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
 ENGINES_FOLDER = "engines"
 
+_REMEDIES = {
+    errno.ENOSPC: "free space or choose another folder",
+    errno.EDQUOT: "free space or choose another folder",
+    errno.EROFS: "choose a folder on a disk that is not mounted read-only",
+    errno.EACCES: "change the folder's permissions or choose another one",
+    errno.EPERM: "change the folder's permissions or choose another one",
+    errno.EEXIST: "a part of that path is a file: choose another folder",
+    errno.ENOTDIR: "a part of that path is a file: choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EFBIG: "choose a folder on a disk that takes larger files",
+}
+
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Shape = tuple[Annotated[int, Meta(ge=1)], ...]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of bundle.json: every field required, unknown fields refused."""
+    """A mapping of bundle.json: unknown fields refused, every field required that has no default."""
 
 
 class View(Part, frozen=True, kw_only=True):
@@ -79,7 +92,7 @@ class SelfTest(Part, frozen=True, kw_only=True):
 
 
 class Description(Part, frozen=True, kw_only=True):
-    """The whole of bundle.json."""
+    """The whole of bundle.json. What may be left out was added later, and has a default."""
 
     schema: Literal[1]
     name: str
@@ -98,6 +111,7 @@ class Description(Part, frozen=True, kw_only=True):
     training: TrainingData
     accuracy: Accuracy
     self_test: SelfTest
+    trained_on: tuple[int, int] | None = None  # (width, height) of the images it was trained on; null: not known
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,9 +174,7 @@ def write_bundle(folder: Path, *, model: bytes, self_test_image: Image, descript
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as problem:
-        raise BundleError(
-            f"{folder}: the bundle could not be written: {problem.strerror}; free space or choose another folder"
-        ) from problem
+        raise BundleError(f"{folder}: the bundle could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -171,6 +183,11 @@ def write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def remedy(problem: OSError) -> str:
+    """What to do about a file or folder that could not be written: the words after the semicolon of a refusal."""
+    return _REMEDIES.get(problem.errno or 0, "choose another folder")
 
 
 def expected_answer(description: Description) -> NDArray[np.float32]:

@@ -55,6 +55,7 @@ def describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResu
             tolerance_fp32=max(_SELF_TEST_FP32, FP32_PX),
             tolerance_reduced=_SELF_TEST_REDUCED,
         ),
+        trained_on=(frames.size[1], frames.size[0]),
     )
 
 
