@@ -36,11 +36,12 @@ _REMEDIES = {
 }
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Side = Annotated[int, Meta(ge=1)]
 Shape = tuple[Annotated[int, Meta(ge=1)], ...]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping of bundle.json: unknown fields refused, every field required that has no default."""
+    """A mapping of bundle.json: every field without a default required, unknown fields refused."""
 
 
 class View(Part, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ class SelfTest(Part, frozen=True, kw_only=True):
 
 
 class Description(Part, frozen=True, kw_only=True):
-    """The whole of bundle.json. What may be left out was added later, and has a default."""
+    """The whole of bundle.json."""
 
     schema: Literal[1]
     name: str
@@ -111,7 +112,7 @@ class Description(Part, frozen=True, kw_only=True):
     training: TrainingData
     accuracy: Accuracy
     self_test: SelfTest
-    trained_on: tuple[int, int] | None = None  # (width, height) of the images it was trained on; null: not known
+    trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where it was not noted
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
