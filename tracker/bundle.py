@@ -23,7 +23,8 @@ DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
 ENGINES_FOLDER = "engines"
 
-_REMEDIES = {
+_REMEDIES: dict[int | None, str] = {
+    None: "free space or choose another folder",  # some libraries say only in their text what happened
     errno.ENOSPC: "free space or choose another folder",
     errno.EDQUOT: "free space or choose another folder",
     errno.EROFS: "choose a folder on a disk that is not mounted read-only",
@@ -188,7 +189,7 @@ def write_synced(path: Path, content: bytes) -> None:
 
 def remedy(problem: OSError) -> str:
     """What to do about a file or folder that could not be written: the words after the semicolon of a refusal."""
-    return _REMEDIES.get(problem.errno or 0, "choose another folder")
+    return _REMEDIES.get(problem.errno, "choose another folder")
 
 
 def expected_answer(description: Description) -> NDArray[np.float32]:
