@@ -46,7 +46,7 @@ def replace_files(folder: Path, files: Mapping[str, bytes], *, what: str) -> Non
 
 
 def refuse_unwritable(folder: Path, *, option: str) -> None:
-    """Refuse a folder that cannot be made or written to, and leave everything as it was.
+    """Refuse a folder that cannot be made or written to. Nothing is made, so that several processes may ask at once.
 
     Args:
         folder: where files are to be written; it and its parents need not exist.
@@ -55,19 +55,19 @@ def refuse_unwritable(folder: Path, *, option: str) -> None:
     Raises:
         TrainingError: the reason in one sentence.
     """
-    missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    existing = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), Path())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as probe:
+        if not existing.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        for name in folder.relative_to(existing).parts:
+            with suppress(FileNotFoundError):
+                (existing / name).lstat()  # says which names there cannot be
+        with tempfile.TemporaryFile(dir=existing) as probe:
             probe.write(bytes(_PROBE_BYTES))
     except OSError as problem:
         raise TrainingError(f"{option} {folder}: cannot be written to: {problem.strerror}; {remedy(problem)}") from problem
     except ValueError as problem:  # a zero byte in the path
         raise TrainingError(f"{option} {folder}: is no path ({problem}); choose another folder") from problem
-    finally:
-        for path in missing:
-            with suppress(OSError, ValueError):
-                path.rmdir()
 
 
 @contextmanager

@@ -142,7 +142,8 @@ def make_bundle(
     if out.name in ("", ".."):  # --out . has no name that the run's folder could be called by
         out = out.resolve()
     run = run_folder(out)
-    refuse_unwritable(run, option="--out")
+    for folder in (out.parent, run):
+        refuse_unwritable(folder, option="--out")
     if (out / "bundle.json").exists() and not (run / CHECKPOINTS / LAST).exists() and not anew:
         raise TrainingError(
             f"{out}: holds a bundle, and {run} no training that it is from; give another --out, or --force to replace the bundle"

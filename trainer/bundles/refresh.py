@@ -48,7 +48,8 @@ def refresh_bundle(
         LabelError, BundleError: labels or bundle cannot be read.
     """
     in_use, run = read_bundle(bundle), run_folder(bundle)
-    refuse_unwritable(bundle.with_name(f"{bundle.name}.refresh"), option="--refresh")
+    for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
+        refuse_unwritable(folder, option="--refresh")
     console.quiet = console.quiet or not processes_here().first
     frames = read_all(data)
     division = split_for_comparison(frames, read_record(run), split)
