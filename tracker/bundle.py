@@ -1,5 +1,6 @@
 """Contract 1: the engine bundle, a folder that says everything about one network. Written by the trainer, read by the tracker."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -21,6 +22,19 @@ MODEL_FILE = "model.onnx"
 DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
 ENGINES_FOLDER = "engines"
+
+_REMEDIES: dict[int | None, str] = {
+    None: "free space or choose another folder",  # some libraries say only in their text what happened
+    errno.ENOSPC: "free space or choose another folder",
+    errno.EDQUOT: "free space or choose another folder",
+    errno.EROFS: "choose a folder on a disk that is not mounted read-only",
+    errno.EACCES: "change the folder's permissions or choose another one",
+    errno.EPERM: "change the folder's permissions or choose another one",
+    errno.EEXIST: "a part of that path is a file: choose another folder",
+    errno.ENOTDIR: "a part of that path is a file: choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EFBIG: "choose a folder on a disk that takes larger files",
+}
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Meta(ge=1)]
@@ -162,9 +176,7 @@ def write_bundle(folder: Path, *, model: bytes, self_test_image: Image, descript
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as problem:
-        raise BundleError(
-            f"{folder}: the bundle could not be written: {problem.strerror}; free space or choose another folder"
-        ) from problem
+        raise BundleError(f"{folder}: the bundle could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -173,6 +185,11 @@ def write_synced(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def remedy(problem: OSError) -> str:
+    """What to do about a file or folder that could not be written: the words after the semicolon of a refusal."""
+    return _REMEDIES.get(problem.errno, "choose another folder")
 
 
 def expected_answer(description: Description) -> NDArray[np.float32]:

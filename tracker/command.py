@@ -17,12 +17,13 @@ WORKER = "worker"  # name of the thread that may be inside a runtime's own code 
 
 
 def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:
-    """Call `options.call` and turn whatever happens into an exit status: 0 done, 1 failed, 130 stopped by Ctrl-C.
+    """Call `options.call` and turn whatever happens into an exit status: 0 done, 1 failed, 130 stopped by hand.
 
     Args:
         options: parsed; `command` names the subcommand and `call` takes the options.
         program: the program's name, for the sentence.
-        interrupted: what to say on Ctrl-C, which then is a failure; None where Ctrl-C is the way to end it.
+        interrupted: what to say on Ctrl-C where the interrupted work has nothing better to say, which then ends with 130, as a
+            shell expects it; None where Ctrl-C is the way to end it.
     """
     status = _status_of(options, program=program, interrupted=interrupted)
     if any(thread.name == WORKER for thread in threading.enumerate()):
@@ -39,10 +40,10 @@ def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | 
     except RigtrackError as problem:
         sys.stderr.write(f"{program} {options.command}: {problem}\n")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         if interrupted is None:
             return 0
-        sys.stderr.write(f"{program} {options.command}: {interrupted}\n")
+        sys.stderr.write(f"\n{program} {options.command}: {str(stop) or interrupted}\n")
         return _STOPPED_BY_HAND
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: not a failure

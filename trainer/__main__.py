@@ -1,4 +1,7 @@
-"""The `trainer` command: labels in, engine bundle out. Results on stdout, talk on stderr; exit 0 done, 1 failed, 2 wrong usage."""
+"""The `trainer` command: labels in, engine bundle out. Results on stdout, talk on stderr.
+
+Exit status 0: done; 1: failed; 2: wrong usage; 130: stopped by hand.
+"""
 
 import argparse
 import logging

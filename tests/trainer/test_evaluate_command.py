@@ -62,6 +62,9 @@ def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     assert set(held_out) == set(training)
     assert held_out["baseline"]["fitted_on"] == "training labels"
     assert found["diagnosis"]
+    assert {one["field_of_view"] for one in found["sets"]} == {
+        "The network sees all of the camera's 128x96 image, at its own size, in grey."
+    }
 
 
 def test_without_the_runs_folder_the_bundles_own_account_tells_the_split(bundle: Path, data: Path, tmp_path: Path) -> None:

@@ -109,12 +109,24 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     assert again.stopped == "epochs"
 
 
-def test_other_settings_start_anew_and_say_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_of_other_settings_or_labels_is_refused_with_what_differs(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 3)
     fit(frames, frames, QUICK, tmp_path / "run")
-    result = fit(frames, frames, replace(QUICK, seed=5, epochs=1), tmp_path / "run")
+    kept = (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes()
+    stronger = replace(QUICK, seed=5, augment=replace(QUICK.augment, blur=0.5))
+    with pytest.raises(TrainingError, match=r"run: holds a training with seed 0 instead of 5 and augment blur 0\.25 instead of 0\.5; give"):
+        fit(frames, frames, stronger, tmp_path / "run")
+    with pytest.raises(TrainingError, match="with other labels, or others held out; give another --out"):
+        fit(frames.subset(np.arange(2)), frames, QUICK, tmp_path / "run")
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes() == kept
+
+
+def test_other_settings_start_anew_where_that_is_asked_for_and_say_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames = labelled(tmp_path, 3)
+    fit(frames, frames, QUICK, tmp_path / "run")
+    result = fit(frames, frames, replace(QUICK, seed=5, epochs=1), tmp_path / "run", anew=True)
     assert len(result.history.epochs) == 1
-    assert "other labels or settings: starting anew" in caplog.text
+    assert "is of a training with seed 0 instead of 5 and epochs 2 instead of 1: starting anew" in caplog.text
 
 
 def test_a_checkpoint_is_enough_to_run_the_network_r4_14(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_one_command_makes_a_bundle_that_is_scored_and_reported(
     assert bundle.description.trained_on == (160, 120)
     assert (out / "report.html").read_text().count("data:image/png") >= 3
     assert json.loads((out / "metrics.json").read_text())["train"]["frames"] == 16
+    assert "The network sees all of the camera&#x27;s 160x120 image, at its own size, in" in (out / "report.html").read_text()
     assert main(["evaluate", str(out), "--data", str(data), "--json"]) == 0
     scored = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [(one["part"], one["frames"]) for one in scored["sets"]] == [("held-out", 4), ("training", 16)], "validation and test part"

@@ -17,12 +17,13 @@ from tracker.cameras.image_folder import FolderCamera
 from tracker.cameras.synthetic import SyntheticRig
 from tracker.cameras.video_file import VideoFile
 from tracker.config import ImageFolder, OpenCVCamera, SyntheticCamera
-from tracker.errors import BundleError
+from tracker.errors import BundleError, CameraError
 from tracker.frame import Image
 from tracker.inference import Inference
 from trainer.bundles.parity import points_of
 from trainer.bundles.variant import calibration_images
-from trainer.labels.images import ImageRef
+from trainer.errors import LabelError
+from trainer.labels.images import ImageRef, read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import NetworkInput, colour_of, whole_view
 from trainer.networks.blocks import CropPlan
@@ -104,6 +105,7 @@ SOURCES: dict[str, Callable[[Path], Source]] = {
     "colour JPEG": lambda folder: files(folder, "jpg", height=239, width=317, grey=False),
     "grey JPEG": lambda folder: files(folder, "jpg", height=239, width=317, grey=True),
     "colour BMP": lambda folder: files(folder, "bmp", height=240, width=320, grey=False),
+    "grey TIFF": lambda folder: files(folder, "tif", height=241, width=313, grey=True),
     "motion JPEG": lambda folder: video(folder / "run.avi", "mjpeg", "yuvj420p", height=240, width=320),
     "MPEG-4": lambda folder: video(folder / "run.mp4", "mpeg4", "yuv420p", height=242, width=314),
     "lossless colour video": lambda folder: video(folder / "run.avi", "ffv1", "bgr0", height=241, width=313),
@@ -234,6 +236,15 @@ def test_a_set_of_grey_and_colour_files_is_shown_in_one_colour(tmp_path: Path) -
     assert colour_of(frames) == "grey"
     assert np.array_equal(store.read(0), picture)
     assert np.array_equal(store.read(1), picture)
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (48, 64, 3)], ids=["grey", "colour"])
+def test_deep_pixels_are_refused_by_the_camera_and_by_the_trainer(shape: tuple[int, ...], tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "0.png"), np.full(shape, 300, np.uint16))
+    with pytest.raises(CameraError, match="16-bit pixels; expected 8-bit"):
+        FolderCamera(ImageFolder(folder=str(tmp_path), rate_hz=None, loop_folder=False))
+    with pytest.raises(LabelError, match=r"16.* pixels; expected 8-bit grey or colour: convert it"):
+        read_image(ImageRef(path=tmp_path / "0.png", frame=None), (48, 64))
 
 
 def test_a_crop_outside_the_images_is_refused_before_training(tmp_path: Path) -> None:

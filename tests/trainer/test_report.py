@@ -57,6 +57,7 @@ def a_run(
         train=train,
         held_out=scored(folder, frames=5, error_px=held_out_px, seed=2, missing=True) if held_out_px is not None else None,
         heatmap=(np.zeros(SIZE, np.uint8), np.eye(12, 16)),
+        field_of_view="The network sees all of it.",
         calibration=fit_confidence(train.predicted, train.frames, limit_px=2.0),
         floor=floor,
         examples=Examples(images=images, truth=truth, stages=[("epoch 0", truth * 0), ("epoch 1", truth + 3), ("finished", truth)]),

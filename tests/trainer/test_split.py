@@ -119,8 +119,13 @@ def test_a_random_split_warns_that_neighbours_leak_r0_29(caplog: pytest.LogCaptu
 
 @pytest.mark.parametrize(
     ("held_out", "complaint"),
-    [(["z"], "no frame is of 'z'; expected some of a, b"), (["a", "b"], "all groups"), ([], "no group was named")],
-    ids=["unknown", "everything", "none"],
+    [
+        (["z"], "no frame is of 'z'; expected some of a, b"),
+        (["A"], r"expected some of a, b; did you mean 'a'\?"),
+        (["a", "b"], "all groups"),
+        ([], "no group was named"),
+    ],
+    ids=["unknown", "in capitals", "everything", "none"],
 )
 def test_groups_that_cannot_be_held_out_are_refused(held_out: list[str], complaint: str) -> None:
     with pytest.raises(TrainingError, match=complaint):

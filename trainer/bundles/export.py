@@ -1,11 +1,10 @@
 """A trained network → model.onnx, proved before it is given away: reloaded in two runtimes, compared with torch on real frames."""
 
 import copy
-import tempfile
+import io
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -117,21 +116,21 @@ def to_onnx(network: nn.Module, frame: NDArray[np.uint8], *, precision: Literal[
     written = copy.deepcopy(network).eval()
     if precision == "fp16":
         written = written.half()
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+    graph = io.BytesIO()  # in memory: a full temporary folder must not lose a trained network
+    with warnings.catch_warnings(), torch.no_grad():
         # the newer exporter writes opset 18 and above; converting down leaves operators that TensorRT 8.6 lacks
         warnings.simplefilter("ignore")
-        path = Path(folder) / "model.onnx"
         torch.onnx.export(
             written,
             (torch.from_numpy(frame),),
-            path,
+            graph,  # type: ignore[arg-type]  # torch's stub lacks the file-like form, which the older exporter takes
             opset_version=OPSET,
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamo=False,
         )
-        onnx.checker.check_model(path, full_check=True)
-        return path.read_bytes()
+        onnx.checker.check_model(graph.getvalue(), full_check=True)
+        return graph.getvalue()
 
 
 def compare(model: bytes, batch: NDArray[np.uint8], answers: Poses, *, precision: str = "fp32") -> tuple[Parity, ...]:

@@ -29,10 +29,12 @@ from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
 from trainer.scoring.confidence import CLIP, error_limit_px
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
+from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
+from trainer.whole_files import disk_refusals, refuse_unwritable
 
 PROVED_ON = 8  # frames on which every runtime must agree with torch
 SCORED = 200  # training frames scored for the comparison with those held out
@@ -91,6 +93,7 @@ class Order:
         out: folder of the bundle.
         run: folder of the training's own files.
         settings: of the training.
+        anew: what a training of other labels or settings has left in `run` is put away.
         gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
     """
 
@@ -101,6 +104,7 @@ class Order:
     out: Path
     run: Path
     settings: FitSettings
+    anew: bool
     gate: Callable[[Bundle, Evaluation | None], None] | None = None
 
     @property
@@ -114,7 +118,9 @@ class Order:
         return self.frames.subset(self.parts.held_out)
 
 
-def make_bundle(data: Sequence[Path], out: Path, settings: FitSettings, *, split: SplitChoice, console: Console) -> Made | None:
+def make_bundle(
+    data: Sequence[Path], out: Path, settings: FitSettings, *, split: SplitChoice, console: Console, anew: bool = False
+) -> Made | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
     Args:
@@ -123,6 +129,7 @@ def make_bundle(data: Sequence[Path], out: Path, settings: FitSettings, *, split
         settings: of the training.
         split: what is held out; a synthetic set's own parts stand instead of the default blocks.
         console: where progress is shown.
+        anew: replace the bundle and the run of other labels or settings that may be there; otherwise they are refused.
 
     Returns:
         What was made; None in all but the first of several processes, whose part ends with the training.
@@ -132,6 +139,15 @@ def make_bundle(data: Sequence[Path], out: Path, settings: FitSettings, *, split
     """
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
         raise TrainingError(f"{out}: exists and is no bundle; choose another --out, so that nothing of yours is replaced")
+    if out.name in ("", ".."):  # --out . has no name that the run's folder could be called by
+        out = out.resolve()
+    run = run_folder(out)
+    for folder in (out.parent, run):
+        refuse_unwritable(folder, option="--out")
+    if (out / "bundle.json").exists() and not (run / CHECKPOINTS / LAST).exists() and not anew:
+        raise TrainingError(
+            f"{out}: holds a bundle, and {run} no training that it is from; give another --out, or --force to replace the bundle"
+        )
     console.quiet = console.quiet or not processes_here().first
     frames = read_all(data)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
@@ -141,8 +157,9 @@ def make_bundle(data: Sequence[Path], out: Path, settings: FitSettings, *, split
         source=", ".join(one.name for one in data),
         floor=floor_of_data(data[0], frames.point_names),
         out=out,
-        run=run_folder(out),
+        run=run,
         settings=settings,
+        anew=anew,
     )
     return carry_out(order, console)
 
@@ -168,10 +185,11 @@ def carry_out(order: Order, console: Console) -> Made | None:
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
     _say_what_is_there(order, console)
-    result = fit(order.train, order.held_out, order.settings, order.run, progress=True)
+    result = fit(order.train, order.held_out, order.settings, order.run, progress=True, anew=order.anew)
     if not processes_here().first:
         return None
-    write_record(order.run, order.frames, order.parts)
+    with disk_refusals(order.run):
+        write_record(order.run, order.frames, order.parts)
     calibration = _calibration(result, order.held_out, limit_px=error_limit_px(order.frames))
     console.print(calibration.sentence, soft_wrap=True)
     exported = _exported(result, calibration, _some(order.train, result))

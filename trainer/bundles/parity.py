@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from tracker.bundle import Bundle, write_synced
+from tracker.bundle import Bundle, remedy, write_synced
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
@@ -137,7 +137,7 @@ def keep_parity(bundle: Bundle, parity: Parity) -> Path:
         write_synced(partial, json.dumps([*kept, fresh], indent=2).encode())
         partial.replace(path)
     except OSError as problem:
-        raise TrainingError(f"{path}: cannot be written: {problem.strerror}; make the bundle's folder writable") from problem
+        raise TrainingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     return path
 
 

@@ -19,12 +19,12 @@ from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
-from trainer.training.checkpoint import CHECKPOINTS, load_network
+from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
+from trainer.whole_files import refuse_unwritable
 
 WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even where so few frames cannot prove it
-LAST = "last.ckpt"
 
 
 def refresh_bundle(
@@ -48,6 +48,8 @@ def refresh_bundle(
         LabelError, BundleError: labels or bundle cannot be read.
     """
     in_use, run = read_bundle(bundle), run_folder(bundle)
+    for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
+        refuse_unwritable(folder, option="--refresh")
     console.quiet = console.quiet or not processes_here().first
     frames = read_all(data)
     division = split_for_comparison(frames, read_record(run), split)
@@ -62,6 +64,7 @@ def refresh_bundle(
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
         settings=from_weights(settings, run / CHECKPOINTS / LAST),
+        anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),
     )
     made = carry_out(order, console)

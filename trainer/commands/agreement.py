@@ -32,7 +32,10 @@ def agreement(options: argparse.Namespace) -> int:
     from trainer.project.agreement import RULE
     from trainer.project.agreement import agreement as compare
     from trainer.project.store import open_project
+    from trainer.whole_files import refuse_unwritable
 
+    if options.out is not None:
+        refuse_unwritable(options.out.parent, option="--out")
     found = compare(open_project(options.project))
     if options.out is not None:
         from trainer.reports.plot_agreement import write_agreement_figure

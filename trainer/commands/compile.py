@@ -62,16 +62,18 @@ def _write_variant(options: argparse.Namespace) -> int:
     from tracker.bundle import read_bundle
     from trainer.bundles.variant import held_out_again, write_variant
     from trainer.labels.read_labels import read_labels
+    from trainer.whole_files import refuse_unwritable
 
     if options.precision not in ("fp16", "int8"):
         raise TrainingError(f"--in-graph takes --precision fp16 or int8; given {options.precision}")
     if options.data is None:
         raise TrainingError(f"{options.precision} in the graph is judged on held-out frames; give --data with the labels it was trained on")
+    out = options.out or options.bundle.with_name(f"{options.bundle.name}-{options.precision}")
+    refuse_unwritable(out.parent, option="--out")
     bundle = read_bundle(options.bundle)
     frames = read_labels(options.data)
     split = held_out_again(bundle, options.data, frames, split_choice(options))
     talk = Console(stderr=True)
-    out = options.out or options.bundle.with_name(f"{options.bundle.name}-{options.precision}")
     variant = write_variant(bundle, out, frames, split=split, precision=options.precision, threads=options.threads, console=talk)
     talk.print(variant.sentence, soft_wrap=True)
     print(variant.folder)

@@ -54,7 +54,9 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.folds import folds_of
     from trainer.labels.read_labels import read_labels
+    from trainer.whole_files import refuse_unwritable
 
+    refuse_unwritable(options.out, option="--out")
     if options.repeats < 1:
         raise TrainingError(f"--repeats is {options.repeats}; expected 1 or more")
     data = data_of(options)

@@ -56,7 +56,9 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.execute import execute_all, labels_of
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.labels.read_labels import read_labels
+    from trainer.whole_files import refuse_unwritable
 
+    refuse_unwritable(options.out, option="--out")
     if options.repeats < 1:
         raise TrainingError(f"--repeats is {options.repeats}; expected 1 or more")
     data, settings = data_of(options), fit_settings(options)

@@ -33,7 +33,10 @@ def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
     from trainer.labels.checks import check_labels
     from trainer.labels.read_labels import read_labels
+    from trainer.whole_files import refuse_unwritable
 
+    if options.out is not None:
+        refuse_unwritable(options.out, option="--out")
     frames = read_labels(options.data)
     found = check_labels(frames)
     answer: dict[str, object] = {"frames": len(frames), "findings": [{"kind": one.kind, "sentence": one.sentence} for one in found]}

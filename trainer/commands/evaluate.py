@@ -52,7 +52,10 @@ def evaluate(options: argparse.Namespace) -> int:
     from tracker.bundle import read_bundle
     from trainer.scoring.evaluate_sets import Asked, evaluate_sets
     from trainer.scoring.floor import floor_of_data, read_floor
+    from trainer.whole_files import refuse_unwritable
 
+    if options.report is not None:
+        refuse_unwritable(options.report, option="--report")
     talk = Console(stderr=True)
     bundle = read_bundle(options.bundle)
     names = bundle.description.point_names
@@ -102,6 +105,7 @@ def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
 
     evaluation = one.evaluation
     print(_row(f"{one.name} ({len(evaluation.frames)} frames)", evaluation.errors, thresholds))
+    print(f"  {one.field_of_view}")
     if evaluation.animals is not None:
         counts = evaluation.animals
         print(f"  of {counts.labelled} animals {counts.found} found, {counts.missed} missed; {counts.false} answers of no animal")

@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from tracker.config import load_config
-from tracker.control import SWAP_S, ask
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
 
 
@@ -36,6 +35,7 @@ def add(commands: Commands) -> None:
         help="train from this bundle's weights on its labels and added ones, and replace it if the new one is not worse",
     )
     parser.add_argument("--accept-worse", action="store_true", help="with --refresh: replace the bundle whatever the comparison says")
+    parser.add_argument("--force", action="store_true", help="with --out: put away a training of other labels or settings, and its bundle")
     parser.add_argument("--swap", type=Path, metavar="CONFIG", help="put the bundle in place at the tracker that runs with this file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_training(parser)
@@ -45,6 +45,7 @@ def add(commands: Commands) -> None:
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
     from trainer.bundles.make_bundle import make_bundle  # only training needs torch; the other commands start without it
+    from trainer.bundles.put_in_place import put_in_place
     from trainer.bundles.refresh import refresh_bundle
 
     control = load_config(options.swap).control.bind if options.swap else None  # a mistake in it is found before hours of training
@@ -52,11 +53,11 @@ def fit(options: argparse.Namespace) -> int:
     if options.refresh:
         made = refresh_bundle(options.refresh, options.data, settings, split=split, accept_worse=options.accept_worse, console=talk)
     else:
-        made = make_bundle(options.data, options.out, settings, split=split, console=talk)
+        made = make_bundle(options.data, options.out, settings, split=split, console=talk, anew=options.force)
     if made is None:
         return 0
+    print(json.dumps(made.as_json()) if options.json else made.sentence, flush=True)  # what was made stands, whatever the tracker says
     if control:
-        answer = ask(control, {"command": "swap", "bundle": str(made.bundle.resolve())}, timeout_s=SWAP_S)
-        talk.print(f"{control}: runs {answer['bundle']} now", soft_wrap=True)
-    print(json.dumps(made.as_json()) if options.json else made.sentence)
+        running = put_in_place(control, made.bundle, say=lambda sentence: talk.print(sentence, soft_wrap=True))
+        talk.print(f"{control}: runs {running} now", soft_wrap=True)
     return 0

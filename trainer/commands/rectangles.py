@@ -57,6 +57,9 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     from trainer.experiments.rectangles.carry_out import carry_out
     from trainer.experiments.rectangles.plan import steps_asked
     from trainer.experiments.rectangles.scale import SCALES, changed
+    from trainer.whole_files import refuse_unwritable
+
+    refuse_unwritable(options.out, option="--out")
 
     scale = changed(SCALES[options.scale], {name: getattr(options, name) for name in ("side_px", "images", "epochs", "repeats")})
     steps = steps_asked(options.only)

@@ -32,7 +32,9 @@ def render(options: argparse.Namespace) -> int:
     from trainer.labels.read_labels import read_labels
     from trainer.videos.render import Look, write_strip
     from trainer.videos.render import render as draw_video
+    from trainer.whole_files import refuse_unwritable
 
+    refuse_unwritable(options.out.parent, option="--out")
     talk = Console(stderr=True)
     bundle, engine = read_bundle(options.bundle), engine_choice(options)
     look = Look(confidence=options.confidence, legend=True)

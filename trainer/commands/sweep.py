@@ -53,6 +53,7 @@ def sweep(options: argparse.Namespace) -> int:
     from trainer.experiments.study import Database, sqlite_file, url_of
     from trainer.experiments.sweep import search
     from trainer.experiments.sweep_report import REPORT_FILE, fit_command, read_found, sentence, write_sweep_report
+    from trainer.whole_files import refuse_unwritable
 
     for name, least in (("trials", 1), ("confirm", 0), ("heartbeat", 1)):
         if getattr(options, name) < least:
@@ -63,6 +64,7 @@ def sweep(options: argparse.Namespace) -> int:
         if file is None:
             options.refuse("--out is needed where the study is not a file")
         options.out = Path(f"{file}.runs")
+    refuse_unwritable(options.out, option="--out")
     database = Database(url=url, heartbeat_s=options.heartbeat)
     if not options.report_only:
         search(_task(options, database), Console(stderr=True))

@@ -27,6 +27,9 @@ def add(commands: Commands) -> None:
 def synth(options: argparse.Namespace) -> int:
     """Write the set."""
     from trainer.labels.write_synthetic_set import write_synthetic_set
+    from trainer.whole_files import refuse_unwritable
+
+    refuse_unwritable(options.out, option="--out")
 
     write_synthetic_set(
         options.out,

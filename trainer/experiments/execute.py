@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
+from tracker.bundle import remedy
 from trainer.errors import DivergedError, TrainingError
 from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter, words
@@ -88,10 +89,7 @@ def execute(
         if (finished := stored(labels, planned, folder)) is not None:
             return finished
         train, held_out = (labels.frames.subset(index) for index in (planned.parts.train, planned.parts.held_out))
-        try:
-            result = fit(train, held_out, planned.settings, folder, on_epoch=on_epoch)
-        except SystemExit as ended:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from ended
+        result = fit(train, held_out, planned.settings, folder, on_epoch=on_epoch, anew=True)
         predictions, scores = _measured(labels, planned, result)
         run = _run(labels, planned, result, scores)
         write_run(folder, run, predictions)
@@ -199,7 +197,7 @@ def alone(folder: Path, say: Callable[[str], None] = lambda _sentence: None) -> 
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / _LOCK).open("w")
     except OSError as problem:
-        raise TrainingError(f"{folder}: cannot be written: {problem.strerror}; choose another --out") from problem
+        raise TrainingError(f"{folder}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ from tracker.bundle import Bundle, read_bundle
 from tracker.engines.engine import Engine
 from trainer.errors import LabelError
 from trainer.labels.images import read_image
+from trainer.labels.misnamed import did_you_mean
 from trainer.project.store import Project
 from trainer.scoring.evaluate import EngineChoice, Finders, open_chosen
 
@@ -77,6 +78,6 @@ def _known_names(bundle: Bundle, project: Project) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in project.point_names]:
         raise LabelError(
             f"{bundle.folder}: finds '{unknown[0]}', which is not labelled in {project.folder}; expected a bundle for "
-            f"{', '.join(project.point_names)}"
+            f"{', '.join(project.point_names)}{did_you_mean(unknown[0], project.point_names)}"
         )
     return names

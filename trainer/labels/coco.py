@@ -14,6 +14,7 @@ from trainer.errors import LabelError
 from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.misnamed import did_you_mean
 from trainer.labels.numeric_order import frame_number
 
 _Id = int | str
@@ -116,7 +117,8 @@ def _points(where: str, numbers: tuple[float, ...], count: int) -> NDArray[np.fl
 def _hidden(where: str, hidden: tuple[str, ...], *, names: tuple[str, ...]) -> NDArray[np.bool_]:
     unknown = [name for name in hidden if name not in names]
     if unknown:
-        raise LabelError(f"{where}: hidden point '{unknown[0]}' is not among the key points {', '.join(names)}; correct the name")
+        remedy = did_you_mean(unknown[0], names) or "; correct the name"
+        raise LabelError(f"{where}: hidden point '{unknown[0]}' is not among the key points {', '.join(names)}{remedy}")
     return np.array([[name in hidden for name in names]])
 
 

@@ -16,6 +16,7 @@ from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.deeplabcut_table import Table, TableRow, read_table
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.misnamed import how_names_differ
 from trainer.labels.numeric_order import frame_number, numeric_key
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,8 @@ def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project) -> L
     for table in tables:
         if sorted(table.point_names) != sorted(names):
             raise LabelError(
-                f"{table.path}: labels {', '.join(table.point_names)}; expected {', '.join(names)} as in {tables[0].path.parent.name}"
+                f"{table.path}: labels {', '.join(table.point_names)}; expected {', '.join(names)} as in {tables[0].path.parent.name}: "
+                f"{how_names_differ(table.point_names, names)}"
             )
         places = np.array([table.point_names.index(name) for name in names], np.int64)
         own = np.array([animals.index(name) for name in table.animals] or [0], np.int64)

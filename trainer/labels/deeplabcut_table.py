@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
+from trainer.labels.misnamed import did_you_mean, how_names_differ
 
 logger = logging.getLogger(__name__)
 
@@ -76,20 +77,54 @@ def _read_header(path: Path, lines: list[tuple[int, list[str]]]) -> tuple[_Heade
     start = 4 if titles[1:2] == ["individuals"] else 3
     expected = ["scorer", "individuals", "bodyparts", "coords"] if start == 4 else ["scorer", "bodyparts", "coords"]
     if titles[:start] != expected:
-        raise LabelError(f"{path}:{lines[0][0]}: the first rows begin with {', '.join(map(repr, titles[:3]))}; {_EXPECTED}")
+        wrong = next((pair for pair in zip(titles, expected, strict=False) if pair[0] != pair[1]), ("", expected[0]))
+        raise LabelError(
+            f"{path}:{lines[0][0]}: the first rows begin with {', '.join(map(repr, titles[:start]))}; {_EXPECTED}"
+            f"{did_you_mean(wrong[0], [wrong[1]])}"
+        )
     (line, coords), bodyparts = lines[start - 1], lines[start - 2][1]
     index_columns = next((column for column, cell in enumerate(coords) if column and cell.strip()), 1)
     axes = [cell.strip() for cell in coords[index_columns:]]
-    points = bodyparts[index_columns:]
+    points = [cell.strip() for cell in bodyparts[index_columns:]]
+    _refuse_misnamed(path, lines[start - 2][0], points, axes, first=index_columns)
     if not axes or axes != ["x", "y"] * (len(axes) // 2) or points[::2] != points[1::2] or len(points) != len(axes):
         raise LabelError(f"{path}:{line}: the columns are {', '.join(axes[:4])} …; {_EXPECTED}; tables of predictions are not labels")
-    names = [name.strip() for name in points[::2]]
+    names = points[::2]
     animals = [cell.strip() for cell in lines[1][1][index_columns::2]] if start == 4 else [""] * len(names)
     if len(animals) != len(names):
         raise LabelError(f"{path}:{lines[1][0]}: names {len(animals)} animals for {len(names)} points; expected one for each two columns")
     if len(set(zip(animals, names, strict=True))) < len(names):
         raise LabelError(f"{path}:{lines[start - 2][0]}: a point name stands twice; expected each once")
     return _header(path, lines[1][0], names, animals, index_columns=index_columns), start
+
+
+def _refuse_misnamed(path: Path, line: int, points: list[str], axes: list[str], *, first: int) -> None:
+    """Refuse a column whose name makes no pair with its neighbour's, or whose axis is neither x nor y.
+
+    Args:
+        path: of the table.
+        line: of its row of body parts; the row of axes is the next.
+        points: name of the point of each column of numbers.
+        axes: the same for its axis.
+        first: cells before the first number.
+    """
+    if len(points) != len(axes) or len(points) % 2:
+        return  # said of the whole header
+    for place in range(0, len(points), 2):
+        one, other = points[place : place + 2]
+        if axes[place : place + 2] == ["x", "y"] and one != other:
+            wrong, right = (one, other) if points.count(other) > points.count(one) else (other, one)
+            column = first + place + 1 + (wrong == other)
+            raise LabelError(
+                f"{path}:{line}: column {column} is of point '{wrong}', its neighbour of '{right}'; expected x and y of one point"
+                f"{did_you_mean(wrong, [right])}"
+            )
+    odd = next((place for place, axis in enumerate(axes) if axis not in ("x", "y", "likelihood")), None)
+    if odd is not None:
+        raise LabelError(
+            f"{path}:{line + 1}: column {first + odd + 1} ('{points[odd]}') is called '{axes[odd]}'; expected '{'xy'[odd % 2]}', "
+            "for x and y stand by turns"
+        )
 
 
 def _header(path: Path, line: int, names: list[str], animals: list[str], *, index_columns: int) -> _Header:
@@ -110,7 +145,8 @@ def _header(path: Path, line: int, names: list[str], animals: list[str], *, inde
     points = [name for animal, name in pairs if animal == own[0]]
     for animal in own:
         if sorted(name for other, name in pairs if other == animal) != sorted(points):
-            raise LabelError(f"{path}:{line}: '{animal}' has other points than '{own[0]}'; expected the same for all animals")
+            differ = how_names_differ([name for other, name in pairs if other == animal], points)
+            raise LabelError(f"{path}:{line}: '{animal}' has other points than '{own[0]}', expected the same for all animals: {differ}")
     columns = [[[2 * pairs.index((animal, name)) + axis for axis in (0, 1)] for name in points] for animal in own]
     return _Header(
         names=tuple(points),

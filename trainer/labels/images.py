@@ -75,12 +75,20 @@ def _read_file(path: Path) -> Image:
     # Pillow, because OpenCV fills the missing part of a truncated JPEG with grey and says nothing.
     try:
         with PIL.Image.open(path) as picture:
-            if picture.mode.startswith(("I", "F")):
-                raise LabelError(f"{path}: has {picture.mode} pixels; expected 8-bit grey or colour: convert it")
+            if picture.mode.startswith(("I", "F")) or _is_deep_colour(picture):
+                found = "16-bit colour" if picture.mode == "RGB" else picture.mode
+                raise LabelError(f"{path}: has {found} pixels; expected 8-bit grey or colour: convert it")
             plain = {"1": "L", "LA": "L", "L": "L"}.get(picture.mode, "RGB")
             return np.array(picture if picture.mode == plain else picture.convert(plain), np.uint8)
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as problem:
         raise _unreadable(path, problem) from problem
+
+
+def _is_deep_colour(picture: PIL.Image.Image) -> bool:
+    """Whether Pillow would cut 16-bit colours down to 8 bits without a word; a camera with such images is refused."""
+    stored = [tile[3] for tile in getattr(picture, "tile", [])]
+    parts = [part for args in stored for part in (args if isinstance(args, tuple) else (args,))]
+    return any(isinstance(part, str) and ";16" in part for part in parts)
 
 
 def _file_size(path: Path) -> Size:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trainer.errors import LabelError
 from trainer.labels.images import sized
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.misnamed import how_names_differ
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def _refuse_others(first: LabelledFrames, other: LabelledFrames, *, sources: tup
     if sorted(first.point_names) != sorted(other.point_names):
         raise LabelError(
             f"{sources[1]}: labels the points {', '.join(other.point_names)}; {sources[0]} labels {', '.join(first.point_names)}: "
-            "give sets with the same names, or rename the points of one"
+            f"give sets with the same names, or rename the points of one ({how_names_differ(other.point_names, first.point_names)})"
         )
     if first.size != other.size:
         raise LabelError(f"{sources[1]}: its images are {sized(other.size)}, those of {sources[0]} {sized(first.size)}; expected one size")

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import View
+from tracker.bundle import Description, View
 from tracker.frame import Image
 from tracker.view_fit import ViewFit
 from trainer.labels.labelled_frames import LabelledFrames
@@ -52,6 +52,15 @@ class NetworkInput:
     def to_source(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """Answers (..., 2 or more) from pixels of the input to source pixels."""
         return np.asarray(self._places.to_source(points), np.float32)
+
+
+def field_of_view(description: Description, image: Image) -> str:
+    """One sentence for people: what of an image such as this one the network of a bundle sees.
+
+    Raises:
+        BundleError: the view does not fit the image.
+    """
+    return ViewFit(description.view, input_shape=description.input.shape, source_shape=image.shape).field_of_view
 
 
 def whole_view(frames: LabelledFrames) -> View:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.misnamed import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def split_groups(frames: LabelledFrames, held_out: Iterable[str]) -> Split:
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         found = f"no frame is of '{unknown[0]}'" if unknown else "no group was named to be held out"
-        raise TrainingError(f"{found}; expected some of {', '.join(known)}")
+        raise TrainingError(f"{found}; expected some of {', '.join(known)}{did_you_mean(unknown[0], known) if unknown else ''}")
     if names == known:
         raise TrainingError(f"all groups ({', '.join(known)}) are to be held out; leave at least one to train on")
     chosen = np.flatnonzero([group in names for group in frames.group])

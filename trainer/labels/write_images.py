@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from tracker.bundle import remedy
 from trainer.errors import LabelError
 from trainer.labels.labelled_frames import LabelledFrames
 
@@ -73,7 +74,7 @@ def fresh_folder(out: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(part, ignore_errors=True)
     except OSError as problem:
-        raise LabelError(f"{out}: could not be written: {reason(problem)}; free space or choose another folder") from problem
+        raise LabelError(f"{out}: could not be written: {reason(problem)}; {remedy(problem)}") from problem
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def fresh_file(out: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             part.rename(out)
     except OSError as problem:
-        raise LabelError(f"{out}: could not be written: {reason(problem)}; free space or choose another place") from problem
+        raise LabelError(f"{out}: could not be written: {reason(problem)}; {remedy(problem)}") from problem
 
 
 def reason(problem: Exception) -> str:

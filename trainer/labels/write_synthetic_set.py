@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from tracker.bundle import write_synced
+from tracker.bundle import remedy, write_synced
 from tracker.frame import Image
 from tracker.synthetic.open_scene import open_scene
 from tracker.synthetic.scene import Scene, Truth
@@ -71,7 +71,7 @@ def _write(out: Path, rendered: Scene, description: SetDescription) -> None:
         write_synced(out / f"{SET_FILE}.part", msgspec.json.format(msgspec.json.encode(description), indent=2))
         (out / f"{SET_FILE}.part").replace(out / SET_FILE)
     except OSError as problem:
-        raise TrainingError(f"{out}: the set could not be written: {problem.strerror}; free space or choose another folder") from problem
+        raise TrainingError(f"{out}: the set could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
 
 def _parts(count: int) -> SetParts:

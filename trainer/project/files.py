@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from tracker.bundle import write_synced
+from tracker.bundle import remedy, write_synced
 from trainer.errors import ProjectError
 from trainer.labels.numeric_order import numeric_key
 
@@ -217,7 +217,7 @@ def put_file(path: Path, content: bytes) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as problem:
-        raise ProjectError(f"{path}: could not be written: {problem.strerror}; free space or choose another folder") from problem
+        raise ProjectError(f"{path}: could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
 
 def sync_folder(folder: Path) -> None:
@@ -233,7 +233,7 @@ def sync_folder(folder: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as problem:
-        raise ProjectError(f"{folder}: could not be written: {problem.strerror}; free space or choose another folder") from problem
+        raise ProjectError(f"{folder}: could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from rich.progress import track
 from trainer.errors import ProjectError
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.misnamed import how_names_differ
 from trainer.labels.read_labels import read_labels
 from trainer.project.files import LABELS_FOLDER, picture_in
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
@@ -104,7 +105,7 @@ def _refuse_other_names(project: Project, names: tuple[str, ...], *, source: Pat
     if set(names) != set(project.point_names):
         raise ProjectError(
             f"{source}: labels the key points {', '.join(names)}; {project.folder} has {', '.join(project.point_names)}: "
-            "rename them in one of the two, or make another project"
+            f"rename them in one of the two, or make another project ({how_names_differ(names, project.point_names)})"
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tracker.bundle import remedy
 from tracker.frame import Image
 from trainer.errors import LabelError, ProjectError
 from trainer.labels.images import ImageRef, Size, image_size, read_image, sized
@@ -195,7 +196,7 @@ def create_project(
         for name in (IMAGES_FOLDER, LABELS_FOLDER):
             (folder / name).mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise ProjectError(f"{folder}: cannot be written: {problem.strerror}; choose another folder") from problem
+        raise ProjectError(f"{folder}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     write_frames(folder, ())
     replace_file(folder / PROJECT_FILE, text)  # last, so that a project is whole or not there
     return open_project(folder)

@@ -49,6 +49,7 @@ def page(run: EvaluationRun, *, created: str) -> str:
     parts = [
         f"<h1>{text(run.bundle.description.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
+        f'<p class="note">{text(judged.field_of_view)}</p>',
         diagnosis,
         "<h2>Error</h2>",
         error_section(

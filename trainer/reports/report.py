@@ -61,6 +61,7 @@ class TrainingRun:
         heatmap: an image and the network's heat map for it (h', w'), None for a head that has none.
         calibration: what was done to the confidence, None where nothing was asked.
         floor: the distance between annotators, None where only one labelled.
+        field_of_view: what of an image the network sees, in one sentence.
         examples: None where none were kept.
     """
 
@@ -72,6 +73,7 @@ class TrainingRun:
     train: Evaluation
     held_out: Evaluation | None
     heatmap: tuple[Image, NDArray[np.floating]] | None
+    field_of_view: str
     calibration: ConfidenceMap | None = None
     floor: Floor | None = None
     examples: Examples | None = None
@@ -108,6 +110,7 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
     return {
         "name": run.name,
         "created": run.created,
+        "field_of_view": run.field_of_view,
         "held_out": run.held_out.as_json() if run.held_out is not None else None,
         "train": run.train.as_json(),
         "diagnosis": diagnosis(run.train, run.held_out, run.history),
@@ -130,6 +133,7 @@ def page(run: TrainingRun) -> str:
     parts = [
         f"<h1>{text(run.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
+        f'<p class="note">{text(run.field_of_view)}</p>',
         f'<p class="diagnosis">{text(diagnosis(run.train, run.held_out, run.history))}</p>',
         *_error_parts(run),
         _confidence(run),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tracker.bundle import Description
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import field_of_view
 from trainer.networks.backbone_heads import BackboneMaps
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.reports.report import Examples, TrainingRun, write_report
@@ -54,6 +55,7 @@ def report_training(
         train=train,
         held_out=held_out,
         heatmap=_heat_map(result, shown),
+        field_of_view=field_of_view(description, shown.read(0)),
         calibration=calibration,
         floor=floor,
         examples=_examples(result, shown),

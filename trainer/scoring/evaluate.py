@@ -23,6 +23,7 @@ from tracker.inference import Inference
 from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.misnamed import how_names_differ
 from trainer.scoring.assignment import SPOT, AnimalCounts, answers_of_labels, present, without_missed
 from trainer.scoring.baseline import Baseline, score_baselines
 from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread, point_errors
@@ -270,7 +271,7 @@ def match_points(bundle: Bundle, frames: LabelledFrames) -> LabelledFrames:
     if set(wanted) != set(frames.point_names) or len(wanted) != len(frames.point_names):
         raise TrainingError(
             f"bundle {bundle.folder} finds {', '.join(wanted)}; the labels hold {', '.join(frames.point_names)}: "
-            "score it on labels with the same point names"
+            f"score it on labels with the same point names ({how_names_differ(frames.point_names, wanted)})"
         )
     places = [frames.point_names.index(name) for name in wanted]
     return replace(frames, points=frames.points[:, :, places], hidden=frames.hidden[:, :, places], point_names=wanted)
@@ -307,7 +308,7 @@ def _in_order(answers: NDArray[np.float64], labelled: NDArray[np.float64]) -> ND
 
 
 def _progress(count: int, console: Console | None) -> Iterable[int]:
-    return range(count) if console is None else track(range(count), description="scoring", console=console)
+    return range(count) if console is None or not console.is_terminal else track(range(count), description="scoring", console=console)
 
 
 def _spread(spread: Spread) -> dict[str, float | None]:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tracker.bundle import Bundle
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import field_of_view
 from trainer.labels.read_labels import read_labels
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
@@ -63,6 +64,7 @@ class ScoredSet:
         evaluation: its errors.
         reliability: its confidence against being right.
         classical: the tracker without learning on the same frames; None where it was not asked for or cannot answer.
+        field_of_view: what of these images the network sees, in one sentence.
     """
 
     data: Path
@@ -70,6 +72,7 @@ class ScoredSet:
     evaluation: Evaluation
     reliability: Reliability
     classical: ClassicalScore | None
+    field_of_view: str
 
     @property
     def name(self) -> str:
@@ -123,6 +126,7 @@ class EvaluationRun:
         return {
             "data": str(one.data),
             "part": one.part,
+            "field_of_view": one.field_of_view,
             **one.evaluation.as_json(thresholds),
             "tags": [_tag_json(tag, thresholds) for tag in by_tag(one.evaluation)],
             "groups": [_group_json(group, thresholds) for group in by_group(one.evaluation)],
@@ -167,7 +171,8 @@ def evaluate_sets(
         scored = []
         for part in sorted(parts, key=lambda part: order[part.part]):
             evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
-            scored.append(_scored(part, evaluation, asked, limit_px=limit, console=console))
+            seen = field_of_view(bundle.description, part.frames.read(0))
+            scored.append(_scored(part, evaluation, asked, seen=seen, limit_px=limit, console=console))
     return EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked)
 
 
@@ -181,7 +186,7 @@ def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
     return [part for part in parts if np.isfinite(part.frames.points).any()]
 
 
-def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, limit_px: float, console: Console | None) -> ScoredSet:
+def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, limit_px: float, console: Console | None) -> ScoredSet:
     judged = judge(evaluation.predicted, evaluation.frames, limit_px=limit_px)
     classical = None
     if asked.classical and part.part != "training":
@@ -192,6 +197,7 @@ def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, limit_px: fl
         evaluation=evaluation,
         reliability=reliability(judged.confidence, judged.right, limit_px=limit_px),
         classical=classical,
+        field_of_view=seen,
     )
 
 

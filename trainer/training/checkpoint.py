@@ -3,6 +3,7 @@
 import logging
 import shutil
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from trainer.labels.network_input import Colour
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning import ABOUT
+from trainer.training.whole_checkpoints import remove_parts
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+LAST = "last.ckpt"  # of the last whole epoch
 
 
 def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -54,15 +57,21 @@ def about_run(
     }
 
 
-def resumable(checkpoints: Path, about: dict[str, object], *, tidy: bool) -> Path | None:
+def resumable(checkpoints: Path, about: dict[str, object], *, tidy: bool, anew: bool) -> Path | None:
     """The checkpoint to go on from, if there is one.
 
     Args:
         checkpoints: folder.
         about: what the run is.
         tidy: put the checkpoints of another run away; only one of several processes does.
+        anew: another run may be put away.
+
+    Raises:
+        TrainingError: the folder holds another run, which would be lost; the sentence says what differs.
     """
-    for path in (checkpoints / "last.ckpt", checkpoints / "best.ckpt"):
+    if tidy:
+        remove_parts(checkpoints)
+    for path in (checkpoints / LAST, checkpoints / "best.ckpt"):
         if not path.is_file():
             continue
         if not zipfile.is_zipfile(path):  # its table of contents stands at the end: a file cut short has none
@@ -71,8 +80,36 @@ def resumable(checkpoints: Path, about: dict[str, object], *, tidy: bool) -> Pat
         found = torch.load(path, weights_only=True, map_location="cpu").get(ABOUT, {})
         if all(found.get(key) == value for key, value in about.items()):
             return path
-        logger.warning("%s is of other labels or settings: starting anew", path)
+        if not anew:
+            raise TrainingError(
+                f"{checkpoints.parent}: holds a training {differences(found, about)}; give another --out, or the same labels and options "
+                "to go on with that one, or --force to put it away and begin anew"
+            )
+        logger.warning("%s is of a training %s: starting anew", path, differences(found, about))
         break
     if tidy:
         shutil.rmtree(checkpoints, ignore_errors=True)
     return None
+
+
+def differences(found: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """In which way a stored run is not the one asked for: "with seed 0 instead of 5 and other labels"."""
+    settings = _flat(found.get("settings", {})), _flat(asked["settings"])
+    names = [name for name in {**settings[0], **settings[1]} if settings[0].get(name, _ABSENT) != settings[1].get(name, _ABSENT)]
+    if any(name not in one for name in names for one in settings):
+        return "by another version of rigtrack"
+    said = [f"{name.replace('_', ' ')} {settings[0][name]} instead of {settings[1][name]}" for name in names]
+    if found.get("labels_sha256") != asked["labels_sha256"]:
+        said.append("other labels, or others held out")
+    return f"with {' and '.join(said or ['another network or colour'])}"
+
+
+_ABSENT = object()
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings inside settings by their own names: what a person gave as an option."""
+    plain: dict[str, Any] = {}
+    for name, value in settings.items():
+        plain |= {f"{name} {inner}": found for inner, found in value.items()} if isinstance(value, Mapping) else {name: value}
+    return plain

@@ -1,7 +1,7 @@
 """Labelled frames → a trained network. The one training loop: any device, any head, resumed where it was left."""
 
-import errno
 import logging
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ from trainer.networks.frozen import freeze_all_but_head
 from trainer.networks.planning import plan_network
 from trainer.networks.table import NETWORK_FILE, table_of, write_table
 from trainer.scoring.assignment import in_order_of_labels
-from trainer.training.checkpoint import CHECKPOINTS, about_run, load_network, resumable
+from trainer.training.checkpoint import CHECKPOINTS, LAST, about_run, load_network, resumable
 from trainer.training.data import (
     EpochOrder,
     FrameStore,
@@ -41,12 +41,14 @@ from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
 from trainer.training.loading import TrainingLoader
 from trainer.training.processes import Processes, processes_here
+from trainer.training.progress import Bar, epoch_lines, resuming, stopped
 from trainer.training.transfer import transfer_advice
 from trainer.training.weights import SCRATCH, Borrowed, borrow_weights
+from trainer.training.whole_checkpoints import WholeCheckpoints
+from trainer.whole_files import disk_refusals
 
 logger = logging.getLogger(__name__)
 
-_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 HISTORY_FILE = "history.json"
 BETTER_PX = 0.02  # a smaller gain is chance, with twenty frames held out
 SAMPLES = 200  # frames that an error is measured on at most
@@ -87,6 +89,7 @@ def fit(
     *,
     progress: bool = False,
     on_epoch: Callable[[History], None] | None = None,
+    anew: bool = False,
 ) -> FitResult:
     """Train a network, or go on with the run that was interrupted in `out`.
 
@@ -95,26 +98,33 @@ def fit(
         held_out: frames to validate on after every epoch; may be empty.
         settings: everything else.
         out: folder for checkpoints and history.
-        progress: show a bar on stderr.
+        progress: show a bar on stderr, or a line an epoch where that is no terminal.
         on_epoch: told the history after every epoch; whatever it raises ends the run and is passed on.
+        anew: put away the run of other labels or settings that `out` may hold; otherwise it is refused.
 
     Raises:
-        TrainingError: nothing to learn from, unknown head, frames too small, or a loss that is not a number.
+        TrainingError: nothing to learn from, unknown head, frames too small, a loss that is not a number, a run of other
+            labels or settings in `out`, or a disk that takes no more.
+        KeyboardInterrupt: stopped by hand; its text says at which step, and how to go on.
     """
     _refuse(train, settings)
     view = whole_view(train)
     plan = _plan(train, settings, view)
     learner, borrowed = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=view.colour))
-    learner.on_epoch = on_epoch
     checkpoints = out / CHECKPOINTS
     group = processes_here()
-    last = resumable(checkpoints, learner.about, tidy=group.first)
+    console = Console(stderr=True, quiet=not (progress and group.first))
+    told = on_epoch or (None if console.is_terminal or console.quiet else epoch_lines(console, epochs=_epochs(settings)))
+    learner.on_epoch = told
+    last = resumable(checkpoints, learner.about, tidy=group.first, anew=anew)
     stores = FrameStore(train, view), FrameStore(held_out, view, size=train.size)
-    with _disk_refusals(out):
+    with disk_refusals(out):
         if group.first:
-            _introduce(learner, borrowed, out, frames=len(train), progress=progress)
+            _introduce(learner, borrowed, out, frames=len(train), console=console)
+        if last is not None:
+            console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
-            _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=progress and group.first)
+            _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=console.is_terminal and not console.quiet)
         return _result(out, stores, plan=plan, view=view)
 
 
@@ -167,7 +177,7 @@ def _learner(
     plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *, about: dict[str, object]
 ) -> tuple[Learner, Borrowed | None]:
     torch.manual_seed(settings.seed)
-    epochs = settings.epochs or (None if settings.minutes else EPOCHS)
+    epochs = _epochs(settings)
     batches = _batches(len(train), settings)
     schedule = Schedule(
         steps=epochs * batches if epochs else None,
@@ -186,32 +196,25 @@ def _learner(
     return Learner(network, plan=plan, loss=settings.loss, schedule=schedule, about=about, borrowed=frozenset(taken)), borrowed
 
 
-def _introduce(learner: Learner, borrowed: Borrowed | None, out: Path, *, frames: int, progress: bool) -> None:
+def _introduce(learner: Learner, borrowed: Borrowed | None, out: Path, *, frames: int, console: Console) -> None:
     """Keep the network's table with the run, and say how large it is and whether its weights suit it."""
     table = table_of(learner.network, learner.plan)
     write_table(out / NETWORK_FILE, table, learner.plan, borrowed=asdict(borrowed) if borrowed else None)
-    if progress:
-        Console(stderr=True).print(table.sentence, soft_wrap=True, highlight=False)
+    console.print(table.sentence, soft_wrap=True, highlight=False)
     size = table.trainable + table.untrainable
     advice = transfer_advice(learner.plan, frames=frames, weights=borrowed.source if borrowed else SCRATCH, parameters=size)
     if advice:
         logger.warning(advice)
 
 
+def _epochs(settings: FitSettings) -> int | None:
+    """How many epochs a run has; None where time ends it."""
+    return settings.epochs or (None if settings.minutes else EPOCHS)
+
+
 def _batches(frames: int, settings: FitSettings) -> int:
     pictures = -(-settings.batches * settings.batch // frames) * frames
     return -(-pictures // settings.batch)
-
-
-@contextmanager
-def _disk_refusals(out: Path) -> Iterator[None]:
-    """A disk that takes no more is the user's to mend, in one sentence; the run goes on from its last whole checkpoint."""
-    try:
-        yield
-    except OSError as problem:
-        if problem.errno not in _REFUSALS:
-            raise
-        raise TrainingError(f"{out}: cannot be written: {problem.strerror}; free space and run the same command again") from problem
 
 
 def _run(
@@ -238,7 +241,7 @@ def _run(
             strategy="ddp" if group.count > 1 else "auto",
             use_distributed_sampler=False,  # a batch is shared by the loader, and every process validates on all frames
             precision=_precision(settings),
-            max_epochs=settings.epochs or (-1 if settings.minutes else EPOCHS),
+            max_epochs=_epochs(settings) or -1,
             gradient_clip_val=CLIP,
             callbacks=[
                 KeepExamples(held_out if len(held_out) else train),
@@ -248,18 +251,26 @@ def _run(
             enable_progress_bar=progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
+            plugins=[WholeCheckpoints()],
         )
-        lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
+        with _stop_by_hand(learner, checkpoints / LAST):
+            lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
-    lightning.save_checkpoint(checkpoints / "last.ckpt", weights_only=False)
+    lightning.save_checkpoint(checkpoints / LAST, weights_only=False)
 
 
-class _Bar(pl.callbacks.RichProgressBar):
-    """Lightning's bar, which knows no number of epochs when time is what ends a run and would show -2."""
-
-    def _get_train_description(self, current_epoch: int) -> str:
-        return f"epoch {current_epoch + 1}" + (f" of {self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else "")
+@contextmanager
+def _stop_by_hand(learner: Learner, checkpoint: Path) -> Iterator[None]:
+    """Lightning makes an exit status of Ctrl-C and leaves the signal ignored; here it stays what it is, and says how to go on."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, before)
+        raise KeyboardInterrupt(stopped(learner, checkpoint, steps=learner.steps)) from None
 
 
 def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[pl.Callback]:
@@ -278,7 +289,7 @@ def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, pro
             pl.callbacks.EarlyStopping(HELD_OUT, patience=settings.patience, min_delta=BETTER_PX, check_on_train_epoch_end=True)
         )
     if progress:
-        callbacks.append(_Bar(refresh_rate=4, console_kwargs={"stderr": True}))
+        callbacks.append(Bar(refresh_rate=4, console_kwargs={"stderr": True}))
     return callbacks
 
 
@@ -294,7 +305,7 @@ def _precision(settings: FitSettings) -> Literal["bf16-mixed", "32-true"]:
 
 
 def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPlan, view: View) -> FitResult:
-    last = out / CHECKPOINTS / "last.ckpt"
+    last = out / CHECKPOINTS / LAST
     stopped: Stopped = load_network(last)[1]["stopped"]
     chosen = last.with_name("best.ckpt") if stopped == "no improvement" else last
     network, about = load_network(chosen)

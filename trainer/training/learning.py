@@ -97,6 +97,11 @@ class Learner(pl.LightningModule):
         self._waited_before_s = 0.0
         self.train()
 
+    @property
+    def steps(self) -> int | None:
+        """All steps of the run; None where only time limits it."""
+        return self._schedule.steps
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """What learns, in groups: weights decay, biases and normalisation do not; what was borrowed learns more slowly."""
         learning = [(name, parameter) for name, parameter in self.network.named_parameters() if parameter.requires_grad]

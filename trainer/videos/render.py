@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from tracker.bundle import Bundle, write_synced
+from tracker.bundle import Bundle, remedy, write_synced
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
@@ -136,7 +136,7 @@ def write_strip(
         out.parent.mkdir(parents=True, exist_ok=True)
         write_synced(out, png)
     except OSError as problem:
-        raise TrainingError(f"{out}: cannot be written: {problem.strerror}; free space or choose another folder") from problem
+        raise TrainingError(f"{out}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
 
 
 def pick_frames(video: Path, numbers: Sequence[int]) -> list[Image]:

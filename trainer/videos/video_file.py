@@ -12,6 +12,7 @@ import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.video.stream import VideoStream
 
+from tracker.bundle import remedy
 from tracker.frame import Image
 from trainer.errors import TrainingError
 
@@ -178,7 +179,7 @@ class VideoWriter:
         return stream
 
     def _refusal(self, problem: av.FFmpegError | OSError) -> TrainingError:
-        return TrainingError(f"{self.path}: cannot be written: {problem.strerror}; free space or choose another folder")
+        return TrainingError(f"{self.path}: cannot be written: {problem.strerror}; {remedy(OSError(problem.errno, problem.strerror))}")
 
 
 def _open_input(path: Path) -> InputContainer:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from tracker.bundle import write_synced
+from tracker.bundle import remedy, write_synced
 from tracker.synthetic.rectangles import RectanglesScene
 from trainer.errors import TrainingError
 from trainer.experiments.execute import Labels, labels_of
@@ -123,9 +123,7 @@ class RectangleSets:
                 (folder / names[place]).write_bytes(cv2.imencode(".png", picture)[1].tobytes())
             write_synced(folder / _FINISHED, b"")
         except OSError as problem:
-            raise TrainingError(
-                f"{folder}: the set could not be written: {problem.strerror}; free space or choose another --out"
-            ) from problem
+            raise TrainingError(f"{folder}: the set could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
     def _background(self, count: int) -> Background:
         side = self._scale.side_px
