@@ -139,10 +139,10 @@ def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
 
 
 def test_a_gpu_host_is_prepared_and_the_rivals_start_without_one(openfield: tuple[Path, dict[str, Any]], project: Path) -> None:
-    carry, out = project.parent / "carry", project.parent / "rivals"
-    out.mkdir()
+    carry, out = project.parent / "carry", project.parent / "rivals.json"
 
     script("gpu/prepare.py", openfield[0], "--data", project, "--video", project.parent / "film.mp4", "--out", carry, "--fold", 2)
     script("gpu/torch_rivals.py", "--carry", carry, "--out", out, "--frames", 2, "--seconds", 0.5, "--device", "cpu")
 
     assert {path.name for path in carry.iterdir()} >= {"vga", "vga-fp16", "vga-int8", "wide", "answers.npz", "network.pt", "video.mp4"}
+    assert "the same network, torch eager fp32" in json.loads(out.read_text())
