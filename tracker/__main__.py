@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from tracker.check import check
-from tracker.command import carry_out
+from tracker.command import carry_out, version
 from tracker.config import load_config
 from tracker.control import SWAP_S, ask
 from tracker.keys import make_keys
@@ -132,6 +132,7 @@ def _addresses(options: argparse.Namespace) -> tuple[str, ...]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tracker", description="Track an animal through a live camera and publish what it does.")
+    parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, call: Any, text: str, example: str) -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """How every command ends: an exit status, and one sentence in the place of a traceback."""
 
 import argparse
+import importlib.metadata
 import logging
 import os
 import sys
@@ -8,6 +9,14 @@ import sys
 from tracker.errors import RigtrackError
 
 logger = logging.getLogger(__name__)
+
+
+def version() -> str:
+    """Of the installed package; a copy that was never installed does not know its own."""
+    try:
+        return importlib.metadata.version("rigtrack")
+    except importlib.metadata.PackageNotFoundError:
+        return "of a copy that is not installed"
 
 
 def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:
