@@ -36,6 +36,8 @@ setup(
     name="rigtrack",
     version="0.1.0",
     description="Track an animal through a live camera and close a loop on it.",
+    license="BSD-3-Clause",
+    license_files=["LICENSE"],
     long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     package_data={

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from tracker.calibration import Calibration, Locate, load_calibration
-from tracker.command import carry_out
+from tracker.command import carry_out, version
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,6 +61,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="calib", description="Relate pixels to millimetres.")
+    parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     text = "Check that a calibration can be used on images of a size, and say how good it is."
     check = commands.add_parser("check", help=text, description=text, epilog="example: calib check calibration.yaml --size 640x480")

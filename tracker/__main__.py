@@ -6,7 +6,7 @@ import sys
 
 import cv2
 
-from tracker.command import carry_out
+from tracker.command import carry_out, version
 from tracker.commands import check, init, keys, listen, reload, replay, run, status, stop, swap, view
 
 COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, replay, keys)
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tracker", description="Track an animal through a live camera and publish what it does.")
+    parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -1,6 +1,7 @@
 """How every command ends: an exit status, and one sentence in the place of a traceback."""
 
 import argparse
+import importlib.metadata
 import logging
 import os
 import sys
@@ -14,6 +15,14 @@ _STOPPED_BY_HAND = 130  # 128 + SIGINT, as a shell has it
 
 
 WORKER = "worker"  # name of the thread that may be inside a runtime's own code when the process ends
+
+
+def version() -> str:
+    """Of the installed package; a copy that was never installed does not know its own."""
+    try:
+        return importlib.metadata.version("rigtrack")
+    except importlib.metadata.PackageNotFoundError:
+        return "of a copy that is not installed"
 
 
 def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:

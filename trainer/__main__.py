@@ -7,7 +7,7 @@ import argparse
 import logging
 import sys
 
-from tracker.command import carry_out
+from tracker.command import carry_out, version
 from trainer.commands import (
     agreement,
     compare,
@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trainer", description="Turn labelled frames into an engine.")
+    parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -4,17 +4,21 @@ Needs of rigtrack only trainer.networks, bench/peers and the carried files.
 """
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from carried import read_frames
-from figures import Notes, summary, timed
-from peers.resnet50_deconv import LOCREF_PX, STRIDE, ResNet50Deconv
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
-from trainer.networks.build import build, plan_from_plain
+import torch  # noqa: E402 - after the line that makes rigtrack and the peers found
+from carried import read_frames  # noqa: E402
+from figures import Notes, summary, timed  # noqa: E402
+from peers.resnet50_deconv import LOCREF_PX, STRIDE, ResNet50Deconv  # noqa: E402
+
+from trainer.networks.build import build, plan_from_plain  # noqa: E402
 
 POINTS = 4
 WARM_UP = 30
