@@ -16,9 +16,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tracker.composition import compose
 from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
-from tracker.overlay import OverlaySettings, draw
+from tracker.overlay import OverlaySettings
 from tracker.synthetic.scene import Scene
 from trainer.videos.video_file import VideoWriter
 
@@ -52,7 +53,7 @@ def write_overlay(
     rate_hz: float,
 ) -> None:
     """Write the first seconds with everything a viewer shows, at real speed."""
-    height, width = scene.render(0).shape[:2]
+    height, width = overlaid(scene, heard_poses, 0, status=status, events=events).shape[:2]
     with VideoWriter(path, rate=Fraction(rate_hz) / VIDEO_EVERY, size=(height, width)) as video:
         for number in range(0, VIDEO_FRAMES, VIDEO_EVERY):
             video.write(overlaid(scene, heard_poses, number, status=status, events=events))
@@ -66,7 +67,7 @@ def overlaid(
     trail = [poses[i] for i in range(number - TRAIL_FRAMES, number + 1) if i in poses]
     shown = [event for event in latest.values() if event.state == "on"]
     settings = OverlaySettings(confidence=0.3)
-    return draw(scene.render(number), pose=poses.get(number), status=status, events=shown, trail=trail, settings=settings)
+    return compose(scene.render(number), pose=poses.get(number), status=status, events=shown, trail=trail, settings=settings)
 
 
 def write_report(

@@ -63,7 +63,9 @@ def status() -> StatusMessage:
         latency_ms={},
         counters=dict.fromkeys(COUNTERS, 0),
         unix_offset_ns=0,
-        last_error=None,
+        setup=1,
+        field_of_view="the whole image",
+        problems=[],
     )
 
 
