@@ -64,7 +64,7 @@ def test_frames_that_stay_away_are_said_but_a_slow_camera_is_not_called_silent(s
 def test_a_banner_spans_the_picture_and_the_rest_of_it_is_dimmed(shape: tuple[int, int]) -> None:
     canvas = np.full((*shape, 3), 200, np.uint8)
     draw_banner(canvas, Banner(headline="CAMERA LOST for 12 s", sentence="camera 7: " + "no whole frame " * 20, colour=RED))
-    rows = (canvas == RED).all(axis=2)[:, [0, -1]].all(axis=1)
+    rows = np.all(canvas[:, [0, -1]] == RED, axis=(1, 2))
     assert rows.mean() > 0.15
     assert (canvas[~rows] < 100).all()
 
@@ -73,8 +73,8 @@ def test_the_headline_is_never_cut_in_a_picture_of_ordinary_size() -> None:
     for age in (1, 12, 119):
         canvas = np.full((480, 640, 3), 200, np.uint8)
         draw_banner(canvas, Banner(headline=f"NO SIGNAL from tracker for {age} s", sentence="", colour=RED))
-        white = (canvas > 230).all(axis=2).any(axis=0)
-        assert not white[:8].any()
-        assert not white[-8:].any()
+        white = np.asarray((canvas > 230).all(axis=2)).any(axis=0)
         columns = np.flatnonzero(white)
+        assert columns[0] >= 8
+        assert columns[-1] < 632
         assert abs((columns[0] + columns[-1]) / 2 - 320) < 8, "a headline that was cut would not stand in the middle"

@@ -21,7 +21,7 @@ LOST = Banner(headline="CAMERA LOST for 12 s", sentence="the cable is out", colo
 def pose(animals: int, names: list[str]) -> PoseMessage:
     points = {name: (50.0 + 10 * index, 300.0, 0.9) for index, name in enumerate(names)}
     counts = {"lost": 0, "skipped": 0, "corrupt": 0}
-    rest = {"exposed_ns": None, "taken_ns": 0, "inferred_ns": 0, "setup": 1, "ended": [], "scores": {}, "motion": None}
+    rest: dict[str, object] = {"exposed_ns": None, "taken_ns": 0, "inferred_ns": 0, "setup": 1, "ended": [], "scores": {}, "motion": None}
     shown = [AnimalMessage(id=number, points=points, mm={}) for number in range(animals)]  # type: ignore[arg-type]
     return PoseMessage(**STAMP, frame=1, animals=shown, **counts, **rest)  # type: ignore[arg-type]
 
@@ -81,7 +81,7 @@ def test_an_event_that_is_on_stands_out_from_one_that_ended(status: StatusMessag
 
 def test_what_is_wrong_stands_in_the_panel_and_the_camera_in_the_banner_alone(status: StatusMessage) -> None:
     causes = [Problem(cause=cause, sentence="it is so", since_ns=0) for cause in ("camera", "recorder")]
-    parts = sections(None, replace(status, problems=causes), [], names=[], live=True)  # type: ignore[arg-type]
+    parts = sections(None, replace(status, problems=causes), [], names=[], live=True)
     assert [entry.text for part in parts for entry in part.entries] == ["recorder: it is so"]
 
 

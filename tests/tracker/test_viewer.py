@@ -50,7 +50,7 @@ def stamp(frame: int, *, camera: str = "top", session: str = "a") -> dict[str, o
 def pose(frame: int, x: float, **named: str) -> PoseMessage:
     animals = [AnimalMessage(id=0, points={"snout": (x, 240.0, 0.9)}, mm={})]
     counts = {"lost": 0, "skipped": 0, "corrupt": 0}
-    rest = {"exposed_ns": None, "taken_ns": 0, "inferred_ns": 0, "setup": 1, "ended": [], "scores": {}, "motion": None}
+    rest: dict[str, object] = {"exposed_ns": None, "taken_ns": 0, "inferred_ns": 0, "setup": 1, "ended": [], "scores": {}, "motion": None}
     return PoseMessage(**stamp(frame, **named), animals=animals, **counts, **rest)  # type: ignore[arg-type]
 
 
