@@ -17,9 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tracker.composition import compose
 from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
-from tracker.overlay import OverlaySettings, draw
+from tracker.overlay import OverlaySettings
 from tracker.synthetic.scene import Scene
 from trainer.videos.video_file import VideoWriter
 
@@ -54,7 +55,7 @@ def write_overlay(
     frames: int,
 ) -> None:
     """Write the first seconds with everything a viewer shows, at real speed."""
-    height, width = scene.render(0).shape[:2]
+    height, width = overlaid(scene, heard_poses, 0, statuses=statuses, events=events).shape[:2]
     every = max(1, round(rate_hz / VIDEO_HZ))
     with VideoWriter(path, rate=Fraction(rate_hz) / every, size=(height, width)) as video:
         for number in range(0, min(frames, round(VIDEO_S * rate_hz)), every):
@@ -70,7 +71,7 @@ def overlaid(
     shown = [event for event in latest.values() if event.state == "on"]
     settings = OverlaySettings(confidence=0.3)
     status = status_at(number, statuses, poses)
-    return draw(scene.render(number), pose=poses.get(number), status=status, events=shown, trail=trail, settings=settings)
+    return compose(scene.render(number), pose=poses.get(number), status=status, events=shown, trail=trail, settings=settings)
 
 
 def status_at(number: int, statuses: Sequence[StatusMessage], poses: Mapping[int, PoseMessage]) -> StatusMessage | None:

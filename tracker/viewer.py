@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import subprocess
 import sys
 import time
@@ -11,31 +10,33 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 
+from tracker.banner import draw_banner
 from tracker.client import Client
+from tracker.composition import first_size
 from tracker.errors import RigtrackError
 from tracker.frame import Image
-from tracker.messages import EventMessage, ImageMessage, Message, PoseMessage, StatusMessage
-from tracker.overlay import OverlaySettings, draw, panel
+from tracker.overlay import OverlaySettings, panel
+from tracker.viewer_scene import Scene
+from tracker.x11 import Display
 
 HELP = (
     "q or Esc: quit",
     "space: pause, and go on",
     "s: save this picture with its overlay",
-    "t: trail on and off",
+    "t: trails on and off",
+    "p: trail of every key point, of the first, the second, ...",
     "z: zones on and off",
     "n: names of the key points on and off",
     "h: this help on and off",
 )
 _NOTE_NS = 3_000_000_000  # how long "saved ..." stays
-_EVENT_OFF_S = 2.0  # how long an event that ended stays
-_POSES_KEPT_S = 5.0  # a picture arrives later than its pose, by a JPEG and a network
 _KEY_WAIT_MS = 10  # between two looks at the stream; the window itself is served meanwhile
-_REDRAWN_NS = 250_000_000  # without a new picture: for the age of the last one
 _BURST = 500  # messages taken before the keyboard is looked at again
-_SMALLEST_PX, _LARGEST_PX = 960, 1280  # width of the drawn picture
-_LARGEST_ZOOM = 4.0
+_ROOM_PX = (1280, 800)  # of the window at first, with its frame, or the screen if that is smaller
+_FRAME_PX = (20, 50)  # of a window manager, and a bar
+_SMALLEST_PX, _LARGEST_PX = (240, 160), (2560, 1600)  # drawn for; a window beyond is stretched, so that drawing keeps up
+_ANNOUNCED_NS = 3_000_000_000  # how long after the start the window is told that it is there
 _PROBE_S = 20.0
 _PROBE = "import cv2; cv2.namedWindow('rigtrack', cv2.WINDOW_NORMAL)"
 _ESCAPE, _NO_KEY = "\x1b", -1
@@ -70,20 +71,21 @@ def view(
         RigtrackError: there is no display, or no window can be opened on it.
         StreamError: a malformed address, keys that cannot be read, or a sender that is not a tracker of this version.
     """
-    check_display()
-    # Qt's own warnings (fonts, themes) say nothing that a user of this window could act on
-    os.environ.setdefault("QT_LOGGING_RULES", "*.debug=false;*.info=false;*.warning=false")
-    with Client(addresses, kinds=("image", "pose", "event", "status"), camera=camera, keys=keys, pictures=pictures) as client:
-        look = settings or OverlaySettings()
-        window = _Window(Scene(camera, trail_s=trail_s), client, settings=look, folder=snapshot_folder, clock=clock)
-        try:
-            window.show()
-        except KeyboardInterrupt:
-            return
-        except cv2.error as problem:
-            raise RigtrackError(f"the window failed: {' '.join(str(problem).split())}; is the display still there?") from None
-        finally:
-            cv2.destroyAllWindows()
+    with Display() as display:  # held from before the first look: a server without clients begins anew, and nothing can connect meanwhile
+        check_display()
+        # Qt's own warnings (fonts, themes) say nothing that a user of this window could act on
+        os.environ.setdefault("QT_LOGGING_RULES", "*.debug=false;*.info=false;*.warning=false")
+        with Client(addresses, kinds=("image", "pose", "event", "status", "alive"), camera=camera, keys=keys, pictures=pictures) as client:
+            scene = Scene(camera, trail_s=trail_s, began_ns=clock())
+            window = _Window(scene, client, settings=settings or OverlaySettings(), folder=snapshot_folder, clock=clock)
+            try:
+                window.show(display)
+            except KeyboardInterrupt:
+                return
+            except cv2.error as problem:
+                raise RigtrackError(f"the window failed: {' '.join(str(problem).split())}; is the display still there?") from None
+            finally:
+                cv2.destroyAllWindows()
 
 
 def check_display() -> None:
@@ -111,107 +113,6 @@ def check_display() -> None:
         )
 
 
-class Scene:
-    """What was heard of one camera, and the picture it makes."""
-
-    def __init__(self, camera: str | None, *, trail_s: float) -> None:
-        self.camera = camera
-        self.status: StatusMessage | None = None
-        self.heard_ns: int | None = None  # when a pose or picture last came, on this machine's clock
-        self.frame: int | None = None  # of the picture as last drawn
-        self.others: set[str] = set()  # cameras heard beside it
-        self._trail_ns = int(trail_s * 1e9)
-        self._session = ""
-        self._image: Image | None = None
-        self._image_stamp: ImageMessage | None = None
-        self._arrived: ImageMessage | None = None  # not decoded yet, and only decoded if it is to be drawn
-        self._poses: dict[int, PoseMessage] = {}  # by frame, oldest first
-        self._events: dict[tuple[str, int], tuple[EventMessage, int]] = {}  # with when it came
-
-    def take(self, message: Message, now_ns: int) -> None:
-        """Note one message; those of other cameras are left aside."""
-        self.camera = self.camera or message.camera
-        if message.camera != self.camera:
-            self.others.add(message.camera)
-            return
-        if message.session != self._session:
-            self._session, self._image, self._image_stamp, self._arrived = message.session, None, None, None
-            self._poses.clear()
-            self._events.clear()
-        if isinstance(message, StatusMessage):
-            self.status = message
-        elif isinstance(message, EventMessage):
-            self._events[message.event, message.animal] = (message, now_ns)
-        else:
-            self.heard_ns = now_ns
-            if isinstance(message, PoseMessage):
-                self._take_pose(message)
-            elif isinstance(message, ImageMessage):
-                self._arrived = message
-
-    def picture(self, settings: OverlaySettings, now_ns: int) -> Image | None:
-        """Draw the newest picture (uint8 RGB), or None before the first."""
-        self._decode()
-        image, stamp = self._image, self._image_stamp
-        if image is None or stamp is None:
-            return None
-        self.frame = stamp.frame
-        return draw(
-            image,
-            pose=self._poses.get(stamp.frame),
-            status=self.status,
-            events=self._shown_events(now_ns),
-            trail=[
-                pose
-                for pose in self._poses.values()
-                if pose.frame <= stamp.frame and 0 <= stamp.received_ns - pose.received_ns <= self._trail_ns
-            ],
-            age_s=self.age_s(now_ns),
-            settings=replace(settings, zoom=zoom_for(stamp.width)),
-        )
-
-    def waiting(self, settings: OverlaySettings, addresses: Sequence[str]) -> Image:
-        """What stands there before the first picture: uint8 RGB."""
-        width, height = (self.status.image_size if self.status is not None else None) or (640, 480)
-        ground = np.full((height, width, 3), 46, np.uint8)
-        picture = draw(ground, status=self.status, settings=replace(settings, zoom=zoom_for(width)))
-        panel(picture, [f"waiting for pictures from {', '.join(addresses)}", "h: help   q: quit"], place="centre")
-        return picture
-
-    def changed(self, now_ns: int) -> tuple[int | None, int]:
-        """Differs whenever the picture has to be drawn again."""
-        newest = self._arrived or self._image_stamp
-        return (None if newest is None else newest.published_ns), now_ns // _REDRAWN_NS
-
-    def file_name(self) -> str:
-        """A name for the picture as last drawn; what came over the network cannot lead it to another folder."""
-        safe = (re.sub(r"[^A-Za-z0-9_-]", "_", text) for text in (self.camera or "", self._session))
-        return f"{'-'.join(safe)}-{self.frame}.png"
-
-    def age_s(self, now_ns: int) -> float:
-        """Seconds since a pose or picture came; 0 before the first."""
-        return 0.0 if self.heard_ns is None else (now_ns - self.heard_ns) / 1e9
-
-    def _take_pose(self, message: PoseMessage) -> None:
-        self._poses.pop(message.frame, None)
-        self._poses[message.frame] = message
-        kept_ns = max(self._trail_ns, int(_POSES_KEPT_S * 1e9))
-        while message.received_ns - next(iter(self._poses.values())).received_ns > kept_ns:
-            del self._poses[next(iter(self._poses))]
-
-    def _decode(self) -> None:
-        """Open the picture that arrived last; a damaged one leaves the one before in place."""
-        stamp, self._arrived = self._arrived, None
-        image = None if stamp is None else decode_jpeg(stamp.jpeg)
-        if stamp is not None and image is not None:
-            if image.shape[:2] != (stamp.height, stamp.width):  # key points are in source pixels
-                image = np.asarray(cv2.resize(image, (stamp.width, stamp.height)), np.uint8)
-            self._image, self._image_stamp = image, stamp
-
-    def _shown_events(self, now_ns: int) -> list[EventMessage]:
-        return [event for event, came_ns in self._events.values() if event.state == "on" or now_ns - came_ns < _EVENT_OFF_S * 1e9]
-
-
 class _Window:
     """The window, its keys, and the loop that keeps it alive."""
 
@@ -222,27 +123,51 @@ class _Window:
         self._folder = folder
         self._clock = clock
         self._title = f"rigtrack - {scene.camera or ', '.join(client.addresses)}"
-        self._drawn = scene.waiting(settings, client.addresses)  # without the panels below
+        self._room = (_ROOM_PX[0] - _FRAME_PX[0], _ROOM_PX[1] - _FRAME_PX[1])
+        self._size = first_size(scene.source_size(), self._room)
+        self._fitted = False  # whether the window took on the shape of the camera's picture
+        self._drawn = scene.waiting(settings, client.addresses, clock(), self._size)  # without the panels below
         self._state: tuple[object, ...] = ()
         self._paused = False
         self._help = False
         self._note = ""
         self._note_until_ns = 0
 
-    def show(self) -> None:
+    def show(self, display: Display) -> None:
         """Open the window and keep it up to date until it is closed."""
-        cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-        size: tuple[int, ...] = ()
+        screen = display.screen_px() or _ROOM_PX
+        self._room = (min(screen[0], _ROOM_PX[0]) - _FRAME_PX[0], min(screen[1], _ROOM_PX[1]) - _FRAME_PX[1])
+        self._size = first_size(self._scene.source_size(), self._room)
+        # not WINDOW_KEEPRATIO: the picture keeps its own, being drawn for whatever size the window has
+        cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
+        cv2.resizeWindow(self._title, *self._size)
+        opened_ns = told_ns = self._clock()
         while True:
             self._hear()
+            self._fit()
             picture = self._compose()
             if picture is not None:
-                if picture.shape != size:
-                    size = picture.shape
-                    cv2.resizeWindow(self._title, size[1], size[0])
                 cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
             if not self._obey(cv2.waitKey(_KEY_WAIT_MS)) or not self._open():
                 return
+            now = self._clock()
+            if now - opened_ns < _ANNOUNCED_NS and now - told_ns > _ANNOUNCED_NS // 20:
+                display.announce_mapped(self._title)
+                told_ns = now
+
+    def _fit(self) -> None:
+        """Draw for the size that the user gave the window; give it the picture's shape once that is known."""
+        if not self._fitted and self._scene.size_is_known():
+            self._fitted = True
+            self._size = first_size(self._scene.source_size(), self._room)
+            cv2.resizeWindow(self._title, *self._size)
+            return
+        try:
+            _, _, width, height = cv2.getWindowImageRect(self._title)
+        except cv2.error:  # closed meanwhile
+            return
+        if width > 0 and height > 0 and (width, height) != self._size:
+            self._size = _within(width, height)
 
     def _open(self) -> bool:
         """Whether the window is still there."""
@@ -266,14 +191,20 @@ class _Window:
         """The whole of what is to be seen, or None while nothing changed."""
         now = self._clock()
         note = self._note if now < self._note_until_ns else ""
-        state = (None if self._paused else self._scene.changed(now), self._settings, self._help, self._paused, note)
+        banner = self._scene.banner(now) if self._paused else None  # otherwise the scene draws its own
+        changed = None if self._paused else self._scene.changed(now)
+        state = (changed, banner, self._settings, self._help, self._paused, note, self._size)
         if state == self._state:
             return None
         self._state = state
         if not self._paused:
-            picture = self._scene.picture(self._settings, now)
-            self._drawn = self._scene.waiting(self._settings, self._client.addresses) if picture is None else picture
+            picture = self._scene.picture(self._settings, now, self._size)
+            if picture is None:
+                picture = self._scene.waiting(self._settings, self._client.addresses, now, self._size)
+            self._drawn = picture
         whole = self._drawn.copy()
+        if banner is not None:
+            draw_banner(whole, banner)
         panel(whole, [*([note] if note else []), *(["paused: press space to go on"] if self._paused else [])], place="bottom_right")
         panel(whole, HELP if self._help else (), place="centre")
         return whole
@@ -292,11 +223,22 @@ class _Window:
             self._help = not self._help
         elif key == "t":
             self._settings = replace(settings, trail=not settings.trail)
+        elif key == "p":
+            self._settings = replace(settings, trail=True, trail_points=self._next_trail())
         elif key == "z":
             self._settings = replace(settings, zones=not settings.zones)
         elif key == "n":
             self._settings = replace(settings, names=not settings.names)
         return True
+
+    def _next_trail(self) -> tuple[str, ...]:
+        """All key points, then each alone, then all again."""
+        names = self._scene.point_names()
+        shown = self._settings.trail_points
+        place = names.index(shown[0]) + 1 if shown and shown[0] in names else 0
+        chosen = tuple(names[place : place + 1])
+        self._say(f"trail of {chosen[0]}" if chosen else "trail of every key point")
+        return chosen
 
     def _snapshot(self) -> None:
         """Save what is shown, without the panels of this window; camera, session and frame stand in its name."""
@@ -317,20 +259,10 @@ class _Window:
         self._note, self._note_until_ns = text, self._clock() + _NOTE_NS
 
 
-def decode_jpeg(jpeg: bytes) -> Image | None:
-    """Decode to uint8 (h, w, 3) RGB, or None where it is damaged."""
-    try:
-        bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # empty, or of an absurd size
-        return None
-    return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def zoom_for(width: int) -> float:
-    """How much larger a picture is drawn: small ones, so that text and points are sharp; large ones less, so that drawing keeps up."""
-    if width < _SMALLEST_PX:
-        return min(_LARGEST_ZOOM, _SMALLEST_PX / width)
-    return min(1.0, _LARGEST_PX / width)
+def _within(width: int, height: int) -> tuple[int, int]:
+    """The size to draw for in a window of this size: its own, or the nearest of its shape."""
+    scale = min(1.0, _LARGEST_PX[0] / width, _LARGEST_PX[1] / height)
+    return max(_SMALLEST_PX[0], round(scale * width)), max(_SMALLEST_PX[1], round(scale * height))
 
 
 def _reason(complaint: str) -> str:

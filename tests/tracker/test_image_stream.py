@@ -204,7 +204,7 @@ def test_pictures_at_an_address_of_their_own_are_found_there(tmp_path: Path) -> 
     clock = StepClock()
     elsewhere = f"ipc://{tmp_path}/elsewhere"
     publisher = PublisherConfig(bind=(f"ipc://{tmp_path}/stream",), high_water_mark=10, curve_keys=None)
-    settings = ViewerConfig(rate_hz=30, jpeg_quality=90, confidence=0.5, trail_s=1.0, bind=(elsewhere,))
+    settings = ViewerConfig(rate_hz=30, jpeg_quality=90, bind=(elsewhere,))
     images = ImageStream(settings, publisher, camera="top", session="a", clock=clock)
     try:
         with Client(publisher.bind, kinds=("image",), pictures=(elsewhere,)) as client:

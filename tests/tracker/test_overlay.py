@@ -1,5 +1,6 @@
 """What is drawn is where it should be, and nothing else is touched."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -8,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, StatusMessage
-from tracker.overlay import PALETTE, RED, Corner, OverlaySettings, draw, panel
+from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
+from tracker.overlay import Corner, OverlaySettings, draw, panel
+from tracker.palette import PALETTE
 
 STAMP = {"v": VERSION, "camera": "top", "session": "a", "received_ns": 0, "published_ns": 0}
 BARE = OverlaySettings(names=False)
@@ -21,22 +23,10 @@ def grey(height: int = 480, width: int = 640, level: int = 120) -> Image:
 
 
 def pose(points: dict[str, tuple[float, float, float]], frame: int = 1) -> PoseMessage:
-    animals = [AnimalMessage(id=0, points=points, mm={})]
-    return PoseMessage(**STAMP, frame=frame, exposed_ns=None, taken_ns=0, inferred_ns=0, lost=0, animals=animals, scores={}, motion=None)  # type: ignore[arg-type]
-
-
-def event(name: str, state: str) -> EventMessage:
-    values = {
-        "event": name,
-        "state": state,
-        "animal": 0,
-        "onset_frame": 1,
-        "value": 1.0,
-        "threshold": 0.0,
-        "added_delay_ms": 0.0,
-        "latency_ms": 1.0,
-    }
-    return EventMessage(**STAMP, frame=1, **values)  # type: ignore[arg-type]
+    animals = [AnimalMessage(id=0, points={**points}, mm={})]
+    counts = {"lost": 0, "skipped": 0, "corrupt": 0}
+    rest: dict[str, object] = {"exposed_ns": None, "taken_ns": 0, "inferred_ns": 0, "setup": 1, "ended": [], "scores": {}, "motion": None}
+    return PoseMessage(**STAMP, frame=frame, animals=animals, **counts, **rest)  # type: ignore[arg-type]
 
 
 def differs(one: Image, other: Image) -> NDArray[np.bool_]:
@@ -136,21 +126,29 @@ def test_the_trail_is_interrupted_where_the_animal_was_not_seen() -> None:
     assert changed[300, 440]
 
 
-def test_a_lost_camera_or_a_stopped_stream_shows_a_red_bar(status: StatusMessage) -> None:
-    lost = replace(status, state="camera_lost", last_error="camera 7 is gone")
-    for drawn, red in (
-        (draw(grey(), status=status, age_s=0.9), False),
-        (draw(grey(), status=status, age_s=1.5), True),
-        (draw(grey(), status=lost), True),
-    ):
-        assert (tuple(drawn[-2, -2]) == RED) is red
+def test_the_counters_are_those_of_the_frame_shown_each_under_its_own_word(status: StatusMessage) -> None:
+    shown = pose({})
+    at_the_end = replace(status, counters=dict.fromkeys(status.counters, 9))
+    plain = draw(grey(), pose=shown, status=status)
+    assert (draw(grey(), pose=shown, status=at_the_end) == plain).all(), "the status's totals are not of this frame"
+    pictures = [
+        plain,
+        *(draw(grey(), pose=one, status=status) for one in (replace(shown, lost=3), replace(shown, skipped=3), replace(shown, corrupt=3))),
+    ]
+    assert all(differs(one, other).any() for one, other in itertools.combinations(pictures, 2))
 
 
-def test_an_event_that_is_on_stands_out_from_one_that_ended() -> None:
-    on = draw(grey(), events=[event("poke", "on")])
-    off = draw(grey(), events=[event("poke", "off")])
-    corner = np.s_[:60, 480:]
-    assert on[corner].mean() > off[corner].mean() + 5
+def test_every_key_point_leaves_a_trail_of_its_own_colour_or_only_the_chosen_ones() -> None:
+    rows = {"a": 200.0, "b": 300.0, "c": 400.0}
+    trail = [pose({name: (100.0 + 4 * step, row, 0.9) for name, row in rows.items()}, frame=step) for step in range(60)]
+    every = draw(grey(), trail=trail, settings=BARE).astype(int) - 120
+    for index, row in enumerate(rows.values()):
+        colour = np.array(PALETTE[index]) - 120
+        assert np.dot(every[round(row), 325], colour) > 0.6 * np.dot(colour, colour)
+    chosen = draw(grey(), trail=trail, settings=replace(BARE, trail_points=("b",)))
+    assert (chosen[300, 325] != 120).any()
+    assert (chosen[200, 325] == 120).all()
+    assert (chosen[400, 325] == 120).all()
 
 
 @pytest.mark.parametrize(("place", "rows", "columns"), [
@@ -187,10 +185,8 @@ def test_text_grows_with_the_picture(status: StatusMessage) -> None:
 
 
 def test_text_that_does_not_fit_is_cut_at_the_edge_without_failing(status: StatusMessage) -> None:
-    busy = replace(
-        status, zones=[{"name": "x" * 200, "outline_px": [[-50, -50], [5, -50], [5, 5]]}], last_error="y" * 500, state="camera_lost"
-    )
-    drawn = draw(grey(16, 24), pose=pose({"snout": (-3.0, 15.9, 1.0)}), status=busy, events=[event("z" * 100, "on")], age_s=9)
+    busy = replace(status, camera="y" * 500, zones=[{"name": "x" * 200, "outline_px": [[-50, -50], [5, -50], [5, 5]]}])
+    drawn = draw(grey(16, 24), pose=pose({"snout": (-3.0, 15.9, 1.0)}), status=busy)
     panel(drawn, ["w" * 100], place="centre")
     assert drawn.shape == (16, 24, 3)
 

@@ -19,21 +19,27 @@ import numpy as np
 import pytest
 import zmq
 
+from tracker.composition import zoom_within
 from tracker.errors import RigtrackError
 from tracker.frame import Image
 from tracker.image_stream import encode_jpeg
-from tracker.messages import VERSION, AnimalMessage, EventMessage, ImageMessage, PoseMessage, StatusMessage, topic
-from tracker.overlay import PALETTE, OverlaySettings
-from tracker.viewer import Scene, check_display, view, zoom_for
+from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, PoseMessage, StatusMessage, topic
+from tracker.overlay import OverlaySettings
+from tracker.palette import PALETTE, RED, YELLOW
+from tracker.viewer import check_display, view
+from tracker.viewer_scene import Scene
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+STARTS = 12  # one in seven was black
 DEADLINE_S = 300.0  # a loaded machine takes its time to open a window
 PLAIN = OverlaySettings(names=False, trail=False)
+SIZE = (960, 480)  # of the whole; the picture is then drawn as it is
+SECOND_NS = 1_000_000_000
 VIEW = """
 import sys
 from pathlib import Path
 from tracker.viewer import view
-view(sys.argv[1], snapshot_folder=Path(sys.argv[2]))
+view(sys.argv[1], snapshot_folder=Path(sys.argv[2]), keys=Path(sys.argv[3]) if sys.argv[3] else None)
 """
 
 
@@ -43,7 +49,9 @@ def stamp(frame: int, *, camera: str = "top", session: str = "a") -> dict[str, o
 
 def pose(frame: int, x: float, **named: str) -> PoseMessage:
     animals = [AnimalMessage(id=0, points={"snout": (x, 240.0, 0.9)}, mm={})]
-    return PoseMessage(**stamp(frame, **named), exposed_ns=None, taken_ns=0, inferred_ns=0, lost=0, animals=animals, scores={}, motion=None)  # type: ignore[arg-type]
+    counts = {"lost": 0, "skipped": 0, "corrupt": 0}
+    rest: dict[str, object] = {"exposed_ns": None, "taken_ns": 0, "inferred_ns": 0, "setup": 1, "ended": [], "scores": {}, "motion": None}
+    return PoseMessage(**stamp(frame, **named), animals=animals, **counts, **rest)  # type: ignore[arg-type]
 
 
 def image(frame: int, level: int = 120, **named: str) -> ImageMessage:
@@ -61,20 +69,20 @@ def event(state: str) -> EventMessage:
         "threshold": 0.0,
         "added_delay_ms": 0.0,
         "latency_ms": 1.0,
+        "reason": "rule",
     }
     return EventMessage(**stamp(1), **values)  # type: ignore[arg-type]
 
 
 def drawn(scene: Scene, now_ns: int = 0) -> Image:
-    picture = scene.picture(PLAIN, now_ns)
+    picture = scene.picture(PLAIN, now_ns, SIZE)
     assert picture is not None
     return picture
 
 
 def snout_drawn_at(scene: Scene, x: float) -> bool:
     picture = drawn(scene)
-    zoom = zoom_for(640)
-    return tuple(picture[round(240.5 * zoom - 0.5), round((x + 0.5) * zoom - 0.5)]) == PALETTE[0]
+    return tuple(picture[240, round(x)]) == PALETTE[0]
 
 
 def test_a_picture_is_drawn_with_the_pose_of_the_same_frame_and_no_other() -> None:
@@ -92,7 +100,7 @@ def test_a_restart_of_the_tracker_forgets_what_was_seen_before() -> None:
     for message in (pose(1, 100.0), pose(2, 300.0), image(1), event("on")):
         scene.take(message, 0)
     scene.take(pose(1, 200.0, session="b"), 0)
-    assert scene.picture(PLAIN, 0) is None
+    assert scene.picture(PLAIN, 0, SIZE) is None
     scene.take(image(1, session="b"), 0)
     assert snout_drawn_at(scene, 200.0)
     scene.take(image(2, session="b"), 0)
@@ -103,7 +111,7 @@ def test_the_first_camera_heard_is_shown_and_others_are_named() -> None:
     scene = Scene(None, trail_s=1.0)
     scene.take(image(1, camera="side"), 0)
     scene.take(image(7, camera="top"), 0)
-    scene.picture(PLAIN, 0)
+    scene.picture(PLAIN, 0, SIZE)
     assert (scene.camera, scene.frame, scene.others) == ("side", 1, {"top"})
 
 
@@ -120,19 +128,41 @@ def test_an_event_that_ended_stays_for_a_moment_and_one_that_is_on_stays() -> No
     assert (drawn(scene, 10_000_000_000) == bare).all()
 
 
-def test_the_picture_grows_old_when_neither_pose_nor_picture_comes(status: StatusMessage) -> None:
+def test_events_are_not_shown_as_on_and_a_red_bar_appears_once_the_tracker_is_silent(status: StatusMessage) -> None:
     scene = Scene(None, trail_s=1.0)
-    scene.take(image(1), 1_000_000_000)
-    scene.take(status, 5_000_000_000)
-    assert scene.age_s(5_000_000_000) == 4.0
-    scene.take(pose(2, 1.0, session=status.session), 6_000_000_000)
-    assert scene.age_s(6_000_000_000) == 0.0
+    for message in (replace(status, session="a"), image(1), event("on"), AliveMessage(**stamp(1), interval_ms=100.0, open=[])):  # type: ignore[arg-type]
+        scene.take(message, 0)
+    live, silent = drawn(scene, SECOND_NS // 2), drawn(scene, 3 * SECOND_NS)
+    assert (live == YELLOW).all(axis=2).any()
+    assert not (live == RED).all(axis=2).any()
+    assert not (silent == YELLOW).all(axis=2).any()
+    assert (silent[:, :640] == RED).all(axis=2).mean() > 0.1
+    assert silent[:100, 300:640].mean() < 0.5 * live[:100, 300:640].mean()
+
+
+def test_a_camera_that_is_lost_is_said_although_the_tracker_lives(status: StatusMessage) -> None:
+    scene = Scene(None, trail_s=1.0)
+    for message in (image(1), replace(status, session="a", state="camera_lost")):
+        scene.take(message, 0)
+    scene.take(AliveMessage(**stamp(1), interval_ms=100.0, open=[]), 5 * SECOND_NS)  # type: ignore[arg-type]
+    banner = scene.banner(5 * SECOND_NS)
+    assert banner is not None
+    assert banner.headline == "CAMERA LOST for 5 s"
+
+
+def test_before_the_first_picture_the_window_says_what_it_waits_for(status: StatusMessage) -> None:
+    scene = Scene(None, trail_s=1.0)
+    assert scene.waiting(PLAIN, ["tcp://x"], 0, SIZE).shape == (480, 960, 3)
+    scene.take(replace(status, state="starting"), 0)
+    banner = scene.banner(0)
+    assert banner is not None
+    assert banner.headline == "TRACKER STARTING"
 
 
 def test_a_damaged_picture_is_skipped() -> None:
     scene = Scene(None, trail_s=1.0)
     scene.take(replace(image(1), jpeg=b"not a JPEG"), 0)
-    assert scene.picture(PLAIN, 0) is None
+    assert scene.picture(PLAIN, 0, SIZE) is None
     scene.take(image(2), 0)
     good = drawn(scene)
     scene.take(replace(image(3), jpeg=b""), 0)
@@ -149,7 +179,7 @@ def test_old_poses_are_not_kept_for_ever() -> None:
 def test_a_name_from_the_network_cannot_leave_the_snapshot_folder() -> None:
     scene = Scene(None, trail_s=1.0)
     scene.take(image(5, camera="../../etc/x", session="/a"), 0)
-    scene.picture(PLAIN, 0)
+    scene.picture(PLAIN, 0, SIZE)
     assert scene.file_name() == "______etc_x-_a-5.png"
 
 
@@ -167,13 +197,19 @@ def test_a_display_that_does_not_answer_is_one_sentence_and_not_the_end_of_the_p
 
 
 @pytest.fixture(scope="module")
-def display() -> Iterator[str]:
+def frame_buffer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder where the display keeps what is on its screen."""
+    return tmp_path_factory.mktemp("frame_buffer")
+
+
+@pytest.fixture(scope="module")
+def display(frame_buffer: Path) -> Iterator[str]:
     for program in ("Xvfb", "xdotool"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed, so no window can be tried")
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp", "-fbdir", str(frame_buffer)],
         pass_fds=(writing,),
         stderr=subprocess.DEVNULL,
     )
@@ -223,7 +259,7 @@ def viewing(address: str, display: str, folder: Path) -> Iterator[tuple[subproce
         return subprocess.run(["xdotool", *words], capture_output=True, text=True, env=environment, check=False, timeout=DEADLINE_S).stdout
 
     with subprocess.Popen(
-        [sys.executable, "-c", VIEW, address, str(folder)], stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
+        [sys.executable, "-c", VIEW, address, str(folder), ""], stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
     ) as viewer:
         try:
             window = eventually(lambda: xdotool("search", "--onlyvisible", "--name", "^rigtrack - ").split(), "no window appeared")[-1]
@@ -259,10 +295,55 @@ def test_the_window_opens_s_saves_the_picture_with_its_overlay_and_q_quits(displ
         assert viewer.stderr.read() == ""
     picture = cv2.imread(path, cv2.IMREAD_COLOR)
     assert picture is not None
-    assert picture.shape == (720, 960, 3)
+    height, width = picture.shape[:2]
+    assert width <= 1280
+    assert height <= 800
     frame = int(path.rsplit("-", 1)[1].removesuffix(".png"))
-    x = round((100.5 + frame % 400) * 1.5 - 0.5)
-    assert tuple(picture[360, x, ::-1]) == PALETTE[0], "the snout of that very frame is not on the picture"
+    zoom = zoom_within((640, 480), (width, height))
+    x, y = round((100.5 + frame % 400) * zoom - 0.5), height // 2
+    assert tuple(picture[y, x, ::-1]) == PALETTE[0], "the snout of that very frame is not on the picture"
+
+
+def on_screen(frame_buffer: Path) -> Image:
+    """What Xvfb shows: uint8 (h, w, 3)."""
+    shot = (frame_buffer / "Xvfb_screen0").read_bytes()
+    header = np.frombuffer(shot, ">u4", 25)  # XWD: size of the header, width, height, bytes per row, colours
+    size, width, height, row, colours = (int(header[place]) for place in (0, 4, 5, 12, 19))
+    pixels = np.frombuffer(shot, np.uint8, height * row, size + 12 * colours)
+    return pixels.reshape(height, row)[:, : width * 4].reshape(height, width, 4)[..., :3]
+
+
+def test_no_start_of_the_viewer_leaves_its_window_black(display: str, frame_buffer: Path, status: StatusMessage, tmp_path: Path) -> None:
+    lit: list[float] = []
+    with feeding(status) as address:
+        for _ in range(STARTS):
+            with viewing(address, display, tmp_path) as (viewer, xdotool):
+                seen = share_lit(frame_buffer)
+                deadline = time.monotonic() + 10
+                while seen < 0.3 and viewer.poll() is None and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    seen = share_lit(frame_buffer)
+                lit.append(seen)
+                xdotool("key", "q")
+                assert viewer.wait(timeout=DEADLINE_S) == 0
+    assert min(lit) >= 0.3, f"share of the screen that was lit, by start: {lit}"
+
+
+def share_lit(frame_buffer: Path) -> float:
+    return float((on_screen(frame_buffer).max(axis=2) > 60).mean())
+
+
+def test_a_window_that_is_resized_is_drawn_anew_for_its_size(display: str, status: StatusMessage, tmp_path: Path) -> None:
+    with feeding(status) as address, viewing(address, display, tmp_path) as (_, xdotool):
+
+        def saved(shape: tuple[int, ...]) -> list[str]:
+            xdotool("key", "s")
+            shots = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in tmp_path.glob("top-a-*.png")]
+            return [str(shot.shape) for shot in shots if shot is not None and (not shape or shot.shape == shape)]
+
+        eventually(lambda: saved(()), "no snapshot was saved")
+        xdotool("windowsize", xdotool("search", "--onlyvisible", "--name", "^rigtrack - ").split()[-1], "700", "500")
+        eventually(lambda: saved((500, 700, 3)), "no snapshot had the size of the window")
 
 
 @pytest.mark.parametrize("way", ["Escape", "the window's own button", "Ctrl-C"])
