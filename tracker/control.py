@@ -5,6 +5,7 @@ It answers at once: what takes time goes on elsewhere and is answered when it is
 
 import json
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_REQUEST = 65_536  # bytes; a command is a path at most
 _POLL_MS = 20
+_STEP_MS = 200
 _CLOSE_S = 1.0
 _LINGER_MS = 300  # at the end: how long the last answers may take to leave
 SWAP_S = 900.0  # a GPU engine may have to be built first
@@ -145,9 +147,17 @@ def ask(address: str, request: dict[str, Any], *, timeout_s: float) -> dict[str,
         client.connect(address)
         until_ns = time.monotonic_ns() + int(timeout_s * 1e9)
         client.send(json.dumps(request | {"until_ns": until_ns}).encode())
-        if not client.poll(int(timeout_s * 1000)):
+        if not _answered(client, until_ns):
             raise StreamError(f"{address}: no answer within {timeout_s:g} s; is the tracker running with this configuration?")
         answer: dict[str, Any] = json.loads(client.recv())
     if not answer.pop("ok"):
         raise StreamError(str(answer["error"]))
     return answer
+
+
+def _answered(client: zmq.Socket[bytes], until_ns: int) -> bool:
+    """Whether an answer came in time. Waits in short steps: a Ctrl-C that falls just before a wait is seen only after it."""
+    while (left_ms := (until_ns - time.monotonic_ns()) / 1e6) > 0:
+        if client.poll(min(_STEP_MS, math.ceil(left_ms))):
+            return True
+    return False
