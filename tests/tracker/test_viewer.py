@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tracker.composition import zoom_within
 from tracker.errors import RigtrackError
 from tracker.frame import Image
 from tracker.image_stream import encode_jpeg
+from tracker.keys import make_keys, secure
 from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, PoseMessage, StatusMessage, topic
 from tracker.overlay import OverlaySettings
 from tracker.palette import PALETTE, RED, YELLOW
@@ -223,11 +224,13 @@ def display(frame_buffer: Path) -> Iterator[str]:
 
 
 @contextmanager
-def feeding(status: StatusMessage) -> Iterator[str]:
-    """Publish moving poses, pictures and status from a thread, as a tracker does."""
+def feeding(status: StatusMessage, keys: Path | None = None) -> Iterator[str]:
+    """Publish moving poses, pictures and status from a thread, as a tracker does; with keys, to their clients alone."""
     stop = threading.Event()
-    with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+    with zmq.Context() as context, ExitStack() as last, context.socket(zmq.PUB) as socket:
         socket.setsockopt(zmq.LINGER, 0)
+        if keys is not None:
+            last.callback(secure(socket, keys).stop)
         port = socket.bind_to_random_port("tcp://127.0.0.1")
 
         def feed() -> None:
@@ -251,7 +254,7 @@ def feeding(status: StatusMessage) -> Iterator[str]:
 
 
 @contextmanager
-def viewing(address: str, display: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[..., str]]]:
+def viewing(address: str, display: str, folder: Path, keys: Path | str = "") -> Iterator[tuple[subprocess.Popen[str], Callable[..., str]]]:
     """A viewer in a process of its own, and a function that runs xdotool on its display."""
     environment = {**os.environ, "DISPLAY": display}
 
@@ -259,7 +262,7 @@ def viewing(address: str, display: str, folder: Path) -> Iterator[tuple[subproce
         return subprocess.run(["xdotool", *words], capture_output=True, text=True, env=environment, check=False, timeout=DEADLINE_S).stdout
 
     with subprocess.Popen(
-        [sys.executable, "-c", VIEW, address, str(folder), ""], stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
+        [sys.executable, "-c", VIEW, address, str(folder), str(keys)], stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
     ) as viewer:
         try:
             window = eventually(lambda: xdotool("search", "--onlyvisible", "--name", "^rigtrack - ").split(), "no window appeared")[-1]
@@ -302,6 +305,18 @@ def test_the_window_opens_s_saves_the_picture_with_its_overlay_and_q_quits(displ
     zoom = zoom_within((640, 480), (width, height))
     x, y = round((100.5 + frame % 400) * zoom - 0.5), height // 2
     assert tuple(picture[y, x, ::-1]) == PALETTE[0], "the snout of that very frame is not on the picture"
+
+
+def test_a_viewer_with_keys_shows_the_pictures_of_a_tracker_that_asks_for_them(display: str, status: StatusMessage, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    make_keys(keys)
+    with feeding(status, keys) as address, viewing(address, display, tmp_path, keys) as (_, xdotool):
+
+        def saved() -> list[str]:
+            xdotool("key", "s")
+            return [str(path) for path in tmp_path.glob("top-a-*.png")]
+
+        eventually(saved, "no picture came")
 
 
 def on_screen(frame_buffer: Path) -> Image:
