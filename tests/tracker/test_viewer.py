@@ -1,6 +1,5 @@
 """The viewer: pictures matched with their poses, and the window itself under Xvfb."""
 
-import ctypes
 import os
 import shutil
 import signal
@@ -9,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +18,12 @@ import numpy as np
 import pytest
 import zmq
 
+from tests.tracker.close_button import press_close_button
 from tracker.composition import zoom_within
 from tracker.errors import RigtrackError
 from tracker.frame import Image
 from tracker.image_stream import encode_jpeg
+from tracker.keys import make_keys, secure
 from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, PoseMessage, StatusMessage, topic
 from tracker.overlay import OverlaySettings
 from tracker.palette import PALETTE, RED, YELLOW
@@ -223,11 +224,13 @@ def display(frame_buffer: Path) -> Iterator[str]:
 
 
 @contextmanager
-def feeding(status: StatusMessage) -> Iterator[str]:
-    """Publish moving poses, pictures and status from a thread, as a tracker does."""
+def feeding(status: StatusMessage, keys: Path | None = None) -> Iterator[str]:
+    """Publish moving poses, pictures and status from a thread, as a tracker does; with keys, to their clients alone."""
     stop = threading.Event()
-    with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+    with zmq.Context() as context, ExitStack() as last, context.socket(zmq.PUB) as socket:
         socket.setsockopt(zmq.LINGER, 0)
+        if keys is not None:
+            last.callback(secure(socket, keys).stop)
         port = socket.bind_to_random_port("tcp://127.0.0.1")
 
         def feed() -> None:
@@ -251,7 +254,7 @@ def feeding(status: StatusMessage) -> Iterator[str]:
 
 
 @contextmanager
-def viewing(address: str, display: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[..., str]]]:
+def viewing(address: str, display: str, folder: Path, keys: Path | str = "") -> Iterator[tuple[subprocess.Popen[str], Callable[..., str]]]:
     """A viewer in a process of its own, and a function that runs xdotool on its display."""
     environment = {**os.environ, "DISPLAY": display}
 
@@ -259,7 +262,7 @@ def viewing(address: str, display: str, folder: Path) -> Iterator[tuple[subproce
         return subprocess.run(["xdotool", *words], capture_output=True, text=True, env=environment, check=False, timeout=DEADLINE_S).stdout
 
     with subprocess.Popen(
-        [sys.executable, "-c", VIEW, address, str(folder), ""], stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
+        [sys.executable, "-c", VIEW, address, str(folder), str(keys)], stderr=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
     ) as viewer:
         try:
             window = eventually(lambda: xdotool("search", "--onlyvisible", "--name", "^rigtrack - ").split(), "no window appeared")[-1]
@@ -302,6 +305,18 @@ def test_the_window_opens_s_saves_the_picture_with_its_overlay_and_q_quits(displ
     zoom = zoom_within((640, 480), (width, height))
     x, y = round((100.5 + frame % 400) * zoom - 0.5), height // 2
     assert tuple(picture[y, x, ::-1]) == PALETTE[0], "the snout of that very frame is not on the picture"
+
+
+def test_a_viewer_with_keys_shows_the_pictures_of_a_tracker_that_asks_for_them(display: str, status: StatusMessage, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    make_keys(keys)
+    with feeding(status, keys) as address, viewing(address, display, tmp_path, keys) as (_, xdotool):
+
+        def saved() -> list[str]:
+            xdotool("key", "s")
+            return [str(path) for path in tmp_path.glob("top-a-*.png")]
+
+        eventually(saved, "no picture came")
 
 
 def on_screen(frame_buffer: Path) -> Image:
@@ -363,35 +378,3 @@ def test_every_way_out_ends_it_well_even_while_nothing_has_been_heard(way: str, 
         assert viewer.stderr is not None
         assert viewer.stderr.read() == ""
         assert viewer.returncode == 0
-
-
-class ClientMessage(ctypes.Structure):
-    """XClientMessageEvent of Xlib.h, with room for the union it is part of."""
-
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("serial", ctypes.c_ulong),
-        ("send_event", ctypes.c_int),
-        ("display", ctypes.c_void_p),
-        ("window", ctypes.c_ulong),
-        ("message_type", ctypes.c_ulong),
-        ("format", ctypes.c_int),
-        ("data", ctypes.c_long * 5),
-        ("rest", ctypes.c_long * 12),
-    )
-
-
-def press_close_button(display: str, windows: list[str]) -> None:
-    """Ask windows to close as a window manager does, there being none under Xvfb."""
-    xlib = ctypes.CDLL("libX11.so.6")
-    xlib.XOpenDisplay.restype = ctypes.c_void_p
-    xlib.XInternAtom.restype = ctypes.c_ulong
-    xlib.XInternAtom.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
-    xlib.XSendEvent.argtypes = (ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int, ctypes.c_long, ctypes.c_void_p)
-    xlib.XCloseDisplay.argtypes = (ctypes.c_void_p,)
-    connection = xlib.XOpenDisplay(display.encode())
-    for window in windows:
-        message = ClientMessage(type=33, window=int(window), format=32, message_type=xlib.XInternAtom(connection, b"WM_PROTOCOLS", 0))
-        message.data[0] = xlib.XInternAtom(connection, b"WM_DELETE_WINDOW", 0)
-        xlib.XSendEvent(connection, int(window), 0, 0, ctypes.byref(message))
-    xlib.XCloseDisplay(connection)
