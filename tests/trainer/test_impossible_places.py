@@ -136,7 +136,7 @@ def test_a_folder_of_somebody_else_is_refused_with_that_reason(tmp_path: Path) -
 
 
 @needs_root
-def test_a_checkpoint_that_finds_the_disk_full_leaves_the_earlier_one_and_nothing_else(small: Path) -> None:
+def test_a_checkpoint_that_meets_a_full_disk_leaves_the_earlier_one_alone(small: Path) -> None:
     writer = WholeCheckpoints()
     writer.save_checkpoint({"step": 1}, small / "last.ckpt")
     whole = (small / "last.ckpt").read_bytes()
