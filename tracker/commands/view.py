@@ -23,6 +23,9 @@ def add(commands: Commands) -> None:
     add_stream(parser)
     parser.add_argument("--pictures", help="where the pictures are, for a tracker with a viewer.bind (beside the address)")
     parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
+    parser.add_argument(
+        "--trail", action="append", default=[], metavar="POINT", help="a key point that leaves a trail; may be repeated (all)"
+    )
     parser.add_argument("--trail-s", type=float, default=1.0, help="length of the trail in seconds (%(default)s)")
     parser.add_argument("--place", choices=CORNERS, default="top_left", help="corner of the status lines (%(default)s)")
     parser.add_argument("--text-scale", type=float, default=1.0, help="size of letters (%(default)s)")
@@ -44,6 +47,7 @@ def view_stream(options: argparse.Namespace) -> int:
             text_scale=options.text_scale,
             text_colour=tuple(options.text_colour),
             thickness=options.thickness,
+            trail_points=tuple(options.trail),
         ),
         keys=options.keys,
         pictures=(options.pictures,) if options.pictures else None,
