@@ -20,6 +20,8 @@ from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
 from tracker.errors import CameraError, CorruptFrameError, RigtrackError
 from tracker.frame import Frame
+from tracker.image_address import image_addresses
+from tracker.image_stream import ImageStream
 from tracker.publisher import Publisher
 from tracker.setup import make_setup
 from tracker.view_fit import ViewFit, unlike_training
@@ -172,8 +174,11 @@ def _rules(config: Config, bundle: Bundle, engine: Engine, frame: Frame) -> tupl
 
 
 def _publisher(config: Config) -> tuple[str, None]:
-    with Publisher(config.publisher, camera=config.name):
-        return f"can bind {', '.join(config.publisher.bind)}", None
+    with Publisher(config.publisher, camera=config.name) as publisher:
+        images = ImageStream(config.viewer, config.publisher, camera=config.name, session=publisher.session)
+        images.close()
+    pictures = config.viewer.bind if config.viewer.bind is not None else image_addresses(config.publisher.bind)
+    return f"can bind {', '.join(config.publisher.bind)}, and for pictures {', '.join(pictures)}", None
 
 
 def _control(config: Config) -> tuple[str, None]:

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
 import zmq
@@ -54,8 +53,6 @@ class Control:
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_REQUEST)
         try:
             bind(self._socket, address)
-            if address.startswith("ipc://"):
-                Path(address.removeprefix("ipc://")).chmod(0o660)
         except BaseException:
             self._socket.close()
             self._context.term()

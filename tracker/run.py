@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from tracker.address import is_private
 from tracker.cameras.open_camera import camera_factory, check_source
 from tracker.capture import Capture
 from tracker.command_handler import CommandHandler
@@ -27,6 +28,7 @@ from tracker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
+_WINDOW_CLOSE_S = 0.5
 _SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
 
 
@@ -109,16 +111,39 @@ def _signals(handler: CommandHandler) -> Iterator[None]:
 @contextmanager
 def _window(config: Config) -> Iterator[None]:
     """Show the overlay at the rig: a viewer of its own process, so that nothing it does can hold the loop up."""
-    addresses = [address for address in config.publisher.bind if address.startswith(("ipc://", "tcp://127.", "tcp://localhost"))]
-    if not addresses:
-        raise StreamError("--window needs an ipc:// or loopback address in publisher.bind; add one")
-    command = [sys.executable, "-m", "tracker", "view", addresses[0], "--camera", config.name]
-    viewer = subprocess.Popen(command)
+    viewer = subprocess.Popen(window_command(config))
     try:
         yield
     finally:
         viewer.terminate()
-        viewer.wait()
+        try:
+            viewer.wait(_WINDOW_CLOSE_S)
+        except subprocess.TimeoutExpired:
+            viewer.kill()
+            viewer.wait()
+
+
+def window_command(config: Config) -> list[str]:
+    """The command that shows this tracker's overlay on the machine that it runs on.
+
+    Raises:
+        StreamError: no address of this machine, or no key for a viewer.
+    """
+    near = [address for address in config.publisher.bind if is_private(address)]
+    if not near:
+        raise StreamError("--window needs an ipc:// or loopback address in publisher.bind; add one")
+    command = [sys.executable, "-m", "tracker", "view", near[0], "--camera", config.name]
+    if config.viewer.bind is not None:
+        pictures = [address for address in config.viewer.bind if is_private(address)]
+        if not pictures:
+            raise StreamError("--window needs an ipc:// or loopback address in viewer.bind; add one")
+        command += ["--pictures", pictures[0]]
+    if config.publisher.curve_keys is not None:
+        key = Path(config.publisher.curve_keys) / "client.key"
+        if not key.is_file():
+            raise StreamError(f"--window needs {key}, a viewer's key, since the stream has keys; put one there, or run without --window")
+        command += ["--keys", config.publisher.curve_keys]
+    return command
 
 
 def _prepare_real_time() -> None:
