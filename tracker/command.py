@@ -52,7 +52,8 @@ def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | 
     except KeyboardInterrupt as stop:
         if interrupted is None:
             return 0
-        sys.stderr.write(f"\n{program} {options.command}: {str(stop) or interrupted}\n")
+        echo = "\n" if sys.stderr.isatty() else ""  # the terminal has just shown ^C
+        sys.stderr.write(f"{echo}{program} {options.command}: {str(stop) or interrupted}\n")
         return _STOPPED_BY_HAND
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: not a failure
