@@ -143,10 +143,12 @@ def ours(folder: Path, precision: str, threads: int) -> tuple[Locate, str]:
     from tracker.bundle import read_bundle
     from tracker.engines.open_engine import open_engine
     from tracker.inference import Inference
+    from trainer.scoring.evaluate import EngineChoice
 
     cv2.setNumThreads(1)  # as the daemon does
     bundle = read_bundle(folder)
-    engine = open_engine(bundle, runtime="openvino", precision=precision, threads=threads, gpu=0, say=lambda _: None)
+    settings = EngineChoice(runtime="openvino", precision=precision, threads=threads, gpu=0).settings(bundle)  # type: ignore[arg-type]
+    engine = open_engine(bundle, settings, say=lambda _: None)
     description = f"{bundle.description.name} ({bundle.description.network}), {engine.runtime}, {precision}"
     return Inference(bundle, engine, source_shape=(HEIGHT, WIDTH)).points, description
 

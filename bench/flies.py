@@ -26,6 +26,7 @@ from tracker.inference import Inference
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.read_labels import read_labels
 from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed
+from trainer.scoring.evaluate import EngineChoice
 from trainer.scoring.identity_score import score_identity
 from trainer.scoring.metrics import point_errors
 
@@ -73,7 +74,8 @@ def track(bundle: Bundle, frames: LabelledFrames, *, threads: int) -> tuple[NDAr
     The rate is of image to identity; reading the video is not in it.
     """
     answers, tracked, spent = [], [], 0.0
-    with closing(open_engine(bundle, runtime="openvino", precision="fp32", threads=threads, gpu=0, say=print)) as engine:
+    settings = EngineChoice(runtime="openvino", precision="fp32", threads=threads, gpu=0).settings(bundle)
+    with closing(open_engine(bundle, settings, say=print)) as engine:
         identity = Identity(IDENTITY, animals=bundle.description.output.shape[1])
         finder: Inference | None = None
         for index in range(len(frames)):

@@ -111,16 +111,7 @@ def _bundle(config: Config) -> tuple[str, Bundle]:
 
 
 def _engine(config: Config, bundle: Bundle) -> tuple[str, Engine]:
-    settings = config.engine
-    engine = open_engine(
-        bundle,
-        runtime=settings.runtime,
-        precision=settings.precision,
-        threads=settings.threads,
-        gpu=settings.gpu,
-        say=_quiet,
-        keep_warm_ms=settings.keep_warm_ms,
-    )
+    engine = open_engine(bundle, config.engine, say=_quiet)
     return f"{engine.runtime} on {engine.device}, {engine.precision}; self-test passed", engine
 
 

@@ -173,16 +173,7 @@ def _open(bundle: Bundle, config: Config, notifier: Notifier) -> Engine:
         notifier.status(sentence)
         notifier.extend_timeout(_BUILD_EXTENSION_S)
 
-    settings = config.engine
-    return open_engine(
-        bundle,
-        runtime=settings.runtime,
-        precision=settings.precision,
-        threads=settings.threads,
-        gpu=settings.gpu,
-        say=say,
-        keep_warm_ms=settings.keep_warm_ms,
-    )
+    return open_engine(bundle, config.engine, say=say)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from figures import Notes, summary, timed
 from plan import Settings
 
 from tracker.bundle import Bundle, read_bundle
+from tracker.config import EngineConfig
 from tracker.engines.engine import Engine
 from tracker.engines.engine_cache import MadeFor, load_engine, read_sealed, store_engine
 from tracker.engines.open_engine import open_engine
@@ -28,16 +29,24 @@ KEEP_WARM_MS = (1.0, 5.0)
 THREADS = 2  # of the CPU engine, where the script is tried without a GPU
 
 
-def open_for(settings: Settings, bundle: Bundle, precision: str, **more: Any) -> Engine:
+def open_for(settings: Settings, bundle: Bundle, precision: str, *, keep_warm_ms: float | None = None) -> Engine:
     """Open a bundle as the rig does; what is said goes to the screen."""
-    return open_engine(
-        bundle,
-        runtime=settings.runtime,
-        precision=precision,
+    config = engine_config(settings, bundle, precision, keep_warm_ms=keep_warm_ms)
+    return open_engine(bundle, config, say=lambda text: print(text, flush=True))
+
+
+def engine_config(
+    settings: Settings, bundle: Bundle, precision: str, *, runtime: str | None = None, keep_warm_ms: float | None = None
+) -> EngineConfig:
+    """The engine section of a rig's configuration, on the runtime that is measured unless another is named."""
+    return EngineConfig(
+        bundle=str(bundle.folder),
+        runtime=runtime or settings.runtime,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
         threads=THREADS,
         gpu=settings.gpu,
-        say=lambda text: print(text, flush=True),
-        **more,
+        budget_ms=1000.0,
+        keep_warm_ms=keep_warm_ms,
     )
 
 
@@ -80,7 +89,8 @@ def _open(settings: Settings, folder: Path, precision: str, said: list[str]) -> 
         print(text, flush=True)
         said.append(text)
 
-    return open_engine(read_bundle(folder), runtime=settings.runtime, precision=precision, threads=THREADS, gpu=settings.gpu, say=say)
+    bundle = read_bundle(folder)
+    return open_engine(bundle, engine_config(settings, bundle, precision), say=say)
 
 
 def _spoilt(settings: Settings) -> dict[str, Any]:
@@ -118,7 +128,8 @@ def parity(settings: Settings, notes: Notes) -> None:
         if not folder.exists():
             continue
         bundle = read_bundle(folder)
-        with closing(open_engine(bundle, runtime=runtime, precision=precision, threads=THREADS, gpu=settings.gpu, say=print)) as engine:
+        config = engine_config(settings, bundle, precision, runtime=runtime)
+        with closing(open_engine(bundle, config, say=print)) as engine:
             found = compare(engine, points_of(bundle, engine, images), expected, reference=reference)
         notes.put(f"{runtime} {precision}", asdict(found))
     notes.put("changed weight", _changed(settings, images, expected, reference))
@@ -178,8 +189,7 @@ def idle(settings: Settings, notes: Notes) -> None:
         ways += [(f"keep-warm {interval:g} ms", interval) for interval in KEEP_WARM_MS]
     each = settings.seconds * 0.8 / len(ways)
     for name, interval in ways:
-        more = {} if interval is None else {"keep_warm_ms": interval}
-        with closing(open_for(settings, bundle, settings.fast, **more)) as engine:
+        with closing(open_for(settings, bundle, settings.fast, keep_warm_ms=interval)) as engine:
             full = timed(engine.infer, images, frames=settings.frames, seconds=each * 0.2)
             slow = _paced(engine.infer, images, rate_hz=IDLE_HZ, seconds=each * 0.8)
         notes.put(name, {"full rate": summary(full), f"{IDLE_HZ:g} Hz": summary(slow)})

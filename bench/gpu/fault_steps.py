@@ -21,8 +21,13 @@ from pathlib import Path
 from tracker.bundle import read_bundle
 from tracker.engines.open_engine import open_engine
 from tracker.errors import EngineError
+from tracker.config import EngineConfig
 try:
-    open_engine(read_bundle(Path({bundle!r})), runtime="tensorrt", precision={precision!r}, threads=1, gpu=0, say=lambda _: None)
+    bundle = read_bundle(Path({bundle!r}))
+    settings = EngineConfig(
+        bundle={bundle!r}, runtime="tensorrt", precision={precision!r}, threads=1, gpu=0, budget_ms=1000.0, keep_warm_ms=None
+    )
+    open_engine(bundle, settings, say=lambda _: None)
 except EngineError as refusal:
     print(refusal)
     sys.exit(1)

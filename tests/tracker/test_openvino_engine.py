@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.tracker.engine_settings import engine_settings
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.engines.open_engine import open_engine
 from tracker.engines.openvino import OpenVINOEngine
@@ -221,7 +222,7 @@ def test_a_recurrent_network_carries_its_state_from_frame_to_frame(recurrent: Bu
 
 
 def test_proving_an_engine_leaves_no_trace_in_its_state(recurrent: Bundle) -> None:
-    engine = open_engine(recurrent, runtime="openvino", precision="fp32", threads=1, gpu=0, say=quietly)
+    engine = open_engine(recurrent, engine_settings(recurrent), say=quietly)
 
     assert float(engine.infer(spot(5, 5))[0]) == 400.0
 
@@ -310,7 +311,7 @@ def test_a_cache_that_cannot_be_written_costs_a_sentence(bundle: Bundle) -> None
 
 
 def test_an_engine_proves_itself_before_it_is_handed_out(bundle: Bundle) -> None:
-    engine = open_engine(bundle, runtime="openvino", precision="fp32", threads=1, gpu=0, say=quietly)
+    engine = open_engine(bundle, engine_settings(bundle), say=quietly)
 
     assert engine.infer(spot(20, 12))[0, 0, 0] == pytest.approx(20, abs=1e-3)
 
@@ -321,7 +322,7 @@ def test_an_engine_with_a_wrong_answer_is_refused_with_the_numbers(bundle: Bundl
     lying = msgspec.structs.replace(bundle, description=msgspec.structs.replace(bundle.description, self_test=test))
 
     with pytest.raises(EngineError, match=rf"number \[0, 0, 1\] is 7, expected {wrong:g} within 0.001"):
-        open_engine(lying, runtime="openvino", precision="fp32", threads=1, gpu=0, say=quietly)
+        open_engine(lying, engine_settings(lying), say=quietly)
 
 
 @computes_in_bf16
@@ -329,9 +330,9 @@ def test_reduced_precision_has_its_own_tolerance(bundle: Bundle) -> None:
     test = msgspec.structs.replace(bundle.description.self_test, expected=[10.3, 7.0, 200 / 255])
     close = msgspec.structs.replace(bundle, description=msgspec.structs.replace(bundle.description, self_test=test))
 
-    open_engine(close, runtime="openvino", precision="bf16", threads=1, gpu=0, say=quietly)
+    open_engine(close, engine_settings(close, precision="bf16"), say=quietly)
     with pytest.raises(EngineError, match="the self-test fails"):
-        open_engine(close, runtime="openvino", precision="fp32", threads=1, gpu=0, say=quietly)
+        open_engine(close, engine_settings(close), say=quietly)
 
 
 def test_a_self_test_that_does_not_fit_the_model_is_refused(bundle: Bundle) -> None:
@@ -340,14 +341,14 @@ def test_a_self_test_that_does_not_fit_the_model_is_refused(bundle: Bundle) -> N
     small = msgspec.structs.replace(bundle, self_test_image=np.zeros((3, 3), np.uint8))
 
     with pytest.raises(BundleError, match=r"self_test.expected has 1 numbers, the output 3"):
-        open_engine(short, runtime="openvino", precision="fp32", threads=1, gpu=0, say=quietly)
+        open_engine(short, engine_settings(short), say=quietly)
     with pytest.raises(BundleError, match=r"self_test.png: has shape \(3, 3\), the model takes \(24, 40, 1\)"):
-        open_engine(small, runtime="openvino", precision="fp32", threads=1, gpu=0, say=quietly)
+        open_engine(small, engine_settings(small), say=quietly)
 
 
 def test_an_unknown_runtime_is_refused(bundle: Bundle) -> None:
     with pytest.raises(EngineError, match=r"engine\.runtime is 'onnxruntime'; expected openvino or tensorrt"):
-        open_engine(bundle, runtime="onnxruntime", precision="fp32", threads=1, gpu=0, say=quietly)
+        open_engine(bundle, engine_settings(bundle, runtime="onnxruntime"), say=quietly)
 
 
 def test_no_runtime_is_imported_before_it_is_asked_for() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.tracker.engine_settings import engine_settings
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.engines.open_engine import open_engine
 from tracker.engines.tensorrt_options import OWN_TACTICS, PRECISION_RULES
@@ -313,7 +314,8 @@ def open_on_gpu(
     bundle: Bundle, said: list[str] | None = None, *, gpu: int = 0, precision: str = "fp32", keep_warm_ms: float | None = None
 ) -> Any:
     said = [] if said is None else said
-    return open_engine(bundle, runtime="tensorrt", precision=precision, threads=1, gpu=gpu, say=said.append, keep_warm_ms=keep_warm_ms)
+    settings = engine_settings(bundle, runtime="tensorrt", precision=precision, gpu=gpu, keep_warm_ms=keep_warm_ms)
+    return open_engine(bundle, settings, say=said.append)
 
 
 ONES = np.ones((4, 6, 1), np.uint8)
@@ -411,10 +413,9 @@ def test_a_gpu_is_kept_warm_until_the_engine_is_closed(world: StandIn, tmp_path:
 
 
 def test_a_cpu_that_is_to_be_kept_warm_is_refused(tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "sum")
     with pytest.raises(EngineError, match=r"keep_warm_ms is set, but engine.runtime is openvino.*set it to null"):
-        open_engine(
-            make_bundle(tmp_path / "sum"), runtime="openvino", precision="fp32", threads=1, gpu=0, say=pytest.fail, keep_warm_ms=1.0
-        )
+        open_engine(bundle, engine_settings(bundle, keep_warm_ms=1.0), say=pytest.fail)
 
 
 def test_a_graph_that_tensorrt_cannot_read_is_refused_with_the_parsers_words(world: StandIn, tmp_path: Path) -> None:

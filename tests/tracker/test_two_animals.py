@@ -129,7 +129,7 @@ def test_a_bundle_of_several_animals_is_not_run_without_identities(tmp_path: Pat
     source = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": True}
     config = load_config(write_config(tmp_path, bundle, source))
     found = read_bundle(bundle)
-    engine = open_engine(found, runtime="openvino", precision="fp32", threads=1, gpu=0, say=print)
+    engine = open_engine(found, config.engine, say=print)
     try:
         with pytest.raises(
             ConfigError, match="finds up to 2 animals, in an order that changes from frame to frame; add an identity section"

@@ -9,6 +9,7 @@ import pytest
 from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.errors import EngineError
 from trainer.bundles.compile import compile_engine
+from trainer.scoring.evaluate import EngineChoice
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed here")
@@ -35,5 +36,7 @@ def test_a_machine_that_cannot_build_gpu_engines_says_so_in_one_sentence(tmp_pat
     write_bundle(tmp_path / "b", model=b"model", self_test_image=np.zeros((8, 8), np.uint8), description=description)
 
     with pytest.raises(EngineError, match=r"'tensorrt', which cannot be loaded \(.*\); run `pip install 'rigtrack\[gpu\]'`[^\n]*$"):
-        compile_engine(read_bundle(tmp_path / "b"), precision="fp32", gpu=0, say=lambda _: None)
+        compile_engine(
+            read_bundle(tmp_path / "b"), EngineChoice(runtime="tensorrt", precision="fp32", threads=1, gpu=0), say=lambda _: None
+        )
     assert not (tmp_path / "b" / "engines").exists()

@@ -1,12 +1,14 @@
 """Open the engine that the configuration asks for, and let it prove itself before the first frame."""
 
 import math
+import threading
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_FILE, Bundle, expected_answer
+from tracker.config import EngineConfig
 from tracker.engines.engine import Engine
 from tracker.errors import BundleError, EngineError, RigtrackError
 from tracker.frame import Image
@@ -16,34 +18,33 @@ WARM_UP_FRAMES = 20  # the first few runs allocate and fault pages in; from the 
 
 def open_engine(
     bundle: Bundle,
+    settings: EngineConfig,
     *,
-    runtime: str,
-    precision: str,
-    threads: int,
-    gpu: int,
     say: Callable[[str], None],
-    keep_warm_ms: float | None = None,
+    cancelled: threading.Event | None = None,
 ) -> Engine:
-    """Open an engine, run the bundle's self-test on it, warm it up.
+    """Open an engine, run the bundle's self-test on it, warm it up. Any thread may call.
 
     Args:
-        bundle: what to run.
-        runtime: "openvino" or "tensorrt".
-        precision: "fp32", "bf16", "fp16" or "int8".
-        threads: CPU cores to use; of no meaning on a GPU.
-        gpu: device number; of no meaning on a CPU.
-        say: told in one sentence each what takes time (building an engine) and what was refused (a stale engine).
-        keep_warm_ms: how often a GPU is touched while no frame comes; None: never, the only choice on a CPU.
+        bundle: what to run; `settings.bundle` is not read.
+        settings: runtime, precision and device, as `tracker.yaml` has them.
+        say: told in one sentence each, on the caller's thread and every few seconds while an engine is built, what takes time
+            and what was refused (a stale engine).
+        cancelled: once set, what goes on is given up within half a second; None: never.
 
     Raises:
-        EngineError: the runtime is not installed, has no device, does not do what was asked, or gives wrong answers.
+        EngineError: the runtime is not installed, has no device, does not do what was asked, gives wrong answers, or the
+            opening was cancelled.
         BundleError: model.onnx is not what bundle.json says.
     """
-    engine = _open(bundle, runtime=runtime, precision=precision, threads=threads, gpu=gpu, say=say, keep_warm_ms=keep_warm_ms)
+    cancelled = threading.Event() if cancelled is None else cancelled
+    engine = _open(bundle, settings, say=say)
     try:
         check_answer(engine, bundle)
         image = _self_test_input(bundle)
         for _ in range(WARM_UP_FRAMES):
+            if cancelled.is_set():
+                raise EngineError(f"{bundle.folder}: opening its engine was cancelled")
             engine.infer(image)
         engine.reset()
     except RigtrackError:
@@ -73,26 +74,17 @@ def check_answer(engine: Engine, bundle: Bundle) -> None:
         )
 
 
-def _open(
-    bundle: Bundle,
-    *,
-    runtime: str,
-    precision: str,
-    threads: int,
-    gpu: int,
-    say: Callable[[str], None],
-    keep_warm_ms: float | None,
-) -> Engine:
+def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None]) -> Engine:
     """Import only what is asked for, so that a rig needs no runtime that it does not use."""
-    if runtime == "openvino":
-        if keep_warm_ms is not None:
+    if settings.runtime == "openvino":
+        if settings.keep_warm_ms is not None:
             raise EngineError("engine.keep_warm_ms is set, but engine.runtime is openvino, whose CPU needs none; set it to null")
         try:
             from tracker.engines.openvino import OpenVINOEngine
         except (ImportError, OSError) as problem:
             raise EngineError(f"engine.runtime is 'openvino', which cannot be loaded ({problem}); run `pip install openvino`") from problem
-        return OpenVINOEngine(bundle, precision=precision, threads=threads, say=say)
-    if runtime == "tensorrt":
+        return OpenVINOEngine(bundle, precision=settings.precision, threads=settings.threads, say=say)
+    if settings.runtime == "tensorrt":
         try:
             from tracker.engines.tensorrt import TensorRTEngine
         except (ImportError, OSError) as problem:
@@ -100,8 +92,8 @@ def _open(
                 f"engine.runtime is 'tensorrt', which cannot be loaded ({problem}); run `pip install 'rigtrack[gpu]'` on a machine "
                 "with an NVIDIA driver, or set engine.runtime to openvino"
             ) from problem
-        return TensorRTEngine(bundle, precision=precision, gpu=gpu, say=say, keep_warm_ms=keep_warm_ms)
-    raise EngineError(f"engine.runtime is '{runtime}'; expected openvino or tensorrt")
+        return TensorRTEngine(bundle, precision=settings.precision, gpu=settings.gpu, say=say, keep_warm_ms=settings.keep_warm_ms)
+    raise EngineError(f"engine.runtime is '{settings.runtime}'; expected openvino or tensorrt")
 
 
 def _self_test_input(bundle: Bundle) -> Image:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tracker.bundle import Bundle
 from tracker.engines.open_engine import open_engine
 from tracker.errors import EngineError
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.evaluate import EngineChoice
 
 Say = Callable[[str], None]
 
@@ -27,23 +27,17 @@ class CompiledEngine:
 
 def compile_engine(
     bundle: Bundle,
+    choice: EngineChoice,
     *,
-    precision: str,
-    gpu: int,
     say: Say,
-    runtime: Literal["tensorrt", "openvino"] = "tensorrt",
-    threads: int = 1,
     frames: LabelledFrames | None = None,
 ) -> CompiledEngine:
     """Build the bundle's engine for this machine, prove it and keep it beside the model.
 
     Args:
         bundle: what to build.
-        precision: "fp32", "fp16" or "int8"; "bf16" on a CPU.
-        gpu: device number, of no meaning on a CPU.
+        choice: runtime, precision and device.
         say: told every few seconds what is going on, in one sentence each.
-        runtime: whose engine.
-        threads: CPU cores, of no meaning on a GPU.
         frames: every one of these is compared with the reference, and the result is kept in the bundle; None: none.
 
     Raises:
@@ -51,7 +45,7 @@ def compile_engine(
         BundleError: model.onnx is not what bundle.json says.
         TrainingError: the engine is further from the reference than its precision allows.
     """
-    with closing(open_engine(bundle, runtime=runtime, precision=precision, threads=threads, gpu=gpu, say=say)) as engine:
+    with closing(open_engine(bundle, choice.settings(bundle), say=say)) as engine:
         compiled = CompiledEngine(folder=bundle.engines, runtime=engine.runtime, device=engine.device, precision=engine.precision)
         if not any(bundle.engines.glob("*.engine")):
             raise EngineError(f"{bundle.engines}: the engine was built and proved but not kept; make the folder writable and run it again")

@@ -45,15 +45,13 @@ def compile_bundle(options: argparse.Namespace) -> int:
         return _write_variant(options)
     from trainer.bundles.compile import compile_engine
     from trainer.labels.read_labels import read_labels
+    from trainer.scoring.evaluate import EngineChoice
 
     talk = Console(stderr=True)
     compiled = compile_engine(
         bundle,
-        precision=options.precision,
-        gpu=options.gpu,
+        EngineChoice(runtime=options.runtime, precision=options.precision, threads=options.threads, gpu=options.gpu),
         say=lambda sentence: talk.print(sentence, soft_wrap=True),
-        runtime=options.runtime,
-        threads=options.threads,
         frames=read_labels(options.data) if options.data else None,
     )
     print(f"{compiled.runtime} on {compiled.device}, {compiled.precision}: {compiled.folder}")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from tracker.bundle import Bundle
+from tracker.config import EngineConfig
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
 from tracker.frame import Image
@@ -28,6 +29,7 @@ from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread, point_errors
 
 logger = logging.getLogger(__name__)
 
+BUDGET_MS = 1000.0  # nobody waits for an answer here
 WORST = 12  # a contact sheet of four by three
 Clock = Callable[[], int]
 # answers (A', K, 3) and labels (A, K, 2) of one frame → the answers (A, K, 3) that belong to the labels
@@ -42,6 +44,18 @@ class EngineChoice:
     precision: Literal["fp32", "bf16", "fp16", "int8"]
     threads: int  # CPU only
     gpu: int  # device number, GPU only
+
+    def settings(self, bundle: Bundle) -> EngineConfig:
+        """The same as `tracker.yaml` would say it."""
+        return EngineConfig(
+            bundle=str(bundle.folder),
+            runtime=self.runtime,
+            precision=self.precision,
+            threads=self.threads,
+            gpu=self.gpu,
+            budget_ms=BUDGET_MS,
+            keep_warm_ms=None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +193,7 @@ def open_chosen(bundle: Bundle, choice: EngineChoice, *, console: Console | None
     """
     # an engine for the CPU is made in a blink; only a GPU's takes minutes and is worth words
     say = logger.info if console is None or choice.runtime == "openvino" else console.print
-    return open_engine(bundle, runtime=choice.runtime, precision=choice.precision, threads=choice.threads, gpu=choice.gpu, say=say)
+    return open_engine(bundle, choice.settings(bundle), say=say)
 
 
 def score(
