@@ -20,7 +20,6 @@ SCHEMA = 1
 MODEL_FILE = "model.onnx"
 DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
-ENGINES_FOLDER = "engines"
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Shape = tuple[Annotated[int, Meta(ge=1)], ...]
@@ -111,11 +110,6 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     def model(self) -> Path:
         """Path of model.onnx."""
         return self.folder / MODEL_FILE
-
-    @property
-    def engines(self) -> Path:
-        """Folder for engines built on this machine."""
-        return self.folder / ENGINES_FOLDER
 
 
 def read_bundle(folder: Path) -> Bundle:
