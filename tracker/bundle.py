@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -15,13 +16,18 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from tracker.errors import BundleError
+from tracker.exchange_folders import exchange
 from tracker.frame import Image
 
 SCHEMA = 1
 MODEL_FILE = "model.onnx"
 DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
-ENGINES_FOLDER = "engines"
+_LONGEST_DESCRIPTION = 16 << 20  # bytes; a real one has some thousand
+_LONGEST_SHOWN = 300  # characters of a path in a sentence
+_PIECE = 1 << 20  # bytes read and hashed at once
+_LARGEST_TENSOR = 1 << 28  # numbers in one input, output or state
+_READINGS = 5  # of a bundle that is replaced while it is read
 
 _REMEDIES: dict[int | None, str] = {
     None: "free space or choose another folder",  # some libraries say only in their text what happened
@@ -38,7 +44,7 @@ _REMEDIES: dict[int | None, str] = {
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Meta(ge=1)]
-Shape = tuple[Annotated[int, Meta(ge=1)], ...]
+Shape = tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,28 +134,19 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         """Path of model.onnx."""
         return self.folder / MODEL_FILE
 
-    @property
-    def engines(self) -> Path:
-        """Folder for engines built on this machine."""
-        return self.folder / ENGINES_FOLDER
-
 
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle and check every hash.
 
+    A bundle that is replaced meanwhile is read again: what is returned is whole, the old one or the new one.
+
     Raises:
-        BundleError: absent, truncated, foreign or tampered with, in one sentence.
+        BundleError: absent, unreadable, truncated, foreign or tampered with, in one sentence.
     """
-    if not (folder / DESCRIPTION_FILE).is_file():
-        raise BundleError(f"{folder}: no {DESCRIPTION_FILE} there; expected an engine bundle as `trainer fit --out` writes it")
-    description = _describe(folder / DESCRIPTION_FILE)
-    _compare(folder / MODEL_FILE, description.onnx_sha256)
-    _compare(folder / SELF_TEST_FILE, description.self_test.image_sha256)
-    image = cv2.imread(str(folder / SELF_TEST_FILE), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise BundleError(f"{folder / SELF_TEST_FILE}: is not a PNG image; write the bundle again with `trainer fit`")
-    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
-    return Bundle(folder=folder, description=description, self_test_image=np.asarray(rgb, np.uint8))
+    try:
+        return _read_whole(folder)
+    except (OSError, ValueError) as problem:  # ValueError: a null character, or what no file system can encode
+        raise BundleError(f"{_shown(folder)}: cannot be read: {_reason(problem)}; expected an engine bundle") from None
 
 
 def write_bundle(folder: Path, *, model: bytes, self_test_image: Image, description: Description) -> None:
@@ -174,9 +171,9 @@ def write_bundle(folder: Path, *, model: bytes, self_test_image: Image, descript
             fresh.chmod(0o755)
             _put_in_place(fresh, folder)
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            _remove(fresh)
     except OSError as problem:
-        raise BundleError(f"{folder}: the bundle could not be written: {problem.strerror}; {remedy(problem)}") from problem
+        raise BundleError(f"{_shown(folder)}: the bundle could not be written: {_reason(problem)}; {remedy(problem)}") from problem
 
 
 def write_synced(path: Path, content: bytes) -> None:
@@ -197,40 +194,110 @@ def expected_answer(description: Description) -> NDArray[np.float32]:
     return np.asarray(description.self_test.expected, np.float32).reshape(description.output.shape[1:])
 
 
-def _put_in_place(fresh: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.old-{fresh.name}")
-    if folder.exists():
-        folder.rename(old)
-    fresh.rename(folder)
-    directory = os.open(folder.parent, os.O_RDONLY)
+def _read_whole(folder: Path) -> Bundle:
+    for _ in range(_READINGS):
+        before = folder.stat()
+        try:
+            bundle = _read_once(folder)
+        except (BundleError, OSError):
+            if _same(before, folder):
+                raise
+            continue
+        if _same(before, folder):
+            return bundle
+    raise BundleError(f"{folder}: is replaced again and again while it is read; try again when that is over")
+
+
+def _same(before: os.stat_result, folder: Path) -> bool:
     try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-    shutil.rmtree(old, ignore_errors=True)
+        now = folder.stat()
+    except OSError:
+        return False
+    return (before.st_dev, before.st_ino) == (now.st_dev, now.st_ino)
+
+
+def _read_once(folder: Path) -> Bundle:
+    if not (folder / DESCRIPTION_FILE).is_file():
+        raise BundleError(f"{folder}: no {DESCRIPTION_FILE} there; expected an engine bundle as `trainer fit --out` writes it")
+    description = _describe(folder / DESCRIPTION_FILE)
+    for tensor in (description.input, description.output, *description.states):
+        if math.prod(tensor.shape) > _LARGEST_TENSOR:
+            raise BundleError(f"{folder / DESCRIPTION_FILE}: tensor '{tensor.name}' has more than {_LARGEST_TENSOR} numbers")
+    _compare(folder / MODEL_FILE, description.onnx_sha256)
+    _compare(folder / SELF_TEST_FILE, description.self_test.image_sha256)
+    try:
+        image = cv2.imread(str(folder / SELF_TEST_FILE), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise BundleError(f"{folder / SELF_TEST_FILE}: is not a PNG image; write the bundle again with `trainer fit`")
+    rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
+    return Bundle(folder=folder, description=description, self_test_image=np.asarray(rgb, np.uint8))
 
 
 def _describe(path: Path) -> Description:
+    with path.open("rb") as file:
+        content = file.read(_LONGEST_DESCRIPTION + 1)
+    if len(content) > _LONGEST_DESCRIPTION:
+        raise BundleError(f"{path}: is longer than {_LONGEST_DESCRIPTION} bytes; expected a description of schema {SCHEMA}")
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Description)
-    except msgspec.DecodeError as problem:
+        return msgspec.json.decode(content, type=Description)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise BundleError(
             f"{path}: {problem}; expected a description of schema {SCHEMA}: write the bundle again with `trainer fit`"
         ) from None
-    except OSError as problem:
-        raise BundleError(f"{path}: cannot be read: {problem.strerror}") from None
 
 
 def _compare(path: Path, expected: str) -> None:
     try:
-        found = _sha256(path.read_bytes())
+        found = _file_sha256(path)
     except OSError as problem:
-        raise BundleError(f"{path}: cannot be read: {problem.strerror}; the bundle is not whole: copy it again") from None
+        raise BundleError(f"{path}: cannot be read: {_reason(problem)}; the bundle is not whole: copy it again") from None
     if found != expected:
         raise BundleError(
             f"{path}: its SHA-256 begins {found[:12]}, {DESCRIPTION_FILE} says {expected[:12]}; it is damaged or was "
             "changed: copy the bundle again"
         )
+
+
+def _file_sha256(path: Path) -> str:
+    """Piece by piece: a whole network in one block of memory holds the interpreter while that is given back."""
+    if not path.is_file():
+        raise BundleError(f"{path}: is not there, or not a file; the bundle is not whole: copy it again")
+    digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            digest.update(piece[:count])
+    return digest.hexdigest()
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    """Rename into place; a bundle that is there already changes places with the new one, and is then removed by the caller."""
+    if folder.is_dir():
+        exchange(fresh, folder)
+    else:
+        fresh.rename(folder)
+    directory = os.open(folder.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _reason(problem: Exception) -> str:
+    return (problem.strerror if isinstance(problem, OSError) else None) or str(problem) or type(problem).__name__
+
+
+def _shown(folder: Path) -> str:
+    """The path as it can be printed, and no longer than a sentence bears."""
+    text = str(folder).encode(errors="backslashreplace").decode()
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _sha256(content: bytes) -> str:

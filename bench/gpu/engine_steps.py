@@ -17,6 +17,7 @@ from tracker.bundle import Bundle, read_bundle
 from tracker.config import EngineConfig
 from tracker.engines.engine import Engine
 from tracker.engines.engine_cache import MadeFor, load_engine, read_sealed, store_engine
+from tracker.engines.engine_folder import engine_folder
 from tracker.engines.open_engine import open_engine
 from tracker.errors import EngineError
 from tracker.frame import Image
@@ -95,12 +96,11 @@ def _open(settings: Settings, folder: Path, precision: str, said: list[str]) -> 
 
 def _spoilt(settings: Settings) -> dict[str, Any]:
     """Cut an engine short, hide it behind another's name, change its driver: each is refused with its reason. Nothing is built here."""
-    folder = settings.bundle("vga", settings.fast) / "engines"
-    path = max(folder.glob("*.engine"), key=lambda found: found.stat().st_mtime)
+    path = max(engine_folder().glob("*.engine"), key=lambda found: found.stat().st_mtime)
     content = path.read_bytes()
     header_bytes = int.from_bytes(content[16:20], "little")
     made_for = MadeFor(**json.loads(content[20 : 20 + header_bytes])["made_for"])
-    payload = read_sealed(path, made_for)
+    payload = read_sealed(path, made_for).tobytes()
     scratch = Path(settings.out) / "spoilt"
     refused: dict[str, Any] = {}
     for name, kept in (("truncated", content[: len(content) // 2]), ("foreign", b"another program's file")):
@@ -109,7 +109,7 @@ def _spoilt(settings: Settings) -> dict[str, Any]:
         said: list[str] = []
         refused[name] = {"loaded": load_engine(scratch, made_for, say=said.append) is not None, "said": said}
     said = []
-    store_engine(scratch, replace(made_for, driver="1.2.3"), payload, say=said.append)
+    store_engine(scratch, replace(made_for, driver="1.2.3"), payload)
     (scratch / path.name).unlink()
     refused["stale"] = {"loaded": load_engine(scratch, made_for, say=said.append) is not None, "said": said}
     for left in scratch.iterdir():

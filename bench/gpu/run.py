@@ -125,7 +125,11 @@ def step(name: str, options: argparse.Namespace, *, share: float, limit: float) 
     command = [sys.executable, str(HERE / "run.py"), "--step", name, "--settings", str(path)]
     started = time.monotonic()
     with log.open("w") as words:
-        environment = {**os.environ, "PYTHONPATH": f"{HERE.parents[1]}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{HERE.parents[1]}:{os.environ.get('PYTHONPATH', '')}".rstrip(":"),
+            "CACHE_DIRECTORY": str(options.carry.resolve() / "cache"),  # engines of this run only
+        }
         process = subprocess.Popen(command, stdout=words, stderr=words, env=environment, start_new_session=True)
         try:
             status = process.wait(timeout=limit)

@@ -2,10 +2,14 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tracker.engines import engine_cache
 from tracker.engines.engine_cache import MAGIC, MadeFor, load_engine, read_sealed, store_engine
 from tracker.engines.nvidia_driver import driver_version
 from tracker.errors import EngineError
@@ -23,16 +27,108 @@ PAYLOAD = bytes(range(256)) * 40
 
 
 def store(folder: Path) -> Path:
-    path = store_engine(folder, HERE, PAYLOAD, say=pytest.fail)
-    if path is None:
-        pytest.fail("the engine was not stored")
-    return path
+    return store_engine(folder, HERE, PAYLOAD)
+
+
+def made_for(index: int) -> MadeFor:
+    return dataclasses.replace(HERE, onnx_sha256=f"{index:064x}")
 
 
 def test_an_engine_kept_is_found_again(tmp_path: Path) -> None:
-    store(tmp_path / "engines")
+    store(tmp_path)
 
-    assert load_engine(tmp_path / "engines", HERE, say=pytest.fail) == PAYLOAD
+    payload = load_engine(tmp_path, HERE, say=pytest.fail)
+
+    assert payload is not None
+    assert payload.tobytes() == PAYLOAD
+
+
+def test_an_engine_in_use_does_not_change_with_its_file(tmp_path: Path) -> None:
+    path = store(tmp_path)
+    payload = load_engine(tmp_path, HERE, say=pytest.fail)
+    with path.open("r+b") as file:
+        file.truncate(0)
+
+    assert payload is not None
+    assert payload.tobytes() == PAYLOAD
+
+
+@pytest.mark.parametrize("mode", [0o660, 0o606, 0o666], ids=oct)
+def test_an_engine_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    store(tmp_path).chmod(mode)
+    said: list[str] = []
+
+    assert load_engine(tmp_path, HERE, say=said.append) is None
+    assert "is not a file that this user alone may write; it is built again" in said[0]
+
+
+def test_a_link_to_an_engine_elsewhere_is_refused(tmp_path: Path) -> None:
+    path = store(tmp_path)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    said: list[str] = []
+
+    assert load_engine(tmp_path, HERE, say=said.append) is None
+    assert "cannot be read" in said[0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_an_engine_of_another_user_is_refused(tmp_path: Path) -> None:
+    os.chown(store(tmp_path), 65534, 65534)
+    said: list[str] = []
+
+    assert load_engine(tmp_path, HERE, say=said.append) is None
+    assert "is not a file that this user alone may write" in said[0]
+
+
+def test_the_engines_not_used_for_longest_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_cache, "KEPT_ENGINES", 3)
+    paths = [store_engine(tmp_path, made_for(index), PAYLOAD) for index in range(3)]
+    for age, path in enumerate(reversed(paths)):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    load_engine(tmp_path, made_for(0), say=pytest.fail)  # the oldest is used again
+
+    newest = store_engine(tmp_path, made_for(3), PAYLOAD)
+
+    assert set(tmp_path.iterdir()) == {paths[0], paths[2], newest}
+
+
+def test_the_engines_kept_stay_within_a_bound_of_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_cache, "KEPT_BYTES", len(PAYLOAD) * 3)
+    for index in range(6):
+        newest = store_engine(tmp_path, made_for(index), PAYLOAD)
+
+    assert newest in tmp_path.iterdir()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= len(PAYLOAD) * 3
+
+
+WRITER = """
+import os, sys, time
+sys.path[:] = {path!r}
+from pathlib import Path
+import tracker.engines.engine_cache as engine_cache
+def stuck(descriptor):
+    print("writing", flush=True)
+    time.sleep(60)
+os.fsync = stuck
+engine_cache.store_engine(Path({folder!r}), engine_cache.MadeFor(**{made_for!r}), b"engine")
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    code = WRITER.format(path=sys.path, folder=str(tmp_path), made_for=dataclasses.asdict(HERE))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"writing\n"
+        (part,) = tmp_path.iterdir()
+        os.utime(part, (1e9, 1e9))
+        store_engine(tmp_path, made_for(1), PAYLOAD)
+        while_it_lived = part.exists()
+        writer.kill()
+    kept = store_engine(tmp_path, made_for(1), PAYLOAD)
+
+    assert while_it_lived
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(MadeFor)])
@@ -91,9 +187,7 @@ def test_a_foreign_file_under_the_right_name_is_refused(tmp_path: Path, content:
 
 def test_an_engine_of_another_machine_is_never_loaded_even_under_the_right_name(tmp_path: Path) -> None:
     theirs = dataclasses.replace(HERE, device="NVIDIA RTX A4000", capability="8.6")
-    stored = store_engine(tmp_path, theirs, PAYLOAD, say=pytest.fail)
-    assert stored is not None
-    stored.rename(tmp_path / f"{HERE.fingerprint}.engine")
+    store_engine(tmp_path, theirs, PAYLOAD).rename(tmp_path / f"{HERE.fingerprint}.engine")
     said: list[str] = []
 
     assert load_engine(tmp_path, HERE, say=said.append) is None
@@ -116,12 +210,11 @@ def test_the_first_start_says_that_an_engine_is_built(tmp_path: Path) -> None:
     assert said == [f"no engine for tensorrt 8.6.0 fp16 on NVIDIA H200 in {tmp_path / 'engines'}; it is built"]
 
 
-def test_a_folder_that_cannot_be_written_costs_a_sentence_and_no_more(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "engines").write_text("a file where the folder should be")
-    said: list[str] = []
 
-    assert store_engine(tmp_path / "engines", HERE, PAYLOAD, say=said.append) is None
-    assert "it will be built again at every start" in said[0]
+    with pytest.raises(EngineError, match="the engine could not be written: Not a directory"):
+        store(tmp_path / "engines")
 
 
 def test_nothing_half_written_is_left_beside_an_engine(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """The CPU engine on small networks whose answers are known, and the opening of engines."""
 
 import hashlib
+import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,26 +12,18 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnx
 import pytest
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 
 from tests.tracker.engine_settings import engine_settings
-from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from tests.tracker.small_networks import FORECAST, MEMORY, POSE, centroid_model, describe, recurrent_model, spot
+from tracker.bundle import Bundle, Description, read_bundle, write_bundle
 from tracker.engines.open_engine import open_engine
 from tracker.engines.openvino import OpenVINOEngine
-from tracker.engines.openvino_library import openvino as ov
+from tracker.engines.openvino_library import core
 from tracker.errors import BundleError, EngineError
 
-HEIGHT, WIDTH = 24, 40
-IMAGE = TensorShape(name="image", shape=(1, HEIGHT, WIDTH, 1), dtype="uint8")
-POSE = TensorShape(name="pose", shape=(1, 1, 1, 3), dtype="float32")
-FORECAST = TensorShape(name="forecast", shape=(1, 1), dtype="float32")
-MEMORY = TensorShape(name="memory", shape=(1, 2), dtype="float32")
-
 computes_in_bf16 = pytest.mark.skipif(
-    "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this CPU does not compute in bf16"
+    "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"), reason="this CPU does not compute in bf16"
 )
 
 
@@ -36,102 +31,16 @@ def quietly(sentence: str) -> None:
     """Progress of no interest to the test at hand."""
 
 
-def spot(x: int, y: int) -> NDArray[np.uint8]:
-    """A grey image (h, w, 1) with one bright square of 3x3 pixels around (x, y)."""
-    image = np.zeros((HEIGHT, WIDTH, 1), np.uint8)
-    image[y - 1 : y + 2, x - 1 : x + 2] = 200
-    return image
-
-
-def declare(tensor: TensorShape, name: str | None = None) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(
-        name or tensor.name, TensorProto.UINT8 if tensor.dtype == "uint8" else TensorProto.FLOAT, tensor.shape
-    )
-
-
-def constant(name: str, value: Any, dtype: str = "float32") -> onnx.TensorProto:
-    return numpy_helper.from_array(np.asarray(value, dtype), name)
-
-
-def serialise(nodes: list[onnx.NodeProto], *, inputs: list[Any], outputs: list[Any], constants: list[onnx.TensorProto]) -> bytes:
-    model = helper.make_model(
-        helper.make_graph(nodes, "test", inputs, outputs, constants), opset_imports=[helper.make_opsetid("", 17)], ir_version=8
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
-
-
-def centroid_model() -> bytes:
-    """Centre of brightness after a 3x3 blur: x, y in input pixels, and the brightest value as confidence."""
-    columns, rows = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
-    kernel = np.full((1, 1, 3, 3), 1 / 9)
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Transpose", ["float"], ["planes"], perm=[0, 3, 1, 2]),
-        helper.make_node("Conv", ["planes", "kernel"], ["soft"], pads=[1, 1, 1, 1]),
-        helper.make_node("ReduceSum", ["soft"], ["mass"]),
-        helper.make_node("Mul", ["soft", "grid"], ["moments"]),
-        helper.make_node("ReduceSum", ["moments", "spatial"], ["sums"]),
-        helper.make_node("Div", ["sums", "mass"], ["centre"]),
-        helper.make_node("ReduceMax", ["planes"], ["brightest"]),
-        helper.make_node("Div", ["brightest", "white"], ["confidence"]),
-        helper.make_node("Reshape", ["centre", "two"], ["xy"]),
-        helper.make_node("Reshape", ["confidence", "one"], ["c"]),
-        helper.make_node("Concat", ["xy", "c"], ["pose"], axis=3),
-    ]
-    constants = [
-        constant("kernel", kernel),
-        constant("grid", np.stack([columns, rows])[None]),
-        constant("spatial", [2, 3], "int64"),
-        constant("white", 255.0),
-        constant("two", [1, 1, 1, 2], "int64"),
-        constant("one", [1, 1, 1, 1], "int64"),
-    ]
-    return serialise(nodes, inputs=[declare(IMAGE)], outputs=[declare(POSE)], constants=constants)
-
-
-def recurrent_model() -> bytes:
-    """Memory halves with every frame and takes the brightest value in; the forecast is the sum of the memory."""
-    nodes = [
-        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMax", ["float"], ["brightest"], keepdims=0),
-        helper.make_node("Mul", ["memory", "half"], ["faded"]),
-        helper.make_node("Add", ["faded", "brightest"], ["memory_next"]),
-        helper.make_node("ReduceSum", ["memory_next", "axis"], ["forecast"]),
-    ]
-    return serialise(
-        nodes,
-        inputs=[declare(IMAGE), declare(MEMORY)],
-        outputs=[declare(FORECAST), declare(MEMORY, "memory_next")],
-        constants=[constant("half", 0.5), constant("axis", [1], "int64")],
-    )
-
-
-def describe(*, expected: list[float], output: TensorShape = POSE, states: tuple[TensorShape, ...] = ()) -> Description:
-    return Description(
-        schema=1,
-        name="centroid",
-        task="keypoints",
-        created="2026-01-01T00:00:00Z",
-        point_names=("spot",),
-        skeleton=(),
-        class_names=(),
-        network="test",
-        view=View(crop=None, fit="exact", colour="grey"),
-        input=IMAGE,
-        output=output,
-        states=states,
-        precision="fp32",
-        onnx_sha256="0" * 64,
-        training=TrainingData(sha256="0" * 64, source="none", frames=1, held_out_frames=0, split="none"),
-        accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
-        self_test=SelfTest(image_sha256="0" * 64, expected=expected, tolerance_fp32=1e-3, tolerance_reduced=0.5),
-    )
-
-
 def make_bundle(folder: Path, model: bytes, description: Description) -> Bundle:
     write_bundle(folder, model=model, self_test_image=spot(10, 7)[:, :, 0], description=description)
     return read_bundle(folder)
+
+
+@pytest.fixture
+def own_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An engine folder of the test's own, empty."""
+    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "engines"
 
 
 @pytest.fixture
@@ -287,27 +196,65 @@ def replaced(content: bytes) -> bytes:
     [lambda content: content[:-100], lambda content: content[:-1] + b"\0", lambda _: b"", replaced],
     ids=["cut", "changed", "empty", "another library's"],
 )
-def test_a_damaged_cache_costs_a_sentence_and_a_build(bundle: Bundle, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_cache_costs_a_sentence_and_a_build(bundle: Bundle, own_engines: Path, damage: Callable[[bytes], bytes]) -> None:
     open_on_cpu(bundle)
-    (kept,) = bundle.engines.glob("*.engine")
+    (kept,) = own_engines.iterdir()
     kept.write_bytes(damage(kept.read_bytes()))
     said: list[str] = []
 
     answer = open_on_cpu(bundle, say=said.append).infer(spot(20, 12))
 
-    assert len(said) == 1
     assert said[0].endswith("it is built again")
+    assert re.fullmatch(r"built the openvino .* in \d+ s", said[-1])
     np.testing.assert_allclose(answer[0, 0, :2], [20, 12], atol=1e-4)
     open_on_cpu(bundle, say=pytest.fail)
 
 
-def test_a_cache_that_cannot_be_written_costs_a_sentence(bundle: Bundle) -> None:
-    bundle.engines.write_text("a file where the folder should be")
+def test_a_cache_that_cannot_be_used_costs_a_sentence_and_a_build(bundle: Bundle, own_engines: Path) -> None:
+    own_engines.parent.touch()
     said: list[str] = []
 
-    open_on_cpu(bundle, say=said.append).infer(spot(20, 12))
+    answer = open_on_cpu(bundle, say=said.append).infer(spot(20, 12))
 
-    assert "could not be kept" in said[-1]
+    assert "engines are built again at every start" in said[0]
+    np.testing.assert_allclose(answer[0, 0, :2], [20, 12], atol=1e-4)
+
+
+def test_a_full_disk_costs_a_sentence_and_a_build(bundle: Bundle, own_engines: Path) -> None:
+    own_engines.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=4k,mode=0700", "tmpfs", str(own_engines)]
+    if os.geteuid() != 0 or shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    said: list[str] = []
+    try:
+        answer = open_on_cpu(bundle, say=said.append).infer(spot(20, 12))
+        left = list(own_engines.iterdir())
+    finally:
+        subprocess.run(["umount", str(own_engines)], check=True)
+
+    assert [sentence for sentence in said if "No space left on device; engines are built again at every start" in sentence]
+    assert left == []
+    np.testing.assert_allclose(answer[0, 0, :2], [20, 12], atol=1e-4)
+
+
+def test_an_engine_inside_a_bundle_is_not_trusted(bundle: Bundle, own_engines: Path) -> None:
+    open_on_cpu(bundle).close()
+    (kept,) = own_engines.iterdir()
+    (bundle.folder / "engines").mkdir()
+    kept.rename(bundle.folder / "engines" / kept.name)
+    said: list[str] = []
+
+    open_on_cpu(bundle, say=said.append).close()
+
+    assert "it is built" in said[0]
+
+
+def test_nothing_is_written_into_a_bundle(bundle: Bundle, own_engines: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in [bundle.folder, *bundle.folder.iterdir()]}
+
+    open_on_cpu(bundle).close()
+
+    assert {path: path.stat().st_mtime_ns for path in [bundle.folder, *bundle.folder.iterdir()]} == before
 
 
 def test_an_engine_proves_itself_before_it_is_handed_out(bundle: Bundle) -> None:

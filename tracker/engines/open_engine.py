@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -38,14 +39,16 @@ def open_engine(
         BundleError: model.onnx is not what bundle.json says.
     """
     cancelled = threading.Event() if cancelled is None else cancelled
-    engine = _open(bundle, settings, say=say)
+    engine = _open(bundle, settings, say=say, cancelled=cancelled)
     try:
         check_answer(engine, bundle)
         image = _self_test_input(bundle)
         for _ in range(WARM_UP_FRAMES):
             if cancelled.is_set():
                 raise EngineError(f"{bundle.folder}: opening its engine was cancelled")
+            begun = time.monotonic()
             engine.infer(image)
+            time.sleep(time.monotonic() - begun)  # half of the time belongs to a loop beside it that runs another engine
         engine.reset()
     except RigtrackError:
         engine.close()
@@ -74,7 +77,7 @@ def check_answer(engine: Engine, bundle: Bundle) -> None:
         )
 
 
-def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None]) -> Engine:
+def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None], cancelled: threading.Event) -> Engine:
     """Import only what is asked for, so that a rig needs no runtime that it does not use."""
     if settings.runtime == "openvino":
         if settings.keep_warm_ms is not None:
@@ -83,7 +86,7 @@ def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None])
             from tracker.engines.openvino import OpenVINOEngine
         except (ImportError, OSError) as problem:
             raise EngineError(f"engine.runtime is 'openvino', which cannot be loaded ({problem}); run `pip install openvino`") from problem
-        return OpenVINOEngine(bundle, precision=settings.precision, threads=settings.threads, say=say)
+        return OpenVINOEngine(bundle, precision=settings.precision, threads=settings.threads, say=say, cancelled=cancelled)
     if settings.runtime == "tensorrt":
         try:
             from tracker.engines.tensorrt import TensorRTEngine
@@ -92,7 +95,9 @@ def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None])
                 f"engine.runtime is 'tensorrt', which cannot be loaded ({problem}); run `pip install 'rigtrack[gpu]'` on a machine "
                 "with an NVIDIA driver, or set engine.runtime to openvino"
             ) from problem
-        return TensorRTEngine(bundle, precision=settings.precision, gpu=settings.gpu, say=say, keep_warm_ms=settings.keep_warm_ms)
+        return TensorRTEngine(
+            bundle, precision=settings.precision, gpu=settings.gpu, say=say, keep_warm_ms=settings.keep_warm_ms, cancelled=cancelled
+        )
     raise EngineError(f"engine.runtime is '{settings.runtime}'; expected openvino or tensorrt")
 
 

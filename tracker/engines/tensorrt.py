@@ -4,6 +4,7 @@ Everything is allocated when it is opened. A frame costs one copy in, one launch
 """
 
 import logging
+import threading
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -14,13 +15,15 @@ import tensorrt as trt  # type: ignore[import-not-found,import-untyped,unused-ig
 from numpy.typing import NDArray
 
 from tracker.bundle import Bundle
+from tracker.engines.build_request import BuildRequest
 from tracker.engines.cuda_graph import CudaGraph
 from tracker.engines.cuda_libraries import working_libraries
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
-from tracker.engines.engine_cache import MadeFor, Say, load_engine, store_engine
+from tracker.engines.engine_cache import MadeFor, Payload, Say
 from tracker.engines.gpu import Gpu, cuda_errors
 from tracker.engines.keep_warm import KeepWarm
-from tracker.engines.tensorrt_build import EngineLog, build_plan
+from tracker.engines.kept_engine import load_or_build
+from tracker.engines.tensorrt_build import EngineLog
 from tracker.engines.tensorrt_options import BuildOptions, build_options, choose_tactics
 from tracker.errors import EngineError
 from tracker.frame import Image
@@ -45,6 +48,7 @@ class TensorRTEngine:
             piece by piece, and that is said.
         tactic_sources: where TensorRT may take kernels from; None leaves it to `choose_tactics`.
         keep_warm_ms: touch the GPU this often while no frame comes, so that its clocks stay up; None never does.
+        cancelled: once set, a build is given up.
 
     Raises:
         EngineError: no GPU, no memory, or a build that failed, with TensorRT's own words.
@@ -61,6 +65,7 @@ class TensorRTEngine:
         graph: bool = True,
         tactic_sources: tuple[str, ...] | None = None,
         keep_warm_ms: float | None = None,
+        cancelled: threading.Event | None = None,
     ) -> None:
         options = build_options(
             version=trt.__version__,
@@ -83,7 +88,8 @@ class TensorRTEngine:
         self._pinned: dict[str, NDArray[Any]] = {}  # page-locked host memory: input, output, zeros for the states
         with ExitStack() as undo:
             undo.callback(self.close)
-            self._open(bundle, options, graph=graph, say=say)
+            self._load(bundle, gpu, options, say=say, cancelled=cancelled or threading.Event())
+            self._prepare(bundle, graph=graph, say=say)
             if keep_warm_ms is not None:
                 self._warmer = self._keep_warm(keep_warm_ms)
             undo.pop_all()
@@ -132,17 +138,16 @@ class TensorRTEngine:
                 allocation.free()
         self._gpu.close()
 
-    def _open(self, bundle: Bundle, options: BuildOptions, *, graph: bool, say: Say) -> None:
+    def _prepare(self, bundle: Bundle, *, graph: bool, say: Say) -> None:
         with self._gpu, cuda_errors(self.device):
-            self._load(bundle, options, say)
             self._allocate(bundle)
             self._enqueue()  # the first run sets up what may not be set up while a graph is recorded
             self._stream.synchronize()
             self._graph = self._record(say) if graph else None
             self.reset()
 
-    def _load(self, bundle: Bundle, options: BuildOptions, say: Say) -> None:
-        """Take the engine from the cache or build it, and compare it with the bundle."""
+    def _load(self, bundle: Bundle, gpu: int, options: BuildOptions, *, say: Say, cancelled: threading.Event) -> None:
+        """Take the engine from the cache or have it built, and compare it with the bundle."""
         made_for = MadeFor(
             onnx_sha256=bundle.description.onnx_sha256,
             runtime=self.runtime,
@@ -152,20 +157,27 @@ class TensorRTEngine:
             precision=self.precision,
             options=options.text,
         )
-        self._log = log = EngineLog()
-        plan = load_engine(bundle.engines, made_for, say=say)
-        fresh = plan is None
-        if plan is None:
-            plan = build_plan(bundle.model, gpu=self._gpu, options=options, log=log, say=say)
-        self._runtime = trt.Runtime(log)
-        self._engine = self._runtime.deserialize_cuda_engine(plan)
-        if self._engine is None:
-            raise EngineError(
-                f"TensorRT {trt.__version__} cannot load the engine of {bundle.folder}: {log.reason}; delete {bundle.engines}"
-            )
+        request = BuildRequest(
+            model=str(bundle.model),
+            made_for=made_for,
+            folder="",
+            runtime="tensorrt",
+            precision=self.precision,
+            graph_precision=bundle.description.precision,
+            threads=1,
+            gpu=gpu,
+            tactic_sources=options.tactic_sources,
+        )
+        load_or_build(request, load=self._deserialise, say=say, cancelled=cancelled)
         check_tensors(bundle, inputs=self._kinds(trt.TensorIOMode.INPUT), outputs=self._kinds(trt.TensorIOMode.OUTPUT))
-        if fresh:
-            store_engine(bundle.engines, made_for, plan, say=say)
+
+    def _deserialise(self, plan: Payload) -> None:
+        self._log = log = EngineLog()
+        with self._gpu, cuda_errors(self.device):
+            self._runtime = trt.Runtime(log)
+            self._engine = self._runtime.deserialize_cuda_engine(plan.data)
+        if self._engine is None:
+            raise EngineError(f"the kept engine was refused by TensorRT {trt.__version__} ({log.reason})")
 
     def _kinds(self, mode: Any) -> dict[str, Kind]:
         engine = self._engine

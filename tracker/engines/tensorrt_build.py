@@ -1,23 +1,21 @@
-"""Build a TensorRT engine from model.onnx on the GPU at hand, and say so while it takes its minutes."""
+"""Build a TensorRT engine from model.onnx on the GPU at hand."""
 
 import logging
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import tensorrt as trt  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
+from tracker.engines.build_request import BuildRequest
 from tracker.engines.engine_cache import Say
-from tracker.engines.gpu import Gpu
-from tracker.engines.tensorrt_options import BuildOptions
+from tracker.engines.gpu import Gpu, cuda_errors
+from tracker.engines.tensorrt_options import BuildOptions, build_options
 from tracker.engines.tensorrt_precision import keep_in_fp32
 from tracker.errors import EngineError
 
 logger = logging.getLogger(__name__)
 
-SIGN_OF_LIFE_S = 5.0  # a service manager that is asked for more time must hear it well before its next deadline
 WORKSPACE_BYTES = 1 << 30  # scratch memory a kernel may ask for; networks of this size use a few MB
 _KEPT_MESSAGES = 5
 _HEARD = (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR, trt.ILogger.WARNING)
@@ -50,9 +48,31 @@ class EngineLog(trt.ILogger):  # type: ignore[misc,unused-ignore]
         return "; ".join(self._errors or self._warnings) or "TensorRT gave no reason"
 
 
-def build_plan(
-    model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog, say: Say, clock: Callable[[], int] = time.monotonic_ns
-) -> bytes:
+def build_for(request: BuildRequest, *, say: Say) -> bytes:
+    """Build what a request asks for on the GPU at hand. For the building process: TensorRT holds the interpreter for seconds.
+
+    Raises:
+        EngineError: the GPU is not there or another than the request was made for, or the graph cannot be read or built.
+    """
+    options = build_options(
+        version=trt.__version__,
+        precision=request.precision,
+        graph_precision=request.graph_precision,
+        tactic_sources=request.tactic_sources,
+    )
+    gpu = Gpu(request.gpu)
+    try:
+        if gpu.name != request.made_for.device:
+            raise EngineError(
+                f"GPU {request.gpu} is {gpu.name} to the building process, {request.made_for.device} to the tracker; start it again"
+            )
+        with cuda_errors(gpu.name):
+            return build_plan(Path(request.model), gpu=gpu, options=options, log=EngineLog(), say=say)
+    finally:
+        gpu.close()
+
+
+def build_plan(model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog, say: Say) -> bytes:
     """Build and serialise.
 
     Args:
@@ -60,25 +80,11 @@ def build_plan(
         gpu: where it will run.
         options: as `build_options` decided.
         log: takes TensorRT's messages.
-        say: told every few seconds, on the caller's thread, how long it has taken so far.
-        clock: monotonic, in ns.
+        say: told which rule TensorRT could not build with, where there is a second.
 
     Raises:
         EngineError: the graph cannot be read or built, with TensorRT's own words.
     """
-    started, notes = clock(), list[str]()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-build") as worker:
-        plan = worker.submit(_build, model, gpu=gpu, options=options, log=log, notes=notes)
-        while not wait([plan], timeout=SIGN_OF_LIFE_S).done:
-            say(f"building the TensorRT engine on {gpu.name}: {(clock() - started) / 1e9:.0f} s so far")
-    built = plan.result()
-    for note in notes:
-        say(note)
-    say(f"built the TensorRT engine on {gpu.name} in {(clock() - started) / 1e9:.0f} s")
-    return built
-
-
-def _build(model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog, notes: list[str]) -> bytes:
     with gpu:
         try:
             builder = trt.Builder(log)
@@ -88,7 +94,7 @@ def _build(model: Path, *, gpu: Gpu, options: BuildOptions, log: EngineLog, note
             plan = _serialise(builder, model, options=options, log=log, rule=rule)
             if plan is not None:
                 return memoryview(plan).tobytes()
-            notes.append(f"TensorRT {trt.__version__} could not build it{f' with {rule}' if rule else ''}: {log.reason}")
+            say(f"TensorRT {trt.__version__} could not build it{f' with {rule}' if rule else ''}: {log.reason}")
         raise EngineError(f"{model}: TensorRT {trt.__version__} cannot build it for {gpu.name}: {log.reason}")
 
 

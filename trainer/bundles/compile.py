@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracker.bundle import Bundle
+from tracker.engines.engine_folder import ready_engine_folder
 from tracker.engines.open_engine import open_engine
-from tracker.errors import EngineError
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.evaluate import EngineChoice
@@ -32,7 +32,7 @@ def compile_engine(
     say: Say,
     frames: LabelledFrames | None = None,
 ) -> CompiledEngine:
-    """Build the bundle's engine for this machine, prove it and keep it beside the model.
+    """Build the bundle's engine for this machine, prove it and keep it in the folder of this machine.
 
     Args:
         bundle: what to build.
@@ -45,10 +45,9 @@ def compile_engine(
         BundleError: model.onnx is not what bundle.json says.
         TrainingError: the engine is further from the reference than its precision allows.
     """
+    folder = ready_engine_folder()
     with closing(open_engine(bundle, choice.settings(bundle), say=say)) as engine:
-        compiled = CompiledEngine(folder=bundle.engines, runtime=engine.runtime, device=engine.device, precision=engine.precision)
-        if not any(bundle.engines.glob("*.engine")):
-            raise EngineError(f"{bundle.engines}: the engine was built and proved but not kept; make the folder writable and run it again")
+        compiled = CompiledEngine(folder=folder, runtime=engine.runtime, device=engine.device, precision=engine.precision)
         if frames is not None:
             from trainer.bundles.parity import ReferenceEngine, compare, keep_parity, points_of
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from tracker.engines.openvino_library import openvino
+from tracker.engines.openvino_library import core, openvino
 from tracker.frame import Image
 from trainer.errors import TrainingError
 
@@ -202,9 +202,8 @@ def _torch_runtime(network: nn.Module) -> Runtime:
 
 
 def _openvino_runtime(model: bytes, precision: str) -> Runtime:
-    core = openvino.Core()
     hints = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1"}
-    compiled = core.compile_model(core.read_model(model, b""), "CPU", hints)
+    compiled = core().compile_model(core().read_model(model, b""), "CPU", hints)
 
     def run(frame: NDArray[np.uint8]) -> Poses:
         return np.array(compiled([frame])[0], np.float32)
