@@ -47,8 +47,8 @@ def resuming(checkpoint: Path, *, steps: int | None) -> str:
 def stopped(learner: Learner, checkpoint: Path, *, steps: int | None) -> str:
     """What is said of a run that was stopped by hand."""
     kept = int(torch.load(checkpoint, weights_only=True, map_location="cpu")["global_step"]) if checkpoint.is_file() else 0
-    saved = f"its checkpoint is of step {kept}" if kept else "no epoch was finished, so none of it is kept"
-    return f"stopped at step {learner.global_step}{_of(steps)}; {saved}; run the same command to go on"
+    then = f"its checkpoint is of step {kept}; run the same command to go on" if kept else "no epoch was finished, so none of it is kept"
+    return f"stopped at step {learner.global_step}{_of(steps)}; {then}"
 
 
 def _of(steps: int | None) -> str:
