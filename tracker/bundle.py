@@ -213,7 +213,8 @@ def _same(before: os.stat_result, folder: Path) -> bool:
         now = folder.stat()
     except OSError:
         return False
-    return (before.st_dev, before.st_ino) == (now.st_dev, now.st_ino)
+    # the time too: the number of a folder that was removed is soon given to another
+    return (before.st_dev, before.st_ino, before.st_ctime_ns) == (now.st_dev, now.st_ino, now.st_ctime_ns)
 
 
 def _read_once(folder: Path) -> Bundle:

@@ -11,7 +11,7 @@ class Watchdog:
     """Fed once a frame; the manager hears of it at most four times an interval.
 
     While a camera is being opened or known to be away there are no frames to feed it, so the manager is asked to wait longer instead: the
-    daemon goes on trying to reopen, is not restarted over and over until its start limit is spent, and is still restarted if
+    daemon goes on trying to reopen, is not restarted over and over meanwhile, and is still restarted if
     that does not help for a long time or the loop itself hangs.
     """
 
