@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import zmq
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import ROOT, Daemon, wait_for, write_config, write_images
+from tests.tracker.daemon import DEADLINE_S, ROOT, Daemon, wait_for, write_config, write_images
 from tracker.client import Client
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
 
@@ -191,6 +192,34 @@ def test_a_swap_ends_the_bout_and_says_so(tmp_path: Path, bundle: Path, make_bun
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_the_client_ends_the_bout_of_a_tracker_that_can_say_nothing(tmp_path: Path, bundle: Path, number: signal.Signals) -> None:
     assert ends_by(tmp_path, bundle, lambda daemon: daemon.process.send_signal(number)).reason == "silent"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_daemon_whose_first_engine_is_still_being_built(tmp_path: Path, bundle: Path, number: signal.Signals) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path))
+    cache = tmp_path / "cache"  # nothing is kept there, so that the engine has to be built
+    with stream(tmp_path) as client, Daemon(config, CACHE_DIRECTORY=str(cache)) as daemon:
+        builder = frozen_builder(daemon)
+        status = wait_for(client, lambda message: isinstance(message, StatusMessage))
+        assert isinstance(status, StatusMessage)
+        assert status.state == "starting"
+        assert daemon.ask("status").returncode == 0
+        assert "busy: the start: opening the engine" in daemon.ask("reload").stderr
+        daemon.process.send_signal(number)
+        assert daemon.process.wait(timeout=DEADLINE_S) == 0, daemon.words
+    assert not Path(f"/proc/{builder}/cmdline").exists() or not Path(f"/proc/{builder}/cmdline").read_bytes(), "the builder is still there"
+
+
+def frozen_builder(daemon: Daemon) -> int:
+    """Wait for the process that builds the engine, and stop it: a build without end."""
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        for thread in Path(f"/proc/{daemon.process.pid}/task").glob("*/children"):
+            for child in thread.read_text().split():
+                if b"build_engine" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    os.kill(int(child), signal.SIGSTOP)
+                    return int(child)
+    raise AssertionError("nothing was built")
 
 
 def test_a_camera_that_stalls_in_a_bout_ends_it(tmp_path: Path, bundle: Path) -> None:
