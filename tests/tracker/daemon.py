@@ -77,12 +77,10 @@ class Daemon:
         command = [sys.executable, "-m", "tracker", *arguments, "--config", str(self.config)]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
 
-    def stop(self) -> float:
-        """SIGTERM; returns how long the end took, in seconds."""
-        begun = time.monotonic()
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=DEADLINE_S)
-        return time.monotonic() - begun
 
 
 def wait_for(client: Client, wanted: Callable[[Message], bool]) -> Message:

@@ -100,7 +100,7 @@ def test_a_video_a_folder_a_device_and_an_address_can_be_named(tmp_path: Path) -
     ("options", "sentence"),
     [
         (["--device", "nowhere.mp4"], "--device nowhere.mp4: no such file or device"),
-        (["--bundle", "nowhere"], "nowhere: no bundle.json there"),
+        (["--bundle", "nowhere"], "nowhere: cannot be read: No such file or directory; expected an engine bundle"),
         (["--name", "top camera"], "the camera's name is 'top camera'; expected 1 to 64 letters"),
         (["--service", "../top"], "the camera's name is '../top'; expected 1 to 64 letters"),
         (["--service", "top"], "tracker.yaml: no such file"),
