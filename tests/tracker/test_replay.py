@@ -34,14 +34,14 @@ def item(name: str, source: Source, threshold: float) -> EventConfig:
 
 
 EVENTS = (
-    item("in spot", ZoneSource(point="nose", zone="spot"), 0.0),
-    item("in mm spot", ZoneSource(point="tail", zone="mm_spot"), 0.0),
+    item("in_spot", ZoneSource(point="nose", zone="spot"), 0.0),
+    item("in_mm_spot", ZoneSource(point="tail", zone="mm_spot"), 0.0),
     item("fast", SpeedSource(point="nose", unit="px", window_ms=30), 4000.0),
-    item("fast in mm", SpeedSource(point="tail", unit="mm", window_ms=50), 700.0),
+    item("fast_in_mm", SpeedSource(point="tail", unit="mm", window_ms=50), 700.0),
     item("stretched", DistanceSource(point="nose", other_point="tail", unit="px"), 60.0),
     item("moving", MotionSource(), 0.01),
 )
-IN_PX = tuple(event for event in EVENTS if event.event in ("in spot", "fast", "stretched", "moving"))
+IN_PX = tuple(event for event in EVENTS if event.event in ("in_spot", "fast", "stretched", "moving"))
 
 
 def message(frame: int, pose: Pose, *, motion: float | None = None, exposed: bool = True, **changes: Any) -> PoseMessage:
@@ -204,7 +204,7 @@ def test_another_setup_starts_afresh_with_its_own_rules(tmp_path: Path) -> None:
     path = recording(tmp_path, first + second)
     found = replay_file(path, None, camera=None)
     assert [[(event.name, event.state, event.reason) for event in stretch.events] for stretch in found] == [
-        [("in spot", "on", "rule"), ("in spot", "off", "reload")],
+        [("in_spot", "on", "rule"), ("in_spot", "off", "reload")],
         [("moving", "on", "rule"), ("moving", "off", "stopping")],
     ]
     assert [stretch.setup for stretch in found] == [1, 2]
@@ -259,8 +259,8 @@ def changed(**values: Any) -> str:
         ("[1, 2]\n", r"stream.jsonl:2: is not a JSON object with a topic"),
         ('{"topic": "pose.top"}\n', r"stream.jsonl:2: .*unreadable"),
         (changed(v=99), r"stream.jsonl:2: .*version 99"),
-        (changed(animals=[{"id": 0, "points": {"nose": [1, 2], "tail": [3, 4]}, "mm": {}}]), "frame 0 .*cannot be read"),
-        (changed(animals=[{"id": 0, "points": {"nose": ["left", 2, 1], "tail": [3, 4, 1]}, "mm": {}}]), "frame 0 .*cannot be read"),
+        (changed(animals=[{"id": 0, "points": {"nose": [1, 2], "tail": [3, 4]}, "mm": {}}]), r"stream.jsonl:2: .*animals: points: is a list; expected a list of 3"),
+        (changed(animals=[{"id": 0, "points": {"nose": ["left", 2, 1], "tail": [3, 4, 1]}, "mm": {}}]), r"stream.jsonl:2: .*unreadable payload .animals: points"),
     ],
     ids=["no JSON", "no object", "no fields", "another version", "two numbers", "text"],
 )
