@@ -259,8 +259,14 @@ def changed(**values: Any) -> str:
         ("[1, 2]\n", r"stream.jsonl:2: is not a JSON object with a topic"),
         ('{"topic": "pose.top"}\n', r"stream.jsonl:2: .*unreadable"),
         (changed(v=99), r"stream.jsonl:2: .*version 99"),
-        (changed(animals=[{"id": 0, "points": {"nose": [1, 2], "tail": [3, 4]}, "mm": {}}]), r"stream.jsonl:2: .*animals: points: is a list; expected a list of 3"),
-        (changed(animals=[{"id": 0, "points": {"nose": ["left", 2, 1], "tail": [3, 4, 1]}, "mm": {}}]), r"stream.jsonl:2: .*unreadable payload .animals: points"),
+        (
+            changed(animals=[{"id": 0, "points": {"nose": [1, 2], "tail": [3, 4]}, "mm": {}}]),
+            r"stream.jsonl:2: .*animals: points: is a list; expected a list of 3",
+        ),
+        (
+            changed(animals=[{"id": 0, "points": {"nose": ["left", 2, 1], "tail": [3, 4, 1]}, "mm": {}}]),
+            r"stream.jsonl:2: .*unreadable payload .animals: points",
+        ),
     ],
     ids=["no JSON", "no object", "no fields", "another version", "two numbers", "text"],
 )

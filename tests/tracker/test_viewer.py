@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ from tests.tracker.close_button import press_close_button
 from tracker.composition import zoom_within
 from tracker.errors import RigtrackError
 from tracker.frame import Image
+from tracker.image_address import image_address
 from tracker.image_stream import encode_jpeg
 from tracker.keys import make_keys, secure
 from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, PoseMessage, StatusMessage, topic
@@ -227,11 +229,10 @@ def display(frame_buffer: Path) -> Iterator[str]:
 def feeding(status: StatusMessage, keys: Path | None = None) -> Iterator[str]:
     """Publish moving poses, pictures and status from a thread, as a tracker does; with keys, to their clients alone."""
     stop = threading.Event()
-    with zmq.Context() as context, ExitStack() as last, context.socket(zmq.PUB) as socket:
-        socket.setsockopt(zmq.LINGER, 0)
-        if keys is not None:
-            last.callback(secure(socket, keys).stop)
-        port = socket.bind_to_random_port("tcp://127.0.0.1")
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="feeding-"))
+        address = f"ipc://{folder}/stream"
+        stream, pictures = (stack.enter_context(publishing(bound, keys)) for bound in (address, image_address(address)))
 
         def feed() -> None:
             frame = 0
@@ -240,17 +241,27 @@ def feeding(status: StatusMessage, keys: Path | None = None) -> Iterator[str]:
                 picture = image(frame)
                 header = msgspec.to_builtins(picture)
                 header.pop("jpeg")
-                socket.send_multipart([topic("pose", "top"), msgspec.json.encode(pose(frame, 100.0 + frame % 400))])
-                socket.send_multipart([topic("image", "top"), msgspec.json.encode(header), picture.jpeg])
-                socket.send_multipart([topic("status", "top"), msgspec.json.encode(replace(status, session="a"))])
+                stream.send_multipart([topic("pose", "top"), msgspec.json.encode(pose(frame, 100.0 + frame % 400))])
+                pictures.send_multipart([topic("image", "top"), msgspec.json.encode(header), picture.jpeg])
+                stream.send_multipart([topic("status", "top"), msgspec.json.encode(replace(status, session="a"))])
 
         thread = threading.Thread(target=feed)
         thread.start()
         try:
-            yield f"tcp://127.0.0.1:{port}"
+            yield address
         finally:
             stop.set()
             thread.join()
+
+
+@contextmanager
+def publishing(address: str, keys: Path | None) -> Iterator[zmq.Socket[bytes]]:
+    with zmq.Context() as context, ExitStack() as last, context.socket(zmq.PUB) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        if keys is not None:
+            last.callback(secure(socket, keys).stop)
+        socket.bind(address)
+        yield socket
 
 
 @contextmanager
@@ -334,7 +345,7 @@ def test_no_start_of_the_viewer_leaves_its_window_black(display: str, frame_buff
         for _ in range(STARTS):
             with viewing(address, display, tmp_path) as (viewer, xdotool):
                 seen = share_lit(frame_buffer)
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + DEADLINE_S
                 while seen < 0.3 and viewer.poll() is None and time.monotonic() < deadline:
                     time.sleep(0.05)
                     seen = share_lit(frame_buffer)
