@@ -86,13 +86,23 @@ def load_calibration(path: Path, image_size: tuple[int, int]) -> Calibration:
     Raises:
         CalibrationError: absent, damaged, impossible or made for another image size, in one sentence.
     """
-    calibration = read_yaml(path, kind=Calibration, error=CalibrationError)
+    calibration = read_calibration(path)
     if calibration.image_size != tuple(image_size):
         (width, height), (found_width, found_height) = calibration.image_size, image_size
         raise CalibrationError(
             f"{path}: was made for images of {width}x{height}, the camera delivers {found_width}x{found_height};"
             " set the camera to that size or calibrate again"
         )
+    return calibration
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read calibration.yaml, for images of whatever size it was made for.
+
+    Raises:
+        CalibrationError: absent, damaged or impossible, in one sentence.
+    """
+    calibration = read_yaml(path, kind=Calibration, error=CalibrationError)
     _check_lens(calibration, path)
     if calibration.plane is not None and _is_singular(np.asarray(calibration.plane.homography, np.float64)):
         raise CalibrationError(f"{path}: plane.homography is singular, so it maps the image onto a line; measure the plane again")

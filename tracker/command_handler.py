@@ -91,7 +91,6 @@ class CommandHandler:
 
     def stop(self, _: dict[str, Any]) -> Answer:
         """End the daemon cleanly, whatever is under way."""
-        self._cancelled.set()
         self._inbox.stop.set()
         return {}
 
@@ -127,7 +126,7 @@ class CommandHandler:
         engine = self._open_engine(bundle)
         try:
             self._put("swap", running.config, bundle, engine)
-        except RigtrackError:
+        except Exception:
             if not self._inbox.stop.is_set():  # else the loop may have it after all: `close` frees it
                 self._close_engine(engine)
             raise

@@ -71,7 +71,7 @@ class Tracking:
         self._setup: Setup | None = None
         self._number = 0  # of the setup in use
         self._last: Frame | None = None
-        self._ended: list[tuple[str, int]] = []  # since the last pose, because no frame came
+        self._ended: list[tuple[str, int, str]] = []  # (event, animal, reason) since the last pose
 
     def take_change(self) -> None:
         """Use another setup from the next frame on, if one was left in the inbox."""
@@ -127,9 +127,7 @@ class Tracking:
     def wait(self) -> None:
         """No frame came: end what has been on unseen for too long."""
         if self._setup is not None and self._last is not None:
-            events = self._setup.behaviour.wait(self._clock() - self._last.received_ns)
-            self._ended += [(event.name, event.animal) for event in events]
-            self._publish(events)
+            self._end(self._setup.behaviour.wait(self._clock() - self._last.received_ns))
         self._parts.health.idle()
 
     def serve(self) -> None:
@@ -150,7 +148,7 @@ class Tracking:
     def end(self, reason: Reason) -> None:
         """End every event that is on."""
         if self._setup is not None:
-            self._publish(self._setup.behaviour.end(reason))
+            self._end(self._setup.behaviour.end(reason))
 
     def _first_setup(self, frame: Frame) -> Setup:
         if self._change is None:
@@ -161,14 +159,15 @@ class Tracking:
     def _use(self, setup: Setup, change: Change) -> Setup:
         if change.cause != "start":
             self.end(change.cause)
-        self._setup, self._number, self._ended = setup, self._number + 1, []
+        self._setup, self._number = setup, self._number + 1
         message = setup_message(setup, number=self._number, cause=change.cause, after=self._last, publisher=self._parts.publisher)
         self._parts.publisher.setup(message)
         self._parts.health.using(setup, number=self._number)
         return setup
 
-    def _publish(self, events: list[Event]) -> None:
-        """Publish changes that no frame brought; they carry the stamp of the last frame."""
+    def _end(self, events: list[Event]) -> None:
+        """Publish ends that no frame brought, with the stamp of the last frame, and note them for the next pose."""
         if self._last is not None:
             for event in events:
                 self._parts.publisher.event(self._last, event)
+                self._ended.append((event.name, event.animal, event.reason))

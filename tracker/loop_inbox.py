@@ -1,6 +1,5 @@
 """What other threads leave for the loop: a change of setup, or the request to stop. Only the loop makes it take effect."""
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -31,6 +30,21 @@ class Change:
     outcome: "Future[None]" = field(default_factory=Future)
 
 
+class Stop:
+    """A flag that is set once. It takes no lock, so that a signal handler may set it while another is setting it."""
+
+    def __init__(self) -> None:
+        self._set = False
+
+    def set(self) -> None:
+        """From here on `is_set` is true."""
+        self._set = True
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._set
+
+
 class LoopInbox:
     """Written by other threads, read by the loop between two frames. Nothing in it can make the loop wait.
 
@@ -40,7 +54,7 @@ class LoopInbox:
     """
 
     def __init__(self) -> None:
-        self.stop = threading.Event()
+        self.stop = Stop()
         self.source_shape: Shape | None = None
         self._changes: deque[Change | Exception] = deque()
 

@@ -49,7 +49,7 @@ class PoseMessage(Stamp):
     skipped: int  # so far: frames that arrived and were passed over for a newer one, by `pace: newest_frame`
     corrupt: int  # so far: frames that arrived damaged
     setup: int  # number of the setup in use, see SetupMessage; the rules began anew at the first frame of each
-    ended: list[tuple[str, int]]  # (event, animal) of every event that ended since the pose before because no frame came
+    ended: list[tuple[str, int, str]]  # (event, animal, reason) of every event that ended since the pose before, not by a frame
     animals: list[AnimalMessage]
     scores: dict[str, float]  # class or forecast probabilities
     motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first

@@ -97,7 +97,7 @@ class Publisher:
         inferred_ns: int,
         counts: FrameCounts,
         setup: int,
-        ended: list[tuple[str, int]],
+        ended: list[tuple[str, int, str]],
         motion: float | None,
     ) -> None:
         """Publish one frame's pose.
@@ -110,7 +110,7 @@ class Publisher:
             inferred_ns: when the engine had answered.
             counts: of frames before this one that got no pose.
             setup: number of the setup in use.
-            ended: (event, animal) of every event that ended since the pose before because no frame came.
+            ended: (event, animal, reason) of every event that ended since the pose before, not by a frame.
             motion: 0..1, None on the first frame.
         """
         mm = pose.mm.tolist() if pose.mm is not None else None

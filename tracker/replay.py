@@ -14,10 +14,12 @@ from tracker.behaviour.behaviour import Behaviour
 from tracker.config import EventConfig, Zone
 from tracker.errors import StreamError
 from tracker.event import Event, Reason
-from tracker.messages import PoseMessage, SetupMessage, decode
+from tracker.messages import EventMessage, PoseMessage, SetupMessage, decode
 from tracker.pose import KeyPoints, PlanePoints, Pose
 
 logger = logging.getLogger(__name__)
+
+_BY_THE_TRACKER: tuple[Reason, ...] = ("camera_lost", "reload", "swap", "stopping", "engine", "error")  # ends that no frame brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,11 @@ def replay_file(path: Path, rules: Rules | None, *, camera: str | None) -> list[
     return found
 
 
-def replay(messages: Iterable[PoseMessage | SetupMessage], rules: Rules | None) -> Iterator[Replay]:
+def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules: Rules | None) -> Iterator[Replay]:
     """Replay poses. A new session or setup starts afresh, as the tracker itself did.
+
+    What ended live without a frame stands in the next pose; after the last pose of a session the recorded events say it. Where
+    neither does, because the tracker was killed or events were not recorded, what is on ends as "stopping".
 
     Args:
         messages: of one camera, in the order of the stream; setups may stand anywhere before the poses that name them.
@@ -82,19 +87,33 @@ def replay(messages: Iterable[PoseMessage | SetupMessage], rules: Rules | None) 
         ConfigError: the rules do not fit the recorded key points.
     """
     setups: dict[tuple[str, int], SetupMessage] = {}
+    ended: list[tuple[str, int, Reason]] = []  # live since the last pose, as the events say
     stretch: _Stretch | None = None
     for message in messages:
         if isinstance(message, SetupMessage):
             setups[message.session, message.setup] = message
-            continue
-        kind = _kind(message)
-        if stretch is None or stretch.kind != kind:
-            if stretch is not None:
-                yield stretch.end(_cause(stretch.kind, kind, setups))
-            stretch = _Stretch(kind, rules or _recorded_rules(message, setups))
-        stretch.add(message)
+        elif isinstance(message, EventMessage):
+            if stretch is not None and message.session == stretch.kind.session and message.reason in _BY_THE_TRACKER:
+                ended.append((message.event, message.animal, message.reason))
+        else:
+            kind = _kind(message)
+            if stretch is not None and stretch.kind.session == kind.session:
+                stretch.end_these(_known(message.ended))
+            elif stretch is not None:
+                stretch.end_these(ended)
+            ended = []
+            if stretch is None or stretch.kind != kind:
+                if stretch is not None:
+                    yield stretch.end(_cause(stretch.kind, kind, setups))
+                stretch = _Stretch(kind, rules or _recorded_rules(message, setups))
+            stretch.add(message)
     if stretch is not None:
+        stretch.end_these(ended)
         yield stretch.end("stopping")
+
+
+def _known(ended: Iterable[tuple[str, int, str]]) -> Iterator[tuple[str, int, Reason]]:
+    return ((event, animal, reason) for event, animal, reason in ended if reason in _BY_THE_TRACKER)
 
 
 class _Kind(NamedTuple):
@@ -120,8 +139,10 @@ class _Stretch:
         time_ns = message.received_ns if message.exposed_ns is None else message.exposed_ns
         self._times_ns[message.frame] = time_ns
         pose = _pose(message, self.kind.names, has_mm=self.kind.has_mm)
-        self._events += self._behaviour.end_these((event, animal) for event, animal in message.ended)
         self._events += self._behaviour.update(frame_number=message.frame, time_ns=time_ns, pose=pose, motion=message.motion)
+
+    def end_these(self, ended: Iterable[tuple[str, int, Reason]]) -> None:
+        self._events += self._behaviour.end_these(ended)
 
     def end(self, reason: Reason) -> Replay:
         self._events += self._behaviour.end(reason)
@@ -154,8 +175,10 @@ def _recorded_rules(message: PoseMessage, setups: Mapping[tuple[str, int], Setup
         ) from None
 
 
-def messages_in(lines: Iterable[str], *, source: str, camera: str | None) -> Iterator[PoseMessage | SetupMessage]:
-    """The pose and setup messages among JSON lines. A last line without an end, as a killed recorder leaves it, is left out with a warning.
+def messages_in(lines: Iterable[str], *, source: str, camera: str | None) -> Iterator[PoseMessage | EventMessage | SetupMessage]:
+    """The pose, event and setup messages among JSON lines.
+
+    A last line without an end, as a killed recorder leaves it, is left out with a warning.
 
     Raises:
         StreamError: a line that is not of the stream, or several cameras and none chosen.
@@ -179,16 +202,16 @@ def messages_in(lines: Iterable[str], *, source: str, camera: str | None) -> Ite
         yield message
 
 
-def _message(line: str) -> PoseMessage | SetupMessage | None:
-    """One line's pose or setup, None for another topic."""
+def _message(line: str) -> PoseMessage | EventMessage | SetupMessage | None:
+    """One line's pose, event or setup, None for another topic."""
     try:
         topic = str(json.loads(line)["topic"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise StreamError("is not a JSON object with a topic; expected lines as `tracker listen --json` writes them") from None
-    if not topic.startswith(("pose.", "setup.")):
+    if not topic.startswith(("pose.", "event.", "setup.")):
         return None
     message = decode([topic.encode(), line.encode()])
-    return message if isinstance(message, PoseMessage | SetupMessage) else None
+    return message if isinstance(message, PoseMessage | EventMessage | SetupMessage) else None
 
 
 def _kind(message: PoseMessage) -> _Kind:

@@ -5,7 +5,7 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -42,11 +42,12 @@ def run(config_path: Path, *, window: bool) -> None:
     check_source(config.camera)
     notifier = Notifier.from_environment()
     _prepare_real_time()
+    inbox = LoopInbox()
     with ExitStack() as stack:
+        stack.enter_context(_stopped_by_signals(inbox))  # first in and last out: a second signal must not cut the end short
         publisher = stack.enter_context(Publisher(config.publisher, camera=config.name))
         images = stack.enter_context(_streaming(config, publisher))
         capture = stack.enter_context(_capturing(config))
-        inbox = LoopInbox()
         health = Health(
             capture=capture,
             publisher=publisher,
@@ -58,7 +59,7 @@ def run(config_path: Path, *, window: bool) -> None:
         handler = CommandHandler(config_path, config, inbox=inbox, health=health, notifier=notifier)
         stack.callback(handler.close)
         stack.enter_context(Control(config.control.bind, handler.commands))
-        stack.enter_context(_signals(handler))
+        signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
         if window:
             stack.enter_context(_window(config))
         logger.info("started: camera=%s session=%s bundle=%s", config.name, publisher.session, config.engine.bundle)
@@ -92,15 +93,18 @@ def _streaming(config: Config, publisher: Publisher) -> Iterator[ImageStream]:
 
 
 @contextmanager
-def _signals(handler: CommandHandler) -> Iterator[None]:
+def _stopped_by_signals(inbox: LoopInbox) -> Iterator[None]:
+    """Have SIGTERM and SIGINT end the loop, and SIGHUP do nothing until there is something to reload."""
+
     def stop(_number: int, _frame: FrameType | None) -> None:
-        handler.stop({})
+        inbox.stop.set()
 
-    def reload(_number: int, _frame: FrameType | None) -> None:
-        handler.reload_on_signal()
-
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
-    before = {number: signal.signal(number, react) for number, react in handlers.items()}
+    reactions: dict[signal.Signals, Callable[[int, FrameType | None], None] | signal.Handlers] = {
+        signal.SIGTERM: stop,
+        signal.SIGINT: stop,
+        signal.SIGHUP: signal.SIG_IGN,
+    }
+    before = {number: signal.signal(number, react) for number, react in reactions.items()}
     try:
         yield
     finally:

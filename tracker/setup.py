@@ -10,7 +10,7 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.bundle import Bundle
-from tracker.calibration import Locate, load_calibration
+from tracker.calibration import Locate, load_calibration, read_calibration
 from tracker.config import Circle, Config, Zone
 from tracker.engines.engine import Engine
 from tracker.errors import ConfigError
@@ -70,11 +70,15 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
 
 
 def check_rules(config: Config, bundle: Bundle) -> None:
-    """Check what can be checked before the first image: that bundle, identity and rules fit each other.
+    """Check what can be checked before the first image: that bundle, identity, rules and calibration fit each other.
 
     Raises:
         ConfigError: they do not.
+        CalibrationError: the calibration cannot be read or used.
     """
+    locate = Locate(read_calibration(Path(config.calibration))) if config.calibration else None
+    for zone in config.zones:
+        _with_outline(zone, locate)
     _identity(config, bundle)
     _behaviour(config, bundle)
 

@@ -22,6 +22,7 @@ class _Job:
     what: str
     work: Callable[[], Answer]
     asked_ns: int
+    taken: bool = False  # it holds the worker for itself
     future: "Future[Answer]" = field(default_factory=Future)
 
 
@@ -32,7 +33,7 @@ class Worker:
         self._clock = clock
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._under_way: _Job | None = None
-        self._lock = threading.Lock()
+        self._taken = threading.Lock()  # held while there is work that `submit` accepted
         self._thread = threading.Thread(target=self._run, name=WORKER, daemon=True)
         self._thread.start()
 
@@ -46,11 +47,10 @@ class Worker:
         Raises:
             StreamError: other work is under way, with what and since when.
         """
-        job = _Job(what=what, work=work, asked_ns=self._clock())
-        with self._lock:
-            if self._under_way is not None:
-                since_s = (self._clock() - self._under_way.asked_ns) / 1e9
-                raise StreamError(f"busy: {self._under_way.what} has been under way for {since_s:.0f} s; ask again when it is done")
+        if not self._taken.acquire(blocking=False):
+            raise StreamError(self._busy())
+        job = _Job(what=what, work=work, asked_ns=self._clock(), taken=True)
+        if self._under_way is None:
             self._under_way = job
         self._jobs.put(job)
         return job.future
@@ -81,4 +81,13 @@ class Worker:
     def _end(self, job: _Job) -> "Future[Answer]":
         """Be free before the caller hears of the end, so that its next request is not refused."""
         self._under_way = None
+        if job.taken:
+            self._taken.release()
         return job.future
+
+    def _busy(self) -> str:
+        job = self._under_way
+        if job is None:
+            return "busy: other work is about to begin; ask again when it is done"
+        since_s = (self._clock() - job.asked_ns) / 1e9
+        return f"busy: {job.what} has been under way for {since_s:.0f} s; ask again when it is done"

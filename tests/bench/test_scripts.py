@@ -19,7 +19,17 @@ from trainer.videos.video_file import VideoWriter
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 HEIGHT, WIDTH, FRAMES = 480, 640, 10  # what bench/engine.py and bench/gpu/prepare.py are made for
 POINTS = ("snout", "left_ear", "right_ear", "tail_base")
-TESTED = {"engine.py", "loop_latency.py", "memory.py", "openfield.py", "flies.py", "gpu/prepare.py", "gpu/torch_rivals.py"}
+TESTED = {
+    "subscriptions.py",
+    "swap_gap.py",
+    "engine.py",
+    "loop_latency.py",
+    "memory.py",
+    "openfield.py",
+    "flies.py",
+    "gpu/prepare.py",
+    "gpu/torch_rivals.py",
+}
 TESTED_ELSEWHERE = {"gpu/run.py", "gpu/report.py"}
 
 

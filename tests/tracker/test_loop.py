@@ -46,7 +46,7 @@ def test_an_event_ends_when_frames_stop_and_the_next_pose_says_so(bench: Rig) ->
     assert (off.state, off.reason, off.frame, off.onset_frame) == ("off", "camera_lost", 0, 0)
     bench.camera.show(*OUTSIDE, count=2)
     first, second = bench.wait_for(PoseMessage), bench.wait_for(PoseMessage)
-    assert (first.ended, second.ended) == ([("at_left", 0)], [])
+    assert (first.ended, second.ended) == ([("at_left", 0, "camera_lost")], [])
 
 
 def test_an_event_ends_when_the_camera_fails_while_others_go_on(bench: Rig) -> None:
@@ -96,6 +96,19 @@ def test_another_setup_ends_the_bouts_of_the_one_before(bench: Rig, cause: str) 
     bench.camera.show(*INSIDE)
     assert bench.wait_for(PoseMessage).setup == 2
     assert bench.wait_for(EventMessage).state == "on", "the rules began anew"
+
+
+def test_what_ended_before_another_setup_took_over_stands_in_the_next_pose(bench: Rig) -> None:
+    in_a_bout(bench, HASTY)
+    assert bench.wait_for(EventMessage).reason == "camera_lost"
+    bench.change("reload", behaviour=(EVENT,)).outcome.result(DEADLINE_S)
+    bench.camera.show(*INSIDE)
+    assert bench.wait_for(PoseMessage).ended == [("at_left", 0, "camera_lost")]
+    bench.change("swap", behaviour=(EVENT,)).outcome.result(DEADLINE_S)
+    bench.change("reload", behaviour=(EVENT,)).outcome.result(DEADLINE_S)
+    bench.camera.show(*INSIDE)
+    pose = bench.wait_for(PoseMessage)
+    assert (pose.setup, pose.ended) == (4, [("at_left", 0, "swap")])
 
 
 def test_a_setup_tells_the_rules_as_they_were_configured(bench: Rig) -> None:

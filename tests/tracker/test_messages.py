@@ -41,7 +41,7 @@ MESSAGES: dict[str, Message] = {
         skipped=2,
         corrupt=3,
         setup=1,
-        ended=[("poke", 0)],
+        ended=[("poke", 0, "camera_lost")],
         animals=[AnimalMessage(id=0, points={"snout": (1.5, 2.5, 0.5), "tail": (None, None, None)}, mm={"snout": (0.5, 1.5)})],
         scores={"rest": 0.5},
         motion=0.25,

@@ -143,14 +143,14 @@ def test_a_pose_carries_each_count_by_its_own_name_and_an_absent_point_as_none(a
             inferred_ns=9,
             counts=FrameCounts(lost=1, skipped=2, corrupt=3),
             setup=4,
-            ended=[("poke", 0)],
+            ended=[("poke", 0, "camera_lost")],
             motion=None,
         )
 
     with Client(address, kinds=("pose",)) as client:
         message = heard(client, publisher, lambda _: True, say)
     assert isinstance(message, PoseMessage)
-    assert (message.lost, message.skipped, message.corrupt, message.setup, message.ended) == (1, 2, 3, 4, [("poke", 0)])
+    assert (message.lost, message.skipped, message.corrupt, message.setup, message.ended) == (1, 2, 3, 4, [("poke", 0, "camera_lost")])
     assert message.animals[0].points == {"snout": (1.5, 2.5, 0.5), "tail": (None, None, None)}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from tracker.behaviour.behaviour import Behaviour
 from tracker.config import Circle, DistanceSource, EventConfig, MotionSource, Rule, Section, Source, SpeedSource, Zone, ZoneSource
 from tracker.errors import ConfigError, StreamError
-from tracker.event import Event
+from tracker.event import Event, Reason
 from tracker.listen import json_line
-from tracker.messages import VERSION, AnimalMessage, PoseMessage, SetupMessage, StatusMessage, decode
+from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, SetupMessage, StatusMessage, decode
 from tracker.pose import Pose
 from tracker.replay import Rules, messages_in, replay, replay_file
 from tracker.yaml_file import read_yaml
@@ -95,9 +96,16 @@ def setup_of(number: int, cause: str, events: tuple[EventConfig, ...], zones: tu
     return SetupMessage(**(plain | changes))
 
 
-def line_of(sent: PoseMessage | StatusMessage | SetupMessage) -> str:
+def event_of(event: Event) -> EventMessage:
+    """What the publisher makes of an event."""
+    stamp: dict[str, Any] = {"v": VERSION, "camera": "top", "session": "s1", "frame": event.frame, "received_ns": 0, "published_ns": 0}
+    rest = {name: value for name, value in asdict(event).items() if name not in ("name", "frame")}
+    return EventMessage(**stamp, **rest, event=event.name, latency_ms=0.0)
+
+
+def line_of(sent: PoseMessage | StatusMessage | SetupMessage | EventMessage) -> str:
     """Encoded by the publisher's encoder, read by the client, written by `tracker listen --json`."""
-    kind = {PoseMessage: "pose", StatusMessage: "status", SetupMessage: "setup"}[type(sent)]
+    kind = {PoseMessage: "pose", StatusMessage: "status", SetupMessage: "setup", EventMessage: "event"}[type(sent)]
     return json_line(decode([f"{kind}.{sent.camera}".encode(), msgspec.json.encode(sent)])) + "\n"
 
 
@@ -131,8 +139,12 @@ def test_replayed_events_are_the_live_ones_to_the_last_bit(seed: int, animals: i
     assert len(found.times_ns) == 40
 
 
-@given(seed=st.integers(0, 2**32 - 1), changes=st.lists(st.sampled_from(["none", "wait", "reload", "swap"]), min_size=30, max_size=30))
-def test_a_recording_with_reloads_swaps_and_lost_cameras_replays_to_the_last_bit(seed: int, changes: list[str]) -> None:
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    final=st.sampled_from(["stopping", "engine", "error"]),
+    changes=st.lists(st.sampled_from(["none", "wait", "reload", "swap", "wait reload"]), min_size=30, max_size=30),
+)
+def test_a_recording_with_reloads_swaps_and_lost_cameras_replays_to_the_last_bit(seed: int, final: Reason, changes: list[str]) -> None:
     sets = [EVENTS, EVENTS[:2], tuple(reversed(EVENTS))]
     number = 1
     rules: tuple[EventConfig, ...] = EVENTS
@@ -141,19 +153,22 @@ def test_a_recording_with_reloads_swaps_and_lost_cameras_replays_to_the_last_bit
     lines = [line_of(setup_of(1, "start", rules))]
     for frame, (change, (pose, motion)) in enumerate(zip(changes, wander(seed, 30, animals=2, with_mm=True), strict=True)):
         ended: list[Event] = []
-        if change == "wait" and frame:
-            ended = live.wait(2_000_000_000)
-        elif change in ("reload", "swap") and frame:
-            decided += live.end("reload" if change == "reload" else "swap")
+        if "wait" in change and frame:
+            ended += live.wait(2_000_000_000)
+        if change in ("reload", "swap", "wait reload") and frame:
+            cause = "swap" if change == "swap" else "reload"
+            ended += live.end("reload" if cause == "reload" else "swap")
             number, rules = number + 1, sets[number % len(sets)]
             live = Behaviour(rules, ZONES, point_names=NAMES, animals=2, has_mm=True)
-            lines.append(line_of(setup_of(number, change, rules)))
+            lines.append(line_of(setup_of(number, cause, rules)))
         decided += ended
-        sent = message(frame, pose, motion=motion, setup=number, ended=[(event.name, event.animal) for event in ended])
+        sent = message(frame, pose, motion=motion, setup=number, ended=[(event.name, event.animal, event.reason) for event in ended])
         assert sent.exposed_ns is not None
         decided += live.update(frame_number=frame, time_ns=sent.exposed_ns, pose=pose, motion=motion)
         lines.append(line_of(sent))
-    decided += live.end("stopping")
+    last = [*live.wait(2_000_000_000), *live.end(final)]
+    decided += last
+    lines += [line_of(event_of(event)) for event in last]
     found = [event for stretch in replay(messages_in(lines, source="recording", camera=None), None) for event in stretch.events]
     assert found == decided
 

@@ -72,6 +72,18 @@ def test_of_many_that_ask_at_once_one_is_accepted(worker: Worker) -> None:
     assert len(refused) == 7
 
 
+def test_work_put_off_does_not_let_a_second_piece_in(worker: Worker) -> None:
+    signal, first = Gate(), Gate()
+    worker.submit_later("a reload", signal)
+    assert signal.entered.wait(DEADLINE_S)
+    accepted = worker.submit("a swap", first)
+    signal.open.set()
+    with pytest.raises(StreamError, match="busy: "):
+        worker.submit("another swap", dict)
+    first.open.set()
+    assert accepted.result(DEADLINE_S) == {"done": True}
+
+
 def test_work_put_off_is_done_after_what_is_under_way(worker: Worker) -> None:
     gate, done = Gate(), threading.Event()
     worker.submit("a swap", gate)

@@ -90,11 +90,11 @@ class Behaviour:
         """End every event that is on, at the last frame. Every "on" thus gets its "off"."""
         return [event for _, _, _, rule in self._parts for event in rule.stop(self._last_frame, reason)]
 
-    def end_these(self, names: Iterable[tuple[str, int]]) -> list[Event]:
-        """End events that are on, given as (event, animal): in a replay, those that `wait` ended live."""
-        wanted = set(names)
-        parts = [(item, rule) for item, animal, _, rule in self._parts if (item, animal) in wanted]
-        return [event for _, rule in parts for event in rule.stop(self._last_frame, "camera_lost")]
+    def end_these(self, ended: Iterable[tuple[str, int, Reason]]) -> list[Event]:
+        """End events that are on, given as (event, animal, reason), in that order: in a replay, what ended live without a frame."""
+        rules = {(item, animal): rule for item, animal, _, rule in self._parts}
+        known = [(rules[name, animal], reason) for name, animal, reason in ended if (name, animal) in rules]
+        return [event for rule, reason in known for event in rule.stop(self._last_frame, reason)]
 
     def open(self) -> list[tuple[str, int, int]]:
         """Every event that is on, as (event, animal, onset frame)."""
