@@ -12,7 +12,7 @@ from tracker.bundle import read_bundle
 
 def offline(settings: Settings, notes: Notes) -> None:
     """As the commands do it, in this process."""
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
     from trainer.scoring.evaluate import EngineChoice, evaluate
     from trainer.videos.render import Look, render
 

@@ -25,7 +25,7 @@ from trainer.bundles.parity import ReferenceEngine  # noqa: E402
 from trainer.bundles.quantise import to_fp16  # noqa: E402
 from trainer.bundles.variant import held_out_again, write_variant  # noqa: E402
 from trainer.commands.choices import add_split, split_choice  # noqa: E402
-from trainer.labels.read_labels import read_labels  # noqa: E402
+from trainer.formats.read_labels import read_labels  # noqa: E402
 from trainer.networks.blocks import CropPlan, FrameShape  # noqa: E402
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain  # noqa: E402
 from trainer.training.checkpoint import load_network  # noqa: E402

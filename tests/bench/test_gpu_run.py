@@ -16,7 +16,7 @@ from tracker.bundle import Bundle, read_bundle, write_bundle
 from trainer.bundles.export import with_a_changed_weight
 from trainer.bundles.parity import ReferenceEngine, points_of
 from trainer.bundles.quantise import to_int8
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 from trainer.videos.video_file import VideoWriter
 
 GPU = Path(__file__).resolve().parents[2] / "bench" / "gpu"

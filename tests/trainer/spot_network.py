@@ -10,8 +10,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from trainer.formats.read_labels import read_labels
 from trainer.labels.fingerprint import labels_sha256
-from trainer.labels.read_labels import read_labels
 from trainer.labels.split import split_block
 
 SIDE, FRAMES, WIDTH, STRIDE = 64, 20, 4, 2

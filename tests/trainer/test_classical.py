@@ -114,7 +114,7 @@ def test_a_chamber_outside_the_image_is_refused(chamber: tuple[int, int, int, in
 
 def test_the_open_field_mouse_is_found_within_a_few_pixels(shared_data: Path) -> None:
     """Every ninth frame; over all 116 the snout is 3.1 px off on average, the tail base 5.9."""
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
 
     frames = read_labels(shared_data / "dlc_openfield").subset(np.arange(0, 116, 9))
     found = score_classical(frames)

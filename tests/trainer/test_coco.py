@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import LabelError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 
 
 def write_image(path: Path, *, width: int = 64, height: int = 48, seed: int = 0) -> None:

@@ -11,8 +11,8 @@ import pytest
 from tests.trainer.learnable import labelled
 from tracker.bundle import Bundle, read_bundle
 from trainer.__main__ import main
+from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.evaluate_sets import evaluate_sets
 

@@ -29,9 +29,9 @@ from trainer.experiments.progress import words
 from trainer.experiments.reading import reading
 from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, Score, read_predictions, read_run, write_run
 from trainer.experiments.settings_table import settings_table, settings_words
+from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
-from trainer.labels.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import FitSettings
 
 QUICK = FitSettings(epochs=1, batch=4, batches=1, workers=0, accelerator="cpu", precision="32")

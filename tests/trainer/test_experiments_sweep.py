@@ -21,7 +21,7 @@ from trainer.experiments.slots import attempts, empty_slots, lasting
 from trainer.experiments.space import PRESETS, changed, chosen_space, grid_points, refuse_unknown
 from trainer.experiments.study import Database, join_study, quiet, read_study, shown, url_of
 from trainer.experiments.sweep import make_pruner, tried
-from trainer.labels.write_synthetic_set import write_synthetic_set
+from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import FitSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,13 +14,13 @@ import yaml
 
 from tracker.frame import Image
 from trainer.errors import LabelError
+from trainer.formats.import_labels import import_labels
+from trainer.formats.project import read_project
+from trainer.formats.read_labels import read_labels
+from trainer.formats.write_coco import write_coco
+from trainer.formats.write_deeplabcut import write_deeplabcut
+from trainer.formats.write_sleap import write_sleap
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.project import read_project
-from trainer.labels.read_labels import read_labels
-from trainer.labels.write_coco import write_coco
-from trainer.labels.write_deeplabcut import write_deeplabcut
-from trainer.labels.write_sleap import write_sleap
-from trainer.project.import_labels import import_labels
 from trainer.project.store import FrameLabel, Layer, create_project
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -241,9 +241,9 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from trainer.errors import LabelError
-from trainer.labels.project import read_project
-from trainer.labels.write_coco import write_coco
-from trainer.labels.write_deeplabcut import write_deeplabcut
+from trainer.formats.project import read_project
+from trainer.formats.write_coco import write_coco
+from trainer.formats.write_deeplabcut import write_deeplabcut
 project, kind, out = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 frames = read_project(project)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

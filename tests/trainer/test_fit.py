@@ -233,7 +233,7 @@ def test_frames_beyond_the_memory_limit_come_from_disk_r0_06(tmp_path: Path) -> 
 
 
 def test_three_equal_channels_are_grey_r0_07(tmp_path: Path, shared_data: Path) -> None:
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
 
     mouse = read_labels(shared_data / "dlc_openfield")
     assert mouse.read(0).ndim == 3

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from trainer.formats.read_labels import read_labels
 from trainer.labels.checks import Finding, check_labels
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 
 NAMES = ("snout", "leftear", "rightear", "tailbase")
 BODY = np.array([[0.0, -50.0], [-12.0, -30.0], [12.0, -30.0], [0.0, 50.0]])  # from above, head upwards

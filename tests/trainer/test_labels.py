@@ -12,10 +12,10 @@ import sleap_io  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
+from trainer.formats.read_labels import read_labels
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.images import ImageRef, read_image
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 from trainer.labels.video_file import VideoFile
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

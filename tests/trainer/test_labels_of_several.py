@@ -13,7 +13,7 @@ import pytest
 import sleap_io  # type: ignore[import-untyped]
 
 from trainer.errors import LabelError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 Points = list[list[float]]

@@ -8,7 +8,7 @@ import pytest
 
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 
 QUICK = ["--epochs", "1", "--batch", "4", "--device", "cpu"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import ProjectError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 
 IMAGE = "images/run/000002.png"

@@ -9,10 +9,10 @@ import pytest
 from tracker.frame import Image
 from trainer.__main__ import main
 from trainer.errors import LabelError, ProjectError
-from trainer.labels.project import read_project
-from trainer.labels.read_labels import read_labels
-from trainer.labels.write_coco import write_coco
-from trainer.project.import_labels import import_labels, merge_projects
+from trainer.formats.import_labels import import_labels, merge_projects
+from trainer.formats.project import read_project
+from trainer.formats.read_labels import read_labels
+from trainer.formats.write_coco import write_coco
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import FrameLabel, Layer, Project, create_project, open_project
 

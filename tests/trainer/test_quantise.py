@@ -16,7 +16,7 @@ from trainer.bundles.graph_body import WEIGHTS, body_places, first_places, tenso
 from trainer.bundles.parity import ReferenceEngine
 from trainer.bundles.quantise import to_fp16, to_int8
 from trainer.errors import TrainingError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.coarse_to_fine import CoarseToFine
 

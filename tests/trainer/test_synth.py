@@ -7,11 +7,11 @@ import pytest
 
 from tracker.synthetic.open_scene import open_scene
 from trainer.errors import LabelError, TrainingError
-from trainer.labels.deeplabcut import read_deeplabcut_csv
+from trainer.formats.deeplabcut import read_deeplabcut_csv
+from trainer.formats.read_labels import read_labels
+from trainer.formats.synthetic_set import read_description, set_part
+from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.fingerprint import labels_sha256
-from trainer.labels.read_labels import read_labels
-from trainer.labels.synthetic_set import read_description, set_part
-from trainer.labels.write_synthetic_set import write_synthetic_set
 
 Scene = Literal["rodent", "rectangles"]
 

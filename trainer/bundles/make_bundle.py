@@ -15,13 +15,13 @@ from tracker.frame import Image
 from trainer.bundles.describe import accuracy, describe
 from trainer.bundles.export import Exported, export
 from trainer.errors import TrainingError
+from trainer.formats.read_labels import read_labels
+from trainer.formats.synthetic_set import SET_FILE, set_part
 from trainer.labels.checks import check_labels
 from trainer.labels.join import join_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
-from trainer.labels.synthetic_set import SET_FILE, set_part
 from trainer.networks.calibrated import Calibrated
 from trainer.reports.training_report import report_training
 from trainer.scoring.assignment import in_order_of_labels

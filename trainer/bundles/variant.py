@@ -16,10 +16,10 @@ from tracker.view_fit import ViewFit
 from trainer.bundles.parity import ReferenceEngine
 from trainer.bundles.quantise import to_fp16, to_int8
 from trainer.errors import TrainingError
+from trainer.formats.synthetic_set import SET_FILE, set_part
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.labels.synthetic_set import SET_FILE, set_part
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 
 ALLOWED_PX = 0.1  # growth of the mean error on held-out frames; labels are good to 1 or 2 px

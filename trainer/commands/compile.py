@@ -44,7 +44,7 @@ def compile_bundle(options: argparse.Namespace) -> int:
     if options.in_graph or (options.precision == "int8" and bundle.description.precision != "int8"):
         return _write_variant(options)
     from trainer.bundles.compile import compile_engine
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
     from trainer.scoring.evaluate import EngineChoice
 
     talk = Console(stderr=True)
@@ -61,7 +61,7 @@ def compile_bundle(options: argparse.Namespace) -> int:
 def _write_variant(options: argparse.Namespace) -> int:
     from tracker.bundle import read_bundle
     from trainer.bundles.variant import held_out_again, write_variant
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
     from trainer.whole_files import refuse_unwritable
 
     if options.precision not in ("fp16", "int8"):

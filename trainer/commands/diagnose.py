@@ -31,8 +31,8 @@ def add(commands: Commands) -> None:
 
 def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
+    from trainer.formats.read_labels import read_labels
     from trainer.labels.checks import check_labels
-    from trainer.labels.read_labels import read_labels
     from trainer.whole_files import refuse_unwritable
 
     if options.out is not None:

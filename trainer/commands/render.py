@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
 def render(options: argparse.Namespace) -> int:
     """Draw and write."""
     from tracker.bundle import read_bundle
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
     from trainer.videos.render import Look, write_strip
     from trainer.videos.render import render as draw_video
     from trainer.whole_files import refuse_unwritable

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 def synth(options: argparse.Namespace) -> int:
     """Write the set."""
-    from trainer.labels.write_synthetic_set import write_synthetic_set
+    from trainer.formats.write_synthetic_set import write_synthetic_set
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

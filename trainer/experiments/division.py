@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from trainer.experiments.planned import Parts, without_test
+from trainer.formats.synthetic_set import SET_FILE, set_part
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice, choose_split, split_block
-from trainer.labels.synthetic_set import SET_FILE, set_part
 
 
 def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: bool) -> Parts:

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from tracker.bundle import Bundle
 from trainer.errors import TrainingError
+from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 from trainer.reports.error_plots import contact_sheet
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.html_page import page as page_of

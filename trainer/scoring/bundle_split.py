@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from tracker.bundle import Bundle
+from trainer.formats.synthetic_set import SET_FILE, set_part
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.join import image_keys
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import RECORD_FILE, read_record
-from trainer.labels.synthetic_set import SET_FILE, set_part
 
 logger = logging.getLogger(__name__)
 

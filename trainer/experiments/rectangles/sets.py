@@ -17,10 +17,10 @@ from trainer.experiments.execute import Labels, labels_of
 from trainer.experiments.planned import Parts
 from trainer.experiments.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
 from trainer.experiments.rectangles.texture import Background, clouds, of_video, over
+from trainer.formats.synthetic_set import SET_FILE, read_synthetic_set, set_part
+from trainer.formats.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.synthetic_set import SET_FILE, read_synthetic_set, set_part
-from trainer.labels.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
 
 SETS = "sets"  # folder
 TEXTURED = f"textured{HOME}"

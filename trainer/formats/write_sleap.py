@@ -11,8 +11,8 @@ import sleap_io  # type: ignore[import-untyped]
 from rich.console import Console
 
 from trainer.errors import LabelError
+from trainer.formats.write_images import fresh_file, image_names, png_of, progress, reason
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.write_images import fresh_file, image_names, png_of, progress, reason
 
 ENDING = ".pkg.slp"
 LABELS_SIZE = 10_000_000  # bytes; the labels of 20 000 frames of 10 points take half of it

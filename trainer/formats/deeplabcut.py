@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tracker.yaml_file import read_yaml
 from trainer.errors import LabelError
+from trainer.formats.deeplabcut_table import Table, TableRow, read_table
 from trainer.labels.assemble import LabelRow, assemble
-from trainer.labels.deeplabcut_table import Table, TableRow, read_table
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trainer.errors import LabelError
-from trainer.labels.coco import read_coco
-from trainer.labels.deeplabcut import PROJECT_FILE, find_tables, read_deeplabcut_csv, read_deeplabcut_project
+from trainer.formats.coco import read_coco
+from trainer.formats.deeplabcut import PROJECT_FILE, find_tables, read_deeplabcut_csv, read_deeplabcut_project
+from trainer.formats.project import read_project
+from trainer.formats.sleap import read_sleap
+from trainer.formats.synthetic_set import LABELS_FILE, SET_FILE, read_synthetic_set
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.project import read_project
-from trainer.labels.sleap import read_sleap
-from trainer.labels.synthetic_set import LABELS_FILE, SET_FILE, read_synthetic_set
 from trainer.project.files import PROJECT_FILE as LABELLING_FILE
 
 _READERS: dict[str, Callable[[Path], LabelledFrames]] = {".csv": read_deeplabcut_csv, ".slp": read_sleap, ".json": read_coco}

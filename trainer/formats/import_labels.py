@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import track
 
 from trainer.errors import ProjectError
+from trainer.formats.read_labels import read_labels
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
-from trainer.labels.read_labels import read_labels
 from trainer.project.files import LABELS_FOLDER, picture_in
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
 from trainer.project.layer_lock import LayerLock

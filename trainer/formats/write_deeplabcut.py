@@ -10,9 +10,9 @@ import numpy as np
 import yaml
 from rich.console import Console
 
-from trainer.labels.deeplabcut import PROJECT_FILE
+from trainer.formats.deeplabcut import PROJECT_FILE
+from trainer.formats.write_images import fresh_folder, image_names, png_of, progress
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.write_images import fresh_folder, image_names, png_of, progress
 from trainer.project.layer import check_annotator
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from tracker.frame import Image
 from tracker.synthetic.open_scene import open_scene
 from tracker.synthetic.scene import Scene, Truth
 from trainer.errors import TrainingError
-from trainer.labels.synthetic_set import IMAGES_FOLDER, LABELS_FILE, SET_FILE, SetDescription, SetParts
+from trainer.formats.synthetic_set import IMAGES_FOLDER, LABELS_FILE, SET_FILE, SetDescription, SetParts
 
 FIRST_NUMBER = 1_000_000  # hours away from the frames that a synthetic camera of the same seed begins with
 NUMBER_STEP = 1009  # some ten seconds of the scene's time between images; prime, so that no cycle in a scene is met in step

@@ -12,9 +12,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
+from trainer.formats.deeplabcut import label_rows
+from trainer.formats.deeplabcut_table import read_table
 from trainer.labels.assemble import assemble
-from trainer.labels.deeplabcut import label_rows
-from trainer.labels.deeplabcut_table import read_table
 from trainer.labels.labelled_frames import LabelledFrames
 
 SET_FILE = "set.json"

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from trainer.formats.write_images import fresh_folder, image_names, png_of, progress
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.write_images import fresh_folder, image_names, png_of, progress
 
 LABELS_FILE = "labels.json"
 IMAGES_FOLDER = "images"
