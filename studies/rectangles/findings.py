@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.experiments.rectangles.looks import Look, read_look
-from trainer.experiments.rectangles.peaks import THRESHOLD, count_centres, peaks_shown
-from trainer.experiments.rectangles.plan import PEAK_SETS, Wanted, sizes_of, wanted
-from trainer.experiments.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
-from trainer.experiments.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
+from studies.rectangles.answers import NetworkAnswers, read_answers
+from studies.rectangles.peaks import THRESHOLD, count_centres, peaks_shown
+from studies.rectangles.plan import PEAK_SETS, Wanted, sizes_of, wanted
+from studies.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
+from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
 from trainer.experiments.run import RUNS, Run, read_predictions
 from trainer.experiments.spread import Spread, spread
 from trainer.networks.backbone_heads import MAP_STRIDE, Dense
@@ -51,9 +51,9 @@ class Stored:
         """Of a run."""
         return self.out / RUNS / one.name
 
-    def look(self, one: Wanted, tested: str) -> Look:
+    def answers(self, one: Wanted, tested: str) -> NetworkAnswers:
         """What a network answered on the test images of a set."""
-        return read_look(self.folder(one), tested)
+        return read_answers(self.folder(one), tested)
 
     def truth(self, tested: str, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """The largest rectangle's centre: (n, 1, 2)."""
@@ -61,7 +61,7 @@ class Stored:
 
     def errors(self, one: Wanted, tested: str) -> PointErrors:
         """Of a network on the test images of a set."""
-        found = self.look(one, tested)
+        found = self.answers(one, tested)
         return point_errors(found.predicted[:, None], self.truth(tested, found.index))
 
     def errors_of_part(self, one: Wanted, part: Part) -> PointErrors:
@@ -235,14 +235,14 @@ def peak_figures(stored: Stored, *, threshold: float = THRESHOLD) -> list[PeakFi
 
 def _peaks_on(stored: Stored, networks: Sequence[Wanted], tested: int, *, threshold: float) -> PeakFigures:
     its_set = stored.sets.get(domain(tested))
-    looks = [stored.look(one, domain(tested)) for one in networks]
-    counts = [count_centres(found.peaks, its_set.centres[found.index], within_px=stored.reach_px, threshold=threshold) for found in looks]
-    shown = [peaks_shown(found.peaks, threshold=threshold) for found in looks]
+    answers = [stored.answers(one, domain(tested)) for one in networks]
+    counts = [count_centres(found.peaks, its_set.centres[found.index], within_px=stored.reach_px, threshold=threshold) for found in answers]
+    shown = [peaks_shown(found.peaks, threshold=threshold) for found in answers]
     return PeakFigures(
         trained=networks[0].data,
         tested=tested,
         found=tuple(count.found / count.labelled for count in counts),
-        false=tuple(count.false / len(found.index) for count, found in zip(counts, looks, strict=True)),
+        false=tuple(count.false / len(found.index) for count, found in zip(counts, answers, strict=True)),
         shown=tuple(float(each.mean()) for each in shown),
         one=tuple(float((each == 1).mean()) for each in shown),
         most=tuple(int(each.max()) for each in shown),

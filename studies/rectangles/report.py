@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from studies.rectangles.claims import Claim
+from studies.rectangles.findings import Stored
+from studies.rectangles.plan import STEPS, all_wanted, wanted
+from studies.rectangles.sections import SECTIONS, Section
+from studies.rectangles.sets import RectangleSets
+from studies.rectangles.train_networks import Plan, finished, read_plan
 from trainer.errors import TrainingError
-from trainer.experiments.rectangles.carry_out import Plan, finished, read_plan
-from trainer.experiments.rectangles.claims import Claim
-from trainer.experiments.rectangles.findings import Stored
-from trainer.experiments.rectangles.plan import STEPS, all_wanted, wanted
-from trainer.experiments.rectangles.sections import SECTIONS, Section
-from trainer.experiments.rectangles.sets import RectangleSets
 from trainer.experiments.run import Run
 from trainer.experiments.settings_table import settings_table
 from trainer.reports.html_page import page, table, text

@@ -7,16 +7,16 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from studies.rectangles.answers import ANSWERS_FILE, answers_on, trained_network, write_answers
+from studies.rectangles.plan import Wanted, all_wanted, planned
+from studies.rectangles.scale import Scale
+from studies.rectangles.sets import RectangleSets, tested_on
+from studies.rectangles.texture import of_video
 from trainer.errors import TrainingError
 from trainer.experiments.execute import alone, execute, sentence
 from trainer.experiments.experiment import refuse_other_files
 from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter
-from trainer.experiments.rectangles.looks import LOOKS_FILE, look, trained_network, write_looks
-from trainer.experiments.rectangles.plan import Wanted, all_wanted, planned
-from trainer.experiments.rectangles.scale import Scale
-from trainer.experiments.rectangles.sets import RectangleSets, tested_on
-from trainer.experiments.rectangles.texture import of_video
 from trainer.experiments.run import RUNS, Run, read_run
 from trainer.training.checkpoint import CHECKPOINTS
 from trainer.training.history import History
@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     background: str
 
 
-def carry_out(
+def train_networks(
     out: Path, scale: Scale, steps: Sequence[str], *, video: Path | None, console: Console, keep_checkpoints: bool = False
 ) -> None:
     """Run the networks of some steps; those that are finished are only read.
@@ -79,7 +79,9 @@ def read_plan(out: Path) -> Plan:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Plan)
     except FileNotFoundError:
-        raise TrainingError(f"{out}: no {PLAN_FILE} there, so there is nothing to report; run `trainer rectangles` first") from None
+        raise TrainingError(
+            f"{out}: no {PLAN_FILE} there, so there is nothing to report; run `python -m studies.rectangles` first"
+        ) from None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise TrainingError(f"{path}: cannot be read ({problem}); delete it and give the command again") from problem
 
@@ -113,9 +115,9 @@ def _finish(
     """Train a network if it is not yet trained, and keep its answers if they are not yet kept."""
     made = execute(sets.get(one.data).labels, run, folder, on_epoch=on_epoch, keep_checkpoints=True)
     with alone(folder):
-        if one.whole and not (folder / LOOKS_FILE).exists():
+        if one.whole and not (folder / ANSWERS_FILE).exists():
             network = trained_network(folder)
-            write_looks(folder, {name: look(network, sets.get(name)) for name in tested_on()})
+            write_answers(folder, {name: answers_on(network, sets.get(name)) for name in tested_on()})
         if not keep_checkpoints:
             shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     return made

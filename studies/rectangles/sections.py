@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from trainer.experiments.rectangles import claims, examples, figures, findings
-from trainer.experiments.rectangles.claims import Claim
-from trainer.experiments.rectangles.findings import PARTS, HeadFigures, Stored, over_seeds
-from trainer.experiments.rectangles.peaks import THRESHOLD
-from trainer.experiments.rectangles.plan import wanted
-from trainer.experiments.rectangles.scale import DOMAINS, HOME, SEED
-from trainer.experiments.rectangles.sets import SHARES, domain
+from studies.rectangles import claims, examples, figures, findings
+from studies.rectangles.claims import Claim
+from studies.rectangles.findings import PARTS, HeadFigures, Stored, over_seeds
+from studies.rectangles.peaks import THRESHOLD
+from studies.rectangles.plan import wanted
+from studies.rectangles.scale import DOMAINS, HOME, SEED
+from studies.rectangles.sets import SHARES, domain
 from trainer.reports.html_page import picture, table, text
 from trainer.reports.plot_look import png
 

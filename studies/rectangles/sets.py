@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from studies.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
+from studies.rectangles.texture import Background, clouds, of_video, over
 from tracker.bundle import remedy, write_synced
 from tracker.synthetic.rectangles import RectanglesScene
 from trainer.errors import TrainingError
 from trainer.experiments.execute import Labels, labels_of
 from trainer.experiments.planned import Parts
-from trainer.experiments.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
-from trainer.experiments.rectangles.texture import Background, clouds, of_video, over
 from trainer.formats.synthetic_set import SET_FILE, read_synthetic_set, set_part
 from trainer.formats.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
 from trainer.labels.images import ImageRef

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from studies.rectangles.findings import Crossing, HeadFigures, PeakFigures, SizeFigures
+from studies.rectangles.peaks import THRESHOLD
+from studies.rectangles.scale import DOMAINS
 from tracker.frame import Image
 from trainer.experiments.curve_report import DEEPLABCUT
-from trainer.experiments.rectangles.findings import Crossing, HeadFigures, PeakFigures, SizeFigures
-from trainer.experiments.rectangles.peaks import THRESHOLD
-from trainer.experiments.rectangles.scale import DOMAINS
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, number_log_axis
 from trainer.reports.error_plots import draw_ring_legend

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.experiments.rectangles.findings import (
+from studies.rectangles.findings import (
     BackgroundFigures,
     Crossing,
     HeadFigures,
@@ -15,8 +15,8 @@ from trainer.experiments.rectangles.findings import (
     SizeFigures,
     over_seeds,
 )
-from trainer.experiments.rectangles.scale import DOMAINS, HOME
-from trainer.experiments.rectangles.sets import BOTH_LABELLED, domain
+from studies.rectangles.scale import DOMAINS, HOME
+from studies.rectangles.sets import BOTH_LABELLED, domain
 
 SEED_RATIO = 0.36  # summed squared error, both rectangles labelled over one: 98 000 → 35 000
 ALWAYS = 0.9  # share of images that passes for "always"

@@ -12,19 +12,18 @@ import pytest
 import torch
 from rich.console import Console
 
+from studies.rectangles import claims
+from studies.rectangles.__main__ import main, parser
+from studies.rectangles.answers import ANSWERS_FILE, read_answers
+from studies.rectangles.claims import Claim
+from studies.rectangles.findings import Crossing, LabelFigures, PeakFigures, RoundingFigures, SizeFigures, converged_at
+from studies.rectangles.peaks import count_centres, peaks_of, peaks_shown
+from studies.rectangles.plan import PEAK_SETS, STEPS, all_wanted, settings_of, sizes_of, wanted
+from studies.rectangles.scale import FRACTIONS, SEED, SMALL, changed
+from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
+from studies.rectangles.texture import clouds, of_video, over
 from tracker.synthetic.rectangles import RectanglesScene
-from trainer.__main__ import main
-from trainer.commands import rectangles as command
 from trainer.errors import TrainingError
-from trainer.experiments.rectangles import claims
-from trainer.experiments.rectangles.claims import Claim
-from trainer.experiments.rectangles.findings import Crossing, LabelFigures, PeakFigures, RoundingFigures, SizeFigures, converged_at
-from trainer.experiments.rectangles.looks import LOOKS_FILE, read_look
-from trainer.experiments.rectangles.peaks import count_centres, peaks_of, peaks_shown
-from trainer.experiments.rectangles.plan import PEAK_SETS, STEPS, all_wanted, settings_of, sizes_of, wanted
-from trainer.experiments.rectangles.scale import FRACTIONS, SEED, SMALL, changed
-from trainer.experiments.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
-from trainer.experiments.rectangles.texture import clouds, of_video, over
 from trainer.experiments.run import RUN_FILE, RUNS
 from trainer.training.augment import UNCHANGED, augment
 
@@ -59,7 +58,7 @@ def verdicts(found: list[Claim]) -> list[bool]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which every step is finished, at a size that teaches nothing."""
     out = tmp_path_factory.mktemp("rectangles") / "out"
-    assert main(["rectangles", "--out", str(out), *SIZES, "--only", "heads", "peaks", "labels", "background", "domains", "rounding"]) == 0
+    assert main(["--out", str(out), *SIZES, "--only", "heads", "peaks", "labels", "background", "domains", "rounding"]) == 0
     return out
 
 
@@ -187,7 +186,7 @@ def test_a_network_that_several_steps_need_is_trained_once() -> None:
     assert len(names) < sum(len(wanted(SMALL, step)) for step in STEPS)
     assert {one.data for one in wanted(SMALL, "peaks")} == set(PEAK_SETS)
     assert {one.head for one in wanted(SMALL, "peaks")} == {"heatmap"}  # the coordinate head has no peaks
-    assert command.STEPS == STEPS
+    assert parser().parse_args(["--out", "out", "--only", *STEPS]).only == list(STEPS)
 
 
 def test_every_network_takes_about_the_same_number_of_steps() -> None:
@@ -288,18 +287,18 @@ def test_one_command_trains_tests_and_reports(finished: Path) -> None:
 def test_the_answers_of_every_head_on_every_set_are_kept_r1_17_r1_22(finished: Path) -> None:
     for name, peaks, maps in (("xy", 0, (0, 0, 0)), ("heatmap", 8, (2, 12, 12))):
         for tested in (*map(domain, range(1, 6)), TEXTURED):
-            look = read_look(finished / RUNS / f"domain3-{name}-seed0", tested)
-            assert look.predicted.shape == (2, 3)
-            assert look.peaks.shape == (2, peaks, 3)
-            assert look.maps.shape == maps
+            answers = read_answers(finished / RUNS / f"domain3-{name}-seed0", tested)
+            assert answers.predicted.shape == (2, 3)
+            assert answers.peaks.shape == (2, peaks, 3)
+            assert answers.maps.shape == maps
 
 
 def test_a_second_call_trains_nothing_and_says_the_same(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def stamps() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for name in (RUN_FILE, LOOKS_FILE) for path in finished.rglob(name)}
+        return {path: path.stat().st_mtime_ns for name in (RUN_FILE, ANSWERS_FILE) for path in finished.rglob(name)}
 
     before, said = stamps(), (finished / "report.json").read_text()
-    assert main(["rectangles", "--out", str(finished), *SIZES, "--only", "heads", "--json"]) == 0
+    assert main(["--out", str(finished), *SIZES, "--only", "heads", "--json"]) == 0
     assert stamps() == before
     assert (finished / "report.json").read_text() == said
     shown = json.loads(capsys.readouterr().out)
@@ -308,13 +307,13 @@ def test_a_second_call_trains_nothing_and_says_the_same(finished: Path, capsys: 
 
 
 def test_answers_lost_to_a_kill_are_made_again_from_the_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    call = ["rectangles", "--out", str(tmp_path), *SIZES, "--images", "10", "--only", "heads"]
+    call = ["--out", str(tmp_path), *SIZES, "--images", "10", "--only", "heads"]
     assert main([*call, "--keep-checkpoints"]) == 0
-    path = tmp_path / RUNS / "domain3-xy-seed0" / LOOKS_FILE
-    before, trained = read_look(path.parent, domain(3)).predicted, (path.parent / RUN_FILE).stat().st_mtime_ns
+    path = tmp_path / RUNS / "domain3-xy-seed0" / ANSWERS_FILE
+    before, trained = read_answers(path.parent, domain(3)).predicted, (path.parent / RUN_FILE).stat().st_mtime_ns
     path.unlink()
     assert main(call) == 0
-    np.testing.assert_array_equal(read_look(path.parent, domain(3)).predicted, before)
+    np.testing.assert_array_equal(read_answers(path.parent, domain(3)).predicted, before)
     assert (path.parent / RUN_FILE).stat().st_mtime_ns == trained
     path.unlink()
     assert main(call) == 1
@@ -322,16 +321,16 @@ def test_answers_lost_to_a_kill_are_made_again_from_the_weights(tmp_path: Path, 
 
 
 def test_another_scale_or_background_in_the_same_folder_is_refused(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["rectangles", "--out", str(finished), *SIZES, "--epochs", "2"]) == 1
+    assert main(["--out", str(finished), *SIZES, "--epochs", "2"]) == 1
     assert "holds experiments of another scale" in one_line(capsys.readouterr().err)
     video = finished.parent / "mouse.mp4"
     write_video(video)
-    assert main(["rectangles", "--out", str(finished), *SIZES, "--background", str(video)]) == 1
+    assert main(["--out", str(finished), *SIZES, "--background", str(video)]) == 1
     assert "holds experiments of another background" in one_line(capsys.readouterr().err)
 
 
 def test_a_background_that_cannot_be_read_is_told_before_anything_is_begun(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["rectangles", "--out", str(tmp_path / "out"), *SIZES, "--background", str(tmp_path / "no.mp4")]) == 1
+    assert main(["--out", str(tmp_path / "out"), *SIZES, "--background", str(tmp_path / "no.mp4")]) == 1
     assert "no.mp4: cannot be opened as a video" in one_line(capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
 
@@ -339,17 +338,17 @@ def test_a_background_that_cannot_be_read_is_told_before_anything_is_begun(tmp_p
 def test_a_damaged_run_and_an_empty_folder_are_told_in_a_sentence(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["rectangles", "--out", str(tmp_path), "--report-only"]) == 1
-    assert "nothing to report; run `trainer rectangles` first" in one_line(capsys.readouterr().err)
+    assert main(["--out", str(tmp_path), "--report-only"]) == 1
+    assert "nothing to report; run `python -m studies.rectangles` first" in one_line(capsys.readouterr().err)
     shutil.copytree(finished, tmp_path / "copy")
-    (tmp_path / "copy" / RUNS / "domain3-xy-seed0" / LOOKS_FILE).write_bytes(b"PK\x03\x04")
-    assert main(["rectangles", "--out", str(tmp_path / "copy"), "--report-only"]) == 1
+    (tmp_path / "copy" / RUNS / "domain3-xy-seed0" / ANSWERS_FILE).write_bytes(b"PK\x03\x04")
+    assert main(["--out", str(tmp_path / "copy"), "--report-only"]) == 1
     assert "delete its folder, and the run is made again" in one_line(capsys.readouterr().err)
 
 
 def test_an_unknown_step_is_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["rectangles", "--out", str(tmp_path), "--only", "circles"])
+        main(["--out", str(tmp_path), "--only", "circles"])
     assert ended.value.code == 2
 
 

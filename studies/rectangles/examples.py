@@ -7,13 +7,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from studies.rectangles import figures
+from studies.rectangles.findings import Stored
+from studies.rectangles.plan import PEAK_SETS, Wanted, wanted
+from studies.rectangles.scale import DOMAINS, HOME
+from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, domain
 from tracker.frame import Image
 from trainer.errors import TrainingError
-from trainer.experiments.rectangles import figures
-from trainer.experiments.rectangles.findings import Stored
-from trainer.experiments.rectangles.plan import PEAK_SETS, Wanted, wanted
-from trainer.experiments.rectangles.scale import DOMAINS, HOME
-from trainer.experiments.rectangles.sets import BOTH_LABELLED, TEXTURED, domain
 from trainer.experiments.run import read_predictions
 from trainer.reports.plots import heatmap_overlay
 from trainer.training.fit import HISTORY_FILE
@@ -41,14 +41,14 @@ def while_learning(stored: Stored, one: Wanted) -> Figure:
 def heat_map(stored: Stored) -> Figure:
     """A heat map of the domain that the heads are compared on, over its image."""
     one = wanted(stored.scale, "heads")[-1]
-    return heatmap_overlay(_example(stored, domain(HOME))[0], stored.look(one, domain(HOME)).maps[0])
+    return heatmap_overlay(_example(stored, domain(HOME))[0], stored.answers(one, domain(HOME)).maps[0])
 
 
 def failing(stored: Stored) -> Figure:
     """Worst and median answer of both heads on one rectangle more than they were trained with."""
     tested, tiles = domain(HOME + 1), []
     for one in wanted(stored.scale, "heads"):
-        found, errors = stored.look(one, tested), stored.errors(one, tested)
+        found, errors = stored.answers(one, tested), stored.errors(one, tested)
         falling = np.argsort(-errors.per_frame_px)
         for name, place in (("worst", int(falling[0])), ("median", int(falling[len(falling) // 2]))):
             image = stored.sets.get(tested).labels.frames.read(int(found.index[place]))
@@ -65,7 +65,7 @@ def maps(stored: Stored) -> Figure:
         tiles = []
         for number in DOMAINS:
             image, centres, place = _example(stored, domain(number))
-            found = stored.look(one, domain(number))
+            found = stored.answers(one, domain(number))
             tiles.append(figures.MapTile(image=image, probability=found.maps[0], centres=centres, peaks=found.peaks[place]))
         rows.append((TRAINED_WORDS[trained].replace(", ", ",\n"), tiles))
     return figures.maps_and_peaks(rows)
@@ -80,7 +80,7 @@ def _on_texture(stored: Stored) -> Sequence[figures.Answer]:
     image, centres, place = _example(stored, TEXTURED)
     words = {domain(HOME): "trained on black", TEXTURED: "trained on moving"}
     return [
-        (f"{one.head}, {words[one.data]}", image, centres[0], stored.look(one, TEXTURED).predicted[place, :2])
+        (f"{one.head}, {words[one.data]}", image, centres[0], stored.answers(one, TEXTURED).predicted[place, :2])
         for one in wanted(stored.scale, "background")
     ]
 

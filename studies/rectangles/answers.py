@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from studies.rectangles.peaks import peaks_of
+from studies.rectangles.sets import RectangleSet
 from tracker.bundle import View
 from trainer.errors import TrainingError
-from trainer.experiments.rectangles.peaks import peaks_of
-from trainer.experiments.rectangles.sets import RectangleSet
 from trainer.networks.backbone_heads import BackboneMaps
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.decode import RADIUS, with_absent
@@ -23,14 +23,14 @@ from trainer.training.learning_examples import example_places
 from trainer.whole_files import replace_files
 
 GREY_WHOLE = View(crop=None, fit="letterbox", colour="grey")  # the sets are grey
-LOOKS_FILE = "looks.npz"
+ANSWERS_FILE = "looks.npz"
 _BATCH = 32  # images looked at together
 _NAMES = ("index", "predicted", "peaks", "maps")
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class NetworkAnswers:
     """One network's answers on one set's test images.
 
     Attributes:
@@ -47,7 +47,7 @@ class Look:
 
 
 @torch.no_grad()
-def look(network: nn.Module, its_set: RectangleSet) -> Look:
+def answers_on(network: nn.Module, its_set: RectangleSet) -> NetworkAnswers:
     """Answer the test images of a set."""
     index = its_set.parts.test
     frames = HeldOutFrames(FrameStore(its_set.labels.frames.subset(index), GREY_WHOLE))
@@ -55,7 +55,7 @@ def look(network: nn.Module, its_set: RectangleSet) -> Look:
     answers = [_answer(network, batch) for batch in torch.split(images, _BATCH)]
     predicted, peaks = (torch.cat(part) for part in zip(*answers, strict=True))
     examples = images[torch.from_numpy(example_places(len(index)))]
-    return Look(
+    return NetworkAnswers(
         index=index,
         predicted=predicted.numpy().astype(np.float32),
         peaks=peaks.numpy(),
@@ -73,27 +73,27 @@ def probability_of(network: nn.Module, images: Tensor) -> Tensor | None:
     return with_absent(maps.points, maps.absent)[..., :-1].reshape(maps.points.shape)[:, 0]
 
 
-def write_looks(folder: Path, looks: dict[str, Look]) -> None:
-    """Keep all looks of a run.
+def write_answers(folder: Path, answers: dict[str, NetworkAnswers]) -> None:
+    """Keep all answers of a run.
 
     Raises:
         TrainingError: the disk takes no more.
     """
     packed = io.BytesIO()
-    np.savez_compressed(packed, **{f"{name}_{part}": getattr(found, part) for name, found in looks.items() for part in _NAMES})
-    replace_files(folder, {LOOKS_FILE: packed.getvalue()}, what="the answers")
+    np.savez_compressed(packed, **{f"{name}_{part}": getattr(found, part) for name, found in answers.items() for part in _NAMES})
+    replace_files(folder, {ANSWERS_FILE: packed.getvalue()}, what="the answers")
 
 
-def read_look(folder: Path, name: str) -> Look:
+def read_answers(folder: Path, name: str) -> NetworkAnswers:
     """What the run in a folder answered on one set.
 
     Raises:
         TrainingError: the file is missing or damaged.
     """
-    path = folder / LOOKS_FILE
+    path = folder / ANSWERS_FILE
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            return Look(**{part: stored[f"{name}_{part}"] for part in _NAMES})
+            return NetworkAnswers(**{part: stored[f"{name}_{part}"] for part in _NAMES})
     except _DAMAGED as problem:
         raise TrainingError(f"{path}: cannot be read ({problem}); delete its folder, and the run is made again") from problem
 
