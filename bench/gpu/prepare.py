@@ -20,7 +20,6 @@ import torch  # noqa: E402
 from carried import grey  # noqa: E402
 
 from tracker.bundle import Bundle, read_bundle, write_bundle  # noqa: E402
-from trainer.bundles.export import to_onnx, with_a_changed_weight  # noqa: E402
 from trainer.bundles.parity import ReferenceEngine  # noqa: E402
 from trainer.bundles.quantise import to_fp16  # noqa: E402
 from trainer.bundles.variant import held_out_again, write_variant  # noqa: E402
@@ -28,6 +27,7 @@ from trainer.commands.choices import add_split, split_choice  # noqa: E402
 from trainer.formats.read_labels import read_labels  # noqa: E402
 from trainer.networks.blocks import CropPlan, FrameShape  # noqa: E402
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain  # noqa: E402
+from trainer.pipeline.export import to_onnx, with_a_changed_weight  # noqa: E402
 from trainer.training.checkpoint import load_network  # noqa: E402
 
 WIDE = (1024, 1280)

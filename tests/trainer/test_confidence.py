@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.trainer.scored import noise_frames
-from trainer.bundles.export import compare, to_onnx
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.calibrated import Calibrated
+from trainer.pipeline.export import compare, to_onnx
 from trainer.scoring.calibrate import FEWEST, ConfidenceMap, fit_confidence, logit
 from trainer.scoring.confidence import CLIP, LIMIT_PX, blocks_in_time, error_limit_px, judge, reliability, stated_limit_px
 

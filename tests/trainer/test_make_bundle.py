@@ -93,7 +93,7 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(data: Path, tmp_path: Path
     precious.mkdir()
     (precious / "chapter.txt").write_text("years of work")
     assert main(["fit", "--data", str(data), "--out", str(precious), *QUICK]) == 1
-    assert "exists and is no bundle" in capsys.readouterr().err
+    assert "exists but is not a bundle" in capsys.readouterr().err
     assert (precious / "chapter.txt").read_text() == "years of work"
 
 

@@ -11,7 +11,6 @@ from onnx import TensorProto
 from tests.trainer.spot_network import spot_bundle, spot_labels, spot_model, with_other_numbers
 from tracker.bundle import Bundle, read_bundle
 from trainer.__main__ import main
-from trainer.bundles.export import to_onnx
 from trainer.bundles.graph_body import WEIGHTS, body_places, first_places, tensor_types
 from trainer.bundles.parity import ReferenceEngine
 from trainer.bundles.quantise import to_fp16, to_int8
@@ -19,6 +18,7 @@ from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_labels
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.coarse_to_fine import CoarseToFine
+from trainer.pipeline.export import to_onnx
 
 FRAME = FrameShape(height=96, width=128, channels=1)
 

@@ -9,7 +9,7 @@ import pytest
 from tests.trainer.learnable import draw
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
-from trainer.bundles.refresh import verdict
+from trainer.pipeline.refresh import verdict
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 from trainer.scoring.compare import Comparison, PairedDifference
 

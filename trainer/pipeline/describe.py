@@ -3,10 +3,10 @@
 import datetime
 
 from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData
-from trainer.bundles.export import FP32_PX, INPUT, OUTPUT, Exported
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split
+from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, Exported
 from trainer.scoring.evaluate import Evaluation
 from trainer.training.fit import FitResult
 

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
@@ -17,6 +16,7 @@ from torch import nn
 
 from tracker.engines.openvino_library import openvino
 from tracker.frame import Image
+from trainer.bundles.parity import Parity, ReferenceEngine, sure_distances
 from trainer.errors import TrainingError
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
@@ -28,29 +28,7 @@ Runtime = Callable[[NDArray[np.uint8]], Poses]  # (1, h, w, c) → (1, animals, 
 FP32_PX, FP32_CONFIDENCE = 0.02, 0.002
 # bf16 has 8 bits of mantissa; measured 0.02 px mean on the open-field mouse
 REDUCED_MEAN_PX, REDUCED_CONFIDENCE = 0.05, 0.05
-SURE = 0.5  # below this confidence two peaks may be equally high, and rounding decides between them
 CHANGE = 1.1  # factor on a weight that the comparison must notice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parity:
-    """How far one runtime is from torch in fp32, over all frames.
-
-    Attributes:
-        runtime: "openvino 2026.4.1".
-        precision: "fp32", "bf16", "fp16".
-        mean_px: mean distance of sure points (confidence of torch ≥ 0.5).
-        largest_px: largest distance of sure points.
-        largest_confidence: largest difference of any confidence.
-        passed: within the tolerance of its precision.
-    """
-
-    runtime: str
-    precision: str
-    mean_px: float
-    largest_px: float
-    largest_confidence: float
-    passed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +121,11 @@ def compare(model: bytes, batch: NDArray[np.uint8], answers: Poses, *, precision
         precision: of the graph.
     """
     vino = f"openvino {openvino.get_version().split('-')[0]}"
+    reference = ReferenceEngine(model)
     runtimes = [
         (vino, precision, _openvino_runtime(model, "f32")),
         (vino, "bf16", _openvino_runtime(model, "bf16")),
-        (f"onnxruntime {onnxruntime.__version__}", precision, _onnx_runtime(model)),
+        (reference.runtime, precision, _onnx_runtime(reference)),
     ]
     return tuple(_parity(name, kind, _answer(runtime, batch), answers) for name, kind, runtime in runtimes)
 
@@ -161,7 +140,7 @@ def with_a_changed_weight(model: bytes) -> bytes:
 
 
 def _prove_that_it_can_fail(model: bytes, batch: NDArray[np.uint8], answers: Poses) -> None:
-    changed = _parity("", "fp32", _answer(_onnx_runtime(with_a_changed_weight(model)), batch), answers)
+    changed = _parity("", "fp32", _answer(_onnx_runtime(ReferenceEngine(with_a_changed_weight(model))), batch), answers)
     if changed.passed:
         raise TrainingError(
             f"a graph with a weight changed by {CHANGE:g} answers the same to {changed.largest_confidence:.5f}: the comparison with "
@@ -170,16 +149,26 @@ def _prove_that_it_can_fail(model: bytes, batch: NDArray[np.uint8], answers: Pos
 
 
 def _parity(runtime: str, precision: str, found: Poses, expected: Poses) -> Parity:
-    distance = np.linalg.norm(found[..., :2] - expected[..., :2], axis=-1)
-    sure = distance[expected[..., 2] >= SURE]
-    mean, largest = (float(sure.mean()), float(sure.max())) if sure.size else (0.0, 0.0)
+    distance = sure_distances(found, expected)
+    mean, largest = (float(distance.mean()), float(distance.max())) if distance.size else (0.0, 0.0)
     confidence = float(np.abs(found[..., 2] - expected[..., 2]).max())
     finite = bool(np.isfinite(found).all())
     if precision == "fp32":
         passed = finite and largest <= FP32_PX and confidence <= FP32_CONFIDENCE
     else:
         passed = finite and mean <= REDUCED_MEAN_PX and confidence <= REDUCED_CONFIDENCE
-    return Parity(runtime=runtime, precision=precision, mean_px=mean, largest_px=largest, largest_confidence=confidence, passed=passed)
+    return Parity(
+        runtime=runtime,
+        device="CPU",
+        precision=precision,
+        reference="torch",
+        frames=len(found),
+        points=int(distance.size),
+        mean_px=mean,
+        largest_px=largest,
+        largest_confidence=confidence,
+        passed=passed,
+    )
 
 
 def _tolerances(precision: str) -> str:
@@ -212,10 +201,5 @@ def _openvino_runtime(model: bytes, precision: str) -> Runtime:
     return run
 
 
-def _onnx_runtime(model: bytes) -> Runtime:
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-
-    def run(frame: NDArray[np.uint8]) -> Poses:
-        return np.asarray(session.run([OUTPUT], {INPUT: frame})[0], np.float32)
-
-    return run
+def _onnx_runtime(reference: ReferenceEngine) -> Runtime:
+    return lambda frame: reference.infer(frame[0])[None]

@@ -12,10 +12,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tracker.bundle import Bundle, read_bundle
-from trainer.bundles.make_bundle import ENGINE, Made, Order, carry_out, read_all, run_folder
 from trainer.errors import TrainingError
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
+from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, read_all, run_folder, train_and_write
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
@@ -29,7 +29,7 @@ WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even wher
 
 def refresh_bundle(
     bundle: Path, data: Sequence[Path], settings: FitSettings, *, split: SplitChoice, accept_worse: bool, console: Console
-) -> Made | None:
+) -> TrainedBundle | None:
     """Train from a bundle's own weights on its labels and added ones, and replace it if the new one is not worse.
 
     Args:
@@ -56,7 +56,7 @@ def refresh_bundle(
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
-    order = Order(
+    request = BundleRequest(
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),
@@ -67,9 +67,9 @@ def refresh_bundle(
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),
     )
-    made = carry_out(order, console)
+    made = train_and_write(request, console)
     if made is not None:
-        _take_the_place(order.run, run)
+        _take_the_place(request.run, run)
     return made
 
 

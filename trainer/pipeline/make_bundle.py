@@ -12,8 +12,6 @@ from rich.console import Console
 
 from tracker.bundle import Bundle, read_bundle, write_bundle
 from tracker.frame import Image
-from trainer.bundles.describe import accuracy, describe
-from trainer.bundles.export import Exported, export
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_labels
 from trainer.formats.synthetic_set import SET_FILE, set_part
@@ -23,6 +21,8 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
 from trainer.networks.calibrated import Calibrated
+from trainer.pipeline.describe import accuracy, describe
+from trainer.pipeline.export import Exported, export
 from trainer.reports.training_report import report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
@@ -42,7 +42,7 @@ ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class TrainedBundle:
     """What was made, and how good it is on frames it never saw."""
 
     bundle: Path
@@ -82,7 +82,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class BundleRequest:
     """A bundle to be made.
 
     Attributes:
@@ -120,7 +120,7 @@ class Order:
 
 def make_bundle(
     data: Sequence[Path], out: Path, settings: FitSettings, *, split: SplitChoice, console: Console, anew: bool = False
-) -> Made | None:
+) -> TrainedBundle | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
     Args:
@@ -138,7 +138,7 @@ def make_bundle(
         LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
-        raise TrainingError(f"{out}: exists and is no bundle; choose another --out, so that nothing of yours is replaced")
+        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
     if out.name in ("", ".."):  # --out . has no name that the run's folder could be called by
         out = out.resolve()
     run = run_folder(out)
@@ -151,7 +151,7 @@ def make_bundle(
     console.quiet = console.quiet or not processes_here().first
     frames = read_all(data)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
-    order = Order(
+    request = BundleRequest(
         frames=frames,
         parts=parts,
         source=", ".join(one.name for one in data),
@@ -161,7 +161,7 @@ def make_bundle(
         settings=settings,
         anew=anew,
     )
-    return carry_out(order, console)
+    return train_and_write(request, console)
 
 
 def run_folder(bundle: Path) -> Path:
@@ -178,33 +178,33 @@ def read_all(data: Sequence[Path]) -> LabelledFrames:
     return join_labels([read_labels(one) for one in data], sources=[str(one) for one in data])
 
 
-def carry_out(order: Order, console: Console) -> Made | None:
+def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle | None:
     """Train, prove, score and write; None in all but the first of several processes.
 
     Raises:
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
-    _say_what_is_there(order, console)
-    result = fit(order.train, order.held_out, order.settings, order.run, progress=True, anew=order.anew)
+    _print_labels(request, console)
+    result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
     if not processes_here().first:
         return None
-    with disk_refusals(order.run):
-        write_record(order.run, order.frames, order.parts)
-    calibration = _calibration(result, order.held_out, limit_px=error_limit_px(order.frames))
+    with disk_refusals(request.run):
+        write_record(request.run, request.frames, request.parts)
+    calibration = _calibration(result, request.held_out, limit_px=error_limit_px(request.frames))
     console.print(calibration.sentence, soft_wrap=True)
-    exported = _exported(result, calibration, _some(order.train, result))
+    exported = _exported(result, calibration, _some(request.train, result))
     for parity in exported.parity:
         console.print(
             f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch",
             soft_wrap=True,
         )
-    return _score_and_write(order, result, exported, calibration=calibration, console=console)
+    return _score_and_write(request, result, exported, calibration=calibration, console=console)
 
 
-def _say_what_is_there(order: Order, console: Console) -> None:
-    frames = order.frames
+def _print_labels(request: BundleRequest, console: Console) -> None:
+    frames, split = request.frames, request.parts.description
     console.print(
-        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {order.parts.description}",
+        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {split}",
         soft_wrap=True,
     )
     for finding in check_labels(frames):
@@ -229,31 +229,35 @@ def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
     return [store.read(int(index)) for index in chosen]
 
 
-def _score_and_write(order: Order, result: FitResult, exported: Exported, *, calibration: ConfidenceMap, console: Console) -> Made:
+def _score_and_write(
+    request: BundleRequest, result: FitResult, exported: Exported, *, calibration: ConfidenceMap, console: Console
+) -> TrainedBundle:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
-    train, image = order.train, _some(order.train, result)[0]
-    description = describe(order.out.name, order.frames, order.parts, result=result, exported=exported, source=order.source)
-    write_bundle(order.run / "unscored", model=exported.model, self_test_image=image, description=description)
-    unscored = read_bundle(order.run / "unscored")
+    train, image = request.train, _some(request.train, result)[0]
+    description = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
+    unscored = read_bundle(request.run / "unscored")
     scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
     on_train = evaluate(unscored, scored, engine=ENGINE, console=console)
-    on_held_out = _on_held_out(unscored, order.held_out, train, console)
-    if order.gate is not None:
-        order.gate(unscored, on_held_out)
+    on_held_out = _on_held_out(unscored, request.held_out, train, console)
+    if request.gate is not None:
+        request.gate(unscored, on_held_out)
     final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
-    write_bundle(order.out, model=exported.model, self_test_image=image, description=final)
+    write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
     report = report_training(
-        order.out,
+        request.out,
         description,
         result,
-        settings=order.settings,
+        settings=request.settings,
         train=on_train,
         held_out=on_held_out,
         calibration=calibration,
-        floor=order.floor,
+        floor=request.floor,
     )
-    shutil.rmtree(order.run / "unscored", ignore_errors=True)
-    return Made(bundle=order.out, report=report, train=on_train, held_out=on_held_out, seconds=result.seconds, stopped=result.stopped)
+    shutil.rmtree(request.run / "unscored", ignore_errors=True)
+    return TrainedBundle(
+        bundle=request.out, report=report, train=on_train, held_out=on_held_out, seconds=result.seconds, stopped=result.stopped
+    )
 
 
 def _calibration(result: FitResult, held_out: LabelledFrames, *, limit_px: float) -> ConfidenceMap:
