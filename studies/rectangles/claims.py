@@ -52,14 +52,14 @@ def of_heads(found: Sequence[HeadFigures], epochs: Sequence[int]) -> list[Claim]
     claims = []
     for head, usual in zip(found, epochs, strict=True):
         px = head.errors["test"].spread.mean_px
-        blind = min(head.baseline.mean_position_px, head.baseline.image_centre_px)
+        baseline = min(head.baseline.mean_position_px, head.baseline.image_centre_px)
         claims.append(
             Claim(
                 about="heads",
                 claim=f"The {head.head} head localises on domain {HOME} within {usual} epochs.",
-                found=f"{px:.2f} px on test images, {blind:.2f} px for the better of the two blind answers; within a tenth of its lowest "
+                found=f"{px:.2f} px on test images, {baseline:.2f} px for the better of two naive baselines; within a tenth of its lowest "
                 f"held-out error from epoch {head.converged} of {head.epochs} on.",
-                holds=px < blind / 2 and head.converged <= usual,
+                holds=px < baseline / 2 and head.converged <= usual,
             )
         )
     return claims

@@ -24,7 +24,7 @@ from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 Answer = tuple[str, Image, NDArray[np.float64], NDArray[np.floating]]  # name, image, true centre (2,) and answer (2,)
 
 TILE_PX = 260
-BLIND = "always the mean position", "always the image's centre"
+BASELINES = "always the mean position", "always the image's centre"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +46,10 @@ def epochs_of_heads(runs: Sequence[Run], found: Sequence[HeadFigures], *, title:
         error = np.array([np.nan if epoch.held_out_px is None else epoch.held_out_px for epoch in run.epochs])
         axes.plot(np.arange(1, len(error) + 1), error, ".-", color=colour, label=head.head)
         values.append(error)
-    blind = (found[0].baseline.mean_position_px, found[0].baseline.image_centre_px)
-    for px, name, style in zip(blind, BLIND, ((0, (5, 2)), (0, (1, 2))), strict=True):
+    baselines = (found[0].baseline.mean_position_px, found[0].baseline.image_centre_px)
+    for px, name, style in zip(baselines, BASELINES, ((0, (5, 2)), (0, (1, 2))), strict=True):
         axes.axhline(px, color=FAINT, linewidth=1.2, linestyle=style, label=f"{name}: {px:.1f} px")
-    shown = np.concatenate([*values, np.array(blind)])
+    shown = np.concatenate([*values, np.array(baselines)])
     _entitle(figure, title)
     finish(axes, title="Mean error on validation images (px)", log_values=shown)
     number_log_axis(axes.yaxis, shown)

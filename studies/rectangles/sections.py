@@ -14,7 +14,7 @@ from studies.rectangles.peaks import THRESHOLD
 from studies.rectangles.plan import wanted
 from studies.rectangles.scale import DOMAINS, HOME, SEED
 from studies.rectangles.sets import SHARES, domain
-from trainer.reports.html_page import picture, table, text
+from trainer.reports.html_page import StrongRow, picture, table, text
 from trainer.reports.plot_look import png
 
 _PART_WORDS = {"train": "training", "held_out": "validation", "test": "test"}
@@ -53,9 +53,9 @@ def heads(stored: Stored) -> Section:
     """Both heads on the same data: every figure of every part, beside answers that never look."""
     found, networks = findings.head_figures(stored), wanted(stored.scale, "heads")
     base = found[0].baseline
-    rows = [_error_row(head, part) for head in found for part in PARTS]
-    for name, px in zip(figures.BLIND, (base.mean_position_px, base.image_centre_px), strict=True):
-        rows.append([f"Blind answer: {name}, test", f"{px:.2f}", *["–"] * 6])
+    rows: list[list[str] | StrongRow] = [_error_row(head, part) for head in found for part in PARTS]
+    for name, px in zip(figures.BASELINES, (base.mean_position_px, base.image_centre_px), strict=True):
+        rows.append(StrongRow([f"Naive baseline: {name}, test", f"{px:.2f}", *["–"] * 6]))
     head = ["head, part", "mean px", "median px", "95 % px", "R²", "log MSE", "RMSE px", f"within {stored.reach_px:.1f} px"]
     converged = " ".join(f"{one.head}: converged in epoch {one.converged} of {one.epochs}." for one in found)
     errors = figures.epochs_of_heads([stored.runs[one.name] for one in networks], found, title=stored.scale.words)

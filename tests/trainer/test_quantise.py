@@ -8,7 +8,7 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from tests.trainer.spot_network import spot_bundle, spot_labels, spot_model, with_other_numbers
+from tests.trainer.spot_network import spot_bundle, spot_labels, spot_model, without_division
 from tracker.bundle import Bundle, read_bundle
 from trainer.__main__ import main
 from trainer.bundles.graph_body import WEIGHTS, body_places, first_places, tensor_types
@@ -143,12 +143,12 @@ def test_a_bundle_whose_error_would_grow_too_much_is_refused_with_the_figures(
 
 def test_frames_it_has_learnt_from_may_not_judge_it(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = spot_bundle(tmp_path / "spot", labels, spot_model())
-    with_other_numbers(bundle, split="block 1 of 5 in time held out")
+    without_division(bundle)
 
     status = main(["compile", str(bundle.folder), "--precision", "int8", "--data", str(labels)])
 
     assert status == 1
-    assert "was trained with 'block 1 of 5 in time held out', these options give 'block 3 of 5" in capsys.readouterr().err
+    assert "does not say which frames were held out, and no .run folder is beside it (block 3 of 5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

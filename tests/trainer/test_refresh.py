@@ -72,6 +72,20 @@ def test_new_labels_make_a_new_bundle_from_the_old_weights(own: Path, capsys: py
     assert (own / "mine.run" / "split.json").is_file()
 
 
+def test_a_refreshed_bundle_is_written_again_in_fp16(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is judged on the frames that its refresh held out, whatever words describe them."""
+    project(own / "new", range(50, 65))
+    assert refresh(own, "old", "new") == 0
+    data = [str(own / name) for name in ("old", "new")]
+    assert main(["compile", str(own / "mine"), "--precision", "fp16", "--in-graph", "--data", *data, "--threads", "1"]) == 0
+    assert read_bundle(own / "mine-fp16").description.accuracy.frames == 11
+    shutil.rmtree(own / "mine.run")
+    assert main(["compile", str(own / "mine"), "--precision", "fp16", "--in-graph", "--data", *data, "--threads", "1"]) == 0
+    capsys.readouterr()
+    assert main(["compile", str(own / "mine"), "--precision", "fp16", "--in-graph", "--data", data[0], "--threads", "1"]) == 1
+    assert "is not what" in capsys.readouterr().err
+
+
 def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_for(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project(own / "wrong", range(50, 110), mirrored=True)  # an annotator who misunderstood the points
     before = (own / "mine" / "model.onnx").read_bytes()

@@ -114,8 +114,8 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path: Path) -> None
         "Held-out, all points",
         "Training, all points",  # R4-24: the same figures, scored in the same mode
         "≤ 2 px",
-        "Blind guess: mean position in training labels",
-        "Blind guess: centre of the image (an all-black heat map",  # R1-10
+        "Naive baseline: mean position in training labels",
+        "Naive baseline: centre of the image (an all-black heat map",  # R1-10
         "All rows are measured in the same way, by one mean",  # R1-11, R4-24
         "it is taken with augmentation, from weights that still change",  # R4-24
         "The same held-out frames after several epochs",  # R1-17
@@ -167,7 +167,7 @@ def test_a_run_with_hardly_any_history_and_nothing_held_out_is_reported(tmp_path
         (2.0, 2.2, [40.0 * 0.9**i for i in range(20)], "Under-fitted: the last fifth"),
         (30.0, 30.0, [30.0] * 20, "Under-fitted or mislabelled"),
     ],
-    ids=["balanced", "gap", "gap below half a pixel", "still falling", "blind"],
+    ids=["balanced", "gap", "gap below half a pixel", "still falling", "no better than the baseline"],
 )
 def test_the_diagnosis_follows_its_rule(
     tmp_path: Path, train_px: float, held_out_px: float, errors: list[float | None], verdict: str
@@ -177,7 +177,7 @@ def test_the_diagnosis_follows_its_rule(
 
 
 def test_too_few_epochs_do_not_tell_whether_the_error_still_falls() -> None:
-    assert still_falling(history([9.0, 8.0, 7.0, 6.0])) is None
+    assert still_falling([9.0, 8.0, 7.0, 6.0]) is None
 
 
 def test_a_short_run_is_not_said_to_have_stopped_falling(tmp_path: Path) -> None:

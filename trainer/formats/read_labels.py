@@ -1,6 +1,6 @@
 """One door for labelled data: recognise what a path holds and read it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trainer.errors import LabelError
@@ -9,6 +9,7 @@ from trainer.formats.deeplabcut import PROJECT_FILE, find_tables, read_deeplabcu
 from trainer.formats.project import read_project
 from trainer.formats.sleap import read_sleap
 from trainer.formats.synthetic_set import LABELS_FILE, SET_FILE, read_synthetic_set
+from trainer.labels.join import join_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.files import PROJECT_FILE as LABELLING_FILE
 
@@ -41,6 +42,15 @@ def read_labels(path: Path) -> LabelledFrames:
     if path.stat().st_size == 0:
         raise LabelError(f"{path}: is empty; {_KNOWN}")
     return reader(path)
+
+
+def read_and_join(data: Sequence[Path]) -> LabelledFrames:
+    """Read labels from one or several places and join them.
+
+    Raises:
+        LabelError: one cannot be read, or they disagree.
+    """
+    return join_labels([read_labels(one) for one in data], sources=[str(one) for one in data])
 
 
 def _read_folder(folder: Path) -> LabelledFrames:

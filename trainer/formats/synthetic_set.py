@@ -3,6 +3,7 @@
 set.json is written last: a folder without it is a set that was never finished.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,6 +51,15 @@ class SetDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     parts: SetParts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetIndices:
+    """The parts of a set as int64 indices into its frames, each ascending."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
 def read_synthetic_set(folder: Path) -> LabelledFrames:
     """Read a rendered set; frames stand in the order of labels.csv, as `set_part` counts them.
 
@@ -75,6 +85,18 @@ def set_part(folder: Path, frames: LabelledFrames, *, part: Literal["train", "va
     """
     first, end = getattr(read_description(folder).parts, part)
     return np.flatnonzero((frames.order >= first) & (frames.order < end)).astype(np.int64)
+
+
+def own_parts(data: Path, frames: LabelledFrames) -> SetIndices | None:
+    """The parts of labels that were read from a synthetic set's folder; None for any other labels.
+
+    Raises:
+        LabelError: set.json is damaged.
+    """
+    if not (data / SET_FILE).exists():
+        return None
+    train, validation, test = (set_part(data, frames, part=part) for part in ("train", "validation", "test"))
+    return SetIndices(train=train, validation=validation, test=test)
 
 
 def read_description(folder: Path) -> SetDescription:

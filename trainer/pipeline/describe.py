@@ -5,7 +5,7 @@ import datetime
 from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import Split
+from trainer.labels.split import Split, division_of
 from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, Exported
 from trainer.scoring.evaluate import Evaluation
 from trainer.training.fit import FitResult
@@ -47,6 +47,7 @@ def describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResu
             frames=len(parts.train),
             held_out_frames=len(parts.held_out),
             split=parts.description,
+            division=division_of(parts),
         ),
         accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
         self_test=SelfTest(

@@ -13,10 +13,9 @@ from rich.console import Console
 from tracker.bundle import Bundle, read_bundle, write_bundle
 from tracker.frame import Image
 from trainer.errors import TrainingError
-from trainer.formats.read_labels import read_labels
-from trainer.formats.synthetic_set import SET_FILE, set_part
+from trainer.formats.read_labels import read_and_join
+from trainer.formats.synthetic_set import own_parts
 from trainer.labels.checks import check_labels
-from trainer.labels.join import join_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
@@ -149,7 +148,7 @@ def make_bundle(
             f"{out}: holds a bundle, and {run} no training that it is from; give another --out, or --force to replace the bundle"
         )
     console.quiet = console.quiet or not processes_here().first
-    frames = read_all(data)
+    frames = read_and_join(data)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
     request = BundleRequest(
         frames=frames,
@@ -167,15 +166,6 @@ def make_bundle(
 def run_folder(bundle: Path) -> Path:
     """Where a bundle's training keeps its checkpoints, history and record of the split."""
     return bundle.with_name(f"{bundle.name}.run")
-
-
-def read_all(data: Sequence[Path]) -> LabelledFrames:
-    """Read labels from one or several places and join them.
-
-    Raises:
-        LabelError: one cannot be read, or they disagree.
-    """
-    return join_labels([read_labels(one) for one in data], sources=[str(one) for one in data])
 
 
 def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle | None:
@@ -213,12 +203,10 @@ def _print_labels(request: BundleRequest, console: Console) -> None:
 
 def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
     asked = choice.fold is not None or choice.groups or choice.random_fraction is not None or choice.everything
-    if not asked and (data / SET_FILE).exists():
-        validation = set_part(data, frames, part="validation")
-        held_back = np.union1d(validation, set_part(data, frames, part="test"))
-        train = np.setdiff1d(np.arange(len(frames)), held_back)
-        if len(train):
-            return Split(train=train, held_out=validation, description="validation part of the set held out; its test part not touched")
+    own = None if asked else own_parts(data, frames)
+    if own is not None and len(own.train):
+        words = "validation part of the set held out; its test part not touched"
+        return Split(train=own.train, held_out=own.validation, description=words)
     return choose_split(frames, choice)
 
 

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from tracker.bundle import Bundle, read_bundle
 from trainer.errors import TrainingError
+from trainer.formats.read_labels import read_and_join
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
-from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, read_all, run_folder, train_and_write
+from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, run_folder, train_and_write
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
@@ -51,7 +52,7 @@ def refresh_bundle(
     for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
         refuse_unwritable(folder, option="--refresh")
     console.quiet = console.quiet or not processes_here().first
-    frames = read_all(data)
+    frames = read_and_join(data)
     division = split_for_comparison(frames, read_record(run), split)
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")

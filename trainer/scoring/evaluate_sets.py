@@ -177,7 +177,7 @@ def evaluate_sets(
 
 
 def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
-    split = split_of(bundle, data, frames)
+    split = split_of(bundle, frames)
     if split is None:
         return [_Frames(data=data, part="all", frames=frames, scene=frames)]
     never_seen = np.setdiff1d(np.arange(len(frames)), split.train)  # a synthetic set's test part is not held out for validation either
