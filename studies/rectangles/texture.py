@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-from trainer.labels.video_file import VideoFile
+from trainer.video_files.frames_by_number import IndexedVideo
 
 Background = Callable[[int], Image]  # number of an image → uint8 (side, side)
 
@@ -42,7 +42,7 @@ def of_video(path: Path, side_px: int, *, count: int) -> Background:
     Raises:
         LabelError: it cannot be read.
     """
-    video = VideoFile(path)
+    video = IndexedVideo(path)
 
     def background(number: int) -> Image:
         frame = video.read(number % count * len(video) // count)

@@ -17,7 +17,7 @@ from trainer.bundles.parity import ReferenceEngine, points_of
 from trainer.bundles.quantise import to_int8
 from trainer.formats.read_labels import read_labels
 from trainer.pipeline.export import with_a_changed_weight
-from trainer.videos.video_file import VideoWriter
+from trainer.video_files.writer import VideoWriter
 
 GPU = Path(__file__).resolve().parents[2] / "bench" / "gpu"
 

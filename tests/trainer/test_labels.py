@@ -16,7 +16,7 @@ from trainer.formats.read_labels import read_labels
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.images import ImageRef, read_image
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.video_file import VideoFile
+from trainer.video_files.frames_by_number import IndexedVideo
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -324,14 +324,14 @@ def test_a_label_in_the_lost_part_of_a_cut_off_video_is_refused(tmp_path: Path) 
 
 def test_frames_of_a_video_are_exact_in_any_order(tmp_path: Path) -> None:
     images = write_video(tmp_path / "film.mkv", frames=30)
-    video = VideoFile(tmp_path / "film.mkv")
+    video = IndexedVideo(tmp_path / "film.mkv")
     for number in (29, 0, 1, 2, 17, 5, 5, 28, 12):
         np.testing.assert_array_equal(video.read(number), images[number])
 
 
 def test_frames_of_a_compressed_video_are_the_same_by_seeking_and_in_a_row() -> None:
     path = real("sleap_flies") / "clip.mp4"
-    in_a_row, by_seeking = VideoFile(path), VideoFile(path)
+    in_a_row, by_seeking = IndexedVideo(path), IndexedVideo(path)
     wanted = (0, 3, 251, 249, 600)
     straight = {number: image for number in range(601) if (image := in_a_row.read(number)) is not None and number in wanted}
     for number in reversed(wanted):

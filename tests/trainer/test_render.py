@@ -20,9 +20,10 @@ from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.evaluate import EngineChoice
+from trainer.video_files.reader import VideoReader
+from trainer.video_files.writer import VideoWriter
 from trainer.videos.render import Look, labels_of_video, pick_frames, render, write_strip
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring
-from trainer.videos.video_file import VideoReader, VideoWriter
 
 CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
 PLAIN = Look(confidence=0.1, legend=False)
@@ -186,7 +187,7 @@ import resource, signal, sys, numpy as np
 from fractions import Fraction
 from pathlib import Path
 from trainer.errors import TrainingError
-from trainer.videos.video_file import VideoWriter
+from trainer.video_files.writer import VideoWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, {resource.getrlimit(resource.RLIMIT_FSIZE)[1]}))
 noise = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from tracker.frame import Image
 from trainer.__main__ import main
 from trainer.labels.images import read_image
 from trainer.project.store import Project, open_project
-from trainer.videos.video_file import VideoReader
+from trainer.video_files.reader import VideoReader
 
 SIZE = (96, 128)
 RATE = 25

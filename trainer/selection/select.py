@@ -31,7 +31,7 @@ from trainer.selection.outcome import Chosen, Selection, Wish
 from trainer.selection.preference import Preference, choose
 from trainer.selection.thumbnail import Grey, check_region, image_thumbnail
 from trainer.selection.uniform import by_time
-from trainer.videos.video_file import VideoReader
+from trainer.video_files.reader import VideoReader
 
 _T = TypeVar("_T")
 

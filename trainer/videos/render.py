@@ -18,9 +18,10 @@ from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.assignment import best_pairs, mean_distances, present
 from trainer.scoring.evaluate import EngineChoice, Finders, match_points, open_chosen
+from trainer.video_files.reader import VideoReader
+from trainer.video_files.writer import VideoWriter
 from trainer.videos.overlap import read_ahead, written_behind
 from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_dot, draw_ring, in_colours
-from trainer.videos.video_file import VideoReader, VideoWriter
 
 # Okabe and Ito's palette without black, told apart by colour-blind people too
 POINT_COLOURS: tuple[Colour, ...] = (

@@ -13,7 +13,7 @@ from tracker.frame import Image
 from trainer.errors import LabelError
 
 
-class VideoFile:
+class IndexedVideo:
     """One video, open for reading. Safe to share between threads, not between processes.
 
     Attributes:
