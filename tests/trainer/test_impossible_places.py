@@ -12,8 +12,8 @@ from tests.trainer.learnable import labelled
 from tests.trainer.test_evaluate_command import as_csv
 from trainer.__main__ import main
 from trainer.errors import TrainingError
-from trainer.training.whole_checkpoints import WholeCheckpoints, remove_parts
-from trainer.whole_files import refuse_unwritable
+from trainer.training.whole_checkpoints import WholeCheckpoints
+from trainer.whole_files import refuse_unwritable, remove_parts
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a file system or to become another user")

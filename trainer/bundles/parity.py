@@ -10,11 +10,12 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from tracker.bundle import Bundle, remedy, write_synced
+from tracker.bundle import Bundle, remedy
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.scoring.evaluate import Finders
+from trainer.whole_files import write_whole
 
 PARITY_FILE = "parity.json"  # in the bundle's folder: one record for each runtime, device, precision and reference
 SURE = 0.5  # below this confidence two peaks may be equally high, and rounding decides between them
@@ -137,10 +138,8 @@ def keep_parity(bundle: Bundle, parity: Parity) -> Path:
     path = bundle.folder / PARITY_FILE
     fresh = asdict(parity) | {"onnx_sha256": bundle.description.onnx_sha256}
     kept = [record for record in read_parity(bundle) if any(record[key] != fresh[key] for key in _IDENTITY)]
-    partial = path.with_name(f".{PARITY_FILE}.part")
     try:
-        write_synced(partial, json.dumps([*kept, fresh], indent=2).encode())
-        partial.replace(path)
+        write_whole(path, json.dumps([*kept, fresh], indent=2).encode())
     except OSError as problem:
         raise TrainingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     return path

@@ -12,12 +12,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from tracker.bundle import remedy, write_synced
+from tracker.bundle import remedy
 from tracker.frame import Image
 from tracker.synthetic.open_scene import open_scene
 from tracker.synthetic.scene import Scene, Truth
 from trainer.errors import TrainingError
 from trainer.formats.synthetic_set import IMAGES_FOLDER, LABELS_FILE, SET_FILE, SetDescription, SetParts
+from trainer.whole_files import remove_parts, write_whole
 
 FIRST_NUMBER = 1_000_000  # hours away from the frames that a synthetic camera of the same seed begins with
 NUMBER_STEP = 1009  # some ten seconds of the scene's time between images; prime, so that no cycle in a scene is met in step
@@ -68,8 +69,7 @@ def _write(out: Path, rendered: Scene, description: SetDescription) -> None:
     try:
         _clear(out)
         _write_images(out, rendered, description.count)
-        write_synced(out / f"{SET_FILE}.part", msgspec.json.format(msgspec.json.encode(description), indent=2))
-        (out / f"{SET_FILE}.part").replace(out / SET_FILE)
+        write_whole(out / SET_FILE, msgspec.json.format(msgspec.json.encode(description), indent=2))
     except OSError as problem:
         raise TrainingError(f"{out}: the set could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
@@ -83,10 +83,11 @@ def _parts(count: int) -> SetParts:
 def _clear(out: Path) -> None:
     """Make the folder, or empty it of an unfinished set; anything else in it is refused."""
     out.mkdir(parents=True, exist_ok=True)
+    remove_parts(out, of=SET_FILE)
     found = {path.name for path in out.iterdir()}
     if SET_FILE in found:
         raise TrainingError(f"{out}: holds a finished set; delete it or choose another folder")
-    if foreign := sorted(found - {IMAGES_FOLDER, LABELS_FILE, f"{SET_FILE}.part"}):
+    if foreign := sorted(found - {IMAGES_FOLDER, LABELS_FILE}):
         raise TrainingError(f"{out}: holds {foreign[0]}, which no set has; choose an empty folder")
     shutil.rmtree(out / IMAGES_FOLDER, ignore_errors=True)
     (out / IMAGES_FOLDER).mkdir()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from tracker.bundle import Bundle, remedy, write_synced
+from tracker.bundle import Bundle, remedy
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
@@ -22,6 +22,7 @@ from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
 from trainer.videos.overlap import read_ahead, written_behind
 from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_dot, draw_ring, in_colours
+from trainer.whole_files import write_whole
 
 # Okabe and Ito's palette without black, told apart by colour-blind people too
 POINT_COLOURS: tuple[Colour, ...] = (
@@ -135,7 +136,7 @@ def write_strip(
     png = cv2.imencode(".png", cv2.cvtColor(np.concatenate(row, axis=1), cv2.COLOR_RGB2BGR))[1].tobytes()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_synced(out, png)
+        write_whole(out, png)
     except OSError as problem:
         raise TrainingError(f"{out}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
 
