@@ -39,7 +39,7 @@ def test_a_frame_reached_by_seeking_is_the_frame_of_decoding_in_a_row(video: Pat
         np.testing.assert_array_equal(file.read(number), decoded[number])
 
 
-@pytest.mark.parametrize("doubt", ["none", "time stamps", "thumbnails"])
+@pytest.mark.parametrize("uncertainty", ["none", "time stamps", "thumbnails"])
 def test_chosen_frames_are_those_of_decoding_even_where_seeking_cannot_be_trusted(
     video: Path, decoded: dict[int, Image], seen: Candidates, doubt: str
 ) -> None:

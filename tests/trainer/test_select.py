@@ -166,7 +166,7 @@ def test_motion_looks_at_the_region_alone(select: Select, tmp_path: Path) -> Non
     assert chosen[0] in range(40, 46)
 
 
-def test_doubt_finds_low_confidence_jumps_and_disagreement_and_says_which(
+def test_uncertainty_finds_low_confidence_jumps_and_disagreement_and_says_which(
     select: Select, tmp_path: Path, make_bundle: Callable[..., Path]
 ) -> None:
     """The engine takes the brightest pixel. Frame 30 is dim; in 60 the spot is elsewhere; in 90 the brightest is at the very edge."""
@@ -175,24 +175,24 @@ def test_doubt_finds_low_confidence_jumps_and_disagreement_and_says_which(
     images[60] = spot(110, 90)
     cv2.circle(images[90], (124, 40), 3, (250,), -1)
     bundle = make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1])
-    report = select(write_video(tmp_path / "film.mkv", images), count=3, by="doubt", options=["--bundle", str(bundle)])
+    report = select(write_video(tmp_path / "film.mkv", images), count=3, by="uncertainty", options=["--bundle", str(bundle)])
     project = open_project(tmp_path / "project")
     assert {frame.frame: frame.why for frame in project.frames} == {
-        30: "doubt: low confidence",
-        60: "doubt: jump",
-        90: "doubt: jump, disagreement",
+        30: "uncertainty: low confidence",
+        60: "uncertainty: jump",
+        90: "uncertainty: jump, disagreement",
     }
     chosen = report["chosen"]
     assert isinstance(chosen, list)
     assert chosen[0]["detail"] == "spot 0.16 sure"
 
 
-def test_doubt_does_not_take_all_of_a_bad_stretch(select: Select, tmp_path: Path, make_bundle: Callable[..., Path]) -> None:
+def test_uncertainty_does_not_take_all_of_a_bad_stretch(select: Select, tmp_path: Path, make_bundle: Callable[..., Path]) -> None:
     brightness = {**dict.fromkeys(range(40, 60), 40), **dict.fromkeys((90, 110, 130), 42)}
     images = [spot(40 + abs(number % 60 - 30), 20 + number // 3, brightness=brightness.get(number, 204)) for number in range(150)]
     bundle = make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1])
     video = write_video(tmp_path / "film.mkv", images)
-    assert numbers(select(video, count=4, by="doubt", options=["--bundle", str(bundle), "--similar"])) == [40, 59, 90, 110]
+    assert numbers(select(video, count=4, by="uncertainty", options=["--bundle", str(bundle), "--similar"])) == [40, 59, 90, 110]
 
 
 def test_frames_in_the_project_are_the_very_frames_of_the_video(select: Select, tmp_path: Path) -> None:
@@ -361,7 +361,7 @@ def test_points_of_another_project_are_refused(select: Select, refusal: Callable
 @pytest.mark.parametrize(
     "options",
     [
-        ["--by", "doubt"],
+        ["--by", "uncertainty"],
         ["--bundle", "somewhere"],
         ["--count", "0"],
         ["--start", "2", "--end", "1"],
@@ -369,7 +369,7 @@ def test_points_of_another_project_are_refused(select: Select, refusal: Callable
         ["--seed", "-1"],
         ["--by", "taste"],
     ],
-    ids=["doubt-without-engine", "engine-without-doubt", "none", "backwards", "nan", "seed", "way"],
+    ids=["uncertainty-without-engine", "engine-without-uncertainty", "none", "backwards", "nan", "seed", "method"],
 )
 def test_wrong_usage_ends_with_status_two(tmp_path: Path, options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:

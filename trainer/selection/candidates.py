@@ -137,7 +137,7 @@ class _Pass:
     _rows: list[tuple[int, float, NDArray[np.float16], float, float, float]] = field(default_factory=list)
 
     def take(self, picture: av.VideoFrame) -> bool:
-        """Look at the next frame; False when it is beyond the span."""
+        """EngineAnswers at the next frame; False when it is beyond the span."""
         number = len(self._stamps)
         seconds = self._time(picture, number)
         if self.span.end_s is not None and seconds > self.span.end_s:

@@ -19,7 +19,7 @@ LIGHT = (0.75, 1.25)  # factors of brightness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class EngineAnswers:
     """What an engine said about one frame.
 
     Attributes:
@@ -33,26 +33,26 @@ class Look:
     spread_px: NDArray[np.float64]
 
 
-class EngineLook:
-    """Collects looks by frame number while a video is decoded."""
+class AnswerCollector:
+    """Collects answers by frame number while a video is decoded."""
 
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
         self.point_names = bundle.description.point_names
-        self.by_number: dict[int, Look] = {}
+        self.by_number: dict[int, EngineAnswers] = {}
         self._crop = bundle.description.view.crop
         self._swap = swapped_order(self.point_names)
         self._finders = Finders(bundle, engine)
         self._last: tuple[int, KeyPoints] | None = None
 
     def examine(self, number: int, image: Image, before: Image | None) -> None:
-        """Look at a frame: uint8 (h, w) or (h, w, 3) RGB, and at the one before unless it was the last to be looked at."""
+        """EngineAnswers at a frame: uint8 (h, w) or (h, w, 3) RGB, and at the one before unless it was the last to be looked at."""
         known = self._last[1] if self._last is not None and self._last[0] == number - 1 else None
         if known is None and before is not None:
             known = self._points(before)
         points = self._points(image)
         self._last = (number, points)
         squares = [moves(answer, points) ** 2 for answer in self._of_copies(image)]
-        self.by_number[number] = Look(points=points, before=known, spread_px=np.sqrt(np.mean(squares, axis=0)))
+        self.by_number[number] = EngineAnswers(points=points, before=known, spread_px=np.sqrt(np.mean(squares, axis=0)))
 
     def _points(self, image: Image) -> KeyPoints:
         return np.array(self._finders.of(image).points(image), np.float32)  # the engine may use its array again

@@ -1,4 +1,4 @@
-"""Choose by an engine's doubt: low confidence, jumps from frame to frame, and other answers for changed copies of a frame."""
+"""Choose by an engine's uncertainty: low confidence, jumps from frame to frame, and other answers for changed copies of a frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,26 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.selection.candidates import SIGMA_PER_MAD, Candidates
-from trainer.selection.engine_look import Look, moves
+from trainer.selection.engine_answers import EngineAnswers, moves
 from trainer.selection.preference import Preference, Reason
 
 LIMIT = 2_000  # candidates; the engine runs up to six times for each
 SPREAD = 0.5  # of the time that falls to each frame, so that one bad stretch does not take all
 OUTLYING = 6.0  # standard deviations from the median, estimated from the median absolute deviation
 LOW_CONFIDENCE = 0.5  # is low even where it is usual
-LEAST_CONFIDENCE = 0.1  # from the median: the smallest wavering of an engine that is very sure is no doubt
+LEAST_CONFIDENCE = 0.1  # from the median: the smallest wavering of an engine that is very sure is no uncertainty
 LEAST_JUMP_PX = 3.0  # from the median, as the next
 LEAST_SPREAD_PX = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """One sign of doubt in every candidate, by its worst point.
+    """One sign of uncertainty in every candidate, by its worst point.
 
     Attributes:
         name: of the sign.
-        amount: float64 (n), larger is more doubtful.
-        limit: above it, there is doubt.
+        amount: float64 (n), larger is less certain.
+        limit: above it, the engine is uncertain.
         words: (n), what to say of each candidate.
     """
 
@@ -35,25 +35,25 @@ class Sign:
     limit: float
     words: Sequence[str]
 
-    def doubtful(self, index: int) -> bool:
+    def shown_by(self, index: int) -> bool:
         """Whether a candidate shows it."""
         return bool(self.amount[index] > self.limit)
 
 
-def by_doubt(
-    candidates: Candidates, open_: NDArray[np.int64], *, looks: Sequence[Look], point_names: Sequence[str], count: int
+def by_uncertainty(
+    candidates: Candidates, open_: NDArray[np.int64], *, answers: Sequence[EngineAnswers], point_names: Sequence[str], count: int
 ) -> Preference:
-    """The most doubtful by each of the three signs in turn, then the least sure of the rest; spread out in time.
+    """The least certain by each of the three signs in turn, then the least sure of the rest; spread out in time.
 
     Args:
         candidates: of one video.
         open_: int64 indices of those that may be chosen.
-        looks: what the engine said about each candidate.
-        point_names: of the looks.
+        answers: what the engine said about each candidate.
+        point_names: of the answers.
         count: how many are wanted, which says how far they are spread.
     """
-    signs = signs_of_doubt(candidates.numbers, looks, point_names)
-    worst = [[index for index in _worst_first(sign.amount, open_) if sign.doubtful(index)] for sign in signs]
+    signs = signs_of_uncertainty(candidates.numbers, answers, point_names)
+    worst = [[index for index in _worst_first(sign.amount, open_) if sign.shown_by(index)] for sign in signs]
     rest = _worst_first(np.sum([_rank(sign.amount) for sign in signs], axis=0), open_)
     return Preference(
         bins=worst,
@@ -63,20 +63,24 @@ def by_doubt(
     )
 
 
-def signs_of_doubt(numbers: NDArray[np.int64], looks: Sequence[Look], point_names: Sequence[str]) -> tuple[Sign, Sign, Sign]:
+def signs_of_uncertainty(
+    numbers: NDArray[np.int64], answers: Sequence[EngineAnswers], point_names: Sequence[str]
+) -> tuple[Sign, Sign, Sign]:
     """Low confidence, jump and disagreement in frames of these numbers, int64 (n)."""
-    confidence = np.nan_to_num(np.array([look.points[..., 2] for look in looks], np.float64))
-    doubt, unsure = _worst_point(1 - confidence, point_names)
-    steps = np.array([np.zeros(look.spread_px.shape) if look.before is None else moves(look.before, look.points) for look in looks])
+    confidence = np.nan_to_num(np.array([answer.points[..., 2] for answer in answers], np.float64))
+    lack, unsure = _worst_point(1 - confidence, point_names)
+    steps = np.array(
+        [np.zeros(answer.spread_px.shape) if answer.before is None else moves(answer.before, answer.points) for answer in answers]
+    )
     limit = _limit(steps.max(axis=(1, 2)), LEAST_JUMP_PX)
     jump, jumping = _worst_point(_blamed(numbers, steps=steps, limit=limit, confidence=confidence), point_names)
-    spread, wavering = _worst_point(np.array([look.spread_px for look in looks]), point_names)
+    spread, wavering = _worst_point(np.array([answer.spread_px for answer in answers]), point_names)
     return (
         Sign(
             name="low confidence",
-            amount=doubt,
-            limit=min(1 - LOW_CONFIDENCE, _limit(doubt, LEAST_CONFIDENCE)),
-            words=[f"{name} {1 - amount:.2f} sure" for name, amount in zip(unsure, doubt, strict=True)],
+            amount=lack,
+            limit=min(1 - LOW_CONFIDENCE, _limit(lack, LEAST_CONFIDENCE)),
+            words=[f"{name} {1 - amount:.2f} sure" for name, amount in zip(unsure, lack, strict=True)],
         ),
         Sign(
             name="jump",
@@ -134,7 +138,7 @@ def _rank(amount: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _reason(signs: Sequence[Sign], index: int) -> Reason:
-    shown = [sign for sign in signs if sign.doubtful(index)]
+    shown = [sign for sign in signs if sign.shown_by(index)]
     if not shown:
-        return Reason(why="doubt: least sure of the rest", detail=signs[0].words[index])
-    return Reason(why="doubt: " + ", ".join(sign.name for sign in shown), detail=", ".join(sign.words[index] for sign in shown))
+        return Reason(why="uncertainty: least sure of the rest", detail=signs[0].words[index])
+    return Reason(why="uncertainty: " + ", ".join(sign.name for sign in shown), detail=", ".join(sign.words[index] for sign in shown))
