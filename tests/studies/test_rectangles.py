@@ -63,7 +63,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("rectangles", [1, 2, 5])
-def test_the_largest_centre_comes_first_of_all_r1_23(rectangles: int) -> None:
+def test_the_largest_centre_comes_first_of_all(rectangles: int) -> None:
     scene = RectanglesScene(3, width=96, height=64, rectangles=rectangles)
     for number in range(20):
         centres = scene.centres(number)
@@ -73,7 +73,7 @@ def test_the_largest_centre_comes_first_of_all_r1_23(rectangles: int) -> None:
         assert centres.tolist() == [[(left + right) / 2, (top + bottom) / 2] for left, top, right, bottom in by_area]
 
 
-def test_two_spots_of_one_map_are_two_peaks_the_brighter_first_r1_22() -> None:
+def test_two_spots_of_one_map_are_two_peaks_the_brighter_first() -> None:
     found = peaks_of(bell((4.0, 3.0, 0.3), (11.25, 10.25, 0.6)), cell=4, radius=2)
     assert peaks_shown(found.numpy()).tolist() == [2]
     np.testing.assert_allclose(found[0, :2, :2], [[11.25 * 4 + 1.5, 10.25 * 4 + 1.5], [4 * 4 + 1.5, 3 * 4 + 1.5]], atol=0.4)
@@ -81,7 +81,7 @@ def test_two_spots_of_one_map_are_two_peaks_the_brighter_first_r1_22() -> None:
     assert (found[0, 2:, 2] < 0.05).all()
 
 
-def test_a_peak_in_the_window_of_a_higher_one_is_suppressed_r1_22() -> None:
+def test_a_peak_in_the_window_of_a_higher_one_is_suppressed() -> None:
     probability = torch.zeros(1, 9, 9)
     probability[0, 4, 4], probability[0, 4, 6], probability[0, 4, 8] = 0.5, 0.3, 0.2
     assert peaks_of(probability, cell=1, radius=2, count=3)[0, :, 2].tolist() == pytest.approx([0.8, 0.5, 0.0])
@@ -105,7 +105,7 @@ def test_an_even_map_shows_nothing_and_an_empty_one_no_peak() -> None:
     ],
     ids=["both", "one twice", "one too faint", "too far", "none"],
 )
-def test_each_peak_counts_for_one_centre_r1_23(peaks: list[tuple[float, float, float]], counts: tuple[int, int, int]) -> None:
+def test_each_peak_counts_for_one_centre(peaks: list[tuple[float, float, float]], counts: tuple[int, int, int]) -> None:
     rows = np.zeros((1, 3, 3), np.float32)
     rows[0, : len(peaks)] = np.array(peaks, np.float32).reshape(-1, 3)
     found = count_centres(rows, np.array([[[10.0, 10.0], [40.0, 40.0]]]), within_px=3.0)
@@ -117,11 +117,11 @@ def test_each_peak_counts_for_one_centre_r1_23(peaks: list[tuple[float, float, f
     [([9, 5, 1.05, 1.0], 3), ([1.0], 1), ([9, 1.0, 2.0, 1.0], 4), ([1, 1, 1], 1), ([1.0, 5.0], 2), ([None, 1], 2)],
     ids=str,
 )
-def test_a_network_has_converged_when_its_error_stays_near_the_lowest_r1_h(errors: list[float | None], epoch: int) -> None:
+def test_a_network_has_converged_when_its_error_stays_near_the_lowest(errors: list[float | None], epoch: int) -> None:
     assert converged_at(errors) == epoch
 
 
-def test_the_larger_rectangle_of_two_is_shown_twice_as_often_as_the_smaller_r1_24(tmp_path: Path) -> None:
+def test_the_larger_rectangle_of_two_is_shown_twice_as_often_as_the_smaller(tmp_path: Path) -> None:
     sets = RectangleSets(tmp_path, TINY, video=None, console=QUIET)
     plain, both = sets.get("domain2"), sets.get(BOTH_LABELLED)
     count = len(plain.labels.frames)
@@ -134,7 +134,7 @@ def test_the_larger_rectangle_of_two_is_shown_twice_as_often_as_the_smaller_r1_2
     assert not {images[place] for place in both.parts.train.tolist()} & {images[place] for place in both.parts.test.tolist()}
 
 
-def test_the_textured_set_is_the_same_rectangles_over_a_background_that_moves_r1_31(tmp_path: Path) -> None:
+def test_the_textured_set_is_the_same_rectangles_over_a_background_that_moves(tmp_path: Path) -> None:
     sets = RectangleSets(tmp_path, TINY, video=None, console=QUIET)
     plain, textured = sets.get(domain(3)), sets.get(TEXTURED)
     pairs = [(plain.labels.frames.read(place), textured.labels.frames.read(place)) for place in range(4)]
@@ -155,7 +155,7 @@ def test_clouds_are_a_function_of_seed_and_number() -> None:
     assert not np.array_equal(one(5), one(6))
 
 
-def test_frames_of_a_real_video_can_be_the_background_r1_31(shared_data: Path) -> None:
+def test_frames_of_a_real_video_can_be_the_background(shared_data: Path) -> None:
     background = of_video(shared_data / "dlc_openfield" / "videos" / "m3v1mp4.mp4", 64, count=10)
     first, last = background(0), background(9)
     assert first.shape == (64, 64)
@@ -170,13 +170,13 @@ def test_unchanged_pictures_are_the_images_themselves() -> None:
     assert np.array_equal(moved, points)
 
 
-def test_the_seed_scale_is_the_first_experiments_own_r1_02_r1_14() -> None:
+def test_the_seed_scale_is_the_first_experiments_own() -> None:
     assert (SEED.side_px, SEED.images, SEED.train_images, SEED.network) == (224, 10_000, 8_000, "resnet18")
     assert (SEED.batch, SEED.learning_rate, SEED.xy_epochs, SEED.map_epochs, SEED.repeats) == (64, 1e-3, 40, 100, 5)
     assert sizes_of(SEED) == [round(fraction * 8000) for fraction in FRACTIONS]
     assert len(FRACTIONS) == 13
     assert set(SMALL.fractions) <= set(FRACTIONS)
-    assert SMALL.repeats >= 5  # R1-25
+    assert SMALL.repeats >= 5
 
 
 def test_a_network_that_several_steps_need_is_trained_once() -> None:
@@ -222,7 +222,7 @@ def test_captions_say_the_sizes_that_were_used() -> None:
 
 
 @pytest.mark.parametrize(("lowest", "holds"), [(0.5, True), (3.0, False)])
-def test_the_error_must_be_lowest_where_a_network_was_trained_r1_21(lowest: float, *, holds: bool) -> None:
+def test_the_error_must_be_lowest_where_a_network_was_trained(lowest: float, *, holds: bool) -> None:
     errors = np.full((5, 5), 2.0)
     np.fill_diagonal(errors, 1.0)
     errors[4, 4] = lowest
@@ -231,7 +231,7 @@ def test_the_error_must_be_lowest_where_a_network_was_trained_r1_21(lowest: floa
     assert f"So for {5 if holds else 4} of 5 networks" in found[0].found
 
 
-def test_a_curve_is_judged_by_one_reduction_and_by_its_bend_r1_19() -> None:
+def test_a_curve_is_judged_by_one_reduction_and_by_its_bend() -> None:
     def curve(*test_px: float, train_px: float) -> list[SizeFigures]:
         return [
             SizeFigures(head="xy", images=10**place, train_px=train_px, held_out_px=px, test_px=px, test_median_px=px)
@@ -242,7 +242,7 @@ def test_a_curve_is_judged_by_one_reduction_and_by_its_bend_r1_19() -> None:
     assert verdicts(claims.of_curve(curve(9, 8.99, 2, train_px=5))) == [False, False]
 
 
-def test_the_claims_about_several_centres_are_judged_one_by_one_r1_24_r1_25() -> None:
+def test_the_claims_about_several_centres_are_judged_one_by_one() -> None:
     three = [peak(domain(3), tested, 0.3, one=0.95) for tested in range(1, 6)]
     one = [peak(domain(1), tested, {1: 0.95, 5: 0.01}.get(tested, 0.5), shown=(1.0, 1.4), most=2) for tested in range(1, 6)]
     both = [peak(BOTH_LABELLED, tested, 0.8, false=1.0 if tested == 5 else 0.1) for tested in range(1, 6)]
@@ -253,7 +253,7 @@ def test_the_claims_about_several_centres_are_judged_one_by_one_r1_24_r1_25() ->
     assert verdicts(claims.of_peaks([*many, *blind, *worse])) == [False] * 5
 
 
-def test_more_labels_are_judged_by_the_ratio_of_summed_squares_r1_26() -> None:
+def test_more_labels_are_judged_by_the_ratio_of_summed_squares() -> None:
     def summed(*values: float) -> LabelFigures:
         return LabelFigures(trained="x", mse_px2=values, summed_mse=values, mean_px=values, median_px=values)
 
@@ -262,7 +262,7 @@ def test_more_labels_are_judged_by_the_ratio_of_summed_squares_r1_26() -> None:
     assert verdicts(claims.of_labels((summed(98.0), summed(98.0)))) == [False]
 
 
-def test_what_rounding_costs_is_judged_by_r2_r1_16() -> None:
+def test_what_rounding_costs_is_judged_by_r2() -> None:
     figures = RoundingFigures(
         head="xy", r2=0.887, rounded_r2=0.827, mean_px=1, rounded_mean_px=1, median_px=1, rounded_median_px=1, step_px=9
     )
@@ -271,7 +271,7 @@ def test_what_rounding_costs_is_judged_by_r2_r1_16() -> None:
 
 
 def test_one_command_trains_tests_and_reports(finished: Path) -> None:
-    """R1-03, R1-06, R1-09: both heads on the same images, tested on every domain, in one document and one JSON file."""
+    """Both heads on the same images, tested on every domain, in one document and one JSON file."""
     page, figures = (finished / "report.html").read_text(), json.loads((finished / "report.json").read_text())
     assert list(figures["steps"]) == [step for step in STEPS if step != "curve"]
     assert [head["head"] for head in figures["steps"]["heads"]] == ["xy", "heatmap"]
@@ -284,7 +284,7 @@ def test_one_command_trains_tests_and_reports(finished: Path) -> None:
     assert page.count("data:image/png;base64,") == 9
 
 
-def test_the_answers_of_every_head_on_every_set_are_kept_r1_17_r1_22(finished: Path) -> None:
+def test_the_answers_of_every_head_on_every_set_are_kept(finished: Path) -> None:
     for name, peaks, maps in (("xy", 0, (0, 0, 0)), ("heatmap", 8, (2, 12, 12))):
         for tested in (*map(domain, range(1, 6)), TEXTURED):
             answers = read_answers(finished / RUNS / f"domain3-{name}-seed0", tested)

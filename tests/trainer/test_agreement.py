@@ -1,4 +1,4 @@
-"""How far annotators are apart (R1-28)."""
+"""How far annotators are apart."""
 
 import json
 import math

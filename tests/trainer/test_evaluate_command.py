@@ -56,7 +56,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
 def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """R1-11, R4-24: one reduction, one mode; the figure of `fit` comes back to the last digit."""
+    """One reduction, one mode; the figure of `fit` comes back to the last digit."""
     found = run(capsys, "evaluate", str(bundle), "--data", str(data), "--thresholds", "3", "8")
     held_out, training = found["sets"]
     assert [(one["part"], one["frames"]) for one in found["sets"]] == [("held-out", 20), ("training", 20)]
@@ -122,7 +122,7 @@ def test_every_kind_of_split_is_known_from_the_bundles_own_account(
 
 
 def test_several_sets_give_one_row_each_and_a_report(bundle: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """R1-03, R1-21: frames that are new to the bundle, beside its own."""
+    """Frames that are new to the bundle, beside its own."""
     other = tmp_path / "others"
     other.mkdir()
     new = as_csv(other, labelled(other, 10, first=500))
@@ -181,7 +181,7 @@ def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path,
 
 
 def test_a_run_keeps_its_answers_for_the_same_frames(bundle: Path) -> None:
-    """R1-17: after epochs 0, 1 and 2 of three."""
+    """After epochs 0, 1 and 2 of three."""
     history = json.loads((bundle.with_name("bars.run") / "history.json").read_text())
     assert [each["epoch"] for each in history["examples"]] == [0, 1, 2]
     assert np.array(history["examples"][0]["poses"]).shape == (3, 1, 2, 3)

@@ -40,7 +40,7 @@ def join(where: Database, name: str = "one", **about: object) -> optuna.Study:
     ("preset", "batches", "rates", "epochs"),
     [("r1-13-xy", [8, 16, 32, 64, 128, 256, 512], 5, 40), ("r1-13-heatmap", [32, 64, 128, 256, 512], 7, 100)],
 )
-def test_the_grids_hold_every_value_about_the_usual_point_r1_13_r1_14(preset: str, batches: list[int], rates: int, epochs: int) -> None:
+def test_the_grids_hold_every_value_about_the_usual_point(preset: str, batches: list[int], rates: int, epochs: int) -> None:
     usual, space, is_grid = chosen_space(preset, None)
     base = FitSettings(**usual)
     refuse_unknown(space, base)
@@ -49,7 +49,7 @@ def test_the_grids_hold_every_value_about_the_usual_point_r1_13_r1_14(preset: st
     assert (base.batch, base.learning_rate, base.network, base.epochs) == (64, 1e-3, "resnet18", epochs)
     assert sorted({int(point["batch"]) for point in points}) == batches
     assert len({point["learning_rate"] for point in points}) == rates
-    assert {point["network"] for point in points} == {"resnet18", "resnet34"}  # R0-13: depth
+    assert {point["network"] for point in points} == {"resnet18", "resnet34"}  # depth
     assert len(points) == 1 + (len(batches) - 1) + (rates - 1) + 1  # one setting changed at a time
     assert len(grid_points(space, base, full=True)) == len(batches) * rates * 2
 
@@ -82,7 +82,7 @@ def test_a_bad_space_is_refused(text: str, complaint: str, tmp_path: Path) -> No
         refuse_unknown(chosen_space("default", path)[1], FitSettings())
 
 
-def test_settings_inside_others_can_be_searched_r0_19() -> None:
+def test_settings_inside_others_can_be_searched() -> None:
     found = changed(FitSettings(), {"loss.distance": 0.5, "optimiser": "adam", "weight_decay": 1e-8})
     assert (found.loss.distance, found.optimiser, found.weight_decay) == (0.5, "adam", 1e-8)
 
@@ -344,7 +344,7 @@ def test_two_real_sweeps_one_killed_end_with_every_trial_trained_once(tmp_path: 
     runs = {path: path.stat().st_mtime_ns for path in tmp_path.glob("study.db.runs/*/*/run.json")}
     assert len(runs) == 3
     shutil.rmtree(data)
-    assert main(["sweep", "--study", str(study), "--report-only"]) == 0  # R1-15: from what is stored
+    assert main(["sweep", "--study", str(study), "--report-only"]) == 0  # from what is stored
     assert all(path.stat().st_mtime_ns == before for path, before in runs.items())
     assert "data:image/png;base64," in Path(found["report"]).read_text()
 

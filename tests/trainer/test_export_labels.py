@@ -77,14 +77,14 @@ def assert_same(found: LabelledFrames, expected: LabelledFrames) -> None:
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_come_back_from_every_format_to_the_last_digit(tmp_path: Path, kind: str, animals: int, colour: bool) -> None:
-    """R0-03, R1-16: numeric order, sub-pixel places, missing points, pictures."""
+    """Numeric order, sub-pixel places, missing points, pictures."""
     frames = make_set(tmp_path / "p", animals=animals, colour=colour)
     assert_same(read_labels(write(frames, kind, tmp_path / "out")), frames)
 
 
 @pytest.mark.parametrize("kind", ["sleap", "coco"])
 def test_hidden_points_come_back_as_hidden(tmp_path: Path, kind: str) -> None:
-    """R0-02: not labelled and not visible stay apart."""
+    """Not labelled and not visible stay apart."""
     frames = make_set(tmp_path / "p")
     assert frames.hidden.sum() == 2
     found = read_labels(write(frames, kind, tmp_path / "out"))

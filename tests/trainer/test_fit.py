@@ -52,7 +52,7 @@ def test_a_few_frames_are_learnt_to_below_two_pixels(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("head", ["xy", "heatmap"])
-def test_an_interrupted_run_ends_as_an_unbroken_one_r4_13(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_ends_as_an_unbroken_one(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train, held_out = labelled(tmp_path, 5), labelled(tmp_path, 2, first=10)
     settings = replace(QUICK, head=head, epochs=3)
     unbroken = fit(train, held_out, settings, tmp_path / "unbroken")
@@ -129,7 +129,7 @@ def test_other_settings_start_anew_where_that_is_asked_for_and_say_so(tmp_path: 
     assert "is of a training with seed 0 instead of 5 and epochs 2 instead of 1: starting anew" in caplog.text
 
 
-def test_a_checkpoint_is_enough_to_run_the_network_r4_14(tmp_path: Path) -> None:
+def test_a_checkpoint_is_enough_to_run_the_network(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 3)
     result = fit(frames, frames, QUICK, tmp_path / "run")
     network, about = load_network(result.checkpoint)
@@ -138,7 +138,7 @@ def test_a_checkpoint_is_enough_to_run_the_network_r4_14(tmp_path: Path) -> None
     assert np.array_equal(predict(network, store, np.arange(3)), predict(result.network, store, np.arange(3)))
 
 
-def test_every_epoch_and_the_best_are_on_disk_with_their_history_r4_12(tmp_path: Path) -> None:
+def test_every_epoch_and_the_best_are_on_disk_with_their_history(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 3)
     result = fit(frames, frames, QUICK, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
@@ -192,7 +192,7 @@ def test_frames_without_labels_are_refused(tmp_path: Path) -> None:
         fit(replace(frames, points=frames.points * np.nan), frames, QUICK, tmp_path / "run")
 
 
-def test_training_is_shuffled_and_each_frame_shown_equally_often_r0_06() -> None:
+def test_training_is_shuffled_and_each_frame_shown_equally_often() -> None:
     order = EpochOrder(5, pictures=12, seed=0)
     first = [draw.frame for draw in order]
     order.set_epoch(1)
@@ -202,7 +202,7 @@ def test_training_is_shuffled_and_each_frame_shown_equally_often_r0_06() -> None
     assert len(order) == 15
 
 
-def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> None:
+def test_held_out_frames_come_in_order_and_unchanged(tmp_path: Path) -> None:
     frames = HeldOutFrames(FrameStore(labelled(tmp_path, 3), GREY))
     for number in range(3):
         image, points = frames[number]
@@ -210,7 +210,7 @@ def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> No
         assert np.array_equal(points[0].numpy(), draw(number)[1])
 
 
-def test_a_short_last_batch_is_used_r4_21(tmp_path: Path) -> None:
+def test_a_short_last_batch_is_used(tmp_path: Path) -> None:
     frames = TrainingFrames(FrameStore(labelled(tmp_path, 5), GREY), crop=CROP, settings=AugmentSettings(), seed=0)
     sizes = [len(batch[0]) for batch in TrainingLoader(frames, EpochOrder(5, pictures=5, seed=0), batch=4, workers=0)]
     assert sizes == [4, 1]
@@ -225,14 +225,14 @@ def test_a_picture_depends_on_seed_epoch_and_place_only(tmp_path: Path) -> None:
     assert not torch.equal(frames[Draw(0, 7, 1)].frames, frames[Draw(0, 8, 1)].frames)
 
 
-def test_frames_beyond_the_memory_limit_come_from_disk_r0_06(tmp_path: Path) -> None:
+def test_frames_beyond_the_memory_limit_come_from_disk(tmp_path: Path) -> None:
     store = FrameStore(labelled(tmp_path, 4), GREY, limit_bytes=2 * 96 * 128)
     for number in (0, 1, 2, 3, 3):
         assert np.array_equal(store.read(number), draw(number)[0])
     assert len(store._decoded) == 2
 
 
-def test_three_equal_channels_are_grey_r0_07(tmp_path: Path, shared_data: Path) -> None:
+def test_three_equal_channels_are_grey(tmp_path: Path, shared_data: Path) -> None:
     from trainer.formats.read_labels import read_labels
 
     mouse = read_labels(shared_data / "dlc_openfield")

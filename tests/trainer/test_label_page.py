@@ -138,7 +138,7 @@ def test_a_drag_moves_a_point_without_a_jump_and_a_click_on_it_only_chooses_it(t
 
 
 def test_hidden_cleared_excluded_and_tagged_are_told_apart_in_the_file(tmp_path: Path, browser: Chromium) -> None:
-    """R0-02: "not labelled" and "labelled here" are different states, and so is "cannot be seen"."""
+    """The states "not labelled" and "labelled here" are different, and so is "cannot be seen"."""
     project = make_project(tmp_path / "mice").folder
     with desk(project, browser) as (_, tab):
         place(tab, 10, 20)
@@ -155,7 +155,7 @@ def test_hidden_cleared_excluded_and_tagged_are_told_apart_in_the_file(tmp_path:
 
 
 def test_nothing_is_carried_over_to_the_next_frame(tmp_path: Path, browser: Chromium) -> None:
-    """R0-02: going through frames without a click stores nothing, whatever the frame before holds."""
+    """Going through frames without a click stores nothing, whatever the frame before holds."""
     project = make_project(tmp_path / "mice").folder
     with desk(project, browser) as (_, tab):
         place(tab, 10, 20)

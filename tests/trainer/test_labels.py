@@ -137,7 +137,7 @@ def test_points_marked_hand_labelled_are_taken_before_predictions(tmp_path: Path
     assert read_labels(path).order.tolist() == [4]
 
 
-def test_frames_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
+def test_frames_come_in_numeric_order(tmp_path: Path) -> None:
     rows = "".join(ROW.format(number, f"{number},1,2,3") for number in (10, 2, 33, 1))
     frames = read_labels(write_table(tmp_path, HEADER + rows, images=(1, 2, 10, 33)))
     assert [ref.path.name for ref in frames.images] == ["img1.png", "img2.png", "img10.png", "img33.png"]
@@ -145,7 +145,7 @@ def test_frames_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
     assert frames.points[:, 0, 0, 0].tolist() == [1, 2, 10, 33]
 
 
-def test_videos_and_unnumbered_images_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
+def test_videos_and_unnumbered_images_come_in_numeric_order(tmp_path: Path) -> None:
     write_table(tmp_path, HEADER + ROW.format(1, "1,2,3,4").replace("m1", "m10"), images=[1], video="m10")
     rows = "".join(f"labeled-data/m9/{name},1,2,3,4\n" for name in ("pup 10 left.png", "pup 9 left.png", "pup left.png"))
     for name in ("pup 10 left.png", "pup 9 left.png", "pup left.png"):

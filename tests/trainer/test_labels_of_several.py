@@ -56,7 +56,7 @@ NAN = float("nan")
 
 
 def test_two_flies_stay_in_their_rows_over_1500_frames() -> None:
-    """R1-22: the rows of the file are in changing order, its tracks are not."""
+    """The rows of the file are in changing order, its tracks are not."""
     path = DATA / "sleap_flies" / "clip.slp"
     if not path.exists():
         pytest.skip("real data sleap_flies is not beside the repository")

@@ -43,7 +43,7 @@ def test_a_project_opens_as_it_was_made(tmp_path: Path) -> None:
 
 
 def test_frames_stand_in_numeric_order_of_video_and_number(tmp_path: Path) -> None:
-    """R0-03: by number, not by name, in memory and in the file."""
+    """By number, not by name, in memory and in the file."""
     project = create_project(tmp_path / "p", point_names=POINTS)
     for video in ("m10.mp4", "m2.mp4"):
         project.add_frames(Path(video), [(number, picture(number)) for number in (1000000, 2, 999999)], why="uniform")
@@ -97,7 +97,7 @@ def test_a_video_name_never_leads_out_of_the_project(tmp_path: Path, video: str)
 
 
 def test_a_layer_keeps_not_labelled_hidden_and_placed_apart(tmp_path: Path) -> None:
-    """R0-02: three states, and a fourth for a frame that nobody looked at."""
+    """Three states, and a fourth for a frame that nobody looked at."""
     project = make_project(tmp_path / "p")
     frames = {IMAGE: FrameLabel(animals=[{"snout": (0.1 + 0.2, 1 / 3), "leftear": "hidden"}], tags=["rearing"])}
     project.write_layer(Layer(annotator="ann", frames=frames))

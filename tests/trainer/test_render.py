@@ -86,7 +86,7 @@ def bundle(tmp_path: Path, make_bundle: Callable[..., Path]) -> Bundle:
 
 
 def test_the_rendered_video_is_whole_and_has_the_sources_size_and_rate(bundle: Bundle, tmp_path: Path) -> None:
-    """R0-33: nothing but a closed, complete file carries the name that was asked for."""
+    """Nothing but a closed, complete file carries the name that was asked for."""
     video = write_video(tmp_path / "in.mp4", frames=9)
     written = render(video, bundle, truth=None, out=tmp_path / "made" / "out.mp4", engine=CPU, look=PLAIN)
     with VideoReader(tmp_path / "made" / "out.mp4") as reader:
@@ -97,7 +97,7 @@ def test_the_rendered_video_is_whole_and_has_the_sources_size_and_rate(bundle: B
 
 
 def test_truth_is_ringed_in_red_and_prediction_in_blue(bundle: Bundle, tmp_path: Path) -> None:
-    """R0-26: the labels are shifted by 20 px, so the two rings stand apart."""
+    """The labels are shifted by 20 px, so the two rings stand apart."""
     video = write_video(tmp_path / "in.mp4", frames=5)
     truth = labels_for(video, frames=5, shift=20)
     render(video, bundle, truth=truth, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
@@ -109,7 +109,7 @@ def test_truth_is_ringed_in_red_and_prediction_in_blue(bundle: Bundle, tmp_path:
 
 @pytest.mark.parametrize("colour", [TRUTH, PREDICTION], ids=["truth", "prediction"])
 def test_a_ring_has_radius_five_and_thickness_two(colour: tuple[int, int, int]) -> None:
-    """R0-26: at a whole pixel it is the ring that OpenCV draws with these figures."""
+    """At a whole pixel it is the ring that OpenCV draws with these figures."""
     image, expected = np.zeros((41, 41, 3), np.uint8), np.zeros((41, 41, 3), np.uint8)
     draw_ring(image, np.array([20.0, 20.0]), colour)
     cv2.circle(expected, (20, 20), 5, colour, thickness=2, lineType=cv2.LINE_AA)
@@ -142,7 +142,6 @@ def test_odd_sizes_are_padded_by_one_row_or_column(tmp_path: Path, size: tuple[i
 
 
 def test_a_cut_video_is_rendered_as_far_as_it_goes_and_then_refused(bundle: Bundle, tmp_path: Path) -> None:
-    """R0-33."""
     short = cut(write_video(tmp_path / "in.mp4", frames=200), share=0.6)
     with pytest.raises(TrainingError, match=r"cut-in.mp4: (\d+) of 200 frames read.*out.mp4 holds the \1 frames"):
         render(short, bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
@@ -151,7 +150,6 @@ def test_a_cut_video_is_rendered_as_far_as_it_goes_and_then_refused(bundle: Bund
 
 @pytest.mark.parametrize("content", [b"", b"this is not a video" * 100], ids=["empty", "text"])
 def test_a_video_without_frames_is_refused_and_nothing_is_written(bundle: Bundle, tmp_path: Path, content: bytes) -> None:
-    """R0-33."""
     (tmp_path / "in.mp4").write_bytes(content)
     with pytest.raises(TrainingError, match=r"in.mp4: 0 frames read"):
         render(tmp_path / "in.mp4", bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
@@ -254,7 +252,7 @@ def test_a_real_video_is_read_at_its_size_and_rate(shared_data: Path) -> None:
 
 
 def test_a_real_video_cut_in_the_middle_is_refused(shared_data: Path, bundle: Bundle, tmp_path: Path) -> None:
-    """Its index stands at the end, so nothing of it can be read (R0-33)."""
+    """Its index stands at the end, so nothing of it can be read."""
     content = (shared_data / "dlc_openfield" / "videos" / "m3v1mp4.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: len(content) // 2])
     with pytest.raises(TrainingError, match=r"cut.mp4: 0 frames read"):

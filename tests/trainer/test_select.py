@@ -125,7 +125,6 @@ SCENES = (0,) * 60 + (1,) * 60 + (2,) * 60 + (3,) * 60 + (4,) * 6  # the last is
 
 
 def test_k_means_takes_one_of_each_scene_where_uniform_misses_the_short_one(select: Select, tmp_path: Path) -> None:
-    """R1-29."""
     video = write_video(tmp_path / "film.mkv", noisy([scene(kind) for kind in SCENES]))
     by_k_means = numbers(select(video, count=5, by="k-means", options=["--similar"]))
     by_time = numbers(select(video, count=5, by="uniform", options=["--similar", "--project", str(tmp_path / "other")]))
@@ -196,7 +195,7 @@ def test_uncertainty_does_not_take_all_of_a_bad_stretch(select: Select, tmp_path
 
 
 def test_frames_in_the_project_are_the_very_frames_of_the_video(select: Select, tmp_path: Path) -> None:
-    """R0-03: numbers are those of decoding, and the copies are lossless."""
+    """Numbers are those of decoding, and the copies are lossless."""
     images = noisy(wandering(60))
     select(write_video(tmp_path / "film.mkv", images), count=12, by="random")
     project = open_project(tmp_path / "project")
@@ -225,7 +224,7 @@ def test_only_the_asked_span_is_chosen_from(select: Select, tmp_path: Path) -> N
 
 
 def test_every_frame_can_be_taken(select: Select, tmp_path: Path) -> None:
-    """R0-01: all frames of a video as individual images; more than there are may be asked for."""
+    """All frames of a video as individual images; more than there are may be asked for."""
     images = noisy([scene(0)] * 10)
     assert numbers(select(write_video(tmp_path / "film.mkv", images), count=50, by="uniform", options=["--similar"])) == list(range(10))
 

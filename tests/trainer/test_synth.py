@@ -36,14 +36,14 @@ def test_a_set_reads_back_as_the_scene_it_was_rendered_from(tmp_path: Path, scen
         np.testing.assert_array_equal(frames.read(index), rendered.render(number))
 
 
-def test_the_same_seed_gives_the_same_set_and_another_seed_another_r1_02(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_set_and_another_seed_another(tmp_path: Path) -> None:
     first, again, other = (read_labels(write(tmp_path / str(i), seed=seed)) for i, seed in enumerate((5, 5, 6)))
     assert labels_sha256(first) == labels_sha256(again)
     assert (first.points != other.points).any(axis=(1, 2, 3)).all()
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, (1, 0, 0)), (9, (9, 0, 0)), (10, (8, 1, 1)), (25, (21, 2, 2)), (40, (32, 4, 4))])
-def test_the_parts_of_a_set_are_disjoint_and_cover_it_r1_02(tmp_path: Path, count: int, sizes: tuple[int, int, int]) -> None:
+def test_the_parts_of_a_set_are_disjoint_and_cover_it(tmp_path: Path, count: int, sizes: tuple[int, int, int]) -> None:
     folder = write(tmp_path / "set", count=count)
     frames = read_labels(folder)
     train, validation, test = (set_part(folder, frames, part=part) for part in ("train", "validation", "test"))

@@ -54,7 +54,7 @@ def one_thread() -> None:
 
 
 @pytest.mark.parametrize("kind", ["torch", "safetensors", "checkpoint of torch"])
-def test_a_librarys_weights_are_taken_from_a_file_its_classifier_left_out_r2_41(kind: str, tmp_path: Path) -> None:
+def test_a_librarys_weights_are_taken_from_a_file_its_classifier_left_out(kind: str, tmp_path: Path) -> None:
     path = tmp_path / ("weights.safetensors" if kind == "safetensors" else "weights.pth")
     if kind == "safetensors":
         save_file(library_weights(), path)
@@ -160,7 +160,7 @@ def test_imagenet_without_a_network_names_the_file_option(network: str, tmp_path
         borrow_weights(built, plan(network), "imagenet")
 
 
-def test_a_network_of_ours_begins_with_another_training_of_it_r2_41(tmp_path: Path) -> None:
+def test_a_network_of_ours_begins_with_another_training_of_it(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 3)
     settings = replace(QUICK, network="compact", epochs=1)
     first = fit(frames, empty(frames), settings, tmp_path / "first")
@@ -174,7 +174,7 @@ def test_a_network_of_ours_begins_with_another_training_of_it_r2_41(tmp_path: Pa
         borrow_weights(network, replace(chosen, network="resnet18"), str(first.checkpoint))
 
 
-def test_frozen_layers_are_bit_identical_after_training_r4_02(tmp_path: Path) -> None:
+def test_frozen_layers_are_bit_identical_after_training(tmp_path: Path) -> None:
     """Weights and running statistics, in the averaged copy that is kept; everything else has moved."""
     frames = labelled(tmp_path, 4)
     torch.save(library_weights(), tmp_path / "weights.pth")
@@ -204,7 +204,7 @@ def test_with_all_layers_trained_the_borrowed_ones_move_more_slowly(tmp_path: Pa
     assert 0 < float(moved) < 0.3 * float((network.state_dict()["head.points.weight"] - fresh).abs().mean())
 
 
-def test_the_run_keeps_what_its_network_was_and_began_with_r2_42(tmp_path: Path) -> None:
+def test_the_run_keeps_what_its_network_was_and_began_with(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 4)
     torch.save(library_weights(), tmp_path / "weights.pth")
     settings = replace(QUICK, weights=str(tmp_path / "weights.pth"), trained="head", epochs=1)
@@ -233,14 +233,12 @@ def test_the_run_keeps_what_its_network_was_and_began_with_r2_42(tmp_path: Path)
     ],
     ids=["few frames", "many frames", "a file", "photographs for an arena", "compact"],
 )
-def test_what_is_said_of_borrowed_weights_depends_on_the_data_r4_30_r0_14(
-    network: str, frames: int, weights: str, advice: str | None
-) -> None:
+def test_what_is_said_of_borrowed_weights_depends_on_the_data(network: str, frames: int, weights: str, advice: str | None) -> None:
     said = transfer_advice(plan(network), frames=frames, weights=weights, parameters=33_000_000)
     assert said is None if advice is None else re.search(advice, said or "")
 
 
-def test_training_a_large_network_on_little_says_so_r4_30(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_training_a_large_network_on_little_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     frames = labelled(tmp_path, 2)
     fit(frames, empty(frames), replace(QUICK, epochs=1, batches=1), tmp_path / "run")
     assert "M numbers from 2 labelled frames" in caplog.text

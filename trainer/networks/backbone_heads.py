@@ -14,7 +14,7 @@ from trainer.networks.view import View
 
 MAP_STRIDE = 4  # picture pixels per cell of the heat maps, as in our own network
 WIDEST = 256  # channels of the first transposed convolution at most, as in Xiao et al. 2018
-LATENT = 50  # R1-05: 50 × 50 = 2500 nodes a key point
+LATENT = 50  # 50 × 50 = 2500 nodes a key point
 DENSE_SIGMA = 4.0  # cells are pixels there: the same width on the picture as a heat map's 1 cell of 4 px
 
 
@@ -50,7 +50,7 @@ class Upsampled(nn.Module):
 
 
 class Dense(nn.Module):
-    """R1-05: a linear layer to 2500 nodes for every key point, then one transposed convolution to a map of the picture's size.
+    """A linear layer to 2500 nodes for every key point, then one transposed convolution to a map of the picture's size.
 
     Args:
         backbone: whose vectors come.
@@ -83,7 +83,7 @@ class BackboneMaps(nn.Module):
         frame: what comes in.
         plan: the crop, or the whole frame.
         crop: whether it is searched for.
-        dense: the head of R1-05.
+        dense: the head of one linear layer and one transposed convolution.
     """
 
     def __init__(self, name: str, points: int, *, frame: FrameShape, plan: CropPlan, crop: bool, dense: bool) -> None:
@@ -112,7 +112,7 @@ class BackboneMaps(nn.Module):
 
 
 class BackboneCoordinates(nn.Module):
-    """A library's network whose last layer answers x, y and presence of every key point (R1-04); no ReLU on the output.
+    """A library's network whose last layer answers x, y and presence of every key point; no ReLU on the output.
 
     Args:
         name: of the network.

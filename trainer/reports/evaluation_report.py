@@ -89,7 +89,7 @@ def summary(run: EvaluationRun) -> str:
 
 
 def cross_domain_section(run: EvaluationRun) -> str:
-    """One row for each set of labels, how far each is from the first, and what knowing nothing costs there; nothing for one set (R1-03)."""
+    """One row for each set of labels, how far each is from the first, and what knowing nothing costs there; nothing for one set."""
     sets = [one for one in run.sets if one.part != "training"]
     if len(sets) < 2:
         return ""

@@ -27,7 +27,7 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
     Args:
         history: "epochs", a list of {"epoch", "train_loss", "val_loss", "val_error_px", "seconds"}, values null where nothing
             was held out, and "batches", a list of {"epoch", "batch", "loss"}.
-        title: the run's settings, in words; how many epochs are drawn is added from the history itself (R4-22, R4-23).
+        title: the run's settings, in words; how many epochs are drawn is added from the history itself.
         floor: drawn under the held-out error.
     """
     epoch = _column(history["epochs"], "epoch")
@@ -50,7 +50,7 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
 
 
 def learning_strip(images: Sequence[Image], truth: NDArray[np.floating], stages: Sequence[tuple[str, NDArray[np.floating]]]) -> Figure:
-    """The same images again and again, with what the network answered at several times of its learning (R1-17).
+    """The same images again and again, with what the network answered at several times of its learning.
 
     Args:
         images: m of them, uint8 (h, w) or (h, w, 3).

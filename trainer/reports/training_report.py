@@ -95,7 +95,7 @@ def _history(result: FitResult) -> dict[str, Any]:
 
 @torch.no_grad()
 def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray[np.floating[Any]]] | None:
-    """An animal's crop and the network's map for it, all key points together; None for a head without maps (R1-18)."""
+    """An animal's crop and the network's map for it, all key points together; None for a head without maps."""
     network = result.network
     if not isinstance(network, CoarseToFine | BackboneMaps):
         return None

@@ -22,7 +22,7 @@ NO_EPOCHS: Mapping[str, Any] = {"epochs": []}
 
 
 def diagnosis(train: Evaluation, held_out: Evaluation | None, history: Mapping[str, Any] = NO_EPOCHS) -> str:
-    """One sentence: over-fitted, under-fitted, or neither, with the figures that say so (R0-30, R3-29).
+    """One sentence: over-fitted, under-fitted, or neither, with the figures that say so.
 
     Args:
         train: the bundle on frames that it has learnt from.

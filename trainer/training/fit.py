@@ -63,7 +63,7 @@ class FitResult:
         plan: what builds it again.
         view: how an image becomes its input.
         history: of all sittings.
-        train_px: mean error on (up to 200) training frames, unchanged, in evaluation mode (R4-24).
+        train_px: mean error on (up to 200) training frames, unchanged, in evaluation mode.
         held_out_px: mean error on the held-out frames, None where there are none.
         seconds: of learning, all sittings.
         stopped: by what.

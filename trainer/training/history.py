@@ -14,7 +14,7 @@ class Epoch:
 
     Attributes:
         epoch: from 0.
-        loss: mean over its batches, each weighted by its pictures, so that a short last batch does not count more (R0-20).
+        loss: mean over its batches, each weighted by its pictures, so that a short last batch does not count more.
         held_out_px: mean Euclidean error on the held-out frames with averaged weights, None where none are held out.
         learning_rate: at its end.
         seconds: since the run began, earlier sittings included.

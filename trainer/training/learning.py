@@ -155,7 +155,7 @@ class Learner(pl.LightningModule):
         self._validated.append((poses[..., :2].cpu().numpy(), points.cpu().numpy()))
 
     def on_validation_epoch_end(self) -> None:
-        """Mean over all labelled points of all frames, never a mean of batch means (R0-20)."""
+        """Mean over all labelled points of all frames, never a mean of batch means."""
         answers, labels = (np.concatenate(part) for part in zip(*self._validated, strict=True))
         self._validated.clear()
         distance = np.linalg.norm(answers - labels, axis=3)
