@@ -14,9 +14,8 @@ from studies.rectangles.peaks import peaks_of
 from studies.rectangles.sets import RectangleSet
 from tracker.bundle import View
 from trainer.errors import TrainingError
-from trainer.networks.backbone_heads import BackboneMaps
-from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.decode import RADIUS, with_absent
+from trainer.networks.map_network import MapNetwork
 from trainer.training.checkpoint import CHECKPOINTS, load_network
 from trainer.training.data import FrameStore, HeldOutFrames
 from trainer.training.learning_examples import example_places
@@ -67,9 +66,9 @@ def answers_on(network: nn.Module, its_set: RectangleSet) -> NetworkAnswers:
 
 def probability_of(network: nn.Module, images: Tensor) -> Tensor | None:
     """Heat maps of images (n, h, w, 1), as probabilities (n, rows, columns); None for a head without maps."""
-    if not isinstance(network, CoarseToFine | BackboneMaps):
+    if not isinstance(network, MapNetwork):
         return None
-    maps = network.maps(images, *network.look(images))
+    maps = network.maps(images, *network.corners(images))
     return with_absent(maps.points, maps.absent)[..., :-1].reshape(maps.points.shape)[:, 0]
 
 
@@ -123,4 +122,4 @@ def _cell(network: nn.Module) -> int:
 
 
 def _radius(network: nn.Module) -> int:
-    return network.head.radius if isinstance(network, BackboneMaps) else RADIUS
+    return network.radius if isinstance(network, MapNetwork) else RADIUS

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from studies.rectangles.answers import NetworkAnswers, read_answers
 from studies.rectangles.peaks import THRESHOLD, count_centres, peaks_shown
-from studies.rectangles.plan import PEAK_SETS, Wanted, sizes_of, wanted
+from studies.rectangles.plan import PEAK_SETS, Wanted, wanted
 from studies.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
 from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
 from trainer.experiments.run import RUNS, Run, read_predictions
@@ -193,11 +193,6 @@ def size_figures(stored: Stored) -> list[SizeFigures]:
         px = {f"{part}_px": errors[part].mean_px for part in PARTS}
         made.append(SizeFigures(head=one.head, images=one.images, test_median_px=errors["test"].median_px, **px))
     return made
-
-
-def curve_sizes(stored: Stored) -> list[int]:
-    """Sizes of the learning curve."""
-    return sizes_of(stored.scale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

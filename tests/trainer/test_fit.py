@@ -19,7 +19,7 @@ from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import load_network
 from trainer.training.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames
-from trainer.training.fit import HISTORY_FILE, fit, predict
+from trainer.training.fit import HISTORY_FILE, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning import Learner, Schedule, learning_rate
 from trainer.training.loading import TrainingLoader
@@ -47,7 +47,7 @@ def test_a_few_frames_are_learnt_to_below_two_pixels(tmp_path: Path) -> None:
     blank = torch.full((1, *frames.size, 1), 90, dtype=torch.uint8)
     with torch.no_grad():
         empty = result.network(blank)[..., 2]
-    full = predict(result.network, FrameStore(frames, GREY), np.arange(8))[..., 2]
+    full = predict_animals(result.network, FrameStore(frames, GREY), np.arange(8))[..., 2]
     assert float(empty.max()) < 0.3 < float(full.min())  # the confidence tells an empty floor from an animal
 
 
@@ -135,7 +135,7 @@ def test_a_checkpoint_is_enough_to_run_the_network(tmp_path: Path) -> None:
     network, about = load_network(result.checkpoint)
     store = FrameStore(frames, GREY)
     assert about["point_names"] == ["head", "tail"]
-    assert np.array_equal(predict(network, store, np.arange(3)), predict(result.network, store, np.arange(3)))
+    assert np.array_equal(predict_animals(network, store, np.arange(3)), predict_animals(result.network, store, np.arange(3)))
 
 
 def test_every_epoch_and_the_best_are_on_disk_with_their_history(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from trainer.networks.table import NETWORK_FILE
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.transfer import transfer_advice
-from trainer.training.weights import borrow_weights
+from trainer.training.weights import load_pretrained
 
 QUICK = FitSettings(network="mobilenet_v3_small", epochs=2, batch=2, batches=2, workers=0, accelerator="cpu", precision="32")
 NAME = "mobilenetv3_small_100"  # what timm calls it
@@ -61,12 +61,12 @@ def test_a_librarys_weights_are_taken_from_a_file_its_classifier_left_out(kind: 
     else:
         torch.save(library_weights() if kind == "torch" else {"state_dict": library_weights(), "epoch": 3}, path)
     network = build(plan())
-    borrowed = borrow_weights(network, plan(), str(path))
-    assert borrowed is not None
+    pretrained = load_pretrained(network, plan(), str(path))
+    assert pretrained is not None
     body = network.get_submodule("backbone.body").state_dict()
     assert [name for name, value in body.items() if not torch.equal(value, library_weights()[name])] == []
-    assert "classifier.weight" in borrowed.left
-    assert {name.split(".")[0] for name in borrowed.fresh} == {"head"}
+    assert "classifier.weight" in pretrained.left
+    assert {name.split(".")[0] for name in pretrained.fresh} == {"head"}
 
 
 def test_names_that_timm_writes_with_another_punctuation_are_found(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_names_that_timm_writes_with_another_punctuation_are_found(tmp_path: Pat
     torch.save(whole.state_dict(), tmp_path / "weights.pth")
     chosen = plan("timm:convnext_atto")
     network = build(chosen)
-    borrow_weights(network, chosen, str(tmp_path / "weights.pth"))
+    load_pretrained(network, chosen, str(tmp_path / "weights.pth"))
     assert torch.equal(
         network.state_dict()["backbone.body.stages_1.blocks.0.conv_dw.weight"], whole.state_dict()["stages.1.blocks.0.conv_dw.weight"]
     )
@@ -106,7 +106,7 @@ def test_weights_that_do_not_fit_are_refused_with_the_first_names(tensors: objec
     network = build(plan())
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with pytest.raises(TrainingError, match=complaint):
-        borrow_weights(network, plan(), str(tmp_path / "weights.pth"))
+        load_pretrained(network, plan(), str(tmp_path / "weights.pth"))
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
@@ -135,12 +135,12 @@ def test_a_file_that_holds_no_weights_is_refused_in_a_sentence(name: str, conten
     elif content is not None:
         torch.save(content, path)
     with pytest.raises(TrainingError, match=complaint):
-        borrow_weights(build(plan()), plan(), str(path))
+        load_pretrained(build(plan()), plan(), str(path))
 
 
 def test_imagenet_is_refused_where_no_weights_of_it_exist() -> None:
     with pytest.raises(TrainingError, match="no ImageNet weights for the network 'compact'; give --weights FILE"):
-        borrow_weights(build(plan("compact")), plan("compact"), "imagenet")
+        load_pretrained(build(plan("compact")), plan("compact"), "imagenet")
 
 
 @pytest.mark.parametrize("network", ["mobilenet_v3_small", "alexnet"])
@@ -157,7 +157,7 @@ def test_imagenet_without_a_network_names_the_file_option(network: str, tmp_path
     with pytest.raises(
         TrainingError, match=rf"ImageNet's weights of '{network}' cannot be fetched from https.*give the file with --weights FILE"
     ):
-        borrow_weights(built, plan(network), "imagenet")
+        load_pretrained(built, plan(network), "imagenet")
 
 
 def test_a_network_of_ours_begins_with_another_training_of_it(tmp_path: Path) -> None:
@@ -166,12 +166,12 @@ def test_a_network_of_ours_begins_with_another_training_of_it(tmp_path: Path) ->
     first = fit(frames, empty(frames), settings, tmp_path / "first")
     chosen = replace(first.plan, points=5)
     network = build(chosen)
-    borrowed = borrow_weights(network, chosen, str(first.checkpoint))
-    assert borrowed is not None
-    assert borrowed.fresh == ("head.weight", "head.bias", "absent.weight", "absent.bias")  # these depend on the key points
+    pretrained = load_pretrained(network, chosen, str(first.checkpoint))
+    assert pretrained is not None
+    assert pretrained.fresh == ("head.weight", "head.bias", "absent.weight", "absent.bias")  # these depend on the key points
     assert torch.equal(network.state_dict()["stem.0.weight"], first.network.state_dict()["stem.0.weight"])
     with pytest.raises(TrainingError, match=r"is of the network 'compact'; this run trains 'resnet18'"):
-        borrow_weights(network, replace(chosen, network="resnet18"), str(first.checkpoint))
+        load_pretrained(network, replace(chosen, network="resnet18"), str(first.checkpoint))
 
 
 def test_frozen_layers_are_bit_identical_after_training(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_frozen_layers_are_bit_identical_after_training(tmp_path: Path) -> None:
     assert [name for name, value in after.items() if name.startswith("head.") and torch.equal(value, before[name])] == []
 
 
-def test_with_all_layers_trained_the_borrowed_ones_move_more_slowly(tmp_path: Path) -> None:
+def test_with_all_layers_trained_the_pretrained_ones_move_more_slowly(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 4)
     torch.save(library_weights(), tmp_path / "weights.pth")
     settings = replace(QUICK, weights=str(tmp_path / "weights.pth"), weight_decay=0.0, averaging=0.0, optimiser="adam")
@@ -214,7 +214,7 @@ def test_the_run_keeps_what_its_network_was_and_began_with(tmp_path: Path) -> No
     assert kept["untrainable"] == body
     assert kept["trainable"] == sum(parameter.numel() for parameter in network.parameters()) - body
     assert kept["plan"]["network"] == "mobilenet_v3_small"
-    assert kept["borrowed"]["source"] == "weights.pth"
+    assert kept["pretrained"]["source"] == "weights.pth"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_the_run_keeps_what_its_network_was_and_began_with(tmp_path: Path) -> No
     ],
     ids=["few frames", "many frames", "a file", "photographs for an arena", "compact"],
 )
-def test_what_is_said_of_borrowed_weights_depends_on_the_data(network: str, frames: int, weights: str, advice: str | None) -> None:
+def test_what_is_said_of_pretrained_weights_depends_on_the_data(network: str, frames: int, weights: str, advice: str | None) -> None:
     said = transfer_advice(plan(network), frames=frames, weights=weights, parameters=33_000_000)
     assert said is None if advice is None else re.search(advice, said or "")
 

@@ -4,7 +4,14 @@ A slot is what is to be tried; a trial is one attempt at it. Optuna hands a wait
 heartbeat tells when that worker is dead; the trial then counts as failed and its slot is queued again. Workers may queue
 the same slot at the same time: of several attempts that have not failed, the one with the lowest number counts, and the
 worker that draws another one drops it. So nothing depends on who queues what, and a killed worker leaves nothing behind.
-Optuna's own grid and its retrying call-back lack that: both can run a point twice, and lose one between two kills.
+
+Why not what Optuna offers. By its own documentation `GridSampler` lets workers that run side by side suggest the same
+point, and `enqueue_trial(skip_if_exists=True)` can queue one twice; it also compares values, which repeats share and
+sampled slots do not have yet. `RetryHeartbeatStaleTrialCallback` queues a dead worker's point again after its trial was
+marked as failed, so a worker that dies between the two loses the point. `Study.ask` and `tell` send no heartbeats, so a
+dead worker's trial would run for ever. What is used here is public but for one call, `record_heartbeat`: Optuna's
+thread writes the first beat some time after the trial was drawn, and a worker killed before it would leave a trial that
+never counts as dead.
 """
 
 import logging

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from trainer.networks.backbone import Backbone
 from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.coarse import Finder
 from trainer.networks.coordinates import Regression
 from trainer.networks.decode import RADIUS, Maps, decode
+from trainer.networks.map_network import HeatMaps
 from trainer.networks.view import View
 
 MAP_STRIDE = 4  # picture pixels per cell of the heat maps, as in our own network
@@ -100,15 +102,29 @@ class BackboneMaps(nn.Module):
         maps = self.head(self.backbone(pictures))
         return decode(maps.points, maps.absent, (left, top), cell=self.cell, radius=self.head.radius)
 
-    def look(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def sigma(self) -> float:
+        """See `MapNetwork`."""
+        return self.head.sigma
+
+    @property
+    def radius(self) -> int:
+        """See `MapNetwork`."""
+        return self.head.radius
+
+    def searcher(self) -> Finder | None:
+        """See `MapNetwork`."""
+        return self.view.finder
+
+    def corners(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Left and top of what the network sees, int64 (n,) each, frame pixels."""
         _, left, top = self.view(frames)
         return left, top
 
-    def maps(self, frames: Tensor, left: Tensor, top: Tensor) -> Maps:
-        """The maps of given crops, for training; arguments as `CoarseToFine.maps`."""
+    def maps(self, frames: Tensor, left: Tensor, top: Tensor) -> HeatMaps:
+        """See `MapNetwork.maps`."""
         answer: Maps = self.head(self.backbone(self.view.cut(frames, left, top)))
-        return answer
+        return HeatMaps(self.view.search(frames), answer.points, answer.absent)
 
 
 class BackboneCoordinates(nn.Module):

@@ -117,10 +117,10 @@ def table_of_calls(network: nn.Module, inputs: list[Tensor], *, title: str) -> N
     )
 
 
-def write_table(path: Path, table: NetworkTable, plan: NetworkPlan, *, borrowed: dict[str, Any] | None) -> None:
+def write_table(path: Path, table: NetworkTable, plan: NetworkPlan, *, pretrained: dict[str, Any] | None) -> None:
     """Keep the table, what the network was built from, and what it began with, beside its run; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"plan": plan_to_plain(plan), "borrowed": borrowed, **table.as_json()}, indent=1).encode())
+    write_whole(path, json.dumps({"plan": plan_to_plain(plan), "pretrained": pretrained, **table.as_json()}, indent=1).encode())
 
 
 def _watch(
