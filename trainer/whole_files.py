@@ -99,7 +99,7 @@ def refuse_unwritable(folder: Path, *, option: str) -> None:
     except OSError as problem:
         raise TrainingError(f"{option} {folder}: cannot be written to: {problem.strerror}; {remedy(problem)}") from problem
     except ValueError as problem:  # a zero byte in the path
-        raise TrainingError(f"{option} {folder}: is no path ({problem}); choose another folder") from problem
+        raise TrainingError(f"{option} {folder}: is not a path ({problem}); choose another folder") from problem
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from trainer.experiments.curve_report import DEEPLABCUT
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, number_log_axis
 from trainer.reports.error_plots import draw_ring_legend
-from trainer.reports.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
 Answer = tuple[str, Image, NDArray[np.float64], NDArray[np.floating]]  # name, image, true centre (2,) and answer (2,)

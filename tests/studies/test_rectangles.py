@@ -200,7 +200,7 @@ def test_every_network_takes_about_the_same_number_of_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         ({"side_px": 50}, "takes 32 to 96, a multiple of 16"),
         ({"side_px": 112}, "takes 32 to 96"),
@@ -209,8 +209,8 @@ def test_every_network_takes_about_the_same_number_of_steps() -> None:
     ],
     ids=str,
 )
-def test_sizes_that_cannot_be_are_refused(changes: Mapping[str, int], complaint: str) -> None:
-    with pytest.raises(TrainingError, match=complaint):
+def test_sizes_that_cannot_be_are_refused(changes: Mapping[str, int], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
         changed(SMALL, changes)
 
 

@@ -145,7 +145,7 @@ def test_the_table_for_people_names_what_each_figure_is_of(bundle: Path, data: P
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--thresholds", "0"], "--thresholds 0: expected pixels, more than 0"),
         (["--floor", "nothere"], "gives no floor"),
@@ -154,10 +154,10 @@ def test_the_table_for_people_names_what_each_figure_is_of(bundle: Path, data: P
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_sentence(
-    bundle: Path, data: Path, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    bundle: Path, data: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", str(bundle), "--data", str(data), "--threads", "1", *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path, data: Path) -> None:

@@ -105,10 +105,10 @@ def test_random_folds_warn_that_neighbours_leak(tmp_path: Path, caplog: pytest.L
 
 
 @pytest.mark.parametrize(
-    ("by", "animal", "folds", "complaint"),
+    ("by", "animal", "folds", "message"),
     [
         ("animals", None, 3, "say with --animal where"),
-        ("animals", "(", 3, "is no regular expression"),
+        ("animals", "(", 3, "is not a regular expression"),
         ("animals", "m", 3, "has no group in brackets"),
         ("animals", "^(x)", 3, "finds no animal in the name of video 'm1-day1'"),
         ("animals", "(day)", 3, "all frames are of 'day'"),
@@ -116,8 +116,8 @@ def test_random_folds_warn_that_neighbours_leak(tmp_path: Path, caplog: pytest.L
         ("blocks", None, 1, "expected 2 to 12"),
     ],
 )
-def test_folds_that_cannot_be_made_are_refused(by: By, animal: str | None, folds: int, complaint: str, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=complaint.replace("(", r"\(")):
+def test_folds_that_cannot_be_made_are_refused(by: By, animal: str | None, folds: int, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=message.replace("(", r"\(")):
         folds_of(videos(tmp_path), by=by, folds=folds, animal=animal, seed=0)
 
 
@@ -269,12 +269,12 @@ def test_the_reading_says_how_many_more_to_label_with_its_uncertainty(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("target_px", "complaint"),
+    ("target_px", "message"),
     [(1.3, "more than 3 times the 128 frames"), (0.9, "the fitted floor is"), (9.0, "is reached with 128 frames already")],
 )
-def test_nothing_is_read_far_beyond_the_data(target_px: float, complaint: str, tmp_path: Path) -> None:
+def test_nothing_is_read_far_beyond_the_data(target_px: float, message: str, tmp_path: Path) -> None:
     found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
-    assert complaint in reading(found, target_px=target_px)[-1]
+    assert message in reading(found, target_px=target_px)[-1]
 
 
 def test_a_flat_curve_says_that_more_frames_hardly_help(tmp_path: Path) -> None:

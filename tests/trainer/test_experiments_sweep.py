@@ -61,7 +61,7 @@ def test_every_preset_can_be_trained_with(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("learning_rte: {low: 1.0e-4, high: 1.0e-2}", "'learning_rte' is no setting that can be searched; expected some of"),
         ("seed: {choices: [1, 2]}", "'seed' is no setting that can be searched"),
@@ -75,10 +75,10 @@ def test_every_preset_can_be_trained_with(name: str) -> None:
         ("{}", "the space names no setting"),
     ],
 )
-def test_a_bad_space_is_refused(text: str, complaint: str, tmp_path: Path) -> None:
+def test_a_bad_space_is_refused(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(text)
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         refuse_unknown(chosen_space("default", path)[1], FitSettings())
 
 
@@ -146,15 +146,15 @@ def test_a_locked_database_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "complaint"),
+    ("url", "message"),
     [
         ("nonsense://x", "nonsense"),
         ("postgresql://me:secret@127.0.0.1:1/x", r"me:\*\*\*@127.0.0.1:1/x: "),
         ("/no/such/folder/x.db", "/no/such/folder: no such folder"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_one_sentence_without_the_password(url: str, complaint: str) -> None:
-    with quiet(), pytest.raises(TrainingError, match=complaint) as problem:
+def test_an_address_that_leads_nowhere_is_one_sentence_without_the_password(url: str, message: str) -> None:
+    with quiet(), pytest.raises(TrainingError, match=message) as problem:
         join(Database(url=url_of(url), heartbeat_s=1))
     assert "secret" not in str(problem.value)
     assert "secret" not in shown("postgresql://me:secret@host/x")

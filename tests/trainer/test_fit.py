@@ -172,7 +172,7 @@ def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"network": "hourglass"}, "no network 'hourglass'; expected one of compact, trackrat, alexnet, resnet18"),
         ({"head": "points"}, "no head 'points'; expected one of heatmap, xy, dense_heatmap"),
@@ -180,9 +180,9 @@ def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) 
     ],
     ids=["network", "head", "minutes"],
 )
-def test_impossible_settings_are_refused(change: dict[str, object], complaint: str, tmp_path: Path) -> None:
+def test_impossible_settings_are_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
     frames = labelled(tmp_path, 2)
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         fit(frames, frames, replace(QUICK, **change), tmp_path / "run")  # type: ignore[arg-type]
 
 

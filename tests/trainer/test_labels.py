@@ -192,7 +192,7 @@ GOOD = ROW.format(1, "1,2,3,4")
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         (HEADER + GOOD + ROW.format(2, "1,two,3,4"), r"\.csv:5: snout y is 'two'; expected a number"),
         (HEADER + GOOD + ROW.format(2, "1,inf,3,4"), r"\.csv:5: snout y is 'inf'; expected a finite number"),
@@ -237,9 +237,9 @@ GOOD = ROW.format(1, "1,2,3,4")
         "blank",
     ],
 )
-def test_a_bad_table_is_refused_with_file_and_row(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_bad_table_is_refused_with_file_and_row(tmp_path: Path, text: str, message: str) -> None:
     project = write_table(tmp_path, text, images=(1, 2))
-    with pytest.raises(LabelError, match=complaint):
+    with pytest.raises(LabelError, match=message):
         read_labels(project / "labeled-data" / "m1" / "CollectedData_me.csv")
 
 
@@ -339,14 +339,14 @@ def test_frames_of_a_compressed_video_are_the_same_by_seeking_and_in_a_row() -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "complaint"),
+    ("name", "message"),
     [("nowhere", "no such file or folder"), ("notes.txt", "is of no kind that can be read"), ("folder", "holds neither")],
     ids=["absent", "foreign", "empty-folder"],
 )
-def test_a_path_that_holds_no_labels_is_refused(tmp_path: Path, name: str, complaint: str) -> None:
+def test_a_path_that_holds_no_labels_is_refused(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(LabelError, match=f"{name}: {complaint}.*expected a DeepLabCut project"):
+    with pytest.raises(LabelError, match=f"{name}: {message}.*expected a DeepLabCut project"):
         read_labels(tmp_path / name)
 
 

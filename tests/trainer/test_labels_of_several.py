@@ -185,13 +185,13 @@ def test_tables_of_a_project_share_their_animals(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "complaint"),
+    ("columns", "message"),
     [
         ([*BOTH[:3], ("bob", "ear")], r"CollectedData_me\.csv:2: 'bob' has other points than 'ann'"),
         ([*BOTH[:3], ("bob", "snout")], r"CollectedData_me\.csv:3: a point name stands twice"),
     ],
     ids=["other points", "twice"],
 )
-def test_animals_with_different_points_are_refused(tmp_path: Path, columns: list[tuple[str, str]], complaint: str) -> None:
-    with pytest.raises(LabelError, match=complaint):
+def test_animals_with_different_points_are_refused(tmp_path: Path, columns: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(LabelError, match=message):
         read_labels(write_table(tmp_path, columns, [FULL]))

@@ -71,7 +71,7 @@ def test_very_few_frames_train_and_say_what_was_held_out(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--data", "absent"], "absent"),
         (["--epochs", "0"], "epochs is 0"),
@@ -81,10 +81,10 @@ def test_very_few_frames_train_and_say_what_was_held_out(
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_sentence_and_status_1(
-    data: Path, tmp_path: Path, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["fit", "--data", str(data), "--out", str(tmp_path / "model"), *QUICK, *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
 
@@ -109,9 +109,9 @@ def test_a_bundle_scores_only_labels_of_its_own_points(data: Path, tmp_path: Pat
     assert main(["synth", "--out", str(other), "--scene", "rectangles", "--domain", "2", "--count", "10"]) == 0
     capsys.readouterr()
     assert main(["evaluate", str(out), "--data", str(other)]) == 1
-    complaint = capsys.readouterr().err
-    assert "centre" in complaint
-    assert "snout" in complaint
+    message = capsys.readouterr().err
+    assert "centre" in message
+    assert "snout" in message
 
 
 def test_an_interrupted_command_of_the_same_labels_and_settings_is_finished_without_training_again(data: Path, tmp_path: Path) -> None:

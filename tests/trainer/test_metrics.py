@@ -132,7 +132,7 @@ def test_r_squared_and_the_mse_of_a_heat_map_do_not_judge_localisation() -> None
 
 
 @pytest.mark.parametrize(
-    ("predicted", "complaint"),
+    ("predicted", "message"),
     [
         (np.full((2, 1, 3), np.nan), "not a number"),
         (np.zeros((3, 1, 3)), "do not belong together"),
@@ -140,8 +140,8 @@ def test_r_squared_and_the_mse_of_a_heat_map_do_not_judge_localisation() -> None
     ],
     ids=["diverged", "other length", "flat"],
 )
-def test_what_cannot_be_compared_is_refused(predicted: Points, complaint: str) -> None:
-    with pytest.raises(TrainingError, match=complaint):
+def test_what_cannot_be_compared_is_refused(predicted: Points, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
         point_errors(predicted, np.zeros((2, 1, 2)))
 
 

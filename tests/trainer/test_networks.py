@@ -239,7 +239,7 @@ def test_large_frames_are_reduced_by_a_whole_factor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choices", "complaint"),
+    ("choices", "message"),
     [
         (("hourglass", "heatmap", "auto"), "no network 'hourglass'; expected one of compact, trackrat, alexnet, .*or timm:"),
         (("compact", "points", "auto"), "no head 'points'; expected one of heatmap, xy"),
@@ -252,9 +252,9 @@ def test_large_frames_are_reduced_by_a_whole_factor() -> None:
     ],
     ids=["network", "head", "view", "misfit", "several", "view of ours", "timm", "too small"],
 )
-def test_choices_that_do_not_go_together_are_refused(choices: tuple[str, str, str], complaint: str) -> None:
+def test_choices_that_do_not_go_together_are_refused(choices: tuple[str, str, str], message: str) -> None:
     network, head, view = choices
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         build(plan_network(np.zeros((1, 1, 1, 2)), FrameShape(height=40, width=64, channels=1), network=network, head=head, view=view))
 
 

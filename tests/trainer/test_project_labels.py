@@ -229,7 +229,7 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["create", "p", "--points", "a", "b", "--skeleton", "a-c"], "--skeleton a-c: expected two of the points a, b"),
         (["import", "p", "nowhere", "--annotator", "ann"], "no project.json there"),
@@ -239,13 +239,13 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
     ids=["create", "import", "export", "merge"],
 )
 def test_the_command_fails_with_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["project", *arguments]) == 1
     errors = capsys.readouterr().err
     assert errors.startswith("trainer project: ")
-    assert complaint in errors
+    assert message in errors
     assert errors.count("\n") == 1
 
 

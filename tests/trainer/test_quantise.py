@@ -152,7 +152,7 @@ def test_frames_it_has_learnt_from_may_not_judge_it(labels: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--precision", "int8"], "give --data with the labels it was trained on"),
         (["--precision", "fp32", "--in-graph"], "--in-graph takes --precision fp16 or int8; given fp32"),
@@ -160,12 +160,12 @@ def test_frames_it_has_learnt_from_may_not_judge_it(labels: Path, tmp_path: Path
     ids=["no labels", "fp32"],
 )
 def test_what_cannot_be_quantised_is_refused_in_one_sentence(
-    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     bundle: Bundle = spot_bundle(tmp_path / "spot", labels, spot_model())
 
     assert main(["compile", str(bundle.folder), *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_graph_that_is_all_first_and_last_layers_is_refused() -> None:

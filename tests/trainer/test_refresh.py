@@ -103,7 +103,7 @@ def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_f
 
 
 @pytest.mark.parametrize(
-    ("labels", "remove", "complaint"),
+    ("labels", "remove", "message"),
     [
         (("old",), None, "knows all 40 frames already"),
         (("old", "new"), "mine.run", "nobody knows which frames the bundle in use was trained on"),
@@ -113,7 +113,7 @@ def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_f
     ids=["nothing added", "run lost", "weights lost", "other points"],
 )
 def test_what_cannot_be_refreshed_is_refused_in_a_sentence(
-    own: Path, capsys: pytest.CaptureFixture[str], labels: tuple[str, ...], remove: str | None, complaint: str
+    own: Path, capsys: pytest.CaptureFixture[str], labels: tuple[str, ...], remove: str | None, message: str
 ) -> None:
     project(own / "new", range(50, 55))
     other = create_project(own / "other", point_names=("beak",))
@@ -127,7 +127,7 @@ def test_what_cannot_be_refreshed_is_refused_in_a_sentence(
     before = (own / "mine" / "model.onnx").read_bytes()
     assert refresh(own, *labels) == 1
     said = capsys.readouterr().err
-    assert complaint in said
+    assert message in said
     assert "Traceback" not in said
     assert (own / "mine" / "model.onnx").read_bytes() == before
 

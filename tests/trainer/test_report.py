@@ -23,7 +23,7 @@ from trainer.errors import TrainingError
 from trainer.reports import plots
 from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import error_section
-from trainer.reports.plot_look import png
+from trainer.reports.plot_style import png
 from trainer.reports.report import Examples, TrainingRun, metrics, plain_json, write_report
 from trainer.scoring.calibrate import fit_confidence
 from trainer.scoring.diagnosis import RULE, diagnosis, still_falling
@@ -255,6 +255,7 @@ def test_loss_error_changes_and_time_are_drawn_for_each_epoch() -> None:
 def test_the_title_names_the_settings_and_the_epochs_that_are_drawn() -> None:
     """The words "after 25 epochs" must not stand over a plot of 16."""
     assert plots.loss_curves(history([5.0] * 16), title="mouse: seed 7").get_suptitle() == "mouse: seed 7, 16 epochs"
+    assert plots.loss_curves(history([5.0])).get_suptitle() == "1 epoch"
 
 
 def test_a_loss_below_zero_is_still_drawn() -> None:

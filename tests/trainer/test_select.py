@@ -312,7 +312,7 @@ def test_a_cut_off_video_is_refused_and_its_whole_part_can_be_chosen_from(
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"", "cannot be opened as a video: Invalid data"),
         (b"no video at all" * 50, "cannot be opened as a video: Invalid data"),
@@ -321,16 +321,16 @@ def test_a_cut_off_video_is_refused_and_its_whole_part_can_be_chosen_from(
     ids=["empty", "text", "absent"],
 )
 def test_what_is_no_video_is_refused_before_a_project_is_made(
-    refusal: Callable[..., str], tmp_path: Path, content: bytes | None, complaint: str
+    refusal: Callable[..., str], tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / "film.mkv").write_bytes(content)
-    assert complaint in refusal(tmp_path / "film.mkv")
+    assert message in refusal(tmp_path / "film.mkv")
     assert not (tmp_path / "project").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
         ([], "there is no labelling project; name the key points with --points to make one"),
         (["--points", "spot", "spot"], "'spot' stands there twice"),
@@ -339,10 +339,8 @@ def test_what_is_no_video_is_refused_before_a_project_is_made(
     ],
     ids=["no-project", "points-twice", "late", "region"],
 )
-def test_what_cannot_be_done_is_said_in_one_sentence(
-    refusal: Callable[..., str], tmp_path: Path, options: list[str], complaint: str
-) -> None:
-    assert complaint in refusal(write_video(tmp_path / "film.mkv", wandering(10)), options=options)
+def test_what_cannot_be_done_is_said_in_one_sentence(refusal: Callable[..., str], tmp_path: Path, options: list[str], message: str) -> None:
+    assert message in refusal(write_video(tmp_path / "film.mkv", wandering(10)), options=options)
 
 
 def test_a_video_of_another_size_than_the_project_is_refused_at_once(select: Select, refusal: Callable[..., str], tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_random_split_warns_that_neighbours_leak(caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize(
-    ("held_out", "complaint"),
+    ("held_out", "message"),
     [
         (["z"], "no frame is of 'z'; expected some of a, b"),
         (["A"], r"expected some of a, b; did you mean 'a'\?"),
@@ -127,8 +127,8 @@ def test_a_random_split_warns_that_neighbours_leak(caplog: pytest.LogCaptureFixt
     ],
     ids=["unknown", "in capitals", "everything", "none"],
 )
-def test_groups_that_cannot_be_held_out_are_refused(held_out: list[str], complaint: str) -> None:
-    with pytest.raises(TrainingError, match=complaint):
+def test_groups_that_cannot_be_held_out_are_refused(held_out: list[str], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
         split_groups(frames_of(["a", "b"]), held_out)
 
 

@@ -43,12 +43,12 @@ def test_labels_without_anything_to_compare_on_are_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [(None, "nobody knows which frames"), (b'{"train": [', "damaged"), (b'{"train": [], "held_out": [], "by": 1}', "damaged")],
     ids=["absent", "cut short", "foreign key"],
 )
-def test_a_record_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+def test_a_record_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     if content is not None:
         (tmp_path / RECORD_FILE).write_bytes(content)
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         read_record(tmp_path)

@@ -95,15 +95,15 @@ def test_impossible_sets_are_refused(tmp_path: Path, change: dict[str, int]) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [({"schema": 2}, "schema"), ({"count": 21}, "labels.csv: has 20 rows of 1 points; set.json says 21"), ({"extra": 1}, "unknown field")],
     ids=["schema", "rows", "unknown"],
 )
-def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, int], complaint: str) -> None:
+def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, int], message: str) -> None:
     folder = write(tmp_path / "set")
     path = folder / "set.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(LabelError, match=complaint):
+    with pytest.raises(LabelError, match=message):
         read_labels(folder)
 
 

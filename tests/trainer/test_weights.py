@@ -89,7 +89,7 @@ def _with(name: str, value: Tensor) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("tensors", "complaint"),
+    ("tensors", "message"),
     [
         (lambda: _with("conv_stem.weight", torch.zeros(8, 3, 3, 3)), r"conv_stem.weight is 8x3x3x3 \(expected 16x3x3x3\)"),
         (lambda: _without("bn1.weight"), r"bn1.weight is missing \(expected 16\)"),
@@ -100,12 +100,12 @@ def _with(name: str, value: Tensor) -> dict[str, Tensor]:
     ],
     ids=["shape", "missing", "more", "another network", "nothing", "no dictionary"],
 )
-def test_weights_that_do_not_fit_are_refused_with_the_first_names(tensors: object, complaint: str, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused_with_the_first_names(tensors: object, message: str, tmp_path: Path) -> None:
     assert callable(tensors)
     torch.save(tensors(), tmp_path / "weights.pth")
     network = build(plan())
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         load_pretrained(network, plan(), str(tmp_path / "weights.pth"))
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
@@ -118,7 +118,7 @@ class _Harmful:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "complaint"),
+    ("name", "content", "message"),
     [
         ("a.pth", b"", "cannot be read as weights of torch"),
         ("a.pth", b"PK\x03\x04 cut short", "cannot be read as weights of torch"),
@@ -128,13 +128,13 @@ class _Harmful:
     ],
     ids=["empty", "cut short", "code", "no safetensors", "missing"],
 )
-def test_a_file_that_holds_no_weights_is_refused_in_a_sentence(name: str, content: object, complaint: str, tmp_path: Path) -> None:
+def test_a_file_that_holds_no_weights_is_refused_in_a_sentence(name: str, content: object, message: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
         torch.save(content, path)
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         load_pretrained(build(plan()), plan(), str(path))
 
 

@@ -30,10 +30,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("--count", type=_count, required=True, metavar="N", help="frames to add of each video")
     parser.add_argument("--by", choices=METHODS, default="k-means", help="unlike each other, at equal distances in time, … (%(default)s)")
     parser.add_argument("--bundle", type=Path, help="whose uncertainty decides, with --by uncertainty")
-    parser.add_argument("--seed", type=_whole, default=0, help="of k-means and random (%(default)s)")
+    parser.add_argument("--seed", type=_whole, default=0, help="random seed of k-means and random (%(default)s)")
     parser.add_argument("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the start of each video")
     parser.add_argument("--end", type=_seconds, metavar="S", help="seconds; what comes later is not read")
-    parser.add_argument("--step", type=_count, metavar="N", help="look at every Nth frame only (default: at as many as fit into memory)")
+    parser.add_argument("--step", type=_count, metavar="N", help="examine every Nth frame only (default: as many as fit into memory)")
     parser.add_argument("--region", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="compare frames by this part of the view")
     parser.add_argument("--similar", action="store_true", help="choose near-duplicates too")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -127,5 +127,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no time; expected seconds from the start of the video")
+        raise argparse.ArgumentTypeError(f"{text} is not a time; expected seconds from the start of the video")
     return seconds

@@ -18,9 +18,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--scene", choices=("rodent", "rectangles"), default="rodent")
     parser.add_argument("--count", type=int, default=400, help="images (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
-    parser.add_argument("--width", type=int, default=224, help="(%(default)s)")
-    parser.add_argument("--height", type=int, default=224, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
+    parser.add_argument("--width", type=int, default=224, help="pixels (%(default)s)")
+    parser.add_argument("--height", type=int, default=224, help="pixels (%(default)s)")
     parser.add_argument("--domain", type=int, default=3, help="rectangles an image, for that scene (%(default)s)")
 
 

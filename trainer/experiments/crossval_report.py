@@ -17,7 +17,7 @@ from trainer.experiments.run import Run
 from trainer.experiments.run_plots import Curve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.reports.html_page import StrongRow, page, picture, table, text
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
 from trainer.scoring.metrics import WITHIN_PX
 from trainer.whole_files import replace_files
 
@@ -99,9 +99,9 @@ def share_within(error_px: NDArray[np.float64], names: Sequence[str], human_px: 
     return figure
 
 
-def _step(axes: Axes, column: NDArray[np.float64], **look: Any) -> None:
+def _step(axes: Axes, column: NDArray[np.float64], **style: Any) -> None:
     found = np.sort(column[~np.isnan(column)])
-    axes.step(np.maximum(found, 0.05), np.arange(1, len(found) + 1) / max(len(found), 1), where="post", **look)
+    axes.step(np.maximum(found, 0.05), np.arange(1, len(found) + 1) / max(len(found), 1), where="post", **style)
 
 
 def _fold_table(runs: Sequence[Run], found: CrossValidation) -> str:

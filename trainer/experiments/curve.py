@@ -54,7 +54,7 @@ class Curve:
 
 
 def sizes_of(count: int, *, sizes: Sequence[int], fractions: Sequence[float]) -> list[int]:
-    """The numbers of frames to learn from, ascending; without a wish, all of them and halves down to a handful.
+    """The numbers of frames to learn from, ascending; by default, all of them and halves down to a handful.
 
     Raises:
         TrainingError: a number or fraction out of bounds.

@@ -16,7 +16,7 @@ from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.reports.html_page import page, picture, table, text
-from trainer.reports.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
 from trainer.whole_files import replace_files
 
 REPORT_FILE = "report.html"

@@ -42,7 +42,7 @@ class _Header:
     names: tuple[str, ...]
     animals: tuple[str, ...]
     index_columns: int  # 1 for a path in one cell, 3 for its three parts in a cell each
-    titles: tuple[str, ...]  # of the columns of numbers, for complaints
+    titles: tuple[str, ...]  # of the columns of numbers, for error messages
     columns: NDArray[np.int64]  # (animals, K, 2): the column of numbers that each coordinate is in
 
 

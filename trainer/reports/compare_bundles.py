@@ -20,7 +20,7 @@ from trainer.reports.error_plots import contact_sheet
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.html_page import StrongRow, table, text
 from trainer.reports.html_page import page as page_of
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of

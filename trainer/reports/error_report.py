@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trainer.reports.confidence_plots import reliability_diagram
 from trainer.reports.html_page import StrongRow, picture, table, text
-from trainer.reports.plot_look import png
+from trainer.reports.plot_style import png
 from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 from trainer.scoring.classical import ClassicalScore, classical_beside
 from trainer.scoring.confidence import Judged, Reliability

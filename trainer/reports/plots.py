@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, draw_ring_legend
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.floor import Floor
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
@@ -45,7 +45,8 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
     rows[-1].set_xlabel("epoch", color=INK)
     rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 0 else ""))  # batches of 0 lie before it
-    figure.suptitle(", ".join([*([title] if title else []), f"{len(epoch)} epochs"]), fontsize=10.5, color=INK, ha="left", x=0.01)
+    count = "1 epoch" if len(epoch) == 1 else f"{len(epoch)} epochs"
+    figure.suptitle(", ".join([*([title] if title else []), count]), fontsize=10.5, color=INK, ha="left", x=0.01)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""The look that all plots share: colours told apart by colour-blind people, quiet axes, and figures as PNG files."""
+"""The style that all plots share: colours told apart by colour-blind people, quiet axes, and figures as PNG files."""
 
 import io
 
@@ -22,7 +22,7 @@ def png(figure: Figure) -> bytes:
 
 
 def finish(axes: Axes, *, title: str, log_values: NDArray[np.float64] | None = None) -> None:
-    """The look that all axes share; a logarithmic y axis where the values allow one."""
+    """The style that all axes share; a logarithmic y axis where the values allow one."""
     axes.set_title(title, fontsize=10.5, color=INK, loc="left", pad=8)
     axes.grid(True, color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)
