@@ -39,15 +39,15 @@ def test_a_frame_reached_by_seeking_is_the_frame_of_decoding_in_a_row(video: Pat
         np.testing.assert_array_equal(file.read(number), decoded[number])
 
 
-@pytest.mark.parametrize("uncertainty", ["none", "time stamps", "thumbnails"])
+@pytest.mark.parametrize("falsified", ["none", "time stamps", "thumbnails"])
 def test_chosen_frames_are_those_of_decoding_even_where_seeking_cannot_be_trusted(
-    video: Path, decoded: dict[int, Image], seen: Candidates, doubt: str
+    video: Path, decoded: dict[int, Image], seen: Candidates, falsified: str
 ) -> None:
     """The first pass is falsified, so that what seeking finds does not fit it from frame 190 on."""
     stamps, thumbnails = seen.stamps.copy(), seen.thumbnails.copy()
-    if doubt == "time stamps":
+    if falsified == "time stamps":
         stamps[190:] = NO_STAMP
-    if doubt == "thumbnails":
+    if falsified == "thumbnails":
         thumbnails[190:] = thumbnails[190:, ::-1]
     found = list(read_exactly(video, WANTED, candidates=replace(seen, stamps=stamps, thumbnails=thumbnails)))
     assert [number for number, _ in found] == list(WANTED)

@@ -189,7 +189,7 @@ def test_a_search_keeps_test_frames_that_it_does_not_choose_by(test: bool, expec
     parts = divide(tmp_path, frames, choice, test=test)
     assert [len(parts.train), len(parts.held_out), len(parts.test)] == expected
     assert sorted([*parts.train, *parts.held_out, *parts.test]) == list(range(12))
-    assert ("kept for the test" in parts.description) == test
+    assert ("for the test alone" in parts.description) == test
 
 
 def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames() -> None:

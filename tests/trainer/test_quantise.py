@@ -93,7 +93,7 @@ def test_in_int8_every_inner_convolution_has_a_pair_before_it_and_no_other(real_
     assert fed == {"Conv", "Add", "ReduceMean"}  # the others share a tensor with a convolution; no decoding is among them
 
 
-def test_in_int8_weights_are_symmetric_with_a_scale_for_each_channel_and_biases_stay_float(real_graph: onnx.ModelProto) -> None:
+def test_int8_weights_are_symmetric_per_channel_and_biases_stay_float(real_graph: onnx.ModelProto) -> None:
     """TensorRT takes no other zero point than 0, weights as float with a pair behind, and no bias in 32-bit integers."""
     graph = onnx.load_model_from_string(to_int8(real_graph.SerializeToString(), [np.full((96, 128), 128, np.uint8)])).graph
 

@@ -112,7 +112,7 @@ def _fold_table(runs: Sequence[Run], found: CrossValidation) -> str:
         scores = [run.held_out for run in its if run.held_out is not None]
         held_out = [over.words, _mean([score.median_px for score in scores]), _mean([score.p95_px for score in scores])]
         counts = [str(scores[0].frames if scores else 0), str(its[0].learnt_from), _mean([run.seconds_per_epoch for run in its])]
-        rows.append([f"{name}: {its[0].split.removesuffix(' held out')}", *held_out, _mean([run.train.mean_px for run in its]), *counts])
+        rows.append([f"{name}: {its[0].split}", *held_out, _mean([run.train.mean_px for run in its]), *counts])
     rows.append(StrongRow(["All folds: mean ± SD over folds", found.held_out.words, "", "", found.train.words, "", "", ""]))
     if found.repeats.sd is not None:
         rows.append(StrongRow([f"All folds: mean ± SD over {found.repeats.count} seeds", found.repeats.words, *[""] * 6]))

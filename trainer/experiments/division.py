@@ -34,5 +34,5 @@ def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: boo
     fold = choice.folds // 2 if choice.fold is None else choice.fold
     block = split_block(frames, (fold + 1) % choice.folds, folds=choice.folds)
     left = np.setdiff1d(split.train, block.held_out)
-    words = f"{split.description}; {block.description.replace('held out', 'kept for the test')}"
+    words = f"{split.description}; for the test alone: {block.description}"
     return Parts(train=left, held_out=split.held_out, test=block.held_out, description=words)
