@@ -103,7 +103,7 @@ def test_an_edit_must_come_from_the_servers_own_page(server: LabelServer) -> Non
     assert all(frame["label"] is None for frame in json.loads(project.body)["frames"])
 
 
-def test_the_address_that_is_printed_lets_a_browser_in_and_the_cookie_does_so_from_then_on(server: LabelServer) -> None:
+def test_the_printed_address_lets_a_browser_in_and_then_the_cookie_does(server: LabelServer) -> None:
     entry = ask(server, f"/?token={server.token}", headers={"Cookie": None, "Origin": None})
     assert entry.status == 200
     cookie = entry.headers["Set-Cookie"]
@@ -300,7 +300,7 @@ def test_an_annotator_who_cannot_be_a_file_is_refused(tmp_path: Path, annotator:
     assert [path.name for path in tmp_path.rglob("*.lock")] == []
 
 
-def test_a_folder_that_is_no_project_and_a_port_that_is_taken_are_refused_in_one_sentence(tmp_path: Path, server: LabelServer) -> None:
+def test_a_folder_without_a_project_and_a_taken_port_are_refused_in_a_sentence(tmp_path: Path, server: LabelServer) -> None:
     nothing = label_command(str(tmp_path), "--annotator", "ann")
     taken = label_command(str(make_project(tmp_path / "mice").folder), "--annotator", "ann", "--port", str(server.port))
     foreign = label_command(str(tmp_path / "mice"), "--annotator", "ann", "--bundle", str(tmp_path))

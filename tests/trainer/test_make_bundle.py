@@ -114,7 +114,7 @@ def test_a_bundle_scores_only_labels_of_its_own_points(data: Path, tmp_path: Pat
     assert "snout" in message
 
 
-def test_an_interrupted_command_of_the_same_labels_and_settings_is_finished_without_training_again(data: Path, tmp_path: Path) -> None:
+def test_the_same_command_finishes_a_finished_training_without_training_again(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     command = ["fit", "--data", str(data), "--out", str(out), "--seed", "5", *QUICK]
     assert main(command) == 0
