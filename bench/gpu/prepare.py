@@ -2,7 +2,7 @@
 
 Runs where the trainer is installed; needs no GPU.
 
-    python bench/gpu/prepare.py models/mouse --data project --video run.mp4 --fold 2
+    python bench/gpu/prepare.py models/mouse --data project --video run.mp4
 """
 
 import argparse

@@ -306,6 +306,14 @@ def test_a_second_call_trains_nothing_and_says_the_same(finished: Path, capsys: 
     assert shown["claims"][0]["verdict"] in ("as claimed", "not so here")
 
 
+def test_a_folder_below_a_file_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["--out", str(tmp_path / "notes.txt" / "deep")]) == 1
+    said = capsys.readouterr().err
+    assert "a part of that path is a file" in said
+    assert "Traceback" not in said
+
+
 def test_answers_lost_to_a_kill_are_made_again_from_the_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call = ["--out", str(tmp_path), *SIZES, "--images", "10", "--only", "heads"]
     assert main([*call, "--keep-checkpoints"]) == 0
