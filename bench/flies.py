@@ -23,8 +23,8 @@ from tracker.config import IdentityConfig
 from tracker.engines.open_engine import open_engine
 from tracker.identity import Identity
 from tracker.inference import Inference
+from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed
 from trainer.scoring.evaluate import EngineChoice
 from trainer.scoring.identity_score import score_identity

@@ -22,7 +22,7 @@ from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
 from tracker.overlay import OverlaySettings
 from tracker.synthetic.scene import Scene
-from trainer.videos.video_file import VideoWriter
+from trainer.video_files.writer import VideoWriter
 
 VIDEO_HZ = 25.0
 VIDEO_S = 12.0  # the first

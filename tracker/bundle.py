@@ -71,6 +71,13 @@ class TensorShape(Part, frozen=True, kw_only=True):
     dtype: Literal["uint8", "float32"]
 
 
+class Division(Part, frozen=True, kw_only=True):
+    """Which labelled frames were learnt from and which held out: ranges [first, end) of frames, counted from 0 as they were read."""
+
+    train: tuple[tuple[int, int], ...]
+    held_out: tuple[tuple[int, int], ...]
+
+
 class TrainingData(Part, frozen=True, kw_only=True):
     """What the network has seen, and what was held back."""
 
@@ -78,7 +85,8 @@ class TrainingData(Part, frozen=True, kw_only=True):
     source: str
     frames: int
     held_out_frames: int
-    split: str  # "block 3 of 5 held out", "video ..."
+    split: str  # in words: "block 3 of 5 held out", "video ..."
+    division: Division | None = None  # the same as data; null in bundles from before it was noted
 
 
 class Accuracy(Part, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ class TrainingError(RigtrackError):
 
 
 class DivergedError(TrainingError):
-    """A training whose loss or answers are no numbers any more: its settings are at fault, not the machine."""
+    """A training whose loss or predictions contain NaN or infinity: its settings are at fault, not the machine."""
 
 
 class ProjectError(LabelError):

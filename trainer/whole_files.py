@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,41 @@ from trainer.errors import TrainingError
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSALS = _NO_SPACE | frozenset({errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG})
 _PROBE_BYTES = 65_536  # a full disk is met before training, not after
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name beside it, synced, then renamed; its name outlives a power cut after `sync_folder`.
+
+    The folder must be there. Several processes may write the same file: the last one wins.
+
+    Raises:
+        OSError: it cannot be written; what was there before is untouched, and nothing else is left.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}.part")
+    try:
+        write_synced(part, content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_parts(folder: Path, *, of: str = "*") -> None:
+    """Delete what a process that was killed in `write_whole` has left of the file of that name; by default of any."""
+    for part in folder.glob(f".{of}.*.part"):
+        part.unlink(missing_ok=True)
 
 
 def replace_files(folder: Path, files: Mapping[str, bytes], *, what: str) -> None:
@@ -33,11 +69,7 @@ def replace_files(folder: Path, files: Mapping[str, bytes], *, what: str) -> Non
             write_synced(part, files[final.name])
         for part, final in fresh.items():
             part.rename(final)
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
     except OSError as problem:
         raise TrainingError(f"{folder}: {what} could not be written: {problem.strerror}; {remedy(problem)}") from problem
     finally:
@@ -67,7 +99,7 @@ def refuse_unwritable(folder: Path, *, option: str) -> None:
     except OSError as problem:
         raise TrainingError(f"{option} {folder}: cannot be written to: {problem.strerror}; {remedy(problem)}") from problem
     except ValueError as problem:  # a zero byte in the path
-        raise TrainingError(f"{option} {folder}: is no path ({problem}); choose another folder") from problem
+        raise TrainingError(f"{option} {folder}: is not a path ({problem}); choose another folder") from problem
 
 
 @contextmanager

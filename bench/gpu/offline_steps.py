@@ -12,9 +12,9 @@ from tracker.bundle import read_bundle
 
 def offline(settings: Settings, notes: Notes) -> None:
     """As the commands do it, in this process."""
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
     from trainer.scoring.evaluate import EngineChoice, evaluate
-    from trainer.videos.render import Look, render
+    from trainer.videos.render import OverlayStyle, render
 
     bundle = read_bundle(settings.bundle("vga", settings.fast))
     choice = EngineChoice(runtime=settings.runtime, precision=settings.fast, threads=THREADS, gpu=settings.gpu)  # type: ignore[arg-type]
@@ -24,7 +24,9 @@ def offline(settings: Settings, notes: Notes) -> None:
     seconds = time.monotonic() - started
     notes.put("evaluate", {"frames": len(frames), "seconds": round(seconds, 2), "mean_px": found.errors.spread.mean_px})
     started = time.monotonic()
-    look = Look(confidence=0.3, legend=True)
-    count = render(Path(settings.carry) / "video.mp4", bundle, truth=None, out=Path(settings.out) / "overlay.mp4", engine=choice, look=look)
+    style = OverlayStyle(confidence=0.3, legend=True)
+    count = render(
+        Path(settings.carry) / "video.mp4", bundle, truth=None, out=Path(settings.out) / "overlay.mp4", engine=choice, style=style
+    )
     seconds = time.monotonic() - started
     notes.put("render", {"frames": count, "seconds": round(seconds, 2), "fps": round(count / seconds, 1)})

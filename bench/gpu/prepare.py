@@ -2,7 +2,7 @@
 
 Runs where the trainer is installed; needs no GPU.
 
-    python bench/gpu/prepare.py models/mouse --data project --video run.mp4 --fold 2
+    python bench/gpu/prepare.py models/mouse --data project --video run.mp4
 """
 
 import argparse
@@ -20,14 +20,14 @@ import torch  # noqa: E402
 from carried import grey  # noqa: E402
 
 from tracker.bundle import Bundle, read_bundle, write_bundle  # noqa: E402
-from trainer.bundles.export import to_onnx, with_a_changed_weight  # noqa: E402
 from trainer.bundles.parity import ReferenceEngine  # noqa: E402
 from trainer.bundles.quantise import to_fp16  # noqa: E402
-from trainer.bundles.variant import held_out_again, write_variant  # noqa: E402
-from trainer.commands.choices import add_split, split_choice  # noqa: E402
-from trainer.labels.read_labels import read_labels  # noqa: E402
+from trainer.bundles.variant import write_variant  # noqa: E402
+from trainer.formats.read_labels import read_labels  # noqa: E402
 from trainer.networks.blocks import CropPlan, FrameShape  # noqa: E402
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain  # noqa: E402
+from trainer.pipeline.export import to_onnx, with_a_changed_weight  # noqa: E402
+from trainer.scoring.bundle_split import split_as_trained  # noqa: E402
 from trainer.training.checkpoint import load_network  # noqa: E402
 
 WIDE = (1024, 1280)
@@ -50,7 +50,7 @@ def main() -> None:
     names = [str(image.path.relative_to(options.data.resolve())) for image in frames.images]
     np.savez(out / "answers.npz", names=names, answers=answers, reference=f"torch {torch.__version__.split('+')[0]} fp32")
     torch.save({"plan": plan_to_plain(plan), "state": network.state_dict()}, out / "network.pt")
-    split = held_out_again(bundle, options.data, frames, split_choice(options))
+    split = split_as_trained(bundle, frames, source=str(options.data))
     for precision in ("fp16", "int8"):
         print(write_variant(vga, out / f"vga-{precision}", frames, split=split, precision=precision, threads=2).sentence)  # type: ignore[arg-type]
     changed(vga, out / "vga-changed")
@@ -71,8 +71,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--video", type=Path, required=True)
     parser.add_argument("--checkpoint", default="last.ckpt", help="which of the run's the bundle was made of (%(default)s)")
     parser.add_argument("--out", type=Path, default=HERE / "carry")
-    add_split(parser)
-    parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 

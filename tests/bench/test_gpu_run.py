@@ -13,11 +13,11 @@ import pytest
 
 from tests.trainer.spot_network import SIDE, spot_bundle, spot_labels, spot_model
 from tracker.bundle import Bundle, read_bundle, write_bundle
-from trainer.bundles.export import with_a_changed_weight
 from trainer.bundles.parity import ReferenceEngine, points_of
 from trainer.bundles.quantise import to_int8
-from trainer.labels.read_labels import read_labels
-from trainer.videos.video_file import VideoWriter
+from trainer.formats.read_labels import read_labels
+from trainer.pipeline.export import with_a_changed_weight
+from trainer.video_files.writer import VideoWriter
 
 GPU = Path(__file__).resolve().parents[2] / "bench" / "gpu"
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import sleap_io  # type: ignore[import-untyped]
 
-from trainer.videos.video_file import VideoWriter
+from trainer.video_files.writer import VideoWriter
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 HEIGHT, WIDTH, FRAMES = 480, 640, 10  # what bench/engine.py and bench/gpu/prepare.py are made for

@@ -1,4 +1,4 @@
-"""Basler cameras through pylon's emulated ones (R2-03, R4-16): two of them, told apart by serial."""
+"""Basler cameras through pylon's emulated ones: two of them, told apart by serial."""
 
 import itertools
 import os
@@ -85,7 +85,7 @@ def test_two_cameras_are_told_apart_by_serial() -> None:
 
 
 def test_settings_reach_the_camera_and_colour_has_three_channels() -> None:
-    """R4-17: RGB8 is red first."""
+    """RGB8 is red first."""
     opened = Basler(settings(pixel_format="RGB8", offset_x=16, offset_y=8, exposure_us=2500.0, gain=6.0, rate_hz=50.0))
     nodes = opened._camera.GetNodeMap()
     read_back = [nodes.GetNode(name).Value for name in ("OffsetX", "OffsetY", "ExposureTime", "AcquisitionFrameRate", "PixelFormat")]

@@ -120,7 +120,7 @@ def at(*animals: Sequence[tuple[float, float, float]], mm: Any = None) -> Pose:
     ],
 )
 def test_a_rule_decides(changes: dict[str, Any], values: str, expected: list[tuple[str, int, int]]) -> None:
-    """R3-36: in milliseconds, causal."""
+    """In milliseconds, causal."""
     numbers = [None if value == "?" else int(value) / 10 for value in values]
     assert said(feed(behaviour(MotionSource(), **changes), numbers)) == expected
 
@@ -192,7 +192,7 @@ def test_a_recording_cut_in_two_gives_the_same_events(values: list[float | None]
 
 @given(values=VALUES, changes=RULES, cut=st.integers(1, 60))
 def test_no_event_depends_on_a_later_frame(values: list[float | None], changes: dict[str, Any], cut: int) -> None:
-    """R2-12, R3-36: what is decided up to a frame is the same whatever follows."""
+    """What is decided up to a frame is the same whatever follows."""
     events = feed(behaviour(MotionSource(), **changes), values)
     assert feed(behaviour(MotionSource(), **changes), values[:cut]) == [event for event in events if event.frame < cut]
 
@@ -224,7 +224,7 @@ def test_below_is_above_upside_down(values: list[float | None], changes: dict[st
 
 @given(inside=st.lists(st.booleans(), min_size=1, max_size=80), minimum=st.integers(0, 5), gap=st.integers(0, 4))
 def test_bouts_are_those_of_offline_cleaning(inside: list[bool], minimum: int, gap: int) -> None:
-    """R3-36: fill gaps, then drop short bouts, done offline on the whole train, finds the same bouts."""
+    """Fill gaps, then drop short bouts, done offline on the whole train, finds the same bouts."""
     runs: list[list[int]] = []  # first and last frame
     for i, is_in in enumerate(inside):
         if is_in and runs and i - runs[-1][1] - 1 <= gap:
@@ -284,7 +284,7 @@ def test_speed_of_a_steady_walk_is_exact_once_half_the_window_was_seen() -> None
 
 
 def test_speed_uses_true_times() -> None:
-    """R3-38: lost frames and uneven intervals do not change the speed."""
+    """Lost frames and uneven intervals do not change the speed."""
     times = [0.0, 20.0, 35.0, 80.0, 100.0, 170.0]
     walk = [at([(0.1 * ms, 0, 1), GOOD]) for ms in times]
     found = values_of(SpeedSource(point="nose", unit="px", window_ms=100), walk, times_ms=times)

@@ -46,7 +46,7 @@ def is_pose(message: object) -> bool:
 
 
 def test_every_frame_of_a_folder_is_published_once_with_its_exact_place_and_the_daemon_ends_by_itself(tmp_path: Path, bundle: Path) -> None:
-    """R0-03, R1-16: numeric order, sub-pixel numbers untouched end to end."""
+    """Numeric order, sub-pixel numbers untouched end to end."""
     write_images(tmp_path / "images", SPOTS)
     camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": False}
     config = write_config(tmp_path, bundle, camera)

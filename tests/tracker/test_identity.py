@@ -41,7 +41,7 @@ def follow(frames: list[list[NDArray[np.float32]]], settings: IdentityConfig = S
 
 
 def test_rows_that_change_places_are_put_right() -> None:
-    """R1-22: a network answers with the surest first, and which that is changes from frame to frame."""
+    """A network answers with the surest first, and which that is changes from frame to frame."""
     frames = [[animal(100, 50), animal(300, 50)], [animal(301, 50), animal(101, 50)], [animal(102, 50), animal(302, 50)]]
     assert follow(frames) == [[100, 300], [101, 301], [102, 302]]
 
@@ -57,7 +57,7 @@ def crossing(*, apart_px: float) -> list[list[NDArray[np.float32]]]:
 
 
 def test_two_animals_that_cross_keep_their_identities_by_their_velocity() -> None:
-    """R1-25: at the crossing both are nearest to the place where the other was; where each was going tells them apart."""
+    """At the crossing both are nearest to the place where the other was; where each was going tells them apart."""
     first = [100 + 2 * number for number in range(100)]
     found = follow(crossing(apart_px=0.5))
     start = 0 if found[0][0] == 100 else 1
@@ -78,7 +78,7 @@ def test_an_animal_hidden_under_another_comes_back_as_itself() -> None:
 
 
 def test_a_jump_farther_than_the_animal_can_go_is_another_animal() -> None:
-    """R1-25: 500 px/s allow 5 px a frame, and 5 px more for noise."""
+    """500 px/s allow 5 px a frame, and 5 px more for noise."""
     near, far = [[animal(100, 50)], [animal(109, 50)]], [[animal(100, 50)], [animal(111, 50)]]
     assert follow(near)[1] == [109, None]
     assert follow(far)[1] == [None, 111]

@@ -35,7 +35,7 @@ def read_some(camera: FolderCamera, count: int) -> list[Frame]:
 
 
 def test_frame_10_comes_after_frame_2(tmp_path: Path) -> None:
-    """R0-03: numeric order with unpadded names, not the order of the directory listing."""
+    """Numeric order with unpadded names, not the order of the directory listing."""
     names = ["Frame1.png", "Frame2.png", "Frame9.png", "Frame10.png", "Frame100.png"]
     fill(tmp_path, names)
     assert [path.name for path in numbered_images(tmp_path)] == names
@@ -45,7 +45,6 @@ def test_frame_10_comes_after_frame_2(tmp_path: Path) -> None:
 
 
 def test_several_numbers_in_a_name_count_from_left_to_right(tmp_path: Path) -> None:
-    """R0-03."""
     names = ["day2_cam1_9.png", "day2_cam1_10.png", "day2_cam3_1.png", "day10_cam1_1.png"]
     fill(tmp_path, names)
     assert [path.name for path in numbered_images(tmp_path)] == names
@@ -91,7 +90,7 @@ def test_a_late_reader_delays_the_rest_and_loses_nothing(tmp_path: Path) -> None
 
 
 def test_colour_comes_as_rgb_and_grey_stays_grey(tmp_path: Path) -> None:
-    """R4-17: blue, green, red as OpenCV reads it must not reach the network."""
+    """Blue, green, red as OpenCV reads it must not reach the network."""
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 2] = 255
     cv2.imwrite(str(tmp_path / "1.png"), red)

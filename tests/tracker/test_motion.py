@@ -32,19 +32,18 @@ def noise(seed: int, *shape: int) -> Image:
     count=st.integers(1, 5),
 )
 def test_live_equals_offline_bit_for_bit(seed: int, shape: tuple[int, ...], count: int) -> None:
-    """R2-06."""
     frames = [noise(seed + i, *shape) for i in range(count)]
     np.testing.assert_array_equal(live(frames), motion_of(frames))
 
 
 def test_live_equals_offline_at_full_size() -> None:
-    """R2-06: the sum of a whole image stays exact."""
+    """The sum of a whole image stays exact."""
     frames = [noise(i, 480, 640) for i in range(4)]
     np.testing.assert_array_equal(live(frames), motion_of(frames))
 
 
 def test_the_value_at_a_frame_belongs_to_the_pair_that_it_completes() -> None:
-    """R2-07: at the arrival of frame t the newest value is that of (t-1, t)."""
+    """At the arrival of frame t the newest value is that of (t-1, t)."""
     grey = [np.full((4, 4), level, np.uint8) for level in (0, 51, 51, 0)]
     motion = Motion()
     assert [motion.update(frame) for frame in grey] == [None, 51 / 255, 0.0, 51 / 255]
@@ -52,13 +51,12 @@ def test_the_value_at_a_frame_belongs_to_the_pair_that_it_completes() -> None:
 
 @pytest.mark.parametrize(("before", "after", "expected"), [(0, 255, 1.0), (255, 0, 1.0), (250, 5, 245 / 255), (5, 250, 245 / 255)])
 def test_a_difference_does_not_wrap(before: int, after: int, expected: float) -> None:
-    """R2-08."""
     frames = [np.full((3, 5), level, np.uint8) for level in (before, after)]
     assert live(frames)[1] == expected
 
 
 def test_the_sum_is_divided_by_the_pixels_of_the_image_used() -> None:
-    """R2-08: one pixel of N that changes fully counts 1/N, whatever the size."""
+    """One pixel of N that changes fully counts 1/N, whatever the size."""
     for height, width in ((240, 320), (120, 160)):
         still, changed = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
         changed[7, 9] = 255
@@ -66,7 +64,7 @@ def test_the_sum_is_divided_by_the_pixels_of_the_image_used() -> None:
 
 
 def test_polarity_makes_no_difference() -> None:
-    """R2-09: bright animals on dark ground or dark ones on bright ground."""
+    """Bright animals on dark ground or dark ones on bright ground."""
     frames = [noise(i, 20, 30) for i in range(5)]
     np.testing.assert_array_equal(live(frames), live([255 - frame for frame in frames]))
 
@@ -90,7 +88,7 @@ def test_reset_forgets_the_frame_before() -> None:
 
 
 def test_published_fish_frames_give_the_published_values(shared_data: Path) -> None:
-    """R2-06: ỹ_0 … ỹ_9 from eleven frames, to float32 precision, fed one at a time."""
+    """Ỹ_0 … ỹ_9 from eleven frames, to float32 precision, fed one at a time."""
     folder = shared_data / "fish_ytilde"
     if not folder.is_dir():
         pytest.skip("fish_ytilde is not in the shared data")

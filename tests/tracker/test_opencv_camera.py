@@ -1,4 +1,4 @@
-"""Devices, files and streams through OpenCV (R2-03, R4-16, R4-17, R4-20)."""
+"""Devices, files and streams through OpenCV."""
 
 import json
 import logging
@@ -74,7 +74,7 @@ def powerless() -> Iterator[None]:
 
 
 def test_a_file_gives_every_frame_once_in_rgb_with_its_own_times_and_then_ends(tmp_path: Path) -> None:
-    """R4-17: red is first; R2-03: a video is a camera."""
+    """Red is first; a video is a camera."""
     write_video(tmp_path / "a.mkv", [0, 33, 66, 200, 233])
     camera = open_opencv(settings(tmp_path / "a.mkv"))
 
@@ -89,7 +89,7 @@ def test_a_file_gives_every_frame_once_in_rgb_with_its_own_times_and_then_ends(t
 
 
 def test_single_channel_video_stays_single_channel(tmp_path: Path) -> None:
-    """R0-07: infrared video has one channel."""
+    """Infrared video has one channel."""
     write_video(tmp_path / "grey.mkv", [0, 33, 66], grey=True)
     camera = open_opencv(settings(tmp_path / "grey.mkv"))
 
@@ -313,7 +313,7 @@ def sender(frames: int, *, hang_up: bool = True) -> Iterator[Sender]:
 
 
 def test_a_stream_over_http_gives_rgb_frames_without_a_camera_clock() -> None:
-    """R4-17: red is first."""
+    """Red is first."""
     with sender(20, hang_up=False) as server:
         camera = open_opencv(settings(server.address, width=64, height=48))
         frames = [frame for _ in range(10) if (frame := camera.read(1.0))]

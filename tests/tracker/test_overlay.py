@@ -50,7 +50,6 @@ def test_the_picture_given_is_left_as_it_is_and_comes_back_as_rgb(shape: tuple[i
 
 
 def test_colours_of_the_picture_keep_their_order() -> None:
-    """R4-17."""
     image = np.zeros((50, 50, 3), np.uint8)
     image[:] = (10, 20, 30)
     assert draw(image)[25, 25].tolist() == [10, 20, 30]
@@ -158,7 +157,7 @@ def test_every_key_point_leaves_a_trail_of_its_own_colour_or_only_the_chosen_one
     ("bottom_right", slice(400, 480), slice(440, 640)),
 ])  # fmt: skip
 def test_the_text_stands_in_the_corner_that_was_asked_for(place: Corner, rows: slice, columns: slice, status: StatusMessage) -> None:
-    """R4-19: place."""
+    """Place."""
     changed = differs(draw(grey(), status=status, settings=OverlaySettings(place=place)), draw(grey()))
     assert changed[rows, columns].any()
     changed[rows, :] = False
@@ -166,7 +165,7 @@ def test_the_text_stands_in_the_corner_that_was_asked_for(place: Corner, rows: s
 
 
 def test_scale_colour_and_thickness_of_the_text_are_as_asked_for(status: StatusMessage) -> None:
-    """R4-19: scale, colour, thickness."""
+    """Scale, colour, thickness."""
     plain = draw(grey(), status=status)
     larger = draw(grey(), status=status, settings=OverlaySettings(text_scale=1.6))
     assert differs(larger, draw(grey())).sum() > 1.5 * differs(plain, draw(grey())).sum()
@@ -198,7 +197,6 @@ def two_animals(*, second: float = 0.9, frame: int = 1) -> PoseMessage:
 
 
 def test_each_of_several_animals_has_its_own_colour() -> None:
-    """R1-22."""
     drawn = draw(grey(), pose=two_animals(), settings=BARE)
     for colour, middle in ((PALETTE[0], (121.0, 100.0)), (PALETTE[1], (419.0, 300.0))):
         x, y = centre_of(drawn, colour)

@@ -49,7 +49,6 @@ def bouts(*frames: tuple[int, int]) -> Bouts:
 
 
 def test_frames_are_scored_one_by_one_and_onsets_in_ms() -> None:
-    """R3-37, R3-38."""
     found = score(bouts((2, 5), (8, 9)), bouts((1, 4)), times_ns=TICKS)
     assert (found.precision, found.recall, found.f1, found.agreement) == (2 / 4, 2 / 3, 4 / 7, 7 / 10)
     assert (found.found, found.true, found.matched) == (2, 1, 1)
@@ -57,7 +56,7 @@ def test_frames_are_scored_one_by_one_and_onsets_in_ms() -> None:
 
 
 def test_an_error_is_in_ms_at_any_frame_rate() -> None:
-    """R3-38: the same bouts at uneven times."""
+    """The same bouts at uneven times."""
     times = np.array([0, 10, 15, 40, 80], np.int64) * 1_000_000
     said_labels, true_labels = np.array([0, 0, 1, 1, 0], np.bool_), np.array([0, 1, 1, 0, 0], np.bool_)
     found = score(bouts_of_labels(said_labels, times), bouts_of_labels(true_labels, times), times_ns=times)

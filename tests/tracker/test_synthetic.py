@@ -103,7 +103,7 @@ def test_the_picture_around_the_animal_shows_no_trace_of_the_box_it_is_drawn_in(
 
 
 def test_body_and_tail_are_darker_than_the_floor_and_the_light_comes_from_one_side(rodent: RodentScene) -> None:
-    """R0-08: a bottom-up view in a clear cylinder."""
+    """A bottom-up view in a clear cylinder."""
     empty = rodent._room.empty.astype(int)
     for number in range(0, 3000, 500):
         body, picture = rodent._motion.body(number), rodent.render_clean(number).astype(int)
@@ -115,7 +115,7 @@ def test_body_and_tail_are_darker_than_the_floor_and_the_light_comes_from_one_si
 
 
 def test_the_port_is_a_dark_fixture_that_stays_where_it_is(rodent: RodentScene) -> None:
-    """R0-08: dark static fixtures."""
+    """Dark static fixtures."""
     x, y, radius = rodent.port
     clear = [n for n in range(0, 4000, 100) if math.dist(rodent.truth(n).points[0], (x, y)) > 4 * radius]
     patches = [rodent.render_clean(n)[round(y) - 8 : round(y) + 8, round(x) - 8 : round(x) + 8] for n in clear]
@@ -183,7 +183,7 @@ def test_the_noise_differs_from_frame_to_frame_but_not_in_its_mean(rodent: Roden
 
 
 def test_one_rectangle_is_white_on_black_and_its_centre_is_the_truth() -> None:
-    """R1-01: 224 × 224, black background, white outline; the target is the centre."""
+    """224 × 224, black background, white outline; the target is the centre."""
     scene = RectanglesScene(1, width=224, height=224, rectangles=1)
     for number in range(50):
         picture = scene.render(number)
@@ -195,7 +195,7 @@ def test_one_rectangle_is_white_on_black_and_its_centre_is_the_truth() -> None:
 
 @pytest.mark.parametrize("rectangles", [2, 3, 5])
 def test_the_target_is_the_centre_of_the_clearly_largest_of_so_many_rectangles(rectangles: int) -> None:
-    """R1-01: domain x has x rectangles of varied size and aspect."""
+    """Domain x has x rectangles of varied size and aspect."""
     scene = RectanglesScene(1, width=224, height=224, rectangles=rectangles)
     aspects = []
     for number in range(100):

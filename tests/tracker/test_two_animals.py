@@ -106,7 +106,7 @@ def heard(folder: Path, config: Path) -> list[Message]:
 
 
 def test_animals_keep_their_numbers_from_the_camera_to_the_subscriber_and_in_a_replay(tmp_path: Path, bundle: Path) -> None:
-    """R1-22, R1-25: rows of the network change in every frame; ids, and the events of each, do not."""
+    """Rows of the network change in every frame; ids, and the events of each, do not."""
     config = write_config(tmp_path, bundle, camera(tmp_path), identity=IDENTITY, zones=[ZONE], behaviour=[EVENT])  # type: ignore[arg-type]
     messages = heard(tmp_path, config)
     poses = [message for message in messages if isinstance(message, PoseMessage)]

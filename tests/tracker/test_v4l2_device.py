@@ -1,4 +1,4 @@
-"""V4L2 devices (R0-07, R2-03, R4-16, R4-17, R4-20): real code of ours and of OpenCV on system calls answered in user space."""
+"""V4L2 devices: real code of ours and of OpenCV on system calls answered in user space."""
 
 import errno
 import os
@@ -143,7 +143,7 @@ def test_a_v4l2_device_that_does_otherwise_is_refused(fake_v4l2: FakeDevice, cha
 @pytest.mark.parametrize("padding", [0, 64], ids=["packed", "padded lines"])
 @pytest.mark.parametrize("fourcc", FORMATS)
 def test_every_pixel_format_gives_the_same_red_in_rgb(fake_v4l2: FakeDevice, jpeg: Path, fourcc: str, padding: int) -> None:
-    """R4-17: red is first."""
+    """Red is first."""
     answer = fake_v4l2.read({"fourcc": fourcc}, reads=1, fake={"formats": fourcc, "jpeg": jpeg, "padding": padding})
     (frame,) = answer["frames"]
     assert answer["kind"] == "V4l2Device"
@@ -163,7 +163,7 @@ def test_a_picture_is_the_one_that_opencv_makes_of_it(fake_v4l2: FakeDevice, jpe
 
 @pytest.mark.parametrize("padding", [0, 64], ids=["packed", "padded lines"])
 def test_a_grey_v4l2_device_gives_one_channel(fake_v4l2: FakeDevice, padding: int) -> None:
-    """R0-07: one channel is used; R2-03: sizes are set on the device."""
+    """One channel is used; sizes are set on the device."""
     answer = fake_v4l2.read({"width": 320, "height": 240, "fourcc": "GREY"}, reads=1, fake={"padding": padding})
     (frame,) = answer["frames"]
     assert (frame["shape"], frame["pixel"], frame["same"]) == ([240, 320], 100, True)
@@ -190,7 +190,7 @@ def test_a_pixel_format_that_only_opencv_reads_is_read_through_opencv(fake_v4l2:
 
 
 def test_a_v4l2_device_gives_frames_stamped_by_the_kernel(fake_v4l2: FakeDevice) -> None:
-    """R4-16: each stamp lies before its receipt, one period apart."""
+    """Each stamp lies before its receipt, one period apart."""
     answer = fake_v4l2.read({"width": 640, "height": 480, "rate_hz": 30.0, "fourcc": "YUYV"})
     assert answer["error"] is None
     assert numbers(answer) == list(range(6))

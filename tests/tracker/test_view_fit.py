@@ -1,4 +1,4 @@
-"""The one geometry and colour rule that training and the rig share (R0-09, R0-10, R4-17, R4-18)."""
+"""The one geometry and colour rule that training and the rig share."""
 
 import re
 
@@ -69,7 +69,7 @@ def test_points_taken_to_the_input_and_back_stay_where_they_were(fit: ViewFit, x
 def test_a_spot_seen_in_the_input_is_found_again_in_source_pixels(
     crop: tuple[int, int, int, int] | None, fit: str, source: tuple[int, int], target: tuple[int, int], colour: str
 ) -> None:
-    """R0-10: coordinates stay in source pixels, whatever the size of the input. Compared with pixels, not with our own inverse."""
+    """Coordinates stay in source pixels, whatever the size of the input. Compared with pixels, not with our own inverse."""
     true_x, true_y = 117.3, 96.8
     image = blob(x=true_x, y=true_y, height=source[0], width=source[1], radius=9)
     view = View(crop=crop, fit=fit, colour=colour)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def test_every_input_is_contiguous_uint8_in_one_buffer_made_at_the_start(view: V
 
 
 def test_red_stays_red_and_weighs_as_red() -> None:
-    """R4-17: frames are RGB, and so is the network's input; grey is made with the weights of RGB, not of BGR."""
+    """Frames are RGB, and so is the network's input; grey is made with the weights of RGB, not of BGR."""
     red = np.zeros((20, 20, 3), np.uint8)
     red[..., 0] = 200
 
@@ -130,7 +130,7 @@ def test_red_stays_red_and_weighs_as_red() -> None:
 
 
 def test_a_view_made_for_training_and_one_made_for_the_rig_agree_bit_for_bit() -> None:
-    """R0-09: one definition; two instances fed the same frames in another order give the same bytes."""
+    """One definition; two instances fed the same frames in another order give the same bytes."""
     view = View(crop=(11, 7, 90, 60), fit="letterbox", colour="grey")
     frames = np.random.default_rng(1).integers(0, 256, (5, 80, 120, 3), dtype=np.uint8)
     trainer = ViewFit(view, input_shape=(1, 40, 40, 1), source_shape=(80, 120, 3))
@@ -193,7 +193,7 @@ def test_points_that_are_missing_stay_missing() -> None:
     ids=["all", "crop", "bars"],
 )
 def test_the_field_of_view_is_stated(view: View, source: tuple[int, int], sentence: str) -> None:
-    """R4-18: nobody has to guess which part of the picture the network sees."""
+    """Nobody has to guess which part of the picture the network sees."""
     assert re.fullmatch(sentence, ViewFit(view, input_shape=(1, 60, 80, 1), source_shape=source).field_of_view)
 
 

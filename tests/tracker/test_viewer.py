@@ -294,7 +294,6 @@ def eventually(found: Callable[[], Sequence[str]], complaint: str) -> Sequence[s
 
 
 def test_the_window_opens_s_saves_the_picture_with_its_overlay_and_q_quits(display: str, status: StatusMessage, tmp_path: Path) -> None:
-    """R4-16, R4-29."""
     folder = tmp_path / "new" / "snapshots"
     with feeding(status) as address, viewing(address, display, folder) as (viewer, xdotool):
 

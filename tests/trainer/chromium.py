@@ -63,7 +63,7 @@ class Chromium:
         self._unread = b""
         self._last = 0
         self._tabs: list[str] = []
-        self.complaints: dict[str, list[Any]] = {}  # by tab: exceptions, refused scripts and styles, failed requests
+        self.errors: dict[str, list[Any]] = {}  # by tab: exceptions, refused scripts and styles, failed requests
         commands_in, self._commands = os.pipe()
         self._answers, answers_out = os.pipe()
         self._log = (profile.parent / f"{profile.name}.log").open("wb")
@@ -129,7 +129,7 @@ class Chromium:
                 accept = {"id": self._last, "method": "Page.handleJavaScriptDialog", "params": {"accept": True}}
                 self._send({**accept, "sessionId": answer["sessionId"]})
             if answer.get("method") in ("Runtime.exceptionThrown", "Log.entryAdded"):
-                self.complaints.setdefault(answer["sessionId"], []).append(answer["params"])
+                self.errors.setdefault(answer["sessionId"], []).append(answer["params"])
             if answer.get("id") == wanted:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 result: dict[str, Any] = answer["result"]
@@ -181,10 +181,10 @@ class Tab:
         """Wait until an element's text contains something."""
         wait_for(lambda: part in self.text(selector), f"'{part}' in {selector}: there is '{self.text(selector)}'")
 
-    def complaints(self) -> list[Any]:
-        """What the page's scripts and the browser complained of."""
+    def errors(self) -> list[Any]:
+        """What the page's scripts and the browser reported an error of."""
         self.value("1")  # what was said before the answer has been read then
-        return self._browser.complaints.get(self._session, [])
+        return self._browser.errors.get(self._session, [])
 
     def reload(self) -> None:
         """As F5 does; returns when the old page is gone."""

@@ -10,9 +10,9 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from trainer.formats.read_labels import read_labels
 from trainer.labels.fingerprint import labels_sha256
-from trainer.labels.read_labels import read_labels
-from trainer.labels.split import split_block
+from trainer.labels.split import division_of, split_block
 
 SIDE, FRAMES, WIDTH, STRIDE = 64, 20, 4, 2
 
@@ -118,6 +118,7 @@ def spot_bundle(folder: Path, data: Path, model: bytes) -> Bundle:
             frames=len(split.train),
             held_out_frames=len(split.held_out),
             split=split.description,
+            division=division_of(split),
         ),
         accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
         self_test=SelfTest(
@@ -128,9 +129,9 @@ def spot_bundle(folder: Path, data: Path, model: bytes) -> Bundle:
     return read_bundle(folder)
 
 
-def with_other_numbers(bundle: Bundle, *, split: str) -> Bundle:
-    """The bundle saying that it was trained with another split."""
-    training = msgspec.structs.replace(bundle.description.training, split=split)
+def without_division(bundle: Bundle) -> Bundle:
+    """The bundle as it was written before bundles said as data which frames were held out."""
+    training = msgspec.structs.replace(bundle.description.training, division=None)
     description = msgspec.structs.replace(bundle.description, training=training)
     write_bundle(bundle.folder, model=bundle.model.read_bytes(), self_test_image=bundle.self_test_image, description=description)
     return read_bundle(bundle.folder)

@@ -1,4 +1,4 @@
-"""How far annotators are apart (R1-28)."""
+"""How far annotators are apart."""
 
 import json
 import math
@@ -148,9 +148,9 @@ def test_the_command_prints_figures_for_programs(mouse: Path, capsys: pytest.Cap
     assert figures["per_point"]["snout"]["mean_px"] < figures["overall"]["mean_px"] < figures["per_point"]["tail"]["mean_px"]
 
 
-@pytest.mark.parametrize(("name", "complaint"), [("a.gif", "cannot be drawn"), ("p/project.json/a.png", "could not be written")])
+@pytest.mark.parametrize(("name", "message"), [("a.gif", "cannot be drawn"), ("p/project.json/a.png", "could not be written")])
 def test_a_picture_that_cannot_be_written_is_refused_in_one_sentence(
-    tmp_path: Path, mouse: Path, capsys: pytest.CaptureFixture[str], name: str, complaint: str
+    tmp_path: Path, mouse: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
 ) -> None:
     assert main(["agreement", str(mouse), "--json", "--out", str(tmp_path / name)]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err

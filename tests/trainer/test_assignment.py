@@ -21,7 +21,6 @@ ABSENT = np.zeros((1, 2, 3))
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_every_order_of_the_answers_is_put_right(order: tuple[int, ...]) -> None:
-    """R1-22."""
     found = answers_of_labels(answers(ANIMALS)[list(order)], ANIMALS, spot_px=SPOT_PX)
     np.testing.assert_allclose(found, answers(ANIMALS))
 
@@ -36,7 +35,7 @@ def test_as_many_as_possible_are_paired_before_distances_count() -> None:
 
 
 def test_a_missed_animal_a_false_one_and_one_too_far_are_counted() -> None:
-    """R1-23: how many were found of those present, not by eye."""
+    """How many were found of those present, not by eye."""
     rows = np.concatenate([answers(ANIMALS[:1]), answers(ANIMALS[1:2], off=60.0), ABSENT])
     found = answers_of_labels(rows, ANIMALS, spot_px=SPOT_PX)
     assert np.isnan(found[1:]).all()
@@ -70,7 +69,7 @@ def test_distances_are_over_the_points_that_both_have() -> None:
 
 @pytest.mark.parametrize(("off", "found"), [(3.0, True), (4.0, False)], ids=["near", "far"])
 def test_an_animal_of_one_point_is_found_within_a_distance_of_its_own(off: float, found: bool) -> None:
-    """R1-22: the centre of a rectangle has no size of which half could be allowed."""
+    """The centre of a rectangle has no size of which half could be allowed."""
     spot = np.array([[[50.0, 50.0]]])
     assert np.isnan(answers_of_labels(answers(spot, off=off), spot, spot_px=SPOT_PX)).all() != found
 

@@ -24,7 +24,7 @@ def found(evaluation: Evaluation) -> dict[str, TagErrors]:
 
 
 def test_every_tag_and_the_frames_without_any_have_a_row_with_their_counts(tmp_path: Path) -> None:
-    """R0-27: rearing is hidden in the mean over all frames."""
+    """Rearing is hidden in the mean over all frames."""
     tags = [REARING, REARING | GROOMING, frozenset[str](), frozenset[str](), frozenset[str]()]
     rows = found(tagged(tmp_path, tags, np.array([9.0, 7.0, 1.0, 2.0, 3.0])))
     assert {name: row.frames for name, row in rows.items()} == {"grooming": 1, "rearing": 2, UNTAGGED: 3}
@@ -34,7 +34,7 @@ def test_every_tag_and_the_frames_without_any_have_a_row_with_their_counts(tmp_p
 
 
 def test_large_errors_are_said_to_be_related_to_rearing_where_they_are(tmp_path: Path) -> None:
-    """R0-27: "large errors could be related to rearing" is a statement with a p-value."""
+    """The claim "large errors could be related to rearing" is a statement with a p-value."""
     rng = np.random.default_rng(1)
     rearing = np.zeros(120, bool)
     rearing[[*range(20, 30), *range(60, 66), *range(90, 99)]] = True
@@ -46,7 +46,7 @@ def test_large_errors_are_said_to_be_related_to_rearing_where_they_are(tmp_path:
 
 
 def test_one_bad_stretch_that_happens_to_be_tagged_is_no_evidence(tmp_path: Path) -> None:
-    """R0-27: neighbouring frames are alike; a free permutation would take 20 bad frames in a row for 20 pieces of evidence (p < 0.001)."""
+    """Neighbouring frames are alike; a free permutation would take 20 bad frames in a row for 20 pieces of evidence (p < 0.001)."""
     error = 2.0 + 1.5 * np.sin(np.arange(80) * 2 * np.pi / 40)  # wanders slowly, twice up and down
     tags = [REARING if 5 <= place < 20 else frozenset[str]() for place in range(80)]
     row = found(tagged(tmp_path, tags, error))["rearing"]

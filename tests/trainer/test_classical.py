@@ -1,4 +1,4 @@
-"""The tracker without learning, on a drawn rodent whose ends are known (R0-35)."""
+"""The tracker without learning, on a drawn rodent whose ends are known."""
 
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def test_an_empty_frame_is_unseen_and_not_scored(tmp_path: Path) -> None:
 
 
 def test_a_larger_thing_outside_the_chamber_is_not_taken_for_the_animal(tmp_path: Path) -> None:
-    """R0-35: the user marks the chamber."""
+    """The user marks the chamber."""
     image, ends = draw(0.3, (90, 80), "dark on light")
     cv2.rectangle(image, (220, 140), (310, 230), 20, -1)
     background = np.full(SIZE, 200, np.uint8)
@@ -87,7 +87,7 @@ def test_a_larger_thing_outside_the_chamber_is_not_taken_for_the_animal(tmp_path
 
 
 def test_of_two_large_blobs_the_one_near_the_last_place_is_followed() -> None:
-    """R0-35: the next frame is searched from the last."""
+    """The next frame is searched from the last."""
     tracker = ClassicalTracker(np.full(SIZE, 200, np.uint8))
     alone, _ = draw(0.0, (90, 60), "dark on light")
     both, ends = draw(0.1, (95, 62), "dark on light")
@@ -114,7 +114,7 @@ def test_a_chamber_outside_the_image_is_refused(chamber: tuple[int, int, int, in
 
 def test_the_open_field_mouse_is_found_within_a_few_pixels(shared_data: Path) -> None:
     """Every ninth frame; over all 116 the snout is 3.1 px off on average, the tail base 5.9."""
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
 
     frames = read_labels(shared_data / "dlc_openfield").subset(np.arange(0, 116, 9))
     found = score_classical(frames)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import LabelError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 
 
 def write_image(path: Path, *, width: int = 64, height: int = 48, seed: int = 0) -> None:
@@ -41,7 +41,7 @@ def test_coco_points_are_kept_and_unlabelled_ones_stay_missing(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("spoil", "complaint"),
+    ("spoil", "message"),
     [
         (lambda text: text[: len(text) // 2], r"labels\.json: .*truncated; expected COCO key points"),
         (lambda _: "", r"labels\.json: is empty"),
@@ -59,8 +59,8 @@ def test_coco_points_are_kept_and_unlabelled_ones_stay_missing(tmp_path: Path) -
     ],
     ids=["truncated", "empty", "text", "short", "outside", "orphan", "missing-image", "size", "foreign", "nothing-labelled"],
 )
-def test_bad_coco_is_refused_with_file_and_place(tmp_path: Path, spoil: Callable[[str], str], complaint: str) -> None:
+def test_bad_coco_is_refused_with_file_and_place(tmp_path: Path, spoil: Callable[[str], str], message: str) -> None:
     path = write_coco(tmp_path / "labels.json", annotations=[annotation(1, 5, 6, 2, 7, 8, 2), annotation(2, 1, 2, 2, 3, 4, 2)])
     path.write_text(spoil(path.read_text()))
-    with pytest.raises(LabelError, match=complaint):
+    with pytest.raises(LabelError, match=message):
         read_labels(path)

@@ -52,9 +52,7 @@ def test_standing_still_for_three_epochs_is_a_collapse(movements: list[float | N
     assert has_collapsed(movements) is expected
 
 
-def test_a_training_that_collapses_says_so_once_r2_25(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_collapses_says_so_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     forward = CoarseToFine.forward
     monkeypatch.setattr(CoarseToFine, "forward", lambda self, frames: torch.zeros_like(forward(self, frames)))
     settings = FitSettings(epochs=5, batch=4, batches=2, workers=0, accelerator="cpu", precision="32")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.trainer.scored import noise_frames
-from trainer.bundles.export import compare, to_onnx
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.calibrated import Calibrated
+from trainer.pipeline.export import compare, to_onnx
 from trainer.scoring.calibrate import FEWEST, ConfidenceMap, fit_confidence, logit
 from trainer.scoring.confidence import CLIP, LIMIT_PX, blocks_in_time, error_limit_px, judge, reliability, stated_limit_px
 
@@ -49,7 +49,7 @@ def test_the_calibration_error_is_that_of_a_hand_count() -> None:
     assert found.right[[2, 9]].tolist() == [0.5, 0.75]
 
 
-def test_a_point_said_to_be_out_of_sight_is_never_right_and_one_not_labelled_says_nothing(tmp_path: Path) -> None:
+def test_a_hidden_point_is_never_right_and_an_unlabelled_one_says_nothing(tmp_path: Path) -> None:
     labels = noise_frames(tmp_path, 3)
     predicted = answers(labels, np.ones((3, 2), bool), np.full((3, 2), 0.9))
     labels.points[0, 0, 0] = np.nan

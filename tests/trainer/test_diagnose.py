@@ -33,7 +33,7 @@ def test_labels_that_contradict_each_other_cannot_be_learnt_by_heart(tmp_path: P
     assert "expected at most 1.5 px; look at the labels" in known.sentence
 
 
-def test_the_steepest_fall_is_found_and_the_break_r0_24() -> None:
+def test_the_steepest_fall_is_found_and_the_break() -> None:
     rates = np.geomspace(1e-5, 10, 60)
     place = np.log10(rates)
     losses = 5 - 4 / (1 + np.exp(-6 * (place + 3))) + np.where(place > 0, 10 ** (2 * place), 0)

@@ -133,7 +133,7 @@ def test_exact_predictions_cost_nothing(bundle: Bundle, tmp_path: Path, *, colou
 
 
 def test_one_label_moved_by_three_and_four_pixels_is_found_as_five(bundle: Bundle, tmp_path: Path) -> None:
-    """R0-20: the figure is a distance in source pixels, through the same resize as on the rig."""
+    """The figure is a distance in source pixels, through the same resize as on the rig."""
     frames = moved(frames_in(tmp_path), frame=4, point=1, by=(3.0, 4.0))
     found = evaluate(bundle, frames, engine=CPU).as_json()
     assert found["mean_px"] == pytest.approx(5 / 12, abs=1e-3)

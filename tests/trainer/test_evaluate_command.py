@@ -1,6 +1,7 @@
 """`trainer evaluate` and `trainer compare` as a user runs them, on a bundle that `trainer fit` made."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 from tests.trainer.learnable import labelled
 from tracker.bundle import Bundle, read_bundle
 from trainer.__main__ import main
+from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
+from trainer.labels.split import SplitChoice, choose_split, division_of
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.evaluate_sets import evaluate_sets
 
+MIDDLE = SplitChoice(fold=None, folds=5, groups=(), random_fraction=None, seed=0, everything=False)
 QUICK = ["--epochs", "3", "--batch", "8", "--batches", "20", "--device", "cpu", "--workers", "0"]
 
 
@@ -53,7 +56,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
 def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """R1-11, R4-24: one reduction, one mode; the figure of `fit` comes back to the last digit."""
+    """One reduction, one mode; the figure of `fit` comes back to the last digit."""
     found = run(capsys, "evaluate", str(bundle), "--data", str(data), "--thresholds", "3", "8")
     held_out, training = found["sets"]
     assert [(one["part"], one["frames"]) for one in found["sets"]] == [("held-out", 20), ("training", 20)]
@@ -73,46 +76,53 @@ def test_without_the_runs_folder_the_bundles_own_account_tells_the_split(bundle:
     for name in ("bundle.json", "model.onnx", "self_test.png"):
         (alone / name).write_bytes((bundle / name).read_bytes())
     frames = read_labels(data)
-    split = split_of(read_bundle(alone), data, frames)
+    split = split_of(read_bundle(alone), frames)
     assert split is not None
     assert split.held_out.tolist() == list(range(20, 40))
     moved = read_labels(data)
     moved.points[0, 0, 0] += 1.0
-    assert split_of(read_bundle(alone), data, moved) is None, "other labels than those it was trained on"
+    assert split_of(read_bundle(alone), moved) is None, "other labels than those it was trained on"
 
 
 @pytest.mark.parametrize(
-    ("said", "train", "held_out"),
+    ("choice", "train", "held_out"),
     [
-        ("block 2 of 5 in time held out", 32, 8),
-        ("random 5% held out (seed 3); neighbouring frames leak", 38, 2),
-        ("nothing held out", 40, 0),
+        (replace(MIDDLE, fold=1), 32, 8),
+        (replace(MIDDLE, random_fraction=0.05, seed=3), 38, 2),
+        (replace(MIDDLE, everything=True), 40, 0),
     ],
+    ids=["block", "random", "nothing"],
 )
-def test_every_kind_of_split_is_told_from_its_description(
-    bundle: Path, data: Path, tmp_path: Path, said: str, train: int, held_out: int
+def test_every_kind_of_split_is_known_from_the_bundles_own_account(
+    bundle: Path, data: Path, tmp_path: Path, choice: SplitChoice, train: int, held_out: int
 ) -> None:
-    read = read_bundle(bundle)
-    about = msgspec.structs.replace(read.description.training, split=said, frames=train, held_out_frames=held_out)
+    read, frames = read_bundle(bundle), read_labels(data)
+    made = choose_split(frames, choice)
+    division = division_of(made)
+    about = msgspec.structs.replace(
+        read.description.training, split="in any words", division=division, frames=train, held_out_frames=held_out
+    )
     told = Bundle(
         folder=tmp_path / "elsewhere",
         description=msgspec.structs.replace(read.description, training=about),
         self_test_image=read.self_test_image,
     )
-    split = split_of(told, data, read_labels(data))
+    split = split_of(told, frames)
     assert split is not None
     assert (len(split.train), len(split.held_out)) == (train, held_out)
+    np.testing.assert_array_equal(split.train, made.train)
+    np.testing.assert_array_equal(split.held_out, made.held_out)
     wrong = msgspec.structs.replace(about, frames=train - 1)
     told = Bundle(
         folder=tmp_path / "elsewhere",
         description=msgspec.structs.replace(read.description, training=wrong),
         self_test_image=read.self_test_image,
     )
-    assert split_of(told, data, read_labels(data)) is None, "counts that do not agree prove nothing"
+    assert split_of(told, frames) is None, "counts that do not agree prove nothing"
 
 
 def test_several_sets_give_one_row_each_and_a_report(bundle: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """R1-03, R1-21: frames that are new to the bundle, beside its own."""
+    """Frames that are new to the bundle, beside its own."""
     other = tmp_path / "others"
     other.mkdir()
     new = as_csv(other, labelled(other, 10, first=500))
@@ -130,12 +140,12 @@ def test_several_sets_give_one_row_each_and_a_report(bundle: Path, data: Path, t
 def test_the_table_for_people_names_what_each_figure_is_of(bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(bundle), "--data", str(data), "--threads", "1"]) == 0
     printed = capsys.readouterr().out
-    for words in ("Held-out of CollectedData_a.csv (20 frames)", "blind: mean position", "all-black heat map", "confidence: off by"):
+    for words in ("Held-out of CollectedData_a.csv (20 frames)", "baseline: mean position", "all-black heat map", "confidence: off by"):
         assert words in printed
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--thresholds", "0"], "--thresholds 0: expected pixels, more than 0"),
         (["--floor", "nothere"], "gives no floor"),
@@ -144,10 +154,10 @@ def test_the_table_for_people_names_what_each_figure_is_of(bundle: Path, data: P
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_sentence(
-    bundle: Path, data: Path, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    bundle: Path, data: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", str(bundle), "--data", str(data), "--threads", "1", *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path, data: Path) -> None:
@@ -171,7 +181,7 @@ def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path,
 
 
 def test_a_run_keeps_its_answers_for_the_same_frames(bundle: Path) -> None:
-    """R1-17: after epochs 0, 1 and 2 of three."""
+    """After epochs 0, 1 and 2 of three."""
     history = json.loads((bundle.with_name("bars.run") / "history.json").read_text())
     assert [each["epoch"] for each in history["examples"]] == [0, 1, 2]
     assert np.array(history["examples"][0]["poses"]).shape == (3, 1, 2, 3)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tracker.frame import Image
-from trainer.labels.video_file import VideoFile
 from trainer.selection.candidates import NO_STAMP, Candidates, Span, gather
 from trainer.selection.exact_frames import read_exactly
-from trainer.videos.video_file import VideoReader
+from trainer.video_files.frames_by_number import IndexedVideo
+from trainer.video_files.reader import VideoReader
 
 LAST = 260  # the second key frame is 182
 WANTED = (3, 188, 190, 250)
@@ -34,20 +34,20 @@ def seen(video: Path) -> Candidates:
 
 
 def test_a_frame_reached_by_seeking_is_the_frame_of_decoding_in_a_row(video: Path, decoded: dict[int, Image]) -> None:
-    file = VideoFile(video)
+    file = IndexedVideo(video)
     for number in reversed(WANTED):
         np.testing.assert_array_equal(file.read(number), decoded[number])
 
 
-@pytest.mark.parametrize("doubt", ["none", "time stamps", "thumbnails"])
+@pytest.mark.parametrize("falsified", ["none", "time stamps", "thumbnails"])
 def test_chosen_frames_are_those_of_decoding_even_where_seeking_cannot_be_trusted(
-    video: Path, decoded: dict[int, Image], seen: Candidates, doubt: str
+    video: Path, decoded: dict[int, Image], seen: Candidates, falsified: str
 ) -> None:
     """The first pass is falsified, so that what seeking finds does not fit it from frame 190 on."""
     stamps, thumbnails = seen.stamps.copy(), seen.thumbnails.copy()
-    if doubt == "time stamps":
+    if falsified == "time stamps":
         stamps[190:] = NO_STAMP
-    if doubt == "thumbnails":
+    if falsified == "thumbnails":
         thumbnails[190:] = thumbnails[190:, ::-1]
     found = list(read_exactly(video, WANTED, candidates=replace(seen, stamps=stamps, thumbnails=thumbnails)))
     assert [number for number, _ in found] == list(WANTED)

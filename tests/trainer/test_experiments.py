@@ -29,9 +29,9 @@ from trainer.experiments.progress import words
 from trainer.experiments.reading import reading
 from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, Score, read_predictions, read_run, write_run
 from trainer.experiments.settings_table import settings_table, settings_words
+from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
-from trainer.labels.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import FitSettings
 
 QUICK = FitSettings(epochs=1, batch=4, batches=1, workers=0, accelerator="cpu", precision="32")
@@ -83,7 +83,7 @@ def stored_run(out: Path, name: str, error_px: float, **place: str | int) -> Run
     ("by", "animal", "kept_together"),
     [("blocks", None, None), ("videos", None, "m1-day1"), ("animals", "^(m[0-9])", "m1"), ("random", None, None)],
 )
-def test_every_frame_is_held_out_exactly_once_r0_29(by: By, animal: str | None, kept_together: str | None, tmp_path: Path) -> None:
+def test_every_frame_is_held_out_exactly_once(by: By, animal: str | None, kept_together: str | None, tmp_path: Path) -> None:
     frames = videos(tmp_path)
     folds = folds_of(frames, by=by, folds=3, animal=animal, seed=0)
     assert sorted(np.concatenate([fold.split.held_out for fold in folds]).tolist()) == list(range(12))
@@ -95,7 +95,7 @@ def test_every_frame_is_held_out_exactly_once_r0_29(by: By, animal: str | None, 
             assert not (any(held) and any(trained))
 
 
-def test_random_folds_warn_that_neighbours_leak_r0_29(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_random_folds_warn_that_neighbours_leak(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folds = folds_of(videos(tmp_path), by="random", folds=3, animal=None, seed=0)
     assert "neighbouring frames fall on both sides" in caplog.text
     assert all("leak" in fold.split.description for fold in folds)
@@ -105,10 +105,10 @@ def test_random_folds_warn_that_neighbours_leak_r0_29(tmp_path: Path, caplog: py
 
 
 @pytest.mark.parametrize(
-    ("by", "animal", "folds", "complaint"),
+    ("by", "animal", "folds", "message"),
     [
         ("animals", None, 3, "say with --animal where"),
-        ("animals", "(", 3, "is no regular expression"),
+        ("animals", "(", 3, "is not a regular expression"),
         ("animals", "m", 3, "has no group in brackets"),
         ("animals", "^(x)", 3, "finds no animal in the name of video 'm1-day1'"),
         ("animals", "(day)", 3, "all frames are of 'day'"),
@@ -116,12 +116,12 @@ def test_random_folds_warn_that_neighbours_leak_r0_29(tmp_path: Path, caplog: py
         ("blocks", None, 1, "expected 2 to 12"),
     ],
 )
-def test_folds_that_cannot_be_made_are_refused(by: By, animal: str | None, folds: int, complaint: str, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=complaint.replace("(", r"\(")):
+def test_folds_that_cannot_be_made_are_refused(by: By, animal: str | None, folds: int, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=message.replace("(", r"\(")):
         folds_of(videos(tmp_path), by=by, folds=folds, animal=animal, seed=0)
 
 
-def test_mean_and_spread_are_over_folds_and_over_seeds_r0_28(tmp_path: Path) -> None:
+def test_mean_and_spread_are_over_folds_and_over_seeds(tmp_path: Path) -> None:
     errors = {("block1", 0): 1.0, ("block2", 0): 3.0, ("block1", 1): 2.0, ("block2", 1): 6.0}
     runs = [stored_run(tmp_path, f"{fold}-{repeat}", px, fold=fold, repeat=repeat) for (fold, repeat), px in errors.items()]
     found = summarise(runs, tmp_path)
@@ -151,7 +151,7 @@ def test_a_finished_run_is_read_and_another_one_refused(tmp_path: Path) -> None:
         execute(replace(labels, sha256="b" * 64), planned, tmp_path / "run")
 
 
-def test_train_and_held_out_are_scored_alike_from_what_is_stored_r4_24(tmp_path: Path) -> None:
+def test_train_and_held_out_are_scored_alike_from_what_is_stored(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 6)
     parts = Parts(train=np.arange(4), held_out=np.arange(4, 5), test=np.arange(5, 6), description="by hand")
     run = execute(
@@ -189,10 +189,10 @@ def test_a_search_keeps_test_frames_that_it_does_not_choose_by(test: bool, expec
     parts = divide(tmp_path, frames, choice, test=test)
     assert [len(parts.train), len(parts.held_out), len(parts.test)] == expected
     assert sorted([*parts.train, *parts.held_out, *parts.test]) == list(range(12))
-    assert ("kept for the test" in parts.description) == test
+    assert ("for the test alone" in parts.description) == test
 
 
-def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames_r1_19() -> None:
+def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames() -> None:
     parts = Parts(train=np.arange(3, 43), held_out=np.arange(3), test=np.empty(0, np.int64), description="three")
     planned = plan_curve(parts, ["heatmap", "xy"], QUICK, sizes=[5, 10, 40], repeats=2)
     assert len(planned) == 2 * 3 * 2
@@ -256,7 +256,7 @@ def replace_mean(score: Score, mean_px: float) -> Score:
     return Score(**{**{f: getattr(score, f) for f in score.__struct_fields__}, "mean_px": mean_px})
 
 
-def test_the_reading_says_how_many_more_to_label_with_its_uncertainty_r1_20(tmp_path: Path) -> None:
+def test_the_reading_says_how_many_more_to_label_with_its_uncertainty(tmp_path: Path) -> None:
     found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
     now, doubled, more = reading(found, target_px=2.0)
     assert "128 frames give 2.34 ± 0.02 px" in now
@@ -269,12 +269,12 @@ def test_the_reading_says_how_many_more_to_label_with_its_uncertainty_r1_20(tmp_
 
 
 @pytest.mark.parametrize(
-    ("target_px", "complaint"),
+    ("target_px", "message"),
     [(1.3, "more than 3 times the 128 frames"), (0.9, "the fitted floor is"), (9.0, "is reached with 128 frames already")],
 )
-def test_nothing_is_read_far_beyond_the_data(target_px: float, complaint: str, tmp_path: Path) -> None:
+def test_nothing_is_read_far_beyond_the_data(target_px: float, message: str, tmp_path: Path) -> None:
     found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
-    assert complaint in reading(found, target_px=target_px)[-1]
+    assert message in reading(found, target_px=target_px)[-1]
 
 
 def test_a_flat_curve_says_that_more_frames_hardly_help(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_one_repeat_and_few_sizes_promise_nothing(tmp_path: Path) -> None:
     assert bootstrap([(np.array([1.0]), np.array([1.0]))]) == []
 
 
-def test_captions_are_made_from_what_was_run_not_from_what_was_asked_r4_22_r4_23(tmp_path: Path) -> None:
+def test_captions_are_made_from_what_was_run_not_from_what_was_asked(tmp_path: Path) -> None:
     runs = [stored_run(tmp_path, f"{repeat}", 1.0, fold="block1", repeat=repeat) for repeat in (0, 3)]
     assert settings_words(runs) == "xy, batch 4, learning rate 0.001, adamw, 2 epochs, seeds 0, 3"
     stopped = Run(**{**{name: getattr(runs[0], name) for name in Run.__struct_fields__}, "epochs": runs[0].epochs[:1]})
@@ -307,7 +307,7 @@ def test_a_length_of_time_is_said_in_words() -> None:
     assert [words(seconds) for seconds in (None, 5.0, 600.0, 9000.0)] == ["an unknown time", "5 s", "10 min", "2.5 h"]
 
 
-def test_crossval_from_the_command_line_goes_on_and_reports_without_data_r1_15(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_crossval_from_the_command_line_goes_on_and_reports_without_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = tmp_path / "set", tmp_path / "cv"
     write_synthetic_set(data, scene="rodent", count=8, seed=1, width=64, height=64, rectangles=1)
     command = ["crossval", "--data", str(data), "--out", str(out), "--folds", "2", "--human-px", "1.5", "--json"]

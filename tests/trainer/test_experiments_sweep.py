@@ -21,7 +21,7 @@ from trainer.experiments.slots import attempts, empty_slots, lasting
 from trainer.experiments.space import PRESETS, changed, chosen_space, grid_points, refuse_unknown
 from trainer.experiments.study import Database, join_study, quiet, read_study, shown, url_of
 from trainer.experiments.sweep import make_pruner, tried
-from trainer.labels.write_synthetic_set import write_synthetic_set
+from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import FitSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +40,7 @@ def join(where: Database, name: str = "one", **about: object) -> optuna.Study:
     ("preset", "batches", "rates", "epochs"),
     [("r1-13-xy", [8, 16, 32, 64, 128, 256, 512], 5, 40), ("r1-13-heatmap", [32, 64, 128, 256, 512], 7, 100)],
 )
-def test_the_grids_hold_every_value_about_the_usual_point_r1_13_r1_14(preset: str, batches: list[int], rates: int, epochs: int) -> None:
+def test_the_grids_hold_every_value_about_the_usual_point(preset: str, batches: list[int], rates: int, epochs: int) -> None:
     usual, space, is_grid = chosen_space(preset, None)
     base = FitSettings(**usual)
     refuse_unknown(space, base)
@@ -49,7 +49,7 @@ def test_the_grids_hold_every_value_about_the_usual_point_r1_13_r1_14(preset: st
     assert (base.batch, base.learning_rate, base.network, base.epochs) == (64, 1e-3, "resnet18", epochs)
     assert sorted({int(point["batch"]) for point in points}) == batches
     assert len({point["learning_rate"] for point in points}) == rates
-    assert {point["network"] for point in points} == {"resnet18", "resnet34"}  # R0-13: depth
+    assert {point["network"] for point in points} == {"resnet18", "resnet34"}  # depth
     assert len(points) == 1 + (len(batches) - 1) + (rates - 1) + 1  # one setting changed at a time
     assert len(grid_points(space, base, full=True)) == len(batches) * rates * 2
 
@@ -61,7 +61,7 @@ def test_every_preset_can_be_trained_with(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("learning_rte: {low: 1.0e-4, high: 1.0e-2}", "'learning_rte' is no setting that can be searched; expected some of"),
         ("seed: {choices: [1, 2]}", "'seed' is no setting that can be searched"),
@@ -75,14 +75,14 @@ def test_every_preset_can_be_trained_with(name: str) -> None:
         ("{}", "the space names no setting"),
     ],
 )
-def test_a_bad_space_is_refused(text: str, complaint: str, tmp_path: Path) -> None:
+def test_a_bad_space_is_refused(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "space.yaml"
     path.write_text(text)
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         refuse_unknown(chosen_space("default", path)[1], FitSettings())
 
 
-def test_settings_inside_others_can_be_searched_r0_19() -> None:
+def test_settings_inside_others_can_be_searched() -> None:
     found = changed(FitSettings(), {"loss.distance": 0.5, "optimiser": "adam", "weight_decay": 1e-8})
     assert (found.loss.distance, found.optimiser, found.weight_decay) == (0.5, "adam", 1e-8)
 
@@ -146,15 +146,15 @@ def test_a_locked_database_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "complaint"),
+    ("url", "message"),
     [
         ("nonsense://x", "nonsense"),
         ("postgresql://me:secret@127.0.0.1:1/x", r"me:\*\*\*@127.0.0.1:1/x: "),
         ("/no/such/folder/x.db", "/no/such/folder: no such folder"),
     ],
 )
-def test_an_address_that_leads_nowhere_is_one_sentence_without_the_password(url: str, complaint: str) -> None:
-    with quiet(), pytest.raises(TrainingError, match=complaint) as problem:
+def test_an_address_that_leads_nowhere_is_one_sentence_without_the_password(url: str, message: str) -> None:
+    with quiet(), pytest.raises(TrainingError, match=message) as problem:
         join(Database(url=url_of(url), heartbeat_s=1))
     assert "secret" not in str(problem.value)
     assert "secret" not in shown("postgresql://me:secret@host/x")
@@ -344,7 +344,7 @@ def test_two_real_sweeps_one_killed_end_with_every_trial_trained_once(tmp_path: 
     runs = {path: path.stat().st_mtime_ns for path in tmp_path.glob("study.db.runs/*/*/run.json")}
     assert len(runs) == 3
     shutil.rmtree(data)
-    assert main(["sweep", "--study", str(study), "--report-only"]) == 0  # R1-15: from what is stored
+    assert main(["sweep", "--study", str(study), "--report-only"]) == 0  # from what is stored
     assert all(path.stat().st_mtime_ns == before for path, before in runs.items())
     assert "data:image/png;base64," in Path(found["report"]).read_text()
 

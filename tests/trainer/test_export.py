@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tests.trainer.learnable import SIZE, draw, labelled
-from trainer.bundles.export import OPSET, compare, export, to_onnx, with_a_changed_weight
 from trainer.errors import TrainingError
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.planning import plan_network
 from trainer.networks.trackrat import TrackRat
+from trainer.pipeline.export import OPSET, compare, export, to_onnx, with_a_changed_weight
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 
@@ -68,13 +68,13 @@ def test_a_changed_weight_is_noticed(trained: nn.Module) -> None:
 def test_a_graph_of_another_network_is_refused(trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(1)
     foreign = to_onnx(build(NetworkPlan(head="heatmap", points=2, frame=SHAPE, crop=CROP)), stacked()[0])
-    monkeypatch.setattr("trainer.bundles.export.to_onnx", lambda *_, **__: foreign)
+    monkeypatch.setattr("trainer.pipeline.export.to_onnx", lambda *_, **__: foreign)
     with pytest.raises(TrainingError, match="the graph is not the network"):
         export(trained, FRAMES)
 
 
 def test_a_comparison_that_cannot_fail_is_refused(trained: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer.bundles.export.with_a_changed_weight", lambda model: model)
+    monkeypatch.setattr("trainer.pipeline.export.with_a_changed_weight", lambda model: model)
     with pytest.raises(TrainingError, match="proves nothing"):
         export(trained, FRAMES)
 

@@ -14,13 +14,13 @@ import yaml
 
 from tracker.frame import Image
 from trainer.errors import LabelError
+from trainer.formats.import_labels import import_labels
+from trainer.formats.project import read_project
+from trainer.formats.read_labels import read_labels
+from trainer.formats.write_coco import write_coco
+from trainer.formats.write_deeplabcut import write_deeplabcut
+from trainer.formats.write_sleap import write_sleap
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.project import read_project
-from trainer.labels.read_labels import read_labels
-from trainer.labels.write_coco import write_coco
-from trainer.labels.write_deeplabcut import write_deeplabcut
-from trainer.labels.write_sleap import write_sleap
-from trainer.project.import_labels import import_labels
 from trainer.project.store import FrameLabel, Layer, create_project
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,14 +77,14 @@ def assert_same(found: LabelledFrames, expected: LabelledFrames) -> None:
 @pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_labels_come_back_from_every_format_to_the_last_digit(tmp_path: Path, kind: str, animals: int, colour: bool) -> None:
-    """R0-03, R1-16: numeric order, sub-pixel places, missing points, pictures."""
+    """Numeric order, sub-pixel places, missing points, pictures."""
     frames = make_set(tmp_path / "p", animals=animals, colour=colour)
     assert_same(read_labels(write(frames, kind, tmp_path / "out")), frames)
 
 
 @pytest.mark.parametrize("kind", ["sleap", "coco"])
 def test_hidden_points_come_back_as_hidden(tmp_path: Path, kind: str) -> None:
-    """R0-02: not labelled and not visible stay apart."""
+    """Not labelled and not visible stay apart."""
     frames = make_set(tmp_path / "p")
     assert frames.hidden.sum() == 2
     found = read_labels(write(frames, kind, tmp_path / "out"))
@@ -241,9 +241,9 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from trainer.errors import LabelError
-from trainer.labels.project import read_project
-from trainer.labels.write_coco import write_coco
-from trainer.labels.write_deeplabcut import write_deeplabcut
+from trainer.formats.project import read_project
+from trainer.formats.write_coco import write_coco
+from trainer.formats.write_deeplabcut import write_deeplabcut
 project, kind, out = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 frames = read_project(project)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))

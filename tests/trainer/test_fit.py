@@ -19,7 +19,7 @@ from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import load_network
 from trainer.training.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames
-from trainer.training.fit import HISTORY_FILE, fit, predict
+from trainer.training.fit import HISTORY_FILE, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning import Learner, Schedule, learning_rate
 from trainer.training.loading import TrainingLoader
@@ -47,12 +47,12 @@ def test_a_few_frames_are_learnt_to_below_two_pixels(tmp_path: Path) -> None:
     blank = torch.full((1, *frames.size, 1), 90, dtype=torch.uint8)
     with torch.no_grad():
         empty = result.network(blank)[..., 2]
-    full = predict(result.network, FrameStore(frames, GREY), np.arange(8))[..., 2]
+    full = predict_animals(result.network, FrameStore(frames, GREY), np.arange(8))[..., 2]
     assert float(empty.max()) < 0.3 < float(full.min())  # the confidence tells an empty floor from an animal
 
 
 @pytest.mark.parametrize("head", ["xy", "heatmap"])
-def test_an_interrupted_run_ends_as_an_unbroken_one_r4_13(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_ends_as_an_unbroken_one(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train, held_out = labelled(tmp_path, 5), labelled(tmp_path, 2, first=10)
     settings = replace(QUICK, head=head, epochs=3)
     unbroken = fit(train, held_out, settings, tmp_path / "unbroken")
@@ -129,16 +129,16 @@ def test_other_settings_start_anew_where_that_is_asked_for_and_say_so(tmp_path: 
     assert "is of a training with seed 0 instead of 5 and epochs 2 instead of 1: starting anew" in caplog.text
 
 
-def test_a_checkpoint_is_enough_to_run_the_network_r4_14(tmp_path: Path) -> None:
+def test_a_checkpoint_is_enough_to_run_the_network(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 3)
     result = fit(frames, frames, QUICK, tmp_path / "run")
     network, about = load_network(result.checkpoint)
     store = FrameStore(frames, GREY)
     assert about["point_names"] == ["head", "tail"]
-    assert np.array_equal(predict(network, store, np.arange(3)), predict(result.network, store, np.arange(3)))
+    assert np.array_equal(predict_animals(network, store, np.arange(3)), predict_animals(result.network, store, np.arange(3)))
 
 
-def test_every_epoch_and_the_best_are_on_disk_with_their_history_r4_12(tmp_path: Path) -> None:
+def test_every_epoch_and_the_best_are_on_disk_with_their_history(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 3)
     result = fit(frames, frames, QUICK, tmp_path / "run")
     assert {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
@@ -172,7 +172,7 @@ def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"network": "hourglass"}, "no network 'hourglass'; expected one of compact, trackrat, alexnet, resnet18"),
         ({"head": "points"}, "no head 'points'; expected one of heatmap, xy, dense_heatmap"),
@@ -180,9 +180,9 @@ def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) 
     ],
     ids=["network", "head", "minutes"],
 )
-def test_impossible_settings_are_refused(change: dict[str, object], complaint: str, tmp_path: Path) -> None:
+def test_impossible_settings_are_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
     frames = labelled(tmp_path, 2)
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         fit(frames, frames, replace(QUICK, **change), tmp_path / "run")  # type: ignore[arg-type]
 
 
@@ -192,7 +192,7 @@ def test_frames_without_labels_are_refused(tmp_path: Path) -> None:
         fit(replace(frames, points=frames.points * np.nan), frames, QUICK, tmp_path / "run")
 
 
-def test_training_is_shuffled_and_each_frame_shown_equally_often_r0_06() -> None:
+def test_training_is_shuffled_and_each_frame_shown_equally_often() -> None:
     order = EpochOrder(5, pictures=12, seed=0)
     first = [draw.frame for draw in order]
     order.set_epoch(1)
@@ -202,7 +202,7 @@ def test_training_is_shuffled_and_each_frame_shown_equally_often_r0_06() -> None
     assert len(order) == 15
 
 
-def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> None:
+def test_held_out_frames_come_in_order_and_unchanged(tmp_path: Path) -> None:
     frames = HeldOutFrames(FrameStore(labelled(tmp_path, 3), GREY))
     for number in range(3):
         image, points = frames[number]
@@ -210,7 +210,7 @@ def test_held_out_frames_come_in_order_and_unchanged_r0_06(tmp_path: Path) -> No
         assert np.array_equal(points[0].numpy(), draw(number)[1])
 
 
-def test_a_short_last_batch_is_used_r4_21(tmp_path: Path) -> None:
+def test_a_short_last_batch_is_used(tmp_path: Path) -> None:
     frames = TrainingFrames(FrameStore(labelled(tmp_path, 5), GREY), crop=CROP, settings=AugmentSettings(), seed=0)
     sizes = [len(batch[0]) for batch in TrainingLoader(frames, EpochOrder(5, pictures=5, seed=0), batch=4, workers=0)]
     assert sizes == [4, 1]
@@ -225,15 +225,15 @@ def test_a_picture_depends_on_seed_epoch_and_place_only(tmp_path: Path) -> None:
     assert not torch.equal(frames[Draw(0, 7, 1)].frames, frames[Draw(0, 8, 1)].frames)
 
 
-def test_frames_beyond_the_memory_limit_come_from_disk_r0_06(tmp_path: Path) -> None:
+def test_frames_beyond_the_memory_limit_come_from_disk(tmp_path: Path) -> None:
     store = FrameStore(labelled(tmp_path, 4), GREY, limit_bytes=2 * 96 * 128)
     for number in (0, 1, 2, 3, 3):
         assert np.array_equal(store.read(number), draw(number)[0])
     assert len(store._decoded) == 2
 
 
-def test_three_equal_channels_are_grey_r0_07(tmp_path: Path, shared_data: Path) -> None:
-    from trainer.labels.read_labels import read_labels
+def test_three_equal_channels_are_grey(tmp_path: Path, shared_data: Path) -> None:
+    from trainer.formats.read_labels import read_labels
 
     mouse = read_labels(shared_data / "dlc_openfield")
     assert mouse.read(0).ndim == 3

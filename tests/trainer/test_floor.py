@@ -1,4 +1,4 @@
-"""The distance between people, from a number or from their project (R1-28)."""
+"""The distance between people, from a number or from their project."""
 
 from pathlib import Path
 

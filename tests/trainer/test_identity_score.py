@@ -30,7 +30,7 @@ def test_perfect_tracks_under_other_numbers_are_perfect() -> None:
 
 
 def test_two_animals_that_swap_once_are_two_switches() -> None:
-    """R1-25: 20 animals in all; from frame 6 both have the other's identity."""
+    """20 animals in all; from frame 6 both have the other's identity."""
     rows = tracked(truth())
     rows[6:] = rows[6:, ::-1]
     found = score(rows)

@@ -12,8 +12,8 @@ from tests.trainer.learnable import labelled
 from tests.trainer.test_evaluate_command import as_csv
 from trainer.__main__ import main
 from trainer.errors import TrainingError
-from trainer.training.whole_checkpoints import WholeCheckpoints, remove_parts
-from trainer.whole_files import refuse_unwritable
+from trainer.training.whole_checkpoints import WholeCheckpoints
+from trainer.whole_files import refuse_unwritable, remove_parts
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a file system or to become another user")
@@ -65,7 +65,6 @@ def test_a_folder_below_a_file_is_refused_before_labels_are_read(data: Path, tmp
         (["crossval"], "--out"),
         (["curve"], "--out"),
         (["sweep", "--trials", "1", "--study", "none.db"], "--out"),
-        (["rectangles"], "--out"),
         (["synth", "--scene", "rodent", "--count", "2"], "--out"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -74,7 +73,7 @@ def test_every_command_that_takes_long_refuses_such_a_folder_at_once(
     command: list[str], option: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    labels = [] if command[0] in ("rectangles", "synth") else ["--data", str(data)]
+    labels = [] if command[0] == "synth" else ["--data", str(data)]
     assert main([*command, *labels, option, str(tmp_path / "notes.txt" / "deep")]) == 1
     said = capsys.readouterr().err
     assert "a part of that path is a file" in said

@@ -63,7 +63,7 @@ def test_a_set_with_fewer_animals_is_filled_with_missing_ones(sets: tuple[Labell
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "message"),
     [
         (
             {"point_names": ("head", "tip")},
@@ -75,7 +75,7 @@ def test_a_set_with_fewer_animals_is_filled_with_missing_ones(sets: tuple[Labell
     ids=["names", "size", "animals"],
 )
 def test_sets_that_disagree_are_refused_with_both_sides(
-    sets: tuple[LabelledFrames, LabelledFrames], changes: dict[str, tuple[str, ...]], complaint: str
+    sets: tuple[LabelledFrames, LabelledFrames], changes: dict[str, tuple[str, ...]], message: str
 ) -> None:
-    with pytest.raises(LabelError, match=complaint):
+    with pytest.raises(LabelError, match=message):
         join_labels([sets[0], replace(sets[1], **changes)], sources=SOURCES)  # type: ignore[arg-type]

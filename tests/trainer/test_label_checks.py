@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from trainer.formats.read_labels import read_labels
 from trainer.labels.checks import Finding, check_labels
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 
 NAMES = ("snout", "leftear", "rightear", "tailbase")
 BODY = np.array([[0.0, -50.0], [-12.0, -30.0], [12.0, -30.0], [0.0, 50.0]])  # from above, head upwards
@@ -51,11 +51,11 @@ def test_nothing_is_said_of_good_labels() -> None:
     assert check_labels(animals()) == []
 
 
-def test_too_few_frames_are_said_r3_30() -> None:
+def test_too_few_frames_are_said() -> None:
     assert one(check_labels(animals(49))).sentence.startswith("49 labelled frames: below 50")
 
 
-def test_a_rarely_labelled_point_is_named_r3_32() -> None:
+def test_a_rarely_labelled_point_is_named() -> None:
     points = animals().points
     points[14:, 0, 3] = np.nan
     found = one(check_labels(replace(animals(), points=points)))
@@ -64,7 +64,7 @@ def test_a_rarely_labelled_point_is_named_r3_32() -> None:
 
 
 @pytest.mark.parametrize("what", ["video", "tag"])
-def test_a_lopsided_set_is_named_r3_32(what: str) -> None:
+def test_a_lopsided_set_is_named(what: str) -> None:
     names = ["rare"] * 5 + ["usual"] * 55
     frames = animals()
     lopsided = replace(frames, group=tuple(names)) if what == "video" else replace(frames, tags=tuple(frozenset({name}) for name in names))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab, wait_for
-from tests.trainer.label_desk import LabelServer, labels_on_disk, make_project
+from tests.trainer.label_server import LabelServer, labels_on_disk, make_project
 
 IMAGES = [f"images/run 1#a/{number:06d}.png" for number in range(600)]
 WHITE = (10.0, 20.0)  # of frame 0
@@ -29,7 +29,7 @@ def browser(open_browser: Chromium) -> Iterator[Chromium]:
 
 
 @contextlib.contextmanager
-def desk(project: Path, browser: Chromium, *more: str) -> Iterator[tuple[LabelServer, Tab]]:
+def open_page(project: Path, browser: Chromium, *more: str) -> Iterator[tuple[LabelServer, Tab]]:
     """A server and a tab that shows its first frame."""
     with LabelServer(project, *more) as server:
         tab = browser.open(server.address)
@@ -80,7 +80,7 @@ def points_of(project: Path, number: int = 0, animal: int = 0) -> dict[str, obje
 
 def test_clicks_place_the_points_one_after_another_and_are_on_disk_at_once(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         for x, y in ((10.0, 20.0), (30.25, 40.5), (50.0, 5.0)):
             place(tab, x, y)
         saved(tab)
@@ -120,7 +120,7 @@ def test_a_click_on_the_middle_of_a_pixel_is_a_whole_number_at_any_zoom(
 
 def test_a_drag_moves_a_point_without_a_jump_and_a_click_on_it_only_chooses_it(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         place(tab, 10, 20)
         x, y = at(tab, 10, 20)
         tab.drag((x + 3, y - 2), (x + 3 + 90, y - 2 + 45))  # grabbed beside its middle; 9 screen px for each pixel
@@ -138,9 +138,9 @@ def test_a_drag_moves_a_point_without_a_jump_and_a_click_on_it_only_chooses_it(t
 
 
 def test_hidden_cleared_excluded_and_tagged_are_told_apart_in_the_file(tmp_path: Path, browser: Chromium) -> None:
-    """R0-02: "not labelled" and "labelled here" are different states, and so is "cannot be seen"."""
+    """The states "not labelled" and "labelled here" are different, and so is "cannot be seen"."""
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         place(tab, 10, 20)
         tab.key("h")
         for key in ("t", "2", "t", "1", "e"):
@@ -155,9 +155,9 @@ def test_hidden_cleared_excluded_and_tagged_are_told_apart_in_the_file(tmp_path:
 
 
 def test_nothing_is_carried_over_to_the_next_frame(tmp_path: Path, browser: Chromium) -> None:
-    """R0-02: going through frames without a click stores nothing, whatever the frame before holds."""
+    """Going through frames without a click stores nothing, whatever the frame before holds."""
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         place(tab, 10, 20)
         for number in (1, 2):
             tab.key("n")
@@ -171,7 +171,7 @@ def test_nothing_is_carried_over_to_the_next_frame(tmp_path: Path, browser: Chro
 
 def test_undo_and_redo_belong_to_a_frame_and_survive_going_away(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         place(tab, 10, 20)
         place(tab, 30, 30)
         tab.key("n")
@@ -194,7 +194,7 @@ def test_undo_and_redo_belong_to_a_frame_and_survive_going_away(tmp_path: Path, 
 
 def test_the_wheel_zooms_at_the_pointer_space_and_the_middle_button_pan_and_f_fits(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         corner, (x, y) = at(tab, 0, 0), at(tab, 30, 30)
         fitted = float(round(x)), float(round(y))  # a wheel's place is in whole CSS pixels
         before = under(tab, fitted)
@@ -217,7 +217,7 @@ def test_the_wheel_zooms_at_the_pointer_space_and_the_middle_button_pan_and_f_fi
 
 def test_u_goes_to_the_next_frame_that_is_neither_labelled_nor_excluded(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice", frames=4, names=("snout",)).folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         place(tab, 10, 20)
         for number in (1, 2):
             tab.key("n")
@@ -232,7 +232,7 @@ def test_u_goes_to_the_next_frame_that_is_neither_labelled_nor_excluded(tmp_path
 
 def test_reloading_brings_back_the_labels_and_the_place(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         tab.key("n")
         shown(tab, 1)
         place(tab, 12.5, 20)
@@ -293,7 +293,7 @@ def test_a_server_killed_again_and_again_while_edits_are_made_loses_none(tmp_pat
 
 def test_a_stale_tab_overwrites_nothing_and_says_so(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (server, stale):
+    with open_page(project, browser) as (server, stale):
         fresh = browser.open(server.address)
         shown(fresh, 0)
         place(fresh, 10, 20)
@@ -309,7 +309,7 @@ def test_a_stale_tab_overwrites_nothing_and_says_so(tmp_path: Path, browser: Chr
 
 def test_two_annotators_label_at_the_same_time_each_in_a_layer_of_their_own(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab), LabelServer(project, annotator="bob") as other:
+    with open_page(project, browser) as (_, tab), LabelServer(project, annotator="bob") as other:
         second = browser.open(other.address)
         shown(second, 0)
         assert second.text("#points .place") == "–"
@@ -323,7 +323,7 @@ def test_two_annotators_label_at_the_same_time_each_in_a_layer_of_their_own(tmp_
 
 def test_several_animals_are_labelled_one_after_another(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "flies", names=("head", "tail"), animals=2).folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         for x in (10, 20, 30):  # the third click is the second animal's head
             place(tab, x, 20)
         saved(tab)
@@ -344,7 +344,7 @@ def test_several_animals_are_labelled_one_after_another(tmp_path: Path, browser:
 def test_a_prediction_is_no_label_until_it_is_accepted(tmp_path: Path, browser: Chromium, make_bundle: Callable[..., Path]) -> None:
     project = make_project(tmp_path / "mice", names=("spot", "tail")).folder
     bundle = make_bundle(tmp_path / "bundle", height=60, width=80)
-    with desk(project, browser, "--bundle", str(bundle)) as (_, tab):
+    with open_page(project, browser, "--bundle", str(bundle)) as (_, tab):
         tab.wait_text("#prediction", "1 offered")
         for number in (1, 2):
             tab.key("n")
@@ -368,7 +368,7 @@ def test_a_point_placed_by_hand_is_never_replaced_by_a_prediction(
 ) -> None:
     project = make_project(tmp_path / "mice", names=("spot", "tail")).folder
     bundle = make_bundle(tmp_path / "bundle", height=60, width=80)
-    with desk(project, browser, "--bundle", str(bundle)) as (_, tab):
+    with open_page(project, browser, "--bundle", str(bundle)) as (_, tab):
         tab.wait_text("#prediction", "1 offered")
         place(tab, 40, 40)
         tab.key("g")
@@ -378,7 +378,7 @@ def test_a_point_placed_by_hand_is_never_replaced_by_a_prediction(
 
 def test_five_hundred_frames_are_gone_through_with_a_key_each(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice", frames=500).folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         assert tab.value("document.querySelectorAll('.frame').length") == 500
         for _ in range(499):
             tab.key("n")
@@ -389,12 +389,12 @@ def test_five_hundred_frames_are_gone_through_with_a_key_each(tmp_path: Path, br
         assert list(labels_on_disk(project)) == [IMAGES[499]]
 
 
-def test_the_question_mark_shows_the_keys_and_no_script_complains(tmp_path: Path, browser: Chromium) -> None:
+def test_the_question_mark_shows_the_keys_and_no_script_fails(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with desk(project, browser) as (_, tab):
+    with open_page(project, browser) as (_, tab):
         tab.key("?", modifiers=SHIFT)
         assert tab.value("document.querySelector('#help').open")
         assert "next frame that is not labelled" in tab.text("#help")
         tab.key("Escape")
         assert not tab.value("document.querySelector('#help').open")
-        assert tab.complaints() == []
+        assert tab.errors() == []

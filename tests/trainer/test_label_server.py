@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.label_desk import ROOT, LabelServer, labels_on_disk, make_project
+from tests.trainer.label_server import ROOT, LabelServer, labels_on_disk, make_project
 
 IMAGE = "images/run 1#a/000000.png"
 LABEL = {"animals": [{"snout": [1.5, 2.25]}], "excluded": False, "tags": ["rearing"]}
@@ -103,7 +103,7 @@ def test_an_edit_must_come_from_the_servers_own_page(server: LabelServer) -> Non
     assert all(frame["label"] is None for frame in json.loads(project.body)["frames"])
 
 
-def test_the_address_that_is_printed_lets_a_browser_in_and_the_cookie_does_so_from_then_on(server: LabelServer) -> None:
+def test_the_printed_address_lets_a_browser_in_and_then_the_cookie_does(server: LabelServer) -> None:
     entry = ask(server, f"/?token={server.token}", headers={"Cookie": None, "Origin": None})
     assert entry.status == 200
     cookie = entry.headers["Set-Cookie"]
@@ -159,7 +159,7 @@ def test_images_that_are_links_or_no_files_are_not_served(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("body", "complaint"),
+    ("body", "refusal"),
     [
         (b"", "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
@@ -182,11 +182,11 @@ def test_images_that_are_links_or_no_files_are_not_served(tmp_path: Path) -> Non
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_rubbish_is_refused_and_nothing_is_written(tmp_path: Path, server: LabelServer, body: bytes, complaint: str) -> None:
+def test_rubbish_is_refused_and_nothing_is_written(tmp_path: Path, server: LabelServer, body: bytes, refusal: str) -> None:
     before = ask(server, "/api/project").body
     answer = ask(server, "/api/label", method="PUT", body=body)
     assert answer.status == 400
-    assert complaint in answer.sentence
+    assert refusal in answer.sentence
     assert "\n" not in answer.sentence
     assert ask(server, "/api/project").body == before
 
@@ -291,22 +291,22 @@ def test_ctrl_c_ends_the_server_with_status_0(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("annotator", "complaint"), [("../ann", "cannot be a file name"), ("", "cannot be a file name"), (".hidden", "cannot be a file name")]
+    ("annotator", "refusal"), [("../ann", "cannot be a file name"), ("", "cannot be a file name"), (".hidden", "cannot be a file name")]
 )
-def test_an_annotator_who_cannot_be_a_file_is_refused(tmp_path: Path, annotator: str, complaint: str) -> None:
+def test_an_annotator_who_cannot_be_a_file_is_refused(tmp_path: Path, annotator: str, refusal: str) -> None:
     refused = label_command(str(make_project(tmp_path / "mice").folder), "--annotator", annotator)
     assert refused.returncode == 1
-    assert complaint in refused.stderr
+    assert refusal in refused.stderr
     assert [path.name for path in tmp_path.rglob("*.lock")] == []
 
 
-def test_a_folder_that_is_no_project_and_a_port_that_is_taken_are_refused_in_one_sentence(tmp_path: Path, server: LabelServer) -> None:
+def test_a_folder_without_a_project_and_a_taken_port_are_refused_in_a_sentence(tmp_path: Path, server: LabelServer) -> None:
     nothing = label_command(str(tmp_path), "--annotator", "ann")
     taken = label_command(str(make_project(tmp_path / "mice").folder), "--annotator", "ann", "--port", str(server.port))
     foreign = label_command(str(tmp_path / "mice"), "--annotator", "ann", "--bundle", str(tmp_path))
-    for refused, complaint in ((nothing, "no project.json"), (taken, "cannot be listened at"), (foreign, "no bundle.json")):
+    for refused, refusal in ((nothing, "no project.json"), (taken, "cannot be listened at"), (foreign, "no bundle.json")):
         assert refused.returncode == 1
-        assert complaint in refused.stderr
+        assert refusal in refused.stderr
         assert "Traceback" not in refused.stderr
     assert label_command(str(tmp_path / "mice"), "--annotator", "ann", "--port", "99999").returncode == 2
 

@@ -12,11 +12,11 @@ import sleap_io  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
+from trainer.formats.read_labels import read_labels
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.images import ImageRef, read_image
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
-from trainer.labels.video_file import VideoFile
+from trainer.video_files.frames_by_number import IndexedVideo
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -137,7 +137,7 @@ def test_points_marked_hand_labelled_are_taken_before_predictions(tmp_path: Path
     assert read_labels(path).order.tolist() == [4]
 
 
-def test_frames_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
+def test_frames_come_in_numeric_order(tmp_path: Path) -> None:
     rows = "".join(ROW.format(number, f"{number},1,2,3") for number in (10, 2, 33, 1))
     frames = read_labels(write_table(tmp_path, HEADER + rows, images=(1, 2, 10, 33)))
     assert [ref.path.name for ref in frames.images] == ["img1.png", "img2.png", "img10.png", "img33.png"]
@@ -145,7 +145,7 @@ def test_frames_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
     assert frames.points[:, 0, 0, 0].tolist() == [1, 2, 10, 33]
 
 
-def test_videos_and_unnumbered_images_come_in_numeric_order_r0_03(tmp_path: Path) -> None:
+def test_videos_and_unnumbered_images_come_in_numeric_order(tmp_path: Path) -> None:
     write_table(tmp_path, HEADER + ROW.format(1, "1,2,3,4").replace("m1", "m10"), images=[1], video="m10")
     rows = "".join(f"labeled-data/m9/{name},1,2,3,4\n" for name in ("pup 10 left.png", "pup 9 left.png", "pup left.png"))
     for name in ("pup 10 left.png", "pup 9 left.png", "pup left.png"):
@@ -192,7 +192,7 @@ GOOD = ROW.format(1, "1,2,3,4")
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         (HEADER + GOOD + ROW.format(2, "1,two,3,4"), r"\.csv:5: snout y is 'two'; expected a number"),
         (HEADER + GOOD + ROW.format(2, "1,inf,3,4"), r"\.csv:5: snout y is 'inf'; expected a finite number"),
@@ -237,9 +237,9 @@ GOOD = ROW.format(1, "1,2,3,4")
         "blank",
     ],
 )
-def test_a_bad_table_is_refused_with_file_and_row(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_bad_table_is_refused_with_file_and_row(tmp_path: Path, text: str, message: str) -> None:
     project = write_table(tmp_path, text, images=(1, 2))
-    with pytest.raises(LabelError, match=complaint):
+    with pytest.raises(LabelError, match=message):
         read_labels(project / "labeled-data" / "m1" / "CollectedData_me.csv")
 
 
@@ -324,14 +324,14 @@ def test_a_label_in_the_lost_part_of_a_cut_off_video_is_refused(tmp_path: Path) 
 
 def test_frames_of_a_video_are_exact_in_any_order(tmp_path: Path) -> None:
     images = write_video(tmp_path / "film.mkv", frames=30)
-    video = VideoFile(tmp_path / "film.mkv")
+    video = IndexedVideo(tmp_path / "film.mkv")
     for number in (29, 0, 1, 2, 17, 5, 5, 28, 12):
         np.testing.assert_array_equal(video.read(number), images[number])
 
 
 def test_frames_of_a_compressed_video_are_the_same_by_seeking_and_in_a_row() -> None:
     path = real("sleap_flies") / "clip.mp4"
-    in_a_row, by_seeking = VideoFile(path), VideoFile(path)
+    in_a_row, by_seeking = IndexedVideo(path), IndexedVideo(path)
     wanted = (0, 3, 251, 249, 600)
     straight = {number: image for number in range(601) if (image := in_a_row.read(number)) is not None and number in wanted}
     for number in reversed(wanted):
@@ -339,14 +339,14 @@ def test_frames_of_a_compressed_video_are_the_same_by_seeking_and_in_a_row() -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "complaint"),
+    ("name", "message"),
     [("nowhere", "no such file or folder"), ("notes.txt", "is of no kind that can be read"), ("folder", "holds neither")],
     ids=["absent", "foreign", "empty-folder"],
 )
-def test_a_path_that_holds_no_labels_is_refused(tmp_path: Path, name: str, complaint: str) -> None:
+def test_a_path_that_holds_no_labels_is_refused(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(LabelError, match=f"{name}: {complaint}.*expected a DeepLabCut project"):
+    with pytest.raises(LabelError, match=f"{name}: {message}.*expected a DeepLabCut project"):
         read_labels(tmp_path / name)
 
 

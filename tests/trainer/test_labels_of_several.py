@@ -13,7 +13,7 @@ import pytest
 import sleap_io  # type: ignore[import-untyped]
 
 from trainer.errors import LabelError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 Points = list[list[float]]
@@ -56,7 +56,7 @@ NAN = float("nan")
 
 
 def test_two_flies_stay_in_their_rows_over_1500_frames() -> None:
-    """R1-22: the rows of the file are in changing order, its tracks are not."""
+    """The rows of the file are in changing order, its tracks are not."""
     path = DATA / "sleap_flies" / "clip.slp"
     if not path.exists():
         pytest.skip("real data sleap_flies is not beside the repository")
@@ -185,13 +185,13 @@ def test_tables_of_a_project_share_their_animals(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "complaint"),
+    ("columns", "message"),
     [
         ([*BOTH[:3], ("bob", "ear")], r"CollectedData_me\.csv:2: 'bob' has other points than 'ann'"),
         ([*BOTH[:3], ("bob", "snout")], r"CollectedData_me\.csv:3: a point name stands twice"),
     ],
     ids=["other points", "twice"],
 )
-def test_animals_with_different_points_are_refused(tmp_path: Path, columns: list[tuple[str, str]], complaint: str) -> None:
-    with pytest.raises(LabelError, match=complaint):
+def test_animals_with_different_points_are_refused(tmp_path: Path, columns: list[tuple[str, str]], message: str) -> None:
+    with pytest.raises(LabelError, match=message):
         read_labels(write_table(tmp_path, columns, [FULL]))

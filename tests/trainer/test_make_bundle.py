@@ -8,7 +8,7 @@ import pytest
 
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 
 QUICK = ["--epochs", "1", "--batch", "4", "--device", "cpu"]
 
@@ -25,7 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_command_makes_a_bundle_that_is_scored_and_reported(
     data: Path, tmp_path: Path, network: str, head: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """R1-06: the head is chosen by an option; everything else is the same. R0-25: a reloaded bundle gives the same numbers."""
+    """The head is chosen by an option; everything else is the same. A reloaded bundle gives the same numbers."""
     out = tmp_path / "model"
     given = ["--data", str(data), "--out", str(out), "--network", network, "--head", head]
     assert main(["fit", *given, "--seed", "1", "--json", *QUICK]) == 0
@@ -71,7 +71,7 @@ def test_very_few_frames_train_and_say_what_was_held_out(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--data", "absent"], "absent"),
         (["--epochs", "0"], "epochs is 0"),
@@ -81,10 +81,10 @@ def test_very_few_frames_train_and_say_what_was_held_out(
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_sentence_and_status_1(
-    data: Path, tmp_path: Path, arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["fit", "--data", str(data), "--out", str(tmp_path / "model"), *QUICK, *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
 
@@ -93,29 +93,28 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(data: Path, tmp_path: Path
     precious.mkdir()
     (precious / "chapter.txt").write_text("years of work")
     assert main(["fit", "--data", str(data), "--out", str(precious), *QUICK]) == 1
-    assert "exists and is no bundle" in capsys.readouterr().err
+    assert "exists but is not a bundle" in capsys.readouterr().err
     assert (precious / "chapter.txt").read_text() == "years of work"
 
 
 def test_a_random_split_warns_that_neighbours_leak(data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """R0-29."""
     assert main(["fit", "--data", str(data), "--out", str(tmp_path / "model"), "--random-split", "0.2", *QUICK]) == 0
     assert "neighbouring frames fall on both sides" in caplog.text
 
 
 def test_a_bundle_scores_only_labels_of_its_own_points(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """R1-03: any bundle is scored on any set with the same points; another set is refused with both lists of names."""
+    """Any bundle is scored on any set with the same points; another set is refused with both lists of names."""
     out, other = tmp_path / "model", tmp_path / "rectangles"
     assert main(["fit", "--data", str(data), "--out", str(out), *QUICK]) == 0
     assert main(["synth", "--out", str(other), "--scene", "rectangles", "--domain", "2", "--count", "10"]) == 0
     capsys.readouterr()
     assert main(["evaluate", str(out), "--data", str(other)]) == 1
-    complaint = capsys.readouterr().err
-    assert "centre" in complaint
-    assert "snout" in complaint
+    message = capsys.readouterr().err
+    assert "centre" in message
+    assert "snout" in message
 
 
-def test_an_interrupted_command_of_the_same_labels_and_settings_is_finished_without_training_again(data: Path, tmp_path: Path) -> None:
+def test_the_same_command_finishes_a_finished_training_without_training_again(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     command = ["fit", "--data", str(data), "--out", str(out), "--seed", "5", *QUICK]
     assert main(command) == 0
@@ -130,7 +129,6 @@ def test_an_interrupted_command_of_the_same_labels_and_settings_is_finished_with
 
 @pytest.mark.parametrize("command", ["fit", "evaluate", "render", "compile", "synth"])
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """R4-15."""
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     assert ended.value.code == 0

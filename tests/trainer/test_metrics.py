@@ -24,7 +24,7 @@ def wandering(seed: int, frames: int = 40, names: int = 3) -> tuple[Points, Poin
 
 
 def test_the_error_is_the_euclidean_distance_and_differs_from_both_roots_of_the_mse() -> None:
-    """R0-20: 3-4-5 triangle in one frame, 30-40-50 in the other; the roots weigh the second by its square."""
+    """3-4-5 triangle in one frame, 30-40-50 in the other; the roots weigh the second by its square."""
     truth = np.zeros((2, 1, 2))
     predicted = np.array([[[3.0, 4.0, 1.0]], [[30.0, 40.0, 1.0]]])
     errors = point_errors(predicted, truth)
@@ -45,7 +45,7 @@ def test_mean_median_and_p95_are_those_of_the_distances() -> None:
 
 
 def test_one_reduction_serves_a_short_last_batch_too() -> None:
-    """R0-20 and R1-11: the whole set is reduced once; a mean of batch means would weigh the last frame as much as the first four."""
+    """The whole set is reduced once; a mean of batch means would weigh the last frame as much as the first four."""
     predicted = np.zeros((5, 1, 3))
     predicted[4, 0, 0] = 10.0
     truth = np.zeros((5, 1, 2))
@@ -56,7 +56,7 @@ def test_one_reduction_serves_a_short_last_batch_too() -> None:
 
 @given(seed=st.integers(0, 1000), copies=st.integers(2, 5))
 def test_no_figure_depends_on_how_many_frames_a_set_has(seed: int, copies: int) -> None:
-    """R1-11: a summed loss grows with the set, so train and test could not be compared."""
+    """A summed loss grows with the set, so train and test could not be compared."""
     predicted, truth = wandering(seed)
     once = point_errors(predicted, truth)
     repeated = point_errors(np.tile(predicted, (copies, 1, 1)), np.tile(truth, (copies, 1, 1)))
@@ -67,7 +67,7 @@ def test_no_figure_depends_on_how_many_frames_a_set_has(seed: int, copies: int) 
 
 
 def test_nothing_is_rounded() -> None:
-    """R1-16: rounding the predictions would change the figure, so it would be seen here."""
+    """Rounding the predictions would change the figure, so it would be seen here."""
     predicted, truth = wandering(7)
     predicted[..., :2] = truth + 0.3
     exact = point_errors(predicted, truth).spread.mean_px
@@ -105,21 +105,20 @@ def test_shares_count_the_limit_itself() -> None:
 
 
 def test_r_squared_is_one_for_the_truth_and_zero_for_its_mean() -> None:
-    """R1-09."""
     _, truth = wandering(3)
     assert point_errors(truth, truth).r2 == 1.0
     assert point_errors(np.broadcast_to(truth.mean(axis=0), truth.shape), truth).r2 == pytest.approx(0.0, abs=1e-12)
 
 
 def test_log_mse_is_the_natural_logarithm_and_minus_infinity_for_the_truth_itself() -> None:
-    """R1-09: 202 px² is the 5.31 of the older figures."""
+    """202 px² is the 5.31 of the older figures."""
     truth = np.zeros((3, 1, 2))
     assert point_errors(truth + math.sqrt(202), truth).log_mse == pytest.approx(5.3083, abs=1e-4)
     assert point_errors(truth, truth).log_mse == -math.inf
 
 
 def test_r_squared_and_the_mse_of_a_heat_map_do_not_judge_localisation() -> None:
-    """R1-10: the same 3 px error has an R² near 1 for an animal that walks and far below for one that sits; a black map costs no more."""
+    """The same 3 px error has an R² near 1 for an animal that walks and far below for one that sits; a black map costs no more."""
     generator = np.random.default_rng(4)
     offset = generator.normal(0, 3, (200, 1, 2))
     walks, sits = generator.uniform(0, 600, (200, 1, 2)), generator.normal(300, 3, (200, 1, 2))
@@ -133,7 +132,7 @@ def test_r_squared_and_the_mse_of_a_heat_map_do_not_judge_localisation() -> None
 
 
 @pytest.mark.parametrize(
-    ("predicted", "complaint"),
+    ("predicted", "message"),
     [
         (np.full((2, 1, 3), np.nan), "not a number"),
         (np.zeros((3, 1, 3)), "do not belong together"),
@@ -141,8 +140,8 @@ def test_r_squared_and_the_mse_of_a_heat_map_do_not_judge_localisation() -> None
     ],
     ids=["diverged", "other length", "flat"],
 )
-def test_what_cannot_be_compared_is_refused(predicted: Points, complaint: str) -> None:
-    with pytest.raises(TrainingError, match=complaint):
+def test_what_cannot_be_compared_is_refused(predicted: Points, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
         point_errors(predicted, np.zeros((2, 1, 2)))
 
 

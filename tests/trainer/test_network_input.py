@@ -28,7 +28,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import NetworkInput, colour_of, whole_view
 from trainer.networks.blocks import CropPlan
 from trainer.scoring.evaluate import Finders
-from trainer.selection.engine_look import EngineLook
+from trainer.selection.engine_answers import AnswerCollector
 from trainer.training.augment import UNCHANGED
 from trainer.training.data import Draw, FrameStore, HeldOutFrames, TrainingFrames
 
@@ -184,10 +184,10 @@ def test_camera_and_trainer_give_the_engine_the_same_bytes(
     inference = Inference(bundle, rig, source_shape=images[0].shape)
     for image in images:
         inference.points(image)
-    finders, look = Finders(bundle, scoring), EngineLook(bundle, looking)
+    finders, collector = Finders(bundle, scoring), AnswerCollector(bundle, looking)
     for index in range(COUNT):
         finders.of(frames.read(index)).points(frames.read(index))
-    look.examine(0, frames.read(0), None)
+    collector.examine(0, frames.read(0), None)
     points_of(bundle, comparing, [frames.read(index) for index in range(COUNT)])
     store = FrameStore(frames, view, size=size)
     training = TrainingFrames(store, crop=CropPlan(height=32, width=32, shrink=1, pool=1), settings=UNCHANGED, seed=0)

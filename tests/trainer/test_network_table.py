@@ -41,7 +41,7 @@ class TwoIn(nn.Module):
         return self.merge(a, b), a
 
 
-def test_several_inputs_outputs_and_merges_are_shown_r2_42() -> None:
+def test_several_inputs_outputs_and_merges_are_shown() -> None:
     network = TwoIn()
     network.left.requires_grad_(False)
     table = table_of_calls(network, [torch.zeros(5, 4), torch.zeros(5, 6)], title="two")
@@ -67,7 +67,7 @@ def test_looking_at_a_network_leaves_it_as_it_was() -> None:
     assert not any(module._forward_hooks for module in network.modules())
 
 
-def test_the_command_prints_the_table_r2_42(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["network", "--size", "96x96", "--points", "2"]) == 0
     printed = capsys.readouterr().out
     assert "finder.shallow.0.0" in printed
@@ -85,27 +85,27 @@ def test_the_command_prints_json_for_programs(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("given", "status", "complaint"),
+    ("given", "status", "message"),
     [
         (["--network", "hourglass"], 2, "there is no network 'hourglass'"),
         (["--size", "640"], 2, "'640' is no size; expected width and height"),
-        (["--points", "0"], 2, "'0' is no number above 0"),
+        (["--points", "0"], 2, "'0' is not a number above 0"),
         (["--network", "trackrat", "--head", "heatmap"], 1, "trainer network: the network 'trackrat' has no head 'heatmap'"),
         (["--size", "20x20"], 1, "the frames are 20×20 pixels"),
     ],
     ids=["name", "size", "points", "misfit", "small"],
 )
-def test_bad_choices_end_in_a_sentence(given: list[str], status: int, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_choices_end_in_a_sentence(given: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:
         ended = main(["network", *given])
     except SystemExit as exit_:  # argparse ends so
         ended = int(exit_.code or 0)
     assert ended == status
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("given", "message"),
     [
         (["--head", "xy", "--loss", "cross_entropy"], "the head 'xy' cannot learn with --loss cross_entropy; expected distance or mse"),
         (["--loss", "distance"], "the head 'heatmap' cannot learn with --loss distance; expected cross_entropy or mse"),
@@ -113,6 +113,6 @@ def test_bad_choices_end_in_a_sentence(given: list[str], status: int, complaint:
     ],
     ids=["xy", "maps", "target"],
 )
-def test_a_loss_that_does_not_fit_the_head_is_refused_r1_08(given: list[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loss_that_does_not_fit_the_head_is_refused(given: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--data", "nowhere", "--out", "nowhere", *given]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err

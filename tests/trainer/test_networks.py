@@ -82,7 +82,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)  # sums in another order give other last digits
 
 
-@pytest.mark.parametrize("channels", [1, 3], ids=["grey (R0-07)", "rgb"])
+@pytest.mark.parametrize("channels", [1, 3], ids=["grey", "rgb"])
 @pytest.mark.parametrize(("network", "head"), [("compact", "heatmap"), ("compact", "xy"), ("mobilenet_v3_small", "heatmap")])
 @torch.no_grad()
 def test_every_network_turns_uint8_frames_into_poses(network: str, head: str, channels: int) -> None:
@@ -103,7 +103,7 @@ def test_a_frame_gets_the_same_answer_alone_and_in_a_batch(network: str, head: s
 
 
 @pytest.mark.parametrize(("network", "head"), ALL)
-def test_every_parameter_and_buffer_moves_with_the_network_r0_16(network: str, head: str) -> None:
+def test_every_parameter_and_buffer_moves_with_the_network(network: str, head: str) -> None:
     # the meta device is any other device, and every machine has it
     moved = small(network, head).to("meta")
     left_behind = [name for name, value in [*moved.named_parameters(), *moved.named_buffers()] if value.device.type != "meta"]
@@ -113,7 +113,7 @@ def test_every_parameter_and_buffer_moves_with_the_network_r0_16(network: str, h
 
 
 @pytest.mark.parametrize(("network", "head"), ALL)
-def test_no_normalisation_or_dropout_is_used_twice_r0_18(network: str, head: str) -> None:
+def test_no_normalisation_or_dropout_is_used_twice(network: str, head: str) -> None:
     built = small(network, head).to("meta")  # what calls what needs no arithmetic
     calls: dict[nn.Module, int] = {}
 
@@ -130,7 +130,7 @@ def test_no_normalisation_or_dropout_is_used_twice_r0_18(network: str, head: str
 
 @pytest.mark.parametrize(("network", "head"), QUICK[:-1])
 @torch.no_grad()
-def test_training_and_evaluation_agree_in_statistics_r0_18(network: str, head: str) -> None:
+def test_training_and_evaluation_agree_in_statistics(network: str, head: str) -> None:
     """With the statistics of one batch, evaluation answers as training did on that batch."""
     built = small(network, head)
     for module in built.modules():
@@ -147,7 +147,7 @@ def test_training_and_evaluation_agree_in_statistics_r0_18(network: str, head: s
 
 
 @pytest.mark.parametrize(("network", "head"), ALL)
-def test_no_two_layers_start_alike_r0_12(network: str, head: str) -> None:
+def test_no_two_layers_start_alike(network: str, head: str) -> None:
     weights = [module.weight.detach() for module in small(network, head).modules() if isinstance(module, nn.Conv2d | nn.Linear)]
     alike = [
         (i, j)
@@ -160,7 +160,7 @@ def test_no_two_layers_start_alike_r0_12(network: str, head: str) -> None:
 
 
 @pytest.mark.parametrize(("network", "head"), [*OURS[1:], ("resnet18", "xy"), ("alexnet", "xy"), ("mobilenet_v3_small", "xy")])
-def test_regression_has_no_relu_on_its_output_r0_12(network: str, head: str) -> None:
+def test_regression_has_no_relu_on_its_output(network: str, head: str) -> None:
     built = small(network, head)
     last = list(built.modules())[-1]
     assert isinstance(last, nn.Linear)
@@ -184,7 +184,7 @@ def test_every_parameter_of_a_backbone_and_its_head_learns(head: str, view: str)
     assert [name for name, parameter in built.named_parameters() if parameter.grad is None] == []
 
 
-def test_dense_heatmap_is_the_architecture_of_r1_05() -> None:
+def test_dense_heatmap_is_2500_nodes_and_one_transposed_convolution() -> None:
     frame = FrameShape(height=224, width=224, channels=1)
     with torch.device("meta"):
         built = build(plan_network(np.zeros((1, 1, 1, 2)), frame, network="resnet18", head="dense_heatmap", view="full"))
@@ -198,7 +198,7 @@ def test_dense_heatmap_is_the_architecture_of_r1_05() -> None:
     assert maps.shape == (1, 1, 224, 224)
 
 
-def test_alexnet_is_the_network_of_r4_07() -> None:
+def test_alexnet_is_the_network_of_its_paper() -> None:
     built = small("alexnet", "xy")
     kinds = nn.Conv2d | nn.Linear
     sizes = [m.out_channels if isinstance(m, nn.Conv2d) else m.out_features for m in built.modules() if isinstance(m, kinds)]
@@ -207,7 +207,7 @@ def test_alexnet_is_the_network_of_r4_07() -> None:
 
 
 @torch.no_grad()
-def test_a_backbone_gets_imagenets_colours_whatever_comes_r4_17() -> None:
+def test_a_backbone_gets_imagenets_colours_whatever_comes() -> None:
     """A pixel of ImageNet's mean colour becomes 0, and three equal channels are what one grey channel is."""
     backbone = small("resnet18", "heatmap").get_submodule("backbone")
     assert isinstance(backbone, Backbone)
@@ -239,7 +239,7 @@ def test_large_frames_are_reduced_by_a_whole_factor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("choices", "complaint"),
+    ("choices", "message"),
     [
         (("hourglass", "heatmap", "auto"), "no network 'hourglass'; expected one of compact, trackrat, alexnet, .*or timm:"),
         (("compact", "points", "auto"), "no head 'points'; expected one of heatmap, xy"),
@@ -252,14 +252,14 @@ def test_large_frames_are_reduced_by_a_whole_factor() -> None:
     ],
     ids=["network", "head", "view", "misfit", "several", "view of ours", "timm", "too small"],
 )
-def test_choices_that_do_not_go_together_are_refused(choices: tuple[str, str, str], complaint: str) -> None:
+def test_choices_that_do_not_go_together_are_refused(choices: tuple[str, str, str], message: str) -> None:
     network, head, view = choices
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         build(plan_network(np.zeros((1, 1, 1, 2)), FrameShape(height=40, width=64, channels=1), network=network, head=head, view=view))
 
 
 @torch.no_grad()
-def test_the_network_scales_pixels_itself_r0_09() -> None:
+def test_the_network_scales_pixels_itself() -> None:
     """Halving every pixel is seen by the network as half the range, not as anything normalised away outside it."""
     network = build(plan("compact", "heatmap"))
     assert isinstance(network, CoarseToFine)
@@ -291,7 +291,7 @@ def test_the_crop_stays_inside_the_frame(cell: tuple[int, int]) -> None:
     assert 0 <= int(top) <= HEIGHT - 64
 
 
-def test_the_decoder_finds_a_gaussian_between_cells_r1_16() -> None:
+def test_the_decoder_finds_a_gaussian_between_cells() -> None:
     """Sub-pixel: a Gaussian drawn off the cells' middles is found within 0.05 px (the window cuts its tails)."""
     network = build(plan("compact", "heatmap"))
     assert isinstance(network, CoarseToFine)
@@ -332,13 +332,13 @@ def test_peak_is_the_cell_of_the_maximum() -> None:
 
 
 @pytest.mark.parametrize("length", [60, 45, 10, 7])
-def test_binning_is_adaptive_average_pooling_r0_11(length: int) -> None:
+def test_binning_is_adaptive_average_pooling(length: int) -> None:
     values = torch.rand(1, 1, length)
     expected = nn.functional.adaptive_avg_pool1d(values, 10)
     assert torch.allclose(values @ bin_means(length, 10).T, expected, atol=1e-6)
 
 
-def test_trackrat_is_the_network_of_r0_11() -> None:
+def test_trackrat_is_the_network_of_the_first_rat_tracker() -> None:
     network = TrackRat(1, frame=FrameShape(height=480, width=720, channels=1))
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     linear = [module.out_features for module in network.modules() if isinstance(module, nn.Linear)]

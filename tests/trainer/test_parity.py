@@ -9,9 +9,9 @@ import pytest
 from tests.trainer.spot_network import spot_bundle, spot_labels, spot_model
 from tracker.bundle import read_bundle, write_bundle
 from trainer.__main__ import main
-from trainer.bundles.export import with_a_changed_weight
 from trainer.bundles.parity import ReferenceEngine, compare, keep_parity, points_of, read_parity
 from trainer.errors import TrainingError
+from trainer.pipeline.export import with_a_changed_weight
 
 
 @pytest.fixture(scope="module")

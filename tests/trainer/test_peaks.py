@@ -36,7 +36,7 @@ def peaks(made: torch.Tensor) -> list[tuple[int, int]]:
 def test_a_peak_is_higher_than_its_neighbours_and_of_equals_the_first(
     cells: list[tuple[int, int, float]], expected: list[tuple[int, int]]
 ) -> None:
-    """R1-22: non-maximum suppression in the graph."""
+    """Non-maximum suppression in the graph."""
     assert [cell for cell in peaks(scores(*cells)) if cell != (0, 0)] == expected
 
 

@@ -43,7 +43,7 @@ def test_a_project_opens_as_it_was_made(tmp_path: Path) -> None:
 
 
 def test_frames_stand_in_numeric_order_of_video_and_number(tmp_path: Path) -> None:
-    """R0-03: by number, not by name, in memory and in the file."""
+    """By number, not by name, in memory and in the file."""
     project = create_project(tmp_path / "p", point_names=POINTS)
     for video in ("m10.mp4", "m2.mp4"):
         project.add_frames(Path(video), [(number, picture(number)) for number in (1000000, 2, 999999)], why="uniform")
@@ -97,7 +97,7 @@ def test_a_video_name_never_leads_out_of_the_project(tmp_path: Path, video: str)
 
 
 def test_a_layer_keeps_not_labelled_hidden_and_placed_apart(tmp_path: Path) -> None:
-    """R0-02: three states, and a fourth for a frame that nobody looked at."""
+    """Three states, and a fourth for a frame that nobody looked at."""
     project = make_project(tmp_path / "p")
     frames = {IMAGE: FrameLabel(animals=[{"snout": (0.1 + 0.2, 1 / 3), "leftear": "hidden"}], tags=["rearing"])}
     project.write_layer(Layer(annotator="ann", frames=frames))
@@ -144,7 +144,7 @@ def test_an_annotator_may_have_a_name_of_any_script(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "complaint"),
+    ("label", "message"),
     [
         (FrameLabel(animals=[{"nose": (1, 1)}]), "point 'nose' is not one of the project's .snout, leftear, tail-base"),
         (FrameLabel(animals=[{"snout": (63.6, 1)}]), r"point 'snout' is at .63.6, 1., outside its image of 64×48"),
@@ -154,9 +154,9 @@ def test_an_annotator_may_have_a_name_of_any_script(tmp_path: Path) -> None:
     ],
     ids=["name", "outside", "not-a-number", "animals", "tag"],
 )
-def test_labels_that_do_not_fit_are_refused_before_they_are_written(tmp_path: Path, label: FrameLabel, complaint: str) -> None:
+def test_labels_that_do_not_fit_are_refused_before_they_are_written(tmp_path: Path, label: FrameLabel, message: str) -> None:
     project = make_project(tmp_path / "p")
-    with pytest.raises(ProjectError, match=f"ann.json: frames: {IMAGE}: .*{complaint}"):
+    with pytest.raises(ProjectError, match=f"ann.json: frames: {IMAGE}: .*{message}"):
         project.write_layer(Layer(annotator="ann", frames={IMAGE: label}))
     assert project.annotators() == ()
 
@@ -168,7 +168,7 @@ def test_labels_of_an_unknown_frame_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "complaint"),
+    ("key", "value", "message"),
     [
         ("point_names", [], "point_names"),
         ("point_names", ["a", "a"], "point_names: 'a' stands there twice"),
@@ -179,9 +179,9 @@ def test_labels_of_an_unknown_frame_are_refused(tmp_path: Path) -> None:
         ("animals", 0, "animals"),
     ],
 )
-def test_a_project_is_not_made_of_names_that_cannot_be_used(tmp_path: Path, key: str, value: Any, complaint: str) -> None:
+def test_a_project_is_not_made_of_names_that_cannot_be_used(tmp_path: Path, key: str, value: Any, message: str) -> None:
     asked: dict[str, Any] = {"point_names": POINTS} | {key: value}
-    with pytest.raises(ProjectError, match=complaint):
+    with pytest.raises(ProjectError, match=message):
         create_project(tmp_path / "p", **asked)
     assert not (tmp_path / "p").exists()
 

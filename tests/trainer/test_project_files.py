@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trainer.errors import ProjectError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 
 IMAGE = "images/run/000002.png"
@@ -71,7 +71,7 @@ def test_a_file_cut_off_anywhere_is_refused(project: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["project.json", "frames.json", "labels/ann.json"])
 @pytest.mark.parametrize(
-    ("how", "complaint"),
+    ("how", "message"),
     [
         (lambda content: content.update(schema=2), r"schema"),
         (lambda content: content.update(schema="1"), r"schema"),
@@ -80,14 +80,14 @@ def test_a_file_cut_off_anywhere_is_refused(project: Path, name: str) -> None:
     ],
     ids=["newer", "text", "missing", "foreign-key"],
 )
-def test_a_file_of_another_form_is_refused(project: Path, name: str, how: Change, complaint: str) -> None:
+def test_a_file_of_another_form_is_refused(project: Path, name: str, how: Change, message: str) -> None:
     change(project / name, how)
-    with pytest.raises(ProjectError, match=f"{Path(name).name}.*{complaint}"):
+    with pytest.raises(ProjectError, match=f"{Path(name).name}.*{message}"):
         read_everything(project)
 
 
 @pytest.mark.parametrize(
-    ("name", "how", "complaint"),
+    ("name", "how", "message"),
     [
         ("project.json", lambda content: content.update(point_names="snout"), "point_names"),
         ("project.json", lambda content: content.update(animals=True), "animals"),
@@ -109,9 +109,9 @@ def test_a_file_of_another_form_is_refused(project: Path, name: str, how: Change
         ("labels/ann.json", lambda content: content["frames"].update({"images/x.png": {}}), "images/x.png: is not among the images"),
     ],
 )
-def test_a_wrong_value_is_refused_by_file_and_key(project: Path, name: str, how: Change, complaint: str) -> None:
+def test_a_wrong_value_is_refused_by_file_and_key(project: Path, name: str, how: Change, message: str) -> None:
     change(project / name, how)
-    with pytest.raises(ProjectError, match=f"{Path(name).name}.*{complaint}"):
+    with pytest.raises(ProjectError, match=f"{Path(name).name}.*{message}"):
         read_everything(project)
 
 
@@ -204,7 +204,7 @@ def test_a_project_that_cannot_be_written_says_so(project: Path) -> None:
         open_project(project).write_layer(Layer(annotator="bob", frames={}))
 
 
-def test_the_reader_of_labels_passes_the_complaint_on(project: Path) -> None:
+def test_the_reader_of_labels_passes_the_error_on(project: Path) -> None:
     change(project / "labels/ann.json", lambda content: label(content).update(tags=["asleep"]))
     with pytest.raises(ProjectError, match="tag 'asleep'"):
         read_labels(project)

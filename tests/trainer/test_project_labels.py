@@ -9,10 +9,10 @@ import pytest
 from tracker.frame import Image
 from trainer.__main__ import main
 from trainer.errors import LabelError, ProjectError
-from trainer.labels.project import read_project
-from trainer.labels.read_labels import read_labels
-from trainer.labels.write_coco import write_coco
-from trainer.project.import_labels import import_labels, merge_projects
+from trainer.formats.import_labels import import_labels, merge_projects
+from trainer.formats.project import read_project
+from trainer.formats.read_labels import read_labels
+from trainer.formats.write_coco import write_coco
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import FrameLabel, Layer, Project, create_project, open_project
 
@@ -229,7 +229,7 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["create", "p", "--points", "a", "b", "--skeleton", "a-c"], "--skeleton a-c: expected two of the points a, b"),
         (["import", "p", "nowhere", "--annotator", "ann"], "no project.json there"),
@@ -239,13 +239,13 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
     ids=["create", "import", "export", "merge"],
 )
 def test_the_command_fails_with_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["project", *arguments]) == 1
     errors = capsys.readouterr().err
     assert errors.startswith("trainer project: ")
-    assert complaint in errors
+    assert message in errors
     assert errors.count("\n") == 1
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tracker.control import Control
 from tracker.errors import BundleError, StreamError
-from trainer.bundles.put_in_place import put_in_place
 from trainer.errors import TrainingError
+from trainer.pipeline.put_in_place import put_in_place
 
 
 class Tracker:
@@ -63,6 +63,6 @@ def test_a_tracker_that_stays_busy_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_tracker_that_does_not_run_is_known_without_waiting_for_the_longest_swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainer.bundles.put_in_place.ANSWER_S", 0.1)
+    monkeypatch.setattr("trainer.pipeline.put_in_place.ANSWER_S", 0.1)
     with pytest.raises(TrainingError, match="is the tracker running with this configuration"):
         put_in_place(f"ipc://{tmp_path}/control", tmp_path / "mine", say=print)

@@ -8,17 +8,17 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from tests.trainer.spot_network import spot_bundle, spot_labels, spot_model, with_other_numbers
+from tests.trainer.spot_network import spot_bundle, spot_labels, spot_model, without_division
 from tracker.bundle import Bundle, read_bundle
 from trainer.__main__ import main
-from trainer.bundles.export import to_onnx
 from trainer.bundles.graph_body import WEIGHTS, body_places, first_places, tensor_types
 from trainer.bundles.parity import ReferenceEngine
 from trainer.bundles.quantise import to_fp16, to_int8
 from trainer.errors import TrainingError
-from trainer.labels.read_labels import read_labels
+from trainer.formats.read_labels import read_labels
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.coarse_to_fine import CoarseToFine
+from trainer.pipeline.export import to_onnx
 
 FRAME = FrameShape(height=96, width=128, channels=1)
 
@@ -93,7 +93,7 @@ def test_in_int8_every_inner_convolution_has_a_pair_before_it_and_no_other(real_
     assert fed == {"Conv", "Add", "ReduceMean"}  # the others share a tensor with a convolution; no decoding is among them
 
 
-def test_in_int8_weights_are_symmetric_with_a_scale_for_each_channel_and_biases_stay_float(real_graph: onnx.ModelProto) -> None:
+def test_int8_weights_are_symmetric_per_channel_and_biases_stay_float(real_graph: onnx.ModelProto) -> None:
     """TensorRT takes no other zero point than 0, weights as float with a pair behind, and no bias in 32-bit integers."""
     graph = onnx.load_model_from_string(to_int8(real_graph.SerializeToString(), [np.full((96, 128), 128, np.uint8)])).graph
 
@@ -143,16 +143,16 @@ def test_a_bundle_whose_error_would_grow_too_much_is_refused_with_the_figures(
 
 def test_frames_it_has_learnt_from_may_not_judge_it(labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle = spot_bundle(tmp_path / "spot", labels, spot_model())
-    with_other_numbers(bundle, split="block 1 of 5 in time held out")
+    without_division(bundle)
 
     status = main(["compile", str(bundle.folder), "--precision", "int8", "--data", str(labels)])
 
     assert status == 1
-    assert "was trained with 'block 1 of 5 in time held out', these options give 'block 3 of 5" in capsys.readouterr().err
+    assert "does not say which frames were held out, and no .run folder is beside it (block 3 of 5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["--precision", "int8"], "give --data with the labels it was trained on"),
         (["--precision", "fp32", "--in-graph"], "--in-graph takes --precision fp16 or int8; given fp32"),
@@ -160,12 +160,12 @@ def test_frames_it_has_learnt_from_may_not_judge_it(labels: Path, tmp_path: Path
     ids=["no labels", "fp32"],
 )
 def test_what_cannot_be_quantised_is_refused_in_one_sentence(
-    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     bundle: Bundle = spot_bundle(tmp_path / "spot", labels, spot_model())
 
     assert main(["compile", str(bundle.folder), *arguments]) == 1
-    assert complaint in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_graph_that_is_all_first_and_last_layers_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.trainer.learnable import draw
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
-from trainer.bundles.refresh import verdict
+from trainer.pipeline.refresh import verdict
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 from trainer.scoring.compare import Comparison, PairedDifference
 
@@ -72,6 +72,20 @@ def test_new_labels_make_a_new_bundle_from_the_old_weights(own: Path, capsys: py
     assert (own / "mine.run" / "split.json").is_file()
 
 
+def test_a_refreshed_bundle_is_written_again_in_fp16(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is judged on the frames that its refresh held out, whatever words describe them."""
+    project(own / "new", range(50, 65))
+    assert refresh(own, "old", "new") == 0
+    data = [str(own / name) for name in ("old", "new")]
+    assert main(["compile", str(own / "mine"), "--precision", "fp16", "--in-graph", "--data", *data, "--threads", "1"]) == 0
+    assert read_bundle(own / "mine-fp16").description.accuracy.frames == 11
+    shutil.rmtree(own / "mine.run")
+    assert main(["compile", str(own / "mine"), "--precision", "fp16", "--in-graph", "--data", *data, "--threads", "1"]) == 0
+    capsys.readouterr()
+    assert main(["compile", str(own / "mine"), "--precision", "fp16", "--in-graph", "--data", data[0], "--threads", "1"]) == 1
+    assert "is not what" in capsys.readouterr().err
+
+
 def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_for(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     project(own / "wrong", range(50, 110), mirrored=True)  # an annotator who misunderstood the points
     before = (own / "mine" / "model.onnx").read_bytes()
@@ -89,7 +103,7 @@ def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_f
 
 
 @pytest.mark.parametrize(
-    ("labels", "remove", "complaint"),
+    ("labels", "remove", "message"),
     [
         (("old",), None, "knows all 40 frames already"),
         (("old", "new"), "mine.run", "nobody knows which frames the bundle in use was trained on"),
@@ -99,7 +113,7 @@ def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_f
     ids=["nothing added", "run lost", "weights lost", "other points"],
 )
 def test_what_cannot_be_refreshed_is_refused_in_a_sentence(
-    own: Path, capsys: pytest.CaptureFixture[str], labels: tuple[str, ...], remove: str | None, complaint: str
+    own: Path, capsys: pytest.CaptureFixture[str], labels: tuple[str, ...], remove: str | None, message: str
 ) -> None:
     project(own / "new", range(50, 55))
     other = create_project(own / "other", point_names=("beak",))
@@ -113,7 +127,7 @@ def test_what_cannot_be_refreshed_is_refused_in_a_sentence(
     before = (own / "mine" / "model.onnx").read_bytes()
     assert refresh(own, *labels) == 1
     said = capsys.readouterr().err
-    assert complaint in said
+    assert message in said
     assert "Traceback" not in said
     assert (own / "mine" / "model.onnx").read_bytes() == before
 

@@ -20,12 +20,13 @@ from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.evaluate import EngineChoice
-from trainer.videos.render import Look, labels_of_video, pick_frames, render, write_strip
+from trainer.video_files.reader import VideoReader
+from trainer.video_files.writer import VideoWriter
+from trainer.videos.render import OverlayStyle, labels_of_video, pick_frames, render, write_strip
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring
-from trainer.videos.video_file import VideoReader, VideoWriter
 
 CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
-PLAIN = Look(confidence=0.1, legend=False)
+PLAIN = OverlayStyle(confidence=0.1, legend=False)
 SIZE = (96, 128)
 
 
@@ -85,9 +86,9 @@ def bundle(tmp_path: Path, make_bundle: Callable[..., Path]) -> Bundle:
 
 
 def test_the_rendered_video_is_whole_and_has_the_sources_size_and_rate(bundle: Bundle, tmp_path: Path) -> None:
-    """R0-33: nothing but a closed, complete file carries the name that was asked for."""
+    """Nothing but a closed, complete file carries the name that was asked for."""
     video = write_video(tmp_path / "in.mp4", frames=9)
-    written = render(video, bundle, truth=None, out=tmp_path / "made" / "out.mp4", engine=CPU, look=PLAIN)
+    written = render(video, bundle, truth=None, out=tmp_path / "made" / "out.mp4", engine=CPU, style=PLAIN)
     with VideoReader(tmp_path / "made" / "out.mp4") as reader:
         assert (len(list(reader.frames())), reader.expected, reader.shortfall()) == (9, 9, None)
         assert (float(reader.rate), reader.size) == (25.0, SIZE)
@@ -96,10 +97,10 @@ def test_the_rendered_video_is_whole_and_has_the_sources_size_and_rate(bundle: B
 
 
 def test_truth_is_ringed_in_red_and_prediction_in_blue(bundle: Bundle, tmp_path: Path) -> None:
-    """R0-26: the labels are shifted by 20 px, so the two rings stand apart."""
+    """The labels are shifted by 20 px, so the two rings stand apart."""
     video = write_video(tmp_path / "in.mp4", frames=5)
     truth = labels_for(video, frames=5, shift=20)
-    render(video, bundle, truth=truth, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
+    render(video, bundle, truth=truth, out=tmp_path / "out.mp4", engine=CPU, style=PLAIN)
     last = decoded(tmp_path / "out.mp4")[4]
     x, y = spot(4)
     assert redness(last, (x + 20, y + 20)) > 80
@@ -108,7 +109,7 @@ def test_truth_is_ringed_in_red_and_prediction_in_blue(bundle: Bundle, tmp_path:
 
 @pytest.mark.parametrize("colour", [TRUTH, PREDICTION], ids=["truth", "prediction"])
 def test_a_ring_has_radius_five_and_thickness_two(colour: tuple[int, int, int]) -> None:
-    """R0-26: at a whole pixel it is the ring that OpenCV draws with these figures."""
+    """At a whole pixel it is the ring that OpenCV draws with these figures."""
     image, expected = np.zeros((41, 41, 3), np.uint8), np.zeros((41, 41, 3), np.uint8)
     draw_ring(image, np.array([20.0, 20.0]), colour)
     cv2.circle(expected, (20, 20), 5, colour, thickness=2, lineType=cv2.LINE_AA)
@@ -127,7 +128,7 @@ def test_a_ring_follows_fractions_of_a_pixel() -> None:
 
 def test_predictions_below_the_cut_are_not_drawn(bundle: Bundle, tmp_path: Path) -> None:
     video = write_video(tmp_path / "in.mp4", frames=3)
-    render(video, bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, look=Look(confidence=1.01, legend=False))
+    render(video, bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, style=OverlayStyle(confidence=1.01, legend=False))
     spread = decoded(tmp_path / "out.mp4")[0].astype(int)
     assert np.abs(spread.max(axis=2) - spread.min(axis=2)).max() < 12  # still grey
 
@@ -141,25 +142,23 @@ def test_odd_sizes_are_padded_by_one_row_or_column(tmp_path: Path, size: tuple[i
 
 
 def test_a_cut_video_is_rendered_as_far_as_it_goes_and_then_refused(bundle: Bundle, tmp_path: Path) -> None:
-    """R0-33."""
     short = cut(write_video(tmp_path / "in.mp4", frames=200), share=0.6)
     with pytest.raises(TrainingError, match=r"cut-in.mp4: (\d+) of 200 frames read.*out.mp4 holds the \1 frames"):
-        render(short, bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
+        render(short, bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, style=PLAIN)
     assert 0 < len(decoded(tmp_path / "out.mp4")) < 200
 
 
 @pytest.mark.parametrize("content", [b"", b"this is not a video" * 100], ids=["empty", "text"])
 def test_a_video_without_frames_is_refused_and_nothing_is_written(bundle: Bundle, tmp_path: Path, content: bytes) -> None:
-    """R0-33."""
     (tmp_path / "in.mp4").write_bytes(content)
     with pytest.raises(TrainingError, match=r"in.mp4: 0 frames read"):
-        render(tmp_path / "in.mp4", bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
+        render(tmp_path / "in.mp4", bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, style=PLAIN)
     assert not (tmp_path / "out.mp4").exists()
 
 
 def test_a_video_that_is_not_there_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no such file"):
-        render(tmp_path / "none.mp4", bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
+        render(tmp_path / "none.mp4", bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, style=PLAIN)
 
 
 def test_a_writer_that_is_interrupted_leaves_nothing_and_an_earlier_file_alone(tmp_path: Path) -> None:
@@ -186,7 +185,7 @@ import resource, signal, sys, numpy as np
 from fractions import Fraction
 from pathlib import Path
 from trainer.errors import TrainingError
-from trainer.videos.video_file import VideoWriter
+from trainer.video_files.writer import VideoWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, {resource.getrlimit(resource.RLIMIT_FSIZE)[1]}))
 noise = np.random.default_rng(0)
@@ -207,7 +206,7 @@ except TrainingError as error:
 
 def test_a_strip_holds_the_chosen_frames_side_by_side(bundle: Bundle, tmp_path: Path) -> None:
     video = write_video(tmp_path / "in.mp4", frames=6)
-    write_strip(video, bundle, [5, 0], out=tmp_path / "strip.png", engine=CPU, look=PLAIN)
+    write_strip(video, bundle, [5, 0], out=tmp_path / "strip.png", engine=CPU, style=PLAIN)
     strip = cv2.cvtColor(np.asarray(cv2.imread(str(tmp_path / "strip.png"))), cv2.COLOR_BGR2RGB)
     assert strip.shape == (96, 128 + 4 + 128, 3)
     every = decoded(video)
@@ -220,7 +219,7 @@ def test_a_strip_holds_the_chosen_frames_side_by_side(bundle: Bundle, tmp_path: 
 def test_a_strip_beyond_the_end_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     video = write_video(tmp_path / "in.mp4", frames=6)
     with pytest.raises(TrainingError, match="has no frame 6, 6 frames could be read"):
-        write_strip(video, bundle, [2, 6], out=tmp_path / "strip.png", engine=CPU, look=PLAIN)
+        write_strip(video, bundle, [2, 6], out=tmp_path / "strip.png", engine=CPU, style=PLAIN)
 
 
 def test_labels_of_images_taken_from_the_video_are_found_by_their_folder(tmp_path: Path) -> None:
@@ -253,16 +252,16 @@ def test_a_real_video_is_read_at_its_size_and_rate(shared_data: Path) -> None:
 
 
 def test_a_real_video_cut_in_the_middle_is_refused(shared_data: Path, bundle: Bundle, tmp_path: Path) -> None:
-    """Its index stands at the end, so nothing of it can be read (R0-33)."""
+    """Its index stands at the end, so nothing of it can be read."""
     content = (shared_data / "dlc_openfield" / "videos" / "m3v1mp4.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: len(content) // 2])
     with pytest.raises(TrainingError, match=r"cut.mp4: 0 frames read"):
-        render(tmp_path / "cut.mp4", bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, look=PLAIN)
+        render(tmp_path / "cut.mp4", bundle, truth=None, out=tmp_path / "out.mp4", engine=CPU, style=PLAIN)
 
 
 def test_frames_of_a_real_video_become_a_strip(shared_data: Path, make_bundle: Callable[..., Path], tmp_path: Path) -> None:
     video = shared_data / "dlc_openfield" / "videos" / "m3v1mp4.mp4"
     bundle = read_bundle(make_bundle(tmp_path / "large"))
-    write_strip(video, bundle, [0, 3, 6], out=tmp_path / "strip.png", engine=CPU, look=Look(confidence=0.0, legend=True))
+    write_strip(video, bundle, [0, 3, 6], out=tmp_path / "strip.png", engine=CPU, style=OverlayStyle(confidence=0.0, legend=True))
     strip = np.asarray(cv2.imread(str(tmp_path / "strip.png")))
     assert strip.shape == (480, 3 * 640 + 2 * 4, 3)

@@ -16,7 +16,7 @@ from tracker.frame import Image
 from trainer.__main__ import main
 from trainer.labels.images import read_image
 from trainer.project.store import Project, open_project
-from trainer.videos.video_file import VideoReader
+from trainer.video_files.reader import VideoReader
 
 SIZE = (96, 128)
 RATE = 25
@@ -125,7 +125,6 @@ SCENES = (0,) * 60 + (1,) * 60 + (2,) * 60 + (3,) * 60 + (4,) * 6  # the last is
 
 
 def test_k_means_takes_one_of_each_scene_where_uniform_misses_the_short_one(select: Select, tmp_path: Path) -> None:
-    """R1-29."""
     video = write_video(tmp_path / "film.mkv", noisy([scene(kind) for kind in SCENES]))
     by_k_means = numbers(select(video, count=5, by="k-means", options=["--similar"]))
     by_time = numbers(select(video, count=5, by="uniform", options=["--similar", "--project", str(tmp_path / "other")]))
@@ -166,7 +165,7 @@ def test_motion_looks_at_the_region_alone(select: Select, tmp_path: Path) -> Non
     assert chosen[0] in range(40, 46)
 
 
-def test_doubt_finds_low_confidence_jumps_and_disagreement_and_says_which(
+def test_uncertainty_finds_low_confidence_jumps_and_disagreement_and_says_which(
     select: Select, tmp_path: Path, make_bundle: Callable[..., Path]
 ) -> None:
     """The engine takes the brightest pixel. Frame 30 is dim; in 60 the spot is elsewhere; in 90 the brightest is at the very edge."""
@@ -175,28 +174,28 @@ def test_doubt_finds_low_confidence_jumps_and_disagreement_and_says_which(
     images[60] = spot(110, 90)
     cv2.circle(images[90], (124, 40), 3, (250,), -1)
     bundle = make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1])
-    report = select(write_video(tmp_path / "film.mkv", images), count=3, by="doubt", options=["--bundle", str(bundle)])
+    report = select(write_video(tmp_path / "film.mkv", images), count=3, by="uncertainty", options=["--bundle", str(bundle)])
     project = open_project(tmp_path / "project")
     assert {frame.frame: frame.why for frame in project.frames} == {
-        30: "doubt: low confidence",
-        60: "doubt: jump",
-        90: "doubt: jump, disagreement",
+        30: "uncertainty: low confidence",
+        60: "uncertainty: jump",
+        90: "uncertainty: jump, disagreement",
     }
     chosen = report["chosen"]
     assert isinstance(chosen, list)
     assert chosen[0]["detail"] == "spot 0.16 sure"
 
 
-def test_doubt_does_not_take_all_of_a_bad_stretch(select: Select, tmp_path: Path, make_bundle: Callable[..., Path]) -> None:
+def test_uncertainty_does_not_take_all_of_a_bad_stretch(select: Select, tmp_path: Path, make_bundle: Callable[..., Path]) -> None:
     brightness = {**dict.fromkeys(range(40, 60), 40), **dict.fromkeys((90, 110, 130), 42)}
     images = [spot(40 + abs(number % 60 - 30), 20 + number // 3, brightness=brightness.get(number, 204)) for number in range(150)]
     bundle = make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1])
     video = write_video(tmp_path / "film.mkv", images)
-    assert numbers(select(video, count=4, by="doubt", options=["--bundle", str(bundle), "--similar"])) == [40, 59, 90, 110]
+    assert numbers(select(video, count=4, by="uncertainty", options=["--bundle", str(bundle), "--similar"])) == [40, 59, 90, 110]
 
 
 def test_frames_in_the_project_are_the_very_frames_of_the_video(select: Select, tmp_path: Path) -> None:
-    """R0-03: numbers are those of decoding, and the copies are lossless."""
+    """Numbers are those of decoding, and the copies are lossless."""
     images = noisy(wandering(60))
     select(write_video(tmp_path / "film.mkv", images), count=12, by="random")
     project = open_project(tmp_path / "project")
@@ -225,7 +224,7 @@ def test_only_the_asked_span_is_chosen_from(select: Select, tmp_path: Path) -> N
 
 
 def test_every_frame_can_be_taken(select: Select, tmp_path: Path) -> None:
-    """R0-01: all frames of a video as individual images; more than there are may be asked for."""
+    """All frames of a video as individual images; more than there are may be asked for."""
     images = noisy([scene(0)] * 10)
     assert numbers(select(write_video(tmp_path / "film.mkv", images), count=50, by="uniform", options=["--similar"])) == list(range(10))
 
@@ -313,7 +312,7 @@ def test_a_cut_off_video_is_refused_and_its_whole_part_can_be_chosen_from(
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [
         (b"", "cannot be opened as a video: Invalid data"),
         (b"no video at all" * 50, "cannot be opened as a video: Invalid data"),
@@ -322,16 +321,16 @@ def test_a_cut_off_video_is_refused_and_its_whole_part_can_be_chosen_from(
     ids=["empty", "text", "absent"],
 )
 def test_what_is_no_video_is_refused_before_a_project_is_made(
-    refusal: Callable[..., str], tmp_path: Path, content: bytes | None, complaint: str
+    refusal: Callable[..., str], tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / "film.mkv").write_bytes(content)
-    assert complaint in refusal(tmp_path / "film.mkv")
+    assert message in refusal(tmp_path / "film.mkv")
     assert not (tmp_path / "project").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
         ([], "there is no labelling project; name the key points with --points to make one"),
         (["--points", "spot", "spot"], "'spot' stands there twice"),
@@ -340,10 +339,8 @@ def test_what_is_no_video_is_refused_before_a_project_is_made(
     ],
     ids=["no-project", "points-twice", "late", "region"],
 )
-def test_what_cannot_be_done_is_said_in_one_sentence(
-    refusal: Callable[..., str], tmp_path: Path, options: list[str], complaint: str
-) -> None:
-    assert complaint in refusal(write_video(tmp_path / "film.mkv", wandering(10)), options=options)
+def test_what_cannot_be_done_is_said_in_one_sentence(refusal: Callable[..., str], tmp_path: Path, options: list[str], message: str) -> None:
+    assert message in refusal(write_video(tmp_path / "film.mkv", wandering(10)), options=options)
 
 
 def test_a_video_of_another_size_than_the_project_is_refused_at_once(select: Select, refusal: Callable[..., str], tmp_path: Path) -> None:
@@ -361,7 +358,7 @@ def test_points_of_another_project_are_refused(select: Select, refusal: Callable
 @pytest.mark.parametrize(
     "options",
     [
-        ["--by", "doubt"],
+        ["--by", "uncertainty"],
         ["--bundle", "somewhere"],
         ["--count", "0"],
         ["--start", "2", "--end", "1"],
@@ -369,7 +366,7 @@ def test_points_of_another_project_are_refused(select: Select, refusal: Callable
         ["--seed", "-1"],
         ["--by", "taste"],
     ],
-    ids=["doubt-without-engine", "engine-without-doubt", "none", "backwards", "nan", "seed", "way"],
+    ids=["uncertainty-without-engine", "engine-without-uncertainty", "none", "backwards", "nan", "seed", "method"],
 )
 def test_wrong_usage_ends_with_status_two(tmp_path: Path, options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:

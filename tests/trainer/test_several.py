@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from tests.trainer.two_bars import SIZE, draw, labelled
-from trainer.bundles.export import OPSET, compare, export, to_onnx
 from trainer.errors import TrainingError
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.several import Several, plan_several
+from trainer.pipeline.export import OPSET, compare, export, to_onnx
 from trainer.scoring.assignment import answers_of_labels, present
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
@@ -45,7 +45,7 @@ def images(numbers: range) -> torch.Tensor:
 
 
 def test_both_animals_are_found_and_each_crop_answers_for_its_own(trained: nn.Module) -> None:
-    """R1-07, R1-22: crops overlap, so the fine stage must know which animal is meant."""
+    """Crops overlap, so the fine stage must know which animal is meant."""
     numbers = range(200, 225)
     with torch.no_grad():
         poses = trained(images(numbers)).numpy()
@@ -58,7 +58,7 @@ def test_both_animals_are_found_and_each_crop_answers_for_its_own(trained: nn.Mo
 
 
 def test_the_row_of_an_animal_that_is_not_there_is_all_zero(trained: nn.Module) -> None:
-    """R1-24: one animal, or none, among room for two."""
+    """One animal, or none, among room for two."""
     empty = torch.full((1, *SIZE, 1), 90, dtype=torch.uint8)
     with torch.no_grad():
         alone = trained(images(range(204, 205))).numpy()
@@ -92,7 +92,7 @@ def test_the_graph_has_only_operators_that_tensorrt_8_6_has(animals: int, points
 
 
 def test_one_point_of_several_animals_is_several_peaks(tmp_path: Path) -> None:
-    """R1-22, R1-23: the heads of both bars from one map, with a threshold."""
+    """The heads of both bars from one map, with a threshold."""
     frames = labelled(tmp_path, 40, points=slice(0, 1))
     made = fit(frames, frames.subset(np.arange(0)), QUICK, tmp_path / "run").network
     numbers = range(300, 320)
@@ -106,7 +106,7 @@ def test_one_point_of_several_animals_is_several_peaks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("head", ["heatmap", "xy"])
 def test_a_head_that_finds_one_animal_says_so(tmp_path: Path, head: str) -> None:
-    """R1-22: the coordinate head cannot, and must say so."""
+    """The coordinate head cannot, and must say so."""
     frames = labelled(tmp_path, 3)
     with pytest.raises(TrainingError, match=f"up to 2 animals in a frame; the head '{head}' finds one: use --head several"):
         fit(frames, frames.subset(np.arange(0)), FitSettings(head=head, workers=0), tmp_path / "run")
@@ -128,7 +128,7 @@ def poses_of(*rows: tuple[float, float, float]) -> torch.Tensor:
     ids=["twice", "two animals", "the second twice", "without confidence"],
 )
 def test_one_animal_found_from_two_peaks_is_answered_once(rows: list[tuple[float, float, float]], again: list[bool]) -> None:
-    """R1-22: two middles on one long animal lead to one pose, which counts once."""
+    """Two middles on one long animal lead to one pose, which counts once."""
     made = network(animals=len(rows))
     there = torch.ones(1, len(rows), dtype=torch.bool)
     assert made._found_before(poses_of(*rows), there)[0].tolist() == again

@@ -39,7 +39,7 @@ groups = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=40)
 
 
 @given(groups=groups, folds=st.integers(2, 8), data=st.data())
-def test_a_block_split_is_disjoint_complete_and_contiguous_r0_29(groups: list[str], folds: int, data: st.DataObject) -> None:
+def test_a_block_split_is_disjoint_complete_and_contiguous(groups: list[str], folds: int, data: st.DataObject) -> None:
     order = data.draw(st.lists(st.integers(0, 10_000), min_size=len(groups), max_size=len(groups), unique=True))
     frames = frames_of(groups, order)
     held_out = set()
@@ -110,7 +110,7 @@ def test_whole_videos_are_held_out_by_name() -> None:
     assert split.description == "a, c held out"
 
 
-def test_a_random_split_warns_that_neighbours_leak_r0_29(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_random_split_warns_that_neighbours_leak(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         split = split_random(frames_of(["a"] * 100), 0.05, seed=3)
     assert len(split.held_out) == 5
@@ -118,7 +118,7 @@ def test_a_random_split_warns_that_neighbours_leak_r0_29(caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize(
-    ("held_out", "complaint"),
+    ("held_out", "message"),
     [
         (["z"], "no frame is of 'z'; expected some of a, b"),
         (["A"], r"expected some of a, b; did you mean 'a'\?"),
@@ -127,8 +127,8 @@ def test_a_random_split_warns_that_neighbours_leak_r0_29(caplog: pytest.LogCaptu
     ],
     ids=["unknown", "in capitals", "everything", "none"],
 )
-def test_groups_that_cannot_be_held_out_are_refused(held_out: list[str], complaint: str) -> None:
-    with pytest.raises(TrainingError, match=complaint):
+def test_groups_that_cannot_be_held_out_are_refused(held_out: list[str], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
         split_groups(frames_of(["a", "b"]), held_out)
 
 

@@ -18,7 +18,7 @@ def old_split(count: int) -> Split:
     return Split(train=np.arange(0, count - 2), held_out=np.arange(count - 2, count), description="the last two")
 
 
-def test_what_was_learnt_from_stays_for_learning_and_what_was_held_out_stays_held_out(tmp_path: Path) -> None:
+def test_frames_learnt_from_and_held_out_stay_on_their_side(tmp_path: Path) -> None:
     old, new = labelled(tmp_path, 10), labelled(tmp_path, 5, first=10)
     write_record(tmp_path, old, old_split(10))
     found = split_for_comparison(join_labels([old, new], sources=("old", "new")), read_record(tmp_path), MIDDLE)
@@ -43,12 +43,12 @@ def test_labels_without_anything_to_compare_on_are_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "message"),
     [(None, "nobody knows which frames"), (b'{"train": [', "damaged"), (b'{"train": [], "held_out": [], "by": 1}', "damaged")],
     ids=["absent", "cut short", "foreign key"],
 )
-def test_a_record_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+def test_a_record_that_cannot_be_trusted_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     if content is not None:
         (tmp_path / RECORD_FILE).write_bytes(content)
-    with pytest.raises(TrainingError, match=complaint):
+    with pytest.raises(TrainingError, match=message):
         read_record(tmp_path)

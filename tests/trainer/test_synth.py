@@ -7,11 +7,11 @@ import pytest
 
 from tracker.synthetic.open_scene import open_scene
 from trainer.errors import LabelError, TrainingError
-from trainer.labels.deeplabcut import read_deeplabcut_csv
+from trainer.formats.deeplabcut import read_deeplabcut_csv
+from trainer.formats.read_labels import read_labels
+from trainer.formats.synthetic_set import read_description, set_part
+from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.fingerprint import labels_sha256
-from trainer.labels.read_labels import read_labels
-from trainer.labels.synthetic_set import read_description, set_part
-from trainer.labels.write_synthetic_set import write_synthetic_set
 
 Scene = Literal["rodent", "rectangles"]
 
@@ -36,14 +36,14 @@ def test_a_set_reads_back_as_the_scene_it_was_rendered_from(tmp_path: Path, scen
         np.testing.assert_array_equal(frames.read(index), rendered.render(number))
 
 
-def test_the_same_seed_gives_the_same_set_and_another_seed_another_r1_02(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_set_and_another_seed_another(tmp_path: Path) -> None:
     first, again, other = (read_labels(write(tmp_path / str(i), seed=seed)) for i, seed in enumerate((5, 5, 6)))
     assert labels_sha256(first) == labels_sha256(again)
     assert (first.points != other.points).any(axis=(1, 2, 3)).all()
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(1, (1, 0, 0)), (9, (9, 0, 0)), (10, (8, 1, 1)), (25, (21, 2, 2)), (40, (32, 4, 4))])
-def test_the_parts_of_a_set_are_disjoint_and_cover_it_r1_02(tmp_path: Path, count: int, sizes: tuple[int, int, int]) -> None:
+def test_the_parts_of_a_set_are_disjoint_and_cover_it(tmp_path: Path, count: int, sizes: tuple[int, int, int]) -> None:
     folder = write(tmp_path / "set", count=count)
     frames = read_labels(folder)
     train, validation, test = (set_part(folder, frames, part=part) for part in ("train", "validation", "test"))
@@ -95,15 +95,15 @@ def test_impossible_sets_are_refused(tmp_path: Path, change: dict[str, int]) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [({"schema": 2}, "schema"), ({"count": 21}, "labels.csv: has 20 rows of 1 points; set.json says 21"), ({"extra": 1}, "unknown field")],
     ids=["schema", "rows", "unknown"],
 )
-def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, int], complaint: str) -> None:
+def test_a_description_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, int], message: str) -> None:
     folder = write(tmp_path / "set")
     path = folder / "set.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(LabelError, match=complaint):
+    with pytest.raises(LabelError, match=message):
         read_labels(folder)
 
 

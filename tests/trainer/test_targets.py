@@ -23,7 +23,7 @@ def batch(points: list[list[float]]) -> Batch:
     return Batch(torch.zeros(1, 96, 128, 1, dtype=torch.uint8), torch.tensor([[points]]), ZERO, ZERO)
 
 
-def test_a_gaussian_is_a_density_peaked_at_the_label_r1_27() -> None:
+def test_a_gaussian_is_a_density_peaked_at_the_label() -> None:
     cells = to_cells(torch.tensor([[[21.0, 37.0]]]), left=ZERO, top=ZERO, cell=4, grid=(16, 16))
     density = gaussian(cells, grid=(16, 16), sigma=1.0)[0, 0]
     assert float(density.sum()) == pytest.approx(1.0, abs=1e-5)
@@ -33,7 +33,7 @@ def test_a_gaussian_is_a_density_peaked_at_the_label_r1_27() -> None:
     assert (mean_x + 0.5) * 4 - 0.5 == pytest.approx(21.0, abs=0.01)
 
 
-def test_a_loop_over_every_cell_gives_the_same_gaussian_r1_27() -> None:
+def test_a_loop_over_every_cell_gives_the_same_gaussian() -> None:
     points = torch.tensor([[[21.3, 37.8], [50.1, 6.2]]])
     cells = to_cells(points, left=ZERO, top=ZERO, cell=4, grid=(12, 16))
     fast = gaussian(cells, grid=(12, 16), sigma=1.3)
@@ -43,7 +43,7 @@ def test_a_loop_over_every_cell_gives_the_same_gaussian_r1_27() -> None:
         assert torch.allclose(fast[0, point], slow / slow.sum(), atol=1e-6)
 
 
-def test_a_disk_is_even_and_a_density_r1_27() -> None:
+def test_a_disk_is_even_and_a_density() -> None:
     """The same as a loop over every cell; a disk narrower than a cell still has one."""
     points = torch.tensor([[[21.3, 37.8], [1.0, 2.0], [NAN, NAN], [900.0, 3.0]]])
     cells = to_cells(points, left=ZERO, top=ZERO, cell=4, grid=(12, 16))
@@ -57,7 +57,7 @@ def test_a_disk_is_even_and_a_density_r1_27() -> None:
 
 
 @pytest.mark.parametrize("target", ["gaussian", "disk"])
-def test_the_mse_of_maps_is_one_for_an_empty_map_and_zero_for_the_target_r1_08(target: Literal["gaussian", "disk"]) -> None:
+def test_the_mse_of_maps_is_one_for_an_empty_map_and_zero_for_the_target(target: Literal["gaussian", "disk"]) -> None:
     cells = to_cells(torch.tensor([[[21.0, 37.0]]]), left=ZERO, top=ZERO, cell=4, grid=(16, 16))
     settings = LossSettings(maps="mse", target=target, distance=0.0, normaliser=0.0)
     empty = Maps(torch.zeros(1, 1, 16, 16), torch.zeros(1, 1))

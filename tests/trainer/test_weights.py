@@ -25,7 +25,7 @@ from trainer.networks.table import NETWORK_FILE
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.transfer import transfer_advice
-from trainer.training.weights import borrow_weights
+from trainer.training.weights import load_pretrained
 
 QUICK = FitSettings(network="mobilenet_v3_small", epochs=2, batch=2, batches=2, workers=0, accelerator="cpu", precision="32")
 NAME = "mobilenetv3_small_100"  # what timm calls it
@@ -54,19 +54,19 @@ def one_thread() -> None:
 
 
 @pytest.mark.parametrize("kind", ["torch", "safetensors", "checkpoint of torch"])
-def test_a_librarys_weights_are_taken_from_a_file_its_classifier_left_out_r2_41(kind: str, tmp_path: Path) -> None:
+def test_a_librarys_weights_are_taken_from_a_file_its_classifier_left_out(kind: str, tmp_path: Path) -> None:
     path = tmp_path / ("weights.safetensors" if kind == "safetensors" else "weights.pth")
     if kind == "safetensors":
         save_file(library_weights(), path)
     else:
         torch.save(library_weights() if kind == "torch" else {"state_dict": library_weights(), "epoch": 3}, path)
     network = build(plan())
-    borrowed = borrow_weights(network, plan(), str(path))
-    assert borrowed is not None
+    pretrained = load_pretrained(network, plan(), str(path))
+    assert pretrained is not None
     body = network.get_submodule("backbone.body").state_dict()
     assert [name for name, value in body.items() if not torch.equal(value, library_weights()[name])] == []
-    assert "classifier.weight" in borrowed.left
-    assert {name.split(".")[0] for name in borrowed.fresh} == {"head"}
+    assert "classifier.weight" in pretrained.left
+    assert {name.split(".")[0] for name in pretrained.fresh} == {"head"}
 
 
 def test_names_that_timm_writes_with_another_punctuation_are_found(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_names_that_timm_writes_with_another_punctuation_are_found(tmp_path: Pat
     torch.save(whole.state_dict(), tmp_path / "weights.pth")
     chosen = plan("timm:convnext_atto")
     network = build(chosen)
-    borrow_weights(network, chosen, str(tmp_path / "weights.pth"))
+    load_pretrained(network, chosen, str(tmp_path / "weights.pth"))
     assert torch.equal(
         network.state_dict()["backbone.body.stages_1.blocks.0.conv_dw.weight"], whole.state_dict()["stages.1.blocks.0.conv_dw.weight"]
     )
@@ -89,7 +89,7 @@ def _with(name: str, value: Tensor) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("tensors", "complaint"),
+    ("tensors", "message"),
     [
         (lambda: _with("conv_stem.weight", torch.zeros(8, 3, 3, 3)), r"conv_stem.weight is 8x3x3x3 \(expected 16x3x3x3\)"),
         (lambda: _without("bn1.weight"), r"bn1.weight is missing \(expected 16\)"),
@@ -100,13 +100,13 @@ def _with(name: str, value: Tensor) -> dict[str, Tensor]:
     ],
     ids=["shape", "missing", "more", "another network", "nothing", "no dictionary"],
 )
-def test_weights_that_do_not_fit_are_refused_with_the_first_names(tensors: object, complaint: str, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused_with_the_first_names(tensors: object, message: str, tmp_path: Path) -> None:
     assert callable(tensors)
     torch.save(tensors(), tmp_path / "weights.pth")
     network = build(plan())
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    with pytest.raises(TrainingError, match=complaint):
-        borrow_weights(network, plan(), str(tmp_path / "weights.pth"))
+    with pytest.raises(TrainingError, match=message):
+        load_pretrained(network, plan(), str(tmp_path / "weights.pth"))
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
@@ -118,7 +118,7 @@ class _Harmful:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "complaint"),
+    ("name", "content", "message"),
     [
         ("a.pth", b"", "cannot be read as weights of torch"),
         ("a.pth", b"PK\x03\x04 cut short", "cannot be read as weights of torch"),
@@ -128,19 +128,19 @@ class _Harmful:
     ],
     ids=["empty", "cut short", "code", "no safetensors", "missing"],
 )
-def test_a_file_that_holds_no_weights_is_refused_in_a_sentence(name: str, content: object, complaint: str, tmp_path: Path) -> None:
+def test_a_file_that_holds_no_weights_is_refused_in_a_sentence(name: str, content: object, message: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
         torch.save(content, path)
-    with pytest.raises(TrainingError, match=complaint):
-        borrow_weights(build(plan()), plan(), str(path))
+    with pytest.raises(TrainingError, match=message):
+        load_pretrained(build(plan()), plan(), str(path))
 
 
 def test_imagenet_is_refused_where_no_weights_of_it_exist() -> None:
     with pytest.raises(TrainingError, match="no ImageNet weights for the network 'compact'; give --weights FILE"):
-        borrow_weights(build(plan("compact")), plan("compact"), "imagenet")
+        load_pretrained(build(plan("compact")), plan("compact"), "imagenet")
 
 
 @pytest.mark.parametrize("network", ["mobilenet_v3_small", "alexnet"])
@@ -157,24 +157,24 @@ def test_imagenet_without_a_network_names_the_file_option(network: str, tmp_path
     with pytest.raises(
         TrainingError, match=rf"ImageNet's weights of '{network}' cannot be fetched from https.*give the file with --weights FILE"
     ):
-        borrow_weights(built, plan(network), "imagenet")
+        load_pretrained(built, plan(network), "imagenet")
 
 
-def test_a_network_of_ours_begins_with_another_training_of_it_r2_41(tmp_path: Path) -> None:
+def test_a_network_of_ours_begins_with_another_training_of_it(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 3)
     settings = replace(QUICK, network="compact", epochs=1)
     first = fit(frames, empty(frames), settings, tmp_path / "first")
     chosen = replace(first.plan, points=5)
     network = build(chosen)
-    borrowed = borrow_weights(network, chosen, str(first.checkpoint))
-    assert borrowed is not None
-    assert borrowed.fresh == ("head.weight", "head.bias", "absent.weight", "absent.bias")  # these depend on the key points
+    pretrained = load_pretrained(network, chosen, str(first.checkpoint))
+    assert pretrained is not None
+    assert pretrained.fresh == ("head.weight", "head.bias", "absent.weight", "absent.bias")  # these depend on the key points
     assert torch.equal(network.state_dict()["stem.0.weight"], first.network.state_dict()["stem.0.weight"])
     with pytest.raises(TrainingError, match=r"is of the network 'compact'; this run trains 'resnet18'"):
-        borrow_weights(network, replace(chosen, network="resnet18"), str(first.checkpoint))
+        load_pretrained(network, replace(chosen, network="resnet18"), str(first.checkpoint))
 
 
-def test_frozen_layers_are_bit_identical_after_training_r4_02(tmp_path: Path) -> None:
+def test_frozen_layers_are_bit_identical_after_training(tmp_path: Path) -> None:
     """Weights and running statistics, in the averaged copy that is kept; everything else has moved."""
     frames = labelled(tmp_path, 4)
     torch.save(library_weights(), tmp_path / "weights.pth")
@@ -193,7 +193,7 @@ def test_frozen_layers_are_bit_identical_after_training_r4_02(tmp_path: Path) ->
     assert [name for name, value in after.items() if name.startswith("head.") and torch.equal(value, before[name])] == []
 
 
-def test_with_all_layers_trained_the_borrowed_ones_move_more_slowly(tmp_path: Path) -> None:
+def test_with_all_layers_trained_the_pretrained_ones_move_more_slowly(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 4)
     torch.save(library_weights(), tmp_path / "weights.pth")
     settings = replace(QUICK, weights=str(tmp_path / "weights.pth"), weight_decay=0.0, averaging=0.0, optimiser="adam")
@@ -204,7 +204,7 @@ def test_with_all_layers_trained_the_borrowed_ones_move_more_slowly(tmp_path: Pa
     assert 0 < float(moved) < 0.3 * float((network.state_dict()["head.points.weight"] - fresh).abs().mean())
 
 
-def test_the_run_keeps_what_its_network_was_and_began_with_r2_42(tmp_path: Path) -> None:
+def test_the_run_keeps_what_its_network_was_and_began_with(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 4)
     torch.save(library_weights(), tmp_path / "weights.pth")
     settings = replace(QUICK, weights=str(tmp_path / "weights.pth"), trained="head", epochs=1)
@@ -214,7 +214,7 @@ def test_the_run_keeps_what_its_network_was_and_began_with_r2_42(tmp_path: Path)
     assert kept["untrainable"] == body
     assert kept["trainable"] == sum(parameter.numel() for parameter in network.parameters()) - body
     assert kept["plan"]["network"] == "mobilenet_v3_small"
-    assert kept["borrowed"]["source"] == "weights.pth"
+    assert kept["pretrained"]["source"] == "weights.pth"
 
 
 @pytest.mark.parametrize(
@@ -233,14 +233,12 @@ def test_the_run_keeps_what_its_network_was_and_began_with_r2_42(tmp_path: Path)
     ],
     ids=["few frames", "many frames", "a file", "photographs for an arena", "compact"],
 )
-def test_what_is_said_of_borrowed_weights_depends_on_the_data_r4_30_r0_14(
-    network: str, frames: int, weights: str, advice: str | None
-) -> None:
+def test_what_is_said_of_pretrained_weights_depends_on_the_data(network: str, frames: int, weights: str, advice: str | None) -> None:
     said = transfer_advice(plan(network), frames=frames, weights=weights, parameters=33_000_000)
     assert said is None if advice is None else re.search(advice, said or "")
 
 
-def test_training_a_large_network_on_little_says_so_r4_30(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_training_a_large_network_on_little_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     frames = labelled(tmp_path, 2)
     fit(frames, empty(frames), replace(QUICK, epochs=1, batches=1), tmp_path / "run")
     assert "M numbers from 2 labelled frames" in caplog.text

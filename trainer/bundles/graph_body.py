@@ -16,7 +16,7 @@ def body_places(model: ModelProto) -> list[int]:
     """Places of the nodes between the first and the last layer with weights; the last is none of them, and no cast is.
 
     Args:
-        model: with every shape static, as `trainer.bundles.export` writes it.
+        model: with every shape static, as `trainer.pipeline.export` writes it.
     """
     types = tensor_types(model)
     inside = body([_step(node, types) for node in model.graph.node])

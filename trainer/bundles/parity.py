@@ -10,11 +10,12 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from tracker.bundle import Bundle, remedy, write_synced
+from tracker.bundle import Bundle, remedy
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.scoring.evaluate import Finders
+from trainer.whole_files import write_whole
 
 PARITY_FILE = "parity.json"  # in the bundle's folder: one record for each runtime, device, precision and reference
 SURE = 0.5  # below this confidence two peaks may be equally high, and rounding decides between them
@@ -27,7 +28,7 @@ Points = NDArray[np.float32]  # (n, animals, K, 3): x, y in source px, confidenc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """One engine against the reference.
+    """How far one engine or runtime is from a reference over all frames.
 
     Attributes:
         runtime: "tensorrt 8.6.0".
@@ -39,7 +40,7 @@ class Parity:
         mean_px: mean distance of sure points.
         largest_px: largest distance of sure points.
         largest_confidence: largest difference of any confidence.
-        passed: within the limits of its precision; None for int8, which the error on held-out frames decides.
+        passed: within the tolerance of its precision; None where that is not what decides: int8 is judged by its error on held-out frames.
     """
 
     runtime: str
@@ -90,6 +91,12 @@ def points_of(bundle: Bundle, engine: Engine, images: Sequence[Image]) -> Points
     return np.stack([finders.of(image).points(image) for image in images])
 
 
+def sure_distances(found: Points, expected: Points) -> NDArray[np.float64]:
+    """Distances of the points that the reference is sure of (confidence ≥ SURE), float64 (m,), in the unit of the points."""
+    distance = np.linalg.norm(found[..., :2].astype(np.float64) - expected[..., :2], axis=-1)
+    return np.asarray(distance[expected[..., 2] >= SURE], np.float64)
+
+
 def compare(engine: Engine, found: Points, expected: Points, *, reference: str) -> Parity:
     """Judge what an engine found.
 
@@ -102,8 +109,7 @@ def compare(engine: Engine, found: Points, expected: Points, *, reference: str) 
     Raises:
         TrainingError: the reference is sure of no point, so that nothing would be proved.
     """
-    distance = np.linalg.norm(found[..., :2].astype(np.float64) - expected[..., :2], axis=-1)
-    sure = distance[expected[..., 2] >= SURE]
+    sure = sure_distances(found, expected)
     if not sure.size:
         raise TrainingError(f"{reference} is sure of no point in these {len(found)} frames; give frames that show the animal")
     mean, largest = float(sure.mean()), float(sure.max())
@@ -132,10 +138,8 @@ def keep_parity(bundle: Bundle, parity: Parity) -> Path:
     path = bundle.folder / PARITY_FILE
     fresh = asdict(parity) | {"onnx_sha256": bundle.description.onnx_sha256}
     kept = [record for record in read_parity(bundle) if any(record[key] != fresh[key] for key in _IDENTITY)]
-    partial = path.with_name(f".{PARITY_FILE}.part")
     try:
-        write_synced(partial, json.dumps([*kept, fresh], indent=2).encode())
-        partial.replace(path)
+        write_whole(path, json.dumps([*kept, fresh], indent=2).encode())
     except OSError as problem:
         raise TrainingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     return path

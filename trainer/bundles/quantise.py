@@ -26,7 +26,7 @@ def to_int8(model: bytes, frames: Iterable[Image]) -> bytes:
     """Insert QDQ nodes before every convolution but the first and the last.
 
     Args:
-        model: fp32 graph, as `trainer.bundles.export` writes it.
+        model: fp32 graph, as `trainer.pipeline.export` writes it.
         frames: training frames of exactly the input's size, uint8 (h, w) or (h, w, 3); a hundred are plenty.
 
     Raises:

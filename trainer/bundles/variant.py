@@ -16,10 +16,8 @@ from tracker.view_fit import ViewFit
 from trainer.bundles.parity import ReferenceEngine
 from trainer.bundles.quantise import to_fp16, to_int8
 from trainer.errors import TrainingError
-from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.labels.synthetic_set import SET_FILE, set_part
+from trainer.labels.split import Split
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 
 ALLOWED_PX = 0.1  # growth of the mean error on held-out frames; labels are good to 1 or 2 px
@@ -45,29 +43,6 @@ class Variant:
             f"{self.folder}: {self.precision} in its graph; mean error on {self.frames} held-out frames {self.after_px:.3f} px, "
             f"{self.before_px:.3f} in fp32; on this CPU {self.after_ms:.2f} ms a frame, {self.before_ms:.2f} in fp32"
         )
-
-
-def held_out_again(bundle: Bundle, data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
-    """The split that the bundle was trained with, proved by its own account of it.
-
-    Raises:
-        TrainingError: other labels or another split, so that frames it has learnt from would judge it.
-    """
-    about = bundle.description.training
-    if labels_sha256(frames) != about.sha256:
-        raise TrainingError(f"{data}: is not what {bundle.folder} was trained on ({about.source}); give those very labels")
-    if about.split.startswith("validation part") and (data / SET_FILE).exists():
-        validation = set_part(data, frames, part="validation")
-        kept_away = np.union1d(validation, set_part(data, frames, part="test"))
-        train = np.setdiff1d(np.arange(len(frames)), kept_away)
-        return Split(train=train, held_out=validation, description=about.split)
-    split = choose_split(frames, choice)
-    if split.description != about.split or not len(split.held_out):
-        raise TrainingError(
-            f"{bundle.folder}: was trained with '{about.split}', these options give '{split.description}'; "
-            "give the options of its `trainer fit`, so that frames it has not seen judge it"
-        )
-    return split
 
 
 def write_variant(

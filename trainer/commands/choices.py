@@ -32,23 +32,23 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """Options that say how to train; one that is not given is left to FitSettings."""
     training = parser.add_argument_group("training")
     training.add_argument("--minutes", type=float, help="longest training time; without it and --epochs, a fixed number of epochs")
-    training.add_argument("--epochs", type=int)
-    training.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (%(default)s)")
-    training.add_argument("--learning-rate", type=float, help="at its highest")
-    training.add_argument("--weight-decay", type=float, help="of weights; an L2 penalty with --optimiser adam")
-    training.add_argument("--optimiser", choices=("adamw", "adam"))
-    training.add_argument("--batch", type=int, help="pictures a step")
-    training.add_argument("--batches", type=int, help="steps an epoch, at least")
-    training.add_argument("--patience", type=int, help="stop after so many epochs without an improvement of 0.02 px")
-    training.add_argument("--precision", choices=("auto", "32", "bf16"), help="of the training's arithmetic (auto)")
-    training.add_argument("--device", dest="accelerator", choices=("auto", "cpu", "gpu"), help="(auto)")
-    training.add_argument("--workers", type=int, help="how many augment images beside the training; 0: between its steps")
+    training.add_argument("--epochs", type=int, help="longest number of epochs")
+    training.add_argument("--seed", type=int, default=0, help="random seed for weights, order and augmentation (%(default)s)")
+    training.add_argument("--learning-rate", type=float, help="peak learning rate")
+    training.add_argument("--weight-decay", type=float, help="weight decay; an L2 penalty with --optimiser adam")
+    training.add_argument("--optimiser", choices=("adamw", "adam"), help="optimiser (adamw)")
+    training.add_argument("--batch", type=int, help="batch size")
+    training.add_argument("--batches", type=int, help="optimiser steps per epoch, at least")
+    training.add_argument("--patience", type=int, help="stop after this many epochs without an improvement of 0.02 px")
+    training.add_argument("--precision", choices=("auto", "32", "bf16"), help="numeric precision of training (auto)")
+    training.add_argument("--device", dest="accelerator", choices=("auto", "cpu", "gpu"), help="device to train on (auto)")
+    training.add_argument("--workers", type=int, help="processes that augment images during training; 0: none, augment between steps")
     network = parser.add_argument_group("network")
     add_network(network)
-    network.add_argument("--weights", metavar="FROM", help="scratch, imagenet, or a file: a checkpoint of ours, or safetensors (scratch)")
-    network.add_argument("--train", dest="trained", choices=("all", "head"), help="which layers learn (all)")
+    network.add_argument("--weights", metavar="FROM", help="scratch, imagenet, or a file: a rigtrack checkpoint, or safetensors (scratch)")
+    network.add_argument("--train", dest="trained", choices=("all", "head"), help="layers to train (all)")
     network.add_argument("--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps, distance or mse for xy")
-    network.add_argument("--target", choices=("gaussian", "disk"), help="what a heat map is compared with (gaussian)")
+    network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")
 
 
 def add_network(parser: "argparse._ArgumentGroup | argparse.ArgumentParser") -> None:
@@ -87,11 +87,11 @@ def _loss_choices(head: str, loss: str | None, target: str | None) -> dict[str, 
 def add_split(parser: argparse.ArgumentParser) -> None:
     """Options that say what is held out."""
     split = parser.add_argument_group("what is held out (a synthetic set has its own split)")
-    split.add_argument("--folds", type=int, default=5, help="each video is cut into so many blocks of time (%(default)s)")
+    split.add_argument("--folds", type=int, default=5, help="number of blocks of time that each video is cut into (%(default)s)")
     split.add_argument("--fold", type=int, help="which block is held out, from 0 (the middle one)")
     split.add_argument("--hold-out", nargs="+", metavar="VIDEO", help="hold out whole videos or animals instead")
     split.add_argument("--random-split", type=float, metavar="SHARE", help="hold out random frames instead; neighbouring frames leak")
-    split.add_argument("--no-held-out", action="store_true", help="learn from every frame; nothing then says how good it is")
+    split.add_argument("--no-held-out", action="store_true", help="train on every frame; the error is then unknown")
 
 
 def split_choice(options: argparse.Namespace) -> SplitChoice:
@@ -108,7 +108,7 @@ def split_choice(options: argparse.Namespace) -> SplitChoice:
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
     """Options that say what a bundle is run on."""
-    parser.add_argument("--runtime", choices=("openvino", "tensorrt"), default="openvino")
+    parser.add_argument("--runtime", choices=("openvino", "tensorrt"), default="openvino", help="inference runtime (%(default)s)")
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16", "int8"), default="fp32")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="CPU cores (%(default)s)")
     parser.add_argument("--gpu", type=int, default=0, help="device number (%(default)s)")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command, add_split, split_choice
+from trainer.commands.choices import Commands, add_command
 from trainer.errors import TrainingError
 
 
@@ -24,7 +24,13 @@ def add(commands: Commands) -> None:
     parser.add_argument("--gpu", type=int, default=0, help="device number (%(default)s)")
     parser.add_argument("--runtime", choices=("tensorrt", "openvino"), default="tensorrt")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="CPU cores (%(default)s)")
-    parser.add_argument("--data", type=Path, help="labels: every frame is compared with the reference, and the result kept in the bundle")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        help="labels: every frame is compared with the reference, and the result kept in the bundle; "
+        "with --in-graph all labels it was trained on, in the order of its `trainer fit`",
+    )
     parser.add_argument(
         "--in-graph",
         action="store_true",
@@ -32,8 +38,6 @@ def add(commands: Commands) -> None:
         "always so for int8 from an fp32 bundle",
     )
     parser.add_argument("--out", type=Path, help="folder of that bundle (BUNDLE-int8, BUNDLE-fp16)")
-    add_split(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the random split (%(default)s)")
 
 
 def compile_bundle(options: argparse.Namespace) -> int:
@@ -44,7 +48,7 @@ def compile_bundle(options: argparse.Namespace) -> int:
     if options.in_graph or (options.precision == "int8" and bundle.description.precision != "int8"):
         return _write_variant(options)
     from trainer.bundles.compile import compile_engine
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_and_join
     from trainer.scoring.evaluate import EngineChoice
 
     talk = Console(stderr=True)
@@ -52,7 +56,7 @@ def compile_bundle(options: argparse.Namespace) -> int:
         bundle,
         EngineChoice(runtime=options.runtime, precision=options.precision, threads=options.threads, gpu=options.gpu),
         say=lambda sentence: talk.print(sentence, soft_wrap=True),
-        frames=read_labels(options.data) if options.data else None,
+        frames=read_and_join(options.data) if options.data else None,
     )
     print(f"{compiled.runtime} on {compiled.device}, {compiled.precision}: {compiled.folder}")
     return 0
@@ -60,8 +64,9 @@ def compile_bundle(options: argparse.Namespace) -> int:
 
 def _write_variant(options: argparse.Namespace) -> int:
     from tracker.bundle import read_bundle
-    from trainer.bundles.variant import held_out_again, write_variant
-    from trainer.labels.read_labels import read_labels
+    from trainer.bundles.variant import write_variant
+    from trainer.formats.read_labels import read_and_join
+    from trainer.scoring.bundle_split import split_as_trained
     from trainer.whole_files import refuse_unwritable
 
     if options.precision not in ("fp16", "int8"):
@@ -71,8 +76,8 @@ def _write_variant(options: argparse.Namespace) -> int:
     out = options.out or options.bundle.with_name(f"{options.bundle.name}-{options.precision}")
     refuse_unwritable(out.parent, option="--out")
     bundle = read_bundle(options.bundle)
-    frames = read_labels(options.data)
-    split = held_out_again(bundle, options.data, frames, split_choice(options))
+    frames = read_and_join(options.data)
+    split = split_as_trained(bundle, frames, source=", ".join(str(one) for one in options.data))
     talk = Console(stderr=True)
     variant = write_variant(bundle, out, frames, split=split, precision=options.precision, threads=options.threads, console=talk)
     talk.print(variant.sentence, soft_wrap=True)

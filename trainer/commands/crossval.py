@@ -53,7 +53,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.execute import execute_all, labels_of
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.folds import folds_of
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

@@ -24,9 +24,9 @@ def add(commands: Commands) -> None:
         example="trainer curve --data project --out experiments/curve --repeats 3 --target-px 2",
     )
     add_experiment(parser)
-    wish = parser.add_mutually_exclusive_group()
-    wish.add_argument("--sizes", type=int, nargs="+", default=[], metavar="N", help="frames to learn from (all of them, and halves)")
-    wish.add_argument("--fractions", type=float, nargs="+", default=[], metavar="SHARE", help="the same as shares of the training frames")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--sizes", type=int, nargs="+", default=[], metavar="N", help="frames to learn from (all of them, and halves)")
+    sizes.add_argument("--fractions", type=float, nargs="+", default=[], metavar="SHARE", help="the same as shares of the training frames")
     parser.add_argument("--heads", nargs="+", choices=HEADS, default=[], help="a curve for each head, in one report")
     parser.add_argument("--repeats", type=int, default=1, help="other subsets and seeds; 3 or more tell chance from gain (%(default)s)")
     parser.add_argument("--target-px", type=float, metavar="PX", help="how many frames does this error need? (a tenth less than now)")
@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.division import divide
     from trainer.experiments.execute import execute_all, labels_of
     from trainer.experiments.experiment import Experiment, write_experiment
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

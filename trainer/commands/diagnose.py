@@ -21,18 +21,18 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
     parser.add_argument("--out", type=Path, help="folder for the picture of the learning-rate range test")
-    parser.add_argument("--labels-only", action="store_true", help="look at the labels and train nothing")
+    parser.add_argument("--labels-only", action="store_true", help="check the labels and train nothing")
     parser.add_argument("--network", default="compact", help="(%(default)s)")
     parser.add_argument("--head", choices=HEADS, default="heatmap", help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (%(default)s)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
+    from trainer.formats.read_labels import read_labels
     from trainer.labels.checks import check_labels
-    from trainer.labels.read_labels import read_labels
     from trainer.whole_files import refuse_unwritable
 
     if options.out is not None:

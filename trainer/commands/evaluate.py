@@ -111,8 +111,8 @@ def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
         print(f"  of {counts.labelled} animals {counts.found} found, {counts.missed} missed; {counts.false} answers of no animal")
     for place, name in enumerate(evaluation.frames.point_names):
         print(_row(f"  {name}", evaluation.errors.of_point(place), thresholds))
-    print(f"{'  blind: mean position':<34} {evaluation.baseline.mean_position_px:8.2f}   (in {evaluation.baseline.fitted_on})")
-    print(f"{'  blind: image centre':<34} {evaluation.baseline.image_centre_px:8.2f}   (what an all-black heat map answers)")
+    print(f"{'  baseline: mean position':<34} {evaluation.baseline.mean_position_px:8.2f}   (in {evaluation.baseline.fitted_on})")
+    print(f"{'  baseline: image centre':<34} {evaluation.baseline.image_centre_px:8.2f}   (what an all-black heat map answers)")
     if one.classical is not None:
         for place, name in enumerate(one.classical.names):
             print(_row(f"  without learning: {name}", one.classical.errors.of_point(place), thresholds))

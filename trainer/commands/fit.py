@@ -44,9 +44,9 @@ def add(commands: Commands) -> None:
 
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
-    from trainer.bundles.make_bundle import make_bundle  # only training needs torch; the other commands start without it
-    from trainer.bundles.put_in_place import put_in_place
-    from trainer.bundles.refresh import refresh_bundle
+    from trainer.pipeline.make_bundle import make_bundle  # only training needs torch; the other commands start without it
+    from trainer.pipeline.put_in_place import put_in_place
+    from trainer.pipeline.refresh import refresh_bundle
 
     control = load_config(options.swap).control.bind if options.swap else None  # a mistake in it is found before hours of training
     settings, split, talk = fit_settings(options), split_choice(options), Console(stderr=True)

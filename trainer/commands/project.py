@@ -85,7 +85,7 @@ def create(options: argparse.Namespace) -> int:
 
 def import_into(options: argparse.Namespace) -> int:
     """Import labels."""
-    from trainer.project.import_labels import import_labels
+    from trainer.formats.import_labels import import_labels
 
     added = import_labels(options.project, options.labels, options.annotator, console=Console(stderr=True))
     print(f"{options.project}: {added} frames added; the labels are {options.annotator}'s")
@@ -94,7 +94,7 @@ def import_into(options: argparse.Namespace) -> int:
 
 def merge(options: argparse.Namespace) -> int:
     """Merge another project into this one."""
-    from trainer.project.import_labels import merge_projects
+    from trainer.formats.import_labels import merge_projects
 
     added = merge_projects(options.project, options.other, console=Console(stderr=True))
     print(f"{options.project}: {added} frames added")
@@ -103,21 +103,21 @@ def merge(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     """Export labels."""
-    from trainer.labels.project import read_project
+    from trainer.formats.project import read_project
 
     talk = Console(stderr=True)
     frames = read_project(options.project, annotators=options.annotator)
     if options.to == "deeplabcut":
-        from trainer.labels.write_deeplabcut import write_deeplabcut
+        from trainer.formats.write_deeplabcut import write_deeplabcut
 
         print(write_deeplabcut(frames, options.out, scorer=_scorer(options), console=talk))
         talk.print("for DeepLabCut's own training, run deeplabcut.convertcsv2h5(config, userfeedback=False) once", highlight=False)
     elif options.to == "sleap":
-        from trainer.labels.write_sleap import write_sleap
+        from trainer.formats.write_sleap import write_sleap
 
         print(write_sleap(frames, options.out, console=talk))
     else:
-        from trainer.labels.write_coco import write_coco
+        from trainer.formats.write_coco import write_coco
 
         print(write_coco(frames, options.out, console=talk))
     return 0

@@ -29,20 +29,20 @@ def add(commands: Commands) -> None:
 def render(options: argparse.Namespace) -> int:
     """Draw and write."""
     from tracker.bundle import read_bundle
-    from trainer.labels.read_labels import read_labels
-    from trainer.videos.render import Look, write_strip
+    from trainer.formats.read_labels import read_labels
+    from trainer.videos.render import OverlayStyle, write_strip
     from trainer.videos.render import render as draw_video
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out.parent, option="--out")
     talk = Console(stderr=True)
     bundle, engine = read_bundle(options.bundle), engine_choice(options)
-    look = Look(confidence=options.confidence, legend=True)
+    style = OverlayStyle(confidence=options.confidence, legend=True)
     if options.strip:
-        write_strip(options.video, bundle, options.strip, out=options.out, engine=engine, look=look)
+        write_strip(options.video, bundle, options.strip, out=options.out, engine=engine, style=style)
     else:
         truth = read_labels(options.truth) if options.truth else None
-        frames = draw_video(options.video, bundle, truth=truth, out=options.out, engine=engine, look=look, console=talk)
+        frames = draw_video(options.video, bundle, truth=truth, out=options.out, engine=engine, style=style, console=talk)
         talk.print(f"{frames} frames")
     print(options.out)
     return 0

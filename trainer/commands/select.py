@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
-from trainer.selection.ways import WAYS
+from trainer.selection.methods import METHODS
 
 if TYPE_CHECKING:
     from trainer.project.store import Project
-    from trainer.selection.outcome import Selection, Wish
+    from trainer.selection.outcome import Selection, SelectionSettings
 
 
 def add(commands: Commands) -> None:
@@ -28,12 +28,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--project", type=Path, required=True, help="folder of the labelling project")
     parser.add_argument("--points", nargs="+", metavar="NAME", help="key points; the project is made if it is not there")
     parser.add_argument("--count", type=_count, required=True, metavar="N", help="frames to add of each video")
-    parser.add_argument("--by", choices=WAYS, default="k-means", help="unlike each other, at equal distances in time, … (%(default)s)")
-    parser.add_argument("--bundle", type=Path, help="whose doubt decides, with --by doubt")
-    parser.add_argument("--seed", type=_whole, default=0, help="of k-means and random (%(default)s)")
+    parser.add_argument("--by", choices=METHODS, default="k-means", help="unlike each other, at equal distances in time, … (%(default)s)")
+    parser.add_argument("--bundle", type=Path, help="whose uncertainty decides, with --by uncertainty")
+    parser.add_argument("--seed", type=_whole, default=0, help="random seed of k-means and random (%(default)s)")
     parser.add_argument("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the start of each video")
     parser.add_argument("--end", type=_seconds, metavar="S", help="seconds; what comes later is not read")
-    parser.add_argument("--step", type=_count, metavar="N", help="look at every Nth frame only (default: at as many as fit into memory)")
+    parser.add_argument("--step", type=_count, metavar="N", help="examine every Nth frame only (default: as many as fit into memory)")
     parser.add_argument("--region", type=int, nargs=4, metavar=("X", "Y", "W", "H"), help="compare frames by this part of the view")
     parser.add_argument("--similar", action="store_true", help="choose near-duplicates too")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -43,20 +43,20 @@ def add(commands: Commands) -> None:
 
 def select(options: argparse.Namespace) -> int:
     """Choose and add."""
-    if (options.by == "doubt") != (options.bundle is not None):
-        options.refuse("--by doubt needs the --bundle of the engine that doubts, and no other way takes one")
+    if (options.by == "uncertainty") != (options.bundle is not None):
+        options.refuse("--by uncertainty needs the --bundle of the engine that is asked, and no other method takes one")
     if options.end is not None and options.end <= options.start:
         options.refuse(f"--end {options.end:g} is not after --start {options.start:g}")
     from tracker.bundle import read_bundle
     from trainer.selection.select import Selector, check_videos
 
     talk = Console(stderr=True, soft_wrap=True)
-    wish = _wish(options)
+    settings = _settings(options)
     bundle = read_bundle(options.bundle) if options.bundle is not None else None
     project = _existing(options)
-    check_videos(options.videos, span=wish.span, project=project)
+    check_videos(options.videos, span=settings.span, project=project)
     found: list[Selection] = []
-    with Selector(project or _made(options), wish, bundle=bundle, engine=engine_choice(options), console=talk) as selector:
+    with Selector(project or _made(options), settings, bundle=bundle, engine=engine_choice(options), console=talk) as selector:
         for video in options.videos:
             found.append(selector.select(video))
             _say(found[-1], as_json=options.json, talk=talk)
@@ -65,16 +65,16 @@ def select(options: argparse.Namespace) -> int:
     return 0
 
 
-def _wish(options: argparse.Namespace) -> "Wish":
+def _settings(options: argparse.Namespace) -> "SelectionSettings":
     from trainer.selection.candidates import Span
-    from trainer.selection.outcome import Wish
+    from trainer.selection.outcome import SelectionSettings
     from trainer.selection.select import most_candidates
     from trainer.selection.thumbnail import Region
 
     x, y, width, height = options.region or (0, 0, 0, 0)
     region = Region(x=x, y=y, width=width, height=height) if options.region else None
     span = Span(start_s=options.start, end_s=options.end, step=options.step, limit=most_candidates(options.by), region=region)
-    return Wish(count=options.count, by=options.by, seed=options.seed, span=span, similar=options.similar)
+    return SelectionSettings(count=options.count, by=options.by, seed=options.seed, span=span, similar=options.similar)
 
 
 def _existing(options: argparse.Namespace) -> "Project | None":
@@ -127,5 +127,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no time; expected seconds from the start of the video")
+        raise argparse.ArgumentTypeError(f"{text} is not a time; expected seconds from the start of the video")
     return seconds

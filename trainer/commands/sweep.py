@@ -83,7 +83,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.execute import labels_of
     from trainer.experiments.space import chosen_space, grid_points, refuse_unknown
     from trainer.experiments.sweep import Search
-    from trainer.labels.read_labels import read_labels
+    from trainer.formats.read_labels import read_labels
 
     usual, space, is_grid = chosen_space(options.preset, options.space)
     base = fit_settings(options, **usual)

@@ -18,15 +18,15 @@ def add(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--scene", choices=("rodent", "rectangles"), default="rodent")
     parser.add_argument("--count", type=int, default=400, help="images (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="(%(default)s)")
-    parser.add_argument("--width", type=int, default=224, help="(%(default)s)")
-    parser.add_argument("--height", type=int, default=224, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
+    parser.add_argument("--width", type=int, default=224, help="pixels (%(default)s)")
+    parser.add_argument("--height", type=int, default=224, help="pixels (%(default)s)")
     parser.add_argument("--domain", type=int, default=3, help="rectangles an image, for that scene (%(default)s)")
 
 
 def synth(options: argparse.Namespace) -> int:
     """Write the set."""
-    from trainer.labels.write_synthetic_set import write_synthetic_set
+    from trainer.formats.write_synthetic_set import write_synthetic_set
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

@@ -16,8 +16,8 @@ from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import Curve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.html_page import page, picture, table, text
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.html_page import StrongRow, page, picture, table, text
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
 from trainer.scoring.metrics import WITHIN_PX
 from trainer.whole_files import replace_files
 
@@ -99,23 +99,23 @@ def share_within(error_px: NDArray[np.float64], names: Sequence[str], human_px: 
     return figure
 
 
-def _step(axes: Axes, column: NDArray[np.float64], **look: Any) -> None:
+def _step(axes: Axes, column: NDArray[np.float64], **style: Any) -> None:
     found = np.sort(column[~np.isnan(column)])
-    axes.step(np.maximum(found, 0.05), np.arange(1, len(found) + 1) / max(len(found), 1), where="post", **look)
+    axes.step(np.maximum(found, 0.05), np.arange(1, len(found) + 1) / max(len(found), 1), where="post", **style)
 
 
 def _fold_table(runs: Sequence[Run], found: CrossValidation) -> str:
     head = ["held out", "mean px", "median", "95 %", "training px", "frames", "learnt from", "s / epoch"]
-    rows = []
+    rows: list[list[str] | StrongRow] = []
     for name, over in zip(found.folds, found.per_fold, strict=True):
         its = [run for run in runs if run.place["fold"] == name]
         scores = [run.held_out for run in its if run.held_out is not None]
         held_out = [over.words, _mean([score.median_px for score in scores]), _mean([score.p95_px for score in scores])]
         counts = [str(scores[0].frames if scores else 0), str(its[0].learnt_from), _mean([run.seconds_per_epoch for run in its])]
-        rows.append([f"{name}: {its[0].split.removesuffix(' held out')}", *held_out, _mean([run.train.mean_px for run in its]), *counts])
-    rows.append(["All folds: mean ± SD over folds", found.held_out.words, "", "", found.train.words, "", "", ""])
+        rows.append([f"{name}: {its[0].split}", *held_out, _mean([run.train.mean_px for run in its]), *counts])
+    rows.append(StrongRow(["All folds: mean ± SD over folds", found.held_out.words, "", "", found.train.words, "", "", ""]))
     if found.repeats.sd is not None:
-        rows.append([f"All folds: mean ± SD over {found.repeats.count} seeds", found.repeats.words, *[""] * 6])
+        rows.append(StrongRow([f"All folds: mean ± SD over {found.repeats.count} seeds", found.repeats.words, *[""] * 6]))
     note = "Mean, median and 95th percentile of the distance from the label, in source pixels; in a fold's row, ± is the SD over seeds."
     return f'{table(head, rows, kind="figures")}<p class="note">{text(note)}</p>'
 

@@ -54,7 +54,7 @@ class Curve:
 
 
 def sizes_of(count: int, *, sizes: Sequence[int], fractions: Sequence[float]) -> list[int]:
-    """The numbers of frames to learn from, ascending; without a wish, all of them and halves down to a handful.
+    """The numbers of frames to learn from, ascending; by default, all of them and halves down to a handful.
 
     Raises:
         TrainingError: a number or fraction out of bounds.
@@ -121,7 +121,7 @@ def error_of(run: Run) -> float:
 
 
 def _falling(run: Run) -> float:
-    return still_falling({"epochs": [{"val_error_px": epoch.held_out_px} for epoch in run.epochs]}) or 0.0
+    return still_falling([epoch.held_out_px for epoch in run.epochs]) or 0.0
 
 
 def _points(runs: Sequence[Run]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,7 +16,7 @@ from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.reports.html_page import page, picture, table, text
-from trainer.reports.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
 from trainer.whole_files import replace_files
 
 REPORT_FILE = "report.html"
@@ -55,10 +55,11 @@ def sentences(experiment: Experiment, curves: Sequence[Curve]) -> list[str]:
 
 def _parts(experiment: Experiment, runs: Sequence[Run], curves: Sequence[Curve]) -> list[str]:
     short = f" {len(runs)} of {len(experiment.runs)} runs are finished." if len(runs) < len(experiment.runs) else ""
+    largest = max(runs, key=lambda run: int(run.place["size"]))
     parts = [
         f"<h1>Learning curve of {text(experiment.data)}</h1>",
         *(f'<p class="lead">{text(" ".join(reading(curve, target_px=experiment.options["target_px"])))}</p>' for curve in curves),
-        f'<p class="note">{text(runs[0].split.partition("; ")[2] + "." + short)}</p>',
+        f'<p class="note">{text(f"Largest size: {largest.split}.{short}")}</p>',
         "<h2>Error against labelled frames</h2>",
         picture(png(error_against_frames(curves, experiment.human_px, title=settings_words(runs))), "Error against labelled frames"),
         f'<p class="note">{text(_LAW)} {text(_ABOUT_DEEPLABCUT)}</p>',

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from trainer.experiments.planned import Parts, without_test
+from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice, choose_split, split_block
-from trainer.labels.synthetic_set import SET_FILE, set_part
 
 
 def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: bool) -> Parts:
@@ -24,16 +24,15 @@ def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: boo
         LabelError: the set's description is damaged.
     """
     asked = choice.groups or choice.random_fraction is not None or choice.everything
-    if not asked and choice.fold is None and (data / SET_FILE).exists():
-        train, validation, last = (set_part(data, frames, part=part) for part in ("train", "validation", "test"))
-        if len(train) and len(validation):
-            words = "validation part held out, test part " + ("scored once" if test else "not touched")
-            return Parts(train=train, held_out=validation, test=last if test else last[:0], description=words)
+    own = own_parts(data, frames) if not asked and choice.fold is None else None
+    if own is not None and len(own.train) and len(own.validation):
+        words = "validation part held out, test part " + ("scored once" if test else "not touched")
+        return Parts(train=own.train, held_out=own.validation, test=own.test if test else own.test[:0], description=words)
     split = choose_split(frames, choice)
     if asked or not test or choice.folds < 3 or len(frames) < 3:
         return without_test(split)
     fold = choice.folds // 2 if choice.fold is None else choice.fold
     block = split_block(frames, (fold + 1) % choice.folds, folds=choice.folds)
     left = np.setdiff1d(split.train, block.held_out)
-    words = f"{split.description}; {block.description.replace('held out', 'kept for the test')}"
+    words = f"{split.description}; for the test alone: {block.description}"
     return Parts(train=left, held_out=split.held_out, test=block.held_out, description=words)

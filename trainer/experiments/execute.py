@@ -82,7 +82,7 @@ def execute(
 
     Raises:
         TrainingError: it cannot be trained, or the folder holds another run.
-        DivergedError: its loss or its answers are no numbers.
+        DivergedError: its loss or its predictions contain NaN or infinity.
     """
     _refuse_group()
     with alone(folder, say):
@@ -159,7 +159,7 @@ def _scored(network: nn.Module, store: FrameStore, index: NDArray[np.int64]) -> 
     frames = store.frames
     found = predict_animals(network, store, np.arange(len(store)))
     if not np.isfinite(found).all():
-        raise DivergedError("the trained network answers with what is no number; lower the learning rate, or train with --precision 32")
+        raise DivergedError("the network's predictions contain NaN or infinity; lower the learning rate, or train with --precision 32")
     ordered = in_order_of_labels(found, frames.points).astype(np.float32)
     missing = np.isnan(ordered).any(axis=-1, keepdims=True)
     shape = (-1, *frames.points.shape[2:])  # each animal of a frame is a row

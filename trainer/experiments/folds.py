@@ -64,7 +64,7 @@ def animals_of(groups: Sequence[str], pattern: str | None) -> list[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as problem:
-        raise TrainingError(f"--animal '{pattern}' is no regular expression: {problem}") from None
+        raise TrainingError(f"--animal '{pattern}' is not a regular expression: {problem}") from None
     if compiled.groups < 1:
         raise TrainingError(f"--animal '{pattern}' has no group in brackets; put the animal's name in brackets, such as '^(m[0-9]+)'")
     found = {group: compiled.search(group) for group in set(groups)}

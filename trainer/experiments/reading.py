@@ -17,10 +17,10 @@ def reading(curve: Curve, *, target_px: float | None) -> list[str]:
 
     Args:
         curve: measured and fitted.
-        target_px: the error wished for; None: a tenth less than the present one.
+        target_px: the error aimed at; None: a tenth less than the present one.
     """
     law, most, last = curve.law, curve.sizes[-1], curve.held_out[-1]
-    now = f"{curve.head}: {most} frames give {last.words} px on the held-out frames.{_doubt(curve)}"
+    now = f"{curve.head}: {most} frames give {last.words} px on the held-out frames.{_reservation(curve)}"
     if law is None:
         return [f"{now} A law needs {FEWEST_SIZES} sizes; there are {len(curve.sizes)}: give more --sizes."]
     twice = float(law.at(np.array([2.0 * most]))[0])
@@ -34,7 +34,7 @@ def reading(curve: Curve, *, target_px: float | None) -> list[str]:
     return [now, doubled, _more(curve, law, target_px if target_px is not None else round(0.9 * last.mean, 2))]
 
 
-def _doubt(curve: Curve) -> str:
+def _reservation(curve: Curve) -> str:
     """Why frames may not be what is missing."""
     if curve.falling > STILL_FALLING:
         return f" The runs ended too early: their last fifth still lowered the error by {curve.falling:.0%}; train longer first."

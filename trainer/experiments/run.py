@@ -25,7 +25,6 @@ from trainer.whole_files import replace_files
 RUNS = "runs"  # folder in an experiment, with a folder for each run
 RUN_FILE = "run.json"
 PREDICTIONS_FILE = "predictions.npz"
-PART_NAMES = ("train", "held_out", "test")
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 

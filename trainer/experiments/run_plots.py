@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainer.experiments.run import Run, RunEpoch
-from trainer.reports.plot_look import DPI, FAINT, INK, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers
 
 FEW = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito: told apart by everybody
 NARROW = 8  # largest over smallest value

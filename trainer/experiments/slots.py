@@ -4,7 +4,14 @@ A slot is what is to be tried; a trial is one attempt at it. Optuna hands a wait
 heartbeat tells when that worker is dead; the trial then counts as failed and its slot is queued again. Workers may queue
 the same slot at the same time: of several attempts that have not failed, the one with the lowest number counts, and the
 worker that draws another one drops it. So nothing depends on who queues what, and a killed worker leaves nothing behind.
-Optuna's own grid and its retrying call-back lack that: both can run a point twice, and lose one between two kills.
+
+Why not what Optuna offers. By its own documentation `GridSampler` lets workers that run side by side suggest the same
+point, and `enqueue_trial(skip_if_exists=True)` can queue one twice; it also compares values, which repeats share and
+sampled slots do not have yet. `RetryHeartbeatStaleTrialCallback` queues a dead worker's point again after its trial was
+marked as failed, so a worker that dies between the two loses the point. `Study.ask` and `tell` send no heartbeats, so a
+dead worker's trial would run for ever. What is used here is public but for one call, `record_heartbeat`: Optuna's
+thread writes the first beat some time after the trial was drawn, and a worker killed before it would leave a trial that
+never counts as dead.
 """
 
 import logging
@@ -29,7 +36,7 @@ POLL_S = 1.0
 Slot = Mapping[str, Any] | None  # fixed values, or None where the sampler draws
 
 
-class NotOurs(Exception):  # noqa: N818  # no fault: this attempt is another worker's, or superfluous
+class SuperfluousTrial(Exception):  # noqa: N818  # no fault: this attempt is another worker's, or superfluous
     """The trial that was drawn is not to be run."""
 
 
@@ -83,7 +90,7 @@ def _states(
 ) -> list[TrialState]:
     """States of the trials that are not finished, after those of dead workers were queued again."""
     optuna.storages.fail_stale_trials(study)
-    _fail_unborn(study, silent, limit_s=limit_s, clock=clock)
+    _fail_silent(study, silent, limit_s=limit_s, clock=clock)
     _queue_missing(study, slots)
     return [trial.state for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))]
 
@@ -110,11 +117,11 @@ def _try_one(study: optuna.Study, run: Callable[[Trial, int], float], worker: st
         trial.set_user_attr(WORKER, worker)
         error = _noted(trial, slot, run)
         if _state(study, trial.number) != TrialState.RUNNING:
-            raise NotOurs(f"trial {trial.number} was given to another worker")
+            raise SuperfluousTrial(f"trial {trial.number} was given to another worker")
         return error
 
     try:
-        study.optimize(objective, n_trials=1, catch=(NotOurs,))
+        study.optimize(objective, n_trials=1, catch=(SuperfluousTrial,))
     except (ValueError, UpdateFinishedTrialError):  # what Optuna says of a trial that somebody else has ended
         if not drawn or _state(study, drawn[0]) == TrialState.RUNNING:
             raise
@@ -141,15 +148,15 @@ def _accepted(trial: Trial) -> int:
     slot = trial.user_attrs.get(SLOT)
     if slot is None:
         trial.set_user_attr(ENDED, "superfluous")
-        raise NotOurs(f"trial {trial.number} was not queued")
+        raise SuperfluousTrial(f"trial {trial.number} was not queued")
     first = lasting(trial.study.get_trials(deepcopy=False), slot)
     if first is not None and first.number < trial.number:
         trial.set_user_attr(ENDED, "superfluous")
-        raise NotOurs(f"slot {slot} is trial {first.number}")
+        raise SuperfluousTrial(f"slot {slot} is trial {first.number}")
     return int(slot)
 
 
-def _fail_unborn(study: optuna.Study, silent: dict[int, float], *, limit_s: float, clock: Callable[[], float]) -> None:
+def _fail_silent(study: optuna.Study, silent: dict[int, float], *, limit_s: float, clock: Callable[[], float]) -> None:
     """A worker killed between drawing a trial and its first heartbeat would leave a trial that runs for ever."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if WORKER in trial.user_attrs:

@@ -21,7 +21,7 @@ from trainer.experiments.spread import Spread, spread
 from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import Tried, best, confirming_name, tried
 from trainer.reports.html_page import page, picture, table, text
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
 from trainer.training.fit_settings import FitSettings
 from trainer.whole_files import replace_files
 
@@ -161,10 +161,10 @@ def courses(found: Found, human_px: float | None, *, title: str) -> Figure:
     named: set[str] = set()
     drawn = []
     for one in sorted(found.tried, key=lambda one: one.slot == found.winner.slot):
-        look = ("the best", HELD_OUT, 2.2, "-") if one.slot == found.winner.slot else ("finished", FAINT, 0.9, "-")
+        line = ("the best", HELD_OUT, 2.2, "-") if one.slot == found.winner.slot else ("finished", FAINT, 0.9, "-")
         if one.run is None:
-            look = ("broken off", "#b9b9b9", 0.9, ":")
-        drawn.append(_draw_course(axes, one.epochs, look, named))
+            line = ("broken off", "#b9b9b9", 0.9, ":")
+        drawn.append(_draw_course(axes, one.epochs, line, named))
     drawn += [_draw_course(axes, run.epochs, ("the best, other seeds", TRAIN, 1.2, "--"), named) for run in found.confirmed]
     shown_px = np.concatenate(drawn)
     finish(axes, title=f"Mean error on held-out frames (px). {title}", log_values=shown_px)
@@ -176,8 +176,8 @@ def courses(found: Found, human_px: float | None, *, title: str) -> Figure:
     return figure
 
 
-def _draw_course(axes: Axes, epochs: Sequence[RunEpoch], look: tuple[str, str, float, str], named: set[str]) -> NDArray[np.float64]:
-    label, colour, width, style = look
+def _draw_course(axes: Axes, epochs: Sequence[RunEpoch], line: tuple[str, str, float, str], named: set[str]) -> NDArray[np.float64]:
+    label, colour, width, style = line
     values = np.array([np.nan if epoch.held_out_px is None else epoch.held_out_px for epoch in epochs], np.float64)
     place = [epoch.epoch + 1 for epoch in epochs]
     shown_label = None if label in named else label

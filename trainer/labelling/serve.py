@@ -12,7 +12,7 @@ import uvicorn
 
 from trainer.errors import LabelError
 from trainer.labelling.layer_store import LayerStore
-from trainer.labelling.server import Desk, make_app
+from trainer.labelling.server import AnnotationSession, make_app
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, open_project
 
@@ -56,16 +56,16 @@ def serve(
         port = listening.getsockname()[1]
         lock.remember(port)
         token = secrets.token_urlsafe(32)
-        desk = Desk(project=project, annotator=annotator, store=store, predictor=predictor)
-        server = uvicorn.Server(_settings(desk, port, token))
+        session = AnnotationSession(project=project, annotator=annotator, store=store, predictor=predictor)
+        server = uvicorn.Server(_settings(session, port, token))
         ready(f"http://{LOOPBACK}:{port}/?token={token}", len(project.frames))
         with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
             server.run(sockets=[listening])
 
 
-def _settings(desk: Desk, port: int, token: str) -> uvicorn.Config:
+def _settings(session: AnnotationSession, port: int, token: str) -> uvicorn.Config:
     return uvicorn.Config(
-        make_app(desk, port=port, token=token),
+        make_app(session, port=port, token=token),
         http="h11",
         ws="none",
         lifespan="off",

@@ -35,7 +35,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class AnnotationSession:
     """What one annotator sits in front of."""
 
     project: Project
@@ -44,11 +44,11 @@ class Desk:
     predictor: "Predictor | None"
 
 
-def make_app(desk: Desk, *, port: int, token: str) -> Starlette:
+def make_app(session: AnnotationSession, *, port: int, token: str) -> Starlette:
     """The application for one annotator's layer.
 
     Args:
-        desk: project, layer and engine.
+        session: project, layer and engine.
         port: where it will be served on 127.0.0.1; other hosts and origins are refused.
         token: what a browser must know to be let in.
     """
@@ -56,10 +56,10 @@ def make_app(desk: Desk, *, port: int, token: str) -> Starlette:
     # read once and by name: no address can lead to any other file
     routes += [Route(f"/page/{path.name}", _page_file(path.name)) for path in sorted(PAGE.iterdir()) if path.suffix in PAGE_TYPES]
     routes += [
-        Route("/api/project", _project(desk)),
-        Route("/api/label", _label(desk), methods=["PUT"]),
-        Route("/api/prediction", _prediction(desk)),
-        Route("/images/{rest:path}", _image(desk)),
+        Route("/api/project", _project(session)),
+        Route("/api/label", _label(session), methods=["PUT"]),
+        Route("/api/prediction", _prediction(session)),
+        Route("/images/{rest:path}", _image(session)),
     ]
     handlers: dict[Any, Any] = {HTTPException: _say_refusal, ClientDisconnect: _say_nothing}
     return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Guard, port=port, token=token)])
@@ -79,9 +79,9 @@ def _page_file(name: str) -> Endpoint:
     return answer
 
 
-def _project(desk: Desk) -> Endpoint:
+def _project(session: AnnotationSession) -> Endpoint:
     def describe() -> dict[str, Any]:
-        labels = desk.store.labels()
+        labels = session.store.labels()
         frames = [
             {
                 "image": frame.image,
@@ -91,17 +91,17 @@ def _project(desk: Desk) -> Endpoint:
                 "revision": revision(labels.get(frame.image)),
                 "label": labels.get(frame.image),
             }
-            for frame in desk.project.frames
+            for frame in session.project.frames
         ]
         return {
-            "key": project_key(desk.project, desk.annotator),
-            "name": desk.project.folder.resolve().name,
-            "annotator": desk.annotator,
-            "point_names": desk.project.point_names,
-            "skeleton": desk.project.skeleton,
-            "tags": desk.project.tags,
-            "animals": desk.project.animals,
-            "bundle": desk.predictor.bundle.description.name if desk.predictor else None,
+            "key": project_key(session.project, session.annotator),
+            "name": session.project.folder.resolve().name,
+            "annotator": session.annotator,
+            "point_names": session.project.point_names,
+            "skeleton": session.project.skeleton,
+            "tags": session.project.tags,
+            "animals": session.project.animals,
+            "bundle": session.predictor.bundle.description.name if session.predictor else None,
             "untouched": UNTOUCHED,
             "frames": frames,
         }
@@ -115,15 +115,15 @@ def _project(desk: Desk) -> Endpoint:
     return answer
 
 
-def _label(desk: Desk) -> Endpoint:
+def _label(session: AnnotationSession) -> Endpoint:
     async def answer(request: Request) -> Response:
         body = await _body(request)
         try:
-            edit = await run_in_threadpool(read_edit, body, desk.project)
+            edit = await run_in_threadpool(read_edit, body, session.project)
         except LabelError as problem:
             raise HTTPException(400, str(problem)) from problem
         try:
-            outcome: Outcome = await run_in_threadpool(desk.store.apply, edit)
+            outcome: Outcome = await run_in_threadpool(session.store.apply, edit)
         except LabelError as problem:
             raise HTTPException(507, str(problem)) from problem
         status = 200 if outcome.saved else 409
@@ -132,26 +132,26 @@ def _label(desk: Desk) -> Endpoint:
     return answer
 
 
-def _prediction(desk: Desk) -> Endpoint:
-    names = {frame.image for frame in desk.project.frames}
+def _prediction(session: AnnotationSession) -> Endpoint:
+    names = {frame.image for frame in session.project.frames}
 
     async def answer(request: Request) -> Response:
         image = request.query_params.get("image", "")
-        if desk.predictor is None or image not in names:
+        if session.predictor is None or image not in names:
             raise HTTPException(404, "no prediction for that: give an image of the project, and `trainer label` a --bundle")
         try:
-            return _json({"animals": await desk.predictor.animals(image)})
+            return _json({"animals": await session.predictor.animals(image)})
         except RigtrackError as problem:
             raise HTTPException(422, str(problem)) from problem
 
     return answer
 
 
-def _image(desk: Desk) -> Endpoint:
+def _image(session: AnnotationSession) -> Endpoint:
     async def answer(request: Request) -> Response:
         name = f"images/{request.path_params['rest']}"
         try:
-            return Response(await run_in_threadpool(read_image_file, desk.project, name), media_type=media_type(name))
+            return Response(await run_in_threadpool(read_image_file, session.project, name), media_type=media_type(name))
         except LabelError as problem:
             raise HTTPException(404, str(problem)) from problem
 

@@ -21,7 +21,7 @@ class LabelRow:
     """One labelled image as a reader found it.
 
     Attributes:
-        where: file and row, to begin a complaint with.
+        where: file and row, to begin a error message with.
         image: an existing image.
         group: the video or animal it is from.
         name: what orders the frames of a group that have no number.

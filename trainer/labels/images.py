@@ -12,7 +12,7 @@ import sleap_io  # type: ignore[import-untyped]  # loads its parts when first us
 
 from tracker.frame import Image
 from trainer.errors import LabelError
-from trainer.labels.video_file import VideoFile
+from trainer.video_files.frames_by_number import IndexedVideo
 
 Size = tuple[int, int]  # height, width
 
@@ -105,7 +105,7 @@ def _unreadable(path: Path, problem: Exception) -> LabelError:
     return LabelError(f"{path}: cannot be read as an image ({problem}); it is damaged or no image: copy it again")
 
 
-def _video(path: Path) -> VideoFile:
+def _video(path: Path) -> IndexedVideo:
     try:
         changed_ns = path.stat().st_mtime_ns
     except OSError as problem:
@@ -114,10 +114,10 @@ def _video(path: Path) -> VideoFile:
 
 
 @lru_cache(maxsize=4)
-def _open_video(path: Path, _changed_ns: int, _process: int) -> VideoFile:
+def _open_video(path: Path, _changed_ns: int, _process: int) -> IndexedVideo:
     # Kept open: reading on from the frame before costs one decoded frame, opening anew on average half the video.
     # The process is part of the key because a forked loader would share the file's position with its parent.
-    return VideoFile(path)
+    return IndexedVideo(path)
 
 
 def _read_stored(path: Path, dataset: str, frame: int) -> Image:

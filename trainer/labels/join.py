@@ -21,7 +21,7 @@ def join_labels(sets: Sequence[LabelledFrames], *, sources: Sequence[str]) -> La
 
     Args:
         sets: at least one.
-        sources: what each is called in complaints.
+        sources: what each is called in error messages.
 
     Raises:
         LabelError: two sets disagree on key-point names, on the images' size, or on the animals' names; an image cannot be read.

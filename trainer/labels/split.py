@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.bundle import Division
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import did_you_mean
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """A division of labelled frames: disjoint, complete, both parts in ascending order.
+    """A division of labelled frames: disjoint, both parts in ascending order; a synthetic set's test part is in neither.
 
     Attributes:
         train: int64 indices, never empty.
@@ -124,6 +125,26 @@ def split_random(frames: LabelledFrames, fraction: float, *, seed: int) -> Split
     logger.warning("random split: neighbouring frames fall on both sides, so the held-out error is too good; split by block or by video")
     chosen = np.random.default_rng(seed).permutation(count)[: min(max(round(count * fraction), 1), count - 1)]
     return _split(count, chosen, f"random {fraction:.0%} held out (seed {seed}); neighbouring frames leak")
+
+
+def division_of(split: Split) -> Division:
+    """The split as a bundle stores it."""
+    return Division(train=_ranges(split.train), held_out=_ranges(split.held_out))
+
+
+def split_from(division: Division, *, description: str) -> Split:
+    """The split that a bundle stored."""
+    return Split(train=_indices(division.train), held_out=_indices(division.held_out), description=description)
+
+
+def _ranges(index: NDArray[np.int64]) -> tuple[tuple[int, int], ...]:
+    """Ascending indices as ranges [first, end)."""
+    runs = np.split(index, np.flatnonzero(np.diff(index) != 1) + 1) if len(index) else []
+    return tuple((int(run[0]), int(run[-1]) + 1) for run in runs)
+
+
+def _indices(ranges: Iterable[tuple[int, int]]) -> NDArray[np.int64]:
+    return np.concatenate([np.empty(0, np.int64), *(np.arange(first, end, dtype=np.int64) for first, end in ranges)])
 
 
 def _count(frames: LabelledFrames) -> int:

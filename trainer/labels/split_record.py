@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from tracker.bundle import write_synced
 from trainer.errors import TrainingError
 from trainer.labels.join import image_keys
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
+from trainer.whole_files import write_whole
 
 RECORD_FILE = "split.json"
 
@@ -46,9 +46,7 @@ def write_record(run: Path, frames: LabelledFrames, split: Split) -> None:
     keys = np.array(image_keys(frames))
     record = SplitRecord(train=tuple(keys[split.train].tolist()), held_out=tuple(keys[split.held_out].tolist()))
     run.mkdir(parents=True, exist_ok=True)
-    fresh = run / f"{RECORD_FILE}.fresh"
-    write_synced(fresh, msgspec.json.encode(record))
-    fresh.replace(run / RECORD_FILE)
+    write_whole(run / RECORD_FILE, msgspec.json.encode(record))
 
 
 def read_record(run: Path) -> SplitRecord:

@@ -8,13 +8,15 @@ from torch import Tensor, nn
 
 from trainer.networks.backbone import Backbone
 from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.coarse import Finder
 from trainer.networks.coordinates import Regression
 from trainer.networks.decode import RADIUS, Maps, decode
+from trainer.networks.map_network import HeatMaps
 from trainer.networks.view import View
 
 MAP_STRIDE = 4  # picture pixels per cell of the heat maps, as in our own network
 WIDEST = 256  # channels of the first transposed convolution at most, as in Xiao et al. 2018
-LATENT = 50  # R1-05: 50 × 50 = 2500 nodes a key point
+LATENT = 50  # 50 × 50 = 2500 nodes a key point
 DENSE_SIGMA = 4.0  # cells are pixels there: the same width on the picture as a heat map's 1 cell of 4 px
 
 
@@ -50,7 +52,7 @@ class Upsampled(nn.Module):
 
 
 class Dense(nn.Module):
-    """R1-05: a linear layer to 2500 nodes for every key point, then one transposed convolution to a map of the picture's size.
+    """A linear layer to 2500 nodes for every key point, then one transposed convolution to a map of the picture's size.
 
     Args:
         backbone: whose vectors come.
@@ -83,7 +85,7 @@ class BackboneMaps(nn.Module):
         frame: what comes in.
         plan: the crop, or the whole frame.
         crop: whether it is searched for.
-        dense: the head of R1-05.
+        dense: the head of one linear layer and one transposed convolution.
     """
 
     def __init__(self, name: str, points: int, *, frame: FrameShape, plan: CropPlan, crop: bool, dense: bool) -> None:
@@ -100,19 +102,33 @@ class BackboneMaps(nn.Module):
         maps = self.head(self.backbone(pictures))
         return decode(maps.points, maps.absent, (left, top), cell=self.cell, radius=self.head.radius)
 
-    def look(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def sigma(self) -> float:
+        """See `MapNetwork`."""
+        return self.head.sigma
+
+    @property
+    def radius(self) -> int:
+        """See `MapNetwork`."""
+        return self.head.radius
+
+    def searcher(self) -> Finder | None:
+        """See `MapNetwork`."""
+        return self.view.finder
+
+    def corners(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Left and top of what the network sees, int64 (n,) each, frame pixels."""
         _, left, top = self.view(frames)
         return left, top
 
-    def maps(self, frames: Tensor, left: Tensor, top: Tensor) -> Maps:
-        """The maps of given crops, for training; arguments as `CoarseToFine.maps`."""
+    def maps(self, frames: Tensor, left: Tensor, top: Tensor) -> HeatMaps:
+        """See `MapNetwork.maps`."""
         answer: Maps = self.head(self.backbone(self.view.cut(frames, left, top)))
-        return answer
+        return HeatMaps(self.view.search(frames), answer.points, answer.absent)
 
 
 class BackboneCoordinates(nn.Module):
-    """A library's network whose last layer answers x, y and presence of every key point (R1-04); no ReLU on the output.
+    """A library's network whose last layer answers x, y and presence of every key point; no ReLU on the output.
 
     Args:
         name: of the network.

@@ -1,25 +1,17 @@
 """The default network: find the animal in the reduced frame, then one map per key point on a full-resolution crop."""
 
-from typing import NamedTuple
-
 from torch import Tensor, nn
 
 from trainer.networks.blocks import CropPlan, FrameShape, convolution, doubled, stage, to_planes
 from trainer.networks.coarse import Finder
-from trainer.networks.decode import decode
+from trainer.networks.decode import RADIUS, decode
+from trainer.networks.map_network import HeatMaps
 
 STRIDE = 4  # crop pixels per cell of the maps; the decoding is sub-pixel
+SIGMA_CELLS = 1.0  # 4 px where the crop is not reduced
 STEM = 16
 WIDTHS = (32, 64, 96)
 DEPTHS = (2, 2, 2)
-
-
-class HeatMaps(NamedTuple):
-    """What the stages answer before decoding."""
-
-    coarse: Tensor  # logits (n, 1, rows, columns) of the animal's centre
-    points: Tensor  # logits (n, K, h, w)
-    absent: Tensor  # logits (n, K) of the point being nowhere in the crop
 
 
 class CoarseToFine(nn.Module):
@@ -71,7 +63,21 @@ class CoarseToFine(nn.Module):
         points, absent = self.refine(self.finder.crop(planes, left, top))
         return self.decode(points, absent, left, top)
 
-    def look(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    @property
+    def sigma(self) -> float:
+        """See `MapNetwork`."""
+        return SIGMA_CELLS
+
+    @property
+    def radius(self) -> int:
+        """See `MapNetwork`."""
+        return RADIUS
+
+    def searcher(self) -> Finder:
+        """See `MapNetwork`."""
+        return self.finder
+
+    def corners(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Left and top of the crops that the network takes itself, int64 (n,) each, frame pixels."""
         return self.finder.corners(self.finder(to_planes(frames)))
 

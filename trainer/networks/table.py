@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from tracker.bundle import write_synced
 from trainer.networks.build import NetworkPlan, plan_to_plain
 from trainer.networks.frozen import parameter_counts
+from trainer.whole_files import write_whole
 
 NETWORK_FILE = "network.json"
 OPERATIONS = 2  # FlopCounterMode counts a multiplication and its addition as two
@@ -117,12 +117,10 @@ def table_of_calls(network: nn.Module, inputs: list[Tensor], *, title: str) -> N
     )
 
 
-def write_table(path: Path, table: NetworkTable, plan: NetworkPlan, *, borrowed: dict[str, Any] | None) -> None:
+def write_table(path: Path, table: NetworkTable, plan: NetworkPlan, *, pretrained: dict[str, Any] | None) -> None:
     """Keep the table, what the network was built from, and what it began with, beside its run; whole or not at all."""
-    fresh = path.with_suffix(".fresh")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_synced(fresh, json.dumps({"plan": plan_to_plain(plan), "borrowed": borrowed, **table.as_json()}, indent=1).encode())
-    fresh.replace(path)
+    write_whole(path, json.dumps({"plan": plan_to_plain(plan), "pretrained": pretrained, **table.as_json()}, indent=1).encode())
 
 
 def _watch(

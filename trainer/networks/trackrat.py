@@ -1,4 +1,4 @@
-"""The direct regression network of the first rat tracker (R0-11), on the whole frame, with its two faults mended.
+"""The direct regression network of the first rat tracker, on the whole frame, with its two faults mended.
 
 Its output had a ReLU (it could die and knew no negative numbers), and its four blocks were copies of one initialised block.
 """

@@ -1,9 +1,7 @@
 """project.json and frames.json of a labelling project, and the paths below it. Nothing here leads out of the project's folder."""
 
 import fcntl
-import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -12,7 +10,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from tracker.bundle import remedy, write_synced
+from tracker.bundle import remedy
+from trainer import whole_files
 from trainer.errors import ProjectError
 from trainer.labels.numeric_order import numeric_key
 
@@ -208,14 +207,9 @@ def put_file(path: Path, content: bytes) -> None:
     Raises:
         ProjectError: a disk that is full or a folder that cannot be written; what was there before is untouched.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write_synced(part, content)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        whole_files.write_whole(path, content)
     except OSError as problem:
         raise ProjectError(f"{path}: could not be written: {problem.strerror}; {remedy(problem)}") from problem
 
@@ -227,11 +221,7 @@ def sync_folder(folder: Path) -> None:
         ProjectError: the disk refuses.
     """
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        whole_files.sync_folder(folder)
     except OSError as problem:
         raise ProjectError(f"{folder}: could not be written: {problem.strerror}; {remedy(problem)}") from problem
 

@@ -42,7 +42,7 @@ class Layer(msgspec.Struct, kw_only=True):
 class _LayerFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schema: Annotated[int, Meta(ge=1, le=1)]
     annotator: str
-    frames: dict[str, msgspec.Raw]  # decoded one by one, so that a complaint can name the image
+    frames: dict[str, msgspec.Raw]  # decoded one by one, so that a error message can name the image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

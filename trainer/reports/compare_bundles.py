@@ -14,13 +14,13 @@ from rich.console import Console
 
 from tracker.bundle import Bundle
 from trainer.errors import TrainingError
+from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.read_labels import read_labels
 from trainer.reports.error_plots import contact_sheet
 from trainer.reports.error_report import figure_part, number
+from trainer.reports.html_page import StrongRow, table, text
 from trainer.reports.html_page import page as page_of
-from trainer.reports.html_page import table, text
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of
@@ -68,7 +68,7 @@ def compare_bundles(
 
 def learnt_from(bundles: tuple[Bundle, Bundle], data: Path, frames: LabelledFrames) -> NDArray[np.int64]:
     """Indices of the frames that one of the bundles has learnt from, as far as can be told."""
-    splits = [split_of(bundle, data, frames) for bundle in bundles]
+    splits = [split_of(bundle, frames) for bundle in bundles]
     return reduce(np.union1d, [split.train for split in splits if split is not None], np.zeros(0, np.int64)).astype(np.int64)
 
 
@@ -99,7 +99,7 @@ def page(found: Comparison, *, created: str) -> str:
     """The comparison as one HTML document."""
     title = f"{found.first} and {found.second}"
     head = ["", found.first, found.second, "difference", "95 % interval", "p", "frames"]
-    rows = [_row(one) for one in (found.overall, *found.per_point)]
+    rows: list[list[str] | StrongRow] = [StrongRow(_row(found.overall)), *(_row(one) for one in found.per_point)]
     how = (
         f"Mean error in source pixels, and second minus first, frame by frame. The interval comes from a bootstrap of blocks of "
         f"{found.overall.block} consecutive frames, because neighbouring frames are alike; p from Wilcoxon's signed-rank test, for key "

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from trainer.reports.plot_look import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.confidence import BINS, Judged, Reliability
 from trainer.scoring.evaluate import Evaluation
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
@@ -135,7 +135,7 @@ def _draw_baselines(axes: Axes, evaluation: Evaluation) -> None:
         axes.axvline(cost, color=FAINT, linewidth=1.2, linestyle=(0, (5, 2)) if of_mean else (0, (1, 1)))
         side = "right" if of_mean == (mean <= centre) else "left"
         axes.annotate(
-            f"blind guess: {what}",
+            f"naive baseline: {what}",
             (cost, 0.04),
             xytext=(-3 if side == "right" else 3, 0),
             textcoords="offset points",

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainer.reports.confidence_plots import reliability_diagram
-from trainer.reports.html_page import picture, table, text
-from trainer.reports.plot_look import png
+from trainer.reports.html_page import StrongRow, picture, table, text
+from trainer.reports.plot_style import png
 from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 from trainer.scoring.classical import ClassicalScore, classical_beside
 from trainer.scoring.confidence import Judged, Reliability
@@ -48,20 +48,20 @@ def error_section(
         classical: of the same frames.
     """
     head = ["", "mean", "median", "95 %", *(f"≤ {limit:g} px" for limit in thresholds_px), "points"]
-    rows: list[list[str]] = []
+    rows: list[list[str] | StrongRow] = []
     for label, evaluation in scored:
-        rows.append([f"{label}, all points", *_figures(evaluation.errors, thresholds_px)])
+        rows.append(StrongRow([f"{label}, all points", *_figures(evaluation.errors, thresholds_px)]))
         columns = zip(evaluation.frames.point_names, evaluation.errors.per_point, evaluation.errors.columns, strict=True)
         rows += [[name, *spread_texts(spread), *_shares(column, thresholds_px)] for name, spread, column in columns]
     first = scored[0][1]
     if classical is not None:
         rows += _classical_rows(first, classical, thresholds_px)
     empty = ["" for _ in head[2:]]
-    blind = first.baseline
-    rows.append([f"Blind guess: mean position in {blind.fitted_on}", number(blind.mean_position_px), *empty])
-    rows.append(["Blind guess: centre of the image (an all-black heat map's answer)", number(blind.image_centre_px), *empty])
+    naive = first.baseline
+    rows.append(StrongRow([f"Naive baseline: mean position in {naive.fitted_on}", number(naive.mean_position_px), *empty]))
+    rows.append(StrongRow(["Naive baseline: centre of the image (an all-black heat map's answer)", number(naive.image_centre_px), *empty]))
     if floor is not None:
-        rows.append([f"People: distance between annotators ({floor.source})", number(floor.mean_px), *empty])
+        rows.append(StrongRow([f"People: distance between annotators ({floor.source})", number(floor.mean_px), *empty]))
     return f"<p>{text(SAME_WAY)}</p>{table(head, rows, kind='figures')}{_other_figures(scored)}"
 
 
@@ -124,10 +124,12 @@ def number(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else "–"
 
 
-def _classical_rows(evaluation: Evaluation, classical: ClassicalScore, thresholds_px: Sequence[float]) -> list[list[str]]:
+def _classical_rows(evaluation: Evaluation, classical: ClassicalScore, thresholds_px: Sequence[float]) -> list[list[str] | StrongRow]:
     network = classical_beside(evaluation, classical)
     unseen = f", no animal seen in {classical.unseen} frames" if classical.unseen else ""
-    rows = [[f"Classical tracker (no learning{unseen}), all points", *_figures(classical.errors, thresholds_px)]]
+    rows: list[list[str] | StrongRow] = [
+        StrongRow([f"Classical tracker (no learning{unseen}), all points", *_figures(classical.errors, thresholds_px)])
+    ]
     for name, spread, column in zip(classical.names, classical.errors.per_point, classical.errors.columns, strict=True):
         rows.append([name, *spread_texts(spread), *_shares(column, thresholds_px)])
     return [*rows, ["The network on these points", *_figures(network, thresholds_px)]]

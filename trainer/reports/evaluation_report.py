@@ -74,12 +74,12 @@ def page(run: EvaluationRun, *, created: str) -> str:
 def summary(run: EvaluationRun) -> str:
     """One sentence with the figure that counts, and what it is to be seen beside."""
     judged = run.judged
-    spread, blind = judged.evaluation.errors.spread, judged.evaluation.baseline
+    spread, baseline = judged.evaluation.errors.spread, judged.evaluation.baseline
     learnt = " (frames that it has learnt from)" if judged.part == "training" else ""
     sentence = (
         f"{judged.name}{learnt}: on {len(judged.evaluation.frames)} frames the key points are found with a mean error of "
         f"{px(spread.mean_px)} (median {px(spread.median_px)}, 95th percentile {px(spread.p95_px)}); always answering the mean position "
-        f"in {blind.fitted_on} costs {px(blind.mean_position_px)}, the image's centre {px(blind.image_centre_px)}"
+        f"in {baseline.fitted_on} costs {px(baseline.mean_position_px)}, the image's centre {px(baseline.image_centre_px)}"
     )
     if judged.classical is not None:
         sentence += f", a tracker without learning {px(judged.classical.errors.spread.mean_px)} on {', '.join(judged.classical.names)}"
@@ -89,7 +89,7 @@ def summary(run: EvaluationRun) -> str:
 
 
 def cross_domain_section(run: EvaluationRun) -> str:
-    """One row for each set of labels, how far each is from the first, and what knowing nothing costs there; nothing for one set (R1-03)."""
+    """One row for each set of labels, how far each is from the first, and what knowing nothing costs there; nothing for one set."""
     sets = [one for one in run.sets if one.part != "training"]
     if len(sets) < 2:
         return ""
@@ -97,7 +97,7 @@ def cross_domain_section(run: EvaluationRun) -> str:
     head = ["", "mean", "median", "95 %", "times the first", "log(MSE)", "mean position", "image centre", "frames"]
     rows = []
     for one in sets:
-        errors, blind = one.evaluation.errors, one.evaluation.baseline
+        errors, baseline = one.evaluation.errors, one.evaluation.baseline
         ratio = number(errors.spread.mean_px / own) if own > 0 else "–"
         rows.append(
             [
@@ -105,13 +105,13 @@ def cross_domain_section(run: EvaluationRun) -> str:
                 *spread_texts(errors.spread),
                 ratio,
                 number(errors.log_mse),
-                number(blind.mean_position_px),
-                number(blind.image_centre_px),
+                number(baseline.mean_position_px),
+                number(baseline.image_centre_px),
                 str(len(one.evaluation.frames)),
             ]
         )
     said = (
-        "Errors in pixels of each set's own images. A set on which the error comes near the blind guesses is one that the bundle knows "
+        "Errors in pixels of each set's own images. A set on which the error comes near the naive baselines is one that the bundle knows "
         "nothing of."
     )
     return f"<h2>Other data sets</h2><p>{text(said)}</p>{table(head, rows, kind='figures')}"

@@ -3,6 +3,8 @@
 import base64
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 
 def page(title: str, parts: Iterable[str], *, kind: str, footer: str) -> str:
@@ -17,10 +19,18 @@ def page(title: str, parts: Iterable[str], *, kind: str, footer: str) -> str:
     return f"{_HEAD.format(title=text(title), kind=text(kind))}<main>{''.join(parts)}<footer>{text(footer)}</footer></main></body></html>\n"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str) -> str:
-    """A table of plain texts whose first column names the rows.
+@dataclass(frozen=True, slots=True)
+class StrongRow:
+    """A row of a table that stands out: it opens a block, sums up, or gives a baseline."""
 
-    A row that opens a block ("... all points"), sums up ("All ...") or gives a baseline ("Blind ...", "People: ...") stands out.
+    cells: Sequence[str]
+
+
+Rows: TypeAlias = "Sequence[Sequence[str] | StrongRow]"
+
+
+def table(head: Sequence[str], rows: Rows, *, kind: str) -> str:
+    """A table of plain texts whose first column names the rows.
 
     Args:
         head: of the columns; all empty for none.
@@ -29,8 +39,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str) -> s
     """
     top = "".join(f"<th>{text(cell)}</th>" for cell in head) if any(head) else ""
     body = []
-    for first, *rest in rows:
-        strong = ' class="strong"' if first.endswith("all points") or first.startswith(("All ", "Blind ", "People: ")) else ""
+    for row in rows:
+        first, *rest = row.cells if isinstance(row, StrongRow) else row
+        strong = ' class="strong"' if isinstance(row, StrongRow) else ""
         cells = "".join(f"<td>{text(cell)}</td>" for cell in rest)
         body.append(f'<tr{strong}><th scope="row">{text(first)}</th>{cells}</tr>')
     thead = f"<thead><tr>{top}</tr></thead>" if top else ""

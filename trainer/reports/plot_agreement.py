@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from trainer.errors import ProjectError
 from trainer.project.agreement import Agreement
 from trainer.project.files import replace_file
-from trainer.reports.plot_look import DPI, FAINT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, INK, TRAIN, WIDTH, finish, plain_numbers
 
 SMALLEST_PX = 0.05  # far below any hand's precision; a logarithmic axis has no place for zero
 ENDINGS = (".png", ".svg", ".pdf")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, draw_ring_legend
-from trainer.reports.plot_look import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.floor import Floor
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
@@ -27,7 +27,7 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
     Args:
         history: "epochs", a list of {"epoch", "train_loss", "val_loss", "val_error_px", "seconds"}, values null where nothing
             was held out, and "batches", a list of {"epoch", "batch", "loss"}.
-        title: the run's settings, in words; how many epochs are drawn is added from the history itself (R4-22, R4-23).
+        title: the run's settings, in words; how many epochs are drawn is added from the history itself.
         floor: drawn under the held-out error.
     """
     epoch = _column(history["epochs"], "epoch")
@@ -45,12 +45,13 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
     rows[-1].set_xlabel("epoch", color=INK)
     rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 0 else ""))  # batches of 0 lie before it
-    figure.suptitle(", ".join([*([title] if title else []), f"{len(epoch)} epochs"]), fontsize=10.5, color=INK, ha="left", x=0.01)
+    count = "1 epoch" if len(epoch) == 1 else f"{len(epoch)} epochs"
+    figure.suptitle(", ".join([*([title] if title else []), count]), fontsize=10.5, color=INK, ha="left", x=0.01)
     return figure
 
 
 def learning_strip(images: Sequence[Image], truth: NDArray[np.floating], stages: Sequence[tuple[str, NDArray[np.floating]]]) -> Figure:
-    """The same images again and again, with what the network answered at several times of its learning (R1-17).
+    """The same images again and again, with what the network answered at several times of its learning.
 
     Args:
         images: m of them, uint8 (h, w) or (h, w, 3).

@@ -12,8 +12,7 @@ from tracker.bundle import Description
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import field_of_view
-from trainer.networks.backbone_heads import BackboneMaps
-from trainer.networks.coarse_to_fine import CoarseToFine
+from trainer.networks.map_network import MapNetwork
 from trainer.reports.report import Examples, TrainingRun, write_report
 from trainer.scoring.calibrate import ConfidenceMap
 from trainer.scoring.evaluate import Evaluation
@@ -95,13 +94,13 @@ def _history(result: FitResult) -> dict[str, Any]:
 
 @torch.no_grad()
 def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray[np.floating[Any]]] | None:
-    """An animal's crop and the network's map for it, all key points together; None for a head without maps (R1-18)."""
+    """An animal's crop and the network's map for it, all key points together; None for a head without maps."""
     network = result.network
-    if not isinstance(network, CoarseToFine | BackboneMaps):
+    if not isinstance(network, MapNetwork):
         return None
     image = FrameStore(frames, result.view).read(len(frames) // 2)
     frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
-    left, top = network.look(frame)
+    left, top = network.corners(frame)
     points = network.maps(frame, left, top).points[0]
     together = torch.softmax(points.flatten(1), 1).reshape(points.shape).amax(0)
     x, y, crop = int(left[0]), int(top[0]), result.plan.crop

@@ -1,26 +1,21 @@
-"""Which of some labelled frames a bundle has learnt from: by the record beside it, or else by its own account of its training."""
+"""Which of some labelled frames a bundle has learnt from: by the record beside it, or else by the division in its description."""
 
 import logging
-import re
-from pathlib import Path
 
 import numpy as np
 
 from tracker.bundle import Bundle
+from trainer.errors import TrainingError
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.join import image_keys
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.labels.split_record import RECORD_FILE, read_record
-from trainer.labels.synthetic_set import SET_FILE, set_part
+from trainer.labels.split import Split, split_from
+from trainer.labels.split_record import RECORD_FILE, SplitRecord, read_record
 
 logger = logging.getLogger(__name__)
 
-_BLOCK = re.compile(r"block (\d+) of (\d+) in time held out")
-_RANDOM = re.compile(r"random \d+% held out \(seed (\d+)\)")
 
-
-def split_of(bundle: Bundle, data: Path, frames: LabelledFrames) -> Split | None:
+def split_of(bundle: Bundle, frames: LabelledFrames) -> Split | None:
     """The frames that a bundle has learnt from, and the others; None where it knows nothing of these labels, or nobody can tell.
 
     The record that `trainer fit` keeps beside a bundle knows every image by its pixels, so labels that were corrected or
@@ -29,29 +24,54 @@ def split_of(bundle: Bundle, data: Path, frames: LabelledFrames) -> Split | None
 
     Args:
         bundle: what was trained.
-        data: where the labels were read from.
-        frames: all of them, as `read_labels` gave them.
+        frames: all of the labels, as `read_labels` gave them.
 
     Raises:
         LabelError: an image cannot be read.
     """
-    recorded = _recorded(bundle, frames)
-    if recorded is not None:
-        return recorded if len(recorded.train) else None
-    about = bundle.description.training
+    record, about = _record(bundle), bundle.description.training
+    if record is not None:
+        learnt = np.isin(np.array(image_keys(frames)), record.train)
+        known = Split(train=np.flatnonzero(learnt), held_out=np.flatnonzero(~learnt), description=about.split)
+        return known if len(known.train) else None
     if labels_sha256(frames) != about.sha256:
         return None
-    split = _told(bundle, data, frames)
-    if split is None or (len(split.train), len(split.held_out)) != (about.frames, about.held_out_frames):
-        logger.warning(
-            "%s: was trained on these labels, but which of them were held out cannot be told from '%s'", bundle.folder, about.split
-        )
-        return None
+    split = _described(bundle, frames)
+    if split is None:
+        logger.warning("%s: was trained on these labels, but which of them were held out is not known: %s", bundle.folder, about.split)
     return split
 
 
-def _recorded(bundle: Bundle, frames: LabelledFrames) -> Split | None:
-    """By the record in the run's folder; None where there is none, or it is of another run than the bundle."""
+def split_as_trained(bundle: Bundle, frames: LabelledFrames, *, source: str) -> Split:
+    """The very split that the bundle was trained with, of the very labels.
+
+    Args:
+        bundle: what was trained.
+        frames: all labels it was trained on.
+        source: what they are called, for the sentence of a refusal.
+
+    Raises:
+        TrainingError: other labels, or which of them were held out is not known, so that frames it has learnt from would judge it.
+        LabelError: an image cannot be read.
+    """
+    about = bundle.description.training
+    if labels_sha256(frames) != about.sha256:
+        raise TrainingError(f"{source}: is not what {bundle.folder} was trained on ({about.source}); give those very labels")
+    split, record = _described(bundle, frames), _record(bundle)
+    if split is None and record is not None:
+        keys = np.array(image_keys(frames))
+        train, held_out = (np.flatnonzero(np.isin(keys, part)) for part in (record.train, record.held_out))
+        split = Split(train=train, held_out=held_out, description=about.split)
+    if split is None or not len(split.held_out):
+        found = "held out no frame" if split is not None else "does not say which frames were held out, and no .run folder is beside it"
+        raise TrainingError(
+            f"{bundle.folder}: {found} ({about.split}); train it again with `trainer fit`, so that frames it has not seen judge it"
+        )
+    return split
+
+
+def _record(bundle: Bundle) -> SplitRecord | None:
+    """The record in the run's folder; None where there is none, or it is of another run than the bundle."""
     run = bundle.folder.with_name(f"{bundle.folder.name}.run")
     if not (run / RECORD_FILE).is_file():
         return None
@@ -59,39 +79,16 @@ def _recorded(bundle: Bundle, frames: LabelledFrames) -> Split | None:
     if (len(record.train), len(record.held_out)) != (about.frames, about.held_out_frames):
         logger.warning("%s: is of another run than the bundle beside it; going by the bundle's own account", run / RECORD_FILE)
         return None
-    learnt = np.isin(np.array(image_keys(frames)), record.train)
-    return Split(train=np.flatnonzero(learnt), held_out=np.flatnonzero(~learnt), description=about.split)
+    return record
 
 
-def _told(bundle: Bundle, data: Path, frames: LabelledFrames) -> Split | None:
-    said, held_out = bundle.description.training.split, bundle.description.training.held_out_frames
-    if said.startswith("validation part"):
-        return _synthetic(data, frames, said)
-    if said.startswith("nothing held out"):
-        return Split(train=np.arange(len(frames)), held_out=np.zeros(0, np.int64), description=said)
-    if block := _BLOCK.match(said):
-        return choose_split(frames, _choice(fold=int(block[1]) - 1, folds=int(block[2])))
-    if drawn := _RANDOM.match(said):
-        return choose_split(frames, _choice(random_fraction=held_out / len(frames), seed=int(drawn[1])))
-    names = tuple(said.removesuffix(" held out").split(", "))
-    return choose_split(frames, _choice(groups=names)) if set(names) < set(frames.group) else None
-
-
-def _synthetic(data: Path, frames: LabelledFrames, said: str) -> Split | None:
-    folder = data if data.is_dir() else data.parent
-    if not (folder / SET_FILE).is_file():
+def _described(bundle: Bundle, frames: LabelledFrames) -> Split | None:
+    """By the division in the description; None where there is none, or it does not fit its counts or these frames."""
+    about = bundle.description.training
+    if about.division is None:
         return None
-    validation = set_part(folder, frames, part="validation")
-    kept_away = np.union1d(validation, set_part(folder, frames, part="test"))
-    return Split(train=np.setdiff1d(np.arange(len(frames)), kept_away), held_out=validation, description=said)
-
-
-def _choice(
-    *,
-    fold: int | None = None,
-    folds: int = 2,
-    groups: tuple[str, ...] = (),
-    random_fraction: float | None = None,
-    seed: int = 0,
-) -> SplitChoice:
-    return SplitChoice(fold=fold, folds=folds, groups=groups, random_fraction=random_fraction, seed=seed, everything=False)
+    split = split_from(about.division, description=about.split)
+    both = np.concatenate([split.train, split.held_out])
+    fits = (len(split.train), len(split.held_out)) == (about.frames, about.held_out_frames)
+    inside = not len(both) or (both.min() >= 0 and both.max() < len(frames) and len(np.unique(both)) == len(both))
+    return split if fits and inside else None

@@ -1,6 +1,6 @@
 """A tracker without learning, as the mark to beat: difference from the background → largest blob → the ends of its body.
 
-The steps of TrackRat's heuristic (R0-35): the chamber may be given, the animal is looked for near where it last was, and
+The steps of TrackRat's heuristic: the chamber may be given, the animal is looked for near where it last was, and
 the tail, which is thinner than the body, tells the two ends apart.
 """
 

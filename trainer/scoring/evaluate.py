@@ -67,7 +67,7 @@ class Evaluation:
         frames: what was scored, key points in the bundle's order.
         predicted: float64 (n, A, K, 3), x and y in source pixels, confidence 0..1; animals in the labels' order.
         errors: prediction against label.
-        baseline: what two blind predictors would have cost.
+        baseline: error of two naive baselines.
         latency_ms: (n,), from the image in memory to points in source pixels.
         runtime: the engine's name and version.
         device: what it ran on.
@@ -95,7 +95,7 @@ class Evaluation:
         return [(int(frame), *divmod(int(place[frame]), points)) for frame in order if largest[frame] >= 0]
 
     def of_frames(self, chosen: NDArray[np.int64]) -> "Evaluation":
-        """The same for some of the frames, by index; what the blind guesses cost is not measured anew, and animals are not counted."""
+        """The same for some of the frames, by index; the naive baselines are not measured anew, and animals are not counted."""
         return replace(
             self,
             frames=self.frames.subset(chosen),
@@ -106,7 +106,7 @@ class Evaluation:
         )
 
     def of_points(self, places: Sequence[int]) -> "Evaluation":
-        """The same with some of the key points, by their places, in that order; the blind guesses are not measured anew."""
+        """The same with some of the key points, by their places, in that order; the naive baselines are not measured anew."""
         frames, errors, chosen = self.frames, self.errors, list(places)
         return replace(
             self,

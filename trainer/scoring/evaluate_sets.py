@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tracker.bundle import Bundle
+from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import field_of_view
-from trainer.labels.read_labels import read_labels
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
@@ -177,7 +177,7 @@ def evaluate_sets(
 
 
 def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
-    split = split_of(bundle, data, frames)
+    split = split_of(bundle, frames)
     if split is None:
         return [_Frames(data=data, part="all", frames=frames, scene=frames)]
     never_seen = np.setdiff1d(np.arange(len(frames)), split.train)  # a synthetic set's test part is not held out for validation either

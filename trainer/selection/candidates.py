@@ -14,9 +14,9 @@ from rich.progress import track
 from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.labels.images import sized
-from trainer.labels.video_file import as_image
 from trainer.selection.thumbnail import Grey, Region, check_region, small_grey, thumbnail
-from trainer.videos.video_file import VideoReader
+from trainer.video_files.frames_by_number import as_image
+from trainer.video_files.reader import VideoReader
 
 LIMIT = 20_000  # candidates; their thumbnails take 26 MB
 SIGMA_PER_MAD = 1.4826  # standard deviation of normally distributed values over their median absolute deviation
@@ -137,7 +137,7 @@ class _Pass:
     _rows: list[tuple[int, float, NDArray[np.float16], float, float, float]] = field(default_factory=list)
 
     def take(self, picture: av.VideoFrame) -> bool:
-        """Look at the next frame; False when it is beyond the span."""
+        """EngineAnswers at the next frame; False when it is beyond the span."""
         number = len(self._stamps)
         seconds = self._time(picture, number)
         if self.span.end_s is not None and seconds > self.span.end_s:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from tracker.frame import Image
 from trainer.errors import LabelError, TrainingError
-from trainer.labels.video_file import VideoFile, as_image
 from trainer.selection.candidates import NO_STAMP, Candidates, distances
 from trainer.selection.thumbnail import Region, image_thumbnail
-from trainer.videos.video_file import VideoReader
+from trainer.video_files.frames_by_number import IndexedVideo, as_image
+from trainer.video_files.reader import VideoReader
 
 SAME = 2.0  # grey levels; by way of RGB a thumbnail changes by 0.15, a picture decoded wrongly by more than 10
 
@@ -47,7 +47,7 @@ def _by_seeking(video: Path, numbers: Sequence[int], candidates: Candidates, *, 
     """
     if not numbers:
         return
-    file = VideoFile(video)
+    file = IndexedVideo(video)
     seen = {int(number): index for index, number in enumerate(candidates.numbers)}
     for number in numbers:
         if number >= len(file) or not NO_STAMP != candidates.stamps[number] == file.times[number]:

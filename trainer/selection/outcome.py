@@ -8,12 +8,12 @@ from trainer.selection.candidates import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class SelectionSettings:
     """What is asked for.
 
     Attributes:
         count: frames of each video.
-        by: one of `trainer.selection.ways.WAYS`.
+        by: one of `trainer.selection.methods.METHODS`.
         seed: of k-means and of chance.
         span: which frames of each video may be chosen.
         similar: whether near-duplicates may be chosen too.
@@ -42,7 +42,7 @@ class Selection:
 
     Attributes:
         video: the file.
-        wish: what was asked.
+        settings: what was asked.
         frames: that were decoded.
         candidates: of them, one in `step`.
         step: frames from one candidate to the next.
@@ -53,7 +53,7 @@ class Selection:
     """
 
     video: Path
-    wish: Wish
+    settings: SelectionSettings
     frames: int
     candidates: int
     step: int
@@ -66,8 +66,8 @@ class Selection:
         """Everything that a program would read."""
         return {
             "video": str(self.video),
-            "by": self.wish.by,
-            "asked": self.wish.count,
+            "by": self.settings.by,
+            "asked": self.settings.count,
             "added": len(self.chosen),
             "frames_read": self.frames,
             "candidates": self.candidates,
@@ -82,10 +82,10 @@ class Selection:
     def sentence(self) -> str:
         """What a person would read."""
         every = "" if self.step == 1 else f", one in {self.step} of {self.frames}"
-        said = f"{self.video}: {len(self.chosen)} of {self.candidates} frames{every} added by {self.wish.by}"
+        said = f"{self.video}: {len(self.chosen)} of {self.candidates} frames{every} added by {self.settings.by}"
         names = {"in_project": "in the project already", "near_duplicate": "near-duplicates", "too_near_in_time": "too near in time"}
         left = ", ".join(f"{count} {names[reason]}" for reason, count in self.passed_over.items() if count)
         said += f"; passed over: {left}" if left else ""
-        if len(self.chosen) < self.wish.count:
-            said += f"; {self.wish.count} were asked for, there are no more to choose"
+        if len(self.chosen) < self.settings.count:
+            said += f"; {self.settings.count} were asked for, there are no more to choose"
         return said

@@ -1,4 +1,4 @@
-"""What every way of choosing answers: which candidates it wants, in which order, and why."""
+"""What every method of choosing answers: which candidates it wants, in which order, and why."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

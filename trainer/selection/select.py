@@ -17,21 +17,18 @@ from trainer.errors import TrainingError
 from trainer.labels.images import read_image, sized
 from trainer.project.store import Project
 from trainer.scoring.evaluate import EngineChoice, open_chosen
-from trainer.selection import doubt
-from trainer.selection.at_random import at_random
+from trainer.selection import uncertainty
 from trainer.selection.candidates import LIMIT, Candidates, Span, gather
 from trainer.selection.contact_sheet import Tile, write_contact_sheet
-from trainer.selection.doubt import by_doubt
 from trainer.selection.duplicates import Known, Sieve, alike_below
-from trainer.selection.engine_look import EngineLook
+from trainer.selection.engine_answers import AnswerCollector
 from trainer.selection.exact_frames import read_exactly
-from trainer.selection.k_means import by_k_means
-from trainer.selection.motion import by_motion
-from trainer.selection.outcome import Chosen, Selection, Wish
+from trainer.selection.methods import at_random, by_k_means, by_motion, by_time
+from trainer.selection.outcome import Chosen, Selection, SelectionSettings
 from trainer.selection.preference import Preference, choose
 from trainer.selection.thumbnail import Grey, check_region, image_thumbnail
-from trainer.selection.uniform import by_time
-from trainer.videos.video_file import VideoReader
+from trainer.selection.uncertainty import by_uncertainty
+from trainer.video_files.reader import VideoReader
 
 _T = TypeVar("_T")
 
@@ -66,27 +63,27 @@ class Selector:
     def __init__(
         self,
         project: Project,
-        wish: Wish,
+        settings: SelectionSettings,
         *,
         bundle: Bundle | None = None,
         engine: EngineChoice | None = None,
         console: Console | None = None,
     ) -> None:
-        """Open the engine where doubt decides.
+        """Open the engine where its uncertainty decides.
 
         Raises:
-            TrainingError: doubt without a bundle.
+            TrainingError: uncertainty without a bundle.
             RigtrackError: the engine cannot be opened.
         """
         self._project = project
-        self._wish = wish
+        self._settings = settings
         self._console = console
         self._thumbnails: dict[str, Grey] = {}
         self._opened = ExitStack()
         self._engine: tuple[Bundle, Engine] | None = None
-        if wish.by == "doubt":
+        if settings.by == "uncertainty":
             if bundle is None or engine is None:
-                raise TrainingError("to choose by doubt, an engine must look at the frames; give its --bundle")
+                raise TrainingError("to choose by uncertainty, an engine must see the frames; give its --bundle")
             self._engine = (bundle, self._opened.enter_context(closing(open_chosen(bundle, engine, console=console))))
 
     def select(self, video: Path) -> Selection:
@@ -96,20 +93,20 @@ class Selector:
             TrainingError: the video cannot be read to the end of the span, changes size, or has no frame in it.
             ProjectError: the project has frames of another video under that name, or cannot be written.
         """
-        look = EngineLook(*self._engine) if self._engine is not None else None
-        candidates = gather(video, self._wish.span, examine=look.examine if look is not None else None, console=self._console)
+        collector = AnswerCollector(*self._engine) if self._engine is not None else None
+        candidates = gather(video, self._settings.span, examine=collector.examine if collector is not None else None, console=self._console)
         known = self._known(video, candidates.thumbnails.shape[1])
         self._refuse_other_video(video, known.numbers, candidates)
-        alike = None if self._wish.similar else alike_below(candidates)
-        sieve = Sieve(candidates, known, count=self._wish.count, alike=alike)
+        alike = None if self._settings.similar else alike_below(candidates)
+        sieve = Sieve(candidates, known, count=self._settings.count, alike=alike)
         with self._console.status("choosing") if self._console is not None else nullcontext():
-            preference = self._preference(candidates, sieve.open(), look)
-            indices = sorted(choose(preference, sieve, self._wish.count))
+            preference = self._preference(candidates, sieve.open(), collector)
+            indices = sorted(choose(preference, sieve, self._settings.count))
         chosen = tuple(_chosen(candidates, preference, index) for index in indices)
         self._add(video, chosen, candidates)
         return Selection(
             video=video,
-            wish=self._wish,
+            settings=self._settings,
             frames=len(candidates.stamps),
             candidates=len(candidates),
             step=candidates.step,
@@ -125,24 +122,24 @@ class Selector:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
-    def _preference(self, candidates: Candidates, open_: NDArray[np.int64], look: EngineLook | None) -> Preference:
-        wish = self._wish
-        if look is not None:
-            looks = [look.by_number[number] for number in candidates.numbers.tolist()]
-            return by_doubt(candidates, open_, looks=looks, point_names=look.point_names, count=wish.count)
-        if wish.by == "k-means":
-            return by_k_means(candidates, open_, count=wish.count, seed=wish.seed)
-        if wish.by == "uniform":
-            return by_time(candidates, open_, count=wish.count)
-        if wish.by == "random":
-            return at_random(open_, seed=wish.seed)
-        return by_motion(candidates, open_, count=wish.count)
+    def _preference(self, candidates: Candidates, open_: NDArray[np.int64], collector: AnswerCollector | None) -> Preference:
+        settings = self._settings
+        if collector is not None:
+            answers = [collector.by_number[number] for number in candidates.numbers.tolist()]
+            return by_uncertainty(candidates, open_, answers=answers, point_names=collector.point_names, count=settings.count)
+        if settings.by == "k-means":
+            return by_k_means(candidates, open_, count=settings.count, seed=settings.seed)
+        if settings.by == "uniform":
+            return by_time(candidates, open_, count=settings.count)
+        if settings.by == "random":
+            return at_random(open_, seed=settings.seed)
+        return by_motion(candidates, open_, count=settings.count)
 
     def _known(self, video: Path, pixels: int) -> Known:
         unseen = [frame.image for frame in self._project.frames if frame.image not in self._thumbnails]
         for name in self._progress(unseen, "looking at the project", total=len(unseen)):
             image = read_image(self._project.image_ref(name), self._project.image_size(name))
-            self._thumbnails[name] = image_thumbnail(image, self._wish.span.region)
+            self._thumbnails[name] = image_thumbnail(image, self._settings.span.region)
         numbers = [frame.frame for frame in self._project.frames if frame.group == self._group(video)]
         alike = [each for each in self._thumbnails.values() if each.size == pixels]
         return Known(numbers=np.array(numbers, np.int64), thumbnails=np.stack(alike) if alike else np.empty((0, pixels), np.float32))
@@ -174,10 +171,10 @@ class Selector:
         return track(steps, description=description, total=total, console=self._console) if self._console is not None and total else steps
 
     def _read(self, video: Path, numbers: Sequence[int], candidates: Candidates) -> Iterator[tuple[int, Image]]:
-        return read_exactly(video, numbers, candidates=candidates, region=self._wish.span.region)
+        return read_exactly(video, numbers, candidates=candidates, region=self._settings.span.region)
 
     def _draw(self, video: Path, chosen: Sequence[Chosen]) -> Path:
-        path = self._project.folder / f"contact-{self._group(video)}-{self._wish.by}.png"
+        path = self._project.folder / f"contact-{self._group(video)}-{self._settings.by}.png"
         tiles = [
             Tile(
                 image=self._project.image_ref(self._project.image_of(video.name, each.frame)).path,
@@ -185,7 +182,7 @@ class Selector:
             )
             for each in chosen
         ]
-        write_contact_sheet(path, tiles, title=f"{video.name}: {len(chosen)} frames by {self._wish.by}")
+        write_contact_sheet(path, tiles, title=f"{video.name}: {len(chosen)} frames by {self._settings.by}")
         return path
 
 
@@ -195,5 +192,5 @@ def _chosen(candidates: Candidates, preference: Preference, index: int) -> Chose
 
 
 def most_candidates(by: str) -> int:
-    """How many frames of a video are looked at in one way of choosing."""
-    return doubt.LIMIT if by == "doubt" else LIMIT
+    """How many frames of a video are looked at by one method."""
+    return uncertainty.LIMIT if by == "uncertainty" else LIMIT

@@ -43,7 +43,7 @@ from trainer.training.loading import TrainingLoader
 from trainer.training.processes import Processes, processes_here
 from trainer.training.progress import Bar, epoch_lines, resuming, stopped
 from trainer.training.transfer import transfer_advice
-from trainer.training.weights import SCRATCH, Borrowed, borrow_weights
+from trainer.training.weights import SCRATCH, Pretrained, load_pretrained
 from trainer.training.whole_checkpoints import WholeCheckpoints
 from trainer.whole_files import disk_refusals
 
@@ -63,7 +63,7 @@ class FitResult:
         plan: what builds it again.
         view: how an image becomes its input.
         history: of all sittings.
-        train_px: mean error on (up to 200) training frames, unchanged, in evaluation mode (R4-24).
+        train_px: mean error on (up to 200) training frames, unchanged, in evaluation mode.
         held_out_px: mean error on the held-out frames, None where there are none.
         seconds: of learning, all sittings.
         stopped: by what.
@@ -110,7 +110,7 @@ def fit(
     _refuse(train, settings)
     view = whole_view(train)
     plan = _plan(train, settings, view)
-    learner, borrowed = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=view.colour))
+    learner, pretrained = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=view.colour))
     checkpoints = out / CHECKPOINTS
     group = processes_here()
     console = Console(stderr=True, quiet=not (progress and group.first))
@@ -120,7 +120,7 @@ def fit(
     stores = FrameStore(train, view), FrameStore(held_out, view, size=train.size)
     with disk_refusals(out):
         if group.first:
-            _introduce(learner, borrowed, out, frames=len(train), console=console)
+            _introduce(learner, pretrained, out, frames=len(train), console=console)
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
@@ -136,12 +136,6 @@ def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
     """
     _refuse(train, settings)
     return _learner(_plan(train, settings, whole_view(train)), train, settings, about={})[0]
-
-
-@torch.no_grad()
-def predict(network: nn.Module, store: FrameStore, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Poses (n, K, 3) of some frames in source pixels, by torch in full precision, of the first animal."""
-    return predict_animals(network, store, indices)[:, 0]
 
 
 @torch.no_grad()
@@ -175,7 +169,7 @@ def _plan(train: LabelledFrames, settings: FitSettings, view: View) -> NetworkPl
 
 def _learner(
     plan: NetworkPlan, train: LabelledFrames, settings: FitSettings, *, about: dict[str, object]
-) -> tuple[Learner, Borrowed | None]:
+) -> tuple[Learner, Pretrained | None]:
     torch.manual_seed(settings.seed)
     epochs = _epochs(settings)
     batches = _batches(len(train), settings)
@@ -188,21 +182,21 @@ def _learner(
         averaging=settings.averaging,
     )
     network = build(plan)
-    borrowed = borrow_weights(network, plan, settings.weights)
+    pretrained = load_pretrained(network, plan, settings.weights)
     if settings.trained == "head":
         freeze_all_but_head(network)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks this form
-    taken = borrowed.taken if borrowed else ()
-    return Learner(network, plan=plan, loss=settings.loss, schedule=schedule, about=about, borrowed=frozenset(taken)), borrowed
+    taken = pretrained.taken if pretrained else ()
+    return Learner(network, plan=plan, loss=settings.loss, schedule=schedule, about=about, pretrained=frozenset(taken)), pretrained
 
 
-def _introduce(learner: Learner, borrowed: Borrowed | None, out: Path, *, frames: int, console: Console) -> None:
+def _introduce(learner: Learner, pretrained: Pretrained | None, out: Path, *, frames: int, console: Console) -> None:
     """Keep the network's table with the run, and say how large it is and whether its weights suit it."""
     table = table_of(learner.network, learner.plan)
-    write_table(out / NETWORK_FILE, table, learner.plan, borrowed=asdict(borrowed) if borrowed else None)
+    write_table(out / NETWORK_FILE, table, learner.plan, pretrained=asdict(pretrained) if pretrained else None)
     console.print(table.sentence, soft_wrap=True, highlight=False)
     size = table.trainable + table.untrainable
-    advice = transfer_advice(learner.plan, frames=frames, weights=borrowed.source if borrowed else SCRATCH, parameters=size)
+    advice = transfer_advice(learner.plan, frames=frames, weights=pretrained.source if pretrained else SCRATCH, parameters=size)
     if advice:
         logger.warning(advice)
 

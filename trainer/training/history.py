@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tracker.bundle import write_synced
 from trainer.errors import TrainingError
+from trainer.whole_files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Epoch:
 
     Attributes:
         epoch: from 0.
-        loss: mean over its batches, each weighted by its pictures, so that a short last batch does not count more (R0-20).
+        loss: mean over its batches, each weighted by its pictures, so that a short last batch does not count more.
         held_out_px: mean Euclidean error on the held-out frames with averaged weights, None where none are held out.
         learning_rate: at its end.
         seconds: since the run began, earlier sittings included.
@@ -76,6 +76,4 @@ def history_from_plain(plain: dict[str, object]) -> History:
 
 def write_history(history: History, path: Path) -> None:
     """Write as JSON, whole or not at all."""
-    fresh = path.with_suffix(".fresh")
-    write_synced(fresh, json.dumps(history.to_plain(), indent=1).encode())
-    fresh.replace(path)
+    write_whole(path, json.dumps(history.to_plain(), indent=1).encode())

@@ -32,7 +32,7 @@ ABOUT = "rigtrack"  # key of our own part of a checkpoint
 HELD_OUT = "held_out_px"
 WARM_UP = 0.05  # of the run
 CLIP = 1.0
-BORROWED_RATE = 0.1  # of the learning rate: large steps would wipe out what other pictures have taught
+PRETRAINED_RATE = 0.1  # of the learning rate: large steps would wipe out what other pictures have taught
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Learner(pl.LightningModule):
         loss: what is minimised.
         schedule: how fast, how long.
         about: plain values that every checkpoint carries.
-        borrowed: names of the network's parameters that began with another network's weights; they learn more slowly.
+        pretrained: names of the network's parameters that began with another network's weights; they learn more slowly.
         clock: seconds; only differences count.
     """
 
@@ -77,7 +77,7 @@ class Learner(pl.LightningModule):
         loss: LossSettings,
         schedule: Schedule,
         about: dict[str, object],
-        borrowed: Container[str] = (),
+        pretrained: Container[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Learner(pl.LightningModule):
         self.on_epoch: Callable[[History], None] | None = None  # told after every epoch; whatever it raises ends the run
         self.plan, self.about = plan, about
         self._loss, self._schedule, self._clock = loss, schedule, clock
-        self._borrowed, self._held_norms = borrowed, held_norms(network)
+        self._pretrained, self._held_norms = pretrained, held_norms(network)
         self._began, self._earlier_s = clock(), 0.0
         self._losses: list[tuple[Tensor, int]] = []
         self._validated: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
@@ -103,14 +103,14 @@ class Learner(pl.LightningModule):
         return self._schedule.steps
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """What learns, in groups: weights decay, biases and normalisation do not; what was borrowed learns more slowly."""
+        """What learns, in groups: weights decay, biases and normalisation do not; pretrained ones learn more slowly."""
         learning = [(name, parameter) for name, parameter in self.network.named_parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = []
         for slow in (False, True):
             for decays in (True, False):
-                chosen = [value for name, value in learning if (name in self._borrowed) == slow and (value.ndim > 1) == decays]
+                chosen = [value for name, value in learning if (name in self._pretrained) == slow and (value.ndim > 1) == decays]
                 decay = self._schedule.weight_decay if decays else 0.0
-                groups.append({"params": chosen, "weight_decay": decay, "share": BORROWED_RATE if slow else 1.0})
+                groups.append({"params": chosen, "weight_decay": decay, "share": PRETRAINED_RATE if slow else 1.0})
         kind = torch.optim.AdamW if self._schedule.optimiser == "adamw" else torch.optim.Adam
         return kind([group for group in groups if group["params"]], lr=self._schedule.learning_rate, betas=(0.9, 0.99))
 
@@ -155,7 +155,7 @@ class Learner(pl.LightningModule):
         self._validated.append((poses[..., :2].cpu().numpy(), points.cpu().numpy()))
 
     def on_validation_epoch_end(self) -> None:
-        """Mean over all labelled points of all frames, never a mean of batch means (R0-20)."""
+        """Mean over all labelled points of all frames, never a mean of batch means."""
         answers, labels = (np.concatenate(part) for part in zip(*self._validated, strict=True))
         self._validated.clear()
         distance = np.linalg.norm(answers - labels, axis=3)

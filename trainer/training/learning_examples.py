@@ -1,4 +1,4 @@
-"""What a network answers for the same few frames again and again while it learns: much changes first, little later (R1-17)."""
+"""What a network answers for the same few frames again and again while it learns: much changes first, little later."""
 
 import numpy as np
 import torch

@@ -8,19 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.networks.backbone_heads import BackboneCoordinates, BackboneMaps
+from trainer.networks.backbone_heads import BackboneCoordinates
 from trainer.networks.blocks import CropPlan
 from trainer.networks.coarse import Finder
-from trainer.networks.coarse_to_fine import CoarseToFine, HeatMaps
+from trainer.networks.coarse_to_fine import SIGMA_CELLS
 from trainer.networks.coordinates import Coordinates
 from trainer.networks.decode import RADIUS, Maps
+from trainer.networks.map_network import HeatMaps, MapNetwork
 from trainer.networks.trackrat import TrackRat
-from trainer.networks.view import View
 from trainer.training.targets import Cells, centre, disk, gaussian, to_cells
 
 Network = TypeVar("Network", bound=nn.Module)
 
-SIGMA_CELLS = 1.0  # 4 px where the crop is not reduced
 COARSE_SIGMA_CELLS = 1.0
 MASKED = -1e4  # a logit that soft-max turns into 0
 SOFT_PX = 0.1  # a distance is smooth below this many cells, so that its gradient exists at 0
@@ -64,16 +63,13 @@ class LossSettings:
 
 def heatmap_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     """Maps against their targets, decoded distance, and the coarse stage where there is one: one number."""
-    if isinstance(network, BackboneMaps):
-        maps = network.maps(batch.frames, batch.left, batch.top)
-        head, grid = network.head, (maps.points.shape[2], maps.points.shape[3])
-        cells = to_cells(batch.one_animal, left=batch.left, top=batch.top, cell=network.cell, grid=grid)
-        return map_loss(maps, cells, settings, sigma=head.sigma, radius=head.radius) + _searching(network.view, batch, settings)
-    network = _as(CoarseToFine, network)
-    both = network.maps(batch.frames, batch.left, batch.top)
-    grid = (both.points.shape[2], both.points.shape[3])
+    if not isinstance(network, MapNetwork):
+        raise TypeError(f"expected a network with heat maps, got a {type(network).__name__}")
+    maps, finder = network.maps(batch.frames, batch.left, batch.top), network.searcher()
+    grid = (maps.points.shape[2], maps.points.shape[3])
     cells = to_cells(batch.one_animal, left=batch.left, top=batch.top, cell=network.cell, grid=grid)
-    return map_loss(both, cells, settings) + settings.coarse * coarse_loss(network.finder, both.coarse, batch)
+    loss = map_loss(maps, cells, settings, sigma=network.sigma, radius=network.radius)
+    return loss if finder is None or maps.coarse is None else loss + settings.coarse * coarse_loss(finder, maps.coarse, batch)
 
 
 def map_loss(maps: HeatMaps | Maps, cells: Cells, settings: LossSettings, *, sigma: float = SIGMA_CELLS, radius: int = RADIUS) -> Tensor:
@@ -139,14 +135,6 @@ def coarse_loss(finder: Finder, logits: Tensor, batch: Batch) -> Tensor:
     cells = to_cells(torch.minimum(middle, limit), left=zero, top=zero, cell=finder.cell, grid=grid)
     target = gaussian(cells, grid=grid, sigma=COARSE_SIGMA_CELLS).flatten(2)
     return _mean(-(target * functional.log_softmax(logits.flatten(2), 2)).sum(2), cells.inside)
-
-
-def _searching(view: View, batch: Batch, settings: LossSettings) -> Tensor:
-    """The coarse stage's loss; 0 where the whole frame is seen."""
-    logits = view.search(batch.frames)
-    if view.finder is None or logits is None:
-        return torch.zeros((), device=batch.points.device)
-    return settings.coarse * coarse_loss(view.finder, logits, batch)
 
 
 def _in_crop(batch: Batch, plan: CropPlan) -> Tensor:

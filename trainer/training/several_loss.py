@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainer.networks.coarse_to_fine import HeatMaps
+from trainer.networks.map_network import HeatMaps
 from trainer.networks.several import Several
 from trainer.training.losses import Batch, LossSettings, map_loss
 from trainer.training.targets import centre, to_cells

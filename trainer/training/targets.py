@@ -34,7 +34,7 @@ def to_cells(points: Tensor, *, left: Tensor, top: Tensor, cell: int, grid: tupl
 
 
 def gaussian(cells: Cells, *, grid: tuple[int, int], sigma: float) -> Tensor:
-    """A true density for every point: a Gaussian peaked at the sub-pixel label, summing to 1 (R1-27).
+    """A true density for every point: a Gaussian peaked at the sub-pixel label, summing to 1.
 
     Args:
         cells: of n · K points.
@@ -51,7 +51,7 @@ def gaussian(cells: Cells, *, grid: tuple[int, int], sigma: float) -> Tensor:
 
 
 def disk(cells: Cells, *, grid: tuple[int, int], radius: float) -> Tensor:
-    """An even density within `radius` cells of every label, summing to 1: R1-27's other target.
+    """An even density within `radius` cells of every label, summing to 1: the other target.
 
     Args:
         cells: of n · K points.

@@ -1,4 +1,4 @@
-"""Whether borrowed weights are to be expected to help, in a sentence for whoever trains."""
+"""Whether pretrained weights are to be expected to help, in a sentence for whoever trains."""
 
 from trainer.networks.build import NetworkPlan
 from trainer.networks.names import is_backbone

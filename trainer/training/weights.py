@@ -2,6 +2,7 @@
 
 import pickle
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ _COUNTERS = "num_batches_tracked"  # older files lack them, and nothing reads th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Borrowed:
+class Pretrained:
     """What a network took over.
 
     Attributes:
@@ -43,7 +44,7 @@ class Borrowed:
     left: tuple[str, ...]
 
 
-def borrow_weights(network: nn.Module, plan: NetworkPlan, source: str) -> Borrowed | None:
+def load_pretrained(network: nn.Module, plan: NetworkPlan, source: str) -> Pretrained | None:
     """Let a network begin with other weights than random ones.
 
     Args:
@@ -79,51 +80,60 @@ def borrow_weights(network: nn.Module, plan: NetworkPlan, source: str) -> Borrow
     return _take(network, tensors, where=str(path), source=path.name)
 
 
-def _take(network: nn.Module, tensors: Tensors, *, where: str, source: str) -> Borrowed:
+def _take(network: nn.Module, tensors: Tensors, *, where: str, source: str) -> Pretrained:
     """Copy a library's weights into the backbone."""
     backbone = network.get_submodule("backbone")
     if not isinstance(backbone, Backbone):
         raise TypeError(f"expected a Backbone, got a {type(backbone).__name__}")
-    wanted = {name: value for name, value in backbone.body.state_dict().items() if not name.endswith(_COUNTERS)}
-    found = {_plain(name): name for name in tensors if not name.endswith(_COUNTERS)}
+    wanted = _without_counters(backbone.body.state_dict())
+    found = {_plain(name): name for name in _without_counters(tensors)}
     pairs = {name: found.get(_plain(name)) for name in wanted}
     _refuse_mismatch(where, {name: (wanted[name], tensors.get(other or "")) for name, other in pairs.items()})
-    known = {_plain(name) for name in _all_names(backbone)}
-    foreign = [name for plain, name in found.items() if plain not in known]
-    if foreign:
-        raise TrainingError(f"{where}: has {_some(foreign)}, which '{backbone.name}' has not: the weights are of another network")
-    with torch.no_grad():
-        for name, other in pairs.items():
-            if other is not None:
-                wanted[name].copy_(tensors[other])
+    _refuse_foreign(where, found, backbone)
+    _copy(wanted, {name: tensors[other] for name, other in pairs.items() if other is not None})
     taken = {f"backbone.body.{name}" for name in wanted}
-    return Borrowed(
+    return Pretrained(
         source=source,
         taken=tuple(sorted(taken)),
-        fresh=tuple(name for name in network.state_dict() if name not in taken and not name.endswith(_COUNTERS)),
+        fresh=tuple(name for name in _without_counters(network.state_dict()) if name not in taken),
         left=tuple(name for name in found.values() if name not in pairs.values()),
     )
 
 
-def _take_own(network: nn.Module, tensors: Tensors, about: dict[str, Any], *, plan: NetworkPlan, path: Path) -> Borrowed:
+def _take_own(network: nn.Module, tensors: Tensors, about: dict[str, Any], *, plan: NetworkPlan, path: Path) -> Pretrained:
     """Copy what fits of another training; all but the head must."""
     other = about["plan"]["network"]
     if other != plan.network:
         raise TrainingError(
             f"{path}: is of the network '{other}'; this run trains '{plan.network}': give --network {other}, or another file"
         )
-    wanted = {name: value for name, value in network.state_dict().items() if not name.endswith(_COUNTERS)}
+    wanted = _without_counters(network.state_dict())
     _refuse_mismatch(str(path), {name: (value, tensors.get(name)) for name, value in wanted.items() if not in_head(network, name)})
     taken = tuple(name for name, value in wanted.items() if name in tensors and tensors[name].shape == value.shape)
-    with torch.no_grad():
-        for name in taken:
-            wanted[name].copy_(tensors[name])
-    return Borrowed(
+    _copy(wanted, {name: tensors[name] for name in taken})
+    return Pretrained(
         source=path.name,
         taken=taken,
         fresh=tuple(name for name in wanted if name not in taken),
-        left=tuple(name for name in tensors if name not in taken and not name.endswith(_COUNTERS)),
+        left=tuple(name for name in _without_counters(tensors) if name not in taken),
     )
+
+
+def _without_counters(tensors: Mapping[str, Tensor]) -> Tensors:
+    return {name: value for name, value in tensors.items() if not name.endswith(_COUNTERS)}
+
+
+@torch.no_grad()
+def _copy(into: Tensors, values: Tensors) -> None:
+    for name, value in values.items():
+        into[name].copy_(value)
+
+
+def _refuse_foreign(where: str, found: Mapping[str, str], backbone: Backbone) -> None:
+    """Refuse tensors that the library's whole network does not have; `found` has their names, keyed without punctuation."""
+    known = {_plain(name) for name in _all_names(backbone)}
+    if foreign := [name for plain, name in found.items() if plain not in known]:
+        raise TrainingError(f"{where}: has {_some(foreign)}, which '{backbone.name}' has not: the weights are of another network")
 
 
 def _refuse_mismatch(where: str, pairs: dict[str, tuple[Tensor, Tensor | None]]) -> None:

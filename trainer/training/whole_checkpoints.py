@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from tracker.bundle import write_synced
 from trainer.training.lightning_library import pl
+from trainer.whole_files import write_whole
 
 
 class WholeCheckpoints(pl.plugins.TorchCheckpointIO):
@@ -28,15 +28,4 @@ class WholeCheckpoints(pl.plugins.TorchCheckpointIO):
         final.parent.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()  # torch says of a full disk only that its writer failed
         torch.save(checkpoint, content)
-        part = final.with_name(f".{final.name}.{os.getpid()}.part")
-        try:
-            write_synced(part, content.getvalue())
-            part.replace(final)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def remove_parts(folder: Path) -> None:
-    """Delete what a process that was killed while writing has left."""
-    for part in folder.glob(".*.part"):
-        part.unlink(missing_ok=True)
+        write_whole(final, content.getvalue())

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from tracker.bundle import Bundle, remedy, write_synced
+from tracker.bundle import Bundle, remedy
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.assignment import best_pairs, mean_distances, present
 from trainer.scoring.evaluate import EngineChoice, Finders, match_points, open_chosen
+from trainer.video_files.reader import VideoReader
+from trainer.video_files.writer import VideoWriter
 from trainer.videos.overlap import read_ahead, written_behind
 from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_dot, draw_ring, in_colours
-from trainer.videos.video_file import VideoReader, VideoWriter
+from trainer.whole_files import write_whole
 
 # Okabe and Ito's palette without black, told apart by colour-blind people too
 POINT_COLOURS: tuple[Colour, ...] = (
@@ -39,7 +41,7 @@ GAP = 4  # px of white between the frames of a strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class OverlayStyle:
     """What is drawn.
 
     Attributes:
@@ -58,7 +60,7 @@ def render(
     truth: LabelledFrames | None,
     out: Path,
     engine: EngineChoice,
-    look: Look,
+    style: OverlayStyle,
     console: Console | None = None,
 ) -> int:
     """Write the video again with a red ring at each label and a blue one at each prediction.
@@ -69,7 +71,7 @@ def render(
         truth: labels of this video, for some or all of its frames, or None.
         out: the mp4 file to write, in H.264; it appears under this name only when it is whole.
         engine: what the bundle runs on.
-        look: what is drawn.
+        style: what is drawn.
         console: where the progress bar is drawn, None for nowhere.
 
     Returns:
@@ -90,7 +92,7 @@ def render(
             VideoWriter(out, rate=reader.rate, size=reader.size) as writer,
             written_behind(writer.write) as write,
         ):
-            overlay = _Overlay(bundle, opened, look)
+            overlay = _Overlay(bundle, opened, style)
             ahead = read_ahead(_chain(first, frames))
             for number, image in enumerate(_progress(ahead, total=reader.expected, console=console)):
                 write(overlay.draw(image, labels.get(number)))
@@ -107,7 +109,7 @@ def write_strip(
     *,
     out: Path,
     engine: EngineChoice,
-    look: Look,
+    style: OverlayStyle,
 ) -> None:
     """Write frames of a video with their predictions, side by side, as one PNG.
 
@@ -117,7 +119,7 @@ def write_strip(
         numbers: frames, counted from 0, drawn in this order.
         out: the PNG file.
         engine: what the bundle runs on.
-        look: what is drawn; the legend stands in the first frame only.
+        style: what is drawn; the legend stands in the first frame only.
 
     Raises:
         TrainingError: the video ends before one of the frames, or `out` cannot be written.
@@ -126,15 +128,15 @@ def write_strip(
         raise TrainingError("a strip needs at least one frame number; none was given")
     chosen = pick_frames(video, numbers)
     with closing(open_chosen(bundle, engine, console=None)) as opened:
-        overlay = _Overlay(bundle, opened, look)
-        bare = _Overlay(bundle, opened, Look(confidence=look.confidence, legend=False))
+        overlay = _Overlay(bundle, opened, style)
+        bare = _Overlay(bundle, opened, OverlayStyle(confidence=style.confidence, legend=False))
         drawn = [(overlay if place == 0 else bare).draw(image, None) for place, image in enumerate(chosen)]
     gap = np.full((drawn[0].shape[0], GAP, 3), 255, np.uint8)
     row = [part for image in drawn for part in (image, gap)][:-1]
     png = cv2.imencode(".png", cv2.cvtColor(np.concatenate(row, axis=1), cv2.COLOR_RGB2BGR))[1].tobytes()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_synced(out, png)
+        write_whole(out, png)
     except OSError as problem:
         raise TrainingError(f"{out}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
 
@@ -180,9 +182,9 @@ def labels_of_video(labels: LabelledFrames, video: Path) -> dict[int, NDArray[np
 class _Overlay:
     """What is drawn on each image from a network's answers."""
 
-    def __init__(self, bundle: Bundle, engine: Engine, look: Look) -> None:
+    def __init__(self, bundle: Bundle, engine: Engine, style: OverlayStyle) -> None:
         self._names = bundle.description.point_names
-        self._look = look
+        self._style = style
         self._finders = Finders(bundle, engine)
         self._last: NDArray[np.float64] | None = None
 
@@ -195,11 +197,11 @@ class _Overlay:
         for animal, points in enumerate(animals.tolist()):
             ring = PREDICTION if len(animals) == 1 else ANIMAL_COLOURS[animal % len(ANIMAL_COLOURS)]
             for point, (x, y, confidence) in enumerate(points):
-                if confidence >= self._look.confidence:
+                if confidence >= self._style.confidence:
                     centre = np.array([x, y])
                     draw_ring(drawn, centre, ring)
                     draw_dot(drawn, centre, POINT_COLOURS[point % len(POINT_COLOURS)], radius=2)
-        if self._look.legend:
+        if self._style.legend:
             _draw_legend(drawn, self._names, truth=labels is not None, animals=len(animals))
         return drawn
 

@@ -1,0 +1,57 @@
+"""What an engine's answers for changed copies of a frame are compared with."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
+from tracker.bundle import read_bundle
+from trainer.scoring.evaluate import EngineChoice, open_chosen
+from trainer.selection.engine_answers import AnswerCollector, EngineAnswers, moves
+
+CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
+
+
+@pytest.fixture
+def answers(tmp_path: Path, make_bundle: Callable[..., Path]) -> list[EngineAnswers]:
+    """Of a brightest pixel at (70, 40) and then at (73, 44), where it is hidden from the shifted copy: 204 of 255 bright."""
+    bundle = read_bundle(make_bundle(tmp_path / "bundle", height=96, width=128))
+    with closing(open_chosen(bundle, CPU, console=None)) as engine:
+        collector = AnswerCollector(bundle, engine)
+        before = None
+        for number, (x, y) in enumerate([(70, 40), (73, 44), (125, 44)]):
+            image = np.zeros((96, 128), np.uint8)
+            image[y, x], image[44, 60] = 204, 100
+            collector.examine(number, image, before)
+            before = image
+    return [collector.by_number[number] for number in range(3)]
+
+
+def test_an_engine_that_follows_every_copy_does_not_disagree_with_itself(answers: list[EngineAnswers]) -> None:
+    assert answers[0].points.tolist() == [[[70, 40, pytest.approx(0.8)]]]
+    assert answers[0].spread_px.tolist() == answers[1].spread_px.tolist() == [[0]]
+
+
+def test_an_answer_that_one_copy_of_four_changes_has_half_its_distance_as_spread(answers: list[EngineAnswers]) -> None:
+    """The pixel leaves the shifted copy; there the engine says (60, 44), which is 65 px away: the root mean square of 0, 65, 0, 0."""
+    assert answers[2].spread_px.tolist() == [[pytest.approx(65 / 2)]]
+
+
+def test_a_step_is_measured_from_the_frame_before(answers: list[EngineAnswers]) -> None:
+    assert answers[0].before is None
+    assert answers[1].before is not None
+    assert moves(answers[1].before, answers[1].points).tolist() == [[5]]
+
+
+def test_animals_in_another_order_have_not_moved() -> None:
+    one = np.array([[[10, 10, 1]], [[50, 50, 1]]], np.float32)
+    assert moves(one, one[::-1]).tolist() == [[0], [0]]
+
+
+def test_a_missing_point_makes_no_step() -> None:
+    one = np.array([[[10, 10, 1]]], np.float32)
+    missing = np.array([[[np.nan, np.nan, 0]]], np.float32)
+    assert moves(one, missing).tolist() == moves(missing, one).tolist() == [[0]]

@@ -1,0 +1,155 @@
+"""Labels of other tools, and of other projects, into a labelling project."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from trainer.errors import ProjectError
+from trainer.formats.read_labels import read_labels
+from trainer.labels.images import read_image
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.misnamed import how_names_differ
+from trainer.project.files import LABELS_FOLDER, picture_in
+from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
+from trainer.project.layer_lock import LayerLock
+from trainer.project.store import Project, open_project
+
+
+def import_labels(project_folder: Path, source: Path, annotator: str, *, console: Console | None = None) -> int:
+    """Copy labels that `read_labels` can read, and their images, into a project as one annotator's.
+
+    Args:
+        project_folder: the project.
+        source: labels of any kind, of the same key points in any order.
+        annotator: whose they shall be; labels that this annotator has already must not differ.
+        console: where the progress bar is drawn, None for nowhere.
+
+    Returns:
+        How many frames were added to the project.
+
+    Raises:
+        LabelError: unreadable labels, other key points, tags or numbers of animals than the project's, other pictures under
+            the same video and number, labels that differ from the annotator's; the project's labels are then as before.
+    """
+    project = open_project(project_folder)
+    with closing(LayerLock(project_folder, check_annotator(annotator))):
+        mine = project.read_layer(annotator)
+        frames = read_labels(source)
+        _refuse_other_vocabulary(project, frames, source)
+        images = tuple(picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True))
+        _refuse_shared_names(images, frames, source)
+        labels = {image: _label(frames, index) for index, image in enumerate(images)}
+        _refuse_differences(project, mine, labels)
+        added = _add_frames(project, frames, why=f"imported from {source.name}", console=console)
+        project.write_layer(Layer(annotator=annotator, frames=mine.frames | labels))
+    return added
+
+
+def merge_projects(project_folder: Path, other_folder: Path, *, console: Console | None = None) -> int:
+    """Copy frames and labels of another project into a project, each annotator's to the same annotator.
+
+    Returns:
+        How many frames were added.
+
+    Raises:
+        ProjectError: other key points or tags, other pictures under the same video and number, an annotator who labelled
+            a frame in both and differently; labels are then as before.
+    """
+    project, other = open_project(project_folder), open_project(other_folder)
+    _refuse_other_names(project, other.point_names, source=other_folder)
+    annotators = other.annotators()
+    with ExitStack() as locks:
+        for annotator in annotators:
+            locks.enter_context(closing(LayerLock(project_folder, annotator)))
+        for annotator in annotators:
+            _refuse_differences(project, project.read_layer(annotator), _moved(project, other, annotator))
+        added = _copy_frames(project, other, console=console)
+        for annotator in annotators:
+            mine = project.read_layer(annotator).frames
+            project.write_layer(Layer(annotator=annotator, frames=mine | _moved(project, other, annotator)))
+    return added
+
+
+def _moved(project: Project, other: Project, annotator: str) -> dict[str, FrameLabel]:
+    """Labels of another project under the names that its frames have in this one."""
+    images = {frame.image: project.image_of(frame.video, frame.frame) for frame in other.frames}
+    return {images[image]: label for image, label in other.read_layer(annotator).frames.items()}
+
+
+def _copy_frames(project: Project, other: Project, *, console: Console | None) -> int:
+    added = 0
+    for (video, why), run in groupby(other.frames, key=lambda frame: (frame.video, frame.why)):
+        frames = list(run)
+        chosen = frames if console is None else track(frames, description=f"copying {video}", console=console)
+        pictures = ((frame.frame, read_image(other.image_ref(frame.image), other.image_size(frame.image))) for frame in chosen)
+        added += project.add_frames(Path(video), pictures, why=why)
+    return added
+
+
+def _refuse_other_vocabulary(project: Project, frames: LabelledFrames, source: Path) -> None:
+    _refuse_other_names(project, frames.point_names, source=source)
+    if frames.animals > project.animals:
+        raise ProjectError(f"{source}: labels {frames.animals} animals; {project.folder} is for {project.animals}: make another project")
+    unknown = sorted(frozenset[str]().union(*frames.tags) - set(project.tags))
+    if unknown:
+        known = ", ".join(project.tags) or "none"
+        raise ProjectError(f"{source}: has the tags {', '.join(unknown)}; {project.folder} has {known}: add them to its project.json")
+
+
+def _refuse_other_names(project: Project, names: tuple[str, ...], *, source: Path) -> None:
+    if set(names) != set(project.point_names):
+        raise ProjectError(
+            f"{source}: labels the key points {', '.join(names)}; {project.folder} has {', '.join(project.point_names)}: "
+            f"rename them in one of the two, or make another project ({how_names_differ(names, project.point_names)})"
+        )
+
+
+def _refuse_shared_names(images: tuple[str, ...], frames: LabelledFrames, source: Path) -> None:
+    seen: dict[str, int] = {}
+    for index, image in enumerate(images):
+        earlier = seen.setdefault(image, index)
+        if earlier != index:
+            raise ProjectError(
+                f"{source}: {frames.images[earlier]} and {frames.images[index]} are both frame {frames.order[index]} of "
+                f"{frames.group[index]}; give their files different numbers"
+            )
+
+
+def _refuse_differences(project: Project, mine: Layer, theirs: Mapping[str, FrameLabel]) -> None:
+    different = [image for image, label in theirs.items() if image in mine.frames and mine.frames[image] != label]
+    if different:
+        raise ProjectError(
+            f"{project.folder / LABELS_FOLDER}: '{mine.annotator}' has other labels of {len(different)} frames already, {different[0]} the "
+            "first of them; import under another annotator's name, or delete one of the two"
+        )
+
+
+def _label(frames: LabelledFrames, index: int) -> FrameLabel:
+    label = FrameLabel(animals=[], tags=sorted(frames.tags[index]))
+    for points, hidden in zip(frames.points[index].tolist(), frames.hidden[index].tolist(), strict=True):
+        animal: dict[str, Place] = {}
+        for name, (x, y), unseen in zip(frames.point_names, points, hidden, strict=True):
+            if unseen:
+                animal[name] = HIDDEN
+            elif not np.isnan(x):
+                animal[name] = (x, y)
+        label.animals.append(animal)
+    while label.animals and not label.animals[-1]:
+        label.animals.pop()
+    return label
+
+
+def _add_frames(project: Project, frames: LabelledFrames, *, why: str, console: Console | None) -> int:
+    videos = {frame.group: frame.video for frame in project.frames}
+    added = 0
+    for group in dict.fromkeys(frames.group):
+        indices = [index for index, name in enumerate(frames.group) if name == group]
+        chosen = indices if console is None else track(indices, description=f"copying {group}", console=console)
+        pictures = ((int(frames.order[index]), frames.read(index)) for index in chosen)
+        added += project.add_frames(Path(videos.get(group, group)), pictures, why=why, group=group)
+    return added

@@ -1,0 +1,272 @@
+"""Labels in, engine bundle and report out: read → split → fit → export → prove → score on the rig's own engine → write."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from rich.console import Console
+
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.frame import Image
+from trainer.errors import TrainingError
+from trainer.formats.read_labels import read_and_join
+from trainer.formats.synthetic_set import own_parts
+from trainer.labels.checks import check_labels
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.split import Split, SplitChoice, choose_split
+from trainer.labels.split_record import write_record
+from trainer.networks.calibrated import Calibrated
+from trainer.pipeline.describe import accuracy, describe
+from trainer.pipeline.export import Exported, export
+from trainer.reports.training_report import report_training
+from trainer.scoring.assignment import in_order_of_labels
+from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
+from trainer.scoring.confidence import CLIP, error_limit_px
+from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
+from trainer.scoring.floor import Floor, floor_of_data
+from trainer.training.checkpoint import CHECKPOINTS, LAST
+from trainer.training.data import FrameStore
+from trainer.training.fit import FitResult, fit, predict_animals
+from trainer.training.fit_settings import FitSettings
+from trainer.training.processes import processes_here
+from trainer.whole_files import disk_refusals, refuse_unwritable
+
+PROVED_ON = 8  # frames on which every runtime must agree with torch
+SCORED = 200  # training frames scored for the comparison with those held out
+ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedBundle:
+    """What was made, and how good it is on frames it never saw."""
+
+    bundle: Path
+    report: Path
+    train: Evaluation
+    held_out: Evaluation | None
+    seconds: float
+    stopped: str
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for people."""
+        if self.held_out is None:
+            return f"{self.bundle}: written after {self.seconds / 60:.1f} min of training; no frame was held out, so its error is not known"
+        spread = self.held_out.errors.spread
+        return (
+            f"{self.bundle}: mean error {spread.mean_px:.2f} px (median {spread.median_px:.2f}, p95 {spread.p95_px:.2f}) on "
+            f"{len(self.held_out.frames)} held-out frames after {self.seconds / 60:.1f} min of training"
+            f"{self._animals}; report: {self.report}"
+        )
+
+    @property
+    def _animals(self) -> str:
+        counts = self.held_out.animals if self.held_out else None
+        return "" if counts is None else f"; {counts.missed} of {counts.labelled} animals missed, {counts.false} false"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "bundle": str(self.bundle),
+            "report": str(self.report),
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "train": self.train.as_json(),
+            "held_out": self.held_out.as_json() if self.held_out else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRequest:
+    """A bundle to be made.
+
+    Attributes:
+        frames: all labels.
+        parts: which to learn from and which to hold out.
+        source: what the labels are called.
+        floor: how far apart people's labels lie, where known.
+        out: folder of the bundle.
+        run: folder of the training's own files.
+        settings: of the training.
+        anew: what a training of other labels or settings has left in `run` is put away.
+        gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
+    """
+
+    frames: LabelledFrames
+    parts: Split
+    source: str
+    floor: Floor | None
+    out: Path
+    run: Path
+    settings: FitSettings
+    anew: bool
+    gate: Callable[[Bundle, Evaluation | None], None] | None = None
+
+    @property
+    def train(self) -> LabelledFrames:
+        """To learn from."""
+        return self.frames.subset(self.parts.train)
+
+    @property
+    def held_out(self) -> LabelledFrames:
+        """Not to learn from."""
+        return self.frames.subset(self.parts.held_out)
+
+
+def make_bundle(
+    data: Sequence[Path], out: Path, settings: FitSettings, *, split: SplitChoice, console: Console, anew: bool = False
+) -> TrainedBundle | None:
+    """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
+
+    Args:
+        data: what `read_labels` reads; several sets are joined.
+        out: folder of the bundle; what the run leaves (checkpoints, history) is kept beside it in OUT.run.
+        settings: of the training.
+        split: what is held out; a synthetic set's own parts stand instead of the default blocks.
+        console: where progress is shown.
+        anew: replace the bundle and the run of other labels or settings that may be there; otherwise they are refused.
+
+    Returns:
+        What was made; None in all but the first of several processes, whose part ends with the training.
+
+    Raises:
+        LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
+    """
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
+        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
+    if out.name in ("", ".."):  # --out . has no name that the run's folder could be called by
+        out = out.resolve()
+    run = run_folder(out)
+    for folder in (out.parent, run):
+        refuse_unwritable(folder, option="--out")
+    if (out / "bundle.json").exists() and not (run / CHECKPOINTS / LAST).exists() and not anew:
+        raise TrainingError(
+            f"{out}: holds a bundle, and {run} no training that it is from; give another --out, or --force to replace the bundle"
+        )
+    console.quiet = console.quiet or not processes_here().first
+    frames = read_and_join(data)
+    parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
+    request = BundleRequest(
+        frames=frames,
+        parts=parts,
+        source=", ".join(one.name for one in data),
+        floor=floor_of_data(data[0], frames.point_names),
+        out=out,
+        run=run,
+        settings=settings,
+        anew=anew,
+    )
+    return train_and_write(request, console)
+
+
+def run_folder(bundle: Path) -> Path:
+    """Where a bundle's training keeps its checkpoints, history and record of the split."""
+    return bundle.with_name(f"{bundle.name}.run")
+
+
+def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle | None:
+    """Train, prove, score and write; None in all but the first of several processes.
+
+    Raises:
+        TrainingError: training failed, the graph is not the network, or the gate refused.
+    """
+    _print_labels(request, console)
+    result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
+    if not processes_here().first:
+        return None
+    with disk_refusals(request.run):
+        write_record(request.run, request.frames, request.parts)
+    calibration = _calibration(result, request.held_out, limit_px=error_limit_px(request.frames))
+    console.print(calibration.sentence, soft_wrap=True)
+    exported = _exported(result, calibration, _some(request.train, result))
+    for parity in exported.parity:
+        console.print(
+            f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch",
+            soft_wrap=True,
+        )
+    return _score_and_write(request, result, exported, calibration=calibration, console=console)
+
+
+def _print_labels(request: BundleRequest, console: Console) -> None:
+    frames, split = request.frames, request.parts.description
+    console.print(
+        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {split}",
+        soft_wrap=True,
+    )
+    for finding in check_labels(frames):
+        console.print(f"[yellow]labels:[/yellow] {finding.sentence}", soft_wrap=True)
+
+
+def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
+    asked = choice.fold is not None or choice.groups or choice.random_fraction is not None or choice.everything
+    own = None if asked else own_parts(data, frames)
+    if own is not None and len(own.train):
+        words = "validation part of the set held out; its test part not touched"
+        return Split(train=own.train, held_out=own.validation, description=words)
+    return choose_split(frames, choice)
+
+
+def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
+    """A few training frames, spread out, as the network takes them."""
+    store = FrameStore(train, result.view)
+    chosen = np.unique(np.linspace(0, len(train) - 1, PROVED_ON).round().astype(int))
+    return [store.read(int(index)) for index in chosen]
+
+
+def _score_and_write(
+    request: BundleRequest, result: FitResult, exported: Exported, *, calibration: ConfidenceMap, console: Console
+) -> TrainedBundle:
+    """Score the graph on the rig's own engine, then write the bundle with what was found."""
+    train, image = request.train, _some(request.train, result)[0]
+    description = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
+    unscored = read_bundle(request.run / "unscored")
+    scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
+    on_train = evaluate(unscored, scored, engine=ENGINE, console=console)
+    on_held_out = _on_held_out(unscored, request.held_out, train, console)
+    if request.gate is not None:
+        request.gate(unscored, on_held_out)
+    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
+    write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
+    report = report_training(
+        request.out,
+        description,
+        result,
+        settings=request.settings,
+        train=on_train,
+        held_out=on_held_out,
+        calibration=calibration,
+        floor=request.floor,
+    )
+    shutil.rmtree(request.run / "unscored", ignore_errors=True)
+    return TrainedBundle(
+        bundle=request.out, report=report, train=on_train, held_out=on_held_out, seconds=result.seconds, stopped=result.stopped
+    )
+
+
+def _calibration(result: FitResult, held_out: LabelledFrames, *, limit_px: float) -> ConfidenceMap:
+    """The map of confidences, fitted on frames that the network has not learnt from."""
+    if not len(held_out):
+        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, limit_px=limit_px)
+    predicted = predict_animals(result.network, FrameStore(held_out, result.view), np.arange(len(held_out)))
+    alone = predicted.shape[1] == 1 and held_out.animals == 1
+    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, limit_px=limit_px)
+
+
+def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> Exported:
+    """The network's graph, proved, and proved again with the map of its confidences in it."""
+    plain = export(result.network, frames)
+    if not calibration.changes:
+        return plain
+    network = Calibrated(result.network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
+    return export(network, frames, must_fail_too=False)
+
+
+def _on_held_out(bundle: Bundle, held_out: LabelledFrames, train: LabelledFrames, console: Console) -> Evaluation | None:
+    if not len(held_out) or bool(np.isnan(held_out.points).any(axis=-1).all()):
+        return None
+    return evaluate(bundle, held_out, engine=ENGINE, train=train, console=console)

@@ -1,0 +1,132 @@
+"""Refresh the bundle of a running rig: new labels beside the old, training from the weights in use, and a gate in front of the rig.
+
+Old and new are scored on the same frames, none of which either has learnt from. A refused bundle leaves the one in use
+as it was; what was trained is kept, so that the same command with --accept-worse writes it without training again.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from tracker.bundle import Bundle, read_bundle
+from trainer.errors import TrainingError
+from trainer.formats.read_labels import read_and_join
+from trainer.labels.split import SplitChoice
+from trainer.labels.split_record import read_record, split_for_comparison
+from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, run_folder, train_and_write
+from trainer.scoring.compare import Comparison, compare
+from trainer.scoring.evaluate import Evaluation, evaluate
+from trainer.scoring.floor import floor_of_data
+from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
+from trainer.training.fit_settings import FitSettings
+from trainer.training.processes import processes_here
+from trainer.whole_files import refuse_unwritable
+
+WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even where so few frames cannot prove it
+
+
+def refresh_bundle(
+    bundle: Path, data: Sequence[Path], settings: FitSettings, *, split: SplitChoice, accept_worse: bool, console: Console
+) -> TrainedBundle | None:
+    """Train from a bundle's own weights on its labels and added ones, and replace it if the new one is not worse.
+
+    Args:
+        bundle: in use; its .run folder must be beside it.
+        data: its labels and the added ones.
+        settings: of the training; network and head are the bundle's own.
+        split: how the added frames are divided; the known ones stay as they were divided.
+        accept_worse: write the new bundle whatever the comparison says.
+        console: where progress is shown.
+
+    Returns:
+        What was made; None in all but the first of several processes.
+
+    Raises:
+        TrainingError: the bundle's run is not there, nothing was added, or the new bundle is worse; the bundle in use stays.
+        LabelError, BundleError: labels or bundle cannot be read.
+    """
+    in_use, run = read_bundle(bundle), run_folder(bundle)
+    for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
+        refuse_unwritable(folder, option="--refresh")
+    console.quiet = console.quiet or not processes_here().first
+    frames = read_and_join(data)
+    division = split_for_comparison(frames, read_record(run), split)
+    if not division.added:
+        raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
+    console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
+    request = BundleRequest(
+        frames=frames,
+        parts=division.split,
+        source=", ".join(one.name for one in data),
+        floor=floor_of_data(data[0], frames.point_names),
+        out=bundle,
+        run=bundle.with_name(f"{bundle.name}.refresh"),
+        settings=from_weights(settings, run / CHECKPOINTS / LAST),
+        anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
+        gate=_gate(in_use, console, accept_worse=accept_worse),
+    )
+    made = train_and_write(request, console)
+    if made is not None:
+        _take_the_place(request.run, run)
+    return made
+
+
+def from_weights(settings: FitSettings, checkpoint: Path) -> FitSettings:
+    """The settings, beginning with a checkpoint's weights and with its network, head and view.
+
+    Raises:
+        TrainingError: the checkpoint is not there.
+    """
+    if not checkpoint.is_file():
+        raise TrainingError(f"{checkpoint}: is not there; a refresh begins with the weights of the bundle in use: keep its .run folder")
+    plan = load_network(checkpoint)[1]["plan"]
+    return replace(settings, network=plan["network"], head=plan["head"], view=plan["view"], weights=str(checkpoint))
+
+
+def verdict(found: Comparison) -> str | None:
+    """Why the second of two compared bundles must not replace the first; None where it may.
+
+    It may unless it is worse beyond chance, or worse by more than WORSE_SHARE of the first's error.
+    """
+    overall = found.overall
+    if overall.mean_px > 0 and overall.shown:
+        return "it is worse, and not by chance"
+    if overall.second_px > (1 + WORSE_SHARE) * overall.first_px:
+        return f"it is worse by {overall.second_px / overall.first_px - 1:.0%}, and more than {WORSE_SHARE:.0%} is not let through"
+    return None
+
+
+def _gate(in_use: Bundle, console: Console, *, accept_worse: bool) -> Callable[[Bundle, Evaluation | None], None]:
+    def refuse_if_worse(fresh: Bundle, score: Evaluation | None) -> None:
+        if score is None:
+            raise TrainingError(f"{in_use.folder}: left as it was: no held-out frame has a labelled point, so nothing can be compared")
+        before = evaluate(in_use, score.frames, engine=ENGINE, console=console)
+        try:
+            found = compare((f"{in_use.folder.name} in use", "refreshed"), (before, score))
+        except TrainingError as problem:
+            if accept_worse:
+                return
+            raise TrainingError(f"{in_use.folder}: left as it was: {problem}, or --accept-worse") from problem
+        console.print(found.sentence, soft_wrap=True)
+        reason = verdict(found)
+        if reason is None or accept_worse:
+            return
+        raise TrainingError(
+            f"{in_use.folder}: left as it was: on {found.overall.frames} held-out frames the refreshed network has "
+            f"{found.overall.second_px:.2f} px, the one in use {found.overall.first_px:.2f} px; {reason}. Look at the added labels and "
+            "label more frames, or give the same command with --accept-worse, which trains nothing again"
+        )
+
+    return refuse_if_worse
+
+
+def _take_the_place(fresh: Path, old: Path) -> None:
+    """The refreshed run becomes the bundle's run: the next refresh begins with it."""
+    aside = old.with_name(f"{old.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    old.replace(aside)
+    fresh.replace(old)
+    shutil.rmtree(aside)
