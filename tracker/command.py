@@ -1,13 +1,16 @@
 """How every command ends: an exit status, and one sentence in the place of a traceback."""
 
 import argparse
+import errno
 import importlib.metadata
 import logging
 import os
 import sys
 import threading
+from typing import TypeGuard
 
 from tracker.errors import RigtrackError
+from tracker.log import WRITER
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +18,7 @@ _STOPPED_BY_HAND = 130  # 128 + SIGINT, as a shell has it
 
 
 WORKER = "worker"  # name of the thread that may be inside a runtime's own code when the process ends
+_NOT_WAITED_FOR = {WORKER, WRITER}
 
 
 def version() -> str:
@@ -35,17 +39,24 @@ def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | N
             shell expects it; None where Ctrl-C is the way to end it.
     """
     status = _status_of(options, program=program, interrupted=interrupted)
-    if any(thread.name == WORKER for thread in threading.enumerate()):
-        logging.shutdown()
-        sys.stdout.flush()
+    left = {thread.name for thread in threading.enumerate()} & _NOT_WAITED_FOR
+    if left:
+        if WRITER not in left:  # else whatever is written waits for the same stuck reader
+            logging.shutdown()
+            _flush_output()
         os._exit(status)  # a runtime that is loading an engine would be torn down under its own feet
     return status
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None:  # a daemon may have been started without
+        sys.stdout.flush()
 
 
 def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | None) -> int:
     try:
         status = int(options.call(options))
-        sys.stdout.flush()  # here, where a reader that has gone can still be told from a fault
+        _flush_output()  # here, where a reader that has gone can still be told from a fault
     except RigtrackError as problem:
         sys.stderr.write(f"{program} {options.command}: {problem}\n")
         return 1
@@ -56,9 +67,25 @@ def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | 
         sys.stderr.write(f"{echo}{program} {options.command}: {str(stop) or interrupted}\n")
         return _STOPPED_BY_HAND
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads on: not a failure
+        _leave_output()  # nobody reads on: not a failure
         return 0
-    except Exception:  # the top: whatever nobody foresaw is logged whole and ends with status 1
-        logger.exception("stopped by a fault in rigtrack itself; please report the lines below")
+    except Exception as problem:  # the top: whatever nobody foresaw is logged whole and ends with status 1
+        if not _is_of_output(problem):
+            logger.exception("stopped by a fault in rigtrack itself; please report the lines below")
+            return 1
+        _leave_output()
+        sys.stderr.write(f"{program} {options.command}: what it prints cannot be written: {problem.strerror}; give it another place\n")
         return 1
     return status
+
+
+def _is_of_output(problem: Exception) -> TypeGuard[OSError]:
+    """Whether standard output could not be written: any other file has a name."""
+    return isinstance(problem, OSError) and problem.filename is None and problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def _leave_output() -> None:
+    """Have what is still to be flushed go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

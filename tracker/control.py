@@ -80,6 +80,8 @@ class Control:
                 self._take(self._socket.recv_multipart())
             self._answer_pending()
         self._answer_pending()
+        for back, _ in self._pending:
+            self._send(back, _refusal("the tracker is stopping"))
 
     def _take(self, parts: list[bytes]) -> None:
         """Take one request. A REQ socket puts an empty part between its address and the request; others may not."""

@@ -78,6 +78,8 @@ def read_key(path: Path) -> bytes:
         StreamError: absent or not a key.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise StreamError(f"{path}: is not a file; expected a CURVE key: copy it again")
         key = path.read_bytes().strip()
     except OSError as problem:
         raise StreamError(f"{path}: cannot be read: {problem.strerror}; make keys with `tracker keys FOLDER`") from None

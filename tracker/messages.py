@@ -11,6 +11,7 @@ from tracker.errors import StreamError
 from tracker.typed_json import parse, reader
 
 VERSION = 2
+_LONGEST_INTERVAL_MS = 600_000
 
 EndReason = Literal[
     "rule", "missing", "camera_lost", "stopping", "reload", "swap", "engine", "error", "silent", "restarted", "unheard"
@@ -186,17 +187,16 @@ def decode(parts: list[bytes]) -> Message:
         raise StreamError(f"topic {_shown(parts)} carries an unreadable payload ({problem}); is the sender a rigtrack tracker?") from None
     if not isinstance(version, int):
         raise StreamError(f"topic {_shown(parts)} carries an unreadable payload (no version 'v'); is the sender a rigtrack tracker?")
-    raise StreamError(
-        f"topic {_shown(parts)} has schema version {version:.12g}; expected {VERSION}: use the client of the tracker's release"
-    )
+    shown = f"{version:.12g}" if abs(version) < 10**300 else "of many digits"
+    raise StreamError(f"topic {_shown(parts)} has schema version {shown}; expected {VERSION}: use the client of the tracker's release")
 
 
 def _checked(message: Message, camera: str) -> Message:
     """What the types alone do not say."""
     if message.camera != camera:
         raise ValueError(f"camera is {message.camera!r:.60}, another one than in the topic")
-    if isinstance(message, AliveMessage) and message.interval_ms <= 0:
-        raise ValueError(f"interval_ms is {message.interval_ms}; expected more than 0")
+    if isinstance(message, AliveMessage) and not 0 < message.interval_ms <= _LONGEST_INTERVAL_MS:
+        raise ValueError(f"interval_ms is {message.interval_ms:g}; expected more than 0 and at most {_LONGEST_INTERVAL_MS}")
     return message
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tracker.errors import StreamError
 from tracker.health import Health
 from tracker.heartbeat import Heartbeat
 from tracker.image_stream import ImageStream
+from tracker.log import written_beside
 from tracker.loop import Parts, track
 from tracker.loop_inbox import LoopInbox
 from tracker.notify import Notifier
@@ -29,6 +31,7 @@ from tracker.watchdog import Watchdog
 logger = logging.getLogger(__name__)
 
 _WINDOW_CLOSE_S = 0.5
+_DESCRIPTORS = 65_536
 _SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
 
 
@@ -42,8 +45,10 @@ def run(config_path: Path, *, window: bool) -> None:
     check_source(config.camera)
     notifier = Notifier.from_environment()
     _prepare_real_time()
+    _allow_many_connections()
     inbox = LoopInbox()
     with ExitStack() as stack:
+        stack.enter_context(written_beside())
         stack.enter_context(_stopped_by_signals(inbox))  # first in and last out: a second signal must not cut the end short
         publisher = stack.enter_context(Publisher(config.publisher, camera=config.name))
         images = stack.enter_context(_streaming(config, publisher))
@@ -104,12 +109,13 @@ def _stopped_by_signals(inbox: LoopInbox) -> Iterator[None]:
         signal.SIGINT: stop,
         signal.SIGHUP: signal.SIG_IGN,
     }
-    before = {number: signal.signal(number, react) for number, react in reactions.items()}
+    for number, react in reactions.items():
+        signal.signal(number, react)
     try:
         yield
     finally:
-        for number, react in before.items():
-            signal.signal(number, react)
+        for number in reactions:
+            signal.signal(number, signal.SIG_IGN)  # what is left takes moments and must end with its own status
 
 
 @contextmanager
@@ -148,6 +154,13 @@ def window_command(config: Config) -> list[str]:
             raise StreamError(f"--window needs {key}, a viewer's key, since the stream has keys; put one there, or run without --window")
         command += ["--keys", config.publisher.curve_keys]
     return command
+
+
+def _allow_many_connections() -> None:
+    """Take as many file descriptors as the system allows: ZeroMQ ends the process when a connection cannot have one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _prepare_real_time() -> None:

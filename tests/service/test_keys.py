@@ -1,5 +1,6 @@
 """CURVE keys, with real sockets on loopback."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tracker.address import check_binds, is_private
 from tracker.client import Client
 from tracker.config import PublisherConfig
 from tracker.errors import StreamError
-from tracker.keys import make_keys, use_keys
+from tracker.keys import make_keys, read_key, use_keys
 from tracker.messages import StatusMessage
 from tracker.publisher import Publisher
 
@@ -121,3 +122,9 @@ def test_the_viewer_of_the_rig_itself_hears_with_the_folder_that_the_tracker_use
     settings = PublisherConfig(bind=(address,), high_water_mark=10, curve_keys=str(tmp_path / "keys"))
     with Publisher(settings, camera="top") as publisher:
         assert hears(tmp_path / "keys", publisher, address, status)
+
+
+def test_a_pipe_in_the_place_of_a_key_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "client.key")
+    with pytest.raises(StreamError, match=r"client\.key: is not a file"):
+        read_key(tmp_path / "client.key")

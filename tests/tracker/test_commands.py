@@ -165,3 +165,14 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
         said = process.stderr.read()
         process.wait(timeout=60)
     assert (process.returncode, said) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    config = tmp_path / "rig.yaml"
+    config.write_text("camera: {source: synthetic}\nengine: {bundle: nowhere}\n")
+    command = [sys.executable, "-m", "tracker", "check", "--effective", "--config", str(config)]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "tracker check: what it prints cannot be written: No space left on device; give it another place\n"

@@ -1,6 +1,7 @@
 """The command socket: whatever it is sent, it answers one sentence and lives, and nothing waits for what takes long."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -24,12 +25,17 @@ class Commands:
     def __init__(self) -> None:
         self.long: Future[Answer] = Future()
         self.ran: list[str] = []
+        self.asked = threading.Event()
 
     def table(self) -> dict[str, Any]:
-        return {"status": self.status, "swap": lambda _: self.long, "refuse": self.refuse, "fail": self.fail, "stop": self.stop}
+        return {"status": self.status, "swap": self.swap, "refuse": self.refuse, "fail": self.fail, "stop": self.stop}
 
     def status(self, _: dict[str, Any]) -> Answer:
         return {"status": "tracking"}
+
+    def swap(self, _: dict[str, Any]) -> "Future[Answer]":
+        self.asked.set()
+        return self.long
 
     def stop(self, _: dict[str, Any]) -> Answer:
         self.ran.append("stop")
@@ -158,6 +164,23 @@ def test_a_request_whose_sender_waits_no_longer_does_not_take_effect(address: st
     assert commands.ran == []
     ask(address, {"command": "stop"}, timeout_s=DEADLINE_S)
     assert commands.ran == ["stop"]
+
+
+def test_a_request_under_way_at_the_end_is_told_so(tmp_path: Path, commands: Commands) -> None:
+    bound = f"ipc://{tmp_path}/ending"
+    with peer(bound, zmq.REQ) as client:
+        with Control(bound, commands.table()):
+            client.send(b'{"command": "swap"}')
+            assert commands.asked.wait(DEADLINE_S)
+        assert client.poll(DEADLINE_MS)
+        assert json.loads(client.recv()) == {"ok": False, "error": "the tracker is stopping"}
+
+
+def test_a_request_of_many_bytes_is_not_taken(address: str) -> None:
+    with peer(address, zmq.DEALER) as client:
+        client.send_multipart([b"", json.dumps({"command": "stop", "more": "x" * 100_000}).encode()])
+        assert status(address) == {"status": "tracking"}
+        assert not client.poll(200)
 
 
 def test_nobody_there_is_one_sentence(tmp_path: Path) -> None:

@@ -1,11 +1,16 @@
 """The whole tracker from outside: a real process, real sockets, real signals."""
 
+import fcntl
 import json
 import os
+import select
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -215,10 +220,11 @@ def frozen_builder(daemon: Daemon) -> int:
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         for thread in Path(f"/proc/{daemon.process.pid}/task").glob("*/children"):
-            for child in thread.read_text().split():
-                if b"build_engine" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    os.kill(int(child), signal.SIGSTOP)
-                    return int(child)
+            with suppress(OSError):  # it has ended meanwhile
+                for child in thread.read_text().split():
+                    if b"build_engine" in Path(f"/proc/{child}/cmdline").read_bytes():
+                        os.kill(int(child), signal.SIGSTOP)
+                        return int(child)
     raise AssertionError("nothing was built")
 
 
@@ -229,6 +235,50 @@ def test_a_camera_that_stalls_in_a_bout_ends_it(tmp_path: Path, bundle: Path) ->
         off = wait_for(client, lambda message: isinstance(message, EventMessage) and message.state == "off")
         assert isinstance(off, EventMessage)
         assert off.reason == "camera_lost"
+
+
+def test_a_reader_of_the_log_that_is_stuck_holds_nothing_up(tmp_path: Path, bundle: Path) -> None:
+    """A pipe that nobody reads, and a camera that comes and goes: every loss is a line of the log."""
+    faults = [{"fault": "vanish", "at_frame": number, "seconds": 0.05} for number in range(20, 4000, 20)]
+    config = write_config(tmp_path, bundle, synthetic(faults=faults), capture={"reopen_first_s": 0.01, "reopen_longest_s": 0.01})
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "tracker", "run", "--config", str(config)]
+    with stream(tmp_path) as client, subprocess.Popen(command, cwd=ROOT, stderr=writing) as tracker:
+        os.close(writing)
+        try:
+            full = select.poll()
+            back = os.open(f"/proc/{tracker.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+            full.register(back, select.POLLOUT)
+            while full.poll(0):
+                wait_for(client, is_pose)
+            os.close(back)
+            for _ in range(200):
+                wait_for(client, is_pose)
+            tracker.send_signal(signal.SIGTERM)
+            assert tracker.wait(timeout=DEADLINE_S) == 0
+        finally:
+            tracker.kill()
+            os.close(reading)
+
+
+def test_a_file_that_is_not_there_is_refused_at_the_start(tmp_path: Path, bundle: Path) -> None:
+    missing = str(tmp_path / "monday.mp4")
+    assert missing in refused(write_config(tmp_path, bundle, {"source": "opencv", "device": missing}))
+
+
+def test_a_second_signal_does_not_cut_the_end_short(tmp_path: Path, bundle: Path) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)  # type: ignore[arg-type]
+    with stream(tmp_path) as client, Daemon(config) as daemon:
+        wait_for(client, lambda message: isinstance(message, EventMessage))
+        while daemon.process.poll() is None:
+            daemon.process.send_signal(signal.SIGTERM)
+            daemon.process.send_signal(signal.SIGHUP)
+            time.sleep(0.002)
+        assert daemon.process.returncode == 0, daemon.words
+        off = wait_for(client, lambda message: isinstance(message, EventMessage))
+        assert isinstance(off, EventMessage)
+        assert (off.state, off.reason) == ("off", "stopping")
 
 
 def test_whatever_the_control_socket_is_sent_the_daemon_answers_and_lives(tmp_path: Path, bundle: Path) -> None:
@@ -350,7 +400,7 @@ def test_setting_the_wall_clock_back_by_an_hour_changes_nothing_but_the_stated_o
 
 
 def test_a_subscriber_that_never_reads_costs_the_others_nothing(tmp_path: Path, bundle: Path) -> None:
-    config = write_config(tmp_path, bundle, endless(tmp_path), publisher={"high_water_mark": 10})
+    config = write_config(tmp_path, bundle, endless(tmp_path), publisher={"high_water_mark": 200})
     with zmq.Context() as context, context.socket(zmq.SUB) as sleeper:
         sleeper.setsockopt(zmq.LINGER, 0)
         sleeper.setsockopt(zmq.RCVHWM, 1)

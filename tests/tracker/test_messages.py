@@ -139,6 +139,11 @@ def test_a_message_without_one_of_its_fields_is_refused_by_its_name(message: Mes
                 decode([topic_part, json.dumps(values).encode(), *rest])
 
 
+def test_a_version_of_four_hundred_digits_is_refused_as_any_other() -> None:
+    with pytest.raises(StreamError, match="has schema version of many digits; expected"):
+        decode([b"status.top", b'{"v": ' + b"9" * 400 + b"}"])
+
+
 @pytest.mark.parametrize(
     ("kind", "changes", "sentence"),
     [
@@ -150,6 +155,7 @@ def test_a_message_without_one_of_its_fields_is_refused_by_its_name(message: Mes
         ("pose", {"lost": True}, "lost: is True; expected an integer"),
         ("event", {"state": "maybe"}, "state: is 'maybe'; expected one of on, off"),
         ("event", {"reason": "bored"}, "reason: is 'bored'; expected one of rule, missing"),
+        ("alive", {"interval_ms": 1e300}, "interval_ms is 1e[+]300; expected more than 0"),
         ("alive", {"interval_ms": 0}, "interval_ms is 0"),
         ("alive", {"interval_ms": 10**400}, "interval_ms: is 1000"),
         ("alive", {"interval_ms": float("nan")}, "NaN is no JSON"),

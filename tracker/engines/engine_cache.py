@@ -108,7 +108,7 @@ def read_sealed(path: Path, made_for: MadeFor) -> Payload:
         EngineError: it cannot be read, is somebody else's, is not an engine file, is damaged, or was made for something else.
     """
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
                 raise EngineError(f"{path}: is not a file that this user alone may write")
