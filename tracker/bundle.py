@@ -154,7 +154,8 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         return _read_whole(folder)
     except (OSError, ValueError) as problem:  # ValueError: a null character, or what no file system can encode
-        raise BundleError(f"{_shown(folder)}: cannot be read: {_reason(problem)}; expected an engine bundle") from None
+        remedy = "; copy it to a folder that the user running the tracker may read" if isinstance(problem, PermissionError) else ""
+        raise BundleError(f"{_shown(folder)}: cannot be read: {_reason(problem)}; expected an engine bundle{remedy}") from None
 
 
 def write_bundle(folder: Path, *, model: bytes, self_test_image: Image, description: Description) -> None:

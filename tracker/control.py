@@ -46,7 +46,7 @@ class Control:
         check_binds((address,), None)
         self._commands = commands
         self._clock = clock
-        self._pending: list[tuple[list[bytes], Future[Answer]]] = []
+        self._pending: list[tuple[list[bytes], str, Future[Answer]]] = []  # to whom, which command, its answer to come
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
@@ -86,14 +86,14 @@ class Control:
     def _take(self, parts: list[bytes]) -> None:
         """Take one request. A REQ socket puts an empty part between its address and the request; others may not."""
         back = parts[:2] if len(parts) > 2 and not parts[1] else parts[:1]
-        answer = self._begin(parts[len(back) :])
+        name, answer = self._begin(parts[len(back) :])
         if isinstance(answer, Future):
-            self._pending.append((back, answer))
+            self._pending.append((back, name, answer))
         elif answer is not None:
             self._send(back, answer)
 
-    def _begin(self, request: list[bytes]) -> "Answer | Future[Answer] | None":
-        """The answer, or one to come, or None for a request that came too late."""
+    def _begin(self, request: list[bytes]) -> "tuple[str, Answer | Future[Answer] | None]":
+        """The command, and its answer, or one to come, or None for a request that came too late."""
         now_ns = self._clock()
         try:
             (text,) = request
@@ -102,17 +102,17 @@ class Control:
             command = self._commands[name]
             too_late = int(values.get("until_ns", now_ns)) < now_ns
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-            return _refusal(f'not a command; expected one part, {{"command": one of {", ".join(sorted(self._commands))}}}')
+            return "", _refusal(f'not a command; expected one part, {{"command": one of {", ".join(sorted(self._commands))}}}')
         if too_late:
             logger.warning("command dropped: command=%s reason=its sender waits no longer", name)
-            return None
-        return _guarded(name, lambda: command(values))
+            return name, None
+        return name, _guarded(name, lambda: command(values))
 
     def _answer_pending(self) -> None:
-        done = [(back, future) for back, future in self._pending if future.done()]
-        self._pending = [(back, future) for back, future in self._pending if not future.done()]
-        for back, future in done:
-            self._send(back, _guarded("work that took time", future.result))
+        done = [entry for entry in self._pending if entry[2].done()]
+        self._pending = [entry for entry in self._pending if not entry[2].done()]
+        for back, name, future in done:
+            self._send(back, _guarded(name, future.result))
 
     def _send(self, back: list[bytes], answer: "Answer | Future[Answer]") -> None:
         self._socket.send_multipart([*back, json.dumps(answer).encode()])

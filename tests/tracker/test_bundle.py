@@ -241,6 +241,17 @@ def test_what_may_not_be_read_is_refused_in_one_sentence(bundle: Path, tmp_path:
         (bundle / name).chmod(0o700)
 
 
+def test_a_folder_closed_to_this_process_is_refused_with_a_remedy(bundle: Path, tmp_path: Path) -> None:
+    for folder in [tmp_path, *tmp_path.parents][:3]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    bundle.chmod(0)
+    try:
+        with as_nobody(), pytest.raises(BundleError, match="copy it to a folder that the user running the tracker may read"):
+            read_bundle(bundle)
+    finally:
+        bundle.chmod(0o700)
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, 1600), put=st.binary(max_size=20), keep=st.integers(0, 40))
 def test_a_description_with_bytes_exchanged_is_read_or_refused(bundle: Path, cut: int, put: bytes, keep: int) -> None:

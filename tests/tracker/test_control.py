@@ -147,6 +147,13 @@ def test_long_work_that_fails_is_answered_with_its_sentence(address: str, comman
         ask(address, {"command": "swap"}, timeout_s=DEADLINE_S)
 
 
+def test_the_log_names_the_command_whose_long_work_failed(address: str, commands: Commands, caplog: pytest.LogCaptureFixture) -> None:
+    commands.long.set_exception(ConfigError("models/new is not a bundle"))
+    with pytest.raises(StreamError):
+        ask(address, {"command": "swap"}, timeout_s=DEADLINE_S)
+    assert "command refused: command=swap reason=models/new is not a bundle" in caplog.messages
+
+
 def test_an_asker_that_went_away_costs_nothing(address: str, commands: Commands) -> None:
     for _ in range(5):
         with peer(address, zmq.REQ) as client:
