@@ -1,7 +1,9 @@
 """What a viewer has heard of one camera, and the picture it makes. No window and no clock: the time is given."""
 
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from tracker.banner import Ages, Banner, banner_for
 from tracker.composition import compose
 from tracker.frame import Image
-from tracker.messages import AliveMessage, EventMessage, ImageMessage, Message, PoseMessage, SetupMessage, StatusMessage
+from tracker.messages import AliveMessage, EventMessage, ImageMessage, Message, OpenEvent, PoseMessage, SetupMessage, StatusMessage
 from tracker.overlay import OverlaySettings, panel
 
 _EVENT_OFF_S = 2.0  # how long an event that ended stays
@@ -56,6 +58,7 @@ class Scene:
             self._events[message.event, message.animal] = (message, now_ns)
         elif isinstance(message, AliveMessage):
             self._heard_ns["alive"] = now_ns
+            self._take_open(message, now_ns)
         elif not isinstance(message, SetupMessage):
             self._heard_ns["frame"] = now_ns
             if isinstance(message, PoseMessage):
@@ -132,6 +135,17 @@ class Scene:
         heard_ns = self._heard_ns.get(kind)
         return None if heard_ns is None else (now_ns - heard_ns) / 1e9
 
+    def _take_open(self, heartbeat: AliveMessage, now_ns: int) -> None:
+        """Make on what the heartbeat lists, whose onset may have been before this viewer's time, and off what it does not."""
+        listed = {(each.event, each.animal): each for each in heartbeat.open}
+        for key, (event, _) in list(self._events.items()):
+            if event.state == "on" and key not in listed:
+                self._events[key] = (replace(event, state="off", reason="unheard"), now_ns)
+        for key, each in listed.items():
+            shown = self._events.get(key)
+            if shown is None or shown[0].state == "off":
+                self._events[key] = (_onset(each, heartbeat), now_ns)
+
     def _take_pose(self, message: PoseMessage) -> None:
         self._poses.pop(message.frame, None)
         self._poses[message.frame] = message
@@ -150,6 +164,27 @@ class Scene:
 
     def _shown_events(self, now_ns: int) -> list[EventMessage]:
         return [event for event, came_ns in self._events.values() if event.state == "on" or now_ns - came_ns < _EVENT_OFF_S * 1e9]
+
+
+def _onset(listed: OpenEvent, heartbeat: AliveMessage) -> EventMessage:
+    """The onset of an event that a heartbeat lists; what was measured at it is not known."""
+    return EventMessage(
+        v=heartbeat.v,
+        camera=heartbeat.camera,
+        session=heartbeat.session,
+        frame=listed.onset_frame,
+        received_ns=heartbeat.received_ns,
+        published_ns=heartbeat.published_ns,
+        event=listed.event,
+        state="on",
+        animal=listed.animal,
+        onset_frame=listed.onset_frame,
+        value=math.nan,
+        threshold=math.nan,
+        added_delay_ms=math.nan,
+        latency_ms=math.nan,
+        reason="rule",
+    )
 
 
 def decode_jpeg(jpeg: bytes) -> Image | None:

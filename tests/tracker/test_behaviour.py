@@ -365,11 +365,17 @@ def test_each_animal_has_its_own_state() -> None:
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        (SpeedSource(point="nsoe", unit="px", window_ms=100), r"'it': point 'nsoe' is not one of the network's points \(nose, tail\)"),
+        (
+            SpeedSource(point="nsoe", unit="px", window_ms=100),
+            r"'it': point 'nsoe' is not one of the network's points \(nose, tail\); .*\(did you mean 'nose'\?\)",
+        ),
         (DistanceSource(point="nose", other_point="tial", unit="px"), r"'tial' .* \(nose, tail\)"),
         (SpeedSource(point="nose", unit="mm", window_ms=100), "'it' is in mm but there is no calibration"),
         (ZoneSource(point="nose", zone="mm_circle"), "'it' is in mm but there is no calibration"),
-        (ZoneSource(point="nose", zone="sqare"), r"zone 'sqare' is not one of the zones \(square, circle, mm_circle\)"),
+        (
+            ZoneSource(point="nose", zone="sqare"),
+            r"zone 'sqare' is not one of the zones \(square, circle, mm_circle\); .*\(did you mean 'square'\?\)",
+        ),
     ],
 )
 def test_a_source_that_does_not_fit_is_refused(source: Source, complaint: str) -> None:

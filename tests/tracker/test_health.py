@@ -12,6 +12,7 @@ from tests.tracker.rig import HEIGHT, WIDTH, Rig, rig
 from tracker.frame import Frame
 from tracker.health import Health
 from tracker.notify import Notifier
+from tracker.setup import make_setup
 from tracker.watchdog import Watchdog
 
 MS = 1_000_000
@@ -164,6 +165,15 @@ def test_the_status_comes_every_second_and_at_once_on_change(made: Rig, health: 
     health.idle()
     assert health.last is not None
     assert health.last.published_ns == clock.now_ns
+
+
+def test_the_status_says_what_the_network_sees_once_a_setup_is_in_use(made: Rig, health: Health) -> None:
+    health.publish()
+    assert health.last is not None
+    assert (health.last.setup, health.last.field_of_view) == (0, "")
+    health.using(make_setup(made.config, made.bundle, made.engine, source_shape=(HEIGHT, WIDTH)), number=1)
+    seen = f"The network sees all of the camera's {WIDTH}x{HEIGHT} image, at its own size, in grey."
+    assert (health.last.setup, health.last.field_of_view) == (1, seen)
 
 
 def test_the_manager_hears_that_it_stops(health: Health, manager: Manager) -> None:

@@ -124,10 +124,12 @@ def test_a_file_that_is_there_is_left_alone_unless_forced(tmp_path: Path, capsys
     assert load_config(path).name == "rig"
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("below", ["tracker.yaml", "folder/tracker.yaml"])
+def test_a_part_of_the_path_that_is_a_file_is_named_as_one(tmp_path: Path, below: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
-    assert main(["init", "--config", str(tmp_path / "file" / "tracker.yaml")]) == 1
-    assert "cannot be written: " in capsys.readouterr().err
+    path = tmp_path / "file" / below
+    assert main(["init", "--config", str(path)]) == 1
+    assert f"{path}: cannot be written: {tmp_path}/file, a part of this path, is a file" in capsys.readouterr().err
 
 
 def test_attached_basler_cameras_are_found_with_their_sizes() -> None:

@@ -26,7 +26,7 @@ from tracker.frame import Image
 from tracker.image_address import image_address
 from tracker.image_stream import encode_jpeg
 from tracker.keys import make_keys, secure
-from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, PoseMessage, StatusMessage, topic
+from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, OpenEvent, PoseMessage, StatusMessage, topic
 from tracker.overlay import OverlaySettings
 from tracker.palette import PALETTE, RED, YELLOW
 from tracker.viewer import check_display, view
@@ -133,7 +133,7 @@ def test_an_event_that_ended_stays_for_a_moment_and_one_that_is_on_stays() -> No
 
 def test_events_are_not_shown_as_on_and_a_red_bar_appears_once_the_tracker_is_silent(status: StatusMessage) -> None:
     scene = Scene(None, trail_s=1.0)
-    for message in (replace(status, session="a"), image(1), event("on"), AliveMessage(**stamp(1), interval_ms=100.0, open=[])):  # type: ignore[arg-type]
+    for message in (replace(status, session="a"), image(1), event("on"), alive("poke")):
         scene.take(message, 0)
     live, silent = drawn(scene, SECOND_NS // 2), drawn(scene, 3 * SECOND_NS)
     assert (live == YELLOW).all(axis=2).any()
@@ -141,6 +141,39 @@ def test_events_are_not_shown_as_on_and_a_red_bar_appears_once_the_tracker_is_si
     assert not (silent == YELLOW).all(axis=2).any()
     assert (silent[:, :640] == RED).all(axis=2).mean() > 0.1
     assert silent[:100, 300:640].mean() < 0.5 * live[:100, 300:640].mean()
+
+
+def alive(*events: str) -> AliveMessage:
+    listed = [OpenEvent(event=name, animal=0, onset_frame=1) for name in events]
+    return AliveMessage(**stamp(1), interval_ms=100.0, open=listed)  # type: ignore[arg-type]
+
+
+def is_on(scene: Scene, now_ns: int) -> bool:
+    return bool((drawn(scene, now_ns) == YELLOW).all(axis=2).any())
+
+
+def test_an_event_that_began_before_the_viewer_is_shown_as_on_until_it_ends(status: StatusMessage) -> None:
+    scene = Scene(None, trail_s=1.0)
+    for message in (replace(status, session="a"), image(1), alive("poke")):
+        scene.take(message, 0)
+    assert is_on(scene, 0)
+    scene.take(event("off"), 0)
+    assert not is_on(scene, 0)
+    scene.take(alive("poke"), 0)
+    assert is_on(scene, 0), "it began again, and its onset was not heard"
+
+
+def test_an_event_whose_end_was_not_heard_ends_with_the_heartbeat_that_lists_it_no_more(status: StatusMessage) -> None:
+    scene = Scene(None, trail_s=1.0)
+    for message in (replace(status, session="a"), image(1)):
+        scene.take(message, 0)
+    bare = drawn(scene)
+    for message in (event("on"), alive("poke")):
+        scene.take(message, 0)
+    assert is_on(scene, 0)
+    scene.take(alive(), SECOND_NS // 2)
+    assert not is_on(scene, SECOND_NS // 2)
+    assert (drawn(scene, SECOND_NS // 2) != bare).any(), "an end stays for a moment"
 
 
 def test_a_camera_that_is_lost_is_said_although_the_tracker_lives(status: StatusMessage) -> None:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from tracker.behaviour.zones import Depth, depth_in
 from tracker.config import DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
 from tracker.errors import ConfigError
+from tracker.value_fault import meant
 
 # Positions enter the speed's sums as whole multiples of 1/FINE px or mm: about a millionth, far below what a key point can mean.
 # Whole numbers can be added and taken away for weeks without an error that grows.
@@ -150,7 +151,10 @@ def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Seq
     def place(point: str, unit: Literal["px", "mm"]) -> Place:
         if point not in point_names:
             known = ", ".join(point_names) or "none"
-            raise ConfigError(f"behaviour '{item.event}': point '{point}' is not one of the network's points ({known}); correct the name")
+            raise ConfigError(
+                f"behaviour '{item.event}': point '{point}' is not one of the network's points ({known}); correct the name"
+                f"{meant(point, point_names)}"
+            )
         if unit == "mm" and not has_mm:
             raise ConfigError(f"behaviour '{item.event}' is in mm but there is no calibration; give one, or use px")
         return Place(list(point_names).index(point), unit, confidence=item.rule.confidence)
@@ -163,6 +167,9 @@ def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Seq
         return Distance(place(source.point, source.unit), place(source.other_point, source.unit))
     if source.zone not in zones:
         known = ", ".join(zones) or "none"
-        raise ConfigError(f"behaviour '{item.event}': zone '{source.zone}' is not one of the zones ({known}); add it or correct the name")
+        raise ConfigError(
+            f"behaviour '{item.event}': zone '{source.zone}' is not one of the zones ({known}); add it or correct the name"
+            f"{meant(source.zone, zones)}"
+        )
     zone = zones[source.zone]
     return ZoneDepth(place(source.point, zone.unit), depth_in(zone))

@@ -68,4 +68,6 @@ def _write(texts: dict[Path, str], *, force: bool) -> None:
             path.write_text(text, encoding="utf-8")
             print(path)
     except OSError as problem:
-        raise ConfigError(f"{problem.filename}: cannot be written: {problem.strerror}") from None
+        a_file = next((folder for folder in path.parents if folder.is_file()), None)
+        reason = problem.strerror if a_file is None else f"{a_file}, a part of this path, is a file; give a path whose folders are folders"
+        raise ConfigError(f"{path if a_file else problem.filename}: cannot be written: {reason}") from None
