@@ -80,7 +80,7 @@ class Control:
                 self._take(self._socket.recv_multipart())
             self._answer_pending()
         self._answer_pending()
-        for back, _ in self._pending:
+        for back, _, _ in self._pending:
             self._send(back, _refusal("the tracker is stopping"))
 
     def _take(self, parts: list[bytes]) -> None:

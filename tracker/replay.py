@@ -19,7 +19,15 @@ from tracker.pose import KeyPoints, PlanePoints, Pose
 
 logger = logging.getLogger(__name__)
 
-_BY_THE_TRACKER: tuple[Reason, ...] = ("camera_lost", "reload", "swap", "stopping", "engine", "error")  # ends that no frame brought
+_BY_THE_TRACKER: tuple[Reason, ...] = (
+    "missing",
+    "camera_lost",
+    "reload",
+    "swap",
+    "stopping",
+    "engine",
+    "error",
+)  # ends that no frame brought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

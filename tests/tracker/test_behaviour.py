@@ -448,6 +448,18 @@ def test_a_value_held_for_too_long_ends_the_event_as_missing() -> None:
     assert why(events) == [("on", "rule", 0), ("off", "missing", 4), ("on", "rule", 6)]
 
 
+def test_a_value_held_for_too_long_is_missing_also_where_no_frame_has_come_since() -> None:
+    """The frames came in time: nothing is wrong with the camera."""
+    subject = behaviour(MotionSource(), end_after_ms=50)
+    feed(subject, [0.9, 0.9, None, None])
+    assert why(subject.wait(15 * MS)) == [("off", "missing", 3)]
+
+
+def test_an_end_by_a_missing_value_says_so_whatever_the_rule_does_about_it() -> None:
+    events = feed(behaviour(MotionSource(), missing="end", maximum_gap_ms=20), [0.9, 0.9, None, None, None, 0.9, 0.1, 0.1, 0.1])
+    assert why(events) == [("on", "rule", 0), ("off", "missing", 3), ("on", "rule", 5), ("off", "rule", 7)]
+
+
 def test_a_bout_not_yet_announced_is_forgotten_unseen() -> None:
     events = feed(behaviour(MotionSource(), minimum_ms=100, end_after_ms=50), [0.9, 0.9, 0.9], times_ms=[0, 20, 500])
     assert events == [], "480 ms of which nothing is known are no bout of 100 ms"

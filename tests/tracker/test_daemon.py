@@ -262,6 +262,16 @@ def test_a_reader_of_the_log_that_is_stuck_holds_nothing_up(tmp_path: Path, bund
             os.close(reading)
 
 
+def test_a_tracker_is_commanded_by_its_address_while_its_file_is_wrong(tmp_path: Path, bundle: Path) -> None:
+    config = write_config(tmp_path, bundle, endless(tmp_path))
+    with stream(tmp_path) as client, Daemon(config) as daemon:
+        wait_for(client, is_pose)
+        config.write_text("zones: [[[")
+        assert daemon.ask("stop").returncode == 1
+        assert daemon.ask("stop", "--control", f"ipc://{tmp_path}/control").returncode == 0
+        assert daemon.process.wait(timeout=DEADLINE_S) == 0
+
+
 def test_a_file_that_is_not_there_is_refused_at_the_start(tmp_path: Path, bundle: Path) -> None:
     missing = str(tmp_path / "monday.mp4")
     assert missing in refused(write_config(tmp_path, bundle, {"source": "opencv", "device": missing}))

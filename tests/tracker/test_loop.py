@@ -144,7 +144,7 @@ def test_an_absent_animal_is_in_no_zone_and_null_in_the_stream(bench: Rig) -> No
     bench.camera.show(*OUTSIDE)
     pose = bench.wait_for(PoseMessage, lambda pose: pose.frame == 2)
     assert pose.animals[0].points == {"spot": (None, None, None)}
-    assert bench.wait_for(EventMessage).reason == "rule"
+    assert bench.wait_for(EventMessage).reason == "missing"
 
 
 def test_a_setup_is_taken_up_while_no_frame_comes(bench: Rig) -> None:

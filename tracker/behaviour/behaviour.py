@@ -83,8 +83,9 @@ class Behaviour:
             silent_ns: time since the last frame was received.
         """
         now_ns = self._elapsed_ns + silent_ns
-        overdue = (rule for _, _, _, rule in self._parts if rule.open and rule.is_overdue(now_ns, self._default_end_ns))
-        return [event for rule in overdue for event in rule.stop(self._last_frame, "camera_lost")]
+        default_end_ns = self._default_end_ns
+        overdue = [rule for _, _, _, rule in self._parts if rule.open and rule.is_overdue(now_ns, default_end_ns)]
+        return [event for rule in overdue for event in rule.stop(self._last_frame, rule.why_overdue(silent_ns, default_end_ns))]
 
     def end(self, reason: Reason) -> list[Event]:
         """End every event that is on, at the last frame. Every "on" thus gets its "off"."""

@@ -56,6 +56,7 @@ class RuleState:
         self.state = State.IDLE
         self._onset_ns, self._onset_frame, self._onset_value = 0, 0, 0.0
         self._interrupted, self._interrupted_ns, self._interrupting_value = False, 0, 0.0
+        self._interrupted_unseen = False  # the interruption began with a missing value
         self._last_value = 0.0  # the last one that was not missing
         self._decided_ns = 0  # when the last frame came on which something could be decided
 
@@ -81,7 +82,7 @@ class RuleState:
         """
         events: list[Event] = []
         if self.is_overdue(now_ns, default_end_ns):
-            events = self.stop(frame_number, "camera_lost" if self._too_long(step_ns, default_end_ns) else "missing")
+            events = self.stop(frame_number, self.why_overdue(step_ns, default_end_ns))
         if value is None and self._hold:
             return events
         self._decided_ns = now_ns
@@ -103,6 +104,10 @@ class RuleState:
         """Whether there is a bout about which nothing could be decided for too long by `now_ns`."""
         return self.state in (State.STARTING, State.ON) and self._too_long(now_ns - self._decided_ns, default_end_ns)
 
+    def why_overdue(self, silent_ns: int, default_end_ns: int) -> Reason:
+        """What nothing could be decided for: no frame for too long, or frames without a value."""
+        return "camera_lost" if self._too_long(silent_ns, default_end_ns) else "missing"
+
     def stop(self, frame_number: int, reason: Reason) -> list[Event]:
         """End the bout, announced if it was announced, at this frame."""
         on = self.state is State.ON
@@ -122,6 +127,7 @@ class RuleState:
             return ended
         if not self._interrupted:
             self._interrupted, self._interrupted_ns, self._interrupting_value = True, now_ns, self._last_value
+            self._interrupted_unseen = height == -math.inf
         # Still interrupted after exactly maximum_gap_ms: it will have lasted longer by the next frame.
         return now_ns - self._interrupted_ns >= self._gap_ns
 
@@ -133,7 +139,7 @@ class RuleState:
     def _end(self, frame_number: int) -> list[Event]:
         announced = self.state is State.ON
         self.state = State.RESTING if announced else State.IDLE
-        return [self._event("off", frame_number)] if announced else []
+        return [self._event("off", frame_number, "missing" if self._interrupted_unseen else "rule")] if announced else []
 
     def _event(self, state: Literal["on", "off"], frame_number: int, reason: Reason = "rule") -> Event:
         rule = self._rule

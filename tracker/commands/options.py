@@ -43,6 +43,12 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help="the configuration file (%(default)s)")
 
 
+def add_control(parser: argparse.ArgumentParser) -> None:
+    """Which tracker to command."""
+    add_config(parser)
+    parser.add_argument("--control", metavar="ADDRESS", help="where it takes commands, if the configuration cannot be read at the moment")
+
+
 def add_stream(parser: argparse.ArgumentParser) -> None:
     """Which stream to subscribe to."""
     parser.add_argument("address", nargs="?", help="where the tracker publishes; else the first address of --config")
@@ -64,4 +70,5 @@ def ask_tracker(options: argparse.Namespace, request: dict[str, Any], timeout_s:
     Raises:
         RigtrackError: nobody answers, or the tracker refuses.
     """
-    return ask(load_config(options.config).control.bind, request, timeout_s=timeout_s)
+    address = options.control or load_config(options.config).control.bind
+    return ask(address, request, timeout_s=timeout_s)

@@ -3,12 +3,12 @@
 import argparse
 import json
 
-from tracker.commands.options import Commands, add_command, add_config, ask_tracker
+from tracker.commands.options import Commands, add_command, add_control, ask_tracker
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    add_config(
+    add_control(
         add_command(
             commands,
             "reload",

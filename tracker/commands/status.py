@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tracker.commands.options import Commands, add_command, add_config, ask_tracker
+from tracker.commands.options import Commands, add_command, add_control, ask_tracker
 from tracker.status_table import status_table
 
 _UNFOLDED = 10_000  # columns
@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     parser = add_command(
         commands, "status", call=status, text="Ask a running tracker how it is.", example="tracker status --config tracker.yaml"
     )
-    add_config(parser)
+    add_control(parser)
     parser.add_argument("--json", action="store_true", help="print the whole status message as one JSON object")
 
 

@@ -2,12 +2,12 @@
 
 import argparse
 
-from tracker.commands.options import Commands, add_command, add_config, ask_tracker
+from tracker.commands.options import Commands, add_command, add_control, ask_tracker
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    add_config(add_command(commands, "stop", call=stop, text="End a running tracker.", example="tracker stop --config tracker.yaml"))
+    add_control(add_command(commands, "stop", call=stop, text="End a running tracker.", example="tracker stop --config tracker.yaml"))
 
 
 def stop(options: argparse.Namespace) -> int:

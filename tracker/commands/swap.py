@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tracker.commands.options import Commands, add_command, add_config, ask_tracker
+from tracker.commands.options import Commands, add_command, add_control, ask_tracker
 from tracker.control import SWAP_S
 
 
@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
         interrupted="no longer waiting; the tracker goes on with the swap, and `tracker status` names the bundle it runs",
     )
     parser.add_argument("bundle", type=Path)
-    add_config(parser)
+    add_control(parser)
 
 
 def swap(options: argparse.Namespace) -> int:
