@@ -29,7 +29,7 @@ from tracker.errors import CameraError
 HERE = Path(__file__).parent
 OPENFIELD = HERE.parents[2] / "shared/data/dlc_openfield/videos/m3v1mp4.mp4"
 NOBODY = 65534
-OPENCVS_OWN_S = 30  # how long OpenCV waits for a silent stream unless it is told otherwise
+SILENT_TICKS = 25  # of a second, or longer on a slow machine; OpenCV's own patience with a silent stream is 30 s
 
 
 def settings(device: int | str | Path, **changes: Any) -> OpenCVCamera:
@@ -293,11 +293,16 @@ class Multipart(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
         self.end_headers()
         picture = cv2.imencode(".jpg", np.full((48, 64, 3), (10, 50, 200), np.uint8))[1].tobytes()
-        for _ in range(self.server.frames):
-            head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n".encode()
-            self.wfile.write(head + picture + b"\r\n")
+        self._send(picture)
         if not self.server.hang_up:
-            self.server.release.wait(60)
+            silent = not any(self.server.release.wait(1) for _ in range(SILENT_TICKS))
+            if silent:  # a reader with OpenCV's own patience is still there
+                self._send(picture)
+
+    def _send(self, picture: bytes) -> None:
+        head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n".encode()
+        for _ in range(self.server.frames):
+            self.wfile.write(head + picture + b"\r\n")
 
     def log_message(self, *_: Any) -> None:
         """Keep the test's output clean."""
@@ -325,25 +330,26 @@ def test_a_stream_over_http_gives_rgb_frames_without_a_camera_clock() -> None:
     assert red > 180 > 80 > green > blue
 
 
-def read_until_it_fails(camera: Camera) -> tuple[str, float]:
-    """Give the complaint, and how long the failing read took in seconds."""
+def read_until_it_fails(camera: Camera) -> tuple[str, int]:
+    """Give the sentence, and how many frames came before."""
+    frames = 0
     while True:
-        started = time.monotonic()
         try:
             camera.read(1.0)
         except CameraError as problem:
-            return str(problem), time.monotonic() - started
+            return str(problem), frames
+        frames += 1
 
 
 @pytest.mark.parametrize("hang_up", [True, False], ids=["hangs up", "falls silent"])
-def test_a_stream_that_stops_is_noticed_within_the_stated_time(hang_up: bool) -> None:
+def test_a_stream_that_stops_is_given_up_before_it_goes_on(hang_up: bool) -> None:
     with sender(20, hang_up=hang_up) as server:
         camera = open_opencv(settings(server.address))
-        complaint, waited = read_until_it_fails(camera)
+        sentence, frames = read_until_it_fails(camera)
         camera.close()
         camera.close()
-    assert f"the stream ended or sent nothing for {SILENCE_MS / 1000:g} s" in complaint
-    assert waited < OPENCVS_OWN_S
+    assert f"the stream ended or sent nothing for {SILENCE_MS / 1000:g} s" in sentence
+    assert frames <= 20
 
 
 def test_a_stream_of_another_size_is_refused() -> None:
