@@ -67,7 +67,11 @@ def two_brightest_pixels() -> bytes:
 
 @pytest.fixture(scope="module")
 def bundle(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles")
+    return two_animals(make_bundle, tmp_path_factory.mktemp("bundles"))
+
+
+def two_animals(make_bundle: BundleMaker, folder: Path) -> Path:
+    """A bundle of that network."""
     one = read_bundle(make_bundle(folder / "one", height=HEIGHT, width=WIDTH)).description
     image = np.zeros((HEIGHT, WIDTH), np.uint8)
     image[30, 40], image[60, 90] = 204, 153

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from trainer.training.checkpoint import load_network
 from trainer.training.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames
 from trainer.training.fit import HISTORY_FILE, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
+from trainer.training.history import History
 from trainer.training.learning import Learner, Schedule, learning_rate
 from trainer.training.loading import TrainingLoader
 
@@ -69,6 +71,38 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(head: str, tmp_path: Path, m
     assert resumed.history.batch_loss == unbroken.history.batch_loss
     expected, found = weights(unbroken.checkpoint), weights(resumed.checkpoint)
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
+
+
+class PressesCtrlC:
+    """Presses Ctrl-C in its finaliser, where Python drops the KeyboardInterrupt."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("epoch", "kept"), [(0, 2), (1, 4)], ids=["the first", "the last"])
+def test_ctrl_c_that_a_finaliser_swallows_ends_training_all_the_same(epoch: int, kept: int, tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 4)
+
+    def press(history: History) -> None:
+        if history.epochs[-1].epoch == epoch:
+            PressesCtrlC()
+
+    with pytest.raises(KeyboardInterrupt, match=rf"stopped at step {kept} of 4; its checkpoint is of step {kept}; run the same"):
+        fit(frames, frames, replace(QUICK, workers=2), tmp_path / "run", on_epoch=press)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_every_epoch_better_or_not_is_kept_before_it_is_told_of(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 4)
+    steps: list[int] = []
+
+    def kept(_: History) -> None:
+        steps.append(torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)["global_step"])
+
+    fit(frames, frames, replace(QUICK, epochs=4), tmp_path / "run", on_epoch=kept)
+    assert steps == [2, 4, 6, 8]
 
 
 @pytest.mark.parametrize("damaged", [["last.ckpt"], ["last.ckpt", "best.ckpt"]], ids=["the last", "all"])

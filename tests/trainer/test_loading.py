@@ -1,6 +1,9 @@
 """Training pictures come in order, the same from threads as without, and each sees what is wrong with its image."""
 
 import dataclasses
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -13,8 +16,9 @@ from trainer.errors import LabelError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
-from trainer.training.data import EpochOrder, FrameStore, TrainingFrames
+from trainer.training.data import Draw, EpochOrder, FrameStore, TrainingFrames
 from trainer.training.loading import TrainingLoader
+from trainer.training.losses import Batch
 
 CROP = CropPlan(height=96, width=96, shrink=1, pool=2)
 
@@ -53,7 +57,36 @@ def test_an_image_that_cannot_be_read_ends_the_epoch_with_its_own_sentence(tmp_p
 def test_an_epoch_that_is_left_early_leaves_no_thread(tmp_path: Path) -> None:
     pictures = iter(loader(labelled(tmp_path, 6), workers=2))
     next(pictures)
-    pictures.close()  # type: ignore[attr-defined]  # conftest finds a thread that stays
+    pictures.close()  # conftest finds a thread that stays
+
+
+class InterruptingFrames(TrainingFrames):
+    """Frames of which the ninth picture is made only once its epoch is dropped, and presses Ctrl-C first."""
+
+    def __init__(self, store: FrameStore) -> None:
+        super().__init__(store, crop=CROP, settings=AugmentSettings(), seed=3)
+        self.dropped, self.pressed, self._number = threading.Event(), threading.Event(), count()
+
+    def __getitem__(self, draw: Draw) -> Batch:
+        if next(self._number) == 8:
+            self.dropped.wait(60)
+            threading.Event().wait(0.2)  # time for the main thread to drop the epoch; with too little, a fault is missed and none made
+            os.kill(os.getpid(), signal.SIGINT)
+            self.pressed.set()
+        return super().__getitem__(draw)
+
+
+def test_ctrl_c_while_an_epoch_is_dropped_is_not_lost(tmp_path: Path) -> None:
+    frames = InterruptingFrames(FrameStore(labelled(tmp_path, 6), GREY))
+    pictures = iter(TrainingLoader(frames, EpochOrder(6, pictures=17, seed=3), batch=4, workers=1))
+    next(pictures)
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012 where it comes is not for the test to say
+        frames.dropped.set()
+        del pictures
+        frames.pressed.wait(60)
+    for thread in threading.enumerate():
+        if thread.name.startswith("augment"):
+            thread.join(60)
 
 
 def test_the_time_that_steps_wait_is_counted_and_no_other(tmp_path: Path) -> None:

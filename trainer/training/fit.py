@@ -1,7 +1,6 @@
 """Labelled frames → a trained network. The one training loop: any device, any head, resumed where it was left."""
 
 import logging
-import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from trainer.networks.planning import plan_network
 from trainer.networks.table import NETWORK_FILE, table_of, write_table
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.training.checkpoint import CHECKPOINTS, LAST, about_run, load_network, resumable
+from trainer.training.ctrl_c import CtrlC
 from trainer.training.data import (
     EpochOrder,
     FrameStore,
@@ -41,7 +41,7 @@ from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
 from trainer.training.loading import TrainingLoader
 from trainer.training.processes import Processes, processes_here
-from trainer.training.progress import Bar, epoch_lines, resuming, stopped
+from trainer.training.progress import Bar, KeepEpochs, epoch_lines, resuming, stopped
 from trainer.training.transfer import transfer_advice
 from trainer.training.weights import SCRATCH, Pretrained, load_pretrained
 from trainer.training.whole_checkpoints import WholeCheckpoints
@@ -99,7 +99,7 @@ def fit(
         settings: everything else.
         out: folder for checkpoints and history.
         progress: show a bar on stderr, or a line an epoch where that is no terminal.
-        on_epoch: told the history after every epoch; whatever it raises ends the run and is passed on.
+        on_epoch: told the history once each epoch is kept; whatever it raises ends the run and is passed on.
         anew: put away the run of other labels or settings that `out` may hold; otherwise it is refused.
 
     Raises:
@@ -227,6 +227,7 @@ def _run(
     order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
     loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers, group=group)
     validation = held_out_loader(held_out) if len(held_out) else None
+    ctrl_c = CtrlC()
     with _talk_kept_down(), _cores_left_for(settings.workers):
         lightning = pl.Trainer(
             accelerator=settings.accelerator,
@@ -238,6 +239,7 @@ def _run(
             max_epochs=_epochs(settings) or -1,
             gradient_clip_val=CLIP,
             callbacks=[
+                ctrl_c,
                 KeepExamples(held_out if len(held_out) else train),
                 *_callbacks(settings, checkpoints, validated=validation is not None, progress=progress),
             ],
@@ -247,7 +249,7 @@ def _run(
             num_sanity_val_steps=0,
             plugins=[WholeCheckpoints()],
         )
-        with _stop_by_hand(learner, checkpoints / LAST):
+        with _stop_by_hand(learner, checkpoints / LAST, ctrl_c):
             lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
@@ -255,15 +257,14 @@ def _run(
 
 
 @contextmanager
-def _stop_by_hand(learner: Learner, checkpoint: Path) -> Iterator[None]:
+def _stop_by_hand(learner: Learner, checkpoint: Path, ctrl_c: CtrlC) -> Iterator[None]:
     """Lightning makes an exit status of Ctrl-C and leaves the signal ignored; here it stays what it is, and says how to go on."""
-    before = signal.getsignal(signal.SIGINT)
     try:
-        yield
-    except SystemExit as ended:
-        if not isinstance(ended.__context__, KeyboardInterrupt):
+        with ctrl_c.noted():
+            yield
+    except (SystemExit, KeyboardInterrupt) as ended:
+        if isinstance(ended, SystemExit) and not isinstance(ended.__context__, KeyboardInterrupt):
             raise
-        signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt(stopped(learner, checkpoint, steps=learner.steps)) from None
 
 
@@ -273,10 +274,10 @@ def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, pro
             checkpoints,
             filename="best",
             monitor=HELD_OUT if validated else None,
-            save_last=True,
             save_on_train_epoch_end=True,
             enable_version_counter=False,
-        )
+        ),
+        KeepEpochs(checkpoints / LAST),  # after the best, whose score it carries
     ]
     if settings.patience and validated:
         callbacks.append(

@@ -85,7 +85,7 @@ class Learner(pl.LightningModule):
         self.averaged = copy.deepcopy(network).requires_grad_(False)
         self.history = History()
         self.stopped: Stopped | None = None
-        self.on_epoch: Callable[[History], None] | None = None  # told after every epoch; whatever it raises ends the run
+        self.on_epoch: Callable[[History], None] | None = None  # told of every epoch that is kept; what it raises ends the run
         self.plan, self.about = plan, about
         self._loss, self._schedule, self._clock = loss, schedule, clock
         self._pretrained, self._held_norms = pretrained, held_norms(network)
@@ -186,8 +186,6 @@ class Learner(pl.LightningModule):
         )
         self._warn_of_collapse()
         self.log("loss", mean, prog_bar=True)
-        if self.on_epoch is not None:
-            self.on_epoch(self.history)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what rebuilds the network and continues the run: plain values only, so that it loads without pickle."""

@@ -32,6 +32,7 @@ class TrainingLoader:
 
     Attributes:
         waited_s: how long steps have waited for pictures, all epochs together.
+        workers, clock: as given.
     """
 
     def __init__(
@@ -46,41 +47,78 @@ class TrainingLoader:
     ) -> None:
         self.sampler = order
         self.waited_s = 0.0
-        self._frames, self._batch, self._workers, self._clock = frames, batch, workers, clock
+        self.workers, self.clock = workers, clock
+        self._frames, self._batch = frames, batch
         self._group = group
 
     def __len__(self) -> int:
         return -(-len(self.sampler) // self._batch)
 
-    def __iter__(self) -> Iterator[Batch]:
-        batches = self._made_ahead() if self._workers else map(self._make, self._draws())
-        while True:
-            asked = self._clock()
-            made = next(batches, None)
-            self.waited_s += self._clock() - asked
-            if made is None:
-                return
-            yield made
+    def __iter__(self) -> "EpochBatches":
+        return EpochBatches(self)
 
-    def _made_ahead(self) -> Iterator[Batch]:
-        with ThreadPoolExecutor(self._workers, thread_name_prefix="augment") as threads:
-            waiting: deque[Future[Batch]] = deque()
-            for draws in self._draws():
-                waiting.append(threads.submit(self._make, draws))
-                if len(waiting) >= self._workers + AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-
-    def _draws(self) -> Iterator[list[Draw]]:
+    def draws(self) -> Iterator[list[Draw]]:
+        """This process's draws of each batch; the epoch's are fixed with the first, as Lightning tells its number after `iter`."""
         draws = list(self.sampler)
-        return (self._share(draws[first : first + self._batch]) for first in range(0, len(draws), self._batch))
+        for first in range(0, len(draws), self._batch):
+            yield self._share(draws[first : first + self._batch])
 
     def _share(self, draws: list[Draw]) -> list[Draw]:
         """This process's part of a batch; of a last batch with fewer pictures than processes, some are made twice."""
         missing = -len(draws) % self._group.count
         return (draws + draws[:1] * missing)[self._group.rank :: self._group.count]
 
-    def _make(self, draws: list[Draw]) -> Batch:
+    def make(self, draws: list[Draw]) -> Batch:
+        """One batch: frames (n, h, w, c) and what is known of them.
+
+        Raises:
+            LabelError: an image cannot be read.
+        """
         pictures = [self._frames[draw] for draw in draws]
         return Batch(*(torch.stack(part) for part in zip(*pictures, strict=True)))
+
+
+class EpochBatches:
+    """The batches of one epoch. Its threads end with its last batch, with `close`, or on their own when it is dropped.
+
+    A class, not a generator: a generator that is dropped runs its `finally` inside the interpreter's tidying, where Ctrl-C is
+    printed and forgotten, and waiting there for threads makes that likely.
+    """
+
+    def __init__(self, loader: TrainingLoader) -> None:
+        self._loader, self._draws = loader, loader.draws()
+        self._waiting: deque[Future[Batch]] = deque()
+        self._threads = ThreadPoolExecutor(loader.workers, thread_name_prefix="augment") if loader.workers else None
+
+    def __iter__(self) -> "EpochBatches":
+        return self
+
+    def __next__(self) -> Batch:
+        loader = self._loader
+        asked = loader.clock()
+        try:
+            return self._next()
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            loader.waited_s += loader.clock() - asked
+
+    def close(self) -> None:
+        """Wait for the batches in hand and make no more."""
+        self._draws = iter(())
+        self._waiting.clear()
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+
+    def _next(self) -> Batch:
+        if self._threads is None:
+            return self._loader.make(next(self._draws))
+        while len(self._waiting) < self._loader.workers + AHEAD and (draws := next(self._draws, None)) is not None:
+            self._waiting.append(self._threads.submit(self._loader.make, draws))
+        if not self._waiting:
+            raise StopIteration
+        made = self._waiting.popleft().result()
+        if not self._waiting:
+            self.close()  # Lightning does not ask for a batch beyond the last
+        return made

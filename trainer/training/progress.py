@@ -18,6 +18,22 @@ class Bar(pl.callbacks.RichProgressBar):
         return f"epoch {current_epoch + 1}" + (f" of {self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else "")
 
 
+class KeepEpochs(pl.callbacks.Checkpoint):
+    """Keeps every epoch in one file, and tells the learner's `on_epoch` of it once it is kept and not before.
+
+    Lightning's own checkpoint of the last epoch leaves out those that were no better than the best.
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        self._checkpoint = checkpoint
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the epoch, then tell of it."""
+        trainer.save_checkpoint(self._checkpoint, weights_only=False)
+        if isinstance(pl_module, Learner) and pl_module.on_epoch is not None:
+            pl_module.on_epoch(pl_module.history)
+
+
 def epoch_lines(console: Console, *, epochs: int | None) -> Callable[[History], None]:
     """What prints the last epoch of a history as a line, for a log or a pipe, where a bar cannot be drawn over.
 

@@ -1,0 +1,67 @@
+"""What `make` says of Debian packages that tests use and that are not there."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[1] / ".ci"
+PROGRAMS = ("chromium", "Xvfb", "xdotool", "systemd-analyze", "cc")
+PACKAGES = ["chromium", "fonts-liberation", "xvfb", "xdotool", "systemd", "gcc"]
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A PATH on which the scripts themselves run, as somebody who is not root, and no more."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("sh", "dirname", "ls"):
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    write(folder / "id", "echo 1000")
+    return folder
+
+
+def write(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
+def run(programs: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([SCRIPTS / command[0], *command[1:]], env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+
+
+def test_programs_that_tests_lack_are_named_in_one_sentence_and_stop_nothing(programs: Path) -> None:
+    ran = run(programs, "test_programs")
+    assert (ran.returncode, ran.stdout) == (0, "")
+    [sentence] = ran.stderr.splitlines()
+    reason, _, packages = sentence.partition(": sudo apt-get install ")
+    assert reason == "some tests will be skipped for want of programs"
+    assert packages.split()[: len(PACKAGES)] == PACKAGES
+
+
+def test_only_programs_that_are_not_there_are_named(programs: Path) -> None:
+    for name in PROGRAMS:
+        if name != "xdotool":
+            write(programs / name, "exit 1")
+    said = run(programs, "test_programs").stderr.split()
+    assert "xdotool" in said
+    assert not {"chromium", "xvfb", "systemd", "gcc"} & set(said)
+
+
+def test_who_is_not_root_is_told_which_packages_to_install_with_status_1(programs: Path) -> None:
+    ran = run(programs, "debian_packages", "the viewer needs libraries", "libsm6", "libxext6")
+    assert (ran.returncode, ran.stderr) == (1, "the viewer needs libraries: sudo apt-get install libsm6 libxext6\n")
+    assert ran.stdout == ""
+
+
+def test_root_installs_and_hears_it_where_that_fails(programs: Path) -> None:
+    write(programs / "id", "echo 0")
+    write(programs / "apt-get", 'echo "$@" >&2')
+    ran = run(programs, "debian_packages", "the viewer needs libraries", "libsm6")
+    assert (ran.returncode, ran.stderr) == (0, "update -qq\ninstall -y -qq --no-install-recommends libsm6\n")
+    write(programs / "apt-get", "exit 100")
+    ran = run(programs, "debian_packages", "the viewer needs libraries", "libsm6")
+    assert (ran.returncode, ran.stderr) == (1, "the viewer needs libraries, and apt-get could not install them: libsm6\n")
