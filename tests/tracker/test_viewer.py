@@ -168,8 +168,8 @@ def test_an_event_whose_end_was_not_heard_ends_with_the_heartbeat_that_lists_it_
     for message in (replace(status, session="a"), image(1)):
         scene.take(message, 0)
     bare = drawn(scene)
-    for message in (event("on"), alive("poke")):
-        scene.take(message, 0)
+    scene.take(event("on"), 0)
+    scene.take(alive("poke"), 0)
     assert is_on(scene, 0)
     scene.take(alive(), SECOND_NS // 2)
     assert not is_on(scene, SECOND_NS // 2)
