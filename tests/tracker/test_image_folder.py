@@ -176,7 +176,12 @@ def test_closing_ends_a_wait_for_the_next_image(tmp_path: Path) -> None:
     camera = FolderCamera(settings(fill(tmp_path, ["1.png", "2.png"]), rate_hz=1e-6), clock)  # an image in eleven days
     read_some(camera, 1)
     reading.clear()
-    closer = threading.Thread(target=lambda: (reading.wait(), camera.close()))
+
+    def close() -> None:
+        reading.wait()
+        camera.close()
+
+    closer = threading.Thread(target=close)
     closer.start()
     camera.read(1e7)
     closer.join()

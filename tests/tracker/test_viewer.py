@@ -148,34 +148,6 @@ def alive(*events: str) -> AliveMessage:
     return AliveMessage(**stamp(1), interval_ms=100.0, open=listed)  # type: ignore[arg-type]
 
 
-def is_on(scene: Scene, now_ns: int) -> bool:
-    return bool((drawn(scene, now_ns) == YELLOW).all(axis=2).any())
-
-
-def test_an_event_that_began_before_the_viewer_is_shown_as_on_until_it_ends(status: StatusMessage) -> None:
-    scene = Scene(None, trail_s=1.0)
-    for message in (replace(status, session="a"), image(1), alive("poke")):
-        scene.take(message, 0)
-    assert is_on(scene, 0)
-    scene.take(event("off"), 0)
-    assert not is_on(scene, 0)
-    scene.take(alive("poke"), 0)
-    assert is_on(scene, 0), "it began again, and its onset was not heard"
-
-
-def test_an_event_whose_end_was_not_heard_ends_with_the_heartbeat_that_lists_it_no_more(status: StatusMessage) -> None:
-    scene = Scene(None, trail_s=1.0)
-    for message in (replace(status, session="a"), image(1)):
-        scene.take(message, 0)
-    bare = drawn(scene)
-    scene.take(event("on"), 0)
-    scene.take(alive("poke"), 0)
-    assert is_on(scene, 0)
-    scene.take(alive(), SECOND_NS // 2)
-    assert not is_on(scene, SECOND_NS // 2)
-    assert (drawn(scene, SECOND_NS // 2) != bare).any(), "an end stays for a moment"
-
-
 def test_a_camera_that_is_lost_is_said_although_the_tracker_lives(status: StatusMessage) -> None:
     scene = Scene(None, trail_s=1.0)
     for message in (image(1), replace(status, session="a", state="camera_lost")):
