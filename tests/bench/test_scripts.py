@@ -153,7 +153,7 @@ def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
             labelled.append(sleap_io.LabeledFrame(video=film, frame_idx=number, instances=animals))
     sleap_io.save_slp(sleap_io.Labels(labelled), str(tmp_path / "clip.slp"), embed=False, verbose=False)
 
-    small = ["--frames", FRAMES, "--epochs", 1, "--batches", 40]
+    small = ["--frames", FRAMES, "--epochs", 1, "--batches", 150]
     printed = script("flies.py", "--data", tmp_path / "clip.slp", "--out", tmp_path / "out", *small)
 
     [report] = [json.loads(line) for line in printed.splitlines() if line.startswith('{"last-fifth"')]
@@ -163,7 +163,7 @@ def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
 def test_a_gpu_host_is_prepared_and_the_rivals_start_without_one(openfield: tuple[Path, dict[str, Any]], project: Path) -> None:
     carry, out = project.parent / "carry", project.parent / "rivals.json"
 
-    script("gpu/prepare.py", openfield[0], "--data", project, "--video", project.parent / "film.mp4", "--out", carry, "--fold", 2)
+    script("gpu/prepare.py", openfield[0], "--data", project, "--video", project.parent / "film.mp4", "--out", carry)
     script("gpu/torch_rivals.py", "--carry", carry, "--out", out, "--frames", 2, "--seconds", 0.5, "--device", "cpu")
 
     assert {path.name for path in carry.iterdir()} >= {"vga", "vga-fp16", "vga-int8", "wide", "answers.npz", "network.pt", "video.mp4"}

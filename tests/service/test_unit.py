@@ -199,7 +199,7 @@ def test_an_installed_package_holds_the_services_files(tmp_path: Path) -> None:
 
     archive = built("sdist", source)
     with tarfile.open(archive) as packed:
-        packed.extractall(tmp_path / "unpacked", filter="data")
+        packed.extractall(tmp_path / "unpacked", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     wheel = built("wheel", tmp_path / "unpacked" / archive.name.removesuffix(".tar.gz"))
     with zipfile.ZipFile(wheel) as installed:
         for name in (*INSTALLED, "README.md"):
