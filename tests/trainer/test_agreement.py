@@ -148,7 +148,7 @@ def test_the_command_prints_figures_for_programs(mouse: Path, capsys: pytest.Cap
     assert figures["per_point"]["snout"]["mean_px"] < figures["overall"]["mean_px"] < figures["per_point"]["tail"]["mean_px"]
 
 
-@pytest.mark.parametrize(("name", "message"), [("a.gif", "cannot be drawn"), ("p/project.json/a.png", "could not be written")])
+@pytest.mark.parametrize(("name", "message"), [("a.gif", "cannot be drawn"), ("p/project.json/a.png", "cannot be written to")])
 def test_a_picture_that_cannot_be_written_is_refused_in_one_sentence(
     tmp_path: Path, mouse: Path, capsys: pytest.CaptureFixture[str], name: str, message: str
 ) -> None:
