@@ -71,7 +71,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def openfield(project: Path) -> tuple[Path, dict[str, Any]]:
     """The bundle of one of bench/openfield.py's runs, and what that printed."""
     out = project.parent / "openfield"
-    printed = script("openfield.py", "--data", project, "--out", out, "--only", "block-2", "--epochs", 1, "--batches", 40, "--json")
+    printed = script("openfield.py", "--data", project, "--out", out, "--only", "block-2", "--epochs", 1, "--batches", 100, "--json")
     return out / "block-2", json.loads(printed)
 
 
@@ -102,7 +102,9 @@ def test_the_engine_benchmark_makes_a_bundle_where_none_is_given() -> None:
 
 
 def test_the_loop_benchmark_measures_frames(openfield: tuple[Path, dict[str, Any]]) -> None:
-    printed = script("loop_latency.py", "--bundle", openfield[0], "--frames", 20, "--warm-up", 5, "--attached", "none", "--json")
+    printed = script(
+        "loop_latency.py", "--bundle", openfield[0], "--frames", 20, "--warm-up", 5, "--attached", "none", "--precision", "fp32", "--json"
+    )
 
     assert json.loads(printed)["frames"] == 20
 
