@@ -72,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def openfield(project: Path) -> tuple[Path, dict[str, Any]]:
     """The bundle of one of bench/openfield.py's runs, and what that printed."""
     out = project.parent / "openfield"
-    printed = script("openfield.py", "--data", project, "--out", out, "--only", "block-2", "--epochs", 1, "--batches", 40, "--json")
+    printed = script("openfield.py", "--data", project, "--out", out, "--only", "block-2", "--epochs", 1, "--batches", 100, "--json")
     return out / "block-2", json.loads(printed)
 
 
