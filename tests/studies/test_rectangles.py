@@ -370,3 +370,10 @@ def write_video(path: Path) -> None:
 
 def one_line(shown: str) -> str:
     return " ".join(shown.split())
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "project.json").write_text("{}")
+    assert main(["--out", str(tmp_path), "--only", "heads"]) == 1
+    assert "is a folder of something else" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["project.json"]

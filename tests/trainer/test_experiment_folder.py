@@ -25,10 +25,3 @@ def test_an_empty_folder_and_one_of_runs_will_do_and_it_goes_on(tmp_path: Path, 
     write_experiment(tmp_path, CURVE)
     write_experiment(tmp_path, CURVE)
     assert read_experiment(tmp_path, kind="curve") == CURVE
-
-
-def test_the_rectangle_experiments_refuse_it_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "project.json").write_text("{}")
-    assert main(["rectangles", "--out", str(tmp_path), "--only", "heads"]) == 1
-    assert "is a folder of something else" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["project.json"]

@@ -19,6 +19,7 @@ from tracker.errors import BundleError, EngineError
 SIGN_OF_LIFE_S = 3.0  # a service manager that is asked for more time must hear it well before its next deadline
 _POLL_S = 0.1  # how long a cancellation may go unnoticed
 _ENDING_S = 10.0  # a process that has said its last word gives its memory back, which takes a busy machine a while
+_LOOK_S = 0.005
 _KILLED_S = 0.2  # a killed process that has not ended by then is stuck in a driver
 _MOST_READ = 65_536
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from tracker.engines.build_engine import main; main()"
@@ -113,11 +114,19 @@ def _end(process: "subprocess.Popen[bytes]", *, patience_s: float) -> None:
     for pipe in (process.stdin, process.stdout):
         _pipe(pipe).close()
     for patience in (patience_s, _KILLED_S):
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=patience)
+        if _ends_within(process, patience):
             return
         process.kill()
     threading.Thread(target=process.wait, name="engine-build-end", daemon=True).start()
+
+
+def _ends_within(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while process.poll() is None:
+        if time.monotonic() >= deadline:
+            return False
+        pause.wait(_LOOK_S)
+    return True
 
 
 def _how_it_ended(process: "subprocess.Popen[bytes]") -> str:

@@ -48,7 +48,7 @@ def open_engine(
                 raise EngineError(f"{bundle.folder}: opening its engine was cancelled")
             begun = time.monotonic()
             engine.infer(image)
-            time.sleep(time.monotonic() - begun)  # half of the time belongs to a loop beside it that runs another engine
+            cancelled.wait(time.monotonic() - begun)  # half of the time belongs to a loop beside it that runs another engine
         engine.reset()
     except RigtrackError:
         engine.close()
