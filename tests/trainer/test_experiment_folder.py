@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from trainer.__main__ import main
 from trainer.errors import TrainingError
 from trainer.experiments.experiment import Experiment, read_experiment, write_experiment
 
