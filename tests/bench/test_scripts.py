@@ -109,14 +109,15 @@ def test_the_engine_benchmark_makes_a_bundle_where_none_is_given() -> None:
     assert report["ms"]["openvino-fp32"]["frames"] == 3
 
 
-def test_the_loop_benchmark_measures_frames(spot: Path) -> None:
-    printed = script("loop_latency.py", "--bundle", spot, "--frames", 20, "--warm-up", 5, "--attached", "none", "--json")
+def test_the_loop_benchmark_measures_frames(openfield: tuple[Path, dict[str, Any]]) -> None:
+    few = ["--frames", 20, "--warm-up", 5, "--attached", "none", "--precision", "fp32"]
+    printed = script("loop_latency.py", "--bundle", openfield[0], *few, "--json")
 
     assert json.loads(printed)["frames"] == 20
 
 
-def test_the_memory_benchmark_measures_memory(spot: Path) -> None:
-    printed = script("memory.py", "--bundle", spot, "--minutes", 0.05, "--every-s", 0.5, "--starts", 1, "--json")
+def test_the_memory_benchmark_measures_memory(openfield: tuple[Path, dict[str, Any]]) -> None:
+    printed = script("memory.py", "--bundle", openfield[0], "--minutes", 0.05, "--every-s", 0.5, "--starts", 1, "--json")
 
     assert json.loads(printed)["resident_mb"]["max"] > 0
 
