@@ -126,7 +126,7 @@ class CommandHandler:
         engine = self._open_engine(bundle)
         try:
             self._put("swap", running.config, bundle, engine)
-        except Exception:
+        except Exception:  # a fault of our own, too, must not leave the engine open
             if not self._inbox.stop.is_set():  # else the loop may have it after all: `close` frees it
                 self._close_engine(engine)
             raise
