@@ -141,8 +141,8 @@ def contender(arguments: argparse.Namespace) -> tuple[Locate, str]:
 
 def ours(folder: Path, precision: str, threads: int) -> tuple[Locate, str]:
     from tracker.bundle import read_bundle
+    from tracker.engines.inference import Inference
     from tracker.engines.open_engine import open_engine
-    from tracker.inference import Inference
     from trainer.scoring.evaluate import EngineChoice
 
     cv2.setNumThreads(1)  # as the daemon does

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from tracker.bundle import Bundle, read_bundle
 from tracker.config import IdentityConfig
+from tracker.engines.inference import Inference
 from tracker.engines.open_engine import open_engine
 from tracker.identity import Identity
-from tracker.inference import Inference
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed

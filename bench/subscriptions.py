@@ -17,7 +17,7 @@ import numpy as np
 from tracker.config import PublisherConfig
 from tracker.event import Event
 from tracker.frame import Frame
-from tracker.publisher import Publisher
+from tracker.stream.publisher import Publisher
 
 PEER = """import sys, time, zmq
 socket = zmq.Context().socket(zmq.XSUB)

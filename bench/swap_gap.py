@@ -25,8 +25,8 @@ from onnx import numpy_helper
 
 from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, write_bundle
 from tracker.client import Client
-from tracker.control import ask
 from tracker.messages import PoseMessage
+from tracker.stream.control import ask
 
 MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>

@@ -17,11 +17,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from tracker.composition import compose
 from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
-from tracker.overlay import OverlaySettings
 from tracker.synthetic.scene import Scene
+from tracker.viewer.composition import compose
+from tracker.viewer.overlay import OverlaySettings
 from trainer.video_files.writer import VideoWriter
 
 VIDEO_HZ = 25.0

@@ -22,10 +22,10 @@ NEED_AN_SDK = (
     "tracker.__main__",
     "tracker.cameras.basler",
     "tracker.cameras.basler_settings",
-    "tracker.engines.gpu",
-    "tracker.engines.cuda_graph",
-    "tracker.engines.tensorrt",
-    "tracker.engines.tensorrt_build",
+    "tracker.engines.tensorrt.gpu",
+    "tracker.engines.tensorrt.cuda_graph",
+    "tracker.engines.tensorrt.engine",
+    "tracker.engines.tensorrt.build",
 )
 
 
@@ -67,5 +67,5 @@ def test_importing_a_package_has_no_side_effect() -> None:
 
 
 def test_the_engine_sends_no_telemetry() -> None:
-    code = "import tracker.engines.openvino, sys, threading; print(sys.modules['openvino_telemetry'], threading.active_count())"
+    code = "import tracker.engines.openvino.engine, sys, threading; print(sys.modules['openvino_telemetry'], threading.active_count())"
     assert python(code).stdout.split() == ["None", "1"]

@@ -15,17 +15,17 @@ from tracker.calibration import load_calibration
 from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import camera_factory
 from tracker.config import Config, load_config
-from tracker.control import Control
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
+from tracker.engines.view_fit import ViewFit, unlike_training
 from tracker.errors import CameraError, CorruptFrameError, RigtrackError
 from tracker.frame import Frame
-from tracker.image_address import image_addresses
-from tracker.image_stream import ImageStream
-from tracker.publisher import Publisher
 from tracker.setup import make_setup
-from tracker.view_fit import ViewFit, unlike_training
-from tracker.window_libraries import missing_window_libraries
+from tracker.stream.control import Control
+from tracker.stream.image_address import image_addresses
+from tracker.stream.image_stream import ImageStream
+from tracker.stream.publisher import Publisher
+from tracker.viewer.window_libraries import missing_window_libraries
 
 T = TypeVar("T")
 

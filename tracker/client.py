@@ -11,8 +11,6 @@ from types import TracebackType
 import zmq
 
 from tracker.errors import StreamError
-from tracker.image_address import image_addresses
-from tracker.keys import use_keys
 from tracker.messages import (
     TOPICS,
     AliveMessage,
@@ -28,8 +26,10 @@ from tracker.messages import (
     decode,
     topic,
 )
-from tracker.newest_pictures import NewestPictures
-from tracker.open_events import OpenEvents
+from tracker.stream.image_address import image_addresses
+from tracker.stream.keys import use_keys
+from tracker.stream.newest_pictures import NewestPictures
+from tracker.stream.open_events import OpenEvents
 
 __all__ = [
     "AliveMessage",

@@ -10,7 +10,7 @@ import threading
 from typing import TypeGuard
 
 from tracker.errors import RigtrackError
-from tracker.log import WRITER
+from tracker.service.log import WRITER
 
 logger = logging.getLogger(__name__)
 

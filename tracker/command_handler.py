@@ -17,9 +17,9 @@ from tracker.config import Config, load_config
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
 from tracker.errors import ConfigError, RigtrackError, StreamError
-from tracker.health import Health
 from tracker.loop_inbox import Cause, Change, LoopInbox
-from tracker.notify import Notifier
+from tracker.service.health import Health
+from tracker.service.notify import Notifier
 from tracker.setup import check_rules, make_setup
 from tracker.worker import Answer, Worker
 

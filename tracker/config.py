@@ -10,9 +10,9 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from tracker.errors import ConfigError
+from tracker.parsing.value_fault import Place, dotted, meant
+from tracker.parsing.yaml_file import YamlFile, open_yaml, typed
 from tracker.runtime_folder import runtime_folder
-from tracker.value_fault import Place, dotted, meant
-from tracker.yaml_file import YamlFile, open_yaml, typed
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +228,7 @@ class ViewerConfig(Section, frozen=True, kw_only=True):
     rate_hz: Rate = 30
     jpeg_quality: Annotated[int, Meta(ge=1, le=100)] = 80
     bind: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)] | None = None
-    """Where pictures are; None: beside each of publisher.bind, by the rule in tracker/image_address.py."""
+    """Where pictures are; None: beside each of publisher.bind, by the rule in tracker/stream/image_address.py."""
 
 
 class HealthConfig(Section, frozen=True, kw_only=True):

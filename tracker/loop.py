@@ -4,19 +4,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tracker.capture import Capture, Captured
+from tracker.cameras.capture import Capture, Captured
 from tracker.errors import EngineError, RigtrackError
 from tracker.event import Event, Reason
 from tracker.frame import Frame
-from tracker.health import Health
-from tracker.heartbeat import Heartbeat
-from tracker.image_stream import ImageStream
 from tracker.loop_inbox import Change, LoopInbox
 from tracker.messages import OpenEvent
 from tracker.motion import Motion
 from tracker.pose import Pose
-from tracker.publisher import Publisher
+from tracker.service.health import Health
+from tracker.service.heartbeat import Heartbeat
 from tracker.setup import Setup, setup_message
+from tracker.stream.image_stream import ImageStream
+from tracker.stream.publisher import Publisher
 
 IDLE_S = 0.02  # without a frame: how often overdue events, the heartbeat and changes are looked after
 

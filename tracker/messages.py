@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tracker.errors import StreamError
-from tracker.typed_json import parse, reader
+from tracker.parsing.typed_json import parse, reader
 
 VERSION = 2
 _LONGEST_INTERVAL_MS = 600_000

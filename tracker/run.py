@@ -11,22 +11,22 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from tracker.address import is_private
+from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory, check_source
-from tracker.capture import Capture
 from tracker.command_handler import CommandHandler
 from tracker.config import Config, load_config
-from tracker.control import Control
 from tracker.errors import StreamError
-from tracker.health import Health
-from tracker.heartbeat import Heartbeat
-from tracker.image_stream import ImageStream
-from tracker.log import written_beside
 from tracker.loop import Parts, track
 from tracker.loop_inbox import LoopInbox
-from tracker.notify import Notifier
-from tracker.publisher import Publisher
-from tracker.watchdog import Watchdog
+from tracker.service.health import Health
+from tracker.service.heartbeat import Heartbeat
+from tracker.service.log import written_beside
+from tracker.service.notify import Notifier
+from tracker.service.watchdog import Watchdog
+from tracker.stream.address import is_private
+from tracker.stream.control import Control
+from tracker.stream.image_stream import ImageStream
+from tracker.stream.publisher import Publisher
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from tracker.bundle import Bundle
 from tracker.calibration import Locate, load_calibration, read_calibration
 from tracker.config import Circle, Config, Zone
 from tracker.engines.engine import Engine
+from tracker.engines.inference import Inference
 from tracker.errors import ConfigError
 from tracker.frame import Frame
-from tracker.inference import Inference
 from tracker.messages import VERSION, SetupMessage
-from tracker.publisher import Publisher
+from tracker.stream.publisher import Publisher
 
 if TYPE_CHECKING:
     from tracker.identity import Identity

@@ -163,7 +163,7 @@ def latency(settings: Settings, notes: Notes) -> None:
 
 
 def _by_turns(settings: Settings, bundle: Bundle, precision: str, *, images: list[Image], seconds: float) -> dict[str, Any]:
-    from tracker.engines.tensorrt import TensorRTEngine
+    from tracker.engines.tensorrt.engine import TensorRTEngine
 
     taken: dict[str, list[Any]] = {"graph": [], "enqueue": []}
     with (

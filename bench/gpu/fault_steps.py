@@ -62,7 +62,7 @@ def _full(settings: Settings) -> dict[str, Any]:
     """Take nearly all of the memory, try to open an engine, give it back, and open it."""
     import pycuda.driver as cuda
 
-    from tracker.engines.gpu import Gpu
+    from tracker.engines.tensorrt.gpu import Gpu
 
     gpu = Gpu(settings.gpu)
     bundle = read_bundle(settings.bundle("vga", settings.fast))

@@ -40,7 +40,7 @@ def floor(settings: Settings, notes: Notes) -> None:
 def _gpu(settings: Settings, notes: Notes) -> None:
     import pycuda.driver as cuda
 
-    from tracker.engines.gpu import Gpu
+    from tracker.engines.tensorrt.gpu import Gpu
 
     gpu = Gpu(settings.gpu)
     with gpu:
@@ -52,7 +52,7 @@ def _gpu(settings: Settings, notes: Notes) -> None:
 def _on_stream(settings: Settings, notes: Notes, stream: Any) -> None:
     import pycuda.driver as cuda
 
-    from tracker.engines.cuda_graph import CudaGraph
+    from tracker.engines.tensorrt.cuda_graph import CudaGraph
 
     def each(name: str, work: Callable[[], object]) -> None:
         def once(_: object) -> None:

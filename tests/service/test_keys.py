@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tracker.address import check_binds, is_private
 from tracker.client import Client
 from tracker.config import PublisherConfig
 from tracker.errors import StreamError
-from tracker.keys import make_keys, read_key, use_keys
 from tracker.messages import StatusMessage
-from tracker.publisher import Publisher
+from tracker.stream.address import check_binds, is_private
+from tracker.stream.keys import make_keys, read_key, use_keys
+from tracker.stream.publisher import Publisher
 
 OPEN = "tcp://0.0.0.0:0"
 

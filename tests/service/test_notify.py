@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.notify import Notifier
-from tracker.watchdog import Watchdog
+from tracker.service.notify import Notifier
+from tracker.service.watchdog import Watchdog
 
 SECOND_NS = 1_000_000_000
 

@@ -17,7 +17,7 @@ LIMIT_S = 100
 
 SERVE = """
 import json, os, sys, traceback
-import tracker.cameras.opencv, tracker.cameras.open_camera, tracker.capture
+import tracker.cameras.opencv, tracker.cameras.open_camera, tracker.cameras.capture
 for line in sys.stdin:
     case = json.loads(line)
     if os.fork() == 0:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.bundle import TensorShape
-from tracker.engines.tensorrt_options import OWN_TACTICS, PRECISION_RULES
+from tracker.engines.tensorrt.options import OWN_TACTICS, PRECISION_RULES
 
 IMAGE = TensorShape(name="image", shape=(1, 4, 6, 1), dtype="uint8")
 SUM = TensorShape(name="sum", shape=(1, 1), dtype="float32")

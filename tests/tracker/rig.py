@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 
 from tracker.bundle import Bundle, read_bundle
 from tracker.cameras.camera import Camera
-from tracker.capture import Capture
+from tracker.cameras.capture import Capture
 from tracker.client import Client
 from tracker.config import Config, EventConfig, Rule, Zone, load_config
 from tracker.errors import CameraError
 from tracker.frame import Frame, Image
-from tracker.health import Health
-from tracker.heartbeat import Heartbeat
-from tracker.image_stream import ImageStream
 from tracker.loop import Parts, track
 from tracker.loop_inbox import Cause, Change, LoopInbox
 from tracker.messages import Message
-from tracker.notify import Notifier
-from tracker.publisher import Publisher
+from tracker.service.health import Health
+from tracker.service.heartbeat import Heartbeat
+from tracker.service.notify import Notifier
+from tracker.service.watchdog import Watchdog
 from tracker.setup import make_setup
-from tracker.watchdog import Watchdog
+from tracker.stream.image_stream import ImageStream
+from tracker.stream.publisher import Publisher
 
 DEADLINE_S = 60.0  # only a hang takes so long
 WIDTH, HEIGHT = 64, 48

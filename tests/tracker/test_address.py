@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import zmq
 
-from tracker.address import bind
 from tracker.errors import StreamError
+from tracker.stream.address import bind
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tracker.banner import Ages, Banner, banner_for, draw_banner
 from tracker.messages import Problem, StatusMessage
-from tracker.palette import RED
+from tracker.viewer.banner import Ages, Banner, banner_for, draw_banner
+from tracker.viewer.palette import RED
 
 LIVE = Ages(message_s=0.01, heartbeat_s=0.05, frame_s=0.01, status_s=0.5, waiting_s=60.0)
 SECOND_NS = 1_000_000_000

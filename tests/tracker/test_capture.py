@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tracker.cameras.camera import Camera
+from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory
 from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticDevice, SyntheticRig
-from tracker.capture import Capture
 from tracker.config import Capture as CaptureSettings
 from tracker.config import Fault, ImageFolder, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError

@@ -11,7 +11,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config, write_images
 from tracker.__main__ import main
 from tracker.check import check
-from tracker.window_libraries import missing_window_libraries
+from tracker.viewer.window_libraries import missing_window_libraries
 
 
 @pytest.fixture

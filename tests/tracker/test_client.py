@@ -16,8 +16,8 @@ import zmq
 
 from tracker.client import Client
 from tracker.errors import StreamError
-from tracker.keys import make_keys, secure
 from tracker.messages import VERSION, AnimalMessage, EventMessage, ImageMessage, Message, PoseMessage, StatusMessage, topic
+from tracker.stream.keys import make_keys, secure
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEADLINE_S = 300.0

@@ -19,7 +19,7 @@ from tracker.command_handler import CommandHandler
 from tracker.config import load_config
 from tracker.errors import BundleError, ConfigError, RigtrackError, StreamError
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, StatusMessage
-from tracker.notify import Notifier
+from tracker.service.notify import Notifier
 
 ZONE = {"shape": "circle", "name": "all", "unit": "px", "centre": [32, 24], "radius": 500}
 RULE = {"when": "above", "on": 0, "off": 0, "minimum_ms": 0, "maximum_gap_ms": 0, "refractory_ms": 0, "confidence": 0.5, "missing": "hold"}

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tracker.banner import Banner
-from tracker.composition import compose, first_size
 from tracker.frame import Image
-from tracker.legend import draw_legend, panel_width, sections
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, Problem, StatusMessage
-from tracker.overlay import OverlaySettings, draw
-from tracker.palette import PALETTE, RED, YELLOW
+from tracker.viewer.banner import Banner
+from tracker.viewer.composition import compose, first_size
+from tracker.viewer.legend import draw_legend, panel_width, sections
+from tracker.viewer.overlay import OverlaySettings, draw
+from tracker.viewer.palette import PALETTE, RED, YELLOW
 
 STAMP = {"v": VERSION, "camera": "top", "session": "a", "received_ns": 0, "published_ns": 0}
 SEVENTEEN = [f"point_{number}" for number in range(17)]

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 import zmq
 
-from tracker.address import bind
 from tracker.config import RETIRED, Config, load_config, load_with_lines
 from tracker.errors import ConfigError
 from tracker.runtime_folder import runtime_folder
+from tracker.stream.address import bind
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = "camera: {source: synthetic}\nengine: {bundle: model}\n"

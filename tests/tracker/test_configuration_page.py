@@ -11,7 +11,7 @@ import yaml
 from msgspec import inspect
 
 from tracker.config import RETIRED, Config, load_config
-from tracker.value_fault import expectation
+from tracker.parsing.value_fault import expectation
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 Row = tuple[str, str, str, str]  # section, key, default, expected

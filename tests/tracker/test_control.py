@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import zmq
 
-from tracker.control import Answer, Control, ask
 from tracker.errors import ConfigError, StreamError
+from tracker.stream.control import Answer, Control, ask
 
 DEADLINE_S = 60.0
 DEADLINE_MS = int(DEADLINE_S * 1000)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.compiler import c_compiler
-from tracker.engines.cuda_graph import CudaGraph
+from tracker.engines.tensorrt.cuda_graph import CudaGraph
 from tracker.errors import EngineError
 
 DRIVER_C = """

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.compiler import c_compiler
-from tracker.engines.cuda_libraries import working_libraries
-from tracker.engines.tensorrt_options import LIBRARY_TACTICS, OWN_TACTICS, choose_tactics
+from tracker.engines.tensorrt.cuda_libraries import working_libraries
+from tracker.engines.tensorrt.options import LIBRARY_TACTICS, OWN_TACTICS, choose_tactics
 
 REAL = {
     "cublas": "int cublasGetProperty(int what, int *value) { *value = what == 0 ? 12 : 0; return 0; }",

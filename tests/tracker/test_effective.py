@@ -6,7 +6,7 @@ import pytest
 
 from tracker.__main__ import main
 from tracker.config import load_config
-from tracker.effective import effective_yaml
+from tracker.effective_config import effective_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = "name: top\ncamera: {source: opencv, device: videos/a b.mp4}\nengine: {bundle: model}\n"

@@ -11,7 +11,7 @@ import pytest
 
 from tracker.engines import engine_cache
 from tracker.engines.engine_cache import MAGIC, MadeFor, load_engine, read_sealed, store_engine
-from tracker.engines.nvidia_driver import driver_version
+from tracker.engines.tensorrt.nvidia_driver import driver_version
 from tracker.errors import EngineError
 
 HERE = MadeFor(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.capture import Capture, Captured
+from tracker.cameras.capture import Capture, Captured
 from tracker.config import Capture as CaptureSettings
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, FrameCounts

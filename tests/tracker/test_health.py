@@ -10,10 +10,10 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import HEIGHT, WIDTH, Rig, rig
 from tracker.frame import Frame
-from tracker.health import Health
-from tracker.notify import Notifier
+from tracker.service.health import Health
+from tracker.service.notify import Notifier
+from tracker.service.watchdog import Watchdog
 from tracker.setup import make_setup
-from tracker.watchdog import Watchdog
 
 MS = 1_000_000
 

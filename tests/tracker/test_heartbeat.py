@@ -1,6 +1,6 @@
 """The heartbeat keeps its interval where it can, and announces what it can keep."""
 
-from tracker.heartbeat import Heartbeat
+from tracker.service.heartbeat import Heartbeat
 
 MS = 1_000_000
 

@@ -15,9 +15,9 @@ from tracker.client import Client, ImageMessage
 from tracker.config import PublisherConfig, ViewerConfig
 from tracker.errors import StreamError
 from tracker.frame import Frame, Image
-from tracker.image_address import image_address
-from tracker.image_stream import ImageStream, encode_jpeg
-from tracker.keys import make_keys
+from tracker.stream.image_address import image_address
+from tracker.stream.image_stream import ImageStream, encode_jpeg
+from tracker.stream.keys import make_keys
 
 DEADLINE_S = 300.0
 NOISE = np.random.default_rng(1).integers(0, 256, (480, 640), np.uint8)  # as JPEG larger than a connection's buffers

@@ -17,8 +17,8 @@ from tracker.__main__ import main
 from tracker.cameras.found_cameras import FoundCamera, found_cameras
 from tracker.config import BaslerCamera, ImageFolder, OpenCVCamera, SyntheticCamera, load_config
 from tracker.errors import ConfigError
-from tracker.new_config import find_bundle, new_config
-from tracker.service_files import service_config, service_folder
+from tracker.init.new_config import find_bundle, new_config
+from tracker.init.service_files import service_config, service_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 WEBCAM = FoundCamera(source="opencv", device="/dev/v4l/by-id/usb-maker_webcam-video-index0", name="HD Webcam")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tracker.engines.keep_warm import KeepWarm
+from tracker.engines.tensorrt.keep_warm import KeepWarm
 from tracker.errors import EngineError
 
 LONGEST_S = 300.0

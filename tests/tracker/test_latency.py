@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.latency import Latency
+from tracker.service.latency import Latency
 
 
 def filled(durations_ns: list[int]) -> Latency:

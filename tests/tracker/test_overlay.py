@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
-from tracker.overlay import Corner, OverlaySettings, draw, panel
-from tracker.palette import PALETTE
+from tracker.viewer.overlay import Corner, OverlaySettings, draw, panel
+from tracker.viewer.palette import PALETTE
 
 STAMP = {"v": VERSION, "camera": "top", "session": "a", "received_ns": 0, "published_ns": 0}
 BARE = OverlaySettings(names=False)

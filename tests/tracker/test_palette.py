@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tracker.palette import PALETTE
+from tracker.viewer.palette import PALETTE
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB
 SIGHT = {

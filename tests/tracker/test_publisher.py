@@ -16,7 +16,7 @@ from tracker.event import Event
 from tracker.frame import Frame, FrameCounts
 from tracker.messages import VERSION
 from tracker.pose import Pose
-from tracker.publisher import UPSTREAM_PER_CALL, Publisher
+from tracker.stream.publisher import UPSTREAM_PER_CALL, Publisher
 
 DEADLINE_S = 300.0
 FRAME = Frame(image=np.zeros((4, 4), np.uint8), number=7, exposed_ns=5, received_ns=6)

@@ -18,9 +18,9 @@ from tracker.errors import ConfigError, StreamError
 from tracker.event import Event, Reason
 from tracker.listen import json_line
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, SetupMessage, StatusMessage, decode
+from tracker.parsing.yaml_file import read_yaml
 from tracker.pose import Pose
 from tracker.replay import Rules, messages_in, replay, replay_file
-from tracker.yaml_file import read_yaml
 
 NAMES = ("nose", "tail")
 ZONES: tuple[Zone, ...] = (

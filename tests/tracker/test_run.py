@@ -8,8 +8,8 @@ import pytest
 from tests.tracker.daemon import write_config
 from tracker.config import load_config
 from tracker.errors import StreamError
-from tracker.keys import make_keys
 from tracker.run import window_command
+from tracker.stream.keys import make_keys
 
 CAMERA = {"source": "opencv", "device": 0}
 

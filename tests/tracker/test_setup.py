@@ -21,8 +21,8 @@ from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
 from tracker.errors import BundleError, CalibrationError, ConfigError, RigtrackError
 from tracker.frame import Frame
-from tracker.publisher import Publisher
 from tracker.setup import check_rules, make_setup, setup_message
+from tracker.stream.publisher import Publisher
 
 RULE = {"when": "above", "on": 0, "off": 0, "minimum_ms": 0, "maximum_gap_ms": 0, "refractory_ms": 0, "confidence": 0.5, "missing": "hold"}
 CIRCLE = {"shape": "circle", "name": "port", "unit": "px", "centre": [30, 20], "radius": 10}

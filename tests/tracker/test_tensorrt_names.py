@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.engines.tensorrt_options import OWN_TACTICS, build_options
-from tracker.engines.tensorrt_precision import _DECODE, _TYPED, _WEIGHTS
+from tracker.engines.tensorrt.options import OWN_TACTICS, build_options
+from tracker.engines.tensorrt.precision import _DECODE, _TYPED, _WEIGHTS
 from tracker.errors import EngineError
 
 HERE = Path(__file__).parent

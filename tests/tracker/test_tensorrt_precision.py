@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tracker.engines.network_body import Step, body
-from tracker.engines.tensorrt_precision import keep_in_fp32
+from tracker.engines.tensorrt.precision import keep_in_fp32
 
 FLOAT32 = SimpleNamespace(name="FLOAT")
 

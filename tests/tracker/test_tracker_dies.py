@@ -21,7 +21,7 @@ from tracker.config import PublisherConfig
 from tracker.event import Event
 from tracker.frame import Frame
 from tracker.messages import OpenEvent
-from tracker.publisher import Publisher
+from tracker.stream.publisher import Publisher
 
 address = sys.argv[1]
 frame = Frame(image=np.zeros((2, 2), np.uint8), number=7, exposed_ns=None, received_ns=time.monotonic_ns())

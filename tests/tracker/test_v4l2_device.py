@@ -256,7 +256,7 @@ def test_a_jpeg_that_claims_an_impossible_size_is_a_damaged_frame(fake_v4l2: Fak
 
 LOSE = """
 from tracker.cameras.open_camera import camera_factory
-from tracker.capture import Capture
+from tracker.cameras.capture import Capture
 from tracker.config import Capture as Settings, OpenCVCamera
 keys = {"width": None, "height": None, "rate_hz": None, "fourcc": asked, "file_speed": "flat_out", "loop_file": False}
 times = {"stalled_after_s": 50.0, "reopen_first_s": 0.01, "reopen_longest_s": 0.01}
@@ -293,7 +293,7 @@ def test_a_v4l2_device_that_fails_is_opened_again_and_again(
 
 CAPTURE = """
 from tracker.cameras.open_camera import camera_factory
-from tracker.capture import Capture
+from tracker.cameras.capture import Capture
 from tracker.config import Capture as Settings, OpenCVCamera
 keys = {"width": None, "height": None, "rate_hz": None, "fourcc": None, "file_speed": "flat_out", "loop_file": False}
 times = {"stalled_after_s": 50.0, "reopen_first_s": 0.01, "reopen_longest_s": 0.01}

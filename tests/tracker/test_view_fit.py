@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tracker.bundle import View
+from tracker.engines.view_fit import ViewFit, unlike_training
 from tracker.errors import BundleError, CameraError
-from tracker.view_fit import ViewFit, unlike_training
 
 GREY_WHOLE = View(crop=None, fit="exact", colour="grey")
 

@@ -20,17 +20,17 @@ import pytest
 import zmq
 
 from tests.tracker.close_button import press_close_button
-from tracker.composition import zoom_within
 from tracker.errors import RigtrackError
 from tracker.frame import Image
-from tracker.image_address import image_address
-from tracker.image_stream import encode_jpeg
-from tracker.keys import make_keys, secure
 from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, OpenEvent, PoseMessage, StatusMessage, topic
-from tracker.overlay import OverlaySettings
-from tracker.palette import PALETTE, RED, YELLOW
-from tracker.viewer import check_display, view
-from tracker.viewer_scene import Scene
+from tracker.stream.image_address import image_address
+from tracker.stream.image_stream import encode_jpeg
+from tracker.stream.keys import make_keys, secure
+from tracker.viewer.composition import zoom_within
+from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.palette import PALETTE, RED, YELLOW
+from tracker.viewer.scene import Scene
+from tracker.viewer.window import check_display, view
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STARTS = 12  # one in seven was black
@@ -41,7 +41,7 @@ SECOND_NS = 1_000_000_000
 VIEW = """
 import sys
 from pathlib import Path
-from tracker.viewer import view
+from tracker.viewer.window import view
 view(sys.argv[1], snapshot_folder=Path(sys.argv[2]), keys=Path(sys.argv[3]) if sys.argv[3] else None)
 """
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from tests.tracker.test_viewer import SECOND_NS, alive, drawn, event, image
 from tracker.messages import StatusMessage
-from tracker.palette import YELLOW
-from tracker.viewer_scene import Scene
+from tracker.viewer.palette import YELLOW
+from tracker.viewer.scene import Scene
 
 
 def is_on(scene: Scene, now_ns: int) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
+import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.bundle import read_bundle
 from trainer.scoring.evaluate import EngineChoice, open_chosen
 from trainer.selection.engine_answers import AnswerCollector, EngineAnswers, moves

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
-import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
+import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.errors import BundleError
 from tracker.frame import Image

@@ -17,9 +17,9 @@ from tracker.cameras.image_folder import FolderCamera
 from tracker.cameras.synthetic import SyntheticRig
 from tracker.cameras.video_file import VideoFile
 from tracker.config import ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.engines.inference import Inference
 from tracker.errors import BundleError, CameraError
 from tracker.frame import Image
-from tracker.inference import Inference
 from trainer.bundles.parity import points_of
 from trainer.bundles.variant import calibration_images
 from trainer.errors import LabelError

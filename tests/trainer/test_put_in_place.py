@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tracker.control import Control
 from tracker.errors import BundleError, StreamError
+from tracker.stream.control import Control
 from trainer.errors import TrainingError
 from trainer.pipeline.put_in_place import put_in_place
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
+import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.bundle import Bundle, read_bundle
 from tracker.frame import Image
 from trainer.errors import TrainingError

@@ -11,7 +11,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-import tracker.engines.openvino  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
+import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.frame import Image
 from trainer.__main__ import main
 from trainer.labels.images import read_image

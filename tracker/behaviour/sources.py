@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from tracker.behaviour.zones import Depth, depth_in
 from tracker.config import DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
 from tracker.errors import ConfigError
-from tracker.value_fault import meant
+from tracker.parsing.value_fault import meant
 
 # Positions enter the speed's sums as whole multiples of 1/FINE px or mm: about a millionth, far below what a key point can mean.
 # Whole numbers can be added and taken away for weeks without an error that grows.

@@ -5,7 +5,7 @@ import sys
 
 from tracker.check import check
 from tracker.commands.options import Commands, add_command, add_config
-from tracker.effective import effective_yaml
+from tracker.effective_config import effective_yaml
 
 
 def add(commands: Commands) -> None:

@@ -8,9 +8,9 @@ from tracker.cameras.found_cameras import found_cameras
 from tracker.commands.options import CONFIG, Commands, add_command
 from tracker.config import Name, load_config
 from tracker.errors import ConfigError
-from tracker.new_config import find_bundle, new_config
-from tracker.service_files import service_folder
-from tracker.value_fault import first_fault
+from tracker.init.new_config import find_bundle, new_config
+from tracker.init.service_files import service_folder
+from tracker.parsing.value_fault import first_fault
 
 
 def add(commands: Commands) -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from tracker.commands.options import Commands, add_command
-from tracker.keys import make_keys
+from tracker.stream.keys import make_keys
 
 
 def add(commands: Commands) -> None:

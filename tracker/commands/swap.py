@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from tracker.commands.options import Commands, add_command, add_control, ask_tracker
-from tracker.control import SWAP_S
+from tracker.stream.control import SWAP_S
 
 
 def add(commands: Commands) -> None:

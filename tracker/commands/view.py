@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from tracker.commands.options import Commands, add_command, add_stream, stream_addresses
-from tracker.overlay import OverlaySettings
-from tracker.viewer import view
+from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.window import view
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 

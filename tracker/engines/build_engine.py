@@ -58,11 +58,11 @@ def build(request: BuildRequest, *, say: Say) -> None:
         EngineNotKeptError: the engine cannot be written.
     """
     if request.runtime == "openvino":
-        from tracker.engines.openvino_build import build_blob
+        from tracker.engines.openvino.build import build_blob
 
         payload: bytes | memoryview = build_blob(request)
     else:
-        from tracker.engines.tensorrt_build import build_for
+        from tracker.engines.tensorrt.build import build_for
 
         payload = build_for(request, say=say)
     _check_model(request)  # after the build, so that what was read is what was hashed unless it was changed twice

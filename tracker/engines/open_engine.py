@@ -83,13 +83,13 @@ def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None],
         if settings.keep_warm_ms is not None:
             raise EngineError("engine.keep_warm_ms is set, but engine.runtime is openvino, whose CPU needs none; set it to null")
         try:
-            from tracker.engines.openvino import OpenVINOEngine
+            from tracker.engines.openvino.engine import OpenVINOEngine
         except (ImportError, OSError) as problem:
             raise EngineError(f"engine.runtime is 'openvino', which cannot be loaded ({problem}); run `pip install openvino`") from problem
         return OpenVINOEngine(bundle, precision=settings.precision, threads=settings.threads, say=say, cancelled=cancelled)
     if settings.runtime == "tensorrt":
         try:
-            from tracker.engines.tensorrt import TensorRTEngine
+            from tracker.engines.tensorrt.engine import TensorRTEngine
         except (ImportError, OSError) as problem:
             raise EngineError(
                 f"engine.runtime is 'tensorrt', which cannot be loaded ({problem}); run `pip install 'rigtrack[gpu]'` on a machine "

@@ -11,8 +11,8 @@ import numpy as np
 from rich.console import Console
 
 from tracker.bundle import Accuracy, Bundle, Description, read_bundle, write_bundle
+from tracker.engines.view_fit import ViewFit
 from tracker.frame import Image
-from tracker.view_fit import ViewFit
 from trainer.bundles.parity import ReferenceEngine
 from trainer.bundles.quantise import to_fp16, to_int8
 from trainer.errors import TrainingError

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tracker.yaml_file import read_yaml
+from tracker.parsing.yaml_file import read_yaml
 from trainer.errors import TrainingError
 from trainer.training.fit_settings import FitSettings
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.yaml_file import read_yaml
+from tracker.parsing.yaml_file import read_yaml
 from trainer.errors import LabelError
 from trainer.formats.deeplabcut_table import Table, TableRow, read_table
 from trainer.labels.assemble import LabelRow, assemble

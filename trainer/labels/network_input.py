@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.bundle import Description, View
+from tracker.engines.view_fit import ViewFit
 from tracker.frame import Image
-from tracker.view_fit import ViewFit
 from trainer.labels.labelled_frames import LabelledFrames
 
 Colour = Literal["grey", "rgb"]

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tracker.control import SWAP_S, ask
 from tracker.errors import StreamError
+from tracker.stream.control import SWAP_S, ask
 from trainer.errors import TrainingError
 
 ANSWER_S = 5.0  # a tracker answers its status at once; one that does not is not running

@@ -17,9 +17,9 @@ from rich.progress import track
 from tracker.bundle import Bundle
 from tracker.config import EngineConfig
 from tracker.engines.engine import Engine
+from tracker.engines.inference import Inference
 from tracker.engines.open_engine import open_engine
 from tracker.frame import Image
-from tracker.inference import Inference
 from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-from tracker.legend import disc
-from tracker.lettering import blend, fit, measure, shade, write
 from tracker.messages import PoseMessage, StatusMessage
-from tracker.palette import AMBER, DARK, WHITE, YELLOW, Colour, colour_of
+from tracker.viewer.legend import disc
+from tracker.viewer.lettering import blend, fit, measure, shade, write
+from tracker.viewer.palette import AMBER, DARK, WHITE, YELLOW, Colour, colour_of
 
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 Place = Corner | Literal["centre"]

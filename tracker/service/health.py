@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from tracker.capture import Capture
+from tracker.cameras.capture import Capture
+from tracker.engines.view_fit import unlike_training
 from tracker.frame import Frame
-from tracker.latency import Latency
 from tracker.messages import VERSION, Problem, StatusMessage
-from tracker.notify import Notifier
-from tracker.publisher import Publisher
+from tracker.service.latency import Latency
+from tracker.service.notify import Notifier
+from tracker.service.watchdog import Watchdog
 from tracker.setup import Setup
-from tracker.view_fit import unlike_training
-from tracker.watchdog import Watchdog
+from tracker.stream.publisher import Publisher
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import tensorrt as trt  # type: ignore[import-not-found,import-untyped,unused-ig
 
 from tracker.engines.build_request import BuildRequest
 from tracker.engines.engine_cache import Say
-from tracker.engines.gpu import Gpu, cuda_errors
-from tracker.engines.tensorrt_options import BuildOptions, build_options
-from tracker.engines.tensorrt_precision import keep_in_fp32
+from tracker.engines.tensorrt.gpu import Gpu, cuda_errors
+from tracker.engines.tensorrt.options import BuildOptions, build_options
+from tracker.engines.tensorrt.precision import keep_in_fp32
 from tracker.errors import EngineError
 
 logger = logging.getLogger(__name__)

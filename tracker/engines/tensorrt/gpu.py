@@ -6,7 +6,7 @@ from typing import Any
 
 import pycuda.driver as cuda  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from tracker.engines.nvidia_driver import driver_version
+from tracker.engines.tensorrt.nvidia_driver import driver_version
 from tracker.errors import EngineError
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tracker.banner import Banner, draw_banner
 from tracker.frame import Image
-from tracker.legend import SMALLEST_WIDTH_PX, WIDTH_SHARE, draw_legend, panel_width, sections
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
-from tracker.overlay import OverlaySettings, draw, names_of
-from tracker.palette import PANEL
+from tracker.viewer.banner import Banner, draw_banner
+from tracker.viewer.legend import SMALLEST_WIDTH_PX, WIDTH_SHARE, draw_legend, panel_width, sections
+from tracker.viewer.overlay import OverlaySettings, draw, names_of
+from tracker.viewer.palette import PANEL
 
 _SMALLEST_SIDE_PX = 8
 

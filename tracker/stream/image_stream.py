@@ -13,13 +13,13 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils.monitor import recv_monitor_message
 
-from tracker.address import bind, check_binds
 from tracker.config import PublisherConfig, ViewerConfig
 from tracker.errors import StreamError
 from tracker.frame import Frame, Image
-from tracker.image_address import image_addresses
-from tracker.keys import secure
 from tracker.messages import VERSION, topic
+from tracker.stream.address import bind, check_binds
+from tracker.stream.image_address import image_addresses
+from tracker.stream.keys import secure
 
 logger = logging.getLogger(__name__)
 

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from tracker.bundle import Bundle
 from tracker.engines.build_request import BuildRequest
-from tracker.engines.cuda_graph import CudaGraph
-from tracker.engines.cuda_libraries import working_libraries
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
 from tracker.engines.engine_cache import MadeFor, Payload, Say
-from tracker.engines.gpu import Gpu, cuda_errors
-from tracker.engines.keep_warm import KeepWarm
 from tracker.engines.kept_engine import load_or_build
-from tracker.engines.tensorrt_build import EngineLog
-from tracker.engines.tensorrt_options import BuildOptions, build_options, choose_tactics
+from tracker.engines.tensorrt.build import EngineLog
+from tracker.engines.tensorrt.cuda_graph import CudaGraph
+from tracker.engines.tensorrt.cuda_libraries import working_libraries
+from tracker.engines.tensorrt.gpu import Gpu, cuda_errors
+from tracker.engines.tensorrt.keep_warm import KeepWarm
+from tracker.engines.tensorrt.options import BuildOptions, build_options, choose_tactics
 from tracker.errors import EngineError
 from tracker.frame import Image
 

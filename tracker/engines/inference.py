@@ -4,10 +4,10 @@ import numpy as np
 
 from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
+from tracker.engines.view_fit import ViewFit
 from tracker.errors import BundleError
 from tracker.frame import Image
 from tracker.pose import KeyPoints
-from tracker.view_fit import ViewFit
 
 
 class Inference:

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from tracker.frame import Image
-from tracker.lettering import fit, measure, wrap, write
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
-from tracker.palette import AMBER, DARK, PALE, PANEL, WHITE, YELLOW, Colour, colour_of, dotted
+from tracker.viewer.lettering import fit, measure, wrap, write
+from tracker.viewer.palette import AMBER, DARK, PALE, PANEL, WHITE, YELLOW, Colour, colour_of, dotted
 
 WIDTH_SHARE = 0.46  # of the picture's height; about 25 letters
 SMALLEST_WIDTH_PX = 150

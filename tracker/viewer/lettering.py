@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from tracker.frame import Image
-from tracker.palette import DARK, Colour
+from tracker.viewer.palette import DARK, Colour
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _RIM_PX = 3  # room for it around letters

@@ -12,7 +12,7 @@ import msgspec
 import yaml
 
 from tracker.errors import RigtrackError
-from tracker.value_fault import Place, dotted, first_fault, shown
+from tracker.parsing.value_fault import Place, dotted, first_fault, shown
 
 T = TypeVar("T")
 _BOOLEAN = "tag:yaml.org,2002:bool"

@@ -9,7 +9,7 @@ import yaml
 
 from tracker.config import ImageFolder, OpenCVCamera, load_config
 from tracker.errors import ConfigError
-from tracker.yaml_file import open_yaml
+from tracker.parsing.yaml_file import open_yaml
 
 _RUNTIME, _MODELS = "/run/rigtrack", "/var/lib/rigtrack/models"
 _README = "README.md"

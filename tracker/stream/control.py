@@ -14,8 +14,8 @@ from typing import Any
 
 import zmq
 
-from tracker.address import bind, check_binds
 from tracker.errors import RigtrackError, StreamError
+from tracker.stream.address import bind, check_binds
 
 logger = logging.getLogger(__name__)
 

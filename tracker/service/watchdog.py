@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from tracker.notify import Notifier
+from tracker.service.notify import Notifier
 
 
 class Watchdog:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import cv2
 
-from tracker.banner import draw_banner
 from tracker.client import Client
-from tracker.composition import first_size
 from tracker.errors import RigtrackError
 from tracker.frame import Image
-from tracker.overlay import OverlaySettings, panel
-from tracker.viewer_scene import Scene
-from tracker.x11 import Display
+from tracker.viewer.banner import draw_banner
+from tracker.viewer.composition import first_size
+from tracker.viewer.overlay import OverlaySettings, panel
+from tracker.viewer.scene import Scene
+from tracker.viewer.x11 import Display
 
 HELP = (
     "q or Esc: quit",

@@ -8,11 +8,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from tracker.banner import Ages, Banner, banner_for
-from tracker.composition import compose
 from tracker.frame import Image
 from tracker.messages import AliveMessage, EventMessage, ImageMessage, Message, OpenEvent, PoseMessage, SetupMessage, StatusMessage
-from tracker.overlay import OverlaySettings, panel
+from tracker.viewer.banner import Ages, Banner, banner_for
+from tracker.viewer.composition import compose
+from tracker.viewer.overlay import OverlaySettings, panel
 
 _EVENT_OFF_S = 2.0  # how long an event that ended stays
 _POSES_KEPT_S = 5.0  # a picture arrives later than its pose, by a JPEG and a network

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracker.frame import Image
-from tracker.lettering import fit, measure, wrap, write
 from tracker.messages import Problem, StatusMessage
-from tracker.palette import ORANGE, RED, WHITE, Colour
+from tracker.viewer.lettering import fit, measure, wrap, write
+from tracker.viewer.palette import ORANGE, RED, WHITE, Colour
 
 SILENT_S = 1.0  # a tracker that lives says so ten times a second
 _SILENT_STATUS_S = 2.5  # one without a heartbeat, and without frames, says something once a second

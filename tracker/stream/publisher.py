@@ -9,11 +9,9 @@ import msgspec
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
-from tracker.address import bind, check_binds
 from tracker.config import PublisherConfig
 from tracker.event import Event
 from tracker.frame import Frame, FrameCounts
-from tracker.keys import secure
 from tracker.messages import (
     VERSION,
     AliveMessage,
@@ -26,6 +24,8 @@ from tracker.messages import (
     topic,
 )
 from tracker.pose import Pose
+from tracker.stream.address import bind, check_binds
+from tracker.stream.keys import secure
 
 UPSTREAM_BYTES = 1_024  # of one message to the publisher: a topic's prefix, or a step of the CURVE handshake
 # Messages to the publisher that libzmq reads from one peer at a time; the rest waits in that peer's connection. With 2, one peer that

@@ -7,7 +7,7 @@ import msgspec
 import yaml
 
 from tracker.config import load_with_lines
-from tracker.value_fault import Place
+from tracker.parsing.value_fault import Place
 
 _COMMENT_COLUMN = 56
 
