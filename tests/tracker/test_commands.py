@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tracker.__main__ import main
 from tracker.config import load_config
-from tracker.status_table import status_table
+from tracker.service.status_table import status_table
 
 ROOT = Path(__file__).resolve().parents[2]
 STATUS: dict[str, Any] = {

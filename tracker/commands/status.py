@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from tracker.commands.options import Commands, add_command, add_control, ask_tracker
-from tracker.status_table import status_table
+from tracker.service.status_table import status_table
 
 _UNFOLDED = 10_000  # columns
 
