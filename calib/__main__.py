@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tracker.calibration import Calibration, Locate, load_calibration
-from tracker.command import carry_out, version
+from tracker.calibration import Calibration, PlaneMapper, load_calibration
+from tracker.command import run_command, version
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
-    return carry_out(options, program="calib")
+    return run_command(options, program="calib")
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def _report(calibration: Calibration) -> dict[str, Any]:
     }
     if calibration.plane is None:
         return report | {"plane": None}
-    locate = Locate(calibration)
+    locate = PlaneMapper(calibration)
     width, height = calibration.image_size
     places = {"middle": (width / 2, height / 2), "top_left": (0, 0), "bottom_right": (width - 2, height - 2)}
     for name, (x, y) in places.items():

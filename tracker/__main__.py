@@ -6,7 +6,7 @@ import sys
 
 import cv2
 
-from tracker.command import carry_out, version
+from tracker.command import run_command, version
 from tracker.commands import check, init, keys, listen, reload, replay, run, status, stop, swap, view
 
 COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, replay, keys)
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     cv2.setNumThreads(1)  # the loop's few small operations are slower on a pool, which also competes with the engine
-    return carry_out(options, program="tracker", interrupted=options.interrupted)
+    return run_command(options, program="tracker", interrupted=options.interrupted)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -47,11 +47,11 @@ Side = Annotated[int, Meta(ge=1)]
 Shape = tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BundlePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping of bundle.json: every field without a default required, unknown fields refused."""
 
 
-class View(Part, frozen=True, kw_only=True):
+class View(BundlePart, frozen=True, kw_only=True):
     """How a camera image becomes the network's input.
 
     `crop` takes (x, y, width, height) in source pixels, null being the whole image; what is left is fitted to the
@@ -63,7 +63,7 @@ class View(Part, frozen=True, kw_only=True):
     colour: Literal["grey", "rgb"]
 
 
-class TensorShape(Part, frozen=True, kw_only=True):
+class TensorShape(BundlePart, frozen=True, kw_only=True):
     """One input, output or state tensor of model.onnx."""
 
     name: str
@@ -71,14 +71,14 @@ class TensorShape(Part, frozen=True, kw_only=True):
     dtype: Literal["uint8", "float32"]
 
 
-class Division(Part, frozen=True, kw_only=True):
+class Division(BundlePart, frozen=True, kw_only=True):
     """Which labelled frames were learnt from and which held out: ranges [first, end) of frames, counted from 0 as they were read."""
 
     train: tuple[tuple[int, int], ...]
     held_out: tuple[tuple[int, int], ...]
 
 
-class TrainingData(Part, frozen=True, kw_only=True):
+class TrainingData(BundlePart, frozen=True, kw_only=True):
     """What the network has seen, and what was held back."""
 
     sha256: Sha256  # over image bytes and labels
@@ -89,7 +89,7 @@ class TrainingData(Part, frozen=True, kw_only=True):
     division: Division | None = None  # the same as data; null in bundles from before it was noted
 
 
-class Accuracy(Part, frozen=True, kw_only=True):
+class Accuracy(BundlePart, frozen=True, kw_only=True):
     """Error on the held-out frames: Euclidean distance per key point and frame, in source pixels. Null where none were held out."""
 
     mean_px: float | None
@@ -98,7 +98,7 @@ class Accuracy(Part, frozen=True, kw_only=True):
     frames: int
 
 
-class SelfTest(Part, frozen=True, kw_only=True):
+class SelfTest(BundlePart, frozen=True, kw_only=True):
     """The expected answer to self_test.png, which is of exactly the input's size."""
 
     image_sha256: Sha256
@@ -107,7 +107,7 @@ class SelfTest(Part, frozen=True, kw_only=True):
     tolerance_reduced: float  # the same for bf16, fp16 and int8
 
 
-class Description(Part, frozen=True, kw_only=True):
+class Description(BundlePart, frozen=True, kw_only=True):
     """The whole of bundle.json."""
 
     schema: Literal[1]

@@ -109,7 +109,7 @@ def read_calibration(path: Path) -> Calibration:
     return calibration
 
 
-class Locate:
+class PlaneMapper:
     """Camera pixels to mm on the plane, and back.
 
     Undistortion inverts the lens model; a polynomial lens model can be inverted only up to the radius where it turns back.

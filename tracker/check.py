@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class CheckResult:
     """What one check found; `ok` is None for a part that could not be tried because an earlier one failed."""
 
     check: str
@@ -58,20 +58,20 @@ def check(config_path: Path, *, as_json: bool, out: TextIO) -> bool:
     return well
 
 
-def _read(path: Path) -> tuple[Config | None, Finding]:
+def _read(path: Path) -> tuple[Config | None, CheckResult]:
     try:
         config = load_config(path)
     except RigtrackError as problem:
-        return None, Finding(check="configuration", ok=False, found=str(problem))
-    return config, Finding(check="configuration", ok=True, found=f"{path}: {len(config.behaviour)} events, {len(config.zones)} zones")
+        return None, CheckResult(check="configuration", ok=False, found=str(problem))
+    return config, CheckResult(check="configuration", ok=True, found=f"{path}: {len(config.behaviour)} events, {len(config.zones)} zones")
 
 
-def _parts(config: Config) -> list[Finding]:
+def _parts(config: Config) -> list[CheckResult]:
     camera, frame = _try("camera", lambda: _grab(config))
     bundle, loaded = _try("bundle", lambda: _bundle(config))
     findings = [camera, bundle]
     if loaded is None:
-        findings.append(Finding(check="engine", ok=None, found="not tried without a bundle"))
+        findings.append(CheckResult(check="engine", ok=None, found="not tried without a bundle"))
         engine = None
     else:
         finding, engine = _try("engine", lambda: _engine(config, loaded))
@@ -83,19 +83,19 @@ def _parts(config: Config) -> list[Finding]:
         findings.append(_try("rules", lambda: _rules(config, loaded, engine, frame))[0])
         engine.close()
     else:
-        findings.append(Finding(check="rules", ok=None, found="not tried without camera, bundle and engine"))
+        findings.append(CheckResult(check="rules", ok=None, found="not tried without camera, bundle and engine"))
     findings.append(_try("publisher", lambda: _publisher(config))[0])
     findings.append(_try("control", lambda: _control(config))[0])
     findings.append(_window())
     return findings
 
 
-def _try(name: str, attempt: Callable[[], tuple[str, T]]) -> tuple[Finding, T | None]:
+def _try(name: str, attempt: Callable[[], tuple[str, T]]) -> tuple[CheckResult, T | None]:
     try:
         found, value = attempt()
     except RigtrackError as problem:
-        return Finding(check=name, ok=False, found=str(problem)), None
-    return Finding(check=name, ok=True, found=found), value
+        return CheckResult(check=name, ok=False, found=str(problem)), None
+    return CheckResult(check=name, ok=True, found=found), value
 
 
 def _grab(config: Config) -> tuple[str, Frame]:
@@ -140,27 +140,27 @@ def _quiet(_: str) -> None:
     """Progress of an engine build, which a check of one line each has no room for."""
 
 
-def _gpu(config: Config, engine: Engine | None) -> Finding:
+def _gpu(config: Config, engine: Engine | None) -> CheckResult:
     if config.engine.runtime != "tensorrt":
-        return Finding(check="gpu", ok=True, found=f"not used: engine.runtime is {config.engine.runtime}")
+        return CheckResult(check="gpu", ok=True, found=f"not used: engine.runtime is {config.engine.runtime}")
     if engine is None:
-        return Finding(check="gpu", ok=None, found="the engine did not open; its line says why")
-    return Finding(check="gpu", ok=True, found=engine.device)
+        return CheckResult(check="gpu", ok=None, found="the engine did not open; its line says why")
+    return CheckResult(check="gpu", ok=True, found=engine.device)
 
 
-def _calibration(config: Config, frame: Frame | None) -> Finding:
+def _calibration(config: Config, frame: Frame | None) -> CheckResult:
     path = config.calibration
     if path is None:
-        return Finding(check="calibration", ok=True, found="none configured: coordinates in px only")
+        return CheckResult(check="calibration", ok=True, found="none configured: coordinates in px only")
     if frame is None:
-        return Finding(check="calibration", ok=None, found="not tried without a camera, whose image size it must have")
+        return CheckResult(check="calibration", ok=None, found="not tried without a camera, whose image size it must have")
     height, width = frame.image.shape[:2]
     return _try("calibration", lambda: (f"{path}: for {width}x{height}", load_calibration(Path(path), (width, height))))[0]
 
 
-def _view(bundle: Bundle | None, frame: Frame | None) -> Finding:
+def _view(bundle: Bundle | None, frame: Frame | None) -> CheckResult:
     if bundle is None or frame is None:
-        return Finding(check="view", ok=None, found="not tried without camera and bundle")
+        return CheckResult(check="view", ok=None, found="not tried without camera and bundle")
     about, shape = bundle.description, frame.image.shape
     finding, _ = _try("view", lambda: (ViewFit(about.view, input_shape=about.input.shape, source_shape=shape).field_of_view, None))
     warning = unlike_training(about.trained_on, shape)
@@ -186,12 +186,12 @@ def _control(config: Config) -> tuple[str, None]:
         return f"can bind {config.control.bind}", None
 
 
-def _window() -> Finding:
+def _window() -> CheckResult:
     """A rig without a desktop needs no window: what is missing is named and fails nothing."""
     missing = missing_window_libraries()
     if missing:
         found = f"none can be opened: {', '.join(missing)} missing; sudo apt-get install {' '.join(missing.values())}"
-        return Finding(check="window", ok=None, found=found, needed=False)
+        return CheckResult(check="window", ok=None, found=found, needed=False)
     display = os.environ.get("DISPLAY")
     found = f"on display {display}" if display else "none can be opened: there is no desktop here (DISPLAY is not set)"
-    return Finding(check="window", ok=True if display else None, found=found, needed=False)
+    return CheckResult(check="window", ok=True if display else None, found=found, needed=False)

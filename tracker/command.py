@@ -29,7 +29,7 @@ def version() -> str:
         return "of a copy that is not installed"
 
 
-def carry_out(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:
+def run_command(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:
     """Call `options.call` and turn whatever happens into an exit status: 0 done, 1 failed, 130 stopped by hand.
 
     Args:

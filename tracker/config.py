@@ -36,7 +36,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A mapping in the file: unknown keys are refused, those with a default may be left out."""
 
 
-class Fault(Section, frozen=True, kw_only=True):
+class InjectedFault(Section, frozen=True, kw_only=True):
     """Something the synthetic camera is told to do wrong.
 
     `drop` skips a frame number; `stall` delivers nothing for `seconds`; `vanish` makes the device unopenable for
@@ -59,7 +59,7 @@ class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", ta
     rate_hz: Rate = 100
     frames: Count | None = None  # null: endless
     rectangles: Annotated[int, Meta(ge=1, le=5)] = 1  # how many, for the scene of that name
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[InjectedFault, ...] = ()
 
 
 class OpenCVCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="opencv"):
@@ -100,7 +100,7 @@ class ImageFolder(Section, frozen=True, kw_only=True, tag_field="source", tag="i
 CameraSource = SyntheticCamera | OpenCVCamera | BaslerCamera | ImageFolder
 
 
-class Capture(Section, frozen=True, kw_only=True):
+class CaptureConfig(Section, frozen=True, kw_only=True):
     """How frames are handed to the loop, and when a camera counts as lost."""
 
     pace: Literal["newest_frame", "every_frame"] = "newest_frame"
@@ -243,7 +243,7 @@ class Config(Section, frozen=True, kw_only=True):
     schema: Literal[1] = 1
     name: Name = "rig"  # of the camera, as it stands in every topic
     camera: CameraSource
-    capture: Capture = field(default_factory=Capture)
+    capture: CaptureConfig = field(default_factory=CaptureConfig)
     engine: EngineConfig
     identity: IdentityConfig | None = None  # one animal needs none
     calibration: Text | None = None

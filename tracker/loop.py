@@ -22,7 +22,7 @@ IDLE_S = 0.02  # without a frame: how often overdue events, the heartbeat and ch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class LoopParts:
     """What the loop connects. The capture is started by the loop, once there is an engine to take its frames."""
 
     capture: Capture
@@ -33,7 +33,7 @@ class Parts:
     heartbeat: Heartbeat
 
 
-def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
+def track(parts: LoopParts, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
     """Track until told to stop, or until the camera's file ends. However it ends, every event that is on is ended first.
 
     Raises:
@@ -63,7 +63,7 @@ def track(parts: Parts, *, clock: Callable[[], int] = time.monotonic_ns) -> None
 class Tracking:
     """What runs now, and what is known of the last frame. Used by the loop's thread alone."""
 
-    def __init__(self, parts: Parts, *, clock: Callable[[], int]) -> None:
+    def __init__(self, parts: LoopParts, *, clock: Callable[[], int]) -> None:
         self._parts = parts
         self._clock = clock
         self._motion = Motion()

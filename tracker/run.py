@@ -16,7 +16,7 @@ from tracker.cameras.open_camera import camera_factory, check_source
 from tracker.command_handler import CommandHandler
 from tracker.config import Config, load_config
 from tracker.errors import StreamError
-from tracker.loop import Parts, track
+from tracker.loop import LoopParts, track
 from tracker.loop_inbox import LoopInbox
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
@@ -71,7 +71,7 @@ def run(config_path: Path, *, window: bool) -> None:
         health.publish()
         handler.start()
         heartbeat = Heartbeat(config.publisher.alive_ms)
-        parts = Parts(capture=capture, publisher=publisher, images=images, health=health, inbox=inbox, heartbeat=heartbeat)
+        parts = LoopParts(capture=capture, publisher=publisher, images=images, health=health, inbox=inbox, heartbeat=heartbeat)
         try:
             track(parts)
         finally:

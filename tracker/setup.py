@@ -10,7 +10,7 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.bundle import Bundle
-from tracker.calibration import Locate, load_calibration, read_calibration
+from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.config import Circle, Config, Zone
 from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
@@ -42,7 +42,7 @@ class Setup:
     config: Config
     inference: Inference
     identity: "Identity | None"
-    locate: Locate | None
+    locate: PlaneMapper | None
     behaviour: Behaviour
     image_size: tuple[int, int]
     zones: list[dict[str, Any]]
@@ -57,7 +57,7 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
     height, width = source_shape[:2]
     inference = Inference(bundle, engine, source_shape=source_shape)
     calibration = load_calibration(Path(config.calibration), (width, height)) if config.calibration else None
-    locate = Locate(calibration) if calibration is not None else None
+    locate = PlaneMapper(calibration) if calibration is not None else None
     return Setup(
         config=config,
         inference=inference,
@@ -76,7 +76,7 @@ def check_rules(config: Config, bundle: Bundle) -> None:
         ConfigError: they do not.
         CalibrationError: the calibration cannot be read or used.
     """
-    locate = Locate(read_calibration(Path(config.calibration))) if config.calibration else None
+    locate = PlaneMapper(read_calibration(Path(config.calibration))) if config.calibration else None
     for zone in config.zones:
         _with_outline(zone, locate)
     _identity(config, bundle)
@@ -130,7 +130,7 @@ def _identity(config: Config, bundle: Bundle) -> "Identity | None":
     return Identity(config.identity, animals=animals)
 
 
-def _with_outline(zone: Zone, locate: Locate | None) -> dict[str, Any]:
+def _with_outline(zone: Zone, locate: PlaneMapper | None) -> dict[str, Any]:
     if isinstance(zone, Circle):
         angles = np.linspace(0, 2 * np.pi, _CIRCLE_CORNERS, endpoint=False)
         corners = np.asarray(zone.centre) + zone.radius * np.column_stack((np.cos(angles), np.sin(angles)))

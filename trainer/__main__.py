@@ -7,7 +7,7 @@ import argparse
 import logging
 import sys
 
-from tracker.command import carry_out, version
+from tracker.command import run_command, version
 from trainer.commands import (
     agreement,
     compare,
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s")
-    return carry_out(options, program="trainer", interrupted="stopped by hand; the same command goes on where it was")
+    return run_command(options, program="trainer", interrupted="stopped by hand; the same command goes on where it was")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from studies.rectangles.plan import STEPS, steps_asked
 from studies.rectangles.report import REPORT_FILE, sentences, write_report
 from studies.rectangles.scale import SCALES, changed
 from studies.rectangles.train_networks import train_networks
-from tracker.command import carry_out
+from tracker.command import run_command
 from trainer.whole_files import refuse_unwritable
 
 
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the study and return the exit status: 0 done, 1 failed, 2 wrong usage, 130 stopped by hand."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s")
-    return carry_out(options, program="python -m", interrupted="stopped by hand; the same command goes on where it was")
+    return run_command(options, program="python -m", interrupted="stopped by hand; the same command goes on where it was")
 
 
 def parser() -> argparse.ArgumentParser:

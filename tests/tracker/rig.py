@@ -19,7 +19,7 @@ from tracker.client import Client
 from tracker.config import Config, EventConfig, Rule, Zone, load_config
 from tracker.errors import CameraError
 from tracker.frame import Frame, Image
-from tracker.loop import Parts, track
+from tracker.loop import LoopParts, track
 from tracker.loop_inbox import Cause, Change, LoopInbox
 from tracker.messages import Message
 from tracker.service.health import Health
@@ -183,7 +183,7 @@ class Rig:
         raise AssertionError("the subscriber heard nothing")
 
     def _track(self) -> None:
-        parts = Parts(
+        parts = LoopParts(
             capture=self.capture,
             publisher=self.publisher,
             images=self.images,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tracker.calibration import Calibration, Locate, load_calibration
+from tracker.calibration import Calibration, PlaneMapper, load_calibration
 from tracker.errors import CalibrationError
 
 WIDTH, HEIGHT = 1280, 1024
@@ -123,13 +123,13 @@ def test_planes_of_any_scale_are_accepted(tmp_path: Path, homography: list[list[
 
 def test_without_a_plane_there_are_no_mm() -> None:
     with pytest.raises(CalibrationError, match="no plane"):
-        Locate(calibration(plane=None))
+        PlaneMapper(calibration(plane=None))
 
 
 @given(radius=st.floats(0, RIG_REACH_PX), angle=st.floats(0, 2 * np.pi))
 def test_a_pixel_goes_to_mm_and_back_within_a_hundredth_px(radius: float, angle: float) -> None:
     """As far from the axis as this lens can be inverted."""
-    locate = Locate(calibration())
+    locate = PlaneMapper(calibration())
     pixel = np.array([[[MATRIX[0][2] + radius * np.cos(angle), MATRIX[1][2] + radius * np.sin(angle)]]])
     points = seen(pixel)
     back = locate.to_pixels(locate.to_mm(points))
@@ -138,14 +138,14 @@ def test_a_pixel_goes_to_mm_and_back_within_a_hundredth_px(radius: float, angle:
 
 @given(x=st.floats(0, WIDTH - 1), y=st.floats(0, HEIGHT - 1))
 def test_a_fisheye_pixel_goes_to_mm_and_back_within_a_hundredth_px(x: float, y: float) -> None:
-    locate = Locate(calibration(distortion={"model": "fisheye", "coefficients": FISHEYE}))
+    locate = PlaneMapper(calibration(distortion={"model": "fisheye", "coefficients": FISHEYE}))
     points = seen(np.array([[[x, y]]]))
     assert np.abs(locate.to_pixels(locate.to_mm(points)) - points[..., :2]).max() < 0.01
 
 
 @given(x=st.floats(-0.6, 0.6), y=st.floats(-0.5, 0.5))
 def test_places_agree_with_the_formula_written_out(x: float, y: float) -> None:
-    locate = Locate(calibration())
+    locate = PlaneMapper(calibration())
     pixel = np.array([[through_rig_lens(x, y)]])
     # Pixels are float32 here: 1e-4 px at 1000, times 0.3 mm/px.
     np.testing.assert_allclose(locate.to_mm(seen(pixel))[0, 0], on_plane(x, y), atol=2e-4)
@@ -153,7 +153,7 @@ def test_places_agree_with_the_formula_written_out(x: float, y: float) -> None:
 
 
 def test_all_animals_at_once_are_each_alone() -> None:
-    locate = Locate(calibration())
+    locate = PlaneMapper(calibration())
     points = seen(np.random.default_rng(0).uniform(200, 900, (3, 5, 2)))
     together = locate.to_mm(points)
     assert together.shape == (3, 5, 2)
@@ -169,7 +169,7 @@ def test_all_animals_at_once_are_each_alone() -> None:
     ids=["no x", "no y", "corner beyond the turning point", "far outside", "infinite"],
 )
 def test_a_point_that_cannot_be_mapped_is_nan_and_harms_no_other(pixel: tuple[float, float]) -> None:
-    locate = Locate(calibration())
+    locate = PlaneMapper(calibration())
     good = locate.to_mm(seen(np.array([[(400.0, 400.0)]])))
     both = locate.to_mm(seen(np.array([[pixel, (400.0, 400.0)]])))
     assert np.isnan(both[0, 0]).all()
@@ -180,19 +180,19 @@ def test_a_point_that_cannot_be_mapped_is_nan_and_harms_no_other(pixel: tuple[fl
 def test_beyond_the_horizon_of_the_plane_is_nan(sign: int) -> None:
     """The sign of a homography means nothing; what the camera's axis sees is in front."""
     horizon_at_y_200 = [[sign * value for value in row] for row in ([1.0, 0, 0], [0, 1.0, 0], [0, 1 / 200, -1.0])]
-    locate = Locate(calibration(plane={"homography": horizon_at_y_200}))
+    locate = PlaneMapper(calibration(plane={"homography": horizon_at_y_200}))
     below, above = locate.to_mm(seen(np.array([[(600.0, 500.0), (600.0, 100.0)]])))[0]
     assert np.isfinite(below).all()
     assert np.isnan(above).all()
 
 
 def test_a_place_that_the_lens_cannot_show_has_no_pixel() -> None:
-    locate = Locate(calibration())
+    locate = PlaneMapper(calibration())
     far = on_plane(1.5, 0.0)
     assert np.isnan(locate.to_pixels(far[None])).all()
 
 
 def test_no_points_give_no_places() -> None:
-    locate = Locate(calibration())
+    locate = PlaneMapper(calibration())
     assert locate.to_mm(np.empty((0, 4, 3), np.float32)).shape == (0, 4, 2)
     assert locate.to_pixels(np.empty((0, 2))).shape == (0, 2)

@@ -14,7 +14,7 @@ from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory
 from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticDevice, SyntheticRig
 from tracker.config import Capture as CaptureSettings
-from tracker.config import Fault, ImageFolder, SyntheticCamera
+from tracker.config import ImageFolder, InjectedFault, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame
 
@@ -25,12 +25,12 @@ TIMES = {"stalled_after_s": 5.0, "reopen_first_s": 0.001, "reopen_longest_s": 0.
 Start = Callable[..., Capture]
 
 
-def rig(*faults: Fault, rate_hz: float = 200.0, frames: int | None = 60) -> SyntheticCamera:
+def rig(*faults: InjectedFault, rate_hz: float = 200.0, frames: int | None = 60) -> SyntheticCamera:
     return SyntheticCamera(scene="rodent", seed=1, width=64, height=64, rate_hz=rate_hz, frames=frames, rectangles=1, faults=faults)
 
 
-def fault(kind: str, at_frame: int, seconds: float = 0.0) -> Fault:
-    return Fault(fault=kind, at_frame=at_frame, seconds=seconds)  # type: ignore[arg-type]
+def fault(kind: str, at_frame: int, seconds: float = 0.0) -> InjectedFault:
+    return InjectedFault(fault=kind, at_frame=at_frame, seconds=seconds)  # type: ignore[arg-type]
 
 
 def folder_of(path: Path, count: int) -> ImageFolder:

@@ -29,7 +29,7 @@ from tracker.stream.keys import make_keys, secure
 from tracker.viewer.composition import zoom_within
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.palette import PALETTE, RED, YELLOW
-from tracker.viewer.scene import Scene
+from tracker.viewer.scene import ViewerScene
 from tracker.viewer.window import check_display, view
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,19 +77,19 @@ def event(state: str) -> EventMessage:
     return EventMessage(**stamp(1), **values)  # type: ignore[arg-type]
 
 
-def drawn(scene: Scene, now_ns: int = 0) -> Image:
+def drawn(scene: ViewerScene, now_ns: int = 0) -> Image:
     picture = scene.picture(PLAIN, now_ns, SIZE)
     assert picture is not None
     return picture
 
 
-def snout_drawn_at(scene: Scene, x: float) -> bool:
+def snout_drawn_at(scene: ViewerScene, x: float) -> bool:
     picture = drawn(scene)
     return tuple(picture[240, round(x)]) == PALETTE[0]
 
 
 def test_a_picture_is_drawn_with_the_pose_of_the_same_frame_and_no_other() -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     for message in (pose(1, 100.0), pose(2, 200.0), pose(3, 300.0), image(2)):
         scene.take(message, 0)
     assert snout_drawn_at(scene, 200.0)
@@ -99,7 +99,7 @@ def test_a_picture_is_drawn_with_the_pose_of_the_same_frame_and_no_other() -> No
 
 
 def test_a_restart_of_the_tracker_forgets_what_was_seen_before() -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     for message in (pose(1, 100.0), pose(2, 300.0), image(1), event("on")):
         scene.take(message, 0)
     scene.take(pose(1, 200.0, session="b"), 0)
@@ -111,7 +111,7 @@ def test_a_restart_of_the_tracker_forgets_what_was_seen_before() -> None:
 
 
 def test_the_first_camera_heard_is_shown_and_others_are_named() -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     scene.take(image(1, camera="side"), 0)
     scene.take(image(7, camera="top"), 0)
     scene.picture(PLAIN, 0, SIZE)
@@ -119,7 +119,7 @@ def test_the_first_camera_heard_is_shown_and_others_are_named() -> None:
 
 
 def test_an_event_that_ended_stays_for_a_moment_and_one_that_is_on_stays() -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     scene.take(image(1), 0)
     bare = drawn(scene)
     scene.take(event("on"), 0)
@@ -132,7 +132,7 @@ def test_an_event_that_ended_stays_for_a_moment_and_one_that_is_on_stays() -> No
 
 
 def test_events_are_not_shown_as_on_and_a_red_bar_appears_once_the_tracker_is_silent(status: StatusMessage) -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     for message in (replace(status, session="a"), image(1), event("on"), alive("poke")):
         scene.take(message, 0)
     live, silent = drawn(scene, SECOND_NS // 2), drawn(scene, 3 * SECOND_NS)
@@ -149,7 +149,7 @@ def alive(*events: str) -> AliveMessage:
 
 
 def test_a_camera_that_is_lost_is_said_although_the_tracker_lives(status: StatusMessage) -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     for message in (image(1), replace(status, session="a", state="camera_lost")):
         scene.take(message, 0)
     scene.take(AliveMessage(**stamp(1), interval_ms=100.0, open=[]), 5 * SECOND_NS)  # type: ignore[arg-type]
@@ -159,7 +159,7 @@ def test_a_camera_that_is_lost_is_said_although_the_tracker_lives(status: Status
 
 
 def test_before_the_first_picture_the_window_says_what_it_waits_for(status: StatusMessage) -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     assert scene.waiting(PLAIN, ["tcp://x"], 0, SIZE).shape == (480, 960, 3)
     scene.take(replace(status, state="starting"), 0)
     banner = scene.banner(0)
@@ -168,7 +168,7 @@ def test_before_the_first_picture_the_window_says_what_it_waits_for(status: Stat
 
 
 def test_a_damaged_picture_is_skipped() -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     scene.take(replace(image(1), jpeg=b"not a JPEG"), 0)
     assert scene.picture(PLAIN, 0, SIZE) is None
     scene.take(image(2), 0)
@@ -178,14 +178,14 @@ def test_a_damaged_picture_is_skipped() -> None:
 
 
 def test_old_poses_are_not_kept_for_ever() -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     for frame in range(2_000):  # 20 s at 100 frames per second
         scene.take(pose(frame, 1.0), 0)
     assert len(scene._poses) <= 502
 
 
 def test_a_name_from_the_network_cannot_leave_the_snapshot_folder() -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     scene.take(image(5, camera="../../etc/x", session="/a"), 0)
     scene.picture(PLAIN, 0, SIZE)
     assert scene.file_name() == "______etc_x-_a-5.png"

@@ -5,15 +5,15 @@ from dataclasses import replace
 from tests.tracker.test_viewer import SECOND_NS, alive, drawn, event, image
 from tracker.messages import StatusMessage
 from tracker.viewer.palette import YELLOW
-from tracker.viewer.scene import Scene
+from tracker.viewer.scene import ViewerScene
 
 
-def is_on(scene: Scene, now_ns: int) -> bool:
+def is_on(scene: ViewerScene, now_ns: int) -> bool:
     return bool((drawn(scene, now_ns) == YELLOW).all(axis=2).any())
 
 
 def test_an_event_that_began_before_the_viewer_is_shown_as_on_until_it_ends(status: StatusMessage) -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     for message in (replace(status, session="a"), image(1), alive("poke")):
         scene.take(message, 0)
     assert is_on(scene, 0)
@@ -24,7 +24,7 @@ def test_an_event_that_began_before_the_viewer_is_shown_as_on_until_it_ends(stat
 
 
 def test_an_event_whose_end_was_not_heard_ends_with_the_heartbeat(status: StatusMessage) -> None:
-    scene = Scene(None, trail_s=1.0)
+    scene = ViewerScene(None, trail_s=1.0)
     for message in (replace(status, session="a"), image(1)):
         scene.take(message, 0)
     bare = drawn(scene)

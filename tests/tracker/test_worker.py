@@ -117,7 +117,7 @@ def test_closing_does_not_wait_for_work_that_does_not_end() -> None:
 
 STUCK = """
 import argparse, atexit, threading
-from tracker.command import carry_out
+from tracker.command import run_command
 from tracker.worker import Worker
 
 def run(_):
@@ -126,7 +126,7 @@ def run(_):
 
 atexit.register(print, "torn down", flush=True)
 print("begun")
-raise SystemExit(carry_out(argparse.Namespace(command="run", call=run), program="tracker"))
+raise SystemExit(run_command(argparse.Namespace(command="run", call=run), program="tracker"))
 """
 
 

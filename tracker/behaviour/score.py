@@ -15,7 +15,7 @@ Bouts = NDArray[np.int64]  # (bouts, 2): from and until in ns; `until` is the ti
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class EventScore:
     """Agreement of found bouts with true ones. A ratio whose denominator is zero is NaN.
 
     Attributes:
@@ -41,13 +41,13 @@ class Score:
     end_error_ms: NDArray[np.float64]
 
 
-def score(found: Bouts, truth: Bouts, *, times_ns: Times) -> Score:
+def score(found: Bouts, truth: Bouts, *, times_ns: Times) -> EventScore:
     """Compare bouts on the frames at `times_ns`; frames that nobody judged are left out by leaving out their times."""
     said, true = labels_of(found, times_ns), labels_of(truth, times_ns)
     both, only_said, only_true = (int(np.count_nonzero(x)) for x in (said & true, said & ~true, true & ~said))
     pairs = _pairs(found, truth)
     errors = (found[pairs[:, 0]] - truth[pairs[:, 1]]) / 1e6
-    return Score(
+    return EventScore(
         precision=_ratio(both, both + only_said),
         recall=_ratio(both, both + only_true),
         f1=_ratio(2 * both, 2 * both + only_said + only_true),

@@ -74,7 +74,7 @@ class Distance:
         return None if at is None or other is None else math.hypot(at[0] - other[0], at[1] - other[1])
 
 
-class Motion:
+class MotionEnergy:
     """The frame difference, as it comes."""
 
     def value(self, sight: Sight) -> float | None:
@@ -160,7 +160,7 @@ def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Seq
         return Place(list(point_names).index(point), unit, confidence=item.rule.confidence)
 
     if isinstance(source, MotionSource):
-        return Motion()
+        return MotionEnergy()
     if isinstance(source, SpeedSource):
         return Speed(place(source.point, source.unit), round(source.window_ms * 1e6))
     if isinstance(source, DistanceSource):

@@ -16,7 +16,7 @@ GREY_FORMATS = frozenset({"GREY", "Y800", "Y8  ", "Y10 ", "Y16 "})  # OpenCV han
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class CaptureFormat:
     """What a source really delivers; rate 0 and an empty fourcc where it does not say."""
 
     width: int
@@ -37,7 +37,7 @@ def quieten() -> None:
     set_level(ERRORS_ONLY)
 
 
-def format_of(capture: cv2.VideoCapture, image: Image) -> Format:
+def format_of(capture: cv2.VideoCapture, image: Image) -> CaptureFormat:
     """Read back what an open capture delivers; the size is that of a decoded picture, not what the header claims.
 
     Args:
@@ -47,7 +47,7 @@ def format_of(capture: cv2.VideoCapture, image: Image) -> Format:
     fourcc = _letters(capture.get(cv2.CAP_PROP_FOURCC))
     pixels = _letters(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT))
     rate_hz = capture.get(cv2.CAP_PROP_FPS)
-    return Format(
+    return CaptureFormat(
         width=image.shape[1],
         height=image.shape[0],
         rate_hz=rate_hz if np.isfinite(rate_hz) and rate_hz > 0 else 0.0,
@@ -56,7 +56,7 @@ def format_of(capture: cv2.VideoCapture, image: Image) -> Format:
     )
 
 
-def compare(asked: OpenCVCamera, got: Format, *, where: str, remedy: str) -> None:
+def compare(asked: OpenCVCamera, got: CaptureFormat, *, where: str, remedy: str) -> None:
     """Refuse a source that delivers something other than the settings ask for; null asks for nothing.
 
     Raises:

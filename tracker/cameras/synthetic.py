@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from tracker.config import Fault, SyntheticCamera
+from tracker.config import InjectedFault, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
 from tracker.synthetic.open_scene import open_scene
@@ -38,11 +38,11 @@ class SyntheticDevice:
         """Number of the last frame that is due; negative before the first."""
         return int((now_ns - self._start_ns) // self._period_ns)
 
-    def fault_at(self, time_ns: int, kind: str) -> Fault | None:
+    def fault_at(self, time_ns: int, kind: str) -> InjectedFault | None:
         """The fault of a kind that lasts for a time, if it is under way."""
         return next((f for f in self._faults if f.fault == kind and self.due_ns(f.at_frame) <= time_ns < self.fault_end_ns(f)), None)
 
-    def fault_end_ns(self, fault: Fault) -> int:
+    def fault_end_ns(self, fault: InjectedFault) -> int:
         """When such a fault is over."""
         return self.due_ns(fault.at_frame) + round(1e9 * fault.seconds)
 

@@ -53,7 +53,7 @@ class _FormatUnion(ctypes.Union):
     _fields_: ClassVar[_Fields] = [("pix", PixelFormat), ("raw", ctypes.c_uint8 * 200), ("alignment", ctypes.c_void_p)]
 
 
-class Format(ctypes.Structure):
+class V4l2Format(ctypes.Structure):
     """Size and pixel format: struct v4l2_format."""
 
     _fields_: ClassVar[_Fields] = [("type", ctypes.c_uint32), ("fmt", _FormatUnion)]
@@ -136,7 +136,7 @@ def _number(direction: int, number: int, argument: type[ctypes.Structure]) -> in
 
 
 QUERY_CAPABILITY = _number(_READ, 0, Capability)
-SET_FORMAT = _number(_READ | _WRITE, 5, Format)
+SET_FORMAT = _number(_READ | _WRITE, 5, V4l2Format)
 REQUEST_BUFFERS = _number(_READ | _WRITE, 8, RequestBuffers)
 QUERY_BUFFER = _number(_READ | _WRITE, 9, Buffer)
 QUEUE = _number(_READ | _WRITE, 15, Buffer)

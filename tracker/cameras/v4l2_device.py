@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from tracker.cameras.device_node import device_path
-from tracker.cameras.opencv_capture import Format, compare, quieten
+from tracker.cameras.opencv_capture import CaptureFormat, compare, quieten
 from tracker.cameras.v4l2_pixels import decode
 from tracker.cameras.v4l2_stream import Taken, V4l2Stream
 from tracker.config import OpenCVCamera
@@ -35,7 +35,7 @@ class V4l2Device:
         self._stream = V4l2Stream(self._path, settings)
         layout = self._layout = self._stream.layout
         self._shape = (layout.height, layout.width) + (() if layout.fourcc == "GREY" else (3,))
-        found = Format(
+        found = CaptureFormat(
             width=layout.width,
             height=layout.height,
             rate_hz=self._stream.rate_hz,

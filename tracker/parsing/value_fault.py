@@ -15,14 +15,14 @@ _LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class ValueFault:
     """What is wrong at one place."""
 
     place: Place
     sentence: str
 
 
-def first_fault(values: Any, kind: Any) -> Fault | None:
+def first_fault(values: Any, kind: Any) -> ValueFault | None:
     """The first fault of plain values that are to become `kind`, or None. Kinds of values beyond those below are not judged."""
     return _judge(values, inspect.type_info(kind), ())
 
@@ -82,7 +82,7 @@ def _printable(word: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in short)
 
 
-def _judge(value: Any, kind: inspect.Type, place: Place) -> Fault | None:
+def _judge(value: Any, kind: inspect.Type, place: Place) -> ValueFault | None:
     if isinstance(kind, inspect.Metadata):
         fault = _judge(value, kind.type, place)
         return fault and (_unexpected(value, kind, place) if fault.place == place else fault)
@@ -101,7 +101,7 @@ def _judge(value: Any, kind: inspect.Type, place: Place) -> Fault | None:
     return None if _fits(value, kind) else _unexpected(value, kind, place)
 
 
-def _judge_union(value: Any, kind: inspect.UnionType, place: Place) -> Fault | None:
+def _judge_union(value: Any, kind: inspect.UnionType, place: Place) -> ValueFault | None:
     structs = [option for option in kind.types if isinstance(option, inspect.StructType)]
     if value is None and len(structs) < len(kind.types) and any(isinstance(option, inspect.NoneType) for option in kind.types):
         return None
@@ -114,32 +114,34 @@ def _judge_union(value: Any, kind: inspect.UnionType, place: Place) -> Fault | N
     return inside or _unexpected(value, kind, place)
 
 
-def _judge_tagged(value: Any, structs: list[inspect.StructType], place: Place) -> Fault | None:
+def _judge_tagged(value: Any, structs: list[inspect.StructType], place: Place) -> ValueFault | None:
     tag_field, tags = str(structs[0].tag_field), [struct.tag for struct in structs]
     if not isinstance(value, dict):
-        return Fault(place=place, sentence=f"{dotted(place)} is {shown(value)}; expected a mapping that begins with {tag_field}: {tags[0]}")
+        return ValueFault(
+            place=place, sentence=f"{dotted(place)} is {shown(value)}; expected a mapping that begins with {tag_field}: {tags[0]}"
+        )
     if tag_field not in value:
         known = _either(repr(tag) for tag in tags)
-        return Fault(place=place, sentence=f"missing key '{dotted((*place, tag_field))}'; add it: {known}")
+        return ValueFault(place=place, sentence=f"missing key '{dotted((*place, tag_field))}'; add it: {known}")
     for struct in structs:
         if struct.tag == value[tag_field]:
             return _judge_struct(value, struct, place)
     return _unexpected(value[tag_field], inspect.LiteralType(values=tuple(tags)), (*place, tag_field), meant(value[tag_field], tags))
 
 
-def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> Fault | None:
+def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> ValueFault | None:
     if not isinstance(value, dict):
         return _unexpected(value, kind, place)
     known = {field.encode_name: field for field in kind.fields}
     for key in value:
         if kind.forbid_unknown_fields and key not in known and key != kind.tag_field:
             remedy = meant(key, known) or f"; expected one of {', '.join(known)}"
-            return Fault(place=(*place, str(key)), sentence=f"unknown key '{dotted((*place, str(key)))}'{remedy}")
+            return ValueFault(place=(*place, str(key)), sentence=f"unknown key '{dotted((*place, str(key)))}'{remedy}")
     for name, field in known.items():
         if name in value:
             fault = _judge(value[name], field.type, (*place, name))
         elif field.required:
-            fault = Fault(place=place, sentence=f"missing key '{dotted((*place, name))}'; add it: {expectation(field.type)}")
+            fault = ValueFault(place=place, sentence=f"missing key '{dotted((*place, name))}'; add it: {expectation(field.type)}")
         else:
             fault = None
         if fault is not None:
@@ -147,7 +149,7 @@ def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> Fault |
     return None
 
 
-def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType, place: Place) -> Fault | None:
+def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType, place: Place) -> ValueFault | None:
     if not isinstance(value, list | tuple):
         return _unexpected(value, kind, place)
     if isinstance(kind, inspect.TupleType):
@@ -161,8 +163,8 @@ def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | insp
     return next((fault for i, item in enumerate(items) if (fault := _judge(value[i], item, (*place, i)))), None)
 
 
-def _unexpected(value: Any, kind: inspect.Type, place: Place, hint: str = "") -> Fault:
-    return Fault(place=place, sentence=f"{dotted(place)} is {shown(value)}; expected {expectation(kind)}{hint}")
+def _unexpected(value: Any, kind: inspect.Type, place: Place, hint: str = "") -> ValueFault:
+    return ValueFault(place=place, sentence=f"{dotted(place)} is {shown(value)}; expected {expectation(kind)}{hint}")
 
 
 def _fits(value: Any, kind: inspect.Type) -> bool:

@@ -33,7 +33,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class LegendSection:
     """Entries under a title."""
 
     title: str
@@ -48,7 +48,7 @@ def panel_width(height: int) -> int:
 
 def sections(
     pose: PoseMessage | None, status: StatusMessage | None, events: Sequence[EventMessage], *, names: Sequence[str], live: bool
-) -> list[Section]:
+) -> list[LegendSection]:
     """What the panel says.
 
     Args:
@@ -64,20 +64,20 @@ def sections(
     if events:
         ordered = sorted(events, key=lambda event: (event.state != "on", event.event, event.animal))
         found.append(
-            Section(title="events" if live else "events (not live)", entries=[_event(e, several=several, live=live) for e in ordered])
+            LegendSection(title="events" if live else "events (not live)", entries=[_event(e, several=several, live=live) for e in ordered])
         )
     problems = [problem for problem in status.problems if problem.cause != "camera"] if status is not None else []
     if problems:
-        found.append(Section(title="problems", entries=[Entry(text=f"{p.cause}: {p.sentence}", colour=AMBER) for p in problems]))
+        found.append(LegendSection(title="problems", entries=[Entry(text=f"{p.cause}: {p.sentence}", colour=AMBER) for p in problems]))
     if several:
-        found.append(Section(title="animals", entries=[Entry(text=f"animal {a.id}", index=a.id) for a in animals], columns=True))
+        found.append(LegendSection(title="animals", entries=[Entry(text=f"animal {a.id}", index=a.id) for a in animals], columns=True))
     elif names:
         points = [Entry(text=name, index=index) for index, name in enumerate(names)]
-        found.append(Section(title="key points", entries=points, columns=True))
+        found.append(LegendSection(title="key points", entries=points, columns=True))
     return found
 
 
-def draw_legend(size: tuple[int, int], parts: Sequence[Section], *, text_scale: float = 1.0, thickness: int = 1) -> Image:
+def draw_legend(size: tuple[int, int], parts: Sequence[LegendSection], *, text_scale: float = 1.0, thickness: int = 1) -> Image:
     """Draw the panel: uint8 (h, w, 3) RGB for `size` (w, h).
 
     Where the rows do not fit, key points stand in up to three columns, then letters shrink; what is left out is counted.
@@ -107,7 +107,7 @@ class _Writer:
         self._row = 0.0
         self._room = int((panel.shape[0] - self._pad / 2) / self._row_px)
 
-    def write(self, parts: Sequence[Section]) -> None:
+    def write(self, parts: Sequence[LegendSection]) -> None:
         for place, part in enumerate(parts):
             columns = self._columns if part.columns else 1
             below = sum(2 + min(3, len(other.entries)) for other in parts[place + 1 :])  # every section gets a few rows
@@ -166,7 +166,7 @@ def _event(event: EventMessage, *, several: bool, live: bool) -> Entry:
     return Entry(text=f"off  {name}", colour=PALE)
 
 
-def _columns_for(width: int, height: int, parts: Sequence[Section], scale: float) -> int:
+def _columns_for(width: int, height: int, parts: Sequence[LegendSection], scale: float) -> int:
     """As few as let everything fit; as many as leave room for a name."""
     most = max(1, min(_MOST_COLUMNS, int(width / (_NARROWEST_COLUMN_PX * scale))))
     for columns in range(1, most):
@@ -175,7 +175,7 @@ def _columns_for(width: int, height: int, parts: Sequence[Section], scale: float
     return most
 
 
-def _rows(parts: Sequence[Section], columns: int, width: int, scale: float, thickness: int) -> float:
+def _rows(parts: Sequence[LegendSection], columns: int, width: int, scale: float, thickness: int) -> float:
     rows = 0.5
     for part in parts:
         if part.columns:

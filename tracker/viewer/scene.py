@@ -20,7 +20,7 @@ _REDRAWN_NS = 250_000_000  # without a new picture: for what ages
 _EMPTY = (640, 480)  # width and height of the ground before the first picture
 
 
-class Scene:
+class ViewerScene:
     """What was heard of one camera, and the picture it makes."""
 
     def __init__(self, camera: str | None, *, trail_s: float, began_ns: int = 0) -> None:

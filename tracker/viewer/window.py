@@ -17,7 +17,7 @@ from tracker.frame import Image
 from tracker.viewer.banner import draw_banner
 from tracker.viewer.composition import first_size
 from tracker.viewer.overlay import OverlaySettings, panel
-from tracker.viewer.scene import Scene
+from tracker.viewer.scene import ViewerScene
 from tracker.viewer.x11 import Display
 
 HELP = (
@@ -76,7 +76,7 @@ def view(
         # Qt's own warnings (fonts, themes) say nothing that a user of this window could act on
         os.environ.setdefault("QT_LOGGING_RULES", "*.debug=false;*.info=false;*.warning=false")
         with Client(addresses, kinds=("image", "pose", "event", "status", "alive"), camera=camera, keys=keys, pictures=pictures) as client:
-            scene = Scene(camera, trail_s=trail_s, began_ns=clock())
+            scene = ViewerScene(camera, trail_s=trail_s, began_ns=clock())
             window = _Window(scene, client, settings=settings or OverlaySettings(), folder=snapshot_folder, clock=clock)
             try:
                 window.show(display)
@@ -116,7 +116,7 @@ def check_display() -> None:
 class _Window:
     """The window, its keys, and the loop that keeps it alive."""
 
-    def __init__(self, scene: Scene, client: Client, *, settings: OverlaySettings, folder: Path, clock: Callable[[], int]) -> None:
+    def __init__(self, scene: ViewerScene, client: Client, *, settings: OverlaySettings, folder: Path, clock: Callable[[], int]) -> None:
         self._scene = scene
         self._client = client
         self._settings = settings
