@@ -75,7 +75,7 @@ class Frames:
         before: the first pose that was heard.
         received: poses.
         lost: by the camera.
-        skipped: passed over for a newer one.
+        skipped: skipped for a newer one.
         corrupt: arrived damaged.
         missed: published, and not received by this subscriber.
         after: the last pose that was heard.

@@ -38,7 +38,7 @@ def test_programs_that_tests_lack_are_named_in_one_sentence_and_stop_nothing(pro
     assert (ran.returncode, ran.stdout) == (0, "")
     [sentence] = ran.stderr.splitlines()
     reason, _, packages = sentence.partition(": sudo apt-get install ")
-    assert reason == "some tests will be skipped for want of programs"
+    assert reason == "some tests will be skipped because programs are missing"
     assert packages.split()[: len(PACKAGES)] == PACKAGES
 
 

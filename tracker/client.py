@@ -108,7 +108,7 @@ class Client:
             clock: monotonic time in ns.
 
         Raises:
-            StreamError: an unknown kind, a malformed address, keys that cannot be read, or a silence that is no time.
+            StreamError: an unknown kind, a malformed address, keys that cannot be read, or a silence that is not a duration.
         """
         self.addresses = (addresses,) if isinstance(addresses, str) else tuple(addresses)
         self.gaps: Counter[str] = Counter()

@@ -255,7 +255,7 @@ class Config(Section, frozen=True, kw_only=True):
     health: HealthConfig = field(default_factory=HealthConfig)
 
 
-# Keys that earlier versions wanted and nobody reads: passed over with a warning, so that a file that worked goes on working.
+# Keys that earlier versions wanted and nobody reads: ignored with a warning, so that a file that worked goes on working.
 RETIRED = {
     ("viewer", "confidence"): "it is an option of `tracker view`",
     ("viewer", "trail_s"): "it is an option of `tracker view`",

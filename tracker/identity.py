@@ -60,7 +60,7 @@ class Identity:
         """Take one frame.
 
         Args:
-            points: float32 (animals, K, 3) of one frame, in any order; a row without a sure point is no animal.
+            points: float32 (animals, K, 3) of one frame, in any order; a row without a sure point is not an animal.
             time_ns: when it was exposed; a step backwards makes the tracker forget, since nothing is known about the gap.
 
         Returns:

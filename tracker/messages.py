@@ -47,7 +47,7 @@ class PoseMessage(Stamp):
     taken_ns: int  # when the loop took the frame up, host CLOCK_MONOTONIC
     inferred_ns: int  # when the engine had answered; the rest up to published_ns is behaviour
     lost: int  # so far: numbers that the camera counted and that never arrived
-    skipped: int  # so far: frames that arrived and were passed over for a newer one, by `pace: newest_frame`
+    skipped: int  # so far: frames that arrived and were skipped for a newer one, by `pace: newest_frame`
     corrupt: int  # so far: frames that arrived damaged
     setup: int  # number of the setup in use, see SetupMessage; the rules began anew at the first frame of each
     ended: list[tuple[str, int, str]]  # (event, animal, reason) of every event that ended since the pose before, not by a frame

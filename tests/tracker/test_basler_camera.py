@@ -186,7 +186,7 @@ def test_an_unplugged_camera_is_told_apart_from_a_stall() -> None:
     opened.close()
 
 
-def test_closing_while_a_thread_waits_for_a_frame_ends_its_wait_and_the_camera_opens_again() -> None:
+def test_closing_ends_a_thread_s_wait_for_a_frame_and_the_camera_opens_again() -> None:
     opened = Basler(settings(trigger_line="Line1", rate_hz=None))
     complaints: list[str] = []
 

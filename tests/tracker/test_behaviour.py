@@ -143,7 +143,7 @@ def test_lost_frames_are_time_not_a_count() -> None:
     assert said(feed(subject, [0.0, 0.9, 0.9, 0.0], times_ms=[0, 20, 80, 100])) == [("on", 2, 1), ("off", 3, 1)]
 
 
-def test_an_interruption_that_outlasts_the_gap_unseen_ends_one_bout_and_starts_another() -> None:
+def test_an_interruption_longer_than_the_gap_ends_one_bout_and_starts_another() -> None:
     subject = behaviour(MotionSource(), maximum_gap_ms=40)
     assert said(feed(subject, [0.9, 0.0, 0.9], times_ms=[0, 20, 500])) == [("on", 0, 0), ("off", 2, 0), ("on", 2, 2)]
 

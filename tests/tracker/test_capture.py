@@ -13,8 +13,7 @@ from tracker.cameras.camera import Camera
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory
 from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticDevice, SyntheticRig
-from tracker.config import Capture as CaptureSettings
-from tracker.config import ImageFolder, InjectedFault, SyntheticCamera
+from tracker.config import CaptureConfig, ImageFolder, InjectedFault, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame
 
@@ -48,7 +47,7 @@ def start() -> Iterator[Start]:
     def begin(
         open_camera: Callable[[], Camera], *, pace: str = "every_frame", queue_frames: int = 1000, stalled_after_s: float = 5.0
     ) -> Capture:
-        settings = CaptureSettings(
+        settings = CaptureConfig(
             pace=pace,  # type: ignore[arg-type]
             queue_frames=queue_frames,
             stalled_after_s=stalled_after_s,
@@ -205,7 +204,7 @@ def test_newest_frame_gives_the_newest_and_counts_the_skipped(start: Start, tmp_
 
 def test_with_a_live_camera_every_number_is_taken_skipped_or_lost() -> None:
     own = OwnTime(rig(fault("drop", 7), fault("drop", 50)))
-    capture = own.capture = Capture(own.open, CaptureSettings(pace="newest_frame", queue_frames=1, **TIMES), clock=own.clock)
+    capture = own.capture = Capture(own.open, CaptureConfig(pace="newest_frame", queue_frames=1, **TIMES), clock=own.clock)
     capture.start()
     frames = take_all(capture)
     capture.close()
@@ -260,7 +259,7 @@ def followed(settings: SyntheticCamera, *, stalled_after_s: float = 5.0) -> tupl
     """Take every frame of a rig in its own time."""
     own = OwnTime(settings)
     times = TIMES | {"stalled_after_s": stalled_after_s}
-    capture = own.capture = Capture(own.open, CaptureSettings(pace="every_frame", queue_frames=1000, **times), clock=own.clock)
+    capture = own.capture = Capture(own.open, CaptureConfig(pace="every_frame", queue_frames=1000, **times), clock=own.clock)
     capture.start()
     frames = take_all(capture)
     capture.close()
@@ -294,7 +293,7 @@ def test_a_vanished_camera_is_reopened_when_it_is_back() -> None:
 def test_the_problem_of_a_camera_is_over_with_the_first_frame_after_it() -> None:
     now: list[tuple[str, str | None]] = []
     own = OwnTime(rig(fault("vanish", 20, seconds=0.3), frames=None))
-    capture = own.capture = Capture(own.open, CaptureSettings(pace="every_frame", queue_frames=1, **TIMES), clock=own.clock)
+    capture = own.capture = Capture(own.open, CaptureConfig(pace="every_frame", queue_frames=1, **TIMES), clock=own.clock)
     capture.start()
     while len(own.openings) < 2 or taken(capture).number < 80:
         taken(capture)
@@ -370,7 +369,7 @@ def test_a_camera_that_is_opened_again_slowly_stays_lost_meanwhile() -> None:
             assert opened.wait(DEADLINE_S)
         return own.open()
 
-    capture = own.capture = Capture(open_camera, CaptureSettings(pace="newest_frame", queue_frames=1, **TIMES), clock=own.clock)
+    capture = own.capture = Capture(open_camera, CaptureConfig(pace="newest_frame", queue_frames=1, **TIMES), clock=own.clock)
     capture.start()
     assert begun.wait(DEADLINE_S)
     assert capture.state == "lost"

@@ -51,7 +51,7 @@ def test_the_panel_leaves_every_pixel_of_the_picture_as_the_overlay_drew_it(anim
 
 
 @pytest.mark.parametrize("height", [240, 480, 720])
-def test_every_one_of_seventeen_key_points_stands_in_the_panel_even_below_twelve_events(height: int, status: StatusMessage) -> None:
+def test_all_of_seventeen_key_points_are_in_the_panel_below_twelve_events(height: int, status: StatusMessage) -> None:
     events = [event(f"event_{number}", "on") for number in range(12 if height > 240 else 2)]
     parts = sections(None, status, events, names=SEVENTEEN, live=True)
     panel = draw_legend((panel_width(height), height), parts)

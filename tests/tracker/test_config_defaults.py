@@ -50,7 +50,7 @@ def test_every_default_is_itself_within_the_bounds_of_its_key(tmp_path: Path) ->
     assert msgspec.to_builtins(msgspec.convert(everything, Config)) == everything
 
 
-def test_keys_that_nobody_reads_any_more_are_passed_over_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_that_nobody_reads_any_more_are_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         config = load(tmp_path, SMALLEST + "viewer:\n  rate_hz: 5\n  confidence: 0.3\n  trail_s: 1.0\n")
     assert config.viewer.rate_hz == 5

@@ -59,7 +59,7 @@ def read_or_refuse(path: Path) -> None:
         ("bundle: ../demo/model", r'bundle: "\ud800"', r"engine.bundle is '\ud800'; expected one line of text"),
         ("seed: 7", r'"a\nb\ud800": 7', r"unknown key 'camera.a\nb\ud800'; expected one of"),
         ("seed: 7", "x" * 999 + ": 7", f"unknown key 'camera.{'x' * 60}…'; expected one of"),
-        ("frames: null", "[1, 2]: 3", "a list or mapping is no key, in camera; expected a word"),
+        ("frames: null", "[1, 2]: 3", "a list or mapping is not a key, in camera; expected a word"),
     ],
 )
 def test_a_value_that_would_do_harm_is_refused_with_its_place(tmp_path: Path, before: str, after: str, sentence: str) -> None:
@@ -146,7 +146,7 @@ def test_what_is_no_readable_file_is_refused_without_waiting(tmp_path: Path) -> 
     loop.symlink_to(loop)
     for path, sentence in (
         (tmp_path, "it is a folder"),
-        (pipe, "it is no regular file"),
+        (pipe, "it is not a regular file"),
         (loop, "Too many levels of symbolic links"),
         (tmp_path / ("x" * 300), "File name too long"),
         (tmp_path / "none", "no such file"),

@@ -50,7 +50,7 @@ def is_pose(message: object) -> bool:
     return isinstance(message, PoseMessage)
 
 
-def test_every_frame_of_a_folder_is_published_once_with_its_exact_place_and_the_daemon_ends_by_itself(tmp_path: Path, bundle: Path) -> None:
+def test_a_folder_is_published_frame_by_frame_exactly_and_the_daemon_then_ends(tmp_path: Path, bundle: Path) -> None:
     """Numeric order, sub-pixel numbers untouched end to end."""
     write_images(tmp_path / "images", SPOTS)
     camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": False}
@@ -138,7 +138,7 @@ RULE = {"when": "above", "on": 0, "off": 0, "minimum_ms": 0, "maximum_gap_ms": 0
 EVENT = {"event": "present", "source": {"kind": "zone", "point": "spot", "zone": "all"}, "rule": RULE}
 
 
-def test_sighup_puts_new_rules_in_place_and_keeps_the_old_ones_when_the_file_is_wrong(tmp_path: Path, bundle: Path) -> None:
+def test_sighup_takes_new_rules_and_keeps_the_old_ones_when_the_file_is_wrong(tmp_path: Path, bundle: Path) -> None:
     camera = endless(tmp_path)
     config = write_config(tmp_path, bundle, camera)
     with stream(tmp_path) as client, Daemon(config) as daemon:
@@ -388,7 +388,7 @@ def test_a_stalled_camera_stops_feeding_the_watchdog_and_widens_it(tmp_path: Pat
 
 
 @pytest.mark.skipif(not FAKETIME.exists(), reason="libfaketime is not installed")
-def test_setting_the_wall_clock_back_by_an_hour_changes_nothing_but_the_stated_offset(tmp_path: Path, bundle: Path) -> None:
+def test_a_wall_clock_set_back_by_an_hour_changes_only_the_stated_offset(tmp_path: Path, bundle: Path) -> None:
     now = tmp_path / "now"
     now.write_text("+0h")
     environment = {

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.cameras.capture import Capture, Captured
-from tracker.config import Capture as CaptureSettings
+from tracker.config import CaptureConfig
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, FrameCounts
 
@@ -56,7 +56,7 @@ class ScriptedCamera:
 @contextmanager
 def capturing(camera: ScriptedCamera, pace: Literal["newest_frame", "every_frame"]) -> Iterator[Capture]:
     times = {"stalled_after_s": DEADLINE_S, "reopen_first_s": 0.001, "reopen_longest_s": 0.001}
-    capture = Capture(lambda: camera, CaptureSettings(pace=pace, queue_frames=1000, **times))
+    capture = Capture(lambda: camera, CaptureConfig(pace=pace, queue_frames=1000, **times))
     capture.start()
     try:
         yield capture

@@ -99,7 +99,7 @@ def through(made: Rig, health: Health, clock: Clock, *, engine_ms: int = 1) -> N
     health.frame(frame, taken_ns=clock.now_ns, inferred_ns=inferred_ns, decided_ns=inferred_ns, published_ns=inferred_ns)
 
 
-def test_the_manager_waits_long_while_the_camera_opens_and_as_its_unit_says_with_frames(
+def test_the_watchdog_is_wide_while_the_camera_opens_and_the_unit_s_with_frames(
     made: Rig, health: Health, manager: Manager, clock: Clock
 ) -> None:
     health.ready()

@@ -50,7 +50,7 @@ def test_several_numbers_in_a_name_count_from_left_to_right(tmp_path: Path) -> N
     assert [path.name for path in numbered_images(tmp_path)] == names
 
 
-def test_other_files_are_passed_over(tmp_path: Path) -> None:
+def test_other_files_are_left_out(tmp_path: Path) -> None:
     fill(tmp_path, ["1.png", "2.png"])
     (tmp_path / "labels.csv").write_text("x,y\n")
     (tmp_path / ".3.png").write_bytes(b"half written")

@@ -143,7 +143,7 @@ def test_attached_basler_cameras_are_found_with_their_sizes() -> None:
     assert answer.stdout.strip() == "[('0815-0000', (4096, 4096)), ('0815-0001', (4096, 4096))]"
 
 
-def test_nodes_that_are_no_cameras_are_passed_over(tmp_path: Path) -> None:
+def test_nodes_that_are_no_cameras_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "video0").write_text("a file")
     (tmp_path / "video1").symlink_to("/dev/zero")
     (tmp_path / "video2").symlink_to(tmp_path / "gone")
@@ -187,9 +187,7 @@ def test_a_service_s_configuration_is_the_tested_one_with_the_unit_s_places(tmp_
     assert (config.name, config.engine.budget_ms, config.zones[0].name) == ("top", 4, "on")
 
 
-def test_a_service_s_folder_holds_the_unit_its_configuration_and_the_way_to_install_them(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_service_s_folder_holds_unit_configuration_and_how_to_install_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path)
     capsys.readouterr()
     out = tmp_path / "top-service"

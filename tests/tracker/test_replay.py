@@ -201,7 +201,7 @@ def said(path: Path, camera: str | None = None) -> list[list[tuple[str, int]]]:
 
 
 def test_a_recording_is_replayed_from_its_file(tmp_path: Path, status: StatusMessage) -> None:
-    """Other topics and empty lines are passed over."""
+    """Other topics and empty lines are ignored."""
     lines = [line_of(status), line_of(message(0, OUTSIDE)), "\n", line_of(message(1, INSIDE)), line_of(message(2, OUTSIDE))]
     assert said(recording(tmp_path, lines)) == [[("on", 1), ("off", 2)]]
 

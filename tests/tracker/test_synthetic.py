@@ -43,7 +43,7 @@ def bouts(inside: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("name", ["rodent", "rectangles"])
-def test_a_number_gives_the_same_bytes_in_any_order_and_in_another_process_of_the_same_seed(name: str) -> None:
+def test_a_frame_number_gives_the_same_bytes_in_any_order_and_process(name: str) -> None:
     one = open_scene(name, seed=5, width=160, height=120, rectangles=4)
     other = open_scene(name, seed=5, width=160, height=120, rectangles=4)
     numbers = [0, 1, 649, 650, 12_345]

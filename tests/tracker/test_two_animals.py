@@ -109,7 +109,7 @@ def heard(folder: Path, config: Path) -> list[Message]:
     return messages
 
 
-def test_animals_keep_their_numbers_from_the_camera_to_the_subscriber_and_in_a_replay(tmp_path: Path, bundle: Path) -> None:
+def test_animals_keep_their_numbers_from_camera_to_subscriber_and_in_a_replay(tmp_path: Path, bundle: Path) -> None:
     """Rows of the network change in every frame; ids, and the events of each, do not."""
     config = write_config(tmp_path, bundle, camera(tmp_path), identity=IDENTITY, zones=[ZONE], behaviour=[EVENT])  # type: ignore[arg-type]
     messages = heard(tmp_path, config)
@@ -143,7 +143,7 @@ def test_a_bundle_of_several_animals_is_not_run_without_identities(tmp_path: Pat
         engine.close()
 
 
-def test_a_line_for_people_says_which_animal_is_where_and_leaves_out_those_that_are_not_there() -> None:
+def test_a_line_for_people_says_which_animal_is_where_without_absent_ones() -> None:
     animals = [
         AnimalMessage(id=0, points={"spot": (1.0, 2.0, 0.9)}, mm={}),
         AnimalMessage(id=1, points={"spot": (None, None, None)}, mm={}),

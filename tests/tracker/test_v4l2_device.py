@@ -402,5 +402,5 @@ def test_our_structures_and_calls_are_those_of_the_kernels_header(tmp_path: Path
     first = [v4l2.QUERY_CAPABILITY, v4l2.SET_FORMAT, v4l2.REQUEST_BUFFERS, v4l2.QUERY_BUFFER, v4l2.QUEUE]
     rest = [v4l2.DEQUEUE, v4l2.STREAM_ON, v4l2.STREAM_OFF, v4l2.GET_PARAMETERS, v4l2.SET_PARAMETERS]
     assert [int(number) for number in calls.split()] == [*first, *rest]
-    places = [v4l2.Buffer.timestamp, v4l2.Buffer.sequence, v4l2.Buffer.length, v4l2.Format.fmt]
+    places = [v4l2.Buffer.timestamp, v4l2.Buffer.sequence, v4l2.Buffer.length, v4l2.V4l2Format.fmt]
     assert [int(offset) for offset in offsets.split()] == [place.offset for place in places]

@@ -198,7 +198,7 @@ def test_without_a_display_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch
         view("tcp://127.0.0.1:9", snapshot_folder=tmp_path)
 
 
-def test_a_display_that_does_not_answer_is_one_sentence_and_not_the_end_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_display_that_does_not_answer_is_one_sentence_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":4711")
     with pytest.raises(RigtrackError, match=r"no window can be opened on display :4711: .*could not connect"):
         check_display()

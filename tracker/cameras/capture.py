@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tracker.cameras.camera import Camera
-from tracker.config import Capture as CaptureSettings
+from tracker.config import CaptureConfig
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, FrameCounts
 
@@ -72,9 +72,7 @@ class Capture:
         clock: monotonic nanoseconds.
     """
 
-    def __init__(
-        self, open_camera: Callable[[], Camera], settings: CaptureSettings, *, clock: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+    def __init__(self, open_camera: Callable[[], Camera], settings: CaptureConfig, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._open_camera, self._settings, self._clock = open_camera, settings, clock
         self._newest_only = settings.pace == "newest_frame"
         self._waiting: deque[Captured] = deque()

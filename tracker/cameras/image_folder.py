@@ -17,7 +17,7 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".t
 
 
 def numbered_images(folder: Path) -> list[Path]:
-    """The images of a folder in numeric order, Frame10 after Frame2; files of other kinds and hidden ones are passed over.
+    """The images of a folder in numeric order, Frame10 after Frame2; files of other kinds and hidden ones are ignored.
 
     Raises:
         CameraError: no such folder, not permitted, or no image in it.

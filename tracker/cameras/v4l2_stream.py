@@ -20,7 +20,7 @@ from tracker.errors import CameraError
 # The driver fills buffers in order, so each is one frame of slack and, once the reader lags, one frame of delay.
 # With fewer than three most UVC drivers halve their rate; the capture thread keeps the queue empty anyway.
 BUFFERS = 4
-WIDTH, HEIGHT, RATE_HZ = 640, 480, 30  # asked for where the settings say null: what the last program left is no setting
+WIDTH, HEIGHT, RATE_HZ = 640, 480, 30  # asked for where the settings say null: what the last program left is not a setting
 RATE_STEPS = 1000  # rates are written as RATE_STEPS / (RATE_STEPS x Hz), so 29.97 is kept
 POLL_LONGEST_MS = 2**31 - 1
 # Drivers say with these that they have no such call or setting; others that the device is gone.
@@ -169,7 +169,7 @@ class V4l2Stream:
         raise UnreadFormatError(f"{self._path}: none of the pixel formats {', '.join(FORMATS)}")
 
     def _try_format(self, fourcc: str, width: int, height: int) -> v4l2.PixelFormat:
-        form = v4l2.Format(type=v4l2.VIDEO_CAPTURE)
+        form = v4l2.V4l2Format(type=v4l2.VIDEO_CAPTURE)
         form.fmt.pix.width, form.fmt.pix.height, form.fmt.pix.pixelformat = width, height, v4l2.code_of(fourcc)
         try:
             v4l2.call(self._handle, v4l2.SET_FORMAT, form)

@@ -27,7 +27,7 @@ def main() -> None:
     os.setpgid(0, 0)  # Ctrl-C is for the process that started this one; a session of its own would lift the priority again
     os.nice(NICENESS)
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # whatever a library prints is not an answer
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     request = msgspec.json.decode(sys.stdin.buffer.readline(), type=BuildRequest)
     threading.Thread(target=_end_with_stdin, name="end-with-stdin", daemon=True).start()

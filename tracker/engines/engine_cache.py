@@ -36,7 +36,7 @@ _PART = ".part"
 _PART_IS_YOUNG_S = 60.0  # its writer may not have locked it yet
 
 Say = Callable[[str], None]
-Payload = NDArray[np.uint8]  # (bytes,), memory of its own: what happens to the file later is no matter
+Payload = NDArray[np.uint8]  # (bytes,), memory of its own: what happens to the file later does not matter
 
 
 class EngineNotKeptError(EngineError):

@@ -14,7 +14,7 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 class EngineFolderError(EngineError):
-    """There is no folder that engines can be kept in and loaded from."""
+    """There is not a folder that engines can be kept in and loaded from."""
 
 
 def engine_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -66,7 +66,7 @@ def temporary_engine_folder() -> Iterator[Path]:
         temporary = tempfile.TemporaryDirectory(prefix="rigtrack-engine-")
     except OSError as problem:
         raise EngineFolderError(
-            f"there is no folder to build an engine in: {problem.strerror}; set TMPDIR to one that can be written"
+            f"there is not a folder to build an engine in: {problem.strerror}; set TMPDIR to one that can be written"
         ) from problem
     with temporary as name:
         yield Path(name)

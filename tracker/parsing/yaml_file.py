@@ -129,7 +129,7 @@ def _text(path: Path, error: type[RigtrackError]) -> str:
     except OSError as problem:
         raise error(f"{path}: cannot be read: {problem.strerror or os.strerror(problem.errno or 0)}") from None
     except ValueError as problem:
-        raise error(f"{str(path)!r}: is no path: {problem}") from None
+        raise error(f"{str(path)!r}: is not a path: {problem}") from None
     if len(content) > _LONGEST:
         raise error(f"{path}: is longer than {_LONGEST} bytes; expected a configuration of a few kilobytes")
     try:
@@ -171,7 +171,7 @@ class _Reader:
             key = self._scalar(key_node, place)
             inner = (*place, str(key))
             if not isinstance(key, Hashable):
-                raise self._refuse(key_node, f"is no key, in {dotted(place)}; expected a word")
+                raise self._refuse(key_node, f"is not a key, in {dotted(place)}; expected a word")
             if key in values:
                 raise self._refuse(key_node, f"key '{dotted(inner)}' is repeated; line {self.lines[inner]} already sets it")
             self.lines[inner] = _line(key_node)
@@ -193,13 +193,13 @@ class _Reader:
     def _scalar(self, node: yaml.Node, place: Place) -> Any:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in _Loader.yaml_constructors or node.tag == "tag:yaml.org,2002:binary":
             if node.tag in (_MAPPING, _SEQUENCE):
-                raise self._refuse(node, f"a list or mapping is no key, in {dotted(place)}; expected a word")
+                raise self._refuse(node, f"a list or mapping is not a key, in {dotted(place)}; expected a word")
             raise self._refuse(node, f"{dotted(place)} has the tag {node.tag}, which means nothing here; write the value itself")
         try:
             return self._loader.construct_object(node)
         except _UNREADABLE:
             kind = node.tag.rpartition(":")[2]
-            raise self._refuse(node, f"{dotted(place)} is {shown(node.value)}, which is no valid {kind}; correct it, or quote it") from None
+            raise self._refuse(node, f"{dotted(place)} is {shown(node.value)}, which is not a valid {kind}; correct it, or quote it") from None
 
     def _refuse(self, node: yaml.Node, sentence: str) -> RigtrackError:
         return self._error(f"{self._path}:{_line(node)}: {sentence}")

@@ -87,7 +87,7 @@ class ImageStream:
             return
         now = self._clock()
         if now >= self._due_ns:
-            # from the due time, not from now: a camera whose rate is no multiple of this one still averages rate_hz
+            # from the due time, not from now: a camera whose rate is not a multiple of this one still averages rate_hz
             self._due_ns = max(self._due_ns + self._interval_ns, now)
             self._offered.put(frame)
 

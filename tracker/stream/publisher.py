@@ -194,7 +194,7 @@ class Publisher:
     def serve(self) -> None:
         """Give newcomers the last setup and status. Work and memory are bounded, whatever subscribers send.
 
-        Takes at most `UPSTREAM_PER_CALL` messages; what is left waits for the next call. Everything that is no subscription
+        Takes at most `UPSTREAM_PER_CALL` messages; what is left waits for the next call. Everything that is not a subscription
         to something kept here is of no effect.
         """
         for _ in range(UPSTREAM_PER_CALL):
