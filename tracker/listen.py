@@ -4,9 +4,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 from tracker.client import Client
@@ -20,49 +19,45 @@ KINDS = ("pose", "event", "setup", "status")  # what is printed unless told othe
 
 
 def listen(
-    addresses: str | Sequence[str],
+    client: Client,
     *,
     json_lines: bool,
-    kinds: Sequence[str] = KINDS,
-    camera: str | None = None,
     count: int | None = None,
     seconds: float | None = None,
-    keys: Path | None = None,
     out: TextIO = sys.stdout,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> int:
-    """Print messages until `count` of them, `seconds`, Ctrl-C or the reader's end of the pipe; warnings go to stderr.
+    """Print what a client receives until `count` messages, `seconds`, Ctrl-C or the reader's end of the pipe; warnings go to stderr.
 
     Returns:
         Exit status: 1 when `seconds` went by and nothing was heard, else 0.
 
     Raises:
-        StreamError: a malformed address, keys that cannot be read, or a sender that is not a tracker of this version.
+        StreamError: a sender that is not a tracker of this version.
     """
-    with Client(addresses, kinds=kinds, camera=camera, keys=keys, clock=clock) as client:
-        say = _Talk(client)
-        line = json_line if json_lines else _human(colour=out.isatty())
-        deadline_ns = None if seconds is None else clock() + int(seconds * 1e9)
-        heard = 0
-        try:
-            while count is None or heard < count:
-                remaining_s = _SILENT_S if deadline_ns is None else (deadline_ns - clock()) / 1e9
-                if remaining_s <= 0:
-                    break
-                message = client.receive(min(_SILENT_S, remaining_s))
-                if message is None:
-                    say.silence(last=deadline_ns is not None and clock() >= deadline_ns)
-                    continue
-                heard += 1
-                say.about(message)
-                out.write(line(message) + "\n")
-                out.flush()
-        except KeyboardInterrupt:
-            return 0
-        except BrokenPipeError:
-            _forget(out)
-            return 0
-        return say.end(heard, seconds)
+    say = _Talk(client)
+    line = json_line if json_lines else _human(colour=out.isatty())
+    deadline_ns = None if seconds is None else clock() + int(seconds * 1e9)
+    heard = 0
+    try:
+        while count is None or heard < count:
+            remaining_s = _SILENT_S if deadline_ns is None else (deadline_ns - clock()) / 1e9
+            if remaining_s <= 0:
+                break
+            message = client.receive(min(_SILENT_S, remaining_s))
+            if message is None:
+                say.silence(last=deadline_ns is not None and clock() >= deadline_ns)
+                continue
+            heard += 1
+            say.about(message)
+            out.write(line(message) + "\n")
+            out.flush()
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        _forget(out)
+        return 0
+    return say.end(heard, seconds)
 
 
 def json_line(message: Message) -> str:

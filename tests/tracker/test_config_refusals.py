@@ -44,14 +44,14 @@ def read_or_refuse(path: Path) -> None:
         ("camera_lost_s: 600", "camera_lost_s: .nan", "camera_lost_s is .nan; expected a number above 0, at most 604800"),
         ("camera_lost_s: 600", "camera_lost_s: 1.0e+308", "camera_lost_s is 1e+308; expected a number above 0, at most 604800"),
         ("camera_lost_s: 600", "camera_lost_s: 1" + "0" * 400, "is a number of more than 60 digits; expected a number above 0"),
-        ("camera_lost_s: 600", "camera_lost_s: " + "9" * 5000, "which is no valid int; correct it, or quote it"),
+        ("camera_lost_s: 600", "camera_lost_s: " + "9" * 5000, "which is not a valid int; correct or quote it"),
         ("seed: 7", "seed: " + "9" * 300, "camera.seed is a number of more than 60 digits; expected a whole number from 0 to"),
         ("seed: 7", "seed: 7.0", "camera.seed is 7.0; expected a whole number from 0"),
         ("on: 0,", "on: .nan,", "behaviour[0].rule.on is .nan; expected a number from -1000000000 to 1000000000"),
         ("radius: 19.8", "radius: -.inf", "zones[0].radius is -.inf; expected a number above 0"),
-        ("name: synthetic", "name: 2026-13-45", "name is '2026-13-45', which is no valid timestamp; correct it, or quote it"),
+        ("name: synthetic", "name: 2026-13-45", "name is '2026-13-45', which is not a valid timestamp; correct or quote it"),
         ("name: synthetic", "name: !include other.yaml", "name has the tag !include, which means nothing here; write the value itself"),
-        ("name: synthetic", "name: !!int ''", "name is '', which is no valid int"),
+        ("name: synthetic", "name: !!int ''", "name is '', which is not a valid int"),
         ("name: synthetic", 'name: "a\\nb"', "name is 'a\\nb'; expected 1 to 64 letters, digits, _ or -"),
         ("bundle: ../demo/model", 'bundle: "a\\0b"', "engine.bundle is 'a\\x00b'; expected one line of text"),
         ("calibration: null", "\tcalibration: null", "is not YAML"),
@@ -59,7 +59,7 @@ def read_or_refuse(path: Path) -> None:
         ("bundle: ../demo/model", r'bundle: "\ud800"', r"engine.bundle is '\ud800'; expected one line of text"),
         ("seed: 7", r'"a\nb\ud800": 7', r"unknown key 'camera.a\nb\ud800'; expected one of"),
         ("seed: 7", "x" * 999 + ": 7", f"unknown key 'camera.{'x' * 60}…'; expected one of"),
-        ("frames: null", "[1, 2]: 3", "a list or mapping is not a key, in camera; expected a word"),
+        ("frames: null", "[1, 2]: 3", "a list or mapping cannot be a key, in camera; expected a word"),
     ],
 )
 def test_a_value_that_would_do_harm_is_refused_with_its_place(tmp_path: Path, before: str, after: str, sentence: str) -> None:
@@ -115,7 +115,7 @@ def test_a_misspelt_zone_is_told_which_was_probably_meant(tmp_path: Path) -> Non
         ("camera: 1\ncamera: 2\n", ":2: key 'camera' is repeated; line 1 already sets it"),
         ("a: 1\n---\nb: 2\n", "is not YAML"),
         ("!!python/object/apply:os.system [true]", "has the tag tag:yaml.org,2002:python/object/apply:os.system"),
-        ("? {a: b}\n: c\n", "is no key"),
+        ("? {a: b}\n: c\n", "cannot be a key"),
         ("name", "the file is 'name'; expected a mapping"),
         ('a: "\\U00110000"', "is not YAML: chr() arg not in range"),
     ],
@@ -151,7 +151,7 @@ def test_what_is_no_readable_file_is_refused_without_waiting(tmp_path: Path) -> 
         (tmp_path / ("x" * 300), "File name too long"),
         (tmp_path / "none", "no such file"),
         (Path("/proc/self/mem"), "cannot be read: Input/output error"),
-        (Path("a\0b"), "is no path"),
+        (Path("a\0b"), "is not a path"),
     ):
         with pytest.raises(ConfigError, match=re.escape(sentence)):
             load_config(path)

@@ -6,17 +6,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any, TextIO
 
 import msgspec
 import pytest
 import zmq
 
 from tracker import listen as listening
-from tracker.listen import human_line, json_line, listen
+from tracker.client import Client
+from tracker.listen import KINDS, human_line, json_line, listen
 from tracker.messages import (
     TOPICS,
     VERSION,
@@ -77,7 +79,7 @@ SETUP = SetupMessage(
     behaviour=[{"event": "poke"}, {"event": "rear"}],
 )
 ALIVE = AliveMessage(**STAMP, frame=42, interval_ms=100.0, open=[OpenEvent(event="poke", animal=0, onset_frame=40)])  # type: ignore[arg-type]
-LISTEN = "import sys; from tracker.listen import listen; sys.exit(listen(sys.argv[1], json_lines=True))"
+LISTEN = ("-m", "tracker", "listen", "--json")
 
 
 class Stream:
@@ -122,6 +124,12 @@ def sending(stream: Stream, *messages: Message) -> Iterator[None]:
         thread.join()
 
 
+def heard(address: str, *, json_lines: bool, kinds: Sequence[str] = KINDS, out: TextIO, **limits: Any) -> int:
+    """What `listen` prints of the stream at that address."""
+    with Client(address, kinds=kinds) as client:
+        return listen(client, json_lines=json_lines, out=out, **limits)
+
+
 def test_json_lines_are_one_object_a_line_with_the_topic_and_every_field(stream: Stream, status: StatusMessage) -> None:
     out = io.StringIO()
     sent: tuple[Message, ...] = (
@@ -131,7 +139,7 @@ def test_json_lines_are_one_object_a_line_with_the_topic_and_every_field(stream:
         EVENT,
     )
     with sending(stream, *sent):
-        assert listen(stream.address, json_lines=True, count=4, out=out) == 0
+        assert heard(stream.address, json_lines=True, count=4, out=out) == 0
     lines = out.getvalue().splitlines()
     assert len(lines) == 4
     for line, message in zip(lines, sent, strict=True):
@@ -179,7 +187,7 @@ def test_lines_for_people_say_what_is_on_what_runs_and_why_an_event_ended() -> N
 def test_the_heartbeat_is_printed_only_when_it_was_asked_for(stream: Stream) -> None:
     out = io.StringIO()
     with sending(stream, ALIVE, POSE):
-        listen(stream.address, json_lines=True, count=1, out=out)
+        heard(stream.address, json_lines=True, count=1, out=out)
     assert json.loads(out.getvalue())["topic"] == "pose.top"
 
 
@@ -193,7 +201,7 @@ def test_a_stream_without_the_messages_asked_for_is_not_taken_for_silence(stream
     thread = threading.Thread(target=beat)
     thread.start()
     try:
-        assert listen(stream.address, json_lines=True, kinds=("event",), seconds=0.5, out=io.StringIO()) == 1
+        assert heard(stream.address, json_lines=True, kinds=("event",), seconds=0.5, out=io.StringIO()) == 1
     finally:
         stop.set()
         thread.join()
@@ -222,7 +230,7 @@ def test_control_sequences_from_the_network_do_not_reach_the_terminal() -> None:
 
 def test_silence_is_an_error_when_a_time_was_given(capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
-    assert listen("tcp://127.0.0.1:9", json_lines=False, seconds=0.2, out=out) == 1
+    assert heard("tcp://127.0.0.1:9", json_lines=False, seconds=0.2, out=out) == 1
     assert out.getvalue() == ""
     complaint = capsys.readouterr().err
     assert complaint == "nothing heard in 0.2 s at tcp://127.0.0.1:9; is a tracker publishing there?\n"
@@ -232,7 +240,7 @@ def test_silence_is_said_once_while_waiting_goes_on(
     stream: Stream, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "_SILENT_S", 0.05)
-    assert listen(stream.address, json_lines=True, seconds=0.4, out=io.StringIO()) == 1
+    assert heard(stream.address, json_lines=True, seconds=0.4, out=io.StringIO()) == 1
     waiting, end = capsys.readouterr().err.splitlines()
     assert waiting == f"nothing heard for 0.05 s; still waiting at {stream.address}"
     assert end.startswith("nothing heard in 0.4 s")
@@ -241,13 +249,13 @@ def test_silence_is_said_once_while_waiting_goes_on(
 def test_listening_for_a_time_ends_well_when_something_was_heard(stream: Stream) -> None:
     out = io.StringIO()
     with sending(stream, POSE):
-        assert listen(stream.address, json_lines=True, seconds=1.0, out=out) == 0
+        assert heard(stream.address, json_lines=True, seconds=1.0, out=out) == 0
     assert len(out.getvalue().splitlines()) == 1
 
 
 def test_missed_frames_and_restarts_are_said_beside_the_stream(stream: Stream, capsys: pytest.CaptureFixture[str]) -> None:
     with sending(stream, POSE, replace(POSE, frame=45), replace(POSE, frame=1, session="b")):
-        listen(stream.address, json_lines=True, count=3, out=io.StringIO())
+        heard(stream.address, json_lines=True, count=3, out=io.StringIO())
     missed, restarted = capsys.readouterr().err.splitlines()
     assert missed == "top: missed 3 frames before frame 45; this reader was too slow or was cut off"
     assert restarted == "top: the tracker was started anew (session 'b')"
@@ -255,7 +263,7 @@ def test_missed_frames_and_restarts_are_said_beside_the_stream(stream: Stream, c
 
 def test_ctrl_c_ends_it_well(stream: Stream) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", LISTEN, stream.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+        [sys.executable, *LISTEN, stream.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
     ) as process:
         stream.await_subscriptions()
         stream.send(POSE)
@@ -269,7 +277,7 @@ def test_ctrl_c_ends_it_well(stream: Stream) -> None:
 
 def test_a_reader_that_goes_away_ends_it_quietly(stream: Stream) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", LISTEN, stream.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+        [sys.executable, *LISTEN, stream.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
     ) as process:
         stream.await_subscriptions()
         assert process.stdout is not None

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from tracker.client import Client
 from tracker.commands.options import Commands, add_command, add_stream, stream_addresses
 from tracker.listen import KINDS, listen
 from tracker.messages import TOPICS
@@ -27,13 +28,5 @@ def add(commands: Commands) -> None:
 
 def listen_to_stream(options: argparse.Namespace) -> int:
     """Print messages until told to stop."""
-    return listen(
-        stream_addresses(options),
-        json_lines=options.json,
-        kinds=tuple(options.kinds),
-        camera=options.camera,
-        count=options.count,
-        seconds=options.seconds,
-        keys=options.keys,
-        out=sys.stdout,
-    )
+    with Client(stream_addresses(options), kinds=tuple(options.kinds), camera=options.camera, keys=options.keys) as client:
+        return listen(client, json_lines=options.json, count=options.count, seconds=options.seconds, out=sys.stdout)

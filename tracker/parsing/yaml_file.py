@@ -120,7 +120,7 @@ def _not_yaml(problem: yaml.MarkedYAMLError, path: Path, error: type[RigtrackErr
 def _text(path: Path, error: type[RigtrackError]) -> str:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe could be waited for without end
-            what = "a folder" if path.is_dir() else "no regular file"
+            what = "a folder" if path.is_dir() else "not a regular file"
             raise error(f"{path}: cannot be read: it is {what}; give the path of a text file")
         with path.open("rb") as file:
             content = file.read(_LONGEST + 1)
@@ -171,7 +171,7 @@ class _Reader:
             key = self._scalar(key_node, place)
             inner = (*place, str(key))
             if not isinstance(key, Hashable):
-                raise self._refuse(key_node, f"is not a key, in {dotted(place)}; expected a word")
+                raise self._refuse(key_node, f"cannot be a key, in {dotted(place)}; expected a word")
             if key in values:
                 raise self._refuse(key_node, f"key '{dotted(inner)}' is repeated; line {self.lines[inner]} already sets it")
             self.lines[inner] = _line(key_node)
@@ -193,13 +193,13 @@ class _Reader:
     def _scalar(self, node: yaml.Node, place: Place) -> Any:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in _Loader.yaml_constructors or node.tag == "tag:yaml.org,2002:binary":
             if node.tag in (_MAPPING, _SEQUENCE):
-                raise self._refuse(node, f"a list or mapping is not a key, in {dotted(place)}; expected a word")
+                raise self._refuse(node, f"a list or mapping cannot be a key, in {dotted(place)}; expected a word")
             raise self._refuse(node, f"{dotted(place)} has the tag {node.tag}, which means nothing here; write the value itself")
         try:
             return self._loader.construct_object(node)
         except _UNREADABLE:
             kind = node.tag.rpartition(":")[2]
-            raise self._refuse(node, f"{dotted(place)} is {shown(node.value)}, which is not a valid {kind}; correct it, or quote it") from None
+            raise self._refuse(node, f"{dotted(place)} is {shown(node.value)}, which is not a valid {kind}; correct or quote it") from None
 
     def _refuse(self, node: yaml.Node, sentence: str) -> RigtrackError:
         return self._error(f"{self._path}:{_line(node)}: {sentence}")
