@@ -166,9 +166,10 @@ def _by_turns(settings: Settings, bundle: Bundle, precision: str, *, images: lis
     from tracker.engines.tensorrt.engine import TensorRTEngine
 
     taken: dict[str, list[Any]] = {"graph": [], "enqueue": []}
+    config = engine_config(settings, bundle, precision)
     with (
-        closing(TensorRTEngine(bundle, precision=precision, gpu=settings.gpu, say=print)) as graph,
-        closing(TensorRTEngine(bundle, precision=precision, gpu=settings.gpu, say=print, graph=False)) as enqueue,
+        closing(TensorRTEngine(bundle, config, say=print)) as graph,
+        closing(TensorRTEngine(bundle, config, say=print, graph=False)) as enqueue,
     ):
         for engine in (graph, enqueue):
             timed(engine.infer, images, frames=WARM_UP, seconds=seconds)

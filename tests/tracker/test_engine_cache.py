@@ -11,7 +11,6 @@ import pytest
 
 from tracker.engines import engine_cache
 from tracker.engines.engine_cache import MAGIC, MadeFor, load_engine, read_sealed, store_engine
-from tracker.engines.tensorrt.nvidia_driver import driver_version
 from tracker.errors import EngineError
 
 HERE = MadeFor(
@@ -232,22 +231,3 @@ def test_the_header_can_be_read_without_rigtrack(tmp_path: Path) -> None:
 
     assert header["made_for"] == dataclasses.asdict(HERE)
     assert content[20 + length :] == PAYLOAD
-
-
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [
-        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\nGCC version: 12.2.0\n", "550.54.15"),
-        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86  Release Build\n", "570.86"),
-        ("something else\n", "unknown"),
-    ],
-    ids=["three parts", "two parts", "unknown"],
-)
-def test_the_nvidia_driver_is_told_by_its_kernel_module(tmp_path: Path, text: str, version: str) -> None:
-    (tmp_path / "version").write_text(text)
-
-    assert driver_version(tmp_path / "version") == version
-
-
-def test_a_machine_without_the_driver_says_unknown(tmp_path: Path) -> None:
-    assert driver_version(tmp_path / "version") == "unknown"

@@ -54,7 +54,7 @@ def recurrent(tmp_path: Path) -> Bundle:
 
 
 def open_on_cpu(bundle: Bundle, *, precision: str = "fp32", say: Callable[[str], None] = quietly) -> OpenVINOEngine:
-    return OpenVINOEngine(bundle, precision=precision, threads=1, say=say)
+    return OpenVINOEngine(bundle, engine_settings(bundle, precision=precision), say=say)
 
 
 @pytest.mark.parametrize(("x", "y"), [(1, 1), (20, 12), (38, 22)])
@@ -117,7 +117,7 @@ def test_what_runs_where_is_told(bundle: Bundle) -> None:
 )
 def test_what_the_cpu_cannot_do_is_refused(bundle: Bundle, precision: str, threads: int, complaint: str) -> None:
     with pytest.raises(EngineError, match=complaint):
-        OpenVINOEngine(bundle, precision=precision, threads=threads)
+        OpenVINOEngine(bundle, engine_settings(bundle, precision=precision, threads=threads))
 
 
 def test_a_recurrent_network_carries_its_state_from_frame_to_frame(recurrent: Bundle) -> None:

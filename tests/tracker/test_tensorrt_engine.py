@@ -33,17 +33,17 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
     monkeypatch.syspath_prepend(str(modules_folder))
     monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path / "cache"))
     world = StandIn(modules_folder)
-    modules = ("tensorrt", "tensorrt_build", "gpu")
+    modules = ("engine", "build", "gpu")
     package = ModuleType("pycuda")
     monkeypatch.setitem(sys.modules, "pycuda", package)
     monkeypatch.setitem(sys.modules, "pycuda.driver", make_cuda(world))
     monkeypatch.setattr(package, "driver", sys.modules["pycuda.driver"], raising=False)
     monkeypatch.setitem(sys.modules, "tensorrt", make_tensorrt(world))
     for name in modules:
-        monkeypatch.delitem(sys.modules, f"tracker.engines.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"tracker.engines.tensorrt.{name}", raising=False)
     yield world
     for name in modules:
-        sys.modules.pop(f"tracker.engines.{name}", None)
+        sys.modules.pop(f"tracker.engines.tensorrt.{name}", None)
 
 
 def make_bundle(folder: Path, *, model: bytes = b"model") -> Bundle:
@@ -222,3 +222,26 @@ def test_what_cuda_reports_becomes_a_sentence(world: StandIn, tmp_path: Path, ki
 def test_a_machine_without_tensorrt_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"'tensorrt', which cannot be loaded .* or set engine.runtime to openvino"):
         open_on_gpu(make_bundle(tmp_path / "sum"))
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\nGCC version: 12.2.0\n", "550.54.15"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86  Release Build\n", "570.86"),
+        ("something else\n", "unknown"),
+    ],
+    ids=["three parts", "two parts", "unknown"],
+)
+def test_the_nvidia_driver_is_told_by_its_kernel_module(world: StandIn, tmp_path: Path, text: str, version: str) -> None:
+    from tracker.engines.tensorrt.gpu import driver_version
+
+    (tmp_path / "version").write_text(text)
+
+    assert driver_version(tmp_path / "version") == version
+
+
+def test_a_machine_without_the_driver_says_unknown(world: StandIn, tmp_path: Path) -> None:
+    from tracker.engines.tensorrt.gpu import driver_version
+
+    assert driver_version(tmp_path / "version") == "unknown"

@@ -86,7 +86,7 @@ def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None],
             from tracker.engines.openvino.engine import OpenVINOEngine
         except (ImportError, OSError) as problem:
             raise EngineError(f"engine.runtime is 'openvino', which cannot be loaded ({problem}); run `pip install openvino`") from problem
-        return OpenVINOEngine(bundle, precision=settings.precision, threads=settings.threads, say=say, cancelled=cancelled)
+        return OpenVINOEngine(bundle, settings, say=say, cancelled=cancelled)
     if settings.runtime == "tensorrt":
         try:
             from tracker.engines.tensorrt.engine import TensorRTEngine
@@ -95,9 +95,7 @@ def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None],
                 f"engine.runtime is 'tensorrt', which cannot be loaded ({problem}); run `pip install 'rigtrack[gpu]'` on a machine "
                 "with an NVIDIA driver, or set engine.runtime to openvino"
             ) from problem
-        return TensorRTEngine(
-            bundle, precision=settings.precision, gpu=settings.gpu, say=say, keep_warm_ms=settings.keep_warm_ms, cancelled=cancelled
-        )
+        return TensorRTEngine(bundle, settings, say=say, cancelled=cancelled)
     raise EngineError(f"engine.runtime is '{settings.runtime}'; expected openvino or tensorrt")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.bundle import Bundle
+from tracker.config import EngineConfig
 from tracker.engines.build_request import BuildRequest
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
 from tracker.engines.engine_cache import Payload, Say
@@ -29,8 +30,8 @@ class OpenVINOEngine:
 
     Args:
         bundle: what to run.
-        precision: "fp32", "bf16" on a CPU that computes in it, or "int8" for a bundle quantised in its graph.
-        threads: cores to use; at most those this process may use.
+        settings: precision ("fp32", "bf16" on a CPU that computes in it, or "int8" for a bundle quantised in its graph) and threads
+            (at most the cores that this process may use); the rest is not read.
         say: told, in one sentence each, what the cache of compiled networks did and how a build goes on.
         cancelled: once set, a build is given up.
 
@@ -39,9 +40,8 @@ class OpenVINOEngine:
         BundleError: model.onnx cannot be read or is not what bundle.json says.
     """
 
-    def __init__(
-        self, bundle: Bundle, *, precision: str, threads: int, say: Say = logger.info, cancelled: threading.Event | None = None
-    ) -> None:
+    def __init__(self, bundle: Bundle, settings: EngineConfig, *, say: Say = logger.info, cancelled: threading.Event | None = None) -> None:
+        precision, threads = settings.precision, settings.threads
         _check_possible(bundle, precision=precision, threads=threads)
         asked = hints(precision=precision, threads=threads)
         request = BuildRequest(
@@ -64,7 +64,7 @@ class OpenVINOEngine:
         check_tensors(bundle, inputs=_kinds(compiled.inputs), outputs=_kinds(compiled.outputs))
         self.runtime = f"openvino {version()}"
         self.device = f"CPU {cpu_name()}"
-        self.precision = precision
+        self.precision: str = precision
         self._request: ov.InferRequest | None = compiled.create_infer_request()
         self._kept: Payload | None = kept  # the network's weights lie in it, and OpenVINO does not hold it
         description = bundle.description

@@ -15,6 +15,7 @@ import tensorrt as trt  # type: ignore[import-not-found,import-untyped,unused-ig
 from numpy.typing import NDArray
 
 from tracker.bundle import Bundle
+from tracker.config import EngineConfig
 from tracker.engines.build_request import BuildRequest
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
 from tracker.engines.engine_cache import MadeFor, Payload, Say
@@ -41,13 +42,12 @@ class TensorRTEngine:
 
     Args:
         bundle: what to run.
-        precision: "fp32", "fp16" or "int8"; see `build_options` for which graph allows which.
-        gpu: device number.
+        settings: precision ("fp32", "fp16" or "int8"; see `build_options` for which graph allows which), gpu and keep_warm_ms;
+            the rest is not read.
         say: told, in one sentence each, what the cache did and how a build goes on.
         graph: record each frame's work once as a CUDA graph and launch it whole; where that fails, frames are enqueued
             piece by piece, and that is said.
         tactic_sources: where TensorRT may take kernels from; None leaves it to `choose_tactics`.
-        keep_warm_ms: touch the GPU this often while no frame comes, so that its clocks stay up; None never does.
         cancelled: once set, a build is given up.
 
     Raises:
@@ -58,25 +58,23 @@ class TensorRTEngine:
     def __init__(
         self,
         bundle: Bundle,
+        settings: EngineConfig,
         *,
-        precision: str,
-        gpu: int,
         say: Say = logger.info,
         graph: bool = True,
         tactic_sources: tuple[str, ...] | None = None,
-        keep_warm_ms: float | None = None,
         cancelled: threading.Event | None = None,
     ) -> None:
         options = build_options(
             version=trt.__version__,
-            precision=precision,
+            precision=settings.precision,
             graph_precision=bundle.description.precision,
             tactic_sources=choose_tactics(trt.__version__, working_libraries) if tactic_sources is None else tactic_sources,
         )
-        self._gpu = Gpu(gpu)
+        self._gpu = Gpu(settings.gpu)
         self.runtime = f"tensorrt {trt.__version__}"
         self.device = self._gpu.name
-        self.precision = precision
+        self.precision: str = settings.precision
         self._runtime: Any = None
         self._engine: Any = None
         self._context: Any = None
@@ -88,10 +86,10 @@ class TensorRTEngine:
         self._pinned: dict[str, NDArray[Any]] = {}  # page-locked host memory: input, output, zeros for the states
         with ExitStack() as undo:
             undo.callback(self.close)
-            self._load(bundle, gpu, options, say=say, cancelled=cancelled or threading.Event())
+            self._load(bundle, settings.gpu, options, say=say, cancelled=cancelled or threading.Event())
             self._prepare(bundle, graph=graph, say=say)
-            if keep_warm_ms is not None:
-                self._warmer = self._keep_warm(keep_warm_ms)
+            if settings.keep_warm_ms is not None:
+                self._warmer = self._keep_warm(settings.keep_warm_ms)
             undo.pop_all()
 
     def infer(self, image: Image) -> NDArray[np.float32]:

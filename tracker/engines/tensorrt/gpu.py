@@ -1,13 +1,16 @@
 """One NVIDIA GPU through PyCUDA: its primary context, current only while in use, and CUDA's errors as sentences."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pycuda.driver as cuda  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from tracker.engines.tensorrt.nvidia_driver import driver_version
 from tracker.errors import EngineError
+
+_DRIVER_VERSION_FILE = Path("/proc/driver/nvidia/version")
 
 
 class Gpu:
@@ -77,3 +80,12 @@ def cuda_errors(where: str) -> Iterator[None]:
 
 def _cuda_version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def driver_version(path: Path = _DRIVER_VERSION_FILE) -> str:
+    """Return the kernel driver's version, such as "550.54.15", or "unknown" where it does not say (Jetson has its own scheme)."""
+    try:
+        found = re.search(r"\b\d{3}\.\d+(\.\d+)?\b", path.read_text(encoding="utf-8"))
+    except OSError:
+        return "unknown"
+    return found[0] if found else "unknown"
