@@ -31,3 +31,7 @@ class EngineError(RigtrackError):
 
 class StreamError(RigtrackError):
     """A socket that cannot be bound, or a message that cannot be read."""
+
+
+class BusyError(StreamError):
+    """A tracker that is at other long work; the same command may be given again later."""

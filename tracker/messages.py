@@ -157,7 +157,6 @@ TOPICS: dict[str, type[Message]] = {
     "status": StatusMessage,
     "image": ImageMessage,
 }
-COUNTERS = ("captured", "skipped", "lost", "corrupt", "inferred", "over_budget", "published", "recorded", "record_dropped", "reopened")
 
 
 def topic(kind: str, camera: str) -> bytes:

@@ -1,10 +1,6 @@
-"""Mean absolute difference of two frames, live and offline, with the same bits."""
-
-from collections.abc import Iterable
+"""Mean absolute difference of two frames."""
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from tracker.frame import Image
 
@@ -40,23 +36,3 @@ class Motion:
     def reset(self) -> None:
         """Forget the frame before."""
         self._before = None
-
-
-def motion_of(frames: Iterable[Image]) -> NDArray[np.float64]:
-    """The same values for a recording, by numpy alone; the reference that the live value must equal bit for bit.
-
-    Returns:
-        float64 (frames,): at t the pair (t-1, t); NaN where `Motion.update` returns None. The series that starts with
-        the pair (0, 1) is therefore `motion_of(frames)[1:]`.
-    """
-    values: list[float] = []
-    before: Image | None = None
-    for image in frames:
-        if before is None or before.shape != image.shape:
-            values.append(np.nan)
-        else:
-            # int16 holds every difference of two uint8; uint8 itself would wrap.
-            total = int(np.abs(image.astype(np.int16) - before.astype(np.int16)).sum(dtype=np.int64))
-            values.append(total / (image.size * 255))
-        before = image
-    return np.asarray(values, np.float64)

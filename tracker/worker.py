@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from tracker.command import WORKER
-from tracker.errors import RigtrackError, StreamError
+from tracker.errors import BusyError, RigtrackError
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,10 @@ class Worker:
             work: may raise RigtrackError, which the future then holds.
 
         Raises:
-            StreamError: other work is under way, with what and since when.
+            BusyError: other work is under way, with what and since when.
         """
         if not self._taken.acquire(blocking=False):
-            raise StreamError(self._busy())
+            raise BusyError(self._busy())
         job = _Job(what=what, work=work, asked_ns=self._clock(), taken=True)
         if self._under_way is None:
             self._under_way = job

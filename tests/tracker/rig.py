@@ -40,7 +40,6 @@ M = TypeVar("M")
 class HandFedCamera:
     """A camera whose frames, and loss, are the test's doing."""
 
-    live = True
     description = "a camera fed by hand"
 
     def __init__(self) -> None:

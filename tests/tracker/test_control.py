@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import zmq
 
-from tracker.errors import ConfigError, StreamError
+from tracker.errors import BusyError, ConfigError, StreamError
 from tracker.stream.control import Answer, Control, ask
 
 DEADLINE_S = 60.0
@@ -122,6 +122,15 @@ def test_a_peer_that_is_no_req_socket_does_no_harm(address: str, parts: list[byt
 def test_a_refusal_is_its_own_sentence(address: str) -> None:
     with pytest.raises(StreamError, match=r"^tracker\.yaml:3: name is 7; expected text$"):
         ask(address, {"command": "refuse"}, timeout_s=DEADLINE_S)
+
+
+def test_an_asker_can_tell_a_busy_tracker_from_one_that_refuses(address: str, commands: Commands) -> None:
+    commands.long.set_exception(BusyError("other work is under way"))
+    with pytest.raises(BusyError, match=r"^other work is under way$"):
+        ask(address, {"command": "swap"}, timeout_s=DEADLINE_S)
+    with pytest.raises(StreamError) as refusal:
+        ask(address, {"command": "refuse"}, timeout_s=DEADLINE_S)
+    assert not isinstance(refusal.value, BusyError)
 
 
 def test_a_fault_in_a_command_is_answered_and_the_thread_lives(address: str) -> None:

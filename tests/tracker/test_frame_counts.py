@@ -24,7 +24,6 @@ STEPS = st.lists(st.sampled_from(["frame", "frame", "loss", "damage", "failure",
 class ScriptedCamera:
     """Does what its script says, one step at a time; at "take" it waits until the reader of the capture took what was there."""
 
-    live = True
     description = "scripted camera"
 
     def __init__(self, script: Sequence[Step]) -> None:

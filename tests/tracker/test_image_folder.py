@@ -61,7 +61,6 @@ def test_the_end_of_a_folder_is_told_by_none(tmp_path: Path) -> None:
     camera = FolderCamera(settings(fill(tmp_path, ["1.png"])))
     assert camera.read(1.0) is not None
     assert camera.read(1.0) is None
-    assert not camera.live
 
 
 def test_a_looped_folder_counts_on(tmp_path: Path) -> None:

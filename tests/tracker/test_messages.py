@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from tracker.errors import StreamError
 from tracker.listen import human_line, json_line
 from tracker.messages import (
-    COUNTERS,
     TOPICS,
     VERSION,
     AliveMessage,
@@ -85,7 +84,7 @@ MESSAGES: dict[str, Message] = {
         precision="fp32",
         fps={"captured": 100.0},
         latency_ms={"total": {"p50": 1.5}},
-        counters=dict.fromkeys(COUNTERS, 0),
+        counters={"captured": 7, "lost": 0},
         unix_offset_ns=5,
         setup=1,
         field_of_view="the whole image",

@@ -1,5 +1,6 @@
 """Motion is computed live on the pair just completed and equals an offline computation bit for bit."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -10,13 +11,23 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-from tracker.motion import Motion, motion_of
+from tracker.motion import Motion
 
 
 def live(frames: list[Image]) -> NDArray[np.float64]:
     motion = Motion()
     values = [motion.update(frame) for frame in frames]
     return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def motion_of(frames: list[Image]) -> NDArray[np.float64]:
+    """The same values for a recording by numpy alone: at t the pair (t-1, t), NaN where there is none."""
+    values = [np.nan]
+    for before, image in pairwise(frames):
+        # int16 holds every difference of two uint8; uint8 itself would wrap
+        total = int(np.abs(image.astype(np.int16) - before.astype(np.int16)).sum(dtype=np.int64)) if before.shape == image.shape else np.nan
+        values.append(total / (image.size * 255))
+    return np.asarray(values, np.float64)
 
 
 def noise(seed: int, *shape: int) -> Image:

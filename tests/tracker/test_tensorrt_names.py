@@ -13,7 +13,7 @@ from tracker.engines.tensorrt.precision import _DECODE, _TYPED, _WEIGHTS
 from tracker.errors import EngineError
 
 HERE = Path(__file__).parent
-ENGINES = HERE.parents[1] / "tracker" / "engines"
+ENGINES = HERE.parents[1] / "tracker" / "engines" / "tensorrt"
 NAME_LISTS = {"8.6.0": "tensorrt-8.6.0-names.txt", "11.4.0": "tensorrt-11.4.0-names.txt"}
 # The variables of the engine's source that hold an object of the vendor's, and its class.
 VARIABLES = {
@@ -66,7 +66,7 @@ def used(source: Path, *, module: str, variables: dict[str, str]) -> set[str]:
 
 @pytest.mark.parametrize("version", NAME_LISTS)
 def test_every_tensorrt_name_in_use_exists_from_the_oldest_to_the_newest(version: str) -> None:
-    names = set().union(*(used(ENGINES / source, module="trt", variables=VARIABLES) for source in ("tensorrt.py", "tensorrt_build.py")))
+    names = set().union(*(used(ENGINES / source, module="trt", variables=VARIABLES) for source in ("engine.py", "build.py")))
 
     assert {"IExecutionContext.execute_async_v3", "Builder.build_serialized_network", "ICudaEngine.get_tensor_name"} <= names
     assert names - known(NAME_LISTS[version]) == set()
@@ -75,7 +75,7 @@ def test_every_tensorrt_name_in_use_exists_from_the_oldest_to_the_newest(version
 def test_every_name_for_layers_exists_in_the_generation_that_needs_them() -> None:
     variables = {"layer": "ILayer", "network": "INetworkDefinition", "tensor": "ITensor"}
 
-    names = used(ENGINES / "tensorrt_precision.py", module="trt", variables=variables)
+    names = used(ENGINES / "precision.py", module="trt", variables=variables)
 
     assert {"ILayer.precision", "ILayer.set_output_type", "INetworkDefinition.get_layer", "ITensor.dtype"} <= names
     assert names - known(NAME_LISTS["8.6.0"]) == set()
@@ -89,7 +89,7 @@ def test_every_kind_of_layer_told_apart_exists_in_that_generation(kinds: frozens
 def test_every_pycuda_name_in_use_exists() -> None:
     names = used(ENGINES / "gpu.py", module="cuda", variables=CUDA_VARIABLES)
     variables = {name: owner for name, owner in CUDA_VARIABLES.items() if name not in ("context", "device")}
-    names |= used(ENGINES / "tensorrt.py", module="cuda", variables=variables)
+    names |= used(ENGINES / "engine.py", module="cuda", variables=variables)
 
     for step in ("floor_steps", "fault_steps"):
         names |= used(

@@ -257,14 +257,14 @@ def test_a_jpeg_that_claims_an_impossible_size_is_a_damaged_frame(fake_v4l2: Fak
 LOSE = """
 from tracker.cameras.open_camera import camera_factory
 from tracker.cameras.capture import Capture
-from tracker.config import Capture as Settings, OpenCVCamera
+from tracker.config import CaptureConfig, OpenCVCamera
 keys = {"width": None, "height": None, "rate_hz": None, "fourcc": asked, "file_speed": "flat_out", "loop_file": False}
 times = {"stalled_after_s": 50.0, "reopen_first_s": 0.01, "reopen_longest_s": 0.01}
 problems, opened = [], camera_factory(OpenCVCamera(device="/dev/zero", **keys))
 def reopen():
     problems.append(capture.problem)
     return opened()
-capture = Capture(reopen, Settings(pace="every_frame", queue_frames=100, **times))
+capture = Capture(reopen, CaptureConfig(pace="every_frame", queue_frames=100, **times))
 capture.start()
 while len(problems) < 4:
     capture.next(0.05)
@@ -294,10 +294,10 @@ def test_a_v4l2_device_that_fails_is_opened_again_and_again(
 CAPTURE = """
 from tracker.cameras.open_camera import camera_factory
 from tracker.cameras.capture import Capture
-from tracker.config import Capture as Settings, OpenCVCamera
+from tracker.config import CaptureConfig, OpenCVCamera
 keys = {"width": None, "height": None, "rate_hz": None, "fourcc": None, "file_speed": "flat_out", "loop_file": False}
 times = {"stalled_after_s": 50.0, "reopen_first_s": 0.01, "reopen_longest_s": 0.01}
-capture = Capture(camera_factory(OpenCVCamera(device="/dev/zero", **keys)), Settings(pace="every_frame", queue_frames=100, **times))
+capture = Capture(camera_factory(OpenCVCamera(device="/dev/zero", **keys)), CaptureConfig(pace="every_frame", queue_frames=100, **times))
 capture.start()
 taken = [capture.next(50.0) for _ in range(8)]
 capture.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tracker.errors import ConfigError, StreamError
+from tracker.errors import BusyError, ConfigError
 from tracker.worker import Answer, Worker
 
 DEADLINE_S = 60.0
@@ -45,7 +45,7 @@ class Gate:
 def test_a_second_piece_of_work_is_refused_with_what_is_under_way(worker: Worker) -> None:
     gate = Gate()
     first = worker.submit("a swap to models/new", gate)
-    with pytest.raises(StreamError, match=r"busy: a swap to models/new has been under way for \d+ s"):
+    with pytest.raises(BusyError, match=r"busy: a swap to models/new has been under way for \d+ s"):
         worker.submit("a reload", dict)
     gate.open.set()
     assert first.result(DEADLINE_S) == {"done": True}
@@ -60,7 +60,7 @@ def test_of_many_that_ask_at_once_one_is_accepted(worker: Worker) -> None:
         start.wait()
         try:
             worker.submit("a swap", gate)
-        except StreamError as problem:
+        except BusyError as problem:
             refused.append(str(problem))
 
     callers = [threading.Thread(target=ask) for _ in range(8)]
@@ -78,7 +78,7 @@ def test_work_put_off_does_not_let_a_second_piece_in(worker: Worker) -> None:
     assert signal.entered.wait(DEADLINE_S)
     accepted = worker.submit("a swap", first)
     signal.open.set()
-    with pytest.raises(StreamError, match="busy: "):
+    with pytest.raises(BusyError, match="busy: "):
         worker.submit("another swap", dict)
     first.open.set()
     assert accepted.result(DEADLINE_S) == {"done": True}

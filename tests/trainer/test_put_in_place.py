@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tracker.errors import BundleError, StreamError
+from tracker.errors import BundleError, BusyError
 from tracker.stream.control import Control
 from trainer.errors import TrainingError
 from trainer.pipeline.put_in_place import put_in_place
@@ -43,7 +43,7 @@ def test_a_tracker_that_cannot_read_the_bundle_is_quoted_and_the_bundle_named(tm
 
 
 def test_a_busy_tracker_is_asked_again_and_that_is_said_once(tmp_path: Path) -> None:
-    busy = [StreamError("busy: a swap to models/new has been under way for 3 s; ask again when it is done") for _ in range(3)]
+    busy = [BusyError("busy: a swap to models/new has been under way for 3 s; ask again when it is done") for _ in range(3)]
     tracker, said = Tracker(*busy), list[str]()
     with tracker.at(tmp_path):
         assert put_in_place(f"ipc://{tmp_path}/control", tmp_path / "mine", say=said.append, again_s=0.01) == "mine"
@@ -54,7 +54,7 @@ def test_a_busy_tracker_is_asked_again_and_that_is_said_once(tmp_path: Path) -> 
 
 
 def test_a_tracker_that_stays_busy_is_given_up(tmp_path: Path) -> None:
-    tracker = Tracker(*[StreamError("busy: a reload has been under way for 3 s") for _ in range(50)])
+    tracker = Tracker(*[BusyError("busy: a reload has been under way for 3 s") for _ in range(50)])
     with (
         tracker.at(tmp_path),
         pytest.raises(TrainingError, match=r"whole in .*mine, but .* does not run it: busy: a reload"),

@@ -28,8 +28,6 @@ NS_PER_S = 1_000_000_000
 class Basler:
     """One Basler camera. `number` is the camera's block id, `exposed_ns` the camera's own time stamp."""
 
-    live = True
-
     def __init__(self, settings: BaslerCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
         self._number = BlockNumber()

@@ -9,7 +9,6 @@ class Camera(Protocol):
     """A source of frames. Opened by its constructor (settings set, read back and compared), closed by `close`."""
 
     description: str  # one line for people: model, serial, size, rate
-    live: bool  # False for a file or folder, which waits for its reader and ends
 
     def read(self, timeout_s: float) -> Frame | None:
         """Wait for the next frame.

@@ -41,8 +41,6 @@ class FolderCamera:
         CameraError: no image, an unreadable one, one that is not 8-bit, or images of differing size.
     """
 
-    live = False
-
     def __init__(self, settings: ImageFolder, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._settings, self._clock = settings, clock
         self._paths = numbered_images(Path(settings.folder))

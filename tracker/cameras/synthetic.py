@@ -64,8 +64,6 @@ class SyntheticRig:
         CameraError: the device has vanished for now.
     """
 
-    live = True
-
     def __init__(
         self,
         settings: SyntheticCamera,

@@ -23,8 +23,6 @@ class V4l2Device:
     where that is on CLOCK_MONOTONIC.
     """
 
-    live = True
-
     def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._path = device_path(settings.device)
         quieten()

@@ -28,8 +28,6 @@ class VideoDevice:
     through OpenCV, so `number` counts what was delivered.
     """
 
-    live = True
-
     def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._path = device_path(settings.device)
         os.close(open_node(self._path))  # OpenCV itself only says yes or no

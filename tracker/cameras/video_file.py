@@ -25,8 +25,6 @@ class VideoFile:
     `exposed_ns` is the frame's presentation time, in ns after the first frame.
     """
 
-    live = False
-
     def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._path = Path(str(settings.device))
         _check_readable(self._path)

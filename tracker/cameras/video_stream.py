@@ -21,8 +21,6 @@ SILENCE_MS = 2000
 class VideoStream:
     """A stream by address. It has no usable clock or counter: `exposed_ns` is None, and numbers count what arrived."""
 
-    live = True
-
     def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
         address = str(settings.device)
         self._where = without_password(address)

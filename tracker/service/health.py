@@ -166,8 +166,6 @@ class Health:
             "inferred": self._inferred,
             "over_budget": self._over_budget,
             "published": self._publisher.published,
-            "recorded": 0,
-            "record_dropped": 0,
             "reopened": counts.reopened,
         }
 

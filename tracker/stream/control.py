@@ -14,7 +14,7 @@ from typing import Any
 
 import zmq
 
-from tracker.errors import RigtrackError, StreamError
+from tracker.errors import BusyError, RigtrackError, StreamError
 from tracker.stream.address import bind, check_binds
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ Command = Callable[[dict[str, Any]], "Answer | Future[Answer]"]
 
 class Control:
     """Answers {"command": NAME, ...} with {"ok": true, ...} or {"ok": false, "error": SENTENCE}, whatever it is sent.
+
+    While other long work is under way, the refusal also holds "busy": true: the same command may be given again later.
 
     A request may carry "until_ns", the host's CLOCK_MONOTONIC until when its sender waits: later it is dropped, since a
     command must not take effect long after a person gave it up.
@@ -124,7 +126,7 @@ def _guarded(name: str, command: "Callable[[], Answer | Future[Answer]]") -> "An
         answer = command()
     except RigtrackError as problem:
         logger.warning("command refused: command=%s reason=%s", name, problem)
-        return _refusal(str(problem))
+        return _refusal(str(problem)) | ({"busy": True} if isinstance(problem, BusyError) else {})
     except Exception as problem:
         logger.exception("command failed by a fault in rigtrack itself; please report the lines below: command=%s", name)
         return _refusal(f"{name} failed by a fault in rigtrack itself ({type(problem).__name__}); the tracker's log has the details")
@@ -139,6 +141,7 @@ def ask(address: str, request: dict[str, Any], *, timeout_s: float) -> dict[str,
     """Send one command to a running tracker and return its answer.
 
     Raises:
+        BusyError: the tracker is at other long work.
         StreamError: nobody answers in time, or the tracker refuses, with its own sentence.
     """
     with zmq.Context() as context, context.socket(zmq.REQ) as client:
@@ -150,7 +153,7 @@ def ask(address: str, request: dict[str, Any], *, timeout_s: float) -> dict[str,
             raise StreamError(f"{address}: no answer within {timeout_s:g} s; is the tracker running with this configuration?")
         answer: dict[str, Any] = json.loads(client.recv())
     if not answer.pop("ok"):
-        raise StreamError(str(answer["error"]))
+        raise (BusyError if answer.get("busy") else StreamError)(str(answer["error"]))
     return answer
 
 

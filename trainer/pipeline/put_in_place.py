@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tracker.errors import StreamError
+from tracker.errors import BusyError, StreamError
 from tracker.stream.control import SWAP_S, ask
 from trainer.errors import TrainingError
 
 ANSWER_S = 5.0  # a tracker answers its status at once; one that does not is not running
 BUSY_S = 300.0  # how long it may be at something else: another engine that is built first takes minutes
 AGAIN_S = 2.0
-_BUSY = "busy:"
 
 
 def put_in_place(address: str, bundle: Path, *, say: Callable[[str], None], busy_s: float = BUSY_S, again_s: float = AGAIN_S) -> str:
@@ -38,7 +37,7 @@ def put_in_place(address: str, bundle: Path, *, say: Callable[[str], None], busy
             ask(address, {"command": "status"}, timeout_s=ANSWER_S)  # nobody there is known in seconds, not after the longest build
             return str(ask(address, {"command": "swap", "bundle": str(folder)}, timeout_s=SWAP_S)["bundle"])
         except StreamError as problem:
-            if not str(problem).startswith(_BUSY) or time.monotonic() >= until:
+            if not isinstance(problem, BusyError) or time.monotonic() >= until:
                 raise TrainingError(
                     f"the bundle is finished and whole in {folder}, but the tracker at {address} does not run it: {problem}; "
                     "when that is mended, `tracker swap` puts it in place"
