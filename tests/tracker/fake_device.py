@@ -17,7 +17,7 @@ LIMIT_S = 100
 
 SERVE = """
 import json, os, sys, traceback
-import tracker.cameras.opencv, tracker.cameras.open_camera, tracker.cameras.capture
+import tracker.cameras.open_camera, tracker.cameras.open_camera, tracker.cameras.capture
 for line in sys.stdin:
     case = json.loads(line)
     if os.fork() == 0:
@@ -35,7 +35,7 @@ for line in sys.stdin:
 
 READ = """
 import time
-from tracker.cameras.opencv import open_opencv
+from tracker.cameras.open_camera import open_opencv
 from tracker.cameras.video_device import VideoDevice
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError, CorruptFrameError

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from tracker.cameras.camera import Camera
-from tracker.cameras.opencv import open_opencv
+from tracker.cameras.open_camera import open_opencv
 from tracker.cameras.opencv_capture import as_rgb
 from tracker.cameras.video_stream import SILENCE_MS, without_password
 from tracker.config import OpenCVCamera
@@ -209,7 +209,7 @@ def make_unindexed(path: Path) -> None:
 
 OPEN_EACH = """
 import json, sys
-from tracker.cameras.opencv import open_opencv
+from tracker.cameras.open_camera import open_opencv
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError
 keys = {"width": None, "height": None, "rate_hz": None, "fourcc": None, "file_speed": "flat_out", "loop_file": False}

@@ -14,7 +14,7 @@ import pytest
 
 from tests.tracker.fake_device import FakeDevice, build
 from tracker.cameras import v4l2_calls
-from tracker.cameras.opencv import open_opencv
+from tracker.cameras.open_camera import open_opencv
 from tracker.cameras.v4l2_device import SequenceNumber
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError
@@ -328,7 +328,7 @@ def test_a_v4l2_device_that_stops_is_noticed(fake_v4l2: FakeDevice, end: str, co
 
 CLOSE = """
 import threading
-from tracker.cameras.opencv import open_opencv
+from tracker.cameras.open_camera import open_opencv
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError
 keys = {"width": None, "height": None, "rate_hz": None, "fourcc": None, "file_speed": "flat_out", "loop_file": False}
@@ -356,7 +356,7 @@ def test_closing_a_v4l2_device_ends_a_read_in_another_thread(fake_v4l2: FakeDevi
 
 REOPEN = """
 import os
-from tracker.cameras.opencv import open_opencv
+from tracker.cameras.open_camera import open_opencv
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError
 keys = {"width": None, "height": None, "rate_hz": None, "file_speed": "flat_out", "loop_file": False}

@@ -1,11 +1,15 @@
 """Choose a camera by its configuration; a backend's libraries are loaded only where it is used."""
 
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tracker.cameras.camera import Camera
+from tracker.cameras.device_node import is_device
 from tracker.config import BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
+
+logger = logging.getLogger(__name__)
 
 
 def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.monotonic_ns) -> Callable[[], Camera]:
@@ -16,8 +20,6 @@ def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.mono
     if isinstance(source, SyntheticCamera):
         return _synthetic(source, clock)
     if isinstance(source, OpenCVCamera):
-        from tracker.cameras.opencv import open_opencv
-
         return lambda: open_opencv(source, clock)
     if isinstance(source, BaslerCamera):
         from tracker.cameras.basler import Basler
@@ -33,14 +35,45 @@ def check_source(source: CameraSource) -> None:
         CameraError: in one sentence, why the file or folder cannot be used.
     """
     if isinstance(source, OpenCVCamera):
-        from tracker.cameras.opencv import is_file, open_opencv
-
         if is_file(source):
             open_opencv(source).close()
     elif isinstance(source, ImageFolder):
         from tracker.cameras.image_folder import numbered_images, read_image
 
         read_image(numbered_images(Path(source.folder))[0])
+
+
+def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> Camera:
+    """Open what `device` names: an index or a path below /dev is a device, an address with `://` a stream, the rest a file.
+
+    Raises:
+        CameraError: absent, not permitted, busy, unreadable, or not as the settings ask.
+    """
+    from tracker.cameras.video_file import VideoFile
+    from tracker.cameras.video_stream import VideoStream
+
+    if is_file(settings):
+        return VideoFile(settings, clock)
+    if is_device(settings.device):
+        return _open_device(settings, clock)
+    return VideoStream(settings, clock)
+
+
+def is_file(settings: OpenCVCamera) -> bool:
+    """Whether `device` names a file: neither a device nor the address of a stream."""
+    return not is_device(settings.device) and "://" not in str(settings.device)
+
+
+def _open_device(settings: OpenCVCamera, clock: Callable[[], int]) -> Camera:
+    from tracker.cameras.v4l2_device import V4l2Device
+    from tracker.cameras.v4l2_stream import UnreadFormatError
+    from tracker.cameras.video_device import VideoDevice
+
+    try:
+        return V4l2Device(settings, clock)
+    except UnreadFormatError as problem:
+        logger.warning("read through OpenCV, which hides lost and damaged frames: %s", problem)
+        return VideoDevice(settings, clock)
 
 
 def _synthetic(settings: SyntheticCamera, clock: Callable[[], int]) -> Callable[[], Camera]:
