@@ -164,6 +164,13 @@ def topic(kind: str, camera: str) -> bytes:
     return f"{kind}.{camera}".encode()
 
 
+def encoder() -> Callable[[Message], bytes]:
+    """What writes a message's JSON as `decode` reads it; a picture goes beside it. Needs msgspec, as a subscriber does not."""
+    import msgspec
+
+    return msgspec.json.Encoder().encode
+
+
 def decode(parts: list[bytes]) -> Message:
     """Read one multipart message [topic, JSON] or [topic, JSON, JPEG].
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
@@ -21,6 +20,7 @@ from tracker.messages import (
     PoseMessage,
     SetupMessage,
     StatusMessage,
+    encoder,
     topic,
 )
 from tracker.pose import Pose
@@ -51,7 +51,7 @@ class Publisher:
         self.published = 0
         self._clock = clock
         self._topics = {kind: topic(kind, camera) for kind in ("pose", "event", "alive", "setup", "status")}
-        self._encoder = msgspec.json.Encoder()
+        self._encode = encoder()
         self._kept: dict[str, bytes] = {}  # the last setup and status, for newcomers
         self._newcomers: set[str] = set()  # kinds that somebody newly subscribed to
         self._repeated_ns: dict[str, int] = {}  # when that was last done for newcomers
@@ -137,7 +137,7 @@ class Publisher:
             scores={},
             motion=motion,
         )
-        self._send("pose", self._encoder.encode(message))
+        self._send("pose", self._encode(message))
         self.published += 1
 
     def event(self, frame: Frame, event: Event) -> None:
@@ -160,7 +160,7 @@ class Publisher:
             latency_ms=(now - frame.received_ns) / 1e6,
             reason=event.reason,
         )
-        self._send("event", self._encoder.encode(message))
+        self._send("event", self._encode(message))
 
     def alive(self, *, frame: int, received_ns: int, interval_ms: float, open_events: list[OpenEvent]) -> None:
         """Publish the heartbeat.
@@ -181,7 +181,7 @@ class Publisher:
             interval_ms=interval_ms,
             open=open_events,
         )
-        self._send("alive", self._encoder.encode(message))
+        self._send("alive", self._encode(message))
 
     def setup(self, message: SetupMessage) -> None:
         """Publish what runs from now on, and keep it for whoever subscribes later."""
@@ -217,7 +217,7 @@ class Publisher:
             self._repeated_ns[kind] = now
 
     def _keep(self, kind: str, message: SetupMessage | StatusMessage) -> None:
-        self._kept[kind] = self._encoder.encode(message)
+        self._kept[kind] = self._encode(message)
         self._newcomers.discard(kind)
         self._send(kind, self._kept[kind])
 
