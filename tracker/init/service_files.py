@@ -62,7 +62,7 @@ def service_config(path: Path, *, name: str) -> str:
 
 def _shipped() -> dict[str, str]:
     """Name to text: as installed, else as they lie in a checkout."""
-    installed, checkout = resources.files("tracker").joinpath("systemd"), Path(__file__).parents[1] / "systemd"
+    installed, checkout = resources.files("tracker").joinpath("systemd"), Path(__file__).parents[2] / "systemd"
     folder = installed if installed.is_dir() else checkout
     files = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir() if item.is_file()} if folder.is_dir() else {}
     if not {_README, "tracker@.service"} <= set(files):
