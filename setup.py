@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 
 GPU = ["tensorrt>=8.6", "pycuda>=2022.2"]
 BASLER = ["pypylon>=3.0"]
-RECORD = ["av>=12"]
+RECORD = ["av>=12", "pyarrow>=15"]
 TRAINER = [
     "torch>=2.4",
     "lightning>=2.4",

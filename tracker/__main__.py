@@ -7,9 +7,9 @@ import sys
 import cv2
 
 from tracker.command import run_command, version
-from tracker.commands import check, init, keys, listen, reload, replay, run, status, stop, swap, view
+from tracker.commands import check, init, keys, listen, record, recover, reload, replay, run, status, stop, swap, view
 
-COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, replay, keys)
+COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, record, recover, replay, keys)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -231,6 +231,21 @@ class ViewerConfig(Section, frozen=True, kw_only=True):
     """Where pictures are; None: beside each of publisher.bind, by the rule in tracker/stream/image_address.py."""
 
 
+class RecordingConfig(Section, frozen=True, kw_only=True):
+    """Where sessions are recorded, and how."""
+
+    folder: Text = "recordings"
+    name: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_{}-]{1,200}\Z", description="letters, digits, _, - and {date} {time} {camera} {animal}")
+    ] = "{date}_{time}_{camera}"
+    crf: Annotated[int, Meta(ge=0, le=51)] = 23  # of x264: less is better and larger
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "superfast"
+    segment_s: Annotated[float, Meta(ge=1, le=86_400)] = 600  # length of one video file
+    queue_frames: Annotated[int, Meta(ge=2, le=100_000)] = 300  # how far the encoder may fall behind before frames are dropped
+    minimum_free_gb: Annotated[float, Meta(ge=0, le=1_000_000)] = 2
+    meta: dict[Name, Text] = field(default_factory=dict)  # noted with every session
+
+
 class HealthConfig(Section, frozen=True, kw_only=True):
     """How long the service manager waits."""
 
@@ -253,6 +268,7 @@ class Config(Section, frozen=True, kw_only=True):
     control: ControlConfig = field(default_factory=ControlConfig)
     viewer: ViewerConfig = field(default_factory=ViewerConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
+    recording: RecordingConfig | None = None  # a rig that records has the section, if only as `recording: {}`
 
 
 # Keys that earlier versions wanted and nobody reads: ignored with a warning, so that a file that worked goes on working.
@@ -351,4 +367,5 @@ def _located(config: Config, folder: Path) -> Config:
         publisher=replace(publisher, bind=tuple(map(address, publisher.bind)), curve_keys=keys),
         control=replace(config.control, bind=address(config.control.bind)),
         viewer=replace(config.viewer, bind=tuple(map(address, pictures)) if pictures is not None else None),
+        recording=replace(config.recording, folder=located(config.recording.folder)) if config.recording else None,
     )

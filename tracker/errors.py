@@ -35,3 +35,7 @@ class StreamError(RigtrackError):
 
 class BusyError(StreamError):
     """A tracker that is at other long work; the same command may be given again later."""
+
+
+class RecordingError(RigtrackError):
+    """A session that cannot be recorded or read."""

@@ -12,6 +12,7 @@ from tracker.loop_inbox import Change, LoopInbox
 from tracker.messages import OpenEvent
 from tracker.motion import Motion
 from tracker.pose import Pose
+from tracker.recording.recorder import Recorder
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
 from tracker.setup import Setup, setup_message
@@ -31,6 +32,7 @@ class LoopParts:
     health: Health
     inbox: LoopInbox
     heartbeat: Heartbeat
+    recorder: Recorder
 
 
 def track(parts: LoopParts, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -106,7 +108,7 @@ class Tracking:
         motion = self._motion.update(frame.image)
         events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion)
         decided_ns = self._clock()
-        publisher.pose(
+        message = publisher.pose(
             frame,
             pose,
             names=setup.inference.point_names,
@@ -117,10 +119,12 @@ class Tracking:
             ended=self._ended,
             motion=motion,
         )
-        for event in events:
-            publisher.event(frame, event)
+        changes = [publisher.event(frame, event) for event in events]
         published_ns = self._clock()
         self._last, self._ended = frame, []
+        self._parts.recorder.pose(message)
+        for change in changes:
+            self._parts.recorder.event(change)
         self._parts.images.offer(frame)
         self._parts.health.frame(frame, taken_ns=taken_ns, inferred_ns=inferred_ns, decided_ns=decided_ns, published_ns=published_ns)
 
@@ -162,6 +166,7 @@ class Tracking:
         self._setup, self._number = setup, self._number + 1
         message = setup_message(setup, number=self._number, cause=change.cause, after=self._last, publisher=self._parts.publisher)
         self._parts.publisher.setup(message)
+        self._parts.recorder.setup(message)
         self._parts.health.using(setup, number=self._number)
         return setup
 
@@ -169,5 +174,5 @@ class Tracking:
         """Publish ends that no frame brought, with the stamp of the last frame, and note them for the next pose."""
         if self._last is not None:
             for event in events:
-                self._parts.publisher.event(self._last, event)
+                self._parts.recorder.event(self._parts.publisher.event(self._last, event))
                 self._ended.append((event.name, event.animal, event.reason))

@@ -109,9 +109,22 @@ class SetupMessage(Stamp):
 class Problem:
     """Something that is wrong at the moment."""
 
-    cause: Literal["camera", "reload"]
+    cause: Literal["camera", "reload", "recording"]
     sentence: str
     since_ns: int  # host CLOCK_MONOTONIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingMessage:
+    """The session that is being recorded."""
+
+    folder: str
+    frames: int  # in the video so far
+    dropped: int  # so far: frames that the camera delivered and the recorder could not take
+    waiting: int  # frames that the encoder has not come to yet
+    segment: int  # video file, counted from 1; 0 before the first frame
+    bytes: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +149,7 @@ class StatusMessage(Stamp):
     setup: int  # number of the setup in use, 0 before the first
     field_of_view: str  # one sentence: which part of the camera's image the network sees
     problems: list[Problem]  # at most one of each cause; gone when it is over
+    recording: RecordingMessage | None = None  # None while nothing is recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory, check_source
 from tracker.command_handler import CommandHandler
-from tracker.config import Config, load_config
+from tracker.config import Config, RecordingConfig, load_config
 from tracker.errors import StreamError
+from tracker.frame import Frame
 from tracker.loop import LoopParts, track
 from tracker.loop_inbox import LoopInbox
+from tracker.record_handler import RecordHandler
+from tracker.recording.describe import describe as describe_session
+from tracker.recording.recorder import Recorder, load_libraries
+from tracker.recording.request import RecordedRig
+from tracker.recording.session import Description
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
 from tracker.service.log import written_beside
@@ -31,12 +38,18 @@ from tracker.stream.publisher import Publisher
 logger = logging.getLogger(__name__)
 
 _WINDOW_CLOSE_S = 0.5
+_POSE_WAIT_S = {"newest_frame": 0.3, "every_frame": 5.0}  # the loop may be far behind only where no frame is skipped
 _DESCRIPTORS = 65_536
 _SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
 
 
-def run(config_path: Path, *, window: bool) -> None:
+def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None) -> None:
     """Run the tracker that a configuration describes.
+
+    Args:
+        config_path: of `tracker.yaml`.
+        window: show the overlay at the rig.
+        record: begin to record with the first frame, as the command `record_start` takes it; None: only when told to.
 
     Raises:
         RigtrackError: it cannot start, or its engine failed; a camera that fails is waited for instead.
@@ -53,9 +66,11 @@ def run(config_path: Path, *, window: bool) -> None:
         publisher = stack.enter_context(Publisher(config.publisher, camera=config.name))
         images = stack.enter_context(_streaming(config, publisher))
         capture = stack.enter_context(_capturing(config))
+        recorder = _recorder(config, publisher, capture, record=record is not None)
         health = Health(
             capture=capture,
             publisher=publisher,
+            recorder=recorder,
             notifier=notifier,
             watchdog=Watchdog.from_environment(notifier),
             camera_lost_s=config.health.camera_lost_s,
@@ -63,7 +78,11 @@ def run(config_path: Path, *, window: bool) -> None:
         )
         handler = CommandHandler(config_path, config, inbox=inbox, health=health, notifier=notifier)
         stack.callback(handler.close)
-        stack.enter_context(Control(config.control.bind, handler.commands))
+        records = RecordHandler(config, recorder)
+        stack.callback(records.close)
+        if record is not None:
+            recorder.start(records.request(record))
+        stack.enter_context(Control(config.control.bind, handler.commands | records.commands))
         signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
         if window:
             stack.enter_context(_window(config))
@@ -71,12 +90,31 @@ def run(config_path: Path, *, window: bool) -> None:
         health.publish()
         handler.start()
         heartbeat = Heartbeat(config.publisher.alive_ms)
-        parts = LoopParts(capture=capture, publisher=publisher, images=images, health=health, inbox=inbox, heartbeat=heartbeat)
+        parts = LoopParts(
+            capture=capture, publisher=publisher, images=images, health=health, inbox=inbox, heartbeat=heartbeat, recorder=recorder
+        )
         try:
             track(parts)
         finally:
             health.stopping()
     logger.info("stopped: camera=%s session=%s", config.name, publisher.session)
+
+
+def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record: bool) -> Recorder:
+    settings = config.recording or (RecordingConfig() if record else None)
+    if settings is None:
+        return Recorder(None)
+    load_libraries()
+
+    def describe(first: list[Frame], meta: dict[str, str]) -> Description:
+        return describe_session(
+            config, settings, first, camera_description=capture.description, stream_session=publisher.session, meta=meta
+        )
+
+    pose_wait_ns = int(_POSE_WAIT_S[config.capture.pace] * 1e9)
+    recorder = Recorder(RecordedRig(settings=settings, describe=describe, pose_wait_ns=pose_wait_ns))
+    capture.offer_to(recorder.offer)
+    return recorder
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from tracker.frame import Frame, Image
 from tracker.loop import LoopParts, track
 from tracker.loop_inbox import Cause, Change, LoopInbox
 from tracker.messages import Message
+from tracker.recording.recorder import Recorder
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
 from tracker.service.notify import Notifier
@@ -113,10 +114,12 @@ class Rig:
         stack.callback(self.images.close)
         self.capture = Capture(self.camera.open, config.capture)
         stack.callback(self.capture.close)
+        self.recorder = Recorder(None)
         notifier = Notifier(None)
         self.health = Health(
             capture=self.capture,
             publisher=self.publisher,
+            recorder=self.recorder,
             notifier=notifier,
             watchdog=Watchdog(notifier, interval_s=None),
             camera_lost_s=60.0,
@@ -189,6 +192,7 @@ class Rig:
             health=self.health,
             inbox=self.inbox,
             heartbeat=Heartbeat(self.config.publisher.alive_ms),
+            recorder=self.recorder,
         )
         try:
             track(parts)

@@ -10,6 +10,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import HEIGHT, WIDTH, Rig, rig
 from tracker.frame import Frame
+from tracker.recording.recorder import Recorder
 from tracker.service.health import Health
 from tracker.service.notify import Notifier
 from tracker.service.watchdog import Watchdog
@@ -81,6 +82,7 @@ def health(made: Rig, manager: Manager, clock: Clock) -> Health:
     return Health(
         capture=made.capture,
         publisher=made.publisher,
+        recorder=Recorder(None),
         notifier=manager.notifier,
         watchdog=Watchdog(manager.notifier, interval_s=10, clock=clock),
         camera_lost_s=600,

@@ -75,6 +75,7 @@ class Capture:
     def __init__(self, open_camera: Callable[[], Camera], settings: CaptureConfig, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._open_camera, self._settings, self._clock = open_camera, settings, clock
         self._newest_only = settings.pace == "newest_frame"
+        self._offer: Callable[[Frame], None] = lambda _: None
         self._waiting: deque[Captured] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
@@ -91,6 +92,10 @@ class Capture:
         self._corrupt_since = 0  # since the last whole frame
         self._shape: tuple[int, ...] | None = None
         self._delay_s = settings.reopen_first_s
+
+    def offer_to(self, take: Callable[[Frame], None]) -> None:
+        """Give every whole frame to `take` before the loop can have it, skipped ones too. To be called before start(); must not wait."""
+        self._offer = take
 
     def start(self) -> None:
         """Begin to open the camera; returns at once."""
@@ -233,6 +238,7 @@ class Capture:
                 self._emptied.wait_for(lambda: len(self._waiting) < self._settings.queue_frames or self._stop.is_set())
             if self._stop.is_set():
                 return
+            self._offer(frame)
             self._count(frame.number)
             counts = FrameCounts(lost=self._lost, skipped=self._skipped, corrupt=self._corrupt)
             self._waiting.append(Captured(frame=frame, counts=counts))

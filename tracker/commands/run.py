@@ -3,6 +3,7 @@
 import argparse
 
 from tracker.commands.options import Commands, add_command, add_config
+from tracker.commands.record import add_session, session_request
 from tracker.run import run
 
 
@@ -17,10 +18,12 @@ def add(commands: Commands) -> None:
         interrupted=None,
     )
     add_config(parser)
+    parser.add_argument("--record", action="store_true", help="record a session from the first frame on")
+    add_session(parser)
     parser.add_argument("--window", action="store_true", help="show the overlay in a window at the rig")
 
 
 def run_tracker(options: argparse.Namespace) -> int:
     """Run until a signal, a command or the end of a file."""
-    run(options.config, window=options.window)
+    run(options.config, window=options.window, record=session_request(options) if options.record else None)
     return 0

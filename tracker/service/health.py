@@ -9,6 +9,7 @@ from tracker.cameras.capture import Capture
 from tracker.engines.view_fit import unlike_training
 from tracker.frame import Frame
 from tracker.messages import VERSION, Problem, StatusMessage
+from tracker.recording.recorder import Recorder
 from tracker.service.latency import Latency
 from tracker.service.notify import Notifier
 from tracker.service.watchdog import Watchdog
@@ -29,6 +30,7 @@ class Health:
         *,
         capture: Capture,
         publisher: Publisher,
+        recorder: Recorder,
         notifier: Notifier,
         watchdog: Watchdog,
         camera_lost_s: float,
@@ -38,6 +40,7 @@ class Health:
         self.state: State = "starting"
         self.last: StatusMessage | None = None  # as published; other threads may read it
         self._capture = capture
+        self._recorder = recorder
         self._publisher = publisher
         self._notifier = notifier
         self._watchdog = watchdog
@@ -50,6 +53,7 @@ class Health:
         self._reported: Problem | None = None  # written by any thread
         self._changed = False
         self._camera_problem: Problem | None = None
+        self._recording_problem: Problem | None = None
         self._last_frame = -1
         self._last_received_ns = 0
         self._setup: Setup | None = None
@@ -148,16 +152,17 @@ class Health:
             setup=self._setup_number,
             field_of_view=setup.inference.field_of_view if setup else "",
             problems=self._problems(now),
+            recording=self._recorder.status,
         )
 
     def _problems(self, now: int) -> list[Problem]:
-        sentence, before = self._capture.problem, self._camera_problem
-        since_ns = now if before is None else before.since_ns
-        self._camera_problem = None if sentence is None else Problem(cause="camera", sentence=sentence, since_ns=since_ns)
-        return [problem for problem in (self._camera_problem, self._reported) if problem is not None]
+        self._camera_problem = _problem("camera", self._capture.problem, self._camera_problem, now)
+        self._recording_problem = _problem("recording", self._recorder.problem, self._recording_problem, now)
+        return [problem for problem in (self._camera_problem, self._recording_problem, self._reported) if problem is not None]
 
     def _counters(self) -> dict[str, int]:
         counts = self._capture.counts()
+        recorded, record_dropped = self._recorder.counts
         return {
             "captured": counts.captured,
             "skipped": counts.skipped,
@@ -166,6 +171,8 @@ class Health:
             "inferred": self._inferred,
             "over_budget": self._over_budget,
             "published": self._publisher.published,
+            "recorded": recorded,
+            "record_dropped": record_dropped,
             "reopened": counts.reopened,
         }
 
@@ -187,3 +194,8 @@ class Health:
             self._watchdog.expect_frames()
         self.state = state
         self.publish()
+
+
+def _problem(cause: Literal["camera", "recording"], sentence: str | None, before: Problem | None, now: int) -> Problem | None:
+    """What is wrong now, since when it has been."""
+    return None if sentence is None else Problem(cause=cause, sentence=sentence, since_ns=now if before is None else before.since_ns)

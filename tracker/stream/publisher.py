@@ -99,8 +99,8 @@ class Publisher:
         setup: int,
         ended: list[tuple[str, int, str]],
         motion: float | None,
-    ) -> None:
-        """Publish one frame's pose.
+    ) -> PoseMessage:
+        """Publish one frame's pose, and return what was published.
 
         Args:
             frame: the frame.
@@ -139,9 +139,10 @@ class Publisher:
         )
         self._send("pose", self._encode(message))
         self.published += 1
+        return message
 
-    def event(self, frame: Frame, event: Event) -> None:
-        """Publish one change of one event. `frame` is the last that was taken up."""
+    def event(self, frame: Frame, event: Event) -> EventMessage:
+        """Publish one change of one event, and return what was published. `frame` is the last that was taken up."""
         now = self._clock()
         message = EventMessage(
             v=VERSION,
@@ -161,6 +162,7 @@ class Publisher:
             reason=event.reason,
         )
         self._send("event", self._encode(message))
+        return message
 
     def alive(self, *, frame: int, received_ns: int, interval_ms: float, open_events: list[OpenEvent]) -> None:
         """Publish the heartbeat.

@@ -1,0 +1,403 @@
+"""Sessions on the disk: every frame with its row and pose, whatever the disk, the encoder or the power does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from tests.tracker.daemon import DEADLINE_S, ROOT
+from tracker.commands.record import duration, note
+from tracker.config import Config, RecordingConfig, load_config
+from tracker.errors import RecordingError
+from tracker.frame import Frame, Image
+from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage
+from tracker.recording.describe import describe, session_folder
+from tracker.recording.read_session import RecordedSession
+from tracker.recording.recorder import Recorder
+from tracker.recording.recover import recover, unfinished
+from tracker.recording.request import RecordedRig, Request
+from tracker.recording.session import FRAMES_FILE, Description, read_closed, video_files
+from tracker.recording.tables import FRAMES, read_table
+
+MS = 1_000_000
+WIDTH, HEIGHT = 96, 64
+FROM_HERE = f"""
+import sys, types
+tests = sys.modules["tests"] = types.ModuleType("tests")  # installed packages may bring one of that name
+tests.__path__ = [{str(ROOT / "tests")!r}]
+"""
+CHILD = """
+from pathlib import Path
+from tests.tracker.test_recording import record
+record(Path(sys.argv[1]), limit=int(sys.argv[2]))
+"""
+
+
+def picture(number: int, *, height: int = HEIGHT, width: int = WIDTH, colour: bool = False) -> Image:
+    """A picture that says its number: 12 grey fields, one a bit."""
+    image = np.full((height, width), 40, np.uint8)
+    for bit in range(12):
+        image[8:24, 8 * bit : 8 * bit + 6] = 220 if number >> bit & 1 else 0
+    return np.dstack([image, image // 2, 255 - image]) if colour else image
+
+
+def number_in(image: Image) -> int:
+    grey = image if image.ndim == 2 else image[:, :, 0]
+    return sum(int(grey[12:20, 8 * bit + 1 : 8 * bit + 5].mean() > 110) << bit for bit in range(12))
+
+
+def pose_of(frame: Frame) -> PoseMessage:
+    return PoseMessage(
+        v=VERSION, camera="top", session="a", frame=frame.number, received_ns=frame.received_ns, published_ns=frame.received_ns + 3 * MS,
+        exposed_ns=None, taken_ns=frame.received_ns + MS, inferred_ns=frame.received_ns + 2 * MS, lost=0, skipped=0, corrupt=0, setup=1,
+        ended=[("poke", 0, "missing")] if frame.number == 3 else [],
+        animals=[AnimalMessage(id=0, points={"snout": (1.25, None, 0.5), "tail": (float(frame.number), 2.0, 0.75)}, mm={})],
+        scores={"rearing": 0.25}, motion=0.125,
+    )  # fmt: skip
+
+
+def event_at(frame: Frame) -> EventMessage:
+    return EventMessage(
+        v=VERSION, camera="top", session="a", frame=frame.number, received_ns=frame.received_ns, published_ns=frame.received_ns + 3 * MS,
+        event="poke", state="on", animal=0, onset_frame=frame.number, value=1.5, threshold=1.0, added_delay_ms=0.0,
+        latency_ms=3.0, reason="rule",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    found = load_config(ROOT / "examples" / "synthetic.yaml")
+    return msgspec.structs.replace(found, recording=RecordingConfig(folder=str(tmp_path / "recordings"), minimum_free_gb=0))
+
+
+def recorder_of(config: Config, **settings: object) -> Recorder:
+    kept = msgspec.structs.replace(config.recording or RecordingConfig(minimum_free_gb=0), **settings)
+
+    def said(first: list[Frame], meta: dict[str, str]) -> Description:
+        return describe(config, kept, first, camera_description="a camera of the test's", stream_session="a", meta=meta)
+
+    return Recorder(RecordedRig(settings=kept, describe=said, pose_wait_ns=300 * MS))
+
+
+@pytest.fixture
+def recorder(config: Config) -> Iterator[Recorder]:
+    made = recorder_of(config)
+    yield made
+    made.close()
+
+
+def ask(folder: Path, *, seconds: float | None = None, **meta: str) -> Request:
+    return Request(folder=folder, duration_s=seconds, meta=meta)
+
+
+def feed(recorder: Recorder, count: int, *, begin: int = 0, rate_hz: float = 100, **kind: int | bool) -> list[Frame]:
+    """Frames with their poses, as fast as they are taken; every fifth is skipped by the loop."""
+    start = time.monotonic_ns()
+    frames = []
+    for number in range(begin, begin + count):
+        image = picture(number, **kind)  # type: ignore[arg-type]
+        frame = Frame(image=image, number=number, exposed_ns=number * 7, received_ns=start + int((number - begin) * 1e9 / rate_hz))
+        frames.append(frame)
+        recorder.offer(frame)
+        if number % 5 != 4:
+            recorder.pose(pose_of(frame))
+        if number == 7:
+            recorder.event(event_at(frame))
+    return frames
+
+
+def wait_until(wanted: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not wanted():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+
+
+def record(folder: Path, *, limit: int) -> None:
+    """For a child process: record until it is killed, saying each frame's number and time when it has been offered."""
+    found = load_config(ROOT / "examples" / "synthetic.yaml")
+    made = recorder_of(found, folder=str(folder.parent), minimum_free_gb=0, segment_s=2.0)
+    made.start(ask(folder))
+    for number in range(limit):
+        frame = Frame(image=picture(number), number=number, exposed_ns=None, received_ns=time.monotonic_ns())
+        made.offer(frame)
+        made.pose(pose_of(frame))
+        print(number, frame.received_ns, flush=True)
+        time.sleep(0.005)
+
+
+def test_every_frame_has_its_row_and_every_row_its_pose_or_none(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s", animal="M17"))
+    frames = feed(recorder, 60)
+    assert recorder.stop().frames == 60
+
+    session = RecordedSession(tmp_path / "s")
+    rows = session.rows.to_pylist()
+    assert [row["frame"] for row in rows] == [number_in(image) for image in session.frames()] == list(range(60))
+    assert [row["ordinal"] for row in rows] == list(range(60))
+    assert [row["received_ns"] for row in rows] == [frame.received_ns for frame in frames]
+    assert [row["exposed_ns"] for row in rows] == [7 * number for number in range(60)]
+    assert [row["frame"] for row in rows if row["points"] is None] == list(range(4, 60, 5))
+    row = rows[3]
+    np.testing.assert_array_equal(np.array(row["points"], np.float32), np.array([1.25, np.nan, 0.5, 3, 2, 0.75], np.float32))
+    assert (row["taken_ns"], row["setup"], row["motion"], row["mm"]) == (frames[3].received_ns + MS, 1, 0.125, [])
+    assert row["ended"] == [{"event": "poke", "animal": 0, "reason": "missing"}]
+    assert row["scores"] == [("rearing", 0.25)]
+    (event,) = session.events.to_pylist()
+    assert (event["event"], event["frame"], event["value"]) == ("poke", 7, 1.5)
+    assert session.description.meta == {"animal": "M17"}
+    assert session.closed is not None
+    assert (session.closed.frames, session.closed.dropped, session.closed.reason) == (60, 0, "stopped")
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97)])
+def test_grey_levels_come_back_as_they_were(recorder: Recorder, tmp_path: Path, height: int, width: int) -> None:
+    """A video in limited range would raise black and lower white."""
+    recorder.start(ask(tmp_path / "s"))
+    image = feed(recorder, 12, height=height, width=width)[5].image
+    recorder.stop()
+    found = list(RecordedSession(tmp_path / "s").frames())[5]
+    other = _with_opencv(tmp_path / "s" / "video-001.mkv", 5)[:height, :width, 0]
+    for read in (found, other):
+        assert read.shape == image.shape
+        assert all(abs(float(read[image == level].mean()) - level) < 1.5 for level in (0, 40, 220))
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97)])
+def test_colours_come_back_as_they_were(recorder: Recorder, tmp_path: Path, height: int, width: int) -> None:
+    image = np.zeros((height, width, 3), np.uint8)
+    patches = {(200, 30, 30): slice(0, 32), (30, 200, 30): slice(32, 64), (30, 30, 255): slice(64, width)}
+    for colour, columns in patches.items():
+        image[:, columns] = colour
+    recorder.start(ask(tmp_path / "s"))
+    for number in range(12):
+        recorder.offer(Frame(image=image, number=number, exposed_ns=None, received_ns=number * 10 * MS))
+    recorder.stop()
+    found = list(RecordedSession(tmp_path / "s").frames())[5]
+    other = _with_opencv(tmp_path / "s" / "video-001.mkv", 5)[:height, :width, ::-1]
+    for read in (found, other):
+        assert read.shape == image.shape
+        for colour, columns in patches.items():
+            inside = read[:, columns.start + 6 : columns.stop - 6].reshape(-1, 3).mean(0)
+            np.testing.assert_allclose(inside, colour, atol=6)
+
+
+def _with_opencv(video: Path, number: int) -> Image:
+    capture = cv2.VideoCapture(str(video))
+    for _ in range(number + 1):
+        ok, image = capture.read()
+        assert ok
+    return np.asarray(image, np.uint8)
+
+
+def test_sixty_seeks_find_the_frame_that_was_asked_for(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 250, rate_hz=100)
+    wait_until(lambda: recorder.counts[0] == 250)
+    recorder.stop()
+    capture = cv2.VideoCapture(str(tmp_path / "s" / "video-001.mkv"))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 250
+    for number in np.random.default_rng(0).integers(0, 250, 60).tolist():
+        capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+        assert number_in(np.asarray(capture.read()[1][:, :, 0], np.uint8)) == number
+
+
+def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> None:
+    for attempt, lines in enumerate((80, 190, 420)):
+        folder = tmp_path / f"s{attempt}"
+        with subprocess.Popen(
+            [sys.executable, "-c", FROM_HERE + CHILD, str(folder), "100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as child:  # fmt: skip
+            assert child.stdout is not None
+            said = [child.stdout.readline() for _ in range(lines)]
+            child.send_signal(signal.SIGKILL)
+            said += child.stdout.readlines()
+        offered = [tuple(map(int, line.split())) for line in said if line.endswith("\n")]
+        assert unfinished(tmp_path) == [folder]
+
+        found = recover(folder)
+
+        session = RecordedSession(folder)
+        rows = session.rows.to_pylist()
+        assert [row["frame"] for row in rows] == [number_in(image) for image in session.frames()] == list(range(len(rows)))
+        lost_ns = offered[-1][1] - (rows[-1]["received_ns"] if rows else offered[0][1])
+        assert lost_ns <= 1_000 * MS, "more than the last second is lost"
+        assert (found.was_whole, found.closed.recovered, found.closed.frames) == (False, True, len(rows))
+        for video in video_files(folder):
+            assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        assert unfinished(tmp_path) == []
+        assert recover(folder).was_whole
+
+
+def test_a_table_cut_at_any_byte_gives_its_whole_batches(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    for begin in (0, 40):
+        feed(recorder, 40, begin=begin)
+        time.sleep(0.7)  # a sync, and so a batch
+    recorder.stop()
+    whole = (tmp_path / "s" / FRAMES_FILE).read_bytes()
+    cut = tmp_path / "cut.arrows"
+    counts = set()
+    for length in [*range(0, len(whole), 97), len(whole)]:
+        cut.write_bytes(whole[:length])
+        with suppress(RecordingError):  # not even the columns were written
+            counts.add(read_table(cut, FRAMES).num_rows)
+    assert len(counts) >= 3
+    assert max(counts) == 80
+
+
+def test_what_the_encoder_cannot_take_is_dropped_counted_and_said(config: Config, tmp_path: Path) -> None:
+    recorder = recorder_of(config, queue_frames=4, preset="medium")
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 12)
+    wait_until(lambda: recorder.counts[0] > 0)
+    for number in range(400):
+        recorder.offer(
+            Frame(
+                image=picture(number, height=480, width=640)[:HEIGHT, :WIDTH],
+                number=number,
+                exposed_ns=None,
+                received_ns=time.monotonic_ns(),
+            )
+        )
+    dropped = recorder.counts[1]
+    assert dropped > 0
+    assert "are not recorded: the encoder is behind" in str(recorder.problem)
+    closing = recorder.stop()
+    session = RecordedSession(tmp_path / "s")
+    assert session.rows.num_rows == closing.frames
+    assert closing.frames + closing.dropped == 412
+    assert session.rows["record_dropped"][-1].as_py() <= closing.dropped
+
+
+def test_a_video_file_ends_by_time_and_where_the_camera_was_away(config: Config, tmp_path: Path) -> None:
+    recorder = recorder_of(config, segment_s=1.0)
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 30, rate_hz=20)  # 1.5 s
+    wait_until(lambda: recorder.counts[0] == 30)
+    wait_until(lambda: recorder.status is not None and recorder.status.segment == 3)  # finished, for no frame comes
+    feed(recorder, 10, begin=30, rate_hz=20)
+    recorder.stop()
+    session = RecordedSession(tmp_path / "s")
+    assert session.closed is not None
+    assert session.closed.segments == [20, 10, 10]
+    assert session.rows["segment"].to_pylist() == [1] * 20 + [2] * 10 + [3] * 10
+    assert [number_in(image) for image in session.frames()] == list(range(40))
+
+
+def test_a_session_ends_when_its_time_is_over(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s", seconds=0.5))
+    feed(recorder, 100)
+    wait_until(lambda: recorder.status is None)
+    closed = read_closed(tmp_path / "s")
+    assert closed is not None
+    assert (closed.frames, closed.reason) == (50, "its time was over")
+
+
+def test_a_session_without_a_frame_leaves_nothing(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    recorder.stop()
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_second_session_and_a_folder_that_exists_are_refused(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    with pytest.raises(RecordingError, match=r"a session is being recorded to .*; stop it first"):
+        recorder.start(ask(tmp_path / "t"))
+    recorder.stop()
+    (tmp_path / "t").mkdir()
+    with pytest.raises(RecordingError, match="t: exists; a session begins in a folder of its own"):
+        recorder.start(ask(tmp_path / "t"))
+    with pytest.raises(RecordingError, match="no session is being recorded"):
+        recorder.stop()
+
+
+def test_a_disk_with_too_little_space_is_refused_before_a_frame_is_lost(config: Config, tmp_path: Path) -> None:
+    recorder = recorder_of(config, minimum_free_gb=1e6)
+    with pytest.raises(RecordingError, match=r"GB are free, recording.minimum_free_gb is 1e\+06; free space"):
+        recorder.start(ask(tmp_path / "s"))
+    assert not (tmp_path / "s").exists()
+
+
+FULL_DISK = """
+import resource, signal, time
+from pathlib import Path
+from tests.tracker.test_recording import ask, feed, recorder_of
+from tests.tracker.daemon import ROOT
+from tracker.config import load_config
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+recorder = recorder_of(load_config(ROOT / "examples" / "synthetic.yaml"), minimum_free_gb=0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+recorder.start(ask(Path(sys.argv[1])))
+begin = 0
+while recorder.status is not None and begin < 3000:
+    feed(recorder, 5, begin=begin)
+    begin += 5
+    time.sleep(0.05)
+print(recorder.problem)
+"""
+
+
+def test_a_full_disk_ends_the_session_with_a_sentence_and_keeps_what_is_there(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: the same system calls fail."""
+    command = [sys.executable, "-c", FROM_HERE + FULL_DISK, str(tmp_path / "s")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False, env=environment)
+    assert "cannot be written" in answer.stdout, answer.stderr
+    assert "tracker recover" in answer.stdout
+    recover(tmp_path / "s")
+    session = RecordedSession(tmp_path / "s")
+    assert session.rows.num_rows == sum(1 for _ in session.frames()) > 0
+
+
+def test_a_folder_deleted_under_a_recording_is_said(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 30)
+    wait_until(lambda: recorder.counts[0] == 30)
+    for path in (tmp_path / "s").iterdir():
+        path.unlink()
+    (tmp_path / "s").rmdir()
+    feed(recorder, 10, begin=30)
+    wait_until(lambda: recorder.status is None)
+    assert "was deleted while it was being written" in str(recorder.problem)
+
+
+def test_names_and_notes_are_filled_in_or_refused(tmp_path: Path) -> None:
+    settings = RecordingConfig(folder=str(tmp_path), name="{camera}_{animal}", meta={"lab": "east"})
+    assert session_folder(settings, None, camera="top", meta={"animal": "M17"}) == tmp_path / "top_M17"
+    with pytest.raises(RecordingError, match="'animal' has no value; give it with --meta"):
+        session_folder(settings, None, camera="top", meta={})
+    with pytest.raises(RecordingError, match="is not the name of a folder"):
+        session_folder(settings, "../elsewhere", camera="top", meta={})
+    assert duration("30min") == 1800
+    assert note("animal=M=17") == ("animal", "M=17")
+
+
+def test_a_folder_that_is_no_session_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"has no session.json, so it is not a recorded session"):
+        recover(tmp_path)
+    (tmp_path / "session.json").write_text("{")
+    with pytest.raises(RecordingError, match="is damaged"):
+        recover(tmp_path)
+
+
+def test_json_of_a_session_can_be_read_without_rigtrack(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 12)
+    recorder.stop()
+    said = json.loads((tmp_path / "s" / "session.json").read_text())
+    assert said["video"] == {"width": WIDTH, "height": HEIGHT, "colour": False, "rate_hz": 100.0, "crf": 23, "preset": "superfast"}
+    assert said["camera_description"] == "a camera of the test's"
+    assert {"rigtrack", "python", "av", "pyarrow"} <= said["versions"].keys()
+    assert said["config"]["camera"]["source"] == "synthetic"

@@ -1,0 +1,43 @@
+"""`tracker recover`: a session that was cut off, made whole."""
+
+import argparse
+import json
+from pathlib import Path
+
+import msgspec
+
+from tracker.commands.options import Commands, add_command
+from tracker.errors import RecordingError
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "recover",
+        call=recover_sessions,
+        text="Mend recorded sessions that a power cut, a kill or a full disk has cut off.",
+        example="tracker recover recordings/2026-01-31_14-05-09_top",
+        interrupted="stopped by hand; the same command goes on where it was",
+    )
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a session")
+    parser.add_argument("--json", action="store_true", help="one JSON object a session")
+
+
+def recover_sessions(options: argparse.Namespace) -> int:
+    """Mend each, and say what is missing."""
+    try:
+        from tracker.recording.recover import recover
+    except ImportError as problem:
+        raise RecordingError(f"this needs PyAV and pyarrow ({problem}); run `pip install 'rigtrack[record]'`") from problem
+    for folder in options.folders:
+        found = recover(folder)
+        closed = found.closed
+        if options.json:
+            print(json.dumps({"folder": str(folder), "was_whole": found.was_whole, **msgspec.to_builtins(closed)}))
+        elif found.was_whole:
+            print(f"{folder}: is whole, {closed.frames} frames")
+        else:
+            cut = f"; {closed.cut_frames} frames at the end had no row yet and were cut off" if closed.cut_frames else ""
+            print(f"{folder}: {closed.frames} frames in {len(closed.segments)} video files, each with its row{cut}")
+    return 0

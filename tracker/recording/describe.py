@@ -1,0 +1,105 @@
+"""What a session says of itself: everything needed to know later how it came about."""
+
+import platform
+import time
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from tracker.config import Config, RecordingConfig
+from tracker.errors import RecordingError
+from tracker.frame import Frame
+from tracker.recording.session import Description, VideoFormat
+
+_LIBRARIES = ("rigtrack", "numpy", "opencv-python", "openvino", "tensorrt", "av", "pyarrow")
+_FASTEST_HZ = 500  # Matroska counts milliseconds
+RATE_FRAMES = 10  # from so many frames the rate of the time stamps is taken
+
+
+def describe(
+    config: Config,
+    settings: RecordingConfig,
+    first: list[Frame],
+    *,
+    camera_description: str,
+    stream_session: str,
+    meta: dict[str, str],
+) -> Description:
+    """The description of a session that begins with these frames.
+
+    Args:
+        config: in effect.
+        settings: its section recording.
+        first: one frame at least; with more, the rate of the video's time stamps comes from them.
+        camera_description: as read back from the camera.
+        stream_session: of the daemon.
+        meta: noted for this session, over those of the configuration.
+
+    Raises:
+        RecordingError: the calibration file cannot be read.
+    """
+    image = first[0].image
+    return Description(
+        created=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
+        camera=config.name,
+        camera_description=camera_description,
+        stream_session=stream_session,
+        video=VideoFormat(
+            width=image.shape[1],
+            height=image.shape[0],
+            colour=image.ndim == 3,
+            rate_hz=_rate_hz(first),
+            crf=settings.crf,
+            preset=settings.preset,
+        ),
+        versions={"python": platform.python_version()} | {name: found for name in _LIBRARIES if (found := _version(name))},
+        config=msgspec.to_builtins(config),
+        calibration=_text(config.calibration),
+        meta={**settings.meta, **meta},
+    )
+
+
+def session_folder(settings: RecordingConfig, name: str | None, *, camera: str, meta: dict[str, str]) -> Path:
+    """Where a session is written: the given name, or the configured one with its placeholders filled in.
+
+    Raises:
+        RecordingError: a placeholder has no value, or the name is not one of a folder.
+    """
+    now = datetime.now()
+    values = {**settings.meta, **meta, "date": f"{now:%Y-%m-%d}", "time": f"{now:%H-%M-%S}", "camera": camera}
+    pattern = settings.name if name is None else name
+    try:
+        filled = pattern.format_map(values)
+    except (KeyError, ValueError, IndexError, AttributeError) as problem:
+        raise RecordingError(
+            f"recording.name is '{pattern}', where {problem} has no value; give it with --meta, or use one of {', '.join(sorted(values))}"
+        ) from None
+    if not filled or filled in {".", ".."} or "/" in filled or "\0" in filled or len(filled.encode()) > 200:
+        raise RecordingError(f"'{filled}' is not the name of a folder; expected 1 to 200 bytes without '/'")
+    return Path(settings.folder) / filled
+
+
+def _rate_hz(first: list[Frame]) -> float:
+    """A whole number of frames per second, so that a frame's number and its time stamp lead to one another without rounding."""
+    span_s = (first[-1].received_ns - first[0].received_ns) / 1e9
+    steps = len(first) - 1
+    return float(min(_FASTEST_HZ, max(1, round(steps / span_s)))) if steps and span_s > 0 else 30.0
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
+def _text(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RecordingError(f"{path}: the calibration cannot be noted with the session: {problem}") from problem

@@ -1,0 +1,69 @@
+"""Read a recorded session: its description, every frame with its row, every event, and the messages that its daemon published."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from tracker.errors import RecordingError
+from tracker.frame import Image
+from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE, Closed, Description, read_closed, read_description, video_name
+from tracker.recording.tables import EVENTS, FRAMES, read_table
+
+
+class RecordedSession:
+    """A session's folder, read.
+
+    Attributes:
+        folder: where it is.
+        description: session.json.
+        closed: closed.json; None for a session that was cut off or is still being recorded: rows may then be missing.
+        rows: frames.arrows, a row a frame in the video's order.
+        events: events.arrows.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read everything but the video.
+
+        Raises:
+            RecordingError: the folder is not a session, or a file of it is damaged.
+        """
+        self.folder = folder
+        self.description: Description = read_description(folder)
+        self.closed: Closed | None = read_closed(folder)
+        self.rows: pa.Table = read_table(folder / FRAMES_FILE, FRAMES)
+        self.events: pa.Table = read_table(folder / EVENTS_FILE, EVENTS)
+
+    def setups(self) -> list[bytes]:
+        """The JSON of every setup message, in the order of their numbers."""
+        path = self.folder / SETUPS_FILE
+        return [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []
+
+    def frames(self) -> Iterator[Image]:
+        """Every image in order, uint8 (h, w) or (h, w, 3) RGB: as the camera delivered it, but for the loss of the codec.
+
+        Raises:
+            RecordingError: a video file is missing or damaged.
+        """
+        segments = sorted(set(self.rows["segment"].to_pylist()))
+        for segment in segments:
+            yield from self._segment(self.folder / video_name(segment))
+
+    def _segment(self, path: Path) -> Iterator[Image]:
+        form = self.description.video
+        try:
+            with av.open(str(path)) as container:
+                for frame in container.decode(video=0):
+                    image = frame.to_ndarray(format="rgb24") if form.colour else _luminance(frame)
+                    yield np.ascontiguousarray(image[: form.height, : form.width], np.uint8)
+        except (av.error.FFmpegError, IndexError) as problem:
+            raise RecordingError(
+                f"{path}: the video cannot be read ({problem}); if the session was cut off, run `tracker recover` on it"
+            ) from problem
+
+
+def _luminance(frame: av.VideoFrame) -> Image:
+    plane = frame.planes[0]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)[:, : frame.width]

@@ -1,0 +1,123 @@
+"""Takes what the camera delivers and what the loop makes of it; neither of them ever waits for it. Needs no library of its own."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.errors import RecordingError
+from tracker.frame import Frame
+from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
+from tracker.recording.request import RecordedRig, Request
+
+if TYPE_CHECKING:
+    from tracker.recording.recording import Recording
+
+_STOP_S = 30.0  # how long frames that wait for the encoder may take when recording is stopped
+_END_S = 1.0  # and when the whole tracker ends
+
+
+class Recorder:
+    """Records a session when asked to. `offer` is the capture thread's, `pose`, `event` and `setup` the loop's, the rest any thread's."""
+
+    def __init__(self, rig: RecordedRig | None, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        """Record nothing yet.
+
+        Args:
+            rig: what is recorded; None for one that never is.
+            clock: monotonic time in ns.
+        """
+        self._rig, self._clock = rig, clock
+        self._recording: Recording | None = None
+        self._setup: SetupMessage | None = None
+        self._starting = threading.Lock()
+
+    def offer(self, frame: Frame) -> None:
+        """Record a frame, if a session is being recorded. Never waits: a frame that does not fit the queue is dropped and counted."""
+        if self._recording is not None:
+            self._recording.offer(frame)
+
+    def pose(self, message: PoseMessage) -> None:
+        """Record a frame's pose."""
+        if self._recording is not None:
+            self._recording.put(message)
+
+    def event(self, message: EventMessage) -> None:
+        """Record a change of an event."""
+        if self._recording is not None:
+            self._recording.put(message)
+
+    def setup(self, message: SetupMessage) -> None:
+        """Record what turns frames into poses from here on; a session that begins later begins with it."""
+        self._setup = message
+        if self._recording is not None:
+            self._recording.put(message)
+
+    def start(self, request: Request) -> Path:
+        """Begin a session with the next frame.
+
+        Returns:
+            Its folder.
+
+        Raises:
+            RecordingError: one is being recorded, the folder cannot be made, the disk has too little space, or a library is missing.
+        """
+        if self._rig is None:
+            raise RecordingError(
+                "this tracker does not record: its configuration has no section recording; add `recording: {}` and start it again"
+            )
+        with self._starting:
+            if self._recording is not None and not self._recording.over:
+                raise RecordingError(f"a session is being recorded to {self._recording.folder}; stop it first")
+            self._recording = load_libraries()(request, self._rig, setup=self._setup, clock=self._clock)
+            return request.folder
+
+    def stop(self) -> RecordingMessage:
+        """Finish the session, and wait for its files.
+
+        Raises:
+            RecordingError: none is being recorded, or its files could not be finished.
+        """
+        recording = self._recording
+        if recording is None or recording.over:
+            raise RecordingError("no session is being recorded")
+        recording.stop("stopped", within_s=_STOP_S)
+        if recording.failure is not None:
+            raise RecordingError(recording.failure)
+        return recording.status()
+
+    def close(self) -> None:
+        """Finish what is being recorded. May be called twice; a fault is logged."""
+        if self._recording is not None and not self._recording.over:
+            self._recording.stop("the tracker ended", within_s=_END_S)
+
+    @property
+    def status(self) -> RecordingMessage | None:
+        """The session that is being recorded, None while there is none."""
+        return None if self._recording is None or self._recording.over else self._recording.status()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the recording that runs or ran last, in one sentence."""
+        return None if self._recording is None else self._recording.problem
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Frames recorded and frames dropped, of the session that runs or ran last."""
+        return (0, 0) if self._recording is None else (self._recording.frames, self._recording.dropped)
+
+
+def load_libraries() -> "type[Recording]":
+    """Load what recording needs: to be called before the loop runs, since loading holds the interpreter for half a second.
+
+    Raises:
+        RecordingError: PyAV or pyarrow is not installed.
+    """
+    try:
+        from tracker.recording.recording import Recording
+        from tracker.recording.tables import load_converters
+    except ImportError as problem:
+        raise RecordingError(f"recording needs PyAV and pyarrow ({problem}); run `pip install 'rigtrack[record]'`") from problem
+    load_converters()
+    return Recording

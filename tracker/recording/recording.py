@@ -1,0 +1,271 @@
+"""One session being recorded, on a thread of its own."""
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import av.error
+
+from tracker.bundle import remedy
+from tracker.errors import RecordingError
+from tracker.frame import Frame
+from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
+from tracker.recording.describe import RATE_FRAMES
+from tracker.recording.request import RecordedRig, Request
+from tracker.recording.session_writer import Limits, SessionWriter
+
+logger = logging.getLogger(__name__)
+
+THREAD = "recorder"
+_NS = 1_000_000_000
+_POLL_S = 0.05
+_SPACE_EVERY_NS = _NS
+_NEVER_NS = 2**63 - 1
+_TIME_OVER = "its time was over"
+_RATE_WAIT_NS = _NS // 4
+_IDLE_S = 1.0  # without a frame; or five frames' time, if that is longer
+_BEHIND_NS = 5 * _NS  # how long a drop is still a problem after the last one
+_FILES_S = 5.0  # how long the last sync of the files may take
+_NICE = 5  # the encoder gives way to the loop
+
+_Item = Frame | PoseMessage | EventMessage | SetupMessage
+
+
+class Recording:
+    """One session, its queue and its thread.
+
+    Attributes:
+        folder: of the session.
+        over: nothing more is taken, and every file is closed.
+        frames: in the video so far.
+        dropped: frames that the queue did not take.
+        failure: why the session could not be finished, in one sentence.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        rig: RecordedRig,
+        *,
+        setup: SetupMessage | None,
+        clock: Callable[[], int],
+    ) -> None:
+        """Make the folder, and begin with the next frame.
+
+        Raises:
+            RecordingError: the folder cannot be made, or its disk has too little space.
+        """
+        make_folder(request.folder, minimum_free_gb=rig.settings.minimum_free_gb)
+        self.folder = request.folder
+        self.over = False
+        self.frames = self.dropped = 0
+        self.failure: str | None = None
+        self._request, self._rig, self._settings, self._clock = request, rig, rig.settings, clock
+        self._began_setup = setup
+        self._items: SimpleQueue[_Item] = SimpleQueue()
+        self._offered = self._taken = 0  # frames: the first counted by the capture thread alone, the second by this one's
+        self._writer: SessionWriter | None = None
+        self._first_ns: int | None = None
+        self._held: list[_Item] = []  # until there are frames enough to know their rate
+        self._dropped_ns: int | None = None
+        self._ending: str | None = None
+        self._end_ns = _NEVER_NS
+        self._deadline_ns: int | None = None  # of what is still waiting when it ends
+        self._space_ns = clock()
+        self._bytes = 0
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
+        self._thread.start()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong, in one sentence."""
+        if self.failure is not None:
+            return self.failure
+        if self._dropped_ns is not None and self._clock() - self._dropped_ns < _BEHIND_NS:
+            return f"{self.dropped} frames are not recorded: the encoder is behind; choose a faster preset or a lower frame rate"
+        return None
+
+    def offer(self, frame: Frame) -> None:
+        """Take a frame, or drop and count it where the queue is full."""
+        if self.over or self._ending is not None:
+            return
+        if self._offered - self._taken >= self._settings.queue_frames:
+            self.dropped += 1
+            self._dropped_ns = self._clock()
+            return
+        self._offered += 1
+        self._items.put(frame)
+
+    def put(self, item: PoseMessage | EventMessage | SetupMessage) -> None:
+        """Take what the loop has made, at the end too: of frames that were taken before."""
+        if not self.over:
+            self._items.put(item)
+
+    def stop(self, reason: str, *, within_s: float) -> None:
+        """Take nothing more, and wait for the files. Frames that are not encoded within that time are dropped, and counted."""
+        self._deadline_ns = self._clock() + int(within_s * 1e9)
+        self._ending = reason
+        self._thread.join(within_s + _FILES_S)
+        if self._thread.is_alive():
+            self.failure = f"{self.folder}: the disk does not take the last of the recording; `tracker recover` mends what is there"
+            self.over = True
+
+    def status(self) -> RecordingMessage:
+        """As it is published."""
+        writer = self._writer
+        return RecordingMessage(
+            folder=str(self.folder),
+            frames=self.frames,
+            dropped=self.dropped,
+            waiting=self._offered - self._taken,
+            segment=len(writer.segments) + 1 if writer else 0,
+            bytes=self._bytes,
+            seconds=0.0 if self._first_ns is None else (self._clock() - self._first_ns) / 1e9,
+        )
+
+    def _run(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        try:
+            self._record()
+        except Exception as problem:
+            self.failure = _sentence(self.folder, problem)
+            if not isinstance(problem, OSError | RecordingError):
+                logger.exception("recording ended by a fault in rigtrack itself; please report the lines below")
+            logger.error("recording ended: %s", self.failure)  # noqa: TRY400 the sentence says it all
+            if self._writer is not None:
+                self._writer.abandon()
+        finally:
+            self.over = True
+
+    def _record(self) -> None:
+        ending: str | None = None
+        ended_ns = 0
+        while True:
+            if ending is None and self._ending is not None:
+                ending, ended_ns = self._ending, self._clock()
+            try:
+                self._take(self._items.get(timeout=_POLL_S))
+            except Empty:
+                if ending is not None and not self._held and not self._waits_for_poses(ended_ns):
+                    break
+                if ending is not None and self._held:
+                    self._begin()
+            if self._held and self._is_rate_known():
+                self._begin()
+            if self._writer is not None:
+                self._writer.tick()
+                self._look_after_space()
+            if self._ending is None and self._clock() > self._end_ns + _RATE_WAIT_NS:  # no frame has come to end it
+                self._ending = _TIME_OVER
+        if self._writer is not None:
+            self._writer.close(reason=ending or "", dropped=self.dropped)
+            logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
+        else:
+            self.folder.rmdir()
+            logger.info("nothing recorded, since no frame came: folder=%s", self.folder)
+
+    def _take(self, item: _Item) -> None:
+        if self._writer is None:
+            if isinstance(item, SetupMessage) and not self._held:
+                self._began_setup = item
+            elif isinstance(item, Frame) or self._held:
+                self._held.append(item)
+        elif isinstance(item, Frame):
+            self._taken += 1
+            if self._deadline_ns is not None and self._clock() > self._deadline_ns:
+                self.dropped += 1
+                return
+            if item.received_ns >= self._end_ns:
+                self._ending = _TIME_OVER
+                return
+            self._writer.frame(item, dropped=self.dropped)
+            self.frames += 1
+        elif isinstance(item, PoseMessage):
+            self._writer.pose(item)
+        elif isinstance(item, EventMessage):
+            self._writer.event(item)
+        else:
+            self._writer.setup(item)
+
+    def _waits_for_poses(self, ended_ns: int) -> bool:
+        """Whether the loop may still give a pose to a frame that was taken before the end."""
+        now = self._clock()
+        late = self._deadline_ns is not None and now > self._deadline_ns
+        return self._writer is not None and self._writer.waits_for_poses and not late and now - ended_ns < self._rig.pose_wait_ns
+
+    def _is_rate_known(self) -> bool:
+        frames = self._held_frames()
+        return len(frames) >= RATE_FRAMES or self._clock() - frames[0].received_ns > _RATE_WAIT_NS
+
+    def _held_frames(self) -> list[Frame]:
+        return [item for item in self._held if isinstance(item, Frame)]
+
+    def _begin(self) -> None:
+        frames = self._held_frames()
+        description = self._rig.describe(frames, self._request.meta)
+        limits = Limits(
+            segment_ns=int(self._settings.segment_s * 1e9),
+            idle_ns=int(max(_IDLE_S, 5 / description.video.rate_hz) * 1e9),
+            pose_wait_ns=self._rig.pose_wait_ns,
+        )
+        self._writer = SessionWriter(self.folder, description, limits, clock=self._clock)
+        if self._began_setup is not None:
+            self._writer.setup(self._began_setup)
+        self._first_ns = frames[0].received_ns
+        if self._request.duration_s is not None:
+            self._end_ns = self._first_ns + int(self._request.duration_s * 1e9)
+        logger.info("recording: folder=%s", self.folder)
+        held, self._held = self._held, []
+        for item in held:
+            self._take(item)
+
+    def _look_after_space(self) -> None:
+        now = self._clock()
+        if self._writer is None or now - self._space_ns < _SPACE_EVERY_NS:
+            return
+        self._space_ns = now
+        self._bytes = self._writer.bytes_written
+        free_gb = shutil.disk_usage(self.folder).free / 1e9
+        if free_gb < self._settings.minimum_free_gb:
+            self.failure = _too_little(self.folder, free_gb, self._settings.minimum_free_gb) + "; the session was finished"
+            self._ending = "the disk was nearly full"
+
+
+def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
+    """Make a session's folder.
+
+    Raises:
+        RecordingError: it exists, cannot be made, or its disk has too little space.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise RecordingError(f"{folder}: exists; a session begins in a folder of its own, so choose another name") from None
+    except OSError as problem:
+        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {remedy(problem)}") from problem
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb < minimum_free_gb:
+        folder.rmdir()
+        raise RecordingError(_too_little(folder, free_gb, minimum_free_gb))
+
+
+def _too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:
+    return (
+        f"{folder}: {free_gb:.1f} GB are free, recording.minimum_free_gb is {minimum_free_gb:g}; "
+        "free space, or record to another disk (recording.folder)"
+    )
+
+
+def _sentence(folder: Path, problem: Exception) -> str:
+    if isinstance(problem, RecordingError):
+        return str(problem)
+    if isinstance(problem, OSError):
+        what = problem.strerror or str(problem)
+        return f"{folder}: cannot be written: {what}; {remedy(problem)}; what was recorded before is mended by `tracker recover`"
+    if isinstance(problem, av.error.FFmpegError):
+        return f"{folder}: the video cannot be encoded ({problem}); what was recorded before is mended by `tracker recover`"
+    return f"{folder}: recording failed by a fault in rigtrack itself ({type(problem).__name__}); the tracker's log has the details"

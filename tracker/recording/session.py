@@ -1,0 +1,171 @@
+"""Contract 4: one recording, a folder that says everything about itself. What each file holds, its names, and its description.
+
+session.json      written and synced before the first frame: camera, bundle, configuration, notes
+video-001.mkv …   H.264 in full range, time stamps count frames; a new one where the camera was away, or by time
+frames.arrows     Arrow stream, a row for every frame of the video, in its order
+events.arrows     Arrow stream, a row for every change of an event
+setups.jsonl      what turned frames into poses and events, a line whenever it changed
+closed.json       written last; a session without it was cut off, and `tracker recover` mends it
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from tracker.bundle import remedy, write_synced
+from tracker.errors import RecordingError
+
+SESSION_FILE = "session.json"
+CLOSED_FILE = "closed.json"
+FRAMES_FILE = "frames.arrows"
+EVENTS_FILE = "events.arrows"
+SETUPS_FILE = "setups.jsonl"
+
+T = TypeVar("T")
+
+
+class SessionPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping in a session's JSON files: unknown fields are refused."""
+
+
+class VideoFormat(SessionPart, frozen=True, kw_only=True):
+    """How frames stand in the video.
+
+    Attributes:
+        width: of the camera's images; the video is padded to even numbers, and the reader takes that off.
+        height: likewise.
+        colour: whether images are RGB; grey ones lie in the luminance plane unchanged.
+        rate_hz: what the time stamps say; the true times are in frames.arrows.
+        crf: constant rate factor of x264, less is better and larger.
+        preset: of x264.
+    """
+
+    width: int
+    height: int
+    colour: bool
+    rate_hz: float
+    crf: int
+    preset: str
+
+
+class Description(SessionPart, frozen=True, kw_only=True):
+    """session.json.
+
+    Attributes:
+        schema: of this folder.
+        created: UTC, ISO 8601.
+        unix_offset_ns: added to a monotonic time of this session gives unix time.
+        camera: its name in the stream.
+        camera_description: model, size and rate as read back from it.
+        stream_session: of the daemon that recorded; the same in every message it published.
+        video: how frames stand in the video.
+        versions: of rigtrack, Python and the libraries that matter.
+        config: the whole configuration in effect.
+        calibration: text of the calibration file, None where there was none.
+        meta: whatever the lab gave: animal, experimenter, temperature, notes.
+    """
+
+    schema: Literal[1] = 1
+    created: str
+    unix_offset_ns: int
+    camera: str
+    camera_description: str
+    stream_session: str
+    video: VideoFormat
+    versions: dict[str, str]
+    config: dict[str, Any]
+    calibration: str | None
+    meta: dict[str, str]
+
+
+class Closed(SessionPart, frozen=True, kw_only=True):
+    """closed.json.
+
+    Attributes:
+        reason: why it ended, such as "stopped" or "the disk is full".
+        frames: in the video and in frames.arrows.
+        dropped: frames that the camera delivered and the recorder could not take.
+        segments: frames in each video file, in their order.
+        recovered: whether `tracker recover` has closed it.
+        cut_frames: frames that were in the video without a row, and were cut off by recovery.
+        cut_rows: rows without a frame, likewise.
+    """
+
+    reason: str
+    frames: int
+    dropped: int
+    segments: list[int]
+    recovered: bool = False
+    cut_frames: int = 0
+    cut_rows: int = 0
+
+
+def video_name(segment: int) -> str:
+    """File name of a segment, counted from 1."""
+    return f"video-{segment:03d}.mkv"
+
+
+def video_files(folder: Path) -> list[Path]:
+    """The segments of a session that are there, in their order."""
+    return sorted(folder.glob("video-*.mkv"), key=lambda path: int(path.stem.removeprefix("video-")))
+
+
+def write_part(folder: Path, name: str, part: SessionPart) -> None:
+    """Write one of the JSON files whole, synced, with its name.
+
+    Raises:
+        RecordingError: the folder cannot be written.
+    """
+    path = folder / name
+    fresh = path.with_name(f".{name}.part")
+    try:
+        write_synced(fresh, msgspec.json.format(msgspec.json.encode(part), indent=2) + b"\n")
+        fresh.replace(path)
+        sync_names(folder)
+    except OSError as problem:
+        raise RecordingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
+
+
+def sync_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_description(folder: Path) -> Description:
+    """Read session.json.
+
+    Raises:
+        RecordingError: the folder is not a session, or the file is damaged.
+    """
+    return _read(folder, SESSION_FILE, Description)
+
+
+def read_closed(folder: Path) -> Closed | None:
+    """Read closed.json; None for a session that was cut off, or is still being recorded.
+
+    Raises:
+        RecordingError: the file is damaged.
+    """
+    return _read(folder, CLOSED_FILE, Closed) if (folder / CLOSED_FILE).exists() else None
+
+
+def _read(folder: Path, name: str, kind: type[T]) -> T:
+    path = folder / name
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise RecordingError(f"{folder}: has no {name}, so it is not a recorded session; give the folder of one") from None
+    except OSError as problem:
+        raise RecordingError(f"{path}: cannot be read: {problem.strerror}") from problem
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise RecordingError(f"{path}: is damaged ({problem}); the video and tables beside it may still be read") from None

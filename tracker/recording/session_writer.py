@@ -1,0 +1,208 @@
+"""Writes one session to the disk, in the order that a power cut may interrupt anywhere: description, video, then the rows about it."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracker.errors import RecordingError
+from tracker.frame import Frame
+from tracker.messages import EventMessage, PoseMessage, SetupMessage, encoder
+from tracker.recording.session import (
+    CLOSED_FILE,
+    EVENTS_FILE,
+    FRAMES_FILE,
+    SESSION_FILE,
+    SETUPS_FILE,
+    Closed,
+    Description,
+    sync_names,
+    video_name,
+    write_part,
+)
+from tracker.recording.tables import EVENTS, FRAMES, Row, Table, event_row, pose_columns
+from tracker.recording.video_segment import VideoSegment
+
+_NS = 1_000_000_000
+SYNC_EVERY_NS = _NS // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a session goes on in another file, and how long a row may wait for its pose.
+
+    Attributes:
+        segment_ns: length of a video file.
+        idle_ns: without a frame for so long, the video file is finished; the next frame begins another.
+        pose_wait_ns: a frame that got no pose within this time gets none.
+    """
+
+    segment_ns: int
+    idle_ns: int
+    pose_wait_ns: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Waiting:
+    row: Row
+    received_ns: int
+    index: int  # in its segment
+    segment: VideoSegment
+    settled: bool = field(default=False)
+
+
+class SessionWriter:
+    """One session's files. Used by one thread; `tick` is to be called at least every 0.1 s.
+
+    A row is written once its frame is on the disk and its pose is known, so that a cut leaves at most as many rows as frames.
+    """
+
+    def __init__(self, folder: Path, description: Description, limits: Limits, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        """Write the description, and the tables' columns.
+
+        Raises:
+            RecordingError: the folder cannot be written, or holds a session.
+            OSError: the disk refuses.
+        """
+        self.folder = folder
+        self.description = description
+        self.frames = 0
+        self.segments: list[int] = []  # frames of each finished video file
+        self._limits, self._clock, self._encode = limits, clock, encoder()
+        if (folder / SESSION_FILE).exists():
+            raise RecordingError(f"{folder}: holds a session; a recording never writes into another")
+        write_part(folder, SESSION_FILE, description)
+        self._table = Table(folder / FRAMES_FILE, FRAMES)
+        self._events = Table(folder / EVENTS_FILE, EVENTS)
+        self._setups = open(folder / SETUPS_FILE, "xb", buffering=0)  # noqa: SIM115, PTH123 as the tables
+        sync_names(folder)
+        self._video: VideoSegment | None = None
+        self._segment_began_ns = self._written_ns = 0
+        self._waiting: deque[_Waiting] = deque()
+        self._event_rows: list[Row] = []
+        self._synced_ns = clock()
+
+    @property
+    def bytes_written(self) -> int:
+        """Size of the session's files."""
+        return sum(path.stat().st_size for path in self.folder.iterdir())
+
+    @property
+    def waits_for_poses(self) -> bool:
+        """Whether a frame has been encoded whose pose, or its absence, is not known yet."""
+        return any(not each.settled for each in self._waiting)
+
+    def frame(self, frame: Frame, *, dropped: int) -> None:
+        """Encode a frame and begin its row.
+
+        Args:
+            frame: uint8, of the session's size.
+            dropped: frames before this one that are not in the video, so far.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        video = self._segment(frame.received_ns)
+        video.write(frame.image)
+        row: Row = {
+            "ordinal": self.frames,
+            "segment": len(self.segments) + 1,
+            "frame": frame.number,
+            "exposed_ns": frame.exposed_ns,
+            "received_ns": frame.received_ns,
+            "record_dropped": dropped,
+        }
+        self._waiting.append(_Waiting(row=row, received_ns=frame.received_ns, index=video.frames - 1, segment=video))
+        self.frames += 1
+        self._written_ns = self._clock()
+
+    def pose(self, message: PoseMessage) -> None:
+        """Give a frame that was encoded its pose; frames before it that have none were skipped and get none."""
+        for each in self._waiting:
+            if each.received_ns == message.received_ns:
+                each.row.update(pose_columns(message))
+            elif each.received_ns > message.received_ns:
+                return
+            each.settled = True
+
+    def event(self, message: EventMessage) -> None:
+        """Note a change of an event; it is on the disk after the next sync."""
+        self._event_rows.append(event_row(message))
+
+    def setup(self, message: SetupMessage) -> None:
+        """Write what turns frames into poses from here on, synced.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._setups.write(self._encode(message) + b"\n")
+        os.fdatasync(self._setups.fileno())
+
+    def tick(self) -> None:
+        """Sync what is due, and finish a video file in which nothing more comes.
+
+        Raises:
+            RecordingError: the session's files were deleted.
+            OSError: the disk refuses.
+        """
+        now = self._clock()
+        if self._video is not None and now - self._written_ns > self._limits.idle_ns:
+            self._finish_segment()
+        if now - self._synced_ns >= SYNC_EVERY_NS:
+            self._sync(now)
+
+    def close(self, *, reason: str, dropped: int) -> None:
+        """Finish every file, and say how it ended.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._finish_segment()
+        for each in self._waiting:
+            each.settled = True
+        self._sync(self._clock())
+        self._table.close()
+        self._events.close()
+        self._setups.close()
+        write_part(self.folder, CLOSED_FILE, Closed(reason=reason, frames=self.frames, dropped=dropped, segments=self.segments))
+
+    def abandon(self) -> None:
+        """Close the files as they are, after the disk has refused; `tracker recover` mends them."""
+        if self._video is not None:
+            self._video.abandon()
+        self._table.abandon()
+        self._events.abandon()
+        self._setups.close()
+
+    def _segment(self, received_ns: int) -> VideoSegment:
+        if self._video is not None and received_ns - self._segment_began_ns >= self._limits.segment_ns:
+            self._finish_segment()
+        if self._video is None:
+            self._video = VideoSegment(self.folder / video_name(len(self.segments) + 1), self.description.video)
+            sync_names(self.folder)
+            self._segment_began_ns = received_ns
+        return self._video
+
+    def _finish_segment(self) -> None:
+        if self._video is not None:
+            self._video.close()
+            self.segments.append(self._video.frames)
+            self._video = None
+
+    def _sync(self, now: int) -> None:
+        if self._video is not None:
+            if not self._video.is_there():
+                raise RecordingError(f"{self._video.path}: was deleted while it was being written; what follows cannot be kept there")
+            self._video.sync()
+        rows = []
+        while self._waiting and self._is_ready(self._waiting[0], now):
+            rows.append(self._waiting.popleft().row)
+        self._table.append(rows)
+        self._events.append(self._event_rows)
+        self._event_rows = []
+        self._synced_ns = now
+
+    def _is_ready(self, waiting: _Waiting, now: int) -> bool:
+        return waiting.index < waiting.segment.synced and (waiting.settled or now - waiting.received_ns > self._limits.pose_wait_ns)

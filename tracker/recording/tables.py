@@ -1,0 +1,173 @@
+"""The tables of a session, as Arrow streams: every batch can be read without those after it, so that a cut costs the last one."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from tracker.errors import RecordingError
+from tracker.messages import EventMessage, PoseMessage
+
+FRAMES = pa.schema(
+    [
+        ("ordinal", pa.int64()),  # from 0, over all segments
+        ("segment", pa.int32()),  # the video file, from 1
+        ("frame", pa.int64()),  # the camera's own number
+        ("exposed_ns", pa.int64()),  # null where the camera has no clock
+        ("received_ns", pa.int64()),
+        ("record_dropped", pa.int64()),  # so far: frames that are not in the video because the recorder was behind
+        ("taken_ns", pa.int64()),  # from here on null where the frame got no pose
+        ("inferred_ns", pa.int64()),
+        ("published_ns", pa.int64()),
+        ("lost", pa.int64()),
+        ("skipped", pa.int64()),
+        ("corrupt", pa.int64()),
+        ("setup", pa.int32()),  # its line in setups.jsonl names the points
+        ("points", pa.list_(pa.float32())),  # animals x key points x (x, y, confidence); NaN where absent
+        ("mm", pa.list_(pa.float64())),  # animals x key points x (X, Y); empty without a calibration
+        ("ended", pa.list_(pa.struct([("event", pa.string()), ("animal", pa.int32()), ("reason", pa.string())]))),
+        ("motion", pa.float64()),
+        ("scores", pa.map_(pa.string(), pa.float64())),
+    ]
+)
+EVENTS = pa.schema(
+    [
+        ("frame", pa.int64()),
+        ("received_ns", pa.int64()),
+        ("published_ns", pa.int64()),
+        ("event", pa.string()),
+        ("state", pa.string()),
+        ("animal", pa.int32()),
+        ("onset_frame", pa.int64()),
+        ("value", pa.float64()),
+        ("threshold", pa.float64()),
+        ("added_delay_ms", pa.float64()),
+        ("latency_ms", pa.float64()),
+        ("reason", pa.string()),
+    ]
+)
+Row = dict[str, Any]
+
+
+class Table:
+    """Appends rows to an Arrow stream. Used by one thread."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        """Create the file with its schema.
+
+        Raises:
+            RecordingError: it exists.
+            OSError: it cannot be created.
+        """
+        self.path = path
+        self.rows = 0
+        self._schema = schema
+        try:
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115, PTH123 a buffer of Python's own would be lost with the process
+        except FileExistsError:
+            raise RecordingError(f"{path}: exists; a recording never writes into another") from None
+        self._writer = pa.ipc.new_stream(self._file, schema)
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Write rows as one batch and wait until they are on the disk.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        if rows:
+            self._writer.write_batch(pa.RecordBatch.from_pylist(list(rows), self._schema))
+            os.fdatasync(self._file.fileno())
+            self.rows += len(rows)
+
+    def close(self) -> None:
+        """Finish the stream. May be called twice.
+
+        Raises:
+            OSError: the disk refuses; the file is closed all the same.
+        """
+        if self._file.closed:
+            return
+        try:
+            self._writer.close()
+            os.fdatasync(self._file.fileno())
+        finally:
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is, after the disk has refused."""
+        self._file.close()
+
+
+def load_converters() -> None:
+    """Convert one row: the first time takes half a second, which must not fall into a session."""
+    pa.RecordBatch.from_pylist([dict.fromkeys(FRAMES.names)], FRAMES)
+    pa.RecordBatch.from_pylist([dict.fromkeys(EVENTS.names)], EVENTS)
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Every row that was written whole; the torn end of a stream that was cut off is left out.
+
+    Raises:
+        RecordingError: the file is not there or not such a table.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise RecordingError(f"{path}: cannot be read: {problem.strerror}") from problem
+    batches: list[pa.RecordBatch] = []
+    try:
+        stream = pa.ipc.open_stream(content)
+        if stream.schema != schema:
+            raise RecordingError(f"{path}: has other columns than a session of this version; read it with the release that wrote it")
+        batches.extend(_whole_batches(stream))
+    except pa.ArrowInvalid as problem:
+        if content:  # of an empty file not even the columns were written: there are no rows
+            raise RecordingError(f"{path}: is not an Arrow stream ({_first_line(problem)}); recover the session from its video") from None
+    return pa.Table.from_batches(batches, schema)
+
+
+def _whole_batches(stream: Any) -> Iterator[pa.RecordBatch]:
+    while True:
+        try:
+            batch = stream.read_next_batch()
+            batch.validate(full=True)
+        except (StopIteration, pa.ArrowException, OSError):
+            return
+        yield batch
+
+
+def pose_columns(message: PoseMessage) -> Row:
+    """What the pose of a frame adds to its row."""
+    points = [number for animal in message.animals for point in animal.points.values() for number in point]
+    mm = [number for animal in message.animals for point in animal.mm.values() for number in point]
+    return {
+        "taken_ns": message.taken_ns,
+        "inferred_ns": message.inferred_ns,
+        "published_ns": message.published_ns,
+        "lost": message.lost,
+        "skipped": message.skipped,
+        "corrupt": message.corrupt,
+        "setup": message.setup,
+        "points": _floats(points, np.float32),
+        "mm": _floats(mm, np.float64),
+        "ended": [{"event": event, "animal": animal, "reason": reason} for event, animal, reason in message.ended],
+        "motion": message.motion,
+        "scores": list(message.scores.items()),
+    }
+
+
+def event_row(message: EventMessage) -> Row:
+    """A change of an event as a row."""
+    return {name: getattr(message, name) for name in EVENTS.names}
+
+
+def _floats(numbers: Sequence[float | None], dtype: Any) -> NDArray[Any]:
+    return np.array([np.nan if number is None else number for number in numbers], dtype)
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).partition("\n")[0]

@@ -1,0 +1,133 @@
+"""One Matroska file of a session, written so that a power cut costs no more than what was not yet synced."""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+
+from tracker.errors import RecordingError
+from tracker.frame import Image
+from tracker.recording.session import VideoFormat
+
+_GREY_CHROMA = 128
+# Each frame is a cluster of its own and leaves for the file when the next one comes: 20 bytes more a frame. By default Matroska
+# keeps five seconds back, and FFmpeg as many bytes as a static dark scene fills in eight.
+_CONTAINER = {"cluster_size_limit": "1", "fflags": "+flush_packets"}
+
+
+class VideoSegment:
+    """Encodes frames into one file. Used by one thread.
+
+    Attributes:
+        path: of the file.
+        frames: encoded so far.
+        in_file: of these, frames that have been given to the operating system: all but the last, until it is closed.
+        synced: of these, frames that a power cut cannot take any more.
+    """
+
+    def __init__(self, path: Path, form: VideoFormat, *, threads: int = 1) -> None:
+        """Create the file.
+
+        Raises:
+            RecordingError: it exists.
+            OSError: it cannot be created.
+        """
+        self.path = path
+        self.frames = self.in_file = self.synced = 0
+        try:
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115, PTH123 a buffer of Python's own would be lost with the process
+        except FileExistsError:
+            raise RecordingError(f"{path}: exists; a recording never writes into another") from None
+        self._container: Any = av.open(self._file, "w", format="matroska", container_options=_CONTAINER)
+        rate = Fraction(form.rate_hz).limit_denominator(1000)
+        stream = self._stream = self._container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = _even(form.width), _even(form.height), "yuv420p"
+        stream.options = {"preset": form.preset, "tune": "zerolatency", "crf": str(form.crf), "bf": "0"}
+        context = stream.codec_context
+        context.gop_size = max(1, round(form.rate_hz))  # a key frame a second
+        context.thread_count = threads
+        context.color_range, context.colorspace = ColorRange.JPEG, Colorspace.ITU601
+        self._time_base = 1 / rate
+        self._form = form
+        self._planes = np.full((_even(form.height) * 3 // 2, _even(form.width)), _GREY_CHROMA, np.uint8)
+
+    def __enter__(self) -> "VideoSegment":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def write(self, image: Image) -> None:
+        """Append a frame, uint8 (h, w) or (h, w, 3) RGB of the session's size.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        frame = self._colour(image) if self._form.colour else self._grey(image)
+        frame.pts, frame.time_base = self.frames, self._time_base
+        frame.color_range, frame.colorspace = ColorRange.JPEG, Colorspace.ITU601
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+        self.in_file, self.frames = self.frames, self.frames + 1
+
+    def sync(self) -> None:
+        """Wait until everything that is in the file is on the disk.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        reached = self.in_file
+        os.fdatasync(self._file.fileno())
+        self.synced = reached
+
+    def is_there(self) -> bool:
+        """Whether the file still has a name: written bytes of a deleted one are lost when it is closed."""
+        return os.fstat(self._file.fileno()).st_nlink > 0
+
+    def close(self) -> None:
+        """Finish the file and sync it. May be called twice.
+
+        Raises:
+            OSError: the disk refuses; the file is closed all the same.
+        """
+        if self._file.closed:
+            return
+        try:
+            for packet in self._stream.encode():
+                self._container.mux(packet)
+            self._container.close()
+            os.fdatasync(self._file.fileno())
+            self.in_file = self.synced = self.frames
+        finally:
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is, after the disk has refused."""
+        self._file.close()
+
+    def _grey(self, image: Image) -> av.VideoFrame:
+        height, width = image.shape
+        self._planes[:height, :width] = image
+        if width % 2:
+            self._planes[:height, width] = image[:, -1]
+        if height % 2:
+            self._planes[height] = self._planes[height - 1]
+        return av.VideoFrame.from_ndarray(self._planes, format="yuv420p")
+
+    def _colour(self, image: Image) -> av.VideoFrame:
+        height, width = image.shape[:2]
+        if height % 2 or width % 2:
+            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        return frame.reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU601, src_color_range=ColorRange.JPEG, dst_color_range=ColorRange.JPEG
+        )
+
+
+def _even(side: int) -> int:
+    return side + side % 2
