@@ -12,7 +12,7 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.config import EventConfig, Zone
-from tracker.errors import StreamError
+from tracker.errors import RecordingError, StreamError
 from tracker.event import Event, Reason
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, decode
 from tracker.pose import KeyPoints, PlanePoints, Pose
@@ -56,17 +56,20 @@ class Rules:
 
 
 def replay_file(path: Path, rules: Rules | None, *, camera: str | None) -> list[Replay]:
-    """Replay a file of JSON lines.
+    """Replay a file of JSON lines, or the folder of a recorded session.
 
     Args:
-        path: the file.
+        path: the file or folder.
         rules: to apply to all of it; None applies those in use live, which the file holds.
         camera: whose poses; None where the file holds one camera only.
 
     Raises:
         StreamError: no such file, a line that is not of the stream, several cameras and none chosen, or no rules in the file.
+        RecordingError: a folder that is not a session, or damaged.
         ConfigError: the rules do not fit the recorded key points.
     """
+    if path.is_dir():
+        return list(replay(_session(path), rules))
     try:
         with path.open(encoding="utf-8") as lines:
             found = list(replay(messages_in(lines, source=str(path), camera=camera), rules))
@@ -181,6 +184,15 @@ def _recorded_rules(message: PoseMessage, setups: Mapping[tuple[str, int], Setup
         raise StreamError(
             f"the rules recorded in setup {setup.setup} of session {setup.session} cannot be read ({problem}); give rules with --config"
         ) from None
+
+
+def _session(folder: Path) -> Iterator[PoseMessage | EventMessage | SetupMessage]:
+    try:
+        from tracker.recording.read_session import RecordedSession
+        from tracker.recording.session_messages import session_messages
+    except ImportError as problem:
+        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install 'rigtrack[record]'`") from problem
+    return session_messages(RecordedSession(folder))
 
 
 def messages_in(lines: Iterable[str], *, source: str, camera: str | None) -> Iterator[PoseMessage | EventMessage | SetupMessage]:

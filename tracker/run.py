@@ -105,6 +105,7 @@ def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record:
     if settings is None:
         return Recorder(None)
     load_libraries()
+    _name_unfinished(Path(settings.folder))
 
     def describe(first: list[Frame], meta: dict[str, str]) -> Description:
         return describe_session(
@@ -115,6 +116,13 @@ def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record:
     recorder = Recorder(RecordedRig(settings=settings, describe=describe, pose_wait_ns=pose_wait_ns))
     capture.offer_to(recorder.offer)
     return recorder
+
+
+def _name_unfinished(recordings: Path) -> None:
+    from tracker.recording.recover import unfinished
+
+    for folder in unfinished(recordings):
+        logger.warning("a recording was cut off; mend it with `tracker recover %s`: folder=%s", folder, folder)
 
 
 @contextmanager

@@ -16,10 +16,10 @@ def add(commands: Commands) -> None:
         commands,
         "replay",
         call=replay_recording,
-        text="Run behaviour rules over a recorded stream.",
-        example="tracker replay session.jsonl",
+        text="Run behaviour rules over a recorded session or stream.",
+        example="tracker replay recordings/2026-01-31_14-05-09_top",
     )
-    parser.add_argument("recording", type=Path, help="what `tracker listen --json` wrote")
+    parser.add_argument("recording", type=Path, help="the folder of a recorded session, or what `tracker listen --json` wrote")
     parser.add_argument("--config", type=Path, help="whose rules to apply; else those in use live, which the recording holds")
     parser.add_argument("--camera", help="whose poses, where the recording holds several cameras")
 

@@ -1,0 +1,144 @@
+"""Recording at a whole tracker: commands, status, what is on the disk, and its replay."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import BundleMaker
+from tests.tracker.daemon import ROOT, Daemon, wait_for, write_config, write_images
+from tracker.client import Client
+from tracker.messages import EventMessage, PoseMessage, StatusMessage
+from tracker.recording.read_session import RecordedSession
+from tracker.recording.recover import recover, unfinished
+
+SPOTS = [(10 + 3 * (i % 200), 400 - 7 * (i % 50)) for i in range(150)]
+RULE = {
+    "when": "above",
+    "on": 300,
+    "off": 200,
+    "minimum_ms": 0,
+    "maximum_gap_ms": 0,
+    "refractory_ms": 0,
+    "confidence": 0.2,
+    "missing": "end",
+}
+
+
+@pytest.fixture(scope="module")
+def bundle(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "spot")
+
+
+def config_of(folder: Path, bundle: Path, *, loop: bool) -> Path:
+    write_images(folder / "images", SPOTS)
+    camera = {"source": "image_folder", "folder": str(folder / "images"), "rate_hz": 100, "loop_folder": loop}
+    rules: Any = [{"event": "fast", "source": {"kind": "speed", "point": "spot", "unit": "px", "window_ms": 50}, "rule": RULE}]
+    recording = {"folder": str(folder / "recordings"), "minimum_free_gb": 0}
+    return write_config(folder, bundle, camera, recording=recording, behaviour=rules)
+
+
+def tracker(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "tracker", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_recorded_run_holds_every_frame_and_replays_to_the_same_events(tmp_path: Path, bundle: Path) -> None:
+    config = config_of(tmp_path, bundle, loop=False)
+    heard: list[PoseMessage | EventMessage] = []
+    with Client(f"ipc://{tmp_path}/stream") as client:
+        command = ["run", "--config", str(config), "--record", "--name", "first", "--meta", "animal=M17", "cage=4"]
+        with subprocess.Popen([sys.executable, "-m", "tracker", *command], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+            while (message := client.receive(20.0)) is not None:
+                if isinstance(message, PoseMessage | EventMessage):
+                    heard.append(message)
+                if isinstance(message, StatusMessage) and message.state == "stopping":
+                    break
+            assert process.wait(60) == 0
+
+    session = RecordedSession(tmp_path / "recordings" / "first")
+    assert session.description.meta == {"animal": "M17", "cage": "4"}
+    assert session.rows["frame"].to_pylist() == list(range(150))
+    assert sum(1 for _ in session.frames()) == 150
+    poses = [message for message in heard if isinstance(message, PoseMessage)]
+    rows = [row for row in session.rows.to_pylist() if row["points"] is not None]
+    assert len(rows) == 150
+    by_frame = {row["frame"]: row for row in rows}
+    for pose in poses:
+        assert by_frame[pose.frame]["points"] == list(pose.animals[0].points["spot"])
+        assert by_frame[pose.frame]["published_ns"] == pose.published_ns
+
+    answer = tracker("replay", str(session.folder))
+    assert answer.returncode == 0, answer.stderr
+    replayed = [json.loads(line) for line in answer.stdout.splitlines()]
+    live = [(m.event, m.state, m.frame, m.value, m.reason) for m in heard if isinstance(m, EventMessage)]
+    assert live
+    assert [(e["name"], e["state"], e["frame"], e["value"], e["reason"]) for e in replayed][-len(live) :] == live
+
+
+def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path, bundle: Path) -> None:
+    config = config_of(tmp_path, bundle, loop=True)
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
+        wait_for(client, lambda message: isinstance(message, PoseMessage))
+        assert daemon.ask("record", "status").stdout == "nothing is being recorded\n"
+        answer = daemon.ask("record", "stop")
+        assert (answer.returncode, "no session is being recorded" in answer.stderr) == (1, True)
+
+        started = daemon.ask("record", "start", "--name", "one")
+        assert started.stdout == f"recording to {tmp_path}/recordings/one\n", started.stderr
+        wait_for(
+            client, lambda message: isinstance(message, StatusMessage) and message.recording is not None and message.recording.frames > 20
+        )
+        again = daemon.ask("record", "start")
+        assert "a session is being recorded" in again.stderr
+        wrong = daemon.ask("record", "start", "--name", "../x")
+        assert "is not the name of a folder" in wrong.stderr
+
+        answer = daemon.ask("record", "stop", "--json")
+        assert answer.returncode == 0, answer.stderr + daemon.words
+        stopped = json.loads(answer.stdout)
+        assert stopped["dropped"] == 0
+        assert RecordedSession(tmp_path / "recordings" / "one").rows.num_rows == stopped["frames"] > 20
+        daemon.ask("record", "start", "--name", "two")
+        wait_for(
+            client, lambda message: isinstance(message, StatusMessage) and message.recording is not None and message.recording.frames > 20
+        )
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(60) == 0
+    second = RecordedSession(tmp_path / "recordings" / "two")
+    assert second.closed is not None
+    assert second.closed.reason == "the tracker ended"
+    assert second.rows.num_rows == sum(1 for _ in second.frames()) > 20
+
+
+def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bundle: Path) -> None:
+    config = config_of(tmp_path, bundle, loop=True)
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
+        wait_for(client, lambda message: isinstance(message, PoseMessage))
+        daemon.ask("record", "start", "--name", "one")
+        wait_for(
+            client, lambda message: isinstance(message, StatusMessage) and message.recording is not None and message.recording.frames > 150
+        )
+        daemon.process.kill()
+    assert unfinished(tmp_path / "recordings") == [tmp_path / "recordings" / "one"]
+    with Daemon(config) as daemon, Client(f"ipc://{tmp_path}/stream") as client:
+        wait_for(client, lambda message: isinstance(message, PoseMessage))
+        assert f"a recording was cut off; mend it with `tracker recover {tmp_path}/recordings/one`" in daemon.words
+    answer = tracker("recover", str(tmp_path / "recordings" / "one"))
+    assert answer.returncode == 0, answer.stderr
+    assert "frames in 1 video files, each with its row" in answer.stdout
+    assert recover(tmp_path / "recordings" / "one").was_whole
+
+
+def test_a_tracker_without_the_section_says_what_to_add(tmp_path: Path, bundle: Path) -> None:
+    write_images(tmp_path / "images", SPOTS)
+    camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": True}
+    config = write_config(tmp_path, bundle, camera)
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
+        wait_for(client, lambda message: isinstance(message, PoseMessage))
+        answer = daemon.ask("record", "start")
+    assert answer.returncode == 1
+    assert "its configuration has no section recording; add `recording: {}`" in answer.stderr

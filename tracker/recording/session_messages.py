@@ -1,0 +1,75 @@
+"""The messages of a recorded session, as its daemon published them."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from tracker.errors import RecordingError, StreamError
+from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, SetupMessage, decode, topic
+from tracker.recording.read_session import RecordedSession
+
+_POSE_NUMBERS, _MM_NUMBERS = 3, 2
+
+
+def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMessage | SetupMessage]:
+    """Setups first, then poses and events in the order of publication. Frames without a pose have no message.
+
+    Raises:
+        RecordingError: a pose that names a setup the session does not hold, or a damaged setup.
+    """
+    setups = {setup.setup: setup for setup in _setups(session)}
+    yield from setups.values()
+    stamp: dict[str, Any] = {"v": VERSION, "camera": session.description.camera, "session": session.description.stream_session}
+    events = iter(session.events.to_pylist())
+    event = next(events, None)
+    for batch in session.rows.to_batches():
+        for row in batch.to_pylist():
+            if row["points"] is None:
+                continue
+            while event is not None and event["published_ns"] < row["published_ns"]:
+                yield EventMessage(**stamp, **event)
+                event = next(events, None)
+            yield _pose(row, stamp, setups, session)
+    while event is not None:
+        yield EventMessage(**stamp, **event)
+        event = next(events, None)
+
+
+def _setups(session: RecordedSession) -> Iterator[SetupMessage]:
+    name = topic("setup", session.description.camera)
+    for line in session.setups():
+        try:
+            message = decode([name, line])
+        except StreamError as problem:
+            raise RecordingError(f"{session.folder}: a setup in setups.jsonl cannot be read: {problem}") from None
+        if isinstance(message, SetupMessage):
+            yield message
+
+
+def _pose(row: dict[str, Any], stamp: dict[str, Any], setups: dict[int, SetupMessage], session: RecordedSession) -> PoseMessage:
+    setup = setups.get(row["setup"])
+    if setup is None:
+        raise RecordingError(f"{session.folder}: frame {row['frame']} names setup {row['setup']}, which setups.jsonl does not hold")
+    names = setup.point_names
+    points, mm = _grouped(row["points"], _POSE_NUMBERS), _grouped(row["mm"], _MM_NUMBERS)
+    animals = [
+        AnimalMessage(
+            id=index,
+            points=dict(zip(names, points[index * len(names) :], strict=False)),
+            mm=dict(zip(names, mm[index * len(names) :], strict=False)) if mm else {},
+        )
+        for index in range(len(points) // len(names))
+    ]
+    return PoseMessage(
+        **stamp,
+        **{name: row[name] for name in ("frame", "received_ns", "published_ns", "exposed_ns", "taken_ns", "inferred_ns")},
+        **{name: row[name] for name in ("lost", "skipped", "corrupt", "setup", "motion")},
+        ended=[(each["event"], each["animal"], each["reason"]) for each in row["ended"]],
+        animals=animals,
+        scores=dict(row["scores"]),
+    )
+
+
+def _grouped(numbers: list[float], size: int) -> list[Any]:
+    known = [None if math.isnan(number) else number for number in numbers]
+    return [tuple(known[begin : begin + size]) for begin in range(0, len(known), size)]
