@@ -48,9 +48,12 @@ __all__ = [
 
 _OPTIONS = {
     zmq.LINGER: 0,
-    zmq.HEARTBEAT_IVL: 1_000,  # ms: a tracker that froze, or a cable that was pulled, is noticed ...
-    zmq.HEARTBEAT_TIMEOUT: 3_000,  # ... this long after, where TCP alone would wait for hours
-    zmq.HEARTBEAT_TTL: 3_000,
+    # A pulled cable is noticed after four seconds by TCP itself. Not by ZeroMQ's heartbeats: with libzmq 4.3 a reader that pauses at its
+    # high-water mark misses them, is connected anew, and its next read ends the whole process ("Assertion failed: _input_stopped").
+    zmq.TCP_KEEPALIVE: 1,
+    zmq.TCP_KEEPALIVE_IDLE: 1,  # s
+    zmq.TCP_KEEPALIVE_INTVL: 1,  # s
+    zmq.TCP_KEEPALIVE_CNT: 3,
     zmq.CONNECT_TIMEOUT: 3_000,
     zmq.RECONNECT_IVL: 50,  # ms, and no longer with time: a tracker that starts is heard almost from its first frame
     zmq.RECONNECT_IVL_MAX: 0,

@@ -254,6 +254,47 @@ def test_a_slow_reader_loses_messages_at_its_high_water_mark_and_knows_how_many(
         assert received + 1 + client.gaps["top"] == 2_001
 
 
+PAUSED_READER = """
+import sys
+from tracker.client import Client
+with Client(sys.argv[1], kinds=("pose",), high_water_mark=5) as client:
+    client.receive(60.0)
+    print("paused", flush=True)
+    sys.stdin.readline()
+    while (message := client.receive(60.0)) is not None and not message.skipped:
+        pass
+    print(client.gaps.total(), flush=True)
+"""
+PAUSE_S = 6.0  # libzmq's own heartbeats would cut the connection after three, and the next read would end the process
+
+
+@pytest.mark.parametrize("transport", ["tcp", "ipc"])
+def test_a_reader_that_paused_beyond_its_high_water_mark_reads_on(open_stream: StreamMaker, tmp_path: Path, transport: str) -> None:
+    stream = open_stream("tcp://127.0.0.1:*" if transport == "tcp" else f"ipc://{tmp_path}/stream", high_water_mark=5)
+    command = [sys.executable, "-c", PAUSED_READER, stream.address]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        stream.await_subscriptions(2)
+        stream.send(pose(0))
+        assert child.stdout.readline() == "paused\n"
+        end = time.monotonic() + PAUSE_S
+        frame = 0
+        while time.monotonic() < end:
+            frame += 1
+            stream.send(pose(frame, padding=200))
+            time.sleep(0.001)
+        child.stdin.write("\n")
+        child.stdin.flush()
+        last = pose(frame + 1, skipped=1)
+        while child.poll() is None:  # until there is room for it
+            stream.send(last)
+            time.sleep(0.01)
+        missed = child.stdout.read()
+        assert child.wait(DEADLINE_S) == 0, "the reader's process was ended"
+    assert int(missed) > 0
+
+
 @pytest.mark.parametrize("transport", ["tcp", "ipc"])
 def test_a_tracker_that_was_killed_and_started_again_is_heard_again_as_a_restart(transport: str, free_port: int, tmp_path: Path) -> None:
     address = f"tcp://127.0.0.1:{free_port}" if transport == "tcp" else f"ipc://{tmp_path}/stream"
