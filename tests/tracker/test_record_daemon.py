@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import ROOT, Daemon, wait_for, write_config, write_images
 from tracker.client import Client
-from tracker.messages import EventMessage, PoseMessage, StatusMessage
+from tracker.messages import EventMessage, Message, PoseMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
 
@@ -40,6 +41,16 @@ def config_of(folder: Path, bundle: Path, *, loop: bool) -> Path:
     rules: Any = [{"event": "fast", "source": {"kind": "speed", "point": "spot", "unit": "px", "window_ms": 50}, "rule": RULE}]
     recording = {"folder": str(folder / "recordings"), "minimum_free_gb": 0}
     return write_config(folder, bundle, camera, recording=recording, behaviour=rules)
+
+
+def has_recorded(folder: Path, frames: int) -> Callable[[Message], bool]:
+    """A status that says so of a session: one of the session before may still be in the client's queue."""
+
+    def says_so(message: Message) -> bool:
+        found = message.recording if isinstance(message, StatusMessage) else None
+        return found is not None and found.folder == str(folder) and found.frames > frames
+
+    return says_so
 
 
 def tracker(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -111,7 +122,8 @@ def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path,
     second = RecordedSession(tmp_path / "recordings" / "two")
     assert second.closed is not None
     assert second.closed.reason == "the tracker ended"
-    assert second.rows.num_rows == sum(1 for _ in second.frames()) > 20
+    assert second.closed.frames > 20, second.closed
+    assert second.rows.num_rows == sum(1 for _ in second.frames()) == second.closed.frames
 
 
 def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bundle: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -401,3 +402,22 @@ def test_json_of_a_session_can_be_read_without_rigtrack(recorder: Recorder, tmp_
     assert said["camera_description"] == "a camera of the test's"
     assert {"rigtrack", "python", "av", "pyarrow"} <= said["versions"].keys()
     assert said["config"]["camera"]["source"] == "synthetic"
+
+
+def test_a_recording_ends_while_the_loop_goes_on(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    frames = feed(recorder, 20)
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(0.001):
+            recorder.pose(pose_of(frames[0]))
+
+    loop = threading.Thread(target=go_on)
+    loop.start()
+    try:
+        assert recorder.stop().frames == 20
+    finally:
+        ended.set()
+        loop.join()
+    assert RecordedSession(tmp_path / "s").rows.num_rows == 20

@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -147,15 +148,13 @@ class Recording:
         while True:
             if ending is None and self._ending is not None:
                 ending, ended_ns = self._ending, self._clock()
-            try:
+            with suppress(Empty):
                 self._take(self._items.get(timeout=_POLL_S))
-            except Empty:
-                if ending is not None and not self._held and not self._waits_for_poses(ended_ns):
-                    break
-                if ending is not None and self._held:
-                    self._begin()
-            if self._held and self._is_rate_known():
+            is_last = ending is not None and self._offered == self._taken + len(self._held_frames())
+            if self._held and (is_last or self._is_rate_known()):
                 self._begin()
+            if is_last and not self._waits_for_poses(ended_ns):  # the loop goes on: the queue need never be empty
+                break
             if self._writer is not None:
                 self._writer.tick()
                 self._look_after_space()
