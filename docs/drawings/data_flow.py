@@ -1,6 +1,6 @@
 """Draw how labels become an engine and frames become events.
 
-python docs/drawings/data_flow.py            # writes docs/images/data_flow.svg
+python -m docs.drawings.data_flow         # writes docs/images/data_flow.svg
 """
 
 import argparse

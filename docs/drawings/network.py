@@ -1,6 +1,6 @@
 """Draw the default network with the shapes, parameters and multiplications of the real one. Needs torch.
 
-python docs/drawings/network.py            # writes docs/images/network.svg
+python -m docs.drawings.network         # writes docs/images/network.svg
 """
 
 import argparse

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DRAWINGS, IMAGES = ROOT / "docs" / "drawings", ROOT / "docs" / "images"
 NAMES = sorted(path.stem for path in DRAWINGS.glob("*.py") if path.stem != "svg")
 LARGEST_BYTES = 2_000_000  # a README that opens at once
-needs_tomllib = pytest.mark.skipif(sys.version_info < (3, 11), reason="drawing the house needs tomllib of Python 3.11")
+needs_tomllib = pytest.mark.skipif(sys.version_info < (3, 11), reason="reading pyproject.toml needs tomllib of Python 3.11")
 PROJECT = """
 [[tool.importlinter.contracts]]
 type = "layers"
@@ -23,11 +23,11 @@ layers = ["top", "low"]
 [[tool.importlinter.contracts]]
 type = "layers"
 containers = ["low"]
-layers = ["room | module", "values"]
+layers = ["folder | module", "values"]
 """
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=needs_tomllib if name == "house" else ()) for name in NAMES])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=needs_tomllib if name == "packages" else ()) for name in NAMES])
 def test_a_picture_is_what_its_script_draws_now(name: str) -> None:
     drawn = importlib.import_module(f"docs.drawings.{name}").draw()
 
@@ -35,16 +35,18 @@ def test_a_picture_is_what_its_script_draws_now(name: str) -> None:
 
 
 @needs_tomllib
-def test_the_house_tells_rooms_from_modules_and_has_lower_layers_below(tmp_path: Path) -> None:
-    house = importlib.import_module("docs.drawings.house")
+def test_folders_differ_from_modules_and_lower_layers_are_below(tmp_path: Path) -> None:
+    packages = importlib.import_module("docs.drawings.packages")
     (tmp_path / "pyproject.toml").write_text(PROJECT)
-    (tmp_path / "low" / "room").mkdir(parents=True)
+    (tmp_path / "low" / "folder").mkdir(parents=True)
 
-    lines = house.draw(tmp_path).splitlines()
+    lines = packages.draw(tmp_path).splitlines()
 
-    boxes = {name: next(index for index, line in enumerate(lines) if f">{name}<" in line) for name in ("room", "module", "values", "top/")}
-    assert (house.BLUE in lines[boxes["room"] - 1], house.PAPER in lines[boxes["module"] - 1]) == (True, True)
-    assert lines[boxes["room"]].split()[2] == lines[boxes["module"]].split()[2] != lines[boxes["values"]].split()[2]
+    boxes = {
+        name: next(index for index, line in enumerate(lines) if f">{name}<" in line) for name in ("folder", "module", "values", "top/")
+    }
+    assert (packages.BLUE in lines[boxes["folder"] - 1], packages.PAPER in lines[boxes["module"] - 1]) == (True, True)
+    assert lines[boxes["folder"]].split()[2] == lines[boxes["module"]].split()[2] != lines[boxes["values"]].split()[2]
 
 
 def test_a_layer_that_the_network_picture_does_not_show_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
-"""Draw the packages, their rooms and who may import whom, from the import contract in pyproject.toml. Needs Python 3.11.
+"""Draw the packages, what is in them and who may import whom, from the import contract in pyproject.toml. Needs Python 3.11.
 
-python docs/drawings/house.py            # writes docs/images/house.svg
+python -m docs.drawings.packages         # writes docs/images/packages.svg
 """
 
 import argparse
@@ -24,7 +24,7 @@ Layer = tuple[str, ...]  # names side by side
 def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "house.svg")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "packages.svg")
     parser.parse_args().out.write_text(draw(), encoding="utf-8")
 
 
@@ -32,7 +32,7 @@ def draw(root: Path = ROOT) -> str:
     """The picture of the project in a folder, as SVG: the lowest package at the right, those that build on it at the left."""
     packages, inside = read_layers(root / "pyproject.toml")
     *upper, (lowest,) = packages
-    drawing = Drawing(WIDTH, 0, "Packages and rooms of rigtrack, and the direction of imports")
+    drawing = Drawing(WIDTH, 0, "Packages of rigtrack, what is in them, and the direction of imports")
     _key(drawing)
     right = Box(x=MARGIN + LEFT_PX + BETWEEN_PX, y=TOP_PX, width=WIDTH - 2 * MARGIN - LEFT_PX - BETWEEN_PX, height=0)
     bottom = _package(drawing, root, lowest, inside.get(lowest, []), at=right, colour=COLOURS[-1])
@@ -74,7 +74,7 @@ def _key(drawing: Drawing) -> None:
     rule = "Arrows point to what may be imported. Inside a package a name may import what is below it, never what is above or beside it."
     drawing.text((MARGIN, 24), rule, size=12.5, anchor="start")
     drawing.box(Box(x=MARGIN, y=36, width=60, height=19), fill=GREEN)
-    drawing.text((MARGIN + 68, 50), "room: a folder of modules", size=11, colour=GREY, anchor="start")
+    drawing.text((MARGIN + 68, 50), "sub-package: a folder", size=11, colour=GREY, anchor="start")
     drawing.box(Box(x=240, y=36, width=60, height=19), fill=PAPER)
     drawing.text((308, 50), "module: one file", size=11, colour=GREY, anchor="start")
 
