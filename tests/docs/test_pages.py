@@ -59,6 +59,15 @@ def test_the_readme_leads_to_the_index() -> None:
     assert "docs/index.md" in links(ROOT / "README.md")
 
 
+def test_every_figure_that_the_readme_begins_with_stands_in_the_benchmarks() -> None:
+    (measured,) = re.findall(r"^## Measured$(.*?)^## ", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    known = re.findall(r"\d+\.\d+", (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
+
+    shown = re.findall(r"\d+\.\d+", measured)
+    assert len(shown) > 10
+    assert [figure for figure in shown if figure not in known] == []
+
+
 def test_the_index_of_decisions_names_every_record_with_its_title_and_a_status() -> None:
     rows = re.findall(
         r"^\| \[(\d+)\]\(([^)]+)\) \| (.+?) \| (.+?) \|$", (DECISIONS / "README.md").read_text(encoding="utf-8"), re.MULTILINE
