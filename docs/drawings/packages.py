@@ -34,8 +34,6 @@ def draw(root: Path = ROOT) -> str:
     *upper, (lowest,) = packages
     drawing = Drawing(WIDTH, 0, "Packages of rigtrack, what is in them, and the direction of imports")
     _key(drawing)
-    right = Box(x=MARGIN + LEFT_PX + BETWEEN_PX, y=TOP_PX, width=WIDTH - 2 * MARGIN - LEFT_PX - BETWEEN_PX, height=0)
-    bottom = _package(drawing, root, lowest, inside.get(lowest, []), at=right, colour=COLOURS[-1])
     y: float = TOP_PX
     for row, layer in enumerate(upper):
         if row:
@@ -43,10 +41,12 @@ def draw(root: Path = ROOT) -> str:
         for package in layer:
             at = Box(x=MARGIN, y=y, width=LEFT_PX, height=0)
             end = _package(drawing, root, package, inside.get(package, []), at=at, colour=COLOURS[row])
-            drawing.arrow((MARGIN + LEFT_PX, y + 20), (right.x - 3, y + 20))
+            drawing.arrow((at.x + at.width, y + 20), (at.x + at.width + BETWEEN_PX - 3, y + 20))
             y = end + GAP
         y += BETWEEN_PX / 2 - GAP
-    drawing.height = max(bottom, y - BETWEEN_PX / 2) + MARGIN
+    x = MARGIN + LEFT_PX + BETWEEN_PX
+    right = Box(x=x, y=TOP_PX, width=WIDTH - MARGIN - x, height=y - BETWEEN_PX / 2 - TOP_PX)
+    drawing.height = _package(drawing, root, lowest, inside.get(lowest, []), at=right, colour=COLOURS[-1]) + MARGIN
     return str(drawing)
 
 
@@ -80,9 +80,9 @@ def _key(drawing: Drawing) -> None:
 
 
 def _package(drawing: Drawing, root: Path, name: str, layers: list[Layer], *, at: Box, colour: str) -> float:
-    """One package with its layers, at a place and of a width; returns where it ends."""
+    """One package with its layers, at a place, of a width and at least so high; returns where it ends."""
     rows = [row for layer in layers for row in (*_rows(layer, at.width - 24), [])]
-    height = HEADING_PX + sum(ROW_PX if row else GAP for row in rows) + (0 if rows else 8)
+    height = max(at.height, HEADING_PX + sum(ROW_PX if row else GAP for row in rows) + (0 if rows else 8))
     drawing.box(Box(x=at.x, y=at.y, width=at.width, height=height), fill=PALE)
     drawing.text((at.x + 12, at.y + 24), f"{name}/", size=15, bold=True, anchor="start")
     y = at.y + HEADING_PX
