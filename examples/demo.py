@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from demo_report import write_overlay, write_report
 from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, talk, track
-from demo_verdict import Onset, cut_short, match_onsets, scripted, verdict
+from demo_verdict import Onset, cut_short, match_onsets, print_end, scripted, verdict
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -78,10 +78,7 @@ def demo(out: Path) -> int:
     )
     (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print_result(result, onsets)
-    for problem in problems:
-        talk.print(f"demo: {problem}", style="red", markup=False, soft_wrap=True)
-    if problems:
-        talk.print(f"demo: the whole report is {out / 'report.html'}", markup=False, soft_wrap=True)
+    print_end(out, problems)
     return 1 if problems else 0
 
 

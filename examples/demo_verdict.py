@@ -1,9 +1,11 @@
 """What the demo expects of a run: the scripted events, how those that were heard match them, and what went wrong, with its cause."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from demo_tracking import Frames, Heard, Run
+from demo_tracking import Frames, Heard, Run, talk
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.pose import Pose
@@ -79,3 +81,13 @@ def verdict(frames: Frames, onsets: list[Onset], heard: Heard, *, live_px: float
             + (": close other programs and run the demo again" if blind else "")
         )
     return problems
+
+
+def print_end(out: Path, problems: Sequence[str]) -> None:
+    """Say last of all whether it passed and where everything is, on stderr."""
+    for problem in problems:
+        talk.print(f"demo: {problem}", style="red", markup=False, soft_wrap=True)
+    word, colour = ("failed", "red") if problems else ("passed", "green")
+    talk.print(f"demo: {word}", style=colour, markup=False)
+    for what, name in (("report", "report.html"), ("video", "overlay.mp4"), ("figures", "result.json"), ("bundle", "model")):
+        talk.print(f"  {what:8}{out / name}", markup=False, highlight=False, soft_wrap=True)

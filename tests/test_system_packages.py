@@ -65,3 +65,12 @@ def test_root_installs_and_hears_it_where_that_fails(programs: Path) -> None:
     write(programs / "apt-get", "exit 100")
     ran = run(programs, "debian_packages", "the viewer needs libraries", "libsm6")
     assert (ran.returncode, ran.stderr) == (1, "the viewer needs libraries, and apt-get could not install them: libsm6\n")
+
+
+def test_the_installation_says_first_that_it_takes_minutes() -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", "--always-make", "install"], cwd=SCRIPTS.parent, capture_output=True, text=True, check=True
+    )
+
+    said, installs = planned.stdout.index("this takes minutes"), planned.stdout.index("pip install")
+    assert said < installs

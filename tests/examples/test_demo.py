@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from demo_report import status_at
 from demo_tracking import Frames, Heard, count_frames, open_run
-from demo_verdict import Onset, scripted, verdict
+from demo_verdict import Onset, print_end, scripted, verdict
 
 from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
 
@@ -98,3 +98,15 @@ def test_the_overlay_counts_what_was_missing_when_the_frame_was_shown(status: St
 
     assert shown is not None
     assert (shown.counters["skipped"], shown.counters["lost"], shown.frame) == (5, 0, 40)
+
+
+@pytest.mark.parametrize(("problems", "word"), [([], "passed"), (["frames: 3 of 1500 were lost"], "failed")])
+def test_the_last_lines_say_whether_it_passed_and_where_everything_is(
+    tmp_path: Path, problems: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_end(tmp_path / "demo", problems)
+
+    said = capsys.readouterr().err
+    assert f"demo: {word}\n" in said
+    assert all(problem in said for problem in problems)
+    assert all(f"{tmp_path / 'demo' / name}\n" in said for name in ("report.html", "overlay.mp4", "result.json", "model"))

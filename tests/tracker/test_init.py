@@ -64,6 +64,12 @@ def test_what_is_commented_out_is_a_configuration_too(tmp_path: Path) -> None:
     )
 
 
+def test_the_rules_shown_say_what_a_missing_key_point_means(tmp_path: Path) -> None:
+    rules = [line for line in written(tmp_path).read_text().splitlines() if line.lstrip("# ").startswith("rule:")]
+    assert len(rules) == 2
+    assert all("confidence: 0.5, missing: end" in rule for rule in rules)
+
+
 def test_the_newest_whole_bundle_below_the_folder_is_taken(tmp_path: Path, make_bundle: BundleMaker) -> None:
     for age, name in enumerate(("models/new", "models/old")):
         make_bundle(tmp_path / name)

@@ -27,13 +27,14 @@ zones: []
 #  - {{shape: polygon, name: left_half, corners: [[0, 0], [320, 0], [320, 480], [0, 480]]}}
 
 # What is to become an event; key points: {points}.
+# A point below `confidence` counts as missing. The event then ends after `maximum_gap_ms` (`missing: end`) or `end_after_ms` (`hold`).
 behaviour: []
 #  - event: at_port
 #    source: {{kind: zone, point: {point}, zone: port}}
-#    rule: {{on: 0, off: -3, minimum_ms: 50, maximum_gap_ms: 50}}
+#    rule: {{on: 0, off: -3, minimum_ms: 50, maximum_gap_ms: 50, confidence: 0.5, missing: end}}
 #  - event: running
 #    source: {{kind: speed, point: {point}}}
-#    rule: {{on: 150, off: 100, minimum_ms: 100, maximum_gap_ms: 100}}
+#    rule: {{on: 150, off: 100, minimum_ms: 100, maximum_gap_ms: 100, confidence: 0.5, missing: end}}
 
 # Sockets of this machine are used unless another address is written here; beyond this machine it needs keys (`tracker keys`).
 # publisher:
