@@ -39,7 +39,8 @@ def keys(kind: inspect.Type, section: str) -> Iterator[Row]:
 def default(field: inspect.Field) -> str:
     if field.required:
         return "**required**"
-    return yaml.safe_dump(msgspec.to_builtins(field.default), default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+    given = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    return yaml.safe_dump(msgspec.to_builtins(given), default_flow_style=True).removesuffix("\n").removesuffix("\n...")
 
 
 def rows(page: str) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 import msgspec
@@ -132,7 +132,7 @@ def test_a_message_without_one_of_its_fields_is_refused_by_its_name(message: Mes
     for field in fields(message):
         topic_part, text, *rest = parts_of(message)
         values = json.loads(text)
-        if field.name in values and field.name != "v":
+        if field.name in values and field.name != "v" and field.default is MISSING:  # what has a default was added later
             del values[field.name]
             with pytest.raises(StreamError, match=f"'{field.name}' is missing"):
                 decode([topic_part, json.dumps(values).encode(), *rest])
