@@ -182,7 +182,9 @@ def decode(parts: list[bytes]) -> Message:
         values = parse(parts[1])
         version = values.get("v") if isinstance(values, dict) else None
         if version == VERSION:
-            return _checked(_READERS[kind](values | ({"jpeg": parts[2]} if kind == "image" else {})), camera)
+            if kind == "image":
+                values["jpeg"] = parts[2]
+            return _checked(_READERS[kind](values), camera)
     except ValueError as problem:
         raise StreamError(f"topic {_shown(parts)} carries an unreadable payload ({problem}); is the sender a rigtrack tracker?") from None
     if not isinstance(version, int):
