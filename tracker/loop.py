@@ -127,7 +127,8 @@ class Tracking:
     def wait(self) -> None:
         """No frame came: end what has been on unseen for too long."""
         if self._setup is not None and self._last is not None:
-            self._end(self._setup.behaviour.wait(self._clock() - self._last.received_ns))
+            silent_ns = self._clock() - self._last.received_ns
+            self._end(self._setup.behaviour.wait(silent_ns, camera_lost=self._parts.capture.state == "lost"))
         self._parts.health.idle()
 
     def serve(self) -> None:

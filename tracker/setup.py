@@ -113,6 +113,7 @@ def _behaviour(config: Config, bundle: Bundle) -> Behaviour:
         point_names=bundle.description.point_names,
         animals=bundle.description.output.shape[1],
         has_mm=config.calibration is not None,
+        rate_hz=config.camera.rate_hz,
     )
 
 
