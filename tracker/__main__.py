@@ -8,6 +8,7 @@ import cv2
 
 from tracker.command import carry_out, version
 from tracker.commands import check, init, keys, listen, reload, replay, run, status, stop, swap, view
+from tracker.service.log import FORMAT, OneLine
 
 COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, replay, keys)
 
@@ -15,7 +16,9 @@ COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, replay, 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(OneLine(FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
     cv2.setNumThreads(1)  # the loop's few small operations are slower on a pool, which also competes with the engine
     return carry_out(options, program="tracker", interrupted=options.interrupted)
 
