@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from typing import Any
 
 import zmq
@@ -51,6 +52,7 @@ class Control:
         self._commands = commands
         self._clock = clock
         self._pending: list[tuple[list[bytes], str, Future[Answer]]] = []  # to whom, which command, its answer to come
+        self._held = ExitStack()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
@@ -58,10 +60,11 @@ class Control:
         self._socket.setsockopt(zmq.RCVHWM, _WAITING)
         self._socket.setsockopt(zmq.SNDHWM, _WAITING)  # who does not read its answers loses them
         try:
-            bind(self._socket, address)
+            bind(self._socket, address, held=self._held)
         except BaseException:
             self._socket.close()
             self._context.term()
+            self._held.close()
             raise
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._answer_all, name="control", daemon=True)
@@ -79,6 +82,7 @@ class Control:
         self._thread.join(_CLOSE_S)
         self._socket.close()
         self._context.term()
+        self._held.close()
 
     def _answer_all(self) -> None:
         taken = 0  # since the last rest
