@@ -4,11 +4,15 @@ import argparse
 import logging
 import sys
 
-import cv2
+from tracker.end_while_starting import end_at_signals
 
-from tracker.command import carry_out, version
-from tracker.commands import check, init, keys, listen, reload, replay, run, status, stop, swap, view
-from tracker.service.log import FORMAT, OneLine
+end_at_signals(sys.argv)  # the imports below take a second
+
+import cv2  # noqa: E402
+
+from tracker.command import carry_out, version  # noqa: E402
+from tracker.commands import check, init, keys, listen, reload, replay, run, status, stop, swap, view  # noqa: E402
+from tracker.service.log import FORMAT, OneLine  # noqa: E402
 
 COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, replay, keys)
 
