@@ -4,7 +4,7 @@ Rule for the version: adding a field keeps `VERSION`; renaming, removing or chan
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tracker.errors import StreamError
@@ -78,6 +78,7 @@ class OpenEvent:
     event: str
     animal: int
     onset_frame: int
+    since_ns: int | None = None  # when that frame came, host CLOCK_MONOTONIC; None: not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,7 @@ class StatusMessage(Stamp):
     setup: int  # number of the setup in use, 0 before the first
     field_of_view: str  # one sentence: which part of the camera's image the network sees
     problems: list[Problem]  # at most one of each cause; gone when it is over
+    open: list[OpenEvent] = field(default_factory=list)  # every event that is on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

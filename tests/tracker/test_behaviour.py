@@ -420,7 +420,7 @@ def test_an_event_is_on_unseen_for_no_longer_than_stated(missing: str, end_after
     feed(subject, [0.9] * 5)
     events = subject.wait(silent_ms * MS)
     assert why(events) == ([("off", "camera_lost", 4)] if ends else [])
-    assert subject.wait(10**12) == [] if ends else subject.open() == [("it", 0, 0)]
+    assert subject.wait(10**12) == [] if ends else subject.open() == [("it", 0, 0, 4 * STEP_MS * MS)]
 
 
 @pytest.mark.parametrize(("interval_ms", "silent_ms", "ends"), [(100, 300, False), (100, 301, True), (10, 200, False), (10, 201, True)])

@@ -118,9 +118,9 @@ class Behaviour:
         known = [(rules[name, animal], reason) for name, animal, reason in ended if (name, animal) in rules]
         return [event for rule, reason in known for event in rule.stop(self._last_frame, reason)]
 
-    def open(self) -> list[tuple[str, int, int]]:
-        """Every event that is on, as (event, animal, onset frame)."""
-        return [(name, animal, rule.onset_frame) for name, animal, _, rule in self._parts if rule.open]
+    def open(self) -> list[tuple[str, int, int, int]]:
+        """Every event that is on, as (event, animal, onset frame, time in ns from there to the last frame)."""
+        return [(name, animal, rule.onset_frame, self._elapsed_ns - rule.onset_ns) for name, animal, _, rule in self._parts if rule.open]
 
     def _step(self, frame_number: int, time_ns: int) -> int:
         """Let time run to this frame; returns by how many ns."""

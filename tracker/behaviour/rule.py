@@ -76,6 +76,11 @@ class RuleState:
         """First frame of the bout that is open."""
         return self._onset_frame
 
+    @property
+    def onset_ns(self) -> int:
+        """Its time, on the clock of `update`."""
+        return self._onset_ns
+
     def update(self, frame_number: int, now_ns: int, *, value: float | None, step_ns: int, intervals_ns: Collection[int]) -> list[Event]:
         """Take one frame's value. Two events are possible after lost frames: the end of one bout and the start of the next.
 

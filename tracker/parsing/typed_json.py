@@ -46,7 +46,7 @@ def reader(kind: type[Value]) -> Callable[[Any], Value]:
 
     Members that `kind` does not know are left out; fields that have a default may be absent.
     """
-    known = [(field.name, _reader(field.type), field.default is MISSING) for field in fields(kind)]  # type: ignore[arg-type]
+    known = [(field.name, _reader(field.type), field.default is MISSING and field.default_factory is MISSING) for field in fields(kind)]  # type: ignore[arg-type]
     puts = [(name, getattr(kind, name).__set__, convert) for name, convert, _ in known]
 
     def read(value: Any) -> Value:
