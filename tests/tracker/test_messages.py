@@ -140,6 +140,13 @@ def test_a_message_without_one_of_its_fields_is_refused_by_its_name(message: Mes
                 decode([topic_part, json.dumps(values).encode(), *rest])
 
 
+def test_spaces_around_the_json_are_read_over_and_more_after_it_is_refused() -> None:
+    topic_part, text = parts_of(MESSAGES["pose"])
+    assert decode([topic_part, b" \r\n\t" + text + b"\n "]) == MESSAGES["pose"]
+    with pytest.raises(StreamError, match="more follows the JSON value"):
+        decode([topic_part, text + b" {}"])
+
+
 def test_a_status_of_a_tracker_that_does_not_list_open_events_is_read() -> None:
     topic_part, text = parts_of(MESSAGES["status"])
     values = json.loads(text)

@@ -19,6 +19,7 @@ class State(Enum):
     RESTING = auto()  # refractory
 
 
+_BOUT = (State.STARTING, State.ON)
 _SHORTEST_END_NS = 200_000_000
 
 
@@ -92,7 +93,7 @@ class RuleState:
             intervals_ns: the last steps before this one; without any nothing is overdue.
         """
         events: list[Event] = []
-        if self.state in (State.STARTING, State.ON) and now_ns - self._decided_ns > self._shortest_end_ns and intervals_ns:
+        if self.state in _BOUT and now_ns - self._decided_ns > self._shortest_end_ns and intervals_ns:
             events = self.end_overdue(frame_number, now_ns, silent_ns=step_ns, limit_ns=self.limit_ns(intervals_ns))
         if value is None and self._hold:
             return events
@@ -100,7 +101,7 @@ class RuleState:
         if value is not None:
             self._last_value = value
         height = -math.inf if value is None else self._sign * value
-        if self.state in (State.STARTING, State.ON) and self._has_ended(height, now_ns):
+        if self.state in _BOUT and self._has_ended(height, now_ns):
             events.extend(self._end(frame_number))
         if self.state is State.RESTING and now_ns - self._interrupted_ns >= self._refractory_ns:
             self.state = State.IDLE
