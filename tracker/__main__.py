@@ -4,10 +4,15 @@ import argparse
 import logging
 import sys
 
-import cv2
+from tracker.end_while_starting import end_at_signals
 
-from tracker.command import run_command, version
-from tracker.commands import check, init, keys, listen, record, recover, reload, replay, run, status, stop, swap, view
+end_at_signals(sys.argv)  # the imports below take a second
+
+import cv2  # noqa: E402
+
+from tracker.command import run_command, version  # noqa: E402
+from tracker.commands import check, init, keys, listen, record, recover, reload, replay, run, status, stop, swap, view  # noqa: E402
+from tracker.service.log import FORMAT, OneLine  # noqa: E402
 
 COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, record, recover, replay, keys)
 
@@ -15,7 +20,9 @@ COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, record, 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(OneLine(FORMAT))
+    logging.basicConfig(level=logging.INFO, handlers=[lines])
     cv2.setNumThreads(1)  # the loop's few small operations are slower on a pool, which also competes with the engine
     return run_command(options, program="tracker", interrupted=options.interrupted)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tracker.errors import BundleError
 from tracker.exchange_folders import exchange
 from tracker.frame import Image
+from tracker.gentle_reading import sha256_of
 
 SCHEMA = 1
 MODEL_FILE = "model.onnx"
@@ -25,7 +26,6 @@ DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
 _LONGEST_DESCRIPTION = 16 << 20  # bytes; a real one has some thousand
 _LONGEST_SHOWN = 300  # characters of a path in a sentence
-_PIECE = 1 << 20  # bytes read and hashed at once
 _LARGEST_TENSOR = 1 << 28  # numbers in one input, output or state
 _READINGS = 5  # of a bundle that is replaced while it is read
 
@@ -271,14 +271,9 @@ def _compare(path: Path, expected: str) -> None:
 
 
 def _file_sha256(path: Path) -> str:
-    """Piece by piece: a whole network in one block of memory holds the interpreter while that is given back."""
     if not path.is_file():
         raise BundleError(f"{path}: is not there, or not a file; the bundle is not whole: copy it again")
-    digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(piece):
-            digest.update(piece[:count])
-    return digest.hexdigest()
+    return sha256_of(path)
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:

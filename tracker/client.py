@@ -239,7 +239,7 @@ class Client:
             self._picture_next = False
             return self._pictures.take() if self._pictures is not None else None
         self._picture_next = picture  # by turns: a stream that never pauses leaves room for pictures
-        return self._socket.recv_multipart() if self._socket in ready else None
+        return _received(self._socket) if self._socket in ready else None
 
     def _remaining_ms(self, until_ns: int) -> int:
         return min(_LONGEST_POLL_MS, max(0, math.ceil((until_ns - self._clock()) / 1e6)))
@@ -254,7 +254,7 @@ class Client:
         if due_ns is None or now < due_ns:
             return
         while len(self._backlog) < self._backlog_most and self._socket.poll(0):
-            self._backlog.append(self._socket.recv_multipart())
+            self._backlog.append(_received(self._socket))
         for name in {parts[0].partition(b".")[2] for parts in self._backlog}:
             self._events.heard(name.decode("utf-8", "replace"), now)
         self._due.extend(self._events.end_silent(now))
@@ -283,6 +283,16 @@ class Client:
                 if missed > 0:  # below zero: the camera was opened again and counts from its start
                     self.gaps[message.camera] += missed
             heard.frame, heard.accounted = message.frame, accounted
+
+
+def _received(socket: zmq.Socket[bytes]) -> list[bytes]:
+    """The parts of the next message, at half the cost of `recv_multipart`, which asks the socket after each whether another follows."""
+    frame = socket.recv(copy=False)
+    parts = [frame.bytes]
+    while frame.more:
+        frame = socket.recv(copy=False)
+        parts.append(frame.bytes)
+    return parts
 
 
 def _checked(kinds: Sequence[str]) -> frozenset[str]:

@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 
 from tracker.bundle import Bundle, read_bundle
+from tracker.calibration import read_calibration
 from tracker.config import Config, load_config
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
-from tracker.errors import ConfigError, RigtrackError, StreamError
+from tracker.errors import BundleError, CalibrationError, ConfigError, RigtrackError, StreamError
 from tracker.loop_inbox import Cause, Change, LoopInbox
 from tracker.service.health import Health
 from tracker.service.notify import Notifier
-from tracker.setup import check_rules, make_setup
+from tracker.setup import Setup, check_rules, make_setup
 from tracker.worker import Answer, Worker
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class _Running:
     config: Config
     bundle: Bundle
     engine: Engine
+    calibrated_for: tuple[int, int] | None  # (width, height) of the calibration's images
 
 
 class CommandHandler:
@@ -123,9 +125,10 @@ class CommandHandler:
         running = self._now()
         bundle = read_bundle(Path(path))
         check_rules(running.config, bundle)
+        self._check_unseen(running, bundle)
         engine = self._open_engine(bundle)
         try:
-            self._put("swap", running.config, bundle, engine)
+            setup = self._put("swap", running.config, bundle, engine)
         except Exception:  # a fault of our own, too, must not leave the engine open
             if not self._inbox.stop.is_set():  # else the loop may have it after all: `close` frees it
                 self._close_engine(engine)
@@ -133,7 +136,15 @@ class CommandHandler:
         self._close_engine(running.engine)
         gc.collect()  # nothing else does: the collector is off, and only what came since the start is looked at
         logger.info("bundle swapped: bundle=%s", bundle.folder)
-        return {"bundle": bundle.description.name, "bundle_sha256": bundle.description.onnx_sha256}
+        return {
+            "bundle": bundle.description.name,
+            "bundle_sha256": bundle.description.onnx_sha256,
+            "folder": str(bundle.folder),
+            "runtime": engine.runtime,
+            "device": engine.device,
+            "precision": engine.precision,
+            "field_of_view": setup.inference.field_of_view if setup is not None else None,
+        }
 
     def _reload(self) -> Answer:
         self._notifier.reloading()
@@ -141,6 +152,7 @@ class CommandHandler:
             running, fresh = self._now(), load_config(self._path)
             config = msgspec.structs.replace(running.config, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration)
             check_rules(config, running.bundle)
+            self._check_unseen(running, running.bundle, config)
             self._put("reload", config, running.bundle, running.engine)
         except RigtrackError as problem:
             self._health.report("reload", f"{problem}; the rules in use stay")
@@ -160,8 +172,29 @@ class CommandHandler:
             raise StreamError("the tracker has no engine yet; its log says why")
         return self._running
 
-    def _put(self, cause: Cause, config: Config, bundle: Bundle, engine: Engine) -> None:
+    def _check_unseen(self, running: _Running, bundle: Bundle, config: Config | None = None) -> None:
+        """Before the first frame, refuse what may not fit the camera's images: that would end the tracker when the camera comes.
+
+        Raises:
+            BundleError: the bundle's view fits images of one size only, and is another than the one in use.
+            CalibrationError: the calibration is for images of another size than the one in use.
+        """
+        if self._inbox.source_shape is not None:
+            return
+        new, old = bundle.description, running.bundle.description
+        fits_all = new.view.crop is None and new.view.fit != "exact"
+        if not fits_all and (new.view, new.input.shape) != (old.view, old.input.shape):
+            raise BundleError(f"{bundle.folder}: its view may not fit the camera, of which no frame has come yet; swap when frames come")
+        if config is not None and _calibrated_for(config) not in (None, running.calibrated_for):
+            raise CalibrationError(
+                f"{config.calibration}: may not fit the camera, of which no frame has come yet; reload the rules when frames come"
+            )
+
+    def _put(self, cause: Cause, config: Config, bundle: Bundle, engine: Engine) -> Setup | None:
         """Have the loop take up a setup, and wait until it uses nothing older.
+
+        Returns:
+            The setup, or None where it is made at the first frame.
 
         Raises:
             RigtrackError: it does not fit the camera's images; the loop goes on with what it had. Or the tracker is stopping.
@@ -170,7 +203,7 @@ class CommandHandler:
         def make(shape: tuple[int, ...]) -> Any:
             return make_setup(config, bundle, engine, source_shape=shape)
 
-        shape = self._inbox.source_shape
+        shape, calibrated_for = self._inbox.source_shape, _calibrated_for(config)
         change = Change(cause=cause, make=make, setup=make(shape) if shape is not None else None)
         self._inbox.put(change)
         while not self._inbox.stop.is_set():
@@ -178,8 +211,8 @@ class CommandHandler:
                 change.outcome.result(_LOOK_S)
             except NotYet:
                 continue
-            self._running = _Running(config=config, bundle=bundle, engine=engine)
-            return
+            self._running = _Running(config=config, bundle=bundle, engine=engine, calibrated_for=calibrated_for)
+            return change.setup
         raise StreamError("the tracker is stopping")
 
     def _open_engine(self, bundle: Bundle) -> Engine:
@@ -195,3 +228,7 @@ class CommandHandler:
         logger.info("%s", sentence)
         self._notifier.status(sentence)
         self._notifier.extend_timeout(_BUILD_EXTENSION_S)
+
+
+def _calibrated_for(config: Config) -> tuple[int, int] | None:
+    return read_calibration(Path(config.calibration)).image_size if config.calibration else None

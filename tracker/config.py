@@ -184,8 +184,8 @@ class Rule(Section, frozen=True, kw_only=True):
     confidence: Fraction = 0.5  # a key point below this counts as missing
     missing: Literal["hold", "end"] = "end"  # while the value is missing: keep the state, or treat it as not crossing
     end_after_ms: Milliseconds | None = None
-    """How long frames, or the value under `missing: hold`, may stay away before an open event is ended; None: the longer of 200 ms
-    and three frame intervals."""
+    """How long frames, or the value under `missing: hold`, may stay away before an open event is ended, never less than one and
+    a half frame intervals; None: the longer of 200 ms and three frame intervals."""
 
 
 class EventConfig(Section, frozen=True, kw_only=True):

@@ -9,13 +9,12 @@ from tracker.errors import EngineError, RigtrackError
 from tracker.event import Event, Reason
 from tracker.frame import Frame
 from tracker.loop_inbox import Change, LoopInbox
-from tracker.messages import OpenEvent
 from tracker.motion import Motion
 from tracker.pose import Pose
 from tracker.recording.recorder import Recorder
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
-from tracker.setup import Setup, setup_message
+from tracker.setup import Setup, open_events, setup_message
 from tracker.stream.image_stream import ImageStream
 from tracker.stream.publisher import Publisher
 
@@ -131,21 +130,20 @@ class Tracking:
     def wait(self) -> None:
         """No frame came: end what has been on unseen for too long."""
         if self._setup is not None and self._last is not None:
-            self._end(self._setup.behaviour.wait(self._clock() - self._last.received_ns))
+            silent_ns = self._clock() - self._last.received_ns
+            self._end(self._setup.behaviour.wait(silent_ns, camera_lost=self._parts.capture.state == "lost"))
         self._parts.health.idle()
 
     def serve(self) -> None:
         """Send the heartbeat when it is due, and answer subscriptions."""
         interval_ms = self._parts.heartbeat.due(self._clock())
         if interval_ms is not None:
-            last, behaviour = self._last, self._setup.behaviour if self._setup else None
+            last, setup = self._last, self._setup
             self._parts.publisher.alive(
                 frame=last.number if last else -1,
                 received_ns=last.received_ns if last else 0,
                 interval_ms=interval_ms,
-                open_events=[OpenEvent(event=name, animal=i, onset_frame=onset) for name, i, onset in behaviour.open()]
-                if behaviour
-                else [],
+                open_events=open_events(setup, received_ns=last.received_ns) if setup and last else [],
             )
         self._parts.publisher.serve()
 

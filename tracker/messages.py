@@ -4,7 +4,7 @@ Rule for the version: adding a field keeps `VERSION`; renaming, removing or chan
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tracker.errors import StreamError
@@ -78,6 +78,7 @@ class OpenEvent:
     event: str
     animal: int
     onset_frame: int
+    since_ns: int | None = None  # when that frame came, host CLOCK_MONOTONIC; None: not said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,7 @@ class StatusMessage(Stamp):
     field_of_view: str  # one sentence: which part of the camera's image the network sees
     problems: list[Problem]  # at most one of each cause; gone when it is over
     recording: RecordingMessage | None = None  # None while nothing is recorded
+    open: list[OpenEvent] = field(default_factory=list)  # every event that is on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +204,9 @@ def decode(parts: list[bytes]) -> Message:
         values = parse(parts[1])
         version = values.get("v") if isinstance(values, dict) else None
         if version == VERSION:
-            return _checked(_READERS[kind](values | ({"jpeg": parts[2]} if kind == "image" else {})), camera)
+            if kind == "image":
+                values["jpeg"] = parts[2]
+            return _checked(_READERS[kind](values), camera)
     except ValueError as problem:
         raise StreamError(f"topic {_shown(parts)} carries an unreadable payload ({problem}); is the sender a rigtrack tracker?") from None
     if not isinstance(version, int):

@@ -16,7 +16,7 @@ from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
 from tracker.errors import ConfigError
 from tracker.frame import Frame
-from tracker.messages import VERSION, SetupMessage
+from tracker.messages import VERSION, OpenEvent, SetupMessage
 from tracker.stream.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -106,6 +106,19 @@ def setup_message(
     )
 
 
+def open_events(setup: Setup, *, received_ns: int) -> list[OpenEvent]:
+    """Every event that is on.
+
+    Args:
+        setup: in use.
+        received_ns: of the last frame.
+    """
+    return [
+        OpenEvent(event=name, animal=animal, onset_frame=onset_frame, since_ns=received_ns - lasted_ns)
+        for name, animal, onset_frame, lasted_ns in setup.behaviour.open()
+    ]
+
+
 def _behaviour(config: Config, bundle: Bundle) -> Behaviour:
     return Behaviour(
         config.behaviour,
@@ -113,6 +126,7 @@ def _behaviour(config: Config, bundle: Bundle) -> Behaviour:
         point_names=bundle.description.point_names,
         animals=bundle.description.output.shape[1],
         has_mm=config.calibration is not None,
+        rate_hz=config.camera.rate_hz,
     )
 
 

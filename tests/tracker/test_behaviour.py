@@ -413,14 +413,14 @@ def why(events: Sequence[Event]) -> list[tuple[str, str, int]]:
 @pytest.mark.parametrize("missing", ["hold", "end"])
 @pytest.mark.parametrize(
     ("end_after_ms", "silent_ms", "ends"),
-    [(None, 200, False), (None, 201, True), (50, 50, False), (50, 51, True), (1000, 999, False), (0, 1, True)],
+    [(None, 200, False), (None, 201, True), (50, 50, False), (50, 51, True), (1000, 999, False), (0, 30, False), (0, 31, True)],
 )
 def test_an_event_is_on_unseen_for_no_longer_than_stated(missing: str, end_after_ms: float | None, silent_ms: int, ends: bool) -> None:
     subject = behaviour(MotionSource(), missing=missing, end_after_ms=end_after_ms)
     feed(subject, [0.9] * 5)
     events = subject.wait(silent_ms * MS)
     assert why(events) == ([("off", "camera_lost", 4)] if ends else [])
-    assert subject.wait(10**12) == [] if ends else subject.open() == [("it", 0, 0)]
+    assert subject.wait(10**12) == [] if ends else subject.open() == [("it", 0, 0, 4 * STEP_MS * MS)]
 
 
 @pytest.mark.parametrize(("interval_ms", "silent_ms", "ends"), [(100, 300, False), (100, 301, True), (10, 200, False), (10, 201, True)])
@@ -430,11 +430,37 @@ def test_by_default_three_intervals_may_pass_and_no_less_than_200_ms(interval_ms
     assert bool(subject.wait(silent_ms * MS)) is ends
 
 
-def test_a_single_frame_holds_an_event_for_a_second() -> None:
+def test_before_the_second_frame_an_event_waits_for_the_camera_to_be_given_up() -> None:
+    """A camera of one frame in two seconds is not lost after one."""
     subject = behaviour(MotionSource())
     feed(subject, [0.9])
-    assert subject.wait(999 * MS) == []
-    assert why(subject.wait(1001 * MS)) == [("off", "camera_lost", 0)]
+    assert subject.wait(1_900 * MS, camera_lost=False) == []
+    assert why(subject.wait(1_901 * MS, camera_lost=True)) == [("off", "camera_lost", 0)]
+
+
+def test_at_half_a_frame_a_second_the_first_bout_lasts() -> None:
+    subject = behaviour(MotionSource())
+    feed(subject, [0.9])
+    assert subject.wait(1_980 * MS) == []
+    assert why(feed(subject, [0.9, 0.9, 0.1], times_ms=[2000, 4000, 6000], first_frame=1)) == [("off", "rule", 3)]
+
+
+def test_before_the_second_frame_the_configured_rate_tells_the_interval() -> None:
+    subject = Behaviour(
+        (EventConfig(event="it", source=MotionSource(), rule=rule()),), ZONES, point_names=NAMES, animals=1, has_mm=False, rate_hz=10.0
+    )
+    feed(subject, [0.9])
+    assert subject.wait(300 * MS) == []
+    assert why(subject.wait(301 * MS)) == [("off", "camera_lost", 0)]
+
+
+@pytest.mark.parametrize("end_after_ms", [0, 5, 20])
+def test_an_end_sooner_than_the_next_frame_does_not_make_an_event_strobe(end_after_ms: float) -> None:
+    subject = behaviour(MotionSource(), end_after_ms=end_after_ms)
+    assert why(feed(subject, [0.9] * 6 + [0.1])) == [("on", "rule", 0), ("off", "rule", 6)]
+    feed(subject, [0.9] * 2, first_frame=7)
+    assert subject.wait(30 * MS) == [], "one and a half intervals"
+    assert why(subject.wait(31 * MS)) == [("off", "camera_lost", 8)]
 
 
 def test_a_gap_that_nobody_waited_through_ends_the_event_all_the_same() -> None:

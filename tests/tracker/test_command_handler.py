@@ -15,9 +15,10 @@ import yaml
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import DEADLINE_S, HEIGHT, WIDTH, Rig, rig
+from tests.tracker.test_setup import HALF_MM_A_PIXEL
 from tracker.command_handler import CommandHandler
 from tracker.config import load_config
-from tracker.errors import BundleError, ConfigError, RigtrackError, StreamError
+from tracker.errors import BundleError, CalibrationError, ConfigError, RigtrackError, StreamError
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, StatusMessage
 from tracker.service.notify import Notifier
 
@@ -136,6 +137,48 @@ def test_a_swap_before_the_first_frame_takes_effect_with_it(commanded: Commanded
     commanded.rig.camera.show(5, 5)
     assert commanded.rig.wait_for(SetupMessage).bundle == "second"
     assert len(commanded.handler._open) == 1
+
+
+def test_a_bundle_that_may_not_fit_is_refused_before_the_first_frame(commanded: Commanded, bundles: dict[str, Path]) -> None:
+    """With the first frame it would end the tracker, since the bundle before is closed by then."""
+    commanded.start()
+    _settled(commanded)
+    with pytest.raises(BundleError, match="large: its view may not fit the camera, of which no frame has come yet"):
+        commanded.swap(bundles["large"])
+    assert commanded.track().setup == 1
+    assert len(commanded.handler._open) == 1
+
+
+def test_a_calibration_that_may_not_fit_is_refused_before_the_first_frame(commanded: Commanded, path: Path) -> None:
+    commanded.start()
+    _settled(commanded)
+    values = yaml.safe_load(path.read_text())
+    (path.parent / "calibration.yaml").write_text(yaml.safe_dump(HALF_MM_A_PIXEL | {"image_size": [1280, 1024]}))
+    path.write_text(yaml.safe_dump(values | {"calibration": "calibration.yaml"}))
+    with pytest.raises(CalibrationError, match="may not fit the camera, of which no frame has come yet"):
+        commanded.reload()
+    assert commanded.track().setup == 1
+
+
+def test_the_answer_to_a_swap_says_what_runs_now(commanded: Commanded, bundles: dict[str, Path]) -> None:
+    commanded.start_tracking()
+    answer = commanded.swap(bundles["second"])
+    assert (answer["folder"], answer["precision"]) == (str(bundles["second"]), "fp32")
+    assert answer["runtime"].startswith("openvino ")
+    assert "64x48" in answer["field_of_view"]
+
+
+def test_the_status_lists_every_event_that_is_on_and_since_when(commanded: Commanded, path: Path) -> None:
+    rules(path, zones=[ZONE], behaviour=[EVENT | {"rule": RULE | {"end_after_ms": 3_600_000}}])
+    fresh = Commanded(commanded.rig, path)
+    fresh.start()
+    first = fresh.track()
+    commanded.rig.health.report("reload", None)  # has the status published with the next frame
+    fresh.track()
+    (event,) = commanded.rig.wait_for(StatusMessage, lambda status: bool(status.open)).open
+    assert (event.event, event.animal, event.onset_frame, event.since_ns) == ("present", 0, 0, first.received_ns)
+    commanded.rig.stop()
+    fresh.handler.close()
 
 
 def test_a_bundle_for_another_size_is_refused_and_its_engine_closed(commanded: Commanded, bundles: dict[str, Path]) -> None:

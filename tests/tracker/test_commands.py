@@ -42,6 +42,10 @@ STATUS: dict[str, Any] = {
     "latency_ms": {"engine": {"p50": 0.9, "p99": 1.4, "p99.9": 2.0, "max": 3.256}, "wait": {}},
     "counters": {"captured": 907, "lost": 0, "skipped": 3},
     "field_of_view": "the network sees the whole image",
+    "open": [
+        {"event": "at_port", "animal": 1, "onset_frame": 850, "since_ns": 19_430_000_000},
+        {"event": "freezing", "animal": 0, "onset_frame": 7, "since_ns": None},
+    ],
     "problems": [{"cause": "camera", "sentence": "video0 is gone", "since_ns": 8_000_000_000}],
 }
 
@@ -102,6 +106,8 @@ def test_the_status_is_a_table_with_zones_as_configured() -> None:
     assert lines[:2] == ["state          camera_lost", "problem        camera, for 12 s: video0 is gone"]
     assert "engine         openvino on CPU, fp32" in lines
     assert "field of view  the network sees the whole image" in lines
+    assert "event on       at_port of animal 1, for 0.6 s, since frame 850" in lines
+    assert "event on       freezing of animal 0, since frame 7" in lines
     assert "zone port      circle, centre (503.1, 124.8), radius 19.8 px" in lines
     assert "zone half      polygon, (0, 0), (9.5, 0), (9.5, 9.5) mm" in lines
     assert "               engine  0.90  1.40   2.00  3.26" in lines
@@ -132,6 +138,47 @@ def test_status_prints_the_whole_message_as_json_on_request(tmp_path: Path, caps
     with answering(config, {"ok": True, "status": None}):
         assert main(["status", "--config", str(config), "--json"]) == 0
         assert json.loads(capsys.readouterr().out) == {"state": "starting"}
+
+
+IN_USE = {
+    "ok": True,
+    "bundle": "mouse",
+    "bundle_sha256": "abcdef0123456789" * 4,
+    "folder": "/models/new",
+    "runtime": "openvino 2026.4.1",
+    "device": "CPU Zen",
+    "precision": "fp32",
+    "field_of_view": "The network sees all of the camera's 64x48 image.",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "sentence"),
+    [
+        (
+            "swap",
+            IN_USE,
+            "/models/new is in use: bundle mouse (abcdef012345) in fp32 by openvino 2026.4.1 on CPU Zen. "
+            "The network sees all of the camera's 64x48 image.",
+        ),
+        (
+            "swap",
+            IN_USE | {"field_of_view": None},
+            "/models/new is in use: bundle mouse (abcdef012345) in fp32 by openvino 2026.4.1 on CPU Zen. No frame has come yet.",
+        ),
+        ("reload", {"ok": True, "events": ["a", "b"], "zones": ["c"]}, "In use are the events a, b and the zone c."),
+        ("reload", {"ok": True, "events": ["a"], "zones": []}, "In use are the event a and no zones."),
+    ],
+)
+def test_what_a_command_did_is_a_sentence_for_people_and_json_for_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, answer: dict[str, Any], sentence: str
+) -> None:
+    config, more = write_config(tmp_path), [str(tmp_path)] if command == "swap" else []
+    with answering(config, answer):
+        assert main([command, *more, "--config", str(config)]) == 0
+        assert capsys.readouterr().out == f"{sentence}\n"
+        assert main([command, *more, "--config", str(config), "--json"]) == 0
+        assert {"ok": True} | json.loads(capsys.readouterr().out) == answer
 
 
 def test_a_refusal_is_the_tracker_s_own_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

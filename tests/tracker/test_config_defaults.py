@@ -3,6 +3,7 @@
 import logging
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -96,8 +97,8 @@ def test_the_runtime_folder_is_made_at_binding_for_this_user_alone(tmp_path: Pat
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     address = load(tmp_path, SMALLEST).publisher.bind[0]
     assert not (tmp_path / "rigtrack").exists()
-    with zmq.Context() as context, context.socket(zmq.PUB) as socket:
-        bind(socket, address)
+    with zmq.Context() as context, context.socket(zmq.PUB) as socket, ExitStack() as held:
+        bind(socket, address, held=held)
         assert stat.S_IMODE((tmp_path / "rigtrack").stat().st_mode) == 0o700
         assert (tmp_path / "rigtrack" / "rig.stream").is_socket()
 
@@ -107,5 +108,10 @@ def test_a_runtime_folder_that_somebody_else_put_there_is_refused(tmp_path: Path
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "rigtrack").symlink_to(tmp_path / "elsewhere")
-    with zmq.Context() as context, context.socket(zmq.PUB) as socket, pytest.raises(ConfigError, match="expected a folder of user"):
-        bind(socket, f"ipc://{tmp_path}/rigtrack/rig.stream")
+    with (
+        zmq.Context() as context,
+        context.socket(zmq.PUB) as socket,
+        ExitStack() as held,
+        pytest.raises(ConfigError, match="expected a folder of user"),
+    ):
+        bind(socket, f"ipc://{tmp_path}/rigtrack/rig.stream", held=held)

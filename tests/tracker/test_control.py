@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,14 @@ class Commands:
         self.asked = threading.Event()
 
     def table(self) -> dict[str, Any]:
-        return {"status": self.status, "swap": self.swap, "refuse": self.refuse, "fail": self.fail, "stop": self.stop}
+        return {
+            "status": self.status,
+            "swap": self.swap,
+            "refuse": self.refuse,
+            "repeat": self.repeat,
+            "fail": self.fail,
+            "stop": self.stop,
+        }
 
     def status(self, _: dict[str, Any]) -> Answer:
         return {"status": "tracking"}
@@ -43,6 +51,9 @@ class Commands:
 
     def refuse(self, _: dict[str, Any]) -> Answer:
         raise ConfigError("tracker.yaml:3: name is 7; expected text")
+
+    def repeat(self, request: dict[str, Any]) -> Answer:
+        raise ConfigError(f"{request['path']}: no bundle there; expected one as `trainer fit` writes it")
 
     def fail(self, request: dict[str, Any]) -> Answer:
         raise PermissionError(13, "Permission denied", request.get("path"))
@@ -197,6 +208,61 @@ def test_a_request_of_many_bytes_is_not_taken(address: str) -> None:
         client.send_multipart([b"", json.dumps({"command": "stop", "more": "x" * 100_000}).encode()])
         assert status(address) == {"status": "tracking"}
         assert not client.poll(200)
+
+
+def test_a_text_of_several_lines_is_repeated_on_one(address: str) -> None:
+    with pytest.raises(StreamError) as refusal:
+        ask(address, {"command": "repeat", "path": "models\n2026-01-01 INFO tracker: stopped\x1b[2J"}, timeout_s=DEADLINE_S)
+    assert str(refusal.value).startswith(r"models\n2026-01-01 INFO tracker: stopped\x1b[2J: no bundle there")
+
+
+def test_a_long_text_is_repeated_without_its_middle(address: str) -> None:
+    with pytest.raises(StreamError) as refusal:
+        ask(address, {"command": "repeat", "path": "x" * 5000}, timeout_s=DEADLINE_S)
+    assert len(str(refusal.value)) < 1100
+    assert str(refusal.value).endswith("expected one as `trainer fit` writes it")
+
+
+def test_a_flood_of_requests_is_taken_a_few_at_a_time_with_rests(tmp_path: Path, commands: Commands) -> None:
+    """Counted by the command itself: between two runs of no more than 16 answers the thread waited."""
+    times: list[int] = []
+
+    def note(_: dict[str, Any]) -> Answer:
+        times.append(time.monotonic_ns())
+        return {}
+
+    bound = f"ipc://{tmp_path}/flooded"
+    with Control(bound, {"status": commands.status, "note": note}), peer(bound, zmq.DEALER) as flood:
+        for _ in range(200):
+            flood.send_multipart([b"", b'{"command": "note"}'])
+        deadline = time.monotonic() + DEADLINE_S
+        while len(times) < 200 and time.monotonic() < deadline:
+            status(bound)
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    without, longest = 0, 0
+    for pause in pauses:
+        without = 0 if pause >= 10_000_000 else without + 1
+        longest = max(longest, without)
+    assert len(times) == 200
+    assert longest < 16
+
+
+def test_who_does_not_read_its_answers_costs_no_memory(tmp_path: Path) -> None:
+    """Of the answers to one peer a few wait here, some in the connection itself, and the rest is dropped."""
+    bound, answer = f"ipc://{tmp_path}/unread", {"text": "x" * 50_000}
+    with Control(bound, {"much": lambda _: answer, "status": lambda _: {}}), zmq.Context() as context, context.socket(zmq.DEALER) as deaf:
+        deaf.setsockopt(zmq.LINGER, 0)
+        deaf.setsockopt(zmq.RCVHWM, 1)
+        deaf.connect(bound)
+        for _ in range(500):
+            deaf.send_multipart([b"", b'{"command": "much"}'])
+        for _ in range(60):  # each answered after some of the others, by turns
+            ask(bound, {"command": "status"}, timeout_s=DEADLINE_S)
+        heard = 0
+        while deaf.poll(500):
+            deaf.recv_multipart()
+            heard += 1
+    assert heard < 400
 
 
 def test_nobody_there_is_one_sentence(tmp_path: Path) -> None:

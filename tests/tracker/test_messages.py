@@ -89,6 +89,7 @@ MESSAGES: dict[str, Message] = {
         setup=1,
         field_of_view="the whole image",
         problems=[Problem(cause="camera", sentence="unplugged", since_ns=9)],
+        open=[OpenEvent(event="poke", animal=0, onset_frame=2, since_ns=5)],
     ),
     "image": ImageMessage(**STAMP, width=640, height=480, jpeg=b"\xff\xd8"),
 }
@@ -132,10 +133,26 @@ def test_a_message_without_one_of_its_fields_is_refused_by_its_name(message: Mes
     for field in fields(message):
         topic_part, text, *rest = parts_of(message)
         values = json.loads(text)
-        if field.name in values and field.name != "v" and field.default is MISSING:  # what has a default was added later
+        if field.name in values and field.name != "v" and field.default is MISSING and field.default_factory is MISSING:
             del values[field.name]
             with pytest.raises(StreamError, match=f"'{field.name}' is missing"):
                 decode([topic_part, json.dumps(values).encode(), *rest])
+
+
+def test_spaces_around_the_json_are_read_over_and_more_after_it_is_refused() -> None:
+    topic_part, text = parts_of(MESSAGES["pose"])
+    assert decode([topic_part, b" \r\n\t" + text + b"\n "]) == MESSAGES["pose"]
+    with pytest.raises(StreamError, match="more follows the JSON value"):
+        decode([topic_part, text + b" {}"])
+
+
+def test_a_status_of_a_tracker_that_does_not_list_open_events_is_read() -> None:
+    topic_part, text = parts_of(MESSAGES["status"])
+    values = json.loads(text)
+    assert values.pop("open") == [{"event": "poke", "animal": 0, "onset_frame": 2, "since_ns": 5}]
+    message = decode([topic_part, json.dumps(values).encode()])
+    assert isinstance(message, StatusMessage)
+    assert message.open == []
 
 
 def test_a_version_of_four_hundred_digits_is_refused_as_any_other() -> None:

@@ -1,11 +1,15 @@
-"""Putting the parts together: the window's command."""
+"""Putting the parts together: the window's command, and an end before there are parts."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tracker.daemon import write_config
+from tests.tracker.daemon import ROOT, write_config
 from tracker.config import load_config
 from tracker.errors import StreamError
 from tracker.run import window_command
@@ -49,3 +53,29 @@ def test_a_window_that_could_never_connect_is_refused(
 ) -> None:
     with pytest.raises(StreamError, match=complaint):
         command(tmp_path, publisher, viewer)
+
+
+SLOW_LIBRARY = """
+import time
+print("importing", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_libraries_are_imported_ends_the_tracker_with_a_sentence(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "cv2.py").write_text(SLOW_LIBRARY)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tracker", "run"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "importing\n"
+        started.send_signal(signal.SIGHUP)
+        started.send_signal(number)
+        _, words = started.communicate(timeout=60)
+    assert (started.returncode, words) == (0, "tracker run: stopped before it had begun\n")

@@ -10,9 +10,6 @@ from tracker.event import Event, Reason
 from tracker.pose import Pose
 
 _NO_POINTS: Sequence[Sequence[float]] = ()
-_SHORTEST_END_NS = 200_000_000
-_END_AFTER_INTERVALS = 3
-_UNKNOWN_INTERVAL_NS = 1_000_000_000 // _END_AFTER_INTERVALS  # before the second frame: a bout of one frame ends after a second
 _INTERVALS = 9  # the frame interval is their median: a few lost frames do not move it
 
 
@@ -26,18 +23,36 @@ class Behaviour:
     zero) counts as none, so no bout gets longer or shorter by it.
 
     An event about which nothing can be decided, because frames or values stay away, is ended after the rule's `end_after_ms`,
-    by default the longer of 200 ms and three frame intervals.
+    by default the longer of 200 ms and three frame intervals. Before the second frame the interval is not known: then the
+    configured rate tells it while no frame comes, and without one the event lasts until the camera is given up.
 
     Raises:
         ConfigError: an event names an unknown point or zone, or is in mm without a calibration.
     """
 
     def __init__(
-        self, events: tuple[EventConfig, ...], zones: tuple[Zone, ...], *, point_names: Sequence[str], animals: int, has_mm: bool
+        self,
+        events: tuple[EventConfig, ...],
+        zones: tuple[Zone, ...],
+        *,
+        point_names: Sequence[str],
+        animals: int,
+        has_mm: bool,
+        rate_hz: float | None = None,
     ) -> None:
-        """Args: animals: rows of every pose to come; has_mm: whether poses will carry mm."""
+        """Begin with no event on.
+
+        Args:
+            events: in the order in which their changes are to be told.
+            zones: those that events name.
+            point_names: of the key points.
+            animals: rows of every pose to come.
+            has_mm: whether poses will carry mm.
+            rate_hz: frames per second as configured, for `wait` alone: a recording is replayed without it.
+        """
         self._events, self._zones = events, {zone.name: zone for zone in zones}
         self._point_names, self._animals, self._has_mm = tuple(point_names), animals, has_mm
+        self._configured_ns = () if rate_hz is None else (round(1e9 / rate_hz),)
         self.reset()
 
     def reset(self) -> None:
@@ -49,7 +64,6 @@ class Behaviour:
         self._last_frame = -1
         self._elapsed_ns = 0
         self._intervals_ns: deque[int] = deque(maxlen=_INTERVALS)
-        self._default_end_ns = _END_AFTER_INTERVALS * _UNKNOWN_INTERVAL_NS
 
     def update(self, *, frame_number: int, time_ns: int, pose: Pose, motion: float | None) -> list[Event]:
         """Take one frame.
@@ -64,28 +78,35 @@ class Behaviour:
             The changes decided at this frame, in the configuration's order, then by animal.
         """
         step_ns = self._step(frame_number, time_ns)
-        now_ns, default_end_ns = self._elapsed_ns, self._default_end_ns
+        now_ns, intervals_ns = self._elapsed_ns, self._intervals_ns
         sights = self._sights(pose, motion)
         events: list[Event] = []
         for _, animal, measure, rule in self._parts:
             value = measure.value(sights[animal])
-            changes = rule.update(frame_number, now_ns, value=value, step_ns=step_ns, default_end_ns=default_end_ns)
+            changes = rule.update(frame_number, now_ns, value=value, step_ns=step_ns, intervals_ns=intervals_ns)
             if changes:
                 events.extend(changes)
         if step_ns > 0:  # after the rules: a step is judged by the steps before it
-            self._note_interval(step_ns)
+            intervals_ns.append(step_ns)
         return events
 
-    def wait(self, silent_ns: int) -> list[Event]:
+    def wait(self, silent_ns: int, *, camera_lost: bool = False) -> list[Event]:
         """End the events that have been on unseen for too long, while no frame comes.
 
         Args:
             silent_ns: time since the last frame was received.
+            camera_lost: whether the camera has been given up.
         """
-        now_ns = self._elapsed_ns + silent_ns
-        default_end_ns = self._default_end_ns
-        overdue = [rule for _, _, _, rule in self._parts if rule.open and rule.is_overdue(now_ns, default_end_ns)]
-        return [event for rule in overdue for event in rule.stop(self._last_frame, rule.why_overdue(silent_ns, default_end_ns))]
+        now_ns, known_ns = self._elapsed_ns + silent_ns, self._intervals_ns or self._configured_ns
+        events: list[Event] = []
+        for _, _, _, rule in self._parts:
+            if rule.open:
+                limit_ns = rule.limit_ns(known_ns) if known_ns else rule.end_after_ns
+                if limit_ns is not None:
+                    events += rule.end_overdue(self._last_frame, now_ns, silent_ns=silent_ns, limit_ns=limit_ns)
+                elif camera_lost:
+                    events += rule.stop(self._last_frame, "camera_lost")
+        return events
 
     def end(self, reason: Reason) -> list[Event]:
         """End every event that is on, at the last frame. Every "on" thus gets its "off"."""
@@ -97,9 +118,9 @@ class Behaviour:
         known = [(rules[name, animal], reason) for name, animal, reason in ended if (name, animal) in rules]
         return [event for rule, reason in known for event in rule.stop(self._last_frame, reason)]
 
-    def open(self) -> list[tuple[str, int, int]]:
-        """Every event that is on, as (event, animal, onset frame)."""
-        return [(name, animal, rule.onset_frame) for name, animal, _, rule in self._parts if rule.open]
+    def open(self) -> list[tuple[str, int, int, int]]:
+        """Every event that is on, as (event, animal, onset frame, time in ns from there to the last frame)."""
+        return [(name, animal, rule.onset_frame, self._elapsed_ns - rule.onset_ns) for name, animal, _, rule in self._parts if rule.open]
 
     def _step(self, frame_number: int, time_ns: int) -> int:
         """Let time run to this frame; returns by how many ns."""
@@ -107,12 +128,6 @@ class Behaviour:
         self._elapsed_ns += step_ns
         self._last_ns, self._last_frame = time_ns, frame_number
         return step_ns
-
-    def _note_interval(self, step_ns: int) -> None:
-        intervals = self._intervals_ns
-        intervals.append(step_ns)
-        median_ns = sorted(intervals)[len(intervals) // 2]
-        self._default_end_ns = max(_SHORTEST_END_NS, _END_AFTER_INTERVALS * median_ns)
 
     def _sights(self, pose: Pose, motion: float | None) -> list[Sight]:
         now_ns = self._elapsed_ns

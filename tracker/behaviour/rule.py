@@ -1,6 +1,7 @@
 """When a number becomes an event: hysteresis, shortest bout, longest gap, refractory time. Times in ns, never counts of frames."""
 
 import math
+from collections.abc import Collection
 from enum import Enum, auto
 from typing import Literal
 
@@ -16,6 +17,10 @@ class State(Enum):
     STARTING = auto()  # a bout shorter than minimum_ms; nobody knows of it yet
     ON = auto()  # a bout that was announced
     RESTING = auto()  # refractory
+
+
+_BOUT = (State.STARTING, State.ON)
+_SHORTEST_END_NS = 200_000_000
 
 
 class RuleState:
@@ -34,7 +39,8 @@ class RuleState:
     value not beyond `off`.
 
     Nothing is on unseen: a bout about which nothing could be decided for longer than `end_after_ms`, because no frame came or
-    its value was held, is ended, announced or not.
+    its value was held, is ended, announced or not. Where a rule has none, that is the longer of 200 ms and three frame intervals;
+    where it has one, never less than one and a half intervals, or every frame would end what the one before it began.
     """
 
     def __init__(self, item: EventConfig, animal: int) -> None:
@@ -45,7 +51,8 @@ class RuleState:
         self._sign = 1.0 if rule.when == "above" else -1.0
         self._on, self._off = self._sign * rule.on, self._sign * rule.off
         self._hold = rule.missing == "hold"
-        self._end_after_ns = None if rule.end_after_ms is None else round(rule.end_after_ms * 1e6)
+        self.end_after_ns = None if rule.end_after_ms is None else round(rule.end_after_ms * 1e6)
+        self._shortest_end_ns = _SHORTEST_END_NS if self.end_after_ns is None else self.end_after_ns
         self._minimum_ns, self._gap_ns, self._refractory_ns = (
             round(ms * 1e6) for ms in (rule.minimum_ms, rule.maximum_gap_ms, rule.refractory_ms)
         )
@@ -70,7 +77,12 @@ class RuleState:
         """First frame of the bout that is open."""
         return self._onset_frame
 
-    def update(self, frame_number: int, now_ns: int, *, value: float | None, step_ns: int, default_end_ns: int) -> list[Event]:
+    @property
+    def onset_ns(self) -> int:
+        """Its time, on the clock of `update`."""
+        return self._onset_ns
+
+    def update(self, frame_number: int, now_ns: int, *, value: float | None, step_ns: int, intervals_ns: Collection[int]) -> list[Event]:
         """Take one frame's value. Two events are possible after lost frames: the end of one bout and the start of the next.
 
         Args:
@@ -78,18 +90,18 @@ class RuleState:
             now_ns: the frame's time.
             value: the source's value, None where it is missing.
             step_ns: time since the frame before.
-            default_end_ns: how long nothing may be decided where the rule has no `end_after_ms`.
+            intervals_ns: the last steps before this one; without any nothing is overdue.
         """
         events: list[Event] = []
-        if self.is_overdue(now_ns, default_end_ns):
-            events = self.stop(frame_number, self.why_overdue(step_ns, default_end_ns))
+        if self.state in _BOUT and now_ns - self._decided_ns > self._shortest_end_ns and intervals_ns:
+            events = self.end_overdue(frame_number, now_ns, silent_ns=step_ns, limit_ns=self.limit_ns(intervals_ns))
         if value is None and self._hold:
             return events
         self._decided_ns = now_ns
         if value is not None:
             self._last_value = value
         height = -math.inf if value is None else self._sign * value
-        if self.state in (State.STARTING, State.ON) and self._has_ended(height, now_ns):
+        if self.state in _BOUT and self._has_ended(height, now_ns):
             events.extend(self._end(frame_number))
         if self.state is State.RESTING and now_ns - self._interrupted_ns >= self._refractory_ns:
             self.state = State.IDLE
@@ -100,13 +112,23 @@ class RuleState:
             events.append(self._event("on", frame_number))
         return events
 
-    def is_overdue(self, now_ns: int, default_end_ns: int) -> bool:
-        """Whether there is a bout about which nothing could be decided for too long by `now_ns`."""
-        return self.state in (State.STARTING, State.ON) and self._too_long(now_ns - self._decided_ns, default_end_ns)
+    def limit_ns(self, intervals_ns: Collection[int]) -> int:
+        """How long nothing may be decided where the last frames came at these intervals, of which the median counts."""
+        median_ns = sorted(intervals_ns)[len(intervals_ns) // 2]
+        return max(self._shortest_end_ns, median_ns * 3 if self.end_after_ns is None else median_ns * 3 // 2)
 
-    def why_overdue(self, silent_ns: int, default_end_ns: int) -> Reason:
-        """What nothing could be decided for: no frame for too long, or frames without a value."""
-        return "camera_lost" if self._too_long(silent_ns, default_end_ns) else "missing"
+    def end_overdue(self, frame_number: int, now_ns: int, *, silent_ns: int, limit_ns: int) -> list[Event]:
+        """End a bout about which nothing could be decided for longer than the limit, because of frames without a value or of no frame.
+
+        Args:
+            frame_number: the camera's own, of the last frame.
+            now_ns: on the clock of the frames.
+            silent_ns: of that, how long no frame has come.
+            limit_ns: see `limit_ns`.
+        """
+        if now_ns - self._decided_ns <= limit_ns:
+            return []
+        return self.stop(frame_number, "camera_lost" if silent_ns > limit_ns else "missing")
 
     def stop(self, frame_number: int, reason: Reason) -> list[Event]:
         """End the bout, announced if it was announced, at this frame."""
@@ -115,9 +137,6 @@ class RuleState:
             self._interrupting_value = self._last_value
         self.state = State.IDLE
         return [self._event("off", frame_number, reason)] if on else []
-
-    def _too_long(self, undecided_ns: int, default_end_ns: int) -> bool:
-        return undecided_ns > (default_end_ns if self._end_after_ns is None else self._end_after_ns)
 
     def _has_ended(self, height: float, now_ns: int) -> bool:
         """Note where an interruption begins and ends. A gap is judged by time, so it may be over with no frame seen in it."""

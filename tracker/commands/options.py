@@ -49,6 +49,11 @@ def add_control(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--control", metavar="ADDRESS", help="where it takes commands, if the configuration cannot be read at the moment")
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """The tracker's answer as a program wants it."""
+    parser.add_argument("--json", action="store_true", help="print the tracker's answer as one JSON object")
+
+
 def add_stream(parser: argparse.ArgumentParser) -> None:
     """Which stream to subscribe to."""
     parser.add_argument("address", nargs="?", help="where the tracker publishes; else the first address of --config")

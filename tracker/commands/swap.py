@@ -3,8 +3,9 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
-from tracker.commands.options import Commands, add_command, add_control, ask_tracker
+from tracker.commands.options import Commands, add_command, add_control, add_json, ask_tracker
 from tracker.stream.control import SWAP_S
 
 
@@ -20,10 +21,17 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("bundle", type=Path)
     add_control(parser)
+    add_json(parser)
 
 
 def swap(options: argparse.Namespace) -> int:
     """Swap, and print what runs now."""
     answer = ask_tracker(options, {"command": "swap", "bundle": str(options.bundle.resolve())}, SWAP_S)
-    print(json.dumps(answer))
+    print(json.dumps(answer) if options.json else _sentence(answer))
     return 0
+
+
+def _sentence(answer: dict[str, Any]) -> str:
+    network = f"bundle {answer['bundle']} ({answer['bundle_sha256'][:12]}) in {answer['precision']}"
+    view = answer["field_of_view"] or "No frame has come yet."
+    return f"{answer['folder']} is in use: {network} by {answer['runtime']} on {answer['device']}. {view}"

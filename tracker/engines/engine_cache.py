@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.errors import EngineError
+from tracker.gentle_reading import PIECE, read_and_hash
 
 MAGIC = b"rigtrack engine\n"
 SCHEMA = 1
@@ -31,7 +32,6 @@ KEPT_ENGINES = 32  # those not used for longest are removed beyond this
 KEPT_BYTES = 4 << 30  # and beyond this
 _LENGTH = struct.Struct("<I")
 _LONGEST_HEADER = 65_536  # bytes; a real one has about 600
-_PIECE = 1 << 20  # bytes read, written or hashed at once
 _PART = ".part"
 _PART_IS_YOUNG_S = 60.0  # its writer may not have locked it yet
 
@@ -130,7 +130,7 @@ def engine_path(folder: Path, made_for: MadeFor) -> Path:
 
 
 def _write(file: BinaryIO, made_for: MadeFor, payload: memoryview) -> None:
-    pieces = [payload[start : start + _PIECE] for start in range(0, len(payload), _PIECE)]
+    pieces = [payload[start : start + PIECE] for start in range(0, len(payload), PIECE)]
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
@@ -165,15 +165,9 @@ def _read_header(path: Path, file: BinaryIO) -> tuple[dict[str, object], int]:
 def _read_payload(file: BinaryIO, *, start: int, size: int) -> tuple[Payload, str]:
     """What follows the header, and its SHA-256; pages are touched and hashed without the interpreter's lock."""
     payload = np.empty(max(size, 0), np.uint8)
-    digest, filled, view = hashlib.sha256(), 0, payload.data
     file.seek(start)
-    while filled < len(payload):
-        count = file.readinto(view[filled : filled + _PIECE])  # type: ignore[attr-defined]
-        if not count:
-            break
-        digest.update(view[filled : filled + count])
-        filled += count
-    return payload[:filled], digest.hexdigest()
+    count, digest = read_and_hash(file, (payload.data[at : at + PIECE] for at in range(0, len(payload), PIECE)))
+    return payload[:count], digest
 
 
 def _remove_parts(folder: Path) -> None:

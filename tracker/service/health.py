@@ -13,7 +13,7 @@ from tracker.recording.recorder import Recorder
 from tracker.service.latency import Latency
 from tracker.service.notify import Notifier
 from tracker.service.watchdog import Watchdog
-from tracker.setup import Setup
+from tracker.setup import Setup, open_events
 from tracker.stream.publisher import Publisher
 
 logger = logging.getLogger(__name__)
@@ -153,6 +153,7 @@ class Health:
             field_of_view=setup.inference.field_of_view if setup else "",
             problems=self._problems(now),
             recording=self._recorder.status,
+            open=open_events(setup, received_ns=self._last_received_ns) if setup else [],
         )
 
     def _problems(self, now: int) -> list[Problem]:

@@ -7,9 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import QueueHandler
 
+from tracker.parsing.one_line import one_line
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _WAITING = 10_000  # lines; beyond it lines are dropped, and counted
 _CLOSE_S = 0.5
 WRITER = "log"  # name of the thread, which may be stuck in a write when the process ends
+
+
+class OneLine(logging.Formatter):
+    """One line for each record, whatever text from outside is in it; only the trace of a fault of our own takes more."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the name is logging's
+        """The line without a trace."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
 
 
 class _Leave(QueueHandler):

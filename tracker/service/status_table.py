@@ -39,6 +39,8 @@ def _rows(found: dict[str, Any]) -> Iterable[tuple[str, Text | Table]]:
         yield "field of view", Text(found["field_of_view"])
     if found.get("point_names"):
         yield "key points", Text(_names(found["point_names"]))
+    for event in found.get("open") or ():
+        yield "event on", Text(_open_event(event, found.get("published_ns")), style="yellow")
     for zone in found.get("zones") or ():
         yield f"zone {zone['name']}", Text(_zone(zone))
     if any(found.get("fps", {}).values()):
@@ -53,6 +55,12 @@ def _rows(found: dict[str, Any]) -> Iterable[tuple[str, Text | Table]]:
 def _names(names: list[str]) -> str:
     more = len(names) - _NAMES_SHOWN
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _open_event(event: dict[str, Any], now_ns: int | None) -> str:
+    since_ns = event.get("since_ns")
+    lasted = f" for {(now_ns - since_ns) / 1e9:.1f} s," if now_ns is not None and since_ns is not None else ""
+    return f"{event['event']} of animal {event['animal']},{lasted} since frame {event['onset_frame']}"
 
 
 def _zone(zone: dict[str, Any]) -> str:

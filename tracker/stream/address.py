@@ -5,12 +5,14 @@ import ipaddress
 import socket
 import stat
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import zmq
 
 from tracker.errors import StreamError
 from tracker.runtime_folder import make_runtime_folder
+from tracker.stream.path_claim import claim
 
 _GROUP_ACCESS = 0o660
 _HIGHEST_PORT = 65_535
@@ -42,8 +44,13 @@ def is_private(address: str) -> bool:
         return host in ("localhost", "lo")
 
 
-def bind(server: zmq.Socket[bytes], address: str) -> None:
+def bind(server: zmq.Socket[bytes], address: str, *, held: ExitStack) -> None:
     """Bind one address. The socket of an ipc path is readable and writable by its owner and its group, and by nobody else.
+
+    Args:
+        server: the socket.
+        address: of `publisher.bind` and its like.
+        held: to be closed when the socket is: it keeps other processes from an ipc path, also while its socket is gone.
 
     Raises:
         StreamError: taken, malformed, its folder cannot be written, or something that is not a socket lies there.
@@ -55,6 +62,7 @@ def bind(server: zmq.Socket[bytes], address: str) -> None:
     if path is not None:
         _check_free(path, address)
         make_runtime_folder(path)
+        claim(path, address=address, held=held)
     try:
         server.bind(address)
         if path is not None:

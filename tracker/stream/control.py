@@ -10,16 +10,21 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from typing import Any
 
 import zmq
 
 from tracker.errors import BusyError, RigtrackError, StreamError
+from tracker.parsing.one_line import one_line
 from tracker.stream.address import bind, check_binds
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_REQUEST = 65_536  # bytes; a command is a path at most
+_WAITING = 2  # messages that libzmq keeps of one peer each way, besides what waits in the connection itself
+_AT_ONCE = 16  # requests one after the other; then the interpreter is left to others for a moment
+_REST_S = 0.01
 _POLL_MS = 20
 _STEP_MS = 200
 _CLOSE_S = 1.0
@@ -36,7 +41,7 @@ class Control:
     While other long work is under way, the refusal also holds "busy": true: the same command may be given again later.
 
     A request may carry "until_ns", the host's CLOCK_MONOTONIC until when its sender waits: later it is dropped, since a
-    command must not take effect long after a person gave it up.
+    command must not take effect long after a person gave it up. Work and memory are bounded, however many requests come.
     """
 
     def __init__(self, address: str, commands: Mapping[str, Command], *, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -49,15 +54,19 @@ class Control:
         self._commands = commands
         self._clock = clock
         self._pending: list[tuple[list[bytes], str, Future[Answer]]] = []  # to whom, which command, its answer to come
+        self._held = ExitStack()
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_REQUEST)
+        self._socket.setsockopt(zmq.RCVHWM, _WAITING)
+        self._socket.setsockopt(zmq.SNDHWM, _WAITING)  # who does not read its answers loses them
         try:
-            bind(self._socket, address)
+            bind(self._socket, address, held=self._held)
         except BaseException:
             self._socket.close()
             self._context.term()
+            self._held.close()
             raise
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._answer_all, name="control", daemon=True)
@@ -75,11 +84,19 @@ class Control:
         self._thread.join(_CLOSE_S)
         self._socket.close()
         self._context.term()
+        self._held.close()
 
     def _answer_all(self) -> None:
+        taken = 0  # since the last rest
         while not self._stop.is_set():
             if self._socket.poll(_POLL_MS):
-                self._take(self._socket.recv_multipart())
+                self._take(self._socket.recv_multipart())  # of its peers by turns: one that floods delays the others little
+                taken += 1
+            else:
+                taken = 0
+            if taken == _AT_ONCE:
+                self._stop.wait(_REST_S)
+                taken = 0
             self._answer_pending()
         self._answer_pending()
         for back, _, _ in self._pending:
@@ -134,7 +151,7 @@ def _guarded(name: str, command: "Callable[[], Answer | Future[Answer]]") -> "An
 
 
 def _refusal(sentence: str) -> Answer:
-    return {"ok": False, "error": sentence}
+    return {"ok": False, "error": one_line(sentence)}
 
 
 def ask(address: str, request: dict[str, Any], *, timeout_s: float) -> dict[str, Any]:

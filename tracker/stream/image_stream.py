@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,7 @@ class ImageStream:
         addresses = settings.bind if settings.bind is not None else image_addresses(publisher.bind)
         check_binds(addresses, publisher.curve_keys)
         self._authenticator: ThreadAuthenticator | None = None
+        self._held = ExitStack()
         self._context = zmq.Context()
         self._socket = _open_socket(self._context)
         self._connections = self._socket.get_monitor_socket(_Viewers.EVENTS)
@@ -70,7 +72,7 @@ class ImageStream:
             if publisher.curve_keys:
                 self._authenticator = secure(self._socket, Path(publisher.curve_keys))
             for address in addresses:
-                _bind_pictures(self._socket, address)
+                _bind_pictures(self._socket, address, held=self._held)
         except BaseException:
             self._release()
             raise
@@ -108,6 +110,7 @@ class ImageStream:
         self._connections.close()
         self._socket.close()
         self._context.term()
+        self._held.close()
 
     def _run(self) -> None:
         viewers = _Viewers(self._connections)
@@ -178,9 +181,9 @@ def _open_socket(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     return opened
 
 
-def _bind_pictures(opened: zmq.Socket[bytes], address: str) -> None:
+def _bind_pictures(opened: zmq.Socket[bytes], address: str, *, held: ExitStack) -> None:
     try:
-        bind(opened, address)
+        bind(opened, address, held=held)
     except StreamError as problem:
         raise StreamError(f"the address of the pictures, which viewer.bind can set: {problem}") from None
 

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import zmq
@@ -56,6 +57,7 @@ class Publisher:
         self._newcomers: set[str] = set()  # kinds that somebody newly subscribed to
         self._repeated_ns: dict[str, int] = {}  # when that was last done for newcomers
         check_binds(settings.bind, settings.curve_keys)
+        self._held = ExitStack()
         self._context = zmq.Context()
         self._authenticator: ThreadAuthenticator | None = None
         self._socket = self._context.socket(zmq.XPUB)
@@ -68,7 +70,7 @@ class Publisher:
             if settings.curve_keys:
                 self._authenticator = secure(self._socket, Path(settings.curve_keys))
             for address in settings.bind:
-                bind(self._socket, address)
+                bind(self._socket, address, held=self._held)
         except BaseException:
             self.close()
             raise
@@ -86,6 +88,7 @@ class Publisher:
             self._authenticator = None
         self._socket.close()
         self._context.term()
+        self._held.close()
 
     def pose(
         self,
@@ -224,4 +227,5 @@ class Publisher:
         self._send(kind, self._kept[kind])
 
     def _send(self, kind: str, payload: bytes) -> None:
-        self._socket.send_multipart([self._topics[kind], payload])
+        self._socket.send(self._topics[kind], zmq.SNDMORE)  # `send_multipart` costs the loop 2 us more
+        self._socket.send(payload)
