@@ -51,12 +51,22 @@ def _add_import(actions: Commands) -> None:
         actions,
         "import",
         call=import_into,
-        text="Copy labelled frames of another tool into a project.",
+        text="Copy labelled frames of another tool into a project; one that is not there is made, with the names of the labels.",
         example="trainer project import openfield dlc-project --annotator pranav",
     )
     parser.add_argument("project", type=Path)
-    parser.add_argument("labels", type=Path, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
+    parser.add_argument(
+        "labels",
+        type=Path,
+        help="DeepLabCut project, CSV or HDF5 table, SLEAP .slp, COCO .json, a folder with one of them, or a synthetic set",
+    )
     parser.add_argument("--annotator", required=True, metavar="NAME", help="whose labels they become")
+    parser.add_argument(
+        "--media", type=Path, nargs="+", default=[], metavar="FOLDER", help="where the pictures or videos are, if elsewhere"
+    )
+    parser.add_argument(
+        "--empty", choices=("hidden", "unlabelled"), help="what an empty cell means (asked for where a point is mostly empty)"
+    )
 
 
 def _add_export(actions: Commands) -> None:
@@ -85,10 +95,16 @@ def create(options: argparse.Namespace) -> int:
 
 def import_into(options: argparse.Namespace) -> int:
     """Import labels."""
-    from trainer.formats.import_labels import import_labels
+    from trainer.errors import LabelError
+    from trainer.formats.import_labels import ImportChoice, import_labels
 
-    added = import_labels(options.project, options.labels, options.annotator, console=Console(stderr=True))
-    print(f"{options.project}: {added} frames added; the labels are {options.annotator}'s")
+    absent = [folder for folder in options.media if not folder.is_dir()]
+    if absent:
+        raise LabelError(f"--media {absent[0]}: no such folder; expected where the pictures or videos are")
+    choice = ImportChoice(annotator=options.annotator, media=tuple(options.media), empty=options.empty)
+    done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
+    made = "made, " if done.made else ""
+    print(f"{options.project}: {made}{done.added} frames added; {done.labelled} are labelled by {options.annotator}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """project.json and frames.json of a labelling project, and the paths below it. Nothing here leads out of the project's folder."""
 
 import fcntl
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,13 @@ from tracker.bundle import remedy
 from trainer import whole_files
 from trainer.errors import ProjectError
 from trainer.labels.numeric_order import numeric_key
+from trainer.video_files.endings import video_ending
 
 PROJECT_FILE = "project.json"
 FRAMES_FILE = "frames.json"
 IMAGES_FOLDER = "images"
 LABELS_FOLDER = "labels"
 
-VIDEO_ENDINGS = {".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 _UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')  # in file names, of one system or another
 
 _Schema = Annotated[int, Meta(ge=1, le=1)]
@@ -150,22 +151,17 @@ def picture_path(video: str, number: int, frames: Sequence[ProjectFrame]) -> str
     The folder is named like the video without its ending; with it, where another video of that stem has the folder. A
     name without ending (labels of other tools often keep no more) means the video that has the folder.
     """
-    folder, ending = _stem(video), _ending(video)
+    folder, ending = _stem(video), video_ending(video)
     for frame in frames:
-        other = _ending(frame.video)
+        other = video_ending(frame.video)
         if frame.group == folder and ending and other and video != frame.video:
             folder = _folder_name(video)
             break
     return picture_in(folder, number)
 
 
-def _ending(video: str) -> str:
-    ending = PurePosixPath(video).suffix
-    return ending if ending.lower() in VIDEO_ENDINGS else ""
-
-
 def _stem(video: str) -> str:
-    return _folder_name(video.removesuffix(_ending(video)))
+    return _folder_name(video.removesuffix(video_ending(video)))
 
 
 def _folder_name(text: str) -> str:
@@ -228,19 +224,23 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep two processes from adding frames at once: the second waits.
+    """Keep two writers of one project from adding frames or names at once: the second waits.
 
     Raises:
         ProjectError: there is no project.
     """
     path = folder / PROJECT_FILE
-    try:
-        file = path.open("rb")
-    except OSError as problem:
-        raise ProjectError(f"{path}: cannot be read: {problem.strerror}") from problem
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        try:
+            file = path.open("rb")
+        except OSError as problem:
+            raise ProjectError(f"{path}: cannot be read: {problem.strerror}") from problem
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
+                continue  # replaced while this one waited: its lock keeps nobody out
+            yield
+            return
 
 
 def _read(path: Path) -> bytes:
