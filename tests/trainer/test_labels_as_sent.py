@@ -53,7 +53,8 @@ def test_every_table_that_deeplabcut_writes_is_read(tmp_path: Path, name: str, e
     frames = read_labels(tmp_path)
     assert frames.point_names == ("snout", "tail")
     assert frames.group == ("m1", "m1")
-    np.testing.assert_array_equal(frames.points.reshape(np.shape(expected)), expected)
+    wanted = np.array(expected)
+    np.testing.assert_array_equal(frames.points.reshape(wanted.shape), wanted)
 
 
 def test_a_real_hdf5_table_says_what_its_csv_says(shared_data: Path) -> None:
@@ -118,11 +119,8 @@ def test_a_sleap_file_of_a_windows_machine_finds_its_pictures(tmp_path: Path) ->
 
 
 def test_media_says_where_the_video_of_a_sleap_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_slp(
-        tmp_path / "sent/x.slp" if (tmp_path / "sent").mkdir() is None else tmp_path,
-        video="D:\\films\\film.mkv",
-        frames={4: [[[1, 2], [3, 4]]]},
-    )
+    (tmp_path / "sent").mkdir()
+    write_slp(tmp_path / "sent/x.slp", video="D:\\films\\film.mkv", frames={4: [[[1, 2], [3, 4]]]})
     (tmp_path / "disk").mkdir()
     write_video(tmp_path / "disk/film.mkv", frames=6)
     importing = ["project", "import", str(tmp_path / "p"), str(tmp_path / "sent"), "--annotator", "ann"]
