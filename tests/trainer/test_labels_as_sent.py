@@ -139,7 +139,11 @@ def test_one_command_makes_a_project_of_a_colleagues_folder(tmp_path: Path, caps
     table(sent / "CollectedData_me.csv", "img1.png,1,2,3,4", "img2.png,5,6,,")
     assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0
     assert capsys.readouterr().out.strip() == f"{tmp_path / 'p'}: made, 2 frames added; 2 are labelled by me"
+    (sent / "videos").mkdir()
+    write_video(sent / "videos/m1.mkv", frames=3)
+    assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0, "again, with the video there"
     project = open_project(tmp_path / "p")
+    assert place_of_video(project.folder, "m1", "m1") == sent / "videos/m1.mkv"
     assert (project.point_names, project.skeleton) == (("snout", "tail"), (("snout", "tail"),))
     assert project.read_layer("me").frames["images/m1/000002.png"].animals == [{"snout": (5.0, 6.0)}]
 

@@ -1,6 +1,7 @@
 """`trainer project`: make a labelling project, and move labels into it and out of it."""
 
 import argparse
+import json
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,7 @@ KINDS = ("deeplabcut", "sleap", "coco")
 
 
 def add(commands: Commands) -> None:
-    """Declare the command and its four actions."""
+    """Declare the command and its actions."""
     text = "Make a labelling project, or move labels into it and out of it."
     parser = commands.add_parser(
         "project", help=text, description=text, epilog="example: trainer project create openfield --points snout leftear rightear tailbase"
@@ -20,6 +21,15 @@ def add(commands: Commands) -> None:
     _add_create(actions)
     _add_import(actions)
     _add_export(actions)
+    counting = add_command(
+        actions,
+        "status",
+        call=status,
+        text="How far the labelling is: frames by state and video, and how often each key point is labelled.",
+        example="trainer project status openfield",
+    )
+    counting.add_argument("project", type=Path)
+    counting.add_argument("--json", action="store_true", help="print one JSON object")
     merging = add_command(
         actions,
         "merge",
@@ -105,6 +115,33 @@ def import_into(options: argparse.Namespace) -> int:
     done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
     made = "made, " if done.made else ""
     print(f"{options.project}: {made}{done.added} frames added; {done.labelled} are labelled by {options.annotator}")
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print the tables."""
+    from trainer.errors import LabelError
+    from trainer.formats.project import read_project
+    from trainer.labels.counts import count_labels, counts_table
+    from trainer.project.progress import progress_of
+    from trainer.project.store import open_project
+
+    project = open_project(options.project)
+    progress = progress_of(project)
+    try:
+        counts = count_labels(read_project(options.project))
+    except LabelError:  # nobody has placed a point yet, which the first table says
+        counts = None
+    if options.json:
+        print(json.dumps({"frames": progress.as_json(), "labels": None if counts is None else counts.as_json()}))
+        return 0
+    talk = Console(highlight=False)
+    talk.print(f"{len(project.frames)} frames; labels of {', '.join(progress.by_annotator) or 'nobody yet'}")
+    if progress.by_annotator:
+        talk.print(progress.table())
+    if counts is not None:
+        talk.print()
+        talk.print(counts_table({"usable": counts}))
     return 0
 
 

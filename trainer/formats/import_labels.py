@@ -1,6 +1,6 @@
 """Labels of other tools, and of other projects, into a labelling project."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +21,7 @@ from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annota
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, create_project, open_project
 from trainer.project.video_places import remember_videos
+from trainer.video_files.endings import find_video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,8 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
         _refuse_differences(project, mine, labels)
         added = _add_frames(project, frames, why=f"imported from {source.name}", console=console)
         project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | labels))
-    remember_videos(project_folder, _videos(frames, images))
+    around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
+    remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
     return Imported(added=added, labelled=len(labels), made=made)
 
 
@@ -86,13 +88,15 @@ def _made_for(folder: Path, frames: LabelledFrames) -> Project:
     return create_project(folder, point_names=frames.point_names, skeleton=frames.skeleton, tags=tags, animals=frames.animals)
 
 
-def _videos(frames: LabelledFrames, images: tuple[str, ...]) -> dict[str, Path]:
-    """The video file of each folder of pictures that has one."""
-    return {
-        PurePosixPath(image).parent.name: ref.path
-        for image, ref in zip(images, frames.images, strict=True)
-        if ref.frame is not None and ref.dataset is None
-    }
+def _videos(frames: LabelledFrames, images: tuple[str, ...], near: Sequence[Path]) -> dict[str, Path]:
+    """The video file of each folder of pictures that has one: the one that they are frames of, or else one of its name."""
+    found: dict[str, Path] = {}
+    for image, ref, group in zip(images, frames.images, frames.group, strict=True):
+        folder = PurePosixPath(image).parent.name
+        if folder not in found:
+            video = ref.path if ref.frame is not None and ref.dataset is None else find_video(group, near=near)
+            found |= {} if video is None else {folder: video}
+    return found
 
 
 def merge_projects(project_folder: Path, other_folder: Path, *, console: Console | None = None) -> int:
