@@ -19,6 +19,7 @@ def add(commands: Commands) -> None:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_create(actions)
+    _add_extend(actions)
     _add_import(actions)
     _add_export(actions)
     counting = add_command(
@@ -51,9 +52,27 @@ def _add_create(actions: Commands) -> None:
     )
     parser.add_argument("project", type=Path, help="folder to make")
     parser.add_argument("--points", nargs="+", required=True, metavar="NAME", help="key points, in the order of labelling")
-    parser.add_argument("--skeleton", nargs="+", default=[], metavar="A-B", help="lines between key points")
-    parser.add_argument("--tags", nargs="+", default=[], metavar="NAME", help="what a frame can be marked with")
+    _add_names(parser)
     parser.add_argument("--animals", type=int, default=1, help="the most in one frame (%(default)s)")
+
+
+def _add_extend(actions: Commands) -> None:
+    parser = add_command(
+        actions,
+        "extend",
+        call=extend,
+        text="Add key points, lines, sides or tags to a project; labels stay as they are, and none is taken away.",
+        example="trainer project extend openfield --points tongue --skeleton snout-tongue --pairs leftear:rightear",
+    )
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--points", nargs="+", default=[], metavar="NAME", help="key points, after those that are there")
+    _add_names(parser)
+
+
+def _add_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--skeleton", nargs="+", default=[], metavar="A-B", help="lines between key points")
+    parser.add_argument("--pairs", nargs="+", default=[], metavar="A:B", help="left and right partners, where their names do not say so")
+    parser.add_argument("--tags", nargs="+", default=[], metavar="NAME", help="what a frame can be marked with")
 
 
 def _add_import(actions: Commands) -> None:
@@ -97,9 +116,31 @@ def create(options: argparse.Namespace) -> int:
     """Make the project."""
     from trainer.project.store import create_project
 
-    lines = [_line(text, options.points) for text in options.skeleton]
-    create_project(options.project, point_names=options.points, skeleton=lines, tags=options.tags, animals=options.animals)
+    create_project(
+        options.project,
+        point_names=options.points,
+        skeleton=[_pair(text, options.points, option="--skeleton", dash="-") for text in options.skeleton],
+        pairs=[_pair(text, options.points, option="--pairs", dash=":") for text in options.pairs],
+        tags=options.tags,
+        animals=options.animals,
+    )
     print(options.project)
+    return 0
+
+
+def extend(options: argparse.Namespace) -> int:
+    """Add names."""
+    from trainer.project.store import open_project
+
+    project = open_project(options.project)
+    points = [*project.point_names, *options.points]
+    project.add_names(
+        points=options.points,
+        skeleton=[_pair(text, points, option="--skeleton", dash="-") for text in options.skeleton],
+        pairs=[_pair(text, points, option="--pairs", dash=":") for text in options.pairs],
+        tags=options.tags,
+    )
+    print(f"{options.project}: {', '.join(project.point_names)}")
     return 0
 
 
@@ -184,12 +225,12 @@ def _scorer(options: argparse.Namespace) -> str:
     return str(names[0]) if len(names) == 1 else "mean"
 
 
-def _line(text: str, points: list[str]) -> tuple[str, str]:
+def _pair(text: str, points: list[str], *, option: str, dash: str) -> tuple[str, str]:
     """`a-b` as two names; names may hold a dash themselves."""
     from trainer.errors import ProjectError
 
     for place, letter in enumerate(text):
         one, other = text[:place], text[place + 1 :]
-        if letter == "-" and one in points and other in points:
+        if letter == dash and one in points and other in points:
             return one, other
-    raise ProjectError(f"--skeleton {text}: expected two of the points {', '.join(points)} with a dash between them")
+    raise ProjectError(f"{option} {text}: expected two of the points {', '.join(points)} with '{dash}' between them")

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated, TypeVar
@@ -58,6 +58,7 @@ class ProjectDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     skeleton: tuple[tuple[str, str], ...]
     tags: tuple[_Name, ...]
     animals: Annotated[int, Meta(ge=1, le=100)]
+    pairs: tuple[tuple[str, str], ...] = ()  # points that are left and right of each other, where somebody has said so
 
 
 class _FramesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,14 +78,14 @@ def read_project_description(folder: Path) -> ProjectDescription:
     return _checked(path, _decode(path, _read(path), kind=ProjectDescription))
 
 
-def encoded_description(folder: Path, content: dict[str, object]) -> bytes:
-    """The text of project.json, read back once.
+def encoded_description(folder: Path, content: Mapping[str, object]) -> bytes:
+    """The text of project.json, read back once; pairs stand there only where there are any, as in older files.
 
     Raises:
         ProjectError: names that cannot be used.
     """
     path = folder / PROJECT_FILE
-    text = msgspec.json.encode(content)
+    text = msgspec.json.encode({"schema": 1} | {key: value for key, value in content.items() if value or key != "pairs"})
     _checked(path, _decode(path, text, kind=ProjectDescription))
     return msgspec.json.format(text, indent=2) + b"\n"
 
@@ -94,11 +95,16 @@ def _checked(path: Path, description: ProjectDescription) -> ProjectDescription:
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise ProjectError(f"{path}: {key}: '{repeated}' stands there twice; expected each name once")
-    for one, other in description.skeleton:
-        if one == other or not {one, other} <= set(description.point_names):
-            raise ProjectError(
-                f"{path}: skeleton joins '{one}' and '{other}'; expected two different names of {', '.join(description.point_names)}"
-            )
+    for key, pairs in (("skeleton", description.skeleton), ("pairs", description.pairs)):
+        for one, other in pairs:
+            if one == other or not {one, other} <= set(description.point_names):
+                raise ProjectError(
+                    f"{path}: {key} joins '{one}' and '{other}'; expected two different names of {', '.join(description.point_names)}"
+                )
+    sided = [name for pair in description.pairs for name in pair]
+    twice = next((name for name in sided if sided.count(name) > 1), None)
+    if twice is not None:
+        raise ProjectError(f"{path}: pairs: '{twice}' is in two pairs; expected each point in one")
     return description
 
 
