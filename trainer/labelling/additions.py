@@ -41,7 +41,7 @@ def _video(session: AnnotationSession) -> Endpoint:
         try:
             frames = await run_in_threadpool(session.videos.frames, request.query_params.get("group", ""))
         except LabelError as problem:
-            raise HTTPException(404, str(problem)) from problem
+            return json_answer({"frames": None, "message": str(problem)})  # a project without its videos is no fault
         return json_answer({"frames": frames})
 
     return answer

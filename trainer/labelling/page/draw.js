@@ -104,9 +104,10 @@ function drawOffers(pen, session, view, { offers, names }) {
   for (const { name, animal, x, y, confidence } of offers) {
     const [left, top] = view.toScreen(x, y);
     const colour = colourOf(session, animal, session.project.point_names.indexOf(name));
-    pen.globalAlpha = 0.45 + 0.55 * confidence;
+    const accepted = confidence >= session.accepting; // by "accept all"
+    pen.globalAlpha = accepted ? 0.45 + 0.55 * confidence : 0.5;
     ring(pen, left, top, { radius: OFFER_PX, width: 3.5, colour: DARK });
-    ring(pen, left, top, { radius: OFFER_PX, width: 1.5, colour, dash: [4, 3] });
+    ring(pen, left, top, { radius: OFFER_PX, width: accepted ? 1.5 : 1, colour, dash: accepted ? [4, 3] : [1.5, 4] });
     const text = `${name}? ${Math.round(confidence * 100)} %`;
     write(pen, text, { at: [left, top], radius: OFFER_PX, names, colour, weight: "italic 400" });
     pen.globalAlpha = 1;

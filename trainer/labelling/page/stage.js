@@ -40,13 +40,13 @@ export class Stage {
   }
 
   // Null while a picture is on its way.
-  show(picture) {
+  show(picture, { keep = this.keepZoom } = {}) {
     const sameSize = picture && picture.width === this.view.width && picture.height === this.view.height;
     this.#picture = picture;
     this.#gesture = null;
     if (picture) {
       [this.view.width, this.view.height] = [picture.width, picture.height];
-      if (!this.keepZoom || !sameSize) this.view.fit();
+      if (!keep || !sameSize) this.view.fit();
     }
     this.draw();
   }
@@ -77,10 +77,12 @@ export class Stage {
     const { view, session } = this;
     this.stage.dataset.view = JSON.stringify([view.scale, this.#corner[0] + view.left, this.#corner[1] + view.top]); // for tests
     this.stage.dataset.shown = this.#picture && session.ready ? session.frame.image : "";
+    this.stage.dataset.scrubbed = this.#picture ? (session.scrubbed ?? "") : "";
     if (!this.#picture) return;
     back.imageSmoothingEnabled = view.scale * devicePixelRatio < SMOOTH_BELOW;
     back.imageSmoothingQuality = "high";
     back.drawImage(this.#picture, view.left, view.top, view.width * view.scale, view.height * view.scale);
+    if (session.scrubbed !== null) return; // another frame's labels would lie beside what they mean
     drawAll(front, session, view, this.#dragged());
     const place = this.#gesture?.place;
     if (place) drawLoupe(front, this.#picture, view, { place, filter: this.filter });
@@ -177,6 +179,7 @@ export class Stage {
   #begin(event, at) {
     const { session, view } = this;
     if (event.button === 1 || (event.button === 0 && this.spaceHeld)) return { kind: "pan" };
+    if (session.scrubbed !== null) session.tell("This frame of the video is only looked at: i adds it to the project, k goes back.");
     if (event.button !== 0 || !session.ready) return null;
     const place = view.toImage(...at);
     if (!event.ctrlKey) {
