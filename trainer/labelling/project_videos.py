@@ -19,7 +19,7 @@ KEPT = 256  # encoded frames; 60 kB each at 640 x 480
 OPEN = 2  # videos
 COMPARED = 3  # frames of the project by which another video of the same name is told
 QUALITY = 92  # of the JPEG that is looked at; what is added to the project is lossless
-WHY = "added by hand"
+WHY = "hand"  # "chosen by hand"
 
 
 class ProjectVideos:

@@ -76,7 +76,7 @@ function frameShower(session, stage) {
       const picture = await pictures.get(frame.image);
       if (session.frame !== frame || session.scrubbed !== null) return;
       [session.ready, session.notice] = [true, null];
-      stage.show(picture);
+      stage.show(picture, { keep: session.keepView || stage.keepZoom });
       session.say("change");
     } catch (problem) {
       if (session.frame !== frame) return;

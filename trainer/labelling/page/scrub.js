@@ -8,6 +8,7 @@ const KEPT = 48; // pictures; 60 MB of 640 × 480
 export class Scrub {
   #videos = new Map(); // group → promise of {frames} or {message}
   #pictures = new Ahead(pictureAt, KEPT);
+  #aim = null; // the number that the keys have asked for, null where the frame itself is shown
   #wanted = null;
   #loading = false;
 
@@ -17,27 +18,35 @@ export class Scrub {
     bar.time.addEventListener("input", () => this.to(bar.time.valueAsNumber));
     bar.time.addEventListener("change", () => bar.time.blur());
     session.addEventListener("change", () => this.#show());
+    session.addEventListener("frame", () => (this.#aim = null));
     new ResizeObserver(() => this.#show()).observe(bar.timeline);
   }
 
   step(by) {
-    return this.to((this.session.scrubbed ?? this.session.frame.frame) + by);
+    return this.to((this.#aim ?? this.session.frame.frame) + by);
   }
 
+  // The newest aim counts: keys may be pressed while the video is being opened.
   async to(number) {
     const { session } = this;
-    const { group, frame } = session.frame;
+    const { group, frame, image } = session.frame;
+    this.#aim = number;
     const video = await this.#open(group);
-    if (session.frame.group !== group) return;
-    if (video.frames === null) return session.tell(video.message);
-    const within = Math.min(Math.max(number, 0), video.frames - 1);
+    if (session.frame.image !== image || this.#aim === null) return;
+    if (video.frames === null) {
+      this.#aim = null;
+      return session.tell(video.message);
+    }
+    const within = (this.#aim = Math.min(Math.max(this.#aim, 0), video.frames - 1));
     if (within === frame) return this.leave();
+    if (within === session.scrubbed) return;
     session.scrubTo(within);
     this.#wanted = { group, number: within };
     this.#load();
   }
 
   leave() {
+    this.#aim = null;
     if (this.session.scrubbed !== null) this.session.scrubTo(null);
   }
 
@@ -84,7 +93,7 @@ export class Scrub {
       const isCurrent = () => this.session.scrubbed === number && this.session.frame.group === group;
       try {
         const picture = await this.#pictures.get(`/api/video-frame?group=${encodeURIComponent(group)}&frame=${number}`);
-        if (isCurrent()) this.stage.show(picture, { keep: true });
+        if (isCurrent()) this.stage.show(picture, { keep: true, scrubbed: number });
       } catch (problem) {
         if (isCurrent()) this.session.tell(problem.message);
       }

@@ -30,6 +30,7 @@ export class Session extends EventTarget {
   offered = true; // whether the prediction is shown
   accepting = 0.8; // the confidence from which on "accept all" takes a point
   scrubbed = null; // number of the video frame that is looked at instead of the frame, null for none
+  keepView = false; // whether the next frame is shown where the video frame before it was
   jumped = null; // {image, text}: why the frame was jumped to
   notice = null;
   #indices = new Map();
@@ -70,6 +71,7 @@ export class Session extends EventTarget {
 
   goTo(index) {
     if (index < 0 || index >= this.frames.length || (index === this.index && this.ready)) return;
+    this.keepView = this.scrubbed !== null && this.frames[index].group === this.frame.group;
     this.index = index;
     this.ready = false;
     this.scrubbed = null;
@@ -135,6 +137,7 @@ export class Session extends EventTarget {
 
   // Put the current point at (x, y) and go on to the next that is not labelled.
   placeCurrent(place) {
+    if (!this.#mayEdit()) return;
     if (this.place !== undefined && !this.chosen) {
       const all = this.project.animals > 1 ? "Every point of this animal and those after it" : "Every point";
       return this.tell(`${all} is labelled: n goes to the next frame; a digit or Tab chooses a point to place again; points can be dragged.`);
@@ -158,11 +161,13 @@ export class Session extends EventTarget {
   }
 
   hide() {
+    if (!this.#mayEdit()) return;
     this.#edit(withPoint(this.label, this.animal, this.name, HIDDEN));
     this.#goOn();
   }
 
   hideRest() {
+    if (!this.#mayEdit()) return;
     this.#edit(withRestHidden(this.label, this.animal, this.project));
     this.#goOn();
   }
@@ -186,21 +191,21 @@ export class Session extends EventTarget {
   }
 
   undo() {
-    if (this.ready) this.#step(this.history.undo(this.frame.image, this.frame.label), "There is nothing to undo in this frame.");
+    if (this.#mayEdit()) this.#step(this.history.undo(this.frame.image, this.frame.label), "There is nothing to undo in this frame.");
   }
 
   redo() {
-    if (this.ready) this.#step(this.history.redo(this.frame.image, this.frame.label), "There is nothing to do again in this frame.");
+    if (this.#mayEdit()) this.#step(this.history.redo(this.frame.image, this.frame.label), "There is nothing to do again in this frame.");
   }
 
   // --- the project grows ---
 
   // A frame that the server has added; the list stays in the order of videos and numbers.
   addFrame(entry) {
+    const here = this.frame;
     const later = this.frames.findIndex(({ group, frame }) => group === entry.group && frame > entry.frame);
     const last = this.frames.findLastIndex(({ group }) => group === entry.group);
     this.frames.splice(later >= 0 ? later : last + 1, 0, entry);
-    const here = this.frame;
     this.#number();
     this.index = this.indexOf(here.image);
     this.say("frames");
@@ -274,8 +279,14 @@ export class Session extends EventTarget {
     [this.animal, this.point, this.chosen] = [missing?.animal ?? 0, missing?.point ?? 0, false];
   }
 
+  // Nothing is labelled unseen, nor on a frame that is not in the project.
+  #mayEdit() {
+    if (this.scrubbed !== null) this.tell("This frame of the video is only looked at: i adds it to the project, k goes back.");
+    return this.ready;
+  }
+
   #edit(label, merge = null) {
-    if (!this.ready) return;
+    if (!this.#mayEdit()) return;
     const before = this.frame.label;
     const after = canonical(label, this.project);
     if (sameLabel(before, after, this.project)) return;
