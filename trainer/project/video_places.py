@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from trainer.errors import ProjectError
-from trainer.labels.moved_files import find_moved
+from trainer.labels.moved_files import file_name, find_moved
 from trainer.project.files import locked, replace_file
 from trainer.video_files.endings import find_video
 
@@ -51,13 +51,14 @@ def place_of_video(folder: Path, group: str, video: str, *, near: Sequence[Path]
     Raises:
         ProjectError: videos.json is damaged.
     """
-    found = find_video(video, near=near)
+    name = file_name(video)
+    found = find_video(name, near=near)
     if found is not None:
         return found
     around = [folder.resolve().parent, folder.resolve()]
     written = _read(folder).get(group)
     moved = find_moved(written, near=around) if written is not None else None
-    return moved or find_video(video, near=around)
+    return moved or find_video(name, near=around)
 
 
 def _read(folder: Path) -> dict[str, str]:

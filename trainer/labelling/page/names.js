@@ -89,6 +89,7 @@ export class NameAdder {
     const said = byId("names-said");
     const [[kind, [added]]] = Object.entries(asking);
     const text = [added].flat().join(" – ");
+    if (!text) return void (said.textContent = "A name needs a letter or a digit.");
     const before = this.session.project[kind].length;
     try {
       this.session.addNames(await (await posted("/api/names", asking)).json());
