@@ -196,6 +196,11 @@ def test_w_goes_to_the_label_that_is_farthest_from_what_the_bundle_sees(
             shown(tab, number)
             assert f"spot is labelled {px}.0 px from where the network sees it" in tab.text("#hint")
             assert current(tab) == "spot"
+            painted(tab)
+            x, y = (round(side) for side in at(tab, 10 + number, 20))
+            around = tab.screenshot()[y - 5 : y + 6, x - 5 : x + 6].astype(int)
+            crossed = (around[..., 0] > 200) & (around[..., 2] < 120)  # yellow, as the point is
+            assert crossed.any(), "a cross where the network sees it"
         assert "30.0 px" in tab.text("#frames")
         assert list(labels_on_disk(project)) == [IMAGES[number] for number in away], "going there labels nothing"
 

@@ -1,6 +1,7 @@
 // Frames in the order of what a bundle says of them: labels that are far from its places, and unlabelled frames that it is unsure in.
 // It is asked about one frame at a time, in the background, so that the frame that is shown never waits for long.
 
+import { comparedPoints } from "./compared.js";
 import { stateOf } from "./label_model.js";
 import { asked } from "./pictures.js";
 
@@ -65,17 +66,12 @@ export class Ranking {
       .map((error) => ({ ...error, text: `${this.session.project.point_names[error.point]} is labelled ${error.px.toFixed(1)} px from where the network sees it` }));
   }
 
-  // The point that is farthest from its prediction; of several animals, from the predicted one that lies nearest on average.
+  // The point that is farthest from where the network sees it.
   #error(frame) {
-    const { project } = this.session;
     const prediction = this.#found.get(frame.image);
     if (!prediction || !frame.label || frame.label.excluded) return null;
-    const worst = frame.label.animals.flatMap((points, animal) => {
-      const each = prediction.map((predicted) => apart(points, predicted, project)).filter((distances) => distances.length);
-      const nearest = each.sort((one, other) => mean(one) - mean(other))[0] ?? [];
-      return nearest.map(({ point, px }) => ({ frame, animal, point, px }));
-    });
-    return worst.sort((one, other) => other.px - one.px)[0] ?? null;
+    const worst = comparedPoints(frame.label, prediction, this.session.project).sort((one, other) => other.px - one.px)[0];
+    return worst ? { frame, ...worst } : null;
   }
 
   // By the point whose confidence is farthest below what is usual for it: a point that is never there is never sure, and says nothing.
@@ -94,17 +90,6 @@ export class Ranking {
       })
       .sort((one, other) => other.lack - one.lack);
   }
-}
-
-function apart(points, predicted, project) {
-  return project.point_names.flatMap((name, point) => {
-    const [place, seen] = [points[name], predicted[name]];
-    return Array.isArray(place) && seen ? [{ point, px: Math.hypot(place[0] - seen[0], place[1] - seen[1]) }] : [];
-  });
-}
-
-function mean(distances) {
-  return distances.reduce((sum, { px }) => sum + px, 0) / distances.length;
 }
 
 function median(values) {
