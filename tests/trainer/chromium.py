@@ -18,7 +18,7 @@ import pytest
 
 from tracker.frame import Image
 
-PATIENCE_S = float(os.environ.get("LABELLING_PATIENCE", "300"))
+PATIENCE_S = 300.0
 ALT, CTRL, META, SHIFT = 1, 2, 4, 8  # DevTools' modifier bits
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

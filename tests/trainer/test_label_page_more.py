@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab
-from tests.trainer.label_page import IMAGES, at, open_page, place, points_of, saved, shown
+from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab, wait_for
+from tests.trainer.label_page import IMAGES, at, open_page, painted, place, points_of, saved, shown
 from tests.trainer.label_server import LabelServer, labels_on_disk, make_project
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 
@@ -146,6 +147,14 @@ def test_progress_is_counted_for_each_video(tmp_path: Path, browser: Chromium) -
         assert tab.value(counts) == ["2/3", "0/1"]
 
 
+def is_crossed(tab: Tab, where: tuple[float, float]) -> bool:
+    """Whether there is yellow, the colour of the first point, around a place of the screen."""
+    painted(tab)
+    x, y = (round(side) for side in where)
+    around = tab.screenshot()[y - 5 : y + 6, x - 5 : x + 6].astype(int)
+    return bool(((around[..., 0] > 200) & (around[..., 2] < 120)).any())
+
+
 def bright_project(folder: Path, brightness: list[int]) -> Path:
     """Frame n has one spot, at (10 + n, 20), of a brightness that the brightest-pixel bundle takes for its confidence."""
     project = create_project(folder, point_names=("spot", "tail"))
@@ -196,11 +205,7 @@ def test_w_goes_to_the_label_that_is_farthest_from_what_the_bundle_sees(
             shown(tab, number)
             assert f"spot is labelled {px}.0 px from where the network sees it" in tab.text("#hint")
             assert current(tab) == "spot"
-            painted(tab)
-            x, y = (round(side) for side in at(tab, 10 + number, 20))
-            around = tab.screenshot()[y - 5 : y + 6, x - 5 : x + 6].astype(int)
-            crossed = (around[..., 0] > 200) & (around[..., 2] < 120)  # yellow, as the point is
-            assert crossed.any(), "a cross where the network sees it"
+            wait_for(partial(is_crossed, tab, at(tab, 10 + number, 20)), "a cross where the network sees it")
         assert "30.0 px" in tab.text("#frames")
         assert list(labels_on_disk(project)) == [IMAGES[number] for number in away], "going there labels nothing"
 
