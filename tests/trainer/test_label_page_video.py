@@ -205,6 +205,22 @@ def test_two_servers_that_add_the_same_frame_agree(tmp_path: Path, browser: Chro
     assert [list(labels_on_disk(project, name)) for name in ("ann", "bob")] == [[IMAGES[1]]] * 2
 
 
+def test_a_page_that_is_loaded_again_shows_what_others_have_added(tmp_path: Path, browser: Chromium) -> None:
+    project = make_project(tmp_path / "mice", frames=1)
+    with open_page(project.folder, browser) as (_, tab):
+        project.add_frames(Path(VIDEO), [(5, spot(15, 20, size=(60, 80)))], why="uniform")
+        project.add_names(points=["tongue"])
+        tab.reload()
+        shown(tab, 0)
+        assert "tongue" in tab.text("#points")
+        tab.key("n")
+        shown(tab, 5)
+        tab.key("4")
+        place(tab, 30, 30)
+        saved(tab)
+    assert points_of(project.folder, 5) == {"tongue": [pytest.approx(30), pytest.approx(30)]}
+
+
 def test_the_timeline_goes_to_any_frame_of_the_video(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice", frames=2).folder
     write_film(tmp_path / VIDEO)

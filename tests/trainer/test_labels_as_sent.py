@@ -76,6 +76,26 @@ def test_a_joint_table_repeats_nothing_but_may_not_contradict(tmp_path: Path) ->
         read_labels(tmp_path)
 
 
+def test_a_picture_of_one_video_is_never_taken_for_one_of_another(tmp_path: Path) -> None:
+    """Of two folders that a table speaks of, one is gone: its picture has the name of another's."""
+    write_image(tmp_path / "labeled-data/m1/img1.png")
+    table(tmp_path / "labeled-data/m1/CollectedData_me.csv", "img1.png,1,2,3,4", "../m2/img1.png,5,6,7,8")
+    text = (tmp_path / "labeled-data/m1/CollectedData_me.csv").read_text().replace("m1/../m2", "m2")
+    (tmp_path / "labeled-data/m1/CollectedData_me.csv").write_text(text.replace("labeled-data/m1/img1.png", "labeled-data/m1/img0.png"))
+    with pytest.raises(LabelError, match=r"CollectedData_me\.csv:4: image labeled-data/m1/img0\.png is not there"):
+        read_labels(tmp_path)
+    (tmp_path / "labeled-data/m1/img1.png").rename(tmp_path / "labeled-data/m1/img0.png")
+    write_image(tmp_path / "labeled-data/m1/img1.png", seed=2)
+    with pytest.raises(LabelError, match=r"CollectedData_me\.csv:5: image labeled-data/m2/img1\.png is not there"):
+        read_labels(tmp_path)
+
+
+def test_a_folder_that_was_renamed_keeps_its_pictures(tmp_path: Path) -> None:
+    write_image(tmp_path / "labeled-data/monday/img1.png")
+    table(tmp_path / "labeled-data/monday/CollectedData_me.csv", "img1.png,1,2,3,4")
+    assert read_labels(tmp_path).images[0].path == tmp_path / "labeled-data/monday/img1.png"
+
+
 def test_a_lone_table_takes_its_frames_from_the_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     images = write_video(tmp_path / "m1.mkv", frames=9)
     lone = table(tmp_path / "labels.csv", "img0003.png,1,2,3,4", "img0007.png,5,6,7,8")

@@ -81,7 +81,7 @@ def label_rows(table: Table, *, group: str | None = None, media: Sequence[Path] 
     Raises:
         LabelError: an image is not there, nor its video.
     """
-    images = TableImages(table.path, media)
+    images = TableImages(table.path, media, folders={image_path(row.image).parent.name for row in table.rows})
     rows = [_label_row(table, row, group, images) for row in table.rows]
     images.tell()
     return rows

@@ -1,7 +1,7 @@
 """Where the pictures of DeepLabCut's label tables are on this machine; where they are not, the frames of the video they were taken from."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from trainer.errors import LabelError
@@ -31,8 +31,16 @@ def image_path(written: str) -> PurePosixPath:
 class TableImages:
     """Finds the pictures of one table. `from_videos` counts those that are frames of a video."""
 
-    def __init__(self, table: Path, media: Sequence[Path]) -> None:
+    def __init__(self, table: Path, media: Sequence[Path], *, folders: Collection[str]) -> None:
+        """Look for nothing yet.
+
+        Args:
+            table: the label file.
+            media: folders that are looked in first.
+            folders: that the table's pictures are in; of several, none can have been renamed without mixing up their pictures.
+        """
         self._table = table
+        self._least = 2 if len(folders) > 1 else 1
         self._near = [*media, *folders_above(table)]
         self._videos: dict[str, Path | None] = {}
         self.from_videos = 0
@@ -43,7 +51,7 @@ class TableImages:
         Raises:
             LabelError: neither is there.
         """
-        path = find_moved(str(relative), near=self._near)
+        path = find_moved(str(relative), near=self._near, least=self._least)
         if path is not None:
             return ImageRef(path=path, frame=None)
         video, number = self._video(relative.parent.name), frame_number(relative.name)

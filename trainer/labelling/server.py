@@ -67,6 +67,7 @@ def _page_file(name: str) -> Endpoint:
 
 def _project(session: AnnotationSession) -> Endpoint:
     def describe() -> dict[str, Any]:
+        session.project.read_again()
         return {
             "key": project_key(session.project, session.annotator),
             "name": session.project.folder.resolve().name,

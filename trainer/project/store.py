@@ -112,6 +112,16 @@ class Project:
                 self.frames = write_frames(self.folder, [*self.frames, *fresh])
         return len(fresh)
 
+    def read_again(self) -> None:
+        """Take in what others have added to the project since it was opened.
+
+        Raises:
+            ProjectError: the project is damaged.
+        """
+        there = read_project_description(self.folder)
+        self.point_names, self.skeleton, self.pairs, self.tags = there.point_names, there.skeleton, there.pairs, there.tags
+        self.frames = read_frames(self.folder)
+
     def add_names(
         self, *, points: Sequence[str] = (), skeleton: Sequence[Pair] = (), pairs: Sequence[Pair] = (), tags: Sequence[str] = ()
     ) -> None:
