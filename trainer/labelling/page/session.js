@@ -1,24 +1,10 @@
 // Where the annotator is, and every edit that can be made there. Tells "change" after each; "frame" when another is shown.
 
 import { History } from "./history.js";
-import {
-  HIDDEN,
-  absentPoints,
-  canonical,
-  changedPoint,
-  emptyLabel,
-  forgetStates,
-  nextMissing,
-  placeOf,
-  sameLabel,
-  stateOf,
-  wantsLabels,
-  withPoint,
-  withRestHidden,
-  withSidesSwapped,
-  withTag,
-} from "./label_model.js";
+import { HIDDEN, canonical, changedPoint, emptyLabel, forgetStates, nextMissing, placeOf, sameLabel } from "./label_model.js";
+import { withPoint, withRestHidden, withSidesSwapped, withTag } from "./label_model.js";
 import { isTaken, offersOf, withOffers } from "./offers.js";
+import { nextToLabel } from "./todo.js";
 
 export class Session extends EventTarget {
   index = 0;
@@ -87,13 +73,9 @@ export class Session extends EventTarget {
   }
 
   nextUnlabelled() {
-    const absent = absentPoints(this.frames, this.project);
-    const next = this.#after(({ label }) => wantsLabels(label, this.project, absent));
-    if (next !== undefined) return this.goTo(next);
-    const undecided = this.#after(({ label }) => stateOf(label, this.project) === "undecided");
-    if (undecided !== undefined) return this.goTo(undecided);
-    const but = absent.size ? ` (${[...absent].join(", ")}: in no frame, so not asked for)` : "";
-    this.tell(`No other frame is left to label${but}.`);
+    const { index, sentence } = nextToLabel(this.frames, this.index, this.project);
+    if (sentence) this.tell(sentence);
+    else this.goTo(index);
   }
 
   // Look at another frame of the video; null for the frame itself again.
@@ -259,12 +241,6 @@ export class Session extends EventTarget {
 
   #number() {
     this.#indices = new Map(this.frames.map((frame, index) => [frame.image, index]));
-  }
-
-  // The next frame, round the list, of which something holds; undefined where it holds of no other.
-  #after(holds) {
-    const offsets = [...Array(this.frames.length).keys()].slice(1);
-    return offsets.map((offset) => (this.index + offset) % this.frames.length).find((index) => holds(this.frames[index]));
   }
 
   #goOn() {
