@@ -138,6 +138,18 @@ def test_a_sleap_file_of_a_windows_machine_finds_its_pictures(tmp_path: Path) ->
     assert read_labels(slp).images[0].path == tmp_path / "imgs/b/0.png"
 
 
+def test_coco_of_a_windows_machine_finds_its_pictures_in_the_media(tmp_path: Path) -> None:
+    write_image(tmp_path / "disk/b/1.png")
+    annotation = '{"image_id": 1, "category_id": 1, "keypoints": [1.5, 2, 2, 0, 0, 0]}'
+    category = '{"id": 1, "name": "mouse", "keypoints": ["snout", "tail"]}'
+    image = '{"id": 1, "file_name": "C:\\\\lab\\\\b\\\\1.png"}'
+    sent = tmp_path / "sent/annotations"
+    sent.mkdir(parents=True)
+    (sent / "person.json").write_text(f'{{"images": [{image}], "annotations": [{annotation}], "categories": [{category}]}}')
+    frames = read_labels(tmp_path / "sent", media=[tmp_path / "disk"])
+    assert (frames.images[0].path, frames.group) == (tmp_path / "disk/b/1.png", ("b",))
+
+
 def test_media_says_where_the_video_of_a_sleap_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "sent").mkdir()
     write_slp(tmp_path / "sent/x.slp", video="D:\\films\\film.mkv", frames={4: [[[1, 2], [3, 4]]]})

@@ -163,6 +163,18 @@ def test_labels_of_other_key_points_are_refused_naming_both_lists(tmp_path: Path
     assert open_project(project.folder).frames == ()
 
 
+def test_labels_of_fewer_points_leave_the_others_unlabelled(tmp_path: Path) -> None:
+    """A project that has got another point since still takes what was labelled without it."""
+    project = make_project(tmp_path / "p", frames=())
+    assert (
+        main(["project", "extend", str(project.folder), "--points", "tongue", "--skeleton", "snout-tongue", "--pairs", "snout:tail"]) == 0
+    )
+    import_labels(project.folder, labelled(tmp_path / "o"), ImportChoice(annotator="ann"))
+    found = open_project(project.folder)
+    assert (found.point_names, found.skeleton, found.pairs) == (("snout", "tail", "tongue"), (("snout", "tongue"),), (("snout", "tail"),))
+    assert found.read_layer("ann").frames[image(1)] == placed({"snout": (1.25, 2.0)})
+
+
 def test_labels_with_other_tags_are_refused(tmp_path: Path) -> None:
     project = create_project(tmp_path / "p", point_names=["snout", "tail"], tags=["asleep"])
     with pytest.raises(ProjectError, match=r"has the tags rearing; .* has asleep"):

@@ -151,10 +151,11 @@ def _refuse_other_vocabulary(project: Project, frames: LabelledFrames, source: P
 
 
 def _refuse_other_names(project: Project, names: tuple[str, ...], *, source: Path) -> None:
-    if set(names) != set(project.point_names):
+    """Points that the project has and the labels lack are not labelled in their frames; the other way round somebody must decide."""
+    if not set(names) <= set(project.point_names):
         raise ProjectError(
             f"{source}: labels the key points {', '.join(names)}; {project.folder} has {', '.join(project.point_names)}: "
-            f"rename them in one of the two, or make another project ({how_names_differ(names, project.point_names)})"
+            f"rename them in one of the two, or add them with `trainer project extend` ({how_names_differ(names, project.point_names)})"
         )
 
 
