@@ -35,6 +35,7 @@ ONTO_PIPES = (
 )
 KEY_CODES = {
     "Tab": 9,
+    "Enter": 13,
     "Escape": 27,
     " ": 32,
     "End": 35,
@@ -220,16 +221,17 @@ class Tab:
         self.mouse("Pressed", x, y, modifiers=modifiers)
         self.mouse("Released", x, y, modifiers=modifiers)
 
-    def key(self, key: str, *, modifiers: int = 0) -> None:
-        """Press and let go of a key."""
-        self.key_down(key, modifiers=modifiers)
+    def key(self, key: str, *, modifiers: int = 0, code: str = "") -> None:
+        """Press and let go of a key; `code` says which key it is on the keyboard, whatever letter it gives."""
+        self.key_down(key, modifiers=modifiers, code=code)
         self.call("Input.dispatchKeyEvent", {"type": "keyUp", "key": key, "modifiers": modifiers})
 
-    def key_down(self, key: str, *, modifiers: int = 0) -> None:
+    def key_down(self, key: str, *, modifiers: int = 0, code: str = "") -> None:
         """Press a key."""
         text = {"text": key} if len(key) == 1 and not modifiers & ~SHIFT else {}
-        code = KEY_CODES.get(key, ord(key.upper()[0]))
-        self.call("Input.dispatchKeyEvent", {"type": "keyDown", "key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers, **text})
+        number = KEY_CODES.get(key, ord(key.upper()[0]))
+        event = {"type": "keyDown", "key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": modifiers}
+        self.call("Input.dispatchKeyEvent", {**event, **text})
 
     def screenshot(self) -> Image:
         """What is seen: uint8 (h, w, 3) RGB, in device pixels."""

@@ -66,6 +66,16 @@ def test_hidden_for_one_and_placed_by_the_other_is_counted_apart(tmp_path: Path)
     assert (found.overall.hidden_by_one, found.overall.hidden_by_both) == (2, 1)
 
 
+def test_a_frame_that_one_puts_off_to_decide_is_not_compared(tmp_path: Path) -> None:
+    places: list[list[Places] | None] = [[{"snout": (1, 1)}], [{"snout": (1, 1)}]]
+    project = make_project(tmp_path / "p", {"ann": places, "bob": places})
+    layer = project.read_layer("bob")
+    layer.frames[project.image_of("run.mp4", 0)] = FrameLabel(animals=[{"snout": (90.0, 1.0)}], to_decide=True)
+    project.write_layer(layer)
+    assert agreement(project).per_point["snout"].distance_px.tolist() == [0.0]
+    assert floor_px(project) == {"snout": 0.0}
+
+
 def test_a_frame_excluded_by_one_is_not_compared_but_counted(tmp_path: Path) -> None:
     places: list[list[Places] | None] = [[{"snout": (1, 1)}], [{"snout": (1, 1)}]]
     project = make_project(tmp_path / "p", {"ann": places, "bob": places})

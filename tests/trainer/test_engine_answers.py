@@ -10,7 +10,12 @@ import pytest
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.bundle import read_bundle
 from trainer.scoring.evaluate import EngineChoice, open_chosen
+from trainer.selection.candidates import Candidates
+from trainer.selection.duplicates import Known, Sieve
 from trainer.selection.engine_answers import AnswerCollector, EngineAnswers, moves
+from trainer.selection.preference import choose
+from trainer.selection.thumbnail import Grey
+from trainer.selection.uncertainty import by_uncertainty
 
 CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
 
@@ -55,3 +60,61 @@ def test_a_missing_point_makes_no_step() -> None:
     one = np.array([[[10, 10, 1]]], np.float32)
     missing = np.array([[[np.nan, np.nan, 0]]], np.float32)
     assert moves(one, missing).tolist() == moves(missing, one).tolist() == [[0]]
+
+
+def candidates_of(looks: Grey) -> Candidates:
+    """A video of 25 frames a second with these thumbnails."""
+    count = len(looks)
+    still = np.zeros(count, np.float32)
+    return Candidates(
+        numbers=np.arange(count),
+        seconds=np.arange(count) / 25,
+        thumbnails=looks,
+        motion=still,
+        change=still,
+        noise=still,
+        stamps=np.arange(count),
+        step=1,
+        whole=True,
+    )
+
+
+def sieve_of(candidates: Candidates, *, count: int) -> Sieve:
+    known = Known(numbers=np.empty(0, np.int64), thumbnails=np.empty((0, candidates.thumbnails.shape[1]), np.float32))
+    return Sieve(candidates, known, count=count, alike=None)
+
+
+def test_a_point_that_is_never_there_takes_no_more_frames_than_others() -> None:
+    """Six points; 'tongue' is absent throughout: never sure, never in one place. Others are unsure, or jump, in a few frames each."""
+    names = ("snout", "tongue", "ear", "paw", "hip", "tail")
+    rng = np.random.default_rng(0)
+    points = np.tile(np.array([50.0, 50.0, 0.95], np.float32), (200, 1, 6, 1))
+    points[:, 0, 1] = np.stack([*(rng.uniform(0, 300, (2, 200))), rng.uniform(0.02, 0.1, 200)], axis=1)
+    for frame, point in ((20, 0), (60, 2), (100, 3), (140, 4), (180, 5)):
+        points[frame, 0, point, 2] = 0.3
+    spread = np.where(np.arange(6) == 1, rng.uniform(20, 80, (200, 6)), 0.1)[:, None]
+    answers = [
+        EngineAnswers(points=points[number], before=points[number - 1] if number else None, spread_px=spread[number])
+        for number in range(200)
+    ]
+    looks = np.zeros((200, 12), np.float32)
+    candidates = candidates_of(looks)
+    preference = by_uncertainty(candidates, np.arange(200), answers=answers, point_names=names, count=6)
+    chosen = choose(preference, sieve_of(candidates, count=6), 6)
+    told = [preference.reason(index).detail for index in chosen]
+    assert {20, 60, 100, 140, 180} <= set(chosen), told
+    assert sum("tongue" in one for one in told) <= 1, told
+
+
+def test_uncertain_frames_of_every_look_are_taken_before_a_second_of_one() -> None:
+    """One point is unsure in half of all frames; those of the first scene are the least sure, and all alike."""
+    points = np.tile(np.array([50.0, 50.0, 0.95], np.float32), (200, 1, 1, 1))
+    points[::2, 0, 0, 2] = 0.4
+    points[:100:2, 0, 0, 2] = 0.2
+    answers = [EngineAnswers(points=one, before=None, spread_px=np.zeros((1, 1))) for one in points]
+    scene = np.repeat([0, 1, 2, 3], [100, 34, 33, 33])
+    looks = np.eye(4, 12, dtype=np.float32)[scene] * 200
+    candidates = candidates_of(looks)
+    preference = by_uncertainty(candidates, np.arange(200), answers=answers, point_names=("snout",), count=4)
+    chosen = choose(preference, sieve_of(candidates, count=4), 4)
+    assert sorted(scene[chosen].tolist()) == [0, 1, 2, 3]

@@ -14,7 +14,7 @@ import yaml
 
 from tracker.frame import Image
 from trainer.errors import LabelError
-from trainer.formats.import_labels import import_labels
+from trainer.formats.import_labels import ImportChoice, import_labels
 from trainer.formats.project import read_project
 from trainer.formats.read_labels import read_labels
 from trainer.formats.write_coco import write_coco
@@ -109,7 +109,7 @@ def test_tags_come_back_from_coco(tmp_path: Path) -> None:
 def test_labels_go_round_through_another_project(tmp_path: Path, kind: str) -> None:
     frames = make_set(tmp_path / "p")
     other = create_project(tmp_path / "other", point_names=POINTS[::-1], skeleton=[("snout", "tail-base")], tags=["rearing"])
-    added = import_labels(other.folder, write(frames, kind, tmp_path / "out"), "bob")
+    added = import_labels(other.folder, write(frames, kind, tmp_path / "out"), ImportChoice(annotator="bob", empty="unlabelled")).added
     found = read_project(other.folder)
     assert added == len(frames)
     assert found.point_names == POINTS[::-1]
@@ -122,7 +122,7 @@ def openfield(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> La
     """The real open-field labels, imported into a project and read from it."""
     folder = tmp_path_factory.mktemp("openfield") / "p"
     create_project(folder, point_names=["snout", "leftear", "rightear", "tailbase"])
-    assert import_labels(folder, shared_data / "dlc_openfield", "pranav") == 116
+    assert import_labels(folder, shared_data / "dlc_openfield", ImportChoice(annotator="pranav")).added == 116
     return read_labels(folder)
 
 

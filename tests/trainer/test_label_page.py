@@ -1,81 +1,17 @@
 """The labelling page in a real Chromium, with the real server and files: what a hand on mouse and keyboard does, and what is on disk."""
 
 import contextlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab, wait_for
+from tests.trainer.chromium import CTRL, SHIFT, Chromium, wait_for
+from tests.trainer.label_page import IMAGES, at, loaded_ahead, open_page, painted, place, points_of, saved, shown, under
 from tests.trainer.label_server import LabelServer, labels_on_disk, make_project
 
-IMAGES = [f"images/run 1#a/{number:06d}.png" for number in range(600)]
 WHITE = (10.0, 20.0)  # of frame 0
-
-
-@pytest.fixture(scope="module")
-def open_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    with Chromium(tmp_path_factory.mktemp("browser") / "profile") as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def browser(open_browser: Chromium) -> Iterator[Chromium]:
-    """One browser for the tests that do not kill it; each leaves it without tabs of its own."""
-    yield open_browser
-    open_browser.close_tabs()
-
-
-@contextlib.contextmanager
-def open_page(project: Path, browser: Chromium, *more: str) -> Iterator[tuple[LabelServer, Tab]]:
-    """A server and a tab that shows its first frame."""
-    with LabelServer(project, *more) as server:
-        tab = browser.open(server.address)
-        shown(tab, 0)
-        yield server, tab
-
-
-def shown(tab: Tab, number: int) -> None:
-    """Wait until a frame's picture is there."""
-    tab.wait(f"document.querySelector('#stage')?.dataset.shown === '{IMAGES[number]}'")
-
-
-def loaded_ahead(tab: Tab, number: int) -> None:
-    """Wait until the page has a frame's picture, shown or not."""
-    tab.wait(f"performance.getEntriesByType('resource').some(one => one.name.endsWith('{number:06d}.png') && one.responseEnd)")
-
-
-def saved(tab: Tab) -> None:
-    """Wait until the page says that everything is on disk."""
-    tab.wait("document.querySelector('#saved').dataset.state === 'saved'")
-
-
-def at(tab: Tab, x: float, y: float) -> tuple[float, float]:
-    """Where on the screen a place of the picture is, by the page's own numbers."""
-    scale, left, top = json.loads(tab.value("document.querySelector('#stage').dataset.view"))
-    return left + (x + 0.5) * scale, top + (y + 0.5) * scale
-
-
-def under(tab: Tab, where: tuple[float, float]) -> tuple[float, float]:
-    """What place of the picture is there on the screen."""
-    scale, left, top = json.loads(tab.value("document.querySelector('#stage').dataset.view"))
-    return (where[0] - left) / scale - 0.5, (where[1] - top) / scale - 0.5
-
-
-def place(tab: Tab, x: float, y: float, *, modifiers: int = 0) -> None:
-    tab.click(*at(tab, x, y), modifiers=modifiers)
-
-
-def painted(tab: Tab) -> None:
-    """Wait until what was asked to be drawn has been drawn."""
-    tab.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
-def points_of(project: Path, number: int = 0, animal: int = 0) -> dict[str, object]:
-    points: dict[str, object] = labels_on_disk(project)[IMAGES[number]]["animals"][animal]
-    return points
 
 
 def test_clicks_place_the_points_one_after_another_and_are_on_disk_at_once(tmp_path: Path, browser: Chromium) -> None:

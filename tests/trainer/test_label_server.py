@@ -191,6 +191,42 @@ def test_rubbish_is_refused_and_nothing_is_written(tmp_path: Path, server: Label
     assert ask(server, "/api/project").body == before
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "refusal"),
+    [
+        ("names", b"", "cannot be read"),
+        ("names", b'{"point_names": "tongue"}', "Expected `array`"),
+        ("names", b'{"animals": 3}', "unknown field `animals`"),
+        ("names", b'{"point_names": [" "]}', "point_names"),
+        ("names", b'{"skeleton": [["snout", "nose"]]}', "skeleton joins 'snout' and 'nose'"),
+        ("names", b'{"pairs": [["snout", "left ear"], ["snout", "tailbase"]]}', "'snout' is in two pairs"),
+        ("frames", b'{"group": "run 1#a"}', "missing required field"),
+        ("frames", b'{"group": "../secret", "frame": 1}', "no frame of the project is from such a video"),
+        ("frames", b'{"group": "run 1#a", "frame": 1}', "is not found"),
+    ],
+)
+def test_what_cannot_be_added_is_refused_and_nothing_is_written(server: LabelServer, path: str, body: bytes, refusal: str) -> None:
+    before = ask(server, "/api/project").body
+    answer = ask(server, f"/api/{path}", method="POST", body=body)
+    assert answer.status == 400
+    assert refusal in answer.sentence
+    assert "\n" not in answer.sentence
+    assert ask(server, "/api/project").body == before
+
+
+def test_only_the_servers_own_page_may_add_to_a_project(server: LabelServer) -> None:
+    for path, value in (("names", {"tags": ["x"]}), ("frames", {"group": "run 1#a", "frame": 1})):
+        for headers in ({"Origin": None}, {"Origin": "http://evil.example"}, {"Cookie": None}):
+            assert ask(server, f"/api/{path}", method="POST", body=json.dumps(value).encode(), headers=dict(headers)).status == 403
+
+
+@pytest.mark.parametrize("query", ["group=run%201%23a&frame=0", "group=x&frame=0", "group=run%201%23a&frame=-1", "group=run%201%23a", ""])
+def test_a_video_frame_that_is_not_there_is_refused_in_one_sentence(server: LabelServer, query: str) -> None:
+    answer = ask(server, f"/api/video-frame?{query}")
+    assert answer.status == 404
+    assert answer.sentence
+
+
 def test_an_edit_that_is_too_large_is_refused(server: LabelServer) -> None:
     answer = ask(server, "/api/label", method="PUT", body=b" " * 300_000)
     assert answer.status == 413

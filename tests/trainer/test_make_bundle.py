@@ -61,7 +61,10 @@ def test_very_few_frames_train_and_say_what_was_held_out(
     path = few(data, tmp_path, count)
     out = tmp_path / "model"
     assert main(["fit", "--data", str(path), "--out", str(out), *QUICK]) == 0
-    sentence = capsys.readouterr().out
+    said = capsys.readouterr()
+    sentence = said.out
+    assert f"training: {max(1, count - 1)} frames" in said.err, "labels are counted before anything is trained on them"
+    assert all(name in said.err for name in ("snout", "tail_base"))
     if count == 1:
         assert "no frame was held out" in sentence
         assert read_bundle(out).description.accuracy.mean_px is None

@@ -9,7 +9,7 @@ import pytest
 from tracker.frame import Image
 from trainer.__main__ import main
 from trainer.errors import LabelError, ProjectError
-from trainer.formats.import_labels import import_labels, merge_projects
+from trainer.formats.import_labels import ImportChoice, import_labels, merge_projects
 from trainer.formats.project import read_project
 from trainer.formats.read_labels import read_labels
 from trainer.formats.write_coco import write_coco
@@ -134,7 +134,7 @@ def labelled(folder: Path, *, x: float = 1.25) -> Path:
 
 def test_an_import_meets_the_frames_that_were_selected_from_the_same_video(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", frames=(2, 3))
-    assert import_labels(project.folder, labelled(tmp_path / "o"), "ann") == 1
+    assert import_labels(project.folder, labelled(tmp_path / "o"), ImportChoice(annotator="ann")).added == 1
     found = open_project(project.folder)
     assert [(frame.image, frame.video) for frame in found.frames] == [(image(number), "run.mp4") for number in (1, 2, 3)]
     assert found.read_layer("ann").frames == {
@@ -146,27 +146,39 @@ def test_an_import_meets_the_frames_that_were_selected_from_the_same_video(tmp_p
 def test_an_import_is_repeatable_but_never_overwrites(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     source = labelled(tmp_path / "o")
-    import_labels(project.folder, source, "ann")
-    assert import_labels(project.folder, source, "ann") == 0
+    import_labels(project.folder, source, ImportChoice(annotator="ann"))
+    assert import_labels(project.folder, source, ImportChoice(annotator="ann")).added == 0
     before = project.read_layer("ann")
     with pytest.raises(ProjectError, match=r"'ann' has other labels of 1 frames already, images/run/000001\.png the first"):
-        import_labels(project.folder, labelled(tmp_path / "o2", x=9), "ann")
+        import_labels(project.folder, labelled(tmp_path / "o2", x=9), ImportChoice(annotator="ann"))
     assert project.read_layer("ann") == before
-    import_labels(project.folder, tmp_path / "o2-coco/labels.json", "bob")
+    import_labels(project.folder, tmp_path / "o2-coco/labels.json", ImportChoice(annotator="bob"))
     assert project.annotators() == ("ann", "bob")
 
 
 def test_labels_of_other_key_points_are_refused_naming_both_lists(tmp_path: Path) -> None:
     project = create_project(tmp_path / "p", point_names=["nose", "tail"])
     with pytest.raises(ProjectError, match=r"labels the key points snout, tail; .* has nose, tail: rename them"):
-        import_labels(project.folder, labelled(tmp_path / "o"), "ann")
+        import_labels(project.folder, labelled(tmp_path / "o"), ImportChoice(annotator="ann"))
     assert open_project(project.folder).frames == ()
+
+
+def test_labels_of_fewer_points_leave_the_others_unlabelled(tmp_path: Path) -> None:
+    """A project that has got another point since still takes what was labelled without it."""
+    project = make_project(tmp_path / "p", frames=())
+    assert (
+        main(["project", "extend", str(project.folder), "--points", "tongue", "--skeleton", "snout-tongue", "--pairs", "snout:tail"]) == 0
+    )
+    import_labels(project.folder, labelled(tmp_path / "o"), ImportChoice(annotator="ann"))
+    found = open_project(project.folder)
+    assert (found.point_names, found.skeleton, found.pairs) == (("snout", "tail", "tongue"), (("snout", "tongue"),), (("snout", "tail"),))
+    assert found.read_layer("ann").frames[image(1)] == placed({"snout": (1.25, 2.0)})
 
 
 def test_labels_with_other_tags_are_refused(tmp_path: Path) -> None:
     project = create_project(tmp_path / "p", point_names=["snout", "tail"], tags=["asleep"])
     with pytest.raises(ProjectError, match=r"has the tags rearing; .* has asleep"):
-        import_labels(project.folder, labelled(tmp_path / "o"), "ann")
+        import_labels(project.folder, labelled(tmp_path / "o"), ImportChoice(annotator="ann"))
 
 
 def test_labels_of_more_animals_are_refused(tmp_path: Path) -> None:
@@ -174,7 +186,7 @@ def test_labels_of_more_animals_are_refused(tmp_path: Path) -> None:
     label(other, "ann", {1: placed({"snout": (1, 2)}, {"snout": (8, 9)})})
     project = make_project(tmp_path / "p")
     with pytest.raises(ProjectError, match=r"labels 2 animals; .* is for 1"):
-        import_labels(project.folder, other.folder, "ann")
+        import_labels(project.folder, other.folder, ImportChoice(annotator="ann"))
 
 
 def test_nothing_is_imported_under_the_hands_of_an_annotator(tmp_path: Path) -> None:
@@ -183,10 +195,10 @@ def test_nothing_is_imported_under_the_hands_of_an_annotator(tmp_path: Path) -> 
     lock = LayerLock(project.folder, "ann")
     try:
         with pytest.raises(LabelError, match="the labels of 'ann' are open in another"):
-            import_labels(project.folder, source, "ann")
+            import_labels(project.folder, source, ImportChoice(annotator="ann"))
     finally:
         lock.close()
-    assert import_labels(project.folder, source, "ann") == 0
+    assert import_labels(project.folder, source, ImportChoice(annotator="ann")).added == 0
 
 
 def test_a_merge_brings_frames_and_annotators_together(tmp_path: Path) -> None:
@@ -218,7 +230,7 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
     create = ["project", "create", folder, "--points", "snout", "tail", "--skeleton", "snout-tail", "--tags", "rearing"]
     assert main(create) == 0
     assert main(["project", "import", folder, str(source), "--annotator", "ann"]) == 0
-    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; the labels are ann's"]
+    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; 2 are labelled by ann"]
     for kind, name in (("deeplabcut", "config.yaml"), ("coco", "labels.json"), ("sleap", "")):
         out = tmp_path / ("x.pkg.slp" if kind == "sleap" else kind)
         assert main(["project", "export", folder, "--to", kind, "--out", str(out), "--annotator", "ann"]) == 0
@@ -232,7 +244,7 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
     ("arguments", "message"),
     [
         (["create", "p", "--points", "a", "b", "--skeleton", "a-c"], "--skeleton a-c: expected two of the points a, b"),
-        (["import", "p", "nowhere", "--annotator", "ann"], "no project.json there"),
+        (["import", "p", "nowhere", "--annotator", "ann"], "nowhere: no such file or folder"),
         (["export", "p", "--to", "coco", "--out", "x"], "no project.json there"),
         (["merge", "p", "q"], "no project.json there"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from tracker.synthetic.open_scene import open_scene
 from trainer.errors import LabelError, TrainingError
-from trainer.formats.deeplabcut import read_deeplabcut_csv
+from trainer.formats.deeplabcut import read_deeplabcut_table
 from trainer.formats.read_labels import read_labels
 from trainer.formats.synthetic_set import read_description, set_part
 from trainer.formats.write_synthetic_set import write_synthetic_set
@@ -53,7 +53,7 @@ def test_the_parts_of_a_set_are_disjoint_and_cover_it(tmp_path: Path, count: int
 
 def test_labels_of_a_set_are_a_table_that_deeplabcut_users_can_read(tmp_path: Path) -> None:
     folder = write(tmp_path / "set")
-    np.testing.assert_array_equal(read_deeplabcut_csv(folder / "labels.csv").points, read_labels(folder).points)
+    np.testing.assert_array_equal(read_deeplabcut_table(folder / "labels.csv").points, read_labels(folder).points)
 
 
 def test_a_set_without_its_last_file_is_unfinished_and_can_be_written_again(tmp_path: Path) -> None:

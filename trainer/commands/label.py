@@ -33,6 +33,14 @@ def add(commands: Commands) -> None:
         "--port", type=_port, metavar="N", help="where it is served; 0 for any free port (default: where it was the last time)"
     )
     parser.add_argument("--bundle", type=Path, help="show what this engine bundle sees, as an offer that you may accept")
+    parser.add_argument(
+        "--videos",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="where the videos are, if not where frames were chosen from them",
+    )
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     add_engine(parser)
 
@@ -53,6 +61,7 @@ def label(options: argparse.Namespace) -> int:
         options.project,
         annotator=options.annotator,
         port=options.port,
+        videos=options.videos,
         open_predictor=_predictor(options),
         ready=ready,
         say=lambda sentence: talk.print(sentence, highlight=False),

@@ -1,6 +1,7 @@
 """`trainer project`: make a labelling project, and move labels into it and out of it."""
 
 import argparse
+import json
 from pathlib import Path
 
 from rich.console import Console
@@ -11,15 +12,25 @@ KINDS = ("deeplabcut", "sleap", "coco")
 
 
 def add(commands: Commands) -> None:
-    """Declare the command and its four actions."""
+    """Declare the command and its actions."""
     text = "Make a labelling project, or move labels into it and out of it."
     parser = commands.add_parser(
         "project", help=text, description=text, epilog="example: trainer project create openfield --points snout leftear rightear tailbase"
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_create(actions)
+    _add_extend(actions)
     _add_import(actions)
     _add_export(actions)
+    counting = add_command(
+        actions,
+        "status",
+        call=status,
+        text="How far the labelling is: frames by state and video, and how often each key point is labelled.",
+        example="trainer project status openfield",
+    )
+    counting.add_argument("project", type=Path)
+    counting.add_argument("--json", action="store_true", help="print one JSON object")
     merging = add_command(
         actions,
         "merge",
@@ -41,9 +52,27 @@ def _add_create(actions: Commands) -> None:
     )
     parser.add_argument("project", type=Path, help="folder to make")
     parser.add_argument("--points", nargs="+", required=True, metavar="NAME", help="key points, in the order of labelling")
-    parser.add_argument("--skeleton", nargs="+", default=[], metavar="A-B", help="lines between key points")
-    parser.add_argument("--tags", nargs="+", default=[], metavar="NAME", help="what a frame can be marked with")
+    _add_names(parser)
     parser.add_argument("--animals", type=int, default=1, help="the most in one frame (%(default)s)")
+
+
+def _add_extend(actions: Commands) -> None:
+    parser = add_command(
+        actions,
+        "extend",
+        call=extend,
+        text="Add key points, lines, sides or tags to a project; labels stay as they are, and none is taken away.",
+        example="trainer project extend openfield --points tongue --skeleton snout-tongue --pairs leftear:rightear",
+    )
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--points", nargs="+", default=[], metavar="NAME", help="key points, after those that are there")
+    _add_names(parser)
+
+
+def _add_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--skeleton", nargs="+", default=[], metavar="A-B", help="lines between key points")
+    parser.add_argument("--pairs", nargs="+", default=[], metavar="A:B", help="left and right partners, where their names do not say so")
+    parser.add_argument("--tags", nargs="+", default=[], metavar="NAME", help="what a frame can be marked with")
 
 
 def _add_import(actions: Commands) -> None:
@@ -51,12 +80,22 @@ def _add_import(actions: Commands) -> None:
         actions,
         "import",
         call=import_into,
-        text="Copy labelled frames of another tool into a project.",
+        text="Copy labelled frames of another tool into a project; one that is not there is made, with the names of the labels.",
         example="trainer project import openfield dlc-project --annotator pranav",
     )
     parser.add_argument("project", type=Path)
-    parser.add_argument("labels", type=Path, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
+    parser.add_argument(
+        "labels",
+        type=Path,
+        help="DeepLabCut project, CSV or HDF5 table, SLEAP .slp, COCO .json, a folder with one of them, or a synthetic set",
+    )
     parser.add_argument("--annotator", required=True, metavar="NAME", help="whose labels they become")
+    parser.add_argument(
+        "--media", type=Path, nargs="+", default=[], metavar="FOLDER", help="where the pictures or videos are, if elsewhere"
+    )
+    parser.add_argument(
+        "--empty", choices=("hidden", "unlabelled"), help="what an empty cell means (asked for where a point is mostly empty)"
+    )
 
 
 def _add_export(actions: Commands) -> None:
@@ -77,18 +116,73 @@ def create(options: argparse.Namespace) -> int:
     """Make the project."""
     from trainer.project.store import create_project
 
-    lines = [_line(text, options.points) for text in options.skeleton]
-    create_project(options.project, point_names=options.points, skeleton=lines, tags=options.tags, animals=options.animals)
+    create_project(
+        options.project,
+        point_names=options.points,
+        skeleton=[_pair(text, options.points, option="--skeleton", dash="-") for text in options.skeleton],
+        pairs=[_pair(text, options.points, option="--pairs", dash=":") for text in options.pairs],
+        tags=options.tags,
+        animals=options.animals,
+    )
     print(options.project)
+    return 0
+
+
+def extend(options: argparse.Namespace) -> int:
+    """Add names."""
+    from trainer.project.store import open_project
+
+    project = open_project(options.project)
+    points = [*project.point_names, *options.points]
+    project.add_names(
+        points=options.points,
+        skeleton=[_pair(text, points, option="--skeleton", dash="-") for text in options.skeleton],
+        pairs=[_pair(text, points, option="--pairs", dash=":") for text in options.pairs],
+        tags=options.tags,
+    )
+    print(f"{options.project}: {', '.join(project.point_names)}")
     return 0
 
 
 def import_into(options: argparse.Namespace) -> int:
     """Import labels."""
-    from trainer.formats.import_labels import import_labels
+    from trainer.errors import LabelError
+    from trainer.formats.import_labels import ImportChoice, import_labels
 
-    added = import_labels(options.project, options.labels, options.annotator, console=Console(stderr=True))
-    print(f"{options.project}: {added} frames added; the labels are {options.annotator}'s")
+    absent = [folder for folder in options.media if not folder.is_dir()]
+    if absent:
+        raise LabelError(f"--media {absent[0]}: no such folder; expected where the pictures or videos are")
+    choice = ImportChoice(annotator=options.annotator, media=tuple(options.media), empty=options.empty)
+    done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
+    made = "made, " if done.made else ""
+    print(f"{options.project}: {made}{done.added} frames added; {done.labelled} are labelled by {options.annotator}")
+    return 0
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print the tables."""
+    from trainer.errors import LabelError
+    from trainer.formats.project import read_project
+    from trainer.labels.counts import count_labels, counts_table
+    from trainer.project.progress import progress_of
+    from trainer.project.store import open_project
+
+    project = open_project(options.project)
+    progress = progress_of(project)
+    try:
+        counts = count_labels(read_project(options.project))
+    except LabelError:  # nobody has placed a point yet, which the first table says
+        counts = None
+    if options.json:
+        print(json.dumps({"frames": progress.as_json(), "labels": None if counts is None else counts.as_json()}))
+        return 0
+    talk = Console(highlight=False)
+    talk.print(f"{len(project.frames)} frames; labels of {', '.join(progress.by_annotator) or 'nobody yet'}")
+    if progress.by_annotator:
+        talk.print(progress.table())
+    if counts is not None:
+        talk.print()
+        talk.print(counts_table({"usable": counts}))
     return 0
 
 
@@ -131,12 +225,12 @@ def _scorer(options: argparse.Namespace) -> str:
     return str(names[0]) if len(names) == 1 else "mean"
 
 
-def _line(text: str, points: list[str]) -> tuple[str, str]:
+def _pair(text: str, points: list[str], *, option: str, dash: str) -> tuple[str, str]:
     """`a-b` as two names; names may hold a dash themselves."""
     from trainer.errors import ProjectError
 
     for place, letter in enumerate(text):
         one, other = text[:place], text[place + 1 :]
-        if letter == "-" and one in points and other in points:
+        if letter == dash and one in points and other in points:
             return one, other
-    raise ProjectError(f"--skeleton {text}: expected two of the points {', '.join(points)} with a dash between them")
+    raise ProjectError(f"{option} {text}: expected two of the points {', '.join(points)} with '{dash}' between them")

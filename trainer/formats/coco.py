@@ -3,6 +3,7 @@
 sleap-io reads COCO too, but leaves out images that it cannot find and rounds points to single precision.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,7 @@ from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import did_you_mean
+from trainer.labels.moved_files import find_moved, path_parts
 from trainer.labels.numeric_order import frame_number
 
 _Id = int | str
@@ -48,10 +50,14 @@ class _Coco(msgspec.Struct, frozen=True):
     categories: tuple[_Category, ...]
 
 
-def read_coco(path: Path) -> LabelledFrames:
+def read_coco(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
     """Read COCO key points, an annotation for each animal. A point of visibility 0 is missing.
 
     COCO does not say which animal of one image is which of the next: rows are in the order of the file.
+
+    Args:
+        path: the file.
+        media: folders in which its images are looked for first.
 
     Raises:
         LabelError: one sentence with the file and the place in it.
@@ -67,7 +73,8 @@ def read_coco(path: Path) -> LabelledFrames:
             raise LabelError(f"{where}: image_id {item.image_id} is not among the images; add the image or delete the annotation")
         points = _points(where, item.keypoints, len(category.keypoints))
         hidden = _hidden(where, item.hidden, names=category.keypoints)
-        rows.setdefault(item.image_id, []).append(_row(path, where, image=images[item.image_id], points=points, hidden=hidden))
+        row = _row(path, where, image=images[item.image_id], points=points, hidden=hidden, media=media)
+        rows.setdefault(item.image_id, []).append(row)
     skeleton = _skeleton(path, category)
     together = [_together(animals) for animals in rows.values()]
     return assemble(together, source=str(path), point_names=category.keypoints, skeleton=skeleton)
@@ -122,15 +129,16 @@ def _hidden(where: str, hidden: tuple[str, ...], *, names: tuple[str, ...]) -> N
     return np.array([[name in hidden for name in names]])
 
 
-def _row(path: Path, where: str, *, image: _Image, points: NDArray[np.float64], hidden: NDArray[np.bool_]) -> LabelRow:
-    relative = PurePosixPath(image.file_name.replace("\\", "/"))
-    folders = [base / below for base in (path.parent, path.absolute().parent.parent) for below in ("", "images")]
-    places = [*(folder / relative for folder in folders), path.parent / relative.name]
-    found = next((place for place in places if place.is_file()), None)
+def _row(
+    path: Path, where: str, *, image: _Image, points: NDArray[np.float64], hidden: NDArray[np.bool_], media: Sequence[Path]
+) -> LabelRow:
+    relative = PurePosixPath(*path_parts(image.file_name))
+    folders = [*media, *(base / below for base in (path.parent, path.absolute().parent.parent) for below in ("", "images"))]
+    found = find_moved(image.file_name, near=folders)
     if found is None:
         raise LabelError(
             f"{where}: image {image.file_name} is not there; looked in {', '.join(str(folder) for folder in folders)}: "
-            f"put it back or delete the annotation"
+            "put it back or delete the annotation; `trainer project import` has --media for a folder elsewhere"
         )
     stated = (image.height, image.width) if image.height and image.width else None
     return LabelRow(

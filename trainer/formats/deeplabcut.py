@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tracker.parsing.yaml_file import read_yaml
 from trainer.errors import LabelError
+from trainer.formats.deeplabcut_images import TableImages, folders_above, image_path
 from trainer.formats.deeplabcut_table import Table, TableRow, read_table
 from trainer.labels.assemble import LabelRow, assemble
-from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 from trainer.labels.numeric_order import frame_number, numeric_key
@@ -22,7 +22,7 @@ from trainer.labels.numeric_order import frame_number, numeric_key
 logger = logging.getLogger(__name__)
 
 PROJECT_FILE = "config.yaml"
-_TABLES = "CollectedData_*.csv"
+_TABLES = ("CollectedData*.csv", "CollectedData*.h5")
 
 
 class _Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,13 +33,22 @@ class _Project(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_tables(folder: Path) -> list[Path]:
-    """The label tables of a project folder, of its labeled-data, or of one video's folder, in numeric order; none elsewhere."""
-    found = [*folder.glob(_TABLES), *folder.glob(f"*/{_TABLES}"), *folder.glob(f"labeled-data/*/{_TABLES}")]
-    return sorted(set(found), key=lambda path: numeric_key(str(path)))
+    """The label tables of a project folder, of its labeled-data, or of one video's folder, in numeric order; none elsewhere.
+
+    A table beside labeled-data comes last. Of a table that is there both as CSV and as HDF5, the CSV.
+    """
+    places = [f"{below}{pattern}" for below in ("", "*/", "labeled-data/*/") for pattern in _TABLES]
+    found = {path for place in places for path in folder.glob(place)}
+    single = [path for path in found if path.suffix == ".csv" or path.with_suffix(".csv") not in found]
+    return sorted(single, key=lambda path: (path.parent == folder, numeric_key(str(path))))
 
 
-def read_deeplabcut_project(folder: Path) -> LabelledFrames:
+def read_deeplabcut_project(folder: Path, media: Sequence[Path] = ()) -> LabelledFrames:
     """Read every labelled video of a project.
+
+    Args:
+        folder: the project's, or one with tables and pictures below it.
+        media: folders in which pictures and videos are looked for first.
 
     Raises:
         LabelError: one sentence with file and row.
@@ -47,35 +56,38 @@ def read_deeplabcut_project(folder: Path) -> LabelledFrames:
     tables = find_tables(folder)
     project = _read_project(folder)
     if not tables:
-        raise LabelError(f"{folder}: no labeled-data/*/{_TABLES} there; label frames in DeepLabCut and save them as CSV")
+        raise LabelError(f"{folder}: no labeled-data/*/{_TABLES[0]} there; label frames in DeepLabCut and save them as CSV")
     folders = {path.parent for path in tables}
     if len(folders) < len(tables):
         tables = [path for path in tables if path.stem == f"CollectedData_{project.scorer}"]
         if {path.parent for path in tables} != folders:
             raise LabelError(f"{folder}: a folder holds tables of several scorers; keep one there, or name it as scorer in {PROJECT_FILE}")
-    return _read_tables(tables, source=folder, project=project)
+    return _read_tables(tables, source=folder, project=project, media=media)
 
 
-def read_deeplabcut_csv(path: Path) -> LabelledFrames:
-    """Read one table; its project's config.yaml, if it lies up to four folders above, gives the skeleton.
+def read_deeplabcut_table(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
+    """Read one table, CSV or HDF5; its project's config.yaml, if it lies up to four folders above, gives the skeleton.
 
     Raises:
         LabelError: one sentence with file and row.
     """
-    home = next((folder for folder in _ancestors(path) if (folder / PROJECT_FILE).is_file()), path.parent)
-    return _read_tables([path], source=path, project=_read_project(home))
+    home = next((folder for folder in folders_above(path) if (folder / PROJECT_FILE).is_file()), path.parent)
+    return _read_tables([path], source=path, project=_read_project(home), media=media)
 
 
-def label_rows(table: Table, *, group: str | None = None) -> list[LabelRow]:
+def label_rows(table: Table, *, group: str | None = None, media: Sequence[Path] = ()) -> list[LabelRow]:
     """The rows of a table with their images found; the group is the image's folder unless given.
 
     Raises:
-        LabelError: an image is not there.
+        LabelError: an image is not there, nor its video.
     """
-    return [_label_row(table, row, group) for row in table.rows]
+    images = TableImages(table.path, media, folders={image_path(row.image).parent.name for row in table.rows})
+    rows = [_label_row(table, row, group, images) for row in table.rows]
+    images.tell()
+    return rows
 
 
-def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project) -> LabelledFrames:
+def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project, media: Sequence[Path]) -> LabelledFrames:
     tables = [read_table(path) for path in paths]
     names = tables[0].point_names
     animals = tuple(dict.fromkeys(animal for table in tables for animal in table.animals))
@@ -88,8 +100,15 @@ def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project) -> L
             )
         places = np.array([table.point_names.index(name) for name in names], np.int64)
         own = np.array([animals.index(name) for name in table.animals] or [0], np.int64)
-        rows += [replace(row, points=_arranged(row.points[:, places], own, max(1, len(animals)))) for row in label_rows(table)]
+        found = label_rows(table, media=media)
+        rows += _not_repeated([replace(row, points=_arranged(row.points[:, places], own, max(1, len(animals)))) for row in found], rows)
     return assemble(rows, source=str(source), point_names=names, skeleton=_skeleton(project, names, source), animal_names=animals)
+
+
+def _not_repeated(rows: list[LabelRow], earlier: list[LabelRow]) -> list[LabelRow]:
+    """Without what an earlier table says of the same image in the same words: a joint table beside those that it was made of."""
+    said = {row.image: row for row in earlier}
+    return [row for row in rows if row.image not in said or not np.array_equal(said[row.image].points, row.points, equal_nan=True)]
 
 
 def _arranged(points: NDArray[np.float64], own: NDArray[np.int64], animals: int) -> NDArray[np.float64]:
@@ -99,32 +118,17 @@ def _arranged(points: NDArray[np.float64], own: NDArray[np.int64], animals: int)
     return placed
 
 
-def _label_row(table: Table, row: TableRow, group: str | None) -> LabelRow:
+def _label_row(table: Table, row: TableRow, group: str | None, images: TableImages) -> LabelRow:
     where = f"{table.path}:{row.line}"
-    parts = PurePosixPath(row.image).parts
-    if "labeled-data" in parts:  # an absolute path of the author's machine leads nowhere here
-        parts = parts[len(parts) - 1 - parts[::-1].index("labeled-data") :]
-    relative = PurePosixPath(*parts)
-    places = [*(folder / relative for folder in _ancestors(table.path)), table.path.parent / relative.name]
-    path = next((place for place in places if place.is_file()), None)
-    if path is None:
-        raise LabelError(
-            f"{where}: image {row.image} is not there; looked for it beside the table and from each folder above up to "
-            f"{_ancestors(table.path)[-1]}: put it back or delete the row"
-        )
+    relative = image_path(row.image)
     return LabelRow(
         where=where,
-        image=ImageRef(path=path, frame=None),
+        image=images.find(relative, where=where),
         group=group or relative.parent.name or table.path.parent.name,
         name=relative.name,
         number=frame_number(relative.name),
         points=row.points,
     )
-
-
-def _ancestors(path: Path) -> list[Path]:
-    # a project's tables lie at most four folders deep: training-datasets/iteration-0/UnaugmentedDataSet_.../
-    return list(path.absolute().parents[:4])
 
 
 def _read_project(folder: Path) -> _Project:

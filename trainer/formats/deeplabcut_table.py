@@ -1,4 +1,4 @@
-"""Text of one DeepLabCut label table: three header rows (four with several animals), then an image path and x, y of every point per row."""
+"""One DeepLabCut label table, CSV or HDF5: three header rows (four with several animals), then image paths and x, y of each point."""
 
 import csv
 import logging
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
+from trainer.formats.deeplabcut_store import stored_rows
 from trainer.labels.misnamed import did_you_mean, how_names_differ
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def read_table(path: Path) -> Table:
     Raises:
         LabelError: another header, animals with different points, text where a number belongs, a row of another length.
     """
-    lines = _lines(path)
+    lines = stored_rows(path) if path.suffix.lower() == ".h5" else _lines(path)
     header, start = _read_header(path, lines)
     rows = tuple(_read_row(path, line, cells, header=header) for line, cells in lines[start:])
     return Table(path=path, point_names=header.names, animals=header.animals, rows=rows)

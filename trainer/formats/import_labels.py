@@ -1,53 +1,102 @@
 """Labels of other tools, and of other projects, into a labelling project."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from trainer.errors import ProjectError
-from trainer.formats.read_labels import read_labels
+from trainer.formats.empty_cells import Empty, settle_empty
+from trainer.formats.read_labels import is_own, read_labels
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
-from trainer.project.files import LABELS_FOLDER, picture_in
+from trainer.project.files import LABELS_FOLDER, PROJECT_FILE, picture_in
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
 from trainer.project.layer_lock import LayerLock
-from trainer.project.store import Project, open_project
+from trainer.project.store import Project, create_project, open_project
+from trainer.project.video_places import remember_videos
+from trainer.video_files.endings import find_video
 
 
-def import_labels(project_folder: Path, source: Path, annotator: str, *, console: Console | None = None) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportChoice:
+    """How labels of another tool are taken.
+
+    Attributes:
+        annotator: whose they shall be; labels that this annotator has already must not differ.
+        media: folders in which pictures and videos are looked for first.
+        empty: what an empty cell means, None where nobody has said.
+    """
+
+    annotator: str
+    media: tuple[Path, ...] = ()
+    empty: Empty | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What came of an import: frames that were added, frames that were labelled, and whether the project was made for them."""
+
+    added: int
+    labelled: int
+    made: bool
+
+
+def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, console: Console | None = None) -> Imported:
     """Copy labels that `read_labels` can read, and their images, into a project as one annotator's.
+
+    A project that is not there is made, with the names, skeleton, tags and number of animals of the labels.
 
     Args:
         project_folder: the project.
         source: labels of any kind, of the same key points in any order.
-        annotator: whose they shall be; labels that this annotator has already must not differ.
+        choice: whose they shall be, and how they are to be understood.
         console: where the progress bar is drawn, None for nowhere.
-
-    Returns:
-        How many frames were added to the project.
 
     Raises:
         LabelError: unreadable labels, other key points, tags or numbers of animals than the project's, other pictures under
             the same video and number, labels that differ from the annotator's; the project's labels are then as before.
     """
-    project = open_project(project_folder)
-    with closing(LayerLock(project_folder, check_annotator(annotator))):
-        mine = project.read_layer(annotator)
-        frames = read_labels(source)
+    check_annotator(choice.annotator)
+    made = not (project_folder / PROJECT_FILE).exists()
+    frames = read_labels(source, media=choice.media)
+    if not is_own(source):  # a labelling project says which of its points are hidden
+        frames = settle_empty(frames, choice.empty, source=source)
+    images = tuple(picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True))
+    _refuse_shared_names(images, frames, source)
+    project = _made_for(project_folder, frames) if made else open_project(project_folder)
+    with closing(LayerLock(project_folder, choice.annotator)):
+        mine = project.read_layer(choice.annotator)
         _refuse_other_vocabulary(project, frames, source)
-        images = tuple(picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True))
-        _refuse_shared_names(images, frames, source)
         labels = {image: _label(frames, index) for index, image in enumerate(images)}
         _refuse_differences(project, mine, labels)
         added = _add_frames(project, frames, why=f"imported from {source.name}", console=console)
-        project.write_layer(Layer(annotator=annotator, frames=mine.frames | labels))
-    return added
+        project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | labels))
+    around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
+    remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
+    return Imported(added=added, labelled=len(labels), made=made)
+
+
+def _made_for(folder: Path, frames: LabelledFrames) -> Project:
+    tags = sorted(frozenset[str]().union(*frames.tags))
+    return create_project(folder, point_names=frames.point_names, skeleton=frames.skeleton, tags=tags, animals=frames.animals)
+
+
+def _videos(frames: LabelledFrames, images: tuple[str, ...], near: Sequence[Path]) -> dict[str, Path]:
+    """The video file of each folder of pictures that has one: the one that they are frames of, or else one of its name."""
+    found: dict[str, Path] = {}
+    for image, ref, group in zip(images, frames.images, frames.group, strict=True):
+        folder = PurePosixPath(image).parent.name
+        if folder not in found:
+            video = ref.path if ref.frame is not None and ref.dataset is None else find_video(group, near=near)
+            found |= {} if video is None else {folder: video}
+    return found
 
 
 def merge_projects(project_folder: Path, other_folder: Path, *, console: Console | None = None) -> int:
@@ -102,10 +151,11 @@ def _refuse_other_vocabulary(project: Project, frames: LabelledFrames, source: P
 
 
 def _refuse_other_names(project: Project, names: tuple[str, ...], *, source: Path) -> None:
-    if set(names) != set(project.point_names):
+    """Points that the project has and the labels lack are not labelled in their frames; the other way round somebody must decide."""
+    if not set(names) <= set(project.point_names):
         raise ProjectError(
             f"{source}: labels the key points {', '.join(names)}; {project.folder} has {', '.join(project.point_names)}: "
-            f"rename them in one of the two, or make another project ({how_names_differ(names, project.point_names)})"
+            f"rename them in one of the two, or add them with `trainer project extend` ({how_names_differ(names, project.point_names)})"
         )
 
 
@@ -149,7 +199,9 @@ def _add_frames(project: Project, frames: LabelledFrames, *, why: str, console: 
     added = 0
     for group in dict.fromkeys(frames.group):
         indices = [index for index, name in enumerate(frames.group) if name == group]
+        ref = frames.images[indices[0]]
+        own = ref.path.name if ref.frame is not None and ref.dataset is None else group
         chosen = indices if console is None else track(indices, description=f"copying {group}", console=console)
         pictures = ((int(frames.order[index]), frames.read(index)) for index in chosen)
-        added += project.add_frames(Path(videos.get(group, group)), pictures, why=why, group=group)
+        added += project.add_frames(Path(videos.get(group, own)), pictures, why=why, group=group)
     return added

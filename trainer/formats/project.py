@@ -1,7 +1,8 @@
 """Labels of a labelling project: what its annotators agree on."""
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,8 @@ def read_project(folder: Path, *, annotators: Sequence[str] | None = None) -> La
     """Read the labels of a project.
 
     A point that several annotators placed is at the mean of their places. It is hidden where more of them said that it
-    cannot be seen than placed it. A frame that any of them excluded is left out, and so is one that nobody labelled.
+    cannot be seen than placed it. A frame that any of them excluded, or put off to decide later, is left out, and so is one
+    that nobody labelled; how many is said.
     Its tags are those that anybody gave it. Which animal of one frame is which of the next is not said.
 
     Args:
@@ -35,22 +37,33 @@ def read_project(folder: Path, *, annotators: Sequence[str] | None = None) -> La
     project = open_project(folder)
     layers = [project.read_layer(name) for name in _chosen(project, annotators)]
     rows: list[LabelRow] = []
-    excluded = averaged = 0
+    left_out = Counter[str]()
+    averaged = 0
     for frame in project.frames:
         labels = [layer.frames[frame.image] for layer in layers if frame.image in layer.frames]
-        if any(label.excluded for label in labels):
-            excluded += 1
-        elif labels:
-            points, hidden, several = _consensus(project, labels)
-            averaged += several
-            rows.append(_row(project, frame, points=points, hidden=hidden, tags=frozenset(tag for label in labels for tag in label.tags)))
-    _say(folder, excluded=excluded, averaged=averaged, annotators=[layer.annotator for layer in layers])
+        reason = _left_out(labels)
+        if reason is not None:
+            left_out[reason] += 1
+            continue
+        points, hidden, several = _consensus(project, labels)
+        averaged += several
+        rows.append(_row(project, frame, points=points, hidden=hidden, tags=frozenset(tag for label in labels for tag in label.tags)))
+    _say(folder, left_out=left_out, averaged=averaged, annotators=[layer.annotator for layer in layers])
     return assemble(rows, source=str(folder), point_names=project.point_names, skeleton=project.skeleton)
 
 
-def _say(folder: Path, *, excluded: int, averaged: int, annotators: Sequence[str]) -> None:
-    if excluded:
-        logger.warning("%s: excluded frames are left out: count=%d", folder, excluded)
+def _left_out(labels: Sequence[FrameLabel]) -> str | None:
+    """Why a frame is not used, None where it is."""
+    if any(label.excluded for label in labels):
+        return "excluded frames are left out"
+    if any(label.to_decide for label in labels):
+        return "frames that wait for a decision (to_decide) are left out"
+    return None if labels else "frames that nobody has labelled are left out"
+
+
+def _say(folder: Path, *, left_out: Mapping[str, int], averaged: int, annotators: Sequence[str]) -> None:
+    for reason, count in left_out.items():
+        logger.warning("%s: %s: count=%d", folder, reason, count)
     if averaged:
         names = ", ".join(annotators)
         logger.warning("%s: points that several annotators placed are averaged: frames=%d annotators=%s", folder, averaged, names)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trainer.errors import LabelError
 from trainer.formats.coco import read_coco
-from trainer.formats.deeplabcut import PROJECT_FILE, find_tables, read_deeplabcut_csv, read_deeplabcut_project
+from trainer.formats.deeplabcut import PROJECT_FILE, find_tables, read_deeplabcut_project, read_deeplabcut_table
 from trainer.formats.project import read_project
 from trainer.formats.sleap import read_sleap
 from trainer.formats.synthetic_set import LABELS_FILE, SET_FILE, read_synthetic_set
@@ -13,11 +13,17 @@ from trainer.labels.join import join_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.files import PROJECT_FILE as LABELLING_FILE
 
-_READERS: dict[str, Callable[[Path], LabelledFrames]] = {".csv": read_deeplabcut_csv, ".slp": read_sleap, ".json": read_coco}
-_KNOWN = "expected a DeepLabCut project or CSV, a SLEAP .slp, COCO .json, a labelling project, or a set of `trainer synth`"
+_READERS: dict[str, Callable[[Path, Sequence[Path]], LabelledFrames]] = {
+    ".csv": read_deeplabcut_table,
+    ".h5": read_deeplabcut_table,
+    ".slp": read_sleap,
+    ".json": read_coco,
+}
+_ALONE = ("*.slp", "*.json", "annotations/*.json", "*.csv")  # label files that a folder may hold, in which only one may lie
+_KNOWN = "expected a DeepLabCut project, CSV or HDF5 table, a SLEAP .slp, COCO .json, a labelling project, or a set of `trainer synth`"
 
 
-def read_labels(path: Path) -> LabelledFrames:
+def read_labels(path: Path, *, media: Sequence[Path] = ()) -> LabelledFrames:
     """Read labelled frames, whichever tool wrote them.
 
     Missing points stay missing, sub-pixel coordinates are kept to the last digit, and frames are in numeric order
@@ -25,23 +31,30 @@ def read_labels(path: Path) -> LabelledFrames:
 
     Args:
         path: the folder of a labelling project, or its project.json; a DeepLabCut project folder, its config.yaml, or a
-            CollectedData table; a SLEAP .slp; COCO .json; the folder of a synthetic set, or its set.json.
+            CollectedData table; a SLEAP .slp; COCO .json; a folder with one of these files; the folder of a synthetic set, or
+            its set.json.
+        media: folders in which other tools' pictures and videos are looked for first.
 
     Raises:
         LabelError: anything that must not be trained on, in one sentence with file and row.
     """
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, media)
     if not path.is_file():
         raise LabelError(f"{path}: no such file or folder; {_KNOWN}")
     if path.name in (LABELLING_FILE, PROJECT_FILE, SET_FILE):
-        return _read_folder(path.parent)
+        return _read_folder(path.parent, media)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise LabelError(f"{path}: is of no kind that can be read; {_KNOWN}")
     if path.stat().st_size == 0:
         raise LabelError(f"{path}: is empty; {_KNOWN}")
-    return reader(path)
+    return reader(path, media)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path is that of a labelling project."""
+    return (path / LABELLING_FILE).is_file() or path.name == LABELLING_FILE
 
 
 def read_and_join(data: Sequence[Path]) -> LabelledFrames:
@@ -53,11 +66,17 @@ def read_and_join(data: Sequence[Path]) -> LabelledFrames:
     return join_labels([read_labels(one) for one in data], sources=[str(one) for one in data])
 
 
-def _read_folder(folder: Path) -> LabelledFrames:
+def _read_folder(folder: Path, media: Sequence[Path]) -> LabelledFrames:
     if (folder / LABELLING_FILE).is_file():
         return read_project(folder)
     if (folder / SET_FILE).is_file() or (folder / LABELS_FILE).is_file():
         return read_synthetic_set(folder)
     if (folder / PROJECT_FILE).is_file() or find_tables(folder):
-        return read_deeplabcut_project(folder)
-    raise LabelError(f"{folder}: holds neither {LABELLING_FILE} nor {SET_FILE} nor DeepLabCut's {PROJECT_FILE} or labeled-data; {_KNOWN}")
+        return read_deeplabcut_project(folder, media)
+    alone = sorted({path for pattern in _ALONE for path in folder.glob(pattern)})
+    if len(alone) == 1:
+        return read_labels(alone[0], media=media)
+    if alone:
+        names = ", ".join(str(path.relative_to(folder)) for path in alone)
+        raise LabelError(f"{folder}: holds {len(alone)} files that may be labels ({names}); give the one that is meant")
+    raise LabelError(f"{folder}: holds neither {LABELLING_FILE} nor {SET_FILE} nor labels of another tool; {_KNOWN}")

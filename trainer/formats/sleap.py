@@ -1,6 +1,7 @@
 """Labels of SLEAP (.slp, .pkg.slp), through sleap-io, which knows every version of the format."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from trainer.errors import LabelError
 from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.moved_files import file_name, find_moved
 
 logger = logging.getLogger(__name__)
 
@@ -19,16 +21,20 @@ logger = logging.getLogger(__name__)
 _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, IndexError, TypeError, AttributeError)
 
 
-def read_sleap(path: Path) -> LabelledFrames:
+def read_sleap(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
     """Read a SLEAP file. A point that a person marked as not visible is hidden, wherever it was left.
 
     Frames labelled by hand are taken; predictions only where the file has nothing else, as proof-read files do. Where
     every animal has a track, and there are no more tracks than animals, each track has a row of its own; otherwise rows
     are in the order of the file.
 
+    Args:
+        path: the file.
+        media: folders in which its videos and images are looked for first.
+
     Raises:
-        LabelError: damaged, several skeletons, a track with two animals in a frame, or a video that
-            is neither where the file says nor beside it.
+        LabelError: damaged, several skeletons, a track with two animals in a frame, or a video that is neither where
+            the file says, nor in `media`, nor beside the file or in a folder `videos` there.
     """
     labels = _load(path)
     frames = _chosen(labels, path)
@@ -39,7 +45,11 @@ def read_sleap(path: Path) -> LabelledFrames:
     groups = _group_names(labels)
     tracks = _tracks(path, labels, frames)
     places = {id(track): row for row, track in enumerate(tracks)}
-    rows = [_row(path, frame, instances=instances, group=groups[id(frame.video)], places=places) for frame, instances in frames]
+    near = [*media, *(folder / below for folder in (path.parent, path.absolute().parent.parent) for below in ("", "videos"))]
+    rows = [
+        _row(path, frame, instances=instances, image=_image(path, frame, near), group=groups[id(frame.video)], places=places)
+        for frame, instances in frames
+    ]
     pairs = tuple((str(one), str(other)) for one, other in skeleton.edge_names)
     names = tuple(map(str, skeleton.node_names))
     return assemble(rows, source=str(path), point_names=names, skeleton=pairs, animal_names=tuple(str(track.name) for track in tracks))
@@ -88,22 +98,20 @@ def _tracks(path: Path, labels: Any, frames: list[tuple[Any, list[Any]]]) -> lis
 
 
 def _where(path: Path, frame: Any) -> str:
-    return f"{path}: frame {int(frame.frame_idx)} of {_name(_written(frame.video))}"
+    return f"{path}: frame {int(frame.frame_idx)} of {file_name(_written(frame.video))}"
 
 
-def _row(path: Path, frame: Any, *, instances: list[Any], group: str, places: dict[int, int]) -> LabelRow:
-    where = _where(path, frame)
-    image = _image(path, where, frame)
+def _row(path: Path, frame: Any, *, instances: list[Any], image: ImageRef, group: str, places: dict[int, int]) -> LabelRow:
     rows = [places[id(instance.track)] for instance in instances] if places else list(range(len(instances)))
     points = np.full((len(places) or len(rows), len(instances[0].points), 2), np.nan)
     points[rows] = [np.asarray(instance.numpy(), np.float64) for instance in instances]
     hidden = np.zeros(points.shape[:2], bool)
     hidden[rows] = [_hidden(instance) for instance in instances]
     return LabelRow(
-        where=where,
+        where=_where(path, frame),
         image=image,
         group=group,
-        name=_name(str(image.path)),
+        name=image.path.name,
         number=int(frame.frame_idx),
         points=points,
         hidden=hidden,
@@ -118,26 +126,27 @@ def _hidden(instance: Any) -> NDArray[np.bool_]:
     return np.asarray(~instance.points["visible"] & (placed | instance.points["complete"]), bool)
 
 
-def _image(path: Path, where: str, frame: Any) -> ImageRef:
+def _image(path: Path, frame: Any, near: Sequence[Path]) -> ImageRef:
     video, number = frame.video, int(frame.frame_idx)
     if video.backend_metadata.get("has_embedded_images"):
         return ImageRef(path=path, frame=number, dataset=str(video.backend_metadata["dataset"]))
+    where = _where(path, frame)
     if isinstance(video.filename, list):
         if number >= len(video.filename):
             raise LabelError(f"{where}: the video is a list of {len(video.filename)} images; expected a frame below that")
-        return ImageRef(path=_find(path, where, written=str(video.filename[number])), frame=None)
-    return ImageRef(path=_find(path, where, written=str(video.filename)), frame=number)
+        return ImageRef(path=_find(path, where, written=str(video.filename[number]), near=near), frame=None)
+    return ImageRef(path=_find(path, where, written=str(video.filename), near=near), frame=number)
 
 
-def _find(path: Path, where: str, *, written: str) -> Path:
-    """A video or image of the author's machine, on this one: as written, below the .slp's folder, or beside the .slp by name."""
-    name = _name(written)
-    places = [Path(written), path.parent / written, path.parent / name, path.parent / Path(written).parent.name / name]
-    found = next((place for place in places if place.is_file()), None)
+def _find(path: Path, where: str, *, written: str, near: Sequence[Path]) -> Path:
+    """A video or image of the author's machine, on this one."""
+    found = find_moved(written, near=near)
     if found is None:
+        name = file_name(written)
         raise LabelError(
-            f"{where}: the file names {written}, which is not there; looked for it as written and as {path.parent / name}: "
-            f"put {name} beside {path.name}"
+            f"{where}: the file names {written}, which is not there; looked for it as written and, by as much of its path as is there, in "
+            f"{', '.join(str(folder) for folder in near)}: put {name} beside {path.name} (or ask for a .pkg.slp, which holds its "
+            "images); `trainer project import` has --media for a folder elsewhere"
         )
     return found
 
@@ -158,9 +167,5 @@ def _written(video: Any) -> str:
     return str(source.filename[0] if isinstance(source.filename, list) else source.filename)
 
 
-def _name(path: str) -> str:
-    return path.replace("\\", "/").rsplit("/", 1)[-1]
-
-
 def _stem(path: str) -> str:
-    return _name(path).rsplit(".", 1)[0]
+    return file_name(path).rsplit(".", 1)[0]

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from trainer.errors import LabelError
+from trainer.labelling.annotation_session import AnnotationSession
 from trainer.labelling.layer_store import LayerStore
-from trainer.labelling.server import AnnotationSession, make_app
+from trainer.labelling.project_videos import ProjectVideos
+from trainer.labelling.server import make_app
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, open_project
 
@@ -28,6 +30,7 @@ def serve(
     *,
     annotator: str,
     port: int | None,
+    videos: Sequence[Path],
     open_predictor: "Callable[[Project], Predictor] | None",
     ready: Callable[[str, int], None],
     say: Callable[[str], None],
@@ -38,6 +41,7 @@ def serve(
         folder: the labelling project.
         annotator: whose layer is edited.
         port: where; 0 for any free one, None for where this layer was served the last time (or any free one).
+        videos: folders in which the project's videos are looked for first.
         open_predictor: opens what predicts, None for no predictions.
         ready: told the address to open and the number of frames, once it answers.
         say: told in one sentence what the user should know.
@@ -56,7 +60,9 @@ def serve(
         port = listening.getsockname()[1]
         lock.remember(port)
         token = secrets.token_urlsafe(32)
-        session = AnnotationSession(project=project, annotator=annotator, store=store, predictor=predictor)
+        session = AnnotationSession(
+            project=project, annotator=annotator, store=store, videos=ProjectVideos(project, videos), predictor=predictor
+        )
         server = uvicorn.Server(_settings(session, port, token))
         ready(f"http://{LOOPBACK}:{port}/?token={token}", len(project.frames))
         with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end

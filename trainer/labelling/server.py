@@ -1,13 +1,10 @@
 """What the labelling server answers: the page, the project, its images, predictions, and edits that it has put on disk."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,30 +15,18 @@ from starlette.routing import Route
 
 from tracker.errors import RigtrackError
 from trainer.errors import LabelError
-from trainer.labelling.edits import MAX_BODY, read_edit
+from trainer.labelling.additions import addition_routes
+from trainer.labelling.annotation_session import AnnotationSession, frames_of, names_of
+from trainer.labelling.answers import Endpoint, body_of, json_answer
+from trainer.labelling.edits import read_edit
 from trainer.labelling.guard import Guard
-from trainer.labelling.layer_store import UNTOUCHED, LayerStore, Outcome, revision
+from trainer.labelling.layer_store import UNTOUCHED, Outcome
 from trainer.labelling.project_images import media_type, read_image_file
 from trainer.project.store import Project
-
-if TYPE_CHECKING:  # engines take a second to import, and most labelling needs none
-    from trainer.labelling.predictor import Predictor
 
 PAGE = Path(__file__).parent / "page"
 PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 PLAIN = {404: "there is nothing at that address", 405: "that method is not answered at that address"}  # said where no endpoint speaks
-
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotationSession:
-    """What one annotator sits in front of."""
-
-    project: Project
-    annotator: str
-    store: LayerStore
-    predictor: "Predictor | None"
 
 
 def make_app(session: AnnotationSession, *, port: int, token: str) -> Starlette:
@@ -60,6 +45,7 @@ def make_app(session: AnnotationSession, *, port: int, token: str) -> Starlette:
         Route("/api/label", _label(session), methods=["PUT"]),
         Route("/api/prediction", _prediction(session)),
         Route("/images/{rest:path}", _image(session)),
+        *addition_routes(session),
     ]
     handlers: dict[Any, Any] = {HTTPException: _say_refusal, ClientDisconnect: _say_nothing}
     return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Guard, port=port, token=token)])
@@ -81,34 +67,20 @@ def _page_file(name: str) -> Endpoint:
 
 def _project(session: AnnotationSession) -> Endpoint:
     def describe() -> dict[str, Any]:
-        labels = session.store.labels()
-        frames = [
-            {
-                "image": frame.image,
-                "video": frame.video,
-                "frame": frame.frame,
-                "why": frame.why,
-                "revision": revision(labels.get(frame.image)),
-                "label": labels.get(frame.image),
-            }
-            for frame in session.project.frames
-        ]
+        session.project.read_again()
         return {
             "key": project_key(session.project, session.annotator),
             "name": session.project.folder.resolve().name,
             "annotator": session.annotator,
-            "point_names": session.project.point_names,
-            "skeleton": session.project.skeleton,
-            "tags": session.project.tags,
-            "animals": session.project.animals,
+            **names_of(session.project),
             "bundle": session.predictor.bundle.description.name if session.predictor else None,
             "untouched": UNTOUCHED,
-            "frames": frames,
+            "frames": frames_of(session.project.frames, session.store.labels()),
         }
 
     async def answer(request: Request) -> Response:
         try:
-            return _json(await run_in_threadpool(describe))
+            return json_answer(await run_in_threadpool(describe))
         except LabelError as problem:
             raise HTTPException(500, str(problem)) from problem
 
@@ -117,7 +89,7 @@ def _project(session: AnnotationSession) -> Endpoint:
 
 def _label(session: AnnotationSession) -> Endpoint:
     async def answer(request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         try:
             edit = await run_in_threadpool(read_edit, body, session.project)
         except LabelError as problem:
@@ -127,20 +99,18 @@ def _label(session: AnnotationSession) -> Endpoint:
         except LabelError as problem:
             raise HTTPException(507, str(problem)) from problem
         status = 200 if outcome.saved else 409
-        return _json({"revision": outcome.revision, "label": outcome.label}, status=status)
+        return json_answer({"revision": outcome.revision, "label": outcome.label}, status=status)
 
     return answer
 
 
 def _prediction(session: AnnotationSession) -> Endpoint:
-    names = {frame.image for frame in session.project.frames}
-
     async def answer(request: Request) -> Response:
         image = request.query_params.get("image", "")
-        if session.predictor is None or image not in names:
+        if session.predictor is None or all(frame.image != image for frame in session.project.frames):
             raise HTTPException(404, "no prediction for that: give an image of the project, and `trainer label` a --bundle")
         try:
-            return _json({"animals": await session.predictor.animals(image)})
+            return json_answer({"animals": await session.predictor.animals(image)})
         except RigtrackError as problem:
             raise HTTPException(422, str(problem)) from problem
 
@@ -158,23 +128,10 @@ def _image(session: AnnotationSession) -> Endpoint:
     return answer
 
 
-async def _body(request: Request) -> bytes:
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > MAX_BODY:
-            raise HTTPException(413, f"an edit of more than {MAX_BODY} bytes; expected the label of one frame: nothing was changed")
-    return bytes(received)
-
-
-def _json(value: object, *, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status_code=status, media_type="application/json")
-
-
 async def _say_refusal(request: Request, problem: HTTPException) -> Response:
     plain = problem.detail == HTTPStatus(problem.status_code).phrase
     message = PLAIN.get(problem.status_code, problem.detail) if plain else problem.detail
-    return _json({"message": message}, status=problem.status_code)
+    return json_answer({"message": message}, status=problem.status_code)
 
 
 async def _say_nothing(request: Request, problem: Exception) -> Response:

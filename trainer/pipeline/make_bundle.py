@@ -16,6 +16,7 @@ from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.checks import check_labels
+from trainer.labels.counts import count_parts, counts_table, lopsided_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
@@ -197,8 +198,10 @@ def _print_labels(request: BundleRequest, console: Console) -> None:
         f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {split}",
         soft_wrap=True,
     )
-    for finding in check_labels(frames):
-        console.print(f"[yellow]labels:[/yellow] {finding.sentence}", soft_wrap=True)
+    counts = count_parts(frames, {"training": request.parts.train, "held out": request.parts.held_out})
+    console.print(counts_table(counts), highlight=False)
+    for sentence in (*(finding.sentence for finding in check_labels(frames)), *lopsided_parts(counts)):
+        console.print(f"[yellow]labels:[/yellow] {sentence}", soft_wrap=True)
 
 
 def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:

@@ -62,7 +62,7 @@ class Agreement:
 
     Attributes:
         annotators: who labelled.
-        frames: looked at by two or more of them, and excluded by neither of the two.
+        frames: looked at by two or more of them, and neither excluded nor put off by either of the two.
         excluded_by_one: pairs of annotators and frames in which only one of the two excluded the frame.
         overall: all points together.
         per_point: each by its name.
@@ -115,7 +115,7 @@ def agreement(project: Project) -> Agreement:
     for number, frame in enumerate(project.frames):
         labels = [layer[frame.image] for layer in layers if frame.image in layer]
         excluded_by_one += sum(one.excluded != other.excluded for one, other in combinations(labels, 2))
-        pairs += _pairs(project, number, [label for label in labels if not label.excluded])
+        pairs += _pairs(project, number, [label for label in labels if not label.excluded and not label.to_decide])
     if not pairs:
         raise ProjectError(f"{project.folder}: no frame is labelled by two of {', '.join(names)}; let two people label the same frames")
     points = {name: _reduced(pairs, slice(column, column + 1)) for column, name in enumerate(project.point_names)}
@@ -138,7 +138,7 @@ def floor_px(project: Project) -> dict[str, float] | None:
         ProjectError: damaged labels.
     """
     layers = [project.read_layer(name) for name in project.annotators()]
-    seen = [image for layer in layers for image, label in layer.frames.items() if not label.excluded]
+    seen = [image for layer in layers for image, label in layer.frames.items() if not label.excluded and not label.to_decide]
     if len(set(seen)) == len(seen):
         return None
     points = agreement(project).per_point

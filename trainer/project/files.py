@@ -1,8 +1,9 @@
 """project.json and frames.json of a labelling project, and the paths below it. Nothing here leads out of the project's folder."""
 
 import fcntl
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Annotated, TypeVar
@@ -14,13 +15,13 @@ from tracker.bundle import remedy
 from trainer import whole_files
 from trainer.errors import ProjectError
 from trainer.labels.numeric_order import numeric_key
+from trainer.video_files.endings import video_ending
 
 PROJECT_FILE = "project.json"
 FRAMES_FILE = "frames.json"
 IMAGES_FOLDER = "images"
 LABELS_FOLDER = "labels"
 
-VIDEO_ENDINGS = {".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
 _UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')  # in file names, of one system or another
 
 _Schema = Annotated[int, Meta(ge=1, le=1)]
@@ -57,6 +58,7 @@ class ProjectDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     skeleton: tuple[tuple[str, str], ...]
     tags: tuple[_Name, ...]
     animals: Annotated[int, Meta(ge=1, le=100)]
+    pairs: tuple[tuple[str, str], ...] = ()  # points that are left and right of each other, where somebody has said so
 
 
 class _FramesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,14 +78,14 @@ def read_project_description(folder: Path) -> ProjectDescription:
     return _checked(path, _decode(path, _read(path), kind=ProjectDescription))
 
 
-def encoded_description(folder: Path, content: dict[str, object]) -> bytes:
-    """The text of project.json, read back once.
+def encoded_description(folder: Path, content: Mapping[str, object]) -> bytes:
+    """The text of project.json, read back once; pairs stand there only where there are any, as in older files.
 
     Raises:
         ProjectError: names that cannot be used.
     """
     path = folder / PROJECT_FILE
-    text = msgspec.json.encode(content)
+    text = msgspec.json.encode({"schema": 1} | {key: value for key, value in content.items() if value or key != "pairs"})
     _checked(path, _decode(path, text, kind=ProjectDescription))
     return msgspec.json.format(text, indent=2) + b"\n"
 
@@ -93,11 +95,16 @@ def _checked(path: Path, description: ProjectDescription) -> ProjectDescription:
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise ProjectError(f"{path}: {key}: '{repeated}' stands there twice; expected each name once")
-    for one, other in description.skeleton:
-        if one == other or not {one, other} <= set(description.point_names):
-            raise ProjectError(
-                f"{path}: skeleton joins '{one}' and '{other}'; expected two different names of {', '.join(description.point_names)}"
-            )
+    for key, pairs in (("skeleton", description.skeleton), ("pairs", description.pairs)):
+        for one, other in pairs:
+            if one == other or not {one, other} <= set(description.point_names):
+                raise ProjectError(
+                    f"{path}: {key} joins '{one}' and '{other}'; expected two different names of {', '.join(description.point_names)}"
+                )
+    sided = [name for pair in description.pairs for name in pair]
+    twice = next((name for name in sided if sided.count(name) > 1), None)
+    if twice is not None:
+        raise ProjectError(f"{path}: pairs: '{twice}' is in two pairs; expected each point in one")
     return description
 
 
@@ -150,22 +157,17 @@ def picture_path(video: str, number: int, frames: Sequence[ProjectFrame]) -> str
     The folder is named like the video without its ending; with it, where another video of that stem has the folder. A
     name without ending (labels of other tools often keep no more) means the video that has the folder.
     """
-    folder, ending = _stem(video), _ending(video)
+    folder, ending = _stem(video), video_ending(video)
     for frame in frames:
-        other = _ending(frame.video)
+        other = video_ending(frame.video)
         if frame.group == folder and ending and other and video != frame.video:
             folder = _folder_name(video)
             break
     return picture_in(folder, number)
 
 
-def _ending(video: str) -> str:
-    ending = PurePosixPath(video).suffix
-    return ending if ending.lower() in VIDEO_ENDINGS else ""
-
-
 def _stem(video: str) -> str:
-    return _folder_name(video.removesuffix(_ending(video)))
+    return _folder_name(video.removesuffix(video_ending(video)))
 
 
 def _folder_name(text: str) -> str:
@@ -228,19 +230,23 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep two processes from adding frames at once: the second waits.
+    """Keep two writers of one project from adding frames or names at once: the second waits.
 
     Raises:
         ProjectError: there is no project.
     """
     path = folder / PROJECT_FILE
-    try:
-        file = path.open("rb")
-    except OSError as problem:
-        raise ProjectError(f"{path}: cannot be read: {problem.strerror}") from problem
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    while True:
+        try:
+            file = path.open("rb")
+        except OSError as problem:
+            raise ProjectError(f"{path}: cannot be read: {problem.strerror}") from problem
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
+                continue  # replaced while this one waited: its lock keeps nobody out
+            yield
+            return
 
 
 def _read(path: Path) -> bytes:

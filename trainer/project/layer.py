@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from trainer.errors import ProjectError
 from trainer.labels.images import Size, sized
@@ -25,11 +25,18 @@ class FrameLabel(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         animals: for each animal its points by name; a point that is not there has not been labelled.
         excluded: leave this frame out of training and scoring.
         tags: what the frame shows, of the project's tags.
+        to_decide: somebody must look again before it is used; not in the file where nobody said so, as older files have it.
     """
 
     animals: list[dict[str, Place]] = []
     excluded: bool = False
     tags: list[str] = []
+    to_decide: bool | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """One form for one meaning: a label is compared by what it says."""
+        if not self.to_decide:
+            self.to_decide = UNSET
 
 
 class Layer(msgspec.Struct, kw_only=True):

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
+import msgspec
 import numpy as np
 
 from tracker.bundle import remedy
@@ -35,12 +37,15 @@ from trainer.project.layer import FrameLabel as FrameLabel
 from trainer.project.layer import Layer as Layer
 from trainer.project.layer import Vocabulary, check_annotator, check_layer, decode_layer, encode_layer
 
+Pair = tuple[str, str]
+_Item = TypeVar("_Item")
+
 OTHER_PICTURE = 32  # grey levels; decoders of one video differ by a few, frames of two videos somewhere by more
 
 
 @dataclass(slots=True, kw_only=True)
 class Project:
-    """An open project. `frames` are in numeric order of video and frame, and grow with `add_frames` alone."""
+    """An open project. `frames` are in numeric order of video and frame, and grow with `add_frames` alone, names with `add_names`."""
 
     folder: Path
     point_names: tuple[str, ...]
@@ -48,6 +53,7 @@ class Project:
     tags: tuple[str, ...]
     animals: int
     frames: tuple[ProjectFrame, ...]
+    pairs: tuple[tuple[str, str], ...] = ()
     _sizes: dict[str, Size] = field(default_factory=dict, repr=False)  # pictures never change once they are there
 
     def annotators(self) -> tuple[str, ...]:
@@ -105,6 +111,39 @@ class Project:
             if fresh:
                 self.frames = write_frames(self.folder, [*self.frames, *fresh])
         return len(fresh)
+
+    def read_again(self) -> None:
+        """Take in what others have added to the project since it was opened.
+
+        Raises:
+            ProjectError: the project is damaged.
+        """
+        there = read_project_description(self.folder)
+        self.point_names, self.skeleton, self.pairs, self.tags = there.point_names, there.skeleton, there.pairs, there.tags
+        self.frames = read_frames(self.folder)
+
+    def add_names(
+        self, *, points: Sequence[str] = (), skeleton: Sequence[Pair] = (), pairs: Sequence[Pair] = (), tags: Sequence[str] = ()
+    ) -> None:
+        """Add points, lines between points, pairs of left and right, and tags; those that are there are passed over, none goes.
+
+        Frames that were labelled before a point was added lack it, and count as begun.
+
+        Raises:
+            ProjectError: names that cannot be used, or a full disk; the project is then as before.
+        """
+        with locked(self.folder):
+            there = read_project_description(self.folder)
+            described = msgspec.structs.replace(
+                there,
+                point_names=_with(there.point_names, points),
+                skeleton=_with(there.skeleton, skeleton),
+                pairs=_with(there.pairs, pairs),
+                tags=_with(there.tags, tags),
+            )
+            replace_file(self.folder / PROJECT_FILE, encoded_description(self.folder, msgspec.structs.asdict(described)))
+        self.point_names, self.skeleton = described.point_names, described.skeleton
+        self.pairs, self.tags = described.pairs, described.tags
 
     def image_of(self, video: str, number: int) -> str:
         """The name that frame `number` of a video has, or would have, among `frames`."""
@@ -182,6 +221,7 @@ def create_project(
     skeleton: Sequence[tuple[str, str]] = (),
     tags: Sequence[str] = (),
     animals: int = 1,
+    pairs: Sequence[Pair] = (),
 ) -> Project:
     """Make an empty project; the folder may exist, but not as a project.
 
@@ -190,8 +230,8 @@ def create_project(
     """
     if (folder / PROJECT_FILE).exists() or (folder / FRAMES_FILE).exists():
         raise ProjectError(f"{folder}: a labelling project is there already; choose another folder or label in that one")
-    names: dict[str, object] = {"point_names": list(point_names), "skeleton": [list(pair) for pair in skeleton], "tags": list(tags)}
-    text = encoded_description(folder, {"schema": 1, **names, "animals": animals})
+    lines: dict[str, object] = {"skeleton": [list(pair) for pair in skeleton], "pairs": [list(pair) for pair in pairs]}
+    text = encoded_description(folder, {"point_names": list(point_names), **lines, "tags": list(tags), "animals": animals})
     try:
         for name in (IMAGES_FOLDER, LABELS_FOLDER):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -216,7 +256,12 @@ def open_project(folder: Path) -> Project:
         tags=description.tags,
         animals=description.animals,
         frames=read_frames(folder),
+        pairs=description.pairs,
     )
+
+
+def _with(there: tuple[_Item, ...], more: Sequence[_Item]) -> tuple[_Item, ...]:
+    return tuple(dict.fromkeys([*there, *more]))
 
 
 def _png(image: Image) -> bytes:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from trainer.selection.candidates import Candidates
 from trainer.selection.preference import Preference, Reason
+from trainer.selection.thumbnail import Grey
 
 METHODS = ("k-means", "uniform", "random", "motion", "uncertainty")
 ROUNDS = 30  # of moving the centres
@@ -26,13 +27,7 @@ def by_k_means(candidates: Candidates, open_: NDArray[np.int64], *, count: int, 
     clusters = min(count, len(open_))
     if clusters == 0:
         return Preference(bins=[], reason=lambda _: Reason(why="k-means", detail=""))
-    pixels = np.ascontiguousarray(candidates.thumbnails[open_])
-    cv2.setRNGSeed(seed)
-    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, STILL)
-    start = np.empty((0, 0), np.int32)
-    _, labels, centres = cv2.kmeans(pixels, clusters, start, stop, ATTEMPTS, cv2.KMEANS_PP_CENTERS)
-    cluster = labels.ravel()
-    away = np.linalg.norm(pixels - centres[cluster], axis=1)
+    cluster, away = look_alikes(candidates.thumbnails[open_], clusters, seed=seed)
     members = [np.flatnonzero(cluster == label) for label in range(clusters)]
     members = sorted((each for each in members if each.size), key=lambda each: int(each[0]))
     sizes = {int(open_[place]): len(each) for each in members for place in each}
@@ -40,6 +35,17 @@ def by_k_means(candidates: Candidates, open_: NDArray[np.int64], *, count: int, 
         bins=[open_[each[np.argsort(away[each], kind="stable")]].tolist() for each in members],
         reason=lambda index: Reason(why="k-means", detail=f"stands for {sizes[index]} frames"),
     )
+
+
+def look_alikes(thumbnails: Grey, clusters: int, *, seed: int) -> tuple[NDArray[np.int32], Grey]:
+    """Clusters of k-means over pictures: which one each is of, int32 (n), and how far it is from the middle of it, float32 (n)."""
+    pixels = np.ascontiguousarray(thumbnails)
+    cv2.setRNGSeed(seed)
+    stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, ROUNDS, STILL)
+    start = np.empty((0, 0), np.int32)
+    _, labels, centres = cv2.kmeans(pixels, clusters, start, stop, ATTEMPTS, cv2.KMEANS_PP_CENTERS)
+    cluster = np.asarray(labels.ravel(), np.int32)
+    return cluster, np.asarray(np.linalg.norm(pixels - centres[cluster], axis=1), np.float32)
 
 
 def by_time(candidates: Candidates, open_: NDArray[np.int64], *, count: int) -> Preference:

@@ -16,6 +16,7 @@ from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.labels.images import read_image, sized
 from trainer.project.store import Project
+from trainer.project.video_places import remember_videos
 from trainer.scoring.evaluate import EngineChoice, open_chosen
 from trainer.selection import uncertainty
 from trainer.selection.candidates import LIMIT, Candidates, Span, gather
@@ -162,6 +163,8 @@ class Selector:
         for why, numbers in reasons.items():
             copied = self._progress(self._read(video, numbers, candidates), "copying", total=len(numbers))
             self._project.add_frames(video, copied, why=why)
+        if chosen:
+            remember_videos(self._project.folder, {self._group(video): video})
 
     def _group(self, video: Path) -> str:
         """The folder that a video's frames have in the project."""

@@ -202,7 +202,7 @@ class _Overlay:
                     draw_ring(drawn, centre, ring)
                     draw_dot(drawn, centre, POINT_COLOURS[point % len(POINT_COLOURS)], radius=2)
         if self._style.legend:
-            _draw_legend(drawn, self._names, truth=labels is not None, animals=len(animals))
+            draw_legend(drawn, self._names, truth=labels is not None, animals=len(animals))
         return drawn
 
     def _in_lasting_order(self, animals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -220,8 +220,15 @@ class _Overlay:
         return animals
 
 
-def _draw_legend(image: Image, names: Sequence[str], *, truth: bool, animals: int) -> None:
-    """A dark panel in the upper left corner; none if it would take more than half of either side."""
+def draw_legend(image: Image, names: Sequence[str], *, truth: bool, animals: int) -> None:
+    """Draw a dark panel of names in the upper left corner, in place; none if it would take more than half of either side.
+
+    Args:
+        image: uint8 (h, w, 3) RGB.
+        names: of the points.
+        truth: whether labels are drawn.
+        animals: of which predictions are drawn, 0 for none.
+    """
     rings = {"truth": TRUTH} if truth else {}
     rings |= (
         {"prediction": PREDICTION} if animals == 1 else {f"animal {n}": ANIMAL_COLOURS[n % len(ANIMAL_COLOURS)] for n in range(animals)}

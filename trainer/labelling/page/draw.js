@@ -1,5 +1,7 @@
 // Everything that is drawn over the picture: skeleton, labels, predictions, loupe.
 
+import { comparedPoints } from "./compared.js";
+
 export const POINT_COLOURS = ["#f0e442", "#56b4e9", "#e69f00", "#00c896", "#ff7fbf", "#ff6a3d", "#b9a6ff", "#ffffff"]; // told apart by colour-blind people too
 const RING_PX = 6;
 const OFFER_PX = 9;
@@ -53,6 +55,32 @@ export function drawAll(pen, session, view, dragged) {
   for (const { x, y } of offers) names.keepOff(view.toScreen(x, y), OFFER_PX);
   drawOffers(pen, session, view, { offers, names });
   drawLabels(pen, session, view, { label, names });
+  if (session.jumped?.image === session.frame.image) drawCompared(pen, session, view, label);
+}
+
+// In a frame that was jumped to: where the network sees what is labelled, a cross in the colour of the point and a line to its label.
+function drawCompared(pen, session, view, label) {
+  for (const { animal, name, place, seen } of comparedPoints(label, session.prediction ?? [], session.project)) {
+    const [[x0, y0], [x1, y1]] = [view.toScreen(...place), view.toScreen(...seen)];
+    const colour = colourOf(session, animal, session.project.point_names.indexOf(name));
+    for (const [width, stroke] of [[4, DARK], [1.5, colour]]) {
+      pen.lineWidth = width;
+      pen.strokeStyle = stroke;
+      pen.beginPath();
+      for (const [dx, dy] of [[5, 5], [5, -5]]) {
+        pen.moveTo(x1 - dx, y1 - dy);
+        pen.lineTo(x1 + dx, y1 + dy);
+      }
+      pen.stroke();
+    }
+    pen.lineWidth = 1;
+    pen.setLineDash([2, 3]);
+    pen.beginPath();
+    pen.moveTo(x0, y0);
+    pen.lineTo(x1, y1);
+    pen.stroke();
+    pen.setLineDash([]);
+  }
 }
 
 function drawLabels(pen, session, view, { label, names }) {
@@ -104,9 +132,10 @@ function drawOffers(pen, session, view, { offers, names }) {
   for (const { name, animal, x, y, confidence } of offers) {
     const [left, top] = view.toScreen(x, y);
     const colour = colourOf(session, animal, session.project.point_names.indexOf(name));
-    pen.globalAlpha = 0.45 + 0.55 * confidence;
+    const accepted = confidence >= session.accepting; // by "accept all"
+    pen.globalAlpha = accepted ? 0.45 + 0.55 * confidence : 0.5;
     ring(pen, left, top, { radius: OFFER_PX, width: 3.5, colour: DARK });
-    ring(pen, left, top, { radius: OFFER_PX, width: 1.5, colour, dash: [4, 3] });
+    ring(pen, left, top, { radius: OFFER_PX, width: accepted ? 1.5 : 1, colour, dash: accepted ? [4, 3] : [1.5, 4] });
     const text = `${name}? ${Math.round(confidence * 100)} %`;
     write(pen, text, { at: [left, top], radius: OFFER_PX, names, colour, weight: "italic 400" });
     pen.globalAlpha = 1;

@@ -7,22 +7,31 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 export const HELP = [
   ["n  →", "next frame"],
   ["p  ←", "previous frame"],
-  ["u", "next frame that is not labelled"],
+  ["u", "next frame that is not labelled; in the end, those to decide"],
   ["Home  End", "first, last frame"],
-  ["1 … 9  0", "choose a key point"],
+  ["j  l", "the frame before, after this one in its video (with Shift: ten)"],
+  ["i  k", "add the video frame that is shown to the project; go back to the labelled frame"],
+  ["w", "the labelled frame that is farthest from what the bundle sees; again: the next"],
+  ["Shift+w", "the frame without labels that the bundle is least sure of; again: the next"],
+  ["1 … 9  0", "choose a key point; with Shift, those from the eleventh on"],
+  ["s", "choose a key point by its name or number"],
   ["Tab  Shift+Tab", "next, previous key point"],
   ["a  Shift+a", "next, previous animal"],
   ["click", "place the current point and go on to the next that is not labelled"],
   ["Ctrl+click", "the same, close to another point or prediction"],
   ["drag", "move a point"],
   ["Shift+arrow", "nudge the current point by 0.25 px (with Ctrl too: by 2 px)"],
-  ["h", "the current point is hidden in this frame"],
+  ["h  Shift+h", "the current point is hidden in this frame; so is all that is not labelled of this animal"],
+  ["y", "exchange left and right of this animal"],
   ["x  Delete", "the current point is not labelled"],
   ["e", "exclude the frame, or take it in again"],
+  ["d", "the frame waits for a decision: not trained on until then"],
   ["t 1 … t 9", "set or remove a tag"],
-  ["g", "accept every predicted point (dashed rings); a click on a ring accepts one"],
+  ["m", "add a key point, a line, a pair of sides or a tag to the project"],
+  ["g", "accept the predicted points (dashed rings) from the threshold on; a click on a ring accepts one"],
+  ["Shift+g", "accept every predicted point, however unsure"],
   ["o", "show or hide the prediction"],
-  ["Ctrl+Z  Ctrl+Shift+Z", "undo, redo in this frame"],
+  ["Ctrl+Z  Ctrl+Shift+Z", "undo, redo in this frame; the point that it was becomes the current one"],
   ["wheel", "zoom at the pointer"],
   ["Space+drag, middle button", "move the picture"],
   ["f", "fit the picture"],
@@ -36,14 +45,17 @@ export const HELP = [
 export class Keys {
   #awaitsTag = false;
 
-  constructor({ session, stage, look, help, showPalette }) {
-    Object.assign(this, { session, stage, look, help, showPalette });
+  constructor(parts) {
+    Object.assign(this, parts); // session, stage, look, help, scrub, ranking, finder, adder, showPalette
+    const { stage } = this;
     addEventListener("keydown", (event) => this.#down(event));
     addEventListener("keyup", (event) => this.#up(event));
     addEventListener("blur", () => (stage.spaceHeld = false));
   }
 
   #down(event) {
+    const dialog = document.querySelector("dialog[open]");
+    if (dialog && dialog !== this.help) return; // it has keys of its own
     if (event.key === "?" || event.key === "Escape") return this.#special(event);
     if (this.help.open || event.isComposing) return;
     if (event.key === " ") {
@@ -69,6 +81,7 @@ export class Keys {
     this.#awaitTag(false);
     if (this.help.open) this.help.close();
     else if (event.key === "?") this.help.showModal();
+    else this.scrub.leave();
   }
 
   #awaitTag(waits) {
@@ -94,7 +107,27 @@ export class Keys {
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (command && !event.getModifierState("AltGraph")) return this.#commands(event)[name] ?? null;
     if (/^[0-9]$/.test(name)) return () => this.session.choosePoint((Number(name) + 9) % 10);
-    return this.#plain(event)[name] ?? null;
+    // by the key and not by its letter, which Shift changes; where digits need Shift (a French keyboard), s is left
+    const digit = event.shiftKey && /^Digit([0-9])$/.exec(event.code)?.[1];
+    if (digit) return () => this.session.choosePoint(10 + ((Number(digit) + 9) % 10));
+    return this.#plain(event)[name] ?? this.#byVideoAndBundle(event)[name] ?? null;
+  }
+
+  #byVideoAndBundle(event) {
+    const { session, scrub, ranking } = this;
+    const far = event.shiftKey ? 10 : 1;
+    return {
+      j: () => scrub.step(-far),
+      l: () => scrub.step(far),
+      i: () => scrub.add(),
+      k: () => scrub.leave(),
+      w: () => ranking.next(event.shiftKey ? "doubt" : "error"),
+      g: () => (event.shiftKey ? session.acceptAll(0) : session.acceptAll()),
+      o: () => {
+        session.offered = !session.offered;
+        session.say("change");
+      },
+    };
   }
 
   #commands(event) {
@@ -115,17 +148,16 @@ export class Keys {
       End: () => session.goTo(last),
       Tab: () => session.stepPoint(event.shiftKey ? -1 : 1),
       a: () => session.chooseAnimal(session.animal + (event.shiftKey ? -1 : 1)),
-      h: () => session.hide(),
+      h: () => (event.shiftKey ? session.hideRest() : session.hide()),
+      y: () => session.swapSides(),
+      d: () => session.decideLater(),
+      s: () => this.finder.open(),
+      m: () => this.adder.open(),
       x: () => session.clear(),
       Delete: () => session.clear(),
       Backspace: () => session.clear(),
       e: () => session.exclude(),
       t: () => this.#awaitTag(session.project.tags.length > 0),
-      g: () => session.acceptAll(),
-      o: () => {
-        session.offered = !session.offered;
-        session.say("change");
-      },
       f: () => stage.fit(),
       z: () => {
         stage.keepZoom = !stage.keepZoom;

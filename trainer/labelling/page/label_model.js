@@ -22,28 +22,54 @@ export function withPoint(label, animal, name, place) {
 export function withTag(label, tag, project) {
   const wanted = new Set(label.tags);
   if (!wanted.delete(tag)) wanted.add(tag);
-  return { ...label, tags: project.tags.filter((name) => wanted.has(name)) };
+  return { ...label, tags: inOrder([...wanted], project.tags) };
 }
 
-// As it is stored: no empty animals at the end, points in the project's order; null where nothing was said.
+// Every point of one animal that is not labelled, as hidden.
+export function withRestHidden(label, animal, project) {
+  return project.point_names.reduce(
+    (filled, name) => (placeOf(filled, animal, name) === undefined ? withPoint(filled, animal, name, HIDDEN) : filled),
+    label,
+  );
+}
+
+// One animal with left and right exchanged.
+export function withSidesSwapped(label, animal, project) {
+  return project.pairs.reduce((swapped, [left, right]) => {
+    const [one, other] = [placeOf(label, animal, left), placeOf(label, animal, right)];
+    return withPoint(withPoint(swapped, animal, left, other), animal, right, one);
+  }, label);
+}
+
+// As it is stored: no empty animals at the end, points in the project's order; null where nothing was said. Names that this page does
+// not know, because they were added elsewhere since it was loaded, are kept.
 export function canonical(label, project) {
   if (label === null) return null;
   const animals = label.animals.map((points) =>
-    Object.fromEntries(project.point_names.filter((name) => name in points).map((name) => [name, points[name]])),
+    Object.fromEntries(inOrder(Object.keys(points), project.point_names).map((name) => [name, points[name]])),
   );
   while (animals.length && !Object.keys(animals.at(-1)).length) animals.pop();
-  const tags = project.tags.filter((tag) => label.tags.includes(tag));
-  if (!animals.length && !label.excluded && !tags.length) return null;
-  return { animals, excluded: label.excluded, tags };
+  const tags = inOrder(label.tags, project.tags);
+  if (!animals.length && !label.excluded && !tags.length && !label.to_decide) return null;
+  return { animals, excluded: label.excluded, tags, ...(label.to_decide ? { to_decide: true } : {}) };
+}
+
+function inOrder(there, names) {
+  return [...names.filter((name) => there.includes(name)), ...there.filter((name) => !names.includes(name))];
 }
 
 export function sameLabel(one, other, project) {
   return JSON.stringify(canonical(one, project)) === JSON.stringify(canonical(other, project));
 }
 
-const states = new WeakMap(); // a label is never changed, only replaced; with thousands of frames this is what keeps counting cheap
+let states = new WeakMap(); // a label is never changed, only replaced; with thousands of frames this is what keeps counting cheap
 
-// "untouched", "begun", "labelled" (every point of each animal that was begun is placed or hidden) or "excluded".
+// Names were added: labels that were whole are not any more.
+export function forgetStates() {
+  states = new WeakMap();
+}
+
+// "untouched", "begun", "labelled" (every point of each animal that was begun is placed or hidden), "excluded" or "undecided".
 export function stateOf(label, project) {
   if (label === null) return "untouched";
   if (!states.has(label)) states.set(label, judge(label, project));
@@ -52,9 +78,40 @@ export function stateOf(label, project) {
 
 function judge(label, project) {
   if (label.excluded) return "excluded";
+  if (label.to_decide) return "undecided";
   const begun = label.animals.filter((points) => Object.keys(points).length);
   const whole = begun.every((points) => project.point_names.every((name) => name in points));
   return begun.length && whole ? "labelled" : "begun";
+}
+
+const ENOUGH = 5; // frames that were begun; in fewer, a point that is in none of them may just not have been come to
+
+// Points that no frame has, although enough frames were begun: nobody labels them here.
+export function absentPoints(frames, project) {
+  const begun = frames.filter(({ label }) => label?.animals.some((points) => Object.keys(points).length));
+  if (begun.length < ENOUGH) return new Set();
+  const seen = new Set(begun.flatMap(({ label }) => label.animals.flatMap((points) => Object.keys(points))));
+  return new Set(project.point_names.filter((name) => !seen.has(name)));
+}
+
+// Whether a frame still wants labels, of points other than these.
+export function wantsLabels(label, project, absent) {
+  const state = stateOf(label, project);
+  if (state === "untouched") return true;
+  if (state !== "begun") return false;
+  const begun = label.animals.filter((points) => Object.keys(points).length);
+  return !begun.length || begun.some((points) => project.point_names.some((name) => !(name in points) && !absent.has(name)));
+}
+
+// The first point that two labels differ in, null where they differ in none.
+export function changedPoint(one, other, project) {
+  for (let animal = 0; animal < project.animals; animal++) {
+    const point = project.point_names.findIndex(
+      (name) => JSON.stringify(placeOf(one, animal, name)) !== JSON.stringify(placeOf(other, animal, name)),
+    );
+    if (point >= 0) return { animal, point };
+  }
+  return null;
 }
 
 // The next point that is not labelled: after `from`, round this animal, then the animals after it. Null where all are.
@@ -71,11 +128,11 @@ export function nextMissing(label, animal, from, project) {
 }
 
 export function countStates(frames, project) {
-  const counts = { untouched: 0, begun: 0, labelled: 0, excluded: 0 };
+  const counts = { untouched: 0, begun: 0, labelled: 0, excluded: 0, undecided: 0 };
   const tags = Object.fromEntries(project.tags.map((tag) => [tag, 0]));
   for (const frame of frames) {
     counts[stateOf(frame.label, project)]++;
-    for (const tag of frame.label?.tags ?? []) tags[tag]++;
+    for (const tag of frame.label?.tags ?? []) tags[tag] = (tags[tag] ?? 0) + 1;
   }
   return { ...counts, tags };
 }

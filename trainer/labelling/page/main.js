@@ -3,9 +3,12 @@
 import { openKeptEdits } from "./kept_edits.js";
 import { HELP, Keys } from "./keys.js";
 import { Look } from "./look.js";
+import { NameAdder, PointFinder } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { Panel, element } from "./panel.js";
 import { Pictures, Predictions, asked } from "./pictures.js";
+import { Ranking } from "./ranking.js";
+import { Scrub } from "./scrub.js";
 import { Session } from "./session.js";
 import { Stage } from "./stage.js";
 
@@ -18,21 +21,26 @@ async function start() {
   const outbox = new Outbox(project, await openKeptEdits(project.key));
   const session = new Session(project, outbox);
   const stage = new Stage(session, { stage: byId("stage"), picture: byId("picture"), overlay: byId("overlay"), pointer: byId("pointer") });
-  const panel = new Panel(session, stage);
-  const byImage = new Map(session.frames.map((frame, index) => [frame.image, index]));
+  session.accepting = Number(localStorage.getItem("rigtrack-label-accept") ?? session.accepting);
+  const ranking = new Ranking(session);
+  const panel = new Panel(session, stage, ranking);
+  const scrub = new Scrub(session, stage, { timeline: byId("timeline"), time: byId("time"), ticks: byId("ticks"), text: byId("time-text"), badge: byId("scrubbed") });
   session.addEventListener("change", () => {
     panel.update();
     stage.draw();
   });
+  session.addEventListener("frames", () => panel.listFrames());
+  session.addEventListener("ranked", () => panel.showRanking());
   session.addEventListener("zoom", () => panel.showZoom());
   session.addEventListener("saving", () => panel.showSaving());
-  outbox.addEventListener("revision", ({ detail }) => queueMicrotask(() => panel.updateFrame(byImage.get(detail.image))));
-  new Keys({ session, stage, help: byId("help"), showPalette: (shown) => panel.showPalette(shown), look: lookOf(stage) });
+  outbox.addEventListener("revision", ({ detail }) => queueMicrotask(() => panel.updateFrame(session.indexOf(detail.image))));
+  const dialogs = { help: byId("help"), finder: new PointFinder(session), adder: new NameAdder(session) };
+  new Keys({ session, stage, scrub, ranking, ...dialogs, showPalette: (shown) => panel.showPalette(shown), look: lookOf(stage) });
   listKeys();
   const showFrame = frameShower(session, stage);
   session.addEventListener("frame", showFrame);
   addEventListener("beforeunload", (event) => outbox.waiting && outbox.problem && event.preventDefault());
-  await outbox.takeUp(session.frames, (image, label) => (session.frames[byImage.get(image)].label = label));
+  await outbox.takeUp(session.frames, (image, label) => (session.frames[session.indexOf(image)].label = label));
   session.frames.forEach((frame, index) => outbox.has(frame.image) && panel.updateFrame(index));
   session.goTo(rememberedIndex(project.key, session.frames));
   session.addEventListener("frame", () => remember(project.key, session.frame.image));
@@ -66,9 +74,9 @@ function frameShower(session, stage) {
     );
     try {
       const picture = await pictures.get(frame.image);
-      if (session.frame !== frame) return;
+      if (session.frame !== frame || session.scrubbed !== null) return;
       [session.ready, session.notice] = [true, null];
-      stage.show(picture);
+      stage.show(picture, { keep: session.keepView || stage.keepZoom });
       session.say("change");
     } catch (problem) {
       if (session.frame !== frame) return;

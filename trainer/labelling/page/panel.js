@@ -3,39 +3,73 @@
 import { colourOf } from "./draw.js";
 import { HIDDEN, countStates, placeOf, stateOf } from "./label_model.js";
 
-const MARKS = { untouched: "○", begun: "◐", labelled: "●", excluded: "⊘" };
-const WORDS = { untouched: "not labelled", begun: "begun", labelled: "labelled", excluded: "excluded" };
+const MARKS = { untouched: "○", begun: "◐", labelled: "●", excluded: "⊘", undecided: "?" };
+const WORDS = { untouched: "not labelled", begun: "begun", labelled: "labelled", excluded: "excluded", undecided: "to decide" };
 const byId = (id) => document.getElementById(id);
 
 export class Panel {
   #rows = [];
+  #videos = new Map(); // group → {heading, count, bar}
   #shownIndex = -1;
 
-  constructor(session, stage) {
-    this.session = session;
-    this.stage = stage;
+  constructor(session, stage, ranking) {
+    Object.assign(this, { session, stage, ranking });
     byId("title").textContent = `${session.project.name} · ${session.project.annotator}`;
     document.title = `${session.project.name} · ${session.project.annotator}`;
-    this.#listFrames();
-    byId("tags-section").hidden = !session.project.tags.length;
+    this.listFrames();
     byId("animals-section").hidden = session.project.animals < 2;
     byId("prediction-section").hidden = !session.project.bundle;
+    this.#listenToThreshold();
   }
 
-  // One row a frame, made once; there may be thousands.
-  #listFrames() {
+  // One row a frame, made anew when frames are added; there may be thousands.
+  listFrames() {
     const rows = document.createDocumentFragment();
-    let video = null;
+    let group = null;
+    [this.#rows, this.#shownIndex] = [[], -1];
     this.session.frames.forEach((frame, index) => {
-      if (frame.video !== video) rows.append(element("h2", { text: (video = frame.video), title: video }));
+      if (frame.group !== group) rows.append(this.#headingFor(frame, (group = frame.group)));
       const row = element("div", { className: "frame", title: `${frame.image}\nchosen by ${frame.why}` });
       row.append(element("span", { className: "mark" }), element("span", { text: frame.frame }), element("span", { className: "row-tags" }));
-      clickable(row, () => this.session.goTo(index));
+      clickable(row, () => this.session.goTo(this.session.indexOf(frame.image)));
       this.#rows.push(row);
       rows.append(row);
       this.updateFrame(index);
     });
-    byId("frames").append(rows);
+    byId("frames").replaceChildren(rows);
+    for (const shown of this.#videos.keys()) this.#showVideo(shown);
+    byId("tags-section").hidden = !this.session.project.tags.length;
+  }
+
+  #headingFor(frame, group) {
+    const heading = element("h2", { title: frame.video });
+    const count = element("span", { className: "video-count" });
+    const bar = element("i");
+    heading.append(element("span", { className: "name", text: frame.video }), count, bar);
+    this.#videos.set(group, { count, bar });
+    return heading;
+  }
+
+  // Frames of one video that are done, of all of it.
+  #showVideo(group) {
+    const frames = this.session.frames.filter((frame) => frame.group === group);
+    const counts = countStates(frames, this.session.project);
+    const done = counts.labelled + counts.excluded;
+    const { count, bar } = this.#videos.get(group);
+    count.textContent = `${done}/${frames.length}`;
+    count.title = `${counts.labelled} labelled, ${counts.excluded} excluded, ${counts.undecided} to decide, ${counts.begun} begun, ${counts.untouched} not labelled`;
+    bar.style.width = `${(100 * done) / frames.length}%`;
+  }
+
+  #listenToThreshold() {
+    const slider = byId("accept");
+    slider.valueAsNumber = this.session.accepting;
+    slider.addEventListener("input", () => {
+      this.session.accepting = slider.valueAsNumber;
+      localStorage.setItem("rigtrack-label-accept", slider.value);
+      this.session.say("change");
+    });
+    slider.addEventListener("change", () => slider.blur());
   }
 
   updateFrame(index) {
@@ -46,7 +80,9 @@ export class Panel {
     row.dataset.state = state;
     row.children[0].textContent = MARKS[state];
     row.children[0].title = WORDS[state];
-    row.children[2].textContent = [...(label?.tags ?? []), ...(waits ? ["↑"] : [])].join(" ");
+    const error = this.ranking.errorOf(this.session.frames[index]);
+    const px = error === undefined ? [] : [`${error.toFixed(1)} px`];
+    row.children[2].textContent = [...(label?.tags ?? []), ...px, ...(waits ? ["↑"] : [])].join(" ");
   }
 
   update() {
@@ -56,6 +92,8 @@ export class Panel {
     this.#showPoints();
     this.#showAnimals();
     this.#showProgress();
+    this.#showVideo(frame.group);
+    byId("undecided").hidden = !session.label.to_decide || session.label.excluded;
     byId("where").textContent = `${session.index + 1} of ${session.frames.length} · ${frame.video} · frame ${frame.frame} · chosen by ${frame.why}`;
     byId("hint").textContent = this.#hint();
     byId("excluded").hidden = !session.label.excluded;
@@ -68,6 +106,7 @@ export class Panel {
   #hint() {
     const { session } = this;
     if (!session.ready) return "";
+    if (session.jumped?.image === session.frame.image) return session.jumped.text;
     if (session.place !== undefined && !session.chosen) return "all points labelled: n for the next frame";
     const whose = session.project.animals > 1 ? ` of animal ${session.animal + 1}` : "";
     return `click places ${session.name}${whose}`;
@@ -76,9 +115,20 @@ export class Panel {
   #predictionText() {
     const { session } = this;
     if (!session.offered) return "not shown: o shows it";
-    const count = session.offers().length;
-    const offer = `${count} offered (dashed rings), no labels until accepted: g takes all, a click on a ring takes one.`;
+    const offers = session.offers();
+    const count = offers.length;
+    const sure = offers.filter(({ confidence }) => confidence >= session.accepting).length;
+    byId("accept-text").textContent = `${Math.round(session.accepting * 100)} %`;
+    const offer = `${count} offered (dashed rings), no labels until accepted: g takes ${sure === count ? "all" : `the ${sure} that are sure enough`}, a click on a ring takes one.`;
     return `${session.project.bundle}: ${count ? offer : "nothing to accept here."}`;
+  }
+
+  // How far the bundle has been asked about the frames, and what came of it, now and then: there may be thousands.
+  showRanking() {
+    const { ranking, session } = this;
+    const total = session.frames.length;
+    byId("ranking").textContent = ranking.asked < total ? `${ranking.asked} of ${total} frames compared` : "w: the worst label; Shift+w: the least sure frame";
+    if (ranking.asked % 50 === 0 || ranking.asked >= total) session.frames.forEach((_, index) => this.updateFrame(index));
   }
 
   showZoom() {
@@ -105,7 +155,7 @@ export class Panel {
       const dot = element("span", { className: "dot" });
       dot.style.borderColor = colourOf(session, session.animal, point);
       if (Array.isArray(place)) dot.style.background = colourOf(session, session.animal, point);
-      const key = element("kbd", { text: point < 10 ? (point + 1) % 10 : "" });
+      const key = element("kbd", { text: point < 10 ? (point + 1) % 10 : point < 20 ? `⇧${(point + 1) % 10}` : "" });
       const text = place === undefined ? "–" : place === HIDDEN ? "hidden" : `${place[0].toFixed(2)}, ${place[1].toFixed(2)}`;
       row.append(key, dot, element("span", { className: "name", text: name, title: name }), element("span", { className: "place", text }));
       clickable(row, () => session.choosePoint(point));
@@ -137,11 +187,13 @@ export class Panel {
     byId("bar-labelled").style.width = `${(100 * counts.labelled) / total}%`;
     byId("bar-excluded").style.width = `${(100 * counts.excluded) / total}%`;
     const begun = counts.begun ? ` (${counts.begun} begun)` : "";
-    byId("counts").textContent = `${counts.labelled} labelled · ${counts.excluded} excluded · ${counts.untouched + counts.begun} left${begun}`;
+    const undecided = counts.undecided ? ` · ${counts.undecided} to decide` : "";
+    const left = counts.untouched + counts.begun;
+    byId("counts").textContent = `${counts.labelled} labelled · ${counts.excluded} excluded${undecided} · ${left} left${begun}`;
     const rows = session.project.tags.map((tag, number) => {
       const row = element("li", { className: session.label.tags.includes(tag) ? "set" : "" });
       const key = element("kbd", { text: number < 10 ? (number + 1) % 10 : "" });
-      row.append(key, element("span", { className: "name", text: tag, title: tag }), element("span", { className: "place", text: counts.tags[tag] }));
+      row.append(key, element("span", { className: "name", text: tag, title: tag }), element("span", { className: "place", text: counts.tags[tag] ?? 0 }));
       clickable(row, () => session.toggleTag(number));
       return row;
     });

@@ -3,12 +3,14 @@
 const KEPT = 12; // 60 MB of pictures of 1280 × 1024
 
 // Load once, keep the most recently used.
-class Ahead {
+export class Ahead {
   #loaded = new Map();
   #load;
+  #kept;
 
-  constructor(load) {
+  constructor(load, kept = KEPT) {
     this.#load = load;
+    this.#kept = kept;
   }
 
   get(image) {
@@ -17,7 +19,7 @@ class Ahead {
     this.#loaded.set(image, found);
     found.catch(() => this.#loaded.delete(image)); // asked for again, it is tried again
     for (const oldest of this.#loaded.keys()) {
-      if (this.#loaded.size <= KEPT) break;
+      if (this.#loaded.size <= this.#kept) break;
       this.#loaded.delete(oldest);
     }
     return found;
@@ -26,14 +28,16 @@ class Ahead {
 
 export class Pictures extends Ahead {
   constructor() {
-    super(async (image) => {
-      const response = await asked(`/${image.split("/").map(encodeURIComponent).join("/")}`);
-      try {
-        return await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
-      } catch {
-        throw new Error(`${image}: is no picture that this browser can show; put the file back`);
-      }
-    });
+    super((image) => pictureAt(`/${image.split("/").map(encodeURIComponent).join("/")}`));
+  }
+}
+
+export async function pictureAt(address) {
+  const response = await asked(address);
+  try {
+    return await createImageBitmap(await response.blob(), { colorSpaceConversion: "none" });
+  } catch {
+    throw new Error(`${decodeURIComponent(address)}: is no picture that this browser can show; put the file back`);
   }
 }
 
@@ -43,10 +47,14 @@ export class Predictions extends Ahead {
   }
 }
 
-export async function asked(address) {
+export function posted(address, value) {
+  return asked(address, { method: "POST", body: JSON.stringify(value) });
+}
+
+export async function asked(address, request = {}) {
   let response;
   try {
-    response = await fetch(address);
+    response = await fetch(address, request);
   } catch {
     throw new Error("the server does not answer: start `trainer label` again");
   }

@@ -1,10 +1,10 @@
 // Where the annotator is, and every edit that can be made there. Tells "change" after each; "frame" when another is shown.
 
 import { History } from "./history.js";
-import { HIDDEN, canonical, emptyLabel, nextMissing, placeOf, sameLabel, stateOf, withPoint, withTag } from "./label_model.js";
-
-export const LEAST_CONFIDENCE = 0.1; // predicted points below are neither shown nor accepted
-const SAME_PX = 1e-6;
+import { HIDDEN, canonical, changedPoint, emptyLabel, forgetStates, nextMissing, placeOf, sameLabel } from "./label_model.js";
+import { withPoint, withRestHidden, withSidesSwapped, withTag } from "./label_model.js";
+import { isTaken, offersOf, withOffers } from "./offers.js";
+import { nextToLabel } from "./todo.js";
 
 export class Session extends EventTarget {
   index = 0;
@@ -14,16 +14,22 @@ export class Session extends EventTarget {
   ready = false; // whether the frame's picture is shown: nothing is labelled unseen
   prediction = null; // [{name: [x, y, confidence]}] of this frame
   offered = true; // whether the prediction is shown
+  accepting = 0.8; // the confidence from which on "accept all" takes a point
+  scrubbed = null; // number of the video frame that is looked at instead of the frame, null for none
+  keepView = false; // whether the next frame is shown where the video frame before it was
+  jumped = null; // {image, text}: why the frame was jumped to
   notice = null;
+  #indices = new Map();
 
   constructor(project, outbox) {
     super();
     this.project = project;
     this.frames = project.frames;
+    this.#number();
     this.outbox = outbox;
     this.history = new History();
     outbox.addEventListener("change", () => this.say("saving"));
-    outbox.addEventListener("revision", ({ detail }) => (this.#frameOf(detail.image).revision = detail.revision));
+    outbox.addEventListener("revision", ({ detail }) => (this.frames[this.indexOf(detail.image)].revision = detail.revision));
     outbox.addEventListener("conflict", ({ detail }) => this.#takeNewer(detail));
   }
 
@@ -51,8 +57,10 @@ export class Session extends EventTarget {
 
   goTo(index) {
     if (index < 0 || index >= this.frames.length || (index === this.index && this.ready)) return;
+    this.keepView = this.scrubbed !== null && this.frames[index].group === this.frame.group;
     this.index = index;
     this.ready = false;
+    this.scrubbed = null;
     this.prediction = null;
     this.notice = null;
     this.#startAtMissing();
@@ -65,11 +73,19 @@ export class Session extends EventTarget {
   }
 
   nextUnlabelled() {
-    for (let offset = 1; offset < this.frames.length; offset++) {
-      const index = (this.index + offset) % this.frames.length;
-      if (["untouched", "begun"].includes(stateOf(this.frames[index].label, this.project))) return this.goTo(index);
+    const { index, sentence } = nextToLabel(this.frames, this.index, this.project);
+    if (sentence) this.tell(sentence);
+    else this.goTo(index);
+  }
+
+  // Look at another frame of the video; null for the frame itself again.
+  scrubTo(number) {
+    if (number === null) {
+      this.ready = false;
+      return this.goTo(this.index);
     }
-    this.tell("No other frame is left to label.");
+    [this.scrubbed, this.ready, this.notice] = [number, false, null];
+    this.say("change");
   }
 
   choosePoint(point) {
@@ -103,6 +119,7 @@ export class Session extends EventTarget {
 
   // Put the current point at (x, y) and go on to the next that is not labelled.
   placeCurrent(place) {
+    if (!this.#mayEdit()) return;
     if (this.place !== undefined && !this.chosen) {
       const all = this.project.animals > 1 ? "Every point of this animal and those after it" : "Every point";
       return this.tell(`${all} is labelled: n goes to the next frame; a digit or Tab chooses a point to place again; points can be dragged.`);
@@ -126,8 +143,24 @@ export class Session extends EventTarget {
   }
 
   hide() {
+    if (!this.#mayEdit()) return;
     this.#edit(withPoint(this.label, this.animal, this.name, HIDDEN));
     this.#goOn();
+  }
+
+  hideRest() {
+    if (!this.#mayEdit()) return;
+    this.#edit(withRestHidden(this.label, this.animal, this.project));
+    this.#goOn();
+  }
+
+  swapSides() {
+    if (!this.project.pairs.length) return this.tell("No point is known as left or right of another: m names pairs.");
+    this.#edit(withSidesSwapped(this.label, this.animal, this.project));
+  }
+
+  decideLater() {
+    this.#edit({ ...this.label, to_decide: !this.label.to_decide });
   }
 
   exclude() {
@@ -140,23 +173,45 @@ export class Session extends EventTarget {
   }
 
   undo() {
-    this.#step(this.history.undo(this.frame.image, this.frame.label), "There is nothing to undo in this frame.");
+    if (this.#mayEdit()) this.#step(this.history.undo(this.frame.image, this.frame.label), "There is nothing to undo in this frame.");
   }
 
   redo() {
-    this.#step(this.history.redo(this.frame.image, this.frame.label), "There is nothing to do again in this frame.");
+    if (this.#mayEdit()) this.#step(this.history.redo(this.frame.image, this.frame.label), "There is nothing to do again in this frame.");
+  }
+
+  // --- the project grows ---
+
+  // A frame that the server has added; the list stays in the order of videos and numbers.
+  addFrame(entry) {
+    const here = this.frame;
+    const later = this.frames.findIndex(({ group, frame }) => group === entry.group && frame > entry.frame);
+    const last = this.frames.findLastIndex(({ group }) => group === entry.group);
+    this.frames.splice(later >= 0 ? later : last + 1, 0, entry);
+    this.#number();
+    this.index = this.indexOf(here.image);
+    this.say("frames");
+    this.goTo(this.indexOf(entry.image));
+  }
+
+  addNames(names) {
+    Object.assign(this.project, names);
+    forgetStates();
+    this.#startAtMissing();
+    this.say("frames");
+    this.say("change");
+  }
+
+  indexOf(image) {
+    return this.#indices.get(image) ?? -1;
   }
 
   // --- predictions ---
 
   // [{animal, name, x, y, confidence}] that can still be accepted.
   offers() {
-    if (!this.offered || !this.prediction) return [];
-    return this.prediction.flatMap((points, animal) =>
-      Object.entries(points)
-        .filter(([name, [x, y, confidence]]) => confidence >= LEAST_CONFIDENCE && !this.#isTaken(animal, name, [x, y]))
-        .map(([name, [x, y, confidence]]) => ({ animal, name, x, y, confidence })),
-    );
+    if (!this.offered || !this.prediction || this.scrubbed !== null) return [];
+    return offersOf(this.prediction).filter((offer) => !isTaken(this.label, offer, this.project));
   }
 
   accept(offer) {
@@ -165,20 +220,16 @@ export class Session extends EventTarget {
     this.#goOn();
   }
 
-  // Every offer, as one step. What was placed or hidden by hand stays.
-  acceptAll() {
+  // Every offer from the threshold on, or really every one, as one step. What was placed or hidden by hand stays.
+  acceptAll(least = this.accepting) {
     const offers = this.offers();
     if (!offers.length) return this.tell(this.project.bundle ? "There is no prediction to accept here." : "No --bundle was given, so there are no predictions.");
-    let label = this.label;
-    const slots = new Map();
-    for (const { animal, name, x, y } of offers) {
-      if (!slots.has(animal)) slots.set(animal, this.#slotFor(animal, label));
-      const slot = slots.get(animal);
-      if (slot >= 0 && placeOf(label, slot, name) === undefined) label = withPoint(label, slot, name, [x, y]);
-    }
-    this.#edit(label);
+    const sure = offers.filter(({ confidence }) => confidence >= least);
+    const left = offers.length - sure.length;
+    this.#edit(withOffers(this.label, sure, this.prediction, this.project));
     this.#startAtMissing();
     this.say("change");
+    if (left) this.tell(`${left} of ${offers.length} predicted points are below ${Math.round(least * 100)} % and were not accepted: click on a ring, or Shift+g.`);
   }
 
   // --- inside ---
@@ -188,18 +239,8 @@ export class Session extends EventTarget {
     this.say("change");
   }
 
-  // Which labelled animal a predicted one is: the one that has a point of it, or the first that has none at all.
-  #slotFor(predicted, label) {
-    if (this.project.animals === 1) return 0;
-    const points = Object.entries(this.prediction[predicted]);
-    const animals = [...Array(this.project.animals).keys()];
-    const owner = animals.find((animal) => points.some(([name, place]) => same(placeOf(label, animal, name), place)));
-    return owner ?? animals.find((animal) => !Object.keys(label.animals[animal] ?? {}).length) ?? -1;
-  }
-
-  #isTaken(animal, name, place) {
-    if (this.project.animals === 1) return placeOf(this.label, 0, name) !== undefined;
-    return this.label.animals.some((points) => same(points[name], place));
+  #number() {
+    this.#indices = new Map(this.frames.map((frame, index) => [frame.image, index]));
   }
 
   #goOn() {
@@ -214,8 +255,14 @@ export class Session extends EventTarget {
     [this.animal, this.point, this.chosen] = [missing?.animal ?? 0, missing?.point ?? 0, false];
   }
 
+  // Nothing is labelled unseen, nor on a frame that is not in the project.
+  #mayEdit() {
+    if (this.scrubbed !== null) this.tell("This frame of the video is only looked at: i adds it to the project, k goes back.");
+    return this.ready;
+  }
+
   #edit(label, merge = null) {
-    if (!this.ready) return;
+    if (!this.#mayEdit()) return;
     const before = this.frame.label;
     const after = canonical(label, this.project);
     if (sameLabel(before, after, this.project)) return;
@@ -224,8 +271,10 @@ export class Session extends EventTarget {
   }
 
   #step(label, otherwise) {
-    if (label === undefined) this.tell(otherwise);
-    else this.#set(label);
+    if (label === undefined) return this.tell(otherwise);
+    const changed = changedPoint(this.label, label, this.project);
+    if (changed) [this.animal, this.point, this.chosen] = [changed.animal, changed.point, true];
+    this.#set(label);
   }
 
   #set(label) {
@@ -236,7 +285,7 @@ export class Session extends EventTarget {
   }
 
   #takeNewer({ image, lost, label }) {
-    const frame = this.#frameOf(image);
+    const frame = this.frames[this.indexOf(image)];
     this.history.remember(image, lost);
     frame.label = label;
     this.tell(
@@ -244,12 +293,4 @@ export class Session extends EventTarget {
         "Ctrl+Z in that frame brings yours back.",
     );
   }
-
-  #frameOf(image) {
-    return this.frames.find((frame) => frame.image === image);
-  }
-}
-
-function same(place, [x, y]) {
-  return Array.isArray(place) && Math.abs(place[0] - x) < SAME_PX && Math.abs(place[1] - y) < SAME_PX;
 }

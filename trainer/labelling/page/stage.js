@@ -12,6 +12,7 @@ export class Stage {
   view = new View();
   #picture = null;
   #gesture = null; // {kind: "pan" | "move" | "place" | "accept", ...}
+  #scrubbed = ""; // number of the video frame whose picture is shown, nothing for a frame of the project
   #drawn = false;
   #corner = [0, 0]; // of the stage in the window
   spaceHeld = false;
@@ -40,13 +41,14 @@ export class Stage {
   }
 
   // Null while a picture is on its way.
-  show(picture) {
+  show(picture, { keep = this.keepZoom, scrubbed = "" } = {}) {
+    this.#scrubbed = scrubbed;
     const sameSize = picture && picture.width === this.view.width && picture.height === this.view.height;
     this.#picture = picture;
     this.#gesture = null;
     if (picture) {
       [this.view.width, this.view.height] = [picture.width, picture.height];
-      if (!this.keepZoom || !sameSize) this.view.fit();
+      if (!keep || !sameSize) this.view.fit();
     }
     this.draw();
   }
@@ -77,10 +79,12 @@ export class Stage {
     const { view, session } = this;
     this.stage.dataset.view = JSON.stringify([view.scale, this.#corner[0] + view.left, this.#corner[1] + view.top]); // for tests
     this.stage.dataset.shown = this.#picture && session.ready ? session.frame.image : "";
+    this.stage.dataset.scrubbed = this.#scrubbed;
     if (!this.#picture) return;
     back.imageSmoothingEnabled = view.scale * devicePixelRatio < SMOOTH_BELOW;
     back.imageSmoothingQuality = "high";
     back.drawImage(this.#picture, view.left, view.top, view.width * view.scale, view.height * view.scale);
+    if (session.scrubbed !== null) return; // another frame's labels would lie beside what they mean
     drawAll(front, session, view, this.#dragged());
     const place = this.#gesture?.place;
     if (place) drawLoupe(front, this.#picture, view, { place, filter: this.filter });
@@ -177,6 +181,7 @@ export class Stage {
   #begin(event, at) {
     const { session, view } = this;
     if (event.button === 1 || (event.button === 0 && this.spaceHeld)) return { kind: "pan" };
+    if (event.button === 0 && session.scrubbed !== null) session.placeCurrent(view.toImage(...at)); // says why nothing is placed
     if (event.button !== 0 || !session.ready) return null;
     const place = view.toImage(...at);
     if (!event.ctrlKey) {

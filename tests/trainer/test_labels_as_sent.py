@@ -1,0 +1,228 @@
+"""Labels as colleagues send them: tables without their project, paths of other machines, videos elsewhere, cells left empty."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainer.test_labels import write_image, write_slp, write_video
+from trainer.__main__ import main
+from trainer.errors import LabelError
+from trainer.formats.deeplabcut_store import stored_rows
+from trainer.formats.import_labels import ImportChoice, import_labels
+from trainer.formats.read_labels import read_labels
+from trainer.labels.fingerprint import labels_sha256
+from trainer.labels.moved_files import file_name, find_moved
+from trainer.project.store import open_project
+from trainer.project.video_places import place_of_video
+
+TABLES = Path(__file__).parent / "deeplabcut_tables"  # written by pandas as DeepLabCut does, old and new
+HEADER = "scorer,me,me,me,me\nbodyparts,snout,snout,tail,tail\ncoords,x,y,x,y\n"
+ONE_ANIMAL = [[[1.25, 2], [np.nan, np.nan]], [[3, 4.1], [5, 6.5]]]
+TWO_ANIMALS = [[[[1.25, 2], [3, 4]], [[5, 6], [7, 8]]], [[[np.nan] * 2] * 2, [[1, 2.1], [3, 4]]]]
+
+
+def pictures(folder: Path, *numbers: int) -> Path:
+    """A folder with labeled-data/m1/img<number>.png in it."""
+    for number in numbers:
+        write_image(folder / f"labeled-data/m1/img{number}.png", seed=number)
+    return folder
+
+
+def table(path: Path, *rows: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(HEADER + "".join(f"labeled-data/m1/{row}\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("windows.csv", ONE_ANIMAL),
+        ("table.h5", ONE_ANIMAL),
+        ("three_columns.csv", ONE_ANIMAL),
+        ("fixed.h5", ONE_ANIMAL),
+        ("two_animals.csv", TWO_ANIMALS),
+        ("fixed_two_animals.h5", TWO_ANIMALS),
+    ],
+)
+def test_every_table_that_deeplabcut_writes_is_read(tmp_path: Path, name: str, expected: list[object]) -> None:
+    shutil.copy(TABLES / name, pictures(tmp_path, 1, 2) / f"CollectedData_me{Path(name).suffix}")
+    frames = read_labels(tmp_path)
+    assert frames.point_names == ("snout", "tail")
+    assert frames.group == ("m1", "m1")
+    wanted = np.array(expected)
+    np.testing.assert_array_equal(frames.points.reshape(wanted.shape), wanted)
+
+
+def test_a_real_hdf5_table_says_what_its_csv_says(shared_data: Path) -> None:
+    folder = shared_data / "dlc_openfield/labeled-data/m4s1"
+    assert labels_sha256(read_labels(folder / "CollectedData_Pranav.h5")) == labels_sha256(read_labels(folder / "CollectedData_Pranav.csv"))
+
+
+def test_a_table_beside_labeled_data_is_a_project(tmp_path: Path) -> None:
+    table(pictures(tmp_path, 1, 2) / "CollectedData.csv", "img1.png,1,2,3,4", "img2.png,5,6,7,8")
+    assert read_labels(tmp_path).points[:, 0, 0].tolist() == [[1, 2], [5, 6]]
+
+
+def test_a_joint_table_repeats_nothing_but_may_not_contradict(tmp_path: Path) -> None:
+    table(pictures(tmp_path, 1, 2) / "labeled-data/m1/CollectedData_me.csv", "img1.png,1,2,3,4", "img2.png,5,6,7,8")
+    joint = table(tmp_path / "CollectedData.csv", "img1.png,1,2,3,4", "img2.png,5,6,7,8")
+    assert len(read_labels(tmp_path)) == 2
+    table(joint, "img1.png,1,2,3,4", "img2.png,5,6,7,9")
+    with pytest.raises(LabelError, match=r"CollectedData\.csv:5: img2\.png is labelled already"):
+        read_labels(tmp_path)
+
+
+def test_a_picture_of_one_video_is_never_taken_for_one_of_another(tmp_path: Path) -> None:
+    """Of two folders that a table speaks of, one is gone: its picture has the name of another's."""
+    write_image(tmp_path / "labeled-data/m1/img1.png")
+    table(tmp_path / "labeled-data/m1/CollectedData_me.csv", "img1.png,1,2,3,4", "../m2/img1.png,5,6,7,8")
+    text = (tmp_path / "labeled-data/m1/CollectedData_me.csv").read_text().replace("m1/../m2", "m2")
+    (tmp_path / "labeled-data/m1/CollectedData_me.csv").write_text(text.replace("labeled-data/m1/img1.png", "labeled-data/m1/img0.png"))
+    with pytest.raises(LabelError, match=r"CollectedData_me\.csv:4: image labeled-data/m1/img0\.png is not there"):
+        read_labels(tmp_path)
+    (tmp_path / "labeled-data/m1/img1.png").rename(tmp_path / "labeled-data/m1/img0.png")
+    write_image(tmp_path / "labeled-data/m1/img1.png", seed=2)
+    with pytest.raises(LabelError, match=r"CollectedData_me\.csv:5: image labeled-data/m2/img1\.png is not there"):
+        read_labels(tmp_path)
+
+
+def test_a_folder_that_was_renamed_keeps_its_pictures(tmp_path: Path) -> None:
+    write_image(tmp_path / "labeled-data/monday/img1.png")
+    table(tmp_path / "labeled-data/monday/CollectedData_me.csv", "img1.png,1,2,3,4")
+    assert read_labels(tmp_path).images[0].path == tmp_path / "labeled-data/monday/img1.png"
+
+
+def test_a_lone_table_takes_its_frames_from_the_video(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    images = write_video(tmp_path / "m1.mkv", frames=9)
+    lone = table(tmp_path / "labels.csv", "img0003.png,1,2,3,4", "img0007.png,5,6,7,8")
+    with caplog.at_level(logging.WARNING):
+        frames = read_labels(lone)
+    assert frames.order.tolist() == [3, 7]
+    np.testing.assert_array_equal(frames.read(1), images[7])
+    assert "pictures that are not there are taken from videos: count=2" in caplog.text
+
+
+def test_an_image_that_is_nowhere_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    lone = table(tmp_path / "labels.csv", "img3.png,1,2,3,4")
+    with pytest.raises(LabelError, match=r"labels\.csv:4: image .*img3\.png is not there; looked for it, and for a video 'm1'.*--media"):
+        read_labels(lone)
+
+
+@pytest.mark.parametrize(
+    ("written", "there", "found"),
+    [
+        ("C:\\Users\\ann\\m1\\img1.png", ["m1/img1.png", "img1.png"], "m1/img1.png"),
+        ("/home/ann/m1/img1.png", ["m2/img1.png", "img1.png"], "img1.png"),
+        ("../videos/a.mp4", ["videos/a.mp4"], "videos/a.mp4"),
+        ("D:/a.mp4", ["a.mp4"], "a.mp4"),
+        ("\\\\server\\share\\a.mp4", ["a.mp4"], "a.mp4"),
+        ("m1/img1.png", ["m2/img1.png"], None),
+    ],
+)
+def test_a_moved_file_is_found_by_the_longest_end_of_its_path(tmp_path: Path, written: str, there: list[str], found: str | None) -> None:
+    for name in there:
+        write_image(tmp_path / Path(name).with_suffix(".png"))
+        (tmp_path / Path(name).with_suffix(".png")).rename(tmp_path / name)
+    assert find_moved(written, near=[tmp_path]) == (tmp_path / found if found else None)
+    assert file_name(written) == Path(there[0]).name
+
+
+def test_a_sleap_file_of_a_windows_machine_finds_its_pictures(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_image(tmp_path / f"imgs/{name}/0.png", seed=ord(name))
+    slp = write_slp(tmp_path / "x.slp", video="C:\\lab\\imgs\\b\\0.png", frames={0: [[[1, 2], [3, 4]]]})
+    assert read_labels(slp).images[0].path == tmp_path / "imgs/b/0.png"
+
+
+def test_coco_of_a_windows_machine_finds_its_pictures_in_the_media(tmp_path: Path) -> None:
+    write_image(tmp_path / "disk/b/1.png")
+    annotation = '{"image_id": 1, "category_id": 1, "keypoints": [1.5, 2, 2, 0, 0, 0]}'
+    category = '{"id": 1, "name": "mouse", "keypoints": ["snout", "tail"]}'
+    image = '{"id": 1, "file_name": "C:\\\\lab\\\\b\\\\1.png"}'
+    sent = tmp_path / "sent/annotations"
+    sent.mkdir(parents=True)
+    (sent / "person.json").write_text(f'{{"images": [{image}], "annotations": [{annotation}], "categories": [{category}]}}')
+    frames = read_labels(tmp_path / "sent", media=[tmp_path / "disk"])
+    assert (frames.images[0].path, frames.group) == (tmp_path / "disk/b/1.png", ("b",))
+
+
+def test_media_says_where_the_video_of_a_sleap_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sent").mkdir()
+    write_slp(tmp_path / "sent/x.slp", video="D:\\films\\film.mkv", frames={4: [[[1, 2], [3, 4]]]})
+    (tmp_path / "disk").mkdir()
+    write_video(tmp_path / "disk/film.mkv", frames=6)
+    importing = ["project", "import", str(tmp_path / "p"), str(tmp_path / "sent"), "--annotator", "ann"]
+    assert main(importing) == 1
+    assert "--media" in capsys.readouterr().err
+    assert not (tmp_path / "p").exists()
+    assert main([*importing, "--media", str(tmp_path / "disk")]) == 0
+    project = open_project(tmp_path / "p")
+    assert [(frame.video, frame.frame) for frame in project.frames] == [("film.mkv", 4)]
+    assert place_of_video(project.folder, "film", "film.mkv") == tmp_path / "disk/film.mkv", "the page can show its neighbours"
+
+
+def test_one_command_makes_a_project_of_a_colleagues_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sent = pictures(tmp_path / "sent", 1, 2)
+    (sent / "config.yaml").write_text("skeleton:\n- [snout, tail]\n")
+    table(sent / "CollectedData_me.csv", "img1.png,1,2,3,4", "img2.png,5,6,,")
+    assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0
+    assert capsys.readouterr().out.strip() == f"{tmp_path / 'p'}: made, 2 frames added; 2 are labelled by me"
+    (sent / "videos").mkdir()
+    write_video(sent / "videos/m1.mkv", frames=3)
+    assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0, "again, with the video there"
+    project = open_project(tmp_path / "p")
+    assert place_of_video(project.folder, "m1", "m1") == sent / "videos/m1.mkv"
+    assert (project.point_names, project.skeleton) == (("snout", "tail"), (("snout", "tail"),))
+    assert project.read_layer("me").frames["images/m1/000002.png"].animals == [{"snout": (5.0, 6.0)}]
+
+
+def test_a_folder_with_two_label_files_asks_which(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_slp(tmp_path / f"{name}.slp", video="film.mkv", frames={0: [[[1, 2], [3, 4]]]})
+    with pytest.raises(LabelError, match=r"holds 2 files that may be labels \(a\.slp, b\.slp\); give the one that is meant"):
+        read_labels(tmp_path)
+
+
+def mostly_empty(folder: Path) -> Path:
+    table(pictures(folder, 1, 2, 3) / "CollectedData_me.csv", "img1.png,1,2,,", "img2.png,5,6,,", "img3.png,5,6,7,8")
+    return folder
+
+
+def test_what_a_mostly_empty_point_means_is_asked_in_words(tmp_path: Path) -> None:
+    sent = mostly_empty(tmp_path / "sent")
+    with pytest.raises(
+        LabelError, match=r"of 3 labelled animals no place is given for 'tail' in 2; does an empty cell mean .* --empty hidden or"
+    ):
+        import_labels(tmp_path / "p", sent, ImportChoice(annotator="me"))
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("empty", ["hidden", "unlabelled"])
+def test_empty_cells_mean_what_is_said(tmp_path: Path, empty: str) -> None:
+    sent = mostly_empty(tmp_path / "sent")
+    assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me", "--empty", empty]) == 0
+    frames = open_project(tmp_path / "p").read_layer("me").frames
+    first = frames["images/m1/000001.png"].animals
+    assert first == [{"snout": (1.0, 2.0)} | ({"tail": "hidden"} if empty == "hidden" else {})]
+
+
+def test_an_hdf5_file_of_another_kind_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.h5").write_bytes(b"no such thing")
+    with pytest.raises(LabelError, match=r"x\.h5: cannot be read as DeepLabCut's table .*give the CSV beside it"):
+        read_labels(tmp_path / "x.h5")
+
+
+def test_a_pickle_in_a_table_runs_nothing(tmp_path: Path) -> None:
+    """Column names of the older layout are pickled: one that calls a function is refused before the function is even looked up."""
+    import h5py  # type: ignore[import-untyped]
+
+    shutil.copy(TABLES / "table.h5", tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "r+") as file:
+        file["df_with_missing"].attrs["non_index_axes"] = np.bytes_(f"cos\nsystem\n(S'touch {tmp_path / 'ran'}'\ntR.".encode())
+    with pytest.raises(LabelError, match=r"speak of os\.system, which no list of names does"):
+        stored_rows(tmp_path / "x.h5")
+    assert not (tmp_path / "ran").exists()

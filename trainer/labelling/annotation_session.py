@@ -1,0 +1,56 @@
+"""What one annotator sits in front of, and the form in which the server speaks of it to the page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from trainer.labelling.layer_store import LayerStore, revision
+from trainer.labelling.project_videos import ProjectVideos
+from trainer.labels.mirror import swapped_order
+from trainer.project.store import FrameLabel, Project, ProjectFrame
+
+if TYPE_CHECKING:  # engines take a second to import, and most labelling needs none
+    from trainer.labelling.predictor import Predictor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotationSession:
+    """Project, layer, videos and engine."""
+
+    project: Project
+    annotator: str
+    store: LayerStore
+    videos: ProjectVideos
+    predictor: "Predictor | None"
+
+
+def names_of(project: Project) -> dict[str, Any]:
+    """What labels of a project may speak of."""
+    return {
+        "point_names": project.point_names,
+        "skeleton": project.skeleton,
+        "pairs": project.pairs or _pairs_by_name(project.point_names),
+        "tags": project.tags,
+        "animals": project.animals,
+    }
+
+
+def frames_of(frames: Iterable[ProjectFrame], labels: dict[str, FrameLabel]) -> list[dict[str, Any]]:
+    """Frames with their labels."""
+    return [
+        {
+            "image": frame.image,
+            "group": frame.group,
+            "video": frame.video,
+            "frame": frame.frame,
+            "why": frame.why,
+            "revision": revision(labels.get(frame.image)),
+            "label": labels.get(frame.image),
+        }
+        for frame in frames
+    ]
+
+
+def _pairs_by_name(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    order = swapped_order(names) or range(len(names))
+    return [(names[one], names[other]) for one, other in enumerate(order) if one < other]

@@ -1,0 +1,87 @@
+"""Draw labels and nothing else, to check them by eye before anything is trained: on their video, or on their own pictures."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from tracker.bundle import remedy
+from tracker.frame import Image
+from trainer.errors import TrainingError
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.video_files.reader import VideoReader
+from trainer.video_files.writer import VideoWriter
+from trainer.videos.render import POINT_COLOURS, draw_legend, labels_of_video
+from trainer.videos.rings import TRUTH, draw_dot, draw_ring, in_colours
+from trainer.whole_files import write_whole
+
+
+def render_labels(video: Path, labels: LabelledFrames, *, out: Path, console: Console | None = None) -> tuple[int, int]:
+    """Write a video again with a red ring at each label.
+
+    Args:
+        video: what to draw on; the new file has its size and rate.
+        labels: of this video, for some or all of its frames.
+        out: the mp4 file to write; it appears under this name only when it is whole.
+        console: where the progress bar is drawn, None for nowhere.
+
+    Returns:
+        How many frames were written, and how many of them are labelled.
+
+    Raises:
+        TrainingError: no frame could be read, no label is of this video, `out` cannot be written; or the video turned out to be
+            cut, in which case `out` holds the frames that could be read.
+    """
+    known = labels_of_video(labels, video)
+    drawn = 0
+    with VideoReader(video) as reader, VideoWriter(out, rate=reader.rate, size=reader.size) as writer:
+        frames: Iterable[Image] = reader.frames()
+        for number, image in enumerate(frames if console is None else track(frames, "drawing", total=reader.expected, console=console)):
+            drawn += number in known
+            writer.write(draw_labels(image, known.get(number), labels.point_names))
+        shortfall = reader.shortfall()
+    if shortfall is not None:
+        raise TrainingError(f"{shortfall}. {out} holds the {writer.written} frames that could be read")
+    return writer.written, drawn
+
+
+def draw_pictures(labels: LabelledFrames, *, out: Path, console: Console | None = None) -> int:
+    """Write every labelled picture with its labels as OUT/<video>/<number>.png.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        LabelError: a picture cannot be read.
+        TrainingError: `out` cannot be written.
+    """
+    indices = range(len(labels))
+    for index in indices if console is None else track(indices, "drawing", console=console):
+        drawn = draw_labels(labels.read(index), labels.points[index].reshape(-1, 2), labels.point_names)
+        path = out / labels.group[index] / f"{int(labels.order[index]):06d}.png"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, cv2.imencode(".png", cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))[1].tobytes())
+        except OSError as problem:
+            raise TrainingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
+    return len(labels)
+
+
+def draw_labels(image: Image, points: NDArray[np.float64] | None, names: tuple[str, ...]) -> Image:
+    """A copy of an image with a red ring at each label and a dot in the colour of its point.
+
+    Args:
+        image: uint8 (h, w) or (h, w, 3) RGB.
+        points: float64 (animals · K, 2), NaN where nothing is placed; None where the frame is not labelled.
+        names: of the K points.
+    """
+    drawn = in_colours(image)
+    for row, centre in enumerate(points if points is not None else ()):
+        draw_ring(drawn, centre, TRUTH)
+        draw_dot(drawn, centre, POINT_COLOURS[row % len(names) % len(POINT_COLOURS)], radius=2)
+    draw_legend(drawn, names, truth=points is not None, animals=0)
+    return drawn
