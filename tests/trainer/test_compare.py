@@ -91,3 +91,14 @@ def test_too_few_frames_are_refused(tmp_path: Path, missing: int) -> None:
 
     with pytest.raises(TrainingError, match="5 frames are too few"):
         compare(NAMES, (one(), one()))
+
+
+def test_a_mean_that_differs_where_ranks_do_not_is_not_called_no_difference(tmp_path: Path) -> None:
+    """The interval leaves out 0 because of a few frames, in which the second bundle is far off; elsewhere it is as good or better."""
+    first, second = np.full((60, 2), 2.0), np.full((60, 2), 1.99)
+    second[::4] = 6.0
+    found = compared(tmp_path, first, second)
+    assert found.overall.low_px > 0
+    assert found.overall.p > 0.05
+    assert "No difference" not in found.sentence
+    assert found.sentence.startswith("Not settled: in the mean of 60 frames old is better than new by ")

@@ -22,7 +22,7 @@ from trainer.experiments.space import PRESETS, changed, chosen_space, grid_point
 from trainer.experiments.study import Database, join_study, quiet, read_study, shown, url_of
 from trainer.experiments.sweep import make_pruner, tried
 from trainer.formats.write_synthetic_set import write_synthetic_set
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import EPOCHS, FitSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = ["--batches", "1", "--workers", "0", "--device", "cpu", "--precision", "32"]
@@ -386,3 +386,7 @@ def wait_for(condition: Callable[[], bool], *, deadline_s: float = 600.0) -> Non
     while not condition():
         assert time.monotonic() < end, "it did not come in time"
         time.sleep(0.02)
+
+
+def test_the_number_of_epochs_that_nobody_gave_is_the_same_for_the_pruner() -> None:
+    assert make_pruner("hyperband", FitSettings())._max_resource == EPOCHS  # type: ignore[attr-defined]

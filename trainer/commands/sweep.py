@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
-from trainer.commands.experiment_options import add_experiment, data_of
+from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
 if TYPE_CHECKING:
     from trainer.experiments.study import Database
@@ -69,7 +69,8 @@ def sweep(options: argparse.Namespace) -> int:
     if not options.report_only:
         search(_task(options, database), Console(stderr=True))
     found = read_found(database, options.name)
-    write_sweep_report(options.out, found, url=url, name=options.name, human_px=options.human_px)
+    names = found.winner.run.point_names if found.winner.run else ()
+    write_sweep_report(options.out, found, url=url, name=options.name, human_px=human_px(options, names))
     report = options.out / REPORT_FILE
     if options.json:
         print(json.dumps({"report": str(report), **found.as_json()}))

@@ -24,7 +24,7 @@ from trainer.experiments.run import Run, RunEpoch, kept, run_from_json
 from trainer.experiments.slots import ENDED, Slot, empty_slots, given_up, lasting
 from trainer.experiments.space import Space, Value, changed
 from trainer.experiments.study import Database, join_study, quiet, refusals_of
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.history import Epoch, History
 
 PrunerName = Literal["median", "hyperband", "none"]
@@ -158,7 +158,7 @@ def confirming_name(name: str, winner: Tried) -> str:
 
 def make_pruner(name: PrunerName, settings: FitSettings) -> BasePruner:
     """What compares a run's held-out error, epoch by epoch, with that of earlier runs."""
-    epochs = settings.epochs or 40
+    epochs = settings.epochs or EPOCHS
     if name == "median":
         return MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 4))
     return HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs) if name == "hyperband" else NopPruner()
