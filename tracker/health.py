@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from tracker.bundle import Description
 from tracker.capture import Capture
 from tracker.frame import Frame
 from tracker.latency import Latency
@@ -148,6 +149,7 @@ class Health:
             setup=self._setup_number,
             field_of_view=setup.inference.field_of_view if setup else "",
             problems=self._problems(now),
+            correct_within_px=_radii(description),
         )
 
     def _problems(self, now: int) -> list[Problem]:
@@ -189,3 +191,10 @@ class Health:
             self._watchdog.expect_frames()
         self.state = state
         self.publish()
+
+
+def _radii(description: Description | None) -> dict[str, float]:
+    """By key point; empty where the bundle does not say."""
+    if description is None or description.correct_within_px is None:
+        return {}
+    return dict(zip(description.point_names, description.correct_within_px, strict=True))

@@ -4,7 +4,7 @@ Rule for the version: adding a field keeps `VERSION`; renaming, removing or chan
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tracker.errors import StreamError
@@ -136,6 +136,8 @@ class StatusMessage(Stamp):
     setup: int  # number of the setup in use, 0 before the first
     field_of_view: str  # one sentence: which part of the camera's image the network sees
     problems: list[Problem]  # at most one of each cause; gone when it is over
+    # source pixels by key point: confidence is the chance of an error of at most this; empty where the bundle does not say
+    correct_within_px: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,7 +171,7 @@ def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path,
     asked = Asked(thresholds_px=THRESHOLDS_PX, floor=None, classical=False, chamber=None)
     engine = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
     found = evaluate_sets(read_bundle(bundle), [data], train=None, asked=asked, engine=engine).judged.reliability
-    assert found.limit_px == stated["limit_px"]
+    assert found.within_px.tolist() == stated["correct_within_px"] == list(read_bundle(bundle).description.correct_within_px or ())
     assert found.points == stated["before"]["points"] == 40
     if stated["detail"] == "unchanged":
         assert found.log_loss == pytest.approx(stated["before"]["log_loss"], abs=1e-3)

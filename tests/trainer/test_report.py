@@ -58,7 +58,7 @@ def a_run(
         held_out=scored(folder, frames=5, error_px=held_out_px, seed=2, missing=True) if held_out_px is not None else None,
         heatmap=(np.zeros(SIZE, np.uint8), np.eye(12, 16)),
         field_of_view="The network sees all of it.",
-        calibration=fit_confidence(train.predicted, train.frames, limit_px=2.0),
+        calibration=fit_confidence(train.predicted, train.frames, within_px=np.array([2.0, 3.0])),
         floor=floor,
         examples=Examples(images=images, truth=truth, stages=[("epoch 0", truth * 0), ("epoch 1", truth + 3), ("finished", truth)]),
     )
@@ -140,7 +140,7 @@ def test_the_figures_for_programs_hold_both_sets_machine_and_time(tmp_path: Path
     assert found["seconds"] == {"total": 50.0, "per_epoch": 2.5}
     assert {"processor", "Python", "numpy"} <= set(found["machine"])
     assert found["diagnosis"] == diagnosis(run.train, run.held_out, run.history)
-    assert found["calibration"]["limit_px"] == 2.0
+    assert found["calibration"]["correct_within_px"] == [2.0, 3.0]
 
 
 def test_a_loss_that_diverged_becomes_null(tmp_path: Path) -> None:

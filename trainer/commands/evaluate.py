@@ -101,6 +101,7 @@ def _print(run: "EvaluationRun") -> None:
 
 
 def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
+    from tracker.bundle import distance_words
     from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 
     evaluation = one.evaluation
@@ -124,7 +125,9 @@ def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
         if tag.tag != UNTAGGED:
             print(f"    {tag.sentence}")
     found = one.reliability
-    print(f"  confidence: off by {found.error:.3f} on average from the share of points within {found.limit_px:g} px")
+    print(f"  confidence: off by {found.error:.3f} on average from the share of points within {distance_words(found.within_px.tolist())}")
+    for point in one.absence[:1]:
+        print(f"  {point.absent} labels say out of sight: a present point is surer than an absent one in {point.auc:.1%} of pairs (AUC)")
 
 
 def _row(name: str, errors: "PointErrors", thresholds: tuple[float, ...]) -> str:

@@ -25,9 +25,10 @@ from trainer.pipeline.export import Exported, export
 from trainer.reports.training_report import report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
-from trainer.scoring.confidence import CLIP, error_limit_px
+from trainer.scoring.confidence import CLIP
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
+from trainer.scoring.judging import Judging, Radii, radii
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
@@ -92,6 +93,7 @@ class BundleRequest:
         out: folder of the bundle.
         run: folder of the training's own files.
         settings: of the training.
+        judging: how near counts as right, and what error the task can do with.
         anew: what a training of other labels or settings has left in `run` is put away.
         gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
     """
@@ -103,8 +105,14 @@ class BundleRequest:
     out: Path
     run: Path
     settings: FitSettings
+    judging: Judging
     anew: bool
     gate: Callable[[Bundle, Evaluation | None], None] | None = None
+
+    @property
+    def radii(self) -> Radii:
+        """How near to its label each point counts as right."""
+        return radii(self.frames, self.floor, self.judging.correct_within)
 
     @property
     def train(self) -> LabelledFrames:
@@ -118,7 +126,14 @@ class BundleRequest:
 
 
 def make_bundle(
-    data: Sequence[Path], out: Path, settings: FitSettings, *, split: SplitChoice, console: Console, anew: bool = False
+    data: Sequence[Path],
+    out: Path,
+    settings: FitSettings,
+    *,
+    split: SplitChoice,
+    console: Console,
+    judging: Judging = Judging(),  # noqa: B008  # frozen
+    anew: bool = False,
 ) -> TrainedBundle | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
@@ -128,6 +143,7 @@ def make_bundle(
         settings: of the training.
         split: what is held out; a synthetic set's own parts stand instead of the default blocks.
         console: where progress is shown.
+        judging: how near counts as right, and what error the task can do with.
         anew: replace the bundle and the run of other labels or settings that may be there; otherwise they are refused.
 
     Returns:
@@ -158,6 +174,7 @@ def make_bundle(
         out=out,
         run=run,
         settings=settings,
+        judging=judging,
         anew=anew,
     )
     return train_and_write(request, console)
@@ -174,13 +191,13 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     Raises:
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
-    _print_labels(request, console)
+    _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
     result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
     if not processes_here().first:
         return None
     with disk_refusals(request.run):
         write_record(request.run, request.frames, request.parts)
-    calibration = _calibration(result, request.held_out, limit_px=error_limit_px(request.frames))
+    calibration = _calibration(result, request.held_out, within=request.radii)
     console.print(calibration.sentence, soft_wrap=True)
     exported = _exported(result, calibration, _some(request.train, result))
     for parity in exported.parity:
@@ -197,6 +214,7 @@ def _print_labels(request: BundleRequest, console: Console) -> None:
         f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {split}",
         soft_wrap=True,
     )
+    console.print(f"a point counts as right within {request.radii.words} of its label ({request.radii.source})", soft_wrap=True)
     for finding in check_labels(frames):
         console.print(f"[yellow]labels:[/yellow] {finding.sentence}", soft_wrap=True)
 
@@ -222,7 +240,8 @@ def _score_and_write(
 ) -> TrainedBundle:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
     train, image = request.train, _some(request.train, result)[0]
-    description = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    described = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    description = msgspec.structs.replace(described, correct_within_px=request.radii.px)
     write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
     unscored = read_bundle(request.run / "unscored")
     scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
@@ -248,13 +267,13 @@ def _score_and_write(
     )
 
 
-def _calibration(result: FitResult, held_out: LabelledFrames, *, limit_px: float) -> ConfidenceMap:
+def _calibration(result: FitResult, held_out: LabelledFrames, *, within: Radii) -> ConfidenceMap:
     """The map of confidences, fitted on frames that the network has not learnt from."""
     if not len(held_out):
-        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, limit_px=limit_px)
+        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, within_px=within.array)
     predicted = predict_animals(result.network, FrameStore(held_out, result.view), np.arange(len(held_out)))
     alone = predicted.shape[1] == 1 and held_out.animals == 1
-    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, limit_px=limit_px)
+    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, within_px=within.array)
 
 
 def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> Exported:

@@ -20,6 +20,7 @@ from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, r
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
+from trainer.scoring.judging import Judging
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
@@ -29,7 +30,7 @@ WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even wher
 
 
 def refresh_bundle(
-    bundle: Path, data: Sequence[Path], settings: FitSettings, *, split: SplitChoice, accept_worse: bool, console: Console
+    bundle: Path, data: Sequence[Path], settings: FitSettings, *, split: SplitChoice, accept_worse: bool, console: Console, judging: Judging
 ) -> TrainedBundle | None:
     """Train from a bundle's own weights on its labels and added ones, and replace it if the new one is not worse.
 
@@ -40,6 +41,7 @@ def refresh_bundle(
         split: how the added frames are divided; the known ones stay as they were divided.
         accept_worse: write the new bundle whatever the comparison says.
         console: where progress is shown.
+        judging: how near counts as right, and what error the task can do with.
 
     Returns:
         What was made; None in all but the first of several processes.
@@ -65,6 +67,7 @@ def refresh_bundle(
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
         settings=from_weights(settings, run / CHECKPOINTS / LAST),
+        judging=judging,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),
     )

@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 
+from tracker.bundle import distance_words
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import (
     confidence_section,
@@ -119,10 +120,11 @@ def cross_domain_section(run: EvaluationRun) -> str:
 
 def _confidence(judged: ScoredSet) -> str:
     found = judged.reliability
-    points = judge(judged.evaluation.predicted, judged.evaluation.frames, limit_px=found.limit_px)
+    points = judge(judged.evaluation.predicted, judged.evaluation.frames, within_px=found.within_px)
     learnt = " The bundle has learnt from these frames, so this flatters it." if judged.part == "training" else ""
     sentence = (
-        f"Of the points with a given confidence, how many lie within {found.limit_px:g} px of their label? Over {found.points} points "
+        f"Of the points with a given confidence, how many lie within {distance_words(found.within_px.tolist())} of their label? "
+        f"Over {found.points} points "
         f"the two differ by {number(found.error)} on average (expected calibration error).{learnt}"
     )
     return confidence_section(sentence, [(judged.name, found)], evaluation=judged.evaluation, judged=points)

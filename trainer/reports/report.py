@@ -184,7 +184,7 @@ def _confidence(run: TrainingRun) -> str:
     curves = [("the network's own", run.calibration.before)]
     if run.calibration.changes:
         curves.append(("calibrated, on frames left out", run.calibration.after))
-    judged = judge(run.shown.predicted, run.shown.frames, limit_px=run.calibration.limit_px)
+    judged = judge(run.shown.predicted, run.shown.frames, within_px=run.calibration.within_px)
     return confidence_section(run.calibration.sentence, curves, evaluation=run.shown, judged=judged, rule=CONFIDENCE_RULE)
 
 

@@ -78,7 +78,7 @@ def _history(result: FitResult) -> dict[str, Any]:
             {
                 "epoch": epoch.epoch,
                 "train_loss": epoch.loss,
-                "val_loss": None,
+                "val_loss": epoch.held_out_loss,
                 "val_error_px": epoch.held_out_px,
                 "seconds": epoch.seconds - before,
                 "learning_rate": epoch.learning_rate,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
+from tracker.bundle import distance_words
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.confidence import CLIP, Judged, Reliability, blocks_in_time, judge, reliability
 
@@ -36,7 +37,7 @@ class ConfidenceMap:
     Attributes:
         scale: (K,), more than 0, so that the order of confidences is kept.
         offset: (K,).
-        limit_px: the map gives the chance that the error is at most this.
+        within_px: (K,), the map gives the chance that the error is at most this.
         detail: what was fitted.
         before: the raw confidence on the held-out frames.
         after: the map's, each block of time by a map fitted on the other blocks; equals `before` where nothing was changed.
@@ -44,7 +45,7 @@ class ConfidenceMap:
 
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
-    limit_px: float
+    within_px: NDArray[np.float64]
     detail: Detail
     before: Reliability
     after: Reliability
@@ -57,7 +58,7 @@ class ConfidenceMap:
     @property
     def sentence(self) -> str:
         """What was done, for people."""
-        meaning = f"the chance that a point lies within {self.limit_px:g} px of its label"
+        meaning = f"the chance that a point lies within {distance_words(self.within_px.tolist())} of its label"
         before, after = self.before, self.after
         if not before.points:
             return "No labelled frame was held out, so the network's own confidence is kept as it is; nothing says how often it is right."
@@ -76,7 +77,7 @@ class ConfidenceMap:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "limit_px": self.limit_px,
+            "correct_within_px": self.within_px.tolist(),
             "detail": self.detail,
             "scale": self.scale.tolist(),
             "offset": self.offset.tolist(),
@@ -85,28 +86,28 @@ class ConfidenceMap:
         }
 
 
-def fit_confidence(predicted: NDArray[np.floating], frames: LabelledFrames, *, limit_px: float) -> ConfidenceMap:
+def fit_confidence(predicted: NDArray[np.floating], frames: LabelledFrames, *, within_px: NDArray[np.float64]) -> ConfidenceMap:
     """Fit the map on frames that the network has not learnt from.
 
     Args:
         predicted: (n, A, K, 3), source pixels and raw confidence, animals and key points in the labels' order.
         frames: their labels; may be none at all.
-        limit_px: what counts as right.
+        within_px: (K,), what counts as right for each key point.
     """
     count = len(frames.point_names)
-    points = judge(predicted, frames, limit_px=limit_px)
-    before = reliability(points.confidence, points.right, limit_px=limit_px)
+    points = judge(predicted, frames, within_px=within_px)
+    before = reliability(points.confidence, points.right, within_px=within_px)
     best = ConfidenceMap(
         scale=np.ones(count),
         offset=np.zeros(count),
-        limit_px=limit_px,
+        within_px=within_px,
         detail="unchanged",
         before=before,
         after=before,
     )
     block = blocks_in_time(frames, FOLDS)[points.frame]
     for detail in _supported(points, count):
-        after = reliability(_on_blocks_left_out(points, block, detail, count=count), points.right, limit_px=limit_px)
+        after = reliability(_on_blocks_left_out(points, block, detail, count=count), points.right, within_px=within_px)
         if after.log_loss < best.after.log_loss:
             scale, offset = _fit(points, detail, count=count)
             best = replace(best, scale=scale, offset=offset, detail=detail, after=after)

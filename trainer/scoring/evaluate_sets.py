@@ -14,16 +14,17 @@ from tracker.bundle import Bundle
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import field_of_view
+from trainer.scoring.absence import Absence, absence
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
-from trainer.scoring.confidence import Reliability, error_limit_px, judge, reliability, stated_limit_px
+from trainer.scoring.confidence import Reliability, judge, reliability
 from trainer.scoring.diagnosis import diagnosis
 from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
 from trainer.scoring.floor import Floor
+from trainer.scoring.judging import Radii, stated_radii, usual_radii
 from trainer.scoring.metrics import PointErrors
 
-FIGURES_FILE = "metrics.json"  # beside a bundle: what its training came to
 Part = Literal["held-out", "training", "all"]
 
 
@@ -63,6 +64,7 @@ class ScoredSet:
         part: whether the bundle has learnt from these frames, "all" where that cannot be told or it has learnt from none.
         evaluation: its errors.
         reliability: its confidence against being right.
+        absence: its confidence in points that labels say are out of sight; empty where they say so of none.
         classical: the tracker without learning on the same frames; None where it was not asked for or cannot answer.
         field_of_view: what of these images the network sees, in one sentence.
     """
@@ -71,6 +73,7 @@ class ScoredSet:
     part: Part
     evaluation: Evaluation
     reliability: Reliability
+    absence: tuple[Absence, ...]
     classical: ClassicalScore | None
     field_of_view: str
 
@@ -131,6 +134,7 @@ class EvaluationRun:
             "tags": [_tag_json(tag, thresholds) for tag in by_tag(one.evaluation)],
             "groups": [_group_json(group, thresholds) for group in by_group(one.evaluation)],
             "confidence": one.reliability.as_json(),
+            "absence": [point.as_json() for point in one.absence],
             "classical": _classical_json(one.classical, thresholds),
         }
 
@@ -165,14 +169,14 @@ def evaluate_sets(
         parts = [part for part in parts if part.part != "training"]
         parts.append(_Frames(data=train, part="training", frames=known, scene=known))
     learnt = next((part.frames for part in parts if part.part == "training"), None)
-    limit = stated_limit_px(bundle.folder / FIGURES_FILE) or error_limit_px(parts[0].scene)
+    within = stated_radii(bundle) or usual_radii(parts[0].scene, asked.floor)
     order = {"held-out": 0, "all": 1, "training": 2}
     with closing(open_chosen(bundle, engine, console=console)) as opened:
         scored = []
         for part in sorted(parts, key=lambda part: order[part.part]):
             evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
             seen = field_of_view(bundle.description, part.frames.read(0))
-            scored.append(_scored(part, evaluation, asked, seen=seen, limit_px=limit, console=console))
+            scored.append(_scored(part, evaluation, asked, seen=seen, within=within, console=console))
     return EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked)
 
 
@@ -186,8 +190,8 @@ def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
     return [part for part in parts if np.isfinite(part.frames.points).any()]
 
 
-def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, limit_px: float, console: Console | None) -> ScoredSet:
-    judged = judge(evaluation.predicted, evaluation.frames, limit_px=limit_px)
+def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, within: Radii, console: Console | None) -> ScoredSet:
+    judged = judge(evaluation.predicted, evaluation.frames, within_px=within.array)
     classical = None
     if asked.classical and part.part != "training":
         classical = score_classical(evaluation.frames, scene=part.scene, chamber=asked.chamber, console=console)
@@ -195,7 +199,8 @@ def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, l
         data=part.data,
         part=part.part,
         evaluation=evaluation,
-        reliability=reliability(judged.confidence, judged.right, limit_px=limit_px),
+        reliability=reliability(judged.confidence, judged.right, within_px=within.array),
+        absence=absence(evaluation.predicted, evaluation.frames),
         classical=classical,
         field_of_view=seen,
     )

@@ -35,6 +35,7 @@ from trainer.training.data import (
     held_out_loader,
 )
 from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.held_out_loss import HeldOutLoss
 from trainer.training.history import History, history_from_plain, write_history
 from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
 from trainer.training.learning_examples import KeepExamples
@@ -241,6 +242,7 @@ def _run(
             callbacks=[
                 ctrl_c,
                 KeepExamples(held_out if len(held_out) else train),
+                HeldOutLoss(held_out, crop=learner.plan.crop, seed=settings.seed),
                 *_callbacks(settings, checkpoints, validated=validation is not None, progress=progress),
             ],
             logger=False,
