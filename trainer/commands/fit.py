@@ -70,7 +70,8 @@ def fit(options: argparse.Namespace) -> int:
         made = make_bundle(options.data, options.out, settings, split=split, judging=judging, console=talk, anew=options.force)
     if made is None:
         return 0
-    print(json.dumps(made.as_json()) if options.json else made.sentence, flush=True)  # what was made stands, whatever the tracker says
+    said = json.dumps(made.as_json()) if options.json else "\n".join([made.sentence, *made.verdict.lines])
+    print(said, flush=True)  # what was made stands, whatever the tracker says
     if control:
         running = put_in_place(control, made.bundle, say=lambda sentence: talk.print(sentence, soft_wrap=True))
         talk.print(f"{control}: runs {running} now", soft_wrap=True)

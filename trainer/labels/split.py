@@ -18,6 +18,8 @@ from trainer.labels.numeric_order import frame_number
 
 logger = logging.getLogger(__name__)
 
+USUAL_FOLDS = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
@@ -52,6 +54,15 @@ class SplitChoice:
     random_fraction: float | None
     seed: int
     everything: bool
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What was asked for beyond the usual, as options of `trainer fit`."""
+        folds = () if self.folds == USUAL_FOLDS else ("--folds", str(self.folds))
+        fold = () if self.fold is None else ("--fold", str(self.fold))
+        groups = ("--hold-out", *self.groups) if self.groups else ()
+        share = () if self.random_fraction is None else ("--random-split", f"{self.random_fraction:g}")
+        return (*folds, *fold, *groups, *share, *(("--no-held-out",) if self.everything else ()))
 
 
 def choose_split(frames: LabelledFrames, choice: SplitChoice) -> Split:

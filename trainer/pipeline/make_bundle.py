@@ -22,13 +22,15 @@ from trainer.labels.split_record import write_record
 from trainer.networks.calibrated import Calibrated
 from trainer.pipeline.describe import accuracy, describe
 from trainer.pipeline.export import Exported, export
-from trainer.reports.training_report import report_training
+from trainer.pipeline.judge import Training, judge_training
+from trainer.reports.training_report import history_of, report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
 from trainer.scoring.confidence import CLIP
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
 from trainer.scoring.judging import Judging, Radii, radii
+from trainer.scoring.verdict import Verdict
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
@@ -51,6 +53,7 @@ class TrainedBundle:
     held_out: Evaluation | None
     seconds: float
     stopped: str
+    verdict: Verdict
 
     @property
     def sentence(self) -> str:
@@ -78,6 +81,7 @@ class TrainedBundle:
             "stopped": self.stopped,
             "train": self.train.as_json(),
             "held_out": self.held_out.as_json() if self.held_out else None,
+            "verdict": self.verdict.as_json(),
         }
 
 
@@ -86,6 +90,8 @@ class BundleRequest:
     """A bundle to be made.
 
     Attributes:
+        data: the labels, as they were named.
+        split_options: how the frames were divided, as options of `trainer fit`.
         frames: all labels.
         parts: which to learn from and which to hold out.
         source: what the labels are called.
@@ -98,6 +104,8 @@ class BundleRequest:
         gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
     """
 
+    data: Sequence[Path]
+    split_options: tuple[str, ...]
     frames: LabelledFrames
     parts: Split
     source: str
@@ -167,6 +175,8 @@ def make_bundle(
     frames = read_and_join(data)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
     request = BundleRequest(
+        data=data,
+        split_options=split.options,
         frames=frames,
         parts=parts,
         source=", ".join(one.name for one in data),
@@ -251,6 +261,7 @@ def _score_and_write(
         request.gate(unscored, on_held_out)
     final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
     write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
+    judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
     report = report_training(
         request.out,
         description,
@@ -260,10 +271,32 @@ def _score_and_write(
         held_out=on_held_out,
         calibration=calibration,
         floor=request.floor,
+        judged=judged,
     )
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(
-        bundle=request.out, report=report, train=on_train, held_out=on_held_out, seconds=result.seconds, stopped=result.stopped
+        bundle=request.out,
+        report=report,
+        train=on_train,
+        held_out=on_held_out,
+        seconds=result.seconds,
+        stopped=result.stopped,
+        verdict=judged.verdict,
+    )
+
+
+def _training(request: BundleRequest, result: FitResult) -> Training:
+    return Training(
+        data=request.data,
+        bundle=request.out,
+        labels=request.train,
+        plan=result.plan,
+        settings=request.settings,
+        split_options=request.split_options,
+        history=history_of(result),
+        radii=request.radii,
+        floor=request.floor,
+        target_px=request.judging.target_px,
     )
 
 

@@ -60,6 +60,8 @@ def refresh_bundle(
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
     request = BundleRequest(
+        data=data,
+        split_options=split.options,
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),

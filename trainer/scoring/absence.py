@@ -57,7 +57,7 @@ def absence(predicted: NDArray[np.floating], frames: LabelledFrames) -> tuple[Ab
         frames: labels, their key points in the same order.
     """
     confidence = np.nan_to_num(np.asarray(predicted[..., 2], np.float64))  # an animal that was not found is not sure of its points
-    present, absent = ~np.isnan(frames.points).any(axis=-1), frames.hidden
+    present, absent = np.asarray(~np.isnan(frames.points).any(axis=-1), bool), frames.hidden
     if not absent.any():
         return ()
     every = [_judge("all points", confidence[present], confidence[absent])]

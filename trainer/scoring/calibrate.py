@@ -20,7 +20,7 @@ FOLDS = 5  # blocks of time: a map is judged on those that it was not fitted on
 # Few frames without an animal are ever labelled, and without them nothing holds a map down where the network says "absent":
 # a flat one would then be confident of an empty cage. So each fit counts one absent point for every so many judged ones.
 ABSENT_PER_POINT = 1 / 20
-SCALE_SD, OFFSET_SD = 0.5, 1.0  # of the prior: log scale about 0, offset about 0; the raw confidence is a good first guess
+SCALE_SD, OFFSET_SD = 0.5, 1.0  # of the prior: log scale about 0, shift about 0; the raw confidence is a good first guess
 RULE = (
     f"Rule: a map for each key point is tried where every one of them has at least {FEWEST_OF_A_KIND} right and {FEWEST_OF_A_KIND} wrong "
     f"points, one for all points where together they have as many, and an offset alone from {FEWEST} points on. The one with the lowest "
@@ -153,18 +153,25 @@ def _fit(points: Judged, detail: Detail, *, count: int) -> tuple[NDArray[np.floa
 
 
 def _fit_one(points: Judged, *, with_scale: bool) -> tuple[float, float]:
-    """Most probable scale and offset, given the points, the absent ones and the prior."""
-    raw = np.append(logit(points.confidence), logit(np.zeros(1)))
+    """Most probable scale and offset, given the points, the absent ones and the prior.
+
+    The map turns about the mean of the raw logits, so that a steeper one does not have to move the points' own mean as well:
+    about 0, which is far from where a trained network's logits lie, the prior would hold the slope down.
+    """
+    own = logit(points.confidence)
+    middle = float(own.mean()) if len(own) else 0.0
+    raw = np.append(own, logit(np.zeros(1)))
     sign = np.append(np.where(points.right, 1.0, -1.0), -1.0)
     weight = np.append(np.ones(len(points.right)), max(1.0, len(points.right) * ABSENT_PER_POINT))
 
     def cost(values: NDArray[np.float64]) -> float:
-        offset, log_scale = values[0], values[1] if with_scale else 0.0
-        loss = np.logaddexp(0.0, -sign * (math.exp(log_scale) * raw + offset))
-        return float((weight * loss).sum() + 0.5 * (offset / OFFSET_SD) ** 2 + 0.5 * (log_scale / SCALE_SD) ** 2)
+        shift, log_scale = values[0], values[1] if with_scale else 0.0
+        loss = np.logaddexp(0.0, -sign * (math.exp(log_scale) * (raw - middle) + middle + shift))
+        return float((weight * loss).sum() + 0.5 * (shift / OFFSET_SD) ** 2 + 0.5 * (log_scale / SCALE_SD) ** 2)
 
     found = minimize(cost, np.zeros(2 if with_scale else 1), method="BFGS").x
-    return (math.exp(found[1]) if with_scale else 1.0), float(found[0])
+    scale = math.exp(found[1]) if with_scale else 1.0
+    return scale, float(middle * (1 - scale) + found[0])
 
 
 def logit(confidence: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,14 @@ from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
 from trainer.scoring.confidence import Reliability, judge, reliability
-from trainer.scoring.diagnosis import diagnosis
 from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
 from trainer.scoring.floor import Floor
 from trainer.scoring.judging import Radii, stated_radii, usual_radii
+from trainer.scoring.label_faults import other_names
+from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
+from trainer.scoring.trained_as import place_of, read_trained_as
+from trainer.scoring.verdict import Verdict, verdict
 
 Part = Literal["held-out", "training", "all"]
 
@@ -37,12 +40,14 @@ class Asked:
         floor: the distance between annotators, where known.
         classical: whether the tracker without learning is scored beside the network.
         chamber: where that tracker looks; None: everywhere.
+        target_px: the mean error that the task can do with; None where nobody has said.
     """
 
     thresholds_px: tuple[float, ...]
     floor: Floor | None
     classical: bool
     chamber: Chamber | None
+    target_px: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +96,17 @@ class EvaluationRun:
         bundle: what was scored.
         sets: the first is what it is judged by.
         asked: what was measured.
+        radii: how near to its label each point counts as right.
+        measured: what the verdict is made from; None where frames learnt from or others were not given.
+        verdict: what the bundle came to and what to do next; None likewise.
     """
 
     bundle: Bundle
     sets: tuple[ScoredSet, ...]
     asked: Asked
+    radii: Radii
+    measured: Measurements | None = None
+    verdict: Verdict | None = None
 
     @property
     def judged(self) -> ScoredSet:
@@ -108,11 +119,10 @@ class EvaluationRun:
         return next((one for one in self.sets if one.part == "training"), None)
 
     @property
-    def diagnosis(self) -> str | None:
-        """What the gap between training and held-out frames means; None where one of the two was not given."""
-        if self.training is None or self.judged.part == "training":
-            return None
-        return diagnosis(self.training.evaluation, self.judged.evaluation)
+    def warnings(self) -> list[str]:
+        """Sets whose labels give other names to the places that the bundle finds, a sentence for each video."""
+        least_px = 2 * float(self.radii.array.mean())
+        return [found.sentence for one in self.sets for found in other_names(one.evaluation, least_px=least_px)]
 
     def as_json(self) -> dict[str, Any]:
         """All figures for programs."""
@@ -120,7 +130,9 @@ class EvaluationRun:
             "bundle": str(self.bundle.folder),
             "name": self.bundle.description.name,
             "floor_px": dict(self.asked.floor.per_point) if self.asked.floor is not None else None,
-            "diagnosis": self.diagnosis,
+            "verdict": self.verdict.as_json() if self.verdict is not None else None,
+            "warnings": self.warnings,
+            "correct_within_px": dict(zip(self.bundle.description.point_names, self.radii.px, strict=True)),
             "sets": [self._set_json(one) for one in self.sets],
         }
 
@@ -177,7 +189,28 @@ def evaluate_sets(
             evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
             seen = field_of_view(bundle.description, part.frames.read(0))
             scored.append(_scored(part, evaluation, asked, seen=seen, within=within, console=console))
-    return EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked)
+    return _judged(EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked, radii=within), data)
+
+
+def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
+    """The run with its verdict, where frames learnt from and others were given."""
+    learnt, judged = run.training, run.judged
+    if learnt is None or judged.part == "training":
+        return run
+    trained, history = read_trained_as(run.bundle.folder)
+    labels = learnt.evaluation.frames
+    about = Circumstances(
+        labels=labels,
+        radii=run.radii,
+        floor=run.asked.floor,
+        target_px=run.asked.target_px,
+        seen_px=trained.seen_px,
+        batch=trained.batch,
+        history=history,
+    )
+    measured = measure(learnt.evaluation, judged.evaluation, about)
+    place = place_of(data, run.bundle.folder, labels, trained)
+    return replace(run, measured=measured, verdict=verdict(measured, place))
 
 
 def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
