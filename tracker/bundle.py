@@ -24,6 +24,7 @@ SCHEMA = 1
 MODEL_FILE = "model.onnx"
 DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
+USUAL_PLACE = "models/mine"  # where `trainer fit` writes and `tracker init` looks when nobody says
 _LONGEST_DESCRIPTION = 16 << 20  # bytes; a real one has some thousand
 _LONGEST_SHOWN = 300  # characters of a path in a sentence
 _PIECE = 1 << 20  # bytes read and hashed at once

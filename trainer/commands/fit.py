@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
 
@@ -26,8 +27,8 @@ def add(commands: Commands) -> None:
         required=True,
         help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined",
     )
-    place = parser.add_mutually_exclusive_group(required=True)
-    place.add_argument("--out", type=Path, help="folder for the bundle; the run is kept beside it in OUT.run")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--out", type=Path, help=f"folder for the bundle ({USUAL_PLACE}); the run is kept beside it in OUT.run")
     place.add_argument(
         "--refresh",
         type=Path,
@@ -67,7 +68,9 @@ def fit(options: argparse.Namespace) -> int:
             options.refresh, options.data, settings, split=split, accept_worse=options.accept_worse, judging=judging, console=talk
         )
     else:
-        made = make_bundle(options.data, options.out, settings, split=split, judging=judging, console=talk, anew=options.force)
+        made = make_bundle(
+            options.data, options.out or Path(USUAL_PLACE), settings, split=split, judging=judging, console=talk, anew=options.force
+        )
     if made is None:
         return 0
     said = json.dumps(made.as_json()) if options.json else "\n".join([made.sentence, *made.verdict.lines])

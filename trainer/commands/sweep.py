@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trainer.experiments.study import Database
     from trainer.experiments.sweep import Search
 
-PRESETS = ("default", "r1-13-xy", "r1-13-heatmap", "r1-14-xy", "r1-14-heatmap")
+PRESETS = ("default", "transfer", "r1-13-xy", "r1-13-heatmap", "r1-14-xy", "r1-14-heatmap")
 
 
 def add(commands: Commands) -> None:
@@ -86,7 +86,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.sweep import Search
     from trainer.formats.read_labels import read_labels
 
-    usual, space, is_grid = chosen_space(options.preset, options.space)
+    usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
     base = fit_settings(options, **usual)
     refuse_unknown(space, base)
     grid = options.full_grid or options.sampler == "grid" or (options.sampler is None and is_grid)

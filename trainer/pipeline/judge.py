@@ -1,7 +1,7 @@
 """A finished training → what it came to and what to do next, with what the report shows of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +14,7 @@ from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
 from trainer.scoring.trained_as import TrainedAs, place_of
 from trainer.scoring.verdict import verdict
-from trainer.training.fit_settings import EPOCHS, FitSettings
-
-# of FitSettings, as `trainer fit` names them; the length is given apart
-OPTIONS = {
-    "network": "--network",
-    "head": "--head",
-    "view": "--view",
-    "weights": "--weights",
-    "trained": "--train",
-    "seed": "--seed",
-    "batch": "--batch",
-    "batches": "--batches",
-    "learning_rate": "--learning-rate",
-    "weight_decay": "--weight-decay",
-    "optimiser": "--optimiser",
-    "patience": "--patience",
-    "precision": "--precision",
-    "accelerator": "--device",
-    "workers": "--workers",
-}
+from trainer.training.fit_settings import EPOCHS, FitSettings, fit_options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +74,3 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
     measured = measure(train, held_out, about)
     found = verdict(measured, place_of(training.data, training.bundle, training.labels, trained))
     return JudgedTraining(verdict=found, measured=measured, radii=training.radii, trained_as=trained)
-
-
-def fit_options(settings: FitSettings) -> tuple[str, ...]:
-    """The settings that are not the usual ones, as options of `trainer fit`."""
-    usual, given = asdict(FitSettings()), asdict(settings)
-    chosen = [(option, given[name]) for name, option in OPTIONS.items() if given[name] != usual[name]]
-    return tuple(word for option, value in chosen for word in (option, f"{value:g}" if isinstance(value, float) else str(value)))

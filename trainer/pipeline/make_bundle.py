@@ -207,8 +207,10 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
         return None
     with disk_refusals(request.run):
         write_record(request.run, request.frames, request.parts)
+    _say(console, "fitting the confidence to the held-out frames")
     calibration = _calibration(result, request.held_out, within=request.radii)
     console.print(calibration.sentence, soft_wrap=True)
+    _say(console, "writing the graph and comparing it with torch in every runtime")
     exported = _exported(result, calibration, _some(request.train, result))
     for parity in exported.parity:
         console.print(
@@ -216,6 +218,11 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
             soft_wrap=True,
         )
     return _score_and_write(request, result, exported, calibration=calibration, console=console)
+
+
+def _say(console: Console, stage: str) -> None:
+    """What takes long after the last epoch; nobody is to wait before a screen that says nothing."""
+    console.print(f"{stage} …", soft_wrap=True, highlight=False)
 
 
 def _print_labels(request: BundleRequest, console: Console) -> None:
@@ -255,12 +262,14 @@ def _score_and_write(
     write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
     unscored = read_bundle(request.run / "unscored")
     scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
+    _say(console, f"scoring the bundle on {len(scored)} training and {len(request.held_out)} held-out frames")
     on_train = evaluate(unscored, scored, engine=ENGINE, console=console)
     on_held_out = _on_held_out(unscored, request.held_out, train, console)
     if request.gate is not None:
         request.gate(unscored, on_held_out)
     final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
     write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
+    _say(console, "judging the training and drawing its report")
     judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
     report = report_training(
         request.out,

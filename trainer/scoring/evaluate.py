@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -30,6 +30,7 @@ from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread, point_errors
 
 logger = logging.getLogger(__name__)
 
+SAID_EVERY_S = 30.0
 BUDGET_MS = 1000.0  # nobody waits for an answer here
 WORST = 12  # a contact sheet of four by three
 Clock = Callable[[], int]
@@ -308,7 +309,19 @@ def _in_order(answers: NDArray[np.float64], labelled: NDArray[np.float64]) -> ND
 
 
 def _progress(count: int, console: Console | None) -> Iterable[int]:
-    return range(count) if console is None or not console.is_terminal else track(range(count), description="scoring", console=console)
+    if console is None:
+        return range(count)
+    return track(range(count), description="scoring", console=console) if console.is_terminal else _said(count, console)
+
+
+def _said(count: int, console: Console, *, clock: Clock = time.monotonic_ns) -> Iterator[int]:
+    """Every half minute a line, where no bar can be drawn over."""
+    last = clock()
+    for index in range(count):
+        if clock() - last >= SAID_EVERY_S * 1e9:
+            last = clock()
+            console.print(f"scored {index} of {count} frames", highlight=False)
+        yield index
 
 
 def _spread(spread: Spread) -> dict[str, float | None]:

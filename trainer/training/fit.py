@@ -1,6 +1,7 @@
 """Labelled frames → a trained network. The one training loop: any device, any head, resumed where it was left."""
 
 import logging
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from rich.console import Console
 from torch import nn
 
 from tracker.bundle import View
-from trainer.errors import TrainingError
+from trainer.errors import TooLargeError, TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import channels_of, whole_view
 from trainer.networks.blocks import FrameShape
@@ -41,8 +42,9 @@ from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, 
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
 from trainer.training.loading import TrainingLoader
+from trainer.training.memory import is_out_of_memory, largest_batch
 from trainer.training.processes import Processes, processes_here
-from trainer.training.progress import Bar, KeepEpochs, epoch_lines, resuming, stopped
+from trainer.training.progress import Bar, KeepEpochs, Lines, epoch_lines, resuming, stopped
 from trainer.training.transfer import transfer_advice
 from trainer.training.weights import SCRATCH, Pretrained, load_pretrained
 from trainer.training.whole_checkpoints import WholeCheckpoints
@@ -125,8 +127,16 @@ def fit(
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
-            _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=console.is_terminal and not console.quiet)
+            _run(learner, stores, settings, checkpoints, resume=last, group=group, shown=_progress(console))
+            console.print("measuring the error of the finished network", highlight=False)
         return _result(out, stores, plan=plan, view=view)
+
+
+def _progress(console: Console) -> pl.Callback | None:
+    """What shows how far an epoch is: a bar on a terminal, lines elsewhere."""
+    if console.quiet:
+        return None
+    return Bar(refresh_rate=4, console_kwargs={"stderr": True}) if console.is_terminal else Lines(console)
 
 
 def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
@@ -220,7 +230,7 @@ def _run(
     *,
     resume: Path | None,
     group: Processes,
-    progress: bool,
+    shown: pl.Callback | None,
 ) -> None:
     train, held_out = stores
     train.read_all()  # a step is not to wait for a disk
@@ -243,15 +253,15 @@ def _run(
                 ctrl_c,
                 KeepExamples(held_out if len(held_out) else train),
                 HeldOutLoss(held_out, crop=learner.plan.crop, seed=settings.seed),
-                *_callbacks(settings, checkpoints, validated=validation is not None, progress=progress),
+                *_callbacks(settings, checkpoints, validated=validation is not None, shown=shown),
             ],
             logger=False,
-            enable_progress_bar=progress,
+            enable_progress_bar=isinstance(shown, Bar),
             enable_model_summary=False,
             num_sanity_val_steps=0,
             plugins=[WholeCheckpoints()],
         )
-        with _stop_by_hand(learner, checkpoints / LAST, ctrl_c):
+        with _stop_by_hand(learner, checkpoints / LAST, ctrl_c), _memory_refused(learner, frames, settings):
             lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
@@ -270,7 +280,25 @@ def _stop_by_hand(learner: Learner, checkpoint: Path, ctrl_c: CtrlC) -> Iterator
         raise KeyboardInterrupt(stopped(learner, checkpoint, steps=learner.steps)) from None
 
 
-def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[pl.Callback]:
+@contextmanager
+def _memory_refused(learner: Learner, frames: TrainingFrames, settings: FitSettings) -> Iterator[None]:
+    """A batch that the memory does not hold is the user's to make smaller: which would fit is tried and said."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        traceback.clear_frames(problem.__traceback__)  # they hold the tensors of the step that failed
+    else:
+        return
+    device = torch.device("cuda" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+    fits = largest_batch(learner, frames, below=settings.batch, device=device, reduced=_precision(settings) == "bf16-mixed")
+    remedy = f"{fits} fit: give --batch {fits}" if fits else "not even one fits: take a smaller --network, or smaller images"
+    where = "the GPU's memory" if device.type == "cuda" else "the memory"
+    raise TooLargeError(f"{where} does not hold a batch of {settings.batch} pictures; {remedy}")
+
+
+def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, shown: pl.Callback | None) -> list[pl.Callback]:
     callbacks: list[pl.Callback] = [
         pl.callbacks.ModelCheckpoint(
             checkpoints,
@@ -285,9 +313,7 @@ def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, pro
         callbacks.append(
             pl.callbacks.EarlyStopping(HELD_OUT, patience=settings.patience, min_delta=BETTER_PX, check_on_train_epoch_end=True)
         )
-    if progress:
-        callbacks.append(Bar(refresh_rate=4, console_kwargs={"stderr": True}))
-    return callbacks
+    return [*callbacks, shown] if shown is not None else callbacks
 
 
 def _precision(settings: FitSettings) -> Literal["bf16-mixed", "32-true"]:
