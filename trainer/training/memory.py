@@ -10,8 +10,16 @@ from trainer.training.data import Draw, TrainingFrames
 from trainer.training.learning import Learner
 from trainer.training.losses import Batch
 
-# what torch and its CPU libraries say in a plain RuntimeError
-_WORDS = ("can't allocate memory", "not enough memory", "out of memory", "could not create a memory", "bad_alloc", "insufficient memory")
+# what torch and its CPU libraries say in a plain RuntimeError; oneDNN has no better words for it than the primitive that it could not create
+_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "could not create a memory",
+    "could not create a primitive",
+    "bad_alloc",
+    "insufficient memory",
+)
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
