@@ -64,7 +64,8 @@ def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     assert set(held_out["within_px"]) == {"3", "8"}
     assert set(held_out) == set(training)
     assert held_out["baseline"]["fitted_on"] == "training labels"
-    assert found["diagnosis"]
+    assert found["verdict"]["kind"] == json.loads((bundle / "metrics.json").read_text())["verdict"]["kind"] == "too short"
+    assert found["verdict"]["next"][0]["command"].startswith(f"trainer fit --data {data} --out {bundle}-longer --batches 20 ")
     assert {one["field_of_view"] for one in found["sets"]} == {
         "The network sees all of the camera's 128x96 image, at its own size, in grey."
     }

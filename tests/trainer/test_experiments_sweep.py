@@ -54,6 +54,18 @@ def test_the_grids_hold_every_value_about_the_usual_point(preset: str, batches: 
     assert len(grid_points(space, base, full=True)) == len(batches) * rates * 2
 
 
+@pytest.mark.parametrize(("weights", "own"), [(None, "imagenet"), ("mouse.safetensors", "mouse.safetensors")])
+def test_random_held_and_fully_trained_weights_are_three_runs_of_one_search(weights: str | None, own: str) -> None:
+    usual, space, grid = chosen_space("transfer", None, weights=weights)
+    base = FitSettings(**usual | ({"weights": weights} if weights else {}))
+    assert grid
+    assert grid_points(space, base, full=False) == [
+        {"weights": own, "trained": "all"},
+        {"weights": "scratch", "trained": "all"},
+        {"weights": own, "trained": "head"},
+    ]
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_can_be_trained_with(name: str) -> None:
     usual, space, _ = chosen_space(name, None)

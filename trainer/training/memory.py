@@ -10,7 +10,7 @@ from trainer.training.data import Draw, TrainingFrames
 from trainer.training.learning import Learner
 from trainer.training.losses import Batch
 
-# what torch and its CPU libraries say in a plain RuntimeError; oneDNN has no better words for it than the primitive that it could not create
+# what torch and its CPU libraries say in a plain RuntimeError; oneDNN says of any lack that a primitive could not be created
 _WORDS = (
     "can't allocate memory",
     "not enough memory",
