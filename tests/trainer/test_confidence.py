@@ -132,3 +132,14 @@ def test_each_key_point_is_right_within_its_own_radius(tmp_path: Path) -> None:
     predicted = answers(labels, np.ones((4, 2), bool), np.full((4, 2), 0.9))  # 1 px off
     found = judge(predicted, labels, within_px=np.array([0.5, 2.0]))
     assert found.right.tolist() == [point == 1 for point in found.point.tolist()]
+
+
+def test_a_steep_relation_far_from_even_chances_is_followed(tmp_path: Path) -> None:
+    """A trained network's logits lie about 3; the prior must not hold a map down that is steep there."""
+    rng = np.random.default_rng(2)
+    labels = noise_frames(tmp_path, 60)
+    logits = rng.normal(3.0, 0.7, (60, 2))
+    right = rng.random((60, 2)) < 1 / (1 + np.exp(-(2.5 * (logits - 3.0) + 1.5)))
+    found = fit_confidence(answers(labels, right, 1 / (1 + np.exp(-logits))), labels, within_px=WITHIN)
+    assert found.detail == "all points"
+    assert found.scale[0] > 1.6

@@ -27,7 +27,7 @@ EASY = AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)
 SETTINGS = FitSettings(
     epochs=1, batch=8, batches=110, averaging=0.95, workers=0, accelerator="cpu", precision="32", augment=EASY, learning_rate=3e-3
 )
-LONG = {"epochs": [], "batches": [{}] * (ENOUGH_PICTURES // 8)}  # as if it had been trained long enough
+LONG: dict[str, list[dict[str, float]]] = {"epochs": [], "batches": [{}] * (ENOUGH_PICTURES // 8)}  # as if it had been trained long enough
 RADII = Radii(px=(2.5, 2.5), source="as given")
 
 

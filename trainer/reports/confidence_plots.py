@@ -86,6 +86,6 @@ def _draw_errors(axes: Axes, evaluation: Evaluation, judged: Judged, *, within_p
     axes.set_yscale("log")
     axes.set_xlim(0, 1.02)
     axes.set_xlabel(f"confidence ({len(judged.right)} points)", color=INK)
-    finish(axes, title="Error against confidence (px); dotted: what counts as right")
+    finish(axes, title="Error against confidence (px; dotted: radius)")
     plain_numbers(axes.yaxis)
     axes.legend(loc="lower left", frameon=False, labelcolor=INK, fontsize=8.5)

@@ -14,7 +14,7 @@ from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.label_faults import Exchange, Suspect
 from trainer.scoring.measurements import PointMeasure
 
-COLUMNS = 5
+COLUMNS, FEWEST_COLUMNS = 5, 4
 SPAN = 3.0  # radii shown around the label; what is farther is drawn at the edge
 
 
@@ -26,18 +26,16 @@ def bias_vectors(evaluation: Evaluation, points: Sequence[PointMeasure], radii_p
         points: their measures, in the same order.
         radii_px: what counts as right, for each.
     """
-    rows = max(1, math.ceil(len(points) / COLUMNS))
-    width = min(COLUMNS, max(len(points), 1))
-    figure = Figure(figsize=(WIDTH, 0.35 + rows * (WIDTH / COLUMNS + 0.45)), dpi=DPI, layout="constrained")
-    grid = np.atleast_1d(figure.subplots(rows, COLUMNS, squeeze=False).ravel())
+    columns = min(COLUMNS, max(len(points), FEWEST_COLUMNS))
+    rows = max(1, math.ceil(len(points) / columns))
+    figure = Figure(figsize=(WIDTH, 0.35 + rows * (WIDTH / columns + 0.3)), dpi=DPI, layout="constrained")
+    grid = np.atleast_1d(figure.subplots(rows, columns, squeeze=False).ravel())
     for axes in grid[len(points) :]:
         axes.axis("off")
     offset = evaluation.errors.offset_px.reshape(-1, evaluation.errors.offset_px.shape[-2], 2)
     for place, (point, radius) in enumerate(zip(points, radii_px, strict=True)):
         _draw_point(grid[place], offset[:, place], point, radius=radius)
-    figure.suptitle(
-        "Answer minus label in the image (px), right and down; circle: counts as right" if width else "", fontsize=10, x=0.01, ha="left"
-    )
+    figure.suptitle("Answer minus label in the image (px), right and down; circle: counts as right", fontsize=10, x=0.01, ha="left")
     return figure
 
 
@@ -65,5 +63,4 @@ def _draw_point(axes: Axes, offset: np.ndarray[tuple[int, ...], np.dtype[np.floa
     axes.set_ylim(1.08 * reach, -1.08 * reach)  # as in the image, down is positive
     axes.set_aspect("equal")
     finish(axes, title=point.name)
-    axes.title.set_fontsize(9)
     axes.tick_params(labelsize=7.5)

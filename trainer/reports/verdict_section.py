@@ -110,7 +110,7 @@ def _at_border(measured: Measurements) -> list[str]:
 def _seen(measured: Measurements) -> list[str]:
     if measured.seen_px is None:
         return []
-    return [f"One pixel of the network's picture stands for {measured.seen_px:g} of the image."]
+    return [f"One pixel of the network's picture is {measured.seen_px:g} wide in the image."]
 
 
 def _signed(value: float) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.scoring.evaluate import Evaluation, image_name
+from trainer.labels.images import ImageRef
+from trainer.scoring.evaluate import Evaluation
 
 NEAR = 0.4  # of the distance between two labels: an answer so near the other's label is nearer to it than to its own
 FEWEST_ROWS = 3  # animals in frames, for anything to be said of a video or a pair
@@ -136,13 +137,20 @@ def other_names(evaluation: Evaluation, *, least_px: float) -> tuple[OtherNames,
 def suspects(train: Evaluation, held_out: Evaluation | None, *, within_px: NDArray[np.float64]) -> tuple[Suspect, ...]:
     """Labels far from a sure answer, the farthest (in spreads of their point's errors) first; training ones before others.
 
+    Those that are exchanged with another point's are left to `exchanges`.
+
     Args:
         train: answers for frames learnt from.
         held_out: for others.
         within_px: (K,), what counts as right.
     """
     parts = [(train, True), *([(held_out, False)] if held_out is not None else [])]
-    ranked = [(-float(learnt), -far, one) for evaluation, learnt in parts for far, one in _suspects(evaluation, within_px, learnt=learnt)]
+    least_px = 2 * float(within_px.mean())
+    ranked = [
+        (-float(learnt), -far, one)
+        for evaluation, learnt in parts
+        for far, one in _suspects(evaluation, within_px, _swapped(evaluation, least_px), learnt=learnt)
+    ]
     return tuple(one for *_, one in sorted(ranked, key=lambda entry: entry[:2])[:MOST_SUSPECTS])
 
 
@@ -178,6 +186,10 @@ def robust_sd(values: NDArray[np.float64]) -> float:
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
+def _short(image: ImageRef) -> str:
+    return f"{image.path.parent.name}/{image.path.name}" if image.frame is None else str(image)
+
+
 def _exchanged(evaluation: Evaluation, least_px: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(m, K, K): each at the other's label; and both labelled."""
     predicted, truth = rows_of(evaluation)
@@ -200,7 +212,14 @@ def _both(truth: Rows, predicted: Rows, one: int, two: int) -> NDArray[np.bool_]
     return np.asarray(~np.isnan(np.concatenate(some, axis=1)).any(axis=1), bool)
 
 
-def _suspects(evaluation: Evaluation, within_px: NDArray[np.float64], *, learnt: bool) -> Iterator[tuple[float, Suspect]]:
+def _swapped(evaluation: Evaluation, least_px: float) -> NDArray[np.bool_]:
+    """(n, A, K): the point is at another's label, and that at its own."""
+    return np.asarray(_exchanged(evaluation, least_px)[0].any(axis=2), bool).reshape(evaluation.frames.points.shape[:3])
+
+
+def _suspects(
+    evaluation: Evaluation, within_px: NDArray[np.float64], swapped: NDArray[np.bool_], *, learnt: bool
+) -> Iterator[tuple[float, Suspect]]:
     distance, confidence = evaluation.errors.distance_px, evaluation.predicted[..., 2]
     for point, name in enumerate(evaluation.frames.point_names):
         column = distance[..., point]
@@ -210,7 +229,7 @@ def _suspects(evaluation: Evaluation, within_px: NDArray[np.float64], *, learnt:
         median, spread = float(np.median(known)), max(robust_sd(known), 1e-3)
         limit = max(median + FAR_SPREADS * spread, FAR_RADII * float(within_px[point]))
         with np.errstate(invalid="ignore"):
-            far = (column > limit) & (confidence[..., point] >= SURE)
+            far = (column > limit) & (confidence[..., point] >= SURE) & ~swapped[..., point]
         for frame, animal in np.argwhere(far).tolist():
             error = float(column[frame, animal])
             yield (
@@ -218,7 +237,7 @@ def _suspects(evaluation: Evaluation, within_px: NDArray[np.float64], *, learnt:
                 Suspect(
                     place=(frame, animal, point),
                     learnt=learnt,
-                    image=image_name(evaluation.frames.images[frame]),
+                    image=_short(evaluation.frames.images[frame]),
                     point=name,
                     error_px=error,
                     confidence=float(confidence[frame, animal, point]),

@@ -14,7 +14,7 @@ from trainer.scoring.course import crossing, still_falling
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.judging import Radii, animal_length_px
-from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchanges, label_scatter_px, other_names, suspects
+from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchanges, label_scatter_px, other_names, robust_sd, suspects
 
 BORDER_PX = 8.0  # a label so near an edge of the image is at its border
 LOOKED_AT = 24  # frames of each part whose brightness and contrast are compared
@@ -201,8 +201,8 @@ def _point(
     errors = scored.errors.of_point(place)
     offset = errors.offset_px.reshape(-1, 2)
     offset = offset[~np.isnan(offset).any(axis=1)]
-    # of a median: 1.25 times that of a mean, for normally distributed offsets
-    error_px = 1.25 * float(offset.std(axis=0).max()) / math.sqrt(len(offset))
+    # of a median: 1.25 times that of a mean, for normally distributed offsets; a robust spread, or single blunders would hide a bias
+    error_px = 1.25 * max(robust_sd(axis) for axis in offset.T) / math.sqrt(len(offset))
     border = scored.errors.distance_px[..., place][at_border[..., place]]
     border = border[~np.isnan(border)]
     x, y = np.median(offset, axis=0).tolist()
