@@ -155,6 +155,12 @@ def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
     assert "first 'ear' in img0003.png" in found.steps[0].do
 
 
+def test_a_good_training_that_was_short_may_be_longer() -> None:
+    found = verdict(replace(GOOD, pictures=5_600), PLACE)
+    assert [step.kind for step in found.steps] == ["good", "too short"]
+    assert found.steps[1].do.startswith("If a smaller error is worth the time")
+
+
 def test_an_over_fitted_training_whose_held_out_loss_rises_is_told_to_end_earlier_as_well() -> None:
     found = verdict(replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17), PLACE)
     assert "from epoch 17 on the held-out loss rose" in found.sentence

@@ -89,6 +89,18 @@ def test_labels_exchanged_in_a_few_frames_are_found_by_a_network_trained_on_them
     assert "'head' is found where 'tail' is labelled" in found.sentence
 
 
+def test_a_single_slip_is_named_with_its_image(bars: tuple[LabelledFrames, LabelledFrames], network: FitResult) -> None:
+    points = bars[0].points.copy()
+    points[7] = points[7, :, ::-1]
+    one, held_out = evaluated(network, bars[0], labels=with_points(bars[0], points)), evaluated(network, bars[1])
+    sure = one.predicted.copy()
+    sure[..., 2] = 0.9  # this network is hardly trained, and the confidence of its answers not the matter here
+    found = judged(replace(one, predicted=sure), held_out)
+    assert found.sentence.startswith("Good")
+    assert found.steps[0].kind == "single labels"
+    assert "/0007.png" in found.steps[0].do
+
+
 def test_a_video_with_its_names_the_other_way_round_is_found(bars: tuple[LabelledFrames, LabelledFrames], network: FitResult) -> None:
     train, held_out = bars
     renamed = with_points(held_out, held_out.points[:, :, ::-1].copy(), group="tuesday")

@@ -89,7 +89,7 @@ class Suspect:
 
 
 def exchanges(train: Evaluation, held_out: Evaluation | None, *, least_px: float) -> tuple[Exchange, ...]:
-    """Every pair that is ever exchanged in training frames, most often first.
+    """Every pair that is exchanged in several training frames, most often first; a single slip is one of `suspects`.
 
     Args:
         train: answers for frames that the network was given the labels of; a network that answers otherwise doubts them.
@@ -102,7 +102,7 @@ def exchanges(train: Evaluation, held_out: Evaluation | None, *, least_px: float
     made = []
     for one, two in itertools.combinations(range(len(names)), 2):
         count = int(found[:, one, two].sum())
-        if not count:
+        if count < FEWEST_ROWS:
             continue
         scored = math.nan
         if other is not None and other[1][:, one, two].any():
@@ -137,7 +137,7 @@ def other_names(evaluation: Evaluation, *, least_px: float) -> tuple[OtherNames,
 def suspects(train: Evaluation, held_out: Evaluation | None, *, within_px: NDArray[np.float64]) -> tuple[Suspect, ...]:
     """Labels far from a sure answer, the farthest (in spreads of their point's errors) first; training ones before others.
 
-    Those that are exchanged with another point's are left to `exchanges`.
+    Those that are exchanged with another point's in several frames are left to `exchanges`.
 
     Args:
         train: answers for frames learnt from.
@@ -213,8 +213,10 @@ def _both(truth: Rows, predicted: Rows, one: int, two: int) -> NDArray[np.bool_]
 
 
 def _swapped(evaluation: Evaluation, least_px: float) -> NDArray[np.bool_]:
-    """(n, A, K): the point is at another's label, and that at its own."""
-    return np.asarray(_exchanged(evaluation, least_px)[0].any(axis=2), bool).reshape(evaluation.frames.points.shape[:3])
+    """(n, A, K): the point is at another's label, and that at its own, and so are the two in several frames."""
+    found = _exchanged(evaluation, least_px)[0]
+    often = found & (found.sum(axis=0) >= FEWEST_ROWS)
+    return np.asarray(often.any(axis=2), bool).reshape(evaluation.frames.points.shape[:3])
 
 
 def _suspects(

@@ -4,7 +4,6 @@ from trainer.scoring.measurements import Measurements, PointMeasure
 from trainer.scoring.next_steps import Place
 from trainer.scoring.step import (
     EXCHANGED,
-    EXCHANGED_FRAMES,
     EXCHANGED_IN_SHORT,
     FEWEST_FRAMES,
     NAMES_UNCLEAR,
@@ -41,7 +40,7 @@ def other_names(m: Measurements, place: Place) -> Step | None:
             do=f"Rename the points in the labels of '{found.group}', then score again.",
             command=place.evaluate(),
         )
-    unclear = next((one for one in m.exchanges if one.learnt >= NAMES_UNCLEAR and one.frames >= EXCHANGED_FRAMES), None)
+    unclear = next((one for one in m.exchanges if one.learnt >= NAMES_UNCLEAR), None)
     if unclear is None or not looks_at_images(m):
         return None
     return Step(
@@ -56,7 +55,7 @@ def other_names(m: Measurements, place: Place) -> Step | None:
 def exchanged(m: Measurements, place: Place) -> Step | None:
     """Single frames in which two labels are exchanged."""
     least = EXCHANGED if not short(m) else EXCHANGED_IN_SHORT
-    found = [one for one in m.exchanges if least <= one.learnt < NAMES_UNCLEAR and one.frames >= EXCHANGED_FRAMES]
+    found = [one for one in m.exchanges if least <= one.learnt < NAMES_UNCLEAR]
     if not found or not looks_at_images(m):
         return None
     first = found[0]

@@ -30,7 +30,6 @@ OVERFIT_RATIO = 1.5  # held-out median over training median, both scored the sam
 OVERFIT_PX = 0.5  # and at least this much apart: a ratio between errors far below annotators' own precision says nothing
 EXCHANGED = 0.03  # of training frames: a network that was given a label and answers otherwise; a short training needs more
 EXCHANGED_IN_SHORT = 0.1
-EXCHANGED_FRAMES = 3
 NAMES_UNCLEAR = 0.35  # of training frames: no slips, but names that do not say which point is which
 SCATTER_SHARE = 0.6  # of the error is the labels' own
 RARE = 0.25  # of the labels of the most labelled point

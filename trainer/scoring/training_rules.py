@@ -164,3 +164,15 @@ def good(m: Measurements, place: Place) -> Step:
         do="Look at its answers on a video that it has not seen.",
         command=place.render(),
     )
+
+
+def may_be_longer(m: Measurements, place: Place) -> Step | None:
+    """A good training that was short: a longer one may be better still."""
+    if m.pictures is None or not short(m):
+        return None
+    return Step(
+        kind="too short",
+        why=f"It was short: {shown(m)}.",
+        do="If a smaller error is worth the time, train longer.",
+        command=place.longer(times(m)),
+    )

@@ -108,7 +108,8 @@ def verdict(m: Measurements, place: Place) -> Verdict:
     steps = [step for rule in RULES if (step := rule(m, place)) is not None]
     well = training_rules.good(m, place)
     if all(step.kind == "single labels" for step in steps):  # of many labels a few are wrong, and the training is good all the same
-        return _of([*steps, well], m, finding=well.why)
+        longer = training_rules.may_be_longer(m, place)
+        return _of([*steps, well, *([longer] if longer is not None else [])], m, finding=well.why)
     return _of(steps, m, finding=steps[0].why)
 
 
