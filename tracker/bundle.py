@@ -203,9 +203,9 @@ def remedy(problem: OSError) -> str:
 
 
 def distance_words(px: Sequence[float]) -> str:
-    """Distances of several key points for a sentence: "2.4 px", or "1.8 to 3.1 px, by key point"."""
+    """Distances of several key points for a sentence: "2.4 px", or "1.8 to 3.1 px (by key point)"."""
     low, high = min(px, default=0.0), max(px, default=0.0)
-    return f"{low:.3g} px" if math.isclose(low, high) else f"{low:.3g} to {high:.3g} px, by key point"
+    return f"{low:.3g} px" if math.isclose(low, high) else f"{low:.3g} to {high:.3g} px (by key point)"
 
 
 def expected_answer(description: Description) -> NDArray[np.float32]:

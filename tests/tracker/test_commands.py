@@ -103,7 +103,7 @@ def test_the_status_is_a_table_with_zones_as_configured() -> None:
     assert lines[:2] == ["state          camera_lost", "problem        camera, for 12 s: video0 is gone"]
     assert "engine         openvino on CPU, fp32" in lines
     assert "field of view  the network sees the whole image" in lines
-    assert "confidence     chance of an error within 1.8 to 3.1 px, by key point" in lines
+    assert "confidence     chance of an error within 1.8 to 3.1 px (by key point)" in lines
     assert "zone port      circle, centre (503.1, 124.8), radius 19.8 px" in lines
     assert "zone half      polygon, (0, 0), (9.5, 0), (9.5, 9.5) mm" in lines
     assert "               engine  0.90  1.40   2.00  3.26" in lines

@@ -38,7 +38,7 @@ def test_the_radius_is_a_share_of_the_animals_length(labels: LabelledFrames) -> 
 def test_where_several_people_labelled_the_radius_is_their_distance_point_by_point(labels: LabelledFrames) -> None:
     found = usual_radii(labels, Floor(per_point={"snout": 1.84, "tail": 0.2}, source="2 annotators of mice"))
     assert found.px == (1.8, 3.0, 1.0), "nothing is placed more finely than on a pixel"
-    assert found.words == "1 to 3 px, by key point"
+    assert found.words == "1 to 3 px (by key point)"
     assert "the mean distance between 2 annotators of mice; 2% of the animal's length" in found.source
 
 

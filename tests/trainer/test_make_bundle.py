@@ -141,7 +141,7 @@ def test_without_a_place_the_bundle_is_written_where_a_new_tracker_looks(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     radius = ["--correct-within", "4", "snout=2.5", "--target-px", "0.01"]
-    assert main(["fit", "--data", str(data), *QUICK, "--batches", "1", *radius]) == 0
+    assert main(["fit", "--data", str(data), *QUICK, *radius]) == 0
     said = capsys.readouterr()
     found = read_bundle(Path("models/mine")).description
     assert found.correct_within_px == (2.5, 4.0, 4.0, 4.0)

@@ -155,6 +155,15 @@ def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
     assert "first 'ear' in img0003.png" in found.steps[0].do
 
 
+def test_below_the_tasks_threshold_a_short_training_is_made_longer_first() -> None:
+    wrong = Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=31.0, confidence=0.9)
+    short = verdict(replace(GOOD, target_px=1.0, pictures=5_600, suspects=(wrong,)), PLACE)
+    assert short.sentence.startswith("Better than chance but not good enough for the task: a mean error of 1.60 px, where 1 px")
+    assert [step.kind for step in short.steps] == ["not good enough", "single labels"]
+    assert "--minutes 30" in short.steps[0].command
+    assert "trainer curve" in verdict(replace(GOOD, target_px=1.0), PLACE).steps[0].command
+
+
 def test_a_good_training_that_was_short_may_be_longer() -> None:
     found = verdict(replace(GOOD, pictures=5_600), PLACE)
     assert [step.kind for step in found.steps] == ["good", "too short"]

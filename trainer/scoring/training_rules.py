@@ -134,12 +134,13 @@ def not_good_enough(m: Measurements, place: Place) -> Step | None:
     """An error above what the task can do with."""
     if m.target_px is None or not m.scored or m.mean_px <= m.target_px:
         return None
+    longer = m.pictures is not None and short(m)
     return Step(
         kind="not good enough",
         why=f"Better than chance but not good enough for the task: a mean error of {m.mean_px:.2f} px, where {m.target_px:g} px are asked "
         f"for (always answering the mean position costs {m.baseline_px:.0f} px).",
-        do=f"Measure how many labels {m.target_px:g} px would need.",
-        command=place.curve(m.target_px),
+        do=f"Train longer: {shown(m)}." if longer else f"Measure how many labels {m.target_px:g} px would need.",
+        command=place.longer(times(m)) if longer else place.curve(m.target_px),
     )
 
 

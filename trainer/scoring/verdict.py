@@ -37,7 +37,7 @@ RULE = (
     f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light; fewer than "
     f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the last fifth; {SEEN_PX:g} source "
     f"pixels or more in one of the network's; a held-out median above {OVERFIT_RATIO:g} times the training median and {OVERFIT_PX:g} px "
-    "above it; single labels far from a sure answer; the task's own threshold. Training and held-out frames are scored in the same "
+    "above it; the task's own threshold; single labels far from a sure answer. Training and held-out frames are scored in the same "
     "way: the finished engine, no augmentation, no dropout."
 )
 
@@ -55,9 +55,9 @@ RULES: tuple[Rule, ...] = (
     training_rules.resolution,
     training_rules.over_fitted,
     training_rules.rising,
-    label_rules.single_labels,
     training_rules.not_good_enough,
     training_rules.not_exact_enough,
+    label_rules.single_labels,
 )
 
 
