@@ -131,6 +131,7 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (replace(GOOD, train_mean_px=100.0, train_median_px=90.0, median_px=90.0, mean_px=100.0), "learnt nothing"),
         (replace(GOOD, falling=0.2), "too short"),
         (replace(GOOD, train_median_px=0.1, median_px=0.3), "good"),  # a ratio of three between errors that nobody can see
+        (replace(GOOD, train_median_px=0.4, median_px=1.9), "good"),  # a gap, but as exact as labels are
         (replace(GOOD, target_px=1.0), "not good enough"),
         (replace(GOOD, target_px=2.0), "good"),
         (replace(GOOD, median_px=2.9, train_median_px=2.5, mean_px=3.5), "not exact"),
@@ -139,7 +140,8 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (replace(SHORT, seen_px=3.0, pictures=41_000), "resolution"),
     ],
     ids=[
-        "nothing held out", "hardly begun", "learnt nothing", "still falling", "gap below half a pixel", "target missed", "target met",
+        "nothing held out", "hardly begun", "learnt nothing", "still falling", "gap below half a pixel", "gap within the radius",
+        "target missed", "target met",
         "not exact", "names unclear", "confused while short", "resolution",
     ],
 )  # fmt: skip
@@ -181,6 +183,20 @@ def test_one_training_says_no_more_than_it_can_of_labels_and_minutes() -> None:
     assert "at most the gap between held-out and training error, 2.00 px of 3.00 px" in said
     assert "only a longer one tells" in said
     assert "`trainer curve`" in said
+
+
+def test_the_points_and_videos_that_need_labels_most_are_named_with_the_command() -> None:
+    points = (point("snout"), point("ear", median_px=4.0), replace(point("tongue", learnt=2), scored=0, median_px=math.nan))
+    groups = (
+        GroupMeasure(name="monday", learnt=50, scored=10, median_px=1.0),
+        GroupMeasure(name="tuesday", learnt=43, scored=13, median_px=2.0),
+    )
+    found = verdict(replace(GOOD, points=points, groups=groups), PLACE)
+    assert found.needs_labels == (
+        "Labels are needed most of 'tongue' (2 labels, none of them held out), 'ear' (90 labels, median 4.0 px), "
+        "'snout' (90 labels, median 1.3 px); of the videos, in 'tuesday' (median 2.0 px), 'monday' (median 1.0 px)."
+    )
+    assert found.select.startswith("trainer select videos/tuesday.mp4 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty")
 
 
 def test_for_a_terminal_each_command_has_a_line_of_its_own() -> None:

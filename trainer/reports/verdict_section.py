@@ -21,8 +21,9 @@ def verdict_box(found: Verdict) -> str:
 
 
 def labels_or_minutes_section(found: Verdict) -> str:
-    """More labels, or a longer training?"""
-    return f"<h2>More labels or a longer training?</h2><p>{text(found.labels_or_minutes)}</p>"
+    """More labels, or a longer training? And of what labels are needed most."""
+    needed = f"<p>{text(found.needs_labels)}</p><pre><code>{text(found.select)}</code></pre>" if found.needs_labels else ""
+    return f"<h2>More labels or a longer training?</h2><p>{text(found.labels_or_minutes)}</p>{needed}"
 
 
 def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> str:

@@ -105,8 +105,8 @@ def resolution(m: Measurements, place: Place) -> Step | None:
 
 
 def over_fitted(m: Measurements, place: Place) -> Step | None:
-    """Training frames learnt by heart."""
-    if not gap(m):
+    """Training frames learnt by heart; not where held-out ones are found within what counts as right all the same."""
+    if not gap(m) or not (not_exact(m) or m.crossing is not None):
         return None
     rises = f"; from epoch {m.crossing} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)

@@ -5,13 +5,13 @@ mends them; what says nothing without enough frames comes after having too few.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trainer.scoring import label_rules, training_rules
 from trainer.scoring.course import STILL_FALLING
-from trainer.scoring.measurements import Measurements
+from trainer.scoring.measurements import GroupMeasure, Measurements
 from trainer.scoring.next_steps import Place
 from trainer.scoring.step import (
     BASELINE_SHARE,
@@ -30,6 +30,7 @@ from trainer.scoring.step import (
 )
 
 MOST_STEPS = 3
+MOST_NEEDY = 3  # points and videos that are named as in need of labels
 RULE = (
     f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); a video whose answers lie at other points' labels; points exchanged in "
     f"{EXCHANGED:.0%} of the training frames; a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own "
@@ -70,12 +71,16 @@ class Verdict:
         summary: training and held-out error, the gap, and the labels' own precision; a sentence.
         steps: one to three, the most important first.
         labels_or_minutes: what this one training can say about which of the two would help; sentences.
+        needs_labels: which points and which videos need labels most; a sentence, empty where nothing is known of them.
+        select: the command that chooses frames for them.
     """
 
     finding: str
     summary: str
     steps: tuple[Step, ...]
     labels_or_minutes: str
+    needs_labels: str
+    select: str
 
     @property
     def sentence(self) -> str:
@@ -94,6 +99,7 @@ class Verdict:
             "kind": self.steps[0].kind,
             "sentence": self.sentence,
             "labels_or_minutes": self.labels_or_minutes,
+            "needs_labels": {"sentence": self.needs_labels, "command": self.select},
             "next": [{"kind": step.kind, "why": step.why, "do": step.do, "command": step.command} for step in self.steps],
         }
 
@@ -109,12 +115,31 @@ def verdict(m: Measurements, place: Place) -> Verdict:
     well = training_rules.good(m, place)
     if all(step.kind == "single labels" for step in steps):  # of many labels a few are wrong, and the training is good all the same
         longer = training_rules.may_be_longer(m, place)
-        return _of([*steps, well, *([longer] if longer is not None else [])], m, finding=well.why)
-    return _of(steps, m, finding=steps[0].why)
+        return _of([*steps, well, *([longer] if longer is not None else [])], m, place, finding=well.why)
+    return _of(steps, m, place, finding=steps[0].why)
 
 
-def _of(steps: list[Step], m: Measurements, *, finding: str) -> Verdict:
-    return Verdict(finding=finding, summary=_summary(m), steps=tuple(steps[:MOST_STEPS]), labels_or_minutes=labels_or_minutes(m))
+def _of(steps: list[Step], m: Measurements, place: Place, *, finding: str) -> Verdict:
+    worst = sorted((one for one in m.groups if not math.isnan(one.median_px)), key=lambda one: -one.median_px)[:MOST_NEEDY]
+    return Verdict(
+        finding=finding,
+        summary=_summary(m),
+        steps=tuple(steps[:MOST_STEPS]),
+        labels_or_minutes=labels_or_minutes(m),
+        needs_labels=needs_labels(m, worst),
+        select=place.select([one.name for one in worst]),
+    )
+
+
+def needs_labels(m: Measurements, worst: Sequence[GroupMeasure]) -> str:
+    """The points with the largest errors, and the videos in which they are; empty where nothing was held out."""
+    points = sorted((one for one in m.points if one.scored), key=lambda one: -one.median_px)[:MOST_NEEDY]
+    never = [f"'{one.name}' ({one.learnt} labels, none of them held out)" for one in m.points if not one.scored]
+    if not points:
+        return ""
+    words = ", ".join([*never, *(f"'{one.name}' ({one.learnt} labels, median {one.median_px:.1f} px)" for one in points)])
+    where = ", ".join(f"'{one.name}' (median {one.median_px:.1f} px)" for one in worst)
+    return f"Labels are needed most of {words}" + (f"; of the videos, in {where}." if len(m.groups) > 1 else ".")
 
 
 def labels_or_minutes(m: Measurements) -> str:
