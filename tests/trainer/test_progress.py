@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.trainer.learnable import labelled
 from trainer.experiments.progress import RunMeter
-from trainer.scoring.evaluate import _said
+from trainer.scoring.counted import said
 from trainer.training import fit as fitting
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
@@ -39,9 +39,9 @@ def test_a_long_epoch_is_told_of_while_it_lasts(tmp_path: Path, monkeypatch: pyt
     frames = labelled(tmp_path, 4)
     settings = FitSettings(epochs=1, batch=2, batches=8, workers=0, accelerator="cpu", precision="32")
     fit(frames, frames.subset(np.empty(0, np.int64)), replace(settings, batches=8), tmp_path / "run")
-    said = lines.getvalue().splitlines()
-    assert 1 < len(said) < 8
-    assert said[0].startswith("epoch 1 of 1, batch 3 of 8: loss ")
+    told = lines.getvalue().splitlines()
+    assert 1 < len(told) < 8
+    assert told[0].startswith("epoch 1 of 1, batch 3 of 8: loss ")
 
 
 def test_experiments_tell_of_a_long_run_once_a_minute() -> None:
@@ -58,5 +58,5 @@ def test_experiments_tell_of_a_long_run_once_a_minute() -> None:
 def test_scoring_many_frames_is_told_of_without_a_terminal() -> None:
     lines = io.StringIO()
     clock = Clock(1e9)
-    assert list(_said(10, console(lines), clock=lambda: int(clock()))) == list(range(10))
+    assert list(said(10, console(lines), clock=lambda: int(clock()))) == list(range(10))
     assert "scored 2 of 10 frames" in lines.getvalue()

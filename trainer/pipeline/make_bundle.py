@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,6 +22,7 @@ from trainer.networks.calibrated import Calibrated
 from trainer.pipeline.describe import accuracy, describe
 from trainer.pipeline.export import Exported, export
 from trainer.pipeline.judge import Training, judge_training
+from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.reports.training_report import history_of, report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
@@ -30,7 +30,6 @@ from trainer.scoring.confidence import CLIP
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
 from trainer.scoring.judging import Judging, Radii, radii
-from trainer.scoring.verdict import Verdict
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
@@ -41,48 +40,6 @@ from trainer.whole_files import disk_refusals, refuse_unwritable
 PROVED_ON = 8  # frames on which every runtime must agree with torch
 SCORED = 200  # training frames scored for the comparison with those held out
 ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedBundle:
-    """What was made, and how good it is on frames it never saw."""
-
-    bundle: Path
-    report: Path
-    train: Evaluation
-    held_out: Evaluation | None
-    seconds: float
-    stopped: str
-    verdict: Verdict
-
-    @property
-    def sentence(self) -> str:
-        """One sentence for people."""
-        if self.held_out is None:
-            return f"{self.bundle}: written after {self.seconds / 60:.1f} min of training; no frame was held out, so its error is not known"
-        spread = self.held_out.errors.spread
-        return (
-            f"{self.bundle}: mean error {spread.mean_px:.2f} px (median {spread.median_px:.2f}, p95 {spread.p95_px:.2f}) on "
-            f"{len(self.held_out.frames)} held-out frames after {self.seconds / 60:.1f} min of training"
-            f"{self._animals}; report: {self.report}"
-        )
-
-    @property
-    def _animals(self) -> str:
-        counts = self.held_out.animals if self.held_out else None
-        return "" if counts is None else f"; {counts.missed} of {counts.labelled} animals missed, {counts.false} false"
-
-    def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
-        return {
-            "bundle": str(self.bundle),
-            "report": str(self.report),
-            "seconds": self.seconds,
-            "stopped": self.stopped,
-            "train": self.train.as_json(),
-            "held_out": self.held_out.as_json() if self.held_out else None,
-            "verdict": self.verdict.as_json(),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

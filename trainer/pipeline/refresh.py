@@ -16,7 +16,8 @@ from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
-from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, run_folder, train_and_write
+from trainer.pipeline.make_bundle import ENGINE, BundleRequest, run_folder, train_and_write
+from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data

@@ -1,7 +1,6 @@
 """Labelled frames → a trained network. The one training loop: any device, any head, resumed where it was left."""
 
 import logging
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from rich.console import Console
 from torch import nn
 
 from tracker.bundle import View
-from trainer.errors import TooLargeError, TrainingError
+from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import channels_of, whole_view
 from trainer.networks.blocks import FrameShape
@@ -42,7 +41,7 @@ from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, 
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
 from trainer.training.loading import TrainingLoader
-from trainer.training.memory import is_out_of_memory, largest_batch
+from trainer.training.memory import memory_refused
 from trainer.training.processes import Processes, processes_here
 from trainer.training.progress import Bar, KeepEpochs, Lines, epoch_lines, resuming, stopped
 from trainer.training.transfer import transfer_advice
@@ -261,7 +260,10 @@ def _run(
             num_sanity_val_steps=0,
             plugins=[WholeCheckpoints()],
         )
-        with _stop_by_hand(learner, checkpoints / LAST, ctrl_c), _memory_refused(learner, frames, settings):
+        with (
+            _stop_by_hand(learner, checkpoints / LAST, ctrl_c),
+            memory_refused(learner, frames, settings, reduced=_precision(settings) == "bf16-mixed"),
+        ):
             lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
@@ -278,24 +280,6 @@ def _stop_by_hand(learner: Learner, checkpoint: Path, ctrl_c: CtrlC) -> Iterator
         if isinstance(ended, SystemExit) and not isinstance(ended.__context__, KeyboardInterrupt):
             raise
         raise KeyboardInterrupt(stopped(learner, checkpoint, steps=learner.steps)) from None
-
-
-@contextmanager
-def _memory_refused(learner: Learner, frames: TrainingFrames, settings: FitSettings) -> Iterator[None]:
-    """A batch that the memory does not hold is the user's to make smaller: which would fit is tried and said."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as problem:
-        if not is_out_of_memory(problem):
-            raise
-        traceback.clear_frames(problem.__traceback__)  # they hold the tensors of the step that failed
-    else:
-        return
-    device = torch.device("cuda" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
-    fits = largest_batch(learner, frames, below=settings.batch, device=device, reduced=_precision(settings) == "bf16-mixed")
-    remedy = f"{fits} fit: give --batch {fits}" if fits else "not even one fits: take a smaller --network, or smaller images"
-    where = "the GPU's memory" if device.type == "cuda" else "the memory"
-    raise TooLargeError(f"{where} does not hold a batch of {settings.batch} pictures; {remedy}")
 
 
 def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, shown: pl.Callback | None) -> list[pl.Callback]:

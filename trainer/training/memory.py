@@ -1,12 +1,16 @@
 """A batch that the memory does not hold: said in one sentence, with the largest that fits, found by trying."""
 
 import gc
-from contextlib import nullcontext
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch.utils.data import default_collate
 
+from trainer.errors import TooLargeError
 from trainer.training.data import Draw, TrainingFrames
+from trainer.training.fit_settings import FitSettings
 from trainer.training.learning import Learner
 from trainer.training.losses import Batch
 
@@ -20,6 +24,34 @@ _WORDS = (
     "bad_alloc",
     "insufficient memory",
 )
+
+
+@contextmanager
+def memory_refused(learner: Learner, frames: TrainingFrames, settings: FitSettings, *, reduced: bool) -> Iterator[None]:
+    """A batch that the memory does not hold is the user's to make smaller: which would fit is tried and said.
+
+    Args:
+        learner: that trains.
+        frames: what it learns from.
+        settings: of the training.
+        reduced: whether its arithmetic is in bfloat16.
+
+    Raises:
+        TooLargeError: in place of what torch, NumPy or OpenCV say.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        traceback.clear_frames(problem.__traceback__)  # they hold the tensors of the step that failed
+    else:
+        return
+    device = torch.device("cuda" if settings.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+    fits = largest_batch(learner, frames, below=settings.batch, device=device, reduced=reduced)
+    remedy = f"{fits} fit: give --batch {fits}" if fits else "not even one fits: take a smaller --network, or smaller images"
+    where = "the GPU's memory" if device.type == "cuda" else "the memory"
+    raise TooLargeError(f"{where} does not hold a batch of {settings.batch} pictures; {remedy}")
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
