@@ -114,4 +114,4 @@ def test_the_distance_between_people_stands_beside_two_bundles(tmp_path: Path) -
     beside = replace(found, floor=floor)
     assert [line.get_label() for line in paired_plot(beside).axes[0].lines].count(PEOPLE_LABEL) == 1
     assert beside.as_json()["floor_px"] == {"snout": 1.0, "tail <base>": 2.0}
-    assert "Annotators (2 annotators of mice) are 1.50 px apart" in page(beside, created="today")
+    assert "Annotators are 1.50 px apart (2 annotators of mice)" in page(beside, created="today")

@@ -16,6 +16,7 @@ from tracker.bundle import Bundle
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.split import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.html_page import StrongRow, table, text
@@ -107,9 +108,7 @@ def page(found: Comparison, *, created: str) -> str:
         "points adjusted for their number (Holm). A difference is claimed only where the interval leaves out 0 and p is below 0.05."
     )
     if found.floor is not None:
-        how += (
-            f" Annotators ({found.floor.source}) are {found.floor.mean_px:.2f} px apart: a smaller error is not measured by these labels."
-        )
+        how += f" Annotators are {found.floor.mean_px:.2f} px apart ({found.floor.source}): these labels do not measure smaller errors."
     places = _most_different(found)
     parts = [
         f"<h1>{text(title)}</h1>",
@@ -148,7 +147,8 @@ def paired_plot(found: Comparison) -> Figure:
     right.axhline(found.overall.mean_px, color=HELD_OUT, linewidth=1.6, label="mean")
     right.axhline(0, color=FAINT, linewidth=1)
     right.plot(np.arange(len(order)), (second - first)[order], ".-", color=TRAIN, linewidth=0.6, markersize=4, alpha=0.7)
-    right.set_xlabel("frame, in order of time", color=INK)
+    order_words = "order of time" if time_is_known(frames) else "the order of the files' names"
+    right.set_xlabel(f"frame, in {order_words}", color=INK)
     finish(right, title=f"{found.second} minus {found.first} (px)")
     right.legend(loc="best", frameon=False, labelcolor=INK, fontsize=8.5)
     return figure
