@@ -131,6 +131,12 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path: Path) -> None
         "it is taken with augmentation, from weights that still change",
         "The same held-out frames after several epochs",
         "Confidence",
+        "<li>",  # a next step
+        "<code>trainer ",
+        "Each key point",
+        "More labels or a longer training?",
+        "Labels are needed most of",
+        "nothing here says what confidence an absent point is given",
         "2.50 s on average",
         "Python",
         "rotate_deg",
