@@ -118,9 +118,10 @@ def test_each_fault_gets_the_right_first_step_with_its_command(measured: Measure
 @pytest.mark.parametrize("measured", [case[0] for case in CASES.values()], ids=CASES.keys())
 def test_every_command_that_is_named_can_be_typed(measured: Measurements, place: Place) -> None:
     for step in verdict(replace(measured, target_px=0.5), place).steps:
-        program, *arguments = shlex.split(step.command)
-        assert program == "trainer"
-        assert isinstance(_parser().parse_args(arguments), argparse.Namespace)
+        for command in step.command.split(" && "):
+            program, *arguments = shlex.split(command)
+            assert program == "trainer"
+            assert isinstance(_parser().parse_args(arguments), argparse.Namespace)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,14 @@ def test_below_the_tasks_threshold_a_short_training_is_made_longer_first() -> No
     assert [step.kind for step in short.steps] == ["not good enough", "single labels"]
     assert "--minutes 30" in short.steps[0].command
     assert "trainer curve" in verdict(replace(GOOD, target_px=1.0), PLACE).steps[0].command
+
+
+def test_labels_that_are_no_project_become_one_before_a_second_person_labels() -> None:
+    measured = CASES["labels jittered by 5 px"][0]
+    found = verdict(measured, Place(data=("my labels.csv",), bundle="models/mine", point_names=("snout", "ear")))
+    assert found.steps[0].command == (
+        "trainer project create labels --points snout ear && trainer project import labels 'my labels.csv' --annotator first-person"
+    )
 
 
 def test_a_good_training_that_was_short_may_be_longer() -> None:

@@ -55,7 +55,8 @@ class Place:
     def second_opinion(self) -> str:
         """How far apart people's labels lie, or how to find out."""
         if self.project is None:
-            return _typed("project", "import", PROJECT, self.data[0], "--annotator", "first-person")
+            made = _typed("project", "create", PROJECT, "--points", *self.point_names)
+            return f"{made} && {_typed('project', 'import', PROJECT, self.data[0], '--annotator', 'first-person')}"
         if len(self.annotators) > 1:
             return _typed("agreement", self.project)
         return _typed("label", self.project, "--annotator", SECOND_PERSON)
