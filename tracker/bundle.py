@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +25,7 @@ SCHEMA = 1
 MODEL_FILE = "model.onnx"
 DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
+USUAL_PLACE = "models/mine"  # where `trainer fit` writes and `tracker init` looks when nobody says
 _LONGEST_DESCRIPTION = 16 << 20  # bytes; a real one has some thousand
 _LONGEST_SHOWN = 300  # characters of a path in a sentence
 _LARGEST_TENSOR = 1 << 28  # numbers in one input, output or state
@@ -128,6 +130,8 @@ class Description(BundlePart, frozen=True, kw_only=True):
     accuracy: Accuracy
     self_test: SelfTest
     trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where it was not noted
+    # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
+    correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +202,12 @@ def remedy(problem: OSError) -> str:
     return _REMEDIES.get(problem.errno, "choose another folder")
 
 
+def distance_words(px: Sequence[float]) -> str:
+    """Distances of several key points for a sentence: "2.4 px", or "1.8 to 3.1 px (by key point)"."""
+    low, high = min(px, default=0.0), max(px, default=0.0)
+    return f"{low:.3g} px" if math.isclose(low, high) else f"{low:.3g} to {high:.3g} px (by key point)"
+
+
 def expected_answer(description: Description) -> NDArray[np.float32]:
     """The self-test's expected output, float32 in the output's shape without its batch axis."""
     return np.asarray(description.self_test.expected, np.float32).reshape(description.output.shape[1:])
@@ -233,6 +243,11 @@ def _read_once(folder: Path) -> Bundle:
     for tensor in (description.input, description.output, *description.states):
         if math.prod(tensor.shape) > _LARGEST_TENSOR:
             raise BundleError(f"{folder / DESCRIPTION_FILE}: tensor '{tensor.name}' has more than {_LARGEST_TENSOR} numbers")
+    if description.correct_within_px is not None and len(description.correct_within_px) != len(description.point_names):
+        raise BundleError(
+            f"{folder / DESCRIPTION_FILE}: correct_within_px has {len(description.correct_within_px)} numbers; expected one for each of "
+            f"{len(description.point_names)} key points: write the bundle again with `trainer fit`"
+        )
     _compare(folder / MODEL_FILE, description.onnx_sha256)
     _compare(folder / SELF_TEST_FILE, description.self_test.image_sha256)
     try:

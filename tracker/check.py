@@ -10,7 +10,7 @@ from typing import TextIO, TypeVar
 
 import msgspec
 
-from tracker.bundle import Bundle, read_bundle
+from tracker.bundle import Bundle, distance_words, read_bundle
 from tracker.calibration import load_calibration
 from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import camera_factory
@@ -128,7 +128,8 @@ def _bundle(config: Config) -> tuple[str, Bundle]:
     about = bundle.description
     error = about.accuracy.mean_px
     held_out = f"{error:.2f} px on {about.accuracy.frames} held-out frames" if error is not None else "never scored on held-out frames"
-    return f"{about.name}: {about.network}, {len(about.point_names)} points, {held_out}, hash {about.onnx_sha256[:12]}", bundle
+    radius = f", confidence is the chance of an error within {distance_words(radii)}" if (radii := about.correct_within_px) else ""
+    return f"{about.name}: {about.network}, {len(about.point_names)} points, {held_out}{radius}, hash {about.onnx_sha256[:12]}", bundle
 
 
 def _engine(config: Config, bundle: Bundle) -> tuple[str, Engine]:

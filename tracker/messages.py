@@ -152,6 +152,8 @@ class StatusMessage(Stamp):
     problems: list[Problem]  # at most one of each cause; gone when it is over
     recording: RecordingMessage | None = None  # None while nothing is recorded
     open: list[OpenEvent] = field(default_factory=list)  # every event that is on
+    # source pixels by key point: confidence is the chance of an error of at most this; empty where the bundle does not say
+    correct_within_px: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

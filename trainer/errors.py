@@ -15,5 +15,9 @@ class DivergedError(TrainingError):
     """A training whose loss or predictions contain NaN or infinity: its settings are at fault, not the machine."""
 
 
+class TooLargeError(TrainingError):
+    """A batch that the memory does not hold: the sentence says which would fit."""
+
+
 class ProjectError(LabelError):
     """A labelling project that cannot be opened, written or added to: the sentence names file and key."""

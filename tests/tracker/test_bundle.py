@@ -74,8 +74,9 @@ def test_a_missing_file_is_refused(bundle: Path, name: str) -> None:
         ({"schema": 2}, "schema"),
         ({"precision": "fp64"}, "precision"),
         ({"onnx_sha256": "short"}, "onnx_sha256"),
+        ({"correct_within_px": [2.0, 3.0]}, "correct_within_px has 2 numbers; expected one for each of 1 key points"),
     ],
-    ids=["unknown", "missing", "newer", "mistyped", "no hash"],
+    ids=["unknown", "missing", "newer", "mistyped", "no hash", "radii of other points"],
 )
 def test_a_foreign_description_is_refused(bundle: Path, changes: dict[str, object], complaint: str) -> None:
     describe(bundle, **changes)

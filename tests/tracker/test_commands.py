@@ -46,6 +46,7 @@ STATUS: dict[str, Any] = {
         {"event": "at_port", "animal": 1, "onset_frame": 850, "since_ns": 19_430_000_000},
         {"event": "freezing", "animal": 0, "onset_frame": 7, "since_ns": None},
     ],
+    "correct_within_px": {"snout": 1.8, "tail_base": 3.1},
     "problems": [{"cause": "camera", "sentence": "video0 is gone", "since_ns": 8_000_000_000}],
 }
 
@@ -108,6 +109,7 @@ def test_the_status_is_a_table_with_zones_as_configured() -> None:
     assert "field of view  the network sees the whole image" in lines
     assert "event on       at_port of animal 1, for 0.6 s, since frame 850" in lines
     assert "event on       freezing of animal 0, since frame 7" in lines
+    assert "confidence     chance of an error within 1.8 to 3.1 px (by key point)" in lines
     assert "zone port      circle, centre (503.1, 124.8), radius 19.8 px" in lines
     assert "zone half      polygon, (0, 0), (9.5, 0), (9.5, 9.5) mm" in lines
     assert "               engine  0.90  1.40   2.00  3.26" in lines

@@ -4,11 +4,13 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import HEIGHT, WIDTH, Rig, rig
+from tracker.bundle import Bundle
 from tracker.frame import Frame
 from tracker.recording.recorder import Recorder
 from tracker.service.health import Health
@@ -176,6 +178,16 @@ def test_the_status_says_what_the_network_sees_once_a_setup_is_in_use(made: Rig,
     health.using(make_setup(made.config, made.bundle, made.engine, source_shape=(HEIGHT, WIDTH)), number=1)
     seen = f"The network sees all of the camera's {WIDTH}x{HEIGHT} image, at its own size, in grey."
     assert (health.last.setup, health.last.field_of_view) == (1, seen)
+
+
+def test_the_status_says_what_the_confidence_means(made: Rig, health: Health) -> None:
+    health.publish()
+    assert health.last is not None
+    assert health.last.correct_within_px == {}
+    about = msgspec.structs.replace(made.bundle.description, correct_within_px=(2.5,) * len(made.bundle.description.point_names))
+    stated = Bundle(folder=made.bundle.folder, description=about, self_test_image=made.bundle.self_test_image)
+    health.using(make_setup(made.config, stated, made.engine, source_shape=(HEIGHT, WIDTH)), number=1)
+    assert health.last.correct_within_px == dict.fromkeys(about.point_names, 2.5)
 
 
 def test_the_manager_hears_that_it_stops(health: Health, manager: Manager) -> None:

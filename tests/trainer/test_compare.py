@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from tests.trainer.scored import noise_frames, scored_with
 from trainer.errors import TrainingError
+from trainer.reports.compare_bundles import page, paired_plot
+from trainer.reports.error_plots import PEOPLE_LABEL
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.floor import Floor
 
 NAMES = ("old", "new")
 
@@ -91,3 +94,24 @@ def test_too_few_frames_are_refused(tmp_path: Path, missing: int) -> None:
 
     with pytest.raises(TrainingError, match="5 frames are too few"):
         compare(NAMES, (one(), one()))
+
+
+def test_a_mean_that_differs_where_ranks_do_not_is_not_called_no_difference(tmp_path: Path) -> None:
+    """The interval leaves out 0 because of a few frames, in which the second bundle is far off; elsewhere it is as good or better."""
+    first, second = np.full((60, 2), 2.0), np.full((60, 2), 1.99)
+    second[::4] = 6.0
+    found = compared(tmp_path, first, second)
+    assert found.overall.low_px > 0
+    assert found.overall.p > 0.05
+    assert "No difference" not in found.sentence
+    assert found.sentence.startswith("Not settled: in the mean of 60 frames old is better than new by ")
+
+
+def test_the_distance_between_people_stands_beside_two_bundles(tmp_path: Path) -> None:
+    found = compared(tmp_path, errors(20, around=2.0, seed=1), errors(20, around=1.4, seed=2))
+    assert found.as_json()["floor_px"] is None
+    floor = Floor(per_point={"snout": 1.0, "tail <base>": 2.0}, source="2 annotators of mice")
+    beside = replace(found, floor=floor)
+    assert [line.get_label() for line in paired_plot(beside).axes[0].lines].count(PEOPLE_LABEL) == 1
+    assert beside.as_json()["floor_px"] == {"snout": 1.0, "tail <base>": 2.0}
+    assert "Annotators are 1.50 px apart (2 annotators of mice)" in page(beside, created="today")

@@ -64,7 +64,8 @@ def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     assert set(held_out["within_px"]) == {"3", "8"}
     assert set(held_out) == set(training)
     assert held_out["baseline"]["fitted_on"] == "training labels"
-    assert found["diagnosis"]
+    assert found["verdict"]["kind"] == json.loads((bundle / "metrics.json").read_text())["verdict"]["kind"] == "too short"
+    assert found["verdict"]["next"][0]["command"].startswith(f"trainer fit --data {data} --out {bundle}-longer --batches 20 ")
     assert {one["field_of_view"] for one in found["sets"]} == {
         "The network sees all of the camera's 128x96 image, at its own size, in grey."
     }
@@ -171,7 +172,7 @@ def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path,
     asked = Asked(thresholds_px=THRESHOLDS_PX, floor=None, classical=False, chamber=None)
     engine = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
     found = evaluate_sets(read_bundle(bundle), [data], train=None, asked=asked, engine=engine).judged.reliability
-    assert found.limit_px == stated["limit_px"]
+    assert found.within_px.tolist() == stated["correct_within_px"] == list(read_bundle(bundle).description.correct_within_px or ())
     assert found.points == stated["before"]["points"] == 40
     if stated["detail"] == "unchanged":
         assert found.log_loss == pytest.approx(stated["before"]["log_loss"], abs=1e-3)

@@ -22,7 +22,7 @@ from trainer.experiments.space import PRESETS, changed, chosen_space, grid_point
 from trainer.experiments.study import Database, join_study, quiet, read_study, shown, url_of
 from trainer.experiments.sweep import make_pruner, tried
 from trainer.formats.write_synthetic_set import write_synthetic_set
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import EPOCHS, FitSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = ["--batches", "1", "--workers", "0", "--device", "cpu", "--precision", "32"]
@@ -52,6 +52,18 @@ def test_the_grids_hold_every_value_about_the_usual_point(preset: str, batches: 
     assert {point["network"] for point in points} == {"resnet18", "resnet34"}  # depth
     assert len(points) == 1 + (len(batches) - 1) + (rates - 1) + 1  # one setting changed at a time
     assert len(grid_points(space, base, full=True)) == len(batches) * rates * 2
+
+
+@pytest.mark.parametrize(("weights", "own"), [(None, "imagenet"), ("mouse.safetensors", "mouse.safetensors")])
+def test_random_held_and_fully_trained_weights_are_three_runs_of_one_search(weights: str | None, own: str) -> None:
+    usual, space, grid = chosen_space("transfer", None, weights=weights)
+    base = FitSettings(**usual | ({"weights": weights} if weights else {}))
+    assert grid
+    assert grid_points(space, base, full=False) == [
+        {"weights": own, "trained": "all"},
+        {"weights": "scratch", "trained": "all"},
+        {"weights": own, "trained": "head"},
+    ]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -386,3 +398,7 @@ def wait_for(condition: Callable[[], bool], *, deadline_s: float = 600.0) -> Non
     while not condition():
         assert time.monotonic() < end, "it did not come in time"
         time.sleep(0.02)
+
+
+def test_the_number_of_epochs_that_nobody_gave_is_the_same_for_the_pruner() -> None:
+    assert make_pruner("hyperband", FitSettings())._max_resource == EPOCHS  # type: ignore[attr-defined]

@@ -1,11 +1,13 @@
 """The distance between people, from a number or from their project."""
 
+import argparse
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from trainer.commands.experiment_options import human_px
 from trainer.errors import TrainingError
 from trainer.project.layer import FrameLabel, Layer
 from trainer.project.store import create_project
@@ -54,3 +56,13 @@ def test_a_folder_without_two_annotators_is_refused(tmp_path: Path) -> None:
         read_floor(str(project(tmp_path / "one", annotators=1)), NAMES)
     with pytest.raises(TrainingError, match="gives no floor"):
         read_floor(str(tmp_path), ("ear",))
+
+
+@pytest.mark.parametrize(("given", "annotators", "floor"), [(None, 2, 2.5), (1.5, 2, 1.5), (None, 1, None)])
+def test_an_experiment_takes_the_floor_from_a_project_of_several_people(
+    tmp_path: Path, given: float | None, annotators: int, floor: float | None
+) -> None:
+    data = project(tmp_path / "mice", annotators=annotators)
+    found = human_px(argparse.Namespace(human_px=given, data=data), NAMES)
+    assert found == (None if floor is None else pytest.approx(floor))
+    assert human_px(argparse.Namespace(human_px=given, data=None), NAMES) == given

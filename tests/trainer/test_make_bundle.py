@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tracker.bundle import read_bundle
+from tracker.init.new_config import new_config
 from trainer.__main__ import main
 from trainer.formats.read_labels import read_labels
 
@@ -136,3 +137,19 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"example: trainer {command}" in capsys.readouterr().out
+
+
+def test_without_a_place_the_bundle_is_written_where_a_new_tracker_looks(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    radius = ["--correct-within", "4", "snout=2.5", "--target-px", "0.01"]
+    assert main(["fit", "--data", str(data), *QUICK, *radius]) == 0
+    said = capsys.readouterr()
+    found = read_bundle(Path("models/mine")).description
+    assert found.correct_within_px == (2.5, 4.0, 4.0, 4.0)
+    assert "models/mine" in new_config(name="top", device=None, cameras=(), bundle=None, folder=tmp_path)
+    assert "next:" in said.out
+    stages = ["measuring the error", "fitting the confidence", "writing the graph", "scoring the bundle", "drawing its report"]
+    places = [said.err.index(stage) for stage in stages]
+    assert places == sorted(places), "what takes long after the last epoch is said"

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,15 @@ def test_a_fraction_out_of_bounds_is_refused(fraction: float) -> None:
 def test_no_frames_cannot_be_divided() -> None:
     with pytest.raises(TrainingError, match="no labelled frames"):
         split_block(frames_of([]), 0, folds=5)
+
+
+def test_time_is_named_only_where_it_is_known() -> None:
+    """Pictures named by words stand in the order of their names, which is no time."""
+    numbered = frames_of(["a"] * 10)
+    words = [ImageRef(path=Path(f"{name}.png"), frame=None) for name in "abcdefghij"]
+    assert split_block(numbered, 2, folds=5).description == "block 3 of 5 in time held out"
+    assert split_block(replace(numbered, images=tuple(words)), 2, folds=5).description == (
+        "block 3 of 5 in the order of their names held out"
+    )
+    same = tuple(ImageRef(path=Path(f"{name}-1.png"), frame=None) for name in "abcdefghij")
+    assert "in time" not in split_block(replace(numbered, images=same), 2, folds=5).description

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import yaml
 
-from tracker.bundle import DESCRIPTION_FILE, Bundle, read_bundle
+from tracker.bundle import DESCRIPTION_FILE, USUAL_PLACE, Bundle, read_bundle
 from tracker.cameras.found_cameras import FoundCamera
 from tracker.errors import BundleError, ConfigError
 
 _DEEPEST_BUNDLE = 3  # folders below the configuration's own
-_WITHOUT_BUNDLE = "models/mine"
 
 _RECORDING = "capture:\n  pace: every_frame     # a recording waits for the tracker; a camera's stale frames are skipped: newest_frame\n"
 _TEXT = """\
@@ -123,7 +122,7 @@ def _keys(camera: FoundCamera) -> list[str]:
 
 def _engine(bundle: Bundle | None, folder: Path) -> list[str]:
     if bundle is None:
-        return [f"bundle: {_WITHOUT_BUNDLE}   # not there yet: `trainer fit --out {_WITHOUT_BUNDLE}` makes one"]
+        return [f"bundle: {USUAL_PLACE}   # not there yet: `trainer fit` makes one"]
     precision = bundle.description.precision
     lines = [f"bundle: {_scalar(_from(folder, bundle.folder))}"]
     if precision == "int8":

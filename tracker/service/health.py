@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from tracker.bundle import Description
 from tracker.cameras.capture import Capture
 from tracker.engines.view_fit import unlike_training
 from tracker.frame import Frame
@@ -154,6 +155,7 @@ class Health:
             problems=self._problems(now),
             recording=self._recorder.status,
             open=open_events(setup, received_ns=self._last_received_ns) if setup else [],
+            correct_within_px=_radii(description),
         )
 
     def _problems(self, now: int) -> list[Problem]:
@@ -200,3 +202,10 @@ class Health:
 def _problem(cause: Literal["camera", "recording"], sentence: str | None, before: Problem | None, now: int) -> Problem | None:
     """What is wrong now, since when it has been."""
     return None if sentence is None else Problem(cause=cause, sentence=sentence, since_ns=now if before is None else before.since_ns)
+
+
+def _radii(description: Description | None) -> dict[str, float]:
+    """By key point; empty where the bundle does not say."""
+    if description is None or description.correct_within_px is None:
+        return {}
+    return dict(zip(description.point_names, description.correct_within_px, strict=True))

@@ -6,6 +6,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from tracker.bundle import distance_words
+
 _QUANTILES = ("p50", "p99", "p99.9", "max")
 _STATE_STYLE = {"tracking": "green", "camera_lost": "bold red", "stopping": "yellow", "starting": "yellow"}
 _NAMES_SHOWN = 12
@@ -37,6 +39,8 @@ def _rows(found: dict[str, Any]) -> Iterable[tuple[str, Text | Table]]:
         yield "image", Text("{}x{}".format(*found["image_size"]))
     if found.get("field_of_view"):
         yield "field of view", Text(found["field_of_view"])
+    if found.get("correct_within_px"):
+        yield "confidence", Text(f"chance of an error within {distance_words(list(found['correct_within_px'].values()))}")
     if found.get("point_names"):
         yield "key points", Text(_names(found["point_names"]))
     for event in found.get("open") or ():

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trainer.errors import TrainingError
-from trainer.labels.split import SplitChoice
+from trainer.labels.split import USUAL_FOLDS, SplitChoice
 from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, TIMM, VIEWS
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _loss_choices(head: str, loss: str | None, target: str | None) -> dict[str, 
 def add_split(parser: argparse.ArgumentParser) -> None:
     """Options that say what is held out."""
     split = parser.add_argument_group("what is held out (a synthetic set has its own split)")
-    split.add_argument("--folds", type=int, default=5, help="number of blocks of time that each video is cut into (%(default)s)")
+    split.add_argument("--folds", type=int, default=USUAL_FOLDS, help="number of blocks of time that each video is cut into (%(default)s)")
     split.add_argument("--fold", type=int, help="which block is held out, from 0 (the middle one)")
     split.add_argument("--hold-out", nargs="+", metavar="VIDEO", help="hold out whole videos or animals instead")
     split.add_argument("--random-split", type=float, metavar="SHARE", help="hold out random frames instead; neighbouring frames leak")

@@ -46,5 +46,7 @@ def compare(options: argparse.Namespace) -> int:
     for one in (found.overall, *found.per_point):
         interval = f"{one.low_px:+.2f} to {one.high_px:+.2f}"
         print(f"{one.what:<18} {one.first_px:8.2f} {one.second_px:8.2f} {one.mean_px:+8.2f}   {interval:<16} {one.p:6.3f} {one.frames:>7}")
+    if found.floor is not None:
+        print(f"people: {found.floor.mean_px:.2f} px between annotators")
     print(found.sentence)
     return 0

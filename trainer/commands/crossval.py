@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, add_training, fit_settings
-from trainer.commands.experiment_options import add_experiment, data_of
+from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
 if TYPE_CHECKING:
     from trainer.experiments.experiment import Experiment
@@ -54,6 +54,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.folds import folds_of
     from trainer.formats.read_labels import read_labels
+    from trainer.labels.split import time_is_known
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")
@@ -62,6 +63,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     data = data_of(options)
     labels = labels_of(read_labels(data), data)
     folds = folds_of(labels.frames, by=options.by, folds=options.folds, animal=options.animal, seed=options.seed)
+    in_time = options.by != "blocks" or time_is_known(labels.frames)
     planned = plan_crossval(folds, fit_settings(options), repeats=options.repeats)
     experiment = Experiment(
         schema=1,
@@ -69,8 +71,8 @@ def _run(options: argparse.Namespace) -> "Experiment":
         data=labels.name,
         labels_sha256=labels.sha256,
         runs=tuple(run.name for run in planned),
-        human_px=options.human_px,
-        options={"by": options.by, "folds": len(folds), "repeats": options.repeats, "animal": options.animal},
+        human_px=human_px(options, labels.frames.point_names),
+        options={"by": options.by, "folds": len(folds), "repeats": options.repeats, "animal": options.animal, "time_known": in_time},
     )
     write_experiment(options.out, experiment)
     execute_all(labels, planned, options.out, console=Console(stderr=True), keep_checkpoints=options.keep_checkpoints)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
-from trainer.commands.experiment_options import add_experiment, data_of
+from trainer.commands.experiment_options import add_experiment, data_of, human_px
 from trainer.networks.names import HEADS
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
         data=labels.name,
         labels_sha256=labels.sha256,
         runs=tuple(run.name for run in planned),
-        human_px=options.human_px,
+        human_px=human_px(options, labels.frames.point_names),
         options={"sizes": sizes, "repeats": options.repeats, "target_px": options.target_px},
     )
     write_experiment(options.out, experiment)

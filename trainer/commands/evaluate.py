@@ -41,6 +41,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and metrics.json there")
     parser.add_argument("--thresholds", type=float, nargs="+", default=list(THRESHOLDS_PX), metavar="PX", help="shares within (2 5 10)")
     parser.add_argument("--floor", metavar="PROJECT|PX", help="distance between annotators, drawn under every accuracy")
+    parser.add_argument(
+        "--target-px", type=float, metavar="PX", help="the mean error that your task can do with; the verdict says if it is met"
+    )
     parser.add_argument("--classical", action="store_true", help="score a tracker without learning on the same frames")
     parser.add_argument("--chamber", type=int, nargs=4, metavar=("X", "Y", "WIDTH", "HEIGHT"), help="where that tracker looks, px")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -65,6 +68,7 @@ def evaluate(options: argparse.Namespace) -> int:
         floor=floor,
         classical=options.classical or options.chamber is not None,
         chamber=tuple(options.chamber) if options.chamber is not None else None,
+        target_px=options.target_px,
     )
     run = evaluate_sets(bundle, options.data, train=options.train, asked=asked, engine=engine_choice(options), console=talk)
     if options.report is not None:
@@ -96,11 +100,12 @@ def _print(run: "EvaluationRun") -> None:
         _print_set(one, thresholds)
     if run.asked.floor is not None:
         print(f"{'people: between annotators':<34} {run.asked.floor.mean_px:8.2f}")
-    if run.diagnosis is not None:
-        print(run.diagnosis)
+    for line in run.verdict.lines if run.verdict is not None else run.warnings:
+        print(line)
 
 
 def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
+    from tracker.bundle import distance_words
     from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 
     evaluation = one.evaluation
@@ -124,7 +129,9 @@ def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
         if tag.tag != UNTAGGED:
             print(f"    {tag.sentence}")
     found = one.reliability
-    print(f"  confidence: off by {found.error:.3f} on average from the share of points within {found.limit_px:g} px")
+    print(f"  confidence: off by {found.error:.3f} on average from the share of points within {distance_words(found.within_px.tolist())}")
+    for point in one.absence[:1]:
+        print(f"  {point.absent} labels say out of sight: a present point is surer than an absent one in {point.auc:.1%} of pairs (AUC)")
 
 
 def _row(name: str, errors: "PointErrors", thresholds: tuple[float, ...]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
 
@@ -26,8 +27,8 @@ def add(commands: Commands) -> None:
         required=True,
         help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined",
     )
-    place = parser.add_mutually_exclusive_group(required=True)
-    place.add_argument("--out", type=Path, help="folder for the bundle; the run is kept beside it in OUT.run")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--out", type=Path, help=f"folder for the bundle ({USUAL_PLACE}); the run is kept beside it in OUT.run")
     place.add_argument(
         "--refresh",
         type=Path,
@@ -36,6 +37,16 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--accept-worse", action="store_true", help="with --refresh: replace the bundle whatever the comparison says")
     parser.add_argument("--force", action="store_true", help="with --out: put away a training of other labels or settings, and its bundle")
+    parser.add_argument(
+        "--correct-within",
+        nargs="+",
+        default=[],
+        metavar="PX|POINT=PX",
+        help="confidence is the chance of an error of at most this (the annotators' own distance, or 2%% of the animal's length)",
+    )
+    parser.add_argument(
+        "--target-px", type=float, metavar="PX", help="the mean error that your task can do with; the verdict says if it is met"
+    )
     parser.add_argument("--swap", type=Path, metavar="CONFIG", help="put the bundle in place at the tracker that runs with this file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_training(parser)
@@ -47,16 +58,23 @@ def fit(options: argparse.Namespace) -> int:
     from trainer.pipeline.make_bundle import make_bundle  # only training needs torch; the other commands start without it
     from trainer.pipeline.put_in_place import put_in_place
     from trainer.pipeline.refresh import refresh_bundle
+    from trainer.scoring.judging import Judging, correct_within
 
     control = load_config(options.swap).control.bind if options.swap else None  # a mistake in it is found before hours of training
+    judging = Judging(correct_within=correct_within(options.correct_within), target_px=options.target_px)
     settings, split, talk = fit_settings(options), split_choice(options), Console(stderr=True)
     if options.refresh:
-        made = refresh_bundle(options.refresh, options.data, settings, split=split, accept_worse=options.accept_worse, console=talk)
+        made = refresh_bundle(
+            options.refresh, options.data, settings, split=split, accept_worse=options.accept_worse, judging=judging, console=talk
+        )
     else:
-        made = make_bundle(options.data, options.out, settings, split=split, console=talk, anew=options.force)
+        made = make_bundle(
+            options.data, options.out or Path(USUAL_PLACE), settings, split=split, judging=judging, console=talk, anew=options.force
+        )
     if made is None:
         return 0
-    print(json.dumps(made.as_json()) if options.json else made.sentence, flush=True)  # what was made stands, whatever the tracker says
+    said = json.dumps(made.as_json()) if options.json else "\n".join([made.sentence, *made.verdict.lines])
+    print(said, flush=True)  # what was made stands, whatever the tracker says
     if control:
         running = put_in_place(control, made.bundle, say=lambda sentence: talk.print(sentence, soft_wrap=True))
         talk.print(f"{control}: runs {running} now", soft_wrap=True)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
-from trainer.commands.experiment_options import add_experiment, data_of
+from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
 if TYPE_CHECKING:
     from trainer.experiments.study import Database
     from trainer.experiments.sweep import Search
 
-PRESETS = ("default", "r1-13-xy", "r1-13-heatmap", "r1-14-xy", "r1-14-heatmap")
+PRESETS = ("default", "transfer", "r1-13-xy", "r1-13-heatmap", "r1-14-xy", "r1-14-heatmap")
 
 
 def add(commands: Commands) -> None:
@@ -69,7 +69,8 @@ def sweep(options: argparse.Namespace) -> int:
     if not options.report_only:
         search(_task(options, database), Console(stderr=True))
     found = read_found(database, options.name)
-    write_sweep_report(options.out, found, url=url, name=options.name, human_px=options.human_px)
+    names = found.winner.run.point_names if found.winner.run else ()
+    write_sweep_report(options.out, found, url=url, name=options.name, human_px=human_px(options, names))
     report = options.out / REPORT_FILE
     if options.json:
         print(json.dumps({"report": str(report), **found.as_json()}))
@@ -85,7 +86,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.sweep import Search
     from trainer.formats.read_labels import read_labels
 
-    usual, space, is_grid = chosen_space(options.preset, options.space)
+    usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
     base = fit_settings(options, **usual)
     refuse_unknown(space, base)
     grid = options.full_grid or options.sampler == "grid" or (options.sampler is None and is_grid)

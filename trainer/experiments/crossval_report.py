@@ -46,7 +46,8 @@ def sentence(experiment: Experiment, runs: int, found: CrossValidation) -> str:
     sd = f" ± {found.held_out.sd:.2f} px (SD over folds)" if found.held_out.sd is not None else " px"
     short = f"; {runs} of {len(experiment.runs)} runs are finished" if runs < len(experiment.runs) else ""
     seeds = f", {_many(found.repeats.count, 'seed')}" if found.repeats.count else ""
-    folds = f"{_many(len(found.folds), 'fold')} ({_KEPT[experiment.options['by']]})"
+    kept = _KEPT[experiment.options["by"]] if experiment.options.get("time_known", True) else "blocks in the order of the frames' names"
+    folds = f"{_many(len(found.folds), 'fold')} ({kept})"
     return (
         f"Mean error {found.held_out.mean:.2f}{sd} on held-out frames, {folds}"
         f"{seeds}; all {len(found.index)} held-out frames together: median {found.median_px:.2f} px, 95 % within {found.p95_px:.2f} px"

@@ -10,9 +10,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.history import History
 
+EVERY_S = 60.0  # from one line to the next where there is no terminal
+
 
 class RunMeter:
-    """A bar over all runs, moved by epochs, and one line for every run that ends.
+    """A bar over all runs, moved by epochs, and one line for every run that ends; without a terminal a line a minute as well.
 
     Args:
         console: where it is shown.
@@ -26,6 +28,7 @@ class RunMeter:
         self._task = self._bar.add_task("", total=runs, state="")
         self._done, self._trained, self._spent_s = 0, 0, 0.0
         self._name, self._settings, self._began = "", FitSettings(), clock()
+        self._told = clock()
 
     def __enter__(self) -> "RunMeter":
         self._bar.start()
@@ -43,7 +46,12 @@ class RunMeter:
         """An epoch of it is over."""
         last = history.epochs[-1]
         error = "" if last.held_out_px is None else f", {last.held_out_px:.2f} px"
-        self._show(share_done(history, self._settings), f"epoch {len(history.epochs)}{error}")
+        share = share_done(history, self._settings)
+        self._show(share, f"epoch {len(history.epochs)}{error}")
+        if not self._console.is_terminal and self._clock() - self._told >= EVERY_S:  # a bar is drawn on a terminal only
+            self._told = self._clock()
+            left = f"; {words(self._left_s(share))} left"
+            self._say(f"run {min(self._done + 1, self._runs)} of {self._runs}, {self._name}: epoch {len(history.epochs)}{error}{left}")
 
     def others(self, finished: int) -> None:
         """So many runs are finished in all, other workers' among them."""
@@ -60,10 +68,12 @@ class RunMeter:
             self._trained += 1
             self._spent_s += self._clock() - self._began
         left = f"; {words(self._left_s(0.0))} left" if self._done < self._runs and self._trained else ""
-        self._console.print(
-            f"run {self._done} of {self._runs}, {self._name}: {sentence}{left}", soft_wrap=True, markup=False, highlight=False
-        )
+        self._told = self._clock()
+        self._say(f"run {self._done} of {self._runs}, {self._name}: {sentence}{left}")
         self._bar.update(self._task, completed=self._done)
+
+    def _say(self, sentence: str) -> None:
+        self._console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
     def _show(self, share: float, state: str) -> None:
         left = self._left_s(share)

@@ -103,7 +103,7 @@ def draw_floor(axes: Axes, human_px: float | None) -> None:
     if human_px is not None:
         axes.axhline(human_px, color=FAINT, linewidth=1.2, linestyle=(0, (5, 2)))
         axes.annotate(
-            f"two people's labels: {human_px:g} px",
+            f"two people's labels: {human_px:.3g} px",
             (0.01, human_px),
             xycoords=("axes fraction", "data"),
             xytext=(0, 2),

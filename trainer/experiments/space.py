@@ -49,6 +49,7 @@ def _listed(*values: Value) -> Dimension:
     return Dimension(choices=values)
 
 
+PRETRAINED = "imagenet"
 _DEPTHS = _listed("resnet18", "resnet34")
 _FIRST = {"network": "resnet18", "batch": 64, "batches": 1, "learning_rate": 1e-3}  # one pass of the images is an epoch
 PRESETS = {
@@ -62,6 +63,12 @@ PRESETS = {
         usual={},
         grid=False,
         text="learning rate, batch, weight decay and averaging, drawn",
+    ),
+    "transfer": Preset(
+        space={"weights": _listed(PRETRAINED, "scratch"), "trained": _listed("all", "head")},
+        usual={"network": "resnet18", "weights": PRETRAINED},
+        grid=True,
+        text="pretrained weights with all layers learning, the same with the head alone, and random weights",
     ),
     "r1-13-xy": Preset(
         space={
@@ -98,8 +105,13 @@ PRESETS = {
 }
 
 
-def chosen_space(preset: str, path: Path | None) -> tuple[dict[str, Any], Space, bool]:
+def chosen_space(preset: str, path: Path | None, *, weights: str | None = None) -> tuple[dict[str, Any], Space, bool]:
     """What is searched: the settings that usually hold, the space, and whether it is a grid.
+
+    Args:
+        preset: its name.
+        path: of a space in YAML, which is taken instead.
+        weights: those that were asked for; they stand where a preset has ImageNet's.
 
     Raises:
         TrainingError: the file is no space.
@@ -107,7 +119,11 @@ def chosen_space(preset: str, path: Path | None) -> tuple[dict[str, Any], Space,
     if path is not None:
         return {}, read_space(path), False
     chosen = PRESETS[preset]
-    return chosen.usual, chosen.space, chosen.grid
+    listed = chosen.space.get("weights")
+    if weights is None or listed is None or listed.choices is None:
+        return chosen.usual, chosen.space, chosen.grid
+    own = _listed(*(weights if choice == PRETRAINED else choice for choice in listed.choices))
+    return chosen.usual, chosen.space | {"weights": own}, chosen.grid
 
 
 def read_space(path: Path) -> Space:

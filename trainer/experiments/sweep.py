@@ -11,12 +11,11 @@ from typing import Any, Literal
 
 import msgspec
 import optuna
-import torch
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
-from trainer.errors import DivergedError, TrainingError
+from trainer.errors import DivergedError, TooLargeError, TrainingError
 from trainer.experiments.execute import Labels, execute, sentence
 from trainer.experiments.planned import Parts, PlannedRun
 from trainer.experiments.progress import RunMeter
@@ -24,7 +23,7 @@ from trainer.experiments.run import Run, RunEpoch, kept, run_from_json
 from trainer.experiments.slots import ENDED, Slot, empty_slots, given_up, lasting
 from trainer.experiments.space import Space, Value, changed
 from trainer.experiments.study import Database, join_study, quiet, refusals_of
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.history import Epoch, History
 
 PrunerName = Literal["median", "hyperband", "none"]
@@ -158,7 +157,7 @@ def confirming_name(name: str, winner: Tried) -> str:
 
 def make_pruner(name: PrunerName, settings: FitSettings) -> BasePruner:
     """What compares a run's held-out error, epoch by epoch, with that of earlier runs."""
-    epochs = settings.epochs or 40
+    epochs = settings.epochs or EPOCHS
     if name == "median":
         return MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 4))
     return HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs) if name == "hyperband" else NopPruner()
@@ -208,7 +207,7 @@ def _run_trial(task: Search, study_name: str, trial: Trial, slot: int, asked: Ma
     meter.begin(f"{planned.name} ({words})", settings)
     try:
         run = execute(task.labels, planned, task.out / study_name / planned.name, on_epoch=on_epoch, keep_checkpoints=task.keep_checkpoints)
-    except (optuna.TrialPruned, DivergedError, torch.OutOfMemoryError) as ended:
+    except (optuna.TrialPruned, DivergedError, TooLargeError) as ended:
         why = _why(ended)
         trial.set_user_attr(ENDED, why)
         trial.set_user_attr(EPOCHS_RUN, msgspec.to_builtins(seen))
@@ -237,7 +236,7 @@ def _chosen_by(run: Run) -> float:
 
 
 def _why(ended: Exception) -> str:
-    if isinstance(ended, torch.OutOfMemoryError):
+    if isinstance(ended, TooLargeError):
         return "out of memory"
     return f"diverged: {str(ended).split(';')[0]}" if isinstance(ended, DivergedError) else str(ended)
 

@@ -22,25 +22,13 @@ from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusa
 from trainer.experiments.sweep import Tried, best, confirming_name, tried
 from trainer.reports.html_page import page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import OPTIONS, FitSettings
 from trainer.whole_files import replace_files
 
 REPORT_FILE = "report.html"
 _GROUPS = 12  # more values than that are drawn as points, not as panels, and so are those of a range
-_OPTIONS = {
-    "head",
-    "network",
-    "view",
-    "weights",
-    "learning_rate",
-    "weight_decay",
-    "optimiser",
-    "batch",
-    "batches",
-    "patience",
-    "epochs",
-    "minutes",
-}
+_OPTIONS = OPTIONS | {"epochs": "--epochs", "minutes": "--minutes"}
+_ELSEWHERE = ("seed", "precision", "accelerator", "workers")  # of the machine and the search, not of the winner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +112,9 @@ def fit_command(found: Found) -> str:
     if run is None:
         return ""
     usual = asdict(FitSettings())
-    names = [name for name in run.settings if name in _OPTIONS and (name in found.winner.values or run.settings[name] != usual.get(name))]
-    options = " ".join(f"--{name.replace('_', '-')} {run.settings[name]}" for name in names)
+    chosen = [name for name in run.settings if name in _OPTIONS and name not in _ELSEWHERE]
+    names = [name for name in chosen if name in found.winner.values or run.settings[name] != usual.get(name)]
+    options = " ".join(f"{_OPTIONS[name]} {run.settings[name]}" for name in names)
     return f"trainer fit --data {run.data} --out models/best {options}"
 
 

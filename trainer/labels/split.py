@@ -14,8 +14,11 @@ from tracker.bundle import Division
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import did_you_mean
+from trainer.labels.numeric_order import frame_number
 
 logger = logging.getLogger(__name__)
+
+USUAL_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,15 @@ class SplitChoice:
     random_fraction: float | None
     seed: int
     everything: bool
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What was asked for beyond the usual, as options of `trainer fit`."""
+        folds = () if self.folds == USUAL_FOLDS else ("--folds", str(self.folds))
+        fold = () if self.fold is None else ("--fold", str(self.fold))
+        groups = ("--hold-out", *self.groups) if self.groups else ()
+        share = () if self.random_fraction is None else ("--random-split", f"{self.random_fraction:g}")
+        return (*folds, *fold, *groups, *share, *(("--no-held-out",) if self.everything else ()))
 
 
 def choose_split(frames: LabelledFrames, choice: SplitChoice) -> Split:
@@ -91,7 +103,8 @@ def split_block(frames: LabelledFrames, fold: int, *, folds: int) -> Split:
     chosen = fold * blocks // folds
     note = f" ({folds} asked for, {count} frames)" if blocks < folds else ""
     held_out = np.flatnonzero(_block_of(frames, blocks) == chosen)
-    return _split(count, held_out, f"block {chosen + 1} of {blocks} in time held out{note}")
+    order = "in time" if time_is_known(frames) else "in the order of their names"
+    return _split(count, held_out, f"block {chosen + 1} of {blocks} {order} held out{note}")
 
 
 def split_groups(frames: LabelledFrames, held_out: Iterable[str]) -> Split:
@@ -125,6 +138,15 @@ def split_random(frames: LabelledFrames, fraction: float, *, seed: int) -> Split
     logger.warning("random split: neighbouring frames fall on both sides, so the held-out error is too good; split by block or by video")
     chosen = np.random.default_rng(seed).permutation(count)[: min(max(round(count * fraction), 1), count - 1)]
     return _split(count, chosen, f"random {fraction:.0%} held out (seed {seed}); neighbouring frames leak")
+
+
+def time_is_known(frames: LabelledFrames) -> bool:
+    """Whether the frames' order is one of time: each has a number of its own in its video, from the video or from its file's name.
+
+    Without one, `order` is the rank of the file's name, which says nothing of when the picture was taken.
+    """
+    numbers = [image.frame if image.frame is not None else frame_number(image.path.name) for image in frames.images]
+    return None not in numbers and len(set(zip(frames.group, numbers, strict=True))) == len(frames)
 
 
 def division_of(split: Split) -> Division:

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,12 +22,15 @@ from trainer.labels.split_record import write_record
 from trainer.networks.calibrated import Calibrated
 from trainer.pipeline.describe import accuracy, describe
 from trainer.pipeline.export import Exported, export
-from trainer.reports.training_report import report_training
+from trainer.pipeline.judge import Training, judge_training
+from trainer.pipeline.trained_bundle import TrainedBundle
+from trainer.reports.training_report import history_of, report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
-from trainer.scoring.confidence import CLIP, error_limit_px
+from trainer.scoring.confidence import CLIP
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
+from trainer.scoring.judging import Judging, Radii, radii
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
@@ -42,50 +44,12 @@ ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedBundle:
-    """What was made, and how good it is on frames it never saw."""
-
-    bundle: Path
-    report: Path
-    train: Evaluation
-    held_out: Evaluation | None
-    seconds: float
-    stopped: str
-
-    @property
-    def sentence(self) -> str:
-        """One sentence for people."""
-        if self.held_out is None:
-            return f"{self.bundle}: written after {self.seconds / 60:.1f} min of training; no frame was held out, so its error is not known"
-        spread = self.held_out.errors.spread
-        return (
-            f"{self.bundle}: mean error {spread.mean_px:.2f} px (median {spread.median_px:.2f}, p95 {spread.p95_px:.2f}) on "
-            f"{len(self.held_out.frames)} held-out frames after {self.seconds / 60:.1f} min of training"
-            f"{self._animals}; report: {self.report}"
-        )
-
-    @property
-    def _animals(self) -> str:
-        counts = self.held_out.animals if self.held_out else None
-        return "" if counts is None else f"; {counts.missed} of {counts.labelled} animals missed, {counts.false} false"
-
-    def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
-        return {
-            "bundle": str(self.bundle),
-            "report": str(self.report),
-            "seconds": self.seconds,
-            "stopped": self.stopped,
-            "train": self.train.as_json(),
-            "held_out": self.held_out.as_json() if self.held_out else None,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BundleRequest:
     """A bundle to be made.
 
     Attributes:
+        data: the labels, as they were named.
+        split_options: how the frames were divided, as options of `trainer fit`.
         frames: all labels.
         parts: which to learn from and which to hold out.
         source: what the labels are called.
@@ -93,10 +57,13 @@ class BundleRequest:
         out: folder of the bundle.
         run: folder of the training's own files.
         settings: of the training.
+        judging: how near counts as right, and what error the task can do with.
         anew: what a training of other labels or settings has left in `run` is put away.
         gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
     """
 
+    data: Sequence[Path]
+    split_options: tuple[str, ...]
     frames: LabelledFrames
     parts: Split
     source: str
@@ -104,8 +71,14 @@ class BundleRequest:
     out: Path
     run: Path
     settings: FitSettings
+    judging: Judging
     anew: bool
     gate: Callable[[Bundle, Evaluation | None], None] | None = None
+
+    @property
+    def radii(self) -> Radii:
+        """How near to its label each point counts as right."""
+        return radii(self.frames, self.floor, self.judging.correct_within)
 
     @property
     def train(self) -> LabelledFrames:
@@ -119,7 +92,14 @@ class BundleRequest:
 
 
 def make_bundle(
-    data: Sequence[Path], out: Path, settings: FitSettings, *, split: SplitChoice, console: Console, anew: bool = False
+    data: Sequence[Path],
+    out: Path,
+    settings: FitSettings,
+    *,
+    split: SplitChoice,
+    console: Console,
+    judging: Judging = Judging(),  # noqa: B008  # frozen
+    anew: bool = False,
 ) -> TrainedBundle | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
@@ -129,6 +109,7 @@ def make_bundle(
         settings: of the training.
         split: what is held out; a synthetic set's own parts stand instead of the default blocks.
         console: where progress is shown.
+        judging: how near counts as right, and what error the task can do with.
         anew: replace the bundle and the run of other labels or settings that may be there; otherwise they are refused.
 
     Returns:
@@ -152,6 +133,8 @@ def make_bundle(
     frames = read_and_join(data)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
     request = BundleRequest(
+        data=data,
+        split_options=split.options,
         frames=frames,
         parts=parts,
         source=", ".join(one.name for one in data),
@@ -159,6 +142,7 @@ def make_bundle(
         out=out,
         run=run,
         settings=settings,
+        judging=judging,
         anew=anew,
     )
     return train_and_write(request, console)
@@ -175,14 +159,16 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     Raises:
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
-    _print_labels(request, console)
+    _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
     result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
     if not processes_here().first:
         return None
     with disk_refusals(request.run):
         write_record(request.run, request.frames, request.parts)
-    calibration = _calibration(result, request.held_out, limit_px=error_limit_px(request.frames))
+    _say(console, "fitting the confidence to the held-out frames")
+    calibration = _calibration(result, request.held_out, within=request.radii)
     console.print(calibration.sentence, soft_wrap=True)
+    _say(console, "writing the graph and comparing it with torch in every runtime")
     exported = _exported(result, calibration, _some(request.train, result))
     for parity in exported.parity:
         console.print(
@@ -192,12 +178,18 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     return _score_and_write(request, result, exported, calibration=calibration, console=console)
 
 
+def _say(console: Console, stage: str) -> None:
+    """What takes long after the last epoch; nobody is to wait before a screen that says nothing."""
+    console.print(f"{stage} …", soft_wrap=True, highlight=False)
+
+
 def _print_labels(request: BundleRequest, console: Console) -> None:
     frames, split = request.frames, request.parts.description
     console.print(
         f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {split}",
         soft_wrap=True,
     )
+    console.print(f"a point counts as right within {request.radii.words} of its label ({request.radii.source})", soft_wrap=True)
     counts = count_parts(frames, {"training": request.parts.train, "held out": request.parts.held_out})
     console.print(counts_table(counts), highlight=False)
     for sentence in (*(finding.sentence for finding in check_labels(frames)), *lopsided_parts(counts)):
@@ -225,16 +217,20 @@ def _score_and_write(
 ) -> TrainedBundle:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
     train, image = request.train, _some(request.train, result)[0]
-    description = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    described = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    description = msgspec.structs.replace(described, correct_within_px=request.radii.px)
     write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
     unscored = read_bundle(request.run / "unscored")
     scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
+    _say(console, f"scoring the bundle on {len(scored)} training and {len(request.held_out)} held-out frames")
     on_train = evaluate(unscored, scored, engine=ENGINE, console=console)
     on_held_out = _on_held_out(unscored, request.held_out, train, console)
     if request.gate is not None:
         request.gate(unscored, on_held_out)
     final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
     write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
+    _say(console, "judging the training and drawing its report")
+    judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
     report = report_training(
         request.out,
         description,
@@ -244,20 +240,42 @@ def _score_and_write(
         held_out=on_held_out,
         calibration=calibration,
         floor=request.floor,
+        judged=judged,
     )
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(
-        bundle=request.out, report=report, train=on_train, held_out=on_held_out, seconds=result.seconds, stopped=result.stopped
+        bundle=request.out,
+        report=report,
+        train=on_train,
+        held_out=on_held_out,
+        seconds=result.seconds,
+        stopped=result.stopped,
+        verdict=judged.verdict,
     )
 
 
-def _calibration(result: FitResult, held_out: LabelledFrames, *, limit_px: float) -> ConfidenceMap:
+def _training(request: BundleRequest, result: FitResult) -> Training:
+    return Training(
+        data=request.data,
+        bundle=request.out,
+        labels=request.train,
+        plan=result.plan,
+        settings=request.settings,
+        split_options=request.split_options,
+        history=history_of(result),
+        radii=request.radii,
+        floor=request.floor,
+        target_px=request.judging.target_px,
+    )
+
+
+def _calibration(result: FitResult, held_out: LabelledFrames, *, within: Radii) -> ConfidenceMap:
     """The map of confidences, fitted on frames that the network has not learnt from."""
     if not len(held_out):
-        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, limit_px=limit_px)
+        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, within_px=within.array)
     predicted = predict_animals(result.network, FrameStore(held_out, result.view), np.arange(len(held_out)))
     alone = predicted.shape[1] == 1 and held_out.animals == 1
-    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, limit_px=limit_px)
+    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, within_px=within.array)
 
 
 def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> Exported:

@@ -16,10 +16,12 @@ from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
-from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, run_folder, train_and_write
+from trainer.pipeline.make_bundle import ENGINE, BundleRequest, run_folder, train_and_write
+from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
+from trainer.scoring.judging import Judging
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
@@ -29,7 +31,7 @@ WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even wher
 
 
 def refresh_bundle(
-    bundle: Path, data: Sequence[Path], settings: FitSettings, *, split: SplitChoice, accept_worse: bool, console: Console
+    bundle: Path, data: Sequence[Path], settings: FitSettings, *, split: SplitChoice, accept_worse: bool, console: Console, judging: Judging
 ) -> TrainedBundle | None:
     """Train from a bundle's own weights on its labels and added ones, and replace it if the new one is not worse.
 
@@ -40,6 +42,7 @@ def refresh_bundle(
         split: how the added frames are divided; the known ones stay as they were divided.
         accept_worse: write the new bundle whatever the comparison says.
         console: where progress is shown.
+        judging: how near counts as right, and what error the task can do with.
 
     Returns:
         What was made; None in all but the first of several processes.
@@ -58,6 +61,8 @@ def refresh_bundle(
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
     request = BundleRequest(
+        data=data,
+        split_options=split.options,
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),
@@ -65,6 +70,7 @@ def refresh_bundle(
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
         settings=from_weights(settings, run / CHECKPOINTS / LAST),
+        judging=judging,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),
     )

@@ -16,7 +16,8 @@ from tracker.bundle import Bundle
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.reports.error_plots import contact_sheet
+from trainer.labels.split import time_is_known
+from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.html_page import StrongRow, table, text
 from trainer.reports.html_page import page as page_of
@@ -26,6 +27,7 @@ from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.compare import Comparison, PairedDifference, compare
 from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
+from trainer.scoring.floor import floor_of_data
 from trainer.whole_files import replace_files
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ def compare_bundles(
         names = str(bundles[0].folder), str(bundles[1].folder)
     scored = [_score(bundle, chosen, engine, console) for bundle in bundles]
     note = f"{len(learnt)} of these frames one or the other has learnt from, which favours it" if learnt_too and len(learnt) else ""
-    return replace(compare(names, (scored[0], scored[1])), note=note)
+    return replace(compare(names, (scored[0], scored[1])), note=note, floor=floor_of_data(data, wanted))
 
 
 def learnt_from(bundles: tuple[Bundle, Bundle], data: Path, frames: LabelledFrames) -> NDArray[np.int64]:
@@ -105,6 +107,8 @@ def page(found: Comparison, *, created: str) -> str:
         f"{found.overall.block} consecutive frames, because neighbouring frames are alike; p from Wilcoxon's signed-rank test, for key "
         "points adjusted for their number (Holm). A difference is claimed only where the interval leaves out 0 and p is below 0.05."
     )
+    if found.floor is not None:
+        how += f" Annotators are {found.floor.mean_px:.2f} px apart ({found.floor.source}): these labels do not measure smaller errors."
     places = _most_different(found)
     parts = [
         f"<h1>{text(title)}</h1>",
@@ -127,6 +131,10 @@ def paired_plot(found: Comparison) -> Figure:
     limits = (float(np.nanmin([a, b])) * 0.8, float(np.nanmax([a, b])) * 1.25)
     left.plot(limits, limits, color=FAINT, linewidth=1, linestyle=(0, (5, 2)))
     left.plot(a, b, ".", color=TRAIN, alpha=0.6)
+    if found.floor is not None:
+        left.axvline(found.floor.mean_px, color=PEOPLE, linewidth=1.4, linestyle="-.", label=PEOPLE_LABEL)
+        left.axhline(found.floor.mean_px, color=PEOPLE, linewidth=1.4, linestyle="-.")
+        left.legend(loc="upper left", frameon=False, labelcolor=INK, fontsize=8.5)
     left.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
     left.set_xlabel(f"{found.first} (px)", color=INK)
     left.set_ylabel(f"{found.second} (px)", color=INK)
@@ -139,7 +147,8 @@ def paired_plot(found: Comparison) -> Figure:
     right.axhline(found.overall.mean_px, color=HELD_OUT, linewidth=1.6, label="mean")
     right.axhline(0, color=FAINT, linewidth=1)
     right.plot(np.arange(len(order)), (second - first)[order], ".-", color=TRAIN, linewidth=0.6, markersize=4, alpha=0.7)
-    right.set_xlabel("frame, in order of time", color=INK)
+    order_words = "order of time" if time_is_known(frames) else "the order of the files' names"
+    right.set_xlabel(f"frame, in {order_words}", color=INK)
     finish(right, title=f"{found.second} minus {found.first} (px)")
     right.legend(loc="best", frameon=False, labelcolor=INK, fontsize=8.5)
     return figure

@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
 
+from tracker.bundle import distance_words
 from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.confidence import BINS, Judged, Reliability
 from trainer.scoring.evaluate import Evaluation
@@ -27,7 +29,7 @@ def reliability_diagram(curves: Sequence[tuple[str, Reliability]], *, evaluation
     left, below, right = (figure.add_subplot(place) for place in (grid[0, 0], grid[1, 0], grid[:, 1]))
     _draw_curves(left, curves)
     _draw_counts(below, curves[-1][1])
-    _draw_errors(right, evaluation, judged, limit_px=curves[-1][1].limit_px)
+    _draw_errors(right, evaluation, judged, within_px=curves[-1][1].within_px)
     return figure
 
 
@@ -52,7 +54,7 @@ def _draw_curves(axes: Axes, curves: Sequence[tuple[str, Reliability]]) -> None:
     axes.set_ylim(-0.02, 1.05)
     axes.tick_params(labelbottom=False)
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    finish(axes, title=f"Share of points within {curves[-1][1].limit_px:g} px (± 1 standard error)")
+    finish(axes, title=f"Share within {distance_words(curves[-1][1].within_px.tolist())} (± 1 SE)")
     axes.legend(loc="best", frameon=False, labelcolor=INK, fontsize=8.5)
 
 
@@ -69,21 +71,21 @@ def _draw_counts(axes: Axes, curve: Reliability) -> None:
     finish(axes, title="")
 
 
-def _draw_errors(axes: Axes, evaluation: Evaluation, judged: Judged, *, limit_px: float) -> None:
+def _draw_errors(axes: Axes, evaluation: Evaluation, judged: Judged, *, within_px: NDArray[np.float64]) -> None:
     distance = evaluation.errors.distance_px
     confidence = evaluation.predicted[..., 2]
     for point, name in enumerate(evaluation.frames.point_names):
         known = ~np.isnan(distance[..., point])
         error = np.maximum(distance[..., point][known], SMALLEST_PX)
-        axes.plot(confidence[..., point][known], error, ".", markersize=5, alpha=0.55, label=name)
+        (drawn,) = axes.plot(confidence[..., point][known], error, ".", markersize=5, alpha=0.55, label=name)
+        axes.axhline(float(within_px[point]), color=drawn.get_color(), linewidth=1, linestyle=(0, (2, 3)))
     hidden = evaluation.frames.hidden
     if hidden.any():
         top = float(np.nanmax(distance)) if np.isfinite(distance).any() else 1.0
         axes.plot(confidence[hidden], np.full(int(hidden.sum()), 2 * top), "x", color=INK, markersize=5, label="out of sight")
-    axes.axhline(limit_px, color=FAINT, linewidth=1, linestyle=(0, (2, 3)))
     axes.set_yscale("log")
     axes.set_xlim(0, 1.02)
     axes.set_xlabel(f"confidence ({len(judged.right)} points)", color=INK)
-    finish(axes, title="Error against confidence (px)")
+    finish(axes, title="Error against confidence (px; dotted: radius)")
     plain_numbers(axes.yaxis)
     axes.legend(loc="lower left", frameon=False, labelcolor=INK, fontsize=8.5)

@@ -12,6 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from tracker.frame import Image
+from trainer.labels.split import time_is_known
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluate import Evaluation
@@ -72,9 +73,11 @@ def error_over_time(evaluation: Evaluation, *, floor: Floor | None = None) -> Fi
         axes.axhline(limit, color=FAINT, linewidth=0.8, linestyle=(0, (2, 3)))
     if floor is not None:
         axes.axhline(floor.mean_px, color=PEOPLE, linewidth=1.4, linestyle="-.", label=PEOPLE_LABEL)
-    finish(axes, title="Error over time (px)", log_values=distance)
+    known = time_is_known(frames)
+    finish(axes, title=f"Error {'over time' if known else 'of each frame'} (px)", log_values=distance)
     plain_numbers(axes.yaxis)
-    axes.set_xlabel("frame, in order of time" + (" within each group" if len(sequences) > 1 else ""), color=INK)
+    order_words = "in order of time" if known else "in the order of the files' names"
+    axes.set_xlabel(f"frame, {order_words}" + (" within each group" if len(sequences) > 1 else ""), color=INK)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), frameon=False, labelcolor=INK, fontsize=9, ncols=3)
     return figure
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trainer.reports.confidence_plots import reliability_diagram
 from trainer.reports.html_page import StrongRow, picture, table, text
 from trainer.reports.plot_style import png
+from trainer.scoring.absence import SURE, Absence
 from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 from trainer.scoring.classical import ClassicalScore, classical_beside
 from trainer.scoring.confidence import Judged, Reliability
@@ -91,7 +92,13 @@ def group_section(evaluation: Evaluation, *, thresholds_px: Sequence[float] = WI
 
 
 def confidence_section(
-    sentence: str, curves: Sequence[tuple[str, Reliability]], *, evaluation: Evaluation, judged: Judged, rule: str = ""
+    sentence: str,
+    curves: Sequence[tuple[str, Reliability]],
+    *,
+    evaluation: Evaluation,
+    judged: Judged,
+    absent: Sequence[Absence],
+    rule: str = "",
 ) -> str:
     """What confidence means, and the picture that shows whether it does; only the words where no point can be judged."""
     shown = curves[-1][1].points > 0
@@ -101,7 +108,28 @@ def confidence_section(
         else ""
     )
     note = f'<p class="note">{text(rule)}</p>' if rule else ""
-    return f"<h2>Confidence</h2><p>{text(sentence)}</p>{drawn}{note}"
+    return f"<h2>Confidence</h2><p>{text(sentence)}</p>{drawn}{absence_part(absent)}{note}"
+
+
+def absence_part(found: Sequence[Absence]) -> str:
+    """Whether confidence tells present points from those that labels say are out of sight."""
+    if not found:
+        said = (
+            "No label of these frames says that a point is out of sight, so nothing here says what confidence an absent point is given: "
+            "mark points as hidden where they cannot be seen."
+        )
+        return f"<p>{text(said)}</p>"
+    head = ["", "present", "out of sight", "AUC", "confidence present", "out of sight", f"out of sight above {SURE:g}"]
+    rows: list[list[str] | StrongRow] = []
+    for one in found:
+        cells = [str(one.present), str(one.absent), number(one.auc), number(one.present_confidence), number(one.absent_confidence)]
+        row = [one.name, *cells, str(one.sure)]
+        rows.append(row if rows else StrongRow(row))
+    said = (
+        "Points that labels say are out of sight, against those that are there. AUC: the chance that a present point is surer than an "
+        "absent one; 0.5 is no better than chance. In the diagram an absent point is never right."
+    )
+    return f"<p>{text(said)}</p>{table(head, rows, kind='figures')}"
 
 
 def figure_part(figure: Figure, caption: str) -> str:

@@ -3,6 +3,7 @@
 import datetime
 from pathlib import Path
 
+from tracker.bundle import distance_words
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import (
     confidence_section,
@@ -17,6 +18,7 @@ from trainer.reports.error_report import (
 from trainer.reports.html_page import page as page_of
 from trainer.reports.html_page import table, text
 from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.verdict_section import fault_section, point_section, verdict_box
 from trainer.scoring.confidence import judge
 from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
 from trainer.whole_files import replace_files
@@ -45,12 +47,12 @@ def page(run: EvaluationRun, *, created: str) -> str:
     judged, asked = run.judged, run.asked
     beside = run.training.evaluation if run.training is not None and run.training is not judged else None
     first = [judged, *([run.training] if beside is not None and run.training is not None else [])]
-    diagnosis = f'<p class="diagnosis">{text(run.diagnosis)}</p>' if run.diagnosis is not None else ""
+    warned = "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.warnings)
     parts = [
         f"<h1>{text(run.bundle.description.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
         f'<p class="note">{text(judged.field_of_view)}</p>',
-        diagnosis,
+        verdict_box(run.verdict) if run.verdict is not None else warned,
         "<h2>Error</h2>",
         error_section(
             [(one.name, one.evaluation) for one in first],
@@ -62,6 +64,7 @@ def page(run: EvaluationRun, *, created: str) -> str:
             error_per_point(judged.evaluation, beside, floor=asked.floor, scored_as=judged.name), f"Error per key point, {judged.name}"
         ),
         figure_part(error_over_time(judged.evaluation, floor=asked.floor), f"Error over time, {judged.name}"),
+        *_faults(run),
         cross_domain_section(run),
         tag_section(judged.evaluation, thresholds_px=asked.thresholds_px),
         group_section(judged.evaluation, thresholds_px=asked.thresholds_px),
@@ -119,13 +122,21 @@ def cross_domain_section(run: EvaluationRun) -> str:
 
 def _confidence(judged: ScoredSet) -> str:
     found = judged.reliability
-    points = judge(judged.evaluation.predicted, judged.evaluation.frames, limit_px=found.limit_px)
+    points = judge(judged.evaluation.predicted, judged.evaluation.frames, within_px=found.within_px)
     learnt = " The bundle has learnt from these frames, so this flatters it." if judged.part == "training" else ""
     sentence = (
-        f"Of the points with a given confidence, how many lie within {found.limit_px:g} px of their label? Over {found.points} points "
+        f"Of the points with a given confidence, how many lie within {distance_words(found.within_px.tolist())} of their label? "
+        f"Over {found.points} points "
         f"the two differ by {number(found.error)} on average (expected calibration error).{learnt}"
     )
-    return confidence_section(sentence, [(judged.name, found)], evaluation=judged.evaluation, judged=points)
+    return confidence_section(sentence, [(judged.name, found)], evaluation=judged.evaluation, judged=points, absent=judged.absence)
+
+
+def _faults(run: EvaluationRun) -> list[str]:
+    if run.measured is None or run.training is None:
+        return []
+    held_out = run.judged.evaluation
+    return [point_section(run.measured, held_out, run.radii), fault_section(run.measured, run.training.evaluation, held_out)]
 
 
 def _worth_seeing(run: EvaluationRun) -> list[ScoredSet]:

@@ -73,6 +73,12 @@ h1 {{ font-size: 1.9rem; line-height: 1.2; margin: 0 0 .75rem; overflow-wrap: an
 h2 {{ font-size: 1.25rem; margin: 2.75rem 0 .75rem; padding-top: 1rem; border-top: 1px solid var(--line); }}
 .lead {{ font-size: 1.1rem; }}
 .diagnosis {{ background: var(--band); border-left: 4px solid var(--mark); padding: .75rem 1rem; border-radius: 0 6px 6px 0; }}
+.verdict {{ background: var(--band); border-left: 4px solid var(--mark); padding: .75rem 1rem; border-radius: 0 6px 6px 0; }}
+.verdict p {{ margin: .25rem 0; }}
+.verdict ol {{ margin: .25rem 0; padding-left: 1.5rem; }}
+pre {{ margin: .35rem 0 .75rem; padding: .5rem .7rem; overflow-x: auto; }}
+pre {{ background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }}
+code {{ font: .875rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; }}
 .note, footer {{ color: var(--soft); font-size: .875rem; }}
 figure {{ margin: 1.25rem 0; padding: .75rem; background: #fff; border: 1px solid var(--line); border-radius: 8px; }}
 img {{ display: block; max-width: 100%; height: auto; margin: 0 auto; }}

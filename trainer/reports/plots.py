@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from tracker.frame import Image
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, draw_ring_legend
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.scoring.course import crossing
 from trainer.scoring.floor import Floor
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
+CROSSING_LABEL = "held-out loss rises, training loss falls on"
 STRIP_COLUMNS = 6  # epochs shown at most
 STRIP_TILE_PX = 260  # width of one picture
 STRIP_MARGIN_PX = 25.0  # source pixels around all that is drawn
@@ -111,6 +113,8 @@ def _draw_losses(
     axes.plot(epoch, train, color=TRAIN, linewidth=1.8, marker=marker, label="training, each epoch")
     if np.isfinite(held_out).any():
         axes.plot(epoch, held_out, color=HELD_OUT, linewidth=1.8, linestyle="--", marker=marker, label="held-out, each epoch")
+    if (place_of := crossing(_known(train), _known(held_out))) is not None:
+        axes.axvline(epoch[place_of], color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=CROSSING_LABEL)
     finish(axes, title="Loss (logarithmic)", log_values=np.concatenate([loss, train, held_out]))
     axes.legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9)
 
@@ -157,6 +161,10 @@ def _draw_changes(axes: Axes, *, epoch: NDArray[np.float64], train: NDArray[np.f
     size = size[np.isfinite(size) & (size > 0)]
     axes.set_yscale("symlog", linthresh=float(np.median(size)) if size.size else 1.0)
     finish(axes, title="Change of the loss from epoch to epoch (below 0: better)")
+
+
+def _known(values: NDArray[np.float64]) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> NDArray[np.float64]:

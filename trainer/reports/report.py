@@ -17,17 +17,39 @@ from trainer.reports.error_report import Named, confidence_section, error_sectio
 from trainer.reports.html_page import page as page_of
 from trainer.reports.html_page import table, text
 from trainer.reports.machine import machine
+from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
+from trainer.scoring.absence import absence
 from trainer.scoring.calibrate import RULE as CONFIDENCE_RULE
 from trainer.scoring.calibrate import ConfidenceMap
 from trainer.scoring.confidence import judge
-from trainer.scoring.diagnosis import RULE, diagnosis
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
+from trainer.scoring.judging import Radii
+from trainer.scoring.measurements import Measurements
+from trainer.scoring.trained_as import TRAINED_AS, TrainedAs
+from trainer.scoring.verdict import RULE, Verdict
 from trainer.whole_files import replace_files
 
 REPORT_FILE = "report.html"
 METRICS_FILE = "metrics.json"
 IN_THE_TITLE = ("head", "seed", "batch", "learning_rate", "weight_decay", "optimiser")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedTraining:
+    """What a training came to.
+
+    Attributes:
+        verdict: with the next steps.
+        measured: what it is made from.
+        radii: how near to its label each point counts as right.
+        trained_as: for a later verdict on the same bundle.
+    """
+
+    verdict: Verdict
+    measured: Measurements
+    radii: Radii
+    trained_as: TrainedAs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +84,7 @@ class TrainingRun:
         calibration: what was done to the confidence, None where nothing was asked.
         floor: the distance between annotators, None where only one labelled.
         field_of_view: what of an image the network sees, in one sentence.
+        judged: what the run came to, and what to do next.
         examples: None where none were kept.
     """
 
@@ -74,6 +97,7 @@ class TrainingRun:
     held_out: Evaluation | None
     heatmap: tuple[Image, NDArray[np.floating]] | None
     field_of_view: str
+    judged: JudgedTraining
     calibration: ConfidenceMap | None = None
     floor: Floor | None = None
     examples: Examples | None = None
@@ -113,7 +137,10 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
         "field_of_view": run.field_of_view,
         "held_out": run.held_out.as_json() if run.held_out is not None else None,
         "train": run.train.as_json(),
-        "diagnosis": diagnosis(run.train, run.held_out, run.history),
+        "verdict": run.judged.verdict.as_json(),
+        "correct_within_px": dict(zip(run.shown.frames.point_names, run.judged.radii.px, strict=True)),
+        "absence": [point.as_json() for point in absence(run.shown.predicted, run.shown.frames)],
+        TRAINED_AS: run.judged.trained_as.as_json(),
         "calibration": run.calibration.as_json() if run.calibration is not None else None,
         "floor_px": dict(run.floor.per_point) if run.floor is not None else None,
         "seconds": {"total": sum(seconds), "per_epoch": sum(seconds) / len(seconds) if seconds else None},
@@ -134,10 +161,13 @@ def page(run: TrainingRun) -> str:
         f"<h1>{text(run.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
         f'<p class="note">{text(run.field_of_view)}</p>',
-        f'<p class="diagnosis">{text(diagnosis(run.train, run.held_out, run.history))}</p>',
+        verdict_box(run.judged.verdict),
         *_error_parts(run),
+        point_section(run.judged.measured, run.shown, run.judged.radii),
+        fault_section(run.judged.measured, run.train, run.held_out),
         _confidence(run),
         *_learning_parts(run),
+        labels_or_minutes_section(run.judged.verdict),
         f'<p class="note">{text(RULE)}</p>',
         "<h2>Time and machine</h2>",
         table(["", ""], _time_rows(run) + [[key, value] for key, value in machine(run.device).items()], kind="pairs"),
@@ -184,8 +214,9 @@ def _confidence(run: TrainingRun) -> str:
     curves = [("the network's own", run.calibration.before)]
     if run.calibration.changes:
         curves.append(("calibrated, on frames left out", run.calibration.after))
-    judged = judge(run.shown.predicted, run.shown.frames, limit_px=run.calibration.limit_px)
-    return confidence_section(run.calibration.sentence, curves, evaluation=run.shown, judged=judged, rule=CONFIDENCE_RULE)
+    judged = judge(run.shown.predicted, run.shown.frames, within_px=run.calibration.within_px)
+    absent = absence(run.shown.predicted, run.shown.frames)
+    return confidence_section(run.calibration.sentence, curves, evaluation=run.shown, judged=judged, absent=absent, rule=CONFIDENCE_RULE)
 
 
 def _learning_parts(run: TrainingRun) -> list[str]:

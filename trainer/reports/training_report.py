@@ -13,7 +13,7 @@ from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import field_of_view
 from trainer.networks.map_network import MapNetwork
-from trainer.reports.report import Examples, TrainingRun, write_report
+from trainer.reports.report import Examples, JudgedTraining, TrainingRun, write_report
 from trainer.scoring.calibrate import ConfidenceMap
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
@@ -33,6 +33,7 @@ def report_training(
     held_out: Evaluation | None,
     calibration: ConfidenceMap,
     floor: Floor | None,
+    judged: JudgedTraining,
 ) -> Path:
     """Write the report of a training beside its bundle and return its path.
 
@@ -50,11 +51,12 @@ def report_training(
             "stopped by": result.stopped,
             "network": description.network,
         },
-        history=_history(result),
+        history=history_of(result),
         train=train,
         held_out=held_out,
         heatmap=_heat_map(result, shown),
         field_of_view=field_of_view(description, shown.read(0)),
+        judged=judged,
         calibration=calibration,
         floor=floor,
         examples=_examples(result, shown),
@@ -70,15 +72,15 @@ def _examples(result: FitResult, frames: LabelledFrames) -> Examples:
     return Examples(images=[frames.read(int(place)) for place in places], truth=frames.points[places], stages=[*stages, finished])
 
 
-def _history(result: FitResult) -> dict[str, Any]:
-    """As the report takes it."""
+def history_of(result: FitResult) -> dict[str, Any]:
+    """What happened while learning, as report and verdict take it."""
     epochs, before = [], 0.0
     for epoch in result.history.epochs:
         epochs.append(
             {
                 "epoch": epoch.epoch,
                 "train_loss": epoch.loss,
-                "val_loss": None,
+                "val_loss": epoch.held_out_loss,
                 "val_error_px": epoch.held_out_px,
                 "seconds": epoch.seconds - before,
                 "learning_rate": epoch.learning_rate,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
+from tracker.bundle import distance_words
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.confidence import CLIP, Judged, Reliability, blocks_in_time, judge, reliability
 
@@ -19,7 +20,7 @@ FOLDS = 5  # blocks of time: a map is judged on those that it was not fitted on
 # Few frames without an animal are ever labelled, and without them nothing holds a map down where the network says "absent":
 # a flat one would then be confident of an empty cage. So each fit counts one absent point for every so many judged ones.
 ABSENT_PER_POINT = 1 / 20
-SCALE_SD, OFFSET_SD = 0.5, 1.0  # of the prior: log scale about 0, offset about 0; the raw confidence is a good first guess
+SCALE_SD, OFFSET_SD = 0.5, 1.0  # of the prior: log scale about 0, shift about 0; the raw confidence is a good first guess
 RULE = (
     f"Rule: a map for each key point is tried where every one of them has at least {FEWEST_OF_A_KIND} right and {FEWEST_OF_A_KIND} wrong "
     f"points, one for all points where together they have as many, and an offset alone from {FEWEST} points on. The one with the lowest "
@@ -36,7 +37,7 @@ class ConfidenceMap:
     Attributes:
         scale: (K,), more than 0, so that the order of confidences is kept.
         offset: (K,).
-        limit_px: the map gives the chance that the error is at most this.
+        within_px: (K,), the map gives the chance that the error is at most this.
         detail: what was fitted.
         before: the raw confidence on the held-out frames.
         after: the map's, each block of time by a map fitted on the other blocks; equals `before` where nothing was changed.
@@ -44,7 +45,7 @@ class ConfidenceMap:
 
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
-    limit_px: float
+    within_px: NDArray[np.float64]
     detail: Detail
     before: Reliability
     after: Reliability
@@ -57,7 +58,7 @@ class ConfidenceMap:
     @property
     def sentence(self) -> str:
         """What was done, for people."""
-        meaning = f"the chance that a point lies within {self.limit_px:g} px of its label"
+        meaning = f"the chance that a point lies within {distance_words(self.within_px.tolist())} of its label"
         before, after = self.before, self.after
         if not before.points:
             return "No labelled frame was held out, so the network's own confidence is kept as it is; nothing says how often it is right."
@@ -76,7 +77,7 @@ class ConfidenceMap:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "limit_px": self.limit_px,
+            "correct_within_px": self.within_px.tolist(),
             "detail": self.detail,
             "scale": self.scale.tolist(),
             "offset": self.offset.tolist(),
@@ -85,28 +86,28 @@ class ConfidenceMap:
         }
 
 
-def fit_confidence(predicted: NDArray[np.floating], frames: LabelledFrames, *, limit_px: float) -> ConfidenceMap:
+def fit_confidence(predicted: NDArray[np.floating], frames: LabelledFrames, *, within_px: NDArray[np.float64]) -> ConfidenceMap:
     """Fit the map on frames that the network has not learnt from.
 
     Args:
         predicted: (n, A, K, 3), source pixels and raw confidence, animals and key points in the labels' order.
         frames: their labels; may be none at all.
-        limit_px: what counts as right.
+        within_px: (K,), what counts as right for each key point.
     """
     count = len(frames.point_names)
-    points = judge(predicted, frames, limit_px=limit_px)
-    before = reliability(points.confidence, points.right, limit_px=limit_px)
+    points = judge(predicted, frames, within_px=within_px)
+    before = reliability(points.confidence, points.right, within_px=within_px)
     best = ConfidenceMap(
         scale=np.ones(count),
         offset=np.zeros(count),
-        limit_px=limit_px,
+        within_px=within_px,
         detail="unchanged",
         before=before,
         after=before,
     )
     block = blocks_in_time(frames, FOLDS)[points.frame]
     for detail in _supported(points, count):
-        after = reliability(_on_blocks_left_out(points, block, detail, count=count), points.right, limit_px=limit_px)
+        after = reliability(_on_blocks_left_out(points, block, detail, count=count), points.right, within_px=within_px)
         if after.log_loss < best.after.log_loss:
             scale, offset = _fit(points, detail, count=count)
             best = replace(best, scale=scale, offset=offset, detail=detail, after=after)
@@ -152,18 +153,25 @@ def _fit(points: Judged, detail: Detail, *, count: int) -> tuple[NDArray[np.floa
 
 
 def _fit_one(points: Judged, *, with_scale: bool) -> tuple[float, float]:
-    """Most probable scale and offset, given the points, the absent ones and the prior."""
-    raw = np.append(logit(points.confidence), logit(np.zeros(1)))
+    """Most probable scale and offset, given the points, the absent ones and the prior.
+
+    The map turns about the mean of the raw logits, so that a steeper one does not have to move the points' own mean as well:
+    about 0, which is far from where a trained network's logits lie, the prior would hold the slope down.
+    """
+    own = logit(points.confidence)
+    middle = float(own.mean()) if len(own) else 0.0
+    raw = np.append(own, logit(np.zeros(1)))
     sign = np.append(np.where(points.right, 1.0, -1.0), -1.0)
     weight = np.append(np.ones(len(points.right)), max(1.0, len(points.right) * ABSENT_PER_POINT))
 
     def cost(values: NDArray[np.float64]) -> float:
-        offset, log_scale = values[0], values[1] if with_scale else 0.0
-        loss = np.logaddexp(0.0, -sign * (math.exp(log_scale) * raw + offset))
-        return float((weight * loss).sum() + 0.5 * (offset / OFFSET_SD) ** 2 + 0.5 * (log_scale / SCALE_SD) ** 2)
+        shift, log_scale = values[0], values[1] if with_scale else 0.0
+        loss = np.logaddexp(0.0, -sign * (math.exp(log_scale) * (raw - middle) + middle + shift))
+        return float((weight * loss).sum() + 0.5 * (shift / OFFSET_SD) ** 2 + 0.5 * (log_scale / SCALE_SD) ** 2)
 
     found = minimize(cost, np.zeros(2 if with_scale else 1), method="BFGS").x
-    return (math.exp(found[1]) if with_scale else 1.0), float(found[0])
+    scale = math.exp(found[1]) if with_scale else 1.0
+    return scale, float(middle * (1 - scale) + found[0])
 
 
 def logit(confidence: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from scipy.stats import wilcoxon  # type: ignore[import-untyped]
 from trainer.errors import TrainingError
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.floor import Floor
 
 RESAMPLES = 4000
 CONFIDENCE = 0.95
@@ -57,7 +58,12 @@ class PairedDifference:
     @property
     def shown(self) -> bool:
         """Whether a difference is claimed: the interval leaves out 0, and the test agrees."""
-        return (self.low_px > 0 or self.high_px < 0) and self.p < 1 - CONFIDENCE
+        return self.interval_excludes_0 and self.p < 1 - CONFIDENCE
+
+    @property
+    def interval_excludes_0(self) -> bool:
+        """Whether the mean differs, by the interval alone."""
+        return self.low_px > 0 or self.high_px < 0
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -84,6 +90,7 @@ class Comparison:
         per_point: each key point by itself; empty where there is one.
         evaluations: what was compared, key points in the same order.
         note: what must be known beside the verdict, a clause; may be empty.
+        floor: the distance between annotators, where known.
     """
 
     first: str
@@ -92,13 +99,21 @@ class Comparison:
     per_point: tuple[PairedDifference, ...]
     evaluations: tuple[Evaluation, Evaluation]
     note: str = ""
+    floor: Floor | None = None
 
     @property
     def sentence(self) -> str:
         """The verdict."""
         found = self.overall
         certainty = f"95 % CI {abs_interval(found)}, p {_p(found.p)}"
-        if not found.shown:
+        if found.interval_excludes_0 and not found.shown:
+            better, worse = (self.first, self.second) if found.mean_px > 0 else (self.second, self.first)
+            verdict = (
+                f"Not settled: in the mean of {found.frames} frames {better} is better than {worse} by {abs(found.mean_px):.2f} px "
+                f"(95 % CI {abs_interval(found)}), but the signed-rank test, which large differences in a few frames do not sway, does not "
+                f"show it (p {_p(found.p)})"
+            )
+        elif not found.shown:
             verdict = (
                 f"No difference that {found.frames} frames can show: {self.second} minus {self.first} is {found.mean_px:+.2f} px "
                 f"(95 % CI {found.low_px:+.2f} to {found.high_px:+.2f} px, p {_p(found.p)})"
@@ -116,6 +131,7 @@ class Comparison:
             "second": self.second,
             **self.overall.as_json(),
             "per_point": [point.as_json() for point in self.per_point],
+            "floor_px": dict(self.floor.per_point) if self.floor is not None else None,
             "sentence": self.sentence,
         }
 

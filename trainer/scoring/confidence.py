@@ -1,14 +1,11 @@
 """Is a confidence the chance of being right? Measured against labels, and made so by a map fitted on frames held out.
 
-A point is right when it lies within `limit_px` of its label. A point that was labelled as out of sight is never right, whatever
-was answered; one that was not labelled says nothing.
+A point is right when it lies within its radius of its label (`trainer.scoring.judging`). A point that was labelled as out of
+sight is never right, whatever was answered; one that was not labelled says nothing.
 """
 
-import json
-import logging
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +14,7 @@ from numpy.typing import NDArray
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.breakdown import in_time
 
-logger = logging.getLogger(__name__)
-
 BINS = 10
-# An annotator who labels again is off by 2 to 3 px on a mouse of 120 px; twice that is where an answer stops being as good as
-# a label. As a share of the animal the rule holds for any camera.
-SHARE_OF_ANIMAL = 0.05
-LIMIT_PX = 5.0  # where an animal has one point, and so no size
 CLIP = 1e-3  # a confidence is taken as no closer to 0 or 1
 
 
@@ -49,7 +40,7 @@ class Reliability:
     """How often points of a given confidence are right.
 
     Attributes:
-        limit_px: what counts as right.
+        within_px: (K,), what counts as right for each key point.
         count: int64 (BINS,), points whose confidence lies in each tenth of 0..1.
         confidence: (BINS,), their mean confidence, NaN where there are none.
         right: (BINS,), the share of them that is right, NaN where there are none.
@@ -58,7 +49,7 @@ class Reliability:
         log_loss: mean of -log of the chance given to what happened.
     """
 
-    limit_px: float
+    within_px: NDArray[np.float64]
     count: NDArray[np.int64]
     confidence: NDArray[np.float64]
     right: NDArray[np.float64]
@@ -74,7 +65,7 @@ class Reliability:
     def as_json(self) -> dict[str, Any]:
         """For programs; null where there is nothing."""
         return {
-            "limit_px": self.limit_px,
+            "correct_within_px": self.within_px.tolist(),
             "points": self.points,
             "expected_calibration_error": _finite(self.error),
             "brier": _finite(self.brier),
@@ -86,31 +77,18 @@ class Reliability:
         }
 
 
-def error_limit_px(frames: LabelledFrames) -> float:
-    """What counts as right: a twentieth of the animal, to a tenth of a pixel; LIMIT_PX where it has no size.
-
-    An animal's size is the diagonal of the box around its labelled points; the median over the animals whose points are all labelled.
-    """
-    points = frames.points.reshape(-1, *frames.points.shape[2:])
-    whole = points[~np.isnan(points).any(axis=(1, 2))]
-    if not len(whole) or points.shape[1] < 2:
-        return LIMIT_PX
-    size = float(np.median(np.linalg.norm(np.ptp(whole, axis=1), axis=1)))
-    return max(round(SHARE_OF_ANIMAL * size, 1), 0.1) if size > 0 else LIMIT_PX
-
-
-def judge(predicted: NDArray[np.floating], frames: LabelledFrames, *, limit_px: float) -> Judged:
+def judge(predicted: NDArray[np.floating], frames: LabelledFrames, *, within_px: NDArray[np.float64]) -> Judged:
     """Every point of which a label says whether it is right.
 
     Args:
         predicted: (n, A, K, 3), source pixels and confidence; animals in the labels' order, NaN for one that was not found.
         frames: labels, their key points in the same order.
-        limit_px: what counts as right.
+        within_px: (K,), what counts as right.
     """
     distance = np.linalg.norm(predicted[..., :2] - frames.points, axis=-1)
     frame, animal, point = np.nonzero((~np.isnan(distance) | frames.hidden) & np.isfinite(predicted[..., 2]))
     with np.errstate(invalid="ignore"):
-        right = (distance <= limit_px) & ~frames.hidden
+        right = (distance <= within_px) & ~frames.hidden
     return Judged(
         confidence=np.clip(predicted[frame, animal, point, 2].astype(np.float64), 0.0, 1.0),
         right=right[frame, animal, point],
@@ -119,7 +97,7 @@ def judge(predicted: NDArray[np.floating], frames: LabelledFrames, *, limit_px: 
     )
 
 
-def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], *, limit_px: float) -> Reliability:
+def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], *, within_px: NDArray[np.float64]) -> Reliability:
     """Compare confidences (m,) with what turned out right (m,)."""
     place = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     count = np.bincount(place, minlength=BINS)
@@ -128,7 +106,7 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], *, li
     share = np.bincount(place, right.astype(np.float64), minlength=BINS) / some
     total = max(len(confidence), 1)
     return Reliability(
-        limit_px=limit_px,
+        within_px=within_px,
         count=count.astype(np.int64),
         confidence=mean,
         right=share,
@@ -150,20 +128,6 @@ def blocks_in_time(frames: LabelledFrames, count: int) -> NDArray[np.int64]:
     block = np.zeros(len(frames), np.int64)
     block[order] = np.arange(len(order)) * count // max(len(order), 1)
     return block
-
-
-def stated_limit_px(figures: Path) -> float | None:
-    """What counts as right for a bundle's confidence, from the `metrics.json` beside it; None where it says nothing of it."""
-    try:
-        said = json.loads(figures.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as problem:
-        logger.warning("%s cannot be read, so what the confidence means is guessed: %s", figures, problem)
-        return None
-    calibration = said.get("calibration") if isinstance(said, dict) else None
-    limit = calibration.get("limit_px") if isinstance(calibration, dict) else None
-    return float(limit) if isinstance(limit, int | float) and limit > 0 else None
 
 
 def _finite(value: float) -> float | None:

@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from tracker.bundle import Bundle
 from tracker.config import EngineConfig
@@ -26,6 +25,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 from trainer.scoring.assignment import SPOT, AnimalCounts, answers_of_labels, present, without_missed
 from trainer.scoring.baseline import Baseline, score_baselines
+from trainer.scoring.counted import counted
 from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread, point_errors
 
 logger = logging.getLogger(__name__)
@@ -290,7 +290,7 @@ def _answers(
     latency = np.empty(len(frames))
     answered = 0
     finders = Finders(bundle, engine)
-    for index in _progress(len(frames), console):
+    for index in counted(len(frames), console):
         image = frames.read(index)
         finder = finders.of(image)
         started = clock()
@@ -305,10 +305,6 @@ def _in_order(answers: NDArray[np.float64], labelled: NDArray[np.float64]) -> ND
     if len(answers) != len(labelled):
         raise TrainingError(f"the labels hold up to {len(labelled)} animals in a frame; the bundle finds {len(answers)}")
     return np.nan_to_num(answers)  # an absent point counts as one at the origin: as wrong as it can be
-
-
-def _progress(count: int, console: Console | None) -> Iterable[int]:
-    return range(count) if console is None or not console.is_terminal else track(range(count), description="scoring", console=console)
 
 
 def _spread(spread: Spread) -> dict[str, float | None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,16 +14,20 @@ from tracker.bundle import Bundle
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import field_of_view
+from trainer.scoring.absence import Absence, absence
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
-from trainer.scoring.confidence import Reliability, error_limit_px, judge, reliability, stated_limit_px
-from trainer.scoring.diagnosis import diagnosis
+from trainer.scoring.confidence import Reliability, judge, reliability
 from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
 from trainer.scoring.floor import Floor
+from trainer.scoring.judging import Radii, stated_radii, usual_radii
+from trainer.scoring.label_faults import other_names
+from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
+from trainer.scoring.trained_as import place_of, read_trained_as
+from trainer.scoring.verdict import Verdict, verdict
 
-FIGURES_FILE = "metrics.json"  # beside a bundle: what its training came to
 Part = Literal["held-out", "training", "all"]
 
 
@@ -36,12 +40,14 @@ class Asked:
         floor: the distance between annotators, where known.
         classical: whether the tracker without learning is scored beside the network.
         chamber: where that tracker looks; None: everywhere.
+        target_px: the mean error that the task can do with; None where nobody has said.
     """
 
     thresholds_px: tuple[float, ...]
     floor: Floor | None
     classical: bool
     chamber: Chamber | None
+    target_px: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,7 @@ class ScoredSet:
         part: whether the bundle has learnt from these frames, "all" where that cannot be told or it has learnt from none.
         evaluation: its errors.
         reliability: its confidence against being right.
+        absence: its confidence in points that labels say are out of sight; empty where they say so of none.
         classical: the tracker without learning on the same frames; None where it was not asked for or cannot answer.
         field_of_view: what of these images the network sees, in one sentence.
     """
@@ -71,6 +78,7 @@ class ScoredSet:
     part: Part
     evaluation: Evaluation
     reliability: Reliability
+    absence: tuple[Absence, ...]
     classical: ClassicalScore | None
     field_of_view: str
 
@@ -88,11 +96,17 @@ class EvaluationRun:
         bundle: what was scored.
         sets: the first is what it is judged by.
         asked: what was measured.
+        radii: how near to its label each point counts as right.
+        measured: what the verdict is made from; None where frames learnt from or others were not given.
+        verdict: what the bundle came to and what to do next; None likewise.
     """
 
     bundle: Bundle
     sets: tuple[ScoredSet, ...]
     asked: Asked
+    radii: Radii
+    measured: Measurements | None = None
+    verdict: Verdict | None = None
 
     @property
     def judged(self) -> ScoredSet:
@@ -105,11 +119,10 @@ class EvaluationRun:
         return next((one for one in self.sets if one.part == "training"), None)
 
     @property
-    def diagnosis(self) -> str | None:
-        """What the gap between training and held-out frames means; None where one of the two was not given."""
-        if self.training is None or self.judged.part == "training":
-            return None
-        return diagnosis(self.training.evaluation, self.judged.evaluation)
+    def warnings(self) -> list[str]:
+        """Sets whose labels give other names to the places that the bundle finds, a sentence for each video."""
+        least_px = 2 * float(self.radii.array.mean())
+        return [found.sentence for one in self.sets for found in other_names(one.evaluation, least_px=least_px)]
 
     def as_json(self) -> dict[str, Any]:
         """All figures for programs."""
@@ -117,7 +130,9 @@ class EvaluationRun:
             "bundle": str(self.bundle.folder),
             "name": self.bundle.description.name,
             "floor_px": dict(self.asked.floor.per_point) if self.asked.floor is not None else None,
-            "diagnosis": self.diagnosis,
+            "verdict": self.verdict.as_json() if self.verdict is not None else None,
+            "warnings": self.warnings,
+            "correct_within_px": dict(zip(self.bundle.description.point_names, self.radii.px, strict=True)),
             "sets": [self._set_json(one) for one in self.sets],
         }
 
@@ -131,6 +146,7 @@ class EvaluationRun:
             "tags": [_tag_json(tag, thresholds) for tag in by_tag(one.evaluation)],
             "groups": [_group_json(group, thresholds) for group in by_group(one.evaluation)],
             "confidence": one.reliability.as_json(),
+            "absence": [point.as_json() for point in one.absence],
             "classical": _classical_json(one.classical, thresholds),
         }
 
@@ -165,15 +181,36 @@ def evaluate_sets(
         parts = [part for part in parts if part.part != "training"]
         parts.append(_Frames(data=train, part="training", frames=known, scene=known))
     learnt = next((part.frames for part in parts if part.part == "training"), None)
-    limit = stated_limit_px(bundle.folder / FIGURES_FILE) or error_limit_px(parts[0].scene)
+    within = stated_radii(bundle) or usual_radii(parts[0].scene, asked.floor)
     order = {"held-out": 0, "all": 1, "training": 2}
     with closing(open_chosen(bundle, engine, console=console)) as opened:
         scored = []
         for part in sorted(parts, key=lambda part: order[part.part]):
             evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
             seen = field_of_view(bundle.description, part.frames.read(0))
-            scored.append(_scored(part, evaluation, asked, seen=seen, limit_px=limit, console=console))
-    return EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked)
+            scored.append(_scored(part, evaluation, asked, seen=seen, within=within, console=console))
+    return _judged(EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked, radii=within), data)
+
+
+def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
+    """The run with its verdict, where frames learnt from and others were given."""
+    learnt, judged = run.training, run.judged
+    if learnt is None or judged.part == "training":
+        return run
+    trained, history = read_trained_as(run.bundle.folder)
+    labels = learnt.evaluation.frames
+    about = Circumstances(
+        labels=labels,
+        radii=run.radii,
+        floor=run.asked.floor,
+        target_px=run.asked.target_px,
+        seen_px=trained.seen_px,
+        batch=trained.batch,
+        history=history,
+    )
+    measured = measure(learnt.evaluation, judged.evaluation, about)
+    place = place_of(data, run.bundle.folder, labels, trained)
+    return replace(run, measured=measured, verdict=verdict(measured, place))
 
 
 def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
@@ -186,8 +223,8 @@ def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
     return [part for part in parts if np.isfinite(part.frames.points).any()]
 
 
-def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, limit_px: float, console: Console | None) -> ScoredSet:
-    judged = judge(evaluation.predicted, evaluation.frames, limit_px=limit_px)
+def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, within: Radii, console: Console | None) -> ScoredSet:
+    judged = judge(evaluation.predicted, evaluation.frames, within_px=within.array)
     classical = None
     if asked.classical and part.part != "training":
         classical = score_classical(evaluation.frames, scene=part.scene, chamber=asked.chamber, console=console)
@@ -195,7 +232,8 @@ def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, l
         data=part.data,
         part=part.part,
         evaluation=evaluation,
-        reliability=reliability(judged.confidence, judged.right, limit_px=limit_px),
+        reliability=reliability(judged.confidence, judged.right, within_px=within.array),
+        absence=absence(evaluation.predicted, evaluation.frames),
         classical=classical,
         field_of_view=seen,
     )

@@ -35,13 +35,15 @@ from trainer.training.data import (
     held_out_loader,
 )
 from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.held_out_loss import HeldOutLoss
 from trainer.training.history import History, history_from_plain, write_history
 from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
 from trainer.training.loading import TrainingLoader
+from trainer.training.memory import memory_refused
 from trainer.training.processes import Processes, processes_here
-from trainer.training.progress import Bar, KeepEpochs, epoch_lines, resuming, stopped
+from trainer.training.progress import Bar, KeepEpochs, Lines, epoch_lines, resuming, stopped
 from trainer.training.transfer import transfer_advice
 from trainer.training.weights import SCRATCH, Pretrained, load_pretrained
 from trainer.training.whole_checkpoints import WholeCheckpoints
@@ -124,8 +126,16 @@ def fit(
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
-            _run(learner, stores, settings, checkpoints, resume=last, group=group, progress=console.is_terminal and not console.quiet)
+            _run(learner, stores, settings, checkpoints, resume=last, group=group, shown=_progress(console))
+            console.print("measuring the error of the finished network", highlight=False)
         return _result(out, stores, plan=plan, view=view)
+
+
+def _progress(console: Console) -> pl.Callback | None:
+    """What shows how far an epoch is: a bar on a terminal, lines elsewhere."""
+    if console.quiet:
+        return None
+    return Bar(refresh_rate=4, console_kwargs={"stderr": True}) if console.is_terminal else Lines(console)
 
 
 def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
@@ -219,7 +229,7 @@ def _run(
     *,
     resume: Path | None,
     group: Processes,
-    progress: bool,
+    shown: pl.Callback | None,
 ) -> None:
     train, held_out = stores
     train.read_all()  # a step is not to wait for a disk
@@ -241,15 +251,19 @@ def _run(
             callbacks=[
                 ctrl_c,
                 KeepExamples(held_out if len(held_out) else train),
-                *_callbacks(settings, checkpoints, validated=validation is not None, progress=progress),
+                HeldOutLoss(held_out, crop=learner.plan.crop, seed=settings.seed),
+                *_callbacks(settings, checkpoints, validated=validation is not None, shown=shown),
             ],
             logger=False,
-            enable_progress_bar=progress,
+            enable_progress_bar=isinstance(shown, Bar),
             enable_model_summary=False,
             num_sanity_val_steps=0,
             plugins=[WholeCheckpoints()],
         )
-        with _stop_by_hand(learner, checkpoints / LAST, ctrl_c):
+        with (
+            _stop_by_hand(learner, checkpoints / LAST, ctrl_c),
+            memory_refused(learner, frames, settings, reduced=_precision(settings) == "bf16-mixed"),
+        ):
             lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
@@ -268,7 +282,7 @@ def _stop_by_hand(learner: Learner, checkpoint: Path, ctrl_c: CtrlC) -> Iterator
         raise KeyboardInterrupt(stopped(learner, checkpoint, steps=learner.steps)) from None
 
 
-def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, progress: bool) -> list[pl.Callback]:
+def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, shown: pl.Callback | None) -> list[pl.Callback]:
     callbacks: list[pl.Callback] = [
         pl.callbacks.ModelCheckpoint(
             checkpoints,
@@ -283,9 +297,7 @@ def _callbacks(settings: FitSettings, checkpoints: Path, *, validated: bool, pro
         callbacks.append(
             pl.callbacks.EarlyStopping(HELD_OUT, patience=settings.patience, min_delta=BETTER_PX, check_on_train_epoch_end=True)
         )
-    if progress:
-        callbacks.append(Bar(refresh_rate=4, console_kwargs={"stderr": True}))
-    return callbacks
+    return [*callbacks, shown] if shown is not None else callbacks
 
 
 def _precision(settings: FitSettings) -> Literal["bf16-mixed", "32-true"]:

@@ -1,6 +1,6 @@
 """Everything that a training run depends on besides its data."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from trainer.training.augment import AugmentSettings
@@ -58,3 +58,30 @@ class FitSettings:
     workers: int = 1
     loss: LossSettings = field(default_factory=LossSettings)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+
+# of FitSettings, as `trainer fit` names them; the length is given apart
+OPTIONS = {
+    "network": "--network",
+    "head": "--head",
+    "view": "--view",
+    "weights": "--weights",
+    "trained": "--train",
+    "seed": "--seed",
+    "batch": "--batch",
+    "batches": "--batches",
+    "learning_rate": "--learning-rate",
+    "weight_decay": "--weight-decay",
+    "optimiser": "--optimiser",
+    "patience": "--patience",
+    "precision": "--precision",
+    "accelerator": "--device",
+    "workers": "--workers",
+}
+
+
+def fit_options(settings: FitSettings) -> tuple[str, ...]:
+    """The settings that are not the usual ones, as options of `trainer fit`."""
+    usual, given = asdict(FitSettings()), asdict(settings)
+    chosen = [(option, given[name]) for name, option in OPTIONS.items() if given[name] != usual[name]]
+    return tuple(word for option, value in chosen for word in (option, f"{value:g}" if isinstance(value, float) else str(value)))

@@ -20,6 +20,8 @@ class Epoch:
         seconds: since the run began, earlier sittings included.
         waited_s: of this epoch, by steps for their pictures.
         movement: of the answers on held-out frames, as a share of the labels' own; near 0 the network has collapsed.
+        held_out_loss: of the averaged weights on unchanged held-out frames; None where none are held out, and in histories
+            from before it was measured.
     """
 
     epoch: int
@@ -29,6 +31,7 @@ class Epoch:
     seconds: float
     waited_s: float
     movement: float | None
+    held_out_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,7 @@ class Learner(pl.LightningModule):
         self._validated: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         self._movement: float | None = None
         self._held_out_px: float | None = None
+        self.held_out_loss: float | None = None  # of this epoch; see `HeldOutLoss`
         self._waited_before_s = 0.0
         self.train()
 
@@ -134,9 +135,13 @@ class Learner(pl.LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Loss of one batch."""
         pictures = Batch(*batch)
-        loss = (LOSSES | SEVERAL)[self.plan.head](self.network, pictures, self._loss)
+        loss = self.loss_of(self.network, pictures)
         self._losses.append((loss.detach(), len(pictures.frames)))
         return loss
+
+    def loss_of(self, network: nn.Module, pictures: Batch) -> Tensor:
+        """What is minimised, for a network of this plan: one number."""
+        return (LOSSES | SEVERAL)[self.plan.head](network, pictures, self._loss)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Average the weights; stop when the time is up."""
@@ -178,6 +183,7 @@ class Learner(pl.LightningModule):
                 epoch=self.current_epoch,
                 loss=mean,
                 held_out_px=self._held_out_px,
+                held_out_loss=self.held_out_loss,
                 learning_rate=rate,
                 seconds=self.elapsed_s(),
                 waited_s=self._waited_s(),

@@ -1,7 +1,9 @@
 """What a person is told while a network learns: a bar on a terminal, one line an epoch elsewhere, and how to go on after a stop."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -10,12 +12,47 @@ from trainer.training.history import History
 from trainer.training.learning import ABOUT, Learner
 from trainer.training.lightning_library import pl
 
+EVERY_S = 30.0
+
 
 class Bar(pl.callbacks.RichProgressBar):
     """Lightning's bar, which knows no number of epochs when time is what ends a run and would show -2."""
 
     def _get_train_description(self, current_epoch: int) -> str:
         return f"epoch {current_epoch + 1}" + (f" of {self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else "")
+
+
+class Lines(pl.callbacks.Callback):
+    """For a log or a pipe, where no bar can be drawn over: within a long epoch, a line every half minute.
+
+    Args:
+        console: where.
+        clock: seconds; only differences count.
+        every_s: from one line to the next, those that end an epoch counted.
+    """
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = time.monotonic, every_s: float = EVERY_S) -> None:
+        self._console, self._clock, self._every_s = console, clock, every_s
+        self._last = clock()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Say how far the epoch is, if nothing was said for long."""
+        if self._clock() - self._last < self._every_s or not isinstance(pl_module, Learner):
+            return
+        self._last = self._clock()
+        epochs = pl_module.history.epochs
+        known = f", held out {epochs[-1].held_out_px:.2f} px after the last epoch" if epochs and epochs[-1].held_out_px is not None else ""
+        of = f" of {trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
+        self._console.print(
+            f"epoch {trainer.current_epoch + 1}{of}, batch {batch_idx + 1} of {trainer.num_training_batches}: "
+            f"loss {float(outputs['loss']):.4g}{known}, {pl_module.elapsed_s():.0f} s",
+            soft_wrap=True,
+            highlight=False,
+        )
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The end of an epoch is said by `epoch_lines`."""
+        self._last = self._clock()
 
 
 class KeepEpochs(pl.callbacks.Checkpoint):

@@ -1,0 +1,63 @@
+"""A batch that the memory does not hold, in a process whose memory is limited."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.trainer.learnable import labelled
+from tests.trainer.test_evaluate_command import as_csv
+from trainer.training.memory import is_out_of_memory
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = """
+import resource, sys
+from dataclasses import replace
+from pathlib import Path
+import numpy as np
+import torch
+from trainer.errors import TooLargeError
+from trainer.formats.read_labels import read_labels
+from trainer.training.augment import UNCHANGED
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
+torch.set_num_threads(1)
+folder, batch = Path(sys.argv[1]), int(sys.argv[2])
+frames = read_labels(folder / "CollectedData_a.csv")
+nothing = frames.subset(np.empty(0, int))
+few = FitSettings(epochs=1, batch=4, batches=1, workers=0, accelerator="cpu", precision="32", augment=UNCHANGED)
+fit(frames, nothing, few, folder / "small")  # every library is loaded
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 120 * 2**20, resource.RLIM_INFINITY))
+try:
+    fit(frames, nothing, replace(few, batch=batch), folder / "large")
+except TooLargeError as refusal:
+    print(refusal)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of a process's memory")
+def test_a_batch_too_large_is_one_sentence_with_the_batch_that_fits(tmp_path: Path) -> None:
+    as_csv(tmp_path, labelled(tmp_path, 4))
+    run = [sys.executable, "-c", PROGRAM, str(tmp_path), "512"]
+    ended = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert ended.stdout.startswith("the memory does not hold a batch of 512 pictures; "), ended.stderr[-2000:]
+    fits = int(ended.stdout.split(";")[1].split()[0])
+    assert f"{fits} fit: give --batch {fits}" in ended.stdout
+    assert 1 <= fits <= 256
+
+
+@pytest.mark.parametrize(
+    ("problem", "found"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8589934592 bytes"), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+    ],
+)
+def test_only_what_says_so_is_taken_for_a_lack_of_memory(problem: Exception, found: bool) -> None:
+    assert is_out_of_memory(problem) == found

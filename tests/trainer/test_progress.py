@@ -1,0 +1,62 @@
+"""What is said where no bar can be drawn: a log, a pipe, the journal of a service."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.trainer.learnable import labelled
+from trainer.experiments.progress import RunMeter
+from trainer.scoring.counted import said
+from trainer.training import fit as fitting
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
+from trainer.training.history import Epoch, History
+from trainer.training.progress import Lines
+
+
+class Clock:
+    """Ten seconds pass between any two questions."""
+
+    def __init__(self, unit: float = 1.0) -> None:
+        self.now, self.unit = 0.0, unit
+
+    def __call__(self) -> float:
+        self.now += 10.0 * self.unit
+        return self.now
+
+
+def console(lines: io.StringIO) -> Console:
+    return Console(file=lines, width=200, force_terminal=False)
+
+
+def test_a_long_epoch_is_told_of_while_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = io.StringIO()
+    monkeypatch.setattr(fitting, "_progress", lambda _: Lines(console(lines), clock=Clock(), every_s=30.0))
+    frames = labelled(tmp_path, 4)
+    settings = FitSettings(epochs=1, batch=2, batches=8, workers=0, accelerator="cpu", precision="32")
+    fit(frames, frames.subset(np.empty(0, np.int64)), replace(settings, batches=8), tmp_path / "run")
+    told = lines.getvalue().splitlines()
+    assert 1 < len(told) < 8
+    assert told[0].startswith("epoch 1 of 1, batch 3 of 8: loss ")
+
+
+def test_experiments_tell_of_a_long_run_once_a_minute() -> None:
+    lines = io.StringIO()
+    epoch = Epoch(epoch=0, loss=1.0, held_out_px=2.5, learning_rate=1e-3, seconds=1.0, waited_s=0.0, movement=None)
+    with RunMeter(console(lines), 2, clock=Clock()) as meter:
+        meter.begin("block1", FitSettings(epochs=20))
+        for _ in range(6):
+            meter.epoch(History(epochs=[epoch]))
+    told = [line for line in lines.getvalue().splitlines() if line.startswith("run 1 of 2, block1: epoch 1, 2.50 px; ")]
+    assert 1 <= len(told) < 6
+
+
+def test_scoring_many_frames_is_told_of_without_a_terminal() -> None:
+    lines = io.StringIO()
+    clock = Clock(1e9)
+    assert list(said(10, console(lines), clock=lambda: int(clock()))) == list(range(10))
+    assert "scored 2 of 10 frames" in lines.getvalue()

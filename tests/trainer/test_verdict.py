@@ -1,0 +1,215 @@
+"""What is wrong with a training, and what to do first: from measurements alone."""
+
+import argparse
+import math
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from trainer.__main__ import _parser
+from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
+from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
+from trainer.scoring.next_steps import Place
+from trainer.scoring.verdict import MOST_STEPS, verdict
+
+PLACE = Place(
+    data=("mouse",),
+    bundle="models/mine",
+    project="mouse",
+    annotators=("ann",),
+    point_names=("snout", "ear"),
+    videos={"monday": "videos/monday 1.mp4", "tuesday": "videos/tuesday.mp4"},
+    fit_options=("--head", "xy", "--hold-out", "a", "b", "--view", "crop"),
+    minutes=5.0,
+)
+
+
+def point(name: str, *, learnt: int = 90, median_px: float = 1.3) -> PointMeasure:
+    return PointMeasure(name=name, learnt=learnt, scored=20, median_px=median_px, mean_px=median_px, train_median_px=1.2)
+
+
+GOOD = Measurements(
+    learnt=93,
+    scored=23,
+    train_median_px=1.2,
+    train_mean_px=1.4,
+    median_px=1.3,
+    mean_px=1.6,
+    baseline_px=140.0,
+    radius_px=2.4,
+    length_px=120.0,
+    seen_px=1.0,
+    pictures=41_000,
+    falling=0.01,
+    scatter_px=0.5,
+    points=(point("snout"), point("ear")),
+    groups=(GroupMeasure(name="monday", learnt=93, scored=23, median_px=1.3),),
+)
+SHORT = replace(GOOD, train_median_px=5.6, train_mean_px=6.0, median_px=5.9, mean_px=6.5, pictures=5_000)
+
+CASES = {
+    "swapped labels": (
+        replace(GOOD, exchanges=(Exchange(first="leftear", second="rightear", learnt=0.2, scored=0.1, frames=19),), mean_px=8.0),
+        "exchanged",
+        "trainer label mouse --annotator ann --bundle models/mine",
+    ),
+    "one frame": (
+        replace(GOOD, learnt=1, train_median_px=1.7, median_px=51.0, mean_px=60.0, exchanges=()),
+        "few frames",
+        "trainer select 'videos/monday 1.mp4' --project mouse --count 50",
+    ),
+    "too short": (
+        SHORT,
+        "too short",
+        "trainer fit --data mouse --out models/mine-longer --head xy --hold-out a b --view crop --minutes 30",
+    ),
+    "too few of one point": (
+        replace(GOOD, points=(point("snout"), point("ear"), point("tongue", learnt=6, median_px=30.0)), mean_px=6.0),
+        "rare point",
+        "trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty --bundle models/mine",
+    ),
+    "wrong names": (
+        replace(
+            GOOD,
+            median_px=90.0,
+            mean_px=90.0,
+            other_names=(OtherNames(group="tuesday", pairs=(("snout", "tail"), ("tail", "snout")), frames=23),),
+        ),
+        "other names",
+        "trainer evaluate models/mine --data mouse",
+    ),
+    "too low resolution": (
+        replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0, seen_px=3.0),
+        "resolution",
+        "trainer fit --data mouse --out models/mine-finer --head xy --hold-out a b --network resnet18 --view full --minutes 5",
+    ),
+    "distribution shift": (
+        replace(GOOD, median_px=14.0, mean_px=20.0, groups=(GroupMeasure(name="tuesday", learnt=0, scored=23, median_px=14.0),)),
+        "unlike",
+        "trainer select videos/tuesday.mp4 --project mouse --count 20 --by uncertainty --bundle models/mine",
+    ),
+    "good": (GOOD, "good", "trainer render 'videos/monday 1.mp4' --bundle models/mine --out models/mine-drawn.mp4"),
+    "over-fitted": (
+        replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17),
+        "over-fitted",
+        "trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty --bundle models/mine",
+    ),
+    "labels jittered by 5 px": (
+        replace(GOOD, train_median_px=5.2, train_mean_px=5.8, median_px=5.5, mean_px=6.0, scatter_px=5.1),
+        "scattered labels",
+        "trainer label mouse --annotator second-person",
+    ),
+}
+
+
+@pytest.mark.parametrize(("measured", "kind", "command"), CASES.values(), ids=CASES.keys())
+def test_each_fault_gets_the_right_first_step_with_its_command(measured: Measurements, kind: str, command: str) -> None:
+    found = verdict(measured, PLACE)
+    assert found.steps[0].kind == kind
+    assert found.steps[0].command == command
+    assert 1 <= len(found.steps) <= MOST_STEPS
+    assert found.sentence.startswith(found.steps[0].why)
+
+
+@pytest.mark.parametrize(
+    "place", [PLACE, Place(data=("a.csv", "b.csv"), bundle="models/mine", point_names=("snout", "ear"))], ids=["project", "tables"]
+)
+@pytest.mark.parametrize("measured", [case[0] for case in CASES.values()], ids=CASES.keys())
+def test_every_command_that_is_named_can_be_typed(measured: Measurements, place: Place) -> None:
+    for step in verdict(replace(measured, target_px=0.5), place).steps:
+        for command in step.command.split(" && "):
+            program, *arguments = shlex.split(command)
+            assert program == "trainer"
+            assert isinstance(_parser().parse_args(arguments), argparse.Namespace)
+
+
+@pytest.mark.parametrize(
+    ("measured", "kind"),
+    [
+        (replace(GOOD, scored=0, median_px=math.nan, mean_px=math.nan, groups=()), "nothing held out"),
+        (replace(GOOD, train_mean_px=100.0, train_median_px=90.0, median_px=90.0, mean_px=100.0, pictures=2_000), "too short"),
+        (replace(GOOD, train_mean_px=100.0, train_median_px=90.0, median_px=90.0, mean_px=100.0), "learnt nothing"),
+        (replace(GOOD, falling=0.2), "too short"),
+        (replace(GOOD, train_median_px=0.1, median_px=0.3), "good"),  # a ratio of three between errors that nobody can see
+        (replace(GOOD, train_median_px=0.4, median_px=1.9), "good"),  # a gap, but as exact as labels are
+        (replace(GOOD, target_px=1.0), "not good enough"),
+        (replace(GOOD, target_px=2.0), "good"),
+        (replace(GOOD, median_px=2.9, train_median_px=2.5, mean_px=3.5), "not exact"),
+        (replace(GOOD, exchanges=(Exchange(first="l", second="r", learnt=0.5, scored=0.5, frames=40),)), "other names"),
+        (replace(SHORT, exchanges=(Exchange(first="l", second="r", learnt=0.05, scored=0.0, frames=4),)), "too short"),
+        (replace(SHORT, seen_px=3.0, pictures=41_000), "resolution"),
+    ],
+    ids=[
+        "nothing held out", "hardly begun", "learnt nothing", "still falling", "gap below half a pixel", "gap within the radius",
+        "target missed", "target met",
+        "not exact", "names unclear", "confused while short", "resolution",
+    ],
+)  # fmt: skip
+def test_the_first_step_follows_the_rules(measured: Measurements, kind: str) -> None:
+    assert verdict(measured, PLACE).steps[0].kind == kind
+
+
+def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
+    wrong = Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=31.0, confidence=0.9)
+    found = verdict(replace(GOOD, suspects=(wrong,)), PLACE)
+    assert found.sentence.startswith("Good: the median error of 1.30 px is within the 2.4 px that count as right")
+    assert [step.kind for step in found.steps] == ["single labels", "good"]
+    assert "first 'ear' in img0003.png" in found.steps[0].do
+
+
+def test_below_the_tasks_threshold_a_short_training_is_made_longer_first() -> None:
+    wrong = Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=31.0, confidence=0.9)
+    short = verdict(replace(GOOD, target_px=1.0, pictures=5_600, suspects=(wrong,)), PLACE)
+    assert short.sentence.startswith("Better than chance but not good enough for the task: a mean error of 1.60 px, where 1 px")
+    assert [step.kind for step in short.steps] == ["not good enough", "single labels"]
+    assert "--minutes 30" in short.steps[0].command
+    assert "trainer curve" in verdict(replace(GOOD, target_px=1.0), PLACE).steps[0].command
+
+
+def test_labels_that_are_no_project_become_one_before_a_second_person_labels() -> None:
+    measured = CASES["labels jittered by 5 px"][0]
+    found = verdict(measured, Place(data=("my labels.csv",), bundle="models/mine", point_names=("snout", "ear")))
+    assert found.steps[0].command == (
+        "trainer project create labels --points snout ear && trainer project import labels 'my labels.csv' --annotator first-person"
+    )
+
+
+def test_a_good_training_that_was_short_may_be_longer() -> None:
+    found = verdict(replace(GOOD, pictures=5_600), PLACE)
+    assert [step.kind for step in found.steps] == ["good", "too short"]
+    assert found.steps[1].do.startswith("If a smaller error is worth the time")
+
+
+def test_an_over_fitted_training_whose_held_out_loss_rises_is_told_to_end_earlier_as_well() -> None:
+    found = verdict(replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17), PLACE)
+    assert "from epoch 17 on the held-out loss rose" in found.sentence
+    assert "--patience 5" in found.steps[1].command
+
+
+def test_one_training_says_no_more_than_it_can_of_labels_and_minutes() -> None:
+    said = verdict(replace(GOOD, train_median_px=1.0, median_px=3.0), PLACE).labels_or_minutes
+    assert "at most the gap between held-out and training error, 2.00 px of 3.00 px" in said
+    assert "only a longer one tells" in said
+    assert "`trainer curve`" in said
+
+
+def test_the_points_and_videos_that_need_labels_most_are_named_with_the_command() -> None:
+    points = (point("snout"), point("ear", median_px=4.0), replace(point("tongue", learnt=2), scored=0, median_px=math.nan))
+    groups = (
+        GroupMeasure(name="monday", learnt=50, scored=10, median_px=1.0),
+        GroupMeasure(name="tuesday", learnt=43, scored=13, median_px=2.0),
+    )
+    found = verdict(replace(GOOD, points=points, groups=groups), PLACE)
+    assert found.needs_labels == (
+        "Labels are needed most of 'tongue' (2 labels, none of them held out), 'ear' (90 labels, median 4.0 px), "
+        "'snout' (90 labels, median 1.3 px); of the videos, in 'tuesday' (median 2.0 px), 'monday' (median 1.0 px)."
+    )
+    assert found.select.startswith("trainer select videos/tuesday.mp4 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty")
+
+
+def test_for_a_terminal_each_command_has_a_line_of_its_own() -> None:
+    lines = verdict(SHORT, PLACE).lines
+    assert lines[1] == "next:"
+    assert lines[2].startswith("  1. ")
+    assert lines[3].strip().startswith("trainer fit ")

@@ -1,0 +1,67 @@
+"""What a report shows of faults: bias, exchanged labels, labels that are likely wrong, points out of sight."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainer.scored import noise_frames, scored_with
+from tests.trainer.test_report import read_page
+from trainer.reports.error_report import absence_part
+from trainer.reports.fault_plots import bias_vectors
+from trainer.reports.verdict_section import fault_section, point_section
+from trainer.scoring.absence import absence
+from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.judging import Radii
+from trainer.scoring.measurements import Circumstances, Measurements, measure
+from trainer.scoring.metrics import point_errors
+
+RADII = Radii(px=(2.0, 2.0), source="2% of the animal's length, 100 px")
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Evaluation:
+    """Of 30 frames four with exchanged points and one with a label far off; answers lie 1 px to the right; two tails are hidden."""
+    labels = noise_frames(tmp_path, 30)
+    labels.points[:] = labels.points * 0.2 + np.array([[5.0, 5.0], [45.0, 30.0]])
+    labels.points[-2:, 0, 1] = np.nan
+    labels.hidden[-2:, 0, 1] = True
+    right = np.random.default_rng(0).uniform(0.8, 1.2, (30, 2))
+    made = scored_with(labels, right, 0.9)
+    answers = made.predicted.copy()
+    answers[:4, 0, :, :2] = answers[:4, 0, ::-1, :2]
+    answers[10, 0, 0, :2] += 20
+    return replace(made, predicted=answers, errors=point_errors(answers, labels.points))
+
+
+@pytest.fixture
+def measured(train: Evaluation) -> Measurements:
+    return measure(train, train, Circumstances(labels=train.frames, radii=RADII, seen_px=3.0))
+
+
+def test_exchanged_labels_and_a_single_one_that_is_wrong_are_shown_apart(train: Evaluation, measured: Measurements, tmp_path: Path) -> None:
+    assert [(one.first, one.second, one.frames) for one in measured.exchanges] == [("snout", "tail <base>", 4)]
+    assert [(one.point, one.place) for one in measured.suspects if one.learnt] == [("snout", (10, 0, 0))]
+    shown = fault_section(measured, train, train)
+    (tmp_path / "page.html").write_text(shown)
+    assert read_page(tmp_path / "page.html").count["img"] == 3  # exchanged, wrong among those learnt from, wrong among those held out
+    assert "Exchanged: snout and tail &lt;base&gt;" in shown
+    assert "Labels most likely wrong" in shown
+
+
+def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Evaluation, measured: Measurements) -> None:
+    snout = measured.points[0]
+    assert snout.bias_px[0] == pytest.approx(1.0, abs=0.1)
+    assert snout.bias_error_px < 0.1
+    said = point_section(measured, train, RADII)
+    assert f"snout {snout.bias_px[0]:.1f} px right" in said
+    assert "One pixel of the network&#x27;s picture is 3 wide in the image." in said
+    panels = bias_vectors(train, measured.points, RADII.px).axes
+    assert [axes.get_title(loc="left") for axes in panels[:2]] == ["snout", "tail <base>"]
+    assert all(len(axes.texts) == 1 for axes in panels[:2]), "the arrow"
+
+
+def test_points_out_of_sight_have_a_table_of_their_own(train: Evaluation) -> None:
+    assert "AUC" in absence_part(absence(train.predicted, train.frames))
+    assert "mark points as hidden" in absence_part(())

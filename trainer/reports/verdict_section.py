@@ -1,0 +1,122 @@
+"""Parts of a report that judge: the verdict with its next steps, each key point's labels and bias, and labels that are likely wrong."""
+
+import math
+
+from trainer.reports.error_report import figure_part, number
+from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspected_labels
+from trainer.reports.html_page import StrongRow, table, text
+from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.judging import Radii
+from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
+from trainer.scoring.verdict import Verdict
+
+SURE_BIAS = 3.0  # standard errors; below that a bias is chance
+LEAST_BIAS_PX = 0.5
+
+
+def verdict_box(found: Verdict) -> str:
+    """What matters most, and the next steps with their commands."""
+    steps = "".join(f"<li>{text(step.do)}<pre><code>{text(step.command)}</code></pre></li>" for step in found.steps)
+    return f'<div class="verdict"><p>{text(found.sentence)}</p><p>Next:</p><ol>{steps}</ol></div>'
+
+
+def labels_or_minutes_section(found: Verdict) -> str:
+    """More labels, or a longer training? And of what labels are needed most."""
+    needed = f"<p>{text(found.needs_labels)}</p><pre><code>{text(found.select)}</code></pre>" if found.needs_labels else ""
+    return f"<h2>More labels or a longer training?</h2><p>{text(found.labels_or_minutes)}</p>{needed}"
+
+
+def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> str:
+    """Each key point: how often it is labelled, how well it is found, and where to it is drawn."""
+    head = [
+        "",
+        "labels learnt from",
+        "held out",
+        "median",
+        "training",
+        "bias x",
+        "bias y",
+        "at the border",
+        "error there",
+        "counts as right",
+    ]
+    rows: list[list[str] | StrongRow] = []
+    worst_first = sorted(zip(measured.points, radii.px, strict=True), key=lambda pair: -_sortable(pair[0].median_px))
+    for point, radius in worst_first:
+        cells = [number(point.median_px), number(point.train_median_px), *(_signed(value) for value in point.bias_px)]
+        border = [str(point.border), number(point.border_median_px)]
+        rows.append([point.name, str(point.learnt), str(point.scored), *cells, *border, f"{radius:g}"])
+    said = " ".join([*_biased(measured), *_at_border(measured), *_seen(measured), f"What counts as right: {radii.source}."])
+    drawn = figure_part(bias_vectors(shown, measured.points, radii.px), "Bias of each key point")
+    how = (
+        "Errors in source pixels, worst point first. Bias: median of answer minus label. "
+        f"At the border: within {BORDER_PX:g} px of the image's edge."
+    )
+    return f'<h2>Each key point</h2><p>{text(said)}</p>{table(head, rows, kind="figures")}<p class="note">{text(how)}</p>{drawn}'
+
+
+def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluation | None) -> str:
+    """Exchanged labels and single labels that are likely wrong, with pictures; nothing where there are none."""
+    parts = []
+    for one in measured.exchanges[:2]:
+        words = (
+            f"In {one.learnt:.1%} of the frames learnt from, '{one.first}' is found where '{one.second}' is labelled, and the reverse"
+            + (f"; in {one.scored:.1%} of those held out" if math.isfinite(one.scored) else "")
+            + ". The network was given these labels and answers otherwise."
+        )
+        parts.append(f"<h2>Exchanged: {text(one.first)} and {text(one.second)}</h2><p>{text(words)}</p>")
+        parts.append(figure_part(exchanged_frames(train, one), f"Frames with {one.first} and {one.second} exchanged"))
+    learnt, other = ([one for one in measured.suspects if one.learnt == kind] for kind in (True, False))
+    if measured.suspects:
+        said = "Labels far from where the network is sure that the point is. Some will be right, and the network wrong: look."
+        parts.append(f"<h2>Labels most likely wrong</h2><p>{text(said)}</p>")
+    if learnt:
+        parts.append(
+            "<p>Of frames learnt from:</p>" + figure_part(suspected_labels(train, learnt), "Training labels that are likely wrong")
+        )
+    if other and held_out is not None:
+        parts.append("<p>Of frames held out:</p>" + figure_part(suspected_labels(held_out, other), "Held-out labels that are likely wrong"))
+    return "".join(parts)
+
+
+def _biased(measured: Measurements) -> list[str]:
+    found = [point for point in measured.points if _is_biased(point)]
+    words = ", ".join(f"{point.name} {_direction(*point.bias_px)}" for point in found)
+    return [f"Beyond chance, answers lie beside their labels: {words}."] if found else ["No key point is biased beyond chance."]
+
+
+def _is_biased(point: PointMeasure) -> bool:
+    size = math.hypot(*point.bias_px)
+    return size > LEAST_BIAS_PX and size > SURE_BIAS * point.bias_error_px
+
+
+def _direction(x: float, y: float) -> str:
+    across = f"{abs(x):.1f} px {'right' if x > 0 else 'left'}"
+    down = f"{abs(y):.1f} px {'below' if y > 0 else 'above'}"
+    return " and ".join(words for value, words in ((x, across), (y, down)) if abs(value) >= LEAST_BIAS_PX / 2)
+
+
+def _at_border(measured: Measurements) -> list[str]:
+    count = sum(point.border for point in measured.points)
+    worse = [
+        point.name for point in measured.points if point.border and point.border_median_px > 2 * max(point.median_px, measured.radius_px)
+    ]
+    if not count:
+        return []
+    return [
+        f"{count} held-out labels lie within {BORDER_PX:g} px of the image's edge" + (f", where {', '.join(worse)} fail." if worse else ".")
+    ]
+
+
+def _seen(measured: Measurements) -> list[str]:
+    if measured.seen_px is None:
+        return []
+    return [f"One pixel of the network's picture is {measured.seen_px:g} wide in the image."]
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}" if math.isfinite(value) else "–"
+
+
+def _sortable(value: float) -> float:
+    return value if math.isfinite(value) else -math.inf

@@ -1,0 +1,252 @@
+"""Everything that a verdict on a training is made from, as plain numbers: `measure` looks, `trainer.scoring.verdict` judges."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.course import crossing, still_falling
+from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.floor import Floor
+from trainer.scoring.judging import Radii, animal_length_px
+from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchanges, label_scatter_px, other_names, robust_sd, suspects
+
+BORDER_PX = 8.0  # a label so near an edge of the image is at its border
+LOOKED_AT = 24  # frames of each part whose brightness and contrast are compared
+GREY_LEVELS = 4.0  # frames of one recording differ by about as much
+NO_HISTORY: Mapping[str, Any] = {"epochs": [], "batches": []}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointMeasure:
+    """One key point; NaN for what nothing was labelled for.
+
+    Attributes:
+        name: its own.
+        learnt: training labels.
+        scored: held-out labels.
+        median_px, mean_px: of the held-out errors.
+        train_median_px: of the training errors.
+        bias_px: (x, y), median of answer minus label.
+        bias_error_px: standard error of that median, along the worse axis.
+        border: held-out labels at the image's border.
+        border_median_px: error there.
+    """
+
+    name: str
+    learnt: int
+    scored: int = 0
+    median_px: float = math.nan
+    mean_px: float = math.nan
+    train_median_px: float = math.nan
+    bias_px: tuple[float, float] = (math.nan, math.nan)
+    bias_error_px: float = math.nan
+    border: int = 0
+    border_median_px: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMeasure:
+    """One video or animal of the held-out frames.
+
+    Attributes:
+        name: its own.
+        learnt: its frames that were learnt from.
+        scored: its frames that were held out.
+        median_px: of their errors.
+    """
+
+    name: str
+    learnt: int
+    scored: int
+    median_px: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """A training in numbers. Errors are in source pixels; NaN for what does not exist.
+
+    Attributes:
+        learnt: frames learnt from.
+        scored: frames held out that have a label.
+        train_median_px: of the errors on frames learnt from.
+        median_px, mean_px: of those on held-out frames.
+        train_mean_px: mean of those on frames learnt from.
+        baseline_px: what always answering the mean position costs on the held-out frames, or else on those learnt from.
+        radius_px: what counts as right, mean over the key points.
+        length_px: of the animal; None where it has none.
+        floor_px: between annotators; None where not known.
+        target_px: what the task can do with; None where nobody has said.
+        seen_px: source pixels that one pixel of the network's picture stands for; None where not known.
+        pictures: shown while learning, repetitions counted; None where not known.
+        falling: share by which the last fifth of the epochs lowered the held-out error; None where not known.
+        crossing: epoch from which the held-out loss rises while the training loss falls on; None where there is none.
+        scatter_px: of the labels, as their shape shows; see `label_scatter_px`.
+        unlike: how far held-out images differ from training ones in brightness or contrast, in spreads of the training ones.
+        points: the key points.
+        groups: the videos of the held-out frames.
+        exchanges: pairs found at each other's labels.
+        other_names: videos whose names differ.
+        suspects: single labels that are likely wrong.
+    """
+
+    learnt: int
+    scored: int
+    train_median_px: float
+    train_mean_px: float
+    median_px: float = math.nan
+    mean_px: float = math.nan
+    baseline_px: float = math.nan
+    radius_px: float
+    length_px: float | None = None
+    floor_px: float | None = None
+    target_px: float | None = None
+    seen_px: float | None = None
+    pictures: int | None = None
+    falling: float | None = None
+    crossing: int | None = None
+    scatter_px: float = math.nan
+    unlike: float = 0.0
+    points: tuple[PointMeasure, ...] = ()
+    groups: tuple[GroupMeasure, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    other_names: tuple[OtherNames, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+
+    @property
+    def gap(self) -> float:
+        """Held-out median over training median; NaN where one of them is missing."""
+        return self.median_px / self.train_median_px if self.train_median_px > 0 else math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What is known of a training besides its errors.
+
+    Attributes:
+        labels: all frames learnt from.
+        radii: what counts as right.
+        floor: between annotators, where known.
+        target_px: what the task can do with, where known.
+        seen_px: source pixels for one of the network's, where known.
+        batch: pictures a step, where known.
+        history: as a report has it; without epochs where it is not known.
+    """
+
+    labels: LabelledFrames
+    radii: Radii
+    floor: Floor | None = None
+    target_px: float | None = None
+    seen_px: float | None = None
+    batch: int | None = None
+    history: Mapping[str, Any] = field(default_factory=lambda: NO_HISTORY)
+
+
+def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances) -> Measurements:
+    """Look at the answers of one network for frames that it has learnt from and, where there are some, frames that it has not.
+
+    Raises:
+        LabelError: an image cannot be read.
+    """
+    scored = held_out if held_out is not None and held_out.errors.found else None
+    spread = scored.errors.spread if scored is not None else None
+    shown, within = scored or train, about.radii.array
+    least_px = 2 * float(within.mean())
+    epochs, steps = about.history["epochs"], len(about.history["batches"])
+    return Measurements(
+        learnt=len(about.labels),
+        scored=len(scored.frames) if scored is not None else 0,
+        train_median_px=train.errors.spread.median_px,
+        train_mean_px=train.errors.spread.mean_px,
+        median_px=spread.median_px if spread is not None else math.nan,
+        mean_px=spread.mean_px if spread is not None else math.nan,
+        baseline_px=shown.baseline.mean_position_px,
+        radius_px=float(within.mean()),
+        length_px=animal_length_px(about.labels),
+        floor_px=about.floor.mean_px if about.floor is not None else None,
+        target_px=about.target_px,
+        seen_px=about.seen_px,
+        pictures=steps * about.batch if steps and about.batch else None,
+        falling=still_falling([row.get("val_error_px") for row in epochs]),
+        crossing=crossing([row.get("train_loss") for row in epochs], [row.get("val_loss") for row in epochs]) if epochs else None,
+        scatter_px=label_scatter_px(shown),
+        unlike=_unlike(train.frames, scored.frames) if scored is not None else 0.0,
+        points=_points(train, scored, about.labels),
+        groups=_groups(scored, about.labels) if scored is not None else (),
+        exchanges=exchanges(train, scored, least_px=least_px),
+        other_names=other_names(shown, least_px=least_px),
+        suspects=suspects(train, scored, within_px=within),
+    )
+
+
+def _points(train: Evaluation, scored: Evaluation | None, labels: LabelledFrames) -> tuple[PointMeasure, ...]:
+    learnt = (~np.isnan(labels.points).any(axis=3)).sum(axis=(0, 1)).tolist()
+    at_border = _at_border(scored.frames) if scored is not None else None
+    return tuple(
+        _point(place, name, learnt[place], train=train, scored=scored, at_border=at_border) for place, name in enumerate(labels.point_names)
+    )
+
+
+def _point(
+    place: int, name: str, learnt: int, *, train: Evaluation, scored: Evaluation | None, at_border: NDArray[np.bool_] | None
+) -> PointMeasure:
+    train_median_px = train.errors.of_point(place).spread.median_px
+    if scored is None or at_border is None or not scored.errors.of_point(place).found:
+        return PointMeasure(name=name, learnt=learnt, train_median_px=train_median_px)
+    errors = scored.errors.of_point(place)
+    offset = errors.offset_px.reshape(-1, 2)
+    offset = offset[~np.isnan(offset).any(axis=1)]
+    # of a median: 1.25 times that of a mean, for normally distributed offsets; a robust spread, or single blunders would hide a bias
+    error_px = 1.25 * max(robust_sd(axis) for axis in offset.T) / math.sqrt(len(offset))
+    border = scored.errors.distance_px[..., place][at_border[..., place]]
+    border = border[~np.isnan(border)]
+    x, y = np.median(offset, axis=0).tolist()
+    return PointMeasure(
+        name=name,
+        learnt=learnt,
+        scored=errors.found,
+        median_px=errors.spread.median_px,
+        mean_px=errors.spread.mean_px,
+        train_median_px=train_median_px,
+        bias_px=(x, y),
+        bias_error_px=error_px,
+        border=len(border),
+        border_median_px=float(np.median(border)) if len(border) else math.nan,
+    )
+
+
+def _at_border(frames: LabelledFrames) -> NDArray[np.bool_]:
+    """(n, A, K); False where a point is missing."""
+    far = np.array([frames.size[1] - 1, frames.size[0] - 1]) - BORDER_PX
+    with np.errstate(invalid="ignore"):
+        return np.asarray(((frames.points < BORDER_PX) | (frames.points > far)).any(axis=-1), bool)
+
+
+def _groups(scored: Evaluation, labels: LabelledFrames) -> tuple[GroupMeasure, ...]:
+    group, learnt = np.array(scored.frames.group), np.array(labels.group)
+    made = []
+    for name in dict.fromkeys(scored.frames.group):
+        mine = group == name
+        median = scored.errors.of_frames(mine).spread.median_px
+        made.append(GroupMeasure(name=name, learnt=int((learnt == name).sum()), scored=int(mine.sum()), median_px=median))
+    return tuple(made)
+
+
+def _unlike(train: LabelledFrames, scored: LabelledFrames) -> float:
+    """The larger of the differences in mean and in contrast, in standard deviations over the training frames."""
+    learnt, other = _looks(train), _looks(scored)
+    spread = np.maximum(learnt.std(axis=0), GREY_LEVELS)
+    return float((np.abs(np.median(other, axis=0) - np.median(learnt, axis=0)) / spread).max())
+
+
+def _looks(frames: LabelledFrames) -> NDArray[np.float64]:
+    """Mean and standard deviation of grey levels of some frames, spread over them: (m, 2)."""
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)).round().astype(int)).tolist()
+    images = [frames.read(index) for index in chosen]
+    greys = [image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    return np.array([[grey.mean(), grey.std()] for grey in greys], np.float64)

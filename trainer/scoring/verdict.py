@@ -1,0 +1,172 @@
+"""What a training came to and what to do next, at most three steps in order. Pure: from `Measurements` alone.
+
+Each rule looks for one fault, with its remedy. Faults of the labels come before those of the training, since no training
+mends them; what says nothing without enough frames comes after having too few.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.scoring import label_rules, training_rules
+from trainer.scoring.course import STILL_FALLING
+from trainer.scoring.measurements import GroupMeasure, Measurements
+from trainer.scoring.next_steps import Place
+from trainer.scoring.step import (
+    BASELINE_SHARE,
+    ENOUGH_PICTURES,
+    EXCHANGED,
+    FEWEST_FRAMES,
+    OVERFIT_PX,
+    OVERFIT_RATIO,
+    RARE,
+    RARE_TIMES,
+    SCATTER_SHARE,
+    SEEN_PX,
+    UNLIKE_TIMES,
+    Step,
+    frames,
+)
+
+MOST_STEPS = 3
+MOST_NEEDY = 3  # points and videos that are named as in need of labels
+RULE = (
+    f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); a video whose answers lie at other points' labels; points exchanged in "
+    f"{EXCHANGED:.0%} of the training frames; a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own "
+    f"scatter makes up {SCATTER_SHARE:.0%} of the error; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
+    f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light; fewer than "
+    f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the last fifth; {SEEN_PX:g} source "
+    f"pixels or more in one of the network's; a held-out median above {OVERFIT_RATIO:g} times the training median and {OVERFIT_PX:g} px "
+    "above it; the task's own threshold; single labels far from a sure answer. Training and held-out frames are scored in the same "
+    "way: the finished engine, no augmentation, no dropout."
+)
+
+Rule = Callable[[Measurements, Place], Step | None]
+RULES: tuple[Rule, ...] = (
+    label_rules.few_frames,
+    label_rules.other_names,
+    label_rules.exchanged,
+    training_rules.nothing_held_out,
+    training_rules.learnt_nothing,
+    label_rules.scattered,
+    label_rules.rare_point,
+    training_rules.unlike,
+    training_rules.too_short,
+    training_rules.resolution,
+    training_rules.over_fitted,
+    training_rules.rising,
+    training_rules.not_good_enough,
+    training_rules.not_exact_enough,
+    label_rules.single_labels,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a training came to.
+
+    Attributes:
+        finding: what matters most, a sentence.
+        summary: training and held-out error, the gap, and the labels' own precision; a sentence.
+        steps: one to three, the most important first.
+        labels_or_minutes: what this one training can say about which of the two would help; sentences.
+        needs_labels: which points and which videos need labels most; a sentence, empty where nothing is known of them.
+        select: the command that chooses frames for them.
+    """
+
+    finding: str
+    summary: str
+    steps: tuple[Step, ...]
+    labels_or_minutes: str
+    needs_labels: str
+    select: str
+
+    @property
+    def sentence(self) -> str:
+        """What matters most, with the figures."""
+        return f"{self.finding} {self.summary}"
+
+    @property
+    def lines(self) -> list[str]:
+        """For a terminal: the sentence, then each step with its command on a line of its own."""
+        numbered = [[f"  {place}. {step.do}", f"     {step.command}"] for place, step in enumerate(self.steps, 1)]
+        return [self.sentence, "next:", *(line for lines in numbered for line in lines)]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "kind": self.steps[0].kind,
+            "sentence": self.sentence,
+            "labels_or_minutes": self.labels_or_minutes,
+            "needs_labels": {"sentence": self.needs_labels, "command": self.select},
+            "next": [{"kind": step.kind, "why": step.why, "do": step.do, "command": step.command} for step in self.steps],
+        }
+
+
+def verdict(m: Measurements, place: Place) -> Verdict:
+    """Judge the numbers of a training.
+
+    Args:
+        m: what was measured.
+        place: what the commands are given.
+    """
+    steps = [step for rule in RULES if (step := rule(m, place)) is not None]
+    well = training_rules.good(m, place)
+    if all(step.kind == "single labels" for step in steps):  # of many labels a few are wrong, and the training is good all the same
+        longer = training_rules.may_be_longer(m, place)
+        return _of([*steps, well, *([longer] if longer is not None else [])], m, place, finding=well.why)
+    return _of(steps, m, place, finding=steps[0].why)
+
+
+def _of(steps: list[Step], m: Measurements, place: Place, *, finding: str) -> Verdict:
+    worst = sorted((one for one in m.groups if not math.isnan(one.median_px)), key=lambda one: -one.median_px)[:MOST_NEEDY]
+    return Verdict(
+        finding=finding,
+        summary=_summary(m),
+        steps=tuple(steps[:MOST_STEPS]),
+        labels_or_minutes=labels_or_minutes(m),
+        needs_labels=needs_labels(m, worst),
+        select=place.select([one.name for one in worst]),
+    )
+
+
+def needs_labels(m: Measurements, worst: Sequence[GroupMeasure]) -> str:
+    """The points with the largest errors, and the videos in which they are; empty where nothing was held out."""
+    points = sorted((one for one in m.points if one.scored), key=lambda one: -one.median_px)[:MOST_NEEDY]
+    never = [f"'{one.name}' ({one.learnt} labels, none of them held out)" for one in m.points if not one.scored]
+    if not points:
+        return ""
+    words = ", ".join([*never, *(f"'{one.name}' ({one.learnt} labels, median {one.median_px:.1f} px)" for one in points)])
+    where = ", ".join(f"'{one.name}' (median {one.median_px:.1f} px)" for one in worst)
+    return f"Labels are needed most of {words}" + (f"; of the videos, in {where}." if len(m.groups) > 1 else ".")
+
+
+def labels_or_minutes(m: Measurements) -> str:
+    """More labels, or a longer training? As far as one training can say."""
+    if not m.scored:
+        return "With nothing held out, nothing tells whether more labels or a longer training would help."
+    gap = m.median_px - m.train_median_px
+    labels = (
+        f"More labels can take away at most the gap between held-out and training error, {max(gap, 0.0):.2f} px of {m.median_px:.2f} px "
+        "(medians)"
+    )
+    if m.pictures is None:
+        minutes = "how long it was trained is not known here"
+    else:
+        fell = "" if m.falling is None else f", and its last fifth lowered the held-out error by {max(m.falling, 0.0):.0%}"
+        minutes = (
+            f"a longer training can lower the training error, {m.train_median_px:.2f} px: this one showed {m.pictures} pictures{fell}. The "
+            "learning rate goes to zero with the end of every training, so the error flattens there however short it was: only a "
+            "longer one tells"
+        )
+    return f"{labels}; {minutes}. How much a number of labels brings takes several trainings: `trainer curve` does them."
+
+
+def _summary(m: Measurements) -> str:
+    learnt = f"training median {m.train_median_px:.2f} px on {frames(m.learnt)}"
+    if not m.scored:
+        return f"Nothing was held out; {learnt}."
+    gap = "" if math.isnan(m.gap) else f", a gap of {m.gap - 1:+.0%}"
+    floor = f"; annotators are {m.floor_px:.2f} px apart" if m.floor_px is not None else ""
+    return f"Held-out median {m.median_px:.2f} px on {frames(m.scored)}, {learnt}{gap}{floor}."
