@@ -78,6 +78,15 @@ class Division(Part, frozen=True, kw_only=True):
     held_out: tuple[tuple[int, int], ...]
 
 
+class Augmentation(Part, frozen=True, kw_only=True):
+    """How far the training images were mirrored and turned."""
+
+    flip: float  # chance of a mirrored image
+    rotation_deg: float  # either way, at most
+    pairs: tuple[tuple[str, str], ...]  # points that change places in a mirrored image
+    two_views: bool  # an image shows the animal twice, once in a mirror say
+
+
 class TrainingData(Part, frozen=True, kw_only=True):
     """What the network has seen, and what was held back."""
 
@@ -87,6 +96,7 @@ class TrainingData(Part, frozen=True, kw_only=True):
     held_out_frames: int
     split: str  # in words: "block 3 of 5 held out", "video ..."
     division: Division | None = None  # the same as data; null in bundles from before it was noted
+    augmentation: Augmentation | None = None  # null in bundles from before it was noted
 
 
 class Accuracy(Part, frozen=True, kw_only=True):

@@ -33,14 +33,22 @@ def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
     from trainer.formats.read_labels import read_labels
     from trainer.labels.checks import check_labels
+    from trainer.training.augment import AugmentSettings
+    from trainer.training.in_force import augmentation_in_force
     from trainer.whole_files import refuse_unwritable
 
     if options.out is not None:
         refuse_unwritable(options.out, option="--out")
     frames = read_labels(options.data)
     found = check_labels(frames)
-    answer: dict[str, object] = {"frames": len(frames), "findings": [{"kind": one.kind, "sentence": one.sentence} for one in found]}
+    augmentation = augmentation_in_force(AugmentSettings(), frames).sentences
+    answer: dict[str, object] = {
+        "frames": len(frames),
+        "findings": [{"kind": one.kind, "sentence": one.sentence} for one in found],
+        "augmentation": augmentation,
+    }
     sentences = [one.sentence for one in found] or [f"{len(frames)} labelled frames: nothing odd about the labels"]
+    sentences += augmentation
     passed = True
     if not options.labels_only:
         from trainer.training.fit_settings import FitSettings

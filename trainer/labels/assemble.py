@@ -50,6 +50,7 @@ def assemble(
     point_names: tuple[str, ...],
     skeleton: tuple[tuple[str, str], ...],
     animal_names: tuple[str, ...] = (),
+    pairs: tuple[tuple[str, str], ...] = (),
 ) -> LabelledFrames:
     """Check rows against each other and their images, and put them in numeric order of group and frame.
 
@@ -82,6 +83,7 @@ def assemble(
         order=np.array([number for _, number in numbered], np.int64),
         size=size,
         animal_names=animal_names if animals == len(animal_names) > 1 else (),
+        pairs=pairs,
     )
 
 

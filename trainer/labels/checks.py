@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.mirror import swapped_order
+from trainer.labels.mirror import order_of, sides_of
 
 FEW_FRAMES = 50  # DeepLabCut's authors ask for 100 to 200; below 50 an error measured on a fifth of them means little
 RARE_POINT = 0.25  # a point labelled in fewer frames than this share of the most labelled one is learnt worse than it
@@ -101,9 +101,7 @@ def _mirrored(frames: LabelledFrames) -> Iterator[Finding]:
 
     The side is the sign of the cross product of (left → right) and (middle of the pair → point without a side that is farthest from it).
     """
-    order = swapped_order(frames.point_names)
-    if order is None:
-        return
+    order = order_of(frames.point_names, sides_of(frames.point_names, said=frames.pairs).pairs)
     single = [point for point, partner in enumerate(order) if point == partner]
     for left, right in ((point, partner) for point, partner in enumerate(order) if point < partner):
         side = _side(frames.points, left, right, single=single)

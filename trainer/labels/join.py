@@ -112,4 +112,5 @@ def _one_after_the_other(sets: Sequence[LabelledFrames]) -> LabelledFrames:
         skeleton=tuple(lines),
         group=tuple(group for one in sets for group in one.group),
         order=np.concatenate([one.order for one in sets]),
+        pairs=next((one.pairs for one in sets if one.pairs), ()),
     )

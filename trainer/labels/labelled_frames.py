@@ -25,6 +25,7 @@ class LabelledFrames:
         order: int64 (n,), the frame's number inside its group.
         size: (height, width) of every image.
         animal_names: A names where row a is the same animal in every frame; empty where nobody said which is which.
+        pairs: points that the label file calls left and right of each other, for labels of tools that keep that.
     """
 
     images: tuple[ImageRef, ...]
@@ -37,6 +38,7 @@ class LabelledFrames:
     order: NDArray[np.int64]
     size: tuple[int, int]
     animal_names: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -60,6 +62,7 @@ class LabelledFrames:
             order=self.order[indices],
             size=self.size,
             animal_names=self.animal_names,
+            pairs=self.pairs,
         )
 
     def read(self, index: int) -> Image:

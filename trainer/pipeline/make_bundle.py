@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
+from trainer.training.in_force import settled
 from trainer.training.processes import processes_here
 from trainer.whole_files import disk_refusals, refuse_unwritable
 
@@ -93,6 +94,7 @@ class BundleRequest:
         run: folder of the training's own files.
         settings: of the training.
         anew: what a training of other labels or settings has left in `run` is put away.
+        notes: what is to be said of labels and augmentation, in the report too.
         gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
     """
 
@@ -104,6 +106,7 @@ class BundleRequest:
     run: Path
     settings: FitSettings
     anew: bool
+    notes: tuple[str, ...] = ()
     gate: Callable[[Bundle, Evaluation | None], None] | None = None
 
     @property
@@ -174,7 +177,11 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     Raises:
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
+    settings, said = settled(request.settings, request.frames)
+    request = replace(request, settings=settings, notes=said)
     _print_labels(request, console)
+    for sentence in request.notes:
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
     if not processes_here().first:
         return None
@@ -222,7 +229,15 @@ def _score_and_write(
 ) -> TrainedBundle:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
     train, image = request.train, _some(request.train, result)[0]
-    description = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    description = describe(
+        request.out.name,
+        request.frames,
+        request.parts,
+        result=result,
+        exported=exported,
+        source=request.source,
+        augment=request.settings.augment,
+    )
     write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
     unscored = read_bundle(request.run / "unscored")
     scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
@@ -241,6 +256,7 @@ def _score_and_write(
         held_out=on_held_out,
         calibration=calibration,
         floor=request.floor,
+        notes=request.notes,
     )
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(

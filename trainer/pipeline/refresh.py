@@ -22,6 +22,7 @@ from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
+from trainer.training.in_force import as_before
 from trainer.training.processes import processes_here
 from trainer.whole_files import refuse_unwritable
 
@@ -64,7 +65,7 @@ def refresh_bundle(
         floor=floor_of_data(data[0], frames.point_names),
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
-        settings=from_weights(settings, run / CHECKPOINTS / LAST),
+        settings=from_weights(_augmented_as(in_use, settings), run / CHECKPOINTS / LAST),
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),
     )
@@ -72,6 +73,11 @@ def refresh_bundle(
     if made is not None:
         _take_the_place(request.run, run)
     return made
+
+
+def _augmented_as(in_use: Bundle, settings: FitSettings) -> FitSettings:
+    """The settings, mirroring and turning as the bundle's own training did unless it is asked for otherwise."""
+    return replace(settings, augment=as_before(settings.augment, in_use.description.training.augmentation))
 
 
 def from_weights(settings: FitSettings, checkpoint: Path) -> FitSettings:

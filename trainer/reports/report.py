@@ -63,6 +63,7 @@ class TrainingRun:
         floor: the distance between annotators, None where only one labelled.
         field_of_view: what of an image the network sees, in one sentence.
         examples: None where none were kept.
+        notes: what else is to be said of labels and images, a sentence each.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TrainingRun:
     calibration: ConfidenceMap | None = None
     floor: Floor | None = None
     examples: Examples | None = None
+    notes: Sequence[str] = ()
 
     @property
     def shown(self) -> Evaluation:
@@ -111,6 +113,7 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
         "name": run.name,
         "created": run.created,
         "field_of_view": run.field_of_view,
+        "notes": list(run.notes),
         "held_out": run.held_out.as_json() if run.held_out is not None else None,
         "train": run.train.as_json(),
         "diagnosis": diagnosis(run.train, run.held_out, run.history),
@@ -133,7 +136,7 @@ def page(run: TrainingRun) -> str:
     parts = [
         f"<h1>{text(run.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
-        f'<p class="note">{text(run.field_of_view)}</p>',
+        *(f'<p class="note">{text(note)}</p>' for note in (run.field_of_view, *run.notes)),
         f'<p class="diagnosis">{text(diagnosis(run.train, run.held_out, run.history))}</p>',
         *_error_parts(run),
         _confidence(run),

@@ -1,5 +1,6 @@
 """A finished training → its report: settings, learning, errors, what the network looked at."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def report_training(
     held_out: Evaluation | None,
     calibration: ConfidenceMap,
     floor: Floor | None,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write the report of a training beside its bundle and return its path.
 
@@ -58,6 +60,7 @@ def report_training(
         calibration=calibration,
         floor=floor,
         examples=_examples(result, shown),
+        notes=notes,
     )
     return write_report(out, run)
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from tracker.bundle import View
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.mirror import swapped_order
+from trainer.labels.mirror import order_of, swapped_order
 from trainer.labels.network_input import NetworkInput
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings, augment
@@ -89,7 +89,8 @@ class TrainingFrames(Dataset[Batch]):
 
     def __init__(self, store: FrameStore, *, crop: CropPlan, settings: AugmentSettings, seed: int) -> None:
         self._store, self._crop, self._settings, self._seed = store, crop, settings, seed
-        self._swap = swapped_order(store.frames.point_names)
+        names = store.frames.point_names
+        self._swap = swapped_order(names) if settings.pairs is None else order_of(names, settings.pairs)
 
     def __getitem__(self, draw: Draw) -> Batch:
         """One picture, as a Batch without its batch axis."""

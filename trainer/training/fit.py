@@ -36,6 +36,7 @@ from trainer.training.data import (
 )
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.history import History, history_from_plain, write_history
+from trainer.training.in_force import settled
 from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
@@ -108,6 +109,7 @@ def fit(
         KeyboardInterrupt: stopped by hand; its text says at which step, and how to go on.
     """
     _refuse(train, settings)
+    settings = settled(settings, train)[0]
     view = whole_view(train)
     plan = _plan(train, settings, view)
     learner, pretrained = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=view.colour))
