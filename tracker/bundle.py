@@ -97,6 +97,7 @@ class TrainingData(Part, frozen=True, kw_only=True):
     split: str  # in words: "block 3 of 5 held out", "video ..."
     division: Division | None = None  # the same as data; null in bundles from before it was noted
     augmentation: Augmentation | None = None  # null in bundles from before it was noted
+    image_sizes: tuple[tuple[Side, Side], ...] = ()  # (width, height) of the labelled images, where these had several
 
 
 class Accuracy(Part, frozen=True, kw_only=True):
@@ -137,7 +138,7 @@ class Description(Part, frozen=True, kw_only=True):
     training: TrainingData
     accuracy: Accuracy
     self_test: SelfTest
-    trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where it was not noted
+    trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where they had several, or it was not noted
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):

@@ -248,10 +248,18 @@ def test_a_point_on_the_very_edge_of_a_pixel_is_inside(tmp_path: Path) -> None:
     assert frames.points[:, 0].tolist() == [[[-0.5, -0.5], [63.5, 47.5]]]
 
 
-def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_images_of_several_sizes_are_read_each_with_its_own(tmp_path: Path) -> None:
     write_table(tmp_path, HEADER + GOOD + ROW.format(2, "1,2,3,4"), images=[1])
     write_image(tmp_path / "labeled-data/m1/img2.png", width=32, height=48)
-    with pytest.raises(LabelError, match=r"\.csv:5: img2\.png is 32×48 pixels; expected 64×48 pixels like img1\.png"):
+    frames = read_labels(tmp_path)
+    assert (frames.size, frames.sizes) == ((48, 64), ((48, 64), (48, 32)))
+    assert [frames.read(index).shape[:2] for index in range(2)] == [(48, 64), (48, 32)]
+
+
+def test_a_point_must_lie_in_its_own_image_not_in_the_largest(tmp_path: Path) -> None:
+    write_table(tmp_path, HEADER + GOOD + ROW.format(2, "40,2,3,4"), images=[1])
+    write_image(tmp_path / "labeled-data/m1/img2.png", width=32, height=48)
+    with pytest.raises(LabelError, match="outside its image of 32×48 pixels"):
         read_labels(tmp_path)
 
 

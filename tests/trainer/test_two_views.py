@@ -18,7 +18,7 @@ def walking(count: int = COUNT) -> NDArray[np.float64]:
     """An animal from below that walks along a belt: (count, 6, 2), about 100 × 40 px."""
     rng = np.random.default_rng(2)
     body = np.array([[50.0, 0.0], [-30, -18], [30, -18], [30, 18], [-30, 18], [-50, 0]])
-    return body + rng.normal(0, 5, (count, 6, 2)) + rng.uniform([150, 40], [250, 50], (count, 1, 2))
+    return np.asarray(body + rng.normal(0, 5, (count, 6, 2)) + rng.uniform([150, 40], [250, 50], (count, 1, 2)), np.float64)
 
 
 def turning(count: int = COUNT) -> NDArray[np.float64]:

@@ -61,6 +61,7 @@ def describe(
             split=parts.description,
             division=division_of(parts),
             augmentation=as_recorded(augment),
+            image_sizes=tuple(sorted({(width, height) for height, width in frames.sizes})),
         ),
         accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
         self_test=SelfTest(
@@ -69,7 +70,7 @@ def describe(
             tolerance_fp32=max(_SELF_TEST_FP32, FP32_PX),
             tolerance_reduced=_SELF_TEST_REDUCED,
         ),
-        trained_on=(frames.size[1], frames.size[0]),
+        trained_on=None if frames.sizes else (frames.size[1], frames.size[0]),
     )
 
 

@@ -17,6 +17,7 @@ from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.checks import check_labels
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import sizes_in_words, sizes_sentence
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
 from trainer.networks.calibrated import Calibrated
@@ -178,7 +179,8 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
     settings, said = settled(request.settings, request.frames)
-    request = replace(request, settings=settings, notes=said)
+    of_sizes = sizes_sentence(request.frames)
+    request = replace(request, settings=settings, notes=said if of_sizes is None else (of_sizes, *said))
     _print_labels(request, console)
     for sentence in request.notes:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
@@ -200,8 +202,9 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
 
 def _print_labels(request: BundleRequest, console: Console) -> None:
     frames, split = request.frames, request.parts.description
+    sizes = "several sizes" if frames.sizes else sizes_in_words(frames)
     console.print(
-        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {split}",
+        f"{len(frames)} labelled frames of {sizes}, {len(frames.point_names)} points; {split}",
         soft_wrap=True,
     )
     for finding in check_labels(frames):

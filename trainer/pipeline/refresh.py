@@ -14,6 +14,7 @@ from rich.console import Console
 from tracker.bundle import Bundle, read_bundle
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
+from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.pipeline.make_bundle import ENGINE, BundleRequest, TrainedBundle, run_folder, train_and_write
@@ -53,7 +54,7 @@ def refresh_bundle(
     for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
         refuse_unwritable(folder, option="--refresh")
     console.quiet = console.quiet or not processes_here().first
-    frames = read_and_join(data)
+    frames = _fitted_as(in_use, read_and_join(data))
     division = split_for_comparison(frames, read_record(run), split)
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
@@ -73,6 +74,12 @@ def refresh_bundle(
     if made is not None:
         _take_the_place(request.run, run)
     return made
+
+
+def _fitted_as(in_use: Bundle, frames: LabelledFrames) -> LabelledFrames:
+    """The frames, fitted to the bundle's own input where they have several sizes: more labels of one size do not change the network's."""
+    _, height, width, _ = in_use.description.input.shape
+    return frames.fitted_to((height, width)) if frames.sizes else frames
 
 
 def _augmented_as(in_use: Bundle, settings: FitSettings) -> FitSettings:
