@@ -110,6 +110,16 @@ def test_a_proof_read_sleap_file_agrees_with_its_analysis_export(camera: str) ->
     assert frames.read(60).shape[:2] == frames.size == (1024, 1280)
 
 
+def test_the_symmetries_of_a_sleap_skeleton_are_its_pairs(tmp_path: Path) -> None:
+    labels = sleap_io.load_slp(str(real("sleap_flies") / "small_robot_minimal.slp"), open_videos=False)
+    labels.videos[0].replace_filename(str(real("sleap_flies") / "small_robot.mp4"))
+    one, other = labels.skeletons[0].node_names
+    labels.skeletons[0].add_symmetry(other, one)
+    sleap_io.save_slp(labels, str(tmp_path / "robot.slp"), embed=False, verbose=False)
+    frames = read_labels(tmp_path / "robot.slp")
+    assert frames.pairs == frames.subset(np.array([1])).pairs == ((one, other),)
+
+
 def test_the_video_of_a_sleap_file_is_found_beside_it() -> None:
     frames = read_labels(real("sleap_flies") / "small_robot_minimal.slp")
     assert frames.order.tolist() == [0, 79]

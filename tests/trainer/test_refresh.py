@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.trainer.learnable import draw
@@ -88,7 +89,8 @@ def test_a_refresh_mirrors_and_turns_as_the_bundle_in_use_did(own: Path) -> None
 def test_a_refresh_with_images_of_another_size_keeps_the_networks_input(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """More labels of a larger camera are fitted to the input that the rig runs with."""
     made = create_project(own / "new", point_names=("head", "tail"))
-    made.add_frames(Path("large.mp4"), ((number, cv2.resize(draw(number)[0], None, fx=2, fy=2)) for number in range(50, 95)), why="all")
+    images = ((number, np.asarray(cv2.resize(draw(number)[0], None, fx=2, fy=2), np.uint8)) for number in range(50, 95))
+    made.add_frames(Path("large.mp4"), images, why="all")
     made = open_project(own / "new")
     labels = {}
     for frame in made.frames:

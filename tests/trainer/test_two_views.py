@@ -26,7 +26,8 @@ def turning(count: int = COUNT) -> NDArray[np.float64]:
     rng = np.random.default_rng(3)
     angles = rng.uniform(0, 2 * np.pi, count)
     turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
-    return np.einsum("nij,nkj->nki", turns, walking(count) - [200, 45]) + rng.uniform(100, 300, (count, 1, 2))
+    turned: NDArray[np.float64] = np.einsum("nij,nkj->nki", turns, walking(count) - [200, 45]) + rng.uniform(100, 300, (count, 1, 2))
+    return turned
 
 
 def frames(points: NDArray[np.float64], names: tuple[str, ...]) -> LabelledFrames:

@@ -121,7 +121,7 @@ def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
 def _of_augmentation(settings: AugmentSettings) -> str:
     pairs = settings.pairs or ()
     if settings.flip:
-        places = _some([f"{one} and {other}" for one, other in pairs])
+        places = ", ".join(f"{one} and {other}" for one, other in pairs)
         swap = f"{places} then change places" if pairs else "no point has a side"
         mirrored = f"{settings.flip:.0%} of the training images are mirrored ({swap})"
     else:
