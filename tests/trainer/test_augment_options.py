@@ -64,6 +64,7 @@ def test_experiments_train_and_say_the_same(command: list[str], data: Path, tmp_
     runs = [json.loads(path.read_text()) for path in (tmp_path / "e" / RUNS).glob(f"*/{RUN_FILE}")]
     assert runs
     assert {(run["settings"]["augment"]["flip"], run["settings"]["augment"]["rotation_deg"]) for run in runs} == {(0.0, 30.0)}
+    assert {run["settings"]["augment"]["two_views"] for run in runs} == {False}, "settled once, on all labels"
 
 
 def test_a_sweep_trains_the_same_and_its_command_for_a_bundle_says_so(
@@ -102,3 +103,5 @@ def test_a_pair_of_unknown_points_ends_with_a_sentence(data: Path, tmp_path: Pat
 def test_labels_can_be_looked_at_before_any_training(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", "--data", str(data), "--labels-only"]) == 0
     assert "left_ear and right_ear then change places" in capsys.readouterr().out
+    assert main(["diagnose", "--data", str(data), "--labels-only", "--no-flip"]) == 0
+    assert "no training image is mirrored" in capsys.readouterr().out

@@ -346,7 +346,7 @@ def test_what_cannot_be_done_is_said_in_one_sentence(refusal: Callable[..., str]
 def test_videos_of_other_sizes_are_chosen_from_into_one_project(select: Select, tmp_path: Path) -> None:
     large, small = wandering(10), [image[:64, :96].copy() for image in wandering(10)]
     select(write_video(tmp_path / "one.mkv", large), write_video(tmp_path / "two.mkv", small), count=2)
-    select(write_video(tmp_path / "three.mkv", large), count=1, options=["--region", "20", "0", "108", "96"])
+    select(write_video(tmp_path / "three.mkv", large), count=1, options=["--region", "100", "0", "28", "96"])
     project = open_project(tmp_path / "project")
     sizes = [project.image_size(frame.image) for frame in project.frames]
     assert sorted(sizes) == [(64, 96)] * 2 + [(96, 128)] * 3

@@ -115,12 +115,16 @@ def fit_settings(options: argparse.Namespace, **usual: Any) -> "FitSettings":
     from trainer.training.fit_settings import FitSettings  # only training needs torch; the other commands start without it
 
     given = {field.name: getattr(options, field.name, None) for field in fields(FitSettings) if field.name != "augment"}
-    settings = FitSettings(**usual | {name: value for name, value in given.items() if value is not None}, augment=_augmentation(options))
+    settings = FitSettings(**usual | {name: value for name, value in given.items() if value is not None}, augment=augment_settings(options))
     return replace(settings, loss=replace(settings.loss, **_loss_choices(settings.head, options.loss_name, options.target)))
 
 
-def _augmentation(options: argparse.Namespace) -> "AugmentSettings":
-    """What was asked for with the options of `add_augmentation`, which stand before the file."""
+def augment_settings(options: argparse.Namespace) -> "AugmentSettings":
+    """What was asked for with the options of `add_augmentation`, which stand before the file.
+
+    Raises:
+        TrainingError: the file cannot be read, or is no file of augmentation settings.
+    """
     from trainer.training.augment import FLIP, AugmentSettings
     from trainer.training.augment_file import read_augment_file
 

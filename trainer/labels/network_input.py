@@ -93,7 +93,7 @@ def sizes_sentence(frames: LabelledFrames) -> str | None:
         return None
     return (
         f"sizes: the images have several ({sizes_in_words(frames)}); each is fitted to the network's {frames.size[1]}x{frames.size[0]}, "
-        f"its sides in proportion, between black bars, as a camera of that size would be at the rig. {OWN_PIXELS}"
+        "its sides in proportion, between black bars, as a camera of that size would be at the rig"
     )
 
 

@@ -17,7 +17,7 @@ from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.checks import check_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.network_input import sizes_in_words, sizes_sentence
+from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
 from trainer.networks.calibrated import Calibrated
@@ -179,8 +179,7 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
     settings, said = settled(request.settings, request.frames)
-    of_sizes = sizes_sentence(request.frames)
-    request = replace(request, settings=settings, notes=said if of_sizes is None else (of_sizes, *said))
+    request = replace(request, settings=settings, notes=said)
     _print_labels(request, console)
     for sentence in request.notes:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)

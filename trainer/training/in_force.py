@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.bundle import Augmentation
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import Pairs, Sides, sides_of
+from trainer.labels.network_input import sizes_sentence
 from trainer.labels.two_views import TwoViews, two_views
 from trainer.training.augment import FLIP, ROTATION_DEG, AugmentSettings
 
@@ -31,13 +32,14 @@ class InForce:
 
 
 def settled(settings: "FitSettings", frames: LabelledFrames) -> tuple["FitSettings", tuple[str, ...]]:
-    """The settings with an augmentation that suits all of these frames, and what is to be said of it.
+    """The settings with an augmentation that suits all of these frames, and what is to be said of it and of the images' sizes.
 
     Raises:
         LabelError: pairs that name an unknown point.
     """
     found = augmentation_in_force(settings.augment, frames)
-    return replace(settings, augment=found.settings), found.sentences
+    sizes = sizes_sentence(frames)
+    return replace(settings, augment=found.settings), (*([sizes] if sizes else []), *found.sentences)
 
 
 def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InForce:
@@ -122,7 +124,7 @@ def _of_augmentation(settings: AugmentSettings) -> str:
     pairs = settings.pairs or ()
     if settings.flip:
         places = ", ".join(f"{one} and {other}" for one, other in pairs)
-        swap = f"{places} then change places" if pairs else "no point has a side"
+        swap = f"{places} then change places" if pairs else "no point has a side by its name"
         mirrored = f"{settings.flip:.0%} of the training images are mirrored ({swap})"
     else:
         mirrored = "no training image is mirrored"
