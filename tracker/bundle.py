@@ -83,7 +83,7 @@ class Augmentation(Part, frozen=True, kw_only=True):
 
     flip: float  # chance of a mirrored image
     rotation_deg: float  # either way, at most
-    pairs: tuple[tuple[str, str], ...]  # points that change places in a mirrored image
+    pairs: tuple[tuple[str, str], ...]  # points that change places in a mirrored image; one with itself was said to have no side
     two_views: bool  # an image shows the animal twice, once in a mirror say
 
 

@@ -10,6 +10,7 @@ from tests.trainer.test_two_views import MOUSE, in_mirror, turning, walking
 from tests.trainer.test_two_views import frames as labelled
 from trainer.errors import LabelError, TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import order_of
 from trainer.training.augment import UNCHANGED, AugmentSettings, augment
 from trainer.training.augment_file import read_augment_file
 from trainer.training.in_force import as_before, as_recorded, augmentation_in_force
@@ -88,6 +89,17 @@ def test_images_left_as_they_are_stay_so_once_settled() -> None:
     changed, moved = augment(image, points, settings=found.settings, swap=None, rng=np.random.default_rng(0))
     assert changed is image
     assert moved is points
+
+
+def test_a_point_said_to_have_no_side_keeps_none_however_often_it_is_settled() -> None:
+    asked = AugmentSettings(pairs=(("leftear", "leftear"), ("rightear", "rightear")))
+    frames, once = open_field(), augmentation_in_force(asked, open_field())
+    again = augmentation_in_force(once.settings, frames)
+    refreshed = augmentation_in_force(as_before(AugmentSettings(), as_recorded(again.settings)), frames)
+    for found in (once, again, refreshed):
+        assert found.settings.pairs is not None
+        assert order_of(frames.point_names, found.settings.pairs) == (0, 1, 2, 3, 4, 5)
+        assert "(no point changes places)" in found.sentences[-1]
 
 
 def test_pairs_of_a_label_file_are_taken_and_those_asked_for_stand_before_them() -> None:

@@ -51,7 +51,8 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     Raises:
         LabelError: pairs that name an unknown point.
     """
-    sides = sides_of(frames.point_names, said=_said(asked.pairs, frames.pairs))
+    said_pairs = _said(asked.pairs, frames.pairs)
+    sides = sides_of(frames.point_names, said=said_pairs)
     views = two_views(frames) if asked.two_views is None else None
     double = views is not None if asked.two_views is None else asked.two_views
     flip = asked.flip
@@ -60,7 +61,8 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     rotation = asked.rotation_deg
     if rotation is None:
         rotation = TWO_VIEWS_ROTATION_DEG if double else ROTATION_DEG
-    settings = replace(asked, pairs=sides.pairs, two_views=double, flip=flip, rotation_deg=rotation)
+    pairs = (*sides.pairs, *(pair for pair in said_pairs if pair[0] == pair[1]))  # those without a side stay so when this is settled again
+    settings = replace(asked, pairs=pairs, two_views=double, flip=flip, rotation_deg=rotation)
     if settings.changes_nothing:
         return InForce(settings=settings, sentences=("augmentation: none, the training images are left as they are",))
     said = [*_of_views(views, settings), *_of_unpaired(sides, settings), _of_augmentation(settings)]
@@ -121,10 +123,10 @@ def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
 
 
 def _of_augmentation(settings: AugmentSettings) -> str:
-    pairs = settings.pairs or ()
+    pairs = [pair for pair in settings.pairs or () if pair[0] != pair[1]]
     if settings.flip:
         places = ", ".join(f"{one} and {other}" for one, other in pairs)
-        swap = f"{places} then change places" if pairs else "no point has a side by its name"
+        swap = f"{places} then change places" if pairs else "no point changes places"
         mirrored = f"{settings.flip:.0%} of the training images are mirrored ({swap})"
     else:
         mirrored = "no training image is mirrored"
