@@ -1,14 +1,20 @@
 """What is asked of mirroring and turning on the command line holds in every training, is said, and is kept with what it made."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.trainer.learnable import GREY, labelled
 from tracker.bundle import Augmentation, read_bundle
 from trainer.__main__ import main
 from trainer.experiments.run import RUN_FILE, RUNS
 from trainer.formats.write_synthetic_set import write_synthetic_set
+from trainer.networks.blocks import CropPlan
+from trainer.training.augment import UNCHANGED
+from trainer.training.data import Draw, FrameStore, TrainingFrames
 
 QUICK = ["--epochs", "1", "--batch", "4", "--batches", "20", "--workers", "0", "--device", "cpu", "--precision", "32"]
 ASKED = ["--no-flip", "--rotation", "30", "--pairs", "snout:tail_base"]
@@ -77,6 +83,18 @@ def test_a_sweep_trains_the_same_and_its_command_for_a_bundle_says_so(
     assert "no training image is mirrored" in said.err
     assert "--no-flip --rotation " in said.out
     assert "--pairs snout:tail_base left_ear:right_ear" in said.out
+
+
+@pytest.mark.parametrize(("pairs", "sign"), [((), 1), ((("head", "tail"),), -1)], ids=["no pair", "a pair"])
+def test_training_pictures_are_mirrored_with_the_pairs_in_force(pairs: tuple[tuple[str, str], ...], sign: int, tmp_path: Path) -> None:
+    """The way from tail to head is mirrored, and turned round where the two change places."""
+    store = FrameStore(labelled(tmp_path, 1), GREY)
+    settings = replace(UNCHANGED, flip=1.0, pairs=pairs)
+    crop = CropPlan(height=96, width=96, shrink=1, pool=1)
+    made = TrainingFrames(store, crop=crop, settings=settings, seed=0)[Draw(0, 0, 0)].points.numpy()[0]
+    before = store.points(0)[0]
+    expected = sign * (before[0] - before[1]) * [-1, 1]
+    np.testing.assert_allclose(made[0] - made[1], expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -169,11 +169,11 @@ def _turned(name: str, marks: Sequence[Mark]) -> Iterator[str]:
 def _alone(mutual: dict[str, tuple[str, str]], marked: dict[str, tuple[Mark, ...]]) -> set[str]:
     """Names that are paired by a guess, without enough company: "lcoxa" and "rcoxa" may be sides or not."""
     guessed = [name for name, (_, level) in mutual.items() if level == "guess"]
-    ways = Counter(way for name in guessed for way in _ways(marked[name]))
-    return {name for name in guessed if all(ways[way] < 2 * COMPANY for way in _ways(marked[name]))}
+    ends = Counter(end for name in guessed for end in _ends_guessed(marked[name]))
+    return {name for name in guessed if all(ends[end] < 2 * COMPANY for end in _ends_guessed(marked[name]))}
 
 
-def _ways(marks: Iterable[Mark]) -> set[bool]:
+def _ends_guessed(marks: Iterable[Mark]) -> set[bool]:
     return {mark.first for mark in marks if mark.level == "guess"}
 
 
