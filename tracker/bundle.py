@@ -80,6 +80,15 @@ class Division(BundlePart, frozen=True, kw_only=True):
     held_out: tuple[tuple[int, int], ...]
 
 
+class Augmentation(BundlePart, frozen=True, kw_only=True):
+    """How far the training images were mirrored and turned."""
+
+    flip: float  # chance of a mirrored image
+    rotation_deg: float  # either way, at most
+    pairs: tuple[tuple[str, str], ...]  # points that change places in a mirrored image; one with itself was said to have no side
+    two_views: bool  # an image shows the animal twice, once in a mirror say
+
+
 class TrainingData(BundlePart, frozen=True, kw_only=True):
     """What the network has seen, and what was held back."""
 
@@ -89,6 +98,8 @@ class TrainingData(BundlePart, frozen=True, kw_only=True):
     held_out_frames: int
     split: str  # in words: "block 3 of 5 held out", "video ..."
     division: Division | None = None  # the same as data; null in bundles from before it was noted
+    augmentation: Augmentation | None = None  # null in bundles from before it was noted
+    image_sizes: tuple[tuple[Side, Side], ...] = ()  # (width, height) of the labelled images, where these had several
 
 
 class Accuracy(BundlePart, frozen=True, kw_only=True):
@@ -129,7 +140,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     training: TrainingData
     accuracy: Accuracy
     self_test: SelfTest
-    trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where it was not noted
+    trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where they had several, or it was not noted
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
     correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
-from tracker.bundle import read_bundle
+from tracker.bundle import Augmentation, read_bundle
 from trainer.scoring.evaluate import EngineChoice, open_chosen
 from trainer.selection.candidates import Candidates
 from trainer.selection.duplicates import Known, Sieve
@@ -118,3 +119,20 @@ def test_uncertain_frames_of_every_look_are_taken_before_a_second_of_one() -> No
     preference = by_uncertainty(candidates, np.arange(200), answers=answers, point_names=("snout",), count=4)
     chosen = choose(preference, sieve_of(candidates, count=4), 4)
     assert sorted(scene[chosen].tolist()) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("flip", "copies"), [(0.5, 4), (0.0, 3)], ids=["learnt", "not learnt"])
+def test_a_mirrored_copy_is_shown_only_to_a_network_that_learnt_from_such(
+    flip: float, copies: int, tmp_path: Path, make_bundle: Callable[..., Path]
+) -> None:
+    """As above, one copy of so many gives an answer 65 px away."""
+    made = read_bundle(make_bundle(tmp_path / "bundle", height=96, width=128))
+    learnt = Augmentation(flip=flip, rotation_deg=10.0, pairs=(), two_views=False)
+    training = msgspec.structs.replace(made.description.training, augmentation=learnt)
+    bundle = msgspec.structs.replace(made, description=msgspec.structs.replace(made.description, training=training))
+    image = np.zeros((96, 128), np.uint8)
+    image[44, 125], image[44, 60] = 204, 100
+    with closing(open_chosen(bundle, CPU, console=None)) as engine:
+        collector = AnswerCollector(bundle, engine)
+        collector.examine(0, image, None)
+    assert collector.by_number[0].spread_px.tolist() == [[pytest.approx(65 / copies**0.5)]]

@@ -69,10 +69,9 @@ def test_a_set_with_fewer_animals_is_filled_with_missing_ones(sets: tuple[Labell
             {"point_names": ("head", "tip")},
             r"new\.csv: labels the points head, tip; old\.csv labels head, tail.*\('tip' is not among them, 'tail' is missing\)",
         ),
-        ({"size": (48, 64)}, r"new\.csv: its images are 64×48 pixels, those of old\.csv 128×96 pixels"),
         ({"animal_names": ("ann", "bob")}, r"new\.csv: names its animals ann, bob; old\.csv names them not at all"),
     ],
-    ids=["names", "size", "animals"],
+    ids=["names", "animals"],
 )
 def test_sets_that_disagree_are_refused_with_both_sides(
     sets: tuple[LabelledFrames, LabelledFrames], changes: dict[str, tuple[str, ...]], message: str

@@ -110,6 +110,16 @@ def test_a_proof_read_sleap_file_agrees_with_its_analysis_export(camera: str) ->
     assert frames.read(60).shape[:2] == frames.size == (1024, 1280)
 
 
+def test_the_symmetries_of_a_sleap_skeleton_are_its_pairs(tmp_path: Path) -> None:
+    labels = sleap_io.load_slp(str(real("sleap_flies") / "small_robot_minimal.slp"), open_videos=False)
+    labels.videos[0].replace_filename(str(real("sleap_flies") / "small_robot.mp4"))
+    one, other = labels.skeletons[0].node_names
+    labels.skeletons[0].add_symmetry(other, one)
+    sleap_io.save_slp(labels, str(tmp_path / "robot.slp"), embed=False, verbose=False)
+    frames = read_labels(tmp_path / "robot.slp")
+    assert frames.pairs == frames.subset(np.array([1])).pairs == ((one, other),)
+
+
 def test_the_video_of_a_sleap_file_is_found_beside_it() -> None:
     frames = read_labels(real("sleap_flies") / "small_robot_minimal.slp")
     assert frames.order.tolist() == [0, 79]
@@ -248,10 +258,18 @@ def test_a_point_on_the_very_edge_of_a_pixel_is_inside(tmp_path: Path) -> None:
     assert frames.points[:, 0].tolist() == [[[-0.5, -0.5], [63.5, 47.5]]]
 
 
-def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_images_of_several_sizes_are_read_each_with_its_own(tmp_path: Path) -> None:
     write_table(tmp_path, HEADER + GOOD + ROW.format(2, "1,2,3,4"), images=[1])
     write_image(tmp_path / "labeled-data/m1/img2.png", width=32, height=48)
-    with pytest.raises(LabelError, match=r"\.csv:5: img2\.png is 32×48 pixels; expected 64×48 pixels like img1\.png"):
+    frames = read_labels(tmp_path)
+    assert (frames.size, frames.sizes) == ((48, 64), ((48, 64), (48, 32)))
+    assert [frames.read(index).shape[:2] for index in range(2)] == [(48, 64), (48, 32)]
+
+
+def test_a_point_must_lie_in_its_own_image_not_in_the_largest(tmp_path: Path) -> None:
+    write_table(tmp_path, HEADER + GOOD + ROW.format(2, "40,2,3,4"), images=[1])
+    write_image(tmp_path / "labeled-data/m1/img2.png", width=32, height=48)
+    with pytest.raises(LabelError, match="outside its image of 32×48 pixels"):
         read_labels(tmp_path)
 
 

@@ -218,7 +218,7 @@ def test_labels_are_taken_to_the_input_that_the_network_is_shown(tmp_path: Path)
 
     assert points[0, 0].tolist() == pytest.approx([columns.mean(), rows.mean()], abs=0.1)
     answer = np.array([[[*points[0, 0].tolist(), 0.9]]], np.float32)
-    assert store.to_source(answer)[0, 0].tolist() == pytest.approx([200, 90, 0.9], abs=1e-3)
+    assert store.to_source(answer, [0])[0, 0].tolist() == pytest.approx([200, 90, 0.9], abs=1e-3)
 
 
 def test_a_label_at_the_images_own_size_keeps_every_digit() -> None:

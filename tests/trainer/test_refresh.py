@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.trainer.learnable import draw
@@ -70,6 +72,36 @@ def test_new_labels_make_a_new_bundle_from_the_old_weights(own: Path, capsys: py
     assert first_loss(own) < 0.7 * scratch  # random weights would begin where the first training began
     assert not (own / "mine.refresh").exists()
     assert (own / "mine.run" / "split.json").is_file()
+
+
+def test_a_refresh_mirrors_and_turns_as_the_bundle_in_use_did(own: Path) -> None:
+    project(own / "new", range(50, 55))
+    path = own / "mine" / "bundle.json"
+    before = json.loads(path.read_text())
+    before["training"]["augmentation"] |= {"flip": 0.0, "rotation_deg": 15.0}
+    path.write_text(json.dumps(before))
+    assert refresh(own, "old", "new", more=("--accept-worse",)) == 0
+    kept = read_bundle(own / "mine").description.training.augmentation
+    assert kept is not None
+    assert (kept.flip, kept.rotation_deg) == (0.0, 15.0)
+
+
+def test_a_refresh_with_images_of_another_size_keeps_the_networks_input(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """More labels of a larger camera are fitted to the input that the rig runs with."""
+    made = create_project(own / "new", point_names=("head", "tail"))
+    images = ((number, np.asarray(cv2.resize(draw(number)[0], None, fx=2, fy=2), np.uint8)) for number in range(50, 95))
+    made.add_frames(Path("large.mp4"), images, why="all")
+    made = open_project(own / "new")
+    labels = {}
+    for frame in made.frames:
+        head, tail = (2 * draw(frame.frame)[1] + 0.5).tolist()
+        labels[frame.image] = FrameLabel(animals=[{"head": tuple(head), "tail": tuple(tail)}], excluded=False, tags=[])
+    made.write_layer(Layer(annotator="ann", frames=labels))
+    assert refresh(own, "old", "new", more=("--accept-worse",)) == 0
+    after = read_bundle(own / "mine").description
+    assert after.input.shape == (1, 96, 128, 1)
+    assert after.training.image_sizes == ((128, 96), (256, 192))
+    assert "each is fitted to the network's 128x96" in capsys.readouterr().err
 
 
 def test_a_refreshed_bundle_is_written_again_in_fp16(own: Path, capsys: pytest.CaptureFixture[str]) -> None:

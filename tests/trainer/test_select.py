@@ -343,10 +343,13 @@ def test_what_cannot_be_done_is_said_in_one_sentence(refusal: Callable[..., str]
     assert message in refusal(write_video(tmp_path / "film.mkv", wandering(10)), options=options)
 
 
-def test_a_video_of_another_size_than_the_project_is_refused_at_once(select: Select, refusal: Callable[..., str], tmp_path: Path) -> None:
-    select(write_video(tmp_path / "one.mkv", wandering(10)), count=1)
-    small = write_video(tmp_path / "two.mkv", [image[:64, :96].copy() for image in wandering(10)])
-    assert "two.mkv: is 96×64 pixels; expected 128×96 pixels like the frames" in refusal(small)
+def test_videos_of_other_sizes_are_chosen_from_into_one_project(select: Select, tmp_path: Path) -> None:
+    large, small = wandering(10), [image[:64, :96].copy() for image in wandering(10)]
+    select(write_video(tmp_path / "one.mkv", large), write_video(tmp_path / "two.mkv", small), count=2)
+    select(write_video(tmp_path / "three.mkv", large), count=1, options=["--region", "100", "0", "28", "96"])
+    project = open_project(tmp_path / "project")
+    sizes = [project.image_size(frame.image) for frame in project.frames]
+    assert sorted(sizes) == [(64, 96)] * 2 + [(96, 128)] * 3
 
 
 def test_points_of_another_project_are_refused(select: Select, refusal: Callable[..., str], tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """What several commands ask for in the same words: a parser with its example, the split, the engine."""
 
 import argparse
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trainer.errors import TrainingError
@@ -11,7 +13,10 @@ from trainer.labels.split import USUAL_FOLDS, SplitChoice
 from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, TIMM, VIEWS
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from trainer.scoring.evaluate import EngineChoice
+    from trainer.training.augment import AugmentSettings
     from trainer.training.fit_settings import FitSettings
 
 LOSSES = ("cross_entropy", "distance", "mse")
@@ -43,12 +48,52 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--precision", choices=("auto", "32", "bf16"), help="numeric precision of training (auto)")
     training.add_argument("--device", dest="accelerator", choices=("auto", "cpu", "gpu"), help="device to train on (auto)")
     training.add_argument("--workers", type=int, help="processes that augment images during training; 0: none, augment between steps")
+    add_augmentation(parser)
     network = parser.add_argument_group("network")
     add_network(network)
     network.add_argument("--weights", metavar="FROM", help="scratch, imagenet, or a file: a rigtrack checkpoint, or safetensors (scratch)")
     network.add_argument("--train", dest="trained", choices=("all", "head"), help="layers to train (all)")
     network.add_argument("--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps, distance or mse for xy")
     network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")
+
+
+def add_augmentation(parser: argparse.ArgumentParser) -> None:
+    """Options that say how training images are changed; one that is not given is left to the labels."""
+    group = parser.add_argument_group("augmentation (without these, settled by the names and places of the labelled points, and said)")
+    group.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="mirror half of the training images, left and right names with them",
+    )
+    group.add_argument("--rotation", type=_angle, metavar="DEG", help="turn them by up to so many degrees either way, 0 to 180")
+    group.add_argument(
+        "--pairs", type=_pair, nargs="+", metavar="A:B", help="points that change places in a mirrored image; A:A for one without a side"
+    )
+    group.add_argument(
+        "--two-views",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="an image shows the animal twice, in a mirror say: never mirrored, turned by 10 degrees at most",
+    )
+    group.add_argument("--augment", type=Path, metavar="YAML", help="the same and more from a file, such as 'rotation_deg: 30'")
+
+
+def _angle(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 180:
+        raise argparse.ArgumentTypeError(f"'{text}' is no angle; expected degrees from 0 to 180")
+    return value
+
+
+def _pair(text: str) -> tuple[str, str]:
+    one, colon, other = text.partition(":")
+    if not (one and colon and other) or ":" in other:
+        raise argparse.ArgumentTypeError(f"'{text}' is no pair; expected two point names with a colon between, such as pawL:pawR")
+    return one, other
 
 
 def add_network(parser: "argparse._ArgumentGroup | argparse.ArgumentParser") -> None:
@@ -69,9 +114,25 @@ def fit_settings(options: argparse.Namespace, **usual: Any) -> "FitSettings":
     """The settings that were asked for with the options of `add_training`; `usual` holds for those that were not."""
     from trainer.training.fit_settings import FitSettings  # only training needs torch; the other commands start without it
 
-    given = {field.name: getattr(options, field.name, None) for field in fields(FitSettings)}
-    settings = FitSettings(**usual | {name: value for name, value in given.items() if value is not None})
+    given = {field.name: getattr(options, field.name, None) for field in fields(FitSettings) if field.name != "augment"}
+    settings = FitSettings(**usual | {name: value for name, value in given.items() if value is not None}, augment=augment_settings(options))
     return replace(settings, loss=replace(settings.loss, **_loss_choices(settings.head, options.loss_name, options.target)))
+
+
+def augment_settings(options: argparse.Namespace) -> "AugmentSettings":
+    """What was asked for with the options of `add_augmentation`, which stand before the file.
+
+    Raises:
+        TrainingError: the file cannot be read, or is no file of augmentation settings.
+    """
+    from trainer.training.augment import FLIP, AugmentSettings
+    from trainer.training.augment_file import read_augment_file
+
+    settings = read_augment_file(options.augment) if options.augment is not None else AugmentSettings()
+    pairs = tuple(options.pairs) if options.pairs else None
+    flip = None if options.flip is None else (settings.flip or FLIP) if options.flip else 0.0
+    given = {"flip": flip, "rotation_deg": options.rotation, "pairs": pairs, "two_views": options.two_views}
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
 def _loss_choices(head: str, loss: str | None, target: str | None) -> dict[str, Any]:
@@ -82,6 +143,12 @@ def _loss_choices(head: str, loss: str | None, target: str | None) -> dict[str, 
     if target is not None and kind != "maps":
         raise TrainingError(f"the head '{head}' has no heat map that --target {target} could be drawn on")
     return {name: value for name, value in ((kind, loss), ("target", target)) if value is not None}
+
+
+def say(console: "Console", sentences: Iterable[str]) -> None:
+    """Print sentences, a line for each however long."""
+    for sentence in sentences:
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command, add_training, fit_settings
+from trainer.commands.choices import Commands, add_command, add_training, fit_settings, say
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.folds import folds_of
     from trainer.formats.read_labels import read_labels
     from trainer.labels.split import time_is_known
+    from trainer.training.in_force import settled
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")
@@ -64,7 +65,8 @@ def _run(options: argparse.Namespace) -> "Experiment":
     labels = labels_of(read_labels(data), data)
     folds = folds_of(labels.frames, by=options.by, folds=options.folds, animal=options.animal, seed=options.seed)
     in_time = options.by != "blocks" or time_is_known(labels.frames)
-    planned = plan_crossval(folds, fit_settings(options), repeats=options.repeats)
+    settings, said = settled(fit_settings(options), labels.frames)
+    planned = plan_crossval(folds, settings, repeats=options.repeats)
     experiment = Experiment(
         schema=1,
         kind="crossval",
@@ -75,5 +77,6 @@ def _run(options: argparse.Namespace) -> "Experiment":
         options={"by": options.by, "folds": len(folds), "repeats": options.repeats, "animal": options.animal, "time_known": in_time},
     )
     write_experiment(options.out, experiment)
-    execute_all(labels, planned, options.out, console=Console(stderr=True), keep_checkpoints=options.keep_checkpoints)
+    say(console := Console(stderr=True), said)
+    execute_all(labels, planned, options.out, console=console, keep_checkpoints=options.keep_checkpoints)
     return experiment

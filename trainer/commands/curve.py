@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
+from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, say, split_choice
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 from trainer.networks.names import HEADS
 
@@ -56,13 +56,15 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.execute import execute_all, labels_of
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.formats.read_labels import read_labels
+    from trainer.training.in_force import settled
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")
     if options.repeats < 1:
         raise TrainingError(f"--repeats is {options.repeats}; expected 1 or more")
-    data, settings = data_of(options), fit_settings(options)
+    data, asked = data_of(options), fit_settings(options)
     labels = labels_of(read_labels(data), data)
+    settings, said = settled(asked, labels.frames)
     parts = divide(data, labels.frames, split_choice(options), test=False)
     sizes = sizes_of(len(parts.train), sizes=options.sizes, fractions=options.fractions)
     planned = plan_curve(parts, options.heads or [settings.head], settings, sizes=sizes, repeats=options.repeats)
@@ -76,5 +78,6 @@ def _run(options: argparse.Namespace) -> "Experiment":
         options={"sizes": sizes, "repeats": options.repeats, "target_px": options.target_px},
     )
     write_experiment(options.out, experiment)
-    execute_all(labels, planned, options.out, console=Console(stderr=True), keep_checkpoints=options.keep_checkpoints)
+    say(console := Console(stderr=True), said)
+    execute_all(labels, planned, options.out, console=console, keep_checkpoints=options.keep_checkpoints)
     return experiment

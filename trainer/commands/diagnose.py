@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command
+from trainer.commands.choices import Commands, add_augmentation, add_command, augment_settings
 from trainer.networks.names import HEADS
 
 
@@ -27,27 +27,39 @@ def add(commands: Commands) -> None:
     parser.add_argument("--seed", type=int, default=0, help="random seed (%(default)s)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "gpu"))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_augmentation(parser)
 
 
 def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
     from trainer.formats.read_labels import read_labels
     from trainer.labels.checks import check_labels
+    from trainer.labels.network_input import sizes_sentence
+    from trainer.training.in_force import augmentation_in_force
     from trainer.whole_files import refuse_unwritable
 
     if options.out is not None:
         refuse_unwritable(options.out, option="--out")
     frames = read_labels(options.data)
     found = check_labels(frames)
-    answer: dict[str, object] = {"frames": len(frames), "findings": [{"kind": one.kind, "sentence": one.sentence} for one in found]}
+    asked = augment_settings(options)
+    augmentation = augmentation_in_force(asked, frames).sentences
+    sizes = sizes_sentence(frames)
+    answer: dict[str, object] = {
+        "frames": len(frames),
+        "findings": [{"kind": one.kind, "sentence": one.sentence} for one in found],
+        "augmentation": augmentation,
+        "sizes": sizes,
+    }
     sentences = [one.sentence for one in found] or [f"{len(frames)} labelled frames: nothing odd about the labels"]
+    sentences += [*augmentation, *([sizes] if sizes else [])]
     passed = True
     if not options.labels_only:
         from trainer.training.fit_settings import FitSettings
         from trainer.training.learning_rate_range import draw_range, find_rate_range
         from trainer.training.memorise import memorise
 
-        settings = FitSettings(network=options.network, head=options.head, seed=options.seed, accelerator=options.device)
+        settings = FitSettings(network=options.network, head=options.head, seed=options.seed, accelerator=options.device, augment=asked)
         talk = Console(stderr=True)
         with talk.status("learning a few frames by heart"):
             known = memorise(frames, settings)

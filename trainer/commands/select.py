@@ -54,7 +54,7 @@ def select(options: argparse.Namespace) -> int:
     settings = _settings(options)
     bundle = read_bundle(options.bundle) if options.bundle is not None else None
     project = _existing(options)
-    check_videos(options.videos, span=settings.span, project=project)
+    check_videos(options.videos, span=settings.span)
     found: list[Selection] = []
     with Selector(project or _made(options), settings, bundle=bundle, engine=engine_choice(options), console=talk) as selector:
         for video in options.videos:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
+from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, say, split_choice
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
 if TYPE_CHECKING:
@@ -85,13 +85,16 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.space import chosen_space, grid_points, refuse_unknown
     from trainer.experiments.sweep import Search
     from trainer.formats.read_labels import read_labels
+    from trainer.training.in_force import settled
 
     usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
-    base = fit_settings(options, **usual)
-    refuse_unknown(space, base)
+    asked = fit_settings(options, **usual)
+    refuse_unknown(space, asked)
     grid = options.full_grid or options.sampler == "grid" or (options.sampler is None and is_grid)
     data = data_of(options)
     labels = labels_of(read_labels(data), data)
+    base, said = settled(asked, labels.frames)
+    say(Console(stderr=True), said)
     parts = divide(data, labels.frames, split_choice(options), test=True)
     return Search(
         database=database,

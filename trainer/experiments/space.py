@@ -14,6 +14,8 @@ from trainer.training.fit_settings import FitSettings
 
 Value = str | int | float | bool
 
+_NOT_SEARCHED = ("seed", "workers", "accelerator", "augment.pairs", "augment.two_views")
+
 
 class Dimension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One setting: either `choices`, or `low` and `high`; `log` draws evenly over orders of magnitude, `whole` whole numbers."""
@@ -162,7 +164,7 @@ def changed(base: FitSettings, values: Mapping[str, Any]) -> FitSettings:
         inside, *rest = name.split(".")
         owner = plain if not rest else plain.get(inside)
         last = rest[0] if rest else inside
-        if len(rest) > 1 or not isinstance(owner, dict) or last not in owner or name in ("seed", "workers", "accelerator"):
+        if len(rest) > 1 or not isinstance(owner, dict) or last not in owner or name in _NOT_SEARCHED:
             raise TrainingError(f"'{name}' is no setting that can be searched; expected some of {', '.join(searchable())}")
         owner[last] = value
     try:
@@ -176,7 +178,7 @@ def searchable() -> list[str]:
     names = []
     for name, value in asdict(FitSettings()).items():
         names += [f"{name}.{inner}" for inner in value] if isinstance(value, dict) else [name]
-    return [name for name in names if name not in ("seed", "workers", "accelerator")]
+    return [name for name in names if name not in _NOT_SEARCHED]
 
 
 def grid_points(space: Space, base: FitSettings, *, full: bool) -> list[dict[str, Value]]:

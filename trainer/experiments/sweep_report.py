@@ -1,6 +1,7 @@
 """The report of a search, made from its study alone: every worker's runs are in it."""
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,8 +21,10 @@ from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.spread import Spread, spread
 from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import Tried, best, confirming_name, tried
+from trainer.labels.mirror import sides_of
 from trainer.reports.html_page import page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
+from trainer.training.augment import ROTATION_DEG
 from trainer.training.fit_settings import OPTIONS, FitSettings
 from trainer.whole_files import replace_files
 
@@ -115,7 +118,19 @@ def fit_command(found: Found) -> str:
     chosen = [name for name in run.settings if name in _OPTIONS and name not in _ELSEWHERE]
     names = [name for name in chosen if name in found.winner.values or run.settings[name] != usual.get(name)]
     options = " ".join(f"{_OPTIONS[name]} {run.settings[name]}" for name in names)
-    return f"trainer fit --data {run.data} --out models/best {options}"
+    return f"trainer fit --data {run.data} --out models/best {options}{_augmentation_options(run)}"
+
+
+def _augmentation_options(run: Run) -> str:
+    """What of a run's mirroring and turning the labels alone would not settle."""
+    found = run.settings.get("augment", {})
+    asked = [] if found.get("flip") != 0 else ["--no-flip"]
+    if found.get("rotation_deg") not in (None, ROTATION_DEG):
+        asked.append(f"--rotation {found['rotation_deg']:g}")
+    pairs = [tuple(pair) for pair in found.get("pairs") or ()]
+    if pairs and set(pairs) != set(sides_of(run.point_names).pairs):
+        asked.append("--pairs " + " ".join(shlex.quote(f"{one}:{other}") for one, other in pairs))
+    return "".join(f" {option}" for option in asked)
 
 
 def values_words(values: Mapping[str, Any]) -> str:
@@ -127,7 +142,7 @@ def _parts(found: Found, *, url: str, name: str, human_px: float | None) -> list
     runs = [one.run for one in found.tried if one.run is not None]
     options = {"database": shown(url), "study": name, "sampler": found.about["sampler"], "split": found.about["split"]}
     searched = [key for key in found.winner.values if len({one.values.get(key) for one in found.tried}) > 1]
-    without = [key for key in found.winner.values if key not in _OPTIONS]
+    without = [key for key in found.winner.values if key not in _OPTIONS and key != "augment.rotation_deg"]
     note = f'<p class="note">{text("trainer fit has no option for " + ", ".join(without) + ".")}</p>' if without else ""
     return [
         f"<h1>Search on {text(runs[0].data)}</h1>",

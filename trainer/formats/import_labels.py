@@ -85,7 +85,9 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
 
 def _made_for(folder: Path, frames: LabelledFrames) -> Project:
     tags = sorted(frozenset[str]().union(*frames.tags))
-    return create_project(folder, point_names=frames.point_names, skeleton=frames.skeleton, tags=tags, animals=frames.animals)
+    return create_project(
+        folder, point_names=frames.point_names, skeleton=frames.skeleton, pairs=frames.pairs, tags=tags, animals=frames.animals
+    )
 
 
 def _videos(frames: LabelledFrames, images: tuple[str, ...], near: Sequence[Path]) -> dict[str, Path]:

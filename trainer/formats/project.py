@@ -49,7 +49,7 @@ def read_project(folder: Path, *, annotators: Sequence[str] | None = None) -> La
         averaged += several
         rows.append(_row(project, frame, points=points, hidden=hidden, tags=frozenset(tag for label in labels for tag in label.tags)))
     _say(folder, left_out=left_out, averaged=averaged, annotators=[layer.annotator for layer in layers])
-    return assemble(rows, source=str(folder), point_names=project.point_names, skeleton=project.skeleton)
+    return assemble(rows, source=str(folder), point_names=project.point_names, skeleton=project.skeleton, pairs=project.pairs)
 
 
 def _left_out(labels: Sequence[FrameLabel]) -> str | None:

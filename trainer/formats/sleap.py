@@ -52,7 +52,15 @@ def read_sleap(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
     ]
     pairs = tuple((str(one), str(other)) for one, other in skeleton.edge_names)
     names = tuple(map(str, skeleton.node_names))
-    return assemble(rows, source=str(path), point_names=names, skeleton=pairs, animal_names=tuple(str(track.name) for track in tracks))
+    symmetries = tuple(_in_order_of(names, symmetry) for symmetry in skeleton.symmetries if len(symmetry.nodes) == 2)
+    animal_names = tuple(str(track.name) for track in tracks)
+    return assemble(rows, source=str(path), point_names=names, skeleton=pairs, animal_names=animal_names, pairs=symmetries)
+
+
+def _in_order_of(names: tuple[str, ...], symmetry: Any) -> tuple[str, str]:
+    """The two nodes of a symmetry, which is a set."""
+    one, other = sorted((str(node.name) for node in symmetry.nodes), key=names.index)
+    return one, other
 
 
 def _load(path: Path) -> Any:

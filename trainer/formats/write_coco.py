@@ -35,7 +35,6 @@ def write_coco(frames: LabelledFrames, out: Path, *, console: Console | None = N
         LabelError: two frames with the same number, a folder that is there, a full disk.
     """
     names = image_names(frames)
-    height, width = frames.size
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
     with fresh_folder(out) as part:
@@ -43,6 +42,7 @@ def write_coco(frames: LabelledFrames, out: Path, *, console: Console | None = N
             name = f"{IMAGES_FOLDER}/{frames.group[index]}/{names[index]}"
             (part / name).parent.mkdir(parents=True, exist_ok=True)
             (part / name).write_bytes(png_of(frames, index))
+            height, width = frames.size_of(index)
             images.append({"id": index + 1, "file_name": name, "width": width, "height": height, "tags": sorted(frames.tags[index])})
             annotations += _annotations(frames, index, first=len(annotations) + 1)
         content = {"images": images, "annotations": annotations, "categories": [_category(frames)]}

@@ -101,7 +101,7 @@ def _config(frames: LabelledFrames, out: Path, *, scorer: str) -> str:
         "multianimalproject": frames.animals > 1,
         "identity": None,
         "project_path": str(out.absolute()),  # DeepLabCut corrects it when the folder has been moved
-        "video_sets": {f"videos/{group}.mp4": {"crop": f"0, {width}, 0, {height}"} for group in sorted(set(frames.group))},
+        "video_sets": {f"videos/{group}.mp4": {"crop": _whole(frames, group)} for group in sorted(set(frames.group))},
         **_bodyparts(frames),
         "skeleton": [list(pair) for pair in frames.skeleton],
         **_THEIR_SETTINGS,
@@ -114,6 +114,11 @@ def _config(frames: LabelledFrames, out: Path, *, scorer: str) -> str:
         "move2corner": True,
     }
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def _whole(frames: LabelledFrames, group: str) -> str:
+    height, width = frames.size_of(frames.group.index(group))
+    return f"0, {width}, 0, {height}"
 
 
 def _bodyparts(frames: LabelledFrames) -> dict[str, object]:

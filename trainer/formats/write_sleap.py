@@ -68,7 +68,7 @@ def _videos(frames: LabelledFrames, path: Path, console: Console | None) -> dict
     channels = 1 if frames.read(0).ndim == 2 else 3
     with h5py.File(path, "w") as file:
         for number, group in enumerate(groups):
-            _store(file.create_group(f"video{number}"), pictures[group], shape=(*frames.size, channels))
+            _store(file.create_group(f"video{number}"), pictures[group], shape=(*frames.size_of(frames.group.index(group)), channels))
     return {group: _video(path, f"video{number}/video", group=group, grey=channels == 1) for number, group in enumerate(groups)}
 
 

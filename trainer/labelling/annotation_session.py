@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainer.labelling.layer_store import LayerStore, revision
 from trainer.labelling.project_videos import ProjectVideos
-from trainer.labels.mirror import swapped_order
+from trainer.labels.mirror import sides_of
 from trainer.project.store import FrameLabel, Project, ProjectFrame
 
 if TYPE_CHECKING:  # engines take a second to import, and most labelling needs none
@@ -29,7 +29,7 @@ def names_of(project: Project) -> dict[str, Any]:
     return {
         "point_names": project.point_names,
         "skeleton": project.skeleton,
-        "pairs": project.pairs or _pairs_by_name(project.point_names),
+        "pairs": sides_of(project.point_names, said=project.pairs).pairs,
         "tags": project.tags,
         "animals": project.animals,
     }
@@ -49,8 +49,3 @@ def frames_of(frames: Iterable[ProjectFrame], labels: dict[str, FrameLabel]) -> 
         }
         for frame in frames
     ]
-
-
-def _pairs_by_name(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    order = swapped_order(names) or range(len(names))
-    return [(names[one], names[other]) for one, other in enumerate(order) if one < other]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
-from trainer.labels.images import ImageRef, Size, image_size, sized
+from trainer.labels.images import ImageRef, Size, frame_of, image_size, sized
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.numeric_order import numeric_key
 
@@ -50,6 +50,7 @@ def assemble(
     point_names: tuple[str, ...],
     skeleton: tuple[tuple[str, str], ...],
     animal_names: tuple[str, ...] = (),
+    pairs: tuple[tuple[str, str], ...] = (),
 ) -> LabelledFrames:
     """Check rows against each other and their images, and put them in numeric order of group and frame.
 
@@ -57,20 +58,22 @@ def assemble(
     `animal_names`, row a of every frame is the animal of that name; one animal alone needs no name.
 
     Raises:
-        LabelError: duplicate rows, images of different sizes, a point outside its image or half given, nothing labelled.
+        LabelError: duplicate rows, an image of another size than its file says, a point outside its image or half given, nothing labelled.
     """
     if not point_names:
         raise LabelError(f"{source}: names no key point; expected at least one")
     _refuse_duplicates(rows)
-    size = _common_size(rows)
-    _check_points(rows, point_names, size)
+    sizes = {id(row): size for row, size in zip(rows, _sizes(rows), strict=True)}
+    for row in rows:
+        _check_row(row, point_names, sizes[id(row)])
     labelled = [row for row in rows if not np.isnan(row.points).all() or (row.hidden is not None and row.hidden.any())]
-    if size is None or all(np.isnan(row.points).all() for row in labelled):
+    if not rows or all(np.isnan(row.points).all() for row in labelled):
         raise LabelError(f"{source}: holds no labelled point; label some frames first")
     if len(labelled) < len(rows):
         logger.warning("%s: frames without any labelled point are left out: count=%d", source, len(rows) - len(labelled))
     numbered = _in_order(labelled)
     animals = max(len(row.points) for row in labelled)
+    own = tuple(sizes[id(row)] for row, _ in numbered)
     return LabelledFrames(
         images=tuple(row.image for row, _ in numbered),
         points=np.stack([_padded(row.points, animals, fill=np.nan) for row, _ in numbered]).astype(np.float64),
@@ -80,8 +83,10 @@ def assemble(
         skeleton=skeleton,
         group=tuple(row.group for row, _ in numbered),
         order=np.array([number for _, number in numbered], np.int64),
-        size=size,
+        size=frame_of(own),
+        sizes=own if len(set(own)) > 1 else (),
         animal_names=animal_names if animals == len(animal_names) > 1 else (),
+        pairs=pairs,
     )
 
 
@@ -103,24 +108,18 @@ def _refuse_duplicates(rows: Sequence[LabelRow]) -> None:
             raise LabelError(f"{row.where}: {row.image} is labelled already at {earlier.where}; delete one of the two")
 
 
-def _common_size(rows: Sequence[LabelRow]) -> Size | None:
-    size: Size | None = None
+def _sizes(rows: Sequence[LabelRow]) -> list[Size]:
+    """(height, width) of each row's image."""
+    sizes = []
     for row in rows:
         try:
             found = image_size(row.image)
         except LabelError as problem:
             raise LabelError(f"{row.where}: {problem}") from problem
-        size = size or found
-        if found != size:
-            raise LabelError(f"{row.where}: {row.image} is {sized(found)}; expected {sized(size)} like {rows[0].image}: all must agree")
         if row.stated_size and row.stated_size != found:
             raise LabelError(f"{row.where}: {row.image} is {sized(found)}; the label file says {sized(row.stated_size)}: was it resized?")
-    return size
-
-
-def _check_points(rows: Sequence[LabelRow], point_names: tuple[str, ...], size: Size | None) -> None:
-    for row in rows:
-        _check_row(row, point_names, size or (0, 0))
+        sizes.append(found)
+    return sizes
 
 
 def _check_row(row: LabelRow, point_names: tuple[str, ...], size: Size) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.mirror import swapped_order
+from trainer.labels.mirror import order_of, sides_of
 
 FEW_FRAMES = 50  # DeepLabCut's authors ask for 100 to 200; below 50 an error measured on a fifth of them means little
 RARE_POINT = 0.25  # a point labelled in fewer frames than this share of the most labelled one is learnt worse than it
@@ -78,22 +78,33 @@ def _lopsided(frames: LabelledFrames) -> Iterator[Finding]:
 
 
 def _odd_distances(frames: LabelledFrames) -> Iterator[Finding]:
-    """A distance between two points of one animal that is far outside those of all other frames (median and MAD)."""
-    for one, other in itertools.combinations(range(len(frames.point_names)), 2):
-        length = np.linalg.norm(frames.points[:, :, one] - frames.points[:, :, other], axis=-1)
-        known = length[~np.isnan(length)]
-        if len(known) < LEAST_FRAMES:
-            continue
-        median = float(np.median(known))
-        spread = 1.4826 * float(np.median(np.abs(known - median)))  # of a normal distribution: its standard deviation
-        for frame, animal in np.argwhere((length > LONG * median) & (length > median + SPREADS * spread)).tolist():
+    """A distance between two points of one animal that is far outside those of all other frames of that size (median and MAD)."""
+    sizes = np.array(frames.own_sizes)
+    for size in dict.fromkeys(frames.own_sizes):
+        chosen = np.flatnonzero((sizes == size).all(axis=1))
+        for one, other in itertools.combinations(range(len(frames.point_names)), 2):
+            length = np.linalg.norm(frames.points[chosen, :, one] - frames.points[chosen, :, other], axis=-1)
             names = f"'{frames.point_names[one]}' and '{frames.point_names[other]}'"
-            yield Finding(
-                kind="distance",
-                sentence=f"{_name(frames.images[frame])}: {names} are {length[frame, animal]:.0f} px apart, in half of all frames less "
-                f"than {median:.0f} px; look whether one of them is misplaced",
-                frame=frame,
-            )
+            for place, animal, median in _far_outside(length):
+                frame = int(chosen[place])
+                yield Finding(
+                    kind="distance",
+                    sentence=f"{_name(frames.images[frame])}: {names} are {length[place, animal]:.0f} px apart, in half of all frames less "
+                    f"than {median:.0f} px; look whether one of them is misplaced",
+                    frame=frame,
+                )
+
+
+def _far_outside(length: NDArray[np.float64]) -> list[tuple[int, int, float]]:
+    """Places in (n, A) of what is far above all others, each with the median."""
+    known = length[~np.isnan(length)]
+    if len(known) < LEAST_FRAMES:
+        return []
+    median = float(np.median(known))
+    spread = 1.4826 * float(np.median(np.abs(known - median)))  # of a normal distribution: its standard deviation
+    return [
+        (frame, animal, median) for frame, animal in np.argwhere((length > LONG * median) & (length > median + SPREADS * spread)).tolist()
+    ]
 
 
 def _mirrored(frames: LabelledFrames) -> Iterator[Finding]:
@@ -101,9 +112,7 @@ def _mirrored(frames: LabelledFrames) -> Iterator[Finding]:
 
     The side is the sign of the cross product of (left → right) and (middle of the pair → point without a side that is farthest from it).
     """
-    order = swapped_order(frames.point_names)
-    if order is None:
-        return
+    order = order_of(frames.point_names, sides_of(frames.point_names, said=frames.pairs).pairs)
     single = [point for point, partner in enumerate(order) if point == partner]
     for left, right in ((point, partner) for point, partner in enumerate(order) if point < partner):
         side = _side(frames.points, left, right, single=single)

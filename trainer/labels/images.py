@@ -1,6 +1,7 @@
 """Where one image of a labelled set is, how large it is, and its pixels."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +65,15 @@ def image_size(ref: ImageRef) -> Size:
         return _video(ref.path).size_of(ref.frame)
     height, width = _read_stored(ref.path, ref.dataset, ref.frame).shape[:2]
     return height, width
+
+
+def frame_of(sizes: Sequence[Size]) -> Size:
+    """The frame that images of several sizes are fitted to: the largest of them, but for the largest tenth.
+
+    A few large images do not make the network slow for all the others, and few lose resolution. Images of one size keep it.
+    """
+    by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
+    return by_area[len(by_area) - 1 - len(by_area) // 10]
 
 
 def sized(size: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
-from trainer.labels.images import sized
+from trainer.labels.images import frame_of
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 
@@ -24,7 +24,7 @@ def join_labels(sets: Sequence[LabelledFrames], *, sources: Sequence[str]) -> La
         sources: what each is called in error messages.
 
     Raises:
-        LabelError: two sets disagree on key-point names, on the images' size, or on the animals' names; an image cannot be read.
+        LabelError: two sets disagree on key-point names or on the animals' names; an image cannot be read.
     """
     if len(sets) == 1:
         return sets[0]
@@ -62,8 +62,6 @@ def _refuse_others(first: LabelledFrames, other: LabelledFrames, *, sources: tup
             f"{sources[1]}: labels the points {', '.join(other.point_names)}; {sources[0]} labels {', '.join(first.point_names)}: "
             f"give sets with the same names, or rename the points of one ({how_names_differ(other.point_names, first.point_names)})"
         )
-    if first.size != other.size:
-        raise LabelError(f"{sources[1]}: its images are {sized(other.size)}, those of {sources[0]} {sized(first.size)}; expected one size")
     if first.animal_names != other.animal_names:
         raise LabelError(
             f"{sources[1]}: names its animals {', '.join(other.animal_names) or 'not at all'}; {sources[0]} names them "
@@ -103,6 +101,7 @@ def _with_groups_apart(sets: Sequence[LabelledFrames]) -> list[LabelledFrames]:
 def _one_after_the_other(sets: Sequence[LabelledFrames]) -> LabelledFrames:
     first = sets[0]
     lines = dict.fromkeys(pair for one in sets for pair in one.skeleton)
+    sizes = tuple(size for one in sets for size in one.own_sizes)
     return replace(
         first,
         images=tuple(image for one in sets for image in one.images),
@@ -112,4 +111,7 @@ def _one_after_the_other(sets: Sequence[LabelledFrames]) -> LabelledFrames:
         skeleton=tuple(lines),
         group=tuple(group for one in sets for group in one.group),
         order=np.concatenate([one.order for one in sets]),
+        size=frame_of(sizes),
+        sizes=sizes if len(set(sizes)) > 1 else (),
+        pairs=next((one.pairs for one in sets if one.pairs), ()),
     )

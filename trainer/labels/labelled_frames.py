@@ -1,12 +1,12 @@
 """Labelled frames as every reader gives them and every part of the trainer takes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-from trainer.labels.images import ImageRef, read_image
+from trainer.labels.images import ImageRef, Size, read_image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,10 @@ class LabelledFrames:
         skeleton: pairs of names.
         group: the video or animal each frame is from, n names.
         order: int64 (n,), the frame's number inside its group.
-        size: (height, width) of every image.
+        size: (height, width) of every image; of the frame that they are fitted to where they have several sizes.
         animal_names: A names where row a is the same animal in every frame; empty where nobody said which is which.
+        sizes: (height, width) of each image, n of them; empty where all have `size`.
+        pairs: points that the label file calls left and right of each other, for labels of tools that keep that.
     """
 
     images: tuple[ImageRef, ...]
@@ -35,8 +37,10 @@ class LabelledFrames:
     skeleton: tuple[tuple[str, str], ...]
     group: tuple[str, ...]
     order: NDArray[np.int64]
-    size: tuple[int, int]
+    size: Size
     animal_names: tuple[str, ...] = ()
+    sizes: tuple[Size, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -60,7 +64,23 @@ class LabelledFrames:
             order=self.order[indices],
             size=self.size,
             animal_names=self.animal_names,
+            sizes=tuple(self.sizes[i] for i in chosen) if self.sizes else (),
+            pairs=self.pairs,
         )
+
+    def size_of(self, index: int) -> Size:
+        """(height, width) of one image."""
+        return self.sizes[index] if self.sizes else self.size
+
+    @property
+    def own_sizes(self) -> tuple[Size, ...]:
+        """(height, width) of each image."""
+        return self.sizes or (self.size,) * len(self)
+
+    def fitted_to(self, size: Size) -> "LabelledFrames":
+        """The same with another frame, which images of other sizes are fitted to."""
+        own = self.own_sizes
+        return replace(self, size=size, sizes=() if all(one == size for one in own) else own)
 
     def read(self, index: int) -> Image:
         """Decode one image: uint8, (h, w) or (h, w, 3) RGB.
@@ -68,4 +88,4 @@ class LabelledFrames:
         Raises:
             LabelError: the file is missing, unreadable or of another size.
         """
-        return read_image(self.images[index], self.size)
+        return read_image(self.images[index], self.size_of(index))

@@ -1,5 +1,6 @@
 """Labelled images and points as a network takes them: the rig's own `ViewFit`, and no other geometry or colour rule beside it."""
 
+from collections import Counter
 from typing import Literal
 
 import numpy as np
@@ -13,15 +14,16 @@ from trainer.labels.labelled_frames import LabelledFrames
 Colour = Literal["grey", "rgb"]
 
 COLOUR_SAMPLES = 16
+OWN_PIXELS = "Errors are in each image's own pixels."
 
 
 class NetworkInput:
-    """One view of the images of one set. Safe to share between threads.
+    """One view of images of one size. Safe to share between threads.
 
     Args:
         view: as the bundle has it or will have it.
         size: (height, width) of the network's input.
-        source_size: (height, width) of every image of the set.
+        source_size: (height, width) of the images.
 
     Raises:
         BundleError: the crop reaches outside the images, or an `exact` view meets another size.
@@ -61,6 +63,38 @@ def field_of_view(description: Description, image: Image) -> str:
         BundleError: the view does not fit the image.
     """
     return ViewFit(description.view, input_shape=description.input.shape, source_shape=image.shape).field_of_view
+
+
+def fields_of_view(description: Description, frames: LabelledFrames) -> str:
+    """The same for every size that the images of a set have, with how many are of it, the most frequent first.
+
+    Raises:
+        BundleError: the view does not fit an image.
+    """
+    if not frames.sizes:
+        return field_of_view(description, frames.read(0))
+    seen = []
+    for size, count in Counter(frames.sizes).most_common():
+        sentence = field_of_view(description, frames.read(frames.sizes.index(size)))
+        seen.append(f"{count} {'image' if count == 1 else 'images'}: {sentence}")
+    return " ".join([*seen, OWN_PIXELS])
+
+
+def sizes_in_words(frames: LabelledFrames) -> str:
+    """How large the images are: "640x480", or "100 of 640x480, 16 of 300x200"."""
+    if not frames.sizes:
+        return f"{frames.size[1]}x{frames.size[0]}"
+    return ", ".join(f"{count} of {width}x{height}" for (height, width), count in Counter(frames.sizes).most_common())
+
+
+def sizes_sentence(frames: LabelledFrames) -> str | None:
+    """What is done with images of several sizes; None where they have one."""
+    if not frames.sizes:
+        return None
+    return (
+        f"sizes: the images have several ({sizes_in_words(frames)}); each is fitted to the network's {frames.size[1]}x{frames.size[0]}, "
+        "its sides in proportion, between black bars, as a camera of that size would be at the rig"
+    )
 
 
 def whole_view(frames: LabelledFrames) -> View:

@@ -8,14 +8,25 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, division_of
 from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, Exported
 from trainer.scoring.evaluate import Evaluation
+from trainer.training.augment import AugmentSettings
 from trainer.training.fit import FitResult
+from trainer.training.in_force import as_recorded
 
 _SELF_TEST_FP32 = 0.05  # px and confidence; ten times the largest difference between runtimes seen
 _SELF_TEST_REDUCED = 1.5  # px: a sure point in bf16 or fp16; a wrong graph is off by tens
 _NO_HASH = "0" * 64  # filled in by write_bundle
 
 
-def describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResult, exported: Exported, source: str) -> Description:
+def describe(
+    name: str,
+    frames: LabelledFrames,
+    parts: Split,
+    *,
+    result: FitResult,
+    exported: Exported,
+    source: str,
+    augment: AugmentSettings,
+) -> Description:
     """All but the accuracy, which is measured with a bundle, and the digests, which writing one fills in.
 
     Args:
@@ -25,6 +36,7 @@ def describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResu
         result: of the training.
         exported: its graph.
         source: what the labels are called.
+        augment: how the training images were changed.
     """
     return Description(
         schema=1,
@@ -48,6 +60,8 @@ def describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResu
             held_out_frames=len(parts.held_out),
             split=parts.description,
             division=division_of(parts),
+            augmentation=as_recorded(augment),
+            image_sizes=tuple(sorted({(width, height) for height, width in frames.sizes})),
         ),
         accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
         self_test=SelfTest(
@@ -56,7 +70,7 @@ def describe(name: str, frames: LabelledFrames, parts: Split, *, result: FitResu
             tolerance_fp32=max(_SELF_TEST_FP32, FP32_PX),
             tolerance_reduced=_SELF_TEST_REDUCED,
         ),
-        trained_on=(frames.size[1], frames.size[0]),
+        trained_on=None if frames.sizes else (frames.size[1], frames.size[0]),
     )
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from trainer.formats.synthetic_set import own_parts
 from trainer.labels.checks import check_labels
 from trainer.labels.counts import count_parts, counts_table, lopsided_parts
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
 from trainer.networks.calibrated import Calibrated
@@ -35,6 +36,7 @@ from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
+from trainer.training.in_force import settled
 from trainer.training.processes import processes_here
 from trainer.whole_files import disk_refusals, refuse_unwritable
 
@@ -59,6 +61,7 @@ class BundleRequest:
         settings: of the training.
         judging: how near counts as right, and what error the task can do with.
         anew: what a training of other labels or settings has left in `run` is put away.
+        notes: what is to be said of labels and augmentation, in the report too.
         gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
     """
 
@@ -73,6 +76,7 @@ class BundleRequest:
     settings: FitSettings
     judging: Judging
     anew: bool
+    notes: tuple[str, ...] = ()
     gate: Callable[[Bundle, Evaluation | None], None] | None = None
 
     @property
@@ -159,7 +163,11 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     Raises:
         TrainingError: training failed, the graph is not the network, or the gate refused.
     """
+    settings, said = settled(request.settings, request.frames)
+    request = replace(request, settings=settings, notes=said)
     _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
+    for sentence in request.notes:
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
     if not processes_here().first:
         return None
@@ -185,8 +193,9 @@ def _say(console: Console, stage: str) -> None:
 
 def _print_labels(request: BundleRequest, console: Console) -> None:
     frames, split = request.frames, request.parts.description
+    sizes = "several sizes" if frames.sizes else sizes_in_words(frames)
     console.print(
-        f"{len(frames)} labelled frames of {frames.size[1]}x{frames.size[0]}, {len(frames.point_names)} points; {split}",
+        f"{len(frames)} labelled frames of {sizes}, {len(frames.point_names)} points; {split}",
         soft_wrap=True,
     )
     console.print(f"a point counts as right within {request.radii.words} of its label ({request.radii.source})", soft_wrap=True)
@@ -217,7 +226,15 @@ def _score_and_write(
 ) -> TrainedBundle:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
     train, image = request.train, _some(request.train, result)[0]
-    described = describe(request.out.name, request.frames, request.parts, result=result, exported=exported, source=request.source)
+    described = describe(
+        request.out.name,
+        request.frames,
+        request.parts,
+        result=result,
+        exported=exported,
+        source=request.source,
+        augment=request.settings.augment,
+    )
     description = msgspec.structs.replace(described, correct_within_px=request.radii.px)
     write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
     unscored = read_bundle(request.run / "unscored")
@@ -241,6 +258,7 @@ def _score_and_write(
         calibration=calibration,
         floor=request.floor,
         judged=judged,
+        notes=request.notes,
     )
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(

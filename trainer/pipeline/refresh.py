@@ -14,6 +14,7 @@ from rich.console import Console
 from tracker.bundle import Bundle, read_bundle
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
+from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.pipeline.make_bundle import ENGINE, BundleRequest, run_folder, train_and_write
@@ -24,6 +25,7 @@ from trainer.scoring.floor import floor_of_data
 from trainer.scoring.judging import Judging
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
+from trainer.training.in_force import as_before
 from trainer.training.processes import processes_here
 from trainer.whole_files import refuse_unwritable
 
@@ -55,7 +57,7 @@ def refresh_bundle(
     for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
         refuse_unwritable(folder, option="--refresh")
     console.quiet = console.quiet or not processes_here().first
-    frames = read_and_join(data)
+    frames = _fitted_as(in_use, read_and_join(data))
     division = split_for_comparison(frames, read_record(run), split)
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
@@ -69,7 +71,7 @@ def refresh_bundle(
         floor=floor_of_data(data[0], frames.point_names),
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
-        settings=from_weights(settings, run / CHECKPOINTS / LAST),
+        settings=from_weights(_augmented_as(in_use, settings), run / CHECKPOINTS / LAST),
         judging=judging,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),
@@ -78,6 +80,17 @@ def refresh_bundle(
     if made is not None:
         _take_the_place(request.run, run)
     return made
+
+
+def _fitted_as(in_use: Bundle, frames: LabelledFrames) -> LabelledFrames:
+    """The frames, fitted to the bundle's own input where they have several sizes: more labels of one size do not change the network's."""
+    _, height, width, _ = in_use.description.input.shape
+    return frames.fitted_to((height, width)) if frames.sizes else frames
+
+
+def _augmented_as(in_use: Bundle, settings: FitSettings) -> FitSettings:
+    """The settings, mirroring and turning as the bundle's own training did unless it is asked for otherwise."""
+    return replace(settings, augment=as_before(settings.augment, in_use.description.training.augmentation))
 
 
 def from_weights(settings: FitSettings, checkpoint: Path) -> FitSettings:

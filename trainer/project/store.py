@@ -12,7 +12,7 @@ import numpy as np
 from tracker.bundle import remedy
 from tracker.frame import Image
 from trainer.errors import LabelError, ProjectError
-from trainer.labels.images import ImageRef, Size, image_size, read_image, sized
+from trainer.labels.images import ImageRef, Size, image_size, read_image
 from trainer.labels.numeric_order import numeric_key
 from trainer.project.files import (
     FRAMES_FILE,
@@ -101,7 +101,7 @@ class Project:
             How many were added.
 
         Raises:
-            ProjectError: another picture under the same video and number, another size than the project's, a full disk.
+            ProjectError: another picture under the same video and number, a full disk.
         """
         with locked(self.folder):
             self.frames = read_frames(self.folder)
@@ -179,7 +179,7 @@ class Project:
             if name in there:
                 self._refuse_other_picture(frame, image)
                 continue
-            self._refuse_other_size(frame, image)
+            self._sizes[name] = (image.shape[0], image.shape[1])
             put_file(inside(self.folder, name), _png(image))
             there.add(name)
             fresh.append(frame)
@@ -200,18 +200,6 @@ class Project:
                 f"{self.folder}: has another picture as frame {frame.frame} of {frame.video} already ({frame.image}); "
                 "is it another video of the same name? rename one of the two"
             )
-
-    def _refuse_other_size(self, frame: ProjectFrame, image: Image) -> None:
-        size = (image.shape[0], image.shape[1])
-        if not self._sizes and self.frames:
-            self.image_size(self.frames[0].image)
-        expected = next(iter(self._sizes.values()), size)
-        if size != expected:
-            raise ProjectError(
-                f"{self.folder}: frame {frame.frame} of {frame.video} is {sized(size)}; expected {sized(expected)} like the "
-                "project's other frames: crop the video, or make another project for it"
-            )
-        self._sizes[frame.image] = size
 
 
 def create_project(

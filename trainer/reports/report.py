@@ -86,6 +86,7 @@ class TrainingRun:
         field_of_view: what of an image the network sees, in one sentence.
         judged: what the run came to, and what to do next.
         examples: None where none were kept.
+        notes: what else is to be said of labels and images, a sentence each.
     """
 
     name: str
@@ -101,6 +102,7 @@ class TrainingRun:
     calibration: ConfidenceMap | None = None
     floor: Floor | None = None
     examples: Examples | None = None
+    notes: Sequence[str] = ()
 
     @property
     def shown(self) -> Evaluation:
@@ -135,6 +137,7 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
         "name": run.name,
         "created": run.created,
         "field_of_view": run.field_of_view,
+        "notes": list(run.notes),
         "held_out": run.held_out.as_json() if run.held_out is not None else None,
         "train": run.train.as_json(),
         "verdict": run.judged.verdict.as_json(),
@@ -160,7 +163,7 @@ def page(run: TrainingRun) -> str:
     parts = [
         f"<h1>{text(run.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
-        f'<p class="note">{text(run.field_of_view)}</p>',
+        *(f'<p class="note">{text(note)}</p>' for note in (run.field_of_view, *run.notes)),
         verdict_box(run.judged.verdict),
         *_error_parts(run),
         point_section(run.judged.measured, run.shown, run.judged.radii),

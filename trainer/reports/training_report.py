@@ -1,5 +1,6 @@
 """A finished training → its report: settings, learning, errors, what the network looked at."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tracker.bundle import Description
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.network_input import field_of_view
+from trainer.labels.network_input import fields_of_view
 from trainer.networks.map_network import MapNetwork
 from trainer.reports.report import Examples, JudgedTraining, TrainingRun, write_report
 from trainer.scoring.calibrate import ConfidenceMap
@@ -34,6 +35,7 @@ def report_training(
     calibration: ConfidenceMap,
     floor: Floor | None,
     judged: JudgedTraining,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write the report of a training beside its bundle and return its path.
 
@@ -55,11 +57,12 @@ def report_training(
         train=train,
         held_out=held_out,
         heatmap=_heat_map(result, shown),
-        field_of_view=field_of_view(description, shown.read(0)),
+        field_of_view=fields_of_view(description, shown),
         judged=judged,
         calibration=calibration,
         floor=floor,
         examples=_examples(result, shown),
+        notes=notes,
     )
     return write_report(out, run)
 
@@ -67,7 +70,7 @@ def report_training(
 def _examples(result: FitResult, frames: LabelledFrames) -> Examples:
     """The frames that the network was asked about while learning, and the answers of its finished weights last."""
     store, places = FrameStore(frames, result.view), example_places(len(frames))
-    stages = [(f"epoch {each.epoch}", store.to_source(np.array(each.poses, np.float32))) for each in result.history.examples]
+    stages = [(f"epoch {each.epoch}", store.to_source(np.array(each.poses, np.float32), places)) for each in result.history.examples]
     finished = ("finished", predict_animals(result.network, store, places))
     return Examples(images=[frames.read(int(place)) for place in places], truth=frames.points[places], stages=[*stages, finished])
 

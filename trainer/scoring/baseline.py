@@ -1,5 +1,6 @@
 """What knowing nothing costs: the two answers that every result is printed next to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,32 @@ def score_baselines(
     return Baseline(
         mean_position_px=_cost(mean_position(train, size), held_out),
         image_centre_px=_cost(image_centre(size), held_out),
+        fitted_on=fitted_on,
+    )
+
+
+def score_baselines_of_sizes(
+    held_out: NDArray[np.float64],
+    *,
+    sizes: Sequence[tuple[int, int]],
+    train: NDArray[np.float64],
+    train_sizes: Sequence[tuple[int, int]],
+    fitted_on: str = "training labels",
+) -> Baseline:
+    """As `score_baselines` for images of several sizes: a place is a share of its image's width and height.
+
+    Args:
+        held_out: (n, A, K, 2) source pixels, NaN where missing.
+        sizes: (height, width) of each of the n images.
+        train: (m, A, K, 2), the same points.
+        train_sizes: (height, width) of each of the m images.
+        fitted_on: what `train` is, in words.
+    """
+    own, known = (np.array(each, np.float64)[:, None, None, ::-1] for each in (sizes, train_sizes))  # width, height
+    mean = mean_position((train + 0.5) / known - 0.5, (1, 1))  # an image of one pixel, whose centre is 0
+    return Baseline(
+        mean_position_px=_cost((mean + 0.5) * own - 0.5, held_out),
+        image_centre_px=_cost((own - 1) / 2, held_out),
         fitted_on=fitted_on,
     )
 

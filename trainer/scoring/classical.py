@@ -15,6 +15,7 @@ from rich.progress import track
 
 from tracker.frame import Image
 from trainer.errors import TrainingError
+from trainer.labels.images import Size
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluate import Evaluation
@@ -81,9 +82,13 @@ def score_classical(
     if not places:
         return None
     answers = np.full((len(frames), len(places), 2), np.nan)
-    sequences = in_time(frames.group, frames.order)
+    scene = scene or frames
+    scenes = tuple(f"{group} {size}" for group, size in zip(frames.group, frames.own_sizes, strict=True))  # each has a background
+    sequences = in_time(scenes, frames.order)
     for members in sequences if console is None else track(sequences, description="classical tracker", console=console):
-        tracker = ClassicalTracker(background_of(scene or frames, frames.group[int(members[0])]), chamber=chamber)
+        first = int(members[0])
+        background = background_of(scene, frames.group[first], frames.size_of(first))
+        tracker = ClassicalTracker(background, chamber=chamber)
         for index in members.tolist():
             ends = tracker.find(grey(frames.read(index)), number=int(frames.order[index]))
             if ends is not None:
@@ -144,9 +149,9 @@ class ClassicalTracker:
         return np.where(labels == chosen, 255, 0).astype(np.uint8)
 
 
-def background_of(frames: LabelledFrames, group: str) -> Image:
-    """The empty scene of a video: the median of its frames, uint8 (h, w)."""
-    members = np.flatnonzero(np.array(frames.group) == group)
+def background_of(frames: LabelledFrames, group: str, size: Size) -> Image:
+    """The empty scene of a video: the median of its frames of one size, uint8 (h, w)."""
+    members = np.flatnonzero([one == group and own == size for one, own in zip(frames.group, frames.own_sizes, strict=True)])
     chosen = members[np.unique(np.linspace(0, len(members) - 1, BACKGROUND_FRAMES).round().astype(int))]
     return np.asarray(np.median(np.stack([grey(frames.read(int(index))) for index in chosen]), axis=0), np.uint8)
 

@@ -24,7 +24,7 @@ from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 from trainer.scoring.assignment import SPOT, AnimalCounts, answers_of_labels, present, without_missed
-from trainer.scoring.baseline import Baseline, score_baselines
+from trainer.scoring.baseline import Baseline, score_baselines, score_baselines_of_sizes
 from trainer.scoring.counted import counted
 from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread, point_errors
 
@@ -228,7 +228,7 @@ def score(
         raise TrainingError(f"none of the {len(frames)} frames has a labelled point; there is nothing to score: give labelled frames")
     known = match_points(bundle, train) if train is not None else frames
     several = max(frames.animals, bundle.description.output.shape[1]) > 1
-    nearest = partial(answers_of_labels, spot_px=SPOT * min(frames.size))
+    nearest = partial(answers_of_labels, spot_px=SPOT * min(side for size in frames.own_sizes for side in size))
     match = match or (nearest if several else _in_order)
     predicted, latency, answered = _answers(bundle, frames, engine, match=match, console=console, clock=clock)
     truth, counts = without_missed(predicted, frames.points, answered) if several else (frames.points, None)
@@ -237,13 +237,20 @@ def score(
         frames=frames,
         predicted=predicted,
         errors=point_errors(np.nan_to_num(predicted) if several else predicted, truth),
-        baseline=score_baselines(frames.points, train=known.points, size=frames.size, fitted_on=fitted_on),
+        baseline=_baseline(frames, known, fitted_on=fitted_on),
         latency_ms=latency,
         runtime=engine.runtime,
         device=engine.device,
         precision=engine.precision,
         animals=counts,
     )
+
+
+def _baseline(frames: LabelledFrames, known: LabelledFrames, *, fitted_on: str) -> Baseline:
+    if not frames.sizes and not known.sizes:
+        return score_baselines(frames.points, train=known.points, size=frames.size, fitted_on=fitted_on)
+    sizes = {"sizes": frames.own_sizes, "train_sizes": known.own_sizes}
+    return score_baselines_of_sizes(frames.points, train=known.points, fitted_on=fitted_on, **sizes)
 
 
 class Finders:

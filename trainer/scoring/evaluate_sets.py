@@ -13,7 +13,7 @@ from rich.console import Console
 from tracker.bundle import Bundle
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.network_input import field_of_view
+from trainer.labels.network_input import fields_of_view
 from trainer.scoring.absence import Absence, absence
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
@@ -71,7 +71,7 @@ class ScoredSet:
         reliability: its confidence against being right.
         absence: its confidence in points that labels say are out of sight; empty where they say so of none.
         classical: the tracker without learning on the same frames; None where it was not asked for or cannot answer.
-        field_of_view: what of these images the network sees, in one sentence.
+        field_of_view: what of these images the network sees, a sentence for each size.
     """
 
     data: Path
@@ -187,7 +187,7 @@ def evaluate_sets(
         scored = []
         for part in sorted(parts, key=lambda part: order[part.part]):
             evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
-            seen = field_of_view(bundle.description, part.frames.read(0))
+            seen = fields_of_view(bundle.description, part.frames)
             scored.append(_scored(part, evaluation, asked, seen=seen, within=within, console=console))
     return _judged(EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked, radii=within), data)
 

@@ -11,7 +11,7 @@ from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from tracker.pose import KeyPoints
-from trainer.labels.mirror import swapped_order
+from trainer.labels.mirror import order_of, swapped_order
 from trainer.scoring.evaluate import Finders
 
 SHIFT_PX = (7, 5)  # to the right and down; odd, so that no stride of a network makes the copy the same to it
@@ -40,7 +40,7 @@ class AnswerCollector:
         self.point_names = bundle.description.point_names
         self.by_number: dict[int, EngineAnswers] = {}
         self._crop = bundle.description.view.crop
-        self._swap = swapped_order(self.point_names)
+        self._swap = _swap(bundle)
         self._finders = Finders(bundle, engine)
         self._last: tuple[int, KeyPoints] | None = None
 
@@ -77,6 +77,14 @@ class AnswerCollector:
         answer = self._points(copy)
         answer[..., 0] = 2 * x + width - 1 - answer[..., 0]
         return answer[:, list(self._swap or ())]
+
+
+def _swap(bundle: Bundle) -> tuple[int, ...] | None:
+    """For every point the one that it changes places with in a mirrored copy; None where the network never learnt from such images."""
+    names, learnt = bundle.description.point_names, bundle.description.training.augmentation
+    if learnt is None:
+        return swapped_order(names)
+    return order_of(names, learnt.pairs) if learnt.flip else None
 
 
 def moves(points: KeyPoints, to: KeyPoints) -> NDArray[np.float64]:

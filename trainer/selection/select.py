@@ -14,7 +14,7 @@ from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from trainer.errors import TrainingError
-from trainer.labels.images import read_image, sized
+from trainer.labels.images import read_image
 from trainer.project.store import Project
 from trainer.project.video_places import remember_videos
 from trainer.scoring.evaluate import EngineChoice, open_chosen
@@ -36,26 +36,19 @@ _T = TypeVar("_T")
 COMPARED = 3  # frames of the project, by which another video of the same name is told
 
 
-def check_videos(videos: Sequence[Path], *, span: Span, project: Project | None) -> None:
+def check_videos(videos: Sequence[Path], *, span: Span) -> None:
     """Refuse in time what would be found out only after minutes.
 
     Raises:
-        TrainingError: not a video, two of one name, another size than the project's, a region outside.
+        TrainingError: not a video, two of one name, a region outside.
     """
     names: dict[str, Path] = {}
-    expected = project.image_size(project.frames[0].image) if project is not None and project.frames else None
     for video in videos:
         if video.name in names:
             raise TrainingError(f"{names[video.name]} and {video} have one name, by which a project tells videos apart; rename one of them")
         names[video.name] = video
         with VideoReader(video) as reader:
             check_region(span.region, reader.size, where=str(video))
-            if expected is not None and reader.size != expected:
-                raise TrainingError(
-                    f"{video}: is {sized(reader.size)}; expected {sized(expected)} like the frames that would be beside it in the project: "
-                    "crop the video, or make another project for it"
-                )
-            expected = reader.size
 
 
 class Selector:
@@ -140,7 +133,10 @@ class Selector:
         unseen = [frame.image for frame in self._project.frames if frame.image not in self._thumbnails]
         for name in self._progress(unseen, "looking at the project", total=len(unseen)):
             image = read_image(self._project.image_ref(name), self._project.image_size(name))
-            self._thumbnails[name] = image_thumbnail(image, self._settings.span.region)
+            region = self._settings.span.region
+            # of a video of another size, in which the region may not lie: there is nothing to compare
+            shown = region is None or (region.x + region.width <= image.shape[1] and region.y + region.height <= image.shape[0])
+            self._thumbnails[name] = image_thumbnail(image, region) if shown else np.empty(0, np.float32)
         numbers = [frame.frame for frame in self._project.frames if frame.group == self._group(video)]
         alike = [each for each in self._thumbnails.values() if each.size == pixels]
         return Known(numbers=np.array(numbers, np.int64), thumbnails=np.stack(alike) if alike else np.empty((0, pixels), np.float32))

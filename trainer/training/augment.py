@@ -1,7 +1,7 @@
 """Change a training image and its points together. Pure: the same generator gives the same picture, so a resumed run repeats it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -10,24 +10,37 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 
+FLIP = 0.5  # chance of a mirrored picture, where that is possible
+ROTATION_DEG = 180.0  # seen from above, an animal may head anywhere
 EDGE_PX = 40  # how near the frame's edge an animal's middle is put
 NOISE_SLACK_PX = 97  # one noise field, larger than the frame by this, is shifted about: fresh noise would cost 3 ms a frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AugmentSettings:
-    """How far training images are changed. Sizes are factors around 1, chances 0..1."""
+    """How far training images are changed. Sizes are factors around 1, chances 0..1.
 
-    rotation_deg: float = 180.0
+    What is None is settled by the labels (`trainer.training.in_force`): `pairs` by the names of the points, `two_views` by names
+    and places, `flip` and `rotation_deg` by these; without labels FLIP and ROTATION_DEG stand.
+    """
+
+    rotation_deg: float | None = None
     scale: tuple[float, float] = (0.75, 1.3)
     stretch: float = 0.1  # one axis by 1 ± this, and as much shear
-    flip: float = 0.5
+    flip: float | None = None
     in_place: float = 0.3  # chance that the animal stays where it was and as large, so that the real surroundings are seen
     light: float = 1.0  # strength of brightness, contrast and gamma
     blur: float = 0.25
     noise: float = 0.5
     occlusion: float = 0.3
     empty: float = 0.03  # chance of a plain frame without any animal
+    pairs: tuple[tuple[str, str], ...] | None = None  # points that change places in a mirrored picture
+    two_views: bool | None = None  # a picture shows the animal twice, once in a mirror say
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether pictures are left as they are."""
+        return replace(self, pairs=None, two_views=None) == UNCHANGED
 
 
 # nothing at all is done: what is learnt is the images themselves, whatever they are
@@ -45,17 +58,17 @@ def augment(
         image: uint8 (h, w) or (h, w, 3).
         points: float64 (..., K, 2), pixels, NaN where missing, outside the image where out of sight.
         settings: how far to go.
-        swap: from `swapped_order`; None never mirrors.
+        swap: for every point the index of the one that it changes places with; None never mirrors.
         rng: all chance comes from here.
 
     Returns:
         An image of the same size, and float64 (..., K, 2): outside the image where a point went out of sight, NaN where missing.
     """
-    if settings == UNCHANGED:
+    if settings.changes_nothing:
         return image, points
     if rng.random() < settings.empty:
         return _empty(image, points, rng)
-    mirror = swap is not None and rng.random() < settings.flip
+    mirror = swap is not None and rng.random() < (FLIP if settings.flip is None else settings.flip)
     matrix = _affine(image, points, settings, mirror=mirror, rng=rng)
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     if mirror and swap is not None:
@@ -91,7 +104,8 @@ def _affine(
 def _linear(settings: AugmentSettings, rng: np.random.Generator) -> NDArray[np.float64]:
     low, high = settings.scale
     scale = math.exp(rng.uniform(math.log(low), math.log(high)))
-    turn = math.radians(rng.uniform(-settings.rotation_deg, settings.rotation_deg))
+    most = ROTATION_DEG if settings.rotation_deg is None else settings.rotation_deg
+    turn = math.radians(rng.uniform(-most, most))
     rotation = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     stretch, shear = rng.uniform(-settings.stretch, settings.stretch, 2)
     turned: NDArray[np.float64] = scale * rotation @ np.array([[1.0 + stretch, shear], [0.0, 1.0]])

@@ -11,8 +11,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tracker.bundle import View
 from tracker.frame import Image
+from trainer.labels.images import Size
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.mirror import swapped_order
+from trainer.labels.mirror import order_of, swapped_order
 from trainer.labels.network_input import NetworkInput
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings, augment
@@ -36,19 +37,19 @@ class FrameStore:
     """Frames as the network takes them, in memory up to a limit and decoded again beyond it.
 
     Args:
-        frames: labelled.
+        frames: labelled; images of other sizes than the input are fitted to it, each by the one view.
         view: how an image becomes the network's input, as the bundle will say.
-        size: (height, width) of that input; None: of the images themselves.
+        size: (height, width) of that input; None: the frames' own.
         limit_bytes: of memory.
 
     Raises:
         BundleError: the view does not fit the images.
     """
 
-    def __init__(self, frames: LabelledFrames, view: View, *, size: tuple[int, int] | None = None, limit_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, frames: LabelledFrames, view: View, *, size: Size | None = None, limit_bytes: int = CACHE_BYTES) -> None:
         self.frames, self.size = frames, size or frames.size
-        self._input = NetworkInput(view, size=self.size, source_size=frames.size)
-        self._room = limit_bytes // math.prod(self._input.shape)
+        self._inputs = {one: NetworkInput(view, size=self.size, source_size=one) for one in {frames.size, *frames.sizes}}
+        self._room = limit_bytes // math.prod(self._inputs[frames.size].shape)
         self._decoded: dict[int, Image] = {}
 
     def __len__(self) -> int:
@@ -58,23 +59,35 @@ class FrameStore:
         """The network's input for one frame: uint8 (h, w) grey or (h, w, 3) RGB."""
         found = self._decoded.get(index)
         if found is None:
-            found = self._input.image(self.frames.read(index))
+            found = self._input(index).image(self.frames.read(index))
             if len(self._decoded) < self._room:
                 self._decoded[index] = found
         return found
 
     def points(self, index: int) -> NDArray[np.float64]:
         """The labels of one frame, (A, K, 2), in pixels of the input; NaN where missing."""
-        return self._input.points(self.frames.points[index])
+        return self._input(index).points(self.frames.points[index])
 
-    def to_source(self, answers: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Answers (..., K, 3) from pixels of the input to pixels of the images."""
-        return self._input.to_source(answers)
+    def all_points(self) -> NDArray[np.float64]:
+        """The labels of all frames, (n, A, K, 2), in pixels of the input."""
+        return np.stack([self.points(index) for index in range(len(self))]) if len(self) else self.frames.points
+
+    def to_source(self, answers: NDArray[np.float32], indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Answers (n, A, K, 3) for the frames at `indices`, from pixels of the input to pixels of their images."""
+        return np.stack([self._input(int(index)).to_source(answer) for index, answer in zip(indices, answers, strict=True)])
+
+    def scale(self, index: int) -> NDArray[np.float32]:
+        """Pixels of the frame's image to a pixel of the input, along x and y: float32 (2,)."""
+        ends = self._input(index).to_source(np.array([[0, 0, 0], [1, 1, 0]], np.float32))
+        return np.asarray((ends[1] - ends[0])[:2], np.float32)
 
     def read_all(self) -> None:
         """Decode as many frames as there is room for."""
         for index in range(min(len(self), self._room)):
             self.read(index)
+
+    def _input(self, index: int) -> NetworkInput:
+        return self._inputs[self.frames.size_of(index)]
 
 
 class TrainingFrames(Dataset[Batch]):
@@ -89,7 +102,8 @@ class TrainingFrames(Dataset[Batch]):
 
     def __init__(self, store: FrameStore, *, crop: CropPlan, settings: AugmentSettings, seed: int) -> None:
         self._store, self._crop, self._settings, self._seed = store, crop, settings, seed
-        self._swap = swapped_order(store.frames.point_names)
+        names = store.frames.point_names
+        self._swap = swapped_order(names) if settings.pairs is None else order_of(names, settings.pairs)
 
     def __getitem__(self, draw: Draw) -> Batch:
         """One picture, as a Batch without its batch axis."""
@@ -160,6 +174,20 @@ class EpochOrder(Sampler[Draw]):
         self._epoch = epoch
 
 
-def held_out_loader(store: FrameStore, *, batch: int = 8) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+class ValidationFrames(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
+    """As HeldOutFrames, each with how many of its image's own pixels one of the input is, float32 (2,)."""
+
+    def __init__(self, store: FrameStore) -> None:
+        self._store, self._frames = store, HeldOutFrames(store)
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One frame, its labels and its scale."""
+        return (*self._frames[index], torch.from_numpy(self._store.scale(index)))
+
+
+def held_out_loader(store: FrameStore, *, batch: int = 8) -> DataLoader[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Batches of unchanged frames, in order, read in this process."""
-    return DataLoader(HeldOutFrames(store), batch_size=batch, shuffle=False)
+    return DataLoader(ValidationFrames(store), batch_size=batch, shuffle=False)

@@ -37,6 +37,7 @@ from trainer.training.data import (
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.held_out_loss import HeldOutLoss
 from trainer.training.history import History, history_from_plain, write_history
+from trainer.training.in_force import settled
 from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
@@ -110,8 +111,10 @@ def fit(
         KeyboardInterrupt: stopped by hand; its text says at which step, and how to go on.
     """
     _refuse(train, settings)
+    settings = settled(settings, train)[0]
     view = whole_view(train)
-    plan = _plan(train, settings, view)
+    stores = FrameStore(train, view), FrameStore(held_out, view, size=train.size)
+    plan = _plan(stores[0], settings, view)
     learner, pretrained = _learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=view.colour))
     checkpoints = out / CHECKPOINTS
     group = processes_here()
@@ -119,7 +122,6 @@ def fit(
     told = on_epoch or (None if console.is_terminal or console.quiet else epoch_lines(console, epochs=_epochs(settings)))
     learner.on_epoch = told
     last = resumable(checkpoints, learner.about, tidy=group.first, anew=anew)
-    stores = FrameStore(train, view), FrameStore(held_out, view, size=train.size)
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
@@ -145,7 +147,8 @@ def untrained(train: LabelledFrames, settings: FitSettings) -> Learner:
         TrainingError: as `fit`.
     """
     _refuse(train, settings)
-    return _learner(_plan(train, settings, whole_view(train)), train, settings, about={})[0]
+    view = whole_view(train)
+    return _learner(_plan(FrameStore(train, view), settings, view), train, settings, about={})[0]
 
 
 @torch.no_grad()
@@ -153,7 +156,7 @@ def predict_animals(network: nn.Module, store: FrameStore, indices: NDArray[np.i
     """Poses (n, animals, K, 3) of some frames in source pixels, by torch in full precision."""
     frames = HeldOutFrames(store)
     poses = [network(frames[int(index)][0][None])[0].numpy() for index in indices]
-    return store.to_source(np.stack(poses).astype(np.float32))
+    return store.to_source(np.stack(poses).astype(np.float32), indices)
 
 
 def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
@@ -172,9 +175,9 @@ def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
             raise TrainingError(f"{name} is {value}; expected more than 0")
 
 
-def _plan(train: LabelledFrames, settings: FitSettings, view: View) -> NetworkPlan:
+def _plan(train: FrameStore, settings: FitSettings, view: View) -> NetworkPlan:
     frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(view.colour))
-    return plan_network(train.points, frame, network=settings.network, head=settings.head, view=settings.view)
+    return plan_network(train.all_points(), frame, network=settings.network, head=settings.head, view=settings.view)
 
 
 def _learner(

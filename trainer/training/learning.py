@@ -91,7 +91,7 @@ class Learner(pl.LightningModule):
         self._pretrained, self._held_norms = pretrained, held_norms(network)
         self._began, self._earlier_s = clock(), 0.0
         self._losses: list[tuple[Tensor, int]] = []
-        self._validated: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        self._validated: list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]] = []
         self._movement: float | None = None
         self._held_out_px: float | None = None
         self.held_out_loss: float | None = None  # of this epoch; see `HeldOutLoss`
@@ -151,19 +151,19 @@ class Learner(pl.LightningModule):
             self.trainer.should_stop = True
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Euclidean distances of one batch of held-out frames, in pixels, in full precision."""
-        frames, points = batch
+        """Answers to one batch of held-out frames, and their labels, in full precision."""
+        frames, points, scale = batch
         with torch.autocast(self.device.type, enabled=False):
             poses = self.averaged(frames)
         if points.shape[1] > 1 or poses.shape[1] > 1:
             poses = torch.from_numpy(in_order_of_labels(poses.cpu().numpy(), points.cpu().numpy())).to(points)
-        self._validated.append((poses[..., :2].cpu().numpy(), points.cpu().numpy()))
+        self._validated.append((poses[..., :2].cpu().numpy(), points.cpu().numpy(), scale.cpu().numpy()))
 
     def on_validation_epoch_end(self) -> None:
-        """Mean over all labelled points of all frames, never a mean of batch means."""
-        answers, labels = (np.concatenate(part) for part in zip(*self._validated, strict=True))
+        """Mean over all labelled points of all frames, in each image's own pixels, never a mean of batch means."""
+        answers, labels, scale = (np.concatenate(part) for part in zip(*self._validated, strict=True))
         self._validated.clear()
-        distance = np.linalg.norm(answers - labels, axis=3)
+        distance = np.linalg.norm((answers - labels) * scale[:, None, None], axis=3)
         labelled = ~np.isnan(distance)
         self._held_out_px = float(distance[labelled].mean()) if labelled.any() else math.inf
         self._movement = movement(answers, labels)

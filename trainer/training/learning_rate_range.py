@@ -19,6 +19,7 @@ from trainer.labels.network_input import whole_view
 from trainer.training.data import EpochOrder, FrameStore, TrainingFrames
 from trainer.training.fit import untrained
 from trainer.training.fit_settings import FitSettings
+from trainer.training.in_force import settled
 from trainer.training.learning import CLIP
 from trainer.training.loading import TrainingLoader
 
@@ -62,6 +63,7 @@ def find_rate_range(train: LabelledFrames, settings: FitSettings, *, steps: int 
     Raises:
         TrainingError: as `fit`.
     """
+    settings = settled(settings, train)[0]
     learner = untrained(train, settings)
     optimiser = learner.configure_optimizers()
     frames = TrainingFrames(FrameStore(train, whole_view(train)), crop=learner.plan.crop, settings=settings.augment, seed=settings.seed)

@@ -1,0 +1,194 @@
+"""Left and right are read from the names that labs give their key points; what cannot be told is never guessed."""
+
+import pytest
+
+from trainer.errors import LabelError
+from trainer.labels.mirror import order_of, sides_of
+
+Pair = tuple[str, str]
+
+
+def both(*patterns: str, sides: Pair = ("left", "right")) -> tuple[Pair, ...]:
+    """A pair for each pattern: "{}_ear" stands for left_ear and right_ear."""
+    return tuple((pattern.format(sides[0]), pattern.format(sides[1])) for pattern in patterns)
+
+
+LETTERS = ("L", "R")
+SMALL = ("l", "r")
+
+# names as the tools and data sets have them: skeleton, its points without a side, its pairs (left, right)
+SKELETONS: dict[str, tuple[tuple[str, ...], tuple[Pair, ...]]] = {
+    "open field": (("snout", "tailbase"), both("{}ear")),
+    "DeepLabCut, three mice": (
+        ("snout", "shoulder", "spine1", "spine2", "spine3", "spine4", "tailbase", "tail1", "tail2", "tailend"),
+        both("{}ear"),
+    ),
+    "marmosets": (
+        ("Front", "Middle", "Body1", "Body2", "Body3"),
+        (("Left", "Right"), *both("F{}1", "B{}1", "B{}2", "F{}2", sides=LETTERS)),
+    ),
+    "SuperAnimal, from above": (
+        ("nose", "neck", "mid_back", "mouse_center", "mid_backend", "tail_base", "tail1", "tail_end", "head_midpoint"),
+        both("{}_ear", "{}_ear_tip", "{}_eye", "{}_shoulder", "{}_midside", "{}_hip"),
+    ),
+    "SuperAnimal, quadrupeds": (
+        ("nose", "upper_jaw", "lower_jaw", "neck_base", "throat_end", "back_base", "back_end", "back_middle", "tail_base", "belly_bottom"),
+        both("mouth_end_{}", "{}_eye", "{}_earbase", "{}_antler_end", "front_{}_thai", "front_{}_paw", "back_{}_knee", "body_middle_{}"),
+    ),
+    "MARS": (("nose tip", "neck", "tail base"), both("{} ear", "{} side body")),
+    "CalMS21": (("nose", "neck", "tail_base"), both("{}_ear", "{}_hip")),
+    "SLEAP flies": (
+        ("head", "thorax", "abdomen"),
+        both("wing{}", "foreleg{}4", "midleg{}4", "hindleg{}4", "eye{}", sides=LETTERS),
+    ),
+    "fly with 32 points": (
+        ("head", "neck", "thorax", "abdomen"),
+        both("eye{}", "foreleg{}1", "foreleg{}2", "midleg{}1", "hindleg{}3", "wing{}", sides=LETTERS),
+    ),
+    "Anipose, legs of a fly": ((), both("{}1A", "{}1B", "{}1C", "{}2A", "{}3E", sides=LETTERS)),
+    "Anipose, hand": (("wrist", "palm", "t1", "t2", "i1", "i2", "m1", "r1", "r2"), ()),
+    "legs by number": (("head",), both("{}1", "{}2", "{}3", sides=LETTERS)),
+    "treadmill with a mirror": (
+        ("tailBase_top", "tailMid_top", "nose_top", "obs_top", "tailBase_bot", "tailMid_bot", "nose_bot", "obsHigh_bot", "obsLow_bot"),
+        (("paw1LH_top", "paw4RH_top"), ("paw2LF_top", "paw3RF_top"), ("paw1LH_bot", "paw4RH_bot"), ("paw2LF_bot", "paw3RF_bot")),
+    ),
+    "paws by code": (("nose", "tailbase"), (("LH", "RH"), ("LF", "RF"))),
+    "paws by code, the other way": (("nose",), both("paw{}", sides=("FL", "FR")) + both("paw{}", sides=("HL", "HR"))),
+    "front and rear": ((), (("FL", "FR"), ("RL", "RR"))),
+    "front, middle, hind": (("head",), (("LF", "RF"), ("LM", "RM"), ("LH", "RH"))),
+    "paws in small letters": ((), (("lf_paw", "rf_paw"), ("lh_paw", "rh_paw"))),
+    "code run together with a word": (("nose",), (("flpaw", "frpaw"), ("hlpaw", "hrpaw"))),
+    "code after a word": (("nose",), (("pawlf", "pawrf"), ("pawlh", "pawrh"))),
+    "code and word": ((), (("LHpaw", "RHpaw"), ("LFpaw", "RFpaw"))),
+    "limbs by three letters": (("Nose",), (("LFP", "RFP"), ("LHP", "RHP"))),
+    "mouse face": (("nosetip",), both("{}Ear", "{}Eye", "{}Whisker1", sides=SMALL)),
+    "human, MPII": (("pelvis", "thorax", "neck", "head"), both("{}_ankle", "{}_knee", "{}_hip", "{}_wrist", sides=SMALL)),
+    "human, COCO": (("nose",), both("{}_eye", "{}_ear", "{}_shoulder", "{}_elbow")),
+    "human, words run together": (("head",), both("{}shoulder", "{}elbow", "{}ankle", sides=SMALL)),
+    "human, camel case": (("head",), both("{}Ankle", "{}Knee", sides=("Left", "Right"))),
+    "human, by dots": (("Neck",), both("Hand.{}", "Foot.{}", sides=LETTERS)),
+    "markers of motion capture": (("STRN", "CLAV", "C7"), both("{}SHO", "{}KNE", "{}TOE", "{}ASI", "{}FHD", sides=LETTERS)),
+    "bee": (("head", "thorax", "abdomen", "stinger"), both("{}antenna_tip", "{}_mandible", "wing_{}")),
+    "bee, short": (("Head", "Thorax", "Abdomen", "Proboscis"), both("Ant{}", "Mand{}", sides=LETTERS)),
+    "zebra": (
+        ("snout", "head", "neck", "tailbase", "tailtip"),
+        both("foreleg{}1", "foreleg{}2", "hindleg{}1", "hindleg{}4", sides=LETTERS),
+    ),
+    "larval fish": (("swimbladder", "tail0", "tail1"), both("{}Eye", "eye_{}_front", sides=("Left", "Right"))),
+    "numbered at the end": (("back1",), both("{}_paw_1", "{}_paw_2")),
+    "suffix": (("nose", "neck"), both("nose_{}", "ear-{}", "hip.{}", sides=SMALL)),
+    "ear and capital": (("snout", "rear"), both("ear{}", sides=LETTERS)),
+    "unknown words run together": (("tip",), both("{}coxa", "{}trochanter", sides=SMALL)),
+    "last letter": (("snout",), both("ear{}", "eye{}", sides=SMALL)),
+    "abbreviated": (("nose",), (("Lt_ear", "Rt_ear"), ("lft_eye", "rgt_eye"))),
+    "spaces and brackets": ((), both("ear ({})", sides=LETTERS)),
+    "both corners of both eyes": (
+        (),
+        (("left_eye_left_corner", "right_eye_right_corner"), ("left_eye_right_corner", "right_eye_left_corner")),
+    ),
+    "corners of an arena": (("animal",), both("top{}", "bottom{}")),
+    "words that are no sides": (
+        (
+            "leg",
+            "reg",
+            "tail",
+            "rear",
+            "ear",
+            "reared",
+            "collar",
+            "nail",
+            "bridle",
+            "upright",
+            "bright_spot",
+            "cleft",
+            "skullLine",
+            "headRing",
+        ),
+        (),
+    ),
+    "letters that count": (tuple(f"p_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"), ()),
+    "letters alone": (tuple("ABCDEFGHIJKLMNOPQRS"), ()),
+    "not English": (("hör", "Kör_2", "鼻"), both("Ohr_{}", sides=SMALL)),
+    "pellet": (("Hand", "Finger1", "Finger2", "Tongue", "Joystick1", "Joystick2"), ()),
+}
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_the_sides_of_a_skeleton_are_read_from_its_names(skeleton: str) -> None:
+    single, pairs = SKELETONS[skeleton]
+    names = (*single, *(name for pair in pairs for name in pair))
+    found = sides_of(names)
+    assert set(found.pairs) == set(pairs)
+    assert found.unpaired == ()
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS)
+def test_the_order_of_the_names_does_not_matter(skeleton: str) -> None:
+    single, pairs = SKELETONS[skeleton]
+    names = (*reversed([name for pair in pairs for name in pair]), *reversed(single))
+    assert set(sides_of(names).pairs) == set(pairs)
+
+
+@pytest.mark.parametrize(
+    ("names", "unpaired"),
+    [
+        (("leftear", "snout"), ("leftear",)),
+        (("paw1LH", "paw2LF", "paw3RF", "nose"), ("paw1LH",)),
+        (("L1", "L2", "R1"), ("L2",)),
+        (("legL1", "legL2", "legR3", "legR4"), ("legL1", "legL2", "legR3", "legR4")),
+        (("lpaw", "nose"), ("lpaw",)),
+        (("LL", "LR", "RL", "RR"), ("LL", "LR", "RL", "RR")),
+        (("L_R", "L_L", "R_L", "R_R"), ("L_R", "L_L", "R_L", "R_R")),
+        (("Lpupil", "LDpupil", "Dpupil", "DRpupil", "Rpupil"), ("LDpupil", "DRpupil")),
+        (("Nearknee", "Offknee", "Nose"), ("Nearknee", "Offknee")),
+        (("lcoxa", "rcoxa", "nose"), ("lcoxa", "rcoxa")),
+        (("earL", "EarL", "earR"), ("earL", "EarL", "earR")),
+    ],
+    ids=[
+        "no right",
+        "a code without partner",
+        "a leg fewer",
+        "other numbers",
+        "run together",
+        "rows and columns",
+        "both letters",
+        "pupil",
+        "horse",
+        "a guess that stands alone",
+        "same name",
+    ],
+)
+def test_a_name_with_a_side_and_no_certain_partner_is_named(names: tuple[str, ...], unpaired: tuple[str, ...]) -> None:
+    found = sides_of(names)
+    assert set(found.unpaired) == set(unpaired)
+    assert found.order(names) is None
+
+
+def test_pairs_that_are_named_stand_before_those_that_are_read() -> None:
+    names = ("Lpupil", "LDpupil", "Dpupil", "DRpupil", "Rpupil", "L5")
+    found = sides_of(names, said=[("LDpupil", "DRpupil"), ("L5", "L5")])
+    assert set(found.pairs) == {("LDpupil", "DRpupil"), ("Lpupil", "Rpupil")}
+    assert found.order(names) == (4, 3, 2, 1, 0, 5)
+
+
+def test_a_named_pair_takes_a_partner_away_and_the_other_is_then_alone() -> None:
+    found = sides_of(("leftear", "rightear", "tag"), said=[("leftear", "tag")])
+    assert found.pairs == (("leftear", "tag"),)
+    assert found.unpaired == ("rightear",)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ([("leftear", "rightere")], "'rightere' is not among the key points leftear, rightear, tag; did you mean 'rightear'?"),
+        ([("leftear", "rightear"), ("leftear", "tag")], "'leftear' is in 2 pairs"),
+    ],
+)
+def test_pairs_that_cannot_be_are_refused(said: list[Pair], message: str) -> None:
+    with pytest.raises(LabelError) as refused:
+        sides_of(("leftear", "rightear", "tag"), said=said)
+    assert message in str(refused.value)
+
+
+def test_pairs_become_an_order_of_points() -> None:
+    assert order_of(("a", "b", "c"), [("c", "a")]) == (2, 1, 0)

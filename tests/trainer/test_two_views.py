@@ -1,0 +1,109 @@
+"""Pictures that show one animal twice are told from the labels; animals that are seen once are not taken for them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from trainer.labels.images import ImageRef
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.two_views import two_views
+
+MOUSE = ("nose", "paw1LH", "paw2LF", "paw3RF", "paw4RH", "tailBase")
+COUNT = 40
+
+
+def walking(count: int = COUNT) -> NDArray[np.float64]:
+    """An animal from below that walks along a belt: (count, 6, 2), about 100 × 40 px."""
+    rng = np.random.default_rng(2)
+    body = np.array([[50.0, 0.0], [-30, -18], [30, -18], [30, 18], [-30, 18], [-50, 0]])
+    return np.asarray(body + rng.normal(0, 5, (count, 6, 2)) + rng.uniform([150, 40], [250, 50], (count, 1, 2)), np.float64)
+
+
+def turning(count: int = COUNT) -> NDArray[np.float64]:
+    """The same seen from above in an open field."""
+    rng = np.random.default_rng(3)
+    angles = rng.uniform(0, 2 * np.pi, count)
+    turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
+    turned: NDArray[np.float64] = np.einsum("nij,nkj->nki", turns, walking(count) - [200, 45]) + rng.uniform(100, 300, (count, 1, 2))
+    return turned
+
+
+def frames(points: NDArray[np.float64], names: tuple[str, ...]) -> LabelledFrames:
+    count = len(points)
+    return LabelledFrames(
+        images=tuple(ImageRef(path=Path(f"{number}.png"), frame=None) for number in range(count)),
+        points=points[:, None],
+        hidden=np.zeros((count, 1, len(names)), bool),
+        tags=(frozenset(),) * count,
+        point_names=names,
+        skeleton=(),
+        group=("m1",) * count,
+        order=np.arange(count),
+        size=(400, 400),
+    )
+
+
+def in_mirror(points: NDArray[np.float64], *, axis: int, at: float) -> NDArray[np.float64]:
+    """The same points seen in a mirror beside (axis 0) or below (axis 1) the animal."""
+    seen = points.copy()
+    seen[..., axis] = 2 * at - seen[..., axis]
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "axis", "words"),
+    [
+        ("{}_top", "{}_bot", 1, ("top", "bot")),
+        ("{}", "{}_mirror", 1, ("", "mirror")),
+        ("side.{}", "bottom.{}", 1, ("side", "bottom")),
+        ("{}1", "{}2", 0, ("1", "2")),
+        ("{}CamA", "{}CamB", 0, ("a", "b")),
+    ],
+    ids=["top and bottom", "mirror", "prefix", "numbers", "cameras"],
+)
+def test_two_views_are_found_by_names_and_places(first: str, second: str, axis: int, words: tuple[str, str]) -> None:
+    direct = walking()
+    names = (*(first.format(name) for name in MOUSE), *(second.format(name) for name in MOUSE), "obstacle")
+    both = np.concatenate([direct, in_mirror(direct, axis=axis, at=350.0), direct[:, :1] + 5], axis=1)
+    found = two_views(frames(both, names))
+    assert found is not None
+    assert (found.names, found.axis) == (words, axis)
+    assert len(found.stems) == len(MOUSE)
+    assert "6 points (nose, " in found.sentence or "6 points (nose" in found.sentence
+
+
+def test_views_are_found_where_many_points_are_missing() -> None:
+    direct = walking()
+    names = (*(f"{name}_top" for name in MOUSE), *(f"{name}_bot" for name in MOUSE))
+    both = np.concatenate([direct, in_mirror(direct, axis=1, at=150.0)], axis=1)
+    both[np.random.default_rng(0).random(both.shape[:2]) < 0.4] = np.nan
+    assert two_views(frames(both, names)) is not None
+
+
+@pytest.mark.parametrize(
+    ("points", "names"),
+    [
+        (turning(), MOUSE),
+        (walking(), MOUSE),
+        (turning(), ("eye_top", "lip_top", "jaw_top", "eye_bottom", "lip_bottom", "jaw_bottom")),
+        (walking(), ("front_left_paw", "hind_left_paw", "front_left_knee", "front_left_hip", "hind_left_knee", "hind_left_hip")),
+        (walking(), ("left_ear", "left_paw", "left_hip", "right_ear", "right_paw", "right_hip")),
+        (walking(), ("spine1", "spine2", "spine3", "tail1", "tail2", "tail3")),
+    ],
+    ids=["open field", "belt", "parts of a face", "front and hind", "left and right", "counted"],
+)
+def test_one_view_is_not_taken_for_two(points: NDArray[np.float64], names: tuple[str, ...]) -> None:
+    assert two_views(frames(points, names)) is None
+
+
+def test_names_of_two_views_without_two_places_are_not_enough() -> None:
+    direct = turning()
+    names = (*(f"{name}_top" for name in MOUSE), *(f"{name}_bot" for name in MOUSE))
+    assert two_views(frames(np.concatenate([direct, direct + 3], axis=1), names)) is None
+
+
+def test_unlabelled_frames_say_nothing() -> None:
+    names = (*(f"{name}_top" for name in MOUSE), *(f"{name}_bot" for name in MOUSE))
+    assert two_views(frames(np.full((3, 12, 2), np.nan), names)) is None

@@ -1,0 +1,142 @@
+"""Which augmentation holds for a set of labels: what was asked for, and what the labels settle; said in sentences before training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tracker.bundle import Augmentation
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import Pairs, Sides, sides_of
+from trainer.labels.network_input import sizes_sentence
+from trainer.labels.two_views import TwoViews, two_views
+from trainer.training.augment import FLIP, ROTATION_DEG, AugmentSettings
+
+if TYPE_CHECKING:
+    from trainer.training.fit_settings import FitSettings  # needs torch, which looking at labels does without
+
+TWO_VIEWS_ROTATION_DEG = 10.0  # a camera that was mounted askew; more would move one view into the other's place
+MOST_NAMED = 6  # names in a sentence; more are counted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    """What holds.
+
+    Attributes:
+        settings: nothing in them is left open.
+        sentences: what was found in the labels and what is done, for people.
+    """
+
+    settings: AugmentSettings
+    sentences: tuple[str, ...]
+
+
+def settled(settings: "FitSettings", frames: LabelledFrames) -> tuple["FitSettings", tuple[str, ...]]:
+    """The settings with an augmentation that suits all of these frames, and what is to be said of it and of the images' sizes.
+
+    Raises:
+        LabelError: pairs that name an unknown point.
+    """
+    found = augmentation_in_force(settings.augment, frames)
+    sizes = sizes_sentence(frames)
+    return replace(settings, augment=found.settings), (*([sizes] if sizes else []), *found.sentences)
+
+
+def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InForce:
+    """Settle what was left open; what is settled stays as it is.
+
+    Images are mirrored unless a name speaks of a side without a certain partner, or they show two views of the animal. Those
+    are turned by TWO_VIEWS_ROTATION_DEG at most.
+
+    Raises:
+        LabelError: pairs that name an unknown point.
+    """
+    said_pairs = _said(asked.pairs, frames.pairs)
+    sides = sides_of(frames.point_names, said=said_pairs)
+    views = two_views(frames) if asked.two_views is None else None
+    double = views is not None if asked.two_views is None else asked.two_views
+    flip = asked.flip
+    if flip is None:
+        flip = 0.0 if double or sides.unpaired else FLIP
+    rotation = asked.rotation_deg
+    if rotation is None:
+        rotation = TWO_VIEWS_ROTATION_DEG if double else ROTATION_DEG
+    pairs = (*sides.pairs, *(pair for pair in said_pairs if pair[0] == pair[1]))  # those without a side stay so when this is settled again
+    settings = replace(asked, pairs=pairs, two_views=double, flip=flip, rotation_deg=rotation)
+    if settings.changes_nothing:
+        return InForce(settings=settings, sentences=("augmentation: none, the training images are left as they are",))
+    said = [*_of_views(views, settings), *_of_unpaired(sides, settings), _of_augmentation(settings)]
+    return InForce(settings=settings, sentences=tuple(said))
+
+
+def as_recorded(settings: AugmentSettings) -> Augmentation:
+    """What a bundle keeps of an augmentation in force."""
+    return Augmentation(
+        flip=FLIP if settings.flip is None else settings.flip,
+        rotation_deg=ROTATION_DEG if settings.rotation_deg is None else settings.rotation_deg,
+        pairs=settings.pairs or (),
+        two_views=bool(settings.two_views),
+    )
+
+
+def as_before(settings: AugmentSettings, recorded: Augmentation | None) -> AugmentSettings:
+    """The settings with what they leave open as it was in an earlier training."""
+    if recorded is None:
+        return settings
+    return replace(
+        settings,
+        flip=recorded.flip if settings.flip is None else settings.flip,
+        rotation_deg=recorded.rotation_deg if settings.rotation_deg is None else settings.rotation_deg,
+        pairs=recorded.pairs if settings.pairs is None else settings.pairs,
+        two_views=recorded.two_views if settings.two_views is None else settings.two_views,
+    )
+
+
+def _said(asked: Pairs | None, labels: Pairs) -> Pairs:
+    """What was asked for, and what the label file says of the other points."""
+    settled = {name for pair in asked or () for name in pair}
+    return (*(asked or ()), *(pair for pair in labels if not settled & set(pair)))
+
+
+def _of_views(views: TwoViews | None, settings: AugmentSettings) -> list[str]:
+    if views is None:
+        return []
+    done = "no image is mirrored" if not settings.flip else "images are mirrored all the same, as asked for"
+    return [
+        f"two views: {views.sentence}; so {done} and none is turned by more than {settings.rotation_deg:g}° "
+        "(--no-two-views if the image shows one view)"
+    ]
+
+
+def _of_unpaired(sides: Sides, settings: AugmentSettings) -> list[str]:
+    if not sides.unpaired:
+        return []
+    names = _some([f"'{name}'" for name in sides.unpaired])
+    first = sides.unpaired[0]
+    speaks = "speaks of a side and has" if len(sides.unpaired) == 1 else "speak of a side and have"
+    if settings.flip:
+        return [f"sides: {names} {speaks} no certain partner; images are mirrored all the same, as asked for, and these names stay"]
+    return [
+        f"sides: {names} {speaks} no certain partner among the points, so no image is mirrored; name partners with "
+        f"--pairs '{first}:PARTNER' ('{first}:{first}' for a point without a side), or mirror with --flip"
+    ]
+
+
+def _of_augmentation(settings: AugmentSettings) -> str:
+    pairs = [pair for pair in settings.pairs or () if pair[0] != pair[1]]
+    if settings.flip:
+        places = ", ".join(f"{one} and {other}" for one, other in pairs)
+        swap = f"{places} then change places" if pairs else "no point changes places"
+        mirrored = f"{settings.flip:.0%} of the training images are mirrored ({swap})"
+    else:
+        mirrored = "no training image is mirrored"
+    low, high = settings.scale
+    return (
+        f"augmentation: {mirrored}; they are turned by up to {settings.rotation_deg:g}° either way and made {low:g} to {high:g} times as "
+        "large (change it with --flip or --no-flip, --pairs, --rotation, --augment)"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
