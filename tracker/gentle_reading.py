@@ -1,7 +1,8 @@
 """Read and hash large files beside a loop that must not wait.
 
 A thread that hashes 100 MB at one go uses up its share of the processors. The system then takes the processor from it at any moment,
-also while it holds the interpreter, and the loop waits until that thread's turn comes again. A thread that rests as long as it works always has some of its share left.
+also while it holds the interpreter, and the loop waits until that thread's turn comes again. A thread that rests as long as it works
+always has some of its share left.
 """
 
 import hashlib
