@@ -1,18 +1,21 @@
 """Read and hash large files beside a loop that must not wait.
 
 A thread that hashes 100 MB at one go uses up its share of the processors. The system then takes the processor from it at any moment,
-also while it holds the interpreter, and the loop waits until that thread's turn comes again: measured for 30 to 260 ms on a busy
-machine. A thread that rests as long as it works always has some of its share left.
+also while it holds the interpreter, and the loop waits until that thread's turn comes again. A thread that rests as long as it works
+always has some of its share left.
 """
 
 import hashlib
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 PIECE = 1 << 20  # bytes at once: less than a millisecond of work
+_LONGEST_REST_S = 0.02  # a piece that took longer waited for a disk or for the processor itself
+_NEVER = threading.Event()  # waiting for it takes any time, unlike time.sleep, also one below 0 of a clock that was set back
 
 
 def read_and_hash(
@@ -22,13 +25,13 @@ def read_and_hash(
     clock: Callable[[], int] = time.monotonic_ns,
     rest: Callable[[float], None] | None = None,
 ) -> tuple[int, str]:
-    """Fill buffers one after the other until they or the file end, resting after each for as long as it took.
+    """Fill buffers one after the other until they or the file end, resting after each for as long as it took, 20 ms at most.
 
     Args:
         file: open for reading bytes.
         pieces: where to; the same one again if the bytes themselves are not needed.
         clock: monotonic, in ns.
-        rest: waits so many seconds; None: sleeps.
+        rest: waits so many seconds, not at all below 0; None: sleeps.
 
     Returns:
         How many bytes were read, and their SHA-256 in hexadecimal.
@@ -41,7 +44,7 @@ def read_and_hash(
             break
         digest.update(piece[:read])
         count += read
-        (rest or time.sleep)((clock() - begun) / 1e9)
+        (rest or _NEVER.wait)(min((clock() - begun) / 1e9, _LONGEST_REST_S))
     return count, digest.hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,14 @@ def test_after_each_piece_the_reader_rests_for_as_long_as_the_piece_took() -> No
     assert rests == pytest.approx([0.003] * 3)
 
 
+def test_a_piece_that_waited_for_the_disk_is_followed_by_a_short_rest_and_a_clock_set_back_by_none() -> None:
+    moments, rests = iter([0, 10**10, 10**10, 5 * 10**9]), list[float]()
+    assert read_and_hash(io.BytesIO(b"ab"), [memoryview(bytearray(1))] * 2, clock=lambda: next(moments), rest=rests.append)[0] == 2
+    assert rests == [0.02, -5.0]
+    moments = iter([10**10, 0])
+    assert read_and_hash(io.BytesIO(b"a"), [memoryview(bytearray(1))], clock=lambda: next(moments))[0] == 1
+
+
 def test_a_file_of_many_pieces_has_the_digest_of_its_bytes(tmp_path: Path) -> None:
     content = b"0123456789abcdef" * (PIECE // 16 * 2 + 1)
     (tmp_path / "file").write_bytes(content)
@@ -43,7 +50,7 @@ def test_a_file_of_many_pieces_has_the_digest_of_its_bytes(tmp_path: Path) -> No
 def rested(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was rested, each time."""
     rests: list[float] = []
-    monkeypatch.setattr(time, "sleep", rests.append)
+    monkeypatch.setattr("tracker.gentle_reading._NEVER.wait", rests.append)
     return rests
 
 

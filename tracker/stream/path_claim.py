@@ -26,7 +26,10 @@ def claim(path: Path, *, address: str, held: ExitStack) -> None:
             descriptor = os.open(lock, _FLAGS, _GROUP_ACCESS)
         except OSError:
             if os.path.lexists(lock):
-                raise StreamError(f"{address} belongs to another user; stop that user's tracker or choose another path") from None
+                raise StreamError(
+                    f"{address}: its lock {lock} belongs to another user; stop that user's tracker, remove the file if there is none, "
+                    "or choose another path"
+                ) from None
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
