@@ -16,7 +16,7 @@ $(STAMP): setup.py constraints.txt
 	@./.ci/system_libraries
 	@$(PYTHON) -m venv .venv || { echo "the venv module is missing: apt-get install python3-venv" >&2; exit 1; }
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trainer,backbones,basler,record,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trainer,backbones,basler,record,calib,dev]'
 	@touch $(STAMP)
 
 demo: $(STAMP)

@@ -1,0 +1,127 @@
+"""Views of a board by a camera that is known exactly: as corner tables with noise, and as pictures. Seeded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calib.board import Board
+from calib.board_image import board_image
+from calib.lens import Lens, directions, project
+from calib.views import View
+from tracker.frame import Image
+
+Array = NDArray[np.float64]
+_PIXELS_A_SQUARE = 80  # of the drawing that is bent into the picture
+_DARK, _BRIGHT, _GROUND = 25.0, 225.0, 110.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
+    """Where boards are held.
+
+    Attributes:
+        views: how many.
+        spread: how far from the image's centre their middle goes, as a share of its half width and height.
+        tilt_deg: largest tilt.
+        fill: width of the board's image as a share of the image's width, smallest and largest.
+    """
+
+    views: int = 30
+    spread: float = 0.75
+    tilt_deg: float = 35.0
+    fill: tuple[float, float] = (0.35, 0.6)
+
+
+def board_poses(board: Board, lens: Lens, placing: Placing, *, seed: int) -> Array:
+    """Poses (views, 6) that put the board all over the image, tilted in all directions."""
+    rng = np.random.default_rng(seed)
+    poses = []
+    middle = board.corners_mm.mean(axis=0)
+    width_mm = board.squares[0] * board.square_mm
+    for number in range(placing.views):
+        place = _places(number, placing.spread) * np.array(lens.size) / 2 + (np.array(lens.size) - 1) / 2
+        ray = directions(lens, place[None])[0]
+        if not np.isfinite(ray).all():
+            continue
+        distance = lens.parameters[0] * width_mm / (rng.uniform(*placing.fill) * lens.size[0])
+        axis = 2 * np.pi * (number * 0.381966 + 0.05 * rng.uniform())
+        tilt = np.deg2rad(placing.tilt_deg) * rng.uniform(0.4, 1)
+        about = cv2.Rodrigues(np.array([0.0, 0.0, rng.uniform(-0.4, 0.4)]))[0]
+        turn = cv2.Rodrigues(tilt * np.array([np.cos(axis), np.sin(axis), 0.0]))[0] @ about
+        facing = _facing(ray)
+        rotation = facing @ turn
+        poses.append([*np.ravel(cv2.Rodrigues(rotation)[0]), *(ray / np.linalg.norm(ray) * distance - rotation @ middle)])
+    return np.array(poses)
+
+
+def corner_views(board: Board, lens: Lens, poses: Array, *, noise_px: float, seed: int) -> list[View]:
+    """Corner tables: the corners inside the image, with normal noise on each coordinate."""
+    rng = np.random.default_rng(seed)
+    views = []
+    for number, pose in enumerate(poses):
+        exact = project(lens, board.corners_mm, pose[:3], pose[3:]).pixels
+        ids = np.flatnonzero(((exact >= 2) & (exact <= np.array(lens.size) - 3)).all(axis=1) & _seen(lens, board.corners_mm, pose, exact))
+        noisy = exact[ids] + rng.normal(0, noise_px, (len(ids), 2))
+        if len(ids) >= 12:
+            views.append(View(name=f"{number:03d}", ids=ids, mm=board.corners_mm[ids], pixels=noisy))
+    return views
+
+
+def picture(board: Board, lens: Lens, pose: Array, *, seed: int = 0, noise: float = 2.0) -> Image:
+    """What the camera sees, uint8 (h, w): every pixel looked up on the board, three by three times, with noise in grey levels."""
+    width, height = lens.size
+    sharp = board_image(board, pixels_a_square=_PIXELS_A_SQUARE, border_squares=1).astype(np.float32)
+    drawing = cv2.GaussianBlur(sharp, (0, 0), 1.2)
+    offsets = (np.arange(3) - 1) / 3
+    seen = np.zeros((height, width), np.float64)
+    rotation = np.asarray(cv2.Rodrigues(np.asarray(pose[:3], np.float64))[0], np.float64)
+    for down in offsets:
+        for right in offsets:
+            y, x = np.mgrid[0:height, 0:width]
+            rays = directions(lens, np.column_stack((x.ravel() + right, y.ravel() + down)).astype(np.float64))
+            on_board = _hits(rays, rotation, np.asarray(pose[3:], np.float64))
+            places = (on_board / board.square_mm + 1) * _PIXELS_A_SQUARE - 0.5
+            maps = np.where(np.isfinite(places), places, -10_000).astype(np.float32).reshape(height, width, 2)
+            seen += cv2.remap(drawing, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-1.0)
+    levels = np.where(seen < 0, _GROUND, _DARK + (_BRIGHT - _DARK) * seen / 9 / 255)
+    levels = cv2.GaussianBlur(levels, (0, 0), 0.6) + np.random.default_rng(seed).normal(0, noise, (height, width))
+    return np.clip(np.round(levels), 0, 255).astype(np.uint8)
+
+
+def pictures(board: Board, lens: Lens, poses: Sequence[Array] | Array, *, seed: int = 0) -> list[Image]:
+    """One picture of each pose."""
+    return [picture(board, lens, pose, seed=seed + number) for number, pose in enumerate(poses)]
+
+
+def _places(number: int, spread: float) -> Array:
+    """Places that fill a square of half side `spread` evenly: the R2 sequence of generalised golden ratios."""
+    share = np.array([(0.5 + number * 0.7548776662) % 1, (0.5 + number * 0.5698402910) % 1])
+    return spread * (2 * share - 1)
+
+
+def _facing(ray: Array) -> Array:
+    """A rotation whose third column looks along a ray, with the picture upright."""
+    forward = ray / np.linalg.norm(ray)
+    right = np.cross([0.0, 1.0, 0.0], forward)
+    right /= np.linalg.norm(right)
+    return np.column_stack((right, np.cross(forward, right), forward))
+
+
+def _seen(lens: Lens, mm: Array, pose: Array, pixels: Array) -> NDArray[np.bool_]:
+    """Which places are in front of the camera and within the lens's reach, beyond which its polynomial folds them back into the image."""
+    places = mm @ np.asarray(cv2.Rodrigues(pose[:3])[0]).T + pose[3:]
+    back = directions(lens, pixels)
+    true = places[:, :2] / places[:, 2:]
+    return np.asarray((places[:, 2] > 0) & (np.abs(back[:, :2] - true).max(axis=1) < 1e-3))
+
+
+def _hits(rays: Array, rotation: Array, translation: Array) -> Array:
+    """Where rays from the camera meet the board's plane, (n, 2) mm on the board; NaN where they do not."""
+    normal = rotation[:, 2]
+    slope = rays @ normal
+    reach = (normal @ translation) / np.where(np.abs(slope) > 1e-12, slope, np.nan)
+    places = (rays * np.where(reach > 0, reach, np.nan)[:, None] - translation) @ rotation
+    return np.asarray(places[:, :2])
