@@ -4,10 +4,10 @@ import argparse
 import logging
 import sys
 
-from calib.commands import board, check, plane, rig, solve
+from calib.commands import board, capture, check, plane, rig, solve
 from tracker.command import carry_out, version
 
-COMMANDS = (board, solve, plane, rig, check)
+COMMANDS = (board, capture, solve, plane, rig, check)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -58,11 +58,7 @@ def predicted(solution: Solution) -> Field:
     slopes, turns = _slopes(lens, places)
     slopes = (slopes + turns @ turn).reshape(len(places), 2, -1)
     covariance = np.einsum("nip,pq,njq->nij", slopes, solution.covariance, slopes)
-    known = np.isfinite(covariance).all(axis=(1, 2))
-    sigma = np.full(len(places), np.inf)
-    sigma[known] = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance[known])[:, -1], 0))
-    sigma[_aside(lens, places)] = np.nan
-    return Field(x=x, y=y, px=sigma.reshape(len(y), len(x)))
+    return Field(x=x, y=y, px=_sigma(covariance, lens, places).reshape(len(y), len(x)))
 
 
 def difference(first: Lens, second: Lens, seen: Array) -> Field:
@@ -83,7 +79,7 @@ def shifts(first: Lens, second: Lens, seen: Array) -> Array:
 
 def _turn(first: Array, second: Array) -> Array:
     """The rotation (3, 3) that turns the first rays (n, 3) best onto the second (Kabsch's algorithm)."""
-    both: NDArray[np.bool_] = np.asarray(np.isfinite(first[:, 0] + second[:, 0]))
+    both = np.isfinite(first[:, 0] + second[:, 0])
     if both.sum() < 3:
         return np.eye(3)
     a, b = (rays[both] / np.linalg.norm(rays[both], axis=1, keepdims=True) for rays in (first, second))
@@ -95,7 +91,7 @@ def _turn(first: Array, second: Array) -> Array:
 def _slopes(lens: Lens, pixels: Array) -> tuple[Array, Array]:
     """How the places of fixed directions change, by the lens (2n, p) and by a turn of the camera (2n, 3); NaN beyond reach."""
     rays = directions(lens, pixels)
-    reached = np.isfinite(rays).all(axis=1)
+    reached = np.isfinite(rays[:, 0])
     at = project(lens, np.where(reached[:, None], rays, [0.0, 0.0, 1.0]), np.zeros(3), np.zeros(3))
     lost = np.repeat(~reached, 2)
     by_lens, by_turn = at.by_lens.copy(), at.by_pose[:, :3].copy()
@@ -127,8 +123,13 @@ def spread(lenses: Sequence[Lens], truth: Lens, seen: Array) -> Field:
     x, y, places = grid(truth.size)
     every = np.stack([shifts(truth, lens, seen) for lens in lenses])
     covariance = np.einsum("kni,knj->nij", every, every) / len(lenses)
-    known = np.isfinite(covariance).all(axis=(1, 2))
+    return Field(x=x, y=y, px=_sigma(covariance, truth, places).reshape(len(y), len(x)))
+
+
+def _sigma(covariance: Array, lens: Lens, places: Array) -> Array:
+    """The standard deviation in the worst direction, (n,), of covariances (n, 2, 2); inf and NaN as in `Field`."""
+    known = np.isfinite(covariance.sum(axis=(1, 2)))
     sigma = np.full(len(covariance), np.inf)
     sigma[known] = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance[known])[:, -1], 0))
-    sigma[_aside(truth, places)] = np.nan
-    return Field(x=x, y=y, px=sigma.reshape(len(y), len(x)))
+    sigma[_aside(lens, places)] = np.nan
+    return sigma
