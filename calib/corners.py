@@ -59,7 +59,7 @@ def _markers_of(board: Board) -> Look:
 
     def look(grey: Image) -> Corners | None:
         pixels, ids, _, _ = detector.detectBoard(grey)
-        if not np.size(ids):  # None where there is none, whatever OpenCV's types say
+        if not np.ndim(ids):  # None where there is none, whatever OpenCV's types say
             return None
         flat = np.asarray(ids, np.int64).ravel()
         order = np.argsort(flat)

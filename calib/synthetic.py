@@ -141,8 +141,10 @@ def _seen(lens: Lens, mm: Array, pose: Array, pixels: Array) -> NDArray[np.bool_
 
 def _hits(rays: Array, rotation: Array, translation: Array) -> Array:
     """Where rays from the camera meet the board's plane, (n, 2) mm on the board; NaN where they do not."""
+    x, y = rays[:, 0], rays[:, 1]  # z is 1; written out, because a product of tall matrices waits for threads that it does not need
     normal = rotation[:, 2]
-    slope = rays @ normal
-    reach = (normal @ translation) / np.where(np.abs(slope) > 1e-12, slope, np.nan)
-    places = (rays * np.where(reach > 0, reach, np.nan)[:, None] - translation) @ rotation
-    return np.asarray(places[:, :2])
+    slope = x * normal[0] + y * normal[1] + normal[2]
+    reach = float(normal @ translation) / np.where(np.abs(slope) > 1e-12, slope, np.nan)
+    reach = np.where(reach > 0, reach, np.nan)
+    from_origin = (x * reach - translation[0], y * reach - translation[1], reach - translation[2])
+    return np.column_stack([sum(part * rotation[row, axis] for row, part in enumerate(from_origin)) for axis in (0, 1)])
