@@ -25,7 +25,7 @@ from calib.capture_session import CaptureSession, Progress
 from tracker.errors import CalibrationError, RigtrackError
 
 PAGE = Path(__file__).parent / "page"
-_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _LOOPBACK = "127.0.0.1"
 _STEP_S = 0.1
 _JPEG_QUALITY = 80

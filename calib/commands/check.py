@@ -76,7 +76,7 @@ def _camera(options: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, ...
         reasons = ("the file says so and gives no reason",)
     if options.images is not None:
         found = _validated(options, calibration)
-        report["new_images"] = {**asdict(found), "rms_px": round(found.rms_px, 4), "p95_px": round(found.p95_px, 4)}
+        report["new_images"] = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(found).items()}
         reasons += found.reasons
     return report | {"verdict": "rejected" if reasons else calibration.quality.verdict, "reasons": list(reasons)}, reasons
 

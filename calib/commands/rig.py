@@ -97,7 +97,15 @@ def _tell(options: argparse.Namespace, rig: CameraRig, files: list[str]) -> None
     if options.json:
         told = {"rig": str(options.out / "rig.yaml"), "frame": rig.frame, "baselines_mm": baselines}
         print(json.dumps(told | {"quality": msgspec.to_builtins(rig.quality)}, indent=2))
-        return
+    else:
+        _print(options.out, rig, baselines, files)
+    if rig.quality.verdict != "unjudged":
+        say("good" if rig.quality.verdict == "good" else "REJECTED: do not measure with this rig")
+    for reason in rig.quality.reasons:
+        say(f"  {reason}")
+
+
+def _print(out: Path, rig: CameraRig, baselines: dict[str, float], files: list[str]) -> None:
     for pair, mm in baselines.items():
         print(f"{pair}: {mm:.2f} mm apart")
     if rig.quality.rms_px is not None:
@@ -106,8 +114,4 @@ def _tell(options: argparse.Namespace, rig: CameraRig, files: list[str]) -> None
         bias = rig.quality.held_out_length_bias
         print(f"lengths at moments left out: {rig.quality.held_out_length_rms_mm:.3f} mm (rms) off, {bias:+.3%} on average")
     for name in files:
-        print(options.out / name)
-    if rig.quality.verdict != "unjudged":
-        say("good" if rig.quality.verdict == "good" else "REJECTED: do not measure with this rig")
-    for reason in rig.quality.reasons:
-        say(f"  {reason}")
+        print(out / name)

@@ -70,10 +70,12 @@ def _tell(options: argparse.Namespace, assessment: Assessment) -> None:
         values = {"calibration": str(options.out / "calibration.yaml"), "lens": lens.model, "image_size": list(lens.size)}
         values |= {"camera_matrix": lens.matrix.tolist(), "distortion": lens.coefficients.tolist()}
         print(json.dumps({**values, **msgspec.to_builtins(quality)}, indent=2))
-        return
-    fx, fy, cx, cy = lens.parameters[:4]
-    print(f"{lens.model}: f = {fx:.2f}, {fy:.2f} px, centre {cx:.1f}, {cy:.1f}; residual {quality.rms_px:.3f} px in {quality.views} views")
-    print(options.out / "calibration.yaml")
+    else:
+        fx, fy, cx, cy = lens.parameters[:4]
+        print(
+            f"{lens.model}: f = {fx:.2f}, {fy:.2f} px, centre {cx:.1f}, {cy:.1f}; residual {quality.rms_px:.3f} px in {quality.views} views"
+        )
+        print(options.out / "calibration.yaml")
     say("good" if assessment.is_good else "REJECTED: do not measure with this calibration")
     for reason in assessment.reasons:
         say(f"  {reason}")

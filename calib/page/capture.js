@@ -42,8 +42,10 @@ async function show() {
   if (!answer.ok) return;
   const address = URL.createObjectURL(await answer.blob());
   const picture = at("picture");
-  picture.src = address;
-  await picture.decode().catch(() => undefined);
+  await new Promise((shownOrNot) => {
+    picture.onload = picture.onerror = shownOrNot; // not decode(), which waits for a picture that is hidden
+    picture.src = address;
+  });
   picture.hidden = false;
   at("waiting").hidden = true;
   URL.revokeObjectURL(address);

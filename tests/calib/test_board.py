@@ -116,7 +116,17 @@ def test_a_printed_board_has_its_true_size(tmp_path: Path, capsys: pytest.Captur
 def test_squares_on_the_printed_page_are_as_long_as_they_should_be(tmp_path: Path) -> None:
     assert main(["board", "--squares", "5x7", "--square-mm", "30", "--out", str(tmp_path)]) == 0
     picture = tmp_path / "page.png"
-    command = ["gs", "-q", "-dSAFER", "-dNOPAUSE", "-dBATCH", "-sDEVICE=pnggray", "-r300", f"-sOutputFile={picture}", str(tmp_path / "board.pdf")]
+    command = [
+        "gs",
+        "-q",
+        "-dSAFER",
+        "-dNOPAUSE",
+        "-dBATCH",
+        "-sDEVICE=pnggray",
+        "-r300",
+        f"-sOutputFile={picture}",
+        str(tmp_path / "board.pdf"),
+    ]
     subprocess.run(command, check=True, timeout=60)
     board = read_board(tmp_path / "board.yaml")
 

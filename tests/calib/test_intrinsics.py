@@ -81,7 +81,9 @@ def test_the_predicted_uncertainty_is_that_of_many_noisy_solutions() -> None:
     field = predicted(solution)
 
     again = [
-        solve(views(truth, noise_px=noise_px, seed=100 + number, placing=placing), size=truth.size, model="five_parameter", start=truth).lens
+        solve(
+            views(truth, noise_px=noise_px, seed=100 + number, placing=placing), size=truth.size, model="five_parameter", start=truth
+        ).lens
         for number in range(60)
     ]
 
@@ -114,13 +116,9 @@ def test_too_few_views_are_refused() -> None:
         solve(views(truth)[:3], size=truth.size, model="five_parameter")
 
 
-def test_boards_held_all_in_one_way_end_in_one_sentence_or_a_solution() -> None:
+def test_one_view_many_times_leaves_the_lens_uncertain() -> None:
     truth = lens("five_parameter")
-    one = views(truth)[0]
 
-    try:
-        solution = solve([one] * 5, size=truth.size, model="five_parameter")
-    except CalibrationError as problem:
-        assert "\n" not in str(problem)
-    else:
-        assert predicted(solution).percentile(95) > 0.5
+    solution = solve([views(truth)[0]] * 5, size=truth.size, model="five_parameter")
+
+    assert predicted(solution).percentile(95) > 1.0
