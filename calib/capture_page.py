@@ -5,6 +5,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from calib.capture_session import CaptureSession, Progress
-from tracker.errors import CalibrationError, RigtrackError
+from tracker.errors import CalibrationError
 
 PAGE = Path(__file__).parent / "page"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -54,7 +55,7 @@ def serve(session: CaptureSession, *, port: int, stop_when_complete: bool, ready
     with _listen(port) as listening:
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
-        stop, failed = threading.Event(), list[RigtrackError]()
+        stop = threading.Event()
         server = uvicorn.Server(_settings(make_app(session, port=port, token=token, stop=stop)))
 
         def run() -> None:
@@ -62,21 +63,18 @@ def serve(session: CaptureSession, *, port: int, stop_when_complete: bool, ready
                 while not stop.is_set() and session.step(_STEP_S):
                     if session.progress.is_complete and stop_when_complete:
                         break
-            except RigtrackError as problem:
-                failed.append(problem)
-            server.should_exit = True
+            finally:
+                server.should_exit = True
 
-        worker = threading.Thread(target=run, name="capture-session")
-        worker.start()
-        ready(f"http://{_LOOPBACK}:{port}/?token={token}")
-        try:
-            with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
-                server.run(sockets=[listening])
-        finally:
-            stop.set()
-            worker.join()
-        if failed:
-            raise failed[0]
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="capture-session") as pool:
+            running = pool.submit(run)
+            ready(f"http://{_LOOPBACK}:{port}/?token={token}")
+            try:
+                with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
+                    server.run(sockets=[listening])
+            finally:
+                stop.set()
+            running.result()
 
 
 def make_app(session: CaptureSession, *, port: int, token: str, stop: threading.Event) -> Starlette:

@@ -63,7 +63,9 @@ class Coverage:
         if len(self.tilts) < TILTS_WANTED:
             told.append(f"the board was tilted in {len(self.tilts)} of 8 directions; expected at least {TILTS_WANTED}")
         if self.views < views:
-            told.append(f"there are {self.views} views; expected at least {views}")
+            told.append(
+                f"there {'is' if self.views == 1 else 'are'} {self.views} view{'' if self.views == 1 else 's'}; expected at least {views}"
+            )
         return tuple(told)
 
 

@@ -70,10 +70,17 @@ def _rows(assessment: Assessment) -> list[tuple[str, ...]]:
         ("edges and corners reached", f"{len(coverage.places)} of 8", "8"),
         ("directions of tilt", f"{len(coverage.tilts)} of 8", f"at least {TILTS_WANTED}"),
         ("residual", f"{assessment.solution.rms_px:.3f} px", f"at most {RMS_PX:g} px"),
+        ("worst view", _worst(assessment), "hardly more"),
         ("residual on views left out", f"{halves.held_out_px:.3f} px" if halves else "not known", "hardly more"),
         ("uncertainty, 1σ, median and p95 of the image", _pair(assessment.predicted), f"p95 at most {UNCERTAINTY_PX:g} px"),
         ("halves differ, median and p95 of the image", _pair(halves.apart) if halves else "not known", f"p95 at most {HALVES_PX:g} px"),
     ]
+
+
+def _worst(assessment: Assessment) -> str:
+    errors = [float(np.sqrt(np.mean((each * each).sum(axis=1)))) for each in assessment.solution.residuals]
+    worst = int(np.argmax(errors))
+    return f"{errors[worst]:.3f} px in {assessment.solution.views[worst].name}"
 
 
 def _lens_rows(assessment: Assessment) -> list[tuple[str, ...]]:

@@ -19,6 +19,8 @@ from tracker.config import CameraSource, ImageFolder, OpenCVCamera, load_config
 from tracker.config import Capture as CaptureSettings
 from tracker.errors import CalibrationError
 
+_STEP_S = 0.1
+
 
 def add(commands: Commands) -> None:
     """Declare the command."""
@@ -74,9 +76,20 @@ def _run(options: argparse.Namespace, session: CaptureSession) -> None:
 
         serve(session, port=options.port, stop_when_complete=options.stop_when_complete, ready=lambda address: _ready(options, address))
     else:
-        while session.step(0.1):
-            if options.stop_when_complete and session.progress.is_complete:
-                break
+        _run_unseen(session, stop_when_complete=options.stop_when_complete)
+
+
+def _run_unseen(session: CaptureSession, *, stop_when_complete: bool) -> None:
+    """Without a picture, tell what was kept and what is wrong with the camera, each time that changes."""
+    told = (0, "")
+    while session.step(_STEP_S):
+        progress = session.progress
+        news = (progress.kept, progress.said)
+        if news != told and (progress.kept != told[0] or progress.picture is None):
+            say(f"{progress.kept} of {progress.wanted}: {progress.said}")
+            told = news
+        if stop_when_complete and progress.is_complete:
+            return
 
 
 def _ready(options: argparse.Namespace, address: str) -> None:
