@@ -79,7 +79,7 @@ def charuco_rig(folder: Path) -> dict[str, Any]:
 
 
 def finder(folder: Path, board: Board, dictionary: str) -> None:
-    """Look for the board in one image with the markers of a dictionary."""
+    """Find the board in one image with the markers of a dictionary."""
     image = read_image(numbered_images(folder / "back" / "calibration_images")[0])
     found = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, dictionary))
     charuco = cv2.aruco.CharucoBoard(board.squares, board.square_mm, board.marker_mm or 0.0, found)

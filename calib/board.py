@@ -18,7 +18,7 @@ from tracker.yaml_file import read_yaml
 Squares = Annotated[int, Meta(ge=3, le=100)]
 Length = Annotated[float, Meta(gt=0, le=10_000)]
 _SIZES = (50, 100, 250, 1000)  # the entries of a dictionary; a smaller one holds the first entries of a larger one
-_FEWEST_CORNERS = 6
+FEWEST_CORNERS = 8  # in an image, too: fewer say next to nothing about a lens and let a wrong marker pass
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -61,7 +61,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def turns_into_itself(self) -> bool:
-        """Whether the board looks the same after half a turn, so that two cameras may number its corners differently."""
+        """Whether half a turn leaves the board as it is, so that two cameras may number its corners differently."""
         return self.kind == "chessboard" and sum(self.squares) % 2 == 0
 
     @cached_property
@@ -149,9 +149,9 @@ def _checked(board: Board, where: str) -> Board:
 
 
 def _enough_corners(board: Board, where: str) -> Board:
-    if board.corner_count < _FEWEST_CORNERS:
+    if board.corner_count < FEWEST_CORNERS:
         raise CalibrationError(
-            f"{where}: the board has {board.corner_count} inner corners; expected at least {_FEWEST_CORNERS}: take more squares"
+            f"{where}: the board has {board.corner_count} inner corners; expected at least {FEWEST_CORNERS}: take more squares"
         )
     return board
 

@@ -1,4 +1,4 @@
-"""Take images of a board from a camera: look at the newest frame, keep it where it adds something, tell how far it has come."""
+"""Take images of a board from a camera: find the board in the newest frame, keep it where it adds something, report progress."""
 
 import threading
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class CaptureSession:
 
     Args:
         capture: a camera that was started.
-        board: to look for.
+        board: to find.
         folder: for the images.
         moving: whether frames follow each other in time.
         wanted: how many views.
@@ -91,7 +91,7 @@ class CaptureSession:
         self._undo.set()
 
     def step(self, timeout_s: float) -> bool:
-        """Look at one frame, if one comes in time. Returns False once there will be no more.
+        """Process one frame, if one comes in time. Returns False once there will be no more.
 
         Raises:
             CalibrationError: an image cannot be written, or the folder holds images of another size.
@@ -102,7 +102,7 @@ class CaptureSession:
             self._remove_last()
         captured = self._capture.next(timeout_s)
         if captured is not None:
-            self._look(captured.frame.image)
+            self._process(captured.frame.image)
             return True
         if self._capture.ended:
             self._tell(said="the camera's last frame was read", ended=True)
@@ -111,11 +111,11 @@ class CaptureSession:
             self._tell(said=self._capture.problem)
         return True
 
-    def _look(self, image: Image) -> None:
+    def _process(self, image: Image) -> None:
         choice = self._choice or self._begin((image.shape[1], image.shape[0]))
         corners = self._finder.find(image)
         view = view_of(self._board, corners, name="") if corners is not None else None
-        answer = choice.look(view)
+        answer = choice.judge(view)
         keep, said = answer.keep, answer.why
         if view is not None and self._keep_next.is_set() and not keep:
             keep, said = True, "kept by hand"

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calib.board import Board
+from calib.board import FEWEST_CORNERS, Board
 from tracker.frame import Image
 
-FEWEST_CORNERS = 8  # fewer say next to nothing about a lens and let a wrong marker pass
+_SMALLEST_PX = 32  # OpenCV fails on images smaller than its own windows
 _SUBPIXEL = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
 # Half the side of the window that a chessboard's corner is refined in. On OpenCV's stereo samples 5 to 8 px give f = 532.8 to 533.0 px
 # (rms 0.18 to 0.20), as its other detector does (532.3 to 532.7); 11 px reaches towards the next corners: f = 536.1 px, rms 0.41.
@@ -30,7 +30,7 @@ class Corners:
     pixels: NDArray[np.float64]
 
 
-Look = Callable[[Image], Corners | None]  # at a grey image
+Detector = Callable[[Image], Corners | None]  # of a grey image
 
 
 class Finder:
@@ -38,41 +38,43 @@ class Finder:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._look = _markers_of(board) if board.kind == "charuco" else _squares_of(board)
+        self._detect = _markers_of(board) if board.kind == "charuco" else _squares_of(board)
 
     def find(self, image: Image) -> Corners | None:
-        """Look for the board in a whole image; None where too little of it is seen.
+        """Find the board in a whole image; None where too little of it is seen.
 
         A chessboard is seen whole or not at all; of a charuco board any part will do.
         """
+        if min(image.shape[:2]) < _SMALLEST_PX:
+            return None
         grey = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-        found = self._look(grey)
+        found = self._detect(grey)
         if found is None or len(found.ids) < FEWEST_CORNERS or _on_a_line(self._board, found):
             return None
         return found
 
 
-def _markers_of(board: Board) -> Look:
+def _markers_of(board: Board) -> Detector:
     settings = cv2.aruco.DetectorParameters()
     settings.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE  # the squares' corners are refined; markers only name them
     detector = cv2.aruco.CharucoDetector(board.charuco, cv2.aruco.CharucoParameters(), settings)
 
-    def look(grey: Image) -> Corners | None:
+    def detect(grey: Image) -> Corners | None:
         pixels, ids, _, _ = detector.detectBoard(grey)
         if not np.ndim(ids):  # None where there is none, whatever OpenCV's types say
             return None
         flat = np.asarray(ids, np.int64).ravel()
-        order = np.argsort(flat)
-        return Corners(ids=flat[order], pixels=np.asarray(pixels, np.float64).reshape(-1, 2)[order])
+        rank = np.argsort(flat)
+        return Corners(ids=flat[rank], pixels=np.asarray(pixels, np.float64).reshape(-1, 2)[rank])
 
-    return look
+    return detect
 
 
-def _squares_of(board: Board) -> Look:
+def _squares_of(board: Board) -> Detector:
     inner = board.inner
     flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
 
-    def look(grey: Image) -> Corners | None:
+    def detect(grey: Image) -> Corners | None:
         found, rough = cv2.findChessboardCorners(grey, inner, None, flags)
         if not found:
             return None
@@ -83,7 +85,7 @@ def _squares_of(board: Board) -> Look:
             pixels = pixels[::-1]
         return Corners(ids=np.arange(len(pixels)), pixels=np.ascontiguousarray(pixels))
 
-    return look
+    return detect
 
 
 def _closest(grid: NDArray[np.float64]) -> float:

@@ -15,7 +15,7 @@ from tracker.errors import CalibrationError, CameraError, CorruptFrameError
 from tracker.frame import Image
 
 _TIMEOUT_S = 10.0
-Progress = Callable[[int, int | None], None]  # how many images were looked at, of how many (None: not known)
+Progress = Callable[[int, int | None], None]  # how many images are done, of how many (None: not known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Found:
     """What was found in a source of images.
 
     Attributes:
-        views: of the board, in order.
+        views: of the board, in the sequence of the source.
         size: (width, height) of the images.
         without: names of the images in which too little of the board is seen.
         unreadable: one sentence for each that could not be read.
@@ -36,11 +36,11 @@ class Found:
 
 
 def find_views(source: Path, board: Board, *, every: int, progress: Progress) -> Found:
-    """Look for the board in every image of a source.
+    """Find the board in every image of a source.
 
     Args:
         source: a folder of images, a video file or an image file.
-        board: what to look for.
+        board: what to find.
         every: of a video, only every so manieth frame.
         progress: told after every image.
 

@@ -76,7 +76,12 @@ def solve(views: Sequence[View], *, size: tuple[int, int], model: LensModel, sta
             f"the views lead to a focal length of {lens.parameters[0]:.4g} px for images {size[0]} px wide, which no lens has; "
             "tilt the board more"
         )
-    residuals, covariance = _spread(lens, views, poses)
+    try:
+        residuals, covariance = _spread(lens, views, poses)
+    except np.linalg.LinAlgError as problem:
+        raise CalibrationError(
+            f"the {len(views)} views do not fix where the board was ({problem}); show more of it, and tilt it"
+        ) from problem
     return Solution(lens=lens, views=views, poses=poses, residuals=residuals, covariance=covariance)
 
 

@@ -34,7 +34,7 @@ class Lens:
 
     @property
     def coefficients(self) -> Array:
-        """Of the distortion, in OpenCV's order."""
+        """Of the distortion, in OpenCV's sequence."""
         return self.parameters[4:]
 
 
@@ -76,7 +76,7 @@ def project(lens: Lens, mm: Array, rotation: Array, translation: Array) -> Proje
 
 
 def directions(lens: Lens, pixels: Array) -> Array:
-    """Where pixels (n, 2) look: (n, 3) with z = 1; NaN beyond the reach of the lens's polynomial."""
+    """The directions of pixels (n, 2): (n, 3) with z = 1; NaN beyond the reach of the lens's polynomial."""
     found = lens_of(lens.model, lens.matrix, lens.coefficients).undistort(np.ascontiguousarray(pixels, np.float64).reshape(-1, 1, 2))
     return np.column_stack((found, np.ones(len(found))))
 

@@ -21,8 +21,9 @@ _WORST = 0.03  # of the largest distance; points that fit no better were swapped
 _FLAT = 0.02  # points closer to one line than this share of their extent say nothing about the tilt across it
 _TILTS_DEG, _DIRECTIONS = (0, 25, 50, 70), 8  # starts of the search for the plane that explains distances
 _SAME_DEG = 3.0  # two answers closer than this are one
-_AS_GOOD = 2.0  # a second answer that fits no worse than so many times the best one, or than 0.2 %, makes the first a guess
-_NOISE = 0.002
+_AS_GOOD = 2.0  # a second answer that fits no worse than so many times the best one, or than the noise, makes the first a guess
+_NOISE, _MARK_PX = 0.002, 0.5  # how well a distance is measured, as a share, and a point marked
+_UNSURE_DEG = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +87,19 @@ def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequ
         for name in (one.first, one.second):
             if name not in marks:
                 raise CalibrationError(f"distance {one.first}-{one.second}: {name} is not marked; expected one of {', '.join(names)}")
-    if len(distances) < _FEWEST_DISTANCES:
+    different = len({frozenset((one.first, one.second)) for one in distances})
+    if different < _FEWEST_DISTANCES:
         raise CalibrationError(
-            f"{len(distances)} distances are given; expected at least {_FEWEST_DISTANCES}, such as the sides and a diagonal of a rectangle"
+            f"{different} distances are given; expected at least {_FEWEST_DISTANCES}, such as the sides and a diagonal of a rectangle"
         )
     rays = directions(lens, np.array([marks[name] for name in names], np.float64))
     if not np.isfinite(rays).all():
         raise CalibrationError("a mark lies where the lens model does not reach; mark points nearer to the middle")
     pairs = np.array([[names.index(one.first), names.index(one.second)] for one in distances])
     mm = np.array([one.mm for one in distances])
-    normal = _find_plane(rays, pairs, mm)
+    pixels = np.array([marks[name] for name in names], np.float64)
+    noise = np.hypot(_NOISE, _MARK_PX * np.sqrt(2) / np.linalg.norm(pixels[pairs[:, 0]] - pixels[pairs[:, 1]], axis=1))
+    normal = _find_plane(rays, pairs, mm, noise)
     places = rays / (rays @ normal)[:, None]
     away = normal / np.linalg.norm(normal)
     along = (places[1] - places[0]) / np.linalg.norm(places[1] - places[0])
@@ -132,8 +136,8 @@ def _refuse_line(mm: Array) -> None:
         raise CalibrationError("the points lie on one line, which fixes no plane; mark points in both directions")
 
 
-def _find_plane(rays: Array, pairs: NDArray[np.int64], mm: Array) -> Array:
-    """The plane n (3,), n·X = 1, that cuts rays (n, 3) at the distances asked for."""
+def _find_plane(rays: Array, pairs: NDArray[np.int64], mm: Array, noise: Array) -> Array:
+    """The plane n (3,), n·X = 1, that cuts rays (n, 3) at the distances asked for, each good to a share `noise`."""
     from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
     def errors(normal: Array) -> Array:
@@ -141,26 +145,40 @@ def _find_plane(rays: Array, pairs: NDArray[np.int64], mm: Array) -> Array:
         places = rays / np.where(np.abs(depth) > 1e-9, depth, 1e-9)[:, None]
         return np.asarray(np.linalg.norm(places[pairs[:, 0]] - places[pairs[:, 1]], axis=1) / mm - 1)
 
-    found: list[tuple[float, Array]] = []
+    found: list[tuple[float, Array, Array]] = []
     middle = rays.mean(axis=0)
     for start in _starts(middle / np.linalg.norm(middle), rays, pairs, mm):
         fit = least_squares(errors, start, method="lm", x_scale=np.linalg.norm(start) * np.ones(3))
         if (rays @ fit.x > 0).all():
-            found.append((float(np.sqrt(np.mean(fit.fun**2))), fit.x))
+            found.append((float(np.sqrt(np.mean(fit.fun**2))), fit.x, np.asarray(fit.jac)))
     if not found:
         raise CalibrationError("no plane in front of the camera explains the distances; check that each is between the marks it names")
     found.sort(key=lambda one: one[0])
-    best, normal = found[0]
+    best, normal, slopes = found[0]
     if best > _WORST:
         raise CalibrationError(f"the distances contradict each other by {best:.1%} (rms); a mark or a number is wrong")
-    for error, other in found[1:]:
+    for error, other, _ in found[1:]:
         cosine = normal @ other / (np.linalg.norm(normal) * np.linalg.norm(other))
         apart = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
-        if apart > _SAME_DEG and error < max(_AS_GOOD * best, _NOISE):
+        if apart > _SAME_DEG and error < max(_AS_GOOD * best, float(np.sqrt(np.mean(noise**2)))):
             raise CalibrationError(
                 f"two planes, {apart:.0f} degrees apart, explain the distances equally well; add marks and distances, or use a board"
             )
+    unsure = _tilt_sigma_deg(normal, slopes / noise[:, None])
+    if not unsure <= _UNSURE_DEG:
+        raise CalibrationError(
+            f"the distances leave the plane's tilt open by {unsure:.1f} degrees if marks are good to {_MARK_PX:g} px; "
+            "mark points farther apart, in all directions"
+        )
     return normal
+
+
+def _tilt_sigma_deg(normal: Array, slopes: Array) -> float:
+    """One standard deviation of the plane's direction in its worst direction; slopes (m, 3) in units of each distance's noise."""
+    length = np.linalg.norm(normal)
+    across = (np.eye(3) - np.outer(normal, normal) / length**2) / length
+    covariance = across @ np.linalg.pinv(slopes.T @ slopes) @ across.T
+    return float(np.degrees(np.sqrt(np.linalg.eigvalsh(covariance)[-1])))
 
 
 def _starts(sight: Array, rays: Array, pairs: NDArray[np.int64], mm: Array) -> list[Array]:

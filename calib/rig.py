@@ -64,7 +64,7 @@ def solve_rig(cameras: Sequence[RigCameraViews], board: Board, *, origin: str | 
     """
     if board.turns_into_itself:
         raise CalibrationError(
-            f"a {board.description} looks the same after half a turn, so two cameras may number its corners differently; "
+            f"a {board.description} is the same after half a turn, so two cameras may number its corners differently; "
             "use a charuco board, or a chessboard with one odd and one even number of squares"
         )
     moments = shared_moments(cameras)
@@ -80,7 +80,7 @@ def solve_rig(cameras: Sequence[RigCameraViews], board: Board, *, origin: str | 
 
 
 def shared_moments(cameras: Sequence[RigCameraViews]) -> list[str]:
-    """Names of the moments at which two cameras at least saw corners in common, in the order of the first camera that has them."""
+    """Names of the moments at which two cameras at least saw corners in common."""
     seen = [{view.name: set(view.ids.tolist()) for view in camera.views} for camera in cameras]
     names = dict.fromkeys(name for each in seen for name in each)
     pairs = list(itertools.combinations(seen, 2))

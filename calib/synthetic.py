@@ -72,16 +72,16 @@ def corner_views(board: Board, lens: Lens, poses: Array, *, noise_px: float, see
 
 
 def picture(board: Board, lens: Lens, pose: Array, *, seed: int = 0, noise: float = 2.0) -> Image:
-    """What the camera sees, uint8 (h, w): every pixel looked up on the board, three by three times, with noise in grey levels."""
+    """What the camera sees, uint8 (h, w): every pixel sampled on the board three by three times, with noise in grey levels."""
     width, height = lens.size
     sharp = board_image(board, pixels_a_square=_PIXELS_A_SQUARE, border_squares=1).astype(np.float32)
     drawing = cv2.GaussianBlur(sharp, (0, 0), 1.2)
-    looks = _LensGrid(lens)
+    rays = _LensGrid(lens)
     seen = np.zeros((height, width), np.float64)
     rotation = np.asarray(cv2.Rodrigues(np.asarray(pose[:3], np.float64))[0], np.float64)
     for down in (-1 / 3, 0.0, 1 / 3):
         for right in (-1 / 3, 0.0, 1 / 3):
-            on_board = _hits(looks.at(right, down), rotation, np.asarray(pose[3:], np.float64))
+            on_board = _hits(rays.at(right, down), rotation, np.asarray(pose[3:], np.float64))
             places = (on_board / board.square_mm + 1) * _PIXELS_A_SQUARE - 0.5
             maps = np.where(np.isfinite(places), places, -10_000).astype(np.float32).reshape(height, width, 2)
             seen += cv2.remap(drawing, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=-1.0)
@@ -124,7 +124,7 @@ def _places(number: int, spread: float) -> Array:
 
 
 def _facing(ray: Array) -> Array:
-    """A rotation whose third column looks along a ray, with the picture upright."""
+    """A rotation whose third column points along a ray, with the picture upright."""
     forward = ray / np.linalg.norm(ray)
     right = np.cross([0.0, 1.0, 0.0], forward)
     right /= np.linalg.norm(right)

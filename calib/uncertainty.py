@@ -27,7 +27,7 @@ class Field:
 
     Attributes:
         x, y: float64 (columns,) and (rows,), where, in px.
-        px: float64 (rows, columns); inf where the lens's polynomial turns back, NaN where a fisheye lens looks too far aside to be used.
+        px: float64 (rows, columns); inf where the lens's polynomial turns back, NaN where a fisheye lens sees too far aside to be used.
     """
 
     x: Array
@@ -36,10 +36,10 @@ class Field:
 
     def percentile(self, share: float) -> float:
         """Over the whole image, but for NaN; inf where so much of it is beyond reach."""
-        ordered = np.sort(self.px[~np.isnan(self.px)])
-        if not len(ordered):
+        ascending = np.sort(self.px[~np.isnan(self.px)])
+        if not len(ascending):
             return float("inf")
-        return float(ordered[min(len(ordered) - 1, int(np.ceil(share / 100 * len(ordered))) - 1)])
+        return float(ascending[min(len(ascending) - 1, int(np.ceil(share / 100 * len(ascending))) - 1)])
 
 
 def grid(size: tuple[int, int]) -> tuple[Array, Array, Array]:

@@ -56,7 +56,7 @@ class ViewChoice:
         """How many views."""
         return len(self._kept)
 
-    def look(self, view: View | None) -> Choice:
+    def judge(self, view: View | None) -> Choice:
         """Judge the next frame; a view that is to be kept must be given to `add`."""
         before, self._last = self._last, view
         if view is None:

@@ -53,7 +53,7 @@ class CameraRig(Part, frozen=True, kw_only=True):
     """The whole of rig.yaml. Places are in mm in the frame of reference that `frame` names."""
 
     schema: Literal[1]
-    frame: str  # "camera NAME", or "board in NAME": X and Y along its rows and columns, Z away from whoever looks at its face
+    frame: str  # "camera NAME", or "board in NAME": X and Y along its rows and columns, Z away from whoever faces it
     cameras: Annotated[tuple[RigCamera, ...], Meta(min_length=1, max_length=64)]
     made: Made
     quality: RigQuality

@@ -46,7 +46,7 @@ def draw(options: argparse.Namespace) -> int:
         files["board.pdf"] = board_pdf(board, paper=options.paper)
     write_files(options.out, files)
     if board.turns_into_itself:
-        say("this board looks the same after half a turn: good for one camera, not for a rig, which needs one odd and one even number")
+        say("half a turn leaves this board as it is: good for one camera, not for a rig, which needs one odd and one even number")
     for name in files:
         print(options.out / name)
     return 0

@@ -82,7 +82,7 @@ def _camera(options: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, ...
 
 
 def _validated(options: argparse.Namespace, calibration: Calibration) -> Validation:
-    with progress("looking for the board") as told:
+    with progress("finding the board") as told:
         found = find_views(options.images, read_board(options.board), every=options.every, progress=told)
     for note in notes_on(found):
         say(note)

@@ -80,10 +80,12 @@ def measure(options: argparse.Namespace) -> int:
 
 def _plane(options: argparse.Namespace, calibration: Calibration) -> Plane:
     lens = lens_in(calibration)
-    ways = {"--board": options.board, "--points": options.points, "--marks with --distances": options.marks or options.distances}
-    given = [name for name, value in ways.items() if value]
+    methods = {"--board": options.board, "--points": options.points, "--marks with --distances": options.marks or options.distances}
+    given = [name for name, value in methods.items() if value]
     if len(given) != 1:
-        raise CalibrationError(f"{' and '.join(given) or 'nothing'} is given to measure the plane from; expected one of {', '.join(ways)}")
+        raise CalibrationError(
+            f"{' and '.join(given) or 'nothing'} is given to measure the plane from; expected one of {', '.join(methods)}"
+        )
     if options.board is not None:
         if options.image is None:
             raise CalibrationError("--board needs --image, an image of the board lying on the floor")

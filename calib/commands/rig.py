@@ -82,7 +82,7 @@ def _solved(options: argparse.Namespace) -> tuple[CameraRig, dict[str, Calibrati
 
 
 def _camera(name: str, path: Path, images: Path, board: Board, every: int) -> tuple[Calibration, RigCameraViews]:
-    with progress(f"looking for the board in {name}") as told:
+    with progress(f"finding the board in {name}") as told:
         found = find_views(images, board, every=every, progress=told)
     for note in notes_on(found):
         say(f"{name}: {note}")

@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
 def solve_images(options: argparse.Namespace) -> int:
     """Find corners, solve, judge, write."""
     board = read_board(options.board)
-    with progress("looking for the board") as told:
+    with progress("finding the board") as told:
         found = find_views(options.images, board, every=options.every, progress=told)
     if not found.views:
         raise CalibrationError(

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -16,6 +17,7 @@ from calib.report import report
 from calib.synthetic import Placing
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tracker.calibration import read_calibration
+from tracker.cameras.image_folder import numbered_images
 from tracker.lens import LensModel
 
 
@@ -54,7 +56,7 @@ def test_a_wide_fisheye_lens_is_judged_where_it_can_be_used() -> None:
     assessment = solve_and_assess(views(truth), size=truth.size, model="fisheye")
 
     assert assessment.reasons == ()
-    assert np.isnan(assessment.predicted.px).any()  # its corners look more than 80 degrees aside
+    assert np.isnan(assessment.predicted.px).any()  # its corners are more than 80 degrees from the axis
 
 
 def test_a_lens_that_its_model_cannot_express_is_found_out() -> None:
@@ -158,3 +160,19 @@ def test_new_images_tell_a_lens_that_was_refocused(tmp_path: Path, good: Assessm
     assert json.loads(capsys.readouterr().out)["new_images"]["rms_px"] < 0.3
     assert main(["check", str(tmp_path / "refocused.yaml"), *more]) == 1
     assert "the new images lead to a lens that differs by" in capsys.readouterr().err
+
+
+def test_a_video_of_a_board_is_solved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = charuco(5, 7)
+    folder = write_pictures(tmp_path / "top", board, SMALL, Placing(views=5, fill=(0.5, 0.6), spread=0.3))
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, SMALL.size)
+    for path in numbered_images(folder):
+        frame = cv2.imread(str(path))
+        assert frame is not None
+        film.write(frame)
+    film.release()
+
+    arguments = ["solve", str(tmp_path / "film.avi"), "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--every", "1", "--json"]) == 1  # rejected: five views
+
+    assert json.loads(capsys.readouterr().out)["views"] == 5

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from calib.__main__ import main
-from calib.board import board_yaml, make_board, read_board
+from calib.board import Board, board_yaml, make_board, read_board
 from calib.board_image import board_image
 from calib.corners import Finder
 from tests.calib.views_of_truth import charuco
@@ -30,7 +30,7 @@ def test_a_board_is_read_as_it_was_written(values: dict[str, Any], tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("values", "complaint"),
+    ("values", "refusal"),
     [
         (CHARUCO | {"marker_mm": 25}, "marker_mm is 25; expected less than square_mm"),
         (CHARUCO | {"marker_mm": None}, "needs marker_mm"),
@@ -42,8 +42,8 @@ def test_a_board_is_read_as_it_was_written(values: dict[str, Any], tmp_path: Pat
     ],
     ids=["large marker", "no marker", "too many", "markers on a chessboard", "too few corners", "too few squares", "unknown key"],
 )
-def test_an_impossible_board_is_refused(values: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(CalibrationError, match=complaint):
+def test_an_impossible_board_is_refused(values: dict[str, Any], refusal: str) -> None:
+    with pytest.raises(CalibrationError, match=refusal):
         make_board(values, where="test")
 
 
@@ -146,3 +146,11 @@ def test_a_board_that_does_not_fit_on_the_paper_is_refused_with_one_that_does(ca
     assert "does not fit on A4" in (said := capsys.readouterr().err)
     assert "--paper A3" in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("board", [charuco(), make_board(CHESSBOARD, where="test")], ids=["charuco", "chessboard"])
+@pytest.mark.parametrize("shape", [(1, 1), (20, 400), (33, 33, 3)])
+def test_no_board_is_found_in_an_image_of_noise_however_small(board: Board, shape: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+
+    assert Finder(board).find(noise) is None

@@ -41,7 +41,7 @@ def test_a_moving_board_is_not_kept_until_it_is_held_still() -> None:
     choice = ViewChoice((640, 480), moving=True)
     view = views(lens("five_parameter"))[0]
 
-    said = [choice.look(each).why for each in (view, nudged(view, 10), nudged(view, 10.5))]
+    said = [choice.judge(each).why for each in (view, nudged(view, 10), nudged(view, 10.5))]
 
     assert said[:2] == ["hold the board still"] * 2
     assert said[2].startswith("kept")
@@ -50,23 +50,23 @@ def test_a_moving_board_is_not_kept_until_it_is_held_still() -> None:
 def test_a_view_that_adds_nothing_is_not_kept() -> None:
     choice = ViewChoice((640, 480), moving=False)
     view = views(lens("five_parameter"))[0]
-    assert choice.look(view).keep
+    assert choice.judge(view).keep
     choice.add(view)
 
-    again = choice.look(nudged(view, 3))
+    again = choice.judge(nudged(view, 3))
 
     assert not again.keep
     assert "nothing new" in again.why
 
 
 def test_no_board_is_said_so() -> None:
-    assert ViewChoice((640, 480), moving=False).look(None).why == "no board in sight"
+    assert ViewChoice((640, 480), moving=False).judge(None).why == "no board in sight"
 
 
 def test_views_are_kept_until_nothing_is_missing_and_no_longer() -> None:
     choice = ViewChoice((640, 480), moving=False, wanted=15)
     for view in views(lens("five_parameter"), placing=Placing(views=60, spread=0.9)):
-        if choice.look(view).keep:
+        if choice.judge(view).keep:
             choice.add(view)
 
     assert choice.missing == ()
@@ -145,18 +145,18 @@ def test_pictures_of_another_size_in_the_folder_are_refused(tmp_path: Path, caps
 
 
 @pytest.mark.parametrize(
-    ("more", "complaint"),
+    ("more", "refusal"),
     [(["--device", "/nowhere"], "/nowhere"), (["--config", "a.yaml", "--device", "0"], "both given")],
     ids=["no camera", "two cameras"],
 )
 def test_what_the_capture_command_cannot_use_is_said(
-    tmp_path: Path, more: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, more: list[str], refusal: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "board.yaml").write_text(board_yaml(BOARD))
 
     assert main(["capture", *more, "--board", str(tmp_path / "board.yaml"), "--show", "nothing"]) == 1
 
-    assert complaint in capsys.readouterr().err
+    assert refusal in capsys.readouterr().err
 
 
 def test_the_window_says_what_is_missing_on_the_picture() -> None:

@@ -105,14 +105,28 @@ def test_known_distances_give_the_floor_in_the_frame_of_the_first_two_marks() ->
 
 
 @pytest.mark.parametrize(
-    ("pairs", "times", "complaint"),
+    ("pairs", "times", "refusal"),
     [("AB BC CA", 1.0, "3 distances are given"), ("AB BC CD AX", 1.0, "X is not marked")],
     ids=["too few", "unknown mark"],
 )
-def test_distances_that_fix_no_plane_are_refused(pairs: str, times: float, complaint: str) -> None:
+def test_distances_that_fix_no_plane_are_refused(pairs: str, times: float, refusal: str) -> None:
     given = [Distance(first=pair[0], second=pair[1], mm=times * 100) if "X" in pair else distances(pair)[0] for pair in pairs.split()]
-    with pytest.raises(CalibrationError, match=complaint):
+    with pytest.raises(CalibrationError, match=refusal):
         plane_from_distances(lens("five_parameter"), dict(zip(NAMES, seen(PLACES), strict=True)), given)
+
+
+def test_marks_too_close_together_to_tell_the_tilt_are_refused() -> None:
+    small = PLACES * 0.05
+    pixels = project(lens("five_parameter"), np.column_stack((small, np.zeros(5))), FLOOR[:3], np.array([0.0, 0.0, 600.0])).pixels
+    given = [Distance(first=one.first, second=one.second, mm=0.05 * one.mm) for one in distances("AB BC CD DA AC BD")]
+
+    with pytest.raises(CalibrationError, match=r"two planes|leave the plane's tilt open"):
+        plane_from_distances(lens("five_parameter"), dict(zip(NAMES, pixels, strict=True)), given)
+
+
+def test_the_same_distance_given_twice_counts_once() -> None:
+    with pytest.raises(CalibrationError, match="3 distances are given"):
+        plane_from_distances(lens("five_parameter"), dict(zip(NAMES, seen(PLACES), strict=True)), distances("AB BC CD AB"))
 
 
 def test_a_wrong_distance_is_refused() -> None:
@@ -156,7 +170,7 @@ def test_the_command_measures_from_distances(calibration: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "complaint"),
+    ("more", "refusal"),
     [
         ([], "nothing is given"),
         (["--points", "1,2"], "'1,2' cannot be read; expected X,Y=X_MM,Y_MM"),
@@ -166,11 +180,11 @@ def test_the_command_measures_from_distances(calibration: Path) -> None:
     ids=["nothing", "unreadable", "no image", "both"],
 )
 def test_what_the_plane_command_cannot_use_is_said(
-    calibration: Path, more: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+    calibration: Path, more: list[str], refusal: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plane", str(calibration), *more]) == 1
 
-    assert complaint in capsys.readouterr().err
+    assert refusal in capsys.readouterr().err
 
 
 def test_a_picture_of_a_board_on_the_floor_gives_the_plane_and_a_picture_of_its_grid(tmp_path: Path) -> None:

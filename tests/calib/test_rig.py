@@ -42,7 +42,7 @@ BOARD = charuco(5, 7)
 
 
 def two_cameras(noise_px: float = 0.1, count: int = 12) -> list[RigCameraViews]:
-    """A five-parameter lens and a fisheye lens that look at the same boards."""
+    """A five-parameter lens and a fisheye lens that see the same boards."""
     board, first, second = BOARD, lens("five_parameter"), lens("fisheye")
     poses = board_poses(board, first, Placing(views=count, spread=0.4, fill=(0.3, 0.4)), seed=4)
     return [
@@ -122,9 +122,9 @@ def test_a_file_as_aniposelib_writes_it_is_read_and_described(tmp_path: Path, ca
 
 
 def test_a_camera_that_is_rejected_makes_the_rig_rejected(cameras: list[RigCameraViews]) -> None:
-    doubtful = RigCameraViews(name="top", lens=cameras[0].lens, reasons=("too few tilts",), views=cameras[0].views)
+    rejected = RigCameraViews(name="top", lens=cameras[0].lens, reasons=("too few tilts",), views=cameras[0].views)
 
-    quality = solve_rig([doubtful, cameras[1]], BOARD).quality
+    quality = solve_rig([rejected, cameras[1]], BOARD).quality
 
     assert quality.verdict == "rejected"
     assert "the calibration of camera top is rejected: too few tilts" in quality.reasons

@@ -15,7 +15,7 @@ SPREAD_MM = 40.0
 
 
 def camera(name: str, x_mm: float, *, model: str = "five_parameter") -> dict[str, Any]:
-    """A camera that looks along Z from (x_mm, 0, -500)."""
+    """A camera that points along Z from (x_mm, 0, -500)."""
     coefficients = [-0.2, 0.05, 0.001, -0.001, 0.0] if model == "five_parameter" else [0.05, -0.01, 0.003, -0.001]
     return {
         "name": name,
@@ -110,7 +110,7 @@ def test_noise_is_weighed_in_pixels(rig: CameraRig, places: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "complaint"),
+    ("values", "refusal"),
     [
         (contents(camera("a", 0), camera("a", 9)), r"cameras\[1\].name is 'a'"),
         (contents(camera("a", 0) | {"distortion": {"model": "fisheye", "coefficients": [0.0]}}), "has 1 numbers; expected 4"),
@@ -120,11 +120,11 @@ def test_noise_is_weighed_in_pixels(rig: CameraRig, places: Any) -> None:
     ],
     ids=["same name", "short lens", "no pose", "no camera", "unknown key"],
 )
-def test_a_rig_that_must_not_be_used_is_refused(tmp_path: Path, values: dict[str, Any], complaint: str) -> None:
+def test_a_rig_that_must_not_be_used_is_refused(tmp_path: Path, values: dict[str, Any], refusal: str) -> None:
     path = tmp_path / "rig.yaml"
     path.write_text(yaml.safe_dump(values))
 
-    with pytest.raises(CalibrationError, match=complaint):
+    with pytest.raises(CalibrationError, match=refusal):
         read_rig(path)
 
 
