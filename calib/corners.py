@@ -80,9 +80,7 @@ def _squares_of(board: Board) -> Detector:
             return None
         radius = round(np.clip(_closest(np.asarray(rough, np.float64).reshape(inner[1], inner[0], 2)) / 3, *_RADIUS_PX))
         fine = cv2.cornerSubPix(grey, np.asarray(rough, np.float32), (radius, radius), (-1, -1), _SUBPIXEL)
-        pixels = np.asarray(fine, np.float64).reshape(-1, 2)
-        if not board.turns_into_itself and _starts_white(grey, pixels.reshape(inner[1], inner[0], 2)):
-            pixels = pixels[::-1]
+        pixels = np.asarray(fine, np.float64).reshape(-1, 2)  # OpenCV begins at the corner of a black square, however the board is turned
         return Corners(ids=np.arange(len(pixels)), pixels=np.ascontiguousarray(pixels))
 
     return detect
@@ -92,17 +90,6 @@ def _closest(grid: NDArray[np.float64]) -> float:
     """The smallest distance between neighbours, px."""
     across, down = np.diff(grid, axis=1), np.diff(grid, axis=0)
     return float(min(np.linalg.norm(across, axis=2).min(), np.linalg.norm(down, axis=2).min()))
-
-
-def _starts_white(grey: Image, grid: NDArray[np.float64]) -> bool:
-    """Whether the first square inside the inner corners (rows, columns, 2) is white; on a board as it is printed that one is black."""
-    middles = (grid[:-1, :-1] + grid[1:, :-1] + grid[:-1, 1:] + grid[1:, 1:]) / 4
-    height, width = grey.shape
-    columns = np.clip(middles[..., 0].round().astype(int), 0, width - 1)
-    rows = np.clip(middles[..., 1].round().astype(int), 0, height - 1)
-    brightness = grey[rows, columns].astype(np.float64)
-    alike = np.indices(brightness.shape).sum(axis=0) % 2 == 0
-    return bool(brightness[alike].mean() > brightness[~alike].mean())
 
 
 def _on_a_line(board: Board, found: Corners) -> bool:

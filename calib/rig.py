@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from calib.board import Board
 from calib.bundle_adjustment import camera_poses
 from calib.calibration_file import as_matrix, as_row, made
+from calib.intrinsics import pose_of, residuals_of, rms
 from calib.lens import Lens
 from calib.views import View
 from tracker.calibration import CameraPose, Distortion
@@ -24,6 +25,8 @@ _FEWEST_MOMENTS = 4
 _SHARED = 8  # corners that two cameras must both see for a moment to count
 _PRINT_MM = 0.1  # how far distances on the board may be off: what a printer or a mounted sheet leaves
 _BIAS, _RMS_PX = 0.005, 1.0
+_ALONE_RATIO, _ALONE_PX = 1.25, 0.02  # one place for all cameras may explain so much less than a place for each, and a little
+_PLACE_SCALE = np.array([0.1, 0.1, 0.1, 10.0, 10.0, 10.0])  # radians and mm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,16 +160,16 @@ def length_errors(places: Sequence[Array], board: Board) -> LengthErrors | None:
 def _quality(
     cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequence[str], board: Board, held_out: LengthErrors | None
 ) -> RigQuality:
-    triangulate = Triangulate(rig)
-    found = [triangulate(seen_at(cameras, board, moment)) for moment in moments]
-    squares, counts = (np.concatenate(each) for each in ([one.error_px**2 for one in found], [one.cameras for one in found]))
-    known = np.isfinite(squares)
-    rms_px = float(np.sqrt((squares * counts)[known].sum() / counts[known].sum()))
+    together, alone = _residuals(cameras, rig, moments)
     told = [f"the calibration of camera {camera.name} is rejected: {camera.reasons[0]}" for camera in cameras if camera.reasons]
     if len(moments) < MOMENTS_NEEDED:
         told.append(f"two cameras saw the board together at {len(moments)} moments; expected at least {MOMENTS_NEEDED}")
-    if rms_px > _RMS_PX:
-        told.append(f"the cameras disagree by {rms_px:.2f} px; expected at most {_RMS_PX:g} px")
+    if together > _RMS_PX:
+        told.append(f"the cameras disagree by {together:.2f} px; expected at most {_RMS_PX:g} px")
+    if together > _ALONE_RATIO * alone + _ALONE_PX:
+        told.append(
+            f"one place of the board explains all cameras to {together:.2f} px, a place for each to {alone:.2f} px: a lens is wrong"
+        )
     if held_out is None:
         told.append("half of the moments is not enough to solve the rig again, so nothing confirms it")
     elif abs(held_out.bias) > _BIAS:
@@ -175,10 +178,51 @@ def _quality(
         verdict="rejected" if told else "good",
         reasons=tuple(told),
         moments=len(moments),
-        rms_px=round(rms_px, 4),
+        rms_px=round(together, 4),
         held_out_length_rms_mm=round(held_out.rms_mm, 4) if held_out else None,
         held_out_length_bias=round(held_out.bias, 6) if held_out else None,
     )
+
+
+def _residuals(cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequence[str]) -> tuple[float, float]:
+    """Rms in px of the board's corners: with one place of the board at each moment for all cameras, and with one for each camera."""
+    together, alone = [], []
+    poses = [_as_matrix(camera.pose) for camera in rig.cameras]
+    for moment in moments:
+        seen = [
+            (camera.lens, pose, view)
+            for camera, pose in zip(cameras, poses, strict=True)
+            for view in camera.views
+            if view.name == moment and len(view.ids) >= _SHARED
+        ]
+        own = [pose_of(lens, view) for lens, _, view in seen]
+        alone += [residuals_of(lens, view, place) for (lens, _, view), place in zip(seen, own, strict=True)]
+        together += _explained_by_one_place(seen, own[0])
+    return rms(together), rms(alone)
+
+
+def _explained_by_one_place(seen: Sequence[tuple[Lens, Array, View]], first: Array) -> list[Array]:
+    """Residuals (n, 2) in each camera for the place of the board that explains all of them best, from its place in the first."""
+    from scipy.optimize import least_squares  # type: ignore[import-untyped]
+
+    def residuals(place: Array) -> list[Array]:
+        board = pose_matrix(place)
+        return [residuals_of(lens, view, pose_vector(pose @ board)) for lens, pose, view in seen]
+
+    start = pose_vector(np.linalg.inv(seen[0][1]) @ pose_matrix(first))
+    return residuals(least_squares(lambda place: np.concatenate(residuals(place)).ravel(), start, method="lm", x_scale=_PLACE_SCALE).x)
+
+
+def pose_matrix(pose: Array) -> Array:
+    """A pose (6,), Rodrigues vector and translation, as a matrix (4, 4)."""
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = cv2.Rodrigues(pose[:3])[0], pose[3:]
+    return matrix
+
+
+def pose_vector(matrix: Array) -> Array:
+    """The reverse of `pose_matrix`."""
+    return np.concatenate((np.ravel(cv2.Rodrigues(matrix[:3, :3])[0]), matrix[:3, 3])).astype(np.float64)
 
 
 def baselines_mm(rig: CameraRig) -> dict[str, float]:
@@ -209,6 +253,4 @@ def _moved(rig: CameraRig, board: Board, cameras: Sequence[RigCameraViews], orig
 
 
 def _as_matrix(pose: CameraPose) -> Array:
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = cv2.Rodrigues(np.asarray(pose.rotation))[0], pose.translation_mm
-    return matrix
+    return pose_matrix(np.array([*pose.rotation, *pose.translation_mm]))

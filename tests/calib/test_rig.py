@@ -14,6 +14,7 @@ from calib.board import board_yaml, make_board, read_board
 from calib.calibration_file import as_anipose, as_yaml, calibration_of, lens_in, read_anipose
 from calib.corners import Finder
 from calib.images import named_by_moment
+from calib.lens import Lens
 from calib.rig import RigCameraViews, baselines_mm, seen_at, solve_rig
 from calib.synthetic import Placing, board_poses, corner_views, picture
 from calib.views import View, view_of
@@ -128,6 +129,17 @@ def test_a_camera_that_is_rejected_makes_the_rig_rejected(cameras: list[RigCamer
 
     assert quality.verdict == "rejected"
     assert "the calibration of camera top is rejected: too few tilts" in quality.reasons
+
+
+def test_a_lens_that_is_wrong_makes_the_rig_rejected(cameras: list[RigCameraViews]) -> None:
+    true = cameras[1].lens
+    longer = Lens(model=true.model, size=true.size, parameters=true.parameters * np.array([1.07, 1.07, 1, 1, 1, 1, 1, 1]))
+    wrong = RigCameraViews(name="side", lens=longer, reasons=(), views=cameras[1].views)
+
+    quality = solve_rig([cameras[0], wrong], BOARD).quality
+
+    assert quality.verdict == "rejected"
+    assert "one place of the board explains all cameras to" in quality.reasons[0]
 
 
 def test_cameras_that_never_see_the_board_together_are_refused(cameras: list[RigCameraViews]) -> None:

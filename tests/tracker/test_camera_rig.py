@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
+import scipy.optimize  # type: ignore[import-untyped]
 import yaml
 
 from tracker.camera_rig import CameraRig, Triangulate, read_rig
 from tracker.errors import CalibrationError
+from tracker.lens import lens_of
 
 SPREAD_MM = 40.0
 
@@ -107,6 +110,32 @@ def test_noise_is_weighed_in_pixels(rig: CameraRig, places: Any) -> None:
 
     assert np.sqrt(np.mean((found.mm - places) ** 2)) < 2.5  # 0.5 px at 500 mm is 0.5 mm across and some times that in depth
     assert 0.1 < found.error_px.mean() < 0.7
+
+
+def test_places_are_those_of_least_squares_of_pixels_however_far_the_cameras_are() -> None:
+    near, far = camera("near", 40), camera("far", -300)
+    near["pose"]["translation_mm"][2], far["pose"]["translation_mm"][2] = 120.0, 3000.0
+    turned = camera("turned", 0)
+    turned["pose"] = {"rotation": [0.0, 0.6, 0.0], "translation_mm": [0.0, 0.0, 900.0]}
+    rig = msgspec.convert(contents(near, far, turned), CameraRig)
+    mm = np.array([[4.0, -6.0, 10.0]])
+    local = [mm @ np.asarray(cv2.Rodrigues(np.array(one.pose.rotation))[0]).T + np.asarray(one.pose.translation_mm) for one in rig.cameras]
+    lenses = [lens_of(one.distortion.model, np.array(one.camera_matrix), np.array(one.distortion.coefficients)) for one in rig.cameras]
+    pixels = np.stack([lens.distort(place[:, :2] / place[:, 2:]) for lens, place in zip(lenses, local, strict=True)])
+    triangulate = Triangulate(rig)
+    noisy = pixels + np.random.default_rng(3).normal(0, 1.0, pixels.shape)
+
+    found = triangulate(noisy)
+
+    def error(place: Any) -> float:
+        moved = [
+            place @ np.asarray(cv2.Rodrigues(np.array(one.pose.rotation))[0]).T + np.asarray(one.pose.translation_mm) for one in rig.cameras
+        ]
+        seen_at = np.stack([lens.distort(each[:, :2] / each[:, 2:]) for lens, each in zip(lenses, moved, strict=True)])
+        return float(((seen_at - noisy) ** 2).sum())
+
+    best = scipy.optimize.minimize(lambda flat: error(flat[None]), mm[0], method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9})
+    assert error(found.mm) == pytest.approx(best.fun, rel=0.02)
 
 
 @pytest.mark.parametrize(
