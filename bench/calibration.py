@@ -127,7 +127,7 @@ def recovered(model: str, pictures: int) -> dict[str, Any]:
     board = make_board(BOARD, where="bench")
     truth = Lens(model=model, size=(640, 480), parameters=np.array(WIDE[model]))  # type: ignore[arg-type]
     search, views = Finder(board), []
-    for number, pose in enumerate(board_poses(board, truth, Placing(views=pictures), seed=1)):
+    for number, pose in enumerate(board_poses(board, truth, Placing(views=pictures, spread=0.85), seed=1)):
         corners = search.find(picture(board, truth, pose, seed=number))
         if corners is not None:
             views.append(view_of(board, corners, name=str(number)))
