@@ -18,6 +18,7 @@ from tracker.lens import LensModel
 RMS_PX = 1.0
 UNCERTAINTY_PX = 1.0  # one standard deviation, at 95 % of the image's places at most
 HALVES_PX = 2.0  # two halves of the views, each with half of the data, may differ twice as far
+_BAD_RATIO, _BAD_PX = 4.0, 0.5  # a view whose residual is so many times the median view's, and no trifle
 _HELD_OUT_RATIO, _HELD_OUT_PX = 1.3, 0.05  # residual on views left out: this much above the residual on the views used, and a little
 
 
@@ -113,6 +114,7 @@ def _reasons(solution: Solution, coverage: Coverage, field: Field, halves: Halve
     told = list(coverage.missing())
     if solution.rms_px > RMS_PX:
         told.append(f"the residual is {solution.rms_px:.2f} px; expected at most {RMS_PX:g} px")
+    told += _bad_views(solution)
     uncertain = field.percentile(95)
     if math.isinf(uncertain):
         told.append(f"the lens model turns back on itself in {np.isinf(field.px).mean():.0%} of the image, where no point has a place then")
@@ -128,6 +130,17 @@ def _reasons(solution: Solution, coverage: Coverage, field: Field, halves: Halve
     if halves.held_out_px > _HELD_OUT_RATIO * solution.rms_px + _HELD_OUT_PX:
         told.append(f"on views left out the residual is {halves.held_out_px:.2f} px instead of {solution.rms_px:.2f} px")
     return tuple(told)
+
+
+def _bad_views(solution: Solution) -> list[str]:
+    """Views that fit far worse than the others: a wrong marker, a blurred image, a board that was bent or moved."""
+    errors = [rms([each]) for each in solution.residuals]
+    usual = float(np.median(errors))
+    return [
+        f"{view.name} alone has a residual of {error:.2f} px, the median view {usual:.2f} px: remove it or take it again"
+        for view, error in zip(solution.views, errors, strict=True)
+        if error > max(_BAD_RATIO * usual, _BAD_PX)
+    ]
 
 
 def _finite(length: float) -> float | None:

@@ -15,6 +15,7 @@ from calib.calibration_file import as_yaml, calibration_of
 from calib.coverage import Coverage, covered_by, rough_lens, tilt
 from calib.report import report
 from calib.synthetic import Placing
+from calib.views import View
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tracker.calibration import read_calibration
 from tracker.cameras.image_folder import numbered_images
@@ -66,6 +67,18 @@ def test_a_lens_that_its_model_cannot_express_is_found_out() -> None:
     assessment = solve_and_assess(views(truth, placing=Placing(views=20)), size=truth.size, model=wrong)
 
     assert assessment.quality.verdict == "rejected"
+
+
+def test_a_view_with_wrong_corners_is_named() -> None:
+    found = views(lens("five_parameter"))
+    bent = found[7]
+    wrong = bent.pixels + np.where((bent.ids % 7 == 3)[:, None], [6.0, 0.0], 0.0)
+    found[7] = View(name="0007.png", ids=bent.ids, mm=bent.mm, pixels=wrong)
+
+    assessment = solve_and_assess(found, size=(640, 480), model="five_parameter")
+
+    [reason] = [reason for reason in assessment.reasons if "alone" in reason]
+    assert reason.startswith("0007.png alone has a residual of")
 
 
 @pytest.mark.parametrize(
