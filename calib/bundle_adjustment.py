@@ -37,7 +37,9 @@ def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[View]], board:
         from caliscope.core.point_data import ImagePoints  # type: ignore[import-untyped]
         from caliscope.exceptions import CalibrationError as Refused  # type: ignore[import-untyped]
     except ModuleNotFoundError as problem:
-        raise CalibrationError(f"a rig of several cameras needs {problem.name}: pip install 'rigtrack[calib]'") from problem
+        raise CalibrationError(
+            f"a rig of several cameras needs {(problem.name or '').partition('.')[0]}: pip install 'rigtrack[calib]'"
+        ) from problem
     logging.getLogger("caliscope").setLevel(logging.ERROR)  # its progress says nothing to a person who calibrates
     cameras = CameraArray(
         {

@@ -161,7 +161,7 @@ def _quality(
     cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequence[str], board: Board, held_out: LengthErrors | None
 ) -> RigQuality:
     together, alone = _residuals(cameras, rig, moments)
-    told = [f"the calibration of camera {camera.name} is rejected: {camera.reasons[0]}" for camera in cameras if camera.reasons]
+    told = [f"the calibration of camera {camera.name} is not good: {camera.reasons[0]}" for camera in cameras if camera.reasons]
     if len(moments) < MOMENTS_NEEDED:
         told.append(f"two cameras saw the board together at {len(moments)} moments; expected at least {MOMENTS_NEEDED}")
     if together > _RMS_PX:

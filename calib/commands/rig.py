@@ -88,8 +88,10 @@ def _camera(name: str, path: Path, images: Path, board: Board, every: int) -> tu
         say(f"{name}: {note}")
     calibration = load_calibration(path, found.size)
     views = named_by_moment(found.views, str(images))
-    quality = calibration.quality
-    return calibration, RigCameraViews(name=name, lens=lens_in(calibration), reasons=quality.reasons, views=views)
+    reasons = calibration.quality.reasons
+    if calibration.quality.verdict == "unjudged":
+        reasons = ("it was never judged; solve it with `calib solve`",)
+    return calibration, RigCameraViews(name=name, lens=lens_in(calibration), reasons=reasons, views=views)
 
 
 def _tell(options: argparse.Namespace, rig: CameraRig, files: list[str]) -> None:

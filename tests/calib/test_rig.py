@@ -1,6 +1,7 @@
 """Rigs: poses of cameras recovered from boards, and written so that others can triangulate from them."""
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -128,7 +129,7 @@ def test_a_camera_that_is_rejected_makes_the_rig_rejected(cameras: list[RigCamer
     quality = solve_rig([rejected, cameras[1]], BOARD).quality
 
     assert quality.verdict == "rejected"
-    assert "the calibration of camera top is rejected: too few tilts" in quality.reasons
+    assert "the calibration of camera top is not good: too few tilts" in quality.reasons
 
 
 def test_a_lens_that_is_wrong_makes_the_rig_rejected(cameras: list[RigCameraViews]) -> None:
@@ -140,6 +141,13 @@ def test_a_lens_that_is_wrong_makes_the_rig_rejected(cameras: list[RigCameraView
 
     assert quality.verdict == "rejected"
     assert "one place of the board explains all cameras to" in quality.reasons[0]
+
+
+def test_without_caliscope_a_rig_says_what_to_install(cameras: list[RigCameraViews], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "caliscope.cameras.camera_array", None)
+
+    with pytest.raises(CalibrationError, match=r"needs caliscope: pip install 'rigtrack\[calib\]'"):
+        solve_rig(cameras, BOARD)
 
 
 def test_cameras_that_never_see_the_board_together_are_refused(cameras: list[RigCameraViews]) -> None:
@@ -187,7 +195,9 @@ def test_pictures_of_two_cameras_become_a_rig(tmp_path: Path, capsys: pytest.Cap
     status = main(["rig", *given, "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "rig"), "--json"])
 
     told = json.loads(capsys.readouterr().out)
-    assert status == 1  # for six moments only
+    assert status == 1
+    assert "the calibration of camera top is not good: it was never judged; solve it with `calib solve`" in told["quality"]["reasons"]
+    assert "two cameras saw the board together at 6 moments; expected at least 10" in told["quality"]["reasons"]
     assert told["quality"]["moments"] == 6
     assert told["baselines_mm"]["top to side"] == pytest.approx(float(np.linalg.norm(by[3:])), rel=0.02)
     assert {path.name for path in (tmp_path / "rig").iterdir()} == {"rig.yaml", "calibration.toml", "top.yaml", "side.yaml"}
