@@ -10,15 +10,16 @@ import yaml
 
 from calib.__main__ import main
 from calib.assessment import Assessment, solve_and_assess
-from calib.board import board_yaml
+from calib.board import board_yaml, make_board
 from calib.calibration_file import as_yaml, calibration_of
+from calib.corners import Finder
 from calib.coverage import Coverage, covered_by, rough_lens, tilt
 from calib.report import report
 from calib.synthetic import Placing
-from calib.views import View
+from calib.views import View, view_of
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tracker.calibration import read_calibration
-from tracker.cameras.image_folder import numbered_images
+from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.lens import LensModel
 
 
@@ -189,3 +190,22 @@ def test_a_video_of_a_board_is_solved(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main([*arguments, "--every", "1", "--json"]) == 1  # rejected: five views
 
     assert json.loads(capsys.readouterr().out)["views"] == 5
+
+
+@pytest.mark.parametrize("name", ["left", "right"])
+def test_real_chessboards_fit_within_half_a_pixel(shared_data: Path, name: str) -> None:
+    folder = shared_data / "stereo_chessboard"
+    if not folder.is_dir():
+        pytest.skip("stereo_chessboard is not at ../shared/data")
+    board = make_board({"kind": "chessboard", "squares": (10, 7), "square_mm": 25}, where="test")
+    finder, found = Finder(board), []
+    for path in sorted(folder.glob(f"{name}*.jpg")):
+        corners = finder.find(read_image(path))
+        assert corners is not None
+        found.append(view_of(board, corners, name=path.name))
+
+    assessment = solve_and_assess(found, size=(640, 480), model="five_parameter")
+
+    assert len(found) == 13
+    assert assessment.quality.rms_px < 0.25
+    assert assessment.quality.verdict == "rejected"  # 13 views, none of them near the image's corners

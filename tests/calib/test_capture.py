@@ -119,6 +119,22 @@ def test_a_folder_of_pictures_becomes_the_views_that_add_something(tmp_path: Pat
     assert capsys.readouterr().out.strip().endswith(": 5 views")
 
 
+def test_of_a_video_those_moments_are_kept_at_which_the_board_is_still(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_pictures(tmp_path / "shots", BOARD, SMALL, Placing(views=3, fill=(0.5, 0.7)))
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, SMALL.size)
+    for number, times in ((1, 3), (2, 1), (3, 3)):
+        picture = cv2.imread(str(folder / f"shot-{number}.png"))
+        assert picture is not None
+        for _ in range(times):
+            film.write(picture)
+    film.release()
+    common = ["--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out"), "--show", "nothing"]
+
+    assert main(["capture", "--device", str(tmp_path / "film.avi"), *common]) == 0
+
+    assert capsys.readouterr().out.strip().endswith(": 2 views")
+
+
 def test_the_camera_of_a_configuration_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "board.yaml").write_text(board_yaml(BOARD))
     camera = {"source": "synthetic", "frames": 5, "rate_hz": 100}
