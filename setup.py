@@ -21,6 +21,13 @@ TRAINER = [
     "starlette>=0.40",
     "uvicorn>=0.30",
 ]
+CALIB = [
+    "caliscope>=0.11.8,<0.12",  # without its extra [gui], which brings a desktop
+    "matplotlib>=3.8",
+    "starlette>=0.40",
+    "uvicorn>=0.30",
+    'tomli>=2; python_version < "3.11"',
+]
 BACKBONES = ["timm>=1.0", "torchvision>=0.19", "safetensors>=0.4"]
 DEV = [
     "pytest>=8",
@@ -42,6 +49,7 @@ setup(
     long_description_content_type="text/markdown",
     package_data={
         "trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"],
+        "calib": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"],
         "tracker.systemd": ["*"],  # what `tracker init --service` writes
     },
     package_dir={"tracker.systemd": "systemd"},
@@ -62,6 +70,7 @@ setup(
         "basler": BASLER,
         "record": RECORD,
         "trainer": TRAINER,
+        "calib": CALIB,
         "backbones": BACKBONES,
         "dev": DEV,
     },

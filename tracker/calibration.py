@@ -2,29 +2,28 @@
 
 import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
-import cv2
 import msgspec
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
 from tracker.errors import CalibrationError
+from tracker.lens import LensModel, lens_of
 from tracker.parsing.yaml_file import read_yaml
 from tracker.pose import KeyPoints, PlanePoints
 
 SCHEMA = 1
 COEFFICIENTS = {"five_parameter": ("k1, k2, p1, p2, k3", 5), "fisheye": ("k1, k2, k3, k4", 4)}
-_RETURN_PX = 0.005  # an undistorted point, distorted again, must come back this close; half of the 0.01 px promised
 _SINGULAR = 1e-9  # determinant after scaling; a plane seen at 5 degrees still gives 0.05
-_STEPS = (cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 200, 1e-10)  # OpenCV's own 5 steps miss by pixels far from the centre
 
 Array = NDArray[np.float64]
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
 Count = Annotated[int, Meta(ge=0)]
 Side = Annotated[int, Meta(ge=1)]
+Length = Annotated[float, Meta(ge=0)]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,7 +33,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Distortion(Part, frozen=True, kw_only=True):
     """The lens, in OpenCV's order: k1 k2 p1 p2 k3 for `five_parameter`, k1 k2 k3 k4 for `fisheye`."""
 
-    model: Literal["five_parameter", "fisheye"]
+    model: LensModel
     coefficients: tuple[float, ...]
 
 
@@ -42,6 +41,9 @@ class Plane(Part, frozen=True, kw_only=True):
     """The plane the animals move on: homography from undistorted pixels (x, y, 1) to mm (X, Y, 1)."""
 
     homography: Matrix
+    measured_from: Literal["board", "points", "distances"] | None = None  # None: not said
+    points: Count | None = None
+    rms_mm: Length | None = None  # what the plane leaves unexplained of them
 
 
 class CameraPose(Part, frozen=True, kw_only=True):
@@ -60,11 +62,28 @@ class Made(Part, frozen=True, kw_only=True):
 
 
 class Quality(Part, frozen=True, kw_only=True):
-    """How good it is: residual in px, share of the image that board points covered, number of points."""
+    """How good it is: residual in px, share of the image that board points covered, number of points, and what follows from them.
 
-    rms_px: Annotated[float, Meta(ge=0)]
+    Attributes:
+        verdict: `unjudged` in files that other programs or earlier versions made.
+        reasons: why it is rejected, one clause each.
+        views: images of the board.
+        tilt_directions: of eight, towards which the board was tilted.
+        held_out_rms_px: residual on views left out of the solution.
+        uncertainty_p95_px: one standard deviation of a projected point, at 95 % of the image's places at most; null: beyond bounds.
+        halves_p95_px: how far two halves of the views differ, the same way.
+    """
+
+    rms_px: Length
     coverage: Annotated[float, Meta(ge=0, le=1)]
     points: Count
+    verdict: Literal["good", "rejected", "unjudged"] = "unjudged"
+    reasons: tuple[str, ...] = ()
+    views: Count | None = None
+    tilt_directions: Count | None = None
+    held_out_rms_px: Length | None = None
+    uncertainty_p95_px: Length | None = None
+    halves_p95_px: Length | None = None
 
 
 class Calibration(Part, frozen=True, kw_only=True):
@@ -103,7 +122,7 @@ def read_calibration(path: Path) -> Calibration:
         CalibrationError: absent, damaged or impossible, in one sentence.
     """
     calibration = read_yaml(path, kind=Calibration, error=CalibrationError)
-    _check_lens(calibration, path)
+    check_lens(calibration.camera_matrix, calibration.distortion, str(path))
     if calibration.plane is not None and _is_singular(np.asarray(calibration.plane.homography, np.float64)):
         raise CalibrationError(f"{path}: plane.homography is singular, so it maps the image onto a line; measure the plane again")
     return calibration
@@ -126,7 +145,7 @@ class PlaneMapper:
             )
         matrix = np.asarray(calibration.camera_matrix, np.float64)
         coefficients = np.asarray(calibration.distortion.coefficients, np.float64)
-        self._lens: _Lens = (_Fisheye if calibration.distortion.model == "fisheye" else _FiveParameter)(matrix, coefficients)
+        self._lens = lens_of(calibration.distortion.model, matrix, coefficients)
         homography = np.asarray(calibration.plane.homography, np.float64) @ matrix
         # A homography has no sign of its own; take the one that puts what the lens's axis sees in front of the horizon.
         self._to_plane = homography if homography[2, 2] >= 0 else -homography
@@ -161,80 +180,6 @@ class PlaneMapper:
         return self._lens.distort(directions).reshape(mm.shape)
 
 
-class _Lens(Protocol):
-    """Pixels (N, 1, 2) to directions (N, 2), x/z and y/z in the camera's frame, and back; NaN where the model does not reach."""
-
-    def undistort(self, pixels: Array) -> Array: ...
-
-    def distort(self, directions: Array) -> Array: ...
-
-
-class _FiveParameter:
-    """Brown's model, as in OpenCV's `projectPoints`."""
-
-    def __init__(self, matrix: Array, coefficients: Array) -> None:
-        self._matrix, self._coefficients = matrix, coefficients
-        k1, k2, _, _, k3 = coefficients
-        self._reach = _turning_point((k1, k2, k3))  # of r² = (x/z)² + (y/z)²
-        self._still = np.zeros(3)
-
-    def undistort(self, pixels: Array) -> Array:
-        directions = _undistort_points(pixels, self._matrix, self._coefficients)
-        again = self.distort(directions)
-        lost = ~(np.abs(again - pixels.reshape(-1, 2)).max(axis=1) <= _RETURN_PX)
-        directions[lost] = np.nan
-        return directions
-
-    def distort(self, directions: Array) -> Array:
-        rays = np.ones((len(directions), 1, 3))
-        rays[:, 0, :2] = directions
-        found = cv2.projectPoints(rays, self._still, self._still, self._matrix, self._coefficients)[0]
-        pixels = np.asarray(found, np.float64).reshape(-1, 2)
-        pixels[~((directions * directions).sum(axis=1) < self._reach)] = np.nan
-        return pixels
-
-
-class _Fisheye:
-    """Kannala and Brandt's model, as in OpenCV's `fisheye` module."""
-
-    def __init__(self, matrix: Array, coefficients: Array) -> None:
-        self._matrix, self._coefficients = matrix, coefficients
-        self._reach = _turning_point(tuple(coefficients))  # of the squared angle from the axis
-
-    def undistort(self, pixels: Array) -> Array:
-        found = cv2.fisheye.undistortPoints(pixels, self._matrix, self._coefficients)
-        directions = np.asarray(found, np.float64).reshape(-1, 2)
-        again = self.distort(directions)
-        lost = ~(np.abs(again - pixels.reshape(-1, 2)).max(axis=1) <= _RETURN_PX)
-        directions[lost] = np.nan
-        return directions
-
-    def distort(self, directions: Array) -> Array:
-        found = cv2.fisheye.distortPoints(np.ascontiguousarray(directions).reshape(-1, 1, 2), self._matrix, self._coefficients)
-        pixels = np.asarray(found, np.float64).reshape(-1, 2)
-        angles = np.arctan(np.hypot(directions[:, 0], directions[:, 1]))
-        pixels[~(angles * angles < self._reach)] = np.nan
-        return pixels
-
-
-def _undistort_points(pixels: Array, matrix: Array, coefficients: Array) -> Array:
-    """OpenCV 4 takes the number of steps in a function of its own, which OpenCV 5 has merged into `undistortPoints`."""
-    with_steps = getattr(cv2, "undistortPointsIter", None)
-    if with_steps is not None:
-        found = with_steps(pixels, matrix, coefficients, None, None, _STEPS)
-    else:
-        found = cv2.undistortPoints(pixels, matrix, coefficients, criteria=_STEPS)
-    return np.asarray(found, np.float64).reshape(-1, 2)
-
-
-def _turning_point(coefficients: tuple[float, ...]) -> float:
-    """Where r·(1 + k1·r² + k2·r⁴ + …) stops growing, as r²: the smallest positive root of 1 + 3·k1·s + 5·k2·s² + …; inf without one."""
-    slope = [1.0, *((2 * power + 3) * k for power, k in enumerate(coefficients))]
-    roots = np.roots(slope[::-1])
-    real = roots[np.abs(roots.imag) < 1e-9].real
-    return float(min(real[real > 0], default=np.inf))
-
-
 def _project(homography: Array, places: Array) -> Array:
     """Apply a 3x3 homography to (N, 2); NaN on and behind its horizon."""
     raised = places @ homography[:, :2].T + homography[:, 2]
@@ -243,19 +188,24 @@ def _project(homography: Array, places: Array) -> Array:
     return answer
 
 
-def _check_lens(calibration: Calibration, path: Path) -> None:
-    distortion = calibration.distortion
+def check_lens(camera_matrix: Matrix, distortion: Distortion, where: str) -> None:
+    """Refuse what is no camera matrix or no lens of its model.
+
+    Raises:
+        CalibrationError: one sentence that begins with `where`.
+    """
     names, count = COEFFICIENTS[distortion.model]
     if len(distortion.coefficients) != count:
         raise CalibrationError(
-            f"{path}: distortion.coefficients has {len(distortion.coefficients)} numbers; expected {count} for {distortion.model} ({names})"
+            f"{where}: distortion.coefficients has {len(distortion.coefficients)} numbers; "
+            f"expected {count} for {distortion.model} ({names})"
         )
     if not np.isfinite(distortion.coefficients).all():
-        raise CalibrationError(f"{path}: distortion.coefficients holds a number that is not finite; calibrate again")
-    matrix = np.asarray(calibration.camera_matrix, np.float64)
+        raise CalibrationError(f"{where}: distortion.coefficients holds a number that is not finite; calibrate again")
+    matrix = np.asarray(camera_matrix, np.float64)
     shape = np.array([[matrix[0, 0], 0, matrix[0, 2]], [0, matrix[1, 1], matrix[1, 2]], [0, 0, 1]])
     if not (np.isfinite(matrix).all() and np.array_equal(matrix, shape) and matrix[0, 0] > 0 and matrix[1, 1] > 0):
-        raise CalibrationError(f"{path}: camera_matrix is {matrix.tolist()}; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in px")
+        raise CalibrationError(f"{where}: camera_matrix is {matrix.tolist()}; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in px")
 
 
 def _is_singular(matrix: Array) -> bool:

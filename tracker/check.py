@@ -156,7 +156,11 @@ def _calibration(config: Config, frame: Frame | None) -> CheckResult:
     if frame is None:
         return CheckResult(check="calibration", ok=None, found="not tried without a camera, whose image size it must have")
     height, width = frame.image.shape[:2]
-    return _try("calibration", lambda: (f"{path}: for {width}x{height}", load_calibration(Path(path), (width, height))))[0]
+    finding, calibration = _try("calibration", lambda: (f"{path}: for {width}x{height}", load_calibration(Path(path), (width, height))))
+    if calibration is None or calibration.quality.verdict != "rejected":
+        return finding
+    why = "; ".join(calibration.quality.reasons) or "it gives no reason"
+    return replace(finding, found=f"{finding.found}, but it is rejected: {why}; calibrate again before you trust its mm", warning=True)
 
 
 def _view(bundle: Bundle | None, frame: Frame | None) -> CheckResult:

@@ -136,6 +136,13 @@ def test_the_benchmark_of_swaps_measures_gaps_without_cold_and_warm() -> None:
     assert all(found["gaps"] > 0 and len(found["largest_ms"]) == 1 for found in measured.values())
 
 
+def test_the_calibration_benchmark_measures_without_real_data(tmp_path: Path) -> None:
+    report = json.loads(script("calibration.py", "--data", tmp_path, "--resolves", 3, "--pictures", 12, "--json"))
+
+    assert report["rig_charuco"].startswith("skipped")
+    assert report["recovered"]["five_parameter"]["found"] == 12
+
+
 def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
     skeleton, tracks = sleap_io.Skeleton(["head", "tail"]), [sleap_io.Track(name) for name in ("one", "two")]
     film = sleap_io.Video(filename=str(tmp_path / "film.mp4"), backend=None, open_backend=False)

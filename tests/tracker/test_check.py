@@ -108,6 +108,17 @@ def test_a_calibration_must_be_of_the_cameras_image_size(
         assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["calibration"]["found"]
 
 
+def test_a_calibration_that_is_rejected_is_warned_of(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    calibration = tmp_path / "calibration.yaml"
+    quality = "points: 70, verdict: rejected, reasons: [the board was tilted in 2 of 8 directions]}"
+    calibration.write_text((CALIBRATION % (640, 480)).replace("points: 70}", quality))
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(calibration))  # type: ignore[arg-type]
+    well, findings = checked(config)
+    assert well
+    assert findings["calibration"]["warning"]
+    assert "it is rejected: the board was tilted in 2 of 8 directions; calibrate again" in findings["calibration"]["found"]
+
+
 def note_size(bundle: Path, trained_on: list[int]) -> None:
     """Have a bundle say which size of images it was trained on."""
     path = bundle / "bundle.json"

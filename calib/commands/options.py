@@ -1,0 +1,55 @@
+"""What several commands ask for in the same words, and how they talk."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from calib.images import Found
+
+BOARD = Path("board.yaml")
+
+
+def add_board(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """The board's description."""
+    text = "its description: board.yaml of `calib board`, or board.toml of sleap-anipose"
+    parser.add_argument("--board", type=Path, default=BOARD if required else None, help=f"{text} (%(default)s)" if required else text)
+
+
+def add_every(parser: argparse.ArgumentParser) -> None:
+    """Which frames of a video."""
+    parser.add_argument("--every", type=positive, default=10, metavar="N", help="of a video, every Nth frame (%(default)s)")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1")
+    return int(text)
+
+
+def say(sentence: str) -> None:
+    """Tell the user, on stderr."""
+    Console(stderr=True, soft_wrap=True).print(sentence, highlight=False, markup=False)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on stderr; gives what is to be told how many of how many are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+def notes_on(found: Found) -> list[str]:
+    """What a person should know of the images that gave nothing."""
+    told = list(found.unreadable)
+    if found.without:
+        names = ", ".join(found.without[:5]) + (" and others" if len(found.without) > 5 else "")
+        count = len(found.without)
+        told.append(f"no board was found in {count} image{'s' if count > 1 else ''}: {names}")
+    return told

@@ -1,0 +1,119 @@
+"""`calib rig`: where several cameras are, from the moments at which they saw a board together."""
+
+import argparse
+import json
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from calib.board import Board, read_board
+from calib.calibration_file import as_anipose, as_yaml, lens_in, read_anipose
+from calib.commands.options import add_board, add_every, notes_on, progress, say
+from calib.images import find_views, named_by_moment
+from calib.rig import RigCameraViews, baselines_mm, solve_rig
+from calib.whole_files import write_files
+from tracker.calibration import Calibration, load_calibration
+from tracker.camera_rig import CameraRig
+from tracker.commands.options import Commands, add_command
+from tracker.errors import CalibrationError
+
+_FEWEST_CAMERAS = 2
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "rig",
+        call=solve_cameras,
+        text="Solve where several cameras are, from images of a board that they took at the same moments. The last number in the name "
+        "of an image is its moment. Exit status 1 where the rig is rejected.",
+        example="calib rig --camera top top/calibration.yaml captured/top --camera side side/calibration.yaml captured/side --out rig",
+    )
+    parser.add_argument(
+        "--camera",
+        nargs=3,
+        action="append",
+        default=[],
+        metavar=("NAME", "CALIBRATION", "IMAGES"),
+        help="one camera: its name, its calibration.yaml, and its folder of images or video; give it once for each camera",
+    )
+    parser.add_argument(
+        "--anipose", type=Path, metavar="TOML", help="instead: take the rig from aniposelib's calibration.toml, lengths in mm"
+    )
+    add_board(parser)
+    parser.add_argument(
+        "--origin", metavar="MOMENT", help="take the board as it lay at this moment as the frame of reference (the first camera)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("rig"), help="folder for rig.yaml and aniposelib's calibration.toml (%(default)s)")
+    add_every(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def solve_cameras(options: argparse.Namespace) -> int:
+    """Solve, judge and write."""
+    calibrations: dict[str, Calibration] = {}
+    if options.anipose is not None:
+        rig = read_anipose(options.anipose)
+    else:
+        rig, calibrations = _solved(options)
+    files = {"rig.yaml": as_yaml(rig).encode(), "calibration.toml": as_anipose(rig).encode()}
+    files |= {f"{name}.yaml": as_yaml(calibration).encode() for name, calibration in calibrations.items()}
+    write_files(options.out, files)
+    _tell(options, rig, list(files))
+    return 1 if rig.quality.verdict == "rejected" else 0
+
+
+def _solved(options: argparse.Namespace) -> tuple[CameraRig, dict[str, Calibration]]:
+    names = [name for name, _, _ in options.camera]
+    if len(names) < _FEWEST_CAMERAS or len(set(names)) < len(names):
+        raise CalibrationError(f"--camera is given for {', '.join(names) or 'none'}; expected at least two cameras with different names")
+    if taken := {"rig"} & set(names):
+        raise CalibrationError(f"--camera {taken.pop()}: a file of that name is written already; give the camera another name")
+    board, cameras = read_board(options.board), []
+    calibrations: dict[str, Calibration] = {}
+    for name, calibration, images in options.camera:
+        calibrations[name], views = _camera(name, Path(calibration), Path(images), board, options.every)
+        cameras.append(views)
+    rig = solve_rig(cameras, board, origin=options.origin)
+    placed = {camera.name: replace(calibrations[camera.name], pose=camera.pose) for camera in rig.cameras}
+    return rig, placed
+
+
+def _camera(name: str, path: Path, images: Path, board: Board, every: int) -> tuple[Calibration, RigCameraViews]:
+    with progress(f"finding the board in {name}") as told:
+        found = find_views(images, board, every=every, progress=told)
+    for note in notes_on(found):
+        say(f"{name}: {note}")
+    calibration = load_calibration(path, found.size)
+    views = named_by_moment(found.views, str(images))
+    reasons = calibration.quality.reasons
+    if calibration.quality.verdict == "unjudged":
+        reasons = ("it was never judged; solve it with `calib solve`",)
+    return calibration, RigCameraViews(name=name, lens=lens_in(calibration), reasons=reasons, views=views)
+
+
+def _tell(options: argparse.Namespace, rig: CameraRig, files: list[str]) -> None:
+    baselines = baselines_mm(rig)
+    if options.json:
+        told = {"rig": str(options.out / "rig.yaml"), "frame": rig.frame, "baselines_mm": baselines}
+        print(json.dumps(told | {"quality": msgspec.to_builtins(rig.quality)}, indent=2))
+    else:
+        _print(options.out, rig, baselines, files)
+    if rig.quality.verdict != "unjudged":
+        say("good" if rig.quality.verdict == "good" else "REJECTED: do not measure with this rig")
+    for reason in rig.quality.reasons:
+        say(f"  {reason}")
+
+
+def _print(out: Path, rig: CameraRig, baselines: dict[str, float], files: list[str]) -> None:
+    for pair, mm in baselines.items():
+        print(f"{pair}: {mm:.2f} mm apart")
+    if rig.quality.rms_px is not None:
+        print(f"{rig.quality.moments} moments, residual {rig.quality.rms_px:.3f} px")
+    if rig.quality.held_out_length_rms_mm is not None and rig.quality.held_out_length_bias is not None:
+        bias = rig.quality.held_out_length_bias
+        print(f"lengths at moments left out: {rig.quality.held_out_length_rms_mm:.3f} mm (rms) off, {bias:+.3%} on average")
+    for name in files:
+        print(out / name)

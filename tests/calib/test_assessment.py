@@ -1,0 +1,211 @@
+"""What is called good and what is not, and that the files say so."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from calib.__main__ import main
+from calib.assessment import Assessment, solve_and_assess
+from calib.board import board_yaml, make_board
+from calib.calibration_file import as_yaml, calibration_of
+from calib.corners import Finder
+from calib.coverage import Coverage, covered_by, rough_lens, tilt
+from calib.report import report
+from calib.synthetic import Placing
+from calib.views import View, view_of
+from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
+from tracker.calibration import read_calibration
+from tracker.cameras.image_folder import numbered_images, read_image
+from tracker.lens import LensModel
+
+
+@pytest.fixture(scope="module")
+def good() -> Assessment:
+    """From 30 boards all over the image."""
+    return solve_and_assess(views(lens("five_parameter")), size=(640, 480), model="five_parameter")
+
+
+@pytest.fixture(scope="module")
+def middling() -> Assessment:
+    """From as many boards, as well seen, all in the middle of the image and nearly square to it."""
+    placing = Placing(spread=0.1, fill=(0.2, 0.25), tilt_deg=8)
+    return solve_and_assess(views(lens("five_parameter"), placing=placing), size=(640, 480), model="five_parameter")
+
+
+def test_a_lens_seen_by_boards_all_over_the_image_is_good(good: Assessment) -> None:
+    assert good.reasons == ()
+    assert good.quality.verdict == "good"
+    assert good.quality.uncertainty_p95_px is not None
+    assert good.quality.uncertainty_p95_px < 0.2
+
+
+def test_a_small_residual_alone_is_not_called_good(middling: Assessment, good: Assessment) -> None:
+    assert middling.solution.rms_px < 1.1 * good.solution.rms_px
+    assert middling.quality.verdict == "rejected"
+    told = " ".join(middling.reasons)
+    assert "of the image; expected more than 80%" in told
+    assert "tilted in 0 of 8 directions" in told
+    assert "the board never came near the left edge" in told
+
+
+def test_a_wide_fisheye_lens_is_judged_where_it_can_be_used() -> None:
+    truth = lens("fisheye")
+
+    assessment = solve_and_assess(views(truth), size=truth.size, model="fisheye")
+
+    assert assessment.reasons == ()
+    assert np.isnan(assessment.predicted.px).any()  # its corners are more than 80 degrees from the axis
+
+
+def test_a_lens_that_its_model_cannot_express_is_found_out() -> None:
+    truth = lens("fisheye")
+    wrong: LensModel = "five_parameter"
+
+    assessment = solve_and_assess(views(truth, placing=Placing(views=20)), size=truth.size, model=wrong)
+
+    assert assessment.quality.verdict == "rejected"
+
+
+def test_a_view_with_wrong_corners_is_named() -> None:
+    found = views(lens("five_parameter"))
+    bent = found[7]
+    wrong = bent.pixels + np.where((bent.ids % 7 == 3)[:, None], [6.0, 0.0], 0.0)
+    found[7] = View(name="0007.png", ids=bent.ids, mm=bent.mm, pixels=wrong)
+
+    assessment = solve_and_assess(found, size=(640, 480), model="five_parameter")
+
+    [reason] = [reason for reason in assessment.reasons if "alone" in reason]
+    assert reason.startswith("0007.png alone has a residual of")
+
+
+@pytest.mark.parametrize(
+    ("turn", "towards"),
+    [([0.0, 0.5, 0.0], 0), ([-0.5, 0.0, 0.0], 90), ([0.0, -0.5, 0.0], 180), ([0.5, 0.0, 0.0], 270)],
+    ids=["right", "down", "left", "up"],
+)
+def test_a_tilt_points_to_where_the_board_faces_away(turn: list[float], towards: int) -> None:
+    pose = np.array([*turn, 0.0, 0.0, 500.0])
+    mm = np.array([[x, y, 0.0] for x in (-10, 10) for y in (-10, 10)])
+
+    angle, direction = tilt(pose, mm)
+
+    assert angle == pytest.approx(np.degrees(0.5))
+    assert direction % 360 == pytest.approx(towards, abs=1e-6)
+
+
+def test_what_is_missing_is_named_until_nothing_is(good: Assessment) -> None:
+    assert len(Coverage().missing()) == 4
+    found = covered_by(good.solution.views, rough_lens((640, 480)))  # tilts are told without knowing the lens, too
+    assert found.missing(views=30) == ()
+
+
+def test_the_file_carries_the_verdict_and_its_reasons(middling: Assessment, tmp_path: Path) -> None:
+    path = tmp_path / "calibration.yaml"
+    path.write_text(as_yaml(calibration_of(middling.solution.lens, middling.quality, tool="test", images=30)))
+
+    read = read_calibration(path)
+
+    assert read.quality == middling.quality
+    assert read.camera_matrix[0][0] == middling.solution.lens.parameters[0]
+
+
+def test_a_file_of_an_earlier_version_still_loads(tmp_path: Path, good: Assessment) -> None:
+    values = yaml.safe_load(as_yaml(calibration_of(good.solution.lens, good.quality, tool="test", images=30)))
+    values["quality"] = {"rms_px": 0.2, "coverage": 0.8, "points": 900}
+    values["plane"] = {"homography": [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]]}
+    path = tmp_path / "calibration.yaml"
+    path.write_text(yaml.safe_dump(values))
+
+    assert read_calibration(path).quality.verdict == "unjudged"
+
+
+def test_the_report_states_the_verdict_and_needs_no_other_file(middling: Assessment) -> None:
+    written = report(middling, title="top <camera>", notes=["one image was damaged"], background=None)
+
+    assert "rejected: do not measure with it" in written
+    assert all(reason in written.replace("&#x27;", "'") for reason in middling.reasons)
+    assert "top &lt;camera&gt;" in written
+    assert "one image was damaged" in written
+    assert written.count("data:image/png;base64,") == 6
+    assert "http" not in written
+
+
+def test_pictures_are_solved_and_refused_for_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_pictures(tmp_path / "top", charuco(5, 7), SMALL, Placing(views=6, fill=(0.5, 0.6), spread=0.3))
+    (folder / "shot-7.png").write_bytes(b"no image")
+
+    status = main(["solve", str(folder), "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out"), "--json"])
+
+    told, said = capsys.readouterr()
+    assert status == 1
+    assert json.loads(told)["verdict"] == "rejected"
+    assert json.loads(told)["camera_matrix"][0][0] == pytest.approx(SMALL.parameters[0], rel=0.02)
+    assert "shot-7.png: is not an image" in said
+    assert "expected more than 80%" in said
+    assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
+    assert main(["check", str(tmp_path / "out" / "calibration.yaml")]) == 1
+    assert "expected more than 80%" in capsys.readouterr().err
+
+
+def test_images_without_the_board_end_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_pictures(tmp_path / "top", charuco(5, 7), SMALL, Placing(views=2))
+    (tmp_path / "board.yaml").write_text(board_yaml(charuco(8, 11, legacy=False)).replace("marker_bits: 4", "marker_bits: 6"))
+
+    assert main(["solve", str(folder), "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out")]) == 1
+
+    assert "the board was found in none of the images" in capsys.readouterr().err
+
+
+def test_new_images_tell_a_lens_that_was_refocused(tmp_path: Path, good: Assessment, capsys: pytest.CaptureFixture[str]) -> None:
+    board = charuco(5, 7)
+    folder = write_pictures(tmp_path / "new", board, SMALL, Placing(views=9, fill=(0.5, 0.6)), seed=3)
+    for name, focal in (("kept", 1.0), ("refocused", 1.04)):
+        values = SMALL.parameters.copy()
+        values[:2] *= focal
+        changed = type(SMALL)(model=SMALL.model, size=SMALL.size, parameters=values)
+        (tmp_path / f"{name}.yaml").write_text(as_yaml(calibration_of(changed, good.quality, tool="test", images=30)))
+    more = ["--images", str(folder), "--board", str(tmp_path / "board.yaml")]
+
+    assert main(["check", str(tmp_path / "kept.yaml"), *more, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["new_images"]["rms_px"] < 0.3
+    assert main(["check", str(tmp_path / "refocused.yaml"), *more]) == 1
+    assert "the new images lead to a lens that differs by" in capsys.readouterr().err
+
+
+def test_a_video_of_a_board_is_solved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = charuco(5, 7)
+    folder = write_pictures(tmp_path / "top", board, SMALL, Placing(views=5, fill=(0.5, 0.6), spread=0.3))
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, SMALL.size)
+    for path in numbered_images(folder):
+        frame = cv2.imread(str(path))
+        assert frame is not None
+        film.write(frame)
+    film.release()
+
+    arguments = ["solve", str(tmp_path / "film.avi"), "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--every", "1", "--json"]) == 1  # rejected: five views
+
+    assert json.loads(capsys.readouterr().out)["views"] == 5
+
+
+@pytest.mark.parametrize("name", ["left", "right"])
+def test_real_chessboards_fit_within_half_a_pixel(shared_data: Path, name: str) -> None:
+    folder = shared_data / "stereo_chessboard"
+    if not folder.is_dir():
+        pytest.skip("stereo_chessboard is not at ../shared/data")
+    board = make_board({"kind": "chessboard", "squares": (10, 7), "square_mm": 25}, where="test")
+    finder, found = Finder(board), []
+    for path in sorted(folder.glob(f"{name}*.jpg")):
+        corners = finder.find(read_image(path))
+        assert corners is not None
+        found.append(view_of(board, corners, name=path.name))
+
+    assessment = solve_and_assess(found, size=(640, 480), model="five_parameter")
+
+    assert len(found) == 13
+    assert assessment.quality.rms_px < 0.25
+    assert assessment.quality.verdict == "rejected"  # 13 views, none of them near the image's corners

@@ -1,0 +1,149 @@
+"""rig.yaml: several calibrated cameras in one frame of reference, and places in mm from what they see at one moment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import cv2
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from tracker.calibration import CameraPose, Count, Distortion, Length, Made, Matrix, Part, Side, check_lens
+from tracker.errors import CalibrationError
+from tracker.lens import lens_of
+from tracker.parsing.yaml_file import read_yaml
+
+Array = NDArray[np.float64]
+_FEWEST_CAMERAS = 2
+_PASSES = 2  # the second weighs each camera by the distance that the first has found
+
+
+class RigCamera(Part, frozen=True, kw_only=True):
+    """One camera, with all that is needed to turn its pixels into rays of the rig."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]  # as in the topics of its tracker
+    image_size: tuple[Side, Side]  # (width, height)
+    camera_matrix: Matrix
+    distortion: Distortion
+    pose: CameraPose  # rig to camera
+
+
+class RigQuality(Part, frozen=True, kw_only=True):
+    """How good the rig is.
+
+    Attributes:
+        verdict: `unjudged` for a rig of another program.
+        reasons: why it is rejected, one clause each.
+        moments: at which at least two cameras saw the board.
+        rms_px: corners as found and as seen by the cameras together.
+        held_out_length_rms_mm, held_out_length_bias: lengths on the board, measured at moments left out of the solution: rms of
+            their errors, and mean error as a share of the length.
+    """
+
+    verdict: Literal["good", "rejected", "unjudged"] = "unjudged"
+    reasons: tuple[str, ...] = ()
+    moments: Count | None = None
+    rms_px: Length | None = None
+    held_out_length_rms_mm: Length | None = None
+    held_out_length_bias: float | None = None
+
+
+class CameraRig(Part, frozen=True, kw_only=True):
+    """The whole of rig.yaml. Places are in mm in the frame of reference that `frame` names."""
+
+    schema: Literal[1]
+    frame: str  # "camera NAME", or "board in NAME": X and Y along its rows and columns, Z away from whoever faces it
+    cameras: Annotated[tuple[RigCamera, ...], Meta(min_length=1, max_length=64)]
+    made: Made
+    quality: RigQuality
+
+
+def read_rig(path: Path) -> CameraRig:
+    """Read rig.yaml.
+
+    Raises:
+        CalibrationError: absent, damaged or impossible, in one sentence.
+    """
+    rig = read_yaml(path, kind=CameraRig, error=CalibrationError)
+    names = [camera.name for camera in rig.cameras]
+    for index, camera in enumerate(rig.cameras):
+        if camera.name in names[:index]:
+            raise CalibrationError(f"{path}: cameras[{index}].name is '{camera.name}', as an earlier one is; expected a name of its own")
+        check_lens(camera.camera_matrix, camera.distortion, f"{path}: cameras[{index}]")
+    return rig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where points are.
+
+    Attributes:
+        mm: float64 (n, 3); NaN where fewer than two cameras see a point.
+        error_px: float64 (n,), rms over the cameras of how far the place appears from where it was seen; NaN as above.
+        cameras: int64 (n,), how many cameras saw it.
+    """
+
+    mm: Array
+    error_px: Array
+    cameras: NDArray[np.int64]
+
+
+class Triangulate:
+    """Pixels of several cameras to places in the rig's frame of reference."""
+
+    def __init__(self, rig: CameraRig) -> None:
+        if len(rig.cameras) < _FEWEST_CAMERAS:
+            raise CalibrationError("a rig of one camera gives no places in space; add another camera with `calib rig`")
+        self.names = tuple(camera.name for camera in rig.cameras)
+        matrices = [np.asarray(camera.camera_matrix, np.float64) for camera in rig.cameras]
+        self._focal = np.array([np.sqrt(matrix[0, 0] * matrix[1, 1]) for matrix in matrices])
+        self._lenses = [
+            lens_of(camera.distortion.model, matrix, np.asarray(camera.distortion.coefficients, np.float64))
+            for camera, matrix in zip(rig.cameras, matrices, strict=True)
+        ]
+        self._rotations = np.stack([np.asarray(cv2.Rodrigues(np.asarray(camera.pose.rotation))[0], np.float64) for camera in rig.cameras])
+        self._translations = np.array([camera.pose.translation_mm for camera in rig.cameras], np.float64)
+
+    def __call__(self, seen: Array) -> Places:
+        """Find the places that agree best with all cameras, in the sense of least squares of pixels.
+
+        Args:
+            seen: float64 (cameras, n, 2), px in the order of `names`; NaN where a camera does not see a point.
+        """
+        rays = np.stack(
+            [lens.undistort(np.ascontiguousarray(pixels).reshape(-1, 1, 2)) for lens, pixels in zip(self._lenses, seen, strict=True)]
+        )
+        sees = np.isfinite(rays[..., 0] + rays[..., 1])
+        count = sees.sum(axis=0)
+        mm = np.full((seen.shape[1], 3), np.nan)
+        enough = count >= _FEWEST_CAMERAS
+        if enough.any():
+            mm[enough] = self._solve(np.where(sees[:, enough, None], rays[:, enough], 0.0), sees[:, enough])
+        return Places(mm=mm, error_px=self._error(mm, seen, sees & enough), cameras=count)
+
+    def _solve(self, rays: Array, sees: NDArray[np.bool_]) -> Array:
+        """Rows (r1 - x r3) X = x t3 - t1 and the same for y, each divided by the depth at which the camera sees the place."""
+        rows = self._rotations[:, None, :2, :] - rays[..., None] * self._rotations[:, None, 2:, :]  # (cameras, n, 2, 3)
+        right = rays * self._translations[:, None, 2:] - self._translations[:, None, :2]
+        weight = sees * self._focal[:, None]
+        for _ in range(_PASSES):
+            squared = (weight * weight)[..., None, None]
+            normal = (np.swapaxes(rows, 2, 3) @ rows * squared).sum(axis=0)
+            mm = np.linalg.solve(
+                normal + 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3),
+                (np.swapaxes(rows, 2, 3) @ right[..., None] * squared).sum(axis=0),
+            )[..., 0]
+            depth = mm @ self._rotations[:, 2].T + self._translations[:, 2]
+            weight = sees * self._focal[:, None] / np.maximum(np.abs(depth.T), 1e-6)
+        return np.asarray(mm)
+
+    def _error(self, mm: Array, seen: Array, sees: NDArray[np.bool_]) -> Array:
+        squares = np.zeros(sees.shape)
+        for index, lens in enumerate(self._lenses):
+            local = mm @ self._rotations[index].T + self._translations[index]
+            depth = np.where(local[:, 2] > 0, local[:, 2], np.nan)
+            apart = lens.distort(np.ascontiguousarray(local[:, :2] / depth[:, None])) - seen[index]
+            squares[index] = np.where(sees[index], (apart * apart).sum(axis=1), 0.0)
+        count = sees.sum(axis=0)
+        return np.asarray(np.sqrt(squares.sum(axis=0) / np.where(count > 0, count, np.nan)))
