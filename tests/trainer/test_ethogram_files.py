@@ -33,7 +33,7 @@ def read(folder: Path, text: str, *, name: str = "labels.csv", asked: Asked | No
 
 
 def spans(reading: Reading, name: str) -> list[list[int]]:
-    return reading.ethograms[0].of_class(name).tolist()
+    return [[int(first), int(end)] for first, end in reading.ethograms[0].of_class(name)]
 
 
 @st.composite

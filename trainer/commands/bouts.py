@@ -53,6 +53,31 @@ def add(commands: Commands) -> None:
     converting.add_argument("--as", dest="form", choices=FORMS, help="its form; by default that of its name")
     converting.add_argument("--force", action="store_true", help="replace a file that is there")
     add_reading(converting)
+    _add_score(actions)
+
+
+def _add_score(actions: Commands) -> None:
+    parser = add_command(
+        actions,
+        "score",
+        call=score,
+        text="Score one account of behaviour by another: a program's or a second person's by a person's, by frame and by bout.",
+        example="trainer bouts score monday.csv tuesday.csv --found monday-net.csv tuesday-net.csv --probabilities --report scores",
+    )
+    parser.add_argument("labels", type=Path, nargs="+", metavar="LABELS", help="what is taken as true")
+    parser.add_argument(
+        "--found", type=Path, nargs="+", required=True, metavar="FILE", help="what is scored, a file for each, in the same order"
+    )
+    parser.add_argument("--probabilities", action="store_true", help="the files of --found hold a probability for each frame and class")
+    parser.add_argument("--threshold", type=float, default=0.5, metavar="P", help="of probabilities of classes that overlap (%(default)s)")
+    parser.add_argument(
+        "--person", type=Path, nargs="+", default=[], metavar="FILE", help="a second person's labels, as what can be expected"
+    )
+    parser.add_argument("--minimum-ms", type=_length, default=0.0, metavar="MS", help="score also with shorter bouts dropped")
+    parser.add_argument("--gap-ms", type=_length, default=0.0, metavar="MS", help="score also with interruptions up to this filled")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and metrics.json there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_reading(parser)
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
@@ -120,6 +145,39 @@ def convert(options: argparse.Namespace) -> int:
     return 0
 
 
+def score(options: argparse.Namespace) -> int:
+    """Read, score, print and report."""
+    from trainer.behaviour_scores.behaviour_score import Cleaning
+    from trainer.behaviour_scores.read_answers import read_answers
+    from trainer.behaviour_scores.run import score_answers
+    from trainer.behaviour_scores.table import lines
+    from trainer.whole_files import refuse_unwritable
+
+    if options.report is not None:
+        refuse_unwritable(options.report, option="--report")
+    asked, cleaning = reading_asked(options), Cleaning(minimum_ms=options.minimum_ms, gap_ms=options.gap_ms)
+    threshold = options.threshold if options.probabilities else None
+    found, notes = read_answers(options.labels, options.found, asked=asked, threshold=threshold)
+    others = []
+    if options.person:
+        people, more = read_answers(options.labels, options.person, asked=asked, threshold=None)
+        others, notes = [("second person", people)], notes + more
+    run = score_answers("Behaviour scores", ("found", found), cleaning=cleaning, others=others, notes=notes)
+    talk = Console(stderr=True, soft_wrap=True)
+    if options.report is not None:
+        from trainer.reports.behaviour_report import write_behaviour_report
+
+        talk.print(f"report: {write_behaviour_report(options.report, run)}", markup=False)
+    if options.json:
+        from trainer.reports.report import plain_json
+
+        print(plain_json(run.as_json()).decode())
+        return 0
+    for line in (*lines(run.scores), *([run.comparison.sentence] if run.comparison else []), *(f"note: {note}" for note in run.notes)):
+        print(line)
+    return 0
+
+
 def _file(reading: "Reading") -> dict[str, object]:
     parts = [
         {
@@ -155,4 +213,14 @@ def _positive(text: str) -> float:
         number = 0.0
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text} is no frame rate; expected more than 0")
+    return number
+
+
+def _length(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is no length of time; expected milliseconds, 0 or more")
     return number
