@@ -98,7 +98,7 @@ def against_probabilities(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
-    """How probabilities become decisions: the likeliest class, or every class above its threshold.
+    """How probabilities become decisions: the likeliest class or "none" (what is left to 1), or every class above its threshold.
 
     Attributes:
         exclusive: whether the classes exclude each other.
@@ -111,7 +111,8 @@ class Decide:
     def of(self, probabilities: Probabilities) -> Said:
         """Which classes are on, bool (frames, classes); none where a probability is NaN, as while a network warms up."""
         if self.exclusive:
-            best = probabilities.argmax(axis=1)[:, None] == np.arange(probabilities.shape[1])
+            none = 1 - probabilities.sum(axis=1, keepdims=True)
+            best = np.concatenate([probabilities, none], axis=1).argmax(axis=1)[:, None] == np.arange(probabilities.shape[1])
             return np.asarray(best & np.isfinite(probabilities).all(axis=1, keepdims=True))
         return np.asarray(probabilities > np.array(self.thresholds, np.float32))
 

@@ -80,7 +80,7 @@ def _add_score(actions: Commands) -> None:
     add_reading(parser)
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
+def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     """Options for what a file of labels may not say itself."""
     parser.add_argument(
         "--classes", nargs="+", default=[], metavar="NAME", help="classes of an array of numbers, or classifiers of a SimBA table"

@@ -99,7 +99,7 @@ def _lengths(session: Session) -> list[str]:
         ]
     return [
         f"{session.name}: the video has {session.frames} frames, its labels {session.labels.frames}; "
-        f"the last {-past} count as without a bout"
+        f"the last {-past} count as judged by nobody"
     ]
 
 
