@@ -49,7 +49,7 @@ def network(*, exclusive: bool = True, seed: int = 0) -> PoseBehaviour:
     torch.manual_seed(seed)
     made = PoseBehaviour(NetworkPlan(body=BODY, classes=2, exclusive=exclusive, hidden=8)).eval()
     with torch.no_grad():
-        made.gru.weight_ih_l0.mul_(2)
+        made.gru.get_parameter("weight_ih_l0").mul_(2)
     return made
 
 
@@ -71,7 +71,8 @@ def steps(made: PoseBehaviour, poses: NDArray[np.float32], seconds: float = 1 / 
 def features(poses: NDArray[np.float32]) -> NDArray[np.float32]:
     seconds = torch.full((len(poses),), 1 / FPS)
     seconds[0] = 0
-    return features_of(network(), [torch.from_numpy(poses)], [seconds])[0].numpy()
+    found: NDArray[np.float32] = features_of(network(), [torch.from_numpy(poses)], [seconds])[0].numpy()
+    return found
 
 
 def test_one_step_per_frame_gives_what_the_whole_clip_gives() -> None:

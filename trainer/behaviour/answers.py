@@ -13,7 +13,7 @@ from trainer.errors import TrainingError
 
 def engine_of(bundle: Bundle, *, threads: int = 1) -> StepEngine:
     """The bundle's network, to be carried from frame to frame."""
-    states = {state.name: state.shape for state in bundle.description.states}
+    states = [state.name for state in bundle.description.states]
     return StepEngine(bundle.model.read_bytes(), states, threads=threads)
 
 

@@ -3,7 +3,7 @@
 import copy
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from tracker.engines.declared_tensors import NEXT_STATE
-from tracker.engines.openvino_library import core
+from tracker.engines.openvino_library import core, openvino
 from trainer.behaviour.network import PoseBehaviour
 from trainer.behaviour.videos import PoseVideo
 from trainer.errors import TrainingError
@@ -48,32 +48,40 @@ class StepEngine:
 
     Args:
         model: the ONNX file.
-        state_shapes: as `Exported` has them.
+        states: names of its states.
         threads: cores to use.
     """
 
-    def __init__(self, model: bytes, state_shapes: dict[str, tuple[int, ...]], *, threads: int = 1) -> None:
+    def __init__(self, model: bytes, states: Iterable[str], *, threads: int = 1) -> None:
         hints = {
             "INFERENCE_PRECISION_HINT": "f32",
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": "1",
             "INFERENCE_NUM_THREADS": str(threads),
         }
-        self._request = core().compile_model(core().read_model(model, b""), "CPU", hints).create_infer_request()
-        self._shapes = state_shapes
-        self.reset()
+        compiled = core().compile_model(core().read_model(model, b""), "CPU", hints)
+        self._request = compiled.create_infer_request()
+        self._arrays: dict[str, NDArray[np.float32]] = {}
+        for port in (*compiled.inputs, *compiled.outputs):
+            array = np.zeros(tuple(port.shape), np.float32)
+            self._arrays[port.get_any_name()] = array
+            self._request.set_tensor(port.get_any_name(), openvino.Tensor(array, shared_memory=True))
+        self._states = tuple(states)
 
     def reset(self) -> None:
         """Forget everything."""
-        self._states = {name: np.zeros(shape, np.float32) for name, shape in self._shapes.items()}
+        for name in self._states:
+            self._arrays[name].fill(0)
 
     def step(self, poses: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
-        """One frame: (animals, K, 3) in, float32 (C,) out."""
-        given = {POSES: poses[None], SECONDS: np.array([[seconds]], np.float32), **self._states}
-        answer = self._request.infer(given)
+        """One frame: (animals, K, 3) in, float32 (C,) out, a copy."""
+        np.copyto(self._arrays[POSES][0], poses)
+        self._arrays[SECONDS].fill(seconds)
+        self._request.infer(share_outputs=True)
         for name in self._states:
-            self._states[name] = np.array(answer[name + NEXT_STATE])
-        return np.array(answer[OUTPUT][0])
+            np.copyto(self._arrays[name], self._arrays[name + NEXT_STATE])
+        answer: NDArray[np.float32] = self._arrays[OUTPUT][0].copy()
+        return answer
 
     def run(self, poses: NDArray[np.float32], seconds: NDArray[np.float32]) -> NDArray[np.float32]:
         """A whole video from zeroed states: float32 (frames, C)."""
