@@ -309,3 +309,55 @@ def test_the_command_counts_converts_and_never_replaces_unasked(tmp_path: Path, 
     assert spans(read_ethograms(out), "attack") == [[30, 60]]
     assert main(["bouts", "convert", str(labels), str(out)]) == 1
     assert "--force" in capsys.readouterr().err
+
+
+VALID = {
+    "tabular.csv": TABULAR + "m,9,30,,rest,START,1\nm,9,30,,rest,STOP,2\nm,9,30,,bite,POINT,3\n",
+    "aggregated.csv": AGGREGATED + "m,9,30,,rest,STATE,1,2\nm,9,30,,bite,POINT,3,3\n",
+    "frames.csv": "frame,a,b\n0,1,0\n1,0,-1\n2,2,1\n",
+    "deg.csv": ",background,a\n0,1,0\n1,0,1\n",
+    "names.tsv": "frame\tlabel\n0\trest\n1\twalk\n",
+    "a.annot": BENTO.format(rows="1\t20\t20\n40\t50\t11"),
+    "a.txt": "Caltech Behavior Annotator - Annotation File\n\nConfiguration file:\nrest\tr\n\nS1:\tstart\tend\ttype\n---\n1\t5\trest\n",
+}
+
+
+def refusal(path: Path) -> str:
+    """Why a file is refused; empty where it is read."""
+    try:
+        read_ethograms(path, Asked(class_names=("a", "b")))
+    except LabelError as refused:
+        return str(refused)
+    return ""
+
+
+def check_read_or_refused(path: Path) -> None:
+    said = refusal(path)
+    assert said == "" or (said.startswith(str(path)) and "\n" not in said)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(sorted(VALID)),
+    st.lists(
+        st.tuples(st.integers(0, 400), st.sampled_from(["", "\n", ",", "\t", "-", "9", ".", "nan", "x", ">", "\0", '"', "é"])), max_size=4
+    ),
+)
+def test_a_damaged_file_is_read_or_refused_and_never_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, name: str, edits: list[tuple[int, str]]
+) -> None:
+    text = VALID[name]
+    for place, piece in edits:
+        text = text[: place % (len(text) + 1)] + piece + text[place % (len(text) + 1) + 1 :]
+    path = tmp_path_factory.mktemp("damaged") / name
+    path.write_text(text, encoding="utf-8")
+    check_read_or_refused(path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([".csv", ".txt", ".annot", ".npy", ".mat"]), st.binary(max_size=200))
+def test_any_bytes_are_refused_in_a_sentence_or_read(tmp_path_factory: pytest.TempPathFactory, ending: str, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("bytes") / f"x{ending}"
+    for start in (b"", b"\x93NUMPY\x01\x00", b"MATLAB 5.0 MAT-file"):
+        path.write_bytes(start + content)
+        check_read_or_refused(path)

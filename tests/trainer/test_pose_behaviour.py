@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +17,21 @@ from tests.trainer.walkers import CLASSES, FPS, POINTS, walkers, write_deeplabcu
 from tracker.bundle import Bundle, read_bundle
 from tracker.engines.open_engine import open_engine
 from tracker.errors import BundleError
-from trainer.__main__ import main
+from trainer.__main__ import _parser, main
 from trainer.behaviour.answers import check_self_test, engine_of, probabilities_of
 from trainer.behaviour.body_axis import body_plan
 from trainer.behaviour.calibrate import calibrate
 from trainer.behaviour.clips import UNJUDGED, changed, clips_of, targets_of
 from trainer.behaviour.export import export
 from trainer.behaviour.features import BodyPlan
-from trainer.behaviour.make_behaviour_bundle import BehaviourRequest, make_behaviour_bundle
+from trainer.behaviour.make_behaviour_bundle import BehaviourRequest, collapsed, make_behaviour_bundle
 from trainer.behaviour.network import NetworkPlan, PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.train import class_weights, loss_of, train
 from trainer.behaviour.videos import PoseVideo, PoseVideos, divide, read_videos
+from trainer.behaviour_scores.labelled import Decide, ScoredVideo
+from trainer.commands.behaviour_options import behaviour_request
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import ethogram
 from trainer.ethogram.reading import Asked
@@ -336,6 +339,39 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
         rows = list(csv.reader(file))
     assert sorted(rows[0]) == sorted(["frame", *CLASSES])
     assert len(rows) == 751
+
+
+def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:
+    words = "fit --task behaviour --data t.csv --out b --hold-out c d --validate e --leave-out base --channel S1 --epochs 7 --no-swap"
+    request = behaviour_request(_parser().parse_args(words.split()))
+    assert (request.table, request.out, request.test, request.validation) == (Path("t.csv"), Path("b"), ("c", "d"), ("e",))
+    assert (request.left_out, request.asked.channel, request.settings) == (("base",), "S1", BehaviourSettings(epochs=7, swap=False))
+    assert request.proved_frames == 10_000
+
+
+def test_a_network_that_answers_the_same_to_everything_is_called_collapsed() -> None:
+    one = video(0, frames=50)
+    same = np.tile(np.array([[0.7, 0.1]], np.float32), (50, 1))
+    decide = Decide(exclusive=True, thresholds=(0.5, 0.5))
+    flat = ScoredVideo(name="v", class_names=CLASSES, truth=one.marks, said=decide.of(same), probabilities=same, fps=FPS)
+    assert collapsed([flat])[0].startswith("collapsed: the network answers walk in every frame")
+    same[3] = 0.1, 0.8
+    assert collapsed([replace(flat, said=decide.of(same), probabilities=same)]) == []
+
+
+def test_classes_that_overlap_are_learnt_and_decided_each_by_itself(tmp_path: Path) -> None:
+    videos = divided(tmp_path)
+    both = []
+    for one in videos.videos:
+        one.marks[:, 1] |= one.marks[:, 0]
+        both.append(one)
+    overlapping = replace(videos, exclusive=False, videos=tuple(both))
+    trained = train(overlapping, BODY, QUICK, tmp_path / "run", say=lambda _: None)
+    found = calibrate(trained.network, trained.validation, overlapping.of("validation"), rule="j")
+    probabilities = steps(trained.network, both[0].poses[:50])
+    assert probabilities.shape == (50, 2)
+    assert found.rule == "greatest J on the validation videos"
+    assert (probabilities.sum(axis=1) != 1).all()
 
 
 def test_the_same_bundle_is_not_better_than_itself(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

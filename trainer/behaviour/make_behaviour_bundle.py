@@ -2,6 +2,7 @@
 
 import datetime
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from trainer.behaviour.train import Trained, train
 from trainer.behaviour.videos import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
 from trainer.behaviour_scores.bout_score import number
+from trainer.behaviour_scores.labelled import ScoredVideo
 from trainer.behaviour_scores.run import BehaviourRun, score_answers
 from trainer.behaviour_scores.table import summary
 from trainer.errors import TrainingError
@@ -108,7 +110,8 @@ class BehaviourBundle:
     @property
     def sentence(self) -> str:
         """One sentence for people."""
-        return f"{self.bundle}: on {self.judged} {summary(self.run.scores[0])}; report: {self.report}"
+        verdict = f" {self.run.comparison.sentence}" if self.run.comparison is not None else ""
+        return f"{self.bundle}: on {self.judged} {summary(self.run.scores[0])}.{verdict} Report: {self.report}"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -174,7 +177,7 @@ def _score_and_write(
     unscored = run_folder / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
-    notes = [*videos.notes, *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
+    notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
     if videos.of("test") and description.behaviour is not None:
         behaviour = msgspec.structs.replace(
@@ -193,6 +196,15 @@ def _score_and_write(
         exported=exported,
         epochs=len(trained.history),
     )
+
+
+def collapsed(found: Sequence[ScoredVideo]) -> list[str]:
+    """That a network gives one answer whatever it is shown, a sentence; empty where it does not."""
+    said = np.concatenate([video.said[np.isfinite(video.probabilities).all(axis=1)] for video in found if video.probabilities is not None])
+    if len(said) < 2 or (said != said[0]).any():
+        return []
+    names = [name for name, on in zip(found[0].class_names, said[0], strict=True) if on]
+    return [f"collapsed: the network answers {' and '.join(names) or 'none'} in every frame; it has learnt nothing that these videos need"]
 
 
 def _introduction(videos: PoseVideos, *, front: int, back: int, scale_px: float) -> list[str]:

@@ -1,7 +1,5 @@
 """Poses of whole videos from other programs' files: DeepLabCut's tables of predictions, SLEAP's analysis files, NumPy arrays."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import LabelError
-from trainer.ethogram.reading import text_of
+from trainer.ethogram.reading import cells_in, text_of
 
 _EXPECTED = "expected DeepLabCut's header rows and x, y, likelihood of every point by turns"
 _OF_NO_ANIMAL = "single"  # DeepLabCut's name for points of the arena
@@ -50,7 +48,7 @@ def read_tracks(path: Path) -> Tracks:
 
 
 def _deeplabcut(path: Path) -> Tracks:
-    rows = [row for row in csv.reader(io.StringIO(text_of(path))) if row]
+    rows = [row for row in cells_in(path, text_of(path)) if row]
     titles = [row[0].strip().lower() for row in rows[:4]]
     several = titles == ["scorer", "individuals", "bodyparts", "coords"]
     start = 4 if several else 3

@@ -1,8 +1,6 @@
 """The table of videos that behaviour is learnt from: poses, labels, frame rate and part of each."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES, Ethogram, Marks
 from trainer.ethogram.checks import Session
 from trainer.ethogram.files import read_ethograms
-from trainer.ethogram.reading import Asked, text_of
+from trainer.ethogram.reading import Asked, cells_in, text_of
 
 Part = Literal["train", "validation", "test"]
 _COLUMNS = ("video", "poses", "labels", "fps", "part")
@@ -169,7 +167,7 @@ def _bytes(poses: NDArray[np.float32]) -> bytes:
 
 
 def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
-    lines = [row for row in csv.reader(io.StringIO(text_of(table))) if any(cell.strip() for cell in row)]
+    lines = [row for row in cells_in(table, text_of(table)) if any(cell.strip() for cell in row)]
     header = [cell.strip().lower() for cell in lines[0]]
     strange = [name for name in header if name not in _COLUMNS]
     if strange or not {"poses", "labels"} <= set(header):

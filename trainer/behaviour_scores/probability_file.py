@@ -9,7 +9,7 @@ import numpy as np
 
 from trainer.behaviour_scores.labelled import Probabilities
 from trainer.errors import LabelError
-from trainer.ethogram.reading import text_of
+from trainer.ethogram.reading import cells_in, text_of
 
 _SUM_SLACK = 1e-3  # a row of exclusive classes adds up to 1 within this
 
@@ -46,7 +46,7 @@ def read_probabilities(path: Path, class_names: Sequence[str]) -> tuple[Probabil
         if values.ndim == 1:
             values = values[:, None]
     else:
-        rows = list(csv.reader(io.StringIO(text_of(path))))
+        rows = cells_in(path, text_of(path))
         names = tuple(name.strip() for name in rows[0] if name.strip().lower() not in ("", "frame"))
         places = [place for place, name in enumerate(rows[0]) if name.strip() in names]
         try:

@@ -1,6 +1,8 @@
 """Per-frame arrays of behaviour: what their numbers and names mean, and .npy and .mat files that hold them."""
 
 import io
+import warnings
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,19 @@ _MEANING = "expected 1 (yes), 0 (no), -1 (uncuratable) or 2 (to decide)"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MATLAB_73 = b"MATLAB 7.3"
 _LISTED = 12  # names in a sentence
+# what SciPy's and HDF5's readers raise on damaged files
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MatReadError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
 
 
 def read_npy(path: Path, asked: Asked) -> Reading:
@@ -63,11 +78,13 @@ def read_mat(path: Path, asked: Asked) -> Reading:
         with path.open("rb") as file:
             start = file.read(128)
         newer = start.startswith((_MATLAB_73, _HDF5))
-        arrays = dict(_in_hdf5(path) if newer else _in_structure(loadmat(path, simplify_cells=True), ""))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is left out: functions, objects
+            arrays = dict(_in_hdf5(path) if newer else _in_structure(loadmat(path, simplify_cells=True), ""))
     except OSError as problem:
         raise LabelError(f"{path}: cannot be read: {problem.strerror or 'the file is damaged or cut short'}") from problem
-    except (ValueError, TypeError, NotImplementedError, MatReadError, EOFError, RuntimeError) as problem:
-        raise LabelError(f"{path}: is damaged or no MATLAB file ({problem}); save it again") from problem
+    except _UNREADABLE as problem:
+        raise LabelError(f"{path}: is damaged or no MATLAB file ({str(problem) or type(problem).__name__}); save it again") from problem
     if not arrays:
         raise LabelError(f"{path}: holds no array of numbers or names; expected one value per frame")
     listed = ", ".join(f"{name} ({'x'.join(map(str, array.shape))})" for name, array in list(arrays.items())[:_LISTED])

@@ -1,7 +1,5 @@
 """BORIS's tables of events: tabular (a row for each start and stop) and aggregated (a row for each bout)."""
 
-import csv
-import io
 import math
 import re
 from collections import defaultdict
@@ -59,12 +57,6 @@ def boris_header(rows: Sequence[Sequence[str]]) -> int | None:
         if any(name in names for name in _COLUMNS["behaviour"]) and ("start (s)" in names or ("time" in names and len(names) > 4)):
             return place
     return None
-
-
-def rows_of(text: str) -> list[list[str]]:
-    """The cells of a table at commas, semicolons or tabs."""
-    separator = max(",;\t", key=text[:4000].count)
-    return list(csv.reader(io.StringIO(text), delimiter=separator))
 
 
 def read_boris(path: Path, rows: Sequence[Sequence[str]], asked: Asked) -> Reading:

@@ -6,11 +6,11 @@ from typing import Literal
 
 from trainer.errors import LabelError
 from trainer.ethogram.arrays import npy_of, read_mat, read_npy
-from trainer.ethogram.boris import boris_header, read_boris, rows_of
+from trainer.ethogram.boris import boris_header, read_boris
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.caltech import BENTO, CALTECH, bento_of, caltech_of, read_bento, read_caltech
 from trainer.ethogram.image_folders import read_image_folders
-from trainer.ethogram.reading import Asked, Reading, text_of
+from trainer.ethogram.reading import Asked, Reading, cells_in, text_of
 from trainer.ethogram.tables import cells_of, csv_of, deepethogram_of, read_table
 from trainer.ethogram.write_boris import boris_of
 
@@ -52,10 +52,10 @@ def read_ethograms(path: Path, asked: Asked | None = None) -> Reading:
     if path.suffix.lower() in (".annot", ".json", ".boris", ".xlsx", ".xls", ".ods", ".tbs"):
         expected = f"expected '{BENTO}'" if path.suffix.lower() == ".annot" else "save it as .csv"
         raise LabelError(f"{path}: begins with '{first[:60]}'; {expected}")
-    rows = rows_of(text)
+    rows = cells_in(path, text)
     if boris_header(rows) is not None:
         return read_boris(path, rows, asked)
-    return read_table(cells_of(path, text), asked)
+    return read_table(cells_of(path, rows), asked)
 
 
 def file_of(ethograms: Sequence[Ethogram], form: Form) -> tuple[bytes, tuple[str, ...]]:

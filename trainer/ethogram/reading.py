@@ -1,5 +1,7 @@
 """What a reader of behaviour labels is asked, and what it answers."""
 
+import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +58,19 @@ def agreed_fps(path: Path, found: float | None, asked: float | None, *, where: s
     return found if found is not None else asked
 
 
+def cells_in(path: Path, text: str) -> list[list[str]]:
+    """The cells of a table at commas, semicolons or tabs, whichever it has most of.
+
+    Raises:
+        LabelError: a quotation that is broken.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=text[:4000].count)))
+    except csv.Error as problem:
+        raise LabelError(f"{path}: is not a table ({problem})") from problem
+    return [[" ".join(cell.split("\n")) for cell in row] for row in rows]  # a description may have several lines
+
+
 def text_of(path: Path) -> str:
     """A text file, whichever of the usual ways it was saved in.
 
@@ -73,6 +88,8 @@ def text_of(path: Path) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
+        if not text.strip():
+            raise LabelError(f"{path}: is empty; expected labels of behaviour")
         if "\0" not in text:
-            return text
+            return text.replace("\r\n", "\n").replace("\r", "\n")
     raise LabelError(f"{path}: is not text; expected labels of behaviour as text")

@@ -33,21 +33,17 @@ class Cells:
         return [row[place].strip() for row in self.rows]
 
 
-def cells_of(path: Path, text: str) -> Cells:
-    """Split a table at commas, semicolons or tabs, whichever its first row has most of.
+def cells_of(path: Path, table: Sequence[Sequence[str]]) -> Cells:
+    """The cells of a table with or without a header.
 
     Raises:
         LabelError: rows of different lengths, or nothing below the header.
     """
-    first = text.lstrip("\r\n").splitlines()[0]
-    separator = max(",;\t", key=first.count)
-    try:
-        lines = [tuple(row) for row in csv.reader(io.StringIO(text), delimiter=separator) if any(cell.strip() for cell in row)]
-        # an unlabelled frame of a table with one column is an empty line
-        if len(lines[0]) == 1:
-            lines = [tuple(row) or ("",) for row in csv.reader(io.StringIO(text.rstrip("\r\n")), delimiter=separator)]
-    except csv.Error as problem:
-        raise LabelError(f"{path}: is not a table ({problem})") from problem
+    lines = [tuple(row) for row in table if any(cell.strip() for cell in row)]
+    if not lines:
+        raise LabelError(f"{path}: is empty; expected labels of behaviour")
+    if len(lines[0]) == 1:  # an unlabelled frame of a table with one column is an empty line
+        lines = [tuple(row) or ("",) for row in table]
     header = () if all(_is_number(cell) for cell in lines[0]) else tuple(cell.strip() for cell in lines[0])
     rows = lines[1:] if header else lines
     if not rows:
