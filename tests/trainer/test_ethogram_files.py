@@ -52,7 +52,7 @@ def ethograms(draw: st.DrawFn) -> Ethogram:
 def test_labels_come_back_frame_for_frame_from_every_form(form: Form, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp(form)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(ethograms())
     def check(one: Ethogram) -> None:
         path = folder / f"labels{FORMS[form]}"

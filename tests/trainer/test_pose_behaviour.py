@@ -180,7 +180,7 @@ def divided(folder: Path) -> PoseVideos:
 
 def test_the_exported_step_is_the_network_over_many_carried_frames(tmp_path: Path) -> None:
     made = network()
-    found = export(made, [video(0), video(1)], frames=800)
+    found = export(made, [video(0), video(1)], frames=400)
     assert found.largest <= 1e-5
     assert found.changed > 1e-5
     assert set(found.state_shapes) == {"points", "heading", "motion", "pairs", "memory"}
@@ -273,9 +273,9 @@ def test_left_out_classes_and_frames_past_the_poses_are_judged_by_nobody(tmp_pat
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walkers")
-    table = write_table(folder, frames=750)
-    settings = BehaviourSettings(epochs=30, hidden=12, window=150, batch=4, learning_rate=1e-2, dropout=0.1, mirror=False, swap=False)
-    request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=Asked(), proved_frames=600)
+    table = write_table(folder, frames=450)
+    settings = BehaviourSettings(epochs=16, hidden=12, window=90, batch=4, learning_rate=2e-2, dropout=0.1, mirror=False, swap=False)
+    request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=Asked(), proved_frames=300)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     made = make_behaviour_bundle(request, Console(quiet=True))
@@ -290,7 +290,7 @@ def test_a_trained_bundle_finds_what_it_learnt_in_a_video_it_never_saw(made: Pat
     assert about.behaviour.accuracy.macro_f1 is not None
     assert about.behaviour.accuracy.macro_f1 > 0.7
     assert (about.task, sorted(about.class_names), about.point_names) == ("behaviour", sorted(CLASSES), POINTS)
-    assert about.behaviour.accuracy.frames == 750
+    assert about.behaviour.accuracy.frames == 450
     assert (made / "report.html").exists()
 
 
@@ -338,7 +338,7 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
     with (tmp_path / "p" / "v3.csv").open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert sorted(rows[0]) == sorted(["frame", *CLASSES])
-    assert len(rows) == 751
+    assert len(rows) == 451
 
 
 def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:
@@ -375,7 +375,7 @@ def test_classes_that_overlap_are_learnt_and_decided_each_by_itself(tmp_path: Pa
 
 
 def test_the_same_bundle_is_not_better_than_itself(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = write_table(tmp_path, videos=1, frames=5400, first=20)
+    table = write_table(tmp_path, videos=1, frames=1800, first=20, fps=10.0)
     assert main(["compare", str(made), str(made), "--data", str(table)]) == 0
     assert "No difference between" in capsys.readouterr().out
 

@@ -33,15 +33,15 @@ def _animal(rng: np.random.Generator, doing: NDArray[np.int64]) -> NDArray[np.fl
     return np.concatenate([xy, np.full((len(doing), 3, 1), 0.9)], axis=-1).astype(np.float32)
 
 
-def write_table(folder: Path, *, videos: int = 4, frames: int = 900, first: int = 0) -> Path:
+def write_table(folder: Path, *, videos: int = 4, frames: int = 900, first: int = 0, fps: float = FPS) -> Path:
     """A table of videos with poses as DeepLabCut and labels as BORIS write them."""
     rows = ["video,poses,labels,fps"]
     for number in range(first, first + videos):
         poses, marks = walkers(number, frames=frames)
         write_deeplabcut(folder / f"{number}.csv", poses)
-        labels = ethogram(CLASSES, bouts_of_marks(marks, CLASSES), where="", frames=frames, fps=FPS, video=f"v{number}")
+        labels = ethogram(CLASSES, bouts_of_marks(marks, CLASSES), where="", frames=frames, fps=fps, video=f"v{number}")
         (folder / f"{number}-boris.csv").write_bytes(file_of([labels], "boris")[0])
-        rows.append(f"v{number},{number}.csv,{number}-boris.csv,{FPS:g}")
+        rows.append(f"v{number},{number}.csv,{number}-boris.csv,{fps:g}")
     table = folder / "videos.csv"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return table

@@ -10,7 +10,7 @@ from trainer.behaviour.videos import PoseVideos
 from trainer.errors import TrainingError
 
 _FRAMES = 20_000  # looked at, at most
-_SEEN = 0.2  # share of frames in which both ends must be seen
+_LEAST = 0.01  # of a pair that says nothing of where its animal goes, so that the longest is chosen where none does
 _STEP_S = 0.2  # over which a movement is measured
 
 
@@ -48,34 +48,43 @@ def body_plan(videos: PoseVideos, *, front: str | None, back: str | None, confid
 
 
 def _ends(xy: NDArray[np.float32], names: Sequence[str], front: str | None, back: str | None, *, fps: float) -> tuple[int, int]:
-    """Front and back: what was named, else the pair that is farthest apart and moves from back to front."""
+    """Front and back: what was named, else the pair along which the animals move most surely and that is seen most often.
+
+    A pair is worth the share of frames in which both are seen, times the mean of how far a movement goes along it, times the root of
+    its length, for a short axis is a noisy one.
+    """
     fixed = names.index(front) if front else None, names.index(back) if back else None
-    best, chosen = -1.0, (0, 1)
+    worth: dict[tuple[int, int], float] = {}
     for one in range(len(names)):
         for other in range(one + 1, len(names)):
-            pair = (one, other)
-            if any(end is not None and end not in pair for end in fixed):
-                continue
             length = np.linalg.norm(xy[:, :, one] - xy[:, :, other], axis=-1)
-            seen = float(np.isfinite(length).mean())
-            far = float(np.nanmedian(length)) if seen > 0 else 0.0
-            worth = far if seen >= _SEEN else seen * far * 1e-3
-            if worth > best:
-                best, chosen = worth, pair
+            seen = np.isfinite(length)
+            if not seen.any():
+                continue
+            along = _ahead(xy, one, other, length, fps=fps)
+            pair = (one, other) if along >= 0 else (other, one)
+            worth[pair] = float(seen.mean()) * (abs(along) + _LEAST) * float(np.nanmedian(length)) ** 0.5
+    allowed = [pair for pair in worth if all(end is None or end in pair for end in fixed)]
+    if not allowed:
+        raise TrainingError(f"no two of the points {', '.join(names)} are ever seen together; lower --least-confidence")
+    best = max(allowed, key=worth.__getitem__)
     if fixed[0] is not None:
-        return fixed[0], next(end for end in chosen if end != fixed[0])
+        return fixed[0], next(end for end in best if end != fixed[0])
     if fixed[1] is not None:
-        return next(end for end in chosen if end != fixed[1]), fixed[1]
-    return chosen if _goes_ahead(xy, chosen, fps=fps) else (chosen[1], chosen[0])
+        return next(end for end in best if end != fixed[1]), fixed[1]
+    return best
 
 
-def _goes_ahead(xy: NDArray[np.float32], ends: tuple[int, int], *, fps: float) -> bool:
-    """Whether the animals move towards the first of two points more than towards the second."""
+def _ahead(xy: NDArray[np.float32], one: int, other: int, length: NDArray[np.float32], *, fps: float) -> float:
+    """Movement along the axis to `one` from `other`, over all movement: 1 for animals that only go ahead, 0 for any direction."""
     step = max(1, round(_STEP_S * fps))
-    axis = xy[:-step, :, ends[0]] - xy[:-step, :, ends[1]]
-    moved = (xy[step:, :, ends[0]] + xy[step:, :, ends[1]] - xy[:-step, :, ends[0]] - xy[:-step, :, ends[1]]) / 2
-    along = (axis * moved).sum(axis=-1)
-    return not np.isfinite(along).any() or float(np.nanmean(along)) >= 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        axis = (xy[:-step, :, one] - xy[:-step, :, other]) / length[:-step, :, None]
+        moved = (xy[step:, :, one] + xy[step:, :, other] - xy[:-step, :, one] - xy[:-step, :, other]) / 2
+        along, far = (axis * moved).sum(axis=-1), np.linalg.norm(moved, axis=-1)
+    known = np.isfinite(along)
+    total = float(far[known].sum())
+    return float(along[known].sum()) / total if total > 0 else 0.0
 
 
 def _sure(poses: NDArray[np.float32], confidence: float) -> NDArray[np.float32]:

@@ -111,7 +111,7 @@ def export(network: PoseBehaviour, videos: Sequence[PoseVideo], *, frames: int =
             f"the graph's probabilities differ from torch's by up to {largest:.2g} over {frames} carried frames; expected at most "
             f"{PARITY_FP32:g}: the graph is not the network"
         )
-    few = min(frames, 500)
+    few = min(frames, 200)
     changed = _difference(_torch_run(_with_a_changed_weight(network), poses[:few], seconds[:few]), found[:few])
     if changed <= PARITY_FP32:
         raise TrainingError(
