@@ -28,16 +28,16 @@ class BehaviourSettings:
         seed: of weights, order and noise.
     """
 
-    epochs: int = 40
+    epochs: int = 30
     minutes: float | None = None
     patience: int = 12
     hidden: int = 64
     window: int = 450
     batch: int = 16
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 1e-2
-    dropout: float = 0.3
-    noise: float = 0.1
+    dropout: float = 0.15
+    noise: float = 0.05
     mirror: bool = True
     swap: bool = True
     threshold: Rule = "f1"

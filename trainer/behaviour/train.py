@@ -222,7 +222,7 @@ class _Run:
 
     def _step(self, features: Tensor, targets: Tensor, weights: tuple[Tensor, Tensor]) -> float:
         dropout, noise = self.settings.dropout, self.settings.noise
-        shown = nn.functional.dropout1d((features + noise * torch.randn_like(features)).transpose(1, 2), dropout).transpose(1, 2)
+        shown = nn.functional.dropout(features + noise * torch.randn_like(features), dropout)
         hidden, _ = self.network.gru(shown)
         logits = self.network.answer(nn.functional.dropout(hidden, dropout))
         loss = loss_of(logits[:, _WARM_UP:], targets[:, _WARM_UP:], weights, exclusive=self.network.plan.exclusive)
