@@ -20,9 +20,11 @@ from trainer.behaviour_scores.calibration import calibration
 from trainer.behaviour_scores.curves import choose_threshold, curve
 from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.kappa import kappa, kappa_by_bout
-from trainer.behaviour_scores.labelled import Decide, ScoredVideo
+from trainer.behaviour_scores.labelled import Decide, ScoredVideo, against_labels
 from trainer.behaviour_scores.probability_file import probabilities_csv, read_probabilities
 from trainer.errors import LabelError, TrainingError
+from trainer.ethogram.files import read_ethograms
+from trainer.ethogram.reading import Asked
 
 
 def video(truth: str, said: str, *, fps: float = 10.0, name: str = "v") -> ScoredVideo:
@@ -203,6 +205,24 @@ def test_the_command_scores_an_answer_and_a_second_person(tmp_path: Path, capsys
     assert found["scores"][2]["classes"][0]["bouts"]["onset_median_ms"] == pytest.approx(500 / 3)
     assert json.loads((report / "metrics.json").read_bytes())["scores"][0]["name"] == "found"
     assert "<h2>By bout</h2>" in (report / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_published_agreement_of_a_freezing_detector_is_found_again() -> None:
+    folder = Path(__file__).parents[3] / "shared" / "data" / "behaviour_freezing" / "demo1"
+    if not folder.exists():
+        pytest.skip("shared/data/behaviour_freezing is not here")
+    sides = []
+    for name, variable in (
+        ("hB_demo1_manual_annotations.mat.mat", "hBehavior/Freezing/Vector"),
+        ("demo1_video.avi_analyzed/Behavior.mat", "Behavior/Freezing/Vector"),
+    ):
+        asked = Asked(class_names=("freezing",), variable=variable, fps=50)
+        sides.append(read_ethograms(folder / name, asked).ethograms[0])
+    scored, notes = against_labels(sides[0], sides[1], name="demo1")
+    one = score_behaviour("detector", [scored]).classes[0]
+    assert notes == []
+    assert (one.true_frames, one.bouts.true, one.bouts.found) == (1368, 20, 17)
+    assert [one.frames.precision, one.frames.recall, one.frames.f1] == pytest.approx([0.875, 0.932, 0.903], abs=5e-4)
 
 
 def test_files_that_do_not_belong_together_are_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

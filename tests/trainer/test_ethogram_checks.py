@@ -1,10 +1,17 @@
 """What is said of labels of behaviour before training."""
 
+from fractions import Fraction
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from trainer.errors import LabelError
 from trainer.ethogram.bouts import Bout, Ethogram, ethogram
 from trainer.ethogram.checks import Session, counts, findings
+from trainer.ethogram.reading import Reading
+from trainer.ethogram.sessions import frames_of_video, sessions_of
+from trainer.video_files.writer import VideoWriter
 
 
 def labels(*bouts: tuple[str, int, int], frames: int = 4000, names: tuple[str, ...] = ("walk", "rest")) -> Ethogram:
@@ -64,6 +71,28 @@ def test_classes_are_counted_in_each_session() -> None:
 )
 def test_what_is_wrong_with_labels_is_said_in_plain_words(sessions: list[Session], sentence: str) -> None:
     assert any(said.startswith(sentence) for said in findings(sessions)), findings(sessions)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".npy"])
+def test_the_length_of_a_video_or_an_array_of_images_is_counted(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"film{ending}"
+    images = np.zeros((7, 16, 16), np.uint8)
+    if ending == ".npy":
+        np.save(path, images)
+    else:
+        with VideoWriter(path, rate=Fraction(30), size=(16, 16)) as writer:
+            for image in images:
+                writer.write(image)
+    assert frames_of_video(path) == 7
+
+
+def test_a_film_that_is_none_and_a_wrong_number_of_films_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "flat.npy", np.zeros(9))
+    with pytest.raises(LabelError, match=r"flat\.npy: has shape \(9,\); expected images"):
+        frames_of_video(tmp_path / "flat.npy")
+    reading = Reading(path=tmp_path / "a.csv", kind="", ethograms=(labels(),))
+    with pytest.raises(LabelError, match="1 videos were given for 2 files of labels"):
+        sessions_of([reading, reading], [tmp_path / "flat.npy"])
 
 
 def test_marks_and_bouts_say_the_same() -> None:
