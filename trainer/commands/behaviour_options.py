@@ -78,7 +78,7 @@ def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> No
 
 def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
     """Options for what the labels say."""
-    add_reading(group)
+    add_reading(group, classes="classes to learn (all that are on anywhere); of an array of numbers, all of its classes")
     group.add_argument("--leave-out", nargs="+", metavar="CLASS", help="classes whose frames count as judged by nobody")
 
 

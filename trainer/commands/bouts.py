@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trainer.ethogram.reading import Asked, Reading
 
 FORMS = ("csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech")
+_CLASSES = "classes of an array of numbers, or classifiers of a SimBA table"
 _READ = "BORIS, DeepEthogram or SimBA .csv, Caltech .txt, Bento or MARS .annot, per-frame .csv, .npy or .mat, or folders of images"
 
 
@@ -80,11 +81,9 @@ def _add_score(actions: Commands) -> None:
     add_reading(parser)
 
 
-def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
-    """Options for what a file of labels may not say itself."""
-    parser.add_argument(
-        "--classes", nargs="+", default=[], metavar="NAME", help="classes of an array of numbers, or classifiers of a SimBA table"
-    )
+def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", *, classes: str = _CLASSES) -> None:
+    """Options for what a file of labels may not say itself; `classes` is the help of --classes."""
+    parser.add_argument("--classes", nargs="+", default=[], metavar="NAME", help=classes)
     parser.add_argument("--fps", type=_positive, help="frames per second, where the file does not say")
     parser.add_argument("--frames", type=int, metavar="N", help="frames of the video, where the file does not say")
     parser.add_argument("--variable", metavar="PATH", help="which array of a .mat file, as group/name")
