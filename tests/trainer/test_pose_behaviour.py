@@ -21,7 +21,7 @@ from trainer.__main__ import _parser, main
 from trainer.behaviour.answers import check_self_test, engine_of, probabilities_of
 from trainer.behaviour.body_axis import body_plan
 from trainer.behaviour.calibrate import calibrate
-from trainer.behaviour.clips import UNJUDGED, changed, clips_of, targets_of
+from trainer.behaviour.clips import UNJUDGED, clips_of, mirrored, targets_of
 from trainer.behaviour.export import export
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.make_behaviour_bundle import BehaviourRequest, collapsed, make_behaviour_bundle
@@ -35,6 +35,7 @@ from trainer.commands.behaviour_options import behaviour_request
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import ethogram
 from trainer.ethogram.reading import Asked
+from trainer.labels.mirror import swapped_order
 
 BODY = BodyPlan(animals=2, points=3, front=0, back=2, scale_px=40.0, confidence=0.2)
 QUICK = BehaviourSettings(epochs=3, hidden=8, window=150, batch=8, learning_rate=1e-2)
@@ -103,14 +104,13 @@ def test_features_do_not_depend_on_place_direction_or_size_of_the_pixels() -> No
 
 
 def test_a_point_that_is_missing_stays_where_it_was_and_grows_stale() -> None:
-    poses, _ = walkers(2, frames=40)
-    poses = np.where(np.isnan(poses), walkers(2, frames=40)[0][:1].mean(), poses).astype(np.float32)
+    poses, _ = walkers(2, frames=40, missing=0.0)
     gone, unsure = poses.copy(), poses.copy()
     gone[20:, 0, 1] = np.nan
     unsure[20:, 0, 1, 2] = 0.1
     assert np.isfinite(features(gone)).all()
     assert np.array_equal(features(gone), features(unsure))
-    fresh = 2 * 2 * 3 + 1  # after the positions of both animals comes the freshness of each point
+    fresh = 2 * 3 + 1  # after the mean positions of three points comes the mean freshness of each
     assert np.all(np.diff(features(gone)[20:, fresh]) < 0)
 
 
@@ -121,13 +121,22 @@ def test_poses_in_which_nothing_was_ever_seen_give_finite_answers() -> None:
     assert (answers.sum(axis=1) <= 1).all()
 
 
-def test_mirroring_twice_and_swapping_twice_give_the_same_poses() -> None:
+def test_a_mirror_exchanges_left_and_right_and_twice_changes_nothing() -> None:
     poses, _ = walkers(3, frames=20)
-    names = ("left_ear", "right_ear", "tail")
-    once = changed(poses, names, mirror=True, shift=1)
-    assert not np.array_equal(np.nan_to_num(once), np.nan_to_num(poses))
-    np.testing.assert_array_equal(changed(once, names, mirror=True, shift=1), poses)
-    np.testing.assert_array_equal(once[:, 0, 0, 0], poses[:, 1, 1, 0])
+    order = swapped_order(("left_ear", "right_ear", "tail"))
+    assert order is not None
+    once = mirrored(poses, order)
+    np.testing.assert_array_equal(mirrored(once, order), poses)
+    np.testing.assert_array_equal(once[:, :, 0, 0], poses[:, :, 1, 0])
+
+
+@pytest.mark.parametrize("roles", [False, True])
+def test_animals_in_other_order_give_the_same_answers_unless_they_have_roles(roles: bool) -> None:
+    torch.manual_seed(0)
+    made = PoseBehaviour(NetworkPlan(body=replace(BODY, roles=roles), classes=2, exclusive=True, hidden=8)).eval()
+    poses, _ = walkers(4, frames=40)
+    same = np.allclose(steps(made, poses), steps(made, np.ascontiguousarray(poses[:, ::-1])), atol=1e-6)
+    assert same is not roles
 
 
 def test_frames_that_nobody_judged_teach_nothing() -> None:
@@ -274,7 +283,7 @@ def test_left_out_classes_and_frames_past_the_poses_are_judged_by_nobody(tmp_pat
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walkers")
     table = write_table(folder, frames=450)
-    settings = BehaviourSettings(epochs=16, hidden=12, window=90, batch=4, learning_rate=2e-2, dropout=0.1, mirror=False, swap=False)
+    settings = BehaviourSettings(epochs=16, hidden=12, window=90, batch=4, learning_rate=2e-2, dropout=0.1, mirror=False)
     request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=Asked(), proved_frames=300)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -342,10 +351,11 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
 
 
 def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:
-    words = "fit --task behaviour --data t.csv --out b --hold-out c d --validate e --leave-out base --channel S1 --epochs 7 --no-swap"
+    words = "fit --task behaviour --data t.csv --out b --hold-out c d --validate e --leave-out base --channel S1 --epochs 7 --roles"
     request = behaviour_request(_parser().parse_args(words.split()))
     assert (request.table, request.out, request.test, request.validation) == (Path("t.csv"), Path("b"), ("c", "d"), ("e",))
-    assert (request.left_out, request.asked.channel, request.settings) == (("base",), "S1", BehaviourSettings(epochs=7, swap=False))
+    assert (request.left_out, request.asked.channel, request.settings) == (("base",), "S1", BehaviourSettings(epochs=7))
+    assert request.roles
     assert request.proved_frames == 10_000
 
 

@@ -14,12 +14,12 @@ FPS = 30.0
 _LENGTH_PX = 40.0
 
 
-def walkers(seed: int, *, frames: int = 900) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Poses (frames, 2, 3, 3) with noise and missing points, and marks (frames, 2) of what the first animal does."""
+def walkers(seed: int, *, frames: int = 900, missing: float = 0.1) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Poses (frames, 2, 3, 3) with noise and a share of missing points, and marks (frames, 2) of what the first animal does."""
     rng = np.random.default_rng(seed)
     doing = np.repeat(rng.permutation(np.arange(frames // 45 + 1) % 3), 45)[:frames]  # 0 stands, 1 walks, 2 circles
     poses = np.stack([_animal(rng, doing), _animal(rng, rng.permutation(doing))], axis=1)
-    poses[rng.random(poses.shape[:3]) < 0.1] = np.nan
+    poses[rng.random(poses.shape[:3]) < missing] = np.nan
     return poses, np.stack([doing == 1, doing == 2], axis=1).astype(np.int8)
 
 

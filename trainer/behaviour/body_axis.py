@@ -14,7 +14,7 @@ _LEAST = 0.01  # of a pair that says nothing of where its animal goes, so that t
 _STEP_S = 0.2  # over which a movement is measured
 
 
-def body_plan(videos: PoseVideos, *, front: str | None, back: str | None, confidence: float) -> BodyPlan:
+def body_plan(videos: PoseVideos, *, front: str | None, back: str | None, confidence: float, roles: bool = False) -> BodyPlan:
     """Choose the axis and measure it on the videos that are learnt from.
 
     Args:
@@ -22,6 +22,7 @@ def body_plan(videos: PoseVideos, *, front: str | None, back: str | None, confid
         front: name of the point in front; None to find it.
         back: name of the one behind; None to find it.
         confidence: below it a point is not there.
+        roles: whether the animals' order means something.
 
     Raises:
         TrainingError: no such point, one point alone, or two that are never seen together.
@@ -35,7 +36,7 @@ def body_plan(videos: PoseVideos, *, front: str | None, back: str | None, confid
     train = videos.of("train")
     xy = np.concatenate([_sure(video.poses, confidence)[:_FRAMES] for video in train])
     if len(names) == 1:
-        return BodyPlan(animals=xy.shape[1], points=1, front=0, back=0, scale_px=_reach(xy), confidence=confidence)
+        return BodyPlan(animals=xy.shape[1], points=1, front=0, back=0, scale_px=_reach(xy), confidence=confidence, roles=roles)
     fps = float(np.median([video.fps for video in train]))
     ends = _ends(xy, names, front, back, fps=fps)
     length = np.linalg.norm(xy[:, :, ends[0]] - xy[:, :, ends[1]], axis=-1)
@@ -44,7 +45,9 @@ def body_plan(videos: PoseVideos, *, front: str | None, back: str | None, confid
             f"the points '{names[ends[0]]}' and '{names[ends[1]]}' are never seen together; name others with --front and --back"
         )
     scale = float(np.nanmedian(length))
-    return BodyPlan(animals=xy.shape[1], points=len(names), front=ends[0], back=ends[1], scale_px=max(scale, 1e-3), confidence=confidence)
+    return BodyPlan(
+        animals=xy.shape[1], points=len(names), front=ends[0], back=ends[1], scale_px=max(scale, 1e-3), confidence=confidence, roles=roles
+    )
 
 
 def _ends(xy: NDArray[np.float32], names: Sequence[str], front: str | None, back: str | None, *, fps: float) -> tuple[int, int]:

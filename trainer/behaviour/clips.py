@@ -1,4 +1,4 @@
-"""What a network learns from: features of every video, as seen and mirrored and with the animals in other order, cut into clips."""
+"""What a network learns from: features of every video, as seen and mirrored, cut into clips."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Clips:
     """Features and targets of some videos.
 
     Attributes:
-        variants: of each video, its features as seen first, then mirrored or reordered: float32 (frames, count) each.
+        variants: of each video, its features as seen first, then mirrored: float32 (frames, count) each.
         targets: of each video, float32 (frames, answers): 1 for what is on ("none" last, where classes are exclusive), 0 for what is
             not, `UNJUDGED` for what nobody judged.
     """
@@ -60,31 +60,24 @@ class Clips:
 
 def clips_of(network: PoseBehaviour, videos: Sequence[PoseVideo], point_names: Sequence[str], settings: BehaviourSettings | None) -> Clips:
     """Run the feature step over the videos, in every variant that the settings ask for; as seen alone without settings."""
-    changes = [(False, 0)]
-    if settings is not None:
-        order = swapped_order(point_names)
-        mirrored = [False, True] if settings.mirror and order is not None else [False]
-        shifts = range(network.plan.body.animals if settings.swap else 1)
-        changes = [(mirror, shift) for mirror in mirrored for shift in shifts]
+    order = swapped_order(point_names) if settings is not None and settings.mirror else None
     poses, seconds = [], []
     for video in videos:
-        for mirror, shift in changes:
-            poses.append(torch.from_numpy(changed(video.poses, point_names, mirror=mirror, shift=shift)))
-            seconds.append(torch.from_numpy(video.seconds))
+        variants = [video.poses] if order is None else [video.poses, mirrored(video.poses, order)]
+        poses += [torch.from_numpy(each) for each in variants]
+        seconds += [torch.from_numpy(video.seconds)] * len(variants)
     found = features_of(network, poses, seconds)
-    count = len(changes)
+    count = 1 if order is None else 2
     return Clips(
         variants=tuple(tuple(found[count * place : count * (place + 1)]) for place in range(len(videos))),
         targets=tuple(torch.from_numpy(targets_of(video, exclusive=network.plan.exclusive)) for video in videos),
     )
 
 
-def changed(poses: NDArray[np.float32], point_names: Sequence[str], *, mirror: bool, shift: int) -> NDArray[np.float32]:
-    """Poses mirrored, left points in the place of right ones, and with the animals' order turned by some places."""
-    result = np.roll(poses, shift, axis=1)
-    if mirror:
-        result = result[:, :, list(swapped_order(point_names) or range(len(point_names)))].copy()
-        result[..., 1] *= -1
+def mirrored(poses: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.float32]:
+    """Poses as a mirror shows them, left points in the place of right ones as `order` says."""
+    result = poses[:, :, list(order)].copy()
+    result[..., 1] *= -1
     return np.ascontiguousarray(result)
 
 

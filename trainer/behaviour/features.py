@@ -29,6 +29,8 @@ class BodyPlan:
         back: where it begins.
         scale_px: length of the axis, the unit of all distances.
         confidence: below it a point is not there.
+        roles: whether the animals' order means something, as resident and intruder. Otherwise the features are the same in any order,
+            so that animals that were taken for each other change nothing, and a class learnt of one is learnt of all.
     """
 
     animals: int
@@ -37,6 +39,7 @@ class BodyPlan:
     back: int
     scale_px: float
     confidence: float
+    roles: bool = False
 
 
 class PoseFeatures(nn.Module):
@@ -44,7 +47,8 @@ class PoseFeatures(nn.Module):
 
     Of each animal: its points in its own frame (origin in the middle of its points, x along the body's axis), how fresh each is, its
     speed, its speed ahead and to the side, how fast it turns, and running means of these four. Of each pair: where the other one is
-    and heads, how far it is, how near the front comes to its points, how fast the two approach, and running means.
+    and heads, how far it is, how near the front comes to its points, how fast the two approach, and running means. Unless the animals
+    have roles, mean and largest over animals, and over pairs, are given instead of one after the other.
     """
 
     memories_s: Tensor
@@ -63,7 +67,10 @@ class PoseFeatures(nn.Module):
     def count(self) -> int:
         """How many features there are."""
         own = 3 * self.plan.points + 1 + 4 * (1 + len(MEMORIES_S))
-        return own * self.plan.animals + (7 + 3 * len(PAIR_MEMORIES_S)) * len(self.pairs)
+        pair = 7 + 3 * len(PAIR_MEMORIES_S)
+        if self.plan.roles or self.plan.animals == 1:
+            return own * self.plan.animals + pair * len(self.pairs)
+        return 2 * (own + pair)
 
     @property
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -101,12 +108,17 @@ class PoseFeatures(nn.Module):
         next_motion = _running_mean(motion, moves[:, :, None], seconds, self.memories_s)
         fresh = known * torch.exp(-filled[..., 3] / FRESH_S)
         there = (known.sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
-        parts = [own.flatten(1), fresh.flatten(1), moves.flatten(1), next_motion.flatten(1), there.flatten(1)]
+        alone = torch.cat([own.flatten(2), fresh, moves, next_motion.flatten(2), there], dim=2)
         if not self.pairs:
-            return torch.cat(parts, dim=1), [filled, next_heading, next_motion, pair_means]
+            return alone.flatten(1), [filled, next_heading, next_motion, pair_means]
         pair, means_of = self._pairs(xy, known, middle, axis, velocity)
         next_pairs = _running_mean(pair_means, means_of[:, :, None], seconds, self.pair_memories_s)
-        return torch.cat([*parts, pair.flatten(1), next_pairs.flatten(1)], dim=1), [filled, next_heading, next_motion, next_pairs]
+        together = torch.cat([pair, next_pairs.flatten(2)], dim=2)
+        return torch.cat([self._of_all(alone), self._of_all(together)], dim=1), [filled, next_heading, next_motion, next_pairs]
+
+    def _of_all(self, each: Tensor) -> Tensor:
+        """Features of all animals or pairs (n, count, f) as one row."""
+        return each.flatten(1) if self.plan.roles else torch.cat([each.mean(dim=1), each.amax(dim=1)], dim=1)
 
     def _fill(self, poses: Tensor, seconds: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Which points are seen, all points in px with missing ones where they were last seen, and the next state."""

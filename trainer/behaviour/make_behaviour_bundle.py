@@ -65,6 +65,7 @@ class BehaviourRequest:
         front: point in front on the body's axis, None to find it.
         back: the one behind.
         confidence: below it a point is not there.
+        roles: whether the animals' order means something.
         anew: put away a training of other labels or settings.
         proved_frames: carried beside torch before the bundle is written.
     """
@@ -81,6 +82,7 @@ class BehaviourRequest:
     front: str | None = None
     back: str | None = None
     confidence: float = 0.2
+    roles: bool = False
     anew: bool = False
     proved_frames: int = PROVED_FRAMES
 
@@ -146,7 +148,7 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
 
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
-    body = body_plan(videos, front=request.front, back=request.back, confidence=request.confidence)
+    body = body_plan(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
     for sentence in _introduction(videos, front=body.front, back=body.back, scale_px=body.scale_px):
         say(sentence)
     with disk_refusals(run):

@@ -23,7 +23,6 @@ class BehaviourSettings:
         dropout: share of the features, and of what the unit answers, left out in training.
         noise: standard deviation of what is added to the normalised features in training.
         mirror: learn from mirrored poses too, left points taking the place of right ones.
-        swap: learn from poses with the animals in other order too.
         threshold: the rule by which thresholds are chosen.
         seed: of weights, order and noise.
     """
@@ -39,7 +38,6 @@ class BehaviourSettings:
     dropout: float = 0.15
     noise: float = 0.05
     mirror: bool = True
-    swap: bool = True
     threshold: Rule = "f1"
     seed: int = 0
 

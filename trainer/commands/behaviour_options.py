@@ -38,7 +38,7 @@ _OF_BEHAVIOUR = {
     "threshold_rule": "--threshold-rule",
     "least_confidence": "--least-confidence",
     "no_mirror": "--no-mirror",
-    "no_swap": "--no-swap",
+    "roles": "--roles",
     "fps": "--fps",
     "frames": "--frames",
     "variable": "--variable",
@@ -63,7 +63,7 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hidden", type=int, metavar="N", help="numbers that the recurrent unit carries (64)")
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
-    group.add_argument("--no-swap", action="store_true", help="do not learn from the animals in other order: they have roles")
+    group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
 
 
 def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> None:
@@ -138,7 +138,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     return BehaviourRequest(
         table=options.data[0],
         out=options.out,
-        settings=BehaviourSettings(**given, mirror=not options.no_mirror, swap=not options.no_swap),
+        settings=BehaviourSettings(**given, mirror=not options.no_mirror),
         asked=reading_asked(options),
         class_names=tuple(options.classes),
         left_out=tuple(options.leave_out or ()),
@@ -148,6 +148,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         front=options.front,
         back=options.back,
         confidence=confidence,
+        roles=options.roles,
         anew=options.force,
     )
 
