@@ -9,7 +9,7 @@ from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.videos import PoseVideos
 from trainer.errors import TrainingError
 
-_FRAMES = 20_000  # looked at, at most
+_FRAMES = 20_000  # of each video, at most
 _LEAST = 0.01  # of a pair that says nothing of where its animal goes, so that the longest is chosen where none does
 _STEP_S = 0.2  # over which a movement is measured
 

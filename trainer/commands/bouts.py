@@ -1,4 +1,4 @@
-"""`trainer bouts`: labels of behaviour, as BORIS, DeepEthogram, Caltech, MARS or SimBA save them: looked over and converted."""
+"""`trainer bouts`: labels of behaviour, as BORIS, DeepEthogram, Caltech, MARS or SimBA save them: checked, converted and scored."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ _READ = "BORIS, DeepEthogram or SimBA .csv, Caltech .txt, Bento or MARS .annot, 
 
 def add(commands: Commands) -> None:
     """Declare the command and its actions."""
-    text = "Labels of behaviour in bouts or per frame: look them over, or convert them."
+    text = "Check, convert and score labels of behaviour, in bouts or per frame."
     parser = commands.add_parser("bouts", help=text, description=text, epilog="example: trainer bouts check monday.csv --video monday.mp4")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     checking = add_command(

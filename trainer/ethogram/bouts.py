@@ -39,7 +39,7 @@ class Ethogram:
     """What one person or program said of one video.
 
     Attributes:
-        class_names: every class that was looked for, in the file's order.
+        class_names: every class that could be marked, in the file's order.
         bouts: in order of time. Bouts of one class do not share a frame.
         frames: how many were judged, counted from the video's first; at least up to the last bout's end.
         fps: frames per second, None where the file does not say.

@@ -19,7 +19,7 @@ class Session:
     Attributes:
         name: what people call it.
         labels: its ethogram.
-        frames: how long the video is, or its table of poses; None where nobody looked.
+        frames: how long the video is, or its table of poses; None where it is not known.
         held_out: whether it is kept from training; None where nothing was divided.
     """
 

@@ -72,7 +72,7 @@ def cells_in(path: Path, text: str) -> list[list[str]]:
 
 
 def text_of(path: Path) -> str:
-    """A text file, whichever of the usual ways it was saved in.
+    """A text file, in UTF-8, UTF-16 or Windows's encoding.
 
     Raises:
         LabelError: it cannot be read, is empty or is not text.
