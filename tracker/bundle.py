@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import math
 import os
 import shutil
@@ -26,6 +27,7 @@ MODEL_FILE = "model.onnx"
 DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
 USUAL_PLACE = "models/mine"  # where `trainer fit` writes and `tracker init` looks when nobody says
+SELF_TEST_POSES = "self_test.npy"  # in its place, of a network that takes poses
 _LONGEST_DESCRIPTION = 16 << 20  # bytes; a real one has some thousand
 _LONGEST_SHOWN = 300  # characters of a path in a sentence
 _LARGEST_TENSOR = 1 << 28  # numbers in one input, output or state
@@ -54,7 +56,7 @@ class BundlePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class View(BundlePart, frozen=True, kw_only=True):
-    """How a camera image becomes the network's input.
+    """How a camera image becomes the network's input; it counts for nothing where the input is poses.
 
     `crop` takes (x, y, width, height) in source pixels, null being the whole image; what is left is fitted to the
     input by `letterbox` (aspect kept, black bars), `stretch`, or `exact` (sizes must agree).
@@ -112,12 +114,46 @@ class Accuracy(BundlePart, frozen=True, kw_only=True):
 
 
 class SelfTest(BundlePart, frozen=True, kw_only=True):
-    """The expected answer to self_test.png, which is of exactly the input's size."""
+    """The expected answer to self_test.png, which is of exactly the input's size, or to the last frame of self_test.npy."""
 
-    image_sha256: Sha256
+    image_sha256: Sha256  # of the one of the two files that is there
     expected: list[float]  # the output, flattened
     tolerance_fp32: float  # largest difference of any number
     tolerance_reduced: float  # the same for bf16, fp16 and int8
+
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class BehaviourAccuracy(BundlePart, frozen=True, kw_only=True):
+    """Scores on held-out videos, of the decisions that the thresholds make, or of the likeliest class where classes exclude each other.
+
+    Null where none were held out, or where nothing could be counted.
+    """
+
+    macro_f1: Share | None
+    f1: tuple[Share | None, ...]  # of each class, by frame
+    bout_f1: tuple[Share | None, ...]  # the same by bout, cleaned by no rule
+    calibration_error: Share | None
+    frames: int
+
+
+class BehaviourFromPoses(BundlePart, frozen=True, kw_only=True):
+    """What a loop must know that carries a behaviour network from frame to frame: one step a frame, on poses in source pixels.
+
+    The input is (1, animals, key points, 3): x, y and confidence, NaN where a point is not there. All states begin as zeros, at the
+    start and whenever the run is broken: by a swap, a reconnection, or a gap longer than `longest_gap_s`.
+    """
+
+    seconds: TensorShape  # second input, float32 (1, 1): time since the frame before; 0 for the first
+    exclusive: bool  # at most one class is on; what the probabilities leave to 1 is "none of them"
+    thresholds: tuple[Share, ...]  # one for each class: on above it
+    threshold_rule: str  # in words, and on which videos
+    warming_frames: Annotated[int, Meta(ge=0)]  # after zeroed states, until scores are those of a network that ran all along
+    frame_interval_s: tuple[float, float]  # shortest and longest (1st and 99th percentile) that it has learnt from
+    longest_gap_s: float
+    seen: tuple[Sha256, ...]  # of the poses of every video that weights, temperature or thresholds are from
+    accuracy: BehaviourAccuracy
 
 
 class Description(BundlePart, frozen=True, kw_only=True):
@@ -143,6 +179,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where they had several, or it was not noted
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
     correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
+    behaviour: BehaviourFromPoses | None = None  # of a behaviour network that takes poses
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +187,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Path
     description: Description
-    self_test_image: Image  # uint8, the input's (h, w) or (h, w, 3)
+    self_test_image: Image  # uint8, the input's (h, w) or (h, w, 3); empty where the input is poses
+    self_test_poses: NDArray[np.float32] | None = None  # (frames, animals * key points * 3 + 1), the last column seconds
 
     @property
     def model(self) -> Path:
@@ -173,24 +211,35 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{_shown(folder)}: cannot be read: {_reason(problem)}; expected an engine bundle{remedy}") from None
 
 
-def write_bundle(folder: Path, *, model: bytes, self_test_image: Image, description: Description) -> None:
+def write_bundle(
+    folder: Path,
+    *,
+    model: bytes,
+    self_test_image: Image,
+    description: Description,
+    self_test_poses: NDArray[np.float32] | None = None,
+) -> None:
     """Write a bundle whole or not at all: into a neighbouring folder, synced, then renamed into place.
 
-    An earlier bundle of that name is replaced. `onnx_sha256` and `self_test.image_sha256` are filled in here.
+    An earlier bundle of that name is replaced. `onnx_sha256` and `self_test.image_sha256` are filled in here. Where there are
+    `self_test_poses`, they are written and the image is not.
 
     Raises:
         BundleError: the disk is full or the folder cannot be written; what was there before is untouched.
     """
-    bgr = cv2.cvtColor(self_test_image, cv2.COLOR_RGB2BGR) if self_test_image.ndim == 3 else self_test_image
-    png = cv2.imencode(".png", bgr)[1].tobytes()
-    self_test = msgspec.structs.replace(description.self_test, image_sha256=_sha256(png))
+    if self_test_poses is None:
+        bgr = cv2.cvtColor(self_test_image, cv2.COLOR_RGB2BGR) if self_test_image.ndim == 3 else self_test_image
+        test_file, test = SELF_TEST_FILE, cv2.imencode(".png", bgr)[1].tobytes()
+    else:
+        test_file, test = SELF_TEST_POSES, _npy(self_test_poses)
+    self_test = msgspec.structs.replace(description.self_test, image_sha256=_sha256(test))
     final = msgspec.structs.replace(description, onnx_sha256=_sha256(model), self_test=self_test)
     text = msgspec.json.format(msgspec.json.encode(final), indent=2)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            for name, content in ((MODEL_FILE, model), (SELF_TEST_FILE, png), (DESCRIPTION_FILE, text)):
+            for name, content in ((MODEL_FILE, model), (test_file, test), (DESCRIPTION_FILE, text)):
                 write_synced(fresh / name, content)
             fresh.chmod(0o755)
             _put_in_place(fresh, folder)
@@ -260,6 +309,13 @@ def _read_once(folder: Path) -> Bundle:
             f"{len(description.point_names)} key points: write the bundle again with `trainer fit`"
         )
     _compare(folder / MODEL_FILE, description.onnx_sha256)
+    if description.behaviour is not None:
+        return Bundle(
+            folder=folder,
+            description=description,
+            self_test_image=np.zeros((0, 0), np.uint8),
+            self_test_poses=_self_test_poses(folder, description, description.behaviour),
+        )
     _compare(folder / SELF_TEST_FILE, description.self_test.image_sha256)
     try:
         image = cv2.imread(str(folder / SELF_TEST_FILE), cv2.IMREAD_UNCHANGED)
@@ -269,6 +325,38 @@ def _read_once(folder: Path) -> Bundle:
         raise BundleError(f"{folder / SELF_TEST_FILE}: is not a PNG image; write the bundle again with `trainer fit`")
     rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
     return Bundle(folder=folder, description=description, self_test_image=np.asarray(rgb, np.uint8))
+
+
+def _self_test_poses(folder: Path, description: Description, behaviour: BehaviourFromPoses) -> NDArray[np.float32]:
+    _, animals, points, _ = shape = description.input.shape if len(description.input.shape) == 4 else (0, 0, 0, 0)
+    classes = len(description.class_names)
+    agrees = (
+        description.task == "behaviour"
+        and (description.input.dtype, shape) == ("float32", (1, animals, len(description.point_names), 3))
+        and (behaviour.seconds.dtype, behaviour.seconds.shape) == ("float32", (1, 1))
+        and description.output.shape == (1, classes)
+        and len(behaviour.thresholds) == classes > 0
+    )
+    if not agrees:
+        raise BundleError(
+            f"{folder / DESCRIPTION_FILE}: its parts contradict each other; expected poses (1, animals, {len(description.point_names)} "
+            f"points, 3) and seconds (1, 1) in, {classes} class probabilities out: write the bundle again with `trainer fit`"
+        )
+    path = folder / SELF_TEST_POSES
+    _compare(path, description.self_test.image_sha256)
+    try:
+        poses = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):
+        poses = None
+    if not isinstance(poses, np.ndarray) or poses.dtype != np.float32 or poses.ndim != 2 or poses.shape[1] != animals * points * 3 + 1:
+        raise BundleError(f"{path}: holds no poses of {animals} animals and {points} points; write the bundle again with `trainer fit`")
+    return np.asarray(poses, np.float32)
+
+
+def _npy(array: NDArray[np.float32]) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array.astype(np.float32), allow_pickle=False)
+    return content.getvalue()
 
 
 def _describe(path: Path) -> Description:

@@ -10,6 +10,7 @@ import sys
 from tracker.command import run_command, version
 from trainer.commands import (
     agreement,
+    bouts,
     compare,
     crossval,
     curve,
@@ -39,6 +40,7 @@ COMMANDS = (
     select,
     label,
     agreement,
+    bouts,
     render,
     compile_command,
     synth,

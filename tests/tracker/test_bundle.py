@@ -42,6 +42,12 @@ def test_what_is_written_is_read_back_the_same(bundle: Path) -> None:
     assert sorted(path.name for path in bundle.iterdir()) == ["bundle.json", "model.onnx", "self_test.png"]
 
 
+def test_a_bundle_from_before_behaviour_was_learnt_loads_as_it_did(bundle: Path) -> None:
+    describe(bundle, behaviour=...)
+    assert read_bundle(bundle).description.behaviour is None
+    assert read_bundle(bundle).self_test_poses is None
+
+
 @pytest.mark.parametrize("name", ["model.onnx", "self_test.png"])
 def test_a_tampered_file_is_refused_by_name(bundle: Path, name: str) -> None:
     content = bytearray((bundle / name).read_bytes())

@@ -41,17 +41,37 @@ class EventScore:
     end_error_ms: NDArray[np.float64]
 
 
-def score(found: Bouts, truth: Bouts, *, times_ns: Times) -> EventScore:
-    """Compare bouts on the frames at `times_ns`; frames that nobody judged are left out by leaving out their times."""
-    said, true = labels_of(found, times_ns), labels_of(truth, times_ns)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameScore:
+    """Agreement frame by frame: the first four figures of `EventScore`."""
+
+    precision: float
+    recall: float
+    f1: float
+    agreement: float
+
+
+def score_frames(said: Labels, true: Labels) -> FrameScore:
+    """Compare labels frame by frame."""
     both, only_said, only_true = (int(np.count_nonzero(x)) for x in (said & true, said & ~true, true & ~said))
-    pairs = _pairs(found, truth)
-    errors = (found[pairs[:, 0]] - truth[pairs[:, 1]]) / 1e6
-    return EventScore(
+    return FrameScore(
         precision=_ratio(both, both + only_said),
         recall=_ratio(both, both + only_true),
         f1=_ratio(2 * both, 2 * both + only_said + only_true),
-        agreement=_ratio(len(times_ns) - only_said - only_true, len(times_ns)),
+        agreement=_ratio(len(said) - only_said - only_true, len(said)),
+    )
+
+
+def score(found: Bouts, truth: Bouts, *, times_ns: Times) -> EventScore:
+    """Compare bouts on the frames at `times_ns`; frames that nobody judged are left out by leaving out their times."""
+    frames = score_frames(labels_of(found, times_ns), labels_of(truth, times_ns))
+    pairs = pair_bouts(found, truth)
+    errors = (found[pairs[:, 0]] - truth[pairs[:, 1]]) / 1e6
+    return EventScore(
+        precision=frames.precision,
+        recall=frames.recall,
+        f1=frames.f1,
+        agreement=frames.agreement,
         found=len(found),
         true=len(truth),
         matched=len(pairs),
@@ -106,8 +126,8 @@ def labels_of(bouts: Bouts, times_ns: Times) -> Labels:
     return inside
 
 
-def _pairs(found: Bouts, truth: Bouts) -> NDArray[np.intp]:
-    """Index pairs (found, true), int (pairs, 2), in order of time."""
+def pair_bouts(found: Bouts, truth: Bouts) -> NDArray[np.intp]:
+    """Index pairs (found, true) of bouts that overlap, int (pairs, 2), in order of time: each bout once, longest overlap first."""
     shared = np.minimum(found[:, None, 1], truth[None, :, 1]) - np.maximum(found[:, None, 0], truth[None, :, 0])
     pairs = []
     while shared.size and shared.max() > 0:

@@ -25,8 +25,9 @@ class DeclaredTensors:
 def declared_tensors(bundle: Bundle) -> DeclaredTensors:
     """Read the declaration out of a bundle."""
     description = bundle.description
+    seconds = (description.behaviour.seconds,) if description.behaviour is not None else ()
     return DeclaredTensors(
-        inputs={tensor.name: _kind(tensor) for tensor in (description.input, *description.states)},
+        inputs={tensor.name: _kind(tensor) for tensor in (description.input, *seconds, *description.states)},
         outputs={description.output.name: _kind(description.output)}
         | {tensor.name + NEXT_STATE: _kind(tensor) for tensor in description.states},
     )

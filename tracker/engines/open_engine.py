@@ -38,6 +38,10 @@ def open_engine(
             opening was cancelled.
         BundleError: model.onnx is not what bundle.json says.
     """
+    if bundle.description.behaviour is not None:
+        raise BundleError(
+            f"{bundle.folder}: finds behaviour in poses; expected a network that takes images, as `trainer fit` writes for key points"
+        )
     cancelled = threading.Event() if cancelled is None else cancelled
     engine = _open(bundle, settings, say=say, cancelled=cancelled)
     try:

@@ -3,10 +3,16 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
+from trainer.commands.bouts import reading_asked
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
+
+if TYPE_CHECKING:
+    from tracker.bundle import Bundle
 
 
 def add(commands: Commands) -> None:
@@ -27,6 +33,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and metrics.json there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_engine(parser)
+    add_behaviour_scoring(parser, alone=False)
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -36,6 +43,10 @@ def compare(options: argparse.Namespace) -> int:
 
     talk = Console(stderr=True)
     bundles = read_bundle(options.first), read_bundle(options.second)
+    if all(bundle.description.behaviour is not None for bundle in bundles):
+        refuse_key_point_scoring(options)
+        return _compare_behaviour(options, bundles)
+    refuse_behaviour_options(options)
     found = compare_bundles(bundles, options.data, engine=engine_choice(options), learnt_too=options.learnt_too, console=talk)
     if options.report is not None:
         talk.print(f"report: {write_comparison(options.report, found)}", soft_wrap=True)
@@ -49,4 +60,23 @@ def compare(options: argparse.Namespace) -> int:
     if found.floor is not None:
         print(f"people: {found.floor.mean_px:.2f} px between annotators")
     print(found.sentence)
+    return 0
+
+
+def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bundle]") -> int:
+    from trainer.behaviour.evaluate_behaviour import compare_behaviour
+    from trainer.errors import TrainingError
+
+    if options.report is not None or options.learnt_too:
+        option = "--report" if options.report is not None else "--learnt-too"
+        raise TrainingError(f"{option} is for key points; leave it out with bundles that find behaviour")
+    talk = Console(stderr=True, soft_wrap=True)
+    found = compare_behaviour(
+        bundles,
+        options.data,
+        asked=reading_asked(options),
+        left_out=tuple(options.leave_out or ()),
+        say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
+    )
+    print(json.dumps(found.as_json()) if options.json else found.sentence)
     return 0

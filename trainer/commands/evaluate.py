@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
+from trainer.commands.bouts import reading_asked
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
 
 if TYPE_CHECKING:
+    from tracker.bundle import Bundle
     from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
     from trainer.scoring.metrics import PointErrors
 
@@ -48,6 +51,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--chamber", type=int, nargs=4, metavar=("X", "Y", "WIDTH", "HEIGHT"), help="where that tracker looks, px")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_engine(parser)
+    add_behaviour_scoring(parser, alone=True)
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -61,6 +65,10 @@ def evaluate(options: argparse.Namespace) -> int:
         refuse_unwritable(options.report, option="--report")
     talk = Console(stderr=True)
     bundle = read_bundle(options.bundle)
+    if bundle.description.behaviour is not None:
+        refuse_key_point_scoring(options)
+        return _evaluate_behaviour(options, bundle)
+    refuse_behaviour_options(options)
     names = bundle.description.point_names
     floor = read_floor(options.floor, names) if options.floor else floor_of_data(options.data[0], names)
     asked = Asked(
@@ -79,6 +87,40 @@ def evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(run.as_json()))
     else:
         _print(run)
+    return 0
+
+
+def _evaluate_behaviour(options: argparse.Namespace, bundle: "Bundle") -> int:
+    from trainer.behaviour.evaluate_behaviour import evaluate_behaviour, write_predictions
+    from trainer.behaviour_scores.behaviour_score import Cleaning
+    from trainer.behaviour_scores.table import lines
+    from trainer.errors import TrainingError
+    from trainer.reports.behaviour_report import write_behaviour_report
+    from trainer.reports.report import plain_json
+    from trainer.whole_files import refuse_unwritable
+
+    if len(options.data) != 1:
+        raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
+    if options.predictions is not None:
+        refuse_unwritable(Path(options.predictions), option="--predictions")
+    talk = Console(stderr=True, soft_wrap=True)
+    run = evaluate_behaviour(
+        bundle,
+        options.data[0],
+        asked=reading_asked(options),
+        left_out=tuple(options.leave_out or ()),
+        cleaning=Cleaning(minimum_ms=options.minimum_ms or 0.0, gap_ms=options.gap_ms or 0.0),
+        say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
+    )
+    if options.predictions is not None:
+        write_predictions(Path(options.predictions), run)
+    if options.report is not None:
+        talk.print(f"report: {write_behaviour_report(options.report, run)}", markup=False)
+    if options.json:
+        print(plain_json(run.as_json()).decode())
+        return 0
+    for line in (*lines(run.scores), *([run.comparison.sentence] if run.comparison else []), *(f"note: {note}" for note in run.notes)):
+        print(line)
     return 0
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
+from trainer.commands.behaviour_options import add_behaviour_training, behaviour_request, refuse_behaviour_options
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
 
 
@@ -25,7 +26,8 @@ def add(commands: Commands) -> None:
         type=Path,
         nargs="+",
         required=True,
-        help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined",
+        help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined. "
+        "With --task behaviour: a table of videos",
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, help=f"folder for the bundle ({USUAL_PLACE}); the run is kept beside it in OUT.run")
@@ -51,10 +53,14 @@ def add(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_training(parser)
     add_split(parser)
+    add_behaviour_training(parser)
 
 
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
+    if options.task == "behaviour":
+        return _fit_behaviour(options)
+    refuse_behaviour_options(options)
     from trainer.pipeline.make_bundle import make_bundle  # only training needs torch; the other commands start without it
     from trainer.pipeline.put_in_place import put_in_place
     from trainer.pipeline.refresh import refresh_bundle
@@ -78,4 +84,12 @@ def fit(options: argparse.Namespace) -> int:
     if control:
         running = put_in_place(control, made.bundle, say=lambda sentence: talk.print(sentence, soft_wrap=True))
         talk.print(f"{control}: runs {running} now", soft_wrap=True)
+    return 0
+
+
+def _fit_behaviour(options: argparse.Namespace) -> int:
+    from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
+
+    made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
+    print(json.dumps(made.as_json()) if options.json else made.sentence)
     return 0

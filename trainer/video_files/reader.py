@@ -23,6 +23,7 @@ class VideoReader:
         rate: frames per second.
         size: (height, width).
         expected: frames that the header promises, None where it promises nothing.
+        exact: whether that is a count and not an estimate from the duration.
         read: frames decoded so far.
     """
 
@@ -43,7 +44,7 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         self.rate = self._stream.average_rate or self._stream.guessed_rate or Fraction(30)
         self.size = (self._stream.height, self._stream.width)
-        self.expected, self._exact = self._promised()
+        self.expected, self.exact = self._promised()
 
     def frames(self) -> Iterator[Image]:
         """Each frame as uint8 (height, width, 3) RGB, up to the end or to where the file is damaged; then ask `shortfall`."""
@@ -63,10 +64,10 @@ class VideoReader:
         """One sentence if the frames that were read are not the whole video; None if they are. To be asked at the end."""
         if self.read == 0:
             return f"{self.path}: 0 frames read; the file is empty or damaged: copy or record it again"
-        promised = f"of {'' if self._exact else 'about '}{self.expected} " if self.expected is not None else ""
+        promised = f"of {'' if self.exact else 'about '}{self.expected} " if self.expected is not None else ""
         if self._damage is not None:
             return f"{self.path}: {self.read} {promised}frames read, then: {self._damage}; the file is cut or damaged: copy it again"
-        slack = 0 if self._exact else ESTIMATE_SLACK
+        slack = 0 if self.exact else ESTIMATE_SLACK
         if self.expected is not None and self.read < self.expected - slack:
             return f"{self.path}: {self.read} {promised}frames read; the file is cut short: copy it again"
         return None

@@ -1,0 +1,91 @@
+"""What a network learns from: features of every video, as seen and mirrored, cut into clips."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainer.behaviour.network import PoseBehaviour, features_of
+from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.videos import PoseVideo
+from trainer.ethogram.bouts import NO, YES
+from trainer.labels.mirror import swapped_order
+
+UNJUDGED = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clips:
+    """Features and targets of some videos.
+
+    Attributes:
+        variants: of each video, its features as seen first, then mirrored: float32 (frames, count) each.
+        targets: of each video, float32 (frames, answers): 1 for what is on ("none" last, where classes are exclusive), 0 for what is
+            not, `UNJUDGED` for what nobody judged.
+    """
+
+    variants: tuple[tuple[Tensor, ...], ...]
+    targets: tuple[Tensor, ...]
+
+    def normalise(self, network: PoseBehaviour) -> "Clips":
+        """The same by the network's mean and deviation."""
+        return Clips(variants=tuple(tuple(network.normalised(each) for each in of) for of in self.variants), targets=self.targets)
+
+    def batches(self, settings: BehaviourSettings, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Every frame once, in clips from random places, each in a random variant: (n, window, count) and (n, window, answers)."""
+        clips = []
+        for place, targets in enumerate(self.targets):
+            first = int(rng.integers(settings.window)) if len(targets) > settings.window else 0
+            starts = range(first, max(1, len(targets) - settings.window // 4), settings.window)
+            clips += [(place, start) for start in ([0] if first > settings.window // 4 else [])] + [(place, start) for start in starts]
+        order = rng.permutation(len(clips))
+        for begin in range(0, len(order), settings.batch):
+            chosen = [clips[place] for place in order[begin : begin + settings.batch]]
+            parts = [self._clip(place, start, settings.window, rng) for place, start in chosen]
+            yield torch.stack([features for features, _ in parts]), torch.stack([targets for _, targets in parts])
+
+    def _clip(self, place: int, start: int, window: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        of = self.variants[place]
+        features = of[int(rng.integers(len(of)))][start : start + window]
+        targets = self.targets[place][start : start + window]
+        missing = window - len(targets)
+        if missing:
+            features = torch.cat([features, features.new_zeros(missing, features.shape[1])])
+            targets = torch.cat([targets, targets.new_full((missing, targets.shape[1]), UNJUDGED)])
+        return features, targets
+
+
+def clips_of(network: PoseBehaviour, videos: Sequence[PoseVideo], point_names: Sequence[str], settings: BehaviourSettings | None) -> Clips:
+    """Run the feature step over the videos, in every variant that the settings ask for; as seen alone without settings."""
+    order = swapped_order(point_names) if settings is not None and settings.mirror else None
+    poses, seconds = [], []
+    for video in videos:
+        variants = [video.poses] if order is None else [video.poses, mirrored(video.poses, order)]
+        poses += [torch.from_numpy(each) for each in variants]
+        seconds += [torch.from_numpy(video.seconds)] * len(variants)
+    found = features_of(network, poses, seconds)
+    count = 1 if order is None else 2
+    return Clips(
+        variants=tuple(tuple(found[count * place : count * (place + 1)]) for place in range(len(videos))),
+        targets=tuple(torch.from_numpy(targets_of(video, exclusive=network.plan.exclusive)) for video in videos),
+    )
+
+
+def mirrored(poses: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.float32]:
+    """Poses as a mirror shows them, left points in the place of right ones as `order` says."""
+    result = poses[:, :, list(order)].copy()
+    result[..., 1] *= -1
+    return np.ascontiguousarray(result)
+
+
+def targets_of(video: PoseVideo, *, exclusive: bool) -> NDArray[np.float32]:
+    """Marks as targets, see `Clips`."""
+    on, judged = video.marks == YES, (video.marks == YES) | (video.marks == NO)
+    if not exclusive:
+        return np.where(judged, on, UNJUDGED).astype(np.float32)
+    targets = np.column_stack([on, ~on.any(axis=1)]).astype(np.float32)
+    targets[~judged.all(axis=1)] = UNJUDGED
+    return targets

@@ -1,0 +1,98 @@
+"""Behaviour bundles scored on a table of videos, alone or two beside each other."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tracker.bundle import Bundle
+from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.videos import PoseVideo, PoseVideos, read_videos
+from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour_scores.intervals import PairedF1, compare_f1
+from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.behaviour_scores.probability_file import probabilities_csv
+from trainer.behaviour_scores.run import BehaviourRun, score_answers
+from trainer.errors import TrainingError
+from trainer.ethogram.reading import Asked
+from trainer.whole_files import replace_files
+
+
+def evaluate_behaviour(
+    bundle: Bundle, table: Path, *, asked: Asked, left_out: tuple[str, ...], cleaning: Cleaning, say: Callable[[str], None]
+) -> BehaviourRun:
+    """Score a bundle on the videos of a table that it was not made with; on all of them where it was made with all, and say so.
+
+    Raises:
+        LabelError, TrainingError: in one sentence.
+    """
+    videos = _videos(bundle, table, asked, left_out)
+    judged, notes = _not_learnt(bundle, videos)
+    if not judged:
+        judged, notes = list(videos.videos), ["it was made with all of these videos: the scores flatter it"]
+    found = decisions_of(bundle, judged, say=say)
+    return score_answers(bundle.description.name, (bundle.description.name, found), cleaning=cleaning, notes=[*videos.notes, *notes])
+
+
+def compare_behaviour(
+    bundles: tuple[Bundle, Bundle], table: Path, *, asked: Asked, left_out: tuple[str, ...], say: Callable[[str], None]
+) -> PairedF1:
+    """Two bundles on the videos that neither has learnt from.
+
+    Raises:
+        LabelError, TrainingError: in one sentence; other classes, or no video that both have not learnt from.
+    """
+    first, second = bundles
+    if first.description.class_names != second.description.class_names:
+        raise TrainingError(
+            f"{first.folder} finds {', '.join(first.description.class_names)}, {second.folder} "
+            f"{', '.join(second.description.class_names)}; only bundles of the same classes compare"
+        )
+    answers: list[list[ScoredVideo]] = []
+    read = [_videos(bundle, table, asked, left_out) for bundle in bundles]
+    fresh = [{video.name for video in _not_learnt(bundle, videos)[0]} for bundle, videos in zip(bundles, read, strict=True)]
+    chosen = [video.name for video in read[0].videos if video.name in fresh[0] & fresh[1]]
+    if not chosen:
+        raise TrainingError(f"{table}: holds no video that neither bundle has learnt from; give others")
+    for bundle, videos in zip(bundles, read, strict=True):
+        answers.append(decisions_of(bundle, [video for video in videos.videos if video.name in chosen], say=say))
+    names = (first.description.name, second.description.name)
+    if names[0] == names[1]:
+        names = (str(first.folder), str(second.folder))
+    return compare_f1(names, answers[0], answers[1])
+
+
+def write_predictions(folder: Path, run: BehaviourRun) -> None:
+    """A table of probabilities for each video.
+
+    Raises:
+        TrainingError: the folder cannot be written.
+    """
+    _, videos = run.answers[0]
+    tables = {
+        f"{video.name}.csv": probabilities_csv(video.probabilities, video.class_names)
+        for video in videos
+        if video.probabilities is not None
+    }
+    replace_files(folder, tables, what="the predictions")
+
+
+def _videos(bundle: Bundle, table: Path, asked: Asked, left_out: tuple[str, ...]) -> PoseVideos:
+    about = bundle.description
+    if about.behaviour is None:
+        raise TrainingError(f"{bundle.folder}: takes images; expected a bundle that finds behaviour in poses")
+    videos = read_videos(table, asked=asked, left_out=left_out, known=about.class_names)
+    poses = videos.videos[0].poses
+    if videos.point_names != about.point_names or poses.shape[1] != about.input.shape[1]:
+        raise TrainingError(
+            f"{table}: has {poses.shape[1]} animals with the points {', '.join(videos.point_names)}; {bundle.folder} takes "
+            f"{about.input.shape[1]} with {', '.join(about.point_names)}"
+        )
+    return videos
+
+
+def _not_learnt(bundle: Bundle, videos: PoseVideos) -> tuple[list[PoseVideo], list[str]]:
+    """The videos whose poses the bundle has not seen, and what must be known beside."""
+    seen = bundle.description.behaviour.seen if bundle.description.behaviour is not None else ()
+    fresh = [video for video in videos.videos if video.poses_sha256 not in seen]
+    if len(fresh) == len(videos.videos):
+        return fresh, []
+    return fresh, [f"{len(videos.videos) - len(fresh)} of {len(videos.videos)} videos are those it was made with, and are left out"]

@@ -1,0 +1,188 @@
+"""Poses to numbers that do not depend on where in the arena the animals are: one step per frame, all of it inside the graph.
+
+A step takes poses and seconds and the state of the step before, and gives features and the next state. Every state begins as zeros.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+MEMORIES_S = (0.15, 0.5, 2.0)  # of the running means: a turn, an action, a phase of behaviour
+PAIR_MEMORIES_S = (0.5, 2.0)
+FRESH_S = 0.5  # how fast a point that is not seen loses its weight
+_SURE = 1e6  # px; a coordinate that is not within is none, and NaN is within nothing
+_SMALL = 1e-6
+_FASTEST = 20.0  # body lengths a second; what is faster was another point that was taken for this one
+_SHORTEST_S = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyPlan:
+    """What the features need to know of the animals.
+
+    Attributes:
+        animals: how many.
+        points: K of each.
+        front: where the body's axis ends.
+        back: where it begins.
+        scale_px: length of the axis, the unit of all distances.
+        confidence: below it a point is not there.
+        roles: whether the animals' order means something, as resident and intruder. Otherwise the features are the same in any order,
+            so that animals that were taken for each other change nothing, and a class learnt of one is learnt of all.
+    """
+
+    animals: int
+    points: int
+    front: int
+    back: int
+    scale_px: float
+    confidence: float
+    roles: bool = False
+
+
+class PoseFeatures(nn.Module):
+    """Egocentric features of one or more animals, and of every ordered pair of them.
+
+    Of each animal: its points in its own frame (origin in the middle of its points, x along the body's axis), how fresh each is, its
+    speed, its speed ahead and to the side, how fast it turns, and running means of these four. Of each pair: where the other one is
+    and heads, how far it is, how near the front comes to its points, how fast the two approach, and running means. Unless the animals
+    have roles, mean and largest over animals, and over pairs, are given instead of one after the other.
+    """
+
+    memories_s: Tensor
+    pair_memories_s: Tensor
+
+    def __init__(self, plan: BodyPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.per_px = 1 / plan.scale_px
+        self.pairs = [(one, other) for one in range(plan.animals) for other in range(plan.animals) if one != other]
+        memories = torch.tensor(MEMORIES_S).reshape(-1, 1)
+        self.register_buffer("memories_s", memories, persistent=False)
+        self.register_buffer("pair_memories_s", torch.tensor(PAIR_MEMORIES_S).reshape(-1, 1), persistent=False)
+
+    @property
+    def count(self) -> int:
+        """How many features there are."""
+        own = 3 * self.plan.points + 1 + 4 * (1 + len(MEMORIES_S))
+        pair = 7 + 3 * len(PAIR_MEMORIES_S)
+        if self.plan.roles or self.plan.animals == 1:
+            return own * self.plan.animals + pair * len(self.pairs)
+        return 2 * (own + pair)
+
+    @property
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every state, without the first axis of 1."""
+        plan = self.plan
+        return {
+            "points": (plan.animals, plan.points, 4),  # x, y, whether ever seen, seconds since
+            "heading": (plan.animals, 3),  # cosine, sine, whether known
+            "motion": (plan.animals, len(MEMORIES_S), 4),
+            "pairs": (len(self.pairs), len(PAIR_MEMORIES_S), 3),
+        }
+
+    def forward(self, poses: Tensor, seconds: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """One frame of n videos at once.
+
+        Args:
+            poses: float32 (n, animals, K, 3), x and y in px; NaN, or a confidence that is too low, where a point is not there.
+            seconds: float32 (n, 1) since the frame before.
+            states: as `state_shapes`, each (n, ...).
+
+        Returns:
+            float32 (n, count), and the next states.
+        """
+        points, heading, motion, pair_means = states
+        seen, xy, filled = self._fill(poses, seconds, points)
+        known = filled[..., 2]
+        weight = known / known.sum(dim=-1, keepdim=True).clamp(min=1.0)
+        middle = (xy * weight[..., None]).sum(dim=-2)
+        axis, turn, next_heading = self._heading(xy, known, heading, seconds)
+        own = _in_frame((xy - middle[:, :, None]) * self.per_px, axis[:, :, None]) * known[..., None]
+        velocity = self._velocity(xy, points, seen, seconds)
+        ahead = _in_frame(velocity, axis)
+        speed = (velocity.square().sum(dim=-1, keepdim=True) + _SMALL).sqrt()
+        moves = torch.cat([_small(speed), _small(ahead), turn], dim=-1)
+        next_motion = _running_mean(motion, moves[:, :, None], seconds, self.memories_s)
+        fresh = known * torch.exp(-filled[..., 3] / FRESH_S)
+        there = (known.sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
+        alone = torch.cat([own.flatten(2), fresh, moves, next_motion.flatten(2), there], dim=2)
+        if not self.pairs:
+            return alone.flatten(1), [filled, next_heading, next_motion, pair_means]
+        pair, means_of = self._pairs(xy, known, middle, axis, velocity)
+        next_pairs = _running_mean(pair_means, means_of[:, :, None], seconds, self.pair_memories_s)
+        together = torch.cat([pair, next_pairs.flatten(2)], dim=2)
+        return torch.cat([self._of_all(alone), self._of_all(together)], dim=1), [filled, next_heading, next_motion, next_pairs]
+
+    def _of_all(self, each: Tensor) -> Tensor:
+        """Features of all animals or pairs (n, count, f) as one row."""
+        return each.flatten(1) if self.plan.roles else torch.cat([each.mean(dim=1), each.amax(dim=1)], dim=1)
+
+    def _fill(self, poses: Tensor, seconds: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Which points are seen, all points in px with missing ones where they were last seen, and the next state."""
+        x_y, confidence = poses[..., :2], poses[..., 2]
+        # comparisons with NaN are false
+        inside = (x_y[..., 0].abs() < _SURE) & (x_y[..., 1].abs() < _SURE) & (confidence >= self.plan.confidence)
+        seen = inside.to(points.dtype)
+        # kept in pixels, as they came: a runtime that multiplies by 1 / scale instead would be off in the last digit, which a speed
+        # over one frame makes thirty times as large
+        xy = torch.where(inside[..., None], x_y, points[..., :2])
+        known = torch.maximum(seen, points[..., 2])
+        age = torch.where(inside, torch.zeros_like(seen), points[..., 3] + seconds[:, :, None]).clamp(max=10.0)
+        return seen, xy, torch.cat([xy, known[..., None], age[..., None]], dim=-1)
+
+    def _heading(self, xy: Tensor, known: Tensor, before: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The body's axis as a unit vector (n, animals, 2), the turn since the frame before per second (n, animals, 1), the next state."""
+        along = (xy[:, :, self.plan.front] - xy[:, :, self.plan.back]) * self.per_px
+        length = (along.square().sum(dim=-1, keepdim=True) + _SMALL).sqrt()
+        found = (known[:, :, self.plan.front] * known[:, :, self.plan.back])[..., None] * (length > 0.05).to(xy.dtype)
+        default = torch.stack([torch.ones_like(before[..., 0]), torch.zeros_like(before[..., 0])], dim=-1)
+        last = torch.where(before[..., 2:] > 0, before[..., :2], default)
+        axis = torch.where(found > 0, along / length, last)
+        sine = last[..., :1] * axis[..., 1:] - last[..., 1:] * axis[..., :1]
+        turn = sine * before[..., 2:] * found / seconds.clamp(min=_SHORTEST_S)[:, :, None] * (seconds[:, :, None] > 0)
+        now = torch.maximum(found, before[..., 2:])
+        return axis, _small(turn), torch.cat([axis * now, now], dim=-1)
+
+    def _velocity(self, xy: Tensor, points: Tensor, seen: Tensor, seconds: Tensor) -> Tensor:
+        """Mean over the points seen in this frame and the one before, body lengths per second: (n, animals, 2)."""
+        both = seen * points[..., 2] * (points[..., 3] <= 0).to(seen.dtype)
+        moved = ((xy - points[..., :2]) * both[..., None]).sum(dim=-2) * self.per_px / both.sum(dim=-1, keepdim=True).clamp(min=1.0)
+        speed = moved / seconds.clamp(min=_SHORTEST_S)[:, :, None] * (seconds[:, :, None] > 0)
+        return speed.clamp(-_FASTEST, _FASTEST)
+
+    def _pairs(self, xy: Tensor, known: Tensor, middle: Tensor, axis: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor]:
+        """Seven figures of each ordered pair (n, pairs, 7), and the three of them that have running means."""
+        features, means = [], []
+        for one, other in self.pairs:
+            away = (middle[:, other] - middle[:, one]) * self.per_px
+            far = (away.square().sum(dim=-1, keepdim=True) + _SMALL).sqrt()
+            approach = ((velocity[:, one] - velocity[:, other]) * away / far).sum(dim=-1, keepdim=True)
+            reach = (xy[:, other] - xy[:, one, self.plan.front][:, None]) * self.per_px
+            gaps = (reach.square().sum(dim=-1) + _SMALL).sqrt() + 50.0 * (1 - known[:, other])
+            near = gaps.amin(dim=-1, keepdim=True).clamp(max=50.0)
+            both = (known[:, one].sum(dim=-1, keepdim=True) > 0).to(xy.dtype) * (known[:, other].sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
+            slow = torch.cat([torch.log1p(far), torch.log1p(near), _small(approach)], dim=-1) * both
+            features.append(torch.cat([_in_frame(away, axis[:, one]) * both, _in_frame(axis[:, other], axis[:, one]), slow], dim=-1))
+            means.append(slow)
+        return torch.stack(features, dim=1), torch.stack(means, dim=1)
+
+
+def _in_frame(vectors: Tensor, axis: Tensor) -> Tensor:
+    """Vectors (..., 2) as ahead and aside of a unit vector."""
+    ahead = (vectors * axis).sum(dim=-1)
+    aside = vectors[..., 1] * axis[..., 0] - vectors[..., 0] * axis[..., 1]
+    return torch.stack([ahead, aside], dim=-1)
+
+
+def _small(value: Tensor) -> Tensor:
+    """Large values pressed together, the sign kept: sign(x) ln(1 + |x|)."""
+    return torch.sign(value) * torch.log1p(value.abs())
+
+
+def _running_mean(before: Tensor, value: Tensor, seconds: Tensor, memories_s: Tensor) -> Tensor:
+    """Means with several memories: before + (1 − exp(−dt / τ)) (value − before)."""
+    share = 1 - torch.exp(-seconds[:, :, None, None] / memories_s)
+    return before + share * (value - before)

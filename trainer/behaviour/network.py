@@ -1,0 +1,133 @@
+"""The network from poses: features, their normalisation, a gated recurrent unit, calibrated probabilities. One step per frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from trainer.behaviour.features import BodyPlan, PoseFeatures
+
+FARTHEST = 4.0  # standard deviations; what is farther says no more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkPlan:
+    """What builds the network again.
+
+    Attributes:
+        body: of the features.
+        classes: how many answers.
+        exclusive: soft-max over the classes and "none", or a logistic function of each.
+        hidden: numbers that the recurrent unit carries.
+    """
+
+    body: BodyPlan
+    classes: int
+    exclusive: bool
+    hidden: int
+
+
+class PoseBehaviour(nn.Module):
+    """Poses, seconds and states in; class probabilities and the next states out.
+
+    With exclusive classes there is one more inside, "none of them", which is not given out: the probabilities add up to 1 or less.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    temperature: Tensor
+
+    def __init__(self, plan: NetworkPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.features = PoseFeatures(plan.body)
+        self.gru = nn.GRU(self.features.count, plan.hidden, batch_first=True)
+        self.answer = nn.Linear(plan.hidden, self.answers)
+        self.register_buffer("mean", torch.zeros(self.features.count))
+        self.register_buffer("deviation", torch.ones(self.features.count))
+        self.register_buffer("temperature", torch.ones(1))
+
+    @property
+    def answers(self) -> int:
+        """How many logits there are."""
+        return self.plan.classes + int(self.plan.exclusive)
+
+    @property
+    def state_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every state, without the first axis of 1."""
+        return self.features.state_shapes | {"memory": (self.plan.hidden,)}
+
+    def zero_states(self, count: int = 1) -> list[Tensor]:
+        """As every run begins."""
+        return [torch.zeros(count, *shape) for shape in self.state_shapes.values()]
+
+    def forward(self, poses: Tensor, seconds: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """One frame: float32 (n, C) probabilities, and the next states.
+
+        Args:
+            poses: float32 (n, animals, K, 3).
+            seconds: float32 (n, 1) since the frame before, 0 for the first.
+            states: as `state_shapes`.
+        """
+        features, following = self.features(poses, seconds, states[:-1])
+        memory = self._step(self.normalised(features), states[-1])
+        return (self.probabilities(self.answer(memory)), *following, memory)
+
+    def normalised(self, features: Tensor) -> Tensor:
+        """By mean and deviation of the training frames."""
+        return ((features - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST)
+
+    def logits(self, features: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Whole clips at once, for training.
+
+        Args:
+            features: normalised, (n, frames, count).
+            memory: (1, n, hidden) to go on with, None for zeros.
+
+        Returns:
+            (n, frames, answers), and the memory after the last frame.
+        """
+        hidden, memory = self.gru(features, memory)
+        return self.answer(hidden), memory
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Calibrated, of the classes alone."""
+        scaled = logits / self.temperature
+        if not self.plan.exclusive:
+            return torch.sigmoid(scaled)
+        return torch.softmax(scaled, dim=-1)[..., : self.plan.classes]
+
+    def _step(self, features: Tensor, memory: Tensor) -> Tensor:
+        """One step of the unit, written out: in a graph it is products and sums that every runtime has."""
+        names = ("weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0")
+        weight_in, bias_in, weight_on, bias_on = (self.gru.get_parameter(name) for name in names)
+        inward = nn.functional.linear(features, weight_in, bias_in)
+        onward = nn.functional.linear(memory, weight_on, bias_on)
+        size = self.plan.hidden
+        reset = torch.sigmoid(inward[:, :size] + onward[:, :size])
+        update = torch.sigmoid(inward[:, size : 2 * size] + onward[:, size : 2 * size])
+        candidate = torch.tanh(inward[:, 2 * size :] + reset * onward[:, 2 * size :])
+        return (1 - update) * candidate + update * memory
+
+
+@torch.no_grad()
+def features_of(network: PoseBehaviour, poses: Sequence[Tensor], seconds: Sequence[Tensor]) -> list[Tensor]:
+    """Raw features of whole videos, by the very step that the rig runs; all videos go through it side by side.
+
+    Args:
+        network: whose features.
+        poses: of each video, (frames, animals, K, 3).
+        seconds: of each, (frames,).
+
+    Returns:
+        float32 (frames, count) of each.
+    """
+    length = max(len(each) for each in poses)
+    states = [torch.zeros(len(poses), *shape) for shape in network.features.state_shapes.values()]
+    together = torch.nn.utils.rnn.pad_sequence(list(poses), padding_value=float("nan"))
+    times = torch.nn.utils.rnn.pad_sequence(list(seconds))
+    found = torch.empty(length, len(poses), network.features.count)
+    for frame in range(length):
+        found[frame], states = network.features(together[frame], times[frame][:, None], states)
+    return [found[: len(each), place].clone() for place, each in enumerate(poses)]

@@ -1,0 +1,59 @@
+"""How a behaviour network is trained."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trainer.behaviour_scores.curves import Rule
+from trainer.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviourSettings:
+    """One training.
+
+    Attributes:
+        epochs: each sees every training frame once.
+        minutes: longest time of learning; None for no limit.
+        patience: epochs without a smaller validation loss before it stops.
+        hidden: numbers that the recurrent unit carries.
+        window: frames of a clip.
+        batch: clips of a step.
+        learning_rate: at its highest.
+        weight_decay: of AdamW.
+        dropout: share of the features, and of what the unit answers, left out in training.
+        noise: standard deviation of what is added to the normalised features in training.
+        mirror: learn from mirrored poses too, left points taking the place of right ones.
+        threshold: the rule by which thresholds are chosen.
+        seed: of weights, order and noise.
+    """
+
+    epochs: int = 30
+    minutes: float | None = None
+    patience: int = 12
+    hidden: int = 64
+    window: int = 450
+    batch: int = 16
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    dropout: float = 0.15
+    noise: float = 0.05
+    mirror: bool = True
+    threshold: Rule = "f1"
+    seed: int = 0
+
+    def check(self) -> None:
+        """Refuse what cannot be trained with.
+
+        Raises:
+            TrainingError: a number that is not more than 0.
+        """
+        for name in ("epochs", "minutes", "patience", "hidden", "window", "batch", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise TrainingError(f"{name} is {value}; expected more than 0")
+
+    def as_plain(self) -> dict[str, Any]:
+        """What a run must agree with to be gone on with; how long it may take is no part of it."""
+        plain = asdict(self)
+        del plain["minutes"]
+        return plain

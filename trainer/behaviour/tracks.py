@@ -1,0 +1,116 @@
+"""Poses of whole videos from other programs' files: DeepLabCut's tables of predictions, SLEAP's analysis files, NumPy arrays."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py  # type: ignore[import-untyped]
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.errors import LabelError
+from trainer.ethogram.reading import cells_in, text_of
+
+_EXPECTED = "expected DeepLabCut's header rows and x, y, likelihood of every point by turns"
+_OF_NO_ANIMAL = "single"  # DeepLabCut's name for points of the arena
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracks:
+    """Poses of one video.
+
+    Attributes:
+        path: the file.
+        point_names: of the K points of every animal.
+        poses: float32 (frames, animals, K, 3): x and y in source pixels, confidence 0..1; NaN where a point is not there.
+    """
+
+    path: Path
+    point_names: tuple[str, ...]
+    poses: NDArray[np.float32]
+
+
+def read_tracks(path: Path) -> Tracks:
+    """Read poses by the ending of the file's name: .csv, .h5 or .npy.
+
+    Raises:
+        LabelError: another kind of file, a header that is none, text where a number belongs.
+    """
+    ending = path.suffix.lower()
+    if not path.is_file():
+        raise LabelError(f"{path}: is not there; give a file of poses: DeepLabCut .csv, SLEAP analysis .h5, or .npy")
+    if ending == ".csv":
+        return _deeplabcut(path)
+    if ending in (".h5", ".hdf5"):
+        return _sleap(path)
+    if ending == ".npy":
+        return _numpy(path)
+    raise LabelError(f"{path}: is no file of poses that is read; expected DeepLabCut .csv, SLEAP analysis .h5, or .npy")
+
+
+def _deeplabcut(path: Path) -> Tracks:
+    rows = [row for row in cells_in(path, text_of(path)) if row]
+    titles = [row[0].strip().lower() for row in rows[:4]]
+    several = titles == ["scorer", "individuals", "bodyparts", "coords"]
+    start = 4 if several else 3
+    if not several and titles[:3] != ["scorer", "bodyparts", "coords"]:
+        raise LabelError(f"{path}: the first rows begin with {', '.join(map(repr, titles[:3]))}; {_EXPECTED}")
+    coords, names = ([cell.strip() for cell in row[1:]] for row in (rows[start - 1], rows[start - 2]))
+    animals = [cell.strip() for cell in rows[1][1:]] if several else [""] * len(names)
+    if not len(coords) == len(names) == len(animals) or coords != ["x", "y", "likelihood"] * (len(coords) // 3):
+        raise LabelError(f"{path}:{start}: the columns are {', '.join(coords[:4])} …; {_EXPECTED}")
+    own = [animal for animal in dict.fromkeys(animals) if animal != _OF_NO_ANIMAL] or list(dict.fromkeys(animals))
+    points = list(dict.fromkeys(name for name, animal in zip(names, animals, strict=True) if animal == own[0]))
+    pairs = list(zip(animals[::3], names[::3], strict=True))
+    missing = next(((animal, point) for animal in own for point in points if pairs.count((animal, point)) != 1), None)
+    if missing is not None:
+        raise LabelError(f"{path}:{start - 1}: the point '{missing[1]}' of '{missing[0]}' does not stand once; {_EXPECTED}")
+    values = _values(path, rows[start:], len(names), first_line=start + 1)
+    places = np.array([[[3 * pairs.index((animal, point)) + axis for axis in range(3)] for point in points] for animal in own])
+    return _tracks(path, points, values[:, places])
+
+
+def _values(path: Path, rows: list[list[str]], columns: int, *, first_line: int) -> NDArray[np.float32]:
+    if not rows:
+        raise LabelError(f"{path}: holds a header and no frame")
+    values = np.full((len(rows), columns), np.nan, np.float32)
+    for number, row in enumerate(rows):
+        where = f"{path}:{number + first_line}"
+        if len(row) != columns + 1:
+            raise LabelError(f"{where}: has {len(row)} columns; expected {columns + 1} as in the header")
+        if row[0].strip() not in (str(number), f"{number}.0"):
+            raise LabelError(f"{where}: begins with '{row[0]}'; expected frame {number}, for every frame has its row")
+        try:
+            values[number] = [float(cell) if cell.strip() else np.nan for cell in row[1:]]
+        except ValueError as problem:
+            raise LabelError(f"{where}: {problem}; expected numbers, or nothing for a missing point") from None
+    return values
+
+
+def _sleap(path: Path) -> Tracks:
+    try:
+        with h5py.File(path) as file:
+            tracks, scores = np.asarray(file["tracks"], np.float32), np.asarray(file["point_scores"], np.float32)
+            names = [name.decode() if isinstance(name, bytes) else str(name) for name in file["node_names"]]
+    except (OSError, KeyError) as problem:
+        raise LabelError(f"{path}: is no SLEAP analysis file ({problem}); export one with sleap-convert --format analysis") from problem
+    if tracks.ndim != 4 or tracks.shape[1] != 2 or tracks.shape[2] != len(names) or scores.shape != (tracks.shape[0], *tracks.shape[2:]):
+        raise LabelError(f"{path}: tracks have shape {tracks.shape}; expected (animals, 2, {len(names)} points, frames)")
+    return _tracks(path, names, np.concatenate([tracks, scores[:, None]], axis=1).transpose(3, 0, 2, 1))
+
+
+def _numpy(path: Path) -> Tracks:
+    try:
+        poses = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as problem:
+        raise LabelError(f"{path}: cannot be read as poses ({problem}); save them with numpy.save") from problem
+    if poses.ndim != 4 or poses.shape[3] != 3 or poses.dtype.kind != "f" or not len(poses):
+        raise LabelError(f"{path}: has shape {poses.shape}; expected numbers as (frames, animals, points, 3)")
+    return _tracks(path, [f"point{place}" for place in range(poses.shape[2])], poses)
+
+
+def _tracks(path: Path, names: list[str], poses: NDArray[np.floating]) -> Tracks:
+    clean = poses.astype(np.float32)
+    clean[~np.isfinite(clean).all(axis=-1)] = np.nan  # x, y and confidence together
+    if not np.isfinite(clean).any():
+        raise LabelError(f"{path}: holds no point in any frame")
+    return Tracks(path=path, point_names=tuple(names), poses=clean)

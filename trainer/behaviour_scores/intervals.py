@@ -1,0 +1,119 @@
+"""How surely one answer is better than another: macro-F1 over the same blocks of frames, drawn again and again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.errors import TrainingError
+
+RESAMPLES = 4000
+BLOCK_S = 30.0  # longer than nearly all bouts of social behaviour, so that blocks are nearly independent
+FEWEST_BLOCKS = 6
+_PIECE = 500  # resamples at a time, for the memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedF1:
+    """Macro-F1 of two answers on the same frames, and the 95 % interval of their difference.
+
+    Attributes:
+        first, second: names.
+        first_f1, second_f1: over all frames.
+        low, high: interval of second less first.
+        blocks: that were drawn.
+        block_s: length of each.
+    """
+
+    first: str
+    second: str
+    first_f1: float
+    second_f1: float
+    low: float
+    high: float
+    blocks: int
+    block_s: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether a difference is claimed: the interval leaves out 0."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def sentence(self) -> str:
+        """The verdict; "better" only where it is shown."""
+        difference = self.second_f1 - self.first_f1
+        interval = f"95 % interval of the difference {self.low:+.3f} to {self.high:+.3f}"
+        figures = f"macro-F1 {self.second_f1:.3f} against {self.first_f1:.3f}, {interval}"
+        how = f"{self.blocks} blocks of {self.block_s:g} s of these videos"
+        if not self.shown:
+            return f"No difference between {self.second} and {self.first} that {how} can show ({figures})."
+        better, worse = (self.second, self.first) if difference > 0 else (self.first, self.second)
+        return f"{better} is better than {worse} on {how} ({figures})."
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"shown": self.shown, "sentence": self.sentence}
+
+
+def compare_f1(
+    names: tuple[str, str], first: Sequence[ScoredVideo], second: Sequence[ScoredVideo], *, block_s: float = BLOCK_S, seed: int = 0
+) -> PairedF1:
+    """Draw whole blocks of consecutive frames with replacement, the same for both, and count macro-F1 anew each time.
+
+    Args:
+        names: of the two answers.
+        first: the videos of the first answer.
+        second: the same with the same truth, of the second.
+        block_s: length of a block; the last of a video may be shorter.
+        seed: of the draws.
+
+    Raises:
+        TrainingError: other videos or truth, or too few blocks for any answer.
+    """
+    same = len(first) == len(second) and all(
+        one.name == other.name and np.array_equal(one.truth, other.truth) for one, other in zip(first, second, strict=True)
+    )
+    if not same:
+        raise TrainingError(f"{names[0]} and {names[1]} were scored on different videos; compare them on the same")
+    counts = [np.concatenate([_counts(video, block_s) for video in videos]) for videos in (first, second)]
+    blocks = len(counts[0])
+    if blocks < FEWEST_BLOCKS:
+        raise TrainingError(f"{blocks} blocks of {block_s:g} s are too few to compare two answers; give at least {FEWEST_BLOCKS}")
+    rng = np.random.default_rng(seed)
+    differences = []
+    for _ in range(RESAMPLES // _PIECE):
+        drawn = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=_PIECE)
+        scores = [_macro_f1(np.tensordot(drawn, each, axes=1)) for each in counts]
+        differences.append(scores[1] - scores[0])
+    low, high = np.nanpercentile(np.concatenate(differences), [2.5, 97.5])
+    whole = [float(_macro_f1(each.sum(axis=0)[None])[0]) for each in counts]
+    return PairedF1(
+        first=names[0],
+        second=names[1],
+        first_f1=whole[0],
+        second_f1=whole[1],
+        low=float(low),
+        high=float(high),
+        blocks=blocks,
+        block_s=block_s,
+    )
+
+
+def _counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
+    """Frames that are right, falsely found and missed: (blocks, classes, 3)."""
+    length = max(1, round(block_s * video.fps))
+    edges = np.arange(0, len(video.truth), length)
+    parts = (video.said & video.true, video.said & ~video.true & video.judged, ~video.said & video.true)
+    return np.stack([np.add.reduceat(part.astype(np.int64), edges, axis=0) for part in parts], axis=-1)
+
+
+def _macro_f1(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of counts (n, classes, 3): float64 (n,), the mean over classes that are there or were found."""
+    total = 2 * counts[..., 0] + counts[..., 1] + counts[..., 2]
+    f1 = np.where(total > 0, 2 * counts[..., 0] / np.maximum(total, 1), np.nan)
+    known = np.isfinite(f1)
+    return np.asarray(np.where(known, f1, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))

@@ -1,0 +1,72 @@
+"""Probabilities per frame as a file: a table with a column for each class, or a NumPy array."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from trainer.behaviour_scores.labelled import Probabilities
+from trainer.errors import LabelError
+from trainer.ethogram.reading import cells_in, text_of
+
+_SUM_SLACK = 1e-3  # a row of exclusive classes adds up to 1 within this
+
+
+def probabilities_csv(probabilities: Probabilities, class_names: Sequence[str]) -> bytes:
+    """One row per frame: its number and a probability for each class, NaN as an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["frame", *class_names])
+    for frame, row in enumerate(probabilities.tolist()):
+        writer.writerow([frame, *("" if value != value else f"{value:.6g}" for value in row)])
+    return text.getvalue().encode()
+
+
+def read_probabilities(path: Path, class_names: Sequence[str]) -> tuple[Probabilities, tuple[str, ...]]:
+    """Read a table with a header, or a .npy array (frames, classes) whose classes are named.
+
+    Args:
+        path: .csv or .npy.
+        class_names: of the columns of an array without names.
+
+    Returns:
+        float32 (frames, classes), and the names.
+
+    Raises:
+        LabelError: not such a file, a number outside 0..1, or no names.
+    """
+    if path.suffix.lower() == ".npy":
+        try:
+            values = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as problem:
+            raise LabelError(f"{path}: cannot be read as an array of probabilities ({problem})") from problem
+        names = tuple(class_names)
+        if values.ndim == 1:
+            values = values[:, None]
+    else:
+        rows = cells_in(path, text_of(path))
+        names = tuple(name.strip() for name in rows[0] if name.strip().lower() not in ("", "frame"))
+        places = [place for place, name in enumerate(rows[0]) if name.strip() in names]
+        try:
+            values = np.array([[float(row[place] or "nan") for place in places] for row in rows[1:] if row])
+        except (ValueError, IndexError) as problem:
+            raise LabelError(
+                f"{path}: is not a table of probabilities ({problem}); expected a header and a number for each class"
+            ) from None
+    if not names or values.ndim != 2 or values.shape[1] != len(names) or not len(values) or values.dtype.kind not in "fiu":
+        raise LabelError(
+            f"{path}: has shape {values.shape} for the classes {', '.join(names) or '(none named)'}; expected a column for each"
+        )
+    odd = np.argwhere((values < 0) | (values > 1))
+    if len(odd):
+        frame, place = odd[0].tolist()
+        raise LabelError(f"{path}: the probability of '{names[place]}' in frame {frame} is {values[frame, place]:g}; expected 0 to 1")
+    return values.astype(np.float32), names
+
+
+def seem_exclusive(probabilities: Probabilities) -> bool:
+    """Whether the rows add up to 1, as those of exclusive classes do."""
+    rows = probabilities[np.isfinite(probabilities).all(axis=1)]
+    return bool(rows.shape[1] > 1 and len(rows) and np.abs(rows.sum(axis=1) - 1).max() < _SUM_SLACK)

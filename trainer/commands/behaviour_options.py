@@ -1,0 +1,161 @@
+"""Options of `fit`, `evaluate` and `compare` for behaviour, and what of the other options does not go with them."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from trainer.commands.bouts import add_reading, reading_asked
+
+if TYPE_CHECKING:
+    from trainer.behaviour.make_behaviour_bundle import BehaviourRequest
+
+_OF_KEY_POINTS = {
+    "refresh": "--refresh",
+    "swap": "--swap",
+    "accept_worse": "--accept-worse",
+    "fold": "--fold",
+    "random_split": "--random-split",
+    "optimiser": "--optimiser",
+    "batches": "--batches",
+    "precision": "--precision",
+    "accelerator": "--device",
+    "workers": "--workers",
+    "network": "--network",
+    "head": "--head",
+    "view": "--view",
+    "weights": "--weights",
+    "trained": "--train",
+    "loss_name": "--loss",
+    "target": "--target",
+}
+_NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
+_OF_BEHAVIOUR = {
+    "classes": "--classes",
+    "leave_out": "--leave-out",
+    "validate": "--validate",
+    "front": "--front",
+    "back": "--back",
+    "hidden": "--hidden",
+    "threshold_rule": "--threshold-rule",
+    "least_confidence": "--least-confidence",
+    "no_mirror": "--no-mirror",
+    "roles": "--roles",
+    "fps": "--fps",
+    "frames": "--frames",
+    "variable": "--variable",
+    "channel": "--channel",
+    "minimum_ms": "--minimum-ms",
+    "gap_ms": "--gap-ms",
+    "predictions": "--predictions",
+}
+
+
+def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
+    """Options of `trainer fit --task behaviour`."""
+    parser.add_argument("--task", choices=("keypoints", "behaviour"), default="keypoints", help="what is learnt (%(default)s)")
+    group = parser.add_argument_group(
+        "behaviour from poses; --data is a .csv with a row for each video: poses, labels, and video, fps, part"
+    )
+    add_behaviour_labels(group)
+    group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
+    group.add_argument("--front", metavar="POINT", help="where the body's axis ends (found from how the animals move)")
+    group.add_argument("--back", metavar="POINT", help="where it begins")
+    group.add_argument("--least-confidence", type=float, metavar="C", help="below it a point is not there (0.2)")
+    group.add_argument("--hidden", type=int, metavar="N", help="numbers that the recurrent unit carries (64)")
+    group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
+    group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
+    group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
+
+
+def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> None:
+    """Options of `trainer evaluate` and `trainer compare` for a behaviour bundle."""
+    group = parser.add_argument_group("of a bundle that finds behaviour; --data is the table of videos")
+    add_behaviour_labels(group)
+    if alone:
+        group.add_argument("--minimum-ms", type=float, metavar="MS", help="score also with shorter bouts dropped")
+        group.add_argument("--gap-ms", type=float, metavar="MS", help="score also with interruptions up to this filled")
+        group.add_argument("--predictions", metavar="DIR", help="write the probabilities of every video there, a table each")
+
+
+def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
+    """Options for what the labels say."""
+    add_reading(group, classes="classes to learn (all that are on anywhere); of an array of numbers, all of its classes")
+    group.add_argument("--leave-out", nargs="+", metavar="CLASS", help="classes whose frames count as judged by nobody")
+
+
+def refuse_behaviour_options(options: argparse.Namespace) -> None:
+    """Refuse options of behaviour where key points are asked for.
+
+    Raises:
+        TrainingError: naming the first.
+    """
+    _refuse(options, _OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
+
+
+def refuse_key_point_options(options: argparse.Namespace) -> None:
+    """Refuse options of key points where behaviour is asked for.
+
+    Raises:
+        TrainingError: naming the first.
+    """
+    _refuse(options, _OF_KEY_POINTS, "is for key points; leave it out with --task behaviour")
+
+
+def refuse_key_point_scoring(options: argparse.Namespace) -> None:
+    """Refuse options of `trainer evaluate` and `trainer compare` that a behaviour bundle has no use for.
+
+    Raises:
+        TrainingError: naming the first.
+    """
+    from trainer.errors import TrainingError
+
+    _refuse(options, {name: f"--{name}" for name in ("train", "floor", "classical", "chamber")}, _NOT_OF_BEHAVIOUR)
+    if (options.runtime, options.precision) != ("openvino", "fp32"):
+        raise TrainingError("a bundle that finds behaviour is scored on openvino in fp32; leave --runtime and --precision out")
+
+
+def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
+    """What `trainer fit --task behaviour` was asked.
+
+    Raises:
+        TrainingError: options that do not go together.
+    """
+    from trainer.behaviour.make_behaviour_bundle import BehaviourRequest
+    from trainer.behaviour.settings import BehaviourSettings
+    from trainer.errors import TrainingError
+
+    refuse_key_point_options(options)
+    if len(options.data) != 1:
+        raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
+    if options.no_held_out and options.hold_out:
+        raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
+    names = ("epochs", "minutes", "patience", "hidden", "batch", "learning_rate", "weight_decay", "seed")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.threshold_rule:
+        given["threshold"] = options.threshold_rule
+    confidence = 0.2 if options.least_confidence is None else options.least_confidence
+    if not 0 <= confidence < 1:
+        raise TrainingError(f"--least-confidence is {confidence:g}; expected 0 or more, less than 1")
+    return BehaviourRequest(
+        table=options.data[0],
+        out=options.out,
+        settings=BehaviourSettings(**given, mirror=not options.no_mirror),
+        asked=reading_asked(options),
+        class_names=tuple(options.classes),
+        left_out=tuple(options.leave_out or ()),
+        test=tuple(options.hold_out or ()),
+        validation=tuple(options.validate or ()),
+        nothing_held_out=options.no_held_out,
+        front=options.front,
+        back=options.back,
+        confidence=confidence,
+        roles=options.roles,
+        anew=options.force,
+    )
+
+
+def _refuse(options: argparse.Namespace, names: dict[str, str], why: str) -> None:
+    from trainer.errors import TrainingError
+
+    for name, option in names.items():
+        if getattr(options, name, None) not in (None, False, []):
+            raise TrainingError(f"{option} {why}")

@@ -1,0 +1,103 @@
+"""Pictures of behaviour scores: ROC, accuracy and J against the threshold, calibration, and ethograms of truth and answer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from trainer.behaviour_scores.behaviour_score import BehaviourScore
+from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.reports.plot_style import DPI, FAINT, GRID, INK, TRAIN, WIDTH, finish
+
+# Okabe and Ito 2008, told apart by colour-blind people
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
+
+
+def curves_figure(score: BehaviourScore) -> Figure | None:
+    """ROC of each class, and accuracy and J of each against the threshold; None without probabilities."""
+    with_curve = [(place, each) for place, each in enumerate(score.classes) if each.curve is not None]
+    if not with_curve:
+        return None
+    figure = Figure(figsize=(WIDTH, 3.7), dpi=DPI, layout="constrained")
+    roc, accuracy, j = figure.subplots(1, 3)
+    roc.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (5, 2)))
+    for place, each in with_curve:
+        curve, colour = each.curve, COLOURS[place % len(COLOURS)]
+        if curve is None:
+            continue
+        roc.plot(curve.false_alarms, curve.hits, color=colour, linewidth=1.6, label=f"{each.name} {curve.auc:.3f}")
+        inside = np.isfinite(curve.thresholds)
+        accuracy.plot(curve.thresholds[inside], curve.accuracy[inside], color=colour, linewidth=1.6)
+        accuracy.axhline(curve.majority, color=colour, linewidth=1, linestyle=(0, (2, 2)))
+        j.plot(curve.thresholds[inside], curve.j[inside], color=colour, linewidth=1.6)
+    roc.set(xlabel="false alarms (share of other frames)", ylabel="hits (share of true frames)", xlim=(0, 1), ylim=(0, 1.01))
+    accuracy.set(xlabel="threshold", xlim=(0, 1), ylim=(0, 1.01))
+    j.set(xlabel="threshold", xlim=(0, 1), ylim=(min(0.0, j.get_ylim()[0]), 1.01))
+    for axes, title in ((roc, "ROC, with the area under it"), (accuracy, "Accuracy (dotted: majority)"), (j, "J: hits less false alarms")):
+        finish(axes, title=title)
+    roc.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=8)
+    return figure
+
+
+def calibration_figure(score: BehaviourScore) -> Figure | None:
+    """Share of right frames against the probability that was given; None without probabilities."""
+    found = score.calibration
+    if found is None:
+        return None
+    figure = Figure(figsize=(WIDTH / 2, 3.7), dpi=DPI, layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (5, 2)))
+    used = found.frames > 0
+    size = 8 + 90 * found.frames[used] / found.frames.max()
+    axes.plot(found.said[used], found.true[used], color=TRAIN, linewidth=1.2, zorder=1)
+    axes.scatter(found.said[used], found.true[used], s=size, color=TRAIN, zorder=2)
+    axes.set(xlabel="probability given", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    finish(axes, title=f"Calibration: off by {found.ece:.3f} on average (area: frames)")
+    return figure
+
+
+def ethogram_figure(videos: Sequence[ScoredVideo], rows: Sequence[tuple[str, Sequence[ScoredVideo]]]) -> Figure:
+    """For every video a band of the truth and one of each answer below it, coloured by class.
+
+    Args:
+        videos: with the truth.
+        rows: name of each answer, and the same videos as it has them.
+    """
+    names = videos[0].class_names
+    bands = 1 + len(rows)
+    figure = Figure(figsize=(WIDTH, 1.0 + len(videos) * (0.28 + 0.24 * bands)), dpi=DPI, layout="constrained")
+    grid = figure.subplots(len(videos), 1, squeeze=False)[:, 0]
+    for place, (axes, video) in enumerate(zip(grid, videos, strict=True)):
+        _band(axes, video.true, video.fps, level=0)
+        _shade(axes, np.logical_not(video.judged.any(axis=1)), video.fps)
+        for level, (_, answers) in enumerate(rows, 1):
+            _band(axes, answers[place].said, video.fps, level=level)
+        axes.set_yticks(range(bands), ["people", *(name for name, _ in rows)])
+        axes.set_ylim(bands - 0.5, -0.5)
+        axes.set_xlim(0, len(video.truth) / video.fps)
+        finish(axes, title=video.name)
+        axes.title.set_fontsize(9)
+        axes.grid(False)
+    grid[-1].set_xlabel("seconds", color=INK)
+    for place, name in enumerate(names):
+        grid[0].plot([], [], color=COLOURS[place % len(COLOURS)], linewidth=7, label=name)
+    figure.legend(loc="outside upper center", ncols=min(len(names), 6), frameon=False, labelcolor=INK, fontsize=9)
+    return figure
+
+
+def _band(axes: Axes, on: NDArray[np.bool_], fps: float, *, level: int) -> None:
+    """Bouts of all classes in one band; classes that overlap share its height."""
+    overlap = bool(on.sum(axis=1).max(initial=0) > 1)
+    height = 0.8 / on.shape[1] if overlap else 0.8
+    for place in range(on.shape[1]):
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], on[:, place], [False])).astype(np.int8))) / fps
+        spans = [(first, end - first) for first, end in edges.reshape(-1, 2)]
+        bottom = level - 0.4 + (place * height if overlap else 0)
+        axes.broken_barh(spans, (bottom, height), facecolors=COLOURS[place % len(COLOURS)], linewidth=0)
+
+
+def _shade(axes: Axes, unjudged: NDArray[np.bool_], fps: float) -> None:
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], unjudged, [False])).astype(np.int8))) / fps
+    axes.broken_barh([(first, end - first) for first, end in edges.reshape(-1, 2)], (-0.5, 1.0), facecolors=GRID, linewidth=0, zorder=0)
