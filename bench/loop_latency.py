@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="write a histogram here")
     options = parser.parse_args()
     if not (options.bundle / "bundle.json").exists():
-        raise SystemExit(f"loop_latency: {options.bundle} is no bundle; run `make demo` first, or name one with --bundle")
+        raise SystemExit(f"loop_latency: {options.bundle} is not a bundle; run `make demo` first, or name one with --bundle")
     rows, facts = measure(
         options.bundle,
         frames=options.frames,

@@ -118,7 +118,7 @@ def _anipose_camera(values: dict[str, Any], where: str) -> RigCamera:
     except KeyError as problem:
         raise CalibrationError(f"{where} has no {problem}; expected size, matrix, distortions, rotation and translation") from None
     except (ValueError, TypeError) as problem:
-        raise CalibrationError(f"{where} holds what is no number ({problem}); expected aniposelib's calibration.toml") from None
+        raise CalibrationError(f"{where} holds what is not a number ({problem}); expected aniposelib's calibration.toml") from None
     model = "fisheye" if values.get("fisheye") else "five_parameter"
     wanted = 4 if model == "fisheye" else 5
     fits = size.shape == (2,) and matrix.shape == (3, 3) and coefficients.ndim == 1 and len(coefficients) <= wanted

@@ -35,5 +35,5 @@ def grey(path: Path) -> Any:
     """An image file as uint8 (h, w)."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
-        raise SystemExit(f"{path}: is no image; make the carried folder again with prepare.py")
+        raise SystemExit(f"{path}: is not an image; make the carried folder again with prepare.py")
     return image

@@ -14,7 +14,7 @@ from trainer.networks.blocks import FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.decode import RADIUS
 from trainer.networks.planning import plan_network
-from trainer.networks.table import Layer, NetworkTable, table_of
+from trainer.networks.table import NetworkLayer, NetworkTable, table_of
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 FRAME = FrameShape(height=480, width=640, channels=1)
@@ -130,7 +130,7 @@ def _layer(drawing: Drawing, table: NetworkTable, part: str, title: str, *, x: f
     return drawing.box(Box(x=x, y=y, width=width, height=56), lines, fill=fill)
 
 
-def _layers(table: NetworkTable, *parts: str) -> list[Layer]:
+def _layers(table: NetworkTable, *parts: str) -> list[NetworkLayer]:
     return [layer for layer in table.layers if any(layer.name == part or layer.name.startswith(f"{part}.") for part in parts)]
 
 

@@ -15,7 +15,7 @@ from studies.rectangles.plan import PEAK_SETS, Wanted, wanted
 from studies.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
 from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
 from trainer.experiments.run import RUNS, Run, read_predictions
-from trainer.experiments.spread import Spread, spread
+from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.networks.backbone_heads import MAP_STRIDE, Dense
 from trainer.networks.decode import RADIUS
 from trainer.scoring.assignment import SPOT
@@ -338,6 +338,6 @@ def background_figures(stored: Stored) -> list[BackgroundFigures]:
     return made
 
 
-def over_seeds(values: Sequence[float]) -> Spread:
+def over_seeds(values: Sequence[float]) -> SpreadOfRuns:
     """Mean and deviation over seeds."""
     return spread(values)

@@ -16,7 +16,7 @@ from tracker.bundle import remedy, write_synced
 from tracker.synthetic.rectangles import RectanglesScene
 from trainer.errors import TrainingError
 from trainer.experiments.execute import Labels, labels_of
-from trainer.experiments.planned import Parts
+from trainer.experiments.planned import FramesOfRun
 from trainer.formats.synthetic_set import SET_FILE, read_synthetic_set, set_part
 from trainer.formats.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
 from trainer.labels.images import ImageRef
@@ -43,7 +43,7 @@ class RectangleSet:
 
     name: str
     labels: Labels
-    parts: Parts
+    parts: FramesOfRun
     centres: NDArray[np.float64]
 
 
@@ -93,7 +93,7 @@ class RectangleSets:
         return RectangleSet(
             name=domain(rectangles),
             labels=labels_of(frames, folder),
-            parts=Parts(train=train, held_out=held_out, test=test, description=f"domain {rectangles}, 80/10/10"),
+            parts=FramesOfRun(train=train, held_out=held_out, test=test, description=f"domain {rectangles}, 80/10/10"),
             centres=np.stack([scene.centres(FIRST_NUMBER + int(place) * NUMBER_STEP) for place in frames.order]),
         )
 
@@ -130,7 +130,7 @@ class RectangleSets:
         return clouds(side, seed=self._scale.seed) if self._video is None else of_video(self._video, side, count=count)
 
 
-def spots_of_two(frames: LabelledFrames, parts: Parts, centres: NDArray[np.float64]) -> tuple[LabelledFrames, Parts]:
+def spots_of_two(frames: LabelledFrames, parts: FramesOfRun, centres: NDArray[np.float64]) -> tuple[LabelledFrames, FramesOfRun]:
     """Images of two rectangles with both labelled on one heat map, brighter for the larger, darker for the smaller.
 
     Every image is shown several times, with the larger centre as its target in SHARES[0] of SHARES' sum and with the

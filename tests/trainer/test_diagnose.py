@@ -1,4 +1,4 @@
-"""A network that cannot learn a few frames by heart is found out, and so is the learning rate at which learning breaks."""
+"""A network that cannot memorise a few frames is found out, and so is the learning rate at which learning breaks."""
 
 import json
 from dataclasses import replace

@@ -23,11 +23,11 @@ from trainer.experiments.curve import summarise as summarise_curve
 from trainer.experiments.division import divide
 from trainer.experiments.execute import Labels, execute
 from trainer.experiments.folds import By, folds_of
-from trainer.experiments.planned import Parts, PlannedRun
+from trainer.experiments.planned import FramesOfRun, PlannedRun
 from trainer.experiments.power_law import PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.progress import words
 from trainer.experiments.reading import reading
-from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, Score, read_predictions, read_run, write_run
+from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, RunScore, read_predictions, read_run, write_run
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.labelled_frames import LabelledFrames
@@ -47,7 +47,9 @@ def videos(folder: Path) -> LabelledFrames:
 def stored_run(out: Path, name: str, error_px: float, **place: str | int) -> Run:
     """A finished run of two held-out frames and one key point, each off by `error_px`."""
     frames = [0, 1] if place.get("fold", "block1") == "block1" else [2, 3]
-    score = Score(mean_px=error_px, median_px=error_px, p95_px=error_px, rms_px=error_px, frames=2, points=2, per_point={"nose": error_px})
+    score = RunScore(
+        mean_px=error_px, median_px=error_px, p95_px=error_px, rms_px=error_px, frames=2, points=2, per_point={"nose": error_px}
+    )
     epochs = tuple(RunEpoch(epoch=i, loss=2.0 - i, held_out_px=error_px, learning_rate=1e-3, seconds=1.0 + i) for i in range(2))
     run = Run(
         schema=1,
@@ -153,7 +155,7 @@ def test_a_finished_run_is_read_and_another_one_refused(tmp_path: Path) -> None:
 
 def test_train_and_held_out_are_scored_alike_from_what_is_stored(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 6)
-    parts = Parts(train=np.arange(4), held_out=np.arange(4, 5), test=np.arange(5, 6), description="by hand")
+    parts = FramesOfRun(train=np.arange(4), held_out=np.arange(4, 5), test=np.arange(5, 6), description="by hand")
     run = execute(
         Labels(frames=frames, name="bars", sha256="a" * 64), PlannedRun(name="x", place={}, parts=parts, settings=QUICK), tmp_path / "run"
     )
@@ -193,7 +195,7 @@ def test_a_search_keeps_test_frames_that_it_does_not_choose_by(test: bool, expec
 
 
 def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames() -> None:
-    parts = Parts(train=np.arange(3, 43), held_out=np.arange(3), test=np.empty(0, np.int64), description="three")
+    parts = FramesOfRun(train=np.arange(3, 43), held_out=np.arange(3), test=np.empty(0, np.int64), description="three")
     planned = plan_curve(parts, ["heatmap", "xy"], QUICK, sizes=[5, 10, 40], repeats=2)
     assert len(planned) == 2 * 3 * 2
     assert len({run.name for run in planned}) == len(planned)
@@ -252,8 +254,8 @@ def curve_of(tmp_path: Path, error: Callable[[int, int], float], *, repeats: int
     return summarise_curve(runs)[0]
 
 
-def replace_mean(score: Score, mean_px: float) -> Score:
-    return Score(**{**{f: getattr(score, f) for f in score.__struct_fields__}, "mean_px": mean_px})
+def replace_mean(score: RunScore, mean_px: float) -> RunScore:
+    return RunScore(**{**{f: getattr(score, f) for f in score.__struct_fields__}, "mean_px": mean_px})
 
 
 def test_the_reading_says_how_many_more_to_label_with_its_uncertainty(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def test_every_preset_can_be_trained_with(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("learning_rte: {low: 1.0e-4, high: 1.0e-2}", "'learning_rte' is no setting that can be searched; expected some of"),
-        ("seed: {choices: [1, 2]}", "'seed' is no setting that can be searched"),
+        ("learning_rte: {low: 1.0e-4, high: 1.0e-2}", "'learning_rte' is not a setting that can be searched; expected some of"),
+        ("seed: {choices: [1, 2]}", "'seed' is not a setting that can be searched"),
         ("batch: {choices: [8.5]}", "Expected `int`"),
         ("batch: {choices: []}", "expected choices with at least one value"),
         ("learning_rate: {low: 1.0, high: 0.1}", "expected low below high"),

@@ -106,9 +106,7 @@ def test_every_epoch_better_or_not_is_kept_before_it_is_told_of(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("damaged", [["last.ckpt"], ["last.ckpt", "best.ckpt"]], ids=["the last", "all"])
-def test_a_checkpoint_that_was_cut_short_is_passed_over_and_said(
-    damaged: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_checkpoint_that_was_cut_short_is_left_out_and_said(damaged: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     train, held_out = labelled(tmp_path, 5), labelled(tmp_path, 2, first=10)
     unbroken = fit(train, held_out, QUICK, tmp_path / "run")
     for name in damaged:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trainer.formats.read_labels import read_labels
-from trainer.labels.checks import Finding, check_labels
+from trainer.labels.checks import LabelFinding, check_labels
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 
@@ -42,7 +42,7 @@ def with_points(frames: LabelledFrames, change: dict[tuple[int, ...], NDArray[np
     return replace(frames, points=points)
 
 
-def one(found: list[Finding]) -> Finding:
+def one(found: list[LabelFinding]) -> LabelFinding:
     assert len(found) == 1, found
     return found[0]
 

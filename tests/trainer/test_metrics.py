@@ -79,7 +79,7 @@ def test_nothing_is_rounded() -> None:
 def test_a_missing_point_counts_in_no_figure() -> None:
     predicted, truth = wandering(1)
     without = point_errors(predicted[1:], truth[1:])
-    predicted[0], truth[0, :, 0] = 1e6, np.nan  # half a label is no label
+    predicted[0], truth[0, :, 0] = 1e6, np.nan  # half a label is not a label
     errors = point_errors(predicted, truth)
     assert errors.missing == 3
     assert errors.spread == without.spread

@@ -88,7 +88,7 @@ def test_the_command_prints_json_for_programs(capsys: pytest.CaptureFixture[str]
     ("given", "status", "message"),
     [
         (["--network", "hourglass"], 2, "there is no network 'hourglass'"),
-        (["--size", "640"], 2, "'640' is no size; expected width and height"),
+        (["--size", "640"], 2, "'640' is not a size; expected width and height"),
         (["--points", "0"], 2, "'0' is not a number above 0"),
         (["--network", "trackrat", "--head", "heatmap"], 1, "trainer network: the network 'trackrat' has no head 'heatmap'"),
         (["--size", "20x20"], 1, "the frames are 20×20 pixels"),

@@ -263,7 +263,7 @@ def test_videos_are_divided_whole_and_too_few_are_refused(tmp_path: Path) -> Non
     assert [video.part for video in default.videos] == ["train", "train", "validation", "test"]
     named = divide(videos, test=["v0"], validation=["v1"], nothing_held_out=False)
     assert [video.part for video in named.videos] == ["test", "validation", "train", "train"]
-    with pytest.raises(TrainingError, match="there is no video 'v9'; the table has v0, v1, v2, v3"):
+    with pytest.raises(TrainingError, match="there is not a video 'v9'; the table has v0, v1, v2, v3"):
         divide(videos, test=["v9"], validation=(), nothing_held_out=False)
     with pytest.raises(TrainingError, match="4 videos leave none for train"):
         divide(videos, test=["v0", "v1"], validation=["v2", "v3"], nothing_held_out=False)

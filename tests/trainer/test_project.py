@@ -60,7 +60,7 @@ def test_pictures_are_copied_without_loss(tmp_path: Path, colour: bool) -> None:
     assert np.array_equal(found, picture(7, colour=colour))
 
 
-def test_frames_that_are_there_are_passed_over(tmp_path: Path) -> None:
+def test_frames_that_are_there_are_left_out(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p")
     again = open_project(tmp_path / "p")
     assert again.add_frames(Path("run.mp4"), [(2, picture(2)), (3, picture(3)), (3, picture(3))], why="random") == 1

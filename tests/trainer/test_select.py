@@ -110,8 +110,8 @@ def numbers(report: Report) -> list[int]:
     return [each["frame"] for each in chosen]
 
 
-def passed_over(report: Report, reason: str) -> int:
-    counts = report["passed_over"]
+def left_out(report: Report, reason: str) -> int:
+    counts = report["left_out"]
     assert isinstance(counts, dict)
     return int(counts[reason])
 
@@ -233,7 +233,7 @@ def test_a_still_picture_is_taken_once_and_the_rest_is_counted(tmp_path: Path, c
     video = write_video(tmp_path / "film.mkv", noisy([scene(0)] * 50))
     assert main(["select", str(video), "--project", str(tmp_path / "p"), "--points", "spot", "--count", "5", "--by", "uniform"]) == 0
     said = capsys.readouterr().out
-    assert "film.mkv: 1 of 50 frames added by uniform; passed over: " in said
+    assert "film.mkv: 1 of 50 frames added by uniform; left out: " in said
     assert " near-duplicates, " in said or " near-duplicates;" in said
     assert "; 5 were asked for, there are no more to choose" in said
 
@@ -242,7 +242,7 @@ def test_a_second_selection_takes_other_frames(select: Select, tmp_path: Path) -
     video = write_video(tmp_path / "film.mkv", wandering(100))
     first, second = select(video, count=8, by="uniform"), select(video, count=8, by="uniform")
     assert not set(numbers(first)) & set(numbers(second))
-    assert (passed_over(first, "in_project"), passed_over(second, "in_project")) == (0, 8)
+    assert (left_out(first, "in_project"), left_out(second, "in_project")) == (0, 8)
     assert len(open_project(tmp_path / "project").frames) == 16
 
 
@@ -252,7 +252,7 @@ def test_what_another_video_has_shown_is_not_taken_again(select: Select, tmp_pat
     select(one, count=2)
     report = select(two, count=2)
     assert [number >= 40 for number in numbers(report)] == [True]
-    assert passed_over(report, "near_duplicate") >= 40
+    assert left_out(report, "near_duplicate") >= 40
 
 
 def test_long_videos_are_thinned_out_while_they_are_read(tmp_path: Path) -> None:

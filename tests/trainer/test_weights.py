@@ -224,7 +224,7 @@ def test_the_run_keeps_what_its_network_was_and_began_with(tmp_path: Path) -> No
             "resnet50",
             100,
             "scratch",
-            "resnet50 learns 33 M numbers from 100 labelled frames and may learn them by heart: .*--weights imagenet",
+            "resnet50 learns 33 M numbers from 100 labelled frames and may memorise them: .*--weights imagenet",
         ),
         ("resnet50", 20_000, "scratch", None),
         ("resnet50", 100, "mine.pth", None),

@@ -62,7 +62,7 @@ def compare(asked: OpenCVCamera, got: CaptureFormat, *, where: str, remedy: str)
     Raises:
         CameraError: one sentence with what was asked and what is delivered.
     """
-    complaints = [
+    differences = [
         f"{name} {found}, asked for {wanted}"
         for name, wanted, found in (
             ("width", asked.width, got.width),
@@ -72,9 +72,9 @@ def compare(asked: OpenCVCamera, got: CaptureFormat, *, where: str, remedy: str)
         if wanted is not None and wanted != found
     ]
     if asked.rate_hz is not None and abs(got.rate_hz - asked.rate_hz) > RATE_TOLERANCE * asked.rate_hz:
-        complaints.append(f"rate_hz {got.rate_hz:.5g}, asked for {asked.rate_hz:.5g}")
-    if complaints:
-        raise CameraError(f"{where} gives {'; '.join(complaints)}; {remedy}")
+        differences.append(f"rate_hz {got.rate_hz:.5g}, asked for {asked.rate_hz:.5g}")
+    if differences:
+        raise CameraError(f"{where} gives {'; '.join(differences)}; {remedy}")
 
 
 def as_rgb(image: Image, *, grey: bool) -> Image:

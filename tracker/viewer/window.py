@@ -265,8 +265,8 @@ def _within(width: int, height: int) -> tuple[int, int]:
     return max(_SMALLEST_PX[0], round(scale * width)), max(_SMALLEST_PX[1], round(scale * height))
 
 
-def _reason(complaint: str) -> str:
-    """The line of a toolkit's complaint that says most."""
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+def _reason(text: str) -> str:
+    """The line of a toolkit's error text that says most."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if "could not" in line.lower() or "error" in line.lower()]
     return (telling or lines[-1:] or ["the toolkit gave no reason"])[0].rstrip(".")

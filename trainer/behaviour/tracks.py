@@ -44,7 +44,7 @@ def read_tracks(path: Path) -> Tracks:
         return _sleap(path)
     if ending == ".npy":
         return _numpy(path)
-    raise LabelError(f"{path}: is no file of poses that is read; expected DeepLabCut .csv, SLEAP analysis .h5, or .npy")
+    raise LabelError(f"{path}: is not a file of poses that is read; expected DeepLabCut .csv, SLEAP analysis .h5, or .npy")
 
 
 def _deeplabcut(path: Path) -> Tracks:

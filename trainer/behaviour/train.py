@@ -216,7 +216,7 @@ class _Run:
         for features, targets in clips.batches(self.settings, rng):
             loss = self._step(features, targets, weights)
             if not math.isfinite(loss):
-                raise TrainingError(f"the loss is no number in epoch {number + 1}; lower --learning-rate, and check the poses")
+                raise TrainingError(f"the loss is not a number in epoch {number + 1}; lower --learning-rate, and check the poses")
             losses.append(loss)
         return float(np.mean(losses))
 

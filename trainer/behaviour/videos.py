@@ -141,7 +141,7 @@ def divide(videos: PoseVideos, *, test: Sequence[str], validation: Sequence[str]
     names = [video.name for video in videos.videos]
     for name in (*test, *validation):
         if name not in names:
-            raise TrainingError(f"there is no video '{name}'; the table has {', '.join(names)}")
+            raise TrainingError(f"there is not a video '{name}'; the table has {', '.join(names)}")
     both = [name for name in test if name in validation]
     if both:
         raise TrainingError(f"the video '{both[0]}' cannot both be held out and validate; name it once")

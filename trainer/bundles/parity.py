@@ -149,7 +149,7 @@ _IDENTITY = ("runtime", "device", "precision", "reference")
 
 
 def read_parity(bundle: Bundle) -> list[dict[str, Any]]:
-    """The records kept for this very model; those of an earlier one are passed over, an unreadable file is none."""
+    """The records kept for this very model; those of an earlier one are ignored, an unreadable file is none."""
     try:
         records = json.loads((bundle.folder / PARITY_FILE).read_bytes())
     except (OSError, ValueError):

@@ -123,7 +123,7 @@ def augment_settings(options: argparse.Namespace) -> "AugmentSettings":
     """What was asked for with the options of `add_augmentation`, which stand before the file.
 
     Raises:
-        TrainingError: the file cannot be read, or is no file of augmentation settings.
+        TrainingError: the file cannot be read, or is not a file of augmentation settings.
     """
     from trainer.training.augment import FLIP, AugmentSettings
     from trainer.training.augment_file import read_augment_file

@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
         commands,
         "diagnose",
         call=diagnose,
-        text="Look for faults in labels, check that the network can learn a few frames by heart, and find a learning rate.",
+        text="Look for faults in labels, check that the network can memorise a few frames, and find a learning rate.",
         example="trainer diagnose --data project --out diagnosis",
     )
     parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
 
 
 def diagnose(options: argparse.Namespace) -> int:
-    """Print one sentence for each finding; exit status 1 if the network cannot learn a few frames by heart."""
+    """Print one sentence for each finding; exit status 1 if the network cannot memorise a few frames."""
     from trainer.formats.read_labels import read_labels
     from trainer.labels.checks import check_labels
     from trainer.labels.network_input import sizes_sentence
@@ -61,7 +61,7 @@ def diagnose(options: argparse.Namespace) -> int:
 
         settings = FitSettings(network=options.network, head=options.head, seed=options.seed, accelerator=options.device, augment=asked)
         talk = Console(stderr=True)
-        with talk.status("learning a few frames by heart"):
+        with talk.status("memorising a few frames"):
             known = memorise(frames, settings)
         with talk.status("raising the learning rate"):
             rates = find_rate_range(frames, settings)

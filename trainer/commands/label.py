@@ -85,5 +85,5 @@ def _has_screen() -> bool:
 def _port(text: str) -> int:
     port = int(text) if text.isdecimal() else -1
     if not 0 <= port < 2**16:
-        raise argparse.ArgumentTypeError(f"{text} is no port; expected a number from 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text} is not a port; expected a number from 0 to 65535")
     return port

@@ -98,7 +98,7 @@ def _shapes(shapes: "tuple[Shape, ...]") -> str:
 def _size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; expected width and height, such as 640x480")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a size; expected width and height, such as 640x480")
     return int(found[1]), int(found[2])
 
 

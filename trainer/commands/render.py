@@ -7,7 +7,7 @@ from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
 
-LABELS = (".csv", ".h5", ".json", ".slp")  # endings of what is no video but labels
+LABELS = (".csv", ".h5", ".json", ".slp")  # endings of what is not a video but labels
 
 
 def add(commands: Commands) -> None:

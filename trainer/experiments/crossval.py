@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.experiments.folds import Fold
 from trainer.experiments.planned import PlannedRun, seeded, without_test
 from trainer.experiments.run import RUNS, Run, read_predictions
-from trainer.experiments.spread import Spread, spread
+from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.training.fit_settings import FitSettings
 
 
@@ -33,11 +33,11 @@ class CrossValidation:
     """
 
     folds: tuple[str, ...]
-    held_out: Spread
-    train: Spread
-    repeats: Spread
-    per_fold: tuple[Spread, ...]
-    per_point: dict[str, Spread]
+    held_out: SpreadOfRuns
+    train: SpreadOfRuns
+    repeats: SpreadOfRuns
+    per_fold: tuple[SpreadOfRuns, ...]
+    per_point: dict[str, SpreadOfRuns]
     median_px: float
     p95_px: float
     error_px: NDArray[np.float64]

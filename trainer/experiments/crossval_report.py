@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from trainer.experiments.crossval import CrossValidation, summarise
 from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.run import Run
-from trainer.experiments.run_plots import Curve, curve_of, four_panels
+from trainer.experiments.run_plots import PlottedCurve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.reports.html_page import StrongRow, page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
@@ -75,7 +75,7 @@ def _parts(experiment: Experiment, runs: Sequence[Run], found: CrossValidation) 
     ]
 
 
-def _panels(curves: Sequence[Curve], words: str, human_px: float | None) -> Figure:
+def _panels(curves: Sequence[PlottedCurve], words: str, human_px: float | None) -> Figure:
     return four_panels(curves, title=words, what="fold", human_px=human_px)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import TrainingError
-from trainer.experiments.planned import Parts, PlannedRun, seeded
+from trainer.experiments.planned import FramesOfRun, PlannedRun, seeded
 from trainer.experiments.power_law import FEWEST_SIZES, PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.run import Run
-from trainer.experiments.spread import Spread, spread
+from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.scoring.course import still_falling
 from trainer.training.fit_settings import FitSettings
 
@@ -35,8 +35,8 @@ class Curve:
 
     head: str
     sizes: tuple[int, ...]
-    held_out: tuple[Spread, ...]
-    train: tuple[Spread, ...]
+    held_out: tuple[SpreadOfRuns, ...]
+    train: tuple[SpreadOfRuns, ...]
     law: PowerLaw | None
     draws: tuple[PowerLaw, ...]
     falling: float
@@ -68,7 +68,7 @@ def sizes_of(count: int, *, sizes: Sequence[int], fractions: Sequence[float]) ->
     return sorted(set(asked or [size for size in halves if size >= min(SMALLEST, count)]))
 
 
-def plan_curve(parts: Parts, heads: Sequence[str], settings: FitSettings, *, sizes: Sequence[int], repeats: int) -> list[PlannedRun]:
+def plan_curve(parts: FramesOfRun, heads: Sequence[str], settings: FitSettings, *, sizes: Sequence[int], repeats: int) -> list[PlannedRun]:
     """Every size of every repeat and head, the smallest first; a repeat draws its own order of frames and its own seed.
 
     Raises:

@@ -1,16 +1,16 @@
-"""How an experiment that is no cross-validation divides its frames: to learn from, to choose by, and to judge by."""
+"""How an experiment that is not a cross-validation divides its frames: to learn from, to choose by, and to judge by."""
 
 from pathlib import Path
 
 import numpy as np
 
-from trainer.experiments.planned import Parts, without_test
+from trainer.experiments.planned import FramesOfRun, without_test
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice, choose_split, split_block
 
 
-def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: bool) -> Parts:
+def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: bool) -> FramesOfRun:
     """Divide frames as asked; a synthetic set has parts of its own.
 
     Args:
@@ -27,7 +27,7 @@ def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: boo
     own = own_parts(data, frames) if not asked and choice.fold is None else None
     if own is not None and len(own.train) and len(own.validation):
         words = "validation part held out, test part " + ("scored once" if test else "not touched")
-        return Parts(train=own.train, held_out=own.validation, test=own.test if test else own.test[:0], description=words)
+        return FramesOfRun(train=own.train, held_out=own.validation, test=own.test if test else own.test[:0], description=words)
     split = choose_split(frames, choice)
     if asked or not test or choice.folds < 3 or len(frames) < 3:
         return without_test(split)
@@ -35,4 +35,4 @@ def divide(data: Path, frames: LabelledFrames, choice: SplitChoice, *, test: boo
     block = split_block(frames, (fold + 1) % choice.folds, folds=choice.folds)
     left = np.setdiff1d(split.train, block.held_out)
     words = f"{split.description}; for the test alone: {block.description}"
-    return Parts(train=left, held_out=split.held_out, test=block.held_out, description=words)
+    return FramesOfRun(train=left, held_out=split.held_out, test=block.held_out, description=words)

@@ -18,7 +18,7 @@ from tracker.bundle import remedy
 from trainer.errors import DivergedError, TrainingError
 from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter, words
-from trainer.experiments.run import PREDICTIONS_FILE, RUNS, Predictions, Run, Score, identity_of, kept, read_run, score_of, write_run
+from trainer.experiments.run import PREDICTIONS_FILE, RUNS, Predictions, Run, RunScore, identity_of, kept, read_run, score_of, write_run
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.reports.machine import machine
@@ -117,17 +117,17 @@ def sentence(run: Run, *, fresh: bool) -> str:
     return f"{held_out}{_px(run.train)} training, {words(run.seconds)}" + ("" if fresh else " (finished earlier)")
 
 
-def _measured(labels: Labels, planned: PlannedRun, result: FitResult) -> tuple[dict[str, Predictions], dict[str, Score]]:
+def _measured(labels: Labels, planned: PlannedRun, result: FitResult) -> tuple[dict[str, Predictions], dict[str, RunScore]]:
     """Every part scored by one network in the same way."""
     predictions: dict[str, Predictions] = {}
-    scores: dict[str, Score] = {}
+    scores: dict[str, RunScore] = {}
     for part, index in planned.parts.arrays().items():
         seen = _sample(index) if part == "train" else index
         predictions[part], scores[part] = _scored(result.network, FrameStore(labels.frames.subset(seen), result.view), seen)
     return predictions, scores
 
 
-def _run(labels: Labels, planned: PlannedRun, result: FitResult, scores: dict[str, Score]) -> Run:
+def _run(labels: Labels, planned: PlannedRun, result: FitResult, scores: dict[str, RunScore]) -> Run:
     epochs = result.history.epochs
     return Run(
         schema=1,
@@ -155,7 +155,7 @@ def _run(labels: Labels, planned: PlannedRun, result: FitResult, scores: dict[st
     )
 
 
-def _scored(network: nn.Module, store: FrameStore, index: NDArray[np.int64]) -> tuple[Predictions, Score]:
+def _scored(network: nn.Module, store: FrameStore, index: NDArray[np.int64]) -> tuple[Predictions, RunScore]:
     frames = store.frames
     found = predict_animals(network, store, np.arange(len(store)))
     if not np.isfinite(found).all():
@@ -215,5 +215,5 @@ def _say(console: Console) -> Callable[[str], None]:
     return lambda text: console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
-def _px(score: Score) -> str:
+def _px(score: RunScore) -> str:
     return "no labelled point" if score.mean_px is None else f"{score.mean_px:.2f} px"

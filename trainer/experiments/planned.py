@@ -12,7 +12,7 @@ _NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class FramesOfRun:
     """A division of labelled frames into disjoint parts, each an int64 array of indices.
 
     Attributes:
@@ -38,13 +38,13 @@ class PlannedRun:
 
     name: str
     place: dict[str, str | int | float]
-    parts: Parts
+    parts: FramesOfRun
     settings: FitSettings
 
 
-def without_test(split: Split) -> Parts:
+def without_test(split: Split) -> FramesOfRun:
     """A split in two."""
-    return Parts(train=split.train, held_out=split.held_out, test=_NONE, description=split.description)
+    return FramesOfRun(train=split.train, held_out=split.held_out, test=_NONE, description=split.description)
 
 
 def seeded(settings: FitSettings, repeat: int) -> FitSettings:

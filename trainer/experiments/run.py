@@ -28,7 +28,7 @@ PREDICTIONS_FILE = "predictions.npz"
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, BadZipFile)
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RunScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Euclidean distances from the labels, every labelled point once, in source pixels; None where nothing is labelled."""
 
     mean_px: float | None
@@ -78,9 +78,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     split: str
     point_names: tuple[str, ...]
     learnt_from: int
-    train: Score
-    held_out: Score | None
-    test: Score | None
+    train: RunScore
+    held_out: RunScore | None
+    test: RunScore | None
     epochs: tuple[RunEpoch, ...]
     seconds: float
     seconds_per_epoch: float
@@ -106,10 +106,10 @@ class Predictions:
     error_px: NDArray[np.float64]
 
 
-def score_of(errors: PointErrors, point_names: tuple[str, ...], *, frames: int) -> Score:
+def score_of(errors: PointErrors, point_names: tuple[str, ...], *, frames: int) -> RunScore:
     """The figures of one part; the errors have a row for each animal of each frame."""
     spread = errors.spread
-    return Score(
+    return RunScore(
         mean_px=_finite(spread.mean_px),
         median_px=_finite(spread.median_px),
         p95_px=_finite(spread.p95_px),
@@ -159,7 +159,7 @@ def run_from_json(text: bytes | str) -> Run:
     """A run as `write_run` stores it.
 
     Raises:
-        msgspec.DecodeError: it is no run.
+        msgspec.DecodeError: it is not a run.
     """
     return msgspec.json.decode(text, type=Run)
 

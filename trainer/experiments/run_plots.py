@@ -20,7 +20,7 @@ LEGEND = 8  # a longer legend hides what it explains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class PlottedCurve:
     """What is drawn of one run; a run that was broken off has no score.
 
     Attributes:
@@ -38,10 +38,10 @@ class Curve:
     scored_on: str
 
 
-def curve_of(run: Run, group: str) -> Curve:
+def curve_of(run: Run, group: str) -> PlottedCurve:
     """The curve of a finished run: scored on its test frames, or on those held out where it has none."""
     score = run.test or run.held_out
-    return Curve(
+    return PlottedCurve(
         group=group,
         epochs=run.epochs,
         score_px=score.mean_px if score else None,
@@ -50,7 +50,7 @@ def curve_of(run: Run, group: str) -> Curve:
     )
 
 
-def four_panels(curves: Sequence[Curve], *, title: str, what: str, human_px: float | None = None) -> Figure:
+def four_panels(curves: Sequence[PlottedCurve], *, title: str, what: str, human_px: float | None = None) -> Figure:
     """Loss and held-out error over epochs on logarithmic axes, final error and time of an epoch for each group.
 
     Args:
@@ -114,7 +114,7 @@ def draw_floor(axes: Axes, human_px: float | None) -> None:
         )
 
 
-def _draw_epochs(axes: Axes, curves: Sequence[Curve], colour: dict[str, str], *, key: str, title: str, floor: float | None) -> None:
+def _draw_epochs(axes: Axes, curves: Sequence[PlottedCurve], colour: dict[str, str], *, key: str, title: str, floor: float | None) -> None:
     shown: list[NDArray[np.float64]] = []
     named: set[str] = set()
     for curve in curves:
@@ -132,7 +132,7 @@ def _draw_epochs(axes: Axes, curves: Sequence[Curve], colour: dict[str, str], *,
     draw_floor(axes, floor)
 
 
-def _scored_on(curves: Sequence[Curve]) -> str:
+def _scored_on(curves: Sequence[PlottedCurve]) -> str:
     return " and ".join(dict.fromkeys(curve.scored_on for curve in curves if curve.score_px is not None)) or "no frames"
 
 

@@ -116,7 +116,7 @@ def chosen_space(preset: str, path: Path | None, *, weights: str | None = None) 
         weights: those that were asked for; they stand where a preset has ImageNet's.
 
     Raises:
-        TrainingError: the file is no space.
+        TrainingError: the file is not a search space.
     """
     if path is not None:
         return {}, read_space(path), False
@@ -165,7 +165,7 @@ def changed(base: FitSettings, values: Mapping[str, Any]) -> FitSettings:
         owner = plain if not rest else plain.get(inside)
         last = rest[0] if rest else inside
         if len(rest) > 1 or not isinstance(owner, dict) or last not in owner or name in _NOT_SEARCHED:
-            raise TrainingError(f"'{name}' is no setting that can be searched; expected some of {', '.join(searchable())}")
+            raise TrainingError(f"'{name}' is not a setting that can be searched; expected some of {', '.join(searchable())}")
         owner[last] = value
     try:
         return msgspec.convert(plain, FitSettings)

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class SpreadOfRuns:
     """Mean and standard deviation (n - 1) of several figures; the deviation of one figure does not exist."""
 
     mean: float
@@ -25,9 +25,9 @@ class Spread:
         return {"mean": self.mean if self.count else None, "sd": self.sd, "count": self.count}
 
 
-def spread(values: Sequence[float]) -> Spread:
+def spread(values: Sequence[float]) -> SpreadOfRuns:
     """Mean and deviation of those that are numbers."""
     known = np.array([value for value in values if math.isfinite(value)], np.float64)
     if not known.size:
-        return Spread(mean=math.nan, sd=None, count=0)
-    return Spread(mean=float(known.mean()), sd=float(known.std(ddof=1)) if known.size > 1 else None, count=int(known.size))
+        return SpreadOfRuns(mean=math.nan, sd=None, count=0)
+    return SpreadOfRuns(mean=float(known.mean()), sd=float(known.std(ddof=1)) if known.size > 1 else None, count=int(known.size))

@@ -171,7 +171,7 @@ def refusals_of(url: str) -> Iterator[None]:
     try:
         yield
     except ArgumentError as problem:
-        raise TrainingError(f"'{url}' is no address of a database; expected a file, or such as postgresql://user@host/name") from problem
+        raise TrainingError(f"'{url}' is not a database address; expected a file, or such as postgresql://user@host/name") from problem
     except ImportError as problem:
         raise TrainingError(f"{shown(url)}: needs the package {problem.name}, which is not installed; install it with pip") from problem
     except (SQLAlchemyError, OptunaError, sqlite3.Error) as problem:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from trainer.errors import DivergedError, TooLargeError, TrainingError
 from trainer.experiments.execute import Labels, execute, sentence
-from trainer.experiments.planned import Parts, PlannedRun
+from trainer.experiments.planned import FramesOfRun, PlannedRun
 from trainer.experiments.progress import RunMeter
 from trainer.experiments.run import Run, RunEpoch, kept, run_from_json
 from trainer.experiments.slots import ENDED, Slot, empty_slots, given_up, lasting
@@ -51,7 +51,7 @@ class Search:
     database: Database
     name: str
     labels: Labels
-    parts: Parts
+    parts: FramesOfRun
     base: FitSettings
     space: Space
     points: Sequence[Mapping[str, Value]] | None

@@ -15,10 +15,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from trainer.errors import TrainingError
-from trainer.experiments.run import Run, RunEpoch, Score
-from trainer.experiments.run_plots import Curve, draw_floor, four_panels, number_log_axis
+from trainer.experiments.run import Run, RunEpoch, RunScore
+from trainer.experiments.run_plots import PlottedCurve, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.experiments.spread import Spread, spread
+from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import Tried, best, confirming_name, tried
 from trainer.labels.mirror import sides_of
@@ -50,7 +50,7 @@ class Found:
     confirmed: tuple[Run, ...]
     about: Mapping[str, Any]
 
-    def confirmation(self, part: str) -> Spread | None:
+    def confirmation(self, part: str) -> SpreadOfRuns | None:
         """Mean and SD of the winner's error on one part over other seeds; None where it was not run again."""
         scores = [score for run in self.confirmed if (score := getattr(run, part)) is not None]
         return spread([score.mean_px if score.mean_px is not None else math.nan for score in scores]) if scores else None
@@ -233,12 +233,14 @@ def _start(found: Found) -> dict[str, Any]:
     return start
 
 
-def _curve(one: Tried, group: str) -> Curve:
+def _curve(one: Tried, group: str) -> PlottedCurve:
     run = one.run
-    score: Score | None = (run.test or run.held_out) if run else None
+    score: RunScore | None = (run.test or run.held_out) if run else None
     seconds = one.epochs[-1].seconds / len(one.epochs) if one.epochs else None
     scored_on = "test frames" if run and run.test else "held-out frames"
-    return Curve(group=group, epochs=one.epochs, score_px=score.mean_px if score else None, seconds_per_epoch=seconds, scored_on=scored_on)
+    return PlottedCurve(
+        group=group, epochs=one.epochs, score_px=score.mean_px if score else None, seconds_per_epoch=seconds, scored_on=scored_on
+    )
 
 
 def _trial_table(found: Found) -> str:
@@ -277,7 +279,7 @@ def _newest(found: Found) -> str:
     return max(run.created for run in (*(one.run for one in found.tried), *found.confirmed) if run is not None)
 
 
-def _px(score: Score | None) -> str:
+def _px(score: RunScore | None) -> str:
     return f"{score.mean_px:.2f}" if score is not None and score.mean_px is not None else "–"
 
 

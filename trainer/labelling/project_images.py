@@ -43,5 +43,5 @@ def _read_inside(folder: Path, name: PurePosixPath) -> bytes:
         os.close(here)
     with open(file, "rb") as opened:  # noqa: PTH123  # a descriptor has no path
         if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise LabelError(f"{name}: is no regular file; put the image file back")
+            raise LabelError(f"{name}: is not a regular file; put the image file back")
         return opened.read()

@@ -23,7 +23,7 @@ LEAST_FRAMES = 10  # no statistics on fewer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class LabelFinding:
     """Something to look at.
 
     Attributes:
@@ -37,47 +37,47 @@ class Finding:
     frame: int | None = None
 
 
-def check_labels(frames: LabelledFrames) -> list[Finding]:
+def check_labels(frames: LabelledFrames) -> list[LabelFinding]:
     """All that is odd, the whole set first, then frame by frame."""
     return [*_too_few(frames), *_rare_points(frames), *_lopsided(frames), *_odd_distances(frames), *_mirrored(frames)]
 
 
-def _too_few(frames: LabelledFrames) -> Iterator[Finding]:
+def _too_few(frames: LabelledFrames) -> Iterator[LabelFinding]:
     if len(frames) < FEW_FRAMES:
-        yield Finding(
+        yield LabelFinding(
             kind="too few",
             sentence=f"{len(frames)} labelled frames: below {FEW_FRAMES} neither the network nor the error measured on the held-out ones "
             "can be relied on; label more, from different times and videos (`trainer select`)",
         )
 
 
-def _rare_points(frames: LabelledFrames) -> Iterator[Finding]:
+def _rare_points(frames: LabelledFrames) -> Iterator[LabelFinding]:
     counts = (~np.isnan(frames.points).any(axis=3)).sum(axis=(0, 1))
     most = int(counts.max())
     for name, count in zip(frames.point_names, counts.tolist(), strict=True):
         if count < RARE_POINT * most:
-            yield Finding(
+            yield LabelFinding(
                 kind="rare point",
                 sentence=f"'{name}' is labelled {count} times, the most labelled point {most} times; it will be found worse: label it "
                 "in more frames, or leave it out",
             )
 
 
-def _lopsided(frames: LabelledFrames) -> Iterator[Finding]:
+def _lopsided(frames: LabelledFrames) -> Iterator[LabelFinding]:
     tags = Counter(tag for one in frames.tags for tag in one)
     for what, counts in (("video", Counter(frames.group)), ("tag", tags)):
         if len(counts) < 2:
             continue
         (most, many), (least, few) = counts.most_common()[0], counts.most_common()[-1]
         if many > LOPSIDED * few:
-            yield Finding(
+            yield LabelFinding(
                 kind="lopsided",
                 sentence=f"{what} '{most}' has {many} frames, '{least}' {few}; the mean error is that of '{most}': label more of "
                 f"'{least}', and read the errors by {what}",
             )
 
 
-def _odd_distances(frames: LabelledFrames) -> Iterator[Finding]:
+def _odd_distances(frames: LabelledFrames) -> Iterator[LabelFinding]:
     """A distance between two points of one animal that is far outside those of all other frames of that size (median and MAD)."""
     sizes = np.array(frames.own_sizes)
     for size in dict.fromkeys(frames.own_sizes):
@@ -87,7 +87,7 @@ def _odd_distances(frames: LabelledFrames) -> Iterator[Finding]:
             names = f"'{frames.point_names[one]}' and '{frames.point_names[other]}'"
             for place, animal, median in _far_outside(length):
                 frame = int(chosen[place])
-                yield Finding(
+                yield LabelFinding(
                     kind="distance",
                     sentence=f"{_name(frames.images[frame])}: {names} are {length[place, animal]:.0f} px apart, in half of all frames less "
                     f"than {median:.0f} px; look whether one of them is misplaced",
@@ -107,7 +107,7 @@ def _far_outside(length: NDArray[np.float64]) -> list[tuple[int, int, float]]:
     ]
 
 
-def _mirrored(frames: LabelledFrames) -> Iterator[Finding]:
+def _mirrored(frames: LabelledFrames) -> Iterator[LabelFinding]:
     """Frames in which a left and a right point lie the other way round about the rest of the animal than in nearly all others.
 
     The side is the sign of the cross product of (left → right) and (middle of the pair → point without a side that is farthest from it).
@@ -123,7 +123,7 @@ def _mirrored(frames: LabelledFrames) -> Iterator[Finding]:
         if np.mean(signs == usual) < ONE_HANDED:
             continue
         for frame in np.flatnonzero((np.sign(side) == -usual).any(axis=1)).tolist():
-            yield Finding(
+            yield LabelFinding(
                 kind="mirrored",
                 sentence=f"{_name(frames.images[frame])}: '{frames.point_names[left]}' and '{frames.point_names[right]}' lie the other way "
                 f"round than in {np.mean(signs == usual):.0%} of the frames; look whether they are swapped",

@@ -12,7 +12,7 @@ from trainer.networks.coarse import Finder
 from trainer.networks.coordinates import Regression
 from trainer.networks.decode import RADIUS, Maps, decode
 from trainer.networks.map_network import HeatMaps
-from trainer.networks.view import View
+from trainer.networks.view import NetworkView
 
 MAP_STRIDE = 4  # picture pixels per cell of the heat maps, as in our own network
 WIDEST = 256  # channels of the first transposed convolution at most, as in Xiao et al. 2018
@@ -47,7 +47,7 @@ class Upsampled(nn.Module):
     def forward(self, features: Tensor) -> Maps:
         """Features (n, channels, rows, columns) to float32 logits."""
         maps = self.points(self.layers(features)).float()
-        # what the backbone padded is no place to be found at
+        # nothing can be found in what the backbone padded
         return Maps(maps[:, :, : self._rows, : self._columns], self.absent(features.mean((2, 3))).float())
 
 
@@ -90,7 +90,7 @@ class BackboneMaps(nn.Module):
 
     def __init__(self, name: str, points: int, *, frame: FrameShape, plan: CropPlan, crop: bool, dense: bool) -> None:
         super().__init__()
-        self.view = View(frame, plan, crop=crop)
+        self.view = NetworkView(frame, plan, crop=crop)
         size = (self.view.height, self.view.width)
         self.backbone = Backbone(name, size=size, vector=dense)
         self.head = (Dense if dense else Upsampled)(self.backbone, points=points, size=size)
@@ -141,7 +141,7 @@ class BackboneCoordinates(nn.Module):
     def __init__(self, name: str, points: int, *, frame: FrameShape, plan: CropPlan, crop: bool) -> None:
         super().__init__()
         self.points, self.plan = points, plan
-        self.view = View(frame, plan, crop=crop)
+        self.view = NetworkView(frame, plan, crop=crop)
         self.backbone = Backbone(name, size=(self.view.height, self.view.width), vector=True)
         self.head = nn.Linear(self.backbone.channels, 3 * points)
 

@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class NetworkLayer:
     """One call of one layer.
 
     Attributes:
@@ -58,7 +58,7 @@ class NetworkTable:
     """
 
     title: str
-    layers: tuple[Layer, ...]
+    layers: tuple[NetworkLayer, ...]
     inputs: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     trainable: int
@@ -93,7 +93,7 @@ def table_of_calls(network: nn.Module, inputs: list[Tensor], *, title: str) -> N
     """The same for any network, of one or several inputs and outputs."""
     ghost = copy.deepcopy(network).to("meta").eval()
     learns = {id(twin): real.requires_grad for twin, real in zip(ghost.parameters(), network.parameters(), strict=True)}
-    calls: list[Layer] = []
+    calls: list[NetworkLayer] = []
     counter = FlopCounterMode(display=False)
     handles = [
         hook
@@ -124,7 +124,7 @@ def write_table(path: Path, table: NetworkTable, plan: NetworkPlan, *, pretraine
 
 
 def _watch(
-    layer: nn.Module, name: str, *, learns: dict[int, bool], counter: FlopCounterMode, calls: list[Layer]
+    layer: nn.Module, name: str, *, learns: dict[int, bool], counter: FlopCounterMode, calls: list[NetworkLayer]
 ) -> Iterable[torch.utils.hooks.RemovableHandle]:
     """Hooks that note every call of a layer."""
     before = [0]
@@ -135,7 +135,7 @@ def _watch(
     def leave(_layer: nn.Module, inputs: object, output: object) -> None:
         sizes = [(parameter.numel(), learns[id(parameter)]) for parameter in layer.parameters()]
         calls.append(
-            Layer(
+            NetworkLayer(
                 name=name,
                 kind=type(layer).__name__,
                 inputs=_shapes(inputs),

@@ -17,7 +17,7 @@ def whole_frame(frame: FrameShape) -> CropPlan:
     return CropPlan(height=frame.height, width=frame.width, shrink=shrink, pool=1)
 
 
-class View(nn.Module):
+class NetworkView(nn.Module):
     """Frames to the pictures that a network sees.
 
     Args:

@@ -18,7 +18,7 @@ _Arrays = tuple[NDArray[np.float64], NDArray[np.bool_]]  # places (animals, K, 2
 
 RULE = (
     "The distance is the plain one between two annotators who both placed the point (Euclidean, source pixels), over every pair of "
-    "annotators and every frame that both labelled. It is no error against the truth: if the errors of two annotators are independent "
+    "annotators and every frame that both labelled. It is not an error against the truth: if the errors of two annotators are independent "
     "and alike, the root mean square of their distance is √2 times that of each one's own error (for normally distributed errors so "
     "are mean, median and percentiles), and a bias that they share does not show at all."
 )

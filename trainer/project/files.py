@@ -182,7 +182,7 @@ def inside(folder: Path, relative: str, *, where: str | None = None) -> Path:
     """
     place = where or f"{folder}:"
     if {"", ".", ".."} & set(relative.split("/")) or "\\" in relative or "\0" in relative:
-        raise ProjectError(f"{place} {relative!r} is no plain path below the project; expected no '..', no '\\' and no leading '/'")
+        raise ProjectError(f"{place} {relative!r} is not a plain path below the project; expected no '..', no '\\' and no leading '/'")
     path = folder / relative
     try:
         resolved = path.resolve()

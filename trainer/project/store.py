@@ -89,7 +89,7 @@ class Project:
         replace_file(path, encode_layer(layer, order=order))
 
     def add_frames(self, video: Path, images: Iterable[tuple[int, Image]], *, why: str, group: str | None = None) -> int:
-        """Copy frames of a video into the project, losslessly; those it has already are passed over.
+        """Copy frames of a video into the project, losslessly; those it has already are ignored.
 
         Args:
             video: its file name is kept; the file is not read.
@@ -125,7 +125,7 @@ class Project:
     def add_names(
         self, *, points: Sequence[str] = (), skeleton: Sequence[Pair] = (), pairs: Sequence[Pair] = (), tags: Sequence[str] = ()
     ) -> None:
-        """Add points, lines between points, pairs of left and right, and tags; those that are there are passed over, none goes.
+        """Add points, lines between points, pairs of left and right, and tags; those that are there are ignored, none goes.
 
         Frames that were labelled before a point was added lack it, and count as begun.
 

@@ -85,7 +85,7 @@ def answers_of_labels(answers: NDArray[np.floating], labelled: NDArray[np.float6
     """Which answer of a frame is of which labelled animal.
 
     An animal is found if an answer lies within half its size (the diagonal of the box around its labels) on average. A row
-    whose confidences are all 0 is no answer.
+    whose confidences are all 0 is not an answer.
 
     Args:
         answers: (A, K, 3), source pixels.

@@ -26,7 +26,7 @@ def still_falling(held_out_px: Sequence[float | None]) -> float | None:
 def crossing(train: Sequence[float | None], held_out: Sequence[float | None]) -> int | None:
     """The epoch from which the training loss stays below a held-out loss that has begun to rise; None where there is none.
 
-    From there on the network learns its training frames by heart. The held-out loss is smoothed by a median of three epochs;
+    From there on the network memorises its training frames. The held-out loss is smoothed by a median of three epochs;
     it has risen where it ends above its smallest by more than `RISEN` of what it fell by before.
 
     Args:

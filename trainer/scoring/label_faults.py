@@ -92,7 +92,7 @@ def exchanges(train: Evaluation, held_out: Evaluation | None, *, least_px: float
     """Every pair that is exchanged in several training frames, most often first; a single slip is one of `suspects`.
 
     Args:
-        train: answers for frames that the network was given the labels of; a network that answers otherwise doubts them.
+        train: answers for frames that the network was given the labels of; a network that answers otherwise contradicts them.
         held_out: answers for others.
         least_px: pairs of labels nearer than this are one place.
     """

@@ -149,7 +149,7 @@ def point_errors(predicted: NDArray[np.floating], true: NDArray[np.floating]) ->
         frame, *_, point = np.argwhere(~np.isfinite(located).all(axis=-1))[0].tolist()
         raise TrainingError(f"the prediction for frame {frame}, point {point} is not a number; the network has diverged: train it again")
     truth = np.asarray(true, np.float64)
-    whole = np.where(np.isnan(truth).any(axis=-1, keepdims=True), np.nan, truth)  # half a label is no label
+    whole = np.where(np.isnan(truth).any(axis=-1, keepdims=True), np.nan, truth)  # half a label is not a label
     offset = located - whole
     return PointErrors(offset_px=offset, true_px=whole, distance_px=np.hypot(offset[..., 0], offset[..., 1]))
 

@@ -23,7 +23,7 @@ Kind = Literal[
     "good",
 ]
 
-FEWEST_FRAMES = 10  # with fewer, a network learns these by heart and nothing else
+FEWEST_FRAMES = 10  # with fewer, a network memorises these and nothing else
 ENOUGH_PICTURES = 30_000  # the usual 40 epochs show 41 000; below this the error of a compact network still falls
 BASELINE_SHARE = 0.5  # a mean error above this share of the mean-position baseline: the network hardly looks at the image
 OVERFIT_RATIO = 1.5  # held-out median over training median, both scored the same way

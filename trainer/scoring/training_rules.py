@@ -46,7 +46,7 @@ def learnt_nothing(m: Measurements, place: Place) -> Step | None:
     return Step(
         kind="learnt nothing",
         why=why,
-        do="Look whether the labels belong to these images, and whether the network can learn a few by heart.",
+        do="Look whether the labels belong to these images, and whether the network can memorise a few.",
         command=place.diagnose(),
     )
 
@@ -105,7 +105,7 @@ def resolution(m: Measurements, place: Place) -> Step | None:
 
 
 def over_fitted(m: Measurements, place: Place) -> Step | None:
-    """Training frames learnt by heart; not where held-out ones are found within what counts as right all the same."""
+    """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
     if not gap(m) or not (not_exact(m) or m.crossing is not None):
         return None
     rises = f"; from epoch {m.crossing} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
@@ -119,7 +119,7 @@ def over_fitted(m: Measurements, place: Place) -> Step | None:
 
 
 def rising(m: Measurements, place: Place) -> Step | None:
-    """A training that went on after it had learnt by heart."""
+    """A training that went on after it had memorised them."""
     if m.crossing is None or not gap(m):
         return None
     return Step(

@@ -83,7 +83,7 @@ class Sieve:
         self._times.append(float(second))
         return True
 
-    def passed_over(self) -> dict[str, int]:
+    def left_out(self) -> dict[str, int]:
         """How many candidates were looked at and left, by reason."""
         return {
             "in_project": int(self.in_project.sum()),

@@ -47,7 +47,7 @@ class Selection:
         candidates: of them, one in `step`.
         step: frames from one candidate to the next.
         alike: difference in grey levels up to which two frames were near-duplicates, None where all could be chosen.
-        passed_over: how many candidates were left, by reason.
+        left_out: how many candidates were left, by reason.
         chosen: in order of time.
         sheet: the contact sheet, None where nothing was chosen.
     """
@@ -58,7 +58,7 @@ class Selection:
     candidates: int
     step: int
     alike: float | None
-    passed_over: dict[str, int]
+    left_out: dict[str, int]
     chosen: tuple[Chosen, ...]
     sheet: Path | None
 
@@ -73,7 +73,7 @@ class Selection:
             "candidates": self.candidates,
             "step": self.step,
             "alike_below": self.alike,
-            "passed_over": self.passed_over,
+            "left_out": self.left_out,
             "chosen": [{"frame": each.frame, "time_s": each.seconds, "why": each.why, "detail": each.detail} for each in self.chosen],
             "contact_sheet": None if self.sheet is None else str(self.sheet),
         }
@@ -84,8 +84,8 @@ class Selection:
         every = "" if self.step == 1 else f", one in {self.step} of {self.frames}"
         said = f"{self.video}: {len(self.chosen)} of {self.candidates} frames{every} added by {self.settings.by}"
         names = {"in_project": "in the project already", "near_duplicate": "near-duplicates", "too_near_in_time": "too near in time"}
-        left = ", ".join(f"{count} {names[reason]}" for reason, count in self.passed_over.items() if count)
-        said += f"; passed over: {left}" if left else ""
+        left = ", ".join(f"{count} {names[reason]}" for reason, count in self.left_out.items() if count)
+        said += f"; left out: {left}" if left else ""
         if len(self.chosen) < self.settings.count:
             said += f"; {self.settings.count} were asked for, there are no more to choose"
         return said

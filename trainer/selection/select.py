@@ -105,7 +105,7 @@ class Selector:
             candidates=len(candidates),
             step=candidates.step,
             alike=alike,
-            passed_over=sieve.passed_over(),
+            left_out=sieve.left_out(),
             chosen=chosen,
             sheet=self._draw(video, chosen) if chosen else None,
         )

@@ -16,7 +16,7 @@ LIMIT = 2_000  # candidates; the engine runs up to six times for each
 SPREAD = 0.5  # of the time that falls to each frame, so that one bad stretch does not take all
 OUTLYING = 6.0  # standard deviations from the median, estimated from the median absolute deviation
 LOW_CONFIDENCE = 0.5  # is low for a point that is usually surer
-LEAST_CONFIDENCE = 0.1  # from the median: the smallest wavering of an engine that is very sure is no uncertainty
+LEAST_CONFIDENCE = 0.1  # from the median: the smallest wavering of an engine that is very sure is not uncertainty
 LEAST_JUMP_PX = 3.0  # from the median, as the next
 LEAST_SPREAD_PX = 1.0
 

@@ -34,7 +34,7 @@ def load_network(checkpoint: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     content = torch.load(checkpoint, weights_only=True, map_location="cpu")
     if ABOUT not in content:
-        raise TrainingError(f"{checkpoint}: is no checkpoint of rigtrack; give one that `trainer fit` has written")
+        raise TrainingError(f"{checkpoint}: is not a checkpoint of rigtrack; give one that `trainer fit` has written")
     about: dict[str, Any] = content[ABOUT]
     network = build(plan_from_plain(about["plan"]))
     prefix = "averaged."

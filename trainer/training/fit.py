@@ -101,7 +101,7 @@ def fit(
         held_out: frames to validate on after every epoch; may be empty.
         settings: everything else.
         out: folder for checkpoints and history.
-        progress: show a bar on stderr, or a line an epoch where that is no terminal.
+        progress: show a bar on stderr, or a line an epoch where that is not a terminal.
         on_epoch: told the history once each epoch is kept; whatever it raises ends the run and is passed on.
         anew: put away the run of other labels or settings that `out` may hold; otherwise it is refused.
 

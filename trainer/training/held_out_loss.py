@@ -1,4 +1,4 @@
-"""The loss on held-out frames, as it is minimised on the others: the two together show when more training only learns by heart."""
+"""The loss on held-out frames, as it is minimised on the others: the two together show when more training only memorises."""
 
 import numpy as np
 import torch

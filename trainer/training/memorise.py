@@ -1,4 +1,4 @@
-"""Can the network learn a handful of frames by heart? If not, the fault is in labels, loss or settings, and no more data will help."""
+"""Can the network memorise a handful of frames? If not, the fault is in labels, loss or settings, and no more data will help."""
 
 import tempfile
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ STILL = AugmentSettings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memorised:
-    """How well some frames were learnt by heart.
+    """How well some frames were memorised.
 
     Attributes:
         frames: how many.
@@ -41,7 +41,7 @@ class Memorised:
     @property
     def sentence(self) -> str:
         """The reading."""
-        found = f"{self.frames} frames learnt by heart in {self.steps} steps: {self.px:.2f} px"
+        found = f"{self.frames} frames memorised in {self.steps} steps: {self.px:.2f} px"
         if self.passed:
             return f"{found}; network, loss and labels fit together"
         return f"{found}, expected at most {KNOWN_BY_HEART_PX:g} px; look at the labels of these frames, then at learning rate and head"

@@ -21,7 +21,7 @@ def transfer_advice(plan: NetworkPlan, *, frames: int, weights: str, parameters:
         return None  # small enough to learn from a hundred frames
     if weights == SCRATCH and frames < ENOUGH_FRAMES:
         return (
-            f"{plan.network} learns {parameters / 1e6:.0f} M numbers from {frames} labelled frames and may learn them by heart: begin with "
+            f"{plan.network} learns {parameters / 1e6:.0f} M numbers from {frames} labelled frames and may memorise them: begin with "
             "--weights imagenet or a file, hold them with --train head, or take --network compact"
         )
     if weights == IMAGENET and plan.frame.channels == 1 and plan.view == "full":

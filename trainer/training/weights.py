@@ -75,7 +75,7 @@ def load_pretrained(network: nn.Module, plan: NetworkPlan, source: str) -> Pretr
         return _take_own(network, tensors, about, plan=plan, path=path)
     if not isinstance(backbone, Backbone):
         raise TrainingError(
-            f"{path}: is no checkpoint of rigtrack; the network '{plan.network}' begins with one that `trainer fit` has written"
+            f"{path}: is not a checkpoint of rigtrack; the network '{plan.network}' begins with one that `trainer fit` has written"
         )
     return _take(network, tensors, where=str(path), source=path.name)
 

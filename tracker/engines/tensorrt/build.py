@@ -22,7 +22,7 @@ _HEARD = (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR, trt.ILogger.WARNING)
 
 
 class EngineLog(trt.ILogger):  # type: ignore[misc,unused-ignore]
-    """TensorRT's own messages: to the log, and the last complaints kept for the sentence that explains a failure."""
+    """TensorRT's own messages: to the log, and the last errors kept for the sentence that explains a failure."""
 
     def __init__(self) -> None:
         trt.ILogger.__init__(self)
@@ -44,7 +44,7 @@ class EngineLog(trt.ILogger):  # type: ignore[misc,unused-ignore]
 
     @property
     def reason(self) -> str:
-        """What TensorRT complained of, on one line; a missing CUDA it reports as a warning only."""
+        """What TensorRT reported, on one line; a missing CUDA it reports as a warning only."""
         return "; ".join(self._errors or self._warnings) or "TensorRT gave no reason"
 
 

@@ -121,7 +121,7 @@ export class Keys {
       l: () => scrub.step(far),
       i: () => scrub.add(),
       k: () => scrub.leave(),
-      w: () => ranking.next(event.shiftKey ? "doubt" : "error"),
+      w: () => ranking.next(event.shiftKey ? "uncertainty" : "error"),
       g: () => (event.shiftKey ? session.acceptAll(0) : session.acceptAll()),
       o: () => {
         session.offered = !session.offered;

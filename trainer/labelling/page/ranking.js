@@ -7,7 +7,7 @@ import { asked } from "./pictures.js";
 
 export class Ranking {
   #found = new Map(); // image → prediction, null where it failed
-  #visited = { error: new Set(), doubt: new Set() };
+  #visited = { error: new Set(), uncertainty: new Set() };
   #asking = false;
 
   constructor(session) {
@@ -25,7 +25,7 @@ export class Ranking {
     return this.#error(frame)?.px;
   }
 
-  // Go to the worst frame that has not been gone to; "error" among the labelled ones, "doubt" among the others.
+  // Go to the worst frame that has not been gone to; "error" among the labelled ones, "uncertainty" among the others.
   next(kind) {
     const { session } = this;
     if (!session.project.bundle) return session.tell("No --bundle was given, so nothing can be compared with the labels.");
