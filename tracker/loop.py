@@ -161,6 +161,8 @@ class Tracking:
     def _use(self, setup: Setup, change: Change) -> Setup:
         if change.cause != "start":
             self.end(change.cause)
+        if self._setup is not None:
+            setup.behaviour.expect_intervals(self._setup.behaviour.known_intervals_ns)
         self._setup, self._number = setup, self._number + 1
         message = setup_message(setup, number=self._number, cause=change.cause, after=self._last, publisher=self._parts.publisher)
         self._parts.publisher.setup(message)

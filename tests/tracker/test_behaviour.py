@@ -454,6 +454,24 @@ def test_before_the_second_frame_the_configured_rate_tells_the_interval() -> Non
     assert why(subject.wait(301 * MS)) == [("off", "camera_lost", 0)]
 
 
+def test_a_first_frame_of_a_rate_that_nothing_tells_is_over_after_five_seconds() -> None:
+    subject = behaviour(MotionSource())
+    feed(subject, [0.9])
+    assert subject.wait(5_000 * MS) == []
+    assert why(subject.wait(5_001 * MS)) == [("off", "camera_lost", 0)]
+
+
+def test_rules_that_take_over_know_the_interval_of_those_before() -> None:
+    before, after, last = (behaviour(MotionSource()) for _ in range(3))
+    feed(before, [0.1] * 5)  # 20 ms each
+    after.expect_intervals(before.known_intervals_ns)
+    last.expect_intervals(after.known_intervals_ns)  # at once, without a frame between
+    for subject in (after, last):
+        feed(subject, [0.9])
+        assert subject.wait(200 * MS) == []
+        assert why(subject.wait(201 * MS)) == [("off", "camera_lost", 0)]
+
+
 @pytest.mark.parametrize("end_after_ms", [0, 5, 20])
 def test_an_end_sooner_than_the_next_frame_does_not_make_an_event_strobe(end_after_ms: float) -> None:
     subject = behaviour(MotionSource(), end_after_ms=end_after_ms)

@@ -11,7 +11,9 @@ from tests.tracker.daemon import write_config
 from tests.tracker.rig import DEADLINE_S, HEIGHT, RULE, WIDTH, BrightestPixel, Rig, rig
 from tracker.config import Circle, EventConfig, Polygon, ZoneSource
 from tracker.errors import BundleError, ConfigError, EngineError
+from tracker.loop_inbox import Change
 from tracker.messages import AliveMessage, EventMessage, PoseMessage, SetupMessage, StatusMessage
+from tracker.setup import Setup, make_setup
 
 LEFT = Circle(name="left", unit="px", centre=(10.0, 20.0), radius=5.0)
 HASTY = EventConfig(event="at_left", source=ZoneSource(point="spot", zone="left"), rule=RULE)
@@ -180,3 +182,22 @@ def test_what_the_loop_waits_for_and_cannot_be_had_ends_it(bench: Rig) -> None:
 
 def _event_of(point: str) -> EventConfig:
     return EventConfig(event="at_left", source=ZoneSource(point=point, zone="left"), rule=RULE)
+
+
+def test_new_rules_know_the_frame_interval_that_the_old_ones_saw(bench: Rig) -> None:
+    """So a bout that begins with their first frame ends as soon as any other, though the camera's rate is not configured."""
+    bench.start()
+    bench.change("start")
+    bench.camera.show(*OUTSIDE, count=3)
+    for _ in range(3):
+        bench.wait_for(PoseMessage)
+    made: list[Setup] = []
+
+    def make(shape: tuple[int, ...]) -> Setup:
+        made.append(make_setup(bench.config, bench.bundle, bench.engine, source_shape=shape))
+        return made[-1]
+
+    change = Change(cause="reload", make=make, setup=None)
+    bench.inbox.put(change)
+    change.outcome.result(DEADLINE_S)
+    assert len(made[0].behaviour.known_intervals_ns) == 2

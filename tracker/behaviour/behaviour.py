@@ -10,6 +10,7 @@ from tracker.event import Event, Reason
 from tracker.pose import Pose
 
 _NO_POINTS: Sequence[Sequence[float]] = ()
+_UNKNOWN_END_NS = 5_000_000_000  # before the second frame of a camera whose rate nothing tells, if it is not given up earlier
 _INTERVALS = 9  # the frame interval is their median: a few lost frames do not move it
 
 
@@ -24,7 +25,8 @@ class Behaviour:
 
     An event about which nothing can be decided, because frames or values stay away, is ended after the rule's `end_after_ms`,
     by default the longer of 200 ms and three frame intervals. Before the second frame the interval is not known: then the
-    configured rate tells it while no frame comes, and without one the event lasts until the camera is given up.
+    configured rate, or what the rules in use before knew, tells it while no frame comes; without either the event lasts until the
+    camera is given up, 5 s at most.
 
     Raises:
         ConfigError: an event names an unknown point or zone, or is in mm without a calibration.
@@ -52,8 +54,17 @@ class Behaviour:
         """
         self._events, self._zones = events, {zone.name: zone for zone in zones}
         self._point_names, self._animals, self._has_mm = tuple(point_names), animals, has_mm
-        self._configured_ns = () if rate_hz is None else (round(1e9 / rate_hz),)
+        self._expected_ns: tuple[int, ...] = () if rate_hz is None else (round(1e9 / rate_hz),)
         self.reset()
+
+    @property
+    def known_intervals_ns(self) -> tuple[int, ...]:
+        """The last frame intervals, or what was expected before there were any; empty where nothing tells."""
+        return tuple(self._intervals_ns) or self._expected_ns
+
+    def expect_intervals(self, intervals_ns: tuple[int, ...]) -> None:
+        """Take what the rules that ran before these knew, for `wait` alone: a replay begins afresh."""
+        self._expected_ns = intervals_ns
 
     def reset(self) -> None:
         """Forget everything, as at the start of another session: no event ends by it."""
@@ -97,15 +108,15 @@ class Behaviour:
             silent_ns: time since the last frame was received.
             camera_lost: whether the camera has been given up.
         """
-        now_ns, known_ns = self._elapsed_ns + silent_ns, self._intervals_ns or self._configured_ns
+        now_ns, known_ns = self._elapsed_ns + silent_ns, self.known_intervals_ns
         events: list[Event] = []
         for _, _, _, rule in self._parts:
             if rule.open:
-                limit_ns = rule.limit_ns(known_ns) if known_ns else rule.end_after_ns
-                if limit_ns is not None:
-                    events += rule.end_overdue(self._last_frame, now_ns, silent_ns=silent_ns, limit_ns=limit_ns)
-                elif camera_lost:
+                limit_ns = rule.limit_ns(known_ns) if known_ns else _UNKNOWN_END_NS if rule.end_after_ns is None else rule.end_after_ns
+                if camera_lost and not known_ns and rule.end_after_ns is None:
                     events += rule.stop(self._last_frame, "camera_lost")
+                else:
+                    events += rule.end_overdue(self._last_frame, now_ns, silent_ns=silent_ns, limit_ns=limit_ns)
         return events
 
     def end(self, reason: Reason) -> list[Event]:
