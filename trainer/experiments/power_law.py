@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls  # type: ignore[import-untyped]
 
 FEWEST_SIZES = 4  # for three unknowns
 REACH = 3.0  # no reading beyond so many times the largest size: the fit says nothing about what it has not seen
@@ -93,13 +94,5 @@ def _mean_at(frames: NDArray[np.float64], error_px: NDArray[np.float64]) -> NDAr
 
 def _linear(frames: NDArray[np.float64], error_px: NDArray[np.float64], scale: NDArray[np.float64], exponent: float) -> PowerLaw:
     """The best a ≥ 0 and c ≥ 0 for one exponent."""
-    power, one, wanted = frames**-exponent / scale, 1 / scale, error_px / scale
-    matrix = np.array([[power @ power, power @ one], [power @ one, one @ one]])
-    right = np.array([power @ wanted, one @ wanted])
-    determinant = float(np.linalg.det(matrix))
-    a, c = np.linalg.solve(matrix, right).tolist() if abs(determinant) > 1e-12 else (0.0, float(right[1] / matrix[1, 1]))
-    if c < 0:
-        a, c = float(right[0] / matrix[0, 0]), 0.0
-    if a < 0:
-        a, c = 0.0, float(right[1] / matrix[1, 1])
-    return PowerLaw(a=a, b=exponent, c=c)
+    (a, c), _ = nnls(np.column_stack([frames**-exponent, np.ones_like(frames)]) / scale[:, None], error_px / scale)
+    return PowerLaw(a=float(a), b=exponent, c=float(c))
