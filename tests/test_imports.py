@@ -76,3 +76,32 @@ def test_importing_a_package_has_no_side_effect() -> None:
 def test_the_engine_sends_no_telemetry() -> None:
     code = "import tracker.engines.openvino.engine, sys, threading; print(sys.modules['openvino_telemetry'], threading.active_count())"
     assert python(code).stdout.split() == ["None", "1"]
+
+
+@pytest.mark.parametrize("command", ["label", "fit", "evaluate"])
+def test_a_program_without_its_extra_says_what_to_install(command: str) -> None:
+    """As after an installation of the tracker alone."""
+    missing = (
+        "torch",
+        "lightning",
+        "onnx",
+        "onnxruntime",
+        "sleap_io",
+        "PIL",
+        "matplotlib",
+        "av",
+        "h5py",
+        "optuna",
+        "starlette",
+        "uvicorn",
+        "caliscope",
+    )
+    block = f"import sys; sys.modules.update(dict.fromkeys({missing!r})); sys.argv = ['trainer', {{}}]; "
+    run = "from trainer.__main__ import main; sys.exit(main())"
+    listed = python(block.format("'--help'") + run)
+    assert listed.returncode == 0, listed.stderr
+    refused = python(block.format(f"{command!r}, '--data', 'x'") + run)
+    assert refused.returncode == 1
+    (sentence,) = refused.stderr.splitlines()
+    assert sentence.startswith(f"trainer {command}: needs ")
+    assert sentence.endswith("run `pip install '.[trainer]'` in the folder of rigtrack's sources")

@@ -2,11 +2,14 @@
 
 import argparse
 import errno
+import importlib
 import importlib.metadata
 import logging
 import os
 import sys
 import threading
+from collections.abc import Sequence
+from types import ModuleType
 from typing import TypeGuard
 
 from tracker.errors import RigtrackError
@@ -19,6 +22,7 @@ _STOPPED_BY_HAND = 130  # 128 + SIGINT, as a shell has it
 
 WORKER = "worker"  # name of the thread that may be inside a runtime's own code when the process ends
 _NOT_WAITED_FOR = {WORKER, WRITER}
+_OWN = {"", "tracker", "trainer", "calib", "studies"}
 
 
 def version() -> str:
@@ -27,6 +31,37 @@ def version() -> str:
         return importlib.metadata.version("rigtrack")
     except importlib.metadata.PackageNotFoundError:
         return "of a copy that is not installed"
+
+
+def load_commands(package: str, names: Sequence[str]) -> tuple[list[ModuleType], dict[str, str]]:
+    """Import a program's subcommands, as far as what they need is installed.
+
+    Args:
+        package: that holds a module for each: "trainer.commands".
+        names: of the subcommands.
+
+    Returns:
+        The modules, and for every subcommand that cannot be had why not, in one sentence.
+    """
+    modules, missing = [], {}
+    for name in names:
+        try:
+            modules.append(importlib.import_module(f"{package}.{name}"))
+        except ModuleNotFoundError as problem:
+            missing[name] = not_installed(problem, extra=package.partition(".")[0])
+    return modules, missing
+
+
+def not_installed(problem: ModuleNotFoundError, *, extra: str) -> str:
+    """What to do about a package that is not installed.
+
+    Raises:
+        ModuleNotFoundError: the same, where a module of rigtrack itself is missing.
+    """
+    package = (problem.name or "").partition(".")[0]
+    if package in _OWN:
+        raise problem
+    return f"needs {package}, which is not installed; run `pip install '.[{extra}]'` in the folder of rigtrack's sources"
 
 
 def run_command(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:
@@ -59,6 +94,9 @@ def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | 
         _flush_output()  # here, where a reader that has gone can still be told from a fault
     except RigtrackError as problem:
         sys.stderr.write(f"{program} {options.command}: {problem}\n")
+        return 1
+    except ModuleNotFoundError as problem:
+        sys.stderr.write(f"{program} {options.command}: {not_installed(problem, extra=program)}\n")
         return 1
     except KeyboardInterrupt as stop:
         if interrupted is None:

@@ -6,60 +6,57 @@ Exit status 0: done; 1: failed; 2: wrong usage; 130: stopped by hand.
 import argparse
 import logging
 import sys
+from functools import cache
+from types import ModuleType
 
-from tracker.command import run_command, version
-from trainer.commands import (
-    agreement,
-    bouts,
-    compare,
-    crossval,
-    curve,
-    diagnose,
-    evaluate,
-    fit,
-    label,
-    network,
-    project,
-    render,
-    select,
-    sweep,
-    synth,
-)
-from trainer.commands import compile as compile_command
+from tracker.command import load_commands, run_command, version
 
 COMMANDS = (
-    fit,
-    network,
-    diagnose,
-    evaluate,
-    compare,
-    crossval,
-    sweep,
-    curve,
-    project,
-    select,
-    label,
-    agreement,
-    bouts,
-    render,
-    compile_command,
-    synth,
+    "fit",
+    "network",
+    "diagnose",
+    "evaluate",
+    "compare",
+    "crossval",
+    "sweep",
+    "curve",
+    "project",
+    "select",
+    "label",
+    "agreement",
+    "bouts",
+    "render",
+    "compile",
+    "synth",
 )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
-    options = _parser().parse_args(arguments)
+    missing = _commands()[1]
+    asked = sys.argv[1:] if arguments is None else arguments
+    if asked and asked[0] in missing:
+        sys.stderr.write(f"trainer {asked[0]}: {missing[asked[0]]}\n")
+        return 1
+    options = _parser().parse_args(asked)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s")
     return run_command(options, program="trainer", interrupted="stopped by hand; the same command goes on where it was")
+
+
+@cache
+def _commands() -> tuple[list[ModuleType], dict[str, str]]:
+    return load_commands("trainer.commands", COMMANDS)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trainer", description="Turn labelled frames into an engine.")
     parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
+    modules, missing = _commands()
+    for command in modules:
         command.add(commands)
+    for name, why in missing.items():
+        commands.add_parser(name, help=why)
     return parser
 
 
