@@ -127,7 +127,7 @@ def test_squares_on_the_printed_page_are_as_long_as_they_should_be(tmp_path: Pat
         f"-sOutputFile={picture}",
         str(tmp_path / "board.pdf"),
     ]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=300)
     board = read_board(tmp_path / "board.yaml")
 
     page = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)

@@ -30,7 +30,7 @@ def settings(path: Path, key: str) -> list[str]:
 
 
 def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False, timeout=300)
 
 
 def verifiable(path: Path, folder: Path) -> Path:
@@ -97,7 +97,7 @@ def test_no_group_is_named_that_may_not_exist() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make users, even below a folder of its own")
 def test_the_user_is_made_a_member_of_groups_that_did_not_exist(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
-    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", FOLDER / "rigtrack.sysusers"], check=True, capture_output=True, timeout=60)
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", FOLDER / "rigtrack.sysusers"], check=True, capture_output=True, timeout=300)
     members = {line.split(":")[0]: line.split(":")[3] for line in (tmp_path / "etc/group").read_text().splitlines()}
     assert members == {"rigtrack": "", "video": "rigtrack", "render": "rigtrack", "plugdev": "rigtrack"}
 
@@ -135,7 +135,7 @@ def test_every_end_but_a_good_one_gives_an_alarm(tmp_path: Path, result: str, as
     systemctl.write_text(f'#!/bin/sh\necho "$@" >> {heard}\n')
     systemctl.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
-    subprocess.run(["/bin/sh", "-c", script], env={"PATH": path, "SERVICE_RESULT": result}, check=True, timeout=30)
+    subprocess.run(["/bin/sh", "-c", script], env={"PATH": path, "SERVICE_RESULT": result}, check=True, timeout=300)
     assert (heard.read_text() if heard.exists() else "") == asked
 
 
@@ -168,7 +168,7 @@ def commands_standing_in(folder: Path, *, state: str) -> dict[str, str]:
 
 def test_a_check_runs_with_the_services_own_limits(tmp_path: Path) -> None:
     environment = commands_standing_in(tmp_path, state="inactive")
-    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=True, timeout=30)
+    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=True, timeout=300)
     given = answer.stdout.splitlines()
     assert given[-4:] == ["/opt/rigtrack/bin/tracker", "check", "--config", "/etc/rigtrack/top.yaml"]
     assert {"--property=User=rigtrack", "--property=DeviceAllow=char-video4linux rw", "--property=ProtectHome=yes"} <= set(given)
@@ -178,7 +178,7 @@ def test_a_check_runs_with_the_services_own_limits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", ["active", "activating", "reloading"])
 def test_a_check_beside_the_running_service_is_refused(tmp_path: Path, state: str) -> None:
     environment = commands_standing_in(tmp_path, state=state)
-    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=False, timeout=30)
+    answer = subprocess.run([FOLDER / "tracker-check", "top"], env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert (answer.returncode, answer.stdout) == (1, "")
     assert "expected it to be stopped: systemctl stop tracker@top" in answer.stderr
 

@@ -21,7 +21,7 @@ from tracker.engines.engine_cache import MadeFor
 from tracker.engines.open_engine import open_engine
 from tracker.errors import BundleError, EngineError
 
-LONG_S = 30.0
+LONG_S = 300.0
 
 
 @pytest.fixture

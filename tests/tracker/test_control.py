@@ -16,7 +16,7 @@ import zmq
 from tracker.errors import BusyError, ConfigError, StreamError
 from tracker.stream.control import Answer, Control, ask
 
-DEADLINE_S = 60.0
+DEADLINE_S = 300.0
 DEADLINE_MS = int(DEADLINE_S * 1000)
 
 

@@ -134,7 +134,17 @@ def test_a_bundle_that_is_not_whole_is_refused_and_the_one_in_use_stays(tmp_path
 
 
 ZONE = {"shape": "circle", "name": "all", "unit": "px", "centre": [320, 240], "radius": 2000}
-RULE = {"when": "above", "on": 0, "off": 0, "minimum_ms": 0, "maximum_gap_ms": 0, "refractory_ms": 0, "confidence": 0.5, "missing": "hold"}
+RULE = {
+    "when": "above",
+    "on": 0,
+    "off": 0,
+    "minimum_ms": 0,
+    "maximum_gap_ms": 0,
+    "refractory_ms": 0,
+    "confidence": 0.5,
+    "missing": "hold",
+    "end_after_ms": 3_600_000,
+}
 EVENT = {"event": "present", "source": {"kind": "zone", "point": "spot", "zone": "all"}, "rule": RULE}
 
 

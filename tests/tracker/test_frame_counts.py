@@ -16,7 +16,7 @@ from tracker.config import CaptureConfig
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, FrameCounts
 
-DEADLINE_S = 60.0
+DEADLINE_S = 300.0
 Step = Literal["frame", "loss", "damage", "failure", "take"]
 STEPS = st.lists(st.sampled_from(["frame", "frame", "loss", "damage", "failure", "take"]), max_size=40)
 

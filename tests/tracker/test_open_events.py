@@ -10,7 +10,7 @@ import zmq
 from tracker.client import AliveMessage, Client, EventMessage, Message, OpenEvent, StatusMessage, StreamError
 from tracker.messages import TOPICS, VERSION, EndReason, topic
 
-DEADLINE_S = 20.0
+DEADLINE_S = 300.0
 MS = 1_000_000
 KINDS = {message: kind for kind, message in TOPICS.items()}
 

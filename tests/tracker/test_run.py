@@ -77,5 +77,5 @@ def test_a_signal_while_libraries_are_imported_ends_the_tracker_with_a_sentence(
         assert started.stdout.readline() == "importing\n"
         started.send_signal(signal.SIGHUP)
         started.send_signal(number)
-        _, words = started.communicate(timeout=60)
+        _, words = started.communicate(timeout=300)
     assert (started.returncode, words) == (0, "tracker run: stopped before it had begun\n")

@@ -103,7 +103,7 @@ def heard(folder: Path, config: Path) -> list[Message]:
     messages: list[Message] = []
     with Client(f"ipc://{folder}/stream", kinds=("pose", "event")) as client, Daemon(config) as daemon:
         while sum(isinstance(message, PoseMessage) for message in messages) < FRAMES:
-            message = client.receive(10)
+            message = client.receive(120.0)
             assert message is not None, daemon.words
             messages.append(message)
     return messages

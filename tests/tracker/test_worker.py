@@ -10,7 +10,7 @@ import pytest
 from tracker.errors import BusyError, ConfigError
 from tracker.worker import Answer, Worker
 
-DEADLINE_S = 60.0
+DEADLINE_S = 300.0
 
 
 @pytest.fixture

@@ -68,12 +68,12 @@ class LabelServer:
     def kill(self) -> None:
         """SIGKILL."""
         self._process.kill()
-        self._process.wait(20)
+        self._process.wait(300)
 
     def interrupt(self) -> int:
         """Ctrl-C; the exit status."""
         self._process.send_signal(signal.SIGINT)
-        return self._process.wait(20)
+        return self._process.wait(300)
 
 
 def labels_on_disk(project: Path, annotator: str = "ann") -> dict[str, Any]:

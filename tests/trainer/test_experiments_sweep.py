@@ -245,7 +245,7 @@ def test_a_trial_has_a_heartbeat_before_anything_of_it_runs(tmp_path: Path) -> N
     beats: list[int] = []
 
     def run(_trial: optuna.Trial, _slot: int) -> float:
-        with closing(sqlite3.connect(tmp_path / "study.db", timeout=10)) as connection:
+        with closing(sqlite3.connect(tmp_path / "study.db", timeout=300)) as connection:
             beats.append(connection.execute("SELECT count(*) FROM trial_heartbeats").fetchone()[0])
         return 0.0
 

@@ -129,7 +129,7 @@ def test_a_folder_of_somebody_else_is_refused_with_that_reason(tmp_path: Path) -
         text=True,
         check=True,
         cwd=Path(__file__).resolve().parents[2],
-        timeout=60,
+        timeout=300,
     )
     assert "Permission denied; change the folder's permissions or choose another one" in ended.stdout
 

@@ -69,7 +69,7 @@ class InterruptingFrames(TrainingFrames):
 
     def __getitem__(self, draw: Draw) -> Batch:
         if next(self._number) == 8:
-            self.dropped.wait(60)
+            self.dropped.wait(300)
             threading.Event().wait(0.2)  # time for the main thread to drop the epoch; with too little, a fault is missed and none made
             os.kill(os.getpid(), signal.SIGINT)
             self.pressed.set()
@@ -83,7 +83,7 @@ def test_ctrl_c_while_an_epoch_is_dropped_is_not_lost(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012 where it comes is not for the test to say
         frames.dropped.set()
         del pictures
-        frames.pressed.wait(60)
+        frames.pressed.wait(300)
     for thread in threading.enumerate():
         if thread.name.startswith("augment"):
             thread.join(60)

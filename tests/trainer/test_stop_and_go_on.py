@@ -60,7 +60,7 @@ def test_ctrl_c_says_where_it_stopped_and_the_same_command_goes_on_from_there(
                 process.send_signal(signal.SIGINT)
                 break
         after = process.stderr.read()
-        assert process.wait(120) == 130
+        assert process.wait(300) == 130
     found = re.search(r"trainer fit: stopped at step (\d+) of 60; its checkpoint is of step (20|40); run the same command to go on", after)
     assert found, after
     assert int(found[2]) <= int(found[1]) < 60
