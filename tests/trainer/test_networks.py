@@ -350,11 +350,11 @@ def test_trackrat_is_the_network_of_the_first_rat_tracker() -> None:
 @pytest.mark.parametrize(
     ("extent_px", "frame", "expected"),
     [
-        (138, (480, 640), CropPlan(height=176, width=176, shrink=1, pool=8)),
-        (138, (2160, 3840), CropPlan(height=176, width=176, shrink=1, pool=14)),
-        (10, (1024, 1024), CropPlan(height=96, width=96, shrink=1, pool=8)),
-        (600, (1080, 1920), CropPlan(height=768, width=768, shrink=4, pool=24)),
-        (138, (80, 210), CropPlan(height=80, width=176, shrink=1, pool=3)),
+        (138, (480, 640), CropPlan(height=176, width=176, shrink=1, pool=8, beyond=12)),
+        (138, (2160, 3840), CropPlan(height=176, width=176, shrink=1, pool=14, beyond=12)),
+        (10, (1024, 1024), CropPlan(height=96, width=96, shrink=1, pool=8, beyond=12)),
+        (600, (1080, 1920), CropPlan(height=768, width=768, shrink=4, pool=24, beyond=48)),
+        (138, (80, 210), CropPlan(height=112, width=176, shrink=1, pool=3, beyond=12)),
     ],
     ids=["mouse", "mouse in 4K", "fly", "large animal", "narrow frame"],
 )

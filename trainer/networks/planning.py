@@ -28,7 +28,7 @@ def plan_network(labels: NDArray[np.float64], frame: FrameShape, *, network: str
     if head == "several":
         crop = plan_several(labels, frame)
     elif seen == "full":
-        crop = whole_frame(frame)
+        crop = whole_frame(frame, maps=head == "heatmap")
     else:
         crop = plan_crop(labels.reshape(-1, *labels.shape[2:]), frame)
     return NetworkPlan(network=network, head=head, points=labels.shape[2], animals=labels.shape[1], frame=frame, view=seen, crop=crop)

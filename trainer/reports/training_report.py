@@ -4,6 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -104,4 +105,6 @@ def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray
     points = network.maps(frame, left, top).points[0]
     together = torch.softmax(points.flatten(1), 1).reshape(points.shape).amax(0)
     x, y, crop = int(left[0]), int(top[0]), result.plan.crop
-    return image[y : y + crop.height, x : x + crop.width], together.numpy()
+    reach = crop.height, crop.width  # what the crop shows beyond the frame is the frame's border
+    around = cv2.copyMakeBorder(image, reach[0], reach[0], reach[1], reach[1], cv2.BORDER_REPLICATE)
+    return np.asarray(around[y + reach[0] :, x + reach[1] :][: crop.height, : crop.width], np.uint8), together.numpy()

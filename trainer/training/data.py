@@ -14,13 +14,14 @@ from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import swapped_order
 from trainer.labels.network_input import NetworkInput
-from trainer.networks.blocks import CropPlan
+from trainer.networks.blocks import CropPlan, first_and_last
 from trainer.training.augment import AugmentSettings, augment
 from trainer.training.losses import Batch
 
 CACHE_BYTES = 512 * 2**20  # 1 700 grey VGA frames; what does not fit is decoded again from disk
 FAR_PX = -1e5  # where a hidden point is put: outside every crop, which is an answer, unlike missing
 JITTER = 0.08  # of the crop: training crops are off the animal's middle by this much, as the coarse stage is
+STRIP = 1 / 3  # of what a crop shows beyond the frame: how far outside a point is still told where it is; one cell of the maps
 AWAY = 0.04  # chance of a training crop anywhere in the frame, which teaches "absent"
 
 
@@ -96,6 +97,9 @@ class TrainingFrames(Dataset[Batch]):
         rng = np.random.default_rng((self._seed, draw.epoch, draw.place))
         image, points = augment(self._store.read(draw.frame), self._labels(draw.frame), settings=self._settings, swap=self._swap, rng=rng)
         left, top = self._corner(points, image.shape, rng)
+        # a crop may show a strip beyond the frame, where no point is looked for but for a narrow part: were everything
+        # beyond the border absent, an unsure answer close to it would be drawn inwards, by 0.4 px on a synthetic set
+        points = np.where(_lost(points, image.shape, tolerance=STRIP * self._crop.beyond), FAR_PX, points)
         pixels = torch.from_numpy(image).reshape(*image.shape[:2], -1)
         return Batch(pixels, torch.from_numpy(points.astype(np.float32)), torch.tensor(left), torch.tensor(top))
 
@@ -112,8 +116,20 @@ class TrainingFrames(Dataset[Batch]):
             middle = rng.uniform(0, frame)
         else:
             middle = (seen.min(axis=0) + seen.max(axis=0)) / 2 + rng.uniform(-JITTER, JITTER, 2) * size
-        left, top = np.clip(np.round(middle - size / 2), 0, frame - size).astype(int).tolist()
-        return left, top
+        return _begin(middle[0], frame[0], self._crop.width, self._crop), _begin(middle[1], frame[1], self._crop.height, self._crop)
+
+
+def _lost(points: NDArray[np.float64], shape: Sequence[int], *, tolerance: float) -> NDArray[np.bool_]:
+    """Which points (..., 2) are beyond the frame by more than `tolerance` pixels: (..., 1). Missing ones are not."""
+    last = np.array([shape[1], shape[0]]) - 0.5 + tolerance
+    lost: NDArray[np.bool_] = ((points < -0.5 - tolerance) | (points >= last)).any(axis=-1, keepdims=True)
+    return lost
+
+
+def _begin(middle: float, extent: int, side: int, crop: CropPlan) -> int:
+    """Where a crop about a place begins, along one axis."""
+    first, last = first_and_last(int(extent), side, beyond=crop.beyond)
+    return int(np.clip(np.round(middle - side / 2), first, last))
 
 
 class HeldOutFrames(Dataset[tuple[torch.Tensor, torch.Tensor]]):
