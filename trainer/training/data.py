@@ -122,8 +122,7 @@ class TrainingFrames(Dataset[Batch]):
 def _lost(points: NDArray[np.float64], shape: Sequence[int], *, tolerance: float) -> NDArray[np.bool_]:
     """Which points (..., 2) are beyond the frame by more than `tolerance` pixels: (..., 1). Missing ones are not."""
     last = np.array([shape[1], shape[0]]) - 0.5 + tolerance
-    lost: NDArray[np.bool_] = ((points < -0.5 - tolerance) | (points >= last)).any(axis=-1, keepdims=True)
-    return lost
+    return np.asarray(((points < -0.5 - tolerance) | (points >= last)).any(axis=-1, keepdims=True))
 
 
 def _begin(middle: float, extent: int, side: int, crop: CropPlan) -> int:
