@@ -50,6 +50,19 @@ class CropPlan:
     beyond: int = 0  # of a checkpoint from before there was this
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointGroup:
+    """Key points that one crop holds.
+
+    Attributes:
+        points: their places among all key points, ascending.
+        crop: theirs.
+    """
+
+    points: tuple[int, ...]
+    crop: CropPlan
+
+
 def plan_crop(points: NDArray[np.float64], frame: FrameShape) -> CropPlan:
     """Size the crop to the labelled animals, so that cost does not grow with the camera's resolution.
 

@@ -7,9 +7,10 @@ from torch import nn
 
 from trainer.errors import TrainingError
 from trainer.networks.backbone_heads import LATENT, BackboneCoordinates, BackboneMaps
-from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.blocks import CropPlan, FrameShape, PointGroup
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.coordinates import Coordinates
+from trainer.networks.grouped import Grouped
 from trainer.networks.names import is_backbone, refuse_misfits
 from trainer.networks.several import Several
 from trainer.networks.trackrat import TrackRat
@@ -26,15 +27,23 @@ class NetworkPlan:
     animals: int = 1  # rows of the answer
     network: str = "compact"
     view: str = "crop"
+    groups: tuple[PointGroup, ...] = ()  # at least two, each with a crop of its own; none where `crop` holds all key points
 
     @property
     def title(self) -> str:
         """Network, head and view in words."""
-        return f"{self.network} {self.head}" + (", whole frame" if self.view == "full" else ", on a crop")
+        seen = "whole frame" if self.view == "full" else f"on {len(self.groups)} crops" if self.groups else "on a crop"
+        return f"{self.network} {self.head}, {seen}"
+
+
+def _one_animal(plan: NetworkPlan) -> nn.Module:
+    if plan.groups:
+        return Grouped(plan.points, frame=plan.frame, groups=plan.groups)
+    return CoarseToFine(plan.points, frame=plan.frame, plan=plan.crop)
 
 
 OURS: dict[tuple[str, str], Callable[[NetworkPlan], nn.Module]] = {
-    ("compact", "heatmap"): lambda plan: CoarseToFine(plan.points, frame=plan.frame, plan=plan.crop),
+    ("compact", "heatmap"): _one_animal,
     ("compact", "several"): lambda plan: Several(plan.points, animals=plan.animals, frame=plan.frame, plan=plan.crop),
     ("compact", "xy"): lambda plan: Coordinates(plan.points, frame=plan.frame, plan=plan.crop),
     ("trackrat", "xy"): lambda plan: TrackRat(plan.points, frame=plan.frame),
@@ -78,4 +87,11 @@ def plan_from_plain(plain: dict[str, object]) -> NetworkPlan:
         animals=int(str(plain["animals"])),
         network=str(plain["network"]),
         view=str(plain["view"]),
+        groups=_groups(plain.get("groups", ())),
     )
+
+
+def _groups(plain: object) -> tuple[PointGroup, ...]:
+    if not isinstance(plain, tuple | list):
+        raise TypeError(f"not groups of key points: {plain}")
+    return tuple(PointGroup(points=tuple(group["points"]), crop=CropPlan(**group["crop"])) for group in plain)

@@ -14,17 +14,18 @@ class Finder(nn.Module):
     Args:
         frame: what the network takes.
         plan: its crop.
+        maps: how many there are: one for each group of key points that has a crop of its own.
         widths: channels at a half and at a quarter of the reduced frame.
     """
 
-    def __init__(self, frame: FrameShape, plan: CropPlan, *, widths: tuple[int, int] = WIDTHS) -> None:
+    def __init__(self, frame: FrameShape, plan: CropPlan, *, maps: int = 1, widths: tuple[int, int] = WIDTHS) -> None:
         super().__init__()
         narrow, wide = widths
         self.frame, self.plan, self.cell = frame, plan, 2 * plan.pool
         self.shallow = nn.Sequential(convolution(frame.channels, narrow, stride=2), convolution(narrow, narrow))
         self.deep = nn.Sequential(convolution(narrow, wide, stride=2), convolution(wide, wide), convolution(wide, wide))
         self.lateral = nn.Conv2d(narrow, wide, 1)
-        self.head = nn.Sequential(convolution(wide, narrow), nn.Conv2d(narrow, 1, 1))
+        self.head = nn.Sequential(convolution(wide, narrow), nn.Conv2d(narrow, maps, 1))
         # pooling drops what is left over at the right and lower edge (less than one cell), then each stage rounds up
         self.rows, self.columns = (-(-(side // plan.pool) // 2) for side in (frame.height, frame.width))
 
@@ -35,7 +36,7 @@ class Finder(nn.Module):
             planes: float32 (n, c, h, w), 0..255.
 
         Returns:
-            Logits (n, 1, rows, columns).
+            Logits (n, maps, rows, columns).
         """
         small = scaled(nn.functional.avg_pool2d(planes, self.plan.pool)).to(self.lateral.weight.dtype)
         shallow = self.shallow(small)

@@ -223,7 +223,7 @@ def _run(
 ) -> None:
     train, held_out = stores
     train.read_all()  # a step is not to wait for a disk
-    frames = TrainingFrames(train, crop=learner.plan.crop, settings=settings.augment, seed=settings.seed)
+    frames = training_frames(train, learner.plan, settings)
     order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
     loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers, group=group)
     validation = held_out_loader(held_out) if len(held_out) else None
@@ -254,6 +254,11 @@ def _run(
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
     lightning.save_checkpoint(checkpoints / LAST, weights_only=False)
+
+
+def training_frames(store: FrameStore, plan: NetworkPlan, settings: FitSettings) -> TrainingFrames:
+    """The pictures that a network of this plan learns from."""
+    return TrainingFrames(store, crop=plan.crop, groups=plan.groups, settings=settings.augment, seed=settings.seed)
 
 
 @contextmanager
