@@ -212,6 +212,7 @@ def test_labels_of_several_groups_become_a_bundle_that_can_be_refreshed(
 ) -> None:
     out = tmp_path / "mine"
     assert main(["fit", "--data", str(reach), "--out", str(out), "--batches", "4", "--weights", str(trained.checkpoint), *QUICK]) == 0
+    assert "3 groups with a crop each: wrist, index_finger, little_finger; tongue; joystick_base, joystick_knob" in capsys.readouterr().err
     before = read_bundle(out).description
     assert "on 3 crops" in before.network
     more = tmp_path / "more"

@@ -47,7 +47,9 @@ class Grouped(nn.Module):
         planes = to_planes(frames)
         left, top = self.corners(self.search(planes))
         maps = self.refine(planes, left, top)
-        return decode(maps.points, maps.absent, (left[:, self.group_of], top[:, self.group_of]), cell=self.cells.float())
+        return decode(
+            maps.points, maps.absent, (left.index_select(1, self.group_of), top.index_select(1, self.group_of)), cell=self.cells.float()
+        )
 
     def search(self, planes: Tensor) -> Tensor:
         """Logits (n, groups, rows, columns) of each group's middle, in planes float32 (n, c, h, w), 0..255."""

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,6 +121,7 @@ def fit(
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
+            _say_groups(learner.plan, train.point_names, console)
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
@@ -199,6 +200,14 @@ def _introduce(learner: Learner, pretrained: Pretrained | None, out: Path, *, fr
     advice = transfer_advice(learner.plan, frames=frames, weights=pretrained.source if pretrained else SCRATCH, parameters=size)
     if advice:
         logger.warning(advice)
+
+
+def _say_groups(plan: NetworkPlan, names: Sequence[str], console: Console) -> None:
+    """Which key points have a crop of their own, where one crop cannot hold all."""
+    if plan.groups:
+        groups = "; ".join(", ".join(names[point] for point in group.points) for group in plan.groups)
+        sentence = f"key points far apart or independent of one another, {len(plan.groups)} groups with a crop each: {groups}"
+        console.print(sentence, soft_wrap=True, highlight=False)
 
 
 def _epochs(settings: FitSettings) -> int | None:
