@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainer.errors import TrainingError
 from trainer.networks.backbone import Backbone
 from trainer.networks.backbone_heads import BackboneMaps
-from trainer.networks.blocks import CropPlan, FrameShape, bin_means, peak, plan_crop, stage
+from trainer.networks.blocks import CropPlan, FrameShape, Layers, bin_means, peak, plan_crop, stage
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.names import BACKBONES, usual_view
@@ -62,7 +62,7 @@ def small(network: str, head: str) -> nn.Module:
 def _built(network: str, head: str) -> nn.Module:
     torch.manual_seed(0)
     if network == "trackrat":
-        return TrackRat(POINTS, frame=plan(network, head).frame, width=8, blocks=2)
+        return TrackRat(POINTS, frame=plan(network, head).frame, layers=Layers(width=1 / 16, depth=2))
     return build(plan(network, head))
 
 

@@ -63,6 +63,38 @@ class PointGroup:
     crop: CropPlan
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """How many layers a network of ours has and how wide they are.
+
+    Attributes:
+        width: factor on the number of filters of every layer but those of the coarse stage.
+        depth: convolutions at each resolution, or trackrat's blocks; None for what is usual.
+        dropout: share of the features that is left out before the last layer, in training only.
+    """
+
+    width: float = 1.0
+    depth: int | None = None
+    dropout: float = 0.0
+
+    def filters(self, usual: int) -> int:
+        """How many a layer has that usually has so many; a multiple of 8, which processors compute whole."""
+        return max(8, round(self.width * usual / 8) * 8)
+
+    @property
+    def words(self) -> str:
+        """What is not as usual, as the end of a sentence; empty where all is."""
+        said = (
+            f", {self.width:g} times the filters" if self.width != 1 else "",
+            f", depth {self.depth}" if self.depth is not None else "",
+            f", dropout {self.dropout:g}" if self.dropout else "",
+        )
+        return "".join(said)
+
+
+USUAL = Layers()
+
+
 def plan_crop(points: NDArray[np.float64], frame: FrameShape) -> CropPlan:
     """Size the crop to the labelled animals, so that cost does not grow with the camera's resolution.
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import FrameShape, PointGroup, peak, to_planes
+from trainer.networks.blocks import USUAL, FrameShape, Layers, PointGroup, peak, to_planes
 from trainer.networks.coarse import Finder, corner_around, cut
 from trainer.networks.coarse_to_fine import STRIDE, CoarseToFine
 from trainer.networks.decode import Maps, decode
@@ -19,12 +19,13 @@ class Grouped(nn.Module):
         points: number of key points K.
         frame: what the network takes.
         groups: at least two, which share out the key points.
+        layers: of the fine stage.
     """
 
-    def __init__(self, points: int, *, frame: FrameShape, groups: tuple[PointGroup, ...]) -> None:
+    def __init__(self, points: int, *, frame: FrameShape, groups: tuple[PointGroup, ...], layers: Layers = USUAL) -> None:
         super().__init__()
         self.groups, self.frame = groups, frame
-        self.fine = CoarseToFine(points, frame=frame, plan=groups[0].crop)
+        self.fine = CoarseToFine(points, frame=frame, plan=groups[0].crop, layers=layers)
         self.fine.finder = Finder(frame, groups[0].crop, maps=len(groups))
         place = {point: (number, group) for number, group in enumerate(groups) for point in group.points}
         by_group = [point for group in groups for point in group.points]

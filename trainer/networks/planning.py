@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.networks.blocks import FrameShape, plan_crop
+from trainer.networks.blocks import USUAL, FrameShape, Layers, plan_crop
 from trainer.networks.build import NetworkPlan
 from trainer.networks.groups import plan_groups
 from trainer.networks.names import refuse_misfits, usual_view
@@ -11,7 +11,9 @@ from trainer.networks.several import plan_several
 from trainer.networks.view import whole_frame
 
 
-def plan_network(labels: NDArray[np.float64], frame: FrameShape, *, network: str, head: str, view: str) -> NetworkPlan:
+def plan_network(
+    labels: NDArray[np.float64], frame: FrameShape, *, network: str, head: str, view: str, layers: Layers = USUAL
+) -> NetworkPlan:
     """Everything needed to build a network.
 
     Args:
@@ -20,6 +22,7 @@ def plan_network(labels: NDArray[np.float64], frame: FrameShape, *, network: str
         network: its name.
         head: its name.
         view: `crop`, `full`, or `auto` for what is usual.
+        layers: how many, and how wide.
 
     Raises:
         TrainingError: choices that do not go together, or frames too small.
@@ -42,5 +45,6 @@ def plan_network(labels: NDArray[np.float64], frame: FrameShape, *, network: str
         frame=frame,
         view=seen,
         crop=crop,
+        layers=layers,
         groups=groups,
     )

@@ -19,7 +19,7 @@ from tracker.bundle import View
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import channels_of, whole_view
-from trainer.networks.blocks import FrameShape
+from trainer.networks.blocks import FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.frozen import freeze_all_but_head
 from trainer.networks.planning import plan_network
@@ -165,7 +165,8 @@ def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
 
 def _plan(train: LabelledFrames, settings: FitSettings, view: View) -> NetworkPlan:
     frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(view.colour))
-    return plan_network(train.points, frame, network=settings.network, head=settings.head, view=settings.view)
+    layers = Layers(width=settings.width, depth=settings.depth, dropout=settings.dropout)
+    return plan_network(train.points, frame, network=settings.network, head=settings.head, view=settings.view, layers=layers)
 
 
 def _learner(
