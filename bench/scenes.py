@@ -30,11 +30,14 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.blocks import FrameShape, to_planes
 from trainer.networks.grouped import Grouped
 from trainer.networks.groups import find_groups
+from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.data import FrameStore
 from trainer.training.fit import fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 
+# two views are neither mirrored nor turned far: they would change places
+AUGMENT = {"mirror": AugmentSettings(flip=0.0, rotation_deg=10.0), "reach": AugmentSettings()}
 COLOURS = ((80, 220, 80), (60, 160, 255), (255, 160, 60))  # BGR, one a group
 SURE = 0.5
 ROW_PX = 320
@@ -98,7 +101,7 @@ def measure(scene: SceneName, settings: FitSettings, *, count: int, seed: int, r
         folder = out / f"{scene}-{name}"
         figures = folder / "figures.json"
         if not figures.exists() and (runs is None or name in runs):
-            made = train(points_alone(learnt, points), points_alone(scored, points), settings, folder)
+            made = train(points_alone(learnt, points), points_alone(scored, points), replace(settings, augment=AUGMENT[scene]), folder)
             figures.write_text(json.dumps(made))
         if figures.exists():
             found[name] = json.loads(figures.read_text())

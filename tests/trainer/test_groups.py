@@ -67,6 +67,8 @@ def test_a_point_that_nobody_has_labelled_does_not_make_a_group() -> None:
     nobody = np.full((60, 1, 2), np.nan)
     assert find_groups(np.concatenate([walkers(length=300.0), nobody], 1), shape(800, 800)) == ((0, 1, 2, 3, 4, 5),)
     assert find_groups(np.full((60, 2, 2), np.nan), shape(800, 800)) == ((0, 1),)
+    far_apart = np.concatenate([labels("reach", width=448, height=400), nobody], 1)
+    assert find_groups(far_apart, shape(448, 400)) == ((0, 1, 2, 6), (3,), (4, 5))
 
 
 def test_a_few_frames_and_a_crop_that_needs_no_reduction_stay_one_group() -> None:

@@ -34,6 +34,7 @@ def find_groups(points: Points, frame: FrameShape) -> tuple[Part, ...]:
     """
     everything = tuple(range(points.shape[1]))
     labelled = points[~np.isnan(points).all(axis=(1, 2))]
+    known = tuple(point for point in everything if not np.isnan(points[:, point]).all())
     if len(labelled) < FEWEST_FRAMES:
         return (everything,)
 
@@ -51,8 +52,10 @@ def find_groups(points: Points, frame: FrameShape) -> tuple[Part, ...]:
                 return leaves
         return (part,)
 
-    found = divided(everything)
-    return tuple(sorted(_joined(labelled, found, frame, reduced) if len(found) > 1 else found))
+    found = divided(known)
+    first, *others = sorted(_joined(labelled, found, frame, reduced) if len(found) > 1 else found)
+    # a point that nobody has labelled cannot be looked for, and needs no crop
+    return (tuple(sorted(first + tuple(point for point in everything if point not in known))), *others)
 
 
 def plan_groups(points: Points, frame: FrameShape) -> tuple[PointGroup, ...]:
@@ -85,13 +88,12 @@ def _divisions(points: Points, part: Part, frame: FrameShape) -> Iterator[list[P
     free = _components(part, lambda one, other: _bound(points[:, one], points[:, other], frame))
     if len(free) > 1:
         yield free
-    kept = [point for point in part if not np.isnan(points[:, point]).all()]
     least, gaps = GAP * max(frame.height, frame.width), []
     for axis in (0, 1):
-        low, high = np.nanquantile(points[:, kept, axis], (0.01, 0.99), axis=0)
+        low, high = np.nanquantile(points[:, list(part), axis], (0.01, 0.99), axis=0)
         order = np.argsort(low)
         reach = np.maximum.accumulate(high[order])
-        gaps += [(float(low[order[i + 1]] - reach[i]), [kept[place] for place in order[: i + 1]]) for i in range(len(kept) - 1)]
+        gaps += [(float(low[order[i + 1]] - reach[i]), [part[place] for place in order[: i + 1]]) for i in range(len(part) - 1)]
     for gap, before in sorted(gaps, reverse=True):
         if gap >= least:
             yield [tuple(sorted(before)), tuple(point for point in part if point not in before)]
