@@ -79,7 +79,7 @@ def test_a_few_frames_and_a_crop_that_needs_no_reduction_stay_one_group() -> Non
     assert len(find_groups(small, shape(160, 160))) == 1
 
 
-def test_crops_of_groups_have_one_size_when_reduced_and_show_more_detail_than_one_crop() -> None:
+def test_crops_of_groups_have_one_size_when_reduced_and_show_more_detail() -> None:
     found = labels("mirror", width=256, height=256)
     plan = plan_network(found[:, None], shape(256, 256), network="compact", head="heatmap", view="auto")
     assert {(group.crop.height // group.crop.shrink, group.crop.width // group.crop.shrink) for group in plan.groups} == {(192, 192)}

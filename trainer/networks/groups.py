@@ -6,7 +6,7 @@ apart in every labelled frame (two views of one animal in a mirror). The parts o
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -81,6 +81,12 @@ def plan_groups(points: Points, frame: FrameShape) -> tuple[PointGroup, ...]:
         )
         for group, plan in zip(groups, plans, strict=True)
     )
+
+
+def groups_sentence(groups: Sequence[PointGroup], names: Sequence[str]) -> str:
+    """Which key points have a crop of their own, for people; `names` are those of all key points."""
+    said = "; ".join(", ".join(names[point] for point in group.points) for group in groups)
+    return f"key points far apart or independent of one another, {len(groups)} groups with a crop each: {said}"
 
 
 def _divisions(points: Points, part: Part, frame: FrameShape) -> Iterator[list[Part]]:

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from trainer.labels.network_input import channels_of, whole_view
 from trainer.networks.blocks import FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.frozen import freeze_all_but_head
+from trainer.networks.groups import groups_sentence
 from trainer.networks.planning import plan_network
 from trainer.networks.table import NETWORK_FILE, table_of, write_table
 from trainer.scoring.assignment import in_order_of_labels
@@ -121,7 +122,8 @@ def fit(
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
-            _say_groups(learner.plan, train.point_names, console)
+            if learner.plan.groups:
+                console.print(groups_sentence(learner.plan.groups, train.point_names), soft_wrap=True, highlight=False)
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
@@ -201,14 +203,6 @@ def _introduce(learner: Learner, pretrained: Pretrained | None, out: Path, *, fr
     advice = transfer_advice(learner.plan, frames=frames, weights=pretrained.source if pretrained else SCRATCH, parameters=size)
     if advice:
         logger.warning(advice)
-
-
-def _say_groups(plan: NetworkPlan, names: Sequence[str], console: Console) -> None:
-    """Which key points have a crop of their own, where one crop cannot hold all."""
-    if plan.groups:
-        groups = "; ".join(", ".join(names[point] for point in group.points) for group in plan.groups)
-        sentence = f"key points far apart or independent of one another, {len(plan.groups)} groups with a crop each: {groups}"
-        console.print(sentence, soft_wrap=True, highlight=False)
 
 
 def _epochs(settings: FitSettings) -> int | None:
