@@ -39,6 +39,7 @@ from trainer.training.fit_settings import FitSettings
 # two views are neither mirrored nor turned far: they would change places
 AUGMENT = {"mirror": AugmentSettings(flip=0.0, rotation_deg=10.0), "reach": AugmentSettings()}
 COLOURS = ((80, 220, 80), (60, 160, 255), (255, 160, 60))  # BGR, one a group
+GREY = (120, 120, 120)
 SURE = 0.5
 ROW_PX = 320
 SIZES: dict[SceneName, tuple[int, int]] = {"mirror": (256, 256), "reach": (448, 400)}  # width, height
@@ -123,11 +124,11 @@ def picture(out: Path, scenes: Sequence[str], *, shown: int = 3) -> Image:
             left, top = network.corners(network.search(planes))
             poses = network(planes.permute(0, 2, 3, 1).to(torch.uint8))[0, 0].numpy()
             tile = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image[:, :, ::-1].copy()
-            for number, group in enumerate(network.groups):
-                colour = COLOURS[number % len(COLOURS)]
-                sure = bool((poses[list(group.points), 2] > SURE).any())
+            sure = [bool((poses[list(group.points), 2] > SURE).any()) for group in network.groups]
+            for number in sorted(range(len(sure)), key=lambda number: sure[number]):
+                group, colour = network.groups[number], COLOURS[number % len(COLOURS)]
                 x, y = int(left[0, number]), int(top[0, number])
-                cv2.rectangle(tile, (x, y), (x + group.crop.width, y + group.crop.height), colour if sure else (120, 120, 120), 1)
+                cv2.rectangle(tile, (x, y), (x + group.crop.width, y + group.crop.height), colour if sure[number] else GREY, 1)
                 for point in group.points:
                     if poses[point, 2] > SURE:
                         cv2.circle(tile, (round(float(poses[point, 0])), round(float(poses[point, 1]))), 4, colour, 1, cv2.LINE_AA)

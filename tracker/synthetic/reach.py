@@ -6,7 +6,7 @@ from tracker.frame import Image
 from tracker.synthetic.scene import Truth
 from tracker.synthetic.waves import Points, Waves, disc, exposed, floor, shape, stroke
 
-PALM, FINGERS = 0.03, 0.055  # of the width: radius, and length of the fingers
+PALM, FINGERS = 0.03, 0.055  # of the width: radius of the palm, and about how far the fingers reach beyond it
 FUR, SKIN, LIP, TONGUE, METAL, KNOB = 58, 150, 30, 205, 125, 225  # grey levels
 OUT = {"hand": 0.05, "tongue": 0.42, "joystick": -0.15}  # the height of a wave above which a part is in the picture
 
@@ -67,7 +67,10 @@ class ReachScene:
         waves, (width, height) = self._waves.at(number), self._size
         wrist = np.array([(0.58 + 0.34 * waves[3]) * width, (0.56 + 0.36 * waves[4]) * height])
         turn = 1.9 * waves[5]
-        fingers = [wrist + FINGERS * 1.6 * width * np.array([np.cos(turn + spread), np.sin(turn + spread)]) for spread in (-0.32, 0.32)]
+        fingers = [
+            wrist + length * FINGERS * width * np.array([np.cos(turn + spread), np.sin(turn + spread)])
+            for spread, length in ((-0.32, 1.75), (0.36, 1.3))  # told apart in a mirrored picture too
+        ]
         mouth = self._mouth(number)
         angle = 0.5 + 0.6 * waves[6]
         tongue = mouth + 0.045 * width * (1.2 + 0.4 * waves[7]) * np.array([np.cos(angle), np.sin(angle)])
