@@ -240,7 +240,8 @@ def frozen_builder(daemon: Daemon) -> int:
 
 def test_a_camera_that_stalls_in_a_bout_ends_it(tmp_path: Path, bundle: Path) -> None:
     camera = synthetic(faults=[{"fault": "stall", "at_frame": 100, "seconds": 3600}])
-    config = write_config(tmp_path, bundle, camera, **IN_VIEW)  # type: ignore[arg-type]
+    hasty = EVENT | {"rule": RULE | {"end_after_ms": None}}
+    config = write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[hasty])  # type: ignore[arg-type]
     with stream(tmp_path) as client, Daemon(config):
         off = wait_for(client, lambda message: isinstance(message, EventMessage) and message.state == "off")
         assert isinstance(off, EventMessage)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tracker.errors import ConfigError
-from tracker.synthetic.open_scene import open_scene
+from tracker.synthetic.open_scene import SCENES, open_scene
 from tracker.synthetic.rectangles import RectanglesScene
 from tracker.synthetic.rodent import RodentScene
 from tracker.synthetic.rodent_drawing import Shades, draw_body
@@ -42,7 +42,7 @@ def bouts(inside: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-@pytest.mark.parametrize("name", ["rodent", "rectangles"])
+@pytest.mark.parametrize("name", SCENES)
 def test_a_frame_number_gives_the_same_bytes_in_any_order_and_process(name: str) -> None:
     one = open_scene(name, seed=5, width=160, height=120, rectangles=4)
     other = open_scene(name, seed=5, width=160, height=120, rectangles=4)
@@ -53,7 +53,7 @@ def test_a_frame_number_gives_the_same_bytes_in_any_order_and_process(name: str)
     assert all(np.array_equal(one.truth(number).points, other.truth(number).points) for number in numbers)
 
 
-@pytest.mark.parametrize("name", ["rodent", "rectangles"])
+@pytest.mark.parametrize("name", SCENES)
 def test_another_seed_gives_other_pictures_and_another_truth(name: str) -> None:
     one = open_scene(name, seed=5, width=160, height=120, rectangles=4)
     other = open_scene(name, seed=6, width=160, height=120, rectangles=4)
@@ -62,7 +62,7 @@ def test_another_seed_gives_other_pictures_and_another_truth(name: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (641, 479), (300, 700)])
-@pytest.mark.parametrize("name", ["rodent", "rectangles"])
+@pytest.mark.parametrize("name", SCENES)
 def test_any_size_is_rendered(name: str, width: int, height: int) -> None:
     scene = open_scene(name, seed=1, width=width, height=height, rectangles=5)
     picture, truth = scene.render(7), scene.truth(7)
@@ -73,7 +73,7 @@ def test_any_size_is_rendered(name: str, width: int, height: int) -> None:
 
 
 def test_an_unknown_scene_is_refused() -> None:
-    with pytest.raises(ConfigError, match="scene is 'rat'; expected rodent or rectangles"):
+    with pytest.raises(ConfigError, match="scene is 'rat'; expected one of rodent, rectangles, mirror, reach"):
         open_scene("rat", seed=1, width=64, height=64, rectangles=1)
 
 
@@ -210,3 +210,42 @@ def test_the_target_is_the_centre_of_the_clearly_largest_of_so_many_rectangles(r
         aspects += ((right - left) / (bottom - top)).tolist()
     assert min(aspects) < 0.5
     assert max(aspects) > 2
+
+
+@pytest.mark.parametrize(
+    ("name", "point", "brighter_than"),
+    [("mirror", "nose_side", 150), ("mirror", "nose_below", 150), ("reach", "joystick_knob", 190)],
+)
+def test_a_part_is_drawn_where_the_truth_says_in_scenes_of_several_parts(name: str, point: str, brighter_than: int) -> None:
+    scene = open_scene(name, seed=2, width=400, height=400, rectangles=1)
+    place, off = scene.point_names.index(point), []
+    for number in range(0, 40_000, 1009):
+        truth = scene.truth(number)
+        if truth.visible[place]:
+            x, y = truth.points[place]
+            left, top = round(float(x)) - 8, round(float(y)) - 8
+            around = scene.render(number)[top : top + 17, left : left + 17].astype(float)
+            weight = np.clip(around - brighter_than, 0, None)
+            rows, columns = np.mgrid[top : top + 17, left : left + 17]
+            off.append([(weight * columns).sum() / weight.sum() - x, (weight * rows).sum() / weight.sum() - y])
+    assert len(off) > 10
+    assert np.abs(np.median(off, axis=0)).max() < 0.1
+
+
+def test_parts_of_the_reaching_scene_come_and_go_and_are_not_drawn_when_gone() -> None:
+    scene = open_scene("reach", seed=2, width=256, height=256, rectangles=1)
+    truths = [scene.truth(number) for number in range(0, 400_000, 1009)]
+    seen = dict(zip(scene.point_names, np.mean([truth.visible for truth in truths], 0).tolist(), strict=True))
+    assert 0.05 < seen["tongue"] < 0.35
+    assert 0.25 < seen["wrist"] < 0.75
+    assert 0.25 < seen["joystick_knob"] < 0.75
+    nothing = next(number for number in range(0, 400_000, 1009) if not scene.truth(number).visible.any())
+    assert scene.render(nothing).max() < 150  # no hand, tongue or knob
+
+
+def test_the_two_views_of_the_mirror_scene_are_of_one_animal() -> None:
+    scene = open_scene("mirror", seed=2, width=256, height=256, rectangles=1)
+    for number in range(0, 30_000, 1009):
+        side, below = scene.truth(number).points.reshape(2, 6, 2)
+        np.testing.assert_allclose(side[:, 0], below[:, 0])  # as high above the ground as one likes, it is the same place along it
+        assert side[:, 1].max() < 128 < below[:, 1].min()

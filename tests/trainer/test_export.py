@@ -11,7 +11,7 @@ from torch import nn
 
 from tests.trainer.learnable import SIZE, draw, labelled
 from trainer.errors import TrainingError
-from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.blocks import CropPlan, FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.planning import plan_network
 from trainer.networks.trackrat import TrackRat
@@ -96,7 +96,7 @@ def test_a_comparison_that_cannot_fail_is_refused(trained: nn.Module, monkeypatc
 def test_every_head_exports_to_operators_that_tensorrt_8_6_has(network: str, head: str) -> None:
     torch.manual_seed(0)
     if network == "trackrat":
-        built: nn.Module = TrackRat(2, frame=SHAPE, width=8, blocks=1)
+        built: nn.Module = TrackRat(2, frame=SHAPE, layers=Layers(width=1 / 16, depth=1))
     else:
         built = build(plan_network(np.zeros((1, 1, 2, 2)), SHAPE, network=network, head=head, view="auto"))
     built.eval()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainer.errors import TrainingError
 from trainer.networks.backbone import Backbone
 from trainer.networks.backbone_heads import BackboneMaps
-from trainer.networks.blocks import CropPlan, FrameShape, bin_means, peak, plan_crop, stage
+from trainer.networks.blocks import CropPlan, FrameShape, Layers, bin_means, peak, plan_crop, stage
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.names import BACKBONES, usual_view
@@ -62,7 +62,7 @@ def small(network: str, head: str) -> nn.Module:
 def _built(network: str, head: str) -> nn.Module:
     torch.manual_seed(0)
     if network == "trackrat":
-        return TrackRat(POINTS, frame=plan(network, head).frame, width=8, blocks=2)
+        return TrackRat(POINTS, frame=plan(network, head).frame, layers=Layers(width=1 / 16, depth=2))
     return build(plan(network, head))
 
 
@@ -350,11 +350,11 @@ def test_trackrat_is_the_network_of_the_first_rat_tracker() -> None:
 @pytest.mark.parametrize(
     ("extent_px", "frame", "expected"),
     [
-        (138, (480, 640), CropPlan(height=176, width=176, shrink=1, pool=8)),
-        (138, (2160, 3840), CropPlan(height=176, width=176, shrink=1, pool=14)),
-        (10, (1024, 1024), CropPlan(height=96, width=96, shrink=1, pool=8)),
-        (600, (1080, 1920), CropPlan(height=768, width=768, shrink=4, pool=24)),
-        (138, (80, 210), CropPlan(height=80, width=176, shrink=1, pool=3)),
+        (138, (480, 640), CropPlan(height=176, width=176, shrink=1, pool=8, beyond=12)),
+        (138, (2160, 3840), CropPlan(height=176, width=176, shrink=1, pool=14, beyond=12)),
+        (10, (1024, 1024), CropPlan(height=96, width=96, shrink=1, pool=8, beyond=12)),
+        (600, (1080, 1920), CropPlan(height=768, width=768, shrink=4, pool=24, beyond=48)),
+        (138, (80, 210), CropPlan(height=112, width=176, shrink=1, pool=3, beyond=12)),
     ],
     ids=["mouse", "mouse in 4K", "fly", "large animal", "narrow frame"],
 )

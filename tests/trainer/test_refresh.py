@@ -18,15 +18,15 @@ from trainer.scoring.compare import Comparison, PairedDifference
 QUICK = ["--epochs", "1", "--batches", "60", "--batch", "8", "--device", "cpu", "--precision", "32", "--workers", "0"]
 
 
-def project(folder: Path, numbers: range, *, mirrored: bool = False) -> Path:
-    """A labelling project of bars; `mirrored` puts every label on the other side of the image."""
+def project(folder: Path, numbers: range, *, swapped: bool = False) -> Path:
+    """A labelling project of bars; `swapped` calls every head a tail and every tail a head."""
     made = create_project(folder, point_names=("head", "tail"))
     made.add_frames(Path("bars.mp4"), ((number, draw(number)[0]) for number in numbers), why="all")
     made = open_project(folder)
     labels = {}
     for frame in made.frames:
         points = draw(frame.frame)[1]
-        head, tail = ((127, 95) - points if mirrored else points).tolist()
+        head, tail = (points[::-1] if swapped else points).tolist()
         labels[frame.image] = FrameLabel(animals=[{"head": tuple(head), "tail": tuple(tail)}], excluded=False, tags=[])
     made.write_layer(Layer(annotator="ann", frames=labels))
     return folder
@@ -119,7 +119,7 @@ def test_a_refreshed_bundle_is_written_again_in_fp16(own: Path, capsys: pytest.C
 
 
 def test_a_worse_network_is_refused_and_the_one_in_use_stays_until_it_is_asked_for(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    project(own / "wrong", range(50, 110), mirrored=True)  # an annotator who misunderstood the points
+    project(own / "wrong", range(50, 110), swapped=True)  # an annotator who misunderstood the points
     before = (own / "mine" / "model.onnx").read_bytes()
     data = [str(own / name) for name in ("old", "wrong")]
     hold = ["--random-split", "0.02"]

@@ -13,7 +13,7 @@ from trainer.formats.synthetic_set import read_description, set_part
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.fingerprint import labels_sha256
 
-Scene = Literal["rodent", "rectangles"]
+Scene = Literal["rodent", "rectangles", "mirror", "reach"]
 
 
 def write(out: Path, *, scene: Scene = "rectangles", count: int = 20, seed: int = 5) -> Path:
@@ -21,7 +21,7 @@ def write(out: Path, *, scene: Scene = "rectangles", count: int = 20, seed: int 
     return out
 
 
-@pytest.mark.parametrize("scene", ["rodent", "rectangles"])
+@pytest.mark.parametrize("scene", ["rodent", "rectangles", "mirror", "reach"])
 def test_a_set_reads_back_as_the_scene_it_was_rendered_from(tmp_path: Path, scene: Scene) -> None:
     folder = write(tmp_path / "set", scene=scene)
     frames, description = read_labels(folder), read_description(folder)
@@ -34,6 +34,14 @@ def test_a_set_reads_back_as_the_scene_it_was_rendered_from(tmp_path: Path, scen
         np.testing.assert_array_equal(frames.points[index, 0][truth.visible], truth.points[truth.visible])
         assert np.isnan(frames.points[index, 0][~truth.visible]).all()
         np.testing.assert_array_equal(frames.read(index), rendered.render(number))
+
+
+@pytest.mark.parametrize(("scene", "says"), [("rodent", False), ("reach", True)])
+def test_an_empty_cell_says_not_in_sight_where_the_set_says_so(tmp_path: Path, scene: Scene, says: bool) -> None:
+    frames = read_labels(write(tmp_path / "set", scene=scene, count=60))
+    empty = np.isnan(frames.points).any(-1)
+    assert empty.any()
+    np.testing.assert_array_equal(frames.hidden, empty & says)
 
 
 def test_the_same_seed_gives_the_same_set_and_another_seed_another(tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ def add_network(parser: "argparse._ArgumentGroup | argparse.ArgumentParser") -> 
     """Options that say which network; one that is not given is left to FitSettings."""
     parser.add_argument("--network", type=network_name, metavar="NAME", help=f"{', '.join(NETWORKS)}, or {TIMM}MODEL (compact)")
     parser.add_argument("--head", choices=HEADS, help="how coordinates are found (heatmap)")
+    parser.add_argument("--width", type=float, metavar="FACTOR", help="filters of compact and trackrat: 2 for twice as many (1)")
+    parser.add_argument("--depth", type=int, help="convolutions at each resolution of compact (2), or blocks of trackrat (4)")
+    parser.add_argument("--dropout", type=float, metavar="SHARE", help="features left out before the last layer in training (0)")
     parser.add_argument("--view", choices=("auto", *VIEWS), help=f"what is seen of a frame; full for {', '.join(BACKBONES[:2])} … (auto)")
 
 

@@ -60,7 +60,7 @@ def network(options: argparse.Namespace) -> int:
 def _plan(options: argparse.Namespace) -> "NetworkPlan":
     import numpy as np
 
-    from trainer.networks.blocks import FrameShape
+    from trainer.networks.blocks import FrameShape, Layers
     from trainer.networks.planning import plan_network
 
     width, height = options.size
@@ -70,7 +70,8 @@ def _plan(options: argparse.Namespace) -> "NetworkPlan":
     labels[:, :, 1:2] = animal, 0.0
     frame = FrameShape(height=height, width=width, channels=1 if options.colour == "grey" else 3)
     choices = {"network": options.network or "compact", "head": options.head or "heatmap", "view": options.view or "auto"}
-    return plan_network(labels, frame, **choices)
+    layers = Layers(width=options.width or 1.0, depth=options.depth, dropout=options.dropout or 0.0)
+    return plan_network(labels, frame, layers=layers, **choices)
 
 
 def _show(table: "NetworkTable") -> None:

@@ -3,7 +3,7 @@
 set.json is written last: a folder without it is a set that was never finished.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -38,7 +38,7 @@ class SetDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The whole of set.json."""
 
     schema: Literal[1]
-    scene: Literal["rodent", "rectangles"]
+    scene: Literal["rodent", "rectangles", "mirror", "reach"]
     seed: Annotated[int, Meta(ge=0)]
     width: Annotated[int, Meta(ge=1)]
     height: Annotated[int, Meta(ge=1)]
@@ -49,6 +49,7 @@ class SetDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     point_names: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
     parts: SetParts
+    empty: Literal["unlabelled", "hidden"] = "unlabelled"  # what a cell without a point says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,8 @@ def read_synthetic_set(folder: Path) -> LabelledFrames:
             f"of {len(description.point_names)}: write the set again with `trainer synth`"
         )
     rows = label_rows(table, group=f"{description.scene}-{description.seed}")
+    if description.empty == "hidden":
+        rows = [replace(row, hidden=np.asarray(np.isnan(row.points).any(axis=-1))) for row in rows]
     return assemble(rows, source=str(folder), point_names=table.point_names, skeleton=description.skeleton)
 
 

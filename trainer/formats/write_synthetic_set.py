@@ -4,7 +4,6 @@ import csv
 import os
 import shutil
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import msgspec
@@ -14,7 +13,7 @@ from rich.progress import Progress
 
 from tracker.bundle import remedy
 from tracker.frame import Image
-from tracker.synthetic.open_scene import open_scene
+from tracker.synthetic.open_scene import SceneName, open_scene
 from tracker.synthetic.scene import Scene, Truth
 from trainer.errors import TrainingError
 from trainer.formats.synthetic_set import IMAGES_FOLDER, LABELS_FILE, SET_FILE, SetDescription, SetParts
@@ -23,16 +22,15 @@ from trainer.whole_files import remove_parts, write_whole
 FIRST_NUMBER = 1_000_000  # hours away from the frames that a synthetic camera of the same seed begins with
 NUMBER_STEP = 1009  # some ten seconds of the scene's time between images; prime, so that no cycle in a scene is met in step
 SCORER = "rigtrack"
+PARTS_COME_AND_GO: tuple[SceneName, ...] = ("mirror", "reach")  # an empty cell of these is a point that is said not to be in sight
 
 
-def write_synthetic_set(
-    out: Path, *, scene: Literal["rodent", "rectangles"], count: int, seed: int, width: int, height: int, rectangles: int
-) -> None:
+def write_synthetic_set(out: Path, *, scene: SceneName, count: int, seed: int, width: int, height: int, rectangles: int) -> None:
     """Render `count` labelled images of a scene into the folder `out`; the same arguments give the same bytes.
 
-    Images are taken far apart in the scene's time. Points that are covered or outside the image are left empty. The set
-    is divided by position into train, validation and test, 80/10/10. `out` may be
-    absent, empty, or hold a set left unfinished, which is begun anew; `rectangles` is read by the scene of that name.
+    Images are taken far apart in the scene's time. Points that are covered or outside the image are left empty; what an
+    empty cell says stands in set.json. The set is divided by position into train, validation and test, 80/10/10. `out` may
+    be absent, empty, or hold a set left unfinished, which is begun anew; `rectangles` is read by the scene of that name.
 
     Raises:
         TrainingError: bad numbers, a folder that holds anything else, or a disk that cannot take the set.
@@ -53,6 +51,7 @@ def write_synthetic_set(
         point_names=rendered.point_names,
         skeleton=rendered.skeleton,
         parts=_parts(count),
+        empty="hidden" if scene in PARTS_COME_AND_GO else "unlabelled",
     )
     _write(out, rendered, description)
 

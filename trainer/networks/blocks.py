@@ -17,6 +17,9 @@ GRID = 16  # the fine networks halve the crop four times
 SMALLEST_CROP_PX = 96  # below this a crop holds too little around the animal to tell it from its surroundings
 LARGEST_SEEN_PX = 192  # a crop above this is reduced by a whole factor; at 192 px the fine stage takes about 0.4 ms on two cores
 MARGIN = 1.25  # crop over animal: holds an animal 25 % larger than the largest labelled, or the coarse stage's error
+# seen pixels beyond the frame that a crop may show: three cells of the maps. A map that ends at the frame's border has no cells
+# for the outer half of a peak there, and the mean around the peak is then 3 px too far inside
+BEYOND_PX = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +40,59 @@ class CropPlan:
         width: of the crop, frame pixels.
         shrink: whole factor by which the crop is averaged before the fine stage.
         pool: whole factor by which the frame is averaged before the coarse stage.
+        beyond: how far the crop may reach beyond the frame, frame pixels; the frame's border pixels are repeated there.
     """
 
     height: int
     width: int
     shrink: int
     pool: int
+    beyond: int = 0  # of a checkpoint from before there was this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointGroup:
+    """Key points that one crop holds.
+
+    Attributes:
+        points: their places among all key points, ascending.
+        crop: theirs.
+    """
+
+    points: tuple[int, ...]
+    crop: CropPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """How many layers a network of ours has and how wide they are.
+
+    Attributes:
+        width: factor on the number of filters of every layer but those of the coarse stage.
+        depth: convolutions at each resolution, or trackrat's blocks; None for what is usual.
+        dropout: share of the features that is left out before the last layer, in training only.
+    """
+
+    width: float = 1.0
+    depth: int | None = None
+    dropout: float = 0.0
+
+    def filters(self, usual: int) -> int:
+        """How many a layer has that usually has so many; a multiple of 8, which processors compute whole."""
+        return max(8, round(self.width * usual / 8) * 8)
+
+    @property
+    def words(self) -> str:
+        """What is not as usual, as the end of a sentence; empty where all is."""
+        said = (
+            f", {self.width:g} times the filters" if self.width != 1 else "",
+            f", depth {self.depth}" if self.depth is not None else "",
+            f", dropout {self.dropout:g}" if self.dropout else "",
+        )
+        return "".join(said)
+
+
+USUAL = Layers()
 
 
 def plan_crop(points: NDArray[np.float64], frame: FrameShape) -> CropPlan:
@@ -63,12 +113,24 @@ def plan_crop(points: NDArray[np.float64], frame: FrameShape) -> CropPlan:
     shrink = math.ceil(wanted / LARGEST_SEEN_PX)
     grid = GRID * shrink
     side = math.ceil(wanted / grid) * grid
-    if min(frame.height, frame.width) < grid:
-        shrink, grid = 1, GRID
-    height, width = (min(side, extent_px // grid * grid) for extent_px in (frame.height, frame.width))
+    beyond = BEYOND_PX * shrink
+    # padded to the grid, never cut down to it: a point in a strip that is cut off could not be found
+    height, width = (min(side, math.ceil((extent_px + 2 * beyond) / grid) * grid) for extent_px in (frame.height, frame.width))
     # about 80 cells across finds an animal of a tenth of the frame; a small animal needs a finer look
     pool = max(1, min(round(max(frame.height, frame.width) / 80), side // 12))
-    return CropPlan(height=height, width=width, shrink=shrink, pool=pool)
+    return CropPlan(height=height, width=width, shrink=shrink, pool=pool, beyond=beyond)
+
+
+def first_and_last(extent: int, side: int, *, beyond: int) -> tuple[int, int]:
+    """The first and the last place along one axis where a crop may begin; a crop larger than the frame stands about its middle.
+
+    Args:
+        extent: of the frame, pixels.
+        side: of the crop, frame pixels.
+        beyond: how far the crop may reach beyond the frame, frame pixels.
+    """
+    last = extent + beyond - side
+    return (-beyond, last) if last >= -beyond else ((extent - side) // 2,) * 2
 
 
 def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:

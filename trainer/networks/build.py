@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import nn
 
 from trainer.errors import TrainingError
 from trainer.networks.backbone_heads import LATENT, BackboneCoordinates, BackboneMaps
-from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.blocks import USUAL, CropPlan, FrameShape, Layers, PointGroup
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.coordinates import Coordinates
+from trainer.networks.grouped import Grouped
 from trainer.networks.names import is_backbone, refuse_misfits
 from trainer.networks.several import Several
 from trainer.networks.trackrat import TrackRat
@@ -26,18 +28,32 @@ class NetworkPlan:
     animals: int = 1  # rows of the answer
     network: str = "compact"
     view: str = "crop"
+    layers: Layers = USUAL
+    groups: tuple[PointGroup, ...] = ()  # at least two, each with a crop of its own; none where `crop` holds all key points
+
+    @property
+    def crops(self) -> tuple[CropPlan, ...]:
+        """Every crop that is looked at."""
+        return tuple(group.crop for group in self.groups) or (self.crop,)
 
     @property
     def title(self) -> str:
         """Network, head and view in words."""
-        return f"{self.network} {self.head}" + (", whole frame" if self.view == "full" else ", on a crop")
+        seen = "whole frame" if self.view == "full" else f"on {len(self.groups)} crops" if self.groups else "on a crop"
+        return f"{self.network} {self.head}, {seen}{self.layers.words}"
+
+
+def _one_animal(plan: NetworkPlan) -> nn.Module:
+    if plan.groups:
+        return Grouped(plan.points, frame=plan.frame, groups=plan.groups, layers=plan.layers)
+    return CoarseToFine(plan.points, frame=plan.frame, plan=plan.crop, layers=plan.layers)
 
 
 OURS: dict[tuple[str, str], Callable[[NetworkPlan], nn.Module]] = {
-    ("compact", "heatmap"): lambda plan: CoarseToFine(plan.points, frame=plan.frame, plan=plan.crop),
-    ("compact", "several"): lambda plan: Several(plan.points, animals=plan.animals, frame=plan.frame, plan=plan.crop),
-    ("compact", "xy"): lambda plan: Coordinates(plan.points, frame=plan.frame, plan=plan.crop),
-    ("trackrat", "xy"): lambda plan: TrackRat(plan.points, frame=plan.frame),
+    ("compact", "heatmap"): _one_animal,
+    ("compact", "several"): lambda plan: Several(plan.points, animals=plan.animals, frame=plan.frame, plan=plan.crop, layers=plan.layers),
+    ("compact", "xy"): lambda plan: Coordinates(plan.points, frame=plan.frame, plan=plan.crop, layers=plan.layers),
+    ("trackrat", "xy"): lambda plan: TrackRat(plan.points, frame=plan.frame, layers=plan.layers),
 }
 
 
@@ -48,6 +64,7 @@ def build(plan: NetworkPlan) -> nn.Module:
         TrainingError: choices that do not go together, or a library that is not installed.
     """
     refuse_misfits(plan.network, plan.head, plan.view)
+    _refuse_bad(plan.layers, plan.network)
     if not is_backbone(plan.network):
         return OURS[plan.network, plan.head](plan)
     crop = plan.view == "crop"
@@ -78,4 +95,30 @@ def plan_from_plain(plain: dict[str, object]) -> NetworkPlan:
         animals=int(str(plain["animals"])),
         network=str(plain["network"]),
         view=str(plain["view"]),
+        layers=Layers(**_layers(plain.get("layers", {}))),
+        groups=_groups(plain.get("groups", ())),
     )
+
+
+def _layers(plain: object) -> dict[str, Any]:
+    if not isinstance(plain, dict):
+        raise TypeError(f"not layers of a network: {plain}")
+    return plain
+
+
+def _refuse_bad(layers: Layers, network: str) -> None:
+    """Refuse numbers that no network can have, and those that a library's network does not take."""
+    if not 0.125 <= layers.width <= 8:
+        raise TrainingError(f"width is {layers.width:g}; expected a factor of 0.125 to 8 on the number of filters")
+    if layers.depth is not None and not 1 <= layers.depth <= 16:
+        raise TrainingError(f"depth is {layers.depth}; expected 1 to 16 convolutions at each resolution")
+    if not 0 <= layers.dropout < 1:
+        raise TrainingError(f"dropout is {layers.dropout:g}; expected a share from 0 to below 1")
+    if is_backbone(network) and layers != USUAL:
+        raise TrainingError(f"the network '{network}' has layers of its own; width, depth and dropout are for compact and trackrat")
+
+
+def _groups(plain: object) -> tuple[PointGroup, ...]:
+    if not isinstance(plain, tuple | list):
+        raise TypeError(f"not groups of key points: {plain}")
+    return tuple(PointGroup(points=tuple(group["points"]), crop=CropPlan(**group["crop"])) for group in plain)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import CropPlan, FrameShape, convolution, peak, scaled
+from trainer.networks.blocks import CropPlan, FrameShape, convolution, first_and_last, peak, scaled
 
 WIDTHS = (16, 32)
 
@@ -14,17 +14,18 @@ class Finder(nn.Module):
     Args:
         frame: what the network takes.
         plan: its crop.
+        maps: how many there are: one for each group of key points that has a crop of its own.
         widths: channels at a half and at a quarter of the reduced frame.
     """
 
-    def __init__(self, frame: FrameShape, plan: CropPlan, *, widths: tuple[int, int] = WIDTHS) -> None:
+    def __init__(self, frame: FrameShape, plan: CropPlan, *, maps: int = 1, widths: tuple[int, int] = WIDTHS) -> None:
         super().__init__()
         narrow, wide = widths
         self.frame, self.plan, self.cell = frame, plan, 2 * plan.pool
         self.shallow = nn.Sequential(convolution(frame.channels, narrow, stride=2), convolution(narrow, narrow))
         self.deep = nn.Sequential(convolution(narrow, wide, stride=2), convolution(wide, wide), convolution(wide, wide))
         self.lateral = nn.Conv2d(narrow, wide, 1)
-        self.head = nn.Sequential(convolution(wide, narrow), nn.Conv2d(narrow, 1, 1))
+        self.head = nn.Sequential(convolution(wide, narrow), nn.Conv2d(narrow, maps, 1))
         # pooling drops what is left over at the right and lower edge (less than one cell), then each stage rounds up
         self.rows, self.columns = (-(-(side // plan.pool) // 2) for side in (frame.height, frame.width))
 
@@ -35,7 +36,7 @@ class Finder(nn.Module):
             planes: float32 (n, c, h, w), 0..255.
 
         Returns:
-            Logits (n, 1, rows, columns).
+            Logits (n, maps, rows, columns).
         """
         small = scaled(nn.functional.avg_pool2d(planes, self.plan.pool)).to(self.lateral.weight.dtype)
         shallow = self.shallow(small)
@@ -44,7 +45,7 @@ class Finder(nn.Module):
         return answer
 
     def corners(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Left and top of the crop around the best cell, kept inside the frame.
+        """Left and top of the crop around the best cell.
 
         Args:
             logits: (n, 1, rows, columns).
@@ -56,27 +57,48 @@ class Finder(nn.Module):
         return self.around(row[:, 0], column[:, 0])
 
     def around(self, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
-        """Left and top of the crop around a cell, kept inside the frame: two int64 of the shape of `row` and `column`."""
-        left = column * self.cell + (self.cell // 2 - self.plan.width // 2)
-        top = row * self.cell + (self.cell // 2 - self.plan.height // 2)
-        return left.clamp(0, self.frame.width - self.plan.width), top.clamp(0, self.frame.height - self.plan.height)
+        """Left and top of the crop around a cell, kept in or close to the frame: two int64 of the shape of `row` and `column`."""
+        return corner_around(row, column, cell=self.cell, frame=self.frame, plan=self.plan)
 
     def crop(self, planes: Tensor, left: Tensor, top: Tensor) -> Tensor:
-        """Cut whole pixels, by two Gathers a frame: nothing is interpolated, so every runtime cuts the same.
+        """See `cut`."""
+        return cut(planes, left, top, self.plan)
 
-        Args:
-            planes: float32 (n, c, h, w), 0..255.
-            left: int64 (n,).
-            top: int64 (n,).
 
-        Returns:
-            float32 (n, c, plan.height / shrink, plan.width / shrink), -0.5..0.5.
-        """
-        rows = torch.arange(self.plan.height, device=planes.device)
-        columns = torch.arange(self.plan.width, device=planes.device)
-        cut = [
-            one.index_select(1, y + rows).index_select(2, x + columns)
-            for one, x, y in zip(planes.unbind(0), left.unbind(0), top.unbind(0), strict=True)
-        ]
-        crops = scaled(torch.stack(cut))
-        return nn.functional.avg_pool2d(crops, self.plan.shrink) if self.plan.shrink > 1 else crops
+def corner_around(row: Tensor, column: Tensor, *, cell: int, frame: FrameShape, plan: CropPlan) -> tuple[Tensor, Tensor]:
+    """Left and top of a crop around a cell, kept in or close to the frame: two int64 of the shape of `row` and `column`."""
+    left = column * cell + (cell // 2 - plan.width // 2)
+    top = row * cell + (cell // 2 - plan.height // 2)
+    across = first_and_last(frame.width, plan.width, beyond=plan.beyond)
+    down = first_and_last(frame.height, plan.height, beyond=plan.beyond)
+    return left.clamp(*across), top.clamp(*down)
+
+
+def cut(planes: Tensor, left: Tensor, top: Tensor, plan: CropPlan) -> Tensor:
+    """Cut whole pixels, by two Gathers a frame: nothing is interpolated, so every runtime cuts the same.
+
+    What a crop shows beyond the frame are the frame's border pixels, repeated.
+
+    Args:
+        planes: float32 (n, c, h, w), 0..255.
+        left: int64 (n,), frame pixels.
+        top: int64 (n,), frame pixels.
+        plan: the crop.
+
+    Returns:
+        float32 (n, c, plan.height / shrink, plan.width / shrink), -0.5..0.5.
+    """
+    height, width = planes.shape[2:]
+    rows = torch.arange(plan.height, device=planes.device)
+    columns = torch.arange(plan.width, device=planes.device)
+    pictures = [
+        one.index_select(1, _kept(y + rows, height, plan)).index_select(2, _kept(x + columns, width, plan))
+        for one, x, y in zip(planes.unbind(0), left.unbind(0), top.unbind(0), strict=True)
+    ]
+    crops = scaled(torch.stack(pictures))
+    return nn.functional.avg_pool2d(crops, plan.shrink) if plan.shrink > 1 else crops
+
+
+def _kept(places: Tensor, extent: int, plan: CropPlan) -> Tensor:
+    """Rows or columns of the frame; those beyond it become its border."""
+    return places.clamp(0, extent - 1) if plan.beyond else places

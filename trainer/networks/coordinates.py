@@ -5,11 +5,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import GRID, CropPlan, FrameShape, convolution, stage, to_planes
+from trainer.networks.blocks import GRID, USUAL, CropPlan, FrameShape, Layers, convolution, stage, to_planes
 from trainer.networks.coarse import Finder
 
 STEM = 16
 WIDTHS = (32, 64, 96)
+DEPTHS = (1, 2, 2)
 SQUEEZED = 32  # channels that are laid flat; position is kept, so the linear layer knows where things are
 HIDDEN = 256
 
@@ -29,22 +30,25 @@ class Coordinates(nn.Module):
         points: number of key points K.
         frame: what the network takes.
         plan: its crop.
-        widths: channels of the fine stage at 1/4, 1/8 and 1/16 of the crop.
+        layers: how many convolutions the fine stage has at 1/4, 1/8 and 1/16 of the crop, and how many filters.
     """
 
-    def __init__(self, points: int, *, frame: FrameShape, plan: CropPlan, widths: tuple[int, int, int] = WIDTHS) -> None:
+    def __init__(self, points: int, *, frame: FrameShape, plan: CropPlan, layers: Layers = USUAL) -> None:
         super().__init__()
         self.points = points
         self.finder = Finder(frame, plan)
+        stem, widths = layers.filters(STEM), [layers.filters(width) for width in WIDTHS]
+        depths = [layers.depth or depth for depth in DEPTHS]
         self.trunk = nn.Sequential(
-            convolution(frame.channels, STEM, kernel=5, stride=2),
-            stage(STEM, widths[0], depth=1),
-            stage(widths[0], widths[1], depth=2),
-            stage(widths[1], widths[2], depth=2),
+            convolution(frame.channels, stem, kernel=5, stride=2),
+            stage(stem, widths[0], depth=depths[0]),
+            stage(widths[0], widths[1], depth=depths[1]),
+            stage(widths[1], widths[2], depth=depths[2]),
             convolution(widths[2], SQUEEZED, kernel=1),
         )
         grid = GRID * plan.shrink
         features = SQUEEZED * (plan.height // grid) * (plan.width // grid)
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(features, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 3 * points))
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -64,5 +68,5 @@ class Coordinates(nn.Module):
         return Regression(self.finder(planes).float(), answer[..., :2], answer[..., 2])
 
     def _refine(self, crops: Tensor) -> Tensor:
-        answer: Tensor = self.head(self.trunk(crops.to(self.finder.lateral.weight.dtype)))
+        answer: Tensor = self.head(self.dropout(self.trunk(crops.to(self.finder.lateral.weight.dtype))))
         return answer.float().reshape(-1, self.points, 3)

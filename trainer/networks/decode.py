@@ -18,7 +18,7 @@ class Maps(NamedTuple):
     absent: Tensor  # logits (n, K)
 
 
-def decode(points: Tensor, absent: Tensor, corner: tuple[Tensor, Tensor], *, cell: int, radius: int = RADIUS) -> Tensor:
+def decode(points: Tensor, absent: Tensor, corner: tuple[Tensor, Tensor], *, cell: int | Tensor, radius: int = RADIUS) -> Tensor:
     """Mean position of the probability around each peak; its mass is the confidence.
 
     Soft-argmax (Levine et al. 2016, "spatial soft arg-max"), restricted to a window so that a second peak does not
@@ -27,14 +27,14 @@ def decode(points: Tensor, absent: Tensor, corner: tuple[Tensor, Tensor], *, cel
     Args:
         points: logits (n, K, h, w).
         absent: logits (n, K) of being nowhere on the map.
-        corner: left and top of the map, int64 (n,) each, frame pixels.
-        cell: frame pixels per cell.
+        corner: left and top of the maps, int64 (n,) each, or (n, K) where each point has its own, frame pixels.
+        cell: frame pixels per cell, or (K,) where points differ.
         radius: of the window, cells.
 
     Returns:
         (n, 1, K, 3): x, y in frame pixels, confidence 0..1.
     """
-    left, top = corner
+    left, top = (one if one.ndim == 2 else one[:, None] for one in corner)
     probability = with_absent(points, absent)[..., :-1].reshape(points.shape)
     row, column = peak(probability)
     down = (torch.arange(points.shape[2], device=points.device) - row[..., None]).float()  # (n, K, h)
@@ -45,8 +45,8 @@ def decode(points: Tensor, absent: Tensor, corner: tuple[Tensor, Tensor], *, cel
     x = (near.sum(2) * right).sum(2) / weight + column.float()
     y = (near.sum(3) * down).sum(2) / weight + row.float()
     # the middle of cell i is at (i + 0.5) · cell - 0.5, as pixel centres are whole numbers
-    x = (x + 0.5) * cell - 0.5 + left[:, None].float()
-    y = (y + 0.5) * cell - 0.5 + top[:, None].float()
+    x = (x + 0.5) * cell - 0.5 + left.float()
+    y = (y + 0.5) * cell - 0.5 + top.float()
     return torch.stack([x, y, mass], 2)[:, None]
 
 

@@ -3,15 +3,24 @@
 from torch import nn
 
 from trainer.networks.backbone import Backbone
+from trainer.networks.coarse_to_fine import CoarseToFine
+from trainer.networks.grouped import Grouped
 
 _ANSWERING = ("head.", "absent.")  # layers of our own networks that depend on the key points
+_OF_GROUPS = "finder.head.1."  # the layer that depends on how many crops they have
 
 
 def in_head(network: nn.Module, name: str) -> bool:
     """Whether a parameter or buffer belongs to what was made for these key points, not to what can be taken over."""
     if isinstance(getattr(network, "backbone", None), Backbone):
         return not name.startswith("backbone.")
-    return name.removeprefix("fine.").startswith(_ANSWERING)
+    plain = name.removeprefix("fine.")
+    return plain.startswith(_ANSWERING) or (isinstance(network, Grouped) and plain.startswith(_OF_GROUPS))
+
+
+def may_differ(network: nn.Module, name: str) -> bool:
+    """Whether a parameter or buffer may be of another size in a network that weights are taken from."""
+    return in_head(network, name) or (isinstance(network, CoarseToFine | Grouped) and name.removeprefix("fine.").startswith(_OF_GROUPS))
 
 
 def freeze_all_but_head(network: nn.Module) -> None:

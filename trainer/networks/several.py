@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainer.networks.blocks import MARGIN, CropPlan, FrameShape, convolution, plan_crop, to_planes
-from trainer.networks.coarse_to_fine import STEM, CoarseToFine
+from trainer.networks.blocks import MARGIN, USUAL, CropPlan, FrameShape, Layers, plan_crop, to_planes
+from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.peaks import highest_peaks
 
 PRESENT = 0.3  # probability of a middle above which an animal counts as there
@@ -40,13 +40,13 @@ class Several(nn.Module):
         animals: how many rows the answer has.
         frame: what the network takes.
         plan: its crop, from `plan_several`.
+        layers: of the fine stage.
     """
 
-    def __init__(self, points: int, *, animals: int, frame: FrameShape, plan: CropPlan) -> None:
+    def __init__(self, points: int, *, animals: int, frame: FrameShape, plan: CropPlan, layers: Layers = USUAL) -> None:
         super().__init__()
         self.animals, self.points = animals, points
-        self.fine = CoarseToFine(points, frame=frame, plan=plan)
-        self.fine.stem = convolution(frame.channels + 1, STEM, kernel=5, stride=2)
+        self.fine = CoarseToFine(points, frame=frame, plan=plan, layers=layers, extra=1)
         self.finder = self.fine.finder
         last = self.finder.head[-1]
         if isinstance(last, nn.Conv2d) and last.bias is not None:

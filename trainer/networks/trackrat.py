@@ -8,8 +8,9 @@ import math
 
 from torch import Tensor, nn
 
-from trainer.networks.blocks import FrameShape, bin_means, convolution, placed, scaled, to_planes
+from trainer.networks.blocks import USUAL, FrameShape, Layers, bin_means, convolution, placed, scaled, to_planes
 
+WIDTH, BLOCKS = 128, 4
 BINS = 10  # 10 × 10 × 128 = 12 800 features
 HIDDEN = (1024, 512, 256)
 SHORT_SIDE = 240  # the frame is averaged by a whole factor to at least this; labels stay in frame pixels
@@ -21,12 +22,12 @@ class TrackRat(nn.Module):
     Args:
         points: number of key points K.
         frame: what the network takes.
-        width: filters of every convolution.
-        blocks: number of two-convolution blocks.
+        layers: filters of every convolution, and number of two-convolution blocks.
     """
 
-    def __init__(self, points: int, *, frame: FrameShape, width: int = 128, blocks: int = 4) -> None:
+    def __init__(self, points: int, *, frame: FrameShape, layers: Layers = USUAL) -> None:
         super().__init__()
+        width, blocks = layers.filters(WIDTH), layers.depth or BLOCKS
         self.points, self.frame = points, frame
         self.shrink = max(1, min(frame.height, frame.width) // SHORT_SIDE)
         self.stem = nn.Sequential(convolution(frame.channels, width, kernel=5, stride=2), nn.MaxPool2d(5, 2, 2))
@@ -38,6 +39,7 @@ class TrackRat(nn.Module):
         self.register_buffer("column_means", bin_means(columns, BINS).T.contiguous(), persistent=False)
         sizes = (BINS * BINS * width, *HIDDEN)
         hidden = (nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in itertools.pairwise(sizes))
+        self.dropout = nn.Dropout(layers.dropout)
         self.head = nn.Sequential(nn.Flatten(), *hidden, nn.Linear(sizes[-1], 3 * points))
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -50,7 +52,7 @@ class TrackRat(nn.Module):
         small = nn.functional.avg_pool2d(planes, self.shrink) if self.shrink > 1 else planes
         maps = self.blocks(self.stem(small.to(self.row_means.dtype)))
         binned = self.row_means @ maps @ self.column_means
-        answer: Tensor = self.head(binned)
+        answer: Tensor = self.head(self.dropout(binned))
         return answer.float().reshape(-1, self.points, 3)
 
     row_means: Tensor  # (10, rows)

@@ -5,16 +5,17 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import CropPlan, FrameShape, scaled, to_planes
-from trainer.networks.coarse import Finder
+from trainer.networks.blocks import BEYOND_PX, CropPlan, FrameShape, scaled, to_planes
+from trainer.networks.coarse import Finder, cut
 
 LARGEST_WHOLE_PX = 1024  # a frame above this is reduced by a whole factor: a ResNet-18 on 1024×768 is 30 GMAC already
 
 
-def whole_frame(frame: FrameShape) -> CropPlan:
-    """The crop that is the whole frame."""
+def whole_frame(frame: FrameShape, *, maps: bool = False) -> CropPlan:
+    """The crop that is the whole frame; with `maps` a strip around it, so that a peak at the border is a whole one."""
     shrink = math.ceil(max(frame.height, frame.width) / LARGEST_WHOLE_PX)
-    return CropPlan(height=frame.height, width=frame.width, shrink=shrink, pool=1)
+    beyond = BEYOND_PX * shrink if maps else 0
+    return CropPlan(height=frame.height + 2 * beyond, width=frame.width + 2 * beyond, shrink=shrink, pool=1, beyond=beyond)
 
 
 class NetworkView(nn.Module):
@@ -46,7 +47,7 @@ class NetworkView(nn.Module):
             Pictures (n, c, height, width), -0.5..0.5; left and top of each in the frame, int64 (n,).
         """
         if self.finder is None:
-            left = torch.zeros(frames.shape[0], dtype=torch.int64, device=frames.device)
+            left = torch.full((frames.shape[0],), -self.plan.beyond, dtype=torch.int64, device=frames.device)
             return self.cut(frames, left, left), left, left
         planes = to_planes(frames)
         left, top = self.finder.corners(self.finder(planes))
@@ -57,6 +58,8 @@ class NetworkView(nn.Module):
         planes = to_planes(frames)
         if self.finder is not None:
             return self.finder.crop(planes, left, top)
+        if self.plan.beyond:
+            return cut(planes, left, top, self.plan)
         whole = scaled(planes)
         return nn.functional.avg_pool2d(whole, self.plan.shrink) if self.plan.shrink > 1 else whole
 

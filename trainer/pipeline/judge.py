@@ -55,7 +55,7 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
     """
     settings = training.settings
     trained = TrainedAs(
-        seen_px=float(training.plan.crop.shrink),
+        seen_px=float(max(crop.shrink for crop in training.plan.crops)),
         batch=settings.batch,
         options=(*fit_options(settings), *training.split_options),
         minutes=settings.minutes if settings.epochs is None else None,

@@ -6,7 +6,7 @@ as it was; what was trained is kept, so that the same command with --accept-wors
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from trainer.formats.read_labels import read_and_join
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
+from trainer.networks.build import plan_from_plain
 from trainer.pipeline.make_bundle import ENGINE, BundleRequest, run_folder, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
@@ -94,7 +95,7 @@ def _augmented_as(in_use: Bundle, settings: FitSettings) -> FitSettings:
 
 
 def from_weights(settings: FitSettings, checkpoint: Path) -> FitSettings:
-    """The settings, beginning with a checkpoint's weights and with its network, head and view.
+    """The settings, beginning with a checkpoint's weights and with its network, its layers, its head and its view.
 
     Raises:
         TrainingError: the checkpoint is not there.
@@ -102,7 +103,8 @@ def from_weights(settings: FitSettings, checkpoint: Path) -> FitSettings:
     if not checkpoint.is_file():
         raise TrainingError(f"{checkpoint}: is not there; a refresh begins with the weights of the bundle in use: keep its .run folder")
     plan = load_network(checkpoint)[1]["plan"]
-    return replace(settings, network=plan["network"], head=plan["head"], view=plan["view"], weights=str(checkpoint))
+    layers = asdict(plan_from_plain(plan).layers)
+    return replace(settings, network=plan["network"], head=plan["head"], view=plan["view"], weights=str(checkpoint), **layers)
 
 
 def verdict(found: Comparison) -> str | None:

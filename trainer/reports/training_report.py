@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from tracker.bundle import Description
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
+from trainer.networks.blocks import to_planes
+from trainer.networks.grouped import Grouped
 from trainer.networks.map_network import MapNetwork
 from trainer.reports.report import Examples, JudgedTraining, TrainingRun, write_report
 from trainer.scoring.calibrate import ConfidenceMap
@@ -101,12 +104,19 @@ def history_of(result: FitResult) -> dict[str, Any]:
 def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray[np.floating[Any]]] | None:
     """An animal's crop and the network's map for it, all key points together; None for a head without maps."""
     network = result.network
-    if not isinstance(network, MapNetwork):
-        return None
     image = FrameStore(frames, result.view).read(len(frames) // 2)
     frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
-    left, top = network.corners(frame)
-    points = network.maps(frame, left, top).points[0]
+    if isinstance(network, Grouped):
+        planes, first = to_planes(frame), network.groups[0]  # which stands for all
+        left, top = (corner[0] for corner in network.corners(network.search(planes)))
+        points, crop = network.refine(planes, left[None], top[None]).points[0, list(first.points)], first.crop
+    elif isinstance(network, MapNetwork):
+        left, top = network.corners(frame)
+        points, crop = network.maps(frame, left, top).points[0], result.plan.crop
+    else:
+        return None
+    x, y = int(left[0]), int(top[0])
     together = torch.softmax(points.flatten(1), 1).reshape(points.shape).amax(0)
-    x, y, crop = int(left[0]), int(top[0]), result.plan.crop
-    return image[y : y + crop.height, x : x + crop.width], together.numpy()
+    reach = crop.height, crop.width  # what the crop shows beyond the frame is the frame's border
+    around = cv2.copyMakeBorder(image, reach[0], reach[0], reach[1], reach[1], cv2.BORDER_REPLICATE)
+    return np.asarray(around[y + reach[0] :, x + reach[1] :][: crop.height, : crop.width], np.uint8), together.numpy()

@@ -15,13 +15,14 @@ from trainer.labels.images import Size
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import order_of, swapped_order
 from trainer.labels.network_input import NetworkInput
-from trainer.networks.blocks import CropPlan
+from trainer.networks.blocks import CropPlan, PointGroup, first_and_last
 from trainer.training.augment import AugmentSettings, augment
 from trainer.training.losses import Batch
 
 CACHE_BYTES = 512 * 2**20  # 1 700 grey VGA frames; what does not fit is decoded again from disk
 FAR_PX = -1e5  # where a hidden point is put: outside every crop, which is an answer, unlike missing
 JITTER = 0.08  # of the crop: training crops are off the animal's middle by this much, as the coarse stage is
+STRIP = 1 / 3  # of what a crop shows beyond the frame: how far outside a point is still told where it is; one cell of the maps
 AWAY = 0.04  # chance of a training crop anywhere in the frame, which teaches "absent"
 
 
@@ -98,36 +99,62 @@ class TrainingFrames(Dataset[Batch]):
         crop: the network's crop.
         settings: how far to augment.
         seed: of all chance.
+        groups: key points with crops of their own, in place of the one.
     """
 
-    def __init__(self, store: FrameStore, *, crop: CropPlan, settings: AugmentSettings, seed: int) -> None:
-        self._store, self._crop, self._settings, self._seed = store, crop, settings, seed
+    def __init__(
+        self, store: FrameStore, *, crop: CropPlan, settings: AugmentSettings, seed: int, groups: tuple[PointGroup, ...] = ()
+    ) -> None:
+        self._store, self._crop, self._settings, self._seed, self._groups = store, crop, settings, seed, groups
         names = store.frames.point_names
         self._swap = swapped_order(names) if settings.pairs is None else order_of(names, settings.pairs)
+        self._strip = STRIP * min(plan.beyond for plan in (crop, *(group.crop for group in groups)))
 
     def __getitem__(self, draw: Draw) -> Batch:
         """One picture, as a Batch without its batch axis."""
         rng = np.random.default_rng((self._seed, draw.epoch, draw.place))
         image, points = augment(self._store.read(draw.frame), self._labels(draw.frame), settings=self._settings, swap=self._swap, rng=rng)
-        left, top = self._corner(points, image.shape, rng)
+        left, top = self._corners(points, image.shape, rng)
+        # a crop may show a strip beyond the frame, where no point is looked for but for a narrow part: were everything
+        # beyond the border absent, an unsure answer close to it would be drawn inwards, by 0.4 px on a synthetic set
+        points = np.where(_lost(points, image.shape, tolerance=self._strip), FAR_PX, points)
         pixels = torch.from_numpy(image).reshape(*image.shape[:2], -1)
-        return Batch(pixels, torch.from_numpy(points.astype(np.float32)), torch.tensor(left), torch.tensor(top))
+        return Batch(pixels, torch.from_numpy(points.astype(np.float32)), left, top)
 
     def _labels(self, frame: int) -> NDArray[np.float64]:
         """Points (A, K, 2) of a frame, those said to be out of sight far away."""
         return np.where(self._store.frames.hidden[frame][..., None], FAR_PX, self._store.points(frame))
 
-    def _corner(self, points: NDArray[np.float64], shape: Sequence[int], rng: np.random.Generator) -> tuple[int, int]:
-        """Left and top of a training crop: about the animal, or anywhere."""
-        size = np.array([self._crop.width, self._crop.height])
-        frame = np.array([shape[1], shape[0]])
-        seen = points[((points >= -0.5) & (points < frame - 0.5)).all(axis=-1)]
-        if rng.random() < AWAY or not len(seen):
-            middle = rng.uniform(0, frame)
-        else:
-            middle = (seen.min(axis=0) + seen.max(axis=0)) / 2 + rng.uniform(-JITTER, JITTER, 2) * size
-        left, top = np.clip(np.round(middle - size / 2), 0, frame - size).astype(int).tolist()
-        return left, top
+    def _corners(self, points: NDArray[np.float64], shape: Sequence[int], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Left and top of the crop, or of every group's."""
+        if not self._groups:
+            left, top = _corner(points, shape, self._crop, rng)
+            return torch.tensor(left), torch.tensor(top)
+        corners = torch.tensor([_corner(points[:, list(group.points)], shape, group.crop, rng) for group in self._groups])
+        return corners[:, 0], corners[:, 1]
+
+
+def _corner(points: NDArray[np.float64], shape: Sequence[int], crop: CropPlan, rng: np.random.Generator) -> tuple[int, int]:
+    """Left and top of a training crop: about the points (A, K, 2), or anywhere."""
+    size, frame = np.array([crop.width, crop.height]), np.array([shape[1], shape[0]])
+    seen = points[((points >= -0.5) & (points < frame - 0.5)).all(axis=-1)]
+    if rng.random() < AWAY or not len(seen):
+        middle = rng.uniform(0, frame)
+    else:
+        middle = (seen.min(axis=0) + seen.max(axis=0)) / 2 + rng.uniform(-JITTER, JITTER, 2) * size
+    return _begin(middle[0], shape[1], crop.width, crop), _begin(middle[1], shape[0], crop.height, crop)
+
+
+def _lost(points: NDArray[np.float64], shape: Sequence[int], *, tolerance: float) -> NDArray[np.bool_]:
+    """Which points (..., 2) are beyond the frame by more than `tolerance` pixels: (..., 1). Missing ones are not."""
+    last = np.array([shape[1], shape[0]]) - 0.5 + tolerance
+    return np.asarray(((points < -0.5 - tolerance) | (points >= last)).any(axis=-1, keepdims=True))
+
+
+def _begin(middle: float, extent: int, side: int, crop: CropPlan) -> int:
+    """Where a crop about a place begins, along one axis."""
+    first, last = first_and_last(extent, side, beyond=crop.beyond)
+    return int(np.clip(np.round(middle - side / 2), first, last))
 
 
 class HeldOutFrames(Dataset[tuple[torch.Tensor, torch.Tensor]]):

@@ -19,9 +19,10 @@ from tracker.bundle import View
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import channels_of, whole_view
-from trainer.networks.blocks import FrameShape
+from trainer.networks.blocks import FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.frozen import freeze_all_but_head
+from trainer.networks.groups import groups_sentence
 from trainer.networks.planning import plan_network
 from trainer.networks.table import NETWORK_FILE, table_of, write_table
 from trainer.scoring.assignment import in_order_of_labels
@@ -125,6 +126,8 @@ def fit(
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
+            if learner.plan.groups:
+                console.print(groups_sentence(learner.plan.groups, train.point_names), soft_wrap=True, highlight=False)
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
@@ -177,7 +180,8 @@ def _refuse(train: LabelledFrames, settings: FitSettings) -> None:
 
 def _plan(train: FrameStore, settings: FitSettings, view: View) -> NetworkPlan:
     frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(view.colour))
-    return plan_network(train.all_points(), frame, network=settings.network, head=settings.head, view=settings.view)
+    layers = Layers(width=settings.width, depth=settings.depth, dropout=settings.dropout)
+    return plan_network(train.all_points(), frame, network=settings.network, head=settings.head, view=settings.view, layers=layers)
 
 
 def _learner(
@@ -236,7 +240,7 @@ def _run(
 ) -> None:
     train, held_out = stores
     train.read_all()  # a step is not to wait for a disk
-    frames = TrainingFrames(train, crop=learner.plan.crop, settings=settings.augment, seed=settings.seed)
+    frames = training_frames(train, learner.plan, settings)
     order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
     loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers, group=group)
     validation = held_out_loader(held_out) if len(held_out) else None
@@ -254,7 +258,7 @@ def _run(
             callbacks=[
                 ctrl_c,
                 KeepExamples(held_out if len(held_out) else train),
-                HeldOutLoss(held_out, crop=learner.plan.crop, seed=settings.seed),
+                HeldOutLoss(held_out, plan=learner.plan, seed=settings.seed),
                 *_callbacks(settings, checkpoints, validated=validation is not None, shown=shown),
             ],
             logger=False,
@@ -271,6 +275,11 @@ def _run(
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
     lightning.save_checkpoint(checkpoints / LAST, weights_only=False)
+
+
+def training_frames(store: FrameStore, plan: NetworkPlan, settings: FitSettings) -> TrainingFrames:
+    """The pictures that a network of this plan learns from."""
+    return TrainingFrames(store, crop=plan.crop, groups=plan.groups, settings=settings.augment, seed=settings.seed)
 
 
 @contextmanager

@@ -17,6 +17,9 @@ class FitSettings:
         network: `compact`, `trackrat`, a name of `trainer.networks.names.BACKBONES`, or `timm:` and a model of timm.
         head: how coordinates are found: `heatmap`, `xy`, `dense_heatmap` or `several`.
         view: what the network sees: a `crop` about the animal, the `full` frame, or what is usual for the network.
+        width: factor on the number of filters of compact and trackrat.
+        depth: convolutions at each resolution of compact, or blocks of trackrat; None for what is usual.
+        dropout: share of the features of these two that is left out before the last layer, in training.
         weights: what the network begins with: `scratch`, `imagenet` or the path of a file.
         trained: `all` layers, or the `head` alone.
         seed: of initial weights, order and augmentation.
@@ -41,6 +44,9 @@ class FitSettings:
     network: str = "compact"
     head: str = "heatmap"
     view: Literal["auto", "crop", "full"] = "auto"
+    width: float = 1.0
+    depth: int | None = None
+    dropout: float = 0.0
     weights: str = "scratch"
     trained: Literal["all", "head"] = "all"
     seed: int = 0
@@ -65,6 +71,9 @@ OPTIONS = {
     "network": "--network",
     "head": "--head",
     "view": "--view",
+    "width": "--width",
+    "depth": "--depth",
+    "dropout": "--dropout",
     "weights": "--weights",
     "trained": "--train",
     "seed": "--seed",

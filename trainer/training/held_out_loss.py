@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from trainer.networks.blocks import CropPlan
+from trainer.networks.build import NetworkPlan
 from trainer.training.augment import UNCHANGED
 from trainer.training.data import Draw, FrameStore, TrainingFrames
 from trainer.training.learning import Learner
@@ -21,12 +21,12 @@ class HeldOutLoss(pl.Callback):
 
     Args:
         store: the held-out frames, of which at most `MOST` are taken, spread over them.
-        crop: the network's.
+        plan: the network's.
         seed: of the crops.
     """
 
-    def __init__(self, store: FrameStore, *, crop: CropPlan, seed: int) -> None:
-        frames = TrainingFrames(store, crop=crop, settings=UNCHANGED, seed=seed)
+    def __init__(self, store: FrameStore, *, plan: NetworkPlan, seed: int) -> None:
+        frames = TrainingFrames(store, crop=plan.crop, settings=UNCHANGED, seed=seed, groups=plan.groups)
         labelled = np.flatnonzero(~np.isnan(store.frames.points).all(axis=(1, 2, 3)) | store.frames.hidden.any(axis=(1, 2)))
         chosen = labelled[np.unique(np.linspace(0, len(labelled) - 1, min(len(labelled), MOST)).round().astype(np.int64))]
         self._frames, self._draws = frames, [Draw(frame, 0, place) for place, frame in enumerate(chosen.tolist())]

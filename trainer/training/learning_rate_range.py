@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import whole_view
-from trainer.training.data import EpochOrder, FrameStore, TrainingFrames
-from trainer.training.fit import untrained
+from trainer.training.data import EpochOrder, FrameStore
+from trainer.training.fit import training_frames, untrained
 from trainer.training.fit_settings import FitSettings
 from trainer.training.in_force import settled
 from trainer.training.learning import CLIP
@@ -66,7 +66,7 @@ def find_rate_range(train: LabelledFrames, settings: FitSettings, *, steps: int 
     settings = settled(settings, train)[0]
     learner = untrained(train, settings)
     optimiser = learner.configure_optimizers()
-    frames = TrainingFrames(FrameStore(train, whole_view(train)), crop=learner.plan.crop, settings=settings.augment, seed=settings.seed)
+    frames = training_frames(FrameStore(train, whole_view(train)), learner.plan, settings)
     order = EpochOrder(len(train), pictures=settings.batch * steps, seed=settings.seed)
     batches = chain.from_iterable(repeat(TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers)))
     rates = np.geomspace(LOWEST, HIGHEST, steps)

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainer.networks.backbone_heads import BackboneCoordinates
-from trainer.networks.blocks import CropPlan
+from trainer.networks.blocks import CropPlan, to_planes
 from trainer.networks.coarse import Finder
 from trainer.networks.coarse_to_fine import SIGMA_CELLS
 from trainer.networks.coordinates import Coordinates
 from trainer.networks.decode import RADIUS, Maps
+from trainer.networks.grouped import Grouped
 from trainer.networks.map_network import HeatMaps, MapNetwork
 from trainer.networks.trackrat import TrackRat
 from trainer.training.targets import Cells, centre, disk, gaussian, to_cells
@@ -63,6 +64,8 @@ class LossSettings:
 
 def heatmap_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     """Maps against their targets, decoded distance, and the coarse stage where there is one: one number."""
+    if isinstance(network, Grouped):
+        return grouped_loss(network, batch, settings)
     if not isinstance(network, MapNetwork):
         raise TypeError(f"expected a network with heat maps, got a {type(network).__name__}")
     maps, finder = network.maps(batch.frames, batch.left, batch.top), network.searcher()
@@ -96,6 +99,32 @@ def map_loss(maps: HeatMaps | Maps, cells: Cells, settings: LossSettings, *, sig
     return _mean(each, cells.labelled) + settings.distance * distance + settings.normaliser * normaliser
 
 
+def grouped_loss(network: Grouped, batch: Batch, settings: LossSettings) -> Tensor:
+    """The same for groups of key points, each in its own crop: one number.
+
+    In half of the pictures without a group, its crop is where the coarse stage itself would look for it: what must be told
+    from the group there is what it is most easily taken for.
+
+    Args:
+        network: which.
+        batch: its left and top are (n, groups).
+        settings: what counts how much.
+    """
+    planes = to_planes(batch.frames)
+    coarse = network.search(planes).float()
+    frame, finder = network.frame, network.fine.finder
+    of_groups = (batch.one_animal[:, list(group.points)] for group in network.groups)
+    middles = torch.cat([centre(points, width=frame.width, height=frame.height) for points in of_groups], 1)
+    looked = network.corners(coarse.detach())
+    instead = torch.isnan(middles).any(2) & ((batch.left + batch.top) % 2 == 0)
+    left, top = (torch.where(instead, own, given) for own, given in zip(looked, (batch.left, batch.top), strict=True))
+    maps = network.refine(planes, left, top)
+    grid = (maps.points.shape[2], maps.points.shape[3])
+    which = network.group_of
+    cells = to_cells(batch.one_animal, left=left[:, which], top=top[:, which], cell=network.cells, grid=grid)
+    return map_loss(maps, cells, settings) + settings.coarse * coarse_map_loss(finder, coarse, middles)
+
+
 def xy_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     """Regressed coordinates in crop widths, their confidence, and the coarse stage where there is one: one number."""
     if isinstance(network, TrackRat):
@@ -126,13 +155,22 @@ LOSSES: dict[str, Callable[[nn.Module, Batch, LossSettings], Tensor]] = {
 
 def coarse_loss(finder: Finder, logits: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of the coarse map with a Gaussian at the animal's middle; frames without the animal count nothing."""
-    frame = finder.frame
+    return coarse_map_loss(finder, logits, centre(batch.one_animal, width=finder.frame.width, height=finder.frame.height))
+
+
+def coarse_map_loss(finder: Finder, logits: Tensor, middles: Tensor) -> Tensor:
+    """The same for given middles.
+
+    Args:
+        finder: whose logits they are.
+        logits: (n, m, rows, columns).
+        middles: (n, m, 2), frame pixels, NaN where there is none, which counts nothing.
+    """
     grid = (logits.shape[2], logits.shape[3])
-    middle = centre(batch.one_animal, width=frame.width, height=frame.height)
-    zero = torch.zeros_like(batch.left)
+    zero = torch.zeros(len(middles), dtype=torch.int64, device=middles.device)
     # what the coarse pooling leaves over at the edge belongs to the last cell
-    limit = torch.tensor([grid[1] * finder.cell - 1, grid[0] * finder.cell - 1], device=middle.device)
-    cells = to_cells(torch.minimum(middle, limit), left=zero, top=zero, cell=finder.cell, grid=grid)
+    limit = torch.tensor([grid[1] * finder.cell - 1, grid[0] * finder.cell - 1], device=middles.device)
+    cells = to_cells(torch.minimum(middles, limit), left=zero, top=zero, cell=finder.cell, grid=grid)
     target = gaussian(cells, grid=grid, sigma=COARSE_SIGMA_CELLS).flatten(2)
     return _mean(-(target * functional.log_softmax(logits.flatten(2), 2)).sum(2), cells.inside)
 

@@ -15,19 +15,20 @@ class Cells(NamedTuple):
     inside: Tensor  # bool (n, K): labelled, and on the grid
 
 
-def to_cells(points: Tensor, *, left: Tensor, top: Tensor, cell: int, grid: tuple[int, int]) -> Cells:
+def to_cells(points: Tensor, *, left: Tensor, top: Tensor, cell: int | Tensor, grid: tuple[int, int]) -> Cells:
     """Frame pixels to cells of a crop.
 
     Args:
         points: (n, K, 2) frame pixels, NaN where missing.
-        left: (n,) of the crop, frame pixels.
-        top: (n,).
-        cell: frame pixels per cell.
+        left: (n,) of the crop, or (n, K) where each point has its own; frame pixels.
+        top: as `left`.
+        cell: frame pixels per cell, or (K,) where points differ.
         grid: rows and columns.
     """
+    left, top = (one if one.ndim == 2 else one[:, None] for one in (left, top))
     # the middle of cell i is at (i + 0.5) · cell - 0.5, as pixel centres are whole numbers
-    x = (points[..., 0] - left[:, None] + 0.5) / cell - 0.5
-    y = (points[..., 1] - top[:, None] + 0.5) / cell - 0.5
+    x = (points[..., 0] - left + 0.5) / cell - 0.5
+    y = (points[..., 1] - top + 0.5) / cell - 0.5
     labelled = ~(torch.isnan(x) | torch.isnan(y))
     inside = labelled & (x > -0.5) & (x < grid[1] - 0.5) & (y > -0.5) & (y < grid[0] - 0.5)
     return Cells(x, y, labelled, inside)

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 from trainer.errors import TrainingError
 from trainer.networks.backbone import Backbone, library, timm_name
 from trainer.networks.build import NetworkPlan
-from trainer.networks.frozen import in_head
+from trainer.networks.frozen import may_differ
 from trainer.training.learning import ABOUT
 
 Tensors = dict[str, Tensor]
 
 SCRATCH, IMAGENET = "scratch", "imagenet"
 AVERAGED = "averaged."  # what the averaged copy's tensors are called in our checkpoints
+WITHIN = "fine."  # where the layers of the network of one crop stand in one of several crops or animals
 HUB = "https://huggingface.co"
 PATIENCE_S = 10.0
 SHOWN = 3  # mismatches that a sentence names
@@ -108,7 +109,8 @@ def _take_own(network: nn.Module, tensors: Tensors, about: dict[str, Any], *, pl
             f"{path}: is of the network '{other}'; this run trains '{plan.network}': give --network {other}, or another file"
         )
     wanted = _without_counters(network.state_dict())
-    _refuse_mismatch(str(path), {name: (value, tensors.get(name)) for name, value in wanted.items() if not in_head(network, name)})
+    tensors = _by_these_names(tensors, wanted)
+    _refuse_mismatch(str(path), {name: (value, tensors.get(name)) for name, value in wanted.items() if not may_differ(network, name)})
     taken = tuple(name for name, value in wanted.items() if name in tensors and tensors[name].shape == value.shape)
     _copy(wanted, {name: tensors[name] for name in taken})
     return Pretrained(
@@ -117,6 +119,12 @@ def _take_own(network: nn.Module, tensors: Tensors, about: dict[str, Any], *, pl
         fresh=tuple(name for name in wanted if name not in taken),
         left=tuple(name for name in _without_counters(tensors) if name not in taken),
     )
+
+
+def _by_these_names(tensors: Tensors, wanted: Tensors) -> Tensors:
+    """A checkpoint's tensors by the names of a network in which the same layers may stand within another, or no longer."""
+    within = {name.removeprefix(WITHIN): name for name in wanted}
+    return {name if name in wanted else within.get(name.removeprefix(WITHIN), name): value for name, value in tensors.items()}
 
 
 def _without_counters(tensors: Mapping[str, Tensor]) -> Tensors:
