@@ -26,6 +26,9 @@ PARTS = (
 )  # fmt: skip
 
 
+OFF = ("dropout",)  # does nothing unless it is asked for
+
+
 def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -37,7 +40,11 @@ def draw() -> str:
     """The picture, as SVG."""
     plan = example_plan()
     table = table_of(build(plan), plan)
-    unknown = {layer.name for layer in table.layers if not any(layer.name == part or layer.name.startswith(f"{part}.") for part in PARTS)}
+    unknown = {
+        layer.name
+        for layer in table.layers
+        if layer.name not in OFF and not any(layer.name == part or layer.name.startswith(f"{part}.") for part in PARTS)
+    }
     if unknown:
         raise SystemExit(f"the network has layers that the picture does not show: {sorted(unknown)}; draw them")
     drawing = Drawing(900, 540, "The default network: find the animal, then refine its key points on a full-resolution crop")
