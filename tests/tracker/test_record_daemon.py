@@ -100,9 +100,7 @@ def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path,
 
         started = daemon.ask("record", "start", "--name", "one")
         assert started.stdout == f"recording to {tmp_path}/recordings/one\n", started.stderr
-        wait_for(
-            client, lambda message: isinstance(message, StatusMessage) and message.recording is not None and message.recording.frames > 20
-        )
+        wait_for(client, has_recorded(tmp_path / "recordings" / "one", 20))
         again = daemon.ask("record", "start")
         assert "a session is being recorded" in again.stderr
         wrong = daemon.ask("record", "start", "--name", "../x")
@@ -114,9 +112,7 @@ def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path,
         assert stopped["dropped"] == 0
         assert RecordedSession(tmp_path / "recordings" / "one").rows.num_rows == stopped["frames"] > 20
         daemon.ask("record", "start", "--name", "two")
-        wait_for(
-            client, lambda message: isinstance(message, StatusMessage) and message.recording is not None and message.recording.frames > 20
-        )
+        wait_for(client, has_recorded(tmp_path / "recordings" / "two", 20))
         daemon.process.send_signal(signal.SIGTERM)
         assert daemon.process.wait(300) == 0
     second = RecordedSession(tmp_path / "recordings" / "two")
@@ -131,9 +127,7 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
     with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
         wait_for(client, lambda message: isinstance(message, PoseMessage))
         daemon.ask("record", "start", "--name", "one")
-        wait_for(
-            client, lambda message: isinstance(message, StatusMessage) and message.recording is not None and message.recording.frames > 150
-        )
+        wait_for(client, has_recorded(tmp_path / "recordings" / "one", 150))
         daemon.process.kill()
     assert unfinished(tmp_path / "recordings") == [tmp_path / "recordings" / "one"]
     with Daemon(config) as daemon, Client(f"ipc://{tmp_path}/stream") as client:

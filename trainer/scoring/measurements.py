@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchange
 
 BORDER_PX = 8.0  # a label so near an edge of the image is at its border
 LOOKED_AT = 24  # frames of each part whose brightness and contrast are compared
+_LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.601
 GREY_LEVELS = 4.0  # frames of one recording differ by about as much
 NO_HISTORY: Mapping[str, Any] = {"epochs": [], "batches": []}
 
@@ -248,5 +248,5 @@ def _looks(frames: LabelledFrames) -> NDArray[np.float64]:
     """Mean and standard deviation of grey levels of some frames, spread over them: (m, 2)."""
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), LOOKED_AT)).round().astype(int)).tolist()
     images = [frames.read(index) for index in chosen]
-    greys = [image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    greys = [image if image.ndim == 2 else image @ _LUMINANCE for image in images]
     return np.array([[grey.mean(), grey.std()] for grey in greys], np.float64)
