@@ -38,7 +38,7 @@ from tracker.stream.publisher import Publisher
 logger = logging.getLogger(__name__)
 
 _WINDOW_CLOSE_S = 0.5
-_POSE_WAIT_S = {"newest_frame": 0.3, "every_frame": 5.0}  # the loop may be far behind only where no frame is skipped
+_POSE_WAIT_NS = 5_000_000_000  # a frame that got no pose within this time gets none; a later frame's pose tells earlier
 _DESCRIPTORS = 65_536
 _SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
 
@@ -112,8 +112,7 @@ def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record:
             config, settings, first, camera_description=capture.description, stream_session=publisher.session, meta=meta
         )
 
-    pose_wait_ns = int(_POSE_WAIT_S[config.capture.pace] * 1e9)
-    recorder = Recorder(RecordedRig(settings=settings, describe=describe, pose_wait_ns=pose_wait_ns))
+    recorder = Recorder(RecordedRig(settings=settings, describe=describe, pose_wait_ns=_POSE_WAIT_NS))
     capture.offer_to(recorder.offer)
     return recorder
 

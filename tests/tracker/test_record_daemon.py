@@ -104,7 +104,7 @@ def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path,
         again = daemon.ask("record", "start")
         assert "a session is being recorded" in again.stderr
         wrong = daemon.ask("record", "start", "--name", "../x")
-        assert "is not the name of a folder" in wrong.stderr
+        assert "is not the name of a session's folder" in wrong.stderr
 
         answer = daemon.ask("record", "stop", "--json")
         assert answer.returncode == 0, answer.stderr + daemon.words
@@ -135,7 +135,7 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
         assert f"a recording was cut off; mend it with `tracker recover {tmp_path}/recordings/one`" in daemon.words
     answer = tracker("recover", str(tmp_path / "recordings" / "one"))
     assert answer.returncode == 0, answer.stderr
-    assert "frames in 1 video files, each with its row" in answer.stdout
+    assert "frames in 1 video file, each with its row" in answer.stdout
     assert recover(tmp_path / "recordings" / "one").was_whole
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -377,9 +378,9 @@ def test_a_folder_deleted_under_a_recording_is_said(recorder: Recorder, tmp_path
 def test_names_and_notes_are_filled_in_or_refused(tmp_path: Path) -> None:
     settings = RecordingConfig(folder=str(tmp_path), name="{camera}_{animal}", meta={"lab": "east"})
     assert session_folder(settings, None, camera="top", meta={"animal": "M17"}) == tmp_path / "top_M17"
-    with pytest.raises(RecordingError, match="'animal' has no value; give it with --meta"):
+    with pytest.raises(RecordingError, match="'animal', which has no value; give it with --meta"):
         session_folder(settings, None, camera="top", meta={})
-    with pytest.raises(RecordingError, match="is not the name of a folder"):
+    with pytest.raises(RecordingError, match="is not the name of a session's folder"):
         session_folder(settings, "../elsewhere", camera="top", meta={})
     assert duration("30min") == 1800
     assert note("animal=M=17") == ("animal", "M=17")
@@ -421,3 +422,100 @@ def test_a_recording_ends_while_the_loop_goes_on(recorder: Recorder, tmp_path: P
         ended.set()
         loop.join()
     assert RecordedSession(tmp_path / "s").rows.num_rows == 20
+
+
+def cut_off(recorder: Recorder, folder: Path, *, frames: int = 40) -> list[Path]:
+    """A session of several files as a kill leaves it."""
+    recorder.start(ask(folder))
+    feed(recorder, frames, rate_hz=20)
+    recorder.stop()
+    (folder / "closed.json").unlink()
+    return video_files(folder)
+
+
+def all_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def break_video(videos: list[Path]) -> None:
+    content = bytearray(videos[0].read_bytes())
+    content[0] ^= 0xFF
+    videos[0].write_bytes(content)
+
+
+def tear_a_hole(videos: list[Path]) -> None:
+    content = videos[0].read_bytes()
+    middle = len(content) // 2
+    videos[0].write_bytes(content[:middle] + bytes(600) + content[middle + 600 :])
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (break_video, "video-001.mkv: cannot be read as a video"),
+        (tear_a_hole, "frames of video-001.mkv, other than a cut-off recording explains"),
+        (lambda videos: videos[1].unlink(), "video-002.mkv: is missing"),
+        (lambda videos: (videos[0].parent / FRAMES_FILE).unlink(), "frames.arrows: has rows for 0 of the"),
+    ],
+    ids=["first byte", "hole", "missing", "no rows"],
+)
+def test_recovery_changes_nothing_where_more_than_the_end_is_damaged(
+    config: Config, tmp_path: Path, damage: Callable[[list[Path]], object], sentence: str
+) -> None:
+    folder = tmp_path / "s"
+    damage(cut_off(recorder_of(config, segment_s=15.0, queue_frames=1000), folder, frames=700))
+    before = all_files(folder)
+    with pytest.raises(RecordingError, match=re.escape(sentence)):
+        recover(folder)
+    assert all_files(folder) == before
+
+
+def test_what_is_cut_on_purpose_still_goes_together_frame_by_frame(config: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    videos = cut_off(recorder_of(config, segment_s=1.0), folder, frames=70)
+    videos[1].unlink()
+    found = recover(folder, cut=True)
+    session = RecordedSession(folder)
+    numbers = session.rows["frame"].to_pylist()
+    assert numbers == [number_in(image) for image in session.frames()] == [*range(20), *range(40, 70)]
+    assert (found.closed.cut_rows, found.closed.frames) == (20, 50)
+
+
+def test_a_session_that_is_being_recorded_is_not_mended_nor_named(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 30)
+    wait_until(lambda: recorder.counts[0] == 30)
+    with pytest.raises(RecordingError, match="is being recorded or mended at the moment"):
+        recover(tmp_path / "s")
+    assert unfinished(tmp_path) == []
+    assert recorder.stop().frames == 30
+
+
+def test_other_files_beside_a_recording_do_no_harm(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 20)
+    wait_until(lambda: recorder.counts[0] == 20)
+    (tmp_path / "s" / ".#notes.txt").symlink_to("nobody@nowhere.1")
+    (tmp_path / "s" / "video-copy.mkv").touch()
+    time.sleep(1.2)  # the size is looked at every second
+    feed(recorder, 20, begin=20)
+    assert recorder.stop().frames == 40
+    (tmp_path / "s" / "closed.json").unlink()
+    assert recover(tmp_path / "s").closed.frames == 40
+
+
+def test_a_closed_session_whose_table_lost_rows_is_refused(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 20)
+    recorder.stop()
+    for damage in (b"", b"nonsense" * 40):
+        (tmp_path / "s" / FRAMES_FILE).write_bytes(damage)
+        with pytest.raises(RecordingError, match=r"frames\.arrows"):
+            RecordedSession(tmp_path / "s")
+
+
+@pytest.mark.parametrize("name", ["{date:>300000000}", "{date.__class__}", "a\nb", ".hidden", " ", "\ud800", "{animal", ""])
+def test_a_name_is_filled_in_and_never_formatted(tmp_path: Path, name: str) -> None:
+    settings = RecordingConfig(folder=str(tmp_path))
+    with pytest.raises(RecordingError, match=r"is not the name of a session's folder|has no value"):
+        session_folder(settings, name, camera="top", meta={})

@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
         interrupted="stopped by hand; the same command goes on where it was",
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a session")
+    parser.add_argument("--cut", action="store_true", help="accept that more than the last seconds are cut, where files are damaged")
     parser.add_argument("--json", action="store_true", help="one JSON object a session")
 
 
@@ -31,13 +32,15 @@ def recover_sessions(options: argparse.Namespace) -> int:
     except ImportError as problem:
         raise RecordingError(f"this needs PyAV and pyarrow ({problem}); run `pip install 'rigtrack[record]'`") from problem
     for folder in options.folders:
-        found = recover(folder)
+        found = recover(folder, cut=options.cut)
         closed = found.closed
         if options.json:
             print(json.dumps({"folder": str(folder), "was_whole": found.was_whole, **msgspec.to_builtins(closed)}))
         elif found.was_whole:
             print(f"{folder}: is whole, {closed.frames} frames")
         else:
-            cut = f"; {closed.cut_frames} frames at the end had no row yet and were cut off" if closed.cut_frames else ""
-            print(f"{folder}: {closed.frames} frames in {len(closed.segments)} video files, each with its row{cut}")
+            cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
+            cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
+            files = sum(frames > 0 for frames in closed.segments)
+            print(f"{folder}: {closed.frames} frames in {files} video {'file' if files == 1 else 'files'}, each with its row{cut}")
     return 0

@@ -1,6 +1,7 @@
 """What a session says of itself: everything needed to know later how it came about."""
 
 import platform
+import re
 import time
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,9 @@ from tracker.recording.session import Description, VideoFormat
 
 _LIBRARIES = ("rigtrack", "numpy", "opencv-python", "openvino", "tensorrt", "av", "pyarrow")
 _FASTEST_HZ = 500  # Matroska counts milliseconds
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_FOLDER = re.compile(r"\w[^/\\]*")
+_LONGEST_NAME = 200  # bytes
 RATE_FRAMES = 10  # from so many frames the rate of the time stamps is taken
 
 
@@ -71,14 +75,18 @@ def session_folder(settings: RecordingConfig, name: str | None, *, camera: str, 
     now = datetime.now()
     values = {**settings.meta, **meta, "date": f"{now:%Y-%m-%d}", "time": f"{now:%H-%M-%S}", "camera": camera}
     pattern = settings.name if name is None else name
-    try:
-        filled = pattern.format_map(values)
-    except (KeyError, ValueError, IndexError, AttributeError) as problem:
+    unknown = [name for name in _PLACEHOLDER.findall(pattern) if name not in values]
+    if unknown:
         raise RecordingError(
-            f"recording.name is '{pattern}', where {problem} has no value; give it with --meta, or use one of {', '.join(sorted(values))}"
-        ) from None
-    if not filled or filled in {".", ".."} or "/" in filled or "\0" in filled or len(filled.encode()) > 200:
-        raise RecordingError(f"'{filled}' is not the name of a folder; expected 1 to 200 bytes without '/'")
+            f"recording.name has the placeholder '{unknown[0]:.60}', which has no value; give it with --meta, or use one of "
+            f"{', '.join(sorted(values))}"
+        )
+    filled = _PLACEHOLDER.sub(lambda found: values[found[1]], pattern)
+    if not _FOLDER.fullmatch(filled) or not filled.isprintable() or len(filled.encode("utf-8", "replace")) > _LONGEST_NAME:
+        raise RecordingError(
+            f"{filled[:_LONGEST_NAME]!r} is not the name of a session's folder; expected 1 to {_LONGEST_NAME} bytes that begin with a "
+            "letter, digit or _ and hold no '/' or control character"
+        )
     return Path(settings.folder) / filled
 
 

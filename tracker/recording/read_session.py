@@ -35,6 +35,11 @@ class RecordedSession:
         self.closed: Closed | None = read_closed(folder)
         self.rows: pa.Table = read_table(folder / FRAMES_FILE, FRAMES)
         self.events: pa.Table = read_table(folder / EVENTS_FILE, EVENTS)
+        if self.closed is not None and self.rows.num_rows != self.closed.frames:
+            raise RecordingError(
+                f"{folder / FRAMES_FILE}: holds {self.rows.num_rows} whole rows, closed.json says {self.closed.frames}: it is damaged; "
+                "take the folder from its copy"
+            )
 
     def setups(self) -> list[bytes]:
         """The JSON of every setup message, in the order of their numbers."""

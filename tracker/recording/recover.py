@@ -1,6 +1,7 @@
-"""Mend a session that was cut off: by a power cut, a kill or a full disk. What is whole stays as it is."""
+"""Mend a session that was cut off: by a power cut, a kill or a full disk. What is whole stays as it is; nothing is deleted unseen."""
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,15 +18,20 @@ from tracker.recording.session import (
     FRAMES_FILE,
     SETUPS_FILE,
     Closed,
+    claimed,
+    is_claimed,
     read_closed,
     read_description,
     sync_names,
     video_files,
+    video_name,
     write_part,
 )
 from tracker.recording.tables import EVENTS, FRAMES, read_table
 
 _REASON = "cut off"
+_TORN_BYTES = 65_536
+_LATEST_ROW_S = 8.0  # rows are this much younger than their frames at most: a sync, and the longest wait for a pose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,51 +47,62 @@ class Recovered:
     was_whole: bool
 
 
-def recover(folder: Path) -> Recovered:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Video:
+    """A video file as it was found.
+
+    Attributes:
+        path: of the file.
+        frames: whole ones from its beginning on, without a gap.
+        rows: that name it.
+        fault: what is wrong beyond a cut end, None for nothing.
+    """
+
+    path: Path
+    frames: int
+    rows: int
+    fault: str | None
+
+    @property
+    def keep(self) -> int:
+        """Frames that have a row."""
+        return min(self.frames, self.rows)
+
+
+def recover(folder: Path, *, cut: bool = False) -> Recovered:
     """Make a session whole: as many rows as frames, and videos that every program can seek in. May be interrupted and begun again.
 
+    Args:
+        folder: of the session.
+        cut: accept that more is cut than a cut-off recording explains, such as everything behind damage.
+
     Raises:
-        RecordingError: the folder is not a session, cannot be written, or its files cannot be read.
+        RecordingError: the folder is not a session, is being recorded, cannot be written, or more than its last seconds would be
+            cut and `cut` does not accept that. Nothing was changed then.
     """
     description = read_description(folder)
     closed = read_closed(folder)
     if closed is not None:
         return Recovered(closed=closed, was_whole=True)
-    try:
+    with claimed(folder):
+        rate = Fraction(description.video.rate_hz).limit_denominator(1000)
         rows = _table(folder, FRAMES_FILE, FRAMES)
-        per_segment = _rows_per_segment(rows)
-        videos = video_files(folder)
-        kept = []
-        cut_frames = 0
-        for number, video in enumerate(videos, start=1):
-            found = _count_packets(video)
-            keep = min(found, per_segment.get(number, 0))
-            _remux(video, keep, rate=Fraction(description.video.rate_hz).limit_denominator(1000))
-            kept.append(keep)
-            cut_frames += found - keep
-        whole = _cut(rows, kept)
-        _rewrite(folder / FRAMES_FILE, whole)
-        _rewrite(folder / EVENTS_FILE, _table(folder, EVENTS_FILE, EVENTS))
-        _cut_lines(folder / SETUPS_FILE)
-        dropped = whole["record_dropped"][-1].as_py() if whole.num_rows else 0
-        closed = Closed(
-            reason=_REASON,
-            frames=whole.num_rows,
-            dropped=dropped,
-            segments=kept,
-            recovered=True,
-            cut_frames=cut_frames,
-            cut_rows=rows.num_rows - whole.num_rows,
-        )
-    except OSError as problem:
-        raise RecordingError(f"{folder}: cannot be mended: {problem.strerror or problem}; {remedy(problem)}") from problem
-    write_part(folder, CLOSED_FILE, closed)
+        events = _table(folder, EVENTS_FILE, EVENTS)
+        videos = _videos(folder, rows, rate)
+        if not cut:
+            _refuse_loss(folder, videos, rate_hz=description.video.rate_hz)
+        try:
+            closed = _mend(folder, videos, rows, events, rate)
+        except OSError as problem:
+            raise RecordingError(f"{folder}: cannot be mended: {problem.strerror or problem}; {remedy(problem)}") from problem
+        write_part(folder, CLOSED_FILE, closed)
     return Recovered(closed=closed, was_whole=False)
 
 
 def unfinished(recordings: Path) -> list[Path]:
-    """Sessions below a folder that were cut off, or are being recorded at the moment."""
-    return sorted(path.parent for path in recordings.glob("*/session.json") if not (path.parent / CLOSED_FILE).exists())
+    """Sessions below a folder that were cut off; not those that are being recorded at the moment."""
+    found = (path.parent for path in recordings.glob("*/session.json") if not (path.parent / CLOSED_FILE).exists())
+    return sorted(folder for folder in found if not is_claimed(folder))
 
 
 def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
@@ -93,43 +110,98 @@ def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     return read_table(path, schema) if path.exists() else schema.empty_table()
 
 
-def _rows_per_segment(rows: pa.Table) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for segment in rows["segment"].to_pylist():
-        counts[segment] = counts.get(segment, 0) + 1
-    return counts
+def _videos(folder: Path, rows: pa.Table, rate: Fraction) -> list[_Video]:
+    counts = Counter(rows["segment"].to_pylist())
+    there = {path.name: path for path in video_files(folder)}
+    last = max([*counts, *(int(name[6:-4]) for name in there)], default=0)
+    return [_look(there.get(video_name(number)) or folder / video_name(number), counts[number], rate) for number in range(1, last + 1)]
 
 
-def _cut(rows: pa.Table, kept: list[int]) -> pa.Table:
-    """The rows up to the first whose frame is not in the video."""
-    so_far: dict[int, int] = {}
-    for index, segment in enumerate(rows["segment"].to_pylist()):
-        so_far[segment] = so_far.get(segment, 0) + 1
-        if segment > len(kept) or so_far[segment] > kept[segment - 1]:
-            return rows.slice(0, index)
-    return rows
+def _look(path: Path, rows: int, rate: Fraction) -> _Video:
+    """Count the frames of a video file up to the first gap in its time stamps, which count frames.
 
-
-def _count_packets(video: Path) -> int:
-    """Frames that are whole in a video file; one that holds none cannot even be opened."""
+    Raises:
+        RecordingError: the file may not be read.
+    """
     try:
-        with av.open(str(video)) as container:
-            return sum(1 for packet in container.demux(video=0) if packet.size)
+        with path.open("rb") as file:
+            file.read(1)
+    except FileNotFoundError:
+        return _Video(path=path, frames=0, rows=rows, fault="is missing")
+    except OSError as problem:
+        raise RecordingError(f"{path}: cannot be read: {problem.strerror}; nothing was changed") from problem
+    frames, gap, end = 0, False, 0
+    try:
+        with av.open(str(path)) as container:
+            for packet in _packets(container):
+                gap = gap or packet.pts is None or abs(Fraction(packet.pts) * packet.time_base * rate - frames) >= Fraction(3, 4)
+                if gap:
+                    break
+                frames, end = frames + 1, (packet.pos or 0) + packet.size
     except (av.error.FFmpegError, IndexError):
-        return 0
+        gap = frames > 0
+    torn_end = path.stat().st_size - end < _TORN_BYTES  # as a power cut leaves it
+    fault = "is damaged" if gap and not torn_end else "cannot be read as a video" if frames == 0 and rows > 0 else None
+    return _Video(path=path, frames=frames, rows=rows, fault=fault)
 
 
-def _remux(video: Path, keep: int, *, rate: Fraction) -> None:
-    """Write the first frames of a video again without encoding them, so that it has a length and an index; none: it is removed."""
-    if keep == 0:
-        video.unlink()
+def _refuse_loss(folder: Path, videos: list[_Video], *, rate_hz: float) -> None:
+    remedy_words = "nothing was changed. Copy the folder first; then `tracker recover --cut` keeps what goes together"
+    for video in videos:
+        without_row = video.frames - video.rows
+        if video.fault is not None:
+            raise RecordingError(
+                f"{video.path}: {video.fault}: {video.frames} of its frames can be read, and {video.rows} rows name it; {remedy_words}"
+            )
+        if without_row > _LATEST_ROW_S * rate_hz + 10 or -without_row > rate_hz + 1:
+            raise RecordingError(
+                f"{folder / FRAMES_FILE}: has rows for {video.rows} of the {video.frames} frames of {video.path.name}, other than a "
+                f"cut-off recording explains, so one of the two is damaged; {remedy_words}"
+            )
+
+
+def _mend(folder: Path, videos: list[_Video], rows: pa.Table, events: pa.Table, rate: Fraction) -> Closed:
+    for video in videos:
+        _remux(video, rate)
+    kept = {int(video.path.name[6:-4]): video.keep for video in videos}
+    whole = _cut(rows, kept)
+    _rewrite(folder / FRAMES_FILE, whole)
+    _rewrite(folder / EVENTS_FILE, events)
+    _cut_lines(folder / SETUPS_FILE)
+    return Closed(
+        reason=_REASON,
+        frames=whole.num_rows,
+        dropped=whole["record_dropped"][-1].as_py() if whole.num_rows else 0,
+        segments=list(kept.values()),
+        recovered=True,
+        cut_frames=sum(video.frames - video.keep for video in videos),
+        cut_rows=rows.num_rows - whole.num_rows,
+    )
+
+
+def _cut(rows: pa.Table, kept: dict[int, int]) -> pa.Table:
+    """The rows whose frames are in the videos: of each segment the first so many."""
+    so_far: Counter[int] = Counter()
+    chosen = []
+    for segment in rows["segment"].to_pylist():
+        so_far[segment] += 1
+        chosen.append(so_far[segment] <= kept.get(segment, 0))
+    return rows.filter(pa.array(chosen, pa.bool_()))
+
+
+def _remux(video: _Video, rate: Fraction) -> None:
+    """Write the kept frames again without encoding them, so that the file has a length and an index. What holds none is put aside."""
+    path = video.path
+    if video.keep == 0:
+        if path.exists():
+            path.replace(path.with_name(f"{path.name}.unread"))
         return
-    part = video.with_name(f".{video.name}.part")
+    part = path.with_name(f".{path.name}.part")
     try:
-        with av.open(str(video)) as source, av.open(str(part), "w", format="matroska") as target:
+        with av.open(str(path)) as source, av.open(str(part), "w", format="matroska") as target:
             stream = target.add_stream_from_template(source.streams.video[0])
             for number, packet in enumerate(_packets(source)):
-                if number == keep:
+                if number == video.keep:
                     break
                 packet.stream = stream
                 packet.time_base = 1 / rate
@@ -139,14 +211,14 @@ def _remux(video: Path, keep: int, *, rate: Fraction) -> None:
         part.unlink(missing_ok=True)
         if isinstance(problem, OSError):
             raise
-        raise RecordingError(f"{video}: cannot be read to its end ({problem}); copy the folder to another disk and try again") from problem
+        raise RecordingError(f"{path}: cannot be read to its end ({problem}); copy the folder to another disk and try again") from problem
     descriptor = os.open(part, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    part.replace(video)
-    sync_names(video.parent)
+    part.replace(path)
+    sync_names(path.parent)
 
 
 def _packets(container: Any) -> Any:

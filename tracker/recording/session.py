@@ -8,9 +8,13 @@ setups.jsonl      what turned frames into poses and events, a line whenever it c
 closed.json       written last; a session without it was cut off, and `tracker recover` mends it
 """
 
+import fcntl
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -22,8 +26,10 @@ CLOSED_FILE = "closed.json"
 FRAMES_FILE = "frames.arrows"
 EVENTS_FILE = "events.arrows"
 SETUPS_FILE = "setups.jsonl"
+_SEGMENT = re.compile(r"video-\d{3,}\.mkv")
 
 T = TypeVar("T")
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class SessionPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,9 +100,9 @@ class Closed(SessionPart, frozen=True, kw_only=True):
     """
 
     reason: str
-    frames: int
-    dropped: int
-    segments: list[int]
+    frames: Count
+    dropped: Count
+    segments: list[Count]
     recovered: bool = False
     cut_frames: int = 0
     cut_rows: int = 0
@@ -108,8 +114,39 @@ def video_name(segment: int) -> str:
 
 
 def video_files(folder: Path) -> list[Path]:
-    """The segments of a session that are there, in their order."""
-    return sorted(folder.glob("video-*.mkv"), key=lambda path: int(path.stem.removeprefix("video-")))
+    """The segments of a session that are there, in their order; other files of a person's are left alone."""
+    numbered = [path for path in folder.glob("video-*.mkv") if _SEGMENT.fullmatch(path.name)]
+    return sorted(numbered, key=lambda path: int(path.stem.removeprefix("video-")))
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep others from recording to or mending a session meanwhile. The system lets go of it when the process ends, however it does.
+
+    Raises:
+        RecordingError: somebody is at it, or it cannot be opened.
+    """
+    try:
+        descriptor = os.open(folder / SESSION_FILE, os.O_RDONLY)
+    except OSError as problem:
+        raise RecordingError(f"{folder / SESSION_FILE}: cannot be opened: {problem.strerror}") from problem
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecordingError(f"{folder}: is being recorded or mended at the moment; stop that first") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a session is being recorded or mended."""
+    try:
+        with claimed(folder):
+            return False
+    except RecordingError:
+        return True
 
 
 def write_part(folder: Path, name: str, part: SessionPart) -> None:

@@ -51,6 +51,8 @@ def _pose(row: dict[str, Any], stamp: dict[str, Any], setups: dict[int, SetupMes
     if setup is None:
         raise RecordingError(f"{session.folder}: frame {row['frame']} names setup {row['setup']}, which setups.jsonl does not hold")
     names = setup.point_names
+    if not names:
+        raise RecordingError(f"{session.folder}: setup {setup.setup} in setups.jsonl names no key points")
     points, mm = _grouped(row["points"], _POSE_NUMBERS), _grouped(row["mm"], _MM_NUMBERS)
     animals = [
         AnimalMessage(

@@ -4,6 +4,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from tracker.recording.session import (
     SETUPS_FILE,
     Closed,
     Description,
+    claimed,
     sync_names,
+    video_files,
     video_name,
     write_part,
 )
@@ -74,6 +77,8 @@ class SessionWriter:
         if (folder / SESSION_FILE).exists():
             raise RecordingError(f"{folder}: holds a session; a recording never writes into another")
         write_part(folder, SESSION_FILE, description)
+        self._claim = ExitStack()
+        self._claim.enter_context(claimed(folder))
         self._table = Table(folder / FRAMES_FILE, FRAMES)
         self._events = Table(folder / EVENTS_FILE, EVENTS)
         self._setups = open(folder / SETUPS_FILE, "xb", buffering=0)  # noqa: SIM115, PTH123 as the tables
@@ -86,8 +91,9 @@ class SessionWriter:
 
     @property
     def bytes_written(self) -> int:
-        """Size of the session's files."""
-        return sum(path.stat().st_size for path in self.folder.iterdir())
+        """Size of the session's files, whatever else lies beside them."""
+        paths = [*video_files(self.folder), self._table.path, self._events.path]
+        return sum(path.stat().st_size for path in paths if path.exists())
 
     @property
     def waits_for_poses(self) -> bool:
@@ -167,6 +173,7 @@ class SessionWriter:
         self._events.close()
         self._setups.close()
         write_part(self.folder, CLOSED_FILE, Closed(reason=reason, frames=self.frames, dropped=dropped, segments=self.segments))
+        self._claim.close()
 
     def abandon(self) -> None:
         """Close the files as they are, after the disk has refused; `tracker recover` mends them."""
@@ -175,6 +182,7 @@ class SessionWriter:
         self._table.abandon()
         self._events.abandon()
         self._setups.close()
+        self._claim.close()
 
     def _segment(self, received_ns: int) -> VideoSegment:
         if self._video is not None and received_ns - self._segment_began_ns >= self._limits.segment_ns:
@@ -193,8 +201,9 @@ class SessionWriter:
 
     def _sync(self, now: int) -> None:
         if self._video is not None:
-            if not self._video.is_there():
-                raise RecordingError(f"{self._video.path}: was deleted while it was being written; what follows cannot be kept there")
+            for part in (self._video, self._table, self._events):
+                if not part.is_there():
+                    raise RecordingError(f"{part.path}: was deleted while it was being written; what follows cannot be kept there")
             self._video.sync()
         rows = []
         while self._waiting and self._is_ready(self._waiting[0], now):

@@ -72,6 +72,10 @@ class Table:
             raise RecordingError(f"{path}: exists; a recording never writes into another") from None
         self._writer = pa.ipc.new_stream(self._file, schema)
 
+    def is_there(self) -> bool:
+        """Whether the file still has a name: written bytes of a deleted one are lost when it is closed."""
+        return os.fstat(self._file.fileno()).st_nlink > 0
+
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows as one batch and wait until they are on the disk.
 
@@ -124,7 +128,7 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         if stream.schema != schema:
             raise RecordingError(f"{path}: has other columns than a session of this version; read it with the release that wrote it")
         batches.extend(_whole_batches(stream))
-    except pa.ArrowInvalid as problem:
+    except (pa.ArrowException, OSError) as problem:
         if content:  # of an empty file not even the columns were written: there are no rows
             raise RecordingError(f"{path}: is not an Arrow stream ({_first_line(problem)}); recover the session from its video") from None
     return pa.Table.from_batches(batches, schema)
