@@ -38,7 +38,7 @@ def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[View]], board:
         from caliscope.exceptions import CalibrationError as Refused  # type: ignore[import-untyped]
     except ModuleNotFoundError as problem:
         raise CalibrationError(
-            f"a rig of several cameras needs {(problem.name or '').partition('.')[0]}: pip install 'rigtrack[calib]'"
+            f"a rig of several cameras needs {(problem.name or '').partition('.')[0]}: pip install '.[calib]'"
         ) from problem
     logging.getLogger("caliscope").setLevel(logging.ERROR)  # its progress says nothing to a person who calibrates
     cameras = CameraArray(

@@ -62,9 +62,7 @@ def board_pdf(board: Board, *, paper: str) -> bytes:
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ModuleNotFoundError as problem:
-        raise CalibrationError(
-            f"printing a board needs {(problem.name or '').partition('.')[0]}: pip install 'rigtrack[calib]'"
-        ) from problem
+        raise CalibrationError(f"printing a board needs {(problem.name or '').partition('.')[0]}: pip install '.[calib]'") from problem
     page = page_for(board, paper)
     figure = Figure(figsize=(page.width / _MM_PER_INCH, page.height / _MM_PER_INCH))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))

@@ -17,7 +17,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     except ModuleNotFoundError:
-        raise CalibrationError(f"{path}: reading TOML needs tomli: pip install 'rigtrack[calib]'") from None
+        raise CalibrationError(f"{path}: reading TOML needs tomli: pip install '.[calib]'") from None
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:

@@ -14,12 +14,14 @@ from tracker.bundle import Bundle, distance_words, read_bundle
 from tracker.calibration import load_calibration
 from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import camera_factory
-from tracker.config import Config, load_config
+from tracker.config import Config, RecordingConfig, load_config
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
 from tracker.engines.view_fit import ViewFit, unlike_training
 from tracker.errors import CameraError, CorruptFrameError, RigtrackError
 from tracker.frame import Frame
+from tracker.recording.place import check_place
+from tracker.recording.recorder import load_libraries
 from tracker.setup import make_setup
 from tracker.stream.control import Control
 from tracker.stream.image_address import image_addresses
@@ -86,6 +88,8 @@ def _parts(config: Config) -> list[CheckResult]:
         findings.append(CheckResult(check="rules", ok=None, found="not tried without camera, bundle and engine"))
     findings.append(_try("publisher", lambda: _publisher(config))[0])
     findings.append(_try("control", lambda: _control(config))[0])
+    if config.recording is not None:
+        findings.append(_try("recording", lambda: _recording(config))[0])
     findings.append(_window())
     return findings
 
@@ -189,6 +193,12 @@ def _publisher(config: Config) -> tuple[str, None]:
 def _control(config: Config) -> tuple[str, None]:
     with Control(config.control.bind, {}):
         return f"can bind {config.control.bind}", None
+
+
+def _recording(config: Config) -> tuple[str, None]:
+    settings = config.recording or RecordingConfig()
+    load_libraries()
+    return check_place(settings), None
 
 
 def _window() -> CheckResult:

@@ -191,7 +191,7 @@ def _session(folder: Path) -> Iterator[PoseMessage | EventMessage | SetupMessage
         from tracker.recording.read_session import RecordedSession
         from tracker.recording.session_messages import session_messages
     except ImportError as problem:
-        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install 'rigtrack[record]'`") from problem
+        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
     return session_messages(RecordedSession(folder))
 
 

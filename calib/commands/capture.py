@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace, session: CaptureSession) -> None:
         show(session, stop_when_complete=options.stop_when_complete)
     elif where == "browser":
         if not _has_server():
-            raise CalibrationError("--show browser needs starlette and uvicorn: pip install 'rigtrack[calib]'; or --show window")
+            raise CalibrationError("--show browser needs starlette and uvicorn: pip install '.[calib]'; or --show window")
         from calib.capture_page import serve
 
         serve(session, port=options.port, stop_when_complete=options.stop_when_complete, ready=lambda address: _ready(options, address))

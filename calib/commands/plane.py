@@ -65,7 +65,7 @@ def measure(options: argparse.Namespace) -> int:
         try:
             files[f"{out.stem}-plane.png"] = plane_picture(result, image)
         except ModuleNotFoundError as problem:
-            say(f"no picture: {problem.name} is not installed; pip install 'rigtrack[calib]'")
+            say(f"no picture: {problem.name} is not installed; pip install '.[calib]'")
     write_files(out.parent, files)
     if options.json:
         print(json.dumps({"calibration": str(out), "plane": msgspec.to_builtins(plane)}, indent=2))

@@ -56,7 +56,7 @@ def _write(options: argparse.Namespace, assessment: Assessment, found: Found) ->
     try:
         from calib.report import report
     except ModuleNotFoundError as problem:
-        say(f"no report: {problem.name} is not installed; pip install 'rigtrack[calib]'")
+        say(f"no report: {problem.name} is not installed; pip install '.[calib]'")
     else:
         background = read_picture(options.images, found.views[0].name)
         title = f"Calibration of {options.images.resolve().name}"

@@ -15,7 +15,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_images
 from tracker.__main__ import main
 from tracker.cameras.found_cameras import FoundCamera, found_cameras
-from tracker.config import BaslerCamera, ImageFolder, OpenCVCamera, SyntheticCamera, load_config
+from tracker.config import BaslerCamera, ImageFolder, OpenCVCamera, RecordingConfig, SyntheticCamera, load_config
 from tracker.errors import ConfigError
 from tracker.init.new_config import find_bundle, new_config
 from tracker.init.service_files import service_config, service_folder
@@ -181,6 +181,7 @@ def test_a_service_s_configuration_is_the_tested_one_with_the_unit_s_places(tmp_
     path = tmp_path / "tracker.yaml"
     path.write_text(
         "camera: {source: image_folder, folder: images}\nengine: {bundle: models/mine, budget_ms: 4}\ncalibration: lens.yaml\n"
+        "recording: {crf: 18}\n"
         "publisher: {bind: ['tcp://127.0.0.1:5571', 'ipc:///tmp/mine']}\nzones: [{shape: circle, name: 'on', centre: [1, 2], radius: 3}]\n"
     )
     (tmp_path / "top.yaml").write_text(service_config(path, name="top"))
@@ -191,6 +192,7 @@ def test_a_service_s_configuration_is_the_tested_one_with_the_unit_s_places(tmp_
     assert config.control.bind == "ipc:///run/rigtrack/top.control"
     assert config.engine.bundle == "/var/lib/rigtrack/models/mine"
     assert isinstance(config.camera, ImageFolder)
+    assert config.recording == RecordingConfig(folder="/var/lib/rigtrack/recordings", crf=18), "below /etc nothing can be written"
     assert (config.camera.folder, config.calibration) == (str(tmp_path / "images"), str(tmp_path / "lens.yaml"))
     assert (config.name, config.engine.budget_ms, config.zones[0].name) == ("top", 4, "on")
 

@@ -24,6 +24,7 @@ from tracker.errors import RecordingError
 from tracker.frame import Frame, Image
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage
 from tracker.recording.describe import describe, session_folder
+from tracker.recording.place import check_place
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recorder import Recorder
 from tracker.recording.recover import recover, unfinished
@@ -519,3 +520,14 @@ def test_a_name_is_filled_in_and_never_formatted(tmp_path: Path, name: str) -> N
     settings = RecordingConfig(folder=str(tmp_path))
     with pytest.raises(RecordingError, match=r"is not the name of a session's folder|has no value"):
         session_folder(settings, name, camera="top", meta={})
+
+
+def test_a_place_where_no_session_can_be_written_is_found_before_one_begins(tmp_path: Path) -> None:
+    there = RecordingConfig(folder=str(tmp_path / "new" / "sessions"), minimum_free_gb=0)
+    assert "GB are free" in check_place(there)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(RecordingError, match="where no session can be written: Not a directory"):
+        check_place(RecordingConfig(folder=str(tmp_path / "file")))
+    with pytest.raises(RecordingError, match="free space, or record to another disk"):
+        check_place(msgspec.structs.replace(there, minimum_free_gb=1e6))

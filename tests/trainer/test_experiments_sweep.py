@@ -38,7 +38,7 @@ def join(where: Database, name: str = "one", **about: object) -> optuna.Study:
 
 @pytest.mark.parametrize(
     ("preset", "batches", "rates", "epochs"),
-    [("r1-13-xy", [8, 16, 32, 64, 128, 256, 512], 5, 40), ("r1-13-heatmap", [32, 64, 128, 256, 512], 7, 100)],
+    [("grid-xy", [8, 16, 32, 64, 128, 256, 512], 5, 40), ("grid-heatmap", [32, 64, 128, 256, 512], 7, 100)],
 )
 def test_the_grids_hold_every_value_about_the_usual_point(preset: str, batches: list[int], rates: int, epochs: int) -> None:
     usual, space, is_grid = chosen_space(preset, None)

@@ -17,7 +17,7 @@ from tracker.frame import Frame
 try:
     from pypylon import genicam, pylon  # type: ignore[import-untyped]
 except ImportError as problem:
-    raise CameraError("camera.source is basler, but pypylon is not installed: run `pip install rigtrack[basler]`") from problem
+    raise CameraError("camera.source is basler, but pypylon is not installed: run `pip install '.[basler]'`") from problem
 
 from tracker.cameras.basler_settings import apply_settings, first_node, resulting_rate_hz
 

@@ -30,7 +30,7 @@ def recover_sessions(options: argparse.Namespace) -> int:
     try:
         from tracker.recording.recover import recover
     except ImportError as problem:
-        raise RecordingError(f"this needs PyAV and pyarrow ({problem}); run `pip install 'rigtrack[record]'`") from problem
+        raise RecordingError(f"this needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
     for folder in options.folders:
         found = recover(folder, cut=options.cut)
         closed = found.closed

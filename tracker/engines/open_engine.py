@@ -96,7 +96,7 @@ def _open(bundle: Bundle, settings: EngineConfig, *, say: Callable[[str], None],
             from tracker.engines.tensorrt.engine import TensorRTEngine
         except (ImportError, OSError) as problem:
             raise EngineError(
-                f"engine.runtime is 'tensorrt', which cannot be loaded ({problem}); run `pip install 'rigtrack[gpu]'` on a machine "
+                f"engine.runtime is 'tensorrt', which cannot be loaded ({problem}); run `pip install '.[gpu]'` on a machine "
                 "with an NVIDIA driver, or set engine.runtime to openvino"
             ) from problem
         return TensorRTEngine(bundle, settings, say=say, cancelled=cancelled)

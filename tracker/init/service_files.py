@@ -11,7 +11,7 @@ from tracker.config import ImageFolder, OpenCVCamera, load_config
 from tracker.errors import ConfigError
 from tracker.parsing.yaml_file import open_yaml
 
-_RUNTIME, _MODELS = "/run/rigtrack", "/var/lib/rigtrack/models"
+_RUNTIME, _MODELS, _RECORDINGS = "/run/rigtrack", "/var/lib/rigtrack/models", "/var/lib/rigtrack/recordings"
 _README = "README.md"
 # as README.md names them
 _EXAMPLE, _FOLDER, _BUNDLE = "top", "systemd/", "models/mine"
@@ -50,6 +50,8 @@ def service_config(path: Path, *, name: str) -> str:
     values["control"] = {"bind": f"ipc://{_RUNTIME}/{name}.control"}
     if config.calibration:
         values["calibration"] = config.calibration
+    if config.recording:
+        values["recording"] = (values.get("recording") or {}) | {"folder": _RECORDINGS}
     if config.publisher.curve_keys:
         publisher["curve_keys"] = config.publisher.curve_keys
     if isinstance(config.camera, OpenCVCamera):

@@ -118,6 +118,6 @@ def load_libraries() -> "type[Recording]":
         from tracker.recording.recording import Recording
         from tracker.recording.tables import load_converters
     except ImportError as problem:
-        raise RecordingError(f"recording needs PyAV and pyarrow ({problem}); run `pip install 'rigtrack[record]'`") from problem
+        raise RecordingError(f"recording needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
     load_converters()
     return Recording

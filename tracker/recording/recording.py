@@ -16,6 +16,7 @@ from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
 from tracker.recording.describe import RATE_FRAMES
+from tracker.recording.place import too_little
 from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session_writer import Limits, SessionWriter
 
@@ -230,7 +231,7 @@ class Recording:
         self._bytes = self._writer.bytes_written
         free_gb = shutil.disk_usage(self.folder).free / 1e9
         if free_gb < self._settings.minimum_free_gb:
-            self.failure = _too_little(self.folder, free_gb, self._settings.minimum_free_gb) + "; the session was finished"
+            self.failure = too_little(self.folder, free_gb, self._settings.minimum_free_gb) + "; the session was finished"
             self._ending = "the disk was nearly full"
 
 
@@ -249,14 +250,7 @@ def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < minimum_free_gb:
         folder.rmdir()
-        raise RecordingError(_too_little(folder, free_gb, minimum_free_gb))
-
-
-def _too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:
-    return (
-        f"{folder}: {free_gb:.1f} GB are free, recording.minimum_free_gb is {minimum_free_gb:g}; "
-        "free space, or record to another disk (recording.folder)"
-    )
+        raise RecordingError(too_little(folder, free_gb, minimum_free_gb))
 
 
 def _sentence(folder: Path, problem: Exception) -> str:

@@ -109,7 +109,7 @@ def check_display() -> None:
         ) from None
     if probe.returncode:
         raise RigtrackError(
-            f"no window can be opened on display {display}: {_reason(probe.stderr)}; see to DISPLAY, or log in with `ssh -X`"
+            f"no window can be opened on display {display}: {_reason(probe.stderr)}; check DISPLAY, or log in with `ssh -X`"
         )
 
 

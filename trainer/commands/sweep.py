@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trainer.experiments.study import Database
     from trainer.experiments.sweep import Search
 
-PRESETS = ("default", "transfer", "r1-13-xy", "r1-13-heatmap", "r1-14-xy", "r1-14-heatmap")
+PRESETS = ("default", "transfer", "grid-xy", "grid-heatmap", "base-xy", "base-heatmap")
 
 
 def add(commands: Commands) -> None:

@@ -72,7 +72,7 @@ PRESETS = {
         grid=True,
         text="pretrained weights with all layers learning, the same with the head alone, and random weights",
     ),
-    "r1-13-xy": Preset(
+    "grid-xy": Preset(
         space={
             "batch": _listed(8, 16, 32, 64, 128, 256, 512),
             "learning_rate": _listed(1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
@@ -82,7 +82,7 @@ PRESETS = {
         grid=True,
         text="batch 8 to 512, learning rate 1e-5 to 1e-1, ResNet-18 and 34, coordinates, 40 epochs",
     ),
-    "r1-13-heatmap": Preset(
+    "grid-heatmap": Preset(
         space={
             "batch": _listed(32, 64, 128, 256, 512),
             "learning_rate": _listed(1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
@@ -92,13 +92,13 @@ PRESETS = {
         grid=True,
         text="batch 32 to 512, learning rate 1e-7 to 1e-1, ResNet-18 and 34, heat maps, 100 epochs",
     ),
-    "r1-14-xy": Preset(
+    "base-xy": Preset(
         space={"network": _listed("resnet18")},
         usual={**_FIRST, "head": "xy", "epochs": 40},
         grid=True,
         text="the one point that those grids start from: ResNet-18, coordinates, batch 64, rate 1e-3, 40 epochs",
     ),
-    "r1-14-heatmap": Preset(
+    "base-heatmap": Preset(
         space={"network": _listed("resnet18")},
         usual={**_FIRST, "head": "heatmap", "epochs": 100},
         grid=True,

@@ -108,5 +108,5 @@ class ProjectVideos:
 
 
 def _jpeg(image: Image) -> bytes:
-    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    bgr = np.ascontiguousarray(image[:, :, ::-1]) if image.ndim == 3 else image
     return bytes(cv2.imencode(".jpg", np.ascontiguousarray(bgr), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())

@@ -129,7 +129,7 @@ def library(name: str) -> ModuleType:
     try:
         from trainer.networks import backbone_library
     except ImportError as problem:
-        raise TrainingError(f"the network '{name}' needs timm and torchvision: pip install rigtrack[backbones]") from problem
+        raise TrainingError(f"the network '{name}' needs timm and torchvision: pip install '.[backbones]'") from problem
     return backbone_library
 
 

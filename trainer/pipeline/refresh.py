@@ -116,7 +116,7 @@ def verdict(found: Comparison) -> str | None:
     if overall.mean_px > 0 and overall.shown:
         return "it is worse, and not by chance"
     if overall.second_px > (1 + WORSE_SHARE) * overall.first_px:
-        return f"it is worse by {overall.second_px / overall.first_px - 1:.0%}, and more than {WORSE_SHARE:.0%} is not let through"
+        return f"it is worse by {overall.second_px / overall.first_px - 1:.0%}, the limit is {WORSE_SHARE:.0%}"
     return None
 
 

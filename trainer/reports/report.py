@@ -244,7 +244,7 @@ def _time_rows(run: TrainingRun) -> list[list[str]]:
     if not seconds:
         return []
     return [
-        ["training, total", f"{sum(seconds):.0f} s in {len(seconds)} epochs"],
+        ["training, total", f"{sum(seconds):.0f} s in {len(seconds)} epoch{'' if len(seconds) == 1 else 's'}"],
         ["one epoch", f"{np.mean(seconds):.2f} s on average, {min(seconds):.2f} to {max(seconds):.2f} s"],
     ]
 

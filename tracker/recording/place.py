@@ -1,0 +1,41 @@
+"""Whether sessions can be written where they are to be, found out before one begins."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from tracker.bundle import remedy
+from tracker.config import RecordingConfig
+from tracker.errors import RecordingError
+
+
+def check_place(settings: RecordingConfig) -> str:
+    """Try the folder of the sessions, or the nearest one above it that is there; nothing stays behind.
+
+    Returns:
+        What was found, in one sentence.
+
+    Raises:
+        RecordingError: it cannot be written, or its disk has too little space.
+    """
+    folder = Path(settings.folder)
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".rigtrack-check-", dir=existing):
+            free_gb = shutil.disk_usage(existing).free / 1e9
+    except OSError as problem:
+        raise RecordingError(
+            f"recording.folder is {folder}, where no session can be written: {problem.strerror}; {remedy(problem)}"
+        ) from problem
+    if free_gb < settings.minimum_free_gb:
+        raise RecordingError(too_little(folder, free_gb, settings.minimum_free_gb))
+    return f"sessions go to {folder}, {free_gb:.1f} GB are free"
+
+
+def too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:
+    """Why a disk has no room for a session, and what to do."""
+    return (
+        f"{folder}: {free_gb:.1f} GB are free, recording.minimum_free_gb is {minimum_free_gb:g}; "
+        "free space, or record to another disk (recording.folder)"
+    )
