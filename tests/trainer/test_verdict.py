@@ -89,7 +89,7 @@ CASES = {
         "unlike",
         "trainer select videos/tuesday.mp4 --project mouse --count 20 --by uncertainty --bundle models/mine",
     ),
-    "good": (GOOD, "good", "trainer render 'videos/monday 1.mp4' --bundle models/mine --out models/mine-drawn.mp4"),
+    "good": (GOOD, "good", "trainer render NEW-VIDEO.mp4 --bundle models/mine --out models/mine-drawn.mp4"),
     "over-fitted": (
         replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17),
         "over-fitted",
@@ -156,6 +156,16 @@ def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
     assert found.sentence.startswith("Good: the median error of 1.30 px is within the 2.4 px that count as right")
     assert [step.kind for step in found.steps] == ["single labels", "good"]
     assert "first 'ear' in img0003.png" in found.steps[0].do
+
+
+def test_a_few_exchanged_labels_are_named_though_they_may_be_the_networks_mistakes() -> None:
+    few = replace(
+        SHORT, train_median_px=GOOD.train_median_px, exchanges=(Exchange(first="l", second="r", learnt=0.05, scored=0.0, frames=4),)
+    )
+    found = verdict(few, PLACE)
+    step = next(step for step in found.steps if step.kind == "single labels")
+    assert step.why.startswith("In 4 frames learnt from 'l' is found where 'r' is labelled")
+    assert step.command.startswith("trainer label ")
 
 
 def test_below_the_tasks_threshold_a_short_training_is_made_longer_first() -> None:

@@ -108,12 +108,28 @@ def single_labels(m: Measurements, place: Place) -> Step | None:
     """Single labels that are likely wrong."""
     wrong = [one for one in m.suspects if one.learnt]
     if not wrong:
-        return None
+        return _few_exchanged(m, place)
     first = wrong[0]
     return Step(
         kind="single labels",
         why=f"{len(wrong)} {'label lies' if len(wrong) == 1 else 'labels lie'} far from a sure answer for a frame learnt from; first "
         f"'{first.point}' in {first.image}, {first.error_px:.0f} px.",
         do=f"Look at the labels that the report shows as likely wrong, first '{first.point}' in {first.image}.",
+        command=place.look_at_labels(),
+    )
+
+
+def _few_exchanged(m: Measurements, place: Place) -> Step | None:
+    """Exchanged labels that are too few to be told from a network's own mistakes: worth a look all the same."""
+    least = EXCHANGED if not short(m) else EXCHANGED_IN_SHORT
+    few = [one for one in m.exchanges if one.learnt < least]
+    if not few or not looks_at_images(m):
+        return None
+    first = few[0]
+    return Step(
+        kind="single labels",
+        why=f"In {frames(first.frames)} learnt from '{first.first}' is found where '{first.second}' is labelled, and the other way round: "
+        "exchanged labels, or mistakes of the network.",
+        do="Look at the frames that the report shows as exchanged.",
         command=place.look_at_labels(),
     )

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-VIDEO, PROJECT = "VIDEO.mp4", "labels"  # where nobody knows the name of one
+VIDEO, NEW_VIDEO, PROJECT = "VIDEO.mp4", "NEW-VIDEO.mp4", "labels"  # where nobody knows the name of one
 SECOND_PERSON = "second-person"
 MORE_FRAMES = 20
 LONGEST = 10  # times as long at most: more than that is another network, not patience
@@ -94,8 +94,8 @@ class Place:
         return _typed("curve", "--data", self.data[0], "--out", f"{self.bundle}-curve", "--repeats", "3", *target, *self._length())
 
     def render(self) -> str:
-        """The bundle's answers drawn on a video."""
-        return _typed("render", next(iter(self.videos.values()), VIDEO), "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
+        """The bundle's answers drawn on a video; the known ones have frames that it learnt from."""
+        return _typed("render", NEW_VIDEO, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
 
     def _length(self) -> list[str]:
         return ["--minutes", f"{self.minutes:g}"] if self.minutes is not None else []

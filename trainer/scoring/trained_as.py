@@ -11,6 +11,7 @@ import msgspec
 
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.store import PROJECT_FILE, open_project
+from trainer.project.video_places import place_of_video
 from trainer.scoring.judging import FIGURES_FILE
 from trainer.scoring.measurements import NO_HISTORY
 from trainer.scoring.next_steps import Place
@@ -76,8 +77,10 @@ def place_of(data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained
     project = next((path for path in data if path.is_dir() and (path / PROJECT_FILE).is_file()), None)
     opened = open_project(project) if project is not None else None
     videos = _videos(frames)
-    if opened is not None:
-        videos |= {frame.group: frame.video for frame in opened.frames if frame.group not in videos}
+    if project is not None and opened is not None:
+        for group, video in {frame.group: frame.video for frame in opened.frames if frame.group not in videos}.items():
+            path = place_of_video(project, group, video)
+            videos |= {} if path is None else {group: str(path)}
     return Place(
         data=tuple(str(path) for path in data),
         bundle=str(bundle),
