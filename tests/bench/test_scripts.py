@@ -176,3 +176,18 @@ def test_a_gpu_host_is_prepared_and_the_rivals_start_without_one(openfield: tupl
 
     assert {path.name for path in carry.iterdir()} >= {"vga", "vga-fp16", "vga-int8", "wide", "answers.npz", "network.pt", "video.mp4"}
     assert "the same network, torch eager fp32" in json.loads(out.read_text())
+
+
+def test_the_border_benchmark_measures_every_border() -> None:
+    found = json.loads(script("border.py", "--train", 12, "--test", 12, "--epochs", 1, "--batches", 2, "--json"))
+    assert found["borders"].keys() == {"left", "top", "right", "bottom"}
+
+
+def test_the_scenes_benchmark_trains_on_a_scene_and_scores_it(tmp_path: Path) -> None:
+    small = ("--count", 20, "--epochs", 1, "--batches", 2, "--only", "reach", "--runs", "together")
+    found = json.loads(script("scenes.py", "--out", tmp_path / "out", *small, "--json"))
+    assert found["reach"]["runs"]["together"]["groups"] == [
+        ["wrist", "index_finger", "little_finger"],
+        ["tongue"],
+        ["joystick_base", "joystick_knob"],
+    ]
