@@ -80,7 +80,7 @@ def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequ
         distances: at least four, between marks.
 
     Raises:
-        CalibrationError: too few, a name that is no mark, contradictory, or explained by two different planes.
+        CalibrationError: too few, a name that is not a mark, contradictory, or explained by two different planes.
     """
     names = list(marks)
     for one in distances:

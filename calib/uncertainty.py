@@ -1,6 +1,6 @@
 """How far a lens may be off, everywhere in its image: predicted from the Jacobian, and measured between two solutions.
 
-A turn of the whole camera is no error of a lens: whatever uses the lens afterwards (a plane, a rig) measures that turn anew. So the
+A turn of the whole camera is not an error of a lens: whatever uses the lens afterwards (a plane, a rig) measures that turn anew. So the
 turn that fits best where corners were seen is taken out of every difference, in prediction and measurement alike.
 """
 

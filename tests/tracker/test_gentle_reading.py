@@ -32,7 +32,7 @@ def test_after_each_piece_the_reader_rests_for_as_long_as_the_piece_took() -> No
     assert rests == pytest.approx([0.003] * 3)
 
 
-def test_a_piece_that_waited_for_the_disk_is_followed_by_a_short_rest_and_a_clock_set_back_by_none() -> None:
+def test_a_piece_that_waited_for_the_disk_is_followed_by_a_short_rest() -> None:
     moments, rests = iter([0, 10**10, 10**10, 5 * 10**9]), list[float]()
     assert read_and_hash(io.BytesIO(b"ab"), [memoryview(bytearray(1))] * 2, clock=lambda: next(moments), rest=rests.append)[0] == 2
     assert rests == [0.02, -5.0]

@@ -211,7 +211,7 @@ def _positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is no frame rate; expected more than 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a frame rate; expected more than 0")
     return number
 
 
@@ -221,5 +221,5 @@ def _length(text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is no length of time; expected milliseconds, 0 or more")
+        raise argparse.ArgumentTypeError(f"{text} is not a duration; expected milliseconds, 0 or more")
     return number

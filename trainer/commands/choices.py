@@ -85,14 +85,14 @@ def _angle(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 180:
-        raise argparse.ArgumentTypeError(f"'{text}' is no angle; expected degrees from 0 to 180")
+        raise argparse.ArgumentTypeError(f"'{text}' is not an angle; expected degrees from 0 to 180")
     return value
 
 
 def _pair(text: str) -> tuple[str, str]:
     one, colon, other = text.partition(":")
     if not (one and colon and other) or ":" in other:
-        raise argparse.ArgumentTypeError(f"'{text}' is no pair; expected two point names with a colon between, such as pawL:pawR")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a pair; expected two point names with a colon between, such as pawL:pawR")
     return one, other
 
 

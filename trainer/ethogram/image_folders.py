@@ -34,7 +34,7 @@ def read_image_folders(folder: Path, asked: Asked) -> Reading:
                     raise LabelError(f"{folder}: {path.name} lies in {seen[path.name]} and in {each.name}; leave it in one of them")
                 seen[path.name] = each.name
     names = [each.name for each in classes if each.name.lower() != _NOT_A_CLASS and _images(each)]
-    mended = [f"{each}: holds no image, and is no class" for each in classes if not _images(each)]
+    mended = [f"{each}: holds no image, and is not a class" for each in classes if not _images(each)]
     if asked.class_names:
         strange = next((name for name in names if name not in asked.class_names), None)
         if strange is not None:
