@@ -144,7 +144,7 @@ def _prove_that_it_can_fail(model: bytes, batch: NDArray[np.uint8], answers: Pos
     if changed.passed:
         raise TrainingError(
             f"a graph with a weight changed by {CHANGE:g} answers the same to {changed.largest_confidence:.5f}: the comparison with "
-            "torch proves nothing; give frames that show an animal"
+            "torch proves nothing; train longer, or give frames that show an animal"
         )
 
 
