@@ -65,11 +65,15 @@ def answers_on(network: nn.Module, its_set: RectangleSet) -> NetworkAnswers:
 
 
 def probability_of(network: nn.Module, images: Tensor) -> Tensor | None:
-    """Heat maps of images (n, h, w, 1), as probabilities (n, rows, columns); None for a head without maps."""
+    """Heat maps of images (n, h, w, 1), as probabilities (n, rows, columns) of the image's own cells; None for a head without maps."""
     if not isinstance(network, MapNetwork):
         return None
-    maps = network.maps(images, *network.corners(images))
-    return with_absent(maps.points, maps.absent)[..., :-1].reshape(maps.points.shape)[:, 0]
+    left, top = network.corners(images)
+    maps = network.maps(images, left, top)
+    whole = with_absent(maps.points, maps.absent)[..., :-1].reshape(maps.points.shape)[:, 0]
+    cell = _cell(network)
+    row, column = -int(top[0]) // cell, -int(left[0]) // cell  # the maps reach beyond the image
+    return whole[:, row : row + images.shape[1] // cell, column : column + images.shape[2] // cell]
 
 
 def write_answers(folder: Path, answers: dict[str, NetworkAnswers]) -> None:

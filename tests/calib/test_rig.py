@@ -146,7 +146,7 @@ def test_a_lens_that_is_wrong_makes_the_rig_rejected(cameras: list[RigCameraView
 def test_without_caliscope_a_rig_says_what_to_install(cameras: list[RigCameraViews], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "caliscope.cameras.camera_array", None)
 
-    with pytest.raises(CalibrationError, match=r"needs caliscope: pip install 'rigtrack\[calib\]'"):
+    with pytest.raises(CalibrationError, match=r"needs caliscope: pip install '\.\[calib\]'"):
         solve_rig(cameras, BOARD)
 
 
