@@ -104,7 +104,7 @@ def contact_sheet(evaluation: Evaluation, places: Sequence[tuple[int, int, int]]
         axes.imshow(_tile(evaluation, frame, animal, point=point), interpolation="none")
         distance = evaluation.errors.distance_px[frame, animal, point]
         where = evaluation.frames.images[frame]
-        name = where.path.name if where.frame is None else f"{where.path.name}#{where.frame}"
+        name = f"{where.path.parent.name}/{where.path.name}" if where.frame is None else f"{where.path.name}#{where.frame}"
         axes.set_title(f"{evaluation.frames.point_names[point]}  {distance:.1f} px\n{name}", fontsize=8.5, color=INK, loc="left")
     draw_ring_legend(figure)
     return figure
