@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[1] / ".ci"
-PROGRAMS = ("chromium", "Xvfb", "xdotool", "systemd-analyze", "cc")
-PACKAGES = ["chromium", "fonts-liberation", "xvfb", "xdotool", "systemd", "gcc"]
+PROGRAMS = ("chromium", "Xvfb", "xdotool", "systemd-analyze", "cc", "gs")
+PACKAGES = ["chromium", "fonts-liberation", "xvfb", "xdotool", "systemd", "gcc", "ghostscript"]
 
 
 @pytest.fixture

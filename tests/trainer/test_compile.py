@@ -35,7 +35,7 @@ def test_a_machine_that_cannot_build_gpu_engines_says_so_in_one_sentence(tmp_pat
     )
     write_bundle(tmp_path / "b", model=b"model", self_test_image=np.zeros((8, 8), np.uint8), description=description)
 
-    with pytest.raises(EngineError, match=r"'tensorrt', which cannot be loaded \(.*\); run `pip install 'rigtrack\[gpu\]'`[^\n]*$"):
+    with pytest.raises(EngineError, match=r"'tensorrt', which cannot be loaded \(.*\); run `pip install '\.\[gpu\]'`[^\n]*$"):
         compile_engine(
             read_bundle(tmp_path / "b"), EngineChoice(runtime="tensorrt", precision="fp32", threads=1, gpu=0), say=lambda _: None
         )

@@ -19,7 +19,7 @@ from trainer.scoring.bundle_split import split_of
 from trainer.scoring.evaluate_sets import evaluate_sets
 
 MIDDLE = SplitChoice(fold=None, folds=5, groups=(), random_fraction=None, seed=0, everything=False)
-QUICK = ["--epochs", "3", "--batch", "8", "--batches", "20", "--device", "cpu", "--workers", "0"]
+QUICK = ["--epochs", "2", "--batch", "8", "--batches", "20", "--device", "cpu", "--workers", "0"]
 
 
 def as_csv(folder: Path, frames: LabelledFrames) -> Path:
@@ -184,7 +184,7 @@ def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path,
 def test_a_run_keeps_its_answers_for_the_same_frames(bundle: Path) -> None:
     """After epochs 0, 1 and 2 of three."""
     history = json.loads((bundle.with_name("bars.run") / "history.json").read_text())
-    assert [each["epoch"] for each in history["examples"]] == [0, 1, 2]
+    assert [each["epoch"] for each in history["examples"]] == [0, 1]
     assert np.array(history["examples"][0]["poses"]).shape == (3, 1, 2, 3)
     assert "The same held-out frames after several epochs" in (bundle / "report.html").read_text()
 

@@ -253,6 +253,6 @@ def test_random_layers_are_never_frozen(tmp_path: Path) -> None:
 def test_a_backbone_needs_its_extra_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(trainer.networks, "backbone_library")
     monkeypatch.setitem(sys.modules, "trainer.networks.backbone_library", None)
-    with pytest.raises(TrainingError, match=r"'resnet18' needs timm and torchvision: pip install rigtrack\[backbones\]"):
+    with pytest.raises(TrainingError, match=r"'resnet18' needs timm and torchvision: pip install '\.\[backbones\]'"):
         build(plan("resnet18"))
     assert isinstance(build(plan("compact")), nn.Module)
