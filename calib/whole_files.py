@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from tracker.bundle import write_synced
 from tracker.errors import CalibrationError
+from tracker.whole_files import write_synced
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

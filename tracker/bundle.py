@@ -1,6 +1,5 @@
 """Contract 1: the engine bundle, a folder that says everything about one network. Written by the trainer, read by the tracker."""
 
-import errno
 import hashlib
 import io
 import math
@@ -21,6 +20,7 @@ from tracker.errors import BundleError
 from tracker.exchange_folders import exchange
 from tracker.frame import Image
 from tracker.gentle_reading import sha256_of
+from tracker.whole_files import remedy, write_synced
 
 SCHEMA = 1
 MODEL_FILE = "model.onnx"
@@ -32,19 +32,6 @@ _LONGEST_DESCRIPTION = 16 << 20  # bytes; a real one has some thousand
 _LONGEST_SHOWN = 300  # characters of a path in a sentence
 _LARGEST_TENSOR = 1 << 28  # numbers in one input, output or state
 _READINGS = 5  # of a bundle that is replaced while it is read
-
-_REMEDIES: dict[int | None, str] = {
-    None: "free space or choose another folder",  # some libraries say only in their text what happened
-    errno.ENOSPC: "free space or choose another folder",
-    errno.EDQUOT: "free space or choose another folder",
-    errno.EROFS: "choose a folder on a disk that is not mounted read-only",
-    errno.EACCES: "change the folder's permissions or choose another one",
-    errno.EPERM: "change the folder's permissions or choose another one",
-    errno.EEXIST: "a part of that path is a file: choose another folder",
-    errno.ENOTDIR: "a part of that path is a file: choose another folder",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EFBIG: "choose a folder on a disk that takes larger files",
-}
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Meta(ge=1)]
@@ -247,19 +234,6 @@ def write_bundle(
             _remove(fresh)
     except OSError as problem:
         raise BundleError(f"{_shown(folder)}: the bundle could not be written: {_reason(problem)}; {remedy(problem)}") from problem
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def remedy(problem: OSError) -> str:
-    """What to do about a file or folder that could not be written: the words after the semicolon of a refusal."""
-    return _REMEDIES.get(problem.errno, "choose another folder")
 
 
 def distance_words(px: Sequence[float]) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import cv2
 
-from tracker.bundle import remedy, write_synced
 from tracker.cameras.video_file import VideoFile
 from tracker.config import OpenCVCamera
 from tracker.errors import RigtrackError
 from tracker.frame import Frame, Image
+from tracker.whole_files import remedy, write_synced
 
 _READ_S = 60.0  # of one frame, on a slow disk
 

@@ -3,46 +3,16 @@
 import errno
 import os
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tracker.bundle import remedy, write_synced
+from tracker.whole_files import remedy, sync_folder, write_synced
 from trainer.errors import TrainingError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSALS = _NO_SPACE | frozenset({errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG})
 _PROBE_BYTES = 65_536  # a full disk is met before training, not after
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name beside it, synced, then renamed; its name outlives a power cut after `sync_folder`.
-
-    The folder must be there. Several processes may write the same file: the last one wins.
-
-    Raises:
-        OSError: it cannot be written; what was there before is untouched, and nothing else is left.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}.part")
-    try:
-        write_synced(part, content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk.
-
-    Raises:
-        OSError: the disk refuses.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_parts(folder: Path, *, of: str = "*") -> None:

@@ -12,8 +12,8 @@ from rich.progress import track
 
 from studies.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
 from studies.rectangles.texture import Background, clouds, of_video, over
-from tracker.bundle import remedy, write_synced
 from tracker.synthetic.rectangles import RectanglesScene
+from tracker.whole_files import remedy, write_synced
 from trainer.errors import TrainingError
 from trainer.experiments.execute import Labels, labels_of
 from trainer.experiments.planned import FramesOfRun

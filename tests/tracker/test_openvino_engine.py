@@ -19,7 +19,7 @@ from tests.tracker.small_networks import FORECAST, MEMORY, POSE, centroid_model,
 from tracker.bundle import Bundle, Description, read_bundle, write_bundle
 from tracker.engines.open_engine import open_engine
 from tracker.engines.openvino.engine import OpenVINOEngine
-from tracker.engines.openvino.library import core
+from tracker.engines.openvino.runtime import core
 from tracker.errors import BundleError, EngineError
 
 computes_in_bf16 = pytest.mark.skipif(

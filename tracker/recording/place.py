@@ -5,9 +5,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tracker.bundle import remedy
 from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
+from tracker.whole_files import remedy
 
 
 def check_place(settings: RecordingConfig) -> str:

@@ -11,7 +11,6 @@ from queue import Empty, SimpleQueue
 
 import av.error
 
-from tracker.bundle import remedy
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
@@ -19,6 +18,7 @@ from tracker.recording.describe import RATE_FRAMES
 from tracker.recording.place import too_little
 from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session_writer import Limits, SessionWriter
+from tracker.whole_files import remedy
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from typing import Any
 import av
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from tracker.bundle import remedy
 from tracker.errors import RecordingError
 from tracker.recording.session import (
     CLOSED_FILE,
@@ -22,12 +21,12 @@ from tracker.recording.session import (
     is_claimed,
     read_closed,
     read_description,
-    sync_names,
     video_files,
     video_name,
     write_part,
 )
 from tracker.recording.tables import EVENTS, FRAMES, read_table
+from tracker.whole_files import remedy, sync_folder
 
 _REASON = "cut off"
 _TORN_BYTES = 65_536
@@ -218,7 +217,7 @@ def _remux(video: _Video, rate: Fraction) -> None:
     finally:
         os.close(descriptor)
     part.replace(path)
-    sync_names(path.parent)
+    sync_folder(path.parent)
 
 
 def _packets(container: Any) -> Any:
@@ -233,7 +232,7 @@ def _rewrite(path: Path, rows: pa.Table) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    sync_names(path.parent)
+    sync_folder(path.parent)
 
 
 def _cut_lines(path: Path) -> None:

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from tracker.bundle import remedy, write_synced
 from tracker.errors import RecordingError
+from tracker.whole_files import remedy, sync_folder, write_whole
 
 SESSION_FILE = "session.json"
 CLOSED_FILE = "closed.json"
@@ -156,26 +156,11 @@ def write_part(folder: Path, name: str, part: SessionPart) -> None:
         RecordingError: the folder cannot be written.
     """
     path = folder / name
-    fresh = path.with_name(f".{name}.part")
     try:
-        write_synced(fresh, msgspec.json.format(msgspec.json.encode(part), indent=2) + b"\n")
-        fresh.replace(path)
-        sync_names(folder)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(part), indent=2) + b"\n")
+        sync_folder(folder)
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
-
-
-def sync_names(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk.
-
-    Raises:
-        OSError: the disk refuses.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_description(folder: Path) -> Description:

@@ -20,13 +20,13 @@ from tracker.recording.session import (
     Closed,
     Description,
     claimed,
-    sync_names,
     video_files,
     video_name,
     write_part,
 )
 from tracker.recording.tables import EVENTS, FRAMES, Row, Table, event_row, pose_columns
 from tracker.recording.video_segment import VideoSegment
+from tracker.whole_files import sync_folder
 
 _NS = 1_000_000_000
 SYNC_EVERY_NS = _NS // 2
@@ -82,7 +82,7 @@ class SessionWriter:
         self._table = Table(folder / FRAMES_FILE, FRAMES)
         self._events = Table(folder / EVENTS_FILE, EVENTS)
         self._setups = open(folder / SETUPS_FILE, "xb", buffering=0)  # noqa: SIM115, PTH123 as the tables
-        sync_names(folder)
+        sync_folder(folder)
         self._video: VideoSegment | None = None
         self._segment_began_ns = self._written_ns = 0
         self._waiting: deque[_Waiting] = deque()
@@ -189,7 +189,7 @@ class SessionWriter:
             self._finish_segment()
         if self._video is None:
             self._video = VideoSegment(self.folder / video_name(len(self.segments) + 1), self.description.video)
-            sync_names(self.folder)
+            sync_folder(self.folder)
             self._segment_began_ns = received_ns
         return self._video
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from tracker.engines.declared_tensors import NEXT_STATE
-from tracker.engines.openvino.library import core, openvino
+from tracker.engines.openvino.runtime import core, openvino
 from trainer.behaviour.network import PoseBehaviour
 from trainer.behaviour.videos import PoseVideo
 from trainer.errors import TrainingError

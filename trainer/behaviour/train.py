@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tracker.whole_files import write_whole
 from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.network import NetworkPlan, PoseBehaviour
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.videos import PoseVideos
 from trainer.errors import TrainingError
-from trainer.whole_files import write_whole
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 CLIP = 1.0  # longest gradient

@@ -10,12 +10,12 @@ import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from tracker.bundle import Bundle, remedy
+from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
+from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
 from trainer.scoring.evaluate import Finders
-from trainer.whole_files import write_whole
 
 PARITY_FILE = "parity.json"  # in the bundle's folder: one record for each runtime, device, precision and reference
 SURE = 0.5  # below this confidence two peaks may be equally high, and rounding decides between them

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
-from tracker.bundle import remedy
+from tracker.whole_files import remedy
 from trainer.errors import DivergedError, TrainingError
 from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter, words

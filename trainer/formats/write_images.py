@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from tracker.bundle import remedy
+from tracker.whole_files import remedy
 from trainer.errors import LabelError
 from trainer.labels.labelled_frames import LabelledFrames
 

@@ -11,13 +11,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from tracker.bundle import remedy
 from tracker.frame import Image
 from tracker.synthetic.open_scene import SceneName, open_scene
 from tracker.synthetic.scene import Scene, Truth
+from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
 from trainer.formats.synthetic_set import IMAGES_FOLDER, LABELS_FILE, SET_FILE, SetDescription, SetParts
-from trainer.whole_files import remove_parts, write_whole
+from trainer.whole_files import remove_parts
 
 FIRST_NUMBER = 1_000_000  # hours away from the frames that a synthetic camera of the same seed begins with
 NUMBER_STEP = 1009  # some ten seconds of the scene's time between images; prime, so that no cycle in a scene is met in step

@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from tracker.whole_files import write_whole
 from trainer.errors import TrainingError
 from trainer.labels.join import image_keys
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.whole_files import write_whole
 
 RECORD_FILE = "split.json"
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from tracker.whole_files import write_whole
 from trainer.networks.build import NetworkPlan, plan_to_plain
 from trainer.networks.frozen import parameter_counts
-from trainer.whole_files import write_whole
 
 NETWORK_FILE = "network.json"
 OPERATIONS = 2  # FlopCounterMode counts a multiplication and its addition as two

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from tracker.engines.openvino.library import core, openvino
+from tracker.engines.openvino.runtime import core, openvino
 from tracker.frame import Image
 from trainer.bundles.parity import Parity, ReferenceEngine, sure_distances
 from trainer.errors import TrainingError

@@ -11,8 +11,8 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import Meta
 
-from tracker.bundle import remedy
-from trainer import whole_files
+from tracker import whole_files
+from tracker.whole_files import remedy
 from trainer.errors import ProjectError
 from trainer.labels.numeric_order import numeric_key
 from trainer.video_files.endings import video_ending

@@ -9,8 +9,8 @@ import cv2
 import msgspec
 import numpy as np
 
-from tracker.bundle import remedy
 from tracker.frame import Image
+from tracker.whole_files import remedy
 from trainer.errors import LabelError, ProjectError
 from trainer.labels.images import ImageRef, Size, image_size, read_image
 from trainer.labels.numeric_order import numeric_key

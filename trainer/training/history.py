@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tracker.whole_files import write_whole
 from trainer.errors import TrainingError
-from trainer.whole_files import write_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from tracker.whole_files import write_whole
 from trainer.training.lightning_library import pl
-from trainer.whole_files import write_whole
 
 
 class WholeCheckpoints(pl.plugins.TorchCheckpointIO):

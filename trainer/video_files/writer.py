@@ -11,8 +11,8 @@ import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from tracker.bundle import remedy
 from tracker.frame import Image
+from tracker.whole_files import remedy
 from trainer.errors import TrainingError
 
 

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from tracker.bundle import remedy
 from tracker.frame import Image
+from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
 from trainer.videos.render import POINT_COLOURS, draw_legend, labels_of_video
 from trainer.videos.rings import TRUTH, draw_dot, draw_ring, in_colours
-from trainer.whole_files import write_whole
 
 
 def render_labels(video: Path, labels: LabelledFrames, *, out: Path, console: Console | None = None) -> tuple[int, int]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from tracker.bundle import Bundle, remedy
+from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
+from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.assignment import best_pairs, mean_distances, present
@@ -22,7 +23,6 @@ from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
 from trainer.videos.overlap import read_ahead, written_behind
 from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_dot, draw_ring, in_colours
-from trainer.whole_files import write_whole
 
 # Okabe and Ito's palette without black, told apart by colour-blind people too
 POINT_COLOURS: tuple[Colour, ...] = (

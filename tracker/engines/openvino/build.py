@@ -3,8 +3,8 @@
 import io
 
 from tracker.engines.build_request import BuildRequest
-from tracker.engines.openvino.library import core
 from tracker.engines.openvino.options import DEVICE, hints, reason, version
+from tracker.engines.openvino.runtime import core
 from tracker.errors import BundleError
 
 

@@ -16,9 +16,9 @@ from tracker.engines.build_request import BuildRequest
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
 from tracker.engines.engine_cache import Payload, Say
 from tracker.engines.kept_engine import load_or_build
-from tracker.engines.openvino.library import core
-from tracker.engines.openvino.library import openvino as ov
 from tracker.engines.openvino.options import DEVICE, ELEMENTS, cpu_name, hints, made_for, reason, version
+from tracker.engines.openvino.runtime import core
+from tracker.engines.openvino.runtime import openvino as ov
 from tracker.errors import EngineError
 from tracker.frame import Image
 

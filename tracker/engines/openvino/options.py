@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tracker.engines.engine_cache import MadeFor
-from tracker.engines.openvino.library import core
-from tracker.engines.openvino.library import openvino as ov
+from tracker.engines.openvino.runtime import core
+from tracker.engines.openvino.runtime import openvino as ov
 
 DEVICE = "CPU"
 ELEMENTS = {"fp32": ov.Type.f32, "bf16": ov.Type.bf16, "int8": ov.Type.f32}  # int8 lies in the graph; the rest of it runs in fp32

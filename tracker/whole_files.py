@@ -1,0 +1,61 @@
+"""Files that are on the disk whole, or as they were before, and what to do where they cannot be written."""
+
+import errno
+import os
+import uuid
+from pathlib import Path
+
+_REMEDIES: dict[int | None, str] = {
+    None: "free space or choose another folder",  # some libraries say only in their text what happened
+    errno.ENOSPC: "free space or choose another folder",
+    errno.EDQUOT: "free space or choose another folder",
+    errno.EROFS: "choose a folder on a disk that is not mounted read-only",
+    errno.EACCES: "change the folder's permissions or choose another one",
+    errno.EPERM: "change the folder's permissions or choose another one",
+    errno.EEXIST: "a part of that path is a file: choose another folder",
+    errno.ENOTDIR: "a part of that path is a file: choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EFBIG: "choose a folder on a disk that takes larger files",
+}
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and wait until it is on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def remedy(problem: OSError) -> str:
+    """What to do about a file or folder that could not be written: the words after the semicolon of a refusal."""
+    return _REMEDIES.get(problem.errno, "choose another folder")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under another name beside it, synced, then renamed; its name outlives a power cut after `sync_folder`.
+
+    The folder must be there. Several processes may write the same file: the last one wins.
+
+    Raises:
+        OSError: it cannot be written; what was there before is untouched, and nothing else is left.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}.part")
+    try:
+        write_synced(part, content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
