@@ -2,13 +2,10 @@
 
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,125 +15,18 @@ import numpy as np
 import pytest
 
 from tests.tracker.daemon import DEADLINE_S, ROOT
+from tests.tracker.recorded import FROM_HERE, HEIGHT, MS, WIDTH, ask, feed, number_in, picture, pose_of, recorder_of, wait_until
 from tracker.commands.record import duration, note
-from tracker.config import Config, RecordingConfig, load_config
+from tracker.config import Config, RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame, Image
-from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage
-from tracker.recording.describe import describe, session_folder
+from tracker.recording.describe import session_folder
 from tracker.recording.place import check_place
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recorder import Recorder
-from tracker.recording.recover import recover, unfinished
-from tracker.recording.request import RecordedRig, Request
-from tracker.recording.session import FRAMES_FILE, Description, read_closed, video_files
+from tracker.recording.recover import recover
+from tracker.recording.session import FRAMES_FILE, read_closed
 from tracker.recording.tables import FRAMES, read_table
-
-MS = 1_000_000
-WIDTH, HEIGHT = 96, 64
-FROM_HERE = f"""
-import sys, types
-tests = sys.modules["tests"] = types.ModuleType("tests")  # installed packages may bring one of that name
-tests.__path__ = [{str(ROOT / "tests")!r}]
-"""
-CHILD = """
-from pathlib import Path
-from tests.tracker.test_recording import record
-record(Path(sys.argv[1]), limit=int(sys.argv[2]))
-"""
-
-
-def picture(number: int, *, height: int = HEIGHT, width: int = WIDTH, colour: bool = False) -> Image:
-    """A picture that says its number: 12 grey fields, one a bit."""
-    image = np.full((height, width), 40, np.uint8)
-    for bit in range(12):
-        image[8:24, 8 * bit : 8 * bit + 6] = 220 if number >> bit & 1 else 0
-    return np.dstack([image, image // 2, 255 - image]) if colour else image
-
-
-def number_in(image: Image) -> int:
-    grey = image if image.ndim == 2 else image[:, :, 0]
-    return sum(int(grey[12:20, 8 * bit + 1 : 8 * bit + 5].mean() > 110) << bit for bit in range(12))
-
-
-def pose_of(frame: Frame) -> PoseMessage:
-    return PoseMessage(
-        v=VERSION, camera="top", session="a", frame=frame.number, received_ns=frame.received_ns, published_ns=frame.received_ns + 3 * MS,
-        exposed_ns=None, taken_ns=frame.received_ns + MS, inferred_ns=frame.received_ns + 2 * MS, lost=0, skipped=0, corrupt=0, setup=1,
-        ended=[("poke", 0, "missing")] if frame.number == 3 else [],
-        animals=[AnimalMessage(id=0, points={"snout": (1.25, None, 0.5), "tail": (float(frame.number), 2.0, 0.75)}, mm={})],
-        scores={"rearing": 0.25}, motion=0.125,
-    )  # fmt: skip
-
-
-def event_at(frame: Frame) -> EventMessage:
-    return EventMessage(
-        v=VERSION, camera="top", session="a", frame=frame.number, received_ns=frame.received_ns, published_ns=frame.received_ns + 3 * MS,
-        event="poke", state="on", animal=0, onset_frame=frame.number, value=1.5, threshold=1.0, added_delay_ms=0.0,
-        latency_ms=3.0, reason="rule",
-    )  # fmt: skip
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
-    found = load_config(ROOT / "examples" / "synthetic.yaml")
-    return msgspec.structs.replace(found, recording=RecordingConfig(folder=str(tmp_path / "recordings"), minimum_free_gb=0))
-
-
-def recorder_of(config: Config, **settings: object) -> Recorder:
-    kept = msgspec.structs.replace(config.recording or RecordingConfig(minimum_free_gb=0), **settings)
-
-    def said(first: list[Frame], meta: dict[str, str]) -> Description:
-        return describe(config, kept, first, camera_description="a camera of the test's", stream_session="a", meta=meta)
-
-    return Recorder(RecordedRig(settings=kept, describe=said, pose_wait_ns=300 * MS))
-
-
-@pytest.fixture
-def recorder(config: Config) -> Iterator[Recorder]:
-    made = recorder_of(config)
-    yield made
-    made.close()
-
-
-def ask(folder: Path, *, seconds: float | None = None, **meta: str) -> Request:
-    return Request(folder=folder, duration_s=seconds, meta=meta)
-
-
-def feed(recorder: Recorder, count: int, *, begin: int = 0, rate_hz: float = 100, **kind: int | bool) -> list[Frame]:
-    """Frames with their poses, as fast as they are taken; every fifth is skipped by the loop."""
-    start = time.monotonic_ns()
-    frames = []
-    for number in range(begin, begin + count):
-        image = picture(number, **kind)  # type: ignore[arg-type]
-        frame = Frame(image=image, number=number, exposed_ns=number * 7, received_ns=start + int((number - begin) * 1e9 / rate_hz))
-        frames.append(frame)
-        recorder.offer(frame)
-        if number % 5 != 4:
-            recorder.pose(pose_of(frame))
-        if number == 7:
-            recorder.event(event_at(frame))
-    return frames
-
-
-def wait_until(wanted: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not wanted():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
-
-
-def record(folder: Path, *, limit: int) -> None:
-    """For a child process: record until it is killed, saying each frame's number and time when it has been offered."""
-    found = load_config(ROOT / "examples" / "synthetic.yaml")
-    made = recorder_of(found, folder=str(folder.parent), minimum_free_gb=0, segment_s=2.0)
-    made.start(ask(folder))
-    for number in range(limit):
-        frame = Frame(image=picture(number), number=number, exposed_ns=None, received_ns=time.monotonic_ns())
-        made.offer(frame)
-        made.pose(pose_of(frame))
-        print(number, frame.received_ns, flush=True)
-        time.sleep(0.005)
 
 
 def test_every_frame_has_its_row_and_every_row_its_pose_or_none(recorder: Recorder, tmp_path: Path) -> None:
@@ -215,34 +105,6 @@ def test_sixty_seeks_find_the_frame_that_was_asked_for(recorder: Recorder, tmp_p
         assert number_in(np.asarray(capture.read()[1][:, :, 0], np.uint8)) == number
 
 
-def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> None:
-    for attempt, lines in enumerate((80, 190, 420)):
-        folder = tmp_path / f"s{attempt}"
-        with subprocess.Popen(
-            [sys.executable, "-c", FROM_HERE + CHILD, str(folder), "100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        ) as child:  # fmt: skip
-            assert child.stdout is not None
-            said = [child.stdout.readline() for _ in range(lines)]
-            child.send_signal(signal.SIGKILL)
-            said += child.stdout.readlines()
-        offered = [tuple(map(int, line.split())) for line in said if line.endswith("\n")]
-        assert unfinished(tmp_path) == [folder]
-
-        found = recover(folder)
-
-        session = RecordedSession(folder)
-        rows = session.rows.to_pylist()
-        assert [row["frame"] for row in rows] == [number_in(image) for image in session.frames()] == list(range(len(rows)))
-        lost_ns = offered[-1][1] - (rows[-1]["received_ns"] if rows else offered[0][1])
-        assert lost_ns <= 1_000 * MS, "more than the last second is lost"
-        assert (found.was_whole, found.closed.recovered, found.closed.frames) == (False, True, len(rows))
-        for video in video_files(folder):
-            assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) > 0
-        assert unfinished(tmp_path) == []
-        assert recover(folder).was_whole
-
-
 def test_a_table_cut_at_any_byte_gives_its_whole_batches(recorder: Recorder, tmp_path: Path) -> None:
     recorder.start(ask(tmp_path / "s"))
     for begin in (0, 40):
@@ -260,8 +122,8 @@ def test_a_table_cut_at_any_byte_gives_its_whole_batches(recorder: Recorder, tmp
     assert max(counts) == 80
 
 
-def test_what_the_encoder_cannot_take_is_dropped_counted_and_said(config: Config, tmp_path: Path) -> None:
-    recorder = recorder_of(config, queue_frames=4, preset="medium")
+def test_what_the_encoder_cannot_take_is_dropped_counted_and_said(recording_config: Config, tmp_path: Path) -> None:
+    recorder = recorder_of(recording_config, queue_frames=4, preset="medium")
     recorder.start(ask(tmp_path / "s"))
     feed(recorder, 12)
     wait_until(lambda: recorder.counts[0] > 0)
@@ -284,8 +146,8 @@ def test_what_the_encoder_cannot_take_is_dropped_counted_and_said(config: Config
     assert session.rows["record_dropped"][-1].as_py() <= closing.dropped
 
 
-def test_a_video_file_ends_by_time_and_where_the_camera_was_away(config: Config, tmp_path: Path) -> None:
-    recorder = recorder_of(config, segment_s=1.0)
+def test_a_video_file_ends_by_time_and_where_the_camera_was_away(recording_config: Config, tmp_path: Path) -> None:
+    recorder = recorder_of(recording_config, segment_s=1.0)
     recorder.start(ask(tmp_path / "s"))
     feed(recorder, 30, rate_hz=20)  # 1.5 s
     wait_until(lambda: recorder.counts[0] == 30)
@@ -326,8 +188,8 @@ def test_a_second_session_and_a_folder_that_exists_are_refused(recorder: Recorde
         recorder.stop()
 
 
-def test_a_disk_with_too_little_space_is_refused_before_a_frame_is_lost(config: Config, tmp_path: Path) -> None:
-    recorder = recorder_of(config, minimum_free_gb=1e6)
+def test_a_disk_with_too_little_space_is_refused_before_a_frame_is_lost(recording_config: Config, tmp_path: Path) -> None:
+    recorder = recorder_of(recording_config, minimum_free_gb=1e6)
     with pytest.raises(RecordingError, match=r"GB are free, recording.minimum_free_gb is 1e\+06; free space"):
         recorder.start(ask(tmp_path / "s"))
     assert not (tmp_path / "s").exists()
@@ -336,7 +198,7 @@ def test_a_disk_with_too_little_space_is_refused_before_a_frame_is_lost(config: 
 FULL_DISK = """
 import resource, signal, time
 from pathlib import Path
-from tests.tracker.test_recording import ask, feed, recorder_of
+from tests.tracker.recorded import ask, feed, recorder_of
 from tests.tracker.daemon import ROOT
 from tracker.config import load_config
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -387,14 +249,6 @@ def test_names_and_notes_are_filled_in_or_refused(tmp_path: Path) -> None:
     assert note("animal=M=17") == ("animal", "M=17")
 
 
-def test_a_folder_that_is_no_session_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match=r"has no session.json, so it is not a recorded session"):
-        recover(tmp_path)
-    (tmp_path / "session.json").write_text("{")
-    with pytest.raises(RecordingError, match="is damaged"):
-        recover(tmp_path)
-
-
 def test_json_of_a_session_can_be_read_without_rigtrack(recorder: Recorder, tmp_path: Path) -> None:
     recorder.start(ask(tmp_path / "s"))
     feed(recorder, 12)
@@ -423,96 +277,6 @@ def test_a_recording_ends_while_the_loop_goes_on(recorder: Recorder, tmp_path: P
         ended.set()
         loop.join()
     assert RecordedSession(tmp_path / "s").rows.num_rows == 20
-
-
-def cut_off(recorder: Recorder, folder: Path, *, frames: int = 40) -> list[Path]:
-    """A session of several files as a kill leaves it."""
-    recorder.start(ask(folder))
-    feed(recorder, frames, rate_hz=20)
-    recorder.stop()
-    (folder / "closed.json").unlink()
-    return video_files(folder)
-
-
-def all_files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def break_video(videos: list[Path]) -> None:
-    content = bytearray(videos[0].read_bytes())
-    content[0] ^= 0xFF
-    videos[0].write_bytes(content)
-
-
-def tear_a_hole(videos: list[Path]) -> None:
-    content = videos[0].read_bytes()
-    middle = len(content) // 2
-    videos[0].write_bytes(content[:middle] + bytes(600) + content[middle + 600 :])
-
-
-@pytest.mark.parametrize(
-    ("damage", "sentence"),
-    [
-        (break_video, "video-001.mkv: cannot be read as a video"),
-        (tear_a_hole, "frames of video-001.mkv, other than a cut-off recording explains"),
-        (lambda videos: videos[1].unlink(), "video-002.mkv: is missing"),
-        (lambda videos: (videos[0].parent / FRAMES_FILE).unlink(), "frames.arrows: has rows for 0 of the"),
-    ],
-    ids=["first byte", "hole", "missing", "no rows"],
-)
-def test_recovery_changes_nothing_where_more_than_the_end_is_damaged(
-    config: Config, tmp_path: Path, damage: Callable[[list[Path]], object], sentence: str
-) -> None:
-    folder = tmp_path / "s"
-    damage(cut_off(recorder_of(config, segment_s=15.0, queue_frames=1000), folder, frames=700))
-    before = all_files(folder)
-    with pytest.raises(RecordingError, match=re.escape(sentence)):
-        recover(folder)
-    assert all_files(folder) == before
-
-
-def test_what_is_cut_on_purpose_still_goes_together_frame_by_frame(config: Config, tmp_path: Path) -> None:
-    folder = tmp_path / "s"
-    videos = cut_off(recorder_of(config, segment_s=1.0), folder, frames=70)
-    videos[1].unlink()
-    found = recover(folder, cut=True)
-    session = RecordedSession(folder)
-    numbers = session.rows["frame"].to_pylist()
-    assert numbers == [number_in(image) for image in session.frames()] == [*range(20), *range(40, 70)]
-    assert (found.closed.cut_rows, found.closed.frames) == (20, 50)
-
-
-def test_a_session_that_is_being_recorded_is_not_mended_nor_named(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.start(ask(tmp_path / "s"))
-    feed(recorder, 30)
-    wait_until(lambda: recorder.counts[0] == 30)
-    with pytest.raises(RecordingError, match="is being recorded or mended at the moment"):
-        recover(tmp_path / "s")
-    assert unfinished(tmp_path) == []
-    assert recorder.stop().frames == 30
-
-
-def test_other_files_beside_a_recording_do_no_harm(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.start(ask(tmp_path / "s"))
-    feed(recorder, 20)
-    wait_until(lambda: recorder.counts[0] == 20)
-    (tmp_path / "s" / ".#notes.txt").symlink_to("nobody@nowhere.1")
-    (tmp_path / "s" / "video-copy.mkv").touch()
-    time.sleep(1.2)  # the size is looked at every second
-    feed(recorder, 20, begin=20)
-    assert recorder.stop().frames == 40
-    (tmp_path / "s" / "closed.json").unlink()
-    assert recover(tmp_path / "s").closed.frames == 40
-
-
-def test_a_closed_session_whose_table_lost_rows_is_refused(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.start(ask(tmp_path / "s"))
-    feed(recorder, 20)
-    recorder.stop()
-    for damage in (b"", b"nonsense" * 40):
-        (tmp_path / "s" / FRAMES_FILE).write_bytes(damage)
-        with pytest.raises(RecordingError, match=r"frames\.arrows"):
-            RecordedSession(tmp_path / "s")
 
 
 @pytest.mark.parametrize("name", ["{date:>300000000}", "{date.__class__}", "a\nb", ".hidden", " ", "\ud800", "{animal", ""])

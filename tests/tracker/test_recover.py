@@ -1,0 +1,148 @@
+"""Sessions that were cut off or damaged: what is whole is kept, and nothing is lost unseen."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.tracker.daemon import ROOT
+from tests.tracker.recorded import CHILD, FROM_HERE, MS, ask, feed, number_in, recorder_of, wait_until
+from tracker.config import Config
+from tracker.errors import RecordingError
+from tracker.recording.read_session import RecordedSession
+from tracker.recording.recorder import Recorder
+from tracker.recording.recover import recover, unfinished
+from tracker.recording.session import FRAMES_FILE, video_files
+
+
+def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> None:
+    for attempt, lines in enumerate((80, 190, 420)):
+        folder = tmp_path / f"s{attempt}"
+        with subprocess.Popen(
+            [sys.executable, "-c", FROM_HERE + CHILD, str(folder), "100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        ) as child:  # fmt: skip
+            assert child.stdout is not None
+            said = [child.stdout.readline() for _ in range(lines)]
+            child.send_signal(signal.SIGKILL)
+            said += child.stdout.readlines()
+        offered = [tuple(map(int, line.split())) for line in said if line.endswith("\n")]
+        assert unfinished(tmp_path) == [folder]
+
+        found = recover(folder)
+
+        session = RecordedSession(folder)
+        rows = session.rows.to_pylist()
+        assert [row["frame"] for row in rows] == [number_in(image) for image in session.frames()] == list(range(len(rows)))
+        lost_ns = offered[-1][1] - (rows[-1]["received_ns"] if rows else offered[0][1])
+        assert lost_ns <= 1_000 * MS, "more than the last second is lost"
+        assert (found.was_whole, found.closed.recovered, found.closed.frames) == (False, True, len(rows))
+        for video in video_files(folder):
+            assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        assert unfinished(tmp_path) == []
+        assert recover(folder).was_whole
+
+
+def test_a_folder_that_is_no_session_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"has no session.json, so it is not a recorded session"):
+        recover(tmp_path)
+    (tmp_path / "session.json").write_text("{")
+    with pytest.raises(RecordingError, match="is damaged"):
+        recover(tmp_path)
+
+
+def cut_off(recorder: Recorder, folder: Path, *, frames: int = 40) -> list[Path]:
+    """A session of several files as a kill leaves it."""
+    recorder.start(ask(folder))
+    feed(recorder, frames, rate_hz=20)
+    recorder.stop()
+    (folder / "closed.json").unlink()
+    return video_files(folder)
+
+
+def all_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def break_video(videos: list[Path]) -> None:
+    content = bytearray(videos[0].read_bytes())
+    content[0] ^= 0xFF
+    videos[0].write_bytes(content)
+
+
+def tear_a_hole(videos: list[Path]) -> None:
+    content = videos[0].read_bytes()
+    middle = len(content) // 2
+    videos[0].write_bytes(content[:middle] + bytes(600) + content[middle + 600 :])
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (break_video, "video-001.mkv: cannot be read as a video"),
+        (tear_a_hole, "frames of video-001.mkv, other than a cut-off recording explains"),
+        (lambda videos: videos[1].unlink(), "video-002.mkv: is missing"),
+        (lambda videos: (videos[0].parent / FRAMES_FILE).unlink(), "frames.arrows: has rows for 0 of the"),
+    ],
+    ids=["first byte", "hole", "missing", "no rows"],
+)
+def test_recovery_changes_nothing_where_more_than_the_end_is_damaged(
+    recording_config: Config, tmp_path: Path, damage: Callable[[list[Path]], object], sentence: str
+) -> None:
+    folder = tmp_path / "s"
+    damage(cut_off(recorder_of(recording_config, segment_s=15.0, queue_frames=1000), folder, frames=700))
+    before = all_files(folder)
+    with pytest.raises(RecordingError, match=re.escape(sentence)):
+        recover(folder)
+    assert all_files(folder) == before
+
+
+def test_what_is_cut_on_purpose_still_goes_together_frame_by_frame(recording_config: Config, tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    videos = cut_off(recorder_of(recording_config, segment_s=1.0), folder, frames=70)
+    videos[1].unlink()
+    found = recover(folder, cut=True)
+    session = RecordedSession(folder)
+    numbers = session.rows["frame"].to_pylist()
+    assert numbers == [number_in(image) for image in session.frames()] == [*range(20), *range(40, 70)]
+    assert (found.closed.cut_rows, found.closed.frames) == (20, 50)
+
+
+def test_a_session_that_is_being_recorded_is_not_mended_nor_named(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 30)
+    wait_until(lambda: recorder.counts[0] == 30)
+    with pytest.raises(RecordingError, match="is being recorded or mended at the moment"):
+        recover(tmp_path / "s")
+    assert unfinished(tmp_path) == []
+    assert recorder.stop().frames == 30
+
+
+def test_other_files_beside_a_recording_do_no_harm(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 20)
+    wait_until(lambda: recorder.counts[0] == 20)
+    (tmp_path / "s" / ".#notes.txt").symlink_to("nobody@nowhere.1")
+    (tmp_path / "s" / "video-copy.mkv").touch()
+    time.sleep(1.2)  # the size is looked at every second
+    feed(recorder, 20, begin=20)
+    assert recorder.stop().frames == 40
+    (tmp_path / "s" / "closed.json").unlink()
+    assert recover(tmp_path / "s").closed.frames == 40
+
+
+def test_a_closed_session_whose_table_lost_rows_is_refused(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 20)
+    recorder.stop()
+    for damage in (b"", b"nonsense" * 40):
+        (tmp_path / "s" / FRAMES_FILE).write_bytes(damage)
+        with pytest.raises(RecordingError, match=r"frames\.arrows"):
+            RecordedSession(tmp_path / "s")
