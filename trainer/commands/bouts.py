@@ -11,6 +11,7 @@ from rich.console import Console
 from trainer.commands.choices import Commands, add_command
 
 if TYPE_CHECKING:
+    from trainer.behaviour_scores.run import BehaviourRun
     from trainer.ethogram.checks import Session
     from trainer.ethogram.reading import Asked, Reading
 
@@ -149,7 +150,6 @@ def score(options: argparse.Namespace) -> int:
     from trainer.behaviour_scores.behaviour_score import Cleaning
     from trainer.behaviour_scores.read_answers import read_answers
     from trainer.behaviour_scores.run import score_answers
-    from trainer.behaviour_scores.table import lines
     from trainer.whole_files import refuse_unwritable
 
     if options.report is not None:
@@ -162,7 +162,14 @@ def score(options: argparse.Namespace) -> int:
         people, more = read_answers(options.labels, options.person, asked=asked, threshold=None)
         others, notes = [("second person", people)], notes + more
     run = score_answers("Behaviour scores", ("found", found), cleaning=cleaning, others=others, notes=notes)
-    talk = Console(stderr=True, soft_wrap=True)
+    tell_scores(run, options, talk=Console(stderr=True, soft_wrap=True))
+    return 0
+
+
+def tell_scores(run: "BehaviourRun", options: argparse.Namespace, *, talk: Console) -> None:
+    """Write the report that was asked for, and print scores as a table or as JSON."""
+    from trainer.behaviour_scores.table import lines
+
     if options.report is not None:
         from trainer.reports.behaviour_report import write_behaviour_report
 
@@ -171,10 +178,9 @@ def score(options: argparse.Namespace) -> int:
         from trainer.reports.report import plain_json
 
         print(plain_json(run.as_json()).decode())
-        return 0
+        return
     for line in (*lines(run.scores), *([run.comparison.sentence] if run.comparison else []), *(f"note: {note}" for note in run.notes)):
         print(line)
-    return 0
 
 
 def _file(reading: "Reading") -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
-from trainer.commands.bouts import reading_asked
+from trainer.commands.bouts import reading_asked, tell_scores
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
 
 if TYPE_CHECKING:
@@ -93,10 +93,7 @@ def evaluate(options: argparse.Namespace) -> int:
 def _evaluate_behaviour(options: argparse.Namespace, bundle: "Bundle") -> int:
     from trainer.behaviour.evaluate_behaviour import evaluate_behaviour, write_predictions
     from trainer.behaviour_scores.behaviour_score import Cleaning
-    from trainer.behaviour_scores.table import lines
     from trainer.errors import TrainingError
-    from trainer.reports.behaviour_report import write_behaviour_report
-    from trainer.reports.report import plain_json
     from trainer.whole_files import refuse_unwritable
 
     if len(options.data) != 1:
@@ -114,13 +111,7 @@ def _evaluate_behaviour(options: argparse.Namespace, bundle: "Bundle") -> int:
     )
     if options.predictions is not None:
         write_predictions(Path(options.predictions), run)
-    if options.report is not None:
-        talk.print(f"report: {write_behaviour_report(options.report, run)}", markup=False)
-    if options.json:
-        print(plain_json(run.as_json()).decode())
-        return 0
-    for line in (*lines(run.scores), *([run.comparison.sentence] if run.comparison else []), *(f"note: {note}" for note in run.notes)):
-        print(line)
+    tell_scores(run, options, talk=talk)
     return 0
 
 

@@ -54,8 +54,7 @@ def other_names(m: Measurements, place: Place) -> Step | None:
 
 def exchanged(m: Measurements, place: Place) -> Step | None:
     """Single frames in which two labels are exchanged."""
-    least = EXCHANGED if not short(m) else EXCHANGED_IN_SHORT
-    found = [one for one in m.exchanges if least <= one.learnt < NAMES_UNCLEAR]
+    found = [one for one in m.exchanges if _least_exchanged(m) <= one.learnt < NAMES_UNCLEAR]
     if not found or not looks_at_images(m):
         return None
     first = found[0]
@@ -121,8 +120,7 @@ def single_labels(m: Measurements, place: Place) -> Step | None:
 
 def _few_exchanged(m: Measurements, place: Place) -> Step | None:
     """Exchanged labels that are too few to be told from a network's own mistakes: worth a look all the same."""
-    least = EXCHANGED if not short(m) else EXCHANGED_IN_SHORT
-    few = [one for one in m.exchanges if one.learnt < least]
+    few = [one for one in m.exchanges if one.learnt < _least_exchanged(m)]
     if not few or not looks_at_images(m):
         return None
     first = few[0]
@@ -133,3 +131,8 @@ def _few_exchanged(m: Measurements, place: Place) -> Step | None:
         do="Look at the frames that the report shows as exchanged.",
         command=place.look_at_labels(),
     )
+
+
+def _least_exchanged(m: Measurements) -> float:
+    """From which share of frames on exchanged points are the labels' fault; a short training confuses more by itself."""
+    return EXCHANGED_IN_SHORT if short(m) else EXCHANGED
