@@ -26,7 +26,7 @@ def daemon(bundle: Path, **changes: dict[str, Any]) -> Iterator[tuple["subproces
         values["publisher"]["bind"] = [address]
         values["control"]["bind"] = f"ipc://{folder}/control"
         for section, keys in changes.items():
-            values[section] |= keys
+            values[section] = (values[section] or {}) | keys
         config = Path(folder) / "tracker.yaml"
         config.write_text(yaml.safe_dump(values))
         process = subprocess.Popen([sys.executable, "-m", "tracker", "run", "--config", str(config)], stderr=subprocess.DEVNULL)

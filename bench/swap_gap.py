@@ -4,12 +4,15 @@
 
 Synthetic camera, 640x480 at 100 frames per second, `newest_frame`. The network finds the brightest pixel, twice, and carries a table of
 random numbers besides, of which it looks one row up each frame, so that a bundle of any size costs no time per frame. `cold` swaps
-to a bundle that has no engine on this machine yet, which is built first; `warm` to one that has. Prints median and largest gap in ms.
+to a bundle that has no engine on this machine yet, which is built first; `warm` to one that has; `elsewhere` builds and opens the same
+engines in a process that has nothing to do with the daemon, so that what the machine itself costs is seen. Prints median and largest
+gap in ms.
 """
 
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,8 +26,10 @@ import onnx.parser
 from daemon import daemon
 from onnx import numpy_helper
 
-from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, write_bundle
+from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.client import Client
+from tracker.config import EngineConfig
+from tracker.engines.open_engine import open_engine
 from tracker.messages import PoseMessage
 from tracker.stream.control import ask
 
@@ -65,7 +70,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100.0, help="frames per second (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of the engine (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
+    parser.add_argument("--open", type=Path, metavar="BUNDLE", help=argparse.SUPPRESS)  # what the process of `elsewhere` does
     options = parser.parse_args()
+    if options.open is not None:
+        open_engine(
+            read_bundle(options.open), EngineConfig(bundle=str(options.open), threads=options.threads, precision="fp32"), say=print
+        ).close()
+        return
     with tempfile.TemporaryDirectory(prefix="rigtrack-swap-") as folder:
         os.environ["CACHE_DIRECTORY"] = str(Path(folder) / "cache")  # so that "cold" is cold, and no engine is left behind
         result = measure(Path(folder), megabytes=options.megabytes, swaps=options.swaps, rate_hz=options.rate, threads=options.threads)
@@ -79,7 +90,7 @@ def main() -> None:
 
 
 def measure(folder: Path, *, megabytes: int, swaps: int, rate_hz: float, threads: int) -> dict[str, Any]:
-    """Gaps without a swap, during swaps that build an engine, and during swaps that find one, in that order of bundles."""
+    """Gaps without a swap, while another process opens engines, and during swaps that build or find one."""
     bundles = [write_large(folder / f"bundle{index}", megabytes=megabytes, seed=index) for index in range(swaps + 1)]
     sections: dict[str, Any] = {
         "camera": {"rate_hz": rate_hz},
@@ -94,7 +105,13 @@ def measure(folder: Path, *, megabytes: int, swaps: int, rate_hz: float, threads
         def swap_to(index: int) -> Callable[[], None]:
             return lambda: print(ask(control, {"command": "swap", "bundle": str(bundles[index])}, timeout_s=SWAP_S), file=sys.stderr)
 
+        def open_elsewhere(index: int) -> Callable[[], None]:
+            command = [sys.executable, __file__, "--open", str(bundles[index]), "--threads", str(threads)]
+            cache = os.environ | {"CACHE_DIRECTORY": str(folder / "cache-elsewhere")}
+            return lambda: print(subprocess.run(command, env=cache, check=True, capture_output=True, text=True).stdout, file=sys.stderr)
+
         result = {"none": listener.gaps([lambda: time.sleep(WITHOUT_S)] * swaps)}
+        result["elsewhere"] = listener.gaps([open_elsewhere(index + 1) for index in range(swaps)])
         result["cold"] = listener.gaps([swap_to(index + 1) for index in range(swaps)])
         result["warm"] = listener.gaps([swap_to(swaps - 1 - index) for index in range(swaps)])
     return result
