@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,12 +130,17 @@ def _slow_down(event: dict[str, Any], slower: int) -> None:
         rule |= {key: rule[key] / slower for key in ("on", "off")}
 
 
-def fastest_run(out: Path) -> Run:
-    """Try the whole tracker for a few seconds at each rate, and return the first that it holds with every frame tracked."""
+def fastest_run(out: Path, tracked: Callable[..., Heard] | None = None) -> Run:
+    """Try the whole tracker for a few seconds at each rate, and return the first that it holds with every frame tracked.
+
+    Args:
+        out: the demo's folder.
+        tracked: what runs a trial and returns what was heard, called as `track` is; None: `track`.
+    """
     for slower in SLOWER:
         trial = open_run(out, slower=slower, frames=max(60, round(TRIAL_S * FULL_RATE_HZ / slower)), name="trial.yaml")
         log = out / "trial.log"
-        heard = track(trial, log=log)
+        heard = (tracked or track)(trial, log=log)
         if not heard.poses:
             raise RigtrackError(f"the tracker published no pose; its own messages are in {log}")
         counts = count_frames(heard, trial, since=round(SETTLED * trial.frames))

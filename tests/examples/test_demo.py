@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import demo
 import pytest
 from demo_report import status_at
-from demo_tracking import Frames, Heard, count_frames, open_run
+from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, open_run
 from demo_verdict import Onset, print_end, scripted, verdict
 
 from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
@@ -49,6 +50,35 @@ def test_a_slower_camera_shows_the_same_events_at_the_same_frames(tmp_path: Path
 
     assert slow == full
     assert all(full.values())
+
+
+@pytest.mark.parametrize(
+    ("held_hz", "late_hz", "chosen_hz"),
+    [(100.0, None, 100.0), (50.0, None, 50.0), (12.5, None, 12.5), (100.0, 100.0, 50.0), (0.0, None, 6.25)],
+    ids=["all of it", "half", "an eighth", "every frame but late", "none"],
+)
+def test_the_demo_tracks_at_the_first_rate_that_the_machine_holds(
+    tmp_path: Path, held_hz: float, late_hz: float | None, chosen_hz: float
+) -> None:
+    def trial(run: Run, **_: Path) -> Heard:
+        poses = {n: pose(n) for n in range(run.frames)}
+        if run.rate_hz > held_hz:
+            poses = {n: pose(n, skipped=n // 2) for n in range(0, run.frames, 2)}
+        late_ms = 1000.0 if run.rate_hz == late_hz else 1.0
+        return Heard(poses=poses, total_ms=[late_ms] * len(poses))
+
+    assert fastest_run(tmp_path, trial).rate_hz == chosen_hz
+
+
+def test_the_demo_trains_by_steps_and_not_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = list[list[str]]()
+    monkeypatch.setattr(demo, "trainer", lambda *arguments: started.append(list(arguments)))
+
+    demo.make_bundle(tmp_path)
+
+    fit = next(arguments for arguments in started if arguments[0] == "fit")
+    assert int(fit[fit.index("--epochs") + 1]) >= 3  # of 160 steps; the ears fall on one another after one
+    assert "--minutes" not in fit
 
 
 def test_frames_without_a_pose_are_explained_by_the_counts_that_poses_carry(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.tracker.daemon import ROOT, write_config
+from tests.conftest import BundleMaker
+from tests.tracker.daemon import ROOT, write_config, write_images
 from tracker.config import load_config
 from tracker.errors import StreamError
 from tracker.run import window_command
@@ -79,3 +80,26 @@ def test_a_signal_while_libraries_are_imported_ends_the_tracker_with_a_sentence(
         started.send_signal(number)
         _, words = started.communicate(timeout=300)
     assert (started.returncode, words) == (0, "tracker run: stopped before it had begun\n")
+
+
+PREPARED = """
+import gc, resource, sys
+from pathlib import Path
+from tracker.run import run
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+run(Path(sys.argv[1]), window=False)
+print(gc.isenabled(), round(sys.getswitchinterval() * 1e6), resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(65536, hard))
+"""
+
+
+def test_a_run_stops_the_collector_hands_over_quickly_and_takes_the_descriptors(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    write_images(tmp_path / "images", [(10, 10)] * 3)
+    camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": False}
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", PREPARED, str(config)], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True, timeout=300
+    )
+
+    assert ran.stdout.split() == ["False", "50", "True"]
