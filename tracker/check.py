@@ -14,6 +14,8 @@ from tracker.bundle import Bundle, distance_words, read_bundle
 from tracker.calibration import load_calibration
 from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import camera_factory
+from tracker.classifiers.classifier import Classifier
+from tracker.classifiers.open_classifier import open_classifier
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
@@ -22,7 +24,7 @@ from tracker.errors import CameraError, CorruptFrameError, RigtrackError
 from tracker.frame import Frame
 from tracker.recording.place import check_place
 from tracker.recording.recorder import load_libraries
-from tracker.setup import make_setup
+from tracker.setup import check_rules, make_setup
 from tracker.stream.control import Control
 from tracker.stream.image_address import image_addresses
 from tracker.stream.image_stream import ImageStream
@@ -72,6 +74,8 @@ def _parts(config: Config) -> list[CheckResult]:
     camera, frame = _try("camera", lambda: _grab(config))
     bundle, loaded = _try("bundle", lambda: _bundle(config))
     findings = [camera, bundle]
+    opened, classifiers = _try("classifiers", lambda: _classifiers(config))
+    findings += [opened] if config.classifiers else []
     if loaded is None:
         findings.append(CheckResult(check="engine", ok=None, found="not tried without a bundle"))
         engine = None
@@ -81,11 +85,11 @@ def _parts(config: Config) -> list[CheckResult]:
     findings.append(_gpu(config, engine))
     findings.append(_calibration(config, frame))
     findings.append(_view(loaded, frame))
-    if frame is not None and loaded is not None and engine is not None:
-        findings.append(_try("rules", lambda: _rules(config, loaded, engine, frame))[0])
+    if frame is not None and loaded is not None and engine is not None and classifiers is not None:
+        findings.append(_try("rules", lambda: _rules(config, loaded, engine, classifiers, frame))[0])
         engine.close()
     else:
-        findings.append(CheckResult(check="rules", ok=None, found="not tried without camera, bundle and engine"))
+        findings.append(CheckResult(check="rules", ok=None, found="not tried without camera, bundle, engine and classifiers"))
     findings.append(_try("publisher", lambda: _publisher(config))[0])
     findings.append(_try("control", lambda: _control(config))[0])
     if config.recording is not None:
@@ -176,8 +180,21 @@ def _view(bundle: Bundle | None, frame: Frame | None) -> CheckResult:
     return replace(finding, found=f"{finding.found} {warning}", warning=True) if finding.ok and warning else finding
 
 
-def _rules(config: Config, bundle: Bundle, engine: Engine, frame: Frame) -> tuple[str, None]:
-    setup = make_setup(config, bundle, engine, source_shape=frame.image.shape)
+def _classifiers(config: Config) -> tuple[str, dict[str, Classifier]]:
+    opened = {each.name: open_classifier(read_bundle(Path(each.bundle)), threads=each.threads) for each in config.classifiers}
+    return "; ".join(f"{name}: {_classes(each)}" for name, each in opened.items()) or "none configured", opened
+
+
+def _classes(classifier: Classifier) -> str:
+    about = classifier.bundle.description
+    thresholds = about.behaviour.thresholds if about.behaviour is not None else ()
+    found = ", ".join(f"{name} (threshold {threshold:.2f})" for name, threshold in zip(about.class_names, thresholds, strict=True))
+    return f"{about.name}, {found}; self-test passed"
+
+
+def _rules(config: Config, bundle: Bundle, engine: Engine, classifiers: dict[str, Classifier], frame: Frame) -> tuple[str, None]:
+    check_rules(config, bundle, classifiers)
+    setup = make_setup(config, bundle, engine, source_shape=frame.image.shape, classifiers=classifiers)
     points = setup.inference.points(frame.image)
     return f"{len(config.behaviour)} events fit the key points; highest confidence on that frame {float(points[..., 2].max()):.2f}", None
 

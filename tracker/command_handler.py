@@ -14,6 +14,8 @@ import msgspec
 
 from tracker.bundle import Bundle, read_bundle
 from tracker.calibration import read_calibration
+from tracker.classifiers.classifier import Classifier
+from tracker.classifiers.open_classifier import open_classifier
 from tracker.config import Config, load_config
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
@@ -38,6 +40,7 @@ class _Running:
     config: Config
     bundle: Bundle
     engine: Engine
+    classifiers: dict[str, Classifier]
     calibrated_for: tuple[int, int] | None  # (width, height) of the calibration's images
 
 
@@ -75,10 +78,12 @@ class CommandHandler:
         return {"status": msgspec.to_builtins(self._health.last)}
 
     def swap(self, request: dict[str, Any]) -> "Future[Answer]":
-        """Load {"bundle": PATH}, prove it, and put it in place between two frames."""
-        path = request.get("bundle")
-        if not isinstance(path, str):
-            raise ConfigError("swap needs {'bundle': PATH}, the folder of an engine bundle")
+        """Load {"bundle": PATH}, prove it, and put it in place between two frames; with "classifier": NAME, in the place of that one's."""
+        path, name = request.get("bundle"), request.get("classifier")
+        if not isinstance(path, str) or not isinstance(name, str | None):
+            raise ConfigError("swap needs {'bundle': PATH}, the folder of an engine bundle, and may have 'classifier', a name")
+        if name is not None:
+            return self._worker.submit(f"a swap of classifier {name:.60} to {path}", lambda: self._swap_classifier(name, path))
         return self._worker.submit(f"a swap to {path}", lambda: self._swap(path))
 
     def reload(self, _: dict[str, Any]) -> "Future[Answer]":
@@ -110,11 +115,14 @@ class CommandHandler:
     def _start(self) -> Answer:
         try:
             bundle = read_bundle(Path(self._config.engine.bundle))
-            check_rules(self._config, bundle)
+            classifiers = {
+                each.name: open_classifier(read_bundle(Path(each.bundle)), threads=each.threads) for each in self._config.classifiers
+            }
+            check_rules(self._config, bundle, classifiers)
             engine = self._open_engine(bundle)
             gc.collect()
             gc.freeze()  # what stays for good is looked at no more
-            self._put("start", self._config, bundle, engine)
+            self._put("start", self._config, bundle, engine, classifiers)
         except Exception as problem:
             if not self._inbox.stop.is_set():
                 self._inbox.fail(problem)  # whatever it is: the loop waits for this and nothing else
@@ -124,11 +132,11 @@ class CommandHandler:
     def _swap(self, path: str) -> Answer:
         running = self._now()
         bundle = read_bundle(Path(path))
-        check_rules(running.config, bundle)
+        check_rules(running.config, bundle, running.classifiers)
         self._check_unseen(running, bundle)
         engine = self._open_engine(bundle)
         try:
-            setup = self._put("swap", running.config, bundle, engine)
+            setup = self._put("swap", running.config, bundle, engine, running.classifiers)
         except Exception:  # a fault of our own, too, must not leave the engine open
             if not self._inbox.stop.is_set():  # else the loop may have it after all: `close` frees it
                 self._close_engine(engine)
@@ -146,14 +154,37 @@ class CommandHandler:
             "field_of_view": setup.inference.field_of_view if setup is not None else None,
         }
 
+    def _swap_classifier(self, name: str, path: str) -> Answer:
+        running = self._now()
+        settings = next((each for each in running.config.classifiers if each.name == name), None)
+        if settings is None:
+            known = ", ".join(running.classifiers) or "none"
+            raise ConfigError(f"there is no classifier '{name:.60}'; expected one of the section classifiers ({known})")
+        bundle = read_bundle(Path(path))
+        fresh = open_classifier(bundle, threads=settings.threads)
+        classifiers = running.classifiers | {name: fresh}
+        check_rules(running.config, running.bundle, classifiers)
+        self._put("swap", running.config, running.bundle, running.engine, classifiers)
+        logger.info("classifier swapped: classifier=%s bundle=%s", name, bundle.folder)
+        return {
+            "classifier": name,
+            "bundle": bundle.description.name,
+            "bundle_sha256": bundle.description.onnx_sha256,
+            "folder": str(bundle.folder),
+            "runtime": fresh.engine.runtime,
+            "device": fresh.engine.device,
+            "precision": "fp32",
+            "class_names": list(bundle.description.class_names),
+        }
+
     def _reload(self) -> Answer:
         self._notifier.reloading()
         try:
             running, fresh = self._now(), load_config(self._path)
             config = msgspec.structs.replace(running.config, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration)
-            check_rules(config, running.bundle)
+            check_rules(config, running.bundle, running.classifiers)
             self._check_unseen(running, running.bundle, config)
-            self._put("reload", config, running.bundle, running.engine)
+            self._put("reload", config, running.bundle, running.engine, running.classifiers)
         except RigtrackError as problem:
             self._health.report("reload", f"{problem}; the rules in use stay")
             raise
@@ -190,7 +221,7 @@ class CommandHandler:
                 f"{config.calibration}: may not fit the camera, of which no frame has come yet; reload the rules when frames come"
             )
 
-    def _put(self, cause: Cause, config: Config, bundle: Bundle, engine: Engine) -> Setup | None:
+    def _put(self, cause: Cause, config: Config, bundle: Bundle, engine: Engine, classifiers: dict[str, Classifier]) -> Setup | None:
         """Have the loop take up a setup, and wait until it uses nothing older.
 
         Returns:
@@ -201,7 +232,7 @@ class CommandHandler:
         """
 
         def make(shape: tuple[int, ...]) -> Any:
-            return make_setup(config, bundle, engine, source_shape=shape)
+            return make_setup(config, bundle, engine, source_shape=shape, classifiers=classifiers)
 
         shape, calibrated_for = self._inbox.source_shape, _calibrated_for(config)
         change = Change(cause=cause, make=make, setup=make(shape) if shape is not None else None)
@@ -211,7 +242,7 @@ class CommandHandler:
                 change.outcome.result(_LOOK_S)
             except NotYet:
                 continue
-            self._running = _Running(config=config, bundle=bundle, engine=engine, calibrated_for=calibrated_for)
+            self._running = _Running(config=config, bundle=bundle, engine=engine, classifiers=classifiers, calibrated_for=calibrated_for)
             return change.setup
         raise StreamError("the tracker is stopping")
 

@@ -169,7 +169,19 @@ class MotionSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="mo
     """Mean absolute frame difference of the pair just completed, 0..1."""
 
 
-Source = ZoneSource | SpeedSource | DistanceSource | MotionSource
+class ClassSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="class"):
+    """Probability of a class of behaviour that a classifier finds, 0..1."""
+
+    classifier: Name
+    class_name: Text
+
+    @property
+    def score(self) -> str:
+        """The name of the score that it is."""
+        return f"{self.classifier}.{self.class_name}"
+
+
+Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | ClassSource
 
 
 class Rule(Section, frozen=True, kw_only=True):
@@ -194,6 +206,14 @@ class EventConfig(Section, frozen=True, kw_only=True):
     event: Name
     source: Source
     rule: Rule
+
+
+class ClassifierConfig(Section, frozen=True, kw_only=True):
+    """A network that finds behaviour in poses, one step a frame. It runs on the CPU."""
+
+    name: Name
+    bundle: Text  # as `trainer fit --task behaviour` writes it
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
 
 
 class IdentityConfig(Section, frozen=True, kw_only=True):
@@ -263,6 +283,7 @@ class Config(Section, frozen=True, kw_only=True):
     identity: IdentityConfig | None = None  # one animal needs none
     calibration: Text | None = None
     zones: tuple[Zone, ...] = ()
+    classifiers: tuple[ClassifierConfig, ...] = ()
     behaviour: tuple[EventConfig, ...] = ()
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
@@ -298,6 +319,7 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     _check_names(config, file)
     for index, item in enumerate(config.behaviour):
         _check_rule(item, config, file, ("behaviour", index))
+        _check_classifier(item, config, file, ("behaviour", index))
     return _located(config, path.resolve().parent), file.lines
 
 
@@ -313,6 +335,7 @@ def _without_retired(file: YamlFile) -> YamlFile:
 def _check_names(config: Config, file: YamlFile) -> None:
     for section, key, names in (
         ("zones", "name", [zone.name for zone in config.zones]),
+        ("classifiers", "name", [each.name for each in config.classifiers]),
         ("behaviour", "event", [item.event for item in config.behaviour]),
     ):
         for index, name in enumerate(names):
@@ -343,6 +366,17 @@ def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place)
         )
 
 
+def _check_classifier(item: EventConfig, config: Config, file: YamlFile, place: Place) -> None:
+    names = [each.name for each in config.classifiers]
+    if isinstance(item.source, ClassSource) and item.source.classifier not in names:
+        where = (*place, "source", "classifier")
+        known = f"one of {', '.join(names)}" if names else "a name of the section classifiers, which is empty"
+        raise ConfigError(
+            f"{file.at(where)}: {dotted(where)} of event '{item.event}' is '{item.source.classifier}'; expected {known}"
+            f"{meant(item.source.classifier, names)}"
+        )
+
+
 def _located(config: Config, folder: Path) -> Config:
     """Resolve the paths that are files of this machine, and the placeholders of addresses; device paths stay as they are."""
 
@@ -363,6 +397,7 @@ def _located(config: Config, folder: Path) -> Config:
         config,
         camera=camera,
         engine=replace(config.engine, bundle=located(config.engine.bundle)),
+        classifiers=tuple(replace(each, bundle=located(each.bundle)) for each in config.classifiers),
         calibration=located(config.calibration) if config.calibration else None,
         publisher=replace(publisher, bind=tuple(map(address, publisher.bind)), curve_keys=keys),
         control=replace(config.control, bind=address(config.control.bind)),

@@ -1,4 +1,4 @@
-"""The loop: camera → engine → calibration → behaviour → publisher, every frame once. Everything else hangs off it and may lose frames."""
+"""The loop: camera → engine → calibration → classifiers → behaviour → publisher, every frame once. All else may lose frames."""
 
 import time
 from collections.abc import Callable
@@ -103,7 +103,7 @@ class Tracking:
         inferred_ns = self._clock()
         if setup.identity is not None:
             points = setup.identity.update(points, time_ns)
-        pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
+        pose = setup.scores.of(Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None), time_ns)
         motion = self._motion.update(frame.image)
         events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion)
         decided_ns = self._clock()
@@ -161,6 +161,8 @@ class Tracking:
     def _use(self, setup: Setup, change: Change) -> Setup:
         if change.cause != "start":
             self.end(change.cause)
+        if change.cause != "reload":
+            setup.scores.reset()
         if self._setup is not None:
             setup.behaviour.expect_intervals(self._setup.behaviour.known_intervals_ns)
         self._setup, self._number = setup, self._number + 1

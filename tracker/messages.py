@@ -52,8 +52,9 @@ class PoseMessage(Stamp):
     setup: int  # number of the setup in use, see SetupMessage; the rules began anew at the first frame of each
     ended: list[tuple[str, int, str]]  # (event, animal, reason) of every event that ended since the pose before, not by a frame
     animals: list[AnimalMessage]
-    scores: dict[str, float]  # class or forecast probabilities
+    scores: dict[str, float]  # probability of each class of behaviour: the classifier's name, a dot, the class's
     motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first
+    warming: list[str] = field(default_factory=list)  # classifiers whose scores do not count yet, and are left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,16 @@ class AliveMessage(Stamp):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierMessage:
+    """A network that finds behaviour in poses."""
+
+    name: str
+    bundle: str
+    bundle_sha256: str
+    class_names: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupMessage(Stamp):
     """What turns frames into poses and events; published when it changes, and at once to a new subscriber.
 
@@ -104,6 +115,7 @@ class SetupMessage(Stamp):
     calibrated: bool  # poses carry mm
     zones: list[dict[str, Any]]  # as configured
     behaviour: list[dict[str, Any]]  # events as configured
+    classifiers: list[ClassifierMessage] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +147,7 @@ class StatusMessage(Stamp):
     state: Literal["starting", "tracking", "camera_lost", "stopping"]
     point_names: list[str]
     skeleton: list[tuple[str, str]]
-    class_names: list[str]
+    class_names: list[str]  # names of the scores
     zones: list[dict[str, Any]]  # as configured, for drawing
     image_size: tuple[int, int] | None  # (width, height)
     bundle: str

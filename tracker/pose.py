@@ -1,6 +1,7 @@
-"""Where the animals are in one frame: key points in source pixels, never rounded, and in millimetres once located."""
+"""What is known of the animals in one frame: key points in source pixels, never rounded, in millimetres once located, and scores."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,16 @@ PlanePoints = NDArray[np.float64]  # (animals, K, 2): X, Y in mm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """The key points of every animal in one frame.
+    """The key points of every animal in one frame, and what was made of them.
 
     Attributes:
         points: float32 (animals, K, 3), x and y in source pixels (pixel centres are whole numbers), confidence 0..1.
         mm: float64 (animals, K, 2), or None without a calibration.
+        scores: probability of each class of behaviour, by name; empty where there is no classifier.
+        warming: classifiers that have no scores yet.
     """
 
     points: KeyPoints
     mm: PlanePoints | None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    warming: tuple[str, ...] = ()

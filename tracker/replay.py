@@ -246,9 +246,9 @@ def _pose(message: PoseMessage, names: tuple[str, ...], *, has_mm: bool) -> Pose
     try:
         points: KeyPoints = np.array([[a.points[name] for name in names] for a in animals], np.float32).reshape(len(animals), count, 3)
         if not has_mm:
-            return Pose(points=points, mm=None)
+            return Pose(points=points, mm=None, scores=message.scores)
         mm: PlanePoints = np.array([[a.mm[name] for name in names] for a in animals], np.float64).reshape(len(animals), count, 2)
-        return Pose(points=points, mm=mm)
+        return Pose(points=points, mm=mm, scores=message.scores)
     except (KeyError, TypeError, ValueError):
         raise StreamError(
             f"frame {message.frame} of session {message.session}: its key points cannot be read;"

@@ -1,8 +1,10 @@
 """What a swap of the bundle or a reload of the rules replaces between two frames: inference, calibration, behaviour, as one value."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -11,17 +13,20 @@ import numpy as np
 from tracker.behaviour.behaviour import Behaviour
 from tracker.bundle import Bundle
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
-from tracker.config import Circle, Config, Zone
+from tracker.classifiers.classifier import Classifier
+from tracker.classifiers.scores import Scores
+from tracker.config import Circle, ClassSource, Config, Zone
 from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
 from tracker.errors import ConfigError
 from tracker.frame import Frame
-from tracker.messages import VERSION, OpenEvent, SetupMessage
+from tracker.messages import VERSION, ClassifierMessage, OpenEvent, SetupMessage
 from tracker.stream.publisher import Publisher
 
 if TYPE_CHECKING:
     from tracker.identity import Identity
 
+NO_CLASSIFIERS: Mapping[str, Classifier] = MappingProxyType({})
 _CIRCLE_CORNERS = 64  # a circle in mm is an ellipse-like curve in the image; 64 corners draw it to a fraction of a pixel
 
 
@@ -34,6 +39,7 @@ class Setup:
         inference: image to key points.
         identity: which animal is which, None for one animal.
         locate: key points to mm, None without a calibration.
+        scores: poses to probabilities of behaviours; keeps what the classifiers carry from frame to frame.
         behaviour: poses to events.
         image_size: (width, height) it was made for.
         zones: as configured, each with its outline in source pixels, for drawing.
@@ -43,13 +49,21 @@ class Setup:
     inference: Inference
     identity: "Identity | None"
     locate: PlaneMapper | None
+    scores: Scores
     behaviour: Behaviour
     image_size: tuple[int, int]
     zones: list[dict[str, Any]]
 
 
-def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: tuple[int, ...]) -> Setup:
-    """Fit bundle, calibration and rules to images of one shape.
+def make_setup(
+    config: Config,
+    bundle: Bundle,
+    engine: Engine,
+    *,
+    source_shape: tuple[int, ...],
+    classifiers: Mapping[str, Classifier] = NO_CLASSIFIERS,
+) -> Setup:
+    """Fit bundle, classifiers, calibration and rules to images of one shape. The classifiers go on with what they carry.
 
     Raises:
         BundleError, CalibrationError, ConfigError: they do not fit each other or the image.
@@ -63,14 +77,15 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
         inference=inference,
         identity=_identity(config, bundle),
         locate=locate,
+        scores=_scores(bundle, classifiers),
         behaviour=_behaviour(config, bundle),
         image_size=(width, height),
         zones=[_with_outline(zone, locate) for zone in config.zones],
     )
 
 
-def check_rules(config: Config, bundle: Bundle) -> None:
-    """Check what can be checked before the first image: that bundle, identity, rules and calibration fit each other.
+def check_rules(config: Config, bundle: Bundle, classifiers: Mapping[str, Classifier] = NO_CLASSIFIERS) -> None:
+    """Check what can be checked before the first image: that bundle, classifiers, identity, rules and calibration fit each other.
 
     Raises:
         ConfigError: they do not.
@@ -80,6 +95,14 @@ def check_rules(config: Config, bundle: Bundle) -> None:
     for zone in config.zones:
         _with_outline(zone, locate)
     _identity(config, bundle)
+    names = _scores(bundle, classifiers).names
+    for item in config.behaviour:
+        if isinstance(item.source, ClassSource) and item.source.score not in names:
+            known = ", ".join(name.partition(".")[2] for name in names if name.startswith(f"{item.source.classifier}."))
+            raise ConfigError(
+                f"behaviour '{item.event}': class '{item.source.class_name}' is not one of those that classifier "
+                f"'{item.source.classifier}' finds ({known or 'none'}); correct the name"
+            )
     _behaviour(config, bundle)
 
 
@@ -103,6 +126,15 @@ def setup_message(
         calibrated=setup.locate is not None,
         zones=msgspec.to_builtins(setup.config.zones),
         behaviour=msgspec.to_builtins(setup.config.behaviour),
+        classifiers=[
+            ClassifierMessage(
+                name=name,
+                bundle=each.bundle.description.name,
+                bundle_sha256=each.bundle.description.onnx_sha256,
+                class_names=list(each.bundle.description.class_names),
+            )
+            for name, each in setup.scores.classifiers.items()
+        ],
     )
 
 
@@ -117,6 +149,10 @@ def open_events(setup: Setup, *, received_ns: int) -> list[OpenEvent]:
         OpenEvent(event=name, animal=animal, onset_frame=onset_frame, since_ns=received_ns - lasted_ns)
         for name, animal, onset_frame, lasted_ns in setup.behaviour.open()
     ]
+
+
+def _scores(bundle: Bundle, classifiers: Mapping[str, Classifier]) -> Scores:
+    return Scores(classifiers, point_names=bundle.description.point_names, animals=bundle.description.output.shape[1])
 
 
 def _behaviour(config: Config, bundle: Bundle) -> Behaviour:

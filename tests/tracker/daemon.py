@@ -31,7 +31,7 @@ def write_images(folder: Path, spots: list[tuple[int, int]], *, size: tuple[int,
         cv2.imwrite(str(folder / f"Frame{index}.png"), image)
 
 
-def write_config(folder: Path, bundle: Path, camera: dict[str, Any], **sections: dict[str, Any]) -> Path:
+def write_config(folder: Path, bundle: Path, camera: dict[str, Any], **sections: Any) -> Path:
     """The synthetic example with another camera, its sockets in `folder`, and some keys changed."""
     values = msgspec.to_builtins(load_config(ROOT / "examples" / "synthetic.yaml"))
     values |= {"name": "top", "camera": camera, "zones": [], "behaviour": []}

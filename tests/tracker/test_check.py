@@ -101,7 +101,7 @@ def test_a_calibration_must_be_of_the_cameras_image_size(
 ) -> None:
     calibration = tmp_path / "calibration.yaml"
     calibration.write_text(CALIBRATION % size)
-    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(calibration))  # type: ignore[arg-type]
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(calibration))
     found, findings = checked(config)
     assert found is well
     if not well:
@@ -112,7 +112,7 @@ def test_a_calibration_that_is_rejected_is_warned_of(tmp_path: Path, make_bundle
     calibration = tmp_path / "calibration.yaml"
     quality = "points: 70, verdict: rejected, reasons: [the board was tilted in 2 of 8 directions]}"
     calibration.write_text((CALIBRATION % (640, 480)).replace("points: 70}", quality))
-    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(calibration))  # type: ignore[arg-type]
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(calibration))
     well, findings = checked(config)
     assert well
     assert findings["calibration"]["warning"]

@@ -153,7 +153,7 @@ def test_sighup_takes_new_rules_and_keeps_the_old_ones_when_the_file_is_wrong(tm
     config = write_config(tmp_path, bundle, camera)
     with stream(tmp_path) as client, Daemon(config) as daemon:
         wait_for(client, is_pose)
-        write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[EVENT])  # type: ignore[arg-type]
+        write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[EVENT])
         daemon.process.send_signal(signal.SIGHUP)
         event = wait_for(client, lambda message: isinstance(message, EventMessage))
         assert isinstance(event, EventMessage)
@@ -178,7 +178,7 @@ IN_VIEW = {"zones": [ZONE], "behaviour": [EVENT]}
 
 def ends_by(tmp_path: Path, bundle: Path, act: Callable[[Daemon], object]) -> EventMessage:
     """Have something happen in the middle of a bout; returns how the bout ended."""
-    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)  # type: ignore[arg-type]
+    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)
     with stream(tmp_path) as client, Daemon(config) as daemon:
         on = wait_for(client, lambda message: isinstance(message, EventMessage))
         assert isinstance(on, EventMessage)
@@ -241,7 +241,7 @@ def frozen_builder(daemon: Daemon) -> int:
 def test_a_camera_that_stalls_in_a_bout_ends_it(tmp_path: Path, bundle: Path) -> None:
     camera = synthetic(faults=[{"fault": "stall", "at_frame": 100, "seconds": 3600}])
     hasty = EVENT | {"rule": RULE | {"end_after_ms": None}}
-    config = write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[hasty])  # type: ignore[arg-type]
+    config = write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[hasty])
     with stream(tmp_path) as client, Daemon(config):
         off = wait_for(client, lambda message: isinstance(message, EventMessage) and message.state == "off")
         assert isinstance(off, EventMessage)
@@ -289,7 +289,7 @@ def test_a_file_that_is_not_there_is_refused_at_the_start(tmp_path: Path, bundle
 
 
 def test_a_second_signal_does_not_cut_the_end_short(tmp_path: Path, bundle: Path) -> None:
-    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)  # type: ignore[arg-type]
+    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)
     with stream(tmp_path) as client, Daemon(config) as daemon:
         wait_for(client, lambda message: isinstance(message, EventMessage))
         while daemon.process.poll() is None:

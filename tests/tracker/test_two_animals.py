@@ -111,7 +111,7 @@ def heard(folder: Path, config: Path) -> list[Message]:
 
 def test_animals_keep_their_numbers_from_camera_to_subscriber_and_in_a_replay(tmp_path: Path, bundle: Path) -> None:
     """Rows of the network change in every frame; ids, and the events of each, do not."""
-    config = write_config(tmp_path, bundle, camera(tmp_path), identity=IDENTITY, zones=[ZONE], behaviour=[EVENT])  # type: ignore[arg-type]
+    config = write_config(tmp_path, bundle, camera(tmp_path), identity=IDENTITY, zones=[ZONE], behaviour=[EVENT])
     messages = heard(tmp_path, config)
     poses = [message for message in messages if isinstance(message, PoseMessage)]
     assert all([animal.id for animal in pose.animals] == [0, 1] for pose in poses)

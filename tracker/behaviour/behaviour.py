@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from tracker.behaviour.rule import RuleState
 from tracker.behaviour.sources import Measure, Sight, measure_of
-from tracker.config import EventConfig, MotionSource, Zone
+from tracker.config import ClassSource, EventConfig, MotionSource, Zone
 from tracker.event import Event, Reason
 from tracker.pose import Pose
 
@@ -144,12 +144,12 @@ class Behaviour:
         now_ns = self._elapsed_ns
         animals = pose.points.tolist()
         places = pose.mm.tolist() if pose.mm is not None else [None] * len(animals)
-        sights = [Sight(now_ns, points, mm, motion) for points, mm in zip(animals, places, strict=True)]
-        return sights or [Sight(now_ns, _NO_POINTS, None, motion)]  # a network without key points still has motion
+        sights = [Sight(now_ns, points, mm, motion, pose.scores) for points, mm in zip(animals, places, strict=True)]
+        return sights or [Sight(now_ns, _NO_POINTS, None, motion, pose.scores)]  # a network without key points still has motion
 
     def _measure(self, item: EventConfig) -> Measure:
         return measure_of(item, self._zones, point_names=self._point_names, has_mm=self._has_mm)
 
     def _animals_of(self, item: EventConfig) -> range:
-        """Motion belongs to the image: it is judged once and reported as of animal 0."""
-        return range(1 if isinstance(item.source, MotionSource) else self._animals)
+        """Motion and classes belong to the image: they are judged once and reported as of animal 0."""
+        return range(1 if isinstance(item.source, MotionSource | ClassSource) else self._animals)

@@ -3,10 +3,11 @@
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
 from tracker.behaviour.zones import Depth, depth_in
-from tracker.config import DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
+from tracker.config import ClassSource, DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
 from tracker.errors import ConfigError
 from tracker.parsing.value_fault import meant
 
@@ -22,6 +23,7 @@ class Sight(NamedTuple):
     points: Sequence[Sequence[float]]  # K of x, y, confidence
     mm: Sequence[Sequence[float]] | None  # K of X, Y
     motion: float | None
+    scores: Mapping[str, float] = MappingProxyType({})
 
 
 class Measure(Protocol):
@@ -80,6 +82,17 @@ class MotionEnergy:
     def value(self, sight: Sight) -> float | None:
         """Mean absolute difference of the pair of frames just completed, 0..1."""
         return sight.motion
+
+
+class ClassProbability:
+    """The score of a class, as it comes; it belongs to the image, not to one animal."""
+
+    def __init__(self, score: str) -> None:
+        self._score = score
+
+    def value(self, sight: Sight) -> float | None:
+        """Probability, 0..1; None while the classifier warms up."""
+        return sight.scores.get(self._score)
 
 
 class Speed:
@@ -161,6 +174,8 @@ def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Seq
 
     if isinstance(source, MotionSource):
         return MotionEnergy()
+    if isinstance(source, ClassSource):
+        return ClassProbability(source.score)
     if isinstance(source, SpeedSource):
         return Speed(place(source.point, source.unit), round(source.window_ms * 1e6))
     if isinstance(source, DistanceSource):

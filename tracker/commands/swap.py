@@ -20,18 +20,21 @@ def add(commands: Commands) -> None:
         interrupted="no longer waiting; the tracker goes on with the swap, and `tracker status` names the bundle it runs",
     )
     parser.add_argument("bundle", type=Path)
+    parser.add_argument("--classifier", metavar="NAME", help="in the place of this classifier's, instead of the key-point network's")
     add_control(parser)
     add_json(parser)
 
 
 def swap(options: argparse.Namespace) -> int:
     """Swap, and print what runs now."""
-    answer = ask_tracker(options, {"command": "swap", "bundle": str(options.bundle.resolve())}, SWAP_S)
+    answer = ask_tracker(options, {"command": "swap", "bundle": str(options.bundle.resolve()), "classifier": options.classifier}, SWAP_S)
     print(json.dumps(answer) if options.json else _sentence(answer))
     return 0
 
 
 def _sentence(answer: dict[str, Any]) -> str:
     network = f"bundle {answer['bundle']} ({answer['bundle_sha256'][:12]}) in {answer['precision']}"
+    if "class_names" in answer:
+        return f"{answer['folder']} is in use as classifier {answer['classifier']}: {network}; classes {', '.join(answer['class_names'])}."
     view = answer["field_of_view"] or "No frame has come yet."
     return f"{answer['folder']} is in use: {network} by {answer['runtime']} on {answer['device']}. {view}"

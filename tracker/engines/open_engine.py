@@ -40,7 +40,8 @@ def open_engine(
     """
     if bundle.description.behaviour is not None:
         raise BundleError(
-            f"{bundle.folder}: finds behaviour in poses; expected a network that takes images, as `trainer fit` writes for key points"
+            f"{bundle.folder}: finds behaviour in poses; expected a network that takes images, as `trainer fit` writes for key points; "
+            "it belongs into the section classifiers, where `tracker swap --classifier NAME` replaces one"
         )
     cancelled = threading.Event() if cancelled is None else cancelled
     engine = _open(bundle, settings, say=say, cancelled=cancelled)

@@ -138,7 +138,7 @@ class Health:
             state=self.state,
             point_names=list(description.point_names) if description else [],
             skeleton=list(description.skeleton) if description else [],
-            class_names=list(description.class_names) if description else [],
+            class_names=list(setup.scores.names) if setup else [],
             zones=setup.zones if setup else [],
             image_size=setup.image_size if setup else None,
             bundle=description.name if description else "",

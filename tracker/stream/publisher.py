@@ -137,8 +137,9 @@ class Publisher:
             setup=setup,
             ended=ended,
             animals=animals,
-            scores={},
+            scores=dict(pose.scores),
             motion=motion,
+            warming=list(pose.warming),
         )
         self._send("pose", self._encode(message))
         self.published += 1

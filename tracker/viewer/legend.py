@@ -20,6 +20,8 @@ _LETTERS = 0.45
 _NARROWEST_COLUMN_PX = 74
 _MOST_COLUMNS = 3
 _SHIFT = 4
+_BAR: Colour = (40, 110, 150)
+_BAR_GROUND: Colour = (58, 58, 64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class Entry:
     colour: Colour = WHITE
     index: int | None = None
     ground: Colour | None = None
+    share: float | None = None  # 0..1: how far a bar behind the text reaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,10 @@ def sections(
         found.append(
             LegendSection(title="events" if live else "events (not live)", entries=[_event(e, several=several, live=live) for e in ordered])
         )
+    if pose is not None and (pose.scores or pose.warming):
+        bars = [Entry(text=f"{name} {value:.2f}", share=value) for name, value in pose.scores.items()]
+        bars += [Entry(text=f"{name}: warming up", colour=PALE) for name in pose.warming]
+        found.append(LegendSection(title="behaviour", entries=bars))
     problems = [problem for problem in status.problems if problem.cause != "camera"] if status is not None else []
     if problems:
         found.append(LegendSection(title="problems", entries=[Entry(text=f"{p.cause}: {p.sentence}", colour=AMBER) for p in problems]))
@@ -141,6 +148,10 @@ class _Writer:
         if entry.ground is not None:
             top, bottom = round(middle - 0.44 * self._row_px), round(middle + 0.44 * self._row_px)
             cv2.rectangle(self._panel, (left - self._pad // 2, top), (left + wide, bottom), entry.ground, -1)
+        if entry.share is not None:
+            top, bottom = round(middle - 0.42 * self._row_px), round(middle + 0.42 * self._row_px)
+            cv2.rectangle(self._panel, (left, top), (left + wide, bottom), _BAR_GROUND, -1)
+            cv2.rectangle(self._panel, (left, top), (left + round(wide * min(1.0, max(0.0, entry.share))), bottom), _BAR, -1)
         if entry.index is not None:
             radius = 5.0 * self._scale
             disc(self._panel, (left + radius, middle), radius, entry.index)

@@ -1,0 +1,100 @@
+"""A bundle that finds "behaviour" in poses, with an answer that can be told beforehand, and a state that shows when it was zeroed."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+
+from tracker.bundle import (
+    Accuracy,
+    BehaviourAccuracy,
+    BehaviourFromPoses,
+    Description,
+    SelfTest,
+    TensorShape,
+    TrainingData,
+    View,
+    write_bundle,
+)
+from tracker.engines.openvino.step_engine import StepEngine
+
+CLASSES = ("right", "late")
+SPAN = 100.0
+
+
+def write_classifier(
+    folder: Path,
+    *,
+    points: tuple[str, ...] = ("spot",),
+    animals: int = 1,
+    warming_frames: int = 0,
+    longest_gap_s: float = 1.0,
+    classes: tuple[str, str] = CLASSES,
+) -> Path:
+    """Two classes: `right` is x of the first point / 100, `late` the seconds since the state was zeroed; NaN counts as 0."""
+    model = _model(animals, len(points))
+    states = (TensorShape(name="clock", shape=(1, 1), dtype="float32"),)
+    rows = np.zeros((4, animals * len(points) * 3 + 1), np.float32)
+    rows[:, 0], rows[1:, -1] = 20, 0.1
+    engine = StepEngine(model, ["clock"])
+    expected = engine.run(rows[:, :-1].reshape(4, animals, len(points), 3), rows[:, -1])[-1]
+    no_hash = "0" * 64
+    description = Description(
+        schema=1,
+        name=folder.name,
+        task="behaviour",
+        created="2026-01-01T00:00:00Z",
+        point_names=points,
+        skeleton=(),
+        class_names=classes,
+        network="place_and_clock",
+        view=View(crop=None, fit="exact", colour="grey"),
+        input=TensorShape(name="poses", shape=(1, animals, len(points), 3), dtype="float32"),
+        output=TensorShape(name="probabilities", shape=(1, 2), dtype="float32"),
+        states=states,
+        precision="fp32",
+        onnx_sha256=no_hash,
+        training=TrainingData(sha256=no_hash, source="none", frames=0, held_out_frames=0, split="none"),
+        accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
+        self_test=SelfTest(
+            image_sha256=no_hash, expected=[float(number) for number in expected], tolerance_fp32=1e-5, tolerance_reduced=1.0
+        ),
+        behaviour=BehaviourFromPoses(
+            seconds=TensorShape(name="seconds", shape=(1, 1), dtype="float32"),
+            exclusive=False,
+            thresholds=(0.5, 0.5),
+            threshold_rule="half",
+            warming_frames=warming_frames,
+            frame_interval_s=(0.001, 0.1),
+            longest_gap_s=longest_gap_s,
+            seen=(),
+            accuracy=BehaviourAccuracy(macro_f1=None, f1=(None, None), bout_f1=(None, None), calibration_error=None, frames=0),
+        ),
+    )
+    write_bundle(folder, model=model, self_test_image=np.zeros((0, 0), np.uint8), description=description, self_test_poses=rows)
+    return folder
+
+
+def _model(animals: int, points: int) -> bytes:
+    text = f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        place_and_clock (float[1, {animals}, {points}, 3] poses, float[1, 1] seconds, float[1, 1] clock)
+            => (float[1, 2] probabilities, float[1, 1] clock_next)
+        <int64[1] flat = {{-1}}, int64[1] zero = {{0}}, int64[1] one = {{1}}, float[1] span = {{{SPAN}}},
+         float none = {{0.0}}, float all = {{1.0}}, int64[2] row = {{1, 1}}>
+        {{
+            numbers = Reshape (poses, flat)
+            x = Slice (numbers, zero, one)
+            gone = IsNaN (x)
+            known = Where (gone, none, x)
+            share = Div (known, span)
+            there = Reshape (share, row)
+            clock_next = Add (clock, seconds)
+            both = Concat <axis = 1> (there, clock_next)
+            probabilities = Clip (both, none, all)
+        }}
+    """
+    model = onnx.parser.parse_model(text)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())

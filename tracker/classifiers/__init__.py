@@ -1,0 +1,1 @@
+"""Networks that find behaviour in poses, one step a frame."""

@@ -1,0 +1,52 @@
+"""One behaviour network, carried from frame to frame: when it begins anew, and from when on its scores count."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.bundle import BehaviourFromPoses, Bundle
+
+if TYPE_CHECKING:
+    from tracker.engines.openvino.step_engine import StepEngine
+
+
+class Classifier:
+    """A bundle on its engine, with the state that it carries. Used by one thread at a time.
+
+    Attributes:
+        bundle: what it is.
+        engine: what it runs on.
+        warming: whether its scores do not count yet, since too few frames have come since it began.
+    """
+
+    def __init__(self, bundle: Bundle, about: BehaviourFromPoses, engine: "StepEngine") -> None:
+        """Begin, as at the start of a session; `about` is the bundle's own part on behaviour."""
+        self.bundle, self.engine = bundle, engine
+        self._about = about
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as at the start of a session."""
+        self.engine.reset()
+        self._left = self._about.warming_frames
+        self._began = False
+        self.warming = True
+
+    def step(self, poses: NDArray[np.float32], seconds: float) -> NDArray[np.float32] | None:
+        """Take one frame; a gap longer than the network was made for, or a clock that was set back, begins anew.
+
+        Args:
+            poses: float32 (animals, K, 3) in source pixels, in the bundle's own order of points; NaN where absent.
+            seconds: since the frame before; not read for the first.
+
+        Returns:
+            float32 (C,), the probability of each class; None while warming.
+        """
+        if self._began and not 0 <= seconds <= self._about.longest_gap_s:
+            self.reset()
+        answer = self.engine.step(poses, seconds if self._began else 0.0)
+        self._began = True
+        self.warming = self._left > 0
+        self._left -= 1
+        return None if self.warming else answer
