@@ -23,8 +23,7 @@ def setup(number: int = 1, names: tuple[str, ...] = ("snout", "tail")) -> SetupM
 
 def record(folder: Path, *setups: SetupMessage) -> Path:
     recorder = recorder_of(load_config(ROOT / "examples" / "synthetic.yaml"))
-    for each in setups:
-        recorder.setup(each)
+    recorder.setup(setups[0])
     recorder.start(ask(folder))
     feed(recorder, 40)
     for each in setups[1:]:
