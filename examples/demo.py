@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from demo_behaviour import CLASSES, CLASSIFIER, Moves, held_out_f1, learn_moves, moves_in
 from demo_report import write_overlay, write_report
-from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, talk, track
+from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, talk, track, with_classifier
 from demo_verdict import Onset, cut_short, match_onsets, print_end, scripted, verdict
 from numpy.typing import NDArray
 from rich.console import Console
@@ -28,6 +29,11 @@ from tracker.errors import RigtrackError
 
 TRAINING_FRAMES = 400
 TRAINING_SEED = 7  # the same rig as the camera shows, at other times: synthetic sets and cameras never share a frame number
+WALKING = {
+    "event": "walking",
+    "source": {"kind": "class", "classifier": CLASSIFIER, "class_name": "walk"},
+    "rule": {"on": 0.6, "off": 0.4, "minimum_ms": 100, "maximum_gap_ms": 100},
+}
 EPOCHS = 4  # 640 steps, however long they take: 0.5 px after 3
 
 
@@ -48,13 +54,18 @@ def demo(out: Path) -> int:
     """Make what is missing, run the tracker, and judge what was heard."""
     make_bundle(out)
     run = fastest_run(out)
+    moves_bundle = learn_moves(out, rate_hz=run.rate_hz, trainer=trainer)
+    run = with_classifier(run, CLASSIFIER, moves_bundle, WALKING)
     heard = track(run)
     if not heard.poses:
         raise RigtrackError("the daemon published no pose; its own messages stand above")
     errors = np.array(heard.errors_px)
-    onsets = [onset for event in run.config.behaviour for onset in match_onsets(event.event, heard, scripted(run), run)]
+    script = scripted(run)
+    onsets = [onset for event in script for onset in match_onsets(event, heard, script, run)]
+    moves = moves_in(heard.poses, run.scene)
     frames = count_frames(heard, run)
     result = summary(heard, run, frames=frames, errors=errors, onsets=onsets, held_out_px=held_out_px(out))
+    result["learned_behaviour"] = learned(moves, held_out=held_out_f1(moves_bundle))
     talk.print("drawing the overlay and the report …")
     write_overlay(
         out / "overlay.mp4",
@@ -65,7 +76,14 @@ def demo(out: Path) -> int:
         rate_hz=run.rate_hz,
         frames=run.frames,
     )
-    problems = verdict(frames, onsets, heard, live_px=result["error_px"]["median"], held_out_px=result["error_px"]["held_out_median"])
+    problems = verdict(
+        frames,
+        onsets,
+        heard,
+        live_px=result["error_px"]["median"],
+        held_out_px=result["error_px"]["held_out_median"],
+        moves_f1=result["learned_behaviour"]["macro_f1"],
+    )
     write_report(
         out / "report.html",
         result=result,
@@ -75,6 +93,7 @@ def demo(out: Path) -> int:
         errors=errors,
         total_ms=heard.total_ms,
         onsets=onsets,
+        moves=moves,
     )
     (out / "result.json").write_text(json.dumps(result, indent=2) + "\n")
     print_result(result, onsets)
@@ -90,6 +109,17 @@ def make_bundle(out: Path) -> None:
         trainer("synth", "--out", str(data), "--scene", "rodent", "--count", str(TRAINING_FRAMES), "--seed", str(TRAINING_SEED), *size)
     if not (model / "bundle.json").exists():
         trainer("fit", "--data", str(data), "--out", str(model), "--epochs", str(EPOCHS), "--seed", "1")
+
+
+def learned(moves: Moves, *, held_out: float) -> dict[str, float]:
+    """Scores of the learned behaviour against the script, by frame."""
+    each = {f"f1_{name}": round(moves.f1(place), 4) for place, name in enumerate(CLASSES)}
+    return {
+        "frames": len(moves.numbers),
+        **each,
+        "macro_f1": round(float(np.mean([moves.f1(place) for place in range(len(CLASSES))])), 4),
+        "held_out_macro_f1": round(held_out, 4),
+    }
 
 
 def held_out_px(out: Path) -> float:

@@ -12,9 +12,12 @@ from typing import Any, Protocol
 
 import cv2
 import numpy as np
+from demo_behaviour import CLASSES, Moves
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from tracker.frame import Image
@@ -98,6 +101,7 @@ def write_report(
     errors: NDArray[np.float64],
     total_ms: Sequence[float],
     onsets: Sequence[Onset],
+    moves: Moves,
 ) -> None:
     """Write the page."""
     numbers = sorted(poses)
@@ -107,6 +111,9 @@ def write_report(
         "Where the snout went": _figure(lambda axes: _path(axes, poses, scene), (6, 4.5)),
         "Frame received → message received in another process": _figure(lambda axes: _latency(axes, total_ms), (9, 3.2)),
         "Scripted events and when they were seen": _figure(lambda axes: _timeline(axes, onsets, numbers), (9, 2.4)),
+        "Learned behaviour: what the animal did by its script, and what was found live": _figure(
+            lambda axes: _ethogram(axes, moves), (9, 1.8)
+        ),
     }
     rows = "".join(f"<tr><th>{html.escape(key)}</th><td>{_cell(value)}</td></tr>" for key, value in result.items())
     body = "".join(
@@ -119,6 +126,19 @@ def write_report(
         f"<p>{_sentence(result)}</p>{failed}<table>{rows}</table>{body}"
         f"<h2>result.json</h2><pre>{html.escape(json.dumps(result, indent=2))}</pre>",
         encoding="utf-8",
+    )
+
+
+def _ethogram(axes: Axes, moves: Moves) -> None:
+    """Two rows of coloured frames; frames in which the classifier warmed up, or that have no pose, stay white."""
+    last = int(moves.numbers[-1]) + 1 if len(moves.numbers) else 1
+    rows = np.full((2, last), np.nan)
+    rows[:, moves.numbers] = [moves.true, moves.found]
+    colours = ListedColormap(["#e4e4e4", "#0072b2", "#e69f00"])
+    axes.imshow(rows, aspect="auto", interpolation="nearest", cmap=colours, vmin=-1.5, vmax=len(CLASSES) - 0.5)
+    axes.set(xlabel="frame", yticks=[0, 1], yticklabels=["script", "found"])
+    axes.legend(
+        handles=[Patch(color=colours(place + 1), label=name) for place, name in enumerate(CLASSES)], loc="upper left", fontsize=8, ncols=2
     )
 
 

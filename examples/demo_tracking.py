@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,15 @@ def open_run(out: Path, *, slower: int, frames: int, name: str) -> Run:
         raise RigtrackError(f"{EXAMPLE}: the demo needs the synthetic camera")
     scene = open_scene(camera.scene, seed=camera.seed, width=camera.width, height=camera.height, rectangles=camera.rectangles)
     return Run(rate_hz=rate_hz, frames=frames, path=path, config=config, scene=scene)
+
+
+def with_classifier(run: Run, name: str, bundle: Path, event: dict[str, Any]) -> Run:
+    """The same run with a classifier, and an event of one of its classes."""
+    values = yaml.safe_load(run.path.read_text(encoding="utf-8"))
+    values["classifiers"] = [{"name": name, "bundle": str(bundle.resolve())}]
+    values["behaviour"].append(event)
+    run.path.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
+    return replace(run, config=load_config(run.path))
 
 
 def _slow_down(event: dict[str, Any], slower: int) -> None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from demo_behaviour import LEAST_F1
 from demo_tracking import Frames, Heard, Run, talk
 
 from tracker.behaviour.behaviour import Behaviour
+from tracker.config import ClassSource
 from tracker.pose import Pose
 
 LARGEST_MEDIAN_PX = 2.0
@@ -27,8 +29,9 @@ class Onset:
 def scripted(run: Run) -> dict[str, list[int]]:
     """Onset frames of every event, from the same rules run over the exact truth."""
     config, scene = run.config, run.scene
-    behaviour = Behaviour(config.behaviour, config.zones, point_names=scene.point_names, animals=1, has_mm=False)
-    onsets: dict[str, list[int]] = {event.event: [] for event in config.behaviour}
+    ruled = tuple(event for event in config.behaviour if not isinstance(event.source, ClassSource))  # what is learnt is not certain
+    behaviour = Behaviour(ruled, config.zones, point_names=scene.point_names, animals=1, has_mm=False)
+    onsets: dict[str, list[int]] = {event.event: [] for event in ruled}
     for number in range(run.frames):
         truth = np.column_stack((scene.truth(number).points, np.ones(len(scene.point_names))))
         pose = Pose(points=truth[None].astype(np.float32), mm=None)
@@ -57,7 +60,7 @@ def cut_short(heard: Heard) -> list[str]:
     return [event.reason for event in heard.events if event.state == "off" and event.reason not in ("rule", "missing", "stopping")]
 
 
-def verdict(frames: Frames, onsets: list[Onset], heard: Heard, *, live_px: float, held_out_px: float) -> list[str]:
+def verdict(frames: Frames, onsets: list[Onset], heard: Heard, *, live_px: float, held_out_px: float, moves_f1: float) -> list[str]:
     """One sentence for each failure, with its cause; none if every frame is explained, the error small and every event seen."""
     problems = []
     if not live_px <= LARGEST_MEDIAN_PX:
@@ -79,6 +82,11 @@ def verdict(frames: Frames, onsets: list[Onset], heard: Heard, *, live_px: float
             f"events: {len(missed)} of {len(onsets)} scripted events were not seen, {blind} of them where frames had no pose; "
             f"{frames.not_tracked} frames were not tracked ({frames.lost} lost by the camera, {frames.skipped} skipped)"
             + (": close other programs and run the demo again" if blind else "")
+        )
+    if not moves_f1 >= LEAST_F1:
+        problems.append(
+            f"learned behaviour: macro-F1 is {moves_f1:.2f} over the frames of the run; expected at least {LEAST_F1}; delete the folder "
+            "and run the demo again"
         )
     return problems
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import demo
 import pytest
+from demo_behaviour import moves_in
 from demo_report import status_at
 from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, open_run
 from demo_verdict import Onset, print_end, scripted, verdict
 
 from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
+from tracker.synthetic.rodent import RodentScene
 
 FRAMES = Frames(shown=1500, before=0, received=1500, lost=0, skipped=0, corrupt=0, missed=0, after=0, unaccounted=0)
 SEEN = Onset(event="running", frame=100, error_ms=0.0)
@@ -70,6 +72,21 @@ def test_the_demo_tracks_at_the_first_rate_that_the_machine_holds(
     assert fastest_run(tmp_path, trial).rate_hz == chosen_hz
 
 
+def test_learned_behaviour_is_compared_with_the_script_frame_by_frame() -> None:
+    scene = RodentScene(7, width=640, height=480)
+    doing = {number: scene.doing(number) for number in range(0, 3000, 7)}
+    certain = {name: {"moves.walk": float(name == "walk"), "moves.turn": float(name == "turn")} for name in set(doing.values())}
+    poses = {number: replace(pose(number), scores=certain[name]) for number, name in doing.items()}
+    warming = {number: replace(one, scores={}, warming=["moves"]) for number, one in poses.items() if number < 500}
+    unsure = {number: replace(one, scores={"moves.walk": 0.1, "moves.turn": 0.1}) for number, one in poses.items()}
+
+    right, never = moves_in(poses | warming, scene), moves_in(unsure, scene)
+
+    assert (right.f1(0), right.f1(1)) == (1.0, 1.0)
+    assert right.numbers.min() >= 500
+    assert (never.f1(0), never.f1(1)) == (0.0, 0.0)
+
+
 def test_the_demo_trains_by_steps_and_not_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = list[list[str]]()
     monkeypatch.setattr(demo, "trainer", lambda *arguments: started.append(list(arguments)))
@@ -91,19 +108,23 @@ def test_frames_without_a_pose_are_explained_by_the_counts_that_poses_carry(tmp_
 
 
 @pytest.mark.parametrize(
-    ("frames", "onset", "live_px", "held_out_px", "sentence"),
+    ("frames", "onset", "live_px", "held_out_px", "moves_f1", "sentence"),
     [
-        (FRAMES, SEEN, 9.0, 8.5, "training accuracy: the network did not learn enough"),
-        (FRAMES, SEEN, 9.0, 0.4, "tracking: the network was better in training"),
-        (FRAMES, SEEN, float("nan"), 0.4, "tracking: the network was better in training"),
-        (replace(FRAMES, unaccounted=3), SEEN, 0.4, 0.4, "frames: 3 of 1500 were neither received nor counted"),
-        (replace(FRAMES, after=400), SEEN, 0.4, 0.4, "the last 400 had no pose"),
-        (FRAMES, UNSEEN, 0.4, 0.4, "events: 1 of 1 scripted events were not seen, 0 of them where frames had no pose"),
+        (FRAMES, SEEN, 9.0, 8.5, 0.9, "training accuracy: the network did not learn enough"),
+        (FRAMES, SEEN, 9.0, 0.4, 0.9, "tracking: the network was better in training"),
+        (FRAMES, SEEN, float("nan"), 0.4, 0.9, "tracking: the network was better in training"),
+        (replace(FRAMES, unaccounted=3), SEEN, 0.4, 0.4, 0.9, "frames: 3 of 1500 were neither received nor counted"),
+        (replace(FRAMES, after=400), SEEN, 0.4, 0.4, 0.9, "the last 400 had no pose"),
+        (FRAMES, SEEN, 0.4, 0.4, 0.5, "learned behaviour: macro-F1 is 0.50 over the frames of the run; expected at least 0.6"),
+        (FRAMES, SEEN, 0.4, 0.4, float("nan"), "learned behaviour: macro-F1 is nan"),
+        (FRAMES, UNSEEN, 0.4, 0.4, 0.9, "events: 1 of 1 scripted events were not seen, 0 of them where frames had no pose"),
     ],
-    ids=["untrained", "worse live", "no pose", "silent loss", "ended early", "event"],
+    ids=["untrained", "worse live", "no pose", "silent loss", "ended early", "learned little", "no score", "event"],
 )
-def test_a_failure_names_its_cause(frames: Frames, onset: Onset, live_px: float, held_out_px: float, sentence: str) -> None:
-    [problem] = verdict(frames, [onset], heard(*(pose(n) for n in range(200))), live_px=live_px, held_out_px=held_out_px)
+def test_a_failure_names_its_cause(
+    frames: Frames, onset: Onset, live_px: float, held_out_px: float, moves_f1: float, sentence: str
+) -> None:
+    [problem] = verdict(frames, [onset], heard(*(pose(n) for n in range(200))), live_px=live_px, held_out_px=held_out_px, moves_f1=moves_f1)
 
     assert sentence in problem
 
@@ -111,13 +132,13 @@ def test_a_failure_names_its_cause(frames: Frames, onset: Onset, live_px: float,
 def test_an_event_missed_where_frames_were_skipped_says_so() -> None:
     frames = replace(FRAMES, received=1460, skipped=40)
 
-    [problem] = verdict(frames, [UNSEEN], heard(pose(90), pose(131, skipped=40)), live_px=0.4, held_out_px=0.4)
+    [problem] = verdict(frames, [UNSEEN], heard(pose(90), pose(131, skipped=40)), live_px=0.4, held_out_px=0.4, moves_f1=0.9)
 
     assert "1 of them where frames had no pose; 40 frames were not tracked (0 lost by the camera, 40 skipped)" in problem
 
 
 def test_skipped_frames_alone_fail_nothing() -> None:
-    assert verdict(replace(FRAMES, received=1400, skipped=100), [SEEN], heard(pose(1)), live_px=0.4, held_out_px=0.4) == []
+    assert verdict(replace(FRAMES, received=1400, skipped=100), [SEEN], heard(pose(1)), live_px=0.4, held_out_px=0.4, moves_f1=0.9) == []
 
 
 def test_the_overlay_counts_what_was_missing_when_the_frame_was_shown(status: StatusMessage) -> None:

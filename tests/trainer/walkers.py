@@ -33,12 +33,12 @@ def _animal(rng: np.random.Generator, doing: NDArray[np.int64]) -> NDArray[np.fl
     return np.concatenate([xy, np.full((len(doing), 3, 1), 0.9)], axis=-1).astype(np.float32)
 
 
-def write_table(folder: Path, *, videos: int = 4, frames: int = 900, first: int = 0, fps: float = FPS) -> Path:
+def write_table(folder: Path, *, videos: int = 4, frames: int = 900, first: int = 0, fps: float = FPS, animals: int = 2) -> Path:
     """A table of videos with poses as DeepLabCut and labels as BORIS write them."""
     rows = ["video,poses,labels,fps"]
     for number in range(first, first + videos):
         poses, marks = walkers(number, frames=frames)
-        write_deeplabcut(folder / f"{number}.csv", poses)
+        write_deeplabcut(folder / f"{number}.csv", poses[:, :animals])
         labels = ethogram(CLASSES, bouts_of_marks(marks, CLASSES), where="", frames=frames, fps=fps, video=f"v{number}")
         (folder / f"{number}-boris.csv").write_bytes(file_of([labels], "boris")[0])
         rows.append(f"v{number},{number}.csv,{number}-boris.csv,{fps:g}")
@@ -48,8 +48,8 @@ def write_table(folder: Path, *, videos: int = 4, frames: int = 900, first: int 
 
 
 def write_deeplabcut(path: Path, poses: NDArray[np.float32]) -> None:
-    """DeepLabCut's table of predictions of two animals."""
-    columns = [(animal, point, axis) for animal in ("a", "b") for point in POINTS for axis in ("x", "y", "likelihood")]
+    """DeepLabCut's table of predictions of up to two animals."""
+    columns = [(animal, point, axis) for animal in ("a", "b")[: poses.shape[1]] for point in POINTS for axis in ("x", "y", "likelihood")]
     lines = [",".join(["scorer", *("net" for _ in columns)])]
     for title, place in (("individuals", 0), ("bodyparts", 1), ("coords", 2)):
         lines.append(",".join([title, *(column[place] for column in columns)]))

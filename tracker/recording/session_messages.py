@@ -17,7 +17,7 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
     Raises:
         RecordingError: a pose that names a setup the session does not hold, or a damaged setup.
     """
-    setups = {setup.setup: setup for setup in _setups(session)}
+    setups = {setup.setup: setup for setup in session_setups(session)}
     yield from setups.values()
     stamp: dict[str, Any] = {"v": VERSION, "camera": session.description.camera, "session": session.description.stream_session}
     events = iter(session.events.to_pylist())
@@ -35,7 +35,12 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
         event = next(events, None)
 
 
-def _setups(session: RecordedSession) -> Iterator[SetupMessage]:
+def session_setups(session: RecordedSession) -> Iterator[SetupMessage]:
+    """Every setup message, in the order of their numbers.
+
+    Raises:
+        RecordingError: one is damaged.
+    """
     name = topic("setup", session.description.camera)
     for line in session.setups():
         try:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.synthetic.rodent_script import CYCLE_FRAMES, HEAD, TORSO, Move, Posture, cycle_moves, position_on_walk
+from tracker.synthetic.rodent_script import CYCLE_FRAMES, HEAD, TORSO, Kind, Move, Posture, cycle_moves, position_on_walk
 
 SPINE_JOINTS = 13
 TAIL_JOINTS = 16
@@ -68,10 +68,12 @@ class RodentMotion:
 
     def posture(self, number: float) -> Posture:
         """Body centre, heading and rearing at a (fractional) frame number; arena radii and radians."""
-        cycle, frame = divmod(number, CYCLE_FRAMES)
-        moves = self._moves(int(cycle))
-        move = next((m for m in moves if frame < m.begin + m.frames), moves[-1])
+        move, frame = self._move(number)
         return _between(move, _smooth(min(1.0, (frame - move.begin) / move.frames)))
+
+    def kind(self, number: float) -> Kind:
+        """What the animal does at a (fractional) frame number."""
+        return self._move(number)[0].kind
 
     def body(self, number: int) -> Body:
         """Every part of the animal at a frame number, in pixels."""
@@ -99,6 +101,12 @@ class RodentMotion:
     def to_px(self, points: Points) -> Points:
         """Arena radii to pixels."""
         return np.asarray(self.centre + self.scale * points, np.float64)
+
+    def _move(self, number: float) -> tuple[Move, float]:
+        """The move under way, and the frame of its cycle."""
+        cycle, frame = divmod(number, CYCLE_FRAMES)
+        moves = self._moves(int(cycle))
+        return next((m for m in moves if frame < m.begin + m.frames), moves[-1]), frame
 
     def _turned(self, number: int) -> float:
         before, after = self.posture(max(0, number - BEND_FRAMES)), self.posture(number + BEND_FRAMES)

@@ -80,8 +80,7 @@ class PoseFeatures(nn.Module):
             "points": (plan.animals, plan.points, 4),  # x, y, whether ever seen, seconds since
             "heading": (plan.animals, 3),  # cosine, sine, whether known
             "motion": (plan.animals, len(MEMORIES_S), 4),
-            "pairs": (len(self.pairs), len(PAIR_MEMORIES_S), 3),
-        }
+        } | ({"pairs": (len(self.pairs), len(PAIR_MEMORIES_S), 3)} if self.pairs else {})
 
     def forward(self, poses: Tensor, seconds: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One frame of n videos at once.
@@ -94,7 +93,7 @@ class PoseFeatures(nn.Module):
         Returns:
             float32 (n, count), and the next states.
         """
-        points, heading, motion, pair_means = states
+        points, heading, motion, *of_pairs = states
         seen, xy, filled = self._fill(poses, seconds, points)
         known = filled[..., 2]
         weight = known / known.sum(dim=-1, keepdim=True).clamp(min=1.0)
@@ -110,9 +109,9 @@ class PoseFeatures(nn.Module):
         there = (known.sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
         alone = torch.cat([own.flatten(2), fresh, moves, next_motion.flatten(2), there], dim=2)
         if not self.pairs:
-            return alone.flatten(1), [filled, next_heading, next_motion, pair_means]
+            return alone.flatten(1), [filled, next_heading, next_motion]
         pair, means_of = self._pairs(xy, known, middle, axis, velocity)
-        next_pairs = _running_mean(pair_means, means_of[:, :, None], seconds, self.pair_memories_s)
+        next_pairs = _running_mean(of_pairs[0], means_of[:, :, None], seconds, self.pair_memories_s)
         together = torch.cat([pair, next_pairs.flatten(2)], dim=2)
         return torch.cat([self._of_all(alone), self._of_all(together)], dim=1), [filled, next_heading, next_motion, next_pairs]
 

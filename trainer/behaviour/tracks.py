@@ -1,4 +1,4 @@
-"""Poses of whole videos from other programs' files: DeepLabCut's tables of predictions, SLEAP's analysis files, NumPy arrays."""
+"""Poses of whole videos: DeepLabCut's predictions, SLEAP's analysis files, NumPy arrays, sessions that the tracker recorded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.errors import RecordingError
 from trainer.errors import LabelError
 from trainer.ethogram.reading import cells_in, text_of
 
@@ -30,14 +31,16 @@ class Tracks:
 
 
 def read_tracks(path: Path) -> Tracks:
-    """Read poses by the ending of the file's name: .csv, .h5 or .npy.
+    """Read poses by the ending of the file's name: .csv, .h5 or .npy; a folder is a recorded session.
 
     Raises:
         LabelError: another kind of file, a header that is none, text where a number belongs.
     """
     ending = path.suffix.lower()
+    if path.is_dir():
+        return _session(path)
     if not path.is_file():
-        raise LabelError(f"{path}: is not there; give a file of poses: DeepLabCut .csv, SLEAP analysis .h5, or .npy")
+        raise LabelError(f"{path}: is not there; give a file of poses: DeepLabCut .csv, SLEAP analysis .h5, .npy, or a session's folder")
     if ending == ".csv":
         return _deeplabcut(path)
     if ending in (".h5", ".hdf5"):
@@ -106,6 +109,34 @@ def _numpy(path: Path) -> Tracks:
     if poses.ndim != 4 or poses.shape[3] != 3 or poses.dtype.kind != "f" or not len(poses):
         raise LabelError(f"{path}: has shape {poses.shape}; expected numbers as (frames, animals, points, 3)")
     return _tracks(path, [f"point{place}" for place in range(poses.shape[2])], poses)
+
+
+def _session(folder: Path) -> Tracks:
+    """Every frame of the video has its row; one that got no pose has no point."""
+    try:
+        import pyarrow.compute as pc  # type: ignore[import-untyped]
+
+        from tracker.recording.read_session import RecordedSession
+        from tracker.recording.session_messages import session_setups
+    except ImportError as problem:
+        raise LabelError(f"{folder}: a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    try:
+        session = RecordedSession(folder)
+        names = {tuple(setup.point_names) for setup in session_setups(session)}
+    except RecordingError as problem:
+        raise LabelError(str(problem)) from problem
+    if len(names) != 1:
+        found = "; ".join(", ".join(each) for each in sorted(names)) or "none"
+        raise LabelError(f"{folder}: its setups have different key points ({found}); expected the same throughout the session")
+    [points] = names
+    rows = session.rows["points"].combine_chunks()
+    there = rows.is_valid().to_numpy(zero_copy_only=False)
+    lengths = pc.list_value_length(rows.drop_null()).unique().to_pylist()
+    if len(lengths) != 1 or lengths[0] % (3 * len(points)):
+        raise LabelError(f"{folder}: its frames have poses of {lengths or 'no'} numbers; expected the same number of animals throughout")
+    poses = np.full((len(rows), lengths[0]), np.nan, np.float32)
+    poses[there] = rows.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, lengths[0])
+    return _tracks(folder, list(points), poses.reshape(len(rows), -1, len(points), 3))
 
 
 def _tracks(path: Path, names: list[str], poses: NDArray[np.floating]) -> Tracks:
