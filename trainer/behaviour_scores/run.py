@@ -18,7 +18,7 @@ class BehaviourRun:
 
     Attributes:
         title: what was scored.
-        answers: name and videos of each: the answer first, then the same cleaned, other people, the trivial one.
+        answers: name and videos of each: the answer first, then the same cleaned, other people, the trivial one last.
         scores: of each.
         comparison: the first against the trivial one, None where the videos are too short for any.
         cleaning: what was done for the cleaned ones.
@@ -31,6 +31,11 @@ class BehaviourRun:
     comparison: PairedF1 | None
     cleaning: Cleaning
     notes: tuple[str, ...]
+
+    @property
+    def not_trivial(self) -> tuple[tuple[str, Sequence[ScoredVideo]], ...]:
+        """Name and videos of each answer but the trivial one."""
+        return self.answers[:-1]
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
