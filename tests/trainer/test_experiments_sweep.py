@@ -153,7 +153,7 @@ def test_a_locked_database_is_one_sentence(tmp_path: Path) -> None:
         join(where)
     with closing(sqlite3.connect(tmp_path / "study.db")) as holder:
         holder.execute("BEGIN EXCLUSIVE")
-        with quiet(), pytest.raises(TrainingError, match="database is locked"):
+        with quiet(), pytest.raises(TrainingError, match="database is locked: another program holds it"):
             join(where)
 
 
@@ -220,7 +220,17 @@ def test_a_slot_that_kills_its_workers_three_times_is_given_up(tmp_path: Path) -
             study.add_trial(optuna.create_trial(state=optuna.trial.TrialState.FAIL, user_attrs={"slot": 0, "worker": "dead"}))
         empty_slots(study, [None, None], run, worker="w", heartbeat_s=1, waiting=lambda _count: None)
         assert ran == [1]
-        assert tried(study)[0].ended == "given up: its workers were killed each time"
+        assert tried(study)[0].ended.words == "given up: its workers were killed each time"
+
+
+def test_trials_of_a_study_that_keeps_only_words_about_their_end_are_read(tmp_path: Path) -> None:
+    with quiet():
+        study = join(database(tmp_path))
+        for slot, words in enumerate(["pruned after epoch 3", "superfluous"]):
+            state = optuna.trial.TrialState.PRUNED if slot == 0 else optuna.trial.TrialState.FAIL
+            study.add_trial(optuna.create_trial(state=state, user_attrs={"slot": 0, "worker": "w", "ended": words}))
+        (found,) = tried(study)
+    assert (found.ended.how, found.ended.words, found.attempts) == ("pruned", "pruned after epoch 3", 1)
 
 
 def test_a_trial_whose_worker_died_before_its_first_heartbeat_is_run_again(tmp_path: Path) -> None:

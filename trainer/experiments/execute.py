@@ -159,7 +159,7 @@ def _scored(network: nn.Module, store: FrameStore, index: NDArray[np.int64]) -> 
     frames = store.frames
     found = predict_animals(network, store, np.arange(len(store)))
     if not np.isfinite(found).all():
-        raise DivergedError("the network's predictions contain NaN or infinity; lower the learning rate, or train with --precision 32")
+        raise DivergedError("the network's predictions contain NaN or infinity")
     ordered = in_order_of_labels(found, frames.points).astype(np.float32)
     missing = np.isnan(ordered).any(axis=-1, keepdims=True)
     shape = (-1, *frames.points.shape[2:])  # each animal of a frame is a row

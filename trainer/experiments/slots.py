@@ -28,7 +28,9 @@ from trainer.experiments.study import GRACE
 logger = logging.getLogger(__name__)
 
 SLOT = "slot"
-ENDED = "ended"  # how a trial ended, in words; a trial that failed without it was killed
+ENDED = "ended"  # why a trial ended, in words for people; a trial that failed without it was killed
+HOW = "how"  # the same as one of a few words for programs
+SUPERFLUOUS = "superfluous"
 WORKER = "worker"
 ATTEMPTS = 3  # a slot whose workers die so often kills them: too large a batch for the memory, say
 POLL_S = 1.0
@@ -85,6 +87,17 @@ def given_up(trials: Sequence[FrozenTrial], slot: int) -> bool:
     return lasting(trials, slot) is None and sum(_killed(trial) for trial in attempts(trials, slot)) >= ATTEMPTS
 
 
+def note_end(trial: Trial, how: str, words: str = "") -> None:
+    """Keep with a trial how it ended, and why in words where there is more to say."""
+    trial.set_user_attr(ENDED, words or how)
+    trial.set_user_attr(HOW, how)
+
+
+def superfluous(trial: FrozenTrial) -> bool:
+    """Whether a trial was dropped because another one is of its slot."""
+    return SUPERFLUOUS in (trial.user_attrs.get(HOW), trial.user_attrs.get(ENDED))
+
+
 def _states(
     study: optuna.Study, slots: Sequence[Slot], silent: dict[int, float], *, limit_s: float, clock: Callable[[], float]
 ) -> list[TrialState]:
@@ -135,7 +148,7 @@ def _noted(trial: Trial, slot: int, run: Callable[[Trial, int], float]) -> float
     except optuna.TrialPruned:
         raise
     except (Exception, KeyboardInterrupt) as problem:
-        trial.set_user_attr(ENDED, f"stopped: {problem or 'by hand'}")
+        note_end(trial, "stopped", f"stopped: {problem or 'by hand'}")
         raise
 
 
@@ -147,11 +160,11 @@ def _accepted(trial: Trial) -> int:
     """The trial's slot, if this is the attempt that counts."""
     slot = trial.user_attrs.get(SLOT)
     if slot is None:
-        trial.set_user_attr(ENDED, "superfluous")
+        note_end(trial, SUPERFLUOUS)
         raise SuperfluousTrial(f"trial {trial.number} was not queued")
     first = lasting(trial.study.get_trials(deepcopy=False), slot)
     if first is not None and first.number < trial.number:
-        trial.set_user_attr(ENDED, "superfluous")
+        note_end(trial, SUPERFLUOUS)
         raise SuperfluousTrial(f"slot {slot} is trial {first.number}")
     return int(slot)
 

@@ -21,6 +21,7 @@ ABOUT = "rigtrack"
 GRACE = 4  # heartbeats missed before a worker counts as dead; one late beat of a busy machine is not a death
 LOCK_WAIT_S = 60.0
 _TRIES = 20
+_SQLITE_BUSY = 5  # sqlite3.SQLITE_BUSY, which Python names from 3.11 on
 _TABLES = {"studies", "version_info"}
 
 
@@ -156,6 +157,8 @@ def _refuse_foreign(database: Database, *, reading: bool) -> None:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=database.lock_wait_s)) as connection:
             tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as problem:
+        if _is_locked(problem):
+            raise
         raise TrainingError(f"{file}: cannot be read as a study database: {problem}; choose another --study or restore it") from problem
     if tables and not tables >= _TABLES:
         raise TrainingError(f"{file}: is a database of another program; choose another --study")
@@ -187,7 +190,13 @@ def _reason(problem: BaseException) -> str:
     deepest = problem
     while deepest.__cause__ is not None:
         deepest = deepest.__cause__
-    words = str(getattr(deepest, "orig", None) or deepest).split("\n")[0].strip()
-    if "locked" in words:
+    fault = getattr(deepest, "orig", None) or deepest
+    words = str(fault).split("\n")[0].strip()
+    if _is_locked(fault):
         return f"{words}: another program holds it"
     return words or type(problem).__name__
+
+
+def _is_locked(fault: BaseException) -> bool:
+    code = getattr(fault, "sqlite_errorcode", None)
+    return code == _SQLITE_BUSY if code is not None else "locked" in str(fault)  # Python 3.10 gives words alone

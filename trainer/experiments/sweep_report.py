@@ -20,7 +20,7 @@ from trainer.experiments.run_plots import PlottedCurve, draw_floor, four_panels,
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
-from trainer.experiments.sweep import Tried, best, confirming_name, tried
+from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
 from trainer.labels.mirror import sides_of
 from trainer.reports.html_page import page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
@@ -96,8 +96,8 @@ def write_sweep_report(out: Path, found: Found, *, url: str, name: str, human_px
 def sentence(found: Found) -> str:
     """One sentence with the winner."""
     finished = sum(one.run is not None for one in found.tried)
-    off = {word: sum(one.ended.startswith(word) for one in found.tried) for word in ("pruned", "diverged", "out of memory", "given up")}
-    others = "".join(f", {count} {word}" for word, count in off.items() if count)
+    ended = Counter(one.ended.how for one in found.tried)
+    others = "".join(f", {ended[how]} {how}" for how in BROKEN_OFF if ended[how])
     again = ""
     if (held_out := found.confirmation("held_out")) is not None:
         test = found.confirmation("test")
@@ -254,7 +254,7 @@ def _trial_table(found: Found) -> str:
         pace = f"{one.epochs[-1].seconds / len(one.epochs):.2f}" if one.epochs else "–"
         again = f", attempt {one.attempts}" if one.attempts > 1 else ""
         values = [_value(one.values[key]) if key in one.values else "–" for key in keys]
-        rows.append([str(one.slot), *values, *scores, str(len(one.epochs)), pace, f"{one.ended}{again}"])
+        rows.append([str(one.slot), *values, *scores, str(len(one.epochs)), pace, f"{one.ended.words}{again}"])
     counts = Counter(one.worker for one in found.tried)
     workers = "; ".join(f"{name} {count}" for name, count in sorted(counts.items()))
     return f'{table(head, rows, kind="figures")}<p class="note">{text(f"Trials of each worker (machine:process): {workers}.")}</p>'
@@ -268,7 +268,7 @@ def _trial_json(one: Tried) -> dict[str, Any]:
         "held_out_px": one.held_out_px if math.isfinite(one.held_out_px) else None,
         "test_px": run.test.mean_px if run and run.test else None,
         "epochs": len(one.epochs),
-        "ended": one.ended,
+        "ended": one.ended.words,
         "worker": one.worker,
         "attempts": one.attempts,
         "seed": run.seed if run else None,

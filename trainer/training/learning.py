@@ -175,7 +175,7 @@ class Learner(pl.LightningModule):
         self._losses.clear()
         mean = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
         if not math.isfinite(mean):
-            raise DivergedError(f"the loss is {mean} in epoch {self.current_epoch}; lower the learning rate, or train with --precision 32")
+            raise DivergedError(f"the loss is {mean} in epoch {self.current_epoch}")
         rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         self.history.batch_loss.extend(losses)
         self.history.epochs.append(
