@@ -14,9 +14,7 @@ from tracker.bundle import Description
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
-from trainer.networks.blocks import to_planes
-from trainer.networks.grouped import Grouped
-from trainer.networks.map_network import MapNetwork
+from trainer.networks.map_network import ShowsMaps
 from trainer.reports.report import Examples, JudgedTraining, TrainingRun, write_report
 from trainer.scoring.calibrate import ConfidenceMap
 from trainer.scoring.evaluate import Evaluation
@@ -103,20 +101,13 @@ def history_of(result: FitResult) -> dict[str, Any]:
 @torch.no_grad()
 def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray[np.floating[Any]]] | None:
     """An animal's crop and the network's map for it, all key points together; None for a head without maps."""
-    network = result.network
+    if not isinstance(result.network, ShowsMaps):
+        return None
     image = FrameStore(frames, result.view).read(len(frames) // 2)
     frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
-    if isinstance(network, Grouped):
-        planes, first = to_planes(frame), network.groups[0]  # which stands for all
-        left, top = (corner[0] for corner in network.corners(network.search(planes)))
-        points, crop = network.refine(planes, left[None], top[None]).points[0, list(first.points)], first.crop
-    elif isinstance(network, MapNetwork):
-        left, top = network.corners(frame)
-        points, crop = network.maps(frame, left, top).points[0], result.plan.crop
-    else:
-        return None
-    x, y = int(left[0]), int(top[0])
-    together = torch.softmax(points.flatten(1), 1).reshape(points.shape).amax(0)
+    seen = result.network.seen(frame)
+    x, y, crop = seen.left, seen.top, seen.plan
+    together = torch.softmax(seen.points.flatten(1), 1).reshape(seen.points.shape).amax(0)
     reach = crop.height, crop.width  # what the crop shows beyond the frame is the frame's border
     around = cv2.copyMakeBorder(image, reach[0], reach[0], reach[1], reach[1], cv2.BORDER_REPLICATE)
     return np.asarray(around[y + reach[0] :, x + reach[1] :][: crop.height, : crop.width], np.uint8), together.numpy()

@@ -18,11 +18,11 @@ from trainer.networks.build import NetworkPlan
 from trainer.networks.frozen import held_norms
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.training.collapse import collapse_sentence, has_collapsed, movement
+from trainer.training.head_losses import loss_of
 from trainer.training.history import Epoch, History, history_from_plain
 from trainer.training.lightning_library import pl
 from trainer.training.loading import TrainingLoader
-from trainer.training.losses import LOSSES, Batch, LossSettings
-from trainer.training.several_loss import SEVERAL
+from trainer.training.losses import Batch, LossSettings
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Learner(pl.LightningModule):
 
     def loss_of(self, network: nn.Module, pictures: Batch) -> Tensor:
         """What is minimised, for a network of this plan: one number."""
-        return (LOSSES | SEVERAL)[self.plan.head](network, pictures, self._loss)
+        return loss_of(self.plan)(network, pictures, self._loss)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Average the weights; stop when the time is up."""
