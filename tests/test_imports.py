@@ -26,6 +26,8 @@ NEED_AN_EXTRA = (
     "tracker.engines.tensorrt.cuda_graph",
     "tracker.engines.tensorrt.engine",
     "tracker.engines.tensorrt.build",
+    "tracker.pages.guard",
+    "tracker.pages.local_server",
     "tracker.recording.read_session",
     "tracker.recording.recording",
     "tracker.recording.recover",
@@ -41,7 +43,21 @@ def python(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> None:
-    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx")
+    blocked = (
+        "torch",
+        "lightning",
+        "trainer",
+        "calib",
+        "pypylon",
+        "tensorrt",
+        "pycuda",
+        "av",
+        "pyarrow",
+        "matplotlib",
+        "onnx",
+        "starlette",
+        "uvicorn",
+    )
     answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_EXTRA))
     assert answer.returncode == 0, answer.stderr
 

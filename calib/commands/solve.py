@@ -60,7 +60,8 @@ def _write(options: argparse.Namespace, assessment: Assessment, found: Found) ->
     else:
         background = read_picture(options.images, found.views[0].name)
         title = f"Calibration of {options.images.resolve().name}"
-        files["report.html"] = report(assessment, title=title, notes=notes_on(found), background=background).encode()
+        created = calibration.made.date.isoformat() if calibration.made else ""
+        files["report.html"] = report(assessment, title=title, created=created, notes=notes_on(found), background=background).encode()
     write_files(options.out, files)
 
 

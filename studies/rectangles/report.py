@@ -15,10 +15,10 @@ from studies.rectangles.plan import STEPS, all_wanted, wanted
 from studies.rectangles.sections import SECTIONS, Section
 from studies.rectangles.sets import RectangleSets
 from studies.rectangles.train_networks import Plan, finished, read_plan
+from tracker.pages.document import page, table, text
 from trainer.errors import TrainingError
 from trainer.experiments.run import Run
 from trainer.experiments.settings_table import settings_table
-from trainer.reports.html_page import page, table, text
 from trainer.whole_files import replace_files
 
 REPORT_FILE, FIGURES_FILE = "report.html", "report.json"

@@ -14,7 +14,7 @@ from studies.rectangles.peaks import THRESHOLD
 from studies.rectangles.plan import wanted
 from studies.rectangles.scale import DOMAINS, HOME, SEED
 from studies.rectangles.sets import SHARES, domain
-from trainer.reports.html_page import StrongRow, picture, table, text
+from tracker.pages.document import StrongRow, picture, table, text
 from trainer.reports.plot_style import png
 
 _PART_WORDS = {"train": "training", "held_out": "validation", "test": "test"}

@@ -124,7 +124,7 @@ def test_a_file_of_an_earlier_version_still_loads(tmp_path: Path, good: Assessme
 
 
 def test_the_report_states_the_verdict_and_needs_no_other_file(middling: Assessment) -> None:
-    written = report(middling, title="top <camera>", notes=["one image was damaged"], background=None)
+    written = report(middling, title="top <camera>", created="2026-01-31", notes=["one image was damaged"], background=None)
 
     assert "rejected: do not measure with it" in written
     assert all(reason in written.replace("&#x27;", "'") for reason in middling.reasons)

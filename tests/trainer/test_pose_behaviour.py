@@ -17,7 +17,7 @@ from tests.trainer.walkers import CLASSES, FPS, POINTS, walkers, write_deeplabcu
 from tracker.bundle import Bundle, read_bundle
 from tracker.engines.open_engine import open_engine
 from tracker.errors import BundleError
-from trainer.__main__ import _parser, main
+from trainer.__main__ import PROGRAM, main
 from trainer.behaviour.answers import check_self_test, engine_of, probabilities_of
 from trainer.behaviour.body_axis import body_plan
 from trainer.behaviour.calibrate import calibrate
@@ -352,7 +352,7 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
 
 def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:
     words = "fit --task behaviour --data t.csv --out b --hold-out c d --validate e --leave-out base --channel S1 --epochs 7 --roles"
-    request = behaviour_request(_parser().parse_args(words.split()))
+    request = behaviour_request(PROGRAM.parser().parse_args(words.split()))
     assert (request.table, request.out, request.test, request.validation) == (Path("t.csv"), Path("b"), ("c", "d"), ("e",))
     assert (request.left_out, request.asked.channel, request.settings) == (("base",), "S1", BehaviourSettings(epochs=7))
     assert request.roles

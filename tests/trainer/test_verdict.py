@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from trainer.__main__ import _parser
+from trainer.__main__ import PROGRAM
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_steps import Place
@@ -121,7 +121,7 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         for command in step.command.split(" && "):
             program, *arguments = shlex.split(command)
             assert program == "trainer"
-            assert isinstance(_parser().parse_args(arguments), argparse.Namespace)
+            assert isinstance(PROGRAM.parser().parse_args(arguments), argparse.Namespace)
 
 
 @pytest.mark.parametrize(

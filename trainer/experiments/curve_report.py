@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from tracker.pages.document import page, picture, table, text
 from trainer.experiments.curve import Curve, summarise
 from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.power_law import REACH, PowerLaw
@@ -15,7 +16,6 @@ from trainer.experiments.reading import reading
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.html_page import page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
 from trainer.whole_files import replace_files
 

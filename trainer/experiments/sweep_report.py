@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from tracker.pages.document import page, picture, table, text
 from trainer.errors import TrainingError
 from trainer.experiments.run import Run, RunEpoch, RunScore
 from trainer.experiments.run_plots import PlottedCurve, draw_floor, four_panels, number_log_axis
@@ -22,7 +23,6 @@ from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
 from trainer.labels.mirror import sides_of
-from trainer.reports.html_page import page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
 from trainer.training.augment import ROTATION_DEG
 from trainer.training.fit_settings import OPTIONS, FitSettings

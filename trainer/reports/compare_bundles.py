@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tracker.bundle import Bundle
+from tracker.pages.document import StrongRow, table, text
+from tracker.pages.document import page as page_of
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
-from trainer.reports.html_page import StrongRow, table, text
-from trainer.reports.html_page import page as page_of
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.scoring.breakdown import in_time

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from tracker.pages.document import StrongRow, picture, table, text
 from trainer.reports.confidence_plots import reliability_diagram
-from trainer.reports.html_page import StrongRow, picture, table, text
 from trainer.reports.plot_style import png
 from trainer.scoring.absence import SURE, Absence
 from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag

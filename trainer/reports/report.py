@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.frame import Image
+from tracker.pages.document import page as page_of
+from tracker.pages.document import table, text
 from trainer.reports import plots
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import Named, confidence_section, error_section, figure_part, group_section, px, tag_section
-from trainer.reports.html_page import page as page_of
-from trainer.reports.html_page import table, text
 from trainer.reports.machine import machine
 from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
 from trainer.scoring.absence import absence

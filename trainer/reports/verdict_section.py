@@ -2,9 +2,9 @@
 
 import math
 
+from tracker.pages.document import StrongRow, table, text
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspected_labels
-from trainer.reports.html_page import StrongRow, table, text
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure

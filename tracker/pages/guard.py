@@ -1,4 +1,4 @@
-"""Who may speak to the labelling server: the browser that was given its address, from the server's own page, and nobody else."""
+"""Who may speak to the server of a page: the browser that was given its address, from the server's own page, and nobody else."""
 
 import secrets
 from http.cookies import CookieError, SimpleCookie
@@ -28,14 +28,20 @@ class Guard:
     The token comes once in the address (`/?token=...`) and from then on in a cookie that no script can read. Other sites, and
     pages of other servers on this machine, could make a browser send that cookie: they are known by Host, Origin and
     Sec-Fetch-Site, which no page can forge.
+
+    Args:
+        inner: the application.
+        port: where it is served on 127.0.0.1.
+        token: what a browser must know to be let in.
+        command: that printed the address: "trainer label".
     """
 
-    def __init__(self, inner: ASGIApp, *, port: int, token: str) -> None:
-        self._inner = inner
+    def __init__(self, inner: ASGIApp, *, port: int, token: str, command: str) -> None:
+        self._inner, self._command = inner, command
         self._host = f"127.0.0.1:{port}"
         self._origin = f"http://{self._host}"
         self._token = token
-        self._cookie = f"rigtrack_label_{port}"  # a browser gives one host's cookies to all its ports
+        self._cookie = f"rigtrack_{command.rpartition(' ')[2]}_{port}"  # a browser gives one host's cookies to all its ports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -65,7 +71,7 @@ class Guard:
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             return "only this server's own page may ask for that"
         if not self._has_cookie(headers):
-            return "this browser has not been let in: open the address that `trainer label` printed when it was started"
+            return f"this browser has not been let in: open the address that `{self._command}` printed when it was started"
         return None
 
     def _has_token_in_address(self, scope: Scope) -> bool:
