@@ -86,6 +86,7 @@ h2 {{ font-size: 1.25rem; margin: 2.75rem 0 .75rem; padding-top: 1rem; border-to
 .verdict p {{ margin: .25rem 0; }}
 .verdict ol {{ margin: .25rem 0; padding-left: 1.5rem; }}
 .accepted, .rejected {{ padding: .8rem 1rem; border-radius: 6px; border-left: 5px solid #0a7d3c; background: var(--good); }}
+.accepted, .rejected {{ margin-bottom: 1rem; }}
 .rejected {{ border-color: #c4501b; background: var(--bad); }}
 .accepted ul, .rejected ul {{ margin: .4rem 0 0; padding-left: 1.3rem; }}
 .pictures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 0 1rem; align-items: start; }}
