@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from calib.capture_session import CaptureSession, Progress
+from calib.capture_session import CaptureProgress, CaptureSession
 from tracker.errors import CalibrationError
 from tracker.pages.guard import Guard
 from tracker.pages.local_server import LOOPBACK, listen, page_routes, server_of
@@ -96,7 +96,7 @@ def make_app(session: CaptureSession, *, port: int, token: str, stop: threading.
     return Starlette(routes=routes, middleware=[Middleware(Guard, port=port, token=token, command="calib capture")])
 
 
-def _described(progress: Progress) -> dict[str, Any]:
+def _described(progress: CaptureProgress) -> dict[str, Any]:
     return {
         "number": progress.number,
         "has_picture": progress.picture is not None,

@@ -11,7 +11,7 @@ from calib.corners import Corners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class BoardView:
     """One image of the board.
 
     Attributes:
@@ -27,11 +27,11 @@ class View:
     pixels: NDArray[np.float64]
 
 
-def view_of(board: Board, corners: Corners, *, name: str) -> View:
+def view_of(board: Board, corners: Corners, *, name: str) -> BoardView:
     """The corners of one image with their places on the board."""
-    return View(name=name, ids=corners.ids, mm=board.corners_mm[corners.ids], pixels=corners.pixels)
+    return BoardView(name=name, ids=corners.ids, mm=board.corners_mm[corners.ids], pixels=corners.pixels)
 
 
-def all_pixels(views: Sequence[View]) -> NDArray[np.float64]:
+def all_pixels(views: Sequence[BoardView]) -> NDArray[np.float64]:
     """Every corner of every view, (N, 2)."""
     return np.concatenate([view.pixels for view in views]) if views else np.empty((0, 2))

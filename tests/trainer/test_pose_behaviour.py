@@ -25,7 +25,7 @@ from trainer.behaviour.clips import UNJUDGED, clips_of, mirrored, targets_of
 from trainer.behaviour.export import export
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.make_behaviour_bundle import BehaviourRequest, collapsed, make_behaviour_bundle
-from trainer.behaviour.network import NetworkPlan, PoseBehaviour, features_of
+from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.train import class_weights, loss_of, train
@@ -34,7 +34,7 @@ from trainer.behaviour_scores.labelled import Decide, ScoredVideo
 from trainer.commands.behaviour_options import behaviour_request
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import ethogram
-from trainer.ethogram.reading import Asked
+from trainer.ethogram.reading import ReadOptions
 from trainer.labels.mirror import swapped_order
 
 BODY = BodyPlan(animals=2, points=3, front=0, back=2, scale_px=40.0, confidence=0.2)
@@ -51,7 +51,7 @@ def one_thread() -> Iterator[None]:
 
 def network(*, exclusive: bool = True, seed: int = 0) -> PoseBehaviour:
     torch.manual_seed(seed)
-    made = PoseBehaviour(NetworkPlan(body=BODY, classes=2, exclusive=exclusive, hidden=8)).eval()
+    made = PoseBehaviour(BehaviourPlan(body=BODY, classes=2, exclusive=exclusive, hidden=8)).eval()
     with torch.no_grad():
         made.gru.get_parameter("weight_ih_l0").mul_(2)
     return made
@@ -133,7 +133,7 @@ def test_a_mirror_exchanges_left_and_right_and_twice_changes_nothing() -> None:
 @pytest.mark.parametrize("roles", [False, True])
 def test_animals_in_other_order_give_the_same_answers_unless_they_have_roles(roles: bool) -> None:
     torch.manual_seed(0)
-    made = PoseBehaviour(NetworkPlan(body=replace(BODY, roles=roles), classes=2, exclusive=True, hidden=8)).eval()
+    made = PoseBehaviour(BehaviourPlan(body=replace(BODY, roles=roles), classes=2, exclusive=True, hidden=8)).eval()
     poses, _ = walkers(4, frames=40)
     same = np.allclose(steps(made, poses), steps(made, np.ascontiguousarray(poses[:, ::-1])), atol=1e-6)
     assert same is not roles
@@ -184,7 +184,7 @@ def test_training_goes_on_where_it_was_left_and_ends_with_the_same_weights(tmp_p
 
 def divided(folder: Path) -> PoseVideos:
     folder.mkdir(exist_ok=True)
-    return divide(read_videos(write_table(folder, frames=300), asked=Asked()), test=(), validation=(), nothing_held_out=False)
+    return divide(read_videos(write_table(folder, frames=300), asked=ReadOptions()), test=(), validation=(), nothing_held_out=False)
 
 
 def test_the_exported_step_is_the_network_over_many_carried_frames(tmp_path: Path) -> None:
@@ -254,11 +254,11 @@ def test_a_malformed_table_of_videos_is_refused_in_one_sentence(change: tuple[st
     table = write_table(tmp_path, frames=60)
     table.write_text(table.read_text().replace(*change), encoding="utf-8")
     with pytest.raises(LabelError, match=sentence):
-        read_videos(table, asked=Asked())
+        read_videos(table, asked=ReadOptions())
 
 
 def test_videos_are_divided_whole_and_too_few_are_refused(tmp_path: Path) -> None:
-    videos = read_videos(write_table(tmp_path, frames=60), asked=Asked())
+    videos = read_videos(write_table(tmp_path, frames=60), asked=ReadOptions())
     default = divide(videos, test=(), validation=(), nothing_held_out=False)
     assert [video.part for video in default.videos] == ["train", "train", "validation", "test"]
     named = divide(videos, test=["v0"], validation=["v1"], nothing_held_out=False)
@@ -272,7 +272,7 @@ def test_videos_are_divided_whole_and_too_few_are_refused(tmp_path: Path) -> Non
 def test_left_out_classes_and_frames_past_the_poses_are_judged_by_nobody(tmp_path: Path) -> None:
     table = write_table(tmp_path, videos=1, frames=150)
     write_deeplabcut(tmp_path / "0.csv", walkers(0, frames=140)[0])
-    videos = read_videos(table, asked=Asked(), left_out=["walk"])
+    videos = read_videos(table, asked=ReadOptions(), left_out=["walk"])
     marks = walkers(0, frames=150)[1][:140]
     assert videos.class_names == ("circle",)
     assert np.array_equal(videos.videos[0].marks[:, 0] == -1, marks[:, 0] == 1)
@@ -284,7 +284,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walkers")
     table = write_table(folder, frames=450)
     settings = BehaviourSettings(epochs=16, hidden=12, window=90, batch=4, learning_rate=2e-2, dropout=0.1, mirror=False)
-    request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=Asked(), proved_frames=300)
+    request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=ReadOptions(), proved_frames=300)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     made = make_behaviour_bundle(request, Console(quiet=True))

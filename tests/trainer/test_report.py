@@ -29,7 +29,7 @@ from trainer.scoring.calibrate import fit_confidence
 from trainer.scoring.floor import Floor
 from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
-from trainer.scoring.next_steps import Place
+from trainer.scoring.next_steps import NextCommands
 from trainer.scoring.trained_as import TrainedAs
 from trainer.scoring.verdict import RULE, verdict
 
@@ -55,7 +55,10 @@ def a_run(
     course, radii = history(errors if errors is not None else [2.0] * 20), Radii(px=(2.0, 3.0), source="as given")
     measured = measure(train, held_out, Circumstances(labels=train.frames, radii=radii, floor=floor, seen_px=1.0, batch=8, history=course))
     judged = JudgedTraining(
-        verdict=verdict(measured, Place(data=("mouse",), bundle="models/mouse")), measured=measured, radii=radii, trained_as=TrainedAs()
+        verdict=verdict(measured, NextCommands(data=("mouse",), bundle="models/mouse")),
+        measured=measured,
+        radii=radii,
+        trained_as=TrainedAs(),
     )
     images, truth = [train.frames.read(place) for place in (0, 5)], train.frames.points[[0, 5]]
     return TrainingRun(

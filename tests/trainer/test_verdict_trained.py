@@ -15,7 +15,7 @@ from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
 from trainer.scoring.metrics import point_errors
-from trainer.scoring.next_steps import Place
+from trainer.scoring.next_steps import NextCommands
 from trainer.scoring.step import ENOUGH_PICTURES
 from trainer.scoring.verdict import Verdict, verdict
 from trainer.training.augment import AugmentSettings
@@ -53,7 +53,7 @@ def evaluated(result: FitResult, frames: LabelledFrames, *, labels: LabelledFram
 
 def judged(train: Evaluation, held_out: Evaluation, *, labels: LabelledFrames | None = None) -> Verdict:
     about = Circumstances(labels=labels or train.frames, radii=RADII, seen_px=1.0, batch=8, history=LONG)
-    return verdict(measure(train, held_out, about), Place(data=("bars",), bundle="models/bars"))
+    return verdict(measure(train, held_out, about), NextCommands(data=("bars",), bundle="models/bars"))
 
 
 def with_points(frames: LabelledFrames, points: NDArray[np.float64], *, group: str | None = None) -> LabelledFrames:

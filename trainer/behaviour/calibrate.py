@@ -21,7 +21,7 @@ RULES: dict[Rule, str] = {"f1": "greatest F1", "j": "greatest J", "accuracy": "g
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibrated:
+class BehaviourCalibration:
     """What was found.
 
     Attributes:
@@ -41,7 +41,7 @@ class Calibrated:
     warming_frames: int
 
 
-def calibrate(network: PoseBehaviour, validation: Clips, videos: Sequence[PoseVideo], *, rule: Rule) -> Calibrated:
+def calibrate(network: PoseBehaviour, validation: Clips, videos: Sequence[PoseVideo], *, rule: Rule) -> BehaviourCalibration:
     """Fit all three and put the temperature into the network.
 
     Args:
@@ -60,7 +60,7 @@ def calibrate(network: PoseBehaviour, validation: Clips, videos: Sequence[PoseVi
     temperature = float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0
     network.temperature.fill_(temperature)
     probabilities = network.probabilities(logits).numpy()
-    return Calibrated(
+    return BehaviourCalibration(
         temperature=temperature,
         thresholds=_thresholds(probabilities, targets.numpy(), rule),
         rule=f"{RULES[rule]} on the validation videos",

@@ -25,8 +25,8 @@ from tracker.bundle import (
 )
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.body_axis import body_plan
-from trainer.behaviour.calibrate import Calibrated, calibrate
-from trainer.behaviour.export import OUTPUT, POSES, PROVED_FRAMES, SECONDS, Exported, StepEngine, carried_frames, export
+from trainer.behaviour.calibrate import BehaviourCalibration, calibrate
+from trainer.behaviour.export import OUTPUT, POSES, PROVED_FRAMES, SECONDS, ExportedBehaviour, StepEngine, carried_frames, export
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.train import Trained, train
 from trainer.behaviour.videos import PoseVideos, divide, read_videos
@@ -37,7 +37,7 @@ from trainer.behaviour_scores.run import BehaviourRun, score_answers
 from trainer.behaviour_scores.table import summary
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
-from trainer.ethogram.reading import Asked
+from trainer.ethogram.reading import ReadOptions
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.whole_files import disk_refusals, refuse_unwritable
 
@@ -73,7 +73,7 @@ class BehaviourRequest:
     table: Path
     out: Path
     settings: BehaviourSettings
-    asked: Asked
+    asked: ReadOptions
     class_names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
@@ -105,8 +105,8 @@ class BehaviourBundle:
     report: Path
     run: BehaviourRun
     judged: str
-    calibrated: Calibrated
-    exported: Exported
+    calibrated: BehaviourCalibration
+    exported: ExportedBehaviour
     epochs: int
 
     @property
@@ -164,7 +164,13 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
 
 
 def _score_and_write(
-    request: BehaviourRequest, videos: PoseVideos, trained: Trained, calibrated: Calibrated, exported: Exported, *, console: Console
+    request: BehaviourRequest,
+    videos: PoseVideos,
+    trained: Trained,
+    calibrated: BehaviourCalibration,
+    exported: ExportedBehaviour,
+    *,
+    console: Console,
 ) -> BehaviourBundle:
     run_folder = request.out.with_name(f"{request.out.name}.run")
     judged = videos.of("test") or videos.of("validation")
@@ -221,7 +227,9 @@ def _introduction(videos: PoseVideos, *, front: int, back: int, scale_px: float)
     return said
 
 
-def _describe(request: BehaviourRequest, videos: PoseVideos, trained: Trained, calibrated: Calibrated, exported: Exported) -> Description:
+def _describe(
+    request: BehaviourRequest, videos: PoseVideos, trained: Trained, calibrated: BehaviourCalibration, exported: ExportedBehaviour
+) -> Description:
     body = trained.network.plan.body
     intervals = np.concatenate([video.seconds[1:] for video in videos.of("train")])
     shortest, longest = (float(value) for value in np.percentile(intervals, [1, 99]))

@@ -14,7 +14,7 @@ from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES, Ethogram, Marks
 from trainer.ethogram.checks import Session
 from trainer.ethogram.files import read_ethograms
-from trainer.ethogram.reading import Asked, cells_in, text_of
+from trainer.ethogram.reading import ReadOptions, cells_in, text_of
 
 Part = Literal["train", "validation", "test"]
 _COLUMNS = ("video", "poses", "labels", "fps", "part")
@@ -96,7 +96,7 @@ class PoseVideos:
 
 
 def read_videos(
-    table: Path, *, asked: Asked, class_names: Sequence[str] = (), left_out: Sequence[str] = (), known: Sequence[str] = ()
+    table: Path, *, asked: ReadOptions, class_names: Sequence[str] = (), left_out: Sequence[str] = (), known: Sequence[str] = ()
 ) -> PoseVideos:
     """Read a table with the columns `poses` and `labels`, and, where wanted, `video`, `fps` and `part`; paths are relative to the table.
 
@@ -189,7 +189,7 @@ def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
     return rows
 
 
-def _read(table: Path, line: int, row: dict[str, str], asked: Asked) -> tuple[Tracks, float, Ethogram, list[str]]:
+def _read(table: Path, line: int, row: dict[str, str], asked: ReadOptions) -> tuple[Tracks, float, Ethogram, list[str]]:
     for what in ("poses", "labels"):
         if not row[what]:
             raise LabelError(f"{table}:{line}: names no {what}; give a path, relative to the table")

@@ -10,7 +10,7 @@ BINS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class ReliabilityBins:
     """Frames in bins of equal width by their probability. All (bins,).
 
     Attributes:
@@ -37,7 +37,7 @@ class Calibration:
         return {"ece": self.ece, "said": said, "true": true, "frames": self.frames.tolist()}
 
 
-def calibration(probability: NDArray[np.floating[Any]], true: NDArray[np.bool_], *, bins: int = BINS) -> Calibration:
+def calibration(probability: NDArray[np.floating[Any]], true: NDArray[np.bool_], *, bins: int = BINS) -> ReliabilityBins:
     """Compare probabilities (n,) with what was true (n,).
 
     For exclusive classes give the likeliest class's probability and whether that class was right (Guo 2017).
@@ -45,7 +45,7 @@ def calibration(probability: NDArray[np.floating[Any]], true: NDArray[np.bool_],
     place = np.minimum((probability * bins).astype(int), bins - 1)
     frames = np.bincount(place, minlength=bins)
     counts = np.where(frames > 0, frames, np.nan)
-    return Calibration(
+    return ReliabilityBins(
         said=np.bincount(place, weights=probability, minlength=bins) / counts,
         true=np.bincount(place, weights=true, minlength=bins) / counts,
         frames=frames.astype(np.int64),

@@ -11,7 +11,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class ThresholdCurve:
     """What follows from every threshold; element k says yes to probabilities above thresholds[k]. All float64 (m,).
 
     Attributes:
@@ -65,7 +65,7 @@ class Curve:
         return {**lists, "majority": self.majority, "auc": self.auc, "average_precision": self.average_precision}
 
 
-def curve(probability: NDArray[np.floating[Any]], true: NDArray[np.bool_]) -> Curve | None:
+def curve(probability: NDArray[np.floating[Any]], true: NDArray[np.bool_]) -> ThresholdCurve | None:
     """Every threshold of one class; None where its frames are all true or all false, so that none can be judged.
 
     Args:
@@ -82,7 +82,7 @@ def curve(probability: NDArray[np.floating[Any]], true: NDArray[np.bool_]) -> Cu
     right = np.concatenate(([0], np.cumsum(hit)[last]))
     wrong = found - right
     below = np.append(ranked[last][1:], -np.inf)  # above this threshold stand exactly the first `found`
-    return Curve(
+    return ThresholdCurve(
         thresholds=np.concatenate(([ranked[0]], below)),
         hits=right / positives,
         false_alarms=wrong / (total - positives),
@@ -92,7 +92,7 @@ def curve(probability: NDArray[np.floating[Any]], true: NDArray[np.bool_]) -> Cu
     )
 
 
-def choose_threshold(of_class: Curve | None, rule: Rule = "f1") -> float:
+def choose_threshold(of_class: ThresholdCurve | None, rule: Rule = "f1") -> float:
     """The threshold at which the rule's figure is greatest, midway to the next probability so that neither frame lies on it.
 
     Args:

@@ -13,7 +13,7 @@ from trainer.commands.choices import Commands, add_command
 if TYPE_CHECKING:
     from trainer.behaviour_scores.run import BehaviourRun
     from trainer.ethogram.checks import Session
-    from trainer.ethogram.reading import Asked, Reading
+    from trainer.ethogram.reading import Reading, ReadOptions
 
 FORMS = ("csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech")
 _CLASSES = "classes of an array of numbers, or classifiers of a SimBA table"
@@ -91,11 +91,11 @@ def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", *, 
     parser.add_argument("--channel", metavar="NAME", help="which of several channels or streams, as Ch1 or S1")
 
 
-def reading_asked(options: argparse.Namespace) -> "Asked":
+def reading_asked(options: argparse.Namespace) -> "ReadOptions":
     """What was said with the options of `add_reading`."""
-    from trainer.ethogram.reading import Asked
+    from trainer.ethogram.reading import ReadOptions
 
-    return Asked(
+    return ReadOptions(
         class_names=tuple(options.classes), fps=options.fps, frames=options.frames, variable=options.variable, channel=options.channel
     )
 

@@ -10,7 +10,7 @@ from trainer.ethogram.bouts import Ethogram
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ReadOptions:
     """What a file may not say itself.
 
     Attributes:

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.experiments.curve import Curve
+from trainer.experiments.curve import LearningCurve
 from trainer.experiments.power_law import FEWEST_SIZES, REACH, PowerLaw, interval
 from trainer.scoring.course import STILL_FALLING
 
 UNLEARNT = 0.8  # training error above this share of the held-out error: it is not frames that are missing
 
 
-def reading(curve: Curve, *, target_px: float | None) -> list[str]:
+def reading(curve: LearningCurve, *, target_px: float | None) -> list[str]:
     """What one curve says.
 
     Args:
@@ -34,7 +34,7 @@ def reading(curve: Curve, *, target_px: float | None) -> list[str]:
     return [now, doubled, _more(curve, law, target_px if target_px is not None else round(0.9 * last.mean, 2))]
 
 
-def _reservation(curve: Curve) -> str:
+def _reservation(curve: LearningCurve) -> str:
     """Why frames may not be what is missing."""
     if curve.falling > STILL_FALLING:
         return f" The runs ended too early: their last fifth still lowered the error by {curve.falling:.0%}; train longer first."
@@ -43,7 +43,7 @@ def _reservation(curve: Curve) -> str:
     return ""
 
 
-def _more(curve: Curve, law: PowerLaw, target_px: float) -> str:
+def _more(curve: LearningCurve, law: PowerLaw, target_px: float) -> str:
     most = curve.sizes[-1]
     needed = law.frames_for(target_px)
     if needed <= most:

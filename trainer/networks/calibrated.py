@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Calibrated(nn.Module):
+class CalibratedNetwork(nn.Module):
     """Any network of poses, its confidence c replaced by sigmoid(scale · logit(c) + offset).
 
     Args:

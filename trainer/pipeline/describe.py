@@ -6,7 +6,7 @@ from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, Trainin
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, division_of
-from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, Exported
+from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, ExportedNetwork
 from trainer.scoring.evaluate import Evaluation
 from trainer.training.augment import AugmentSettings
 from trainer.training.fit import FitResult
@@ -23,7 +23,7 @@ def describe(
     parts: Split,
     *,
     result: FitResult,
-    exported: Exported,
+    exported: ExportedNetwork,
     source: str,
     augment: AugmentSettings,
 ) -> Description:

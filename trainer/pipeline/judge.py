@@ -12,7 +12,7 @@ from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
-from trainer.scoring.trained_as import TrainedAs, place_of
+from trainer.scoring.trained_as import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
 from trainer.training.fit_settings import EPOCHS, FitSettings, fit_options
 
@@ -72,5 +72,5 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         history=training.history,
     )
     measured = measure(train, held_out, about)
-    found = verdict(measured, place_of(training.data, training.bundle, training.labels, trained))
+    found = verdict(measured, next_commands(training.data, training.bundle, training.labels, trained))
     return JudgedTraining(verdict=found, measured=measured, radii=training.radii, trained_as=trained)

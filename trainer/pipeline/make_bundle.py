@@ -20,9 +20,9 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
-from trainer.networks.calibrated import Calibrated
+from trainer.networks.calibrated import CalibratedNetwork
 from trainer.pipeline.describe import accuracy, describe
-from trainer.pipeline.export import Exported, export
+from trainer.pipeline.export import ExportedNetwork, export
 from trainer.pipeline.judge import Training, judge_training
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.reports.training_report import history_of, report_training
@@ -222,7 +222,7 @@ def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
 
 
 def _score_and_write(
-    request: BundleRequest, result: FitResult, exported: Exported, *, calibration: ConfidenceMap, console: Console
+    request: BundleRequest, result: FitResult, exported: ExportedNetwork, *, calibration: ConfidenceMap, console: Console
 ) -> TrainedBundle:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
     train, image = request.train, _some(request.train, result)[0]
@@ -296,12 +296,12 @@ def _calibration(result: FitResult, held_out: LabelledFrames, *, within: Radii) 
     return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, within_px=within.array)
 
 
-def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> Exported:
+def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> ExportedNetwork:
     """The network's graph, proved, and proved again with the map of its confidences in it."""
     plain = export(result.network, frames)
     if not calibration.changes:
         return plain
-    network = Calibrated(result.network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
+    network = CalibratedNetwork(result.network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
     return export(network, frames, must_fail_too=False)
 
 

@@ -12,7 +12,7 @@ LONGEST = 10  # times as long at most: more than that is another network, not pa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class NextCommands:
     """What the next commands are given.
 
     Attributes:

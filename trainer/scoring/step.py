@@ -41,7 +41,7 @@ SEEN_TIMES = 2.5  # an error of more pixels than this of the network's picture i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class NextStep:
     """Something to do.
 
     Attributes:

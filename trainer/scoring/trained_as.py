@@ -14,7 +14,7 @@ from trainer.project.store import PROJECT_FILE, open_project
 from trainer.project.video_places import place_of_video
 from trainer.scoring.judging import FIGURES_FILE
 from trainer.scoring.measurements import NO_HISTORY
-from trainer.scoring.next_steps import Place
+from trainer.scoring.next_steps import NextCommands
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def read_trained_as(bundle: Path) -> tuple[TrainedAs, Mapping[str, Any]]:
         return TrainedAs(), NO_HISTORY
 
 
-def place_of(data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained: TrainedAs) -> Place:
+def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained: TrainedAs) -> NextCommands:
     """What the next commands are given.
 
     Args:
@@ -81,7 +81,7 @@ def place_of(data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained
         for group, video in {frame.group: frame.video for frame in opened.frames if frame.group not in videos}.items():
             path = place_of_video(project, group, video)
             videos |= {} if path is None else {group: str(path)}
-    return Place(
+    return NextCommands(
         data=tuple(str(path) for path in data),
         bundle=str(bundle),
         project=str(project) if project is not None else None,
