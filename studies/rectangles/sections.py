@@ -214,7 +214,7 @@ def _head_plain(head: HeadFigures) -> dict[str, Any]:
         }
         for part, errors in head.errors.items()
     }
-    return {"head": head.head, "converged_epoch": head.converged, "epochs": head.epochs, "blind": asdict(head.baseline), **parts}
+    return {"head": head.head, "converged_epoch": head.converged, "epochs": head.epochs, "naive_baseline": asdict(head.baseline), **parts}
 
 
 def _plain(found: Any) -> dict[str, Any]:

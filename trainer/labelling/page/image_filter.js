@@ -2,7 +2,7 @@
 
 const STEP = 1.15;
 
-export class Look {
+export class ImageFilter {
   constructor(stage, sliders) {
     this.stage = stage;
     this.sliders = sliders; // {brightness, contrast}
