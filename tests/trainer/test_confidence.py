@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from tests.trainer.scored import noise_frames
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.networks.calibrated import CalibratedNetwork
+from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.pipeline.export import compare, to_onnx
-from trainer.scoring.calibrate import FEWEST, ConfidenceMap, fit_confidence, logit
-from trainer.scoring.confidence import CLIP, blocks_in_time, judge, reliability
+from trainer.scoring.confidence_map import FEWEST, ConfidenceMap, fit_confidence, logit
+from trainer.scoring.reliability import CLIP, blocks_in_time, judge, reliability
 
 FAR, NEAR = 50.0, 1.0
 WITHIN = np.array([5.0, 5.0])

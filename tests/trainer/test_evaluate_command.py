@@ -164,7 +164,7 @@ def test_a_request_that_cannot_be_met_is_one_sentence(
 def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path, data: Path) -> None:
     """The map is in the graph: what the rig's engine answers is what the report says of it."""
     from trainer.commands.evaluate import THRESHOLDS_PX
-    from trainer.scoring.calibrate import RULE
+    from trainer.scoring.confidence_map import RULE
     from trainer.scoring.evaluate import EngineChoice
     from trainer.scoring.evaluate_sets import EvaluationOptions
 

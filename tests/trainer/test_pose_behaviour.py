@@ -20,13 +20,13 @@ from tracker.errors import BundleError
 from trainer.__main__ import PROGRAM, main
 from trainer.behaviour.answers import check_self_test, engine_of, probabilities_of
 from trainer.behaviour.body_axis import body_plan
-from trainer.behaviour.calibrate import calibrate
 from trainer.behaviour.clips import UNJUDGED, clips_of, mirrored, targets_of
 from trainer.behaviour.export import export
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.make_behaviour_bundle import BehaviourRequest, collapsed, make_behaviour_bundle
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.train import class_weights, loss_of, train
 from trainer.behaviour.videos import PoseVideo, PoseVideos, divide, read_videos

@@ -25,7 +25,7 @@ from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per
 from trainer.reports.error_report import error_section
 from trainer.reports.plot_style import png
 from trainer.reports.report import Examples, JudgedTraining, TrainingRun, metrics, plain_json, write_report
-from trainer.scoring.calibrate import fit_confidence
+from trainer.scoring.confidence_map import fit_confidence
 from trainer.scoring.floor import Floor
 from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure

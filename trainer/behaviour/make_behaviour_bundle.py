@@ -25,9 +25,9 @@ from tracker.bundle import (
 )
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.body_axis import body_plan
-from trainer.behaviour.calibrate import BehaviourCalibration, calibrate
 from trainer.behaviour.export import OUTPUT, POSES, PROVED_FRAMES, SECONDS, ExportedBehaviour, StepEngine, carried_frames, export
 from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Trained, train
 from trainer.behaviour.videos import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning

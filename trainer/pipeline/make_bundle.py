@@ -20,18 +20,18 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
-from trainer.networks.calibrated import CalibratedNetwork
+from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.pipeline.describe import accuracy, describe
 from trainer.pipeline.export import ExportedNetwork, export
 from trainer.pipeline.judge import Training, judge_training
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.reports.training_report import history_of, report_training
 from trainer.scoring.assignment import in_order_of_labels
-from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
-from trainer.scoring.confidence import CLIP
+from trainer.scoring.confidence_map import ConfidenceMap, fit_confidence
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
 from trainer.scoring.judging import Judging, Radii, radii
+from trainer.scoring.reliability import CLIP
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals

@@ -19,8 +19,8 @@ from trainer.reports.error_report import (
 )
 from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.reports.verdict_section import fault_section, point_section, verdict_box
-from trainer.scoring.confidence import judge
 from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
+from trainer.scoring.reliability import judge
 from trainer.whole_files import replace_files
 
 FAR = 2.0  # times the error of the first set: such a set is shown with frames that fail

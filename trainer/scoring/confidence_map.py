@@ -10,7 +10,7 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]
 
 from tracker.bundle import distance_words
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.scoring.confidence import CLIP, Judged, Reliability, blocks_in_time, judge, reliability
+from trainer.scoring.reliability import CLIP, Judged, Reliability, blocks_in_time, judge, reliability
 
 Detail = Literal["each point", "all points", "offset", "unchanged"]
 

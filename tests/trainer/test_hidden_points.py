@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.scored import noise_frames
-from trainer.scoring.absence import absence, auc
+from trainer.scoring.hidden_points import absence, auc
 
 
 def test_the_auc_is_the_share_of_pairs_that_stand_the_right_way() -> None:
