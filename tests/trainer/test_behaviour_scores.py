@@ -16,12 +16,12 @@ from tracker.event import Event
 from trainer.__main__ import main
 from trainer.behaviour_scores.behaviour_score import Cleaning, always_the_commonest, clean, score_behaviour
 from trainer.behaviour_scores.bout_score import cleaned, score_bouts
-from trainer.behaviour_scores.curves import choose_threshold, curve
 from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.kappa import kappa, kappa_by_bout
-from trainer.behaviour_scores.labelled import Decide, ScoredVideo, against_labels
 from trainer.behaviour_scores.probability_file import probabilities_csv, read_probabilities
 from trainer.behaviour_scores.reliability_bins import calibration
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_labels
+from trainer.behaviour_scores.threshold_curves import choose_threshold, curve
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.files import read_ethograms
 from trainer.ethogram.reading import ReadOptions

@@ -18,7 +18,7 @@ from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.moved_files import file_name, find_moved
 from trainer.project.store import open_project
 from trainer.project.video_places import place_of_video
-from trainer.scoring.trained_as import TrainedAs, next_commands
+from trainer.scoring.training_record import TrainedAs, next_commands
 
 TABLES = Path(__file__).parent / "deeplabcut_tables"  # written by pandas as DeepLabCut does, old and new
 HEADER = "scorer,me,me,me,me\nbodyparts,snout,snout,tail,tail\ncoords,x,y,x,y\n"

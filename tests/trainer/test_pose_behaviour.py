@@ -30,7 +30,7 @@ from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.train import class_weights, loss_of, train
 from trainer.behaviour.videos import PoseVideo, PoseVideos, divide, read_videos
-from trainer.behaviour_scores.labelled import Decide, ScoredVideo
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.commands.behaviour_options import behaviour_request
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import ethogram

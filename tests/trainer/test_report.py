@@ -26,11 +26,11 @@ from trainer.reports.error_report import error_section
 from trainer.reports.plot_style import png
 from trainer.reports.report import Examples, JudgedTraining, TrainingRun, metrics, plain_json, write_report
 from trainer.scoring.confidence_map import fit_confidence
+from trainer.scoring.correct_radius import Radii
 from trainer.scoring.floor import Floor
-from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
-from trainer.scoring.next_steps import NextCommands
-from trainer.scoring.trained_as import TrainedAs
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.training_record import TrainedAs
 from trainer.scoring.verdict import RULE, verdict
 
 

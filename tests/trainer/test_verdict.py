@@ -10,7 +10,7 @@ import pytest
 from trainer.__main__ import PROGRAM
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
-from trainer.scoring.next_steps import NextCommands
+from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.verdict import MOST_STEPS, verdict
 
 PLACE = NextCommands(

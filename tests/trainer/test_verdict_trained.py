@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tests.trainer.learnable import SIZE, labelled
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.baseline import score_baselines
+from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluate import Evaluation
-from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
 from trainer.scoring.metrics import point_errors
-from trainer.scoring.next_steps import NextCommands
-from trainer.scoring.step import ENOUGH_PICTURES
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import ENOUGH_PICTURES
 from trainer.scoring.verdict import Verdict, verdict
 from trainer.training.augment import AugmentSettings
 from trainer.training.data import FrameStore

@@ -32,9 +32,9 @@ from trainer.behaviour.train import Trained, train
 from trainer.behaviour.videos import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
 from trainer.behaviour_scores.bout_score import number
-from trainer.behaviour_scores.labelled import ScoredVideo
-from trainer.behaviour_scores.run import BehaviourRun, score_answers
-from trainer.behaviour_scores.table import summary
+from trainer.behaviour_scores.score_tables import summary
+from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
+from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.ethogram.reading import ReadOptions

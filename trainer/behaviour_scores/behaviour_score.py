@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.score import FrameScore, score_frames
 from trainer.behaviour_scores.bout_score import BoutScore, cleaned, number, score_bouts
-from trainer.behaviour_scores.curves import ThresholdCurve, curve
 from trainer.behaviour_scores.kappa import confusion, kappa, kappa_by_bout, kappa_by_frame
-from trainer.behaviour_scores.labelled import ScoredVideo
 from trainer.behaviour_scores.reliability_bins import ReliabilityBins, calibration
+from trainer.behaviour_scores.scored_video import ScoredVideo
+from trainer.behaviour_scores.threshold_curves import ThresholdCurve, curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.behaviour_scores.labelled import Probabilities
+from trainer.behaviour_scores.scored_video import Probabilities
 from trainer.errors import LabelError
 from trainer.ethogram.reading import cells_in, text_of
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.behaviour_scores.labelled import Decide, ScoredVideo, against_labels, against_probabilities
 from trainer.behaviour_scores.probability_file import read_probabilities, seem_exclusive
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_labels, against_probabilities
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.files import read_ethograms

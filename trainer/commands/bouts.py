@@ -11,7 +11,7 @@ from rich.console import Console
 from trainer.commands.choices import Commands, add_command
 
 if TYPE_CHECKING:
-    from trainer.behaviour_scores.run import BehaviourRun
+    from trainer.behaviour_scores.scored_answers import BehaviourRun
     from trainer.ethogram.checks import Session
     from trainer.ethogram.reading import Reading, ReadOptions
 
@@ -149,7 +149,7 @@ def score(options: argparse.Namespace) -> int:
     """Read, score, print and report."""
     from trainer.behaviour_scores.behaviour_score import Cleaning
     from trainer.behaviour_scores.read_answers import read_answers
-    from trainer.behaviour_scores.run import score_answers
+    from trainer.behaviour_scores.scored_answers import score_answers
     from trainer.whole_files import refuse_unwritable
 
     if options.report is not None:
@@ -168,7 +168,7 @@ def score(options: argparse.Namespace) -> int:
 
 def tell_scores(run: "BehaviourRun", options: argparse.Namespace, *, talk: Console) -> None:
     """Write the report that was asked for, and print scores as a table or as JSON."""
-    from trainer.behaviour_scores.table import lines
+    from trainer.behaviour_scores.score_tables import lines
 
     if options.report is not None:
         from trainer.reports.behaviour_report import write_behaviour_report

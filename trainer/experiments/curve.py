@@ -13,7 +13,7 @@ from trainer.experiments.planned import FramesOfRun, PlannedRun, seeded
 from trainer.experiments.power_law import FEWEST_SIZES, PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.run import Run
 from trainer.experiments.spread import SpreadOfRuns, spread
-from trainer.scoring.course import still_falling
+from trainer.scoring.loss_curves import still_falling
 from trainer.training.fit_settings import FitSettings
 
 SMALLEST = 4  # frames; fewer teach nothing that a curve could use

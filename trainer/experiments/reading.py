@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.experiments.curve import LearningCurve
 from trainer.experiments.power_law import FEWEST_SIZES, REACH, PowerLaw, interval
-from trainer.scoring.course import STILL_FALLING
+from trainer.scoring.loss_curves import STILL_FALLING
 
 UNLEARNT = 0.8  # training error above this share of the held-out error: it is not frames that are missing
 

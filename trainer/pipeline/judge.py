@@ -8,11 +8,11 @@ from typing import Any
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.build import NetworkPlan
 from trainer.reports.report import JudgedTraining
+from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
-from trainer.scoring.trained_as import TrainedAs, next_commands
+from trainer.scoring.training_record import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
 from trainer.training.fit_settings import EPOCHS, FitSettings, fit_options
 

@@ -28,9 +28,9 @@ from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.reports.training_report import history_of, report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.confidence_map import ConfidenceMap, fit_confidence
+from trainer.scoring.correct_radius import Judging, Radii, radii
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
-from trainer.scoring.judging import Judging, Radii, radii
 from trainer.scoring.reliability import CLIP
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.data import FrameStore

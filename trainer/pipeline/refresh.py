@@ -21,9 +21,9 @@ from trainer.networks.build import plan_from_plain
 from trainer.pipeline.make_bundle import ENGINE, BundleRequest, run_folder, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
+from trainer.scoring.correct_radius import Judging
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
-from trainer.scoring.judging import Judging
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.in_force import as_before

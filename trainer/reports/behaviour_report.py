@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from tracker.pages.document import StrongRow, page, picture, table, text
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
-from trainer.behaviour_scores.run import BehaviourRun
-from trainer.behaviour_scores.table import BOUT_HEAD, FRAME_HEAD, bout_row, figure, frame_row, summary
+from trainer.behaviour_scores.score_tables import BOUT_HEAD, FRAME_HEAD, bout_row, figure, frame_row, summary
+from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure
 from trainer.reports.plot_style import png
 from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tracker.frame import Image
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, draw_ring_legend
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
-from trainer.scoring.course import crossing
 from trainer.scoring.floor import Floor
+from trainer.scoring.loss_curves import crossing
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
 CROSSING_LABEL = "held-out loss rises, training loss falls on"

@@ -20,13 +20,13 @@ from trainer.reports.machine import machine
 from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
 from trainer.scoring.confidence_map import RULE as CONFIDENCE_RULE
 from trainer.scoring.confidence_map import ConfidenceMap
+from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import absence
-from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Measurements
 from trainer.scoring.reliability import judge
-from trainer.scoring.trained_as import TRAINED_AS, TrainedAs
+from trainer.scoring.training_record import TRAINED_AS, TrainedAs
 from trainer.scoring.verdict import RULE, Verdict
 from trainer.whole_files import replace_files
 

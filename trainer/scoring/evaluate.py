@@ -25,7 +25,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 from trainer.scoring.assignment import SPOT, AnimalCounts, answers_of_labels, present, without_missed
 from trainer.scoring.baseline import Baseline, score_baselines, score_baselines_of_sizes
-from trainer.scoring.counted import counted
+from trainer.scoring.evaluation_progress import counted
 from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread, point_errors
 
 logger = logging.getLogger(__name__)

@@ -17,15 +17,15 @@ from trainer.labels.network_input import fields_of_view
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
+from trainer.scoring.correct_radius import Radii, stated_radii, usual_radii
 from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import Absence, absence
-from trainer.scoring.judging import Radii, stated_radii, usual_radii
 from trainer.scoring.label_faults import other_names
 from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
-from trainer.scoring.trained_as import next_commands, read_trained_as
+from trainer.scoring.training_record import next_commands, read_trained_as
 from trainer.scoring.verdict import Verdict, verdict
 
 Part = Literal["held-out", "training", "all"]

@@ -1,8 +1,8 @@
 """Rules of a verdict that find faults of the labels, which no training mends."""
 
 from trainer.scoring.measurements import Measurements, PointMeasure
-from trainer.scoring.next_steps import NextCommands
-from trainer.scoring.step import (
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import (
     EXCHANGED,
     EXCHANGED_IN_SHORT,
     FEWEST_FRAMES,

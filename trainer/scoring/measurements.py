@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.scoring.course import crossing, still_falling
+from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.judging import Radii
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchanges, label_scatter_px, other_names, robust_sd, suspects
+from trainer.scoring.loss_curves import crossing, still_falling
 
 BORDER_PX = 8.0  # a label so near an edge of the image is at its border
 LOOKED_AT = 24  # frames of each part whose brightness and contrast are compared

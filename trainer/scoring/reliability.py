@@ -1,6 +1,6 @@
 """Is a confidence the chance of being right? Measured against labels, and made so by a map fitted on frames held out.
 
-A point is right when it lies within its radius of its label (`trainer.scoring.judging`). A point that was labelled as out of
+A point is right when it lies within its radius of its label (`trainer.scoring.correct_radius`). A point that was labelled as out of
 sight is never right, whatever was answered; one that was not labelled says nothing.
 """
 

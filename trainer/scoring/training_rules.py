@@ -1,9 +1,9 @@
 """Rules of a verdict that find faults of the training, and say when there are none."""
 
-from trainer.scoring.course import STILL_FALLING
+from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements
-from trainer.scoring.next_steps import NextCommands
-from trainer.scoring.step import (
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     SEEN_PX,
     SEEN_TIMES,

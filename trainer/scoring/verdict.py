@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.scoring import label_rules, training_rules
-from trainer.scoring.course import STILL_FALLING
+from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements
-from trainer.scoring.next_steps import NextCommands
-from trainer.scoring.step import (
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import (
     BASELINE_SHARE,
     ENOUGH_PICTURES,
     EXCHANGED,

@@ -6,7 +6,7 @@ from typing import Any
 
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning, always_the_commonest, clean, score_behaviour
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
-from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 
 TRIVIAL = "always the commonest"

@@ -12,9 +12,9 @@ import msgspec
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.store import PROJECT_FILE, open_project
 from trainer.project.video_places import place_of_video
-from trainer.scoring.judging import FIGURES_FILE
+from trainer.scoring.correct_radius import FIGURES_FILE
 from trainer.scoring.measurements import NO_HISTORY
-from trainer.scoring.next_steps import NextCommands
+from trainer.scoring.next_commands import NextCommands
 
 logger = logging.getLogger(__name__)
 

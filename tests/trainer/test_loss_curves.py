@@ -8,7 +8,7 @@ import pytest
 
 from tests.trainer.learnable import labelled
 from trainer.reports import plots
-from trainer.scoring.course import crossing, still_falling
+from trainer.scoring.loss_curves import crossing, still_falling
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 

@@ -12,8 +12,8 @@ from tests.trainer.scored import noise_frames
 from tracker.bundle import Bundle, read_bundle
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.correct_radius import WITHOUT_LENGTH_PX, correct_within, radii, stated_radii, usual_radii
 from trainer.scoring.floor import Floor
-from trainer.scoring.judging import WITHOUT_LENGTH_PX, correct_within, radii, stated_radii, usual_radii
 
 NAMES = ("snout", "ear", "tail")
 
