@@ -20,7 +20,7 @@ from tracker.frame import Image
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import whole_view
-from trainer.training.data import FrameStore
+from trainer.training.datasets import FrameStore
 from trainer.training.fit import fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 

@@ -32,7 +32,7 @@ from trainer.networks.grouped import Grouped
 from trainer.networks.groups import find_groups
 from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
-from trainer.training.data import FrameStore
+from trainer.training.datasets import FrameStore
 from trainer.training.fit import fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 

@@ -17,7 +17,7 @@ from trainer.errors import TrainingError
 from trainer.networks.decode import with_absent
 from trainer.networks.map_network import MapNetwork
 from trainer.training.checkpoint import CHECKPOINTS, load_network
-from trainer.training.data import FrameStore, HeldOutFrames
+from trainer.training.datasets import FrameStore, HeldOutFrames
 from trainer.training.learning_examples import example_places
 from trainer.whole_files import replace_files
 

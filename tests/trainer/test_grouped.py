@@ -25,7 +25,7 @@ from trainer.networks.grouped import Grouped
 from trainer.pipeline.export import export
 from trainer.training.augment import UNCHANGED, AugmentSettings
 from trainer.training.checkpoint import load_network
-from trainer.training.data import Draw, FrameStore, TrainingFrames
+from trainer.training.datasets import Draw, FrameStore, TrainingFrames
 from trainer.training.fit import FitResult, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 from trainer.training.losses import Batch, LossSettings, grouped_loss

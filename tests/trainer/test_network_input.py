@@ -30,7 +30,7 @@ from trainer.networks.blocks import CropPlan
 from trainer.scoring.evaluate import Finders
 from trainer.selection.engine_answers import AnswerCollector
 from trainer.training.augment import UNCHANGED
-from trainer.training.data import Draw, FrameStore, HeldOutFrames, TrainingFrames
+from trainer.training.datasets import Draw, FrameStore, HeldOutFrames, TrainingFrames
 
 COUNT = 3
 Source = tuple[Callable[[], Camera], tuple[ImageRef, ...]]  # how a rig reads the frames, and how the trainer does

@@ -34,7 +34,7 @@ from trainer.scoring.baseline import score_baselines, score_baselines_of_sizes
 from trainer.scoring.classical import score_classical
 from trainer.scoring.evaluate import EngineChoice, Finders, evaluate
 from trainer.training.augment import UNCHANGED
-from trainer.training.data import Draw, FrameStore, HeldOutFrames, TrainingFrames, ValidationFrames
+from trainer.training.datasets import Draw, FrameStore, HeldOutFrames, TrainingFrames, ValidationFrames
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 

@@ -19,7 +19,7 @@ from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import ENOUGH_PICTURES
 from trainer.scoring.verdict import Verdict, verdict
 from trainer.training.augment import AugmentSettings
-from trainer.training.data import FrameStore
+from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
 

@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.folds import folds_of
     from trainer.formats.read_labels import read_labels
     from trainer.labels.split import time_is_known
-    from trainer.training.in_force import settled
+    from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.execute import execute_all, labels_of
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.formats.read_labels import read_labels
-    from trainer.training.in_force import settled
+    from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

@@ -85,7 +85,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.space import chosen_space, grid_points, refuse_unknown
     from trainer.experiments.sweep import Search
     from trainer.formats.read_labels import read_labels
-    from trainer.training.in_force import settled
+    from trainer.training.augmentation_choice import settled
 
     usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
     asked = fit_settings(options, **usual)

@@ -12,7 +12,7 @@ from trainer.networks.coarse import Finder
 from trainer.networks.coordinates import Regression
 from trainer.networks.decode import RADIUS, Maps, decode
 from trainer.networks.map_network import HeatMaps, SeenCrop
-from trainer.networks.view import NetworkView
+from trainer.networks.network_view import NetworkView
 
 MAP_STRIDE = 4  # picture pixels per cell of the heat maps, as in our own network
 WIDEST = 256  # channels of the first transposed convolution at most, as in Xiao et al. 2018

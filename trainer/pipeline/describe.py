@@ -9,8 +9,8 @@ from trainer.labels.split import Split, division_of
 from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, ExportedNetwork
 from trainer.scoring.evaluate import Evaluation
 from trainer.training.augment import AugmentSettings
+from trainer.training.augmentation_choice import as_recorded
 from trainer.training.fit import FitResult
-from trainer.training.in_force import as_recorded
 
 _SELF_TEST_FP32 = 0.05  # px and confidence; ten times the largest difference between runtimes seen
 _SELF_TEST_REDUCED = 1.5  # px: a sure point in bf16 or fp16; a wrong graph is off by tens

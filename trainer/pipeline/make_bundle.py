@@ -32,11 +32,11 @@ from trainer.scoring.correct_radius import Judging, Radii, radii
 from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
 from trainer.scoring.floor import Floor, floor_of_data
 from trainer.scoring.reliability import CLIP
+from trainer.training.augmentation_choice import settled
 from trainer.training.checkpoint import CHECKPOINTS, LAST
-from trainer.training.data import FrameStore
+from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
-from trainer.training.in_force import settled
 from trainer.training.processes import processes_here
 from trainer.whole_files import disk_refusals, refuse_unwritable
 

@@ -24,9 +24,9 @@ from trainer.scoring.compare import Comparison, compare
 from trainer.scoring.correct_radius import Judging
 from trainer.scoring.evaluate import Evaluation, evaluate
 from trainer.scoring.floor import floor_of_data
+from trainer.training.augmentation_choice import as_before
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
-from trainer.training.in_force import as_before
 from trainer.training.processes import processes_here
 from trainer.whole_files import refuse_unwritable
 

@@ -19,7 +19,7 @@ from trainer.reports.report import Examples, JudgedTraining, TrainingRun, write_
 from trainer.scoring.confidence_map import ConfidenceMap
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.training.data import FrameStore
+from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, predict_animals
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning_examples import example_places

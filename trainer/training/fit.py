@@ -23,12 +23,13 @@ from trainer.networks.blocks import FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.frozen import freeze_all_but_head
 from trainer.networks.groups import groups_sentence
+from trainer.networks.layer_table import NETWORK_FILE, table_of, write_table
 from trainer.networks.planning import plan_network
-from trainer.networks.table import NETWORK_FILE, table_of, write_table
 from trainer.scoring.assignment import in_order_of_labels
+from trainer.training.augmentation_choice import settled
 from trainer.training.checkpoint import CHECKPOINTS, LAST, about_run, load_network, resumable
 from trainer.training.ctrl_c import CtrlC
-from trainer.training.data import (
+from trainer.training.datasets import (
     EpochOrder,
     FrameStore,
     HeldOutFrames,
@@ -38,15 +39,14 @@ from trainer.training.data import (
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.held_out_loss import HeldOutLoss
 from trainer.training.history import History, history_from_plain, write_history
-from trainer.training.in_force import settled
-from trainer.training.learning import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
+from trainer.training.learner import ABOUT, CLIP, HELD_OUT, Learner, Schedule, Stopped
 from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
-from trainer.training.loading import TrainingLoader
 from trainer.training.memory import memory_refused
+from trainer.training.pretraining_advice import transfer_advice
 from trainer.training.processes import Processes, processes_here
 from trainer.training.progress import Bar, KeepEpochs, Lines, epoch_lines, resuming, stopped
-from trainer.training.transfer import transfer_advice
+from trainer.training.training_loader import TrainingLoader
 from trainer.training.weights import SCRATCH, Pretrained, load_pretrained
 from trainer.training.whole_checkpoints import WholeCheckpoints
 from trainer.whole_files import disk_refusals

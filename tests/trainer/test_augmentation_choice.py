@@ -13,7 +13,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import order_of
 from trainer.training.augment import UNCHANGED, AugmentSettings, augment
 from trainer.training.augment_file import read_augment_file
-from trainer.training.in_force import as_before, as_recorded, augmentation_in_force
+from trainer.training.augmentation_choice import as_before, as_recorded, augmentation_in_force
 
 EARS = ("snout", "leftear", "rightear", "tailbase", "back", "rump")
 

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
-from trainer.training.data import Draw, EpochOrder, TrainingFrames
+from trainer.training.datasets import Draw, EpochOrder, TrainingFrames
 from trainer.training.losses import Batch
 from trainer.training.processes import ALONE, Processes
 

@@ -16,9 +16,9 @@ from trainer.errors import LabelError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
-from trainer.training.data import Draw, EpochOrder, FrameStore, TrainingFrames
-from trainer.training.loading import TrainingLoader
+from trainer.training.datasets import Draw, EpochOrder, FrameStore, TrainingFrames
 from trainer.training.losses import Batch
+from trainer.training.training_loader import TrainingLoader
 
 CROP = CropPlan(height=96, width=96, shrink=1, pool=2)
 

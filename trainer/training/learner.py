@@ -21,8 +21,8 @@ from trainer.training.collapse import collapse_sentence, has_collapsed, movement
 from trainer.training.head_losses import loss_of
 from trainer.training.history import Epoch, History, history_from_plain
 from trainer.training.lightning_library import pl
-from trainer.training.loading import TrainingLoader
 from trainer.training.losses import Batch, LossSettings
+from trainer.training.training_loader import TrainingLoader
 
 logger = logging.getLogger(__name__)
 
