@@ -12,6 +12,7 @@ import numpy as np
 
 from calib.assessment import solve_and_assess
 from calib.board import Board, make_board, read_board
+from calib.board_views import BoardView, all_pixels, view_of
 from calib.corners import BoardFinder
 from calib.images import find_views, named_by_moment
 from calib.intrinsics import solve
@@ -19,7 +20,6 @@ from calib.lens import Lens
 from calib.rig import RigCameraViews, baselines_mm, seen_at, solve_rig
 from calib.synthetic import Placing, board_poses, corner_views, picture
 from calib.uncertainty import predicted, spread
-from calib.views import BoardView, all_pixels, view_of
 from tracker.camera_rig import Triangulate
 from tracker.cameras.image_folder import numbered_images, read_image
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calib.board_views import BoardView, all_pixels
 from calib.coverage import Coverage, covered_by
 from calib.intrinsics import FEWEST_VIEWS, Solution, pose_of, residuals_of, rms, solve
 from calib.uncertainty import Field, difference, predicted
-from calib.views import BoardView, all_pixels
 from tracker.calibration import Quality
 from tracker.errors import CalibrationError
 from tracker.lens import LensModel

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.board import Board
+from calib.board_views import BoardView
 from calib.lens import Lens
-from calib.views import BoardView
 from tracker.errors import CalibrationError
 
 Array = NDArray[np.float64]

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from calib.board_views import BoardView
 from calib.coverage import COLUMNS, ROWS, Coverage
-from calib.views import BoardView
 from tracker.frame import Image
 from tracker.viewer.palette import Colour
 

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from calib.board import Board
+from calib.board_views import BoardView, view_of
 from calib.capture_picture import draw
 from calib.corners import BoardFinder
 from calib.coverage import Coverage
 from calib.images import FoundViews, find_views
 from calib.view_choice import ViewChoice
-from calib.views import BoardView, view_of
 from calib.whole_files import write_file
 from tracker.cameras.capture import Capture
 from tracker.errors import CalibrationError

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calib.board_views import BoardView
 from calib.intrinsics import pose_of
 from calib.lens import Lens
-from calib.views import BoardView
 from tracker.errors import CalibrationError
 
 Array = NDArray[np.float64]

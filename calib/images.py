@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib.board import Board
+from calib.board_views import BoardView, view_of
 from calib.corners import BoardFinder
-from calib.views import BoardView, view_of
 from tracker.cameras.image_folder import IMAGE_SUFFIXES, numbered_images, read_image
 from tracker.cameras.open_camera import camera_factory
 from tracker.config import OpenCVCamera

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calib.board_views import BoardView
 from calib.lens import Lens, directions, lens_from, project
-from calib.views import BoardView
 from tracker.errors import CalibrationError
 from tracker.lens import LensModel
 

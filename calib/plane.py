@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calib.board_views import BoardView
 from calib.calibration_file import as_matrix
 from calib.intrinsics import pose_of
 from calib.lens import Lens, directions
-from calib.views import BoardView
 from tracker.calibration import Plane
 from tracker.errors import CalibrationError
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from calib import plots
 from calib.assessment import HALVES_PX, RMS_PX, UNCERTAINTY_PX, Assessment
+from calib.board_views import all_pixels
 from calib.coverage import CELLS_WANTED, COLUMNS, ROWS, TILTS_WANTED, VIEWS_NEEDED
 from calib.uncertainty import Field
-from calib.views import all_pixels
 from tracker.frame import Image
 from tracker.pages.document import judgement, page, picture, table, text
 

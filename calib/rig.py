@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from calib.board import Board
+from calib.board_views import BoardView
 from calib.bundle_adjustment import camera_poses
 from calib.calibration_file import as_matrix, as_row, made
 from calib.intrinsics import pose_of, residuals_of, rms
 from calib.lens import Lens
-from calib.views import BoardView
 from tracker.calibration import CameraPose, Distortion
 from tracker.camera_rig import CameraRig, RigCamera, RigQuality, Triangulate
 from tracker.errors import CalibrationError

@@ -10,8 +10,8 @@ from scipy.interpolate import RectBivariateSpline  # type: ignore[import-untyped
 
 from calib.board import Board
 from calib.board_image import board_image
+from calib.board_views import BoardView
 from calib.lens import Lens, directions, project
-from calib.views import BoardView
 from tracker.frame import Image
 
 Array = NDArray[np.float64]

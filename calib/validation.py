@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from calib.board_views import BoardView, all_pixels
 from calib.intrinsics import pose_of, residuals_of, rms, solve
 from calib.lens import Lens
 from calib.uncertainty import difference, grid, hull, predicted
-from calib.views import BoardView, all_pixels
 from tracker.calibration import Quality
 from tracker.errors import CalibrationError
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calib.board_views import BoardView
 from calib.coverage import VIEWS_WANTED, Coverage, covered, rough_lens
-from calib.views import BoardView
 
 _STILL = 0.003  # share of the image's width that corners may move from one frame to the next: about the blur of a corner
 _ELSEWHERE = 0.08  # share of the width that all corners must have moved by since every view that was kept

@@ -10,13 +10,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from calib.board import read_board
+from calib.board_views import view_of
 from calib.calibration_file import as_yaml, lens_in
 from calib.commands.options import add_board, say
 from calib.corners import BoardFinder
 from calib.images import read_picture
 from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
 from calib.plane_picture import plane_picture
-from calib.views import view_of
 from calib.whole_files import write_files
 from tracker.calibration import Calibration, Plane, load_calibration, read_calibration
 from tracker.cameras.image_folder import read_image

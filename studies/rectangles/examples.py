@@ -15,7 +15,7 @@ from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, domain
 from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.experiments.run import read_predictions
-from trainer.reports.plots import heatmap_overlay
+from trainer.reports.training_plots import heatmap_overlay
 from trainer.training.fit import HISTORY_FILE
 from trainer.training.history import History, history_from_plain
 from trainer.training.learning_examples import example_places

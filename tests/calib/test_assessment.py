@@ -11,12 +11,12 @@ import yaml
 from calib.__main__ import main
 from calib.assessment import Assessment, solve_and_assess
 from calib.board import board_yaml, make_board
+from calib.board_views import BoardView, view_of
 from calib.calibration_file import as_yaml, calibration_of
 from calib.corners import BoardFinder
 from calib.coverage import Coverage, covered_by, rough_lens, tilt
 from calib.report import report
 from calib.synthetic import Placing
-from calib.views import BoardView, view_of
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tracker.calibration import read_calibration
 from tracker.cameras.image_folder import numbered_images, read_image

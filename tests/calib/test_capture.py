@@ -19,13 +19,13 @@ import yaml
 
 from calib.__main__ import main
 from calib.board import board_yaml
+from calib.board_views import BoardView
 from calib.capture_picture import draw
 from calib.capture_session import CaptureProgress
 from calib.capture_window import compose
 from calib.coverage import Coverage, covered, rough_lens
 from calib.synthetic import Placing
 from calib.view_choice import ViewChoice
-from calib.views import BoardView
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tests.trainer.chromium import PATIENCE_S, Chromium, wait_for
 

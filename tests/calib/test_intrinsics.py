@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from calib.board_views import all_pixels, view_of
 from calib.corners import BoardFinder
 from calib.intrinsics import pose_of, residuals_of, solve
 from calib.lens import directions, pixels_of, project
 from calib.synthetic import Placing, board_poses, picture
 from calib.uncertainty import difference, predicted, spread
-from calib.views import all_pixels, view_of
 from tests.calib.views_of_truth import SMALL, charuco, lens, views
 from tracker.errors import CalibrationError
 from tracker.lens import LensModel

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from calib.__main__ import main
 from calib.board import board_yaml
+from calib.board_views import BoardView
 from calib.calibration_file import as_yaml, calibration_of
 from calib.lens import project
 from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
 from calib.synthetic import picture
-from calib.views import BoardView
 from tests.calib.views_of_truth import SMALL, charuco, lens
 from tracker.calibration import Plane, PlaneMapper, Quality, read_calibration
 from tracker.errors import CalibrationError

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from calib.__main__ import main
 from calib.assessment import solve_and_assess
 from calib.board import board_yaml, make_board, read_board
+from calib.board_views import BoardView, view_of
 from calib.calibration_file import as_anipose, as_yaml, calibration_of, lens_in, read_anipose
 from calib.corners import BoardFinder
 from calib.images import named_by_moment
 from calib.lens import Lens
 from calib.rig import RigCameraViews, baselines_mm, seen_at, solve_rig
 from calib.synthetic import Placing, board_poses, corner_views, picture
-from calib.views import BoardView, view_of
 from tests.calib.views_of_truth import SMALL, charuco, lens
 from tracker.calibration import Quality
 from tracker.camera_rig import CameraRig, Triangulate, read_rig

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from calib.board import Board, board_yaml, make_board
+from calib.board_views import BoardView
 from calib.lens import Lens
 from calib.synthetic import Placing, board_poses, corner_views, picture
-from calib.views import BoardView
 from tracker.lens import LensModel
 
 LENSES: dict[LensModel, list[float]] = {

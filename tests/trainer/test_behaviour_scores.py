@@ -24,7 +24,7 @@ from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_l
 from trainer.behaviour_scores.threshold_curves import choose_threshold, curve
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.files import read_ethograms
-from trainer.ethogram.reading import ReadOptions
+from trainer.ethogram.read_options import ReadOptions
 
 
 def video(truth: str, said: str, *, fps: float = 10.0, name: str = "v") -> ScoredVideo:

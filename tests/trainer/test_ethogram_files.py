@@ -15,7 +15,7 @@ from trainer.__main__ import main
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import YES, Bout, Ethogram, bouts_of_marks, ethogram
 from trainer.ethogram.files import FORMS, Form, file_of, read_ethograms
-from trainer.ethogram.reading import Reading, ReadOptions
+from trainer.ethogram.read_options import Reading, ReadOptions
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 TABULAR = "Observation id,Media duration (s),FPS,Subject,Behavior,Behavior type,Time\n"

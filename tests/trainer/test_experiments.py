@@ -20,15 +20,15 @@ from trainer.errors import TrainingError
 from trainer.experiments.crossval import plan_crossval, summarise
 from trainer.experiments.curve import plan_curve, sizes_of
 from trainer.experiments.curve import summarise as summarise_curve
-from trainer.experiments.division import divide
-from trainer.experiments.execute import Labels, execute
+from trainer.experiments.curve_conclusions import reading
 from trainer.experiments.folds import By, folds_of
-from trainer.experiments.planned import FramesOfRun, PlannedRun
+from trainer.experiments.frame_division import divide
 from trainer.experiments.power_law import PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.progress import words
-from trainer.experiments.reading import reading
 from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, RunScore, read_predictions, read_run, write_run
+from trainer.experiments.run_plan import FramesOfRun, PlannedRun
 from trainer.experiments.settings_table import settings_table, settings_words
+from trainer.experiments.train_runs import Labels, execute
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
@@ -359,7 +359,7 @@ def test_a_killed_crossval_repeats_no_finished_run_and_finishes_the_broken_one(t
 def test_torchrun_is_refused_for_runs_are_shared_out_whole(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from trainer.experiments.execute import execute
+from trainer.experiments.train_runs import execute
 execute(None, None, Path({str(tmp_path / "run")!r}))
 """
     group = {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}

@@ -17,10 +17,10 @@ import pytest
 
 from trainer.__main__ import main
 from trainer.errors import TrainingError
-from trainer.experiments.slots import attempts, empty_slots, lasting
-from trainer.experiments.space import PRESETS, changed, chosen_space, grid_points, refuse_unknown
-from trainer.experiments.study import Database, join_study, quiet, read_study, shown, url_of
+from trainer.experiments.search_space import PRESETS, changed, chosen_space, grid_points, refuse_unknown
+from trainer.experiments.study_database import Database, join_study, quiet, read_study, shown, url_of
 from trainer.experiments.sweep import make_pruner, tried
+from trainer.experiments.trial_queue import attempts, empty_slots, lasting
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import EPOCHS, FitSettings
 
@@ -267,8 +267,8 @@ def test_a_trial_has_a_heartbeat_before_anything_of_it_runs(tmp_path: Path) -> N
 WORKER = """
 import sys, time
 from pathlib import Path
-from trainer.experiments.slots import empty_slots
-from trainer.experiments.study import Database, join_study, quiet
+from trainer.experiments.trial_queue import empty_slots
+from trainer.experiments.study_database import Database, join_study, quiet
 import optuna
 
 folder, name = Path(sys.argv[1]), sys.argv[2]

@@ -11,7 +11,7 @@ from torch import nn
 from tests.trainer.learnable import labelled
 from trainer.__main__ import main
 from trainer.errors import TrainingError
-from trainer.experiments.space import Dimension, changed, refuse_unknown
+from trainer.experiments.search_space import Dimension, changed, refuse_unknown
 from trainer.networks.blocks import FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.networks.planning import plan_network

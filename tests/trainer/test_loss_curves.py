@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.trainer.learnable import labelled
-from trainer.reports import plots
+from trainer.reports import training_plots
 from trainer.scoring.loss_curves import crossing, still_falling
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
@@ -45,8 +45,8 @@ def test_the_crossing_is_marked_in_the_plot_of_losses() -> None:
         {"epoch": i, "train_loss": train, "val_loss": held_out, "val_error_px": None, "seconds": 1.0}
         for i, (train, held_out) in enumerate(zip(FALLING, TURNING, strict=True))
     ]
-    losses = plots.loss_curves({"epochs": epochs, "batches": []}).axes[0]
-    (line,) = [line for line in losses.lines if line.get_label() == plots.CROSSING_LABEL]
+    losses = training_plots.loss_curves({"epochs": epochs, "batches": []}).axes[0]
+    (line,) = [line for line in losses.lines if line.get_label() == training_plots.CROSSING_LABEL]
     assert np.asarray(line.get_xdata()).tolist() == [5, 5]
 
 

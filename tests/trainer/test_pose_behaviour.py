@@ -29,12 +29,12 @@ from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.train import class_weights, loss_of, train
-from trainer.behaviour.videos import PoseVideo, PoseVideos, divide, read_videos
+from trainer.behaviour.video_table import PoseVideo, PoseVideos, divide, read_videos
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.commands.behaviour_options import behaviour_request
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import ethogram
-from trainer.ethogram.reading import ReadOptions
+from trainer.ethogram.read_options import ReadOptions
 from trainer.labels.mirror import swapped_order
 
 BODY = BodyPlan(animals=2, points=3, front=0, back=2, scale_px=40.0, confidence=0.2)

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from tracker.bundle import Bundle
 from trainer.behaviour.answers import decisions_of
-from trainer.behaviour.videos import PoseVideo, PoseVideos, read_videos
+from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
 from trainer.behaviour_scores.probability_file import probabilities_csv
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
-from trainer.ethogram.reading import ReadOptions
+from trainer.ethogram.read_options import ReadOptions
 from trainer.whole_files import replace_files
 
 

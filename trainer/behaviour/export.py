@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tracker.engines.declared_tensors import NEXT_STATE
 from tracker.engines.openvino.runtime import core, openvino
 from trainer.behaviour.network import PoseBehaviour
-from trainer.behaviour.videos import PoseVideo
+from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
 
 OPSET = 17  # the newest that TensorRT 8.6 reads

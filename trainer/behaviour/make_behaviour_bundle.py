@@ -29,7 +29,7 @@ from trainer.behaviour.export import OUTPUT, POSES, PROVED_FRAMES, SECONDS, Expo
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Trained, train
-from trainer.behaviour.videos import PoseVideos, divide, read_videos
+from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
 from trainer.behaviour_scores.bout_score import number
 from trainer.behaviour_scores.score_tables import summary
@@ -37,7 +37,7 @@ from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
-from trainer.ethogram.reading import ReadOptions
+from trainer.ethogram.read_options import ReadOptions
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.whole_files import disk_refusals, refuse_unwritable
 

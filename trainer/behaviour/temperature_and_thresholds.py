@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from trainer.behaviour.clips import UNJUDGED, Clips
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.train import loss_of, whole_logits
-from trainer.behaviour.videos import PoseVideo
+from trainer.behaviour.video_table import PoseVideo
 from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
 
 _STARTS = 24  # places from which a network is started anew to see when it agrees with one that ran all along

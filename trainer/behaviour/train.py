@@ -17,7 +17,7 @@ from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.settings import BehaviourSettings
-from trainer.behaviour.videos import PoseVideos
+from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
 LAST, BEST = "last.ckpt", "best.ckpt"

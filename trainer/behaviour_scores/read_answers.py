@@ -8,7 +8,7 @@ from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_l
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.files import read_ethograms
-from trainer.ethogram.reading import ReadOptions
+from trainer.ethogram.read_options import ReadOptions
 
 
 def read_answers(

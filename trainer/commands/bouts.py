@@ -13,7 +13,7 @@ from trainer.commands.choices import Commands, add_command
 if TYPE_CHECKING:
     from trainer.behaviour_scores.scored_answers import BehaviourRun
     from trainer.ethogram.checks import Session
-    from trainer.ethogram.reading import Reading, ReadOptions
+    from trainer.ethogram.read_options import Reading, ReadOptions
 
 FORMS = ("csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech")
 _CLASSES = "classes of an array of numbers, or classifiers of a SimBA table"
@@ -93,7 +93,7 @@ def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", *, 
 
 def reading_asked(options: argparse.Namespace) -> "ReadOptions":
     """What was said with the options of `add_reading`."""
-    from trainer.ethogram.reading import ReadOptions
+    from trainer.ethogram.read_options import ReadOptions
 
     return ReadOptions(
         class_names=tuple(options.classes), fps=options.fps, frames=options.frames, variable=options.variable, channel=options.channel
@@ -175,7 +175,7 @@ def tell_scores(run: "BehaviourRun", options: argparse.Namespace, *, talk: Conso
 
         talk.print(f"report: {write_behaviour_report(options.report, run)}", markup=False)
     if options.json:
-        from trainer.reports.report import plain_json
+        from trainer.reports.training_page import plain_json
 
         print(plain_json(run.as_json()).decode())
         return

@@ -15,7 +15,7 @@ from scipy.io.matlab import MatReadError  # type: ignore[import-untyped]
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import NO, TO_DECIDE, UNCURATABLE, YES, Ethogram, Marks, bouts_of_marks, ethogram
-from trainer.ethogram.reading import Reading, ReadOptions
+from trainer.ethogram.read_options import Reading, ReadOptions
 
 _MEANING = "expected 1 (yes), 0 (no), -1 (uncuratable) or 2 (to decide)"
 _HDF5 = b"\x89HDF\r\n\x1a\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import Bout, Ethogram, ethogram
-from trainer.ethogram.reading import Reading, ReadOptions, agreed_fps
+from trainer.ethogram.read_options import Reading, ReadOptions, agreed_fps
 
 NO_SUBJECT = "No focal subject"
 START, STOP, _POINT = "START", "STOP", "POINT"

@@ -10,7 +10,7 @@ from trainer.ethogram.boris import boris_header, read_boris
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.caltech import BENTO, CALTECH, bento_of, caltech_of, read_bento, read_caltech
 from trainer.ethogram.image_folders import read_image_folders
-from trainer.ethogram.reading import Reading, ReadOptions, cells_in, text_of
+from trainer.ethogram.read_options import Reading, ReadOptions, cells_in, text_of
 from trainer.ethogram.tables import cells_of, csv_of, deepethogram_of, read_table
 from trainer.ethogram.write_boris import boris_of
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES, bouts_of_marks, ethogram
-from trainer.ethogram.reading import Reading, ReadOptions
+from trainer.ethogram.read_options import Reading, ReadOptions
 from trainer.labels.numeric_order import numeric_key
 
 _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.errors import LabelError
 from trainer.ethogram.arrays import of_array
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES, Ethogram, Marks, bouts_of_marks, ethogram
-from trainer.ethogram.reading import Reading, ReadOptions
+from trainer.ethogram.read_options import Reading, ReadOptions
 
 BACKGROUND = "background"  # DeepEthogram's column for "none of them"
 _FRAME = ("frame", "frames", "frame_number", "frame number")

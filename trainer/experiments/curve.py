@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import TrainingError
-from trainer.experiments.planned import FramesOfRun, PlannedRun, seeded
 from trainer.experiments.power_law import FEWEST_SIZES, PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.run import Run
+from trainer.experiments.run_plan import FramesOfRun, PlannedRun, seeded
 from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.scoring.loss_curves import still_falling
 from trainer.training.fit_settings import FitSettings

@@ -10,9 +10,9 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from tracker.pages.document import page, picture, table, text
 from trainer.experiments.curve import LearningCurve, summarise
+from trainer.experiments.curve_conclusions import reading
 from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.power_law import REACH, PowerLaw
-from trainer.experiments.reading import reading
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words

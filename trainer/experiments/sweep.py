@@ -16,13 +16,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
 from trainer.errors import DivergedError, TooLargeError, TrainingError
-from trainer.experiments.execute import Labels, execute, sentence
-from trainer.experiments.planned import FramesOfRun, PlannedRun
 from trainer.experiments.progress import RunMeter
 from trainer.experiments.run import Run, RunEpoch, kept, run_from_json
-from trainer.experiments.slots import ENDED, HOW, Slot, empty_slots, given_up, lasting, note_end, superfluous
-from trainer.experiments.space import Space, Value, changed
-from trainer.experiments.study import Database, join_study, quiet, refusals_of
+from trainer.experiments.run_plan import FramesOfRun, PlannedRun
+from trainer.experiments.search_space import Space, Value, changed
+from trainer.experiments.study_database import Database, join_study, quiet, refusals_of
+from trainer.experiments.train_runs import Labels, execute, sentence
+from trainer.experiments.trial_queue import ENDED, HOW, Slot, empty_slots, given_up, lasting, note_end, superfluous
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.history import Epoch, History
 

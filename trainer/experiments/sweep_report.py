@@ -20,7 +20,7 @@ from trainer.experiments.run import Run, RunEpoch, RunScore
 from trainer.experiments.run_plots import PlottedCurve, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.spread import SpreadOfRuns, spread
-from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
+from trainer.experiments.study_database import ABOUT, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
 from trainer.labels.mirror import sides_of
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png

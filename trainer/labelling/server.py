@@ -19,8 +19,8 @@ from tracker.pages.local_server import page_routes
 from trainer.errors import LabelError
 from trainer.labelling.additions import addition_routes
 from trainer.labelling.annotation_session import AnnotationSession, frames_of, names_of
-from trainer.labelling.answers import Endpoint, body_of, json_answer
 from trainer.labelling.edits import read_edit
+from trainer.labelling.json_requests import Endpoint, body_of, json_answer
 from trainer.labelling.layer_store import UNTOUCHED, Outcome
 from trainer.labelling.project_images import media_type, read_image_file
 from trainer.project.store import Project

@@ -21,10 +21,10 @@ from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split import Split, SplitChoice, choose_split
 from trainer.labels.split_record import write_record
 from trainer.networks.confidence_layer import CalibratedNetwork
-from trainer.pipeline.describe import accuracy, describe
+from trainer.pipeline.bundle_description import accuracy, describe
 from trainer.pipeline.export import ExportedNetwork, export
-from trainer.pipeline.judge import Training, judge_training
 from trainer.pipeline.trained_bundle import TrainedBundle
+from trainer.pipeline.training_verdict import Training, judge_training
 from trainer.reports.training_report import history_of, report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.confidence_map import ConfidenceMap, fit_confidence

@@ -13,7 +13,7 @@ from trainer.behaviour_scores.score_tables import BOUT_HEAD, FRAME_HEAD, bout_ro
 from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure
 from trainer.reports.plot_style import png
-from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.whole_files import replace_files
 
 

@@ -22,7 +22,7 @@ from trainer.labels.split import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
-from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.compare import Comparison, PairedDifference, compare

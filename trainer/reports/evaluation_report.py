@@ -17,7 +17,7 @@ from trainer.reports.error_report import (
     spread_texts,
     tag_section,
 )
-from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.reports.verdict_section import fault_section, point_section, verdict_box
 from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
 from trainer.scoring.reliability import judge

@@ -15,7 +15,7 @@ from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
 from trainer.networks.map_network import ShowsMaps
-from trainer.reports.report import Examples, JudgedTraining, TrainingRun, write_report
+from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, write_report
 from trainer.scoring.confidence_map import ConfidenceMap
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor

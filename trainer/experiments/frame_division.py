@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.experiments.planned import FramesOfRun, without_test
+from trainer.experiments.run_plan import FramesOfRun, without_test
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice, choose_split, split_block

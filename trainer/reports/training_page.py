@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tracker.frame import Image
 from tracker.pages.document import page as page_of
 from tracker.pages.document import table, text
-from trainer.reports import plots
+from trainer.reports import training_plots
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import Named, confidence_section, error_section, figure_part, group_section, px, tag_section
 from trainer.reports.machine import machine
@@ -226,16 +226,18 @@ def _learning_parts(run: TrainingRun) -> list[str]:
     settings = ", ".join(f"{name.replace('_', ' ')} {run.settings[name]}" for name in IN_THE_TITLE if name in run.settings)
     parts = [
         "<h2>Training</h2>",
-        figure_part(plots.loss_curves(run.history, title=f"{run.name}: {settings}", floor=run.floor), "Loss, error and time of each epoch"),
+        figure_part(
+            training_plots.loss_curves(run.history, title=f"{run.name}: {settings}", floor=run.floor), "Loss, error and time of each epoch"
+        ),
     ]
     if run.examples is not None and len(run.examples.images) and run.examples.stages:
-        strip = plots.learning_strip(run.examples.images, run.examples.truth, run.examples.stages)
+        strip = training_plots.learning_strip(run.examples.images, run.examples.truth, run.examples.stages)
         parts += [
             f"<p>The same {run.kind} frames after several epochs: most is learnt in the first ones.</p>",
             figure_part(strip, "Predictions on the same frames after several epochs"),
         ]
     if run.heatmap is not None:
-        parts.append(figure_part(plots.heatmap_overlay(*run.heatmap), "Heat map; the darker, the less probable"))
+        parts.append(figure_part(training_plots.heatmap_overlay(*run.heatmap), "Heat map; the darker, the less probable"))
     return parts
 
 

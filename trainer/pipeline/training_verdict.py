@@ -7,7 +7,7 @@ from typing import Any
 
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.build import NetworkPlan
-from trainer.reports.report import JudgedTraining
+from trainer.reports.training_page import JudgedTraining
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluate import Evaluation
 from trainer.scoring.floor import Floor

@@ -23,7 +23,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from trainer.experiments.study import GRACE
+from trainer.experiments.study_database import GRACE
 
 logger = logging.getLogger(__name__)
 

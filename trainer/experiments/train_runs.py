@@ -16,9 +16,9 @@ from torch import nn
 
 from tracker.whole_files import remedy
 from trainer.errors import DivergedError, TrainingError
-from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter, words
 from trainer.experiments.run import PREDICTIONS_FILE, RUNS, Predictions, Run, RunScore, identity_of, kept, read_run, score_of, write_run
+from trainer.experiments.run_plan import PlannedRun
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.reports.machine import machine

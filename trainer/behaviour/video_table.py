@@ -14,7 +14,7 @@ from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES, Ethogram, Marks
 from trainer.ethogram.checks import Session
 from trainer.ethogram.files import read_ethograms
-from trainer.ethogram.reading import ReadOptions, cells_in, text_of
+from trainer.ethogram.read_options import ReadOptions, cells_in, text_of
 
 Part = Literal["train", "validation", "test"]
 _COLUMNS = ("video", "poses", "labels", "fps", "part")
