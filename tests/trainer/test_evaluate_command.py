@@ -165,7 +165,7 @@ def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path,
     """The map is in the graph: what the rig's engine answers is what the report says of it."""
     from trainer.commands.evaluate import THRESHOLDS_PX
     from trainer.scoring.confidence_map import RULE
-    from trainer.scoring.evaluate import EngineChoice
+    from trainer.scoring.engine_choice import EngineChoice
     from trainer.scoring.evaluate_sets import EvaluationOptions
 
     stated = json.loads((bundle / "metrics.json").read_text())["calibration"]

@@ -12,7 +12,7 @@ from tests.trainer.learnable import SIZE, labelled
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.baseline import score_baselines
 from trainer.scoring.correct_radius import Radii
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.measurements import Circumstances, measure
 from trainer.scoring.metrics import point_errors
 from trainer.scoring.next_commands import NextCommands
@@ -20,8 +20,9 @@ from trainer.scoring.next_step import ENOUGH_PICTURES
 from trainer.scoring.verdict import Verdict, verdict
 from trainer.training.augment import AugmentSettings
 from trainer.training.datasets import FrameStore
-from trainer.training.fit import FitResult, fit, predict_animals
+from trainer.training.fit import FitResult, fit
 from trainer.training.fit_settings import FitSettings
+from trainer.training.predict import predict_animals
 
 EASY = AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)
 SETTINGS = FitSettings(

@@ -26,8 +26,9 @@ from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.metrics import point_errors
 from trainer.training.checkpoint import CHECKPOINTS
 from trainer.training.datasets import FrameStore
-from trainer.training.fit import SAMPLES, FitResult, fit, predict_animals
+from trainer.training.fit import FitResult, fit
 from trainer.training.history import History
+from trainer.training.predict import SAMPLES, predict_animals
 from trainer.training.processes import processes_here
 
 _LOCK = "lock"

@@ -7,7 +7,7 @@ from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, division_of
 from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, ExportedNetwork
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.training.augment import AugmentSettings
 from trainer.training.augmentation_choice import as_recorded
 from trainer.training.fit import FitResult

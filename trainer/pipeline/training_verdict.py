@@ -9,7 +9,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.build import NetworkPlan
 from trainer.reports.training_page import JudgedTraining
 from trainer.scoring.correct_radius import Radii
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.measurements import Circumstances, measure
 from trainer.scoring.training_record import TrainedAs, next_commands

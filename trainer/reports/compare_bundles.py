@@ -26,7 +26,9 @@ from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.compare import Comparison, PairedDifference, compare
-from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
+from trainer.scoring.evaluate import score
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
 from trainer.whole_files import replace_files
 

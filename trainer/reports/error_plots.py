@@ -15,7 +15,7 @@ from tracker.frame import Image
 from trainer.labels.split import time_is_known
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.breakdown import in_time
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.metrics import WITHIN_PX
 from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_ring, in_colours

@@ -12,7 +12,7 @@ from trainer.reports.plot_style import png
 from trainer.reports.reliability_plots import reliability_diagram
 from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 from trainer.scoring.classical import ClassicalScore, classical_beside
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import SURE, Absence
 from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread

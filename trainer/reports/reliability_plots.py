@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tracker.bundle import distance_words
 from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.reliability import BINS, Judged, Reliability
 
 SMALLEST_PX = 0.05

@@ -21,7 +21,7 @@ from trainer.reports.verdict_section import fault_section, labels_or_minutes_sec
 from trainer.scoring.confidence_map import RULE as CONFIDENCE_RULE
 from trainer.scoring.confidence_map import ConfidenceMap
 from trainer.scoring.correct_radius import Radii
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import absence
 from trainer.scoring.measurements import Measurements

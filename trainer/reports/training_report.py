@@ -17,12 +17,13 @@ from trainer.labels.network_input import fields_of_view
 from trainer.networks.map_network import ShowsMaps
 from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, write_report
 from trainer.scoring.confidence_map import ConfidenceMap
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.training.datasets import FrameStore
-from trainer.training.fit import FitResult, predict_animals
+from trainer.training.fit import FitResult
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning_examples import example_places
+from trainer.training.predict import predict_animals
 
 
 def report_training(

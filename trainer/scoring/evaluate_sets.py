@@ -18,7 +18,9 @@ from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
 from trainer.scoring.correct_radius import Radii, stated_radii, usual_radii
-from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
+from trainer.scoring.evaluate import score
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import Absence, absence
 from trainer.scoring.label_faults import other_names

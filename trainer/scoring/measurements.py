@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.correct_radius import Radii
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchanges, label_scatter_px, other_names, robust_sd, suspects
 from trainer.scoring.loss_curves import crossing, still_falling
