@@ -1,4 +1,4 @@
-"""The synthetic camera and the capture thread, with each fault of a camera, on the real clock."""
+"""The capture thread, with each fault of a camera."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from tests.tracker.camera_capture import DEADLINE_S, TIMES, Start, fault, folder_of, numbers_of, rig, take_all, wait_until
+from tests.tracker.own_time import OwnTime, followed
 from tracker.cameras.camera import Camera
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory
-from tracker.cameras.synthetic import SyntheticDevice, SyntheticRig
-from tracker.config import CaptureConfig, ImageFolder, SyntheticCamera
+from tracker.cameras.synthetic import SyntheticRig
+from tracker.config import CaptureConfig, ImageFolder
 from tracker.errors import CameraError
 from tracker.frame import Frame
 
@@ -96,41 +97,6 @@ def test_the_camera_describes_itself(start: Start, tmp_path: Path) -> None:
 
 
 # --- capture: each fault of a camera, in a time of its own that passes only while the camera waits ---
-
-
-class OwnTime:
-    """A synthetic rig on a clock that its own waiting moves on, so that no machine is too slow for it."""
-
-    def __init__(self, settings: SyntheticCamera) -> None:
-        self.openings: list[tuple[str, str]] = []  # state and problem of the capture at each opening
-        self.capture: Capture | None = None
-        self._now_ns = 0
-        self._settings = settings
-        self._device = SyntheticDevice(settings, self.clock)
-
-    def clock(self) -> int:
-        return self._now_ns
-
-    def wait(self, seconds: float) -> None:
-        self._now_ns += max(100_000, round(1e9 * seconds))
-
-    def open(self) -> Camera:
-        if self.capture is not None:
-            self.openings.append((self.capture.state, str(self.capture.problem)))
-        if len(self.openings) > 1:
-            self.wait(0.02)  # the capture waited between two attempts
-        return SyntheticRig(self._settings, self.clock, device=self._device, wait=self.wait)
-
-
-def followed(settings: SyntheticCamera, *, stalled_after_s: float = 5.0) -> tuple[Capture, list[Frame], list[tuple[str, str]]]:
-    """Take every frame of a rig in its own time."""
-    own = OwnTime(settings)
-    times = TIMES | {"stalled_after_s": stalled_after_s}
-    capture = own.capture = Capture(own.open, CaptureConfig(pace="every_frame", queue_frames=1000, **times), clock=own.clock)
-    capture.start()
-    frames = take_all(capture)
-    capture.close()
-    return capture, frames, own.openings
 
 
 def test_dropped_numbers_are_counted_as_lost() -> None:

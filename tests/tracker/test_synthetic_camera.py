@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.tracker.camera_capture import DEADLINE_S, fault, numbers_of, rig
-from tests.tracker.test_capture import OwnTime, followed
+from tests.tracker.own_time import OwnTime, followed
 from tracker.cameras.open_camera import camera_factory
 from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticRig
 from tracker.errors import CameraError, CorruptFrameError
