@@ -10,10 +10,10 @@ import msgspec
 from rich.console import Console
 
 from studies.rectangles.claims import Claim
-from studies.rectangles.findings import Stored
 from studies.rectangles.plan import STEPS, all_wanted, wanted
 from studies.rectangles.sections import SECTIONS, ReportSection
 from studies.rectangles.sets import RectangleSets
+from studies.rectangles.stored import Stored
 from studies.rectangles.train_networks import Plan, finished, read_plan
 from tracker.pages.document import page, table, text
 from trainer.errors import TrainingError

@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 
 from studies.rectangles import claims, examples, figures, findings
 from studies.rectangles.claims import Claim
-from studies.rectangles.findings import PARTS, HeadFigures, Stored, over_seeds
+from studies.rectangles.findings import PARTS, HeadFigures, over_seeds
 from studies.rectangles.peaks import THRESHOLD
 from studies.rectangles.plan import wanted
 from studies.rectangles.scale import DOMAINS, HOME, SEED
 from studies.rectangles.sets import SHARES, domain
+from studies.rectangles.stored import Part, Stored
 from tracker.pages.document import StrongRow, picture, table, text
 from trainer.reports.plot_style import png
 
@@ -198,7 +199,7 @@ def _about_peaks(stored: Stored) -> str:
     )
 
 
-def _error_row(head: HeadFigures, part: findings.Part) -> list[str]:
+def _error_row(head: HeadFigures, part: Part) -> list[str]:
     errors, spread = head.errors[part], head.errors[part].spread
     px = [f"{value:.2f}" for value in (spread.mean_px, spread.median_px, spread.p95_px)]
     scores = [f"{errors.r2:.4f}", f"{errors.log_mse:.2f}", f"{errors.rmse_px:.2f}", f"{head.within[part]:.0%}"]

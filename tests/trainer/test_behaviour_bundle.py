@@ -19,7 +19,8 @@ from tracker.engines.open_engine import open_engine
 from tracker.errors import BundleError
 from trainer.__main__ import PROGRAM, main
 from trainer.behaviour.answers import check_self_test, engine_of, probabilities_of
-from trainer.behaviour.make_behaviour_bundle import BehaviourRequest, collapsed, make_behaviour_bundle
+from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.make_behaviour_bundle import collapsed, make_behaviour_bundle
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.train import train
