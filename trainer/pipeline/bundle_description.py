@@ -4,11 +4,10 @@ import datetime
 
 from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData
 from trainer.labels.fingerprint import labels_sha256
-from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import Split, division_of
+from trainer.labels.split import division_of
+from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, ExportedNetwork
 from trainer.scoring.evaluation import Evaluation
-from trainer.training.augment import AugmentSettings
 from trainer.training.augmentation_choice import as_recorded
 from trainer.training.fit import FitResult
 
@@ -17,30 +16,18 @@ _SELF_TEST_REDUCED = 1.5  # px: a sure point in bf16 or fp16; a wrong graph is o
 _NO_HASH = "0" * 64  # filled in by write_bundle
 
 
-def describe(
-    name: str,
-    frames: LabelledFrames,
-    parts: Split,
-    *,
-    result: FitResult,
-    exported: ExportedNetwork,
-    source: str,
-    augment: AugmentSettings,
-) -> Description:
+def describe(request: BundleRequest, result: FitResult, exported: ExportedNetwork) -> Description:
     """All but the accuracy, which is measured with a bundle, and the digests, which writing one fills in.
 
     Args:
-        name: of the bundle.
-        frames: all labels.
-        parts: which of them were learnt from.
+        request: labels, their division and the training that was asked for.
         result: of the training.
         exported: its graph.
-        source: what the labels are called.
-        augment: how the training images were changed.
     """
+    frames, parts = request.frames, request.parts
     return Description(
         schema=1,
-        name=name,
+        name=request.out.name,
         task="keypoints",
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         point_names=frames.point_names,
@@ -55,12 +42,12 @@ def describe(
         onnx_sha256=_NO_HASH,
         training=TrainingData(
             sha256=labels_sha256(frames),
-            source=source,
+            source=request.source,
             frames=len(parts.train),
             held_out_frames=len(parts.held_out),
             split=parts.description,
             division=division_of(parts),
-            augmentation=as_recorded(augment),
+            augmentation=as_recorded(request.settings.augment),
             image_sizes=tuple(sorted({(width, height) for height, width in frames.sizes})),
         ),
         accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),

@@ -20,7 +20,7 @@ from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.export import ExportedNetwork, export
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.pipeline.training_verdict import Training, judge_training
-from trainer.reports.training_report import history_of, report_training
+from trainer.reports.training_report import ScoredTraining, history_of, report_training
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.confidence_map import ConfidenceMap, fit_confidence
 from trainer.scoring.correct_radius import Radii
@@ -100,15 +100,7 @@ def _score_and_write(
 ) -> TrainedBundle:
     """Score the graph on the rig's own engine, then write the bundle with what was found."""
     train, image = request.train, _some(request.train, result)[0]
-    described = describe(
-        request.out.name,
-        request.frames,
-        request.parts,
-        result=result,
-        exported=exported,
-        source=request.source,
-        augment=request.settings.augment,
-    )
+    described = describe(request, result, exported)
     description = msgspec.structs.replace(described, correct_within_px=request.radii.px)
     write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
     unscored = read_bundle(request.run / "unscored")
@@ -122,18 +114,10 @@ def _score_and_write(
     write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
     _say(console, "judging the training and drawing its report")
     judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
-    report = report_training(
-        request.out,
-        description,
-        result,
-        settings=request.settings,
-        train=on_train,
-        held_out=on_held_out,
-        calibration=calibration,
-        floor=request.floor,
-        judged=judged,
-        notes=request.notes,
+    training = ScoredTraining(
+        result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
     )
+    report = report_training(request.out, description, training, judged=judged, notes=request.notes)
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(
         bundle=request.out,

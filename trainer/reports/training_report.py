@@ -1,7 +1,7 @@
 """A finished training → its report: settings, learning, errors, what the network looked at."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +26,41 @@ from trainer.training.learning_examples import example_places
 from trainer.training.predict import predict_animals
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredTraining:
+    """A finished training and its bundle's scores.
+
+    Attributes:
+        result: the network and how it came about.
+        settings: of the training.
+        calibration: what was done to the confidence.
+        floor: the distance between annotators, where known.
+        train: the bundle scored on frames learnt from.
+        held_out: the same on the frames held out, None where none were.
+    """
+
+    result: FitResult
+    settings: FitSettings
+    calibration: ConfidenceMap
+    floor: Floor | None
+    train: Evaluation
+    held_out: Evaluation | None
+
+    @property
+    def shown(self) -> LabelledFrames:
+        """The frames that pictures are of: those held out, or else those learnt from."""
+        return self.held_out.frames if self.held_out is not None else self.train.frames
+
+
 def report_training(
-    out: Path,
-    description: Description,
-    result: FitResult,
-    *,
-    settings: FitSettings,
-    train: Evaluation,
-    held_out: Evaluation | None,
-    calibration: ConfidenceMap,
-    floor: Floor | None,
-    judged: JudgedTraining,
-    notes: Sequence[str] = (),
+    out: Path, description: Description, training: ScoredTraining, *, judged: JudgedTraining, notes: Sequence[str] = ()
 ) -> Path:
     """Write the report of a training beside its bundle and return its path.
 
     Raises:
         TrainingError: the folder cannot be written.
     """
-    shown = held_out.frames if held_out is not None else train.frames
+    result, settings = training.result, training.settings
     run = TrainingRun(
         name=description.name,
         created=description.created,
@@ -56,14 +72,14 @@ def report_training(
             "network": description.network,
         },
         history=history_of(result),
-        train=train,
-        held_out=held_out,
-        heatmap=_heat_map(result, shown),
-        field_of_view=fields_of_view(description, shown),
+        train=training.train,
+        held_out=training.held_out,
+        heatmap=_heat_map(result, training.shown),
+        field_of_view=fields_of_view(description, training.shown),
         judged=judged,
-        calibration=calibration,
-        floor=floor,
-        examples=_examples(result, shown),
+        calibration=training.calibration,
+        floor=training.floor,
+        examples=_examples(result, training.shown),
         notes=notes,
     )
     return write_report(out, run)

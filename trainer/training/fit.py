@@ -110,7 +110,7 @@ def fit(
         if last is not None:
             console.print(resuming(last, steps=learner.steps), soft_wrap=True, highlight=False)
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
-            run_by_lightning(learner, stores, settings, checkpoints, resume=last, group=group, shown=progress_shown(console))
+            run_by_lightning(learner, stores, settings, checkpoints, resume=last, shown=progress_shown(console))
             console.print("measuring the error of the finished network", highlight=False)
         return _result(out, stores, plan=plan, view=view)
 

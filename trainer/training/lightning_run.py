@@ -27,7 +27,7 @@ from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
 from trainer.training.memory import memory_refused
 from trainer.training.new_learner import epochs_of
-from trainer.training.processes import Processes
+from trainer.training.processes import processes_here
 from trainer.training.progress import Bar, KeepEpochs, Lines, stopped
 from trainer.training.training_loader import TrainingLoader
 from trainer.training.whole_checkpoints import WholeCheckpoints
@@ -49,7 +49,6 @@ def run_by_lightning(
     checkpoints: Path,
     *,
     resume: Path | None,
-    group: Processes,
     shown: pl.Callback | None,
 ) -> None:
     """Train until the run is over, and keep its last checkpoint.
@@ -60,14 +59,13 @@ def run_by_lightning(
         settings: of the training.
         checkpoints: folder of the run's checkpoints.
         resume: the checkpoint to go on from; None to begin.
-        group: the processes that share the training.
         shown: what shows how far an epoch is.
 
     Raises:
         TrainingError: a loss that is not a number, or a batch that the memory does not hold.
         KeyboardInterrupt: stopped by hand; its text says at which step, and how to go on.
     """
-    train, held_out = stores
+    (train, held_out), group = stores, processes_here()
     train.read_all()  # a step is not to wait for a disk
     frames = training_frames(train, learner.plan, settings)
     order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
