@@ -33,7 +33,12 @@ class Chosen:
     frame: int
     seconds: float
     why: str
-    detail: str
+    details: tuple[str, ...] = ()
+
+    @property
+    def detail(self) -> str:
+        """The figures behind it in a line."""
+        return ", ".join(self.details)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
