@@ -62,7 +62,7 @@ def compose(progress: CaptureProgress) -> Image:
 
 
 def _obey(session: CaptureSession, key: int) -> bool:
-    """Carry out a key. Returns False to quit."""
+    """Do what a key is for. Returns False to quit."""
     code = key & 0xFF if key >= 0 else -1
     if code in (_ESCAPE, ord("q")):
         return False

@@ -43,7 +43,7 @@ TOLERATED = 1.25  # of a step's share: it measures less when it sees its time go
 
 
 def main() -> int:
-    """Carry out one step, or all that are due."""
+    """Run one step, or all that are due."""
     options = parse()
     if options.step:
         module, function = STEPS[options.step]

@@ -49,7 +49,7 @@ def labels_of(frames: LabelledFrames, data: Path) -> Labels:
 
 
 def execute_all(labels: Labels, planned: Sequence[PlannedRun], out: Path, *, console: Console, keep_checkpoints: bool = False) -> list[Run]:
-    """Carry out all runs of an experiment, showing progress; several processes may share the work on one folder.
+    """Make all runs of an experiment, showing progress; several processes may share the work on one folder.
 
     Returns:
         The runs in the order they were planned.
