@@ -102,7 +102,7 @@ def test_a_point_that_is_never_there_takes_no_more_frames_than_others() -> None:
     candidates = candidates_of(looks)
     preference = by_uncertainty(candidates, np.arange(200), answers=answers, point_names=names, count=6)
     chosen = choose(preference, sieve_of(candidates, count=6), 6)
-    told = [" ".join(preference.reason(index).details) for index in chosen]
+    told = [preference.reason(index).detail for index in chosen]
     assert {20, 60, 100, 140, 180} <= set(chosen), told
     assert sum("tongue" in one for one in told) <= 1, told
 

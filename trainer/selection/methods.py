@@ -26,14 +26,14 @@ def by_k_means(candidates: Candidates, open_: NDArray[np.int64], *, count: int, 
     """
     clusters = min(count, len(open_))
     if clusters == 0:
-        return Preference(bins=[], reason=lambda _: Reason(why="k-means"))
+        return Preference(bins=[], reason=lambda _: Reason(why="k-means", detail=""))
     cluster, away = look_alikes(candidates.thumbnails[open_], clusters, seed=seed)
     members = [np.flatnonzero(cluster == label) for label in range(clusters)]
     members = sorted((each for each in members if each.size), key=lambda each: int(each[0]))
     sizes = {int(open_[place]): len(each) for each in members for place in each}
     return Preference(
         bins=[open_[each[np.argsort(away[each], kind="stable")]].tolist() for each in members],
-        reason=lambda index: Reason(why="k-means", details=(f"stands for {sizes[index]} frames",)),
+        reason=lambda index: Reason(why="k-means", detail=f"stands for {sizes[index]} frames"),
     )
 
 
@@ -62,13 +62,13 @@ def by_time(candidates: Candidates, open_: NDArray[np.int64], *, count: int) -> 
     from_middle = np.abs(seconds - (span + 0.5) * width)
     order = np.lexsort((from_middle, span))
     bins = [open_[order[span[order] == each]].tolist() for each in np.unique(span)]
-    return Preference(bins=bins, reason=lambda _: Reason(why="uniform", details=(f"one in {width:.1f} s",)))
+    return Preference(bins=bins, reason=lambda _: Reason(why="uniform", detail=f"one in {width:.1f} s"))
 
 
 def at_random(open_: NDArray[np.int64], *, seed: int) -> Preference:
     """All of `open_` (int64 indices of candidates) in an order that the seed decides."""
     order = np.random.default_rng(seed).permutation(open_)
-    return Preference(bins=[order.tolist()], reason=lambda _: Reason(why="random", details=(f"seed {seed}",)))
+    return Preference(bins=[order.tolist()], reason=lambda _: Reason(why="random", detail=f"seed {seed}"))
 
 
 def by_motion(candidates: Candidates, open_: NDArray[np.int64], *, count: int) -> Preference:
@@ -84,6 +84,6 @@ def by_motion(candidates: Candidates, open_: NDArray[np.int64], *, count: int) -
     order = moving[np.argsort(-motion[moving], kind="stable")]
     return Preference(
         bins=[order.tolist()],
-        reason=lambda index: Reason(why="motion", details=(f"change {motion[index]:.2f} grey levels",)),
+        reason=lambda index: Reason(why="motion", detail=f"change {motion[index]:.2f} grey levels"),
         spread_s=SPREAD * candidates.duration_s / count,
     )

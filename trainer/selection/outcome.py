@@ -33,12 +33,7 @@ class Chosen:
     frame: int
     seconds: float
     why: str
-    details: tuple[str, ...] = ()
-
-    @property
-    def detail(self) -> str:
-        """The figures behind it in a line."""
-        return ", ".join(self.details)
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,11 @@ class Reason:
 
     Attributes:
         why: in a word or two; frames that share it are told apart by nothing else in the project.
-        details: the figures behind it, for people, each in a few words.
+        detail: the figure behind it, for people.
     """
 
     why: str
-    details: tuple[str, ...] = ()
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,7 +177,7 @@ class Selector:
         tiles = [
             Tile(
                 image=self._project.image_ref(self._project.image_of(video.name, each.frame)).path,
-                lines=(f"frame {each.frame}   {each.seconds:.2f} s", each.why, *each.details),
+                lines=(f"frame {each.frame}   {each.seconds:.2f} s", each.why, *each.detail.split(", ")),
             )
             for each in chosen
         ]
@@ -187,7 +187,7 @@ class Selector:
 
 def _chosen(candidates: Candidates, preference: Preference, index: int) -> Chosen:
     reason = preference.reason(index)
-    return Chosen(frame=int(candidates.numbers[index]), seconds=float(candidates.seconds[index]), why=reason.why, details=reason.details)
+    return Chosen(frame=int(candidates.numbers[index]), seconds=float(candidates.seconds[index]), why=reason.why, detail=reason.detail)
 
 
 def most_candidates(by: str) -> int:

@@ -176,8 +176,8 @@ def _reason(signs: Sequence[Sign], index: int) -> Reason:
     worst = {sign.name: sign for sign in reversed(excess) if sign.shown_by(index)}
     shown = [worst[name] for name in dict.fromkeys(sign.name for sign in signs) if name in worst]
     if not shown:
-        return Reason(why="uncertainty: least sure of the rest", details=(_say(excess[0], index),))
-    return Reason(why="uncertainty: " + ", ".join(sign.name for sign in shown), details=tuple(_say(sign, index) for sign in shown))
+        return Reason(why="uncertainty: least sure of the rest", detail=_say(excess[0], index))
+    return Reason(why="uncertainty: " + ", ".join(sign.name for sign in shown), detail=", ".join(_say(sign, index) for sign in shown))
 
 
 def _say(sign: Sign, index: int) -> str:
