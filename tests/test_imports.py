@@ -43,21 +43,7 @@ def python(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> None:
-    blocked = (
-        "torch",
-        "lightning",
-        "trainer",
-        "calib",
-        "pypylon",
-        "tensorrt",
-        "pycuda",
-        "av",
-        "pyarrow",
-        "matplotlib",
-        "onnx",
-        "starlette",
-        "uvicorn",
-    )
+    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx")
     answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_EXTRA))
     assert answer.returncode == 0, answer.stderr
 
@@ -92,6 +78,11 @@ def test_importing_a_package_has_no_side_effect() -> None:
 def test_the_engine_sends_no_telemetry() -> None:
     code = "import tracker.engines.openvino.engine, sys, threading; print(sys.modules['openvino_telemetry'], threading.active_count())"
     assert python(code).stdout.split() == ["None", "1"]
+
+
+def test_in_the_tracker_only_the_server_of_a_page_needs_a_web_framework() -> None:
+    answer = python(IMPORT_ALL.format(blocked=("starlette", "uvicorn"), skipped=NEED_AN_EXTRA))
+    assert answer.returncode == 0, answer.stderr
 
 
 @pytest.mark.parametrize("command", ["label", "fit", "evaluate"])
