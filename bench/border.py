@@ -20,9 +20,10 @@ from tracker.frame import Image
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import whole_view
-from trainer.training.data import FrameStore
-from trainer.training.fit import fit, predict_animals
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
+from trainer.training.predict import predict_animals
 
 WIDTH, HEIGHT = 100, 92
 NEAR_PX, AT_PX = 8.0, 4.0  # from the border: where heads are put, and where the bias is measured

@@ -12,14 +12,14 @@ import numpy as np
 
 from calib.assessment import solve_and_assess
 from calib.board import Board, make_board, read_board
-from calib.corners import Finder
+from calib.board_views import BoardView, all_pixels, view_of
+from calib.corners import BoardFinder
 from calib.images import find_views, named_by_moment
 from calib.intrinsics import solve
 from calib.lens import Lens
 from calib.rig import RigCameraViews, baselines_mm, seen_at, solve_rig
 from calib.synthetic import Placing, board_poses, corner_views, picture
 from calib.uncertainty import predicted, spread
-from calib.views import View, all_pixels, view_of
 from tracker.camera_rig import Triangulate
 from tracker.cameras.image_folder import numbered_images, read_image
 
@@ -32,7 +32,7 @@ WIDE = {
 BOARD = {"kind": "charuco", "squares": (8, 11), "square_mm": 24, "marker_mm": 18, "marker_bits": 4}
 
 
-def judged(views: list[View], size: tuple[int, int]) -> tuple[dict[str, Any], Lens, tuple[str, ...]]:
+def judged(views: list[BoardView], size: tuple[int, int]) -> tuple[dict[str, Any], Lens, tuple[str, ...]]:
     """One real camera."""
     begun = time.process_time()
     found = solve_and_assess(views, size=size, model="five_parameter")
@@ -91,7 +91,7 @@ def chessboards(folder: Path) -> dict[str, Any]:
     board = make_board({"kind": "chessboard", "squares": (10, 7), "square_mm": 25}, where="bench")
     told = {}
     for name in ("left", "right"):
-        search, views = Finder(board), []
+        search, views = BoardFinder(board), []
         for path in sorted(folder.glob(f"{name}*.jpg")):
             corners = search.find(read_image(path))
             if corners is not None:
@@ -126,7 +126,7 @@ def recovered(model: str, pictures: int) -> dict[str, Any]:
     """A lens from pictures of boards, through the finder."""
     board = make_board(BOARD, where="bench")
     truth = Lens(model=model, size=(640, 480), parameters=np.array(WIDE[model]))  # type: ignore[arg-type]
-    search, views = Finder(board), []
+    search, views = BoardFinder(board), []
     for number, pose in enumerate(board_poses(board, truth, Placing(views=pictures, spread=0.85), seed=1)):
         corners = search.find(picture(board, truth, pose, seed=number))
         if corners is not None:

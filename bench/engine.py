@@ -143,7 +143,7 @@ def ours(folder: Path, precision: str, threads: int) -> tuple[Locate, str]:
     from tracker.bundle import read_bundle
     from tracker.engines.inference import Inference
     from tracker.engines.open_engine import open_engine
-    from trainer.scoring.evaluate import EngineChoice
+    from trainer.scoring.engine_choice import EngineChoice
 
     cv2.setNumThreads(1)  # as the daemon does
     bundle = read_bundle(folder)

@@ -26,7 +26,7 @@ from tracker.identity import Identity
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed
-from trainer.scoring.evaluate import EngineChoice
+from trainer.scoring.engine_choice import EngineChoice
 from trainer.scoring.identity_score import score_identity
 from trainer.scoring.metrics import point_errors
 

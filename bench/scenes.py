@@ -32,9 +32,10 @@ from trainer.networks.grouped import Grouped
 from trainer.networks.groups import find_groups
 from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
-from trainer.training.data import FrameStore
-from trainer.training.fit import fit, predict_animals
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
+from trainer.training.predict import predict_animals
 
 # two views are neither mirrored nor turned far: they would change places
 AUGMENT = {"mirror": AugmentSettings(flip=0.0, rotation_deg=10.0), "reach": AugmentSettings()}

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calib.board_views import BoardView, all_pixels
 from calib.coverage import Coverage, covered_by
 from calib.intrinsics import FEWEST_VIEWS, Solution, pose_of, residuals_of, rms, solve
-from calib.lens import Lens
 from calib.uncertainty import Field, difference, predicted
-from calib.views import View, all_pixels
 from tracker.calibration import Quality
 from tracker.errors import CalibrationError
 from tracker.lens import LensModel
@@ -27,12 +26,10 @@ class Halves:
     """Two solutions, from every other view.
 
     Attributes:
-        lenses: of the even and of the odd views.
         apart: px between them.
         held_out_px: rms of each half's views under the other half's lens.
     """
 
-    lenses: tuple[Lens, Lens]
     apart: Field
     held_out_px: float
 
@@ -78,7 +75,7 @@ class Assessment:
         )
 
 
-def solve_and_assess(views: Sequence[View], *, size: tuple[int, int], model: LensModel) -> Assessment:
+def solve_and_assess(views: Sequence[BoardView], *, size: tuple[int, int], model: LensModel) -> Assessment:
     """Solve a lens from all views and judge it.
 
     Raises:
@@ -107,7 +104,7 @@ def _halves(solution: Solution) -> Halves | None:
     except CalibrationError:
         return None
     seen = all_pixels(solution.views)
-    return Halves(lenses=(lenses[0], lenses[1]), apart=difference(lenses[0], lenses[1], seen), held_out_px=rms(left_out))
+    return Halves(apart=difference(lenses[0], lenses[1], seen), held_out_px=rms(left_out))
 
 
 def _reasons(solution: Solution, coverage: Coverage, field: Field, halves: Halves | None) -> tuple[str, ...]:

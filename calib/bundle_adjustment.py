@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.board import Board
+from calib.board_views import BoardView
 from calib.lens import Lens
-from calib.views import View
 from tracker.errors import CalibrationError
 
 Array = NDArray[np.float64]
@@ -16,7 +16,7 @@ _MM = 1000.0  # caliscope counts in metres
 _BOARD = 0  # its number as an object
 
 
-def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[View]], board: Board, *, print_mm: float) -> list[Array]:
+def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[BoardView]], board: Board, *, print_mm: float) -> list[Array]:
     """Poses of all cameras from the corners that several saw at one moment, lenses kept as they are.
 
     Args:
@@ -64,7 +64,7 @@ def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[View]], board:
     return [np.column_stack((posed[number].rotation, np.ravel(posed[number].translation) * _MM)) for number in range(len(lenses))]
 
 
-def _table(views: Sequence[Sequence[View]]) -> "object":
+def _table(views: Sequence[Sequence[BoardView]]) -> "object":
     import pandas as pd  # type: ignore[import-untyped]
 
     moments = {name: number for number, name in enumerate(dict.fromkeys(view.name for each in views for view in each))}

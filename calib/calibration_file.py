@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from calib.lens import Lens, lens_from
 from calib.toml_file import read_toml
-from calib.whole_files import write_file
 from tracker.calibration import Calibration, CameraPose, Distortion, Made, Matrix, Plane, Quality, Row
 from tracker.camera_rig import CameraRig, RigCamera, RigQuality
 from tracker.errors import CalibrationError
@@ -63,15 +62,6 @@ def as_row(values: Array) -> Row:
     return first, second, third
 
 
-def write_yaml(path: Path, value: Calibration | CameraRig) -> None:
-    """Write calibration.yaml or rig.yaml.
-
-    Raises:
-        CalibrationError: it cannot be written; an earlier one is left as it was.
-    """
-    write_file(path, as_yaml(value).encode())
-
-
 def as_yaml(value: Calibration | CameraRig) -> str:
     """The text of calibration.yaml or rig.yaml."""
     return yaml.safe_dump(msgspec.to_builtins(value), sort_keys=False, default_flow_style=None, allow_unicode=True, width=140)
@@ -105,16 +95,17 @@ def read_anipose(path: Path) -> CameraRig:
     tables = {key: value for key, value in read_toml(path).items() if isinstance(value, dict) and key != "metadata"}
     if not tables:
         raise CalibrationError(f"{path}: has no camera; expected aniposelib's calibration.toml with a table for each")
-    cameras = tuple(_anipose_camera(values, f"{path}: {key}") for key, values in tables.items())
+    cameras = tuple(_anipose_camera(values, path, table=key) for key, values in tables.items())
     return CameraRig(schema=1, frame=f"as in {path.name}", cameras=cameras, made=made("aniposelib", 0), quality=RigQuality())
 
 
-def _anipose_camera(values: dict[str, Any], where: str) -> RigCamera:
+def _anipose_camera(values: dict[str, Any], path: Path, *, table: str) -> RigCamera:
+    where = f"{path}: {table}"
     try:
         size, matrix, coefficients, rotation, translation = (
             np.asarray(values[key], np.float64) for key in ("size", "matrix", "distortions", "rotation", "translation")
         )
-        name = str(values.get("name", where.rpartition(" ")[2]))
+        name = str(values.get("name", table))
     except KeyError as problem:
         raise CalibrationError(f"{where} has no {problem}; expected size, matrix, distortions, rotation and translation") from None
     except (ValueError, TypeError) as problem:

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from calib.board_views import BoardView
 from calib.coverage import COLUMNS, ROWS, Coverage
-from calib.views import View
 from tracker.frame import Image
 from tracker.viewer.palette import Colour
 
@@ -16,7 +16,7 @@ _SHIFT = 4  # of sub-pixel coordinates in OpenCV's drawing
 _FRAME_SHARE = 0.012  # thickness of the frame that flashes when a view is kept, by width
 
 
-def draw(image: Image, view: View | None, coverage: Coverage, *, scale: float, kept: bool) -> Image:
+def draw(image: Image, view: BoardView | None, coverage: Coverage, *, scale: float, kept: bool) -> Image:
     """The image in colour, smaller by `scale`: covered cells green, the others amber, corners circled, framed green if it was kept."""
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image

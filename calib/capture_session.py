@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 from calib.board import Board
+from calib.board_views import BoardView, view_of
 from calib.capture_picture import draw
-from calib.corners import Finder
+from calib.corners import BoardFinder
 from calib.coverage import Coverage
-from calib.images import Found, find_views
+from calib.images import FoundViews, find_views
 from calib.view_choice import ViewChoice
-from calib.views import View, view_of
 from calib.whole_files import write_file
 from tracker.cameras.capture import Capture
 from tracker.errors import CalibrationError
@@ -24,7 +24,7 @@ _SHOWN_LONGEST_PX = 1280  # of the drawn picture; a sensor of 20 million pixels 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class CaptureProgress:
     """How far it has come, as the window and the page show it.
 
     Attributes:
@@ -68,16 +68,16 @@ class CaptureSession:
     def __init__(self, capture: Capture, board: Board, folder: Path, *, moving: bool, wanted: int) -> None:
         self._capture, self._board, self._folder = capture, board, folder
         self._moving, self._wanted = moving, wanted
-        self._finder = Finder(board)
+        self._finder = BoardFinder(board)
         self._choice: ViewChoice | None = None
         self._files: list[Path] = []
         self._keep_next, self._undo = threading.Event(), threading.Event()
         self._lock = threading.Lock()
-        self._progress = Progress(wanted=wanted)
+        self._progress = CaptureProgress(wanted=wanted)
         self._before = self._earlier()
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> CaptureProgress:
         """The newest."""
         with self._lock:
             return self._progress
@@ -138,7 +138,7 @@ class CaptureSession:
             self._files.append(self._folder / view.name)
         return self._choice
 
-    def _keep(self, choice: ViewChoice, view: View, image: Image) -> None:
+    def _keep(self, choice: ViewChoice, view: BoardView, image: Image) -> None:
         numbers = [int(path.stem) for path in self._folder.glob("*.png") if path.stem.isdecimal()]
         path = self._folder / f"{max(numbers, default=0) + 1:0{_FIRST_DIGITS}d}.png"
         stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
@@ -157,7 +157,7 @@ class CaptureSession:
     def _tell(self, *, said: str, picture: Image | None = None, ended: bool = False) -> None:
         choice = self._choice
         with self._lock:
-            self._progress = Progress(
+            self._progress = CaptureProgress(
                 number=self._progress.number + 1,
                 picture=picture if picture is not None else self._progress.picture,
                 kept=choice.kept if choice else 0,
@@ -168,7 +168,7 @@ class CaptureSession:
                 ended=ended,
             )
 
-    def _earlier(self) -> Found | None:
+    def _earlier(self) -> FoundViews | None:
         """The images that an earlier session left in the folder."""
         if not self._folder.is_dir() or not any(self._folder.glob("*.png")):
             return None

@@ -5,7 +5,7 @@ import os
 import cv2
 import numpy as np
 
-from calib.capture_session import CaptureSession, Progress
+from calib.capture_session import CaptureProgress, CaptureSession
 from tracker.errors import RigtrackError
 from tracker.frame import Image
 from tracker.viewer.overlay import panel
@@ -50,7 +50,7 @@ def show(session: CaptureSession, *, stop_when_complete: bool) -> None:
             cv2.destroyAllWindows()
 
 
-def compose(progress: Progress) -> Image:
+def compose(progress: CaptureProgress) -> Image:
     """The picture with its texts, uint8 (h, w, 3) RGB."""
     canvas = np.zeros(_EMPTY, np.uint8) if progress.picture is None else progress.picture.copy()
     lines = [f"{progress.kept} of {progress.wanted} views; {progress.said}", *(f"- {clause}" for clause in progress.missing)]
@@ -62,7 +62,7 @@ def compose(progress: Progress) -> Image:
 
 
 def _obey(session: CaptureSession, key: int) -> bool:
-    """Carry out a key. Returns False to quit."""
+    """Do what a key is for. Returns False to quit."""
     code = key & 0xFF if key >= 0 else -1
     if code in (_ESCAPE, ord("q")):
         return False

@@ -33,7 +33,7 @@ class Corners:
 Detector = Callable[[Image], Corners | None]  # of a grey image
 
 
-class Finder:
+class BoardFinder:
     """Finds one board; keep it, as making it takes longer than using it."""
 
     def __init__(self, board: Board) -> None:

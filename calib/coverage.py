@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calib.board_views import BoardView
 from calib.intrinsics import pose_of
 from calib.lens import Lens
-from calib.views import View
 from tracker.errors import CalibrationError
 
 Array = NDArray[np.float64]
@@ -69,7 +69,7 @@ class Coverage:
         return tuple(told)
 
 
-def covered(view: View, lens: Lens) -> Coverage:
+def covered(view: BoardView, lens: Lens) -> Coverage:
     """What one view covers. The lens may be a rough one: it only gives the direction of the tilt."""
     share = (view.pixels + 0.5) / np.array(lens.size)
     cells = np.zeros((ROWS, COLUMNS), bool)
@@ -79,7 +79,7 @@ def covered(view: View, lens: Lens) -> Coverage:
     return Coverage(cells=cells, places=frozenset(_places(share)), tilts=_tilts(view, lens), views=1)
 
 
-def covered_by(views: Sequence[View], lens: Lens) -> Coverage:
+def covered_by(views: Sequence[BoardView], lens: Lens) -> Coverage:
     """What all views cover."""
     total = Coverage()
     for view in views:
@@ -111,7 +111,7 @@ def tilt(pose: Array, mm: Array) -> tuple[float, float]:
     return float(np.degrees(np.arccos(np.clip(normal @ sight, -1, 1)))), float(np.degrees(np.arctan2(across[1], across[0])) % 360)
 
 
-def _tilts(view: View, lens: Lens) -> frozenset[int]:
+def _tilts(view: BoardView, lens: Lens) -> frozenset[int]:
     try:
         angle, towards = tilt(pose_of(lens, view), view.mm)
     except (CalibrationError, cv2.error, np.linalg.LinAlgError):  # a view that a rough lens cannot place

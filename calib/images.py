@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib.board import Board
-from calib.corners import Finder
-from calib.views import View, view_of
+from calib.board_views import BoardView, view_of
+from calib.corners import BoardFinder
 from tracker.cameras.image_folder import IMAGE_SUFFIXES, numbered_images, read_image
 from tracker.cameras.open_camera import camera_factory
 from tracker.config import OpenCVCamera
@@ -19,7 +19,7 @@ Progress = Callable[[int, int | None], None]  # how many images are done, of how
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundViews:
     """What was found in a source of images.
 
     Attributes:
@@ -29,13 +29,13 @@ class Found:
         unreadable: one sentence for each that could not be read.
     """
 
-    views: tuple[View, ...]
+    views: tuple[BoardView, ...]
     size: tuple[int, int]
     without: tuple[str, ...]
     unreadable: tuple[str, ...]
 
 
-def find_views(source: Path, board: Board, *, every: int, progress: Progress) -> Found:
+def find_views(source: Path, board: Board, *, every: int, progress: Progress) -> FoundViews:
     """Find the board in every image of a source.
 
     Args:
@@ -48,7 +48,7 @@ def find_views(source: Path, board: Board, *, every: int, progress: Progress) ->
         CalibrationError: nothing to read, or images of several sizes.
         CameraError: a folder or video that cannot be read.
     """
-    finder, views, without, unreadable = Finder(board), [], [], []
+    finder, views, without, unreadable = BoardFinder(board), [], [], []
     size: tuple[int, int] | None = None
     for number, (name, image, of) in enumerate(_images(source, every), 1):
         if isinstance(image, str):
@@ -68,7 +68,7 @@ def find_views(source: Path, board: Board, *, every: int, progress: Progress) ->
         progress(number, of)
     if size is None:
         raise CalibrationError(f"{source}: holds no image that can be read: {unreadable[0] if unreadable else 'it is empty'}")
-    return Found(views=tuple(views), size=size, without=tuple(without), unreadable=tuple(unreadable))
+    return FoundViews(views=tuple(views), size=size, without=tuple(without), unreadable=tuple(unreadable))
 
 
 def read_picture(source: Path, name: str) -> Image | None:
@@ -82,13 +82,13 @@ def read_picture(source: Path, name: str) -> Image | None:
         return None
 
 
-def named_by_moment(views: Sequence[View], where: str) -> list[View]:
+def named_by_moment(views: Sequence[BoardView], where: str) -> list[BoardView]:
     """The same views, named by the last number in their file's name, which is what the cameras of a rig have in common.
 
     Raises:
         CalibrationError: a name without a number, or two of one number.
     """
-    renamed: dict[str, View] = {}
+    renamed: dict[str, BoardView] = {}
     for view in views:
         digits = re.findall(r"\d+", Path(view.name).stem)
         if not digits:
@@ -98,7 +98,7 @@ def named_by_moment(views: Sequence[View], where: str) -> list[View]:
             raise CalibrationError(
                 f"{where}: two images have the number {moment}; expected the number of the moment at the end of each name"
             )
-        renamed[moment] = View(name=moment, ids=view.ids, mm=view.mm, pixels=view.pixels)
+        renamed[moment] = BoardView(name=moment, ids=view.ids, mm=view.mm, pixels=view.pixels)
     return list(renamed.values())
 
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calib.board_views import BoardView
 from calib.lens import Lens, directions, lens_from, project
-from calib.views import View
 from tracker.errors import CalibrationError
 from tracker.lens import LensModel
 
@@ -32,7 +32,7 @@ class Solution:
     """
 
     lens: Lens
-    views: Sequence[View]
+    views: Sequence[BoardView]
     poses: Array
     residuals: Sequence[Array]
     covariance: Array
@@ -48,7 +48,7 @@ def rms(residuals: Sequence[Array]) -> float:
     return float(np.sqrt(np.mean(np.concatenate([(each * each).sum(axis=1) for each in residuals]))))
 
 
-def solve(views: Sequence[View], *, size: tuple[int, int], model: LensModel, start: Lens | None = None) -> Solution:
+def solve(views: Sequence[BoardView], *, size: tuple[int, int], model: LensModel, start: Lens | None = None) -> Solution:
     """Solve lens and poses.
 
     Args:
@@ -85,7 +85,7 @@ def solve(views: Sequence[View], *, size: tuple[int, int], model: LensModel, sta
     return Solution(lens=lens, views=views, poses=poses, residuals=residuals, covariance=covariance)
 
 
-def pose_of(lens: Lens, view: View) -> Array:
+def pose_of(lens: Lens, view: BoardView) -> Array:
     """Where the board is in one view, float64 (6,), by this lens.
 
     Raises:
@@ -103,12 +103,12 @@ def pose_of(lens: Lens, view: View) -> Array:
     return _refined(lens, view, pose)
 
 
-def residuals_of(lens: Lens, view: View, pose: Array) -> Array:
+def residuals_of(lens: Lens, view: BoardView, pose: Array) -> Array:
     """Projected minus found, (n, 2), px."""
     return project(lens, view.mm, pose[:3], pose[3:]).pixels - view.pixels
 
 
-def _refined(lens: Lens, view: View, pose: Array) -> Array:
+def _refined(lens: Lens, view: BoardView, pose: Array) -> Array:
     """Gauss-Newton on pixels; solvePnP minimises in undistorted coordinates, which weigh the image's edge differently."""
     for _ in range(10):
         at = project(lens, view.mm, pose[:3], pose[3:])
@@ -119,7 +119,7 @@ def _refined(lens: Lens, view: View, pose: Array) -> Array:
     return pose
 
 
-def _five_parameter(views: Sequence[View], size: tuple[int, int], start: Lens | None) -> tuple[Lens, Array]:
+def _five_parameter(views: Sequence[BoardView], size: tuple[int, int], start: Lens | None) -> tuple[Lens, Array]:
     places = [np.ascontiguousarray(view.mm, np.float32) for view in views]
     pixels = [np.ascontiguousarray(view.pixels, np.float32) for view in views]
     if start is None:
@@ -131,7 +131,7 @@ def _five_parameter(views: Sequence[View], size: tuple[int, int], start: Lens | 
     return lens_from("five_parameter", size, matrix, np.ravel(coefficients)[:5]), _poses(turns, moves)
 
 
-def _fisheye(views: Sequence[View], size: tuple[int, int], start: Lens | None) -> tuple[Lens, Array]:
+def _fisheye(views: Sequence[BoardView], size: tuple[int, int], start: Lens | None) -> tuple[Lens, Array]:
     places = [np.ascontiguousarray(view.mm, np.float64).reshape(1, -1, 3) for view in views]
     pixels = [np.ascontiguousarray(view.pixels, np.float64).reshape(1, -1, 2) for view in views]
     flags = _fisheye_flag("CALIB_RECOMPUTE_EXTRINSIC") + _fisheye_flag("CALIB_FIX_SKEW")
@@ -168,7 +168,7 @@ def _poses(turns: Sequence[Any], moves: Sequence[Any]) -> Array:
     return np.array([[*np.ravel(turn), *np.ravel(move)] for turn, move in zip(turns, moves, strict=True)], np.float64)
 
 
-def _spread(lens: Lens, views: Sequence[View], poses: Array) -> tuple[list[Array], Array]:
+def _spread(lens: Lens, views: Sequence[BoardView], poses: Array) -> tuple[list[Array], Array]:
     """Residuals, and the covariance of the lens with the poses eliminated (Schur complement of the normal equations)."""
     count = len(lens.parameters)
     normal, residuals = np.zeros((count, count)), []

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calib.board_views import BoardView
 from calib.calibration_file import as_matrix
 from calib.intrinsics import pose_of
 from calib.lens import Lens, directions
-from calib.views import View
 from tracker.calibration import Plane
 from tracker.errors import CalibrationError
 
@@ -27,7 +27,7 @@ _UNSURE_DEG = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Distance:
+class KnownDistance:
     """A known distance between two marked points."""
 
     first: str
@@ -35,7 +35,7 @@ class Distance:
     mm: float
 
 
-def plane_from_board(lens: Lens, view: View, *, thickness_mm: float = 0.0) -> Plane:
+def plane_from_board(lens: Lens, view: BoardView, *, thickness_mm: float = 0.0) -> Plane:
     """The plane on which a board lies, X and Y along its columns and rows from its top left outer corner.
 
     Args:
@@ -58,7 +58,7 @@ def plane_from_points(lens: Lens, pixels: Array, mm: Array) -> Plane:
     if len(pixels) < _FEWEST_POINTS:
         raise CalibrationError(f"{len(pixels)} points are given; expected at least {_FEWEST_POINTS}, far apart")
     _refuse_line(mm)
-    view = View(name="the points", ids=np.arange(len(mm)), mm=np.column_stack((mm, np.zeros(len(mm)))), pixels=pixels)
+    view = BoardView(name="the points", ids=np.arange(len(mm)), mm=np.column_stack((mm, np.zeros(len(mm)))), pixels=pixels)
     plane = _plane(lens, view, "points", thickness_mm=0.0)
     errors = np.linalg.norm(_to_mm(plane, lens, pixels) - mm, axis=1)
     extent = float(np.linalg.norm(np.ptp(mm, axis=0)))
@@ -71,7 +71,7 @@ def plane_from_points(lens: Lens, pixels: Array, mm: Array) -> Plane:
     return plane
 
 
-def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequence[Distance]) -> Plane:
+def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequence[KnownDistance]) -> Plane:
     """The plane in which marked points have known distances: X from the first mark towards the second, Y to its right-hand side as seen.
 
     Args:
@@ -108,7 +108,7 @@ def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequ
     return Plane(homography=_homography(lens, raised), measured_from="distances", points=len(names), rms_mm=round(rms, 4))
 
 
-def _plane(lens: Lens, view: View, how: Literal["board", "points"], *, thickness_mm: float) -> Plane:
+def _plane(lens: Lens, view: BoardView, how: Literal["board", "points"], *, thickness_mm: float) -> Plane:
     pose = pose_of(lens, view)
     rotation = np.asarray(cv2.Rodrigues(pose[:3])[0], np.float64)
     face = Plane(homography=_homography(lens, np.column_stack((rotation[:, :2], pose[3:]))))

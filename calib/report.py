@@ -6,30 +6,31 @@ import numpy as np
 
 from calib import plots
 from calib.assessment import HALVES_PX, RMS_PX, UNCERTAINTY_PX, Assessment
+from calib.board_views import all_pixels
 from calib.coverage import CELLS_WANTED, COLUMNS, ROWS, TILTS_WANTED, VIEWS_NEEDED
-from calib.html_page import page, picture, table, text, verdict
 from calib.uncertainty import Field
-from calib.views import all_pixels
 from tracker.frame import Image
+from tracker.pages.document import judgement, page, picture, table, text
 
 
-def report(assessment: Assessment, *, title: str, notes: Sequence[str], background: Image | None) -> str:
+def report(assessment: Assessment, *, title: str, created: str, notes: Sequence[str], background: Image | None) -> str:
     """The whole document.
 
     Args:
         assessment: of the calibration.
         title: what was calibrated.
+        created: when, ISO 8601.
         notes: sentences about the images: without a board, unreadable.
         background: an image to draw coverage on.
     """
     solution, corners = assessment.solution, all_pixels(assessment.solution.views)
     size = solution.lens.size
     shown = [
-        picture(
+        (
             plots.coverage(assessment, background),
             f"Corners in all views. Green cells were reached, orange ones were not: {assessment.coverage.share:.0%} of {COLUMNS}x{ROWS}.",
         ),
-        picture(
+        (
             plots.length_map(assessment.predicted, size, corners, label="1σ, px"),
             "How uncertain a projected point is: one standard deviation that the noise of the corners alone leaves. "
             "Outlined: where corners were seen. Dark grey: the lens model does not reach there.",
@@ -37,34 +38,32 @@ def report(assessment: Assessment, *, title: str, notes: Sequence[str], backgrou
     ]
     if assessment.halves is not None:
         shown.append(
-            picture(
+            (
                 plots.length_map(assessment.halves.apart, size, corners, label="px"),
                 "How far apart two lenses are, one of the even views and one of the odd ones. What the model cannot express shows here.",
             )
         )
     shown += [
-        picture(
-            plots.residuals(assessment), "Residual of every corner. Arrows that agree with their neighbours are an error of the model."
-        ),
-        picture(plots.tilts(assessment), "Where to and how far the board was tilted, as the camera sees it."),
-        picture(plots.view_errors(assessment), "Residual of every view, and of all together."),
+        (plots.residuals(assessment), "Residual of every corner. Arrows that agree with their neighbours are an error of the model."),
+        (plots.tilts(assessment), "Where to and how far the board was tilted, as the camera sees it."),
+        (plots.view_errors(assessment), "Residual of every view, and of all together."),
     ]
+    pictures = "".join(picture(png, caption, captioned=True) for png, caption in shown)
     sentence = "This calibration is good." if assessment.is_good else "This calibration is rejected: do not measure with it."
     parts = [
         f"<h1>{text(title)}</h1>",
-        verdict(assessment.is_good, sentence, assessment.reasons),
-        table(_rows(assessment)),
+        judgement(assessment.is_good, sentence, assessment.reasons),
+        table(["", "found", "wanted"], _rows(assessment), kind="pairs"),
         *(f'<p class="note">{text(note)}</p>' for note in notes),
-        f'<h2>What shows it</h2><div class="pictures">{"".join(shown)}</div>',
-        f"<h2>The lens</h2>{table(_lens_rows(assessment))}",
+        f'<h2>What shows it</h2><div class="pictures">{pictures}</div>',
+        f"<h2>The lens</h2>{table(['', ''], _lens_rows(assessment), kind='pairs')}",
     ]
-    return page(title, parts)
+    return page(title, parts, kind="calibration", footer=created)
 
 
 def _rows(assessment: Assessment) -> list[tuple[str, ...]]:
     coverage, halves = assessment.coverage, assessment.halves
     return [
-        ("", "found", "wanted"),
         ("views of the board", str(coverage.views), f"at least {VIEWS_NEEDED}, better 30"),
         ("image reached by corners", f"{coverage.share:.0%}", f"more than {CELLS_WANTED:.0%}"),
         ("edges and corners reached", f"{len(coverage.places)} of 8", "8"),

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from calib.board import Board
+from calib.board_views import BoardView
 from calib.bundle_adjustment import camera_poses
 from calib.calibration_file import as_matrix, as_row, made
 from calib.intrinsics import pose_of, residuals_of, rms
 from calib.lens import Lens
-from calib.views import View
 from tracker.calibration import CameraPose, Distortion
 from tracker.camera_rig import CameraRig, RigCamera, RigQuality, Triangulate
 from tracker.errors import CalibrationError
@@ -43,7 +43,7 @@ class RigCameraViews:
     name: str
     lens: Lens
     reasons: tuple[str, ...]
-    views: Sequence[View]
+    views: Sequence[BoardView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ def _residuals(cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Seque
     return rms(together), rms(alone)
 
 
-def _explained_by_one_place(seen: Sequence[tuple[Lens, Array, View]], first: Array) -> list[Array]:
+def _explained_by_one_place(seen: Sequence[tuple[Lens, Array, BoardView]], first: Array) -> list[Array]:
     """Residuals (n, 2) in each camera for the place of the board that explains all of them best, from its place in the first."""
     from scipy.optimize import least_squares  # type: ignore[import-untyped]
 

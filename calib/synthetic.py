@@ -10,8 +10,8 @@ from scipy.interpolate import RectBivariateSpline  # type: ignore[import-untyped
 
 from calib.board import Board
 from calib.board_image import board_image
+from calib.board_views import BoardView
 from calib.lens import Lens, directions, project
-from calib.views import View
 from tracker.frame import Image
 
 Array = NDArray[np.float64]
@@ -58,7 +58,7 @@ def board_poses(board: Board, lens: Lens, placing: Placing, *, seed: int) -> Arr
     return np.array(poses)
 
 
-def corner_views(board: Board, lens: Lens, poses: Array, *, noise_px: float, seed: int) -> list[View]:
+def corner_views(board: Board, lens: Lens, poses: Array, *, noise_px: float, seed: int) -> list[BoardView]:
     """Corner tables: the corners inside the image, with normal noise on each coordinate."""
     rng = np.random.default_rng(seed)
     views = []
@@ -67,7 +67,7 @@ def corner_views(board: Board, lens: Lens, poses: Array, *, noise_px: float, see
         ids = np.flatnonzero(((exact >= 2) & (exact <= np.array(lens.size) - 3)).all(axis=1) & _seen(lens, board.corners_mm, pose, exact))
         noisy = exact[ids] + rng.normal(0, noise_px, (len(ids), 2))
         if len(ids) >= 12:
-            views.append(View(name=f"{number:03d}", ids=ids, mm=board.corners_mm[ids], pixels=noisy))
+            views.append(BoardView(name=f"{number:03d}", ids=ids, mm=board.corners_mm[ids], pixels=noisy))
     return views
 
 

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calib.board_views import all_pixels
 from calib.intrinsics import Solution
 from calib.lens import Lens, directions, pixels_of, project
-from calib.views import all_pixels
 
 Array = NDArray[np.float64]
 GRID = (41, 31)  # columns, rows of the map; a lens is smooth

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from calib.board_views import BoardView, all_pixels
 from calib.intrinsics import pose_of, residuals_of, rms, solve
 from calib.lens import Lens
 from calib.uncertainty import difference, grid, hull, predicted
-from calib.views import View, all_pixels
 from tracker.calibration import Quality
 from tracker.errors import CalibrationError
 
@@ -39,7 +39,7 @@ class Validation:
     reasons: tuple[str, ...]
 
 
-def validate(lens: Lens, quality: Quality | None, views: Sequence[View]) -> Validation:
+def validate(lens: Lens, quality: Quality | None, views: Sequence[BoardView]) -> Validation:
     """Hold a lens against views that it was not solved from.
 
     Raises:
@@ -70,7 +70,7 @@ def validate(lens: Lens, quality: Quality | None, views: Sequence[View]) -> Vali
     return Validation(views=len(left), rms_px=error, p95_px=float(np.percentile(lengths, 95)), apart_px=apart, reasons=tuple(told))
 
 
-def _apart(lens: Lens, views: Sequence[View]) -> tuple[float | None, float]:
+def _apart(lens: Lens, views: Sequence[BoardView]) -> tuple[float | None, float]:
     """How far a lens of the new views differs from the one held against them, and how uncertain it is itself: p95 inside their hull, px."""
     if len(views) < _FEWEST_TO_SOLVE:
         return None, 0.0

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calib.board_views import BoardView
 from calib.coverage import VIEWS_WANTED, Coverage, covered, rough_lens
-from calib.views import View
 
 _STILL = 0.003  # share of the image's width that corners may move from one frame to the next: about the blur of a corner
 _ELSEWHERE = 0.08  # share of the width that all corners must have moved by since every view that was kept
@@ -34,9 +34,9 @@ class ViewChoice:
         self.size, self.wanted = size, wanted
         self._moving = moving
         self._lens = rough_lens(size)
-        self._kept: list[View] = []
+        self._kept: list[BoardView] = []
         self._covered: list[Coverage] = []
-        self._last: View | None = None
+        self._last: BoardView | None = None
 
     @property
     def coverage(self) -> Coverage:
@@ -56,7 +56,7 @@ class ViewChoice:
         """How many views."""
         return len(self._kept)
 
-    def judge(self, view: View | None) -> Choice:
+    def judge(self, view: BoardView | None) -> Choice:
         """Judge the next frame; a view that is to be kept must be given to `add`."""
         before, self._last = self._last, view
         if view is None:
@@ -65,7 +65,7 @@ class ViewChoice:
             return Choice(keep=False, why="hold the board still")
         return self._gain(view)
 
-    def add(self, view: View) -> None:
+    def add(self, view: BoardView) -> None:
         """Count a view as kept."""
         self._kept.append(view)
         self._covered.append(covered(view, self._lens))
@@ -74,7 +74,7 @@ class ViewChoice:
         """Count the last view as never kept."""
         del self._kept[-1:], self._covered[-1:]
 
-    def _gain(self, view: View) -> Choice:
+    def _gain(self, view: BoardView) -> Choice:
         total, here = self.coverage, covered(view, self._lens)
         if here.places - total.places:
             return Choice(keep=True, why=f"kept: {min(here.places - total.places)} reached")
@@ -88,11 +88,11 @@ class ViewChoice:
             return Choice(keep=True, why="kept: another place")
         return Choice(keep=False, why="nothing new: go where the image is orange, or tilt the board another way")
 
-    def _is_still(self, view: View, before: View | None) -> bool:
+    def _is_still(self, view: BoardView, before: BoardView | None) -> bool:
         return before is not None and _shift(view, before) < _STILL * self.size[0]
 
 
-def _shift(view: View, other: View) -> float:
+def _shift(view: BoardView, other: BoardView) -> float:
     """Mean distance in px between the corners that both show; infinite where there are none."""
     shared, here, there = np.intersect1d(view.ids, other.ids, assume_unique=True, return_indices=True)
     if not len(shared):

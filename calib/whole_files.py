@@ -1,12 +1,10 @@
 """Files that are whole or as they were before."""
 
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from tracker.errors import CalibrationError
-from tracker.whole_files import write_synced
+from tracker.whole_files import write_all
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -15,18 +13,10 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         CalibrationError: it cannot be written; earlier files are left as they were.
     """
-    fresh = {folder / f".{name}.{os.getpid()}.{uuid.uuid4().hex}.part": folder / name for name in files}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for part, final in fresh.items():
-            write_synced(part, files[final.name])
-        for part, final in fresh.items():
-            part.replace(final)
+        write_all(folder, files)
     except OSError as problem:
         raise CalibrationError(f"{folder}: cannot be written to: {problem.strerror}; choose another folder or free space") from problem
-    finally:
-        for part in fresh:
-            part.unlink(missing_ok=True)
 
 
 def write_file(path: Path, content: bytes) -> None:

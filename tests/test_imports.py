@@ -26,6 +26,8 @@ NEED_AN_EXTRA = (
     "tracker.engines.tensorrt.cuda_graph",
     "tracker.engines.tensorrt.engine",
     "tracker.engines.tensorrt.build",
+    "tracker.pages.guard",
+    "tracker.pages.local_server",
     "tracker.recording.read_session",
     "tracker.recording.recording",
     "tracker.recording.recover",
@@ -76,6 +78,11 @@ def test_importing_a_package_has_no_side_effect() -> None:
 def test_the_engine_sends_no_telemetry() -> None:
     code = "import tracker.engines.openvino.engine, sys, threading; print(sys.modules['openvino_telemetry'], threading.active_count())"
     assert python(code).stdout.split() == ["None", "1"]
+
+
+def test_in_the_tracker_only_the_server_of_a_page_needs_a_web_framework() -> None:
+    answer = python(IMPORT_ALL.format(blocked=("starlette", "uvicorn"), skipped=NEED_AN_EXTRA))
+    assert answer.returncode == 0, answer.stderr
 
 
 @pytest.mark.parametrize("command", ["label", "fit", "evaluate"])

@@ -3,6 +3,7 @@
 import errno
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 _REMEDIES: dict[int | None, str] = {
@@ -46,6 +47,27 @@ def write_whole(path: Path, content: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write several files into a folder, which is made: all under other names first, synced, then renamed.
+
+    So a full disk is met before any earlier file is touched.
+
+    Raises:
+        OSError: they cannot be written; earlier files are left as they were.
+    """
+    fresh = {folder / f".{name}.{os.getpid()}.{uuid.uuid4().hex}.part": folder / name for name in files}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for part, final in fresh.items():
+            write_synced(part, files[final.name])
+        for part, final in fresh.items():
+            part.replace(final)
+        sync_folder(folder)
+    finally:
+        for part in fresh:
+            part.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

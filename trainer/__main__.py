@@ -3,61 +3,40 @@
 Exit status 0: done; 1: failed; 2: wrong usage; 130: stopped by hand.
 """
 
-import argparse
-import logging
 import sys
-from functools import cache
-from types import ModuleType
+from collections.abc import Sequence
 
-from tracker.command import load_commands, run_command, version
+from tracker.program import Program
 
-COMMANDS = (
-    "fit",
-    "network",
-    "diagnose",
-    "evaluate",
-    "compare",
-    "crossval",
-    "sweep",
-    "curve",
-    "project",
-    "select",
-    "label",
-    "agreement",
-    "bouts",
-    "render",
-    "compile",
-    "synth",
+PROGRAM = Program(
+    name="trainer",
+    description="Turn labelled frames into an engine.",
+    commands=(
+        "fit",
+        "network",
+        "diagnose",
+        "evaluate",
+        "compare",
+        "crossval",
+        "sweep",
+        "curve",
+        "project",
+        "select",
+        "label",
+        "agreement",
+        "bouts",
+        "render",
+        "compile",
+        "synth",
+    ),
+    log_format="%(levelname)s: %(message)s",
+    interrupted="stopped by hand; the same command goes on where it was",
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
-    missing = _commands()[1]
-    asked = sys.argv[1:] if arguments is None else arguments
-    if asked and asked[0] in missing:
-        sys.stderr.write(f"trainer {asked[0]}: {missing[asked[0]]}\n")
-        return 1
-    options = _parser().parse_args(asked)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s: %(message)s")
-    return run_command(options, program="trainer", interrupted="stopped by hand; the same command goes on where it was")
-
-
-@cache
-def _commands() -> tuple[list[ModuleType], dict[str, str]]:
-    return load_commands("trainer.commands", COMMANDS)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="trainer", description="Turn labelled frames into an engine.")
-    parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    modules, missing = _commands()
-    for command in modules:
-        command.add(commands)
-    for name, why in missing.items():
-        commands.add_parser(name, help=why)
-    return parser
+    return PROGRAM.main(arguments)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,15 @@ class TrainingError(RigtrackError):
 
 
 class DivergedError(TrainingError):
-    """A training whose loss or predictions contain NaN or infinity: its settings are at fault, not the machine."""
+    """A training whose loss or predictions contain NaN or infinity: its settings are at fault, not the machine.
+
+    Args:
+        found: what is not a number, and where.
+    """
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"{found}; lower the learning rate, or train with --precision 32")
+        self.found = found
 
 
 class TooLargeError(TrainingError):

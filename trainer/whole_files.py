@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tracker.whole_files import remedy, sync_folder, write_synced
+from tracker.whole_files import remedy, write_all
 from trainer.errors import TrainingError
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -32,19 +32,10 @@ def replace_files(folder: Path, files: Mapping[str, bytes], *, what: str) -> Non
     Raises:
         TrainingError: the folder cannot be written or its disk is full; earlier files are left as they were.
     """
-    fresh = {folder / f".{name}.{os.getpid()}.part": folder / name for name in files}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for part, final in fresh.items():
-            write_synced(part, files[final.name])
-        for part, final in fresh.items():
-            part.rename(final)
-        sync_folder(folder)
+        write_all(folder, files)
     except OSError as problem:
         raise TrainingError(f"{folder}: {what} could not be written: {problem.strerror}; {remedy(problem)}") from problem
-    finally:
-        for part in fresh:
-            part.unlink(missing_ok=True)
 
 
 def refuse_unwritable(folder: Path, *, option: str) -> None:

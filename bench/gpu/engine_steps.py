@@ -185,11 +185,11 @@ def _by_turns(settings: Settings, bundle: Bundle, precision: str, *, images: lis
 def idle(settings: Settings, notes: Notes) -> None:
     """Thirty frames a second, where clocks may fall asleep between frames, beside full rate; with and without keep-warm."""
     bundle, images = read_bundle(settings.bundle("vga", settings.fast)), frames_of(settings, "vga")
-    ways: list[tuple[str, float | None]] = [("plain", None)]
+    variants: list[tuple[str, float | None]] = [("plain", None)]
     if settings.runtime == "tensorrt":
-        ways += [(f"keep-warm {interval:g} ms", interval) for interval in KEEP_WARM_MS]
-    each = settings.seconds * 0.8 / len(ways)
-    for name, interval in ways:
+        variants += [(f"keep-warm {interval:g} ms", interval) for interval in KEEP_WARM_MS]
+    each = settings.seconds * 0.8 / len(variants)
+    for name, interval in variants:
         with closing(open_for(settings, bundle, settings.fast, keep_warm_ms=interval)) as engine:
             full = timed(engine.infer, images, frames=settings.frames, seconds=each * 0.2)
             slow = _paced(engine.infer, images, rate_hz=IDLE_HZ, seconds=each * 0.8)

@@ -13,7 +13,8 @@ from tracker.bundle import read_bundle
 def offline(settings: Settings, notes: Notes) -> None:
     """As the commands do it, in this process."""
     from trainer.formats.read_labels import read_labels
-    from trainer.scoring.evaluate import EngineChoice, evaluate
+    from trainer.scoring.engine_choice import EngineChoice
+    from trainer.scoring.evaluate import evaluate
     from trainer.videos.render import OverlayStyle, render
 
     bundle = read_bundle(settings.bundle("vga", settings.fast))

@@ -147,7 +147,9 @@ LATENCY = ["", "p50 ms", "p99", "p99.9", "max", "frames"]
 
 def _latencies(results: Results) -> str:
     rows = [
-        _latency_row(f"engine, {name}, {way}", value) for name, ways in _result(results, "engine").items() for way, value in ways.items()
+        _latency_row(f"engine, {name}, {variant}", value)
+        for name, variants in _result(results, "engine").items()
+        for variant, value in variants.items()
     ]
     for size, value in _result(results, "loop").items():
         rows += [_latency_row(f"{part}, {size}, {value['rate_hz']:g} Hz", value[part]) for part in value if isinstance(value[part], dict)]
@@ -160,7 +162,7 @@ def _latencies(results: Results) -> str:
 
 
 def _aims(results: Results) -> list[tuple[str, float, float]]:
-    engine = next((ways["graph"] for name, ways in _result(results, "engine").items() if name.startswith("vga")), {})
+    engine = next((variants["graph"] for name, variants in _result(results, "engine").items() if name.startswith("vga")), {})
     loop = _result(results, "loop").get("vga", {}).get("loop", {})
     found = {"engine": engine.get("p50"), **{f"loop {key}": loop.get(key) for key in ("p50", "p99", "p99_9")}}
     return [(name, found[key], aim) for name, (key, aim) in AIMS.items() if found[key] is not None]
@@ -173,7 +175,7 @@ def _against_the_floor(results: Results) -> str:
         [name, value["gmac"], value["weight_mb"], value["between_mb"]] for name, value in found.items() if name.startswith("network")
     ]
     said = []
-    engine = next((ways["graph"] for name, ways in _result(results, "engine").items() if name.startswith("vga")), {})
+    engine = next((variants["graph"] for name, variants in _result(results, "engine").items() if name.startswith("vga")), {})
     if "p50" in engine and "up vga" in found:
         floor = sum(found[part]["p50"] for part in ("copy in host memory vga", "up vga", "down")) - found["launch"]["p50"]
         said.append(
@@ -193,11 +195,11 @@ def _against_the_floor(results: Results) -> str:
 
 
 def _idle(found: dict[str, Any]) -> str:
-    rows = [_latency_row(f"{way}, {pace}", value) for way, paces in found.items() for pace, value in paces.items()]
+    rows = [_latency_row(f"{variant}, {pace}", value) for variant, paces in found.items() for pace, value in paces.items()]
     said = []
-    for way, paces in found.items():
+    for variant, paces in found.items():
         (_, full), (_, slow) = paces.items()
-        said.append(f"{way}: p99 at 30 Hz is {slow['p99'] / full['p99']:.2f} × that at full rate (aim: at most 1.5).")
+        said.append(f"{variant}: p99 at 30 Hz is {slow['p99'] / full['p99']:.2f} × that at full rate (aim: at most 1.5).")
     return _plain("Thirty frames a second", f"{table(LATENCY, rows)}\n\n" + "\n".join(said)) if rows else ""
 
 
@@ -226,7 +228,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
     except ImportError:
         print("report: matplotlib is not installed here, so there are no pictures; run report.py where it is", file=sys.stderr)
         return []
-    engine = {f"{name}, {way}": value for name, ways in _result(results, "engine").items() for way, value in ways.items()}
+    engine = {f"{name}, {variant}": value for name, variants in _result(results, "engine").items() for variant, value in variants.items()}
     loop = {
         f"{size}, {part}": value[part] for size, value in _result(results, "loop").items() for part in ("loop", "engine") if part in value
     }

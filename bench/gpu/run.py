@@ -43,7 +43,7 @@ TOLERATED = 1.25  # of a step's share: it measures less when it sees its time go
 
 
 def main() -> int:
-    """Carry out one step, or all that are due."""
+    """Run one step, or all that are due."""
     options = parse()
     if options.step:
         module, function = STEPS[options.step]
@@ -53,7 +53,7 @@ def main() -> int:
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
     results = read_results(out)
-    failed = carry_out(options, results)
+    failed = run_steps(options, results)
     subprocess.run([sys.executable, str(HERE / "report.py"), str(out)], check=False)
     print(f"{out / 'results.json'}: {len(results)} steps, {len(failed)} not whole{': ' + ', '.join(failed) if failed else ''}")
     return 1 if failed else 0
@@ -82,7 +82,7 @@ def read_results(out: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def carry_out(options: argparse.Namespace, results: dict[str, Any]) -> list[str]:
+def run_steps(options: argparse.Namespace, results: dict[str, Any]) -> list[str]:
     """The steps that are due, each with its share of what time is left; names of those that are not whole."""
     due = [name for name in options.only or STEPS if options.again or results.get(name, {}).get("status") != "done"]
     end = time.monotonic() + options.minutes * 60

@@ -65,19 +65,19 @@ def main() -> None:
     network = build(plan_from_plain(saved["plan"]))
     network.load_state_dict(saved["state"])
     nets = {"the same network": network.eval(), "ResNet-50 + deconvolution": ResNet50().eval()}
-    turns = [(net, way) for way in WAYS for net in nets if way != "ONNX Runtime CUDA" or net == "the same network"]
+    turns = [(net, runtime) for runtime in RUNTIMES for net in nets if runtime != "ONNX Runtime CUDA" or net == "the same network"]
     end = time.monotonic() + options.seconds
-    for place, (net, way) in enumerate(turns):
+    for place, (net, runtime) in enumerate(turns):
         left = (end - time.monotonic()) / (len(turns) - place)
         if left <= 0:
-            notes.put(f"{net}, {way}", {"problem": "no time was left"})
+            notes.put(f"{net}, {runtime}", {"problem": "no time was left"})
             continue
         try:
-            call = WAYS[way](nets[net], device, pinned, options.carry)
+            call = RUNTIMES[runtime](nets[net], device, pinned, options.carry)
             timed(call, pinned, frames=WARM_UP, seconds=left)
-            notes.put(f"{net}, {way}", summary(timed(call, pinned, frames=options.frames, seconds=left)))
+            notes.put(f"{net}, {runtime}", summary(timed(call, pinned, frames=options.frames, seconds=left)))
         except (RuntimeError, ValueError, ImportError, torch.OutOfMemoryError) as problem:
-            notes.put(f"{net}, {way}", {"problem": str(problem).splitlines()[0][:200]})
+            notes.put(f"{net}, {runtime}", {"problem": str(problem).splitlines()[0][:200]})
 
 
 def _name(device: torch.device) -> str:
@@ -148,7 +148,7 @@ def _onnx(network: torch.nn.Module, device: torch.device, frames: Frames, carry:
     return lambda frame: session.run(None, {name: frame.numpy()})
 
 
-WAYS: dict[str, Callable[[torch.nn.Module, torch.device, Frames, Path], Call]] = {
+RUNTIMES: dict[str, Callable[[torch.nn.Module, torch.device, Frames, Path], Call]] = {
     "torch eager fp32": _eager,
     "torch eager fp16": _half,
     "torch fp16 in a CUDA graph": _graph,

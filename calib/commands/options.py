@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from calib.images import Found
+from calib.images import FoundViews
 
 BOARD = Path("board.yaml")
 
@@ -45,7 +45,7 @@ def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-def notes_on(found: Found) -> list[str]:
+def notes_on(found: FoundViews) -> list[str]:
     """What a person should know of the images that gave nothing."""
     told = list(found.unreadable)
     if found.without:

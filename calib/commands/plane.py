@@ -10,13 +10,13 @@ import numpy as np
 from msgspec.structs import replace
 
 from calib.board import read_board
+from calib.board_views import view_of
 from calib.calibration_file import as_yaml, lens_in
 from calib.commands.options import add_board, say
-from calib.corners import Finder
+from calib.corners import BoardFinder
 from calib.images import read_picture
-from calib.plane import Distance, plane_from_board, plane_from_distances, plane_from_points
+from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
 from calib.plane_picture import plane_picture
-from calib.views import view_of
 from calib.whole_files import write_files
 from tracker.calibration import Calibration, Plane, load_calibration, read_calibration
 from tracker.cameras.image_folder import read_image
@@ -91,7 +91,7 @@ def _plane(options: argparse.Namespace, calibration: Calibration) -> Plane:
             raise CalibrationError("--board needs --image, an image of the board lying on the floor")
         load_calibration(options.calibration, read_image(options.image).shape[1::-1])
         board, picture = read_board(options.board), read_picture(options.image, options.image.name)
-        corners = Finder(board).find(picture) if picture is not None else None
+        corners = BoardFinder(board).find(picture) if picture is not None else None
         if corners is None:
             raise CalibrationError(
                 f"{options.image}: the board is not to be found; expected {board.description}, lying on the floor, well lit"
@@ -106,7 +106,7 @@ def _plane(options: argparse.Namespace, calibration: Calibration) -> Plane:
         marks[name] = np.array([float(x), float(y)])
     for text in options.distances or []:
         first, second, mm = _match(_DISTANCE, text, "A-B=MM, such as A-B=400")
-        distances.append(Distance(first=first, second=second, mm=float(mm)))
+        distances.append(KnownDistance(first=first, second=second, mm=float(mm)))
     return plane_from_distances(lens, marks, distances)
 
 

@@ -10,7 +10,7 @@ from calib.assessment import Assessment, solve_and_assess
 from calib.board import read_board
 from calib.calibration_file import as_yaml, calibration_of
 from calib.commands.options import add_board, add_every, notes_on, progress, say
-from calib.images import Found, find_views, read_picture
+from calib.images import FoundViews, find_views, read_picture
 from calib.whole_files import write_files
 from tracker.commands.options import Commands, add_command
 from tracker.errors import CalibrationError
@@ -50,7 +50,7 @@ def solve_images(options: argparse.Namespace) -> int:
     return 0 if assessment.is_good else 1
 
 
-def _write(options: argparse.Namespace, assessment: Assessment, found: Found) -> None:
+def _write(options: argparse.Namespace, assessment: Assessment, found: FoundViews) -> None:
     calibration = calibration_of(assessment.solution.lens, assessment.quality, tool="calib solve", images=len(found.views))
     files = {"calibration.yaml": as_yaml(calibration).encode()}
     try:
@@ -60,7 +60,8 @@ def _write(options: argparse.Namespace, assessment: Assessment, found: Found) ->
     else:
         background = read_picture(options.images, found.views[0].name)
         title = f"Calibration of {options.images.resolve().name}"
-        files["report.html"] = report(assessment, title=title, notes=notes_on(found), background=background).encode()
+        created = calibration.made.date.isoformat() if calibration.made else ""
+        files["report.html"] = report(assessment, title=title, created=created, notes=notes_on(found), background=background).encode()
     write_files(options.out, files)
 
 

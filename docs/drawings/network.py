@@ -13,8 +13,8 @@ from docs.drawings.svg import BLUE, GREEN, GREY, PALE, ROSE, SAND, Box, Drawing
 from trainer.networks.blocks import FrameShape
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.decode import RADIUS
+from trainer.networks.layer_table import NetworkLayer, NetworkTable, table_of
 from trainer.networks.planning import plan_network
-from trainer.networks.table import NetworkLayer, NetworkTable, table_of
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
 FRAME = FrameShape(height=480, width=640, channels=1)

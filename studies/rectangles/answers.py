@@ -14,10 +14,10 @@ from studies.rectangles.peaks import peaks_of
 from studies.rectangles.sets import RectangleSet
 from tracker.bundle import View
 from trainer.errors import TrainingError
-from trainer.networks.decode import RADIUS, with_absent
+from trainer.networks.decode import with_absent
 from trainer.networks.map_network import MapNetwork
 from trainer.training.checkpoint import CHECKPOINTS, load_network
-from trainer.training.data import FrameStore, HeldOutFrames
+from trainer.training.datasets import FrameStore, HeldOutFrames
 from trainer.training.learning_examples import example_places
 from trainer.whole_files import replace_files
 
@@ -51,27 +51,23 @@ def answers_on(network: nn.Module, its_set: RectangleSet) -> NetworkAnswers:
     index = its_set.parts.test
     frames = HeldOutFrames(FrameStore(its_set.labels.frames.subset(index), GREY_WHOLE))
     images = torch.stack([frames[place][0] for place in range(len(frames))])
-    answers = [_answer(network, batch) for batch in torch.split(images, _BATCH)]
-    predicted, peaks = (torch.cat(part) for part in zip(*answers, strict=True))
-    examples = images[torch.from_numpy(example_places(len(index)))]
+    batches = torch.split(images, _BATCH)
+    predicted = torch.cat([network(batch)[:, 0, 0] for batch in batches])
+    peaks, maps = torch.zeros(len(images), 0, 3), torch.zeros(0, 0, 0)
+    if isinstance(network, MapNetwork):
+        peaks = torch.cat([peaks_of(probability_of(network, batch), cell=network.cell, radius=network.radius) for batch in batches])
+        maps = probability_of(network, images[torch.from_numpy(example_places(len(index)))])
     return NetworkAnswers(
-        index=index,
-        predicted=predicted.numpy().astype(np.float32),
-        peaks=peaks.numpy(),
-        maps=maps.numpy().astype(np.float32)
-        if (maps := probability_of(network, examples)) is not None
-        else np.zeros((0, 0, 0), np.float32),
+        index=index, predicted=predicted.numpy().astype(np.float32), peaks=peaks.numpy(), maps=maps.numpy().astype(np.float32)
     )
 
 
-def probability_of(network: nn.Module, images: Tensor) -> Tensor | None:
-    """Heat maps of images (n, h, w, 1), as probabilities (n, rows, columns) of the image's own cells; None for a head without maps."""
-    if not isinstance(network, MapNetwork):
-        return None
+def probability_of(network: MapNetwork, images: Tensor) -> Tensor:
+    """Heat maps of images (n, h, w, 1), as probabilities (n, rows, columns) of the image's own cells."""
     left, top = network.corners(images)
     maps = network.maps(images, left, top)
     whole = with_absent(maps.points, maps.absent)[..., :-1].reshape(maps.points.shape)[:, 0]
-    cell = _cell(network)
+    cell = network.cell
     row, column = -int(top[0]) // cell, -int(left[0]) // cell  # the maps reach beyond the image
     return whole[:, row : row + images.shape[1] // cell, column : column + images.shape[2] // cell]
 
@@ -111,19 +107,3 @@ def trained_network(folder: Path) -> nn.Module:
     if not path.exists():
         raise TrainingError(f"{folder}: holds a finished run without its weights and without its answers; delete it to run it again")
     return load_network(path)[0]
-
-
-def _answer(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    poses = network(images)[:, 0, 0]
-    probability = probability_of(network, images)
-    if probability is None:
-        return poses, torch.zeros(len(images), 0, 3)
-    return poses, peaks_of(probability, cell=_cell(network), radius=_radius(network))
-
-
-def _cell(network: nn.Module) -> int:
-    return int(network.cell)  # type: ignore[arg-type]  # torch's stub says Tensor or Module of every attribute
-
-
-def _radius(network: nn.Module) -> int:
-    return network.radius if isinstance(network, MapNetwork) else RADIUS

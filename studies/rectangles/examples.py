@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from studies.rectangles import figures
-from studies.rectangles.findings import Stored
 from studies.rectangles.plan import PEAK_SETS, Wanted, wanted
 from studies.rectangles.scale import DOMAINS, HOME
 from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, domain
+from studies.rectangles.stored import Stored
 from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.experiments.run import read_predictions
-from trainer.reports.plots import heatmap_overlay
+from trainer.reports.training_plots import heatmap_overlay
 from trainer.training.fit import HISTORY_FILE
 from trainer.training.history import History, history_from_plain
 from trainer.training.learning_examples import example_places

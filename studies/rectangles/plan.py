@@ -8,7 +8,7 @@ import numpy as np
 from studies.rectangles.scale import DOMAINS, HOME, LABELLED_TWICE, Scale
 from studies.rectangles.sets import BOTH_LABELLED, SHARES, TEXTURED, RectangleSet, domain
 from trainer.errors import TrainingError
-from trainer.experiments.planned import PlannedRun
+from trainer.experiments.run_plan import PlannedRun
 from trainer.training.augment import UNCHANGED
 from trainer.training.fit_settings import FitSettings
 from trainer.training.losses import LossSettings

@@ -10,15 +10,15 @@ import msgspec
 from rich.console import Console
 
 from studies.rectangles.claims import Claim
-from studies.rectangles.findings import Stored
 from studies.rectangles.plan import STEPS, all_wanted, wanted
-from studies.rectangles.sections import SECTIONS, Section
+from studies.rectangles.sections import SECTIONS, ReportSection
 from studies.rectangles.sets import RectangleSets
+from studies.rectangles.stored import Stored
 from studies.rectangles.train_networks import Plan, finished, read_plan
+from tracker.pages.document import page, table, text
 from trainer.errors import TrainingError
 from trainer.experiments.run import Run
 from trainer.experiments.settings_table import settings_table
-from trainer.reports.html_page import page, table, text
 from trainer.whole_files import replace_files
 
 REPORT_FILE, FIGURES_FILE = "report.html", "report.json"
@@ -57,7 +57,7 @@ def sentences(figures: dict[str, Any]) -> list[str]:
     return [f"{claim['verdict']}: {claim['claim']} {claim['found']}" for claim in figures["claims"]]
 
 
-def _figures(plan: Plan, done: dict[str, Section], runs: dict[str, Run]) -> dict[str, Any]:
+def _figures(plan: Plan, done: dict[str, ReportSection], runs: dict[str, Run]) -> dict[str, Any]:
     return {
         "scale": msgspec.to_builtins(plan.scale),
         "background": plan.background,
@@ -69,7 +69,7 @@ def _figures(plan: Plan, done: dict[str, Section], runs: dict[str, Run]) -> dict
     }
 
 
-def _parts(plan: Plan, done: dict[str, Section], runs: dict[str, Run]) -> list[str]:
+def _parts(plan: Plan, done: dict[str, ReportSection], runs: dict[str, Run]) -> list[str]:
     claims = _claims(done)
     held = sum(claim.holds for claim in claims)
     lead = (
@@ -92,7 +92,7 @@ def _parts(plan: Plan, done: dict[str, Section], runs: dict[str, Run]) -> list[s
     return [*parts, "<h2>Settings and machine</h2>", settings_table(list(runs.values()), _sizes(plan), labels=labels)]
 
 
-def _claims(done: dict[str, Section]) -> Sequence[Claim]:
+def _claims(done: dict[str, ReportSection]) -> Sequence[Claim]:
     return [claim for section in done.values() for claim in section.claims]
 
 

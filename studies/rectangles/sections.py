@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from studies.rectangles import claims, examples, figures, findings
 from studies.rectangles.claims import Claim
-from studies.rectangles.findings import PARTS, HeadFigures, Stored, over_seeds
+from studies.rectangles.findings import PARTS, HeadFigures, over_seeds
 from studies.rectangles.peaks import THRESHOLD
 from studies.rectangles.plan import wanted
 from studies.rectangles.scale import DOMAINS, HOME, SEED
 from studies.rectangles.sets import SHARES, domain
-from trainer.reports.html_page import StrongRow, picture, table, text
+from studies.rectangles.stored import Part, Stored
+from tracker.pages.document import StrongRow, picture, table, text
 from trainer.reports.plot_style import png
 
 _PART_WORDS = {"train": "training", "held_out": "validation", "test": "test"}
@@ -33,7 +34,7 @@ _ABOUT_ROUNDING = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class ReportSection:
     """One step.
 
     Attributes:
@@ -49,7 +50,7 @@ class Section:
     claims: Sequence[Claim]
 
 
-def heads(stored: Stored) -> Section:
+def heads(stored: Stored) -> ReportSection:
     """Both heads on the same data: every figure of every part, beside answers that never look."""
     found, networks = findings.head_figures(stored), wanted(stored.scale, "heads")
     base = found[0].baseline
@@ -66,10 +67,12 @@ def heads(stored: Stored) -> Section:
         html += [_picture(examples.while_learning(stored, one), f"Answers of {one.head} after several epochs")]
     html += ["<h3>A heat map</h3>", _picture(examples.heat_map(stored), f"Heat map over its image, {stored.scale.words}")]
     judged = claims.of_heads(found, (SEED.xy_epochs, SEED.map_epochs))
-    return Section(title=f"Two heads on domain {HOME}", html=tuple(html), figures=[_head_plain(each) for each in found], claims=judged)
+    return ReportSection(
+        title=f"Two heads on domain {HOME}", html=tuple(html), figures=[_head_plain(each) for each in found], claims=judged
+    )
 
 
-def domains(stored: Stored) -> Section:
+def domains(stored: Stored) -> ReportSection:
     """Trained on one domain, tested on all."""
     found = findings.crossings(stored)
     html = [_picture(figures.cross_domain(found, title=stored.scale.words), "Cross-domain tables of both heads")]
@@ -84,10 +87,10 @@ def domains(stored: Stored) -> Section:
         _picture(examples.failing(stored), f"Worst and median answers, trained on {HOME}, tested on {HOME + 1}"),
     ]
     plain = [_plain(each) for each in found]
-    return Section(title="Trained on one domain, tested on all", html=tuple(html), figures=plain, claims=claims.of_domains(found))
+    return ReportSection(title="Trained on one domain, tested on all", html=tuple(html), figures=plain, claims=claims.of_domains(found))
 
 
-def curve(stored: Stored) -> Section:
+def curve(stored: Stored) -> ReportSection:
     """Error against the number of training images."""
     found = findings.size_figures(stored)
     rows = [
@@ -102,10 +105,10 @@ def curve(stored: Stored) -> Section:
         table(["learnt from", "training px", "validation px", "test px", "test median px"], rows, kind="figures"),
         _note(_ABOUT_STEPS),
     )
-    return Section(title="Learning curve", html=html, figures=[_plain(each) for each in found], claims=claims.of_curve(found))
+    return ReportSection(title="Learning curve", html=html, figures=[_plain(each) for each in found], claims=claims.of_curve(found))
 
 
-def peaks(stored: Stored) -> Section:
+def peaks(stored: Stored) -> ReportSection:
     """Several centres from one map."""
     found = findings.peak_figures(stored)
     rows = [
@@ -124,10 +127,10 @@ def peaks(stored: Stored) -> Section:
         _picture(examples.maps(stored), f"Heat maps and their peaks on an image of each domain, {stored.scale.words}"),
     )
     plain = [_plain(each) for each in found]
-    return Section(title="Several centres from one heat map", html=html, figures=plain, claims=claims.of_peaks(found))
+    return ReportSection(title="Several centres from one heat map", html=html, figures=plain, claims=claims.of_peaks(found))
 
 
-def labels(stored: Stored) -> Section:
+def labels(stored: Stored) -> ReportSection:
     """One or both rectangles of an image labelled."""
     found = findings.label_figures(stored)
     ratio = claims.labels_ratio(found)
@@ -139,10 +142,10 @@ def labels(stored: Stored) -> Section:
     note = f"Mean ± SD of {len(found[0].mean_px)} seeds. Ratio of the squared errors, both over one: {ratio:.2f}."
     html = (table(head, rows, kind="figures"), _note(note))
     plain = {"ratio": ratio, "networks": [_plain(each) for each in found]}
-    return Section(title="More labels an image", html=html, figures=plain, claims=claims.of_labels(found))
+    return ReportSection(title="More labels an image", html=html, figures=plain, claims=claims.of_labels(found))
 
 
-def rounding(stored: Stored) -> Section:
+def rounding(stored: Stored) -> ReportSection:
     """Predictions rounded to whole pixels."""
     found = findings.rounding_figures(stored)
     rows = [
@@ -155,10 +158,10 @@ def rounding(stored: Stored) -> Section:
     ]
     head = [f"domain {HOME}, test", "R²", "rounded", "mean px", "rounded", "median px", "rounded"]
     html = (table(head, rows, kind="figures"), _note(_ABOUT_ROUNDING))
-    return Section(title="Rounded coordinates", html=html, figures=[_plain(each) for each in found], claims=claims.of_rounding(found))
+    return ReportSection(title="Rounded coordinates", html=html, figures=[_plain(each) for each in found], claims=claims.of_rounding(found))
 
 
-def background(stored: Stored) -> Section:
+def background(stored: Stored) -> ReportSection:
     """A background that is neither black nor still."""
     found = findings.background_figures(stored)
     rows = [
@@ -171,10 +174,10 @@ def background(stored: Stored) -> Section:
         _picture(examples.on_texture(stored), f"Answers on a moving background, {stored.scale.words}"),
     )
     title = f"Domain {HOME} over a background that is neither black nor still"
-    return Section(title=title, html=html, figures=[_plain(each) for each in found], claims=claims.of_background(found))
+    return ReportSection(title=title, html=html, figures=[_plain(each) for each in found], claims=claims.of_background(found))
 
 
-SECTIONS: dict[str, Callable[[Stored], Section]] = {
+SECTIONS: dict[str, Callable[[Stored], ReportSection]] = {
     "heads": heads,
     "domains": domains,
     "curve": curve,
@@ -196,7 +199,7 @@ def _about_peaks(stored: Stored) -> str:
     )
 
 
-def _error_row(head: HeadFigures, part: findings.Part) -> list[str]:
+def _error_row(head: HeadFigures, part: Part) -> list[str]:
     errors, spread = head.errors[part], head.errors[part].spread
     px = [f"{value:.2f}" for value in (spread.mean_px, spread.median_px, spread.p95_px)]
     scores = [f"{errors.r2:.4f}", f"{errors.log_mse:.2f}", f"{errors.rmse_px:.2f}", f"{head.within[part]:.0%}"]
@@ -212,7 +215,7 @@ def _head_plain(head: HeadFigures) -> dict[str, Any]:
         }
         for part, errors in head.errors.items()
     }
-    return {"head": head.head, "converged_epoch": head.converged, "epochs": head.epochs, "blind": asdict(head.baseline), **parts}
+    return {"head": head.head, "converged_epoch": head.converged, "epochs": head.epochs, "naive_baseline": asdict(head.baseline), **parts}
 
 
 def _plain(found: Any) -> dict[str, Any]:

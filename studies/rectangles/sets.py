@@ -15,8 +15,8 @@ from studies.rectangles.texture import Background, clouds, of_video, over
 from tracker.synthetic.rectangles import RectanglesScene
 from tracker.whole_files import remedy, write_synced
 from trainer.errors import TrainingError
-from trainer.experiments.execute import Labels, labels_of
-from trainer.experiments.planned import FramesOfRun
+from trainer.experiments.run_plan import FramesOfRun
+from trainer.experiments.train_runs import Labels, labels_of
 from trainer.formats.synthetic_set import SET_FILE, read_synthetic_set, set_part
 from trainer.formats.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
 from trainer.labels.images import ImageRef

@@ -13,11 +13,11 @@ from studies.rectangles.scale import Scale
 from studies.rectangles.sets import RectangleSets, tested_on
 from studies.rectangles.texture import of_video
 from trainer.errors import TrainingError
-from trainer.experiments.execute import alone, execute, sentence
 from trainer.experiments.experiment import refuse_other_files
-from trainer.experiments.planned import PlannedRun
 from trainer.experiments.progress import RunMeter
 from trainer.experiments.run import RUNS, Run, read_run
+from trainer.experiments.run_plan import PlannedRun
+from trainer.experiments.train_runs import alone, execute, sentence
 from trainer.training.checkpoint import CHECKPOINTS
 from trainer.training.history import History
 from trainer.whole_files import replace_files

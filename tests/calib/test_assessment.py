@@ -11,12 +11,12 @@ import yaml
 from calib.__main__ import main
 from calib.assessment import Assessment, solve_and_assess
 from calib.board import board_yaml, make_board
+from calib.board_views import BoardView, view_of
 from calib.calibration_file import as_yaml, calibration_of
-from calib.corners import Finder
+from calib.corners import BoardFinder
 from calib.coverage import Coverage, covered_by, rough_lens, tilt
 from calib.report import report
 from calib.synthetic import Placing
-from calib.views import View, view_of
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tracker.calibration import read_calibration
 from tracker.cameras.image_folder import numbered_images, read_image
@@ -74,7 +74,7 @@ def test_a_view_with_wrong_corners_is_named() -> None:
     found = views(lens("five_parameter"))
     bent = found[7]
     wrong = bent.pixels + np.where((bent.ids % 7 == 3)[:, None], [6.0, 0.0], 0.0)
-    found[7] = View(name="0007.png", ids=bent.ids, mm=bent.mm, pixels=wrong)
+    found[7] = BoardView(name="0007.png", ids=bent.ids, mm=bent.mm, pixels=wrong)
 
     assessment = solve_and_assess(found, size=(640, 480), model="five_parameter")
 
@@ -124,7 +124,7 @@ def test_a_file_of_an_earlier_version_still_loads(tmp_path: Path, good: Assessme
 
 
 def test_the_report_states_the_verdict_and_needs_no_other_file(middling: Assessment) -> None:
-    written = report(middling, title="top <camera>", notes=["one image was damaged"], background=None)
+    written = report(middling, title="top <camera>", created="2026-01-31", notes=["one image was damaged"], background=None)
 
     assert "rejected: do not measure with it" in written
     assert all(reason in written.replace("&#x27;", "'") for reason in middling.reasons)
@@ -198,7 +198,7 @@ def test_real_chessboards_fit_within_half_a_pixel(shared_data: Path, name: str) 
     if not folder.is_dir():
         pytest.skip("stereo_chessboard is not at ../shared/data")
     board = make_board({"kind": "chessboard", "squares": (10, 7), "square_mm": 25}, where="test")
-    finder, found = Finder(board), []
+    finder, found = BoardFinder(board), []
     for path in sorted(folder.glob(f"{name}*.jpg")):
         corners = finder.find(read_image(path))
         assert corners is not None

@@ -13,7 +13,7 @@ import pytest
 from calib.__main__ import main
 from calib.board import Board, board_yaml, make_board, read_board
 from calib.board_image import board_image
-from calib.corners import Finder
+from calib.corners import BoardFinder
 from tests.calib.views_of_truth import charuco
 from tracker.errors import CalibrationError
 
@@ -87,14 +87,14 @@ def test_our_drawing_is_that_of_opencv(squares: tuple[int, int], legacy: bool) -
 def test_a_legacy_board_is_not_found_as_a_board_of_today() -> None:
     drawn = board_image(charuco(6, 8, legacy=True), pixels_a_square=32, border_squares=1)
 
-    assert Finder(charuco(6, 8, legacy=True)).find(drawn) is not None
-    assert Finder(charuco(6, 8)).find(drawn) is None
+    assert BoardFinder(charuco(6, 8, legacy=True)).find(drawn) is not None
+    assert BoardFinder(charuco(6, 8)).find(drawn) is None
 
 
 def test_a_chessboard_seen_upside_down_is_numbered_from_the_same_corner() -> None:
     board = make_board(CHESSBOARD, where="test")
     drawn = board_image(board, pixels_a_square=32, border_squares=1)
-    upright, turned = Finder(board).find(drawn), Finder(board).find(np.ascontiguousarray(drawn[::-1, ::-1]))
+    upright, turned = BoardFinder(board).find(drawn), BoardFinder(board).find(np.ascontiguousarray(drawn[::-1, ::-1]))
 
     assert upright is not None
     assert turned is not None
@@ -132,7 +132,7 @@ def test_squares_on_the_printed_page_are_as_long_as_they_should_be(tmp_path: Pat
 
     page = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
     assert page is not None
-    corners = Finder(board).find(np.asarray(page, np.uint8))
+    corners = BoardFinder(board).find(np.asarray(page, np.uint8))
 
     assert corners is not None
     mm = corners.pixels / 300 * 25.4
@@ -153,4 +153,4 @@ def test_a_board_that_does_not_fit_on_the_paper_is_refused_with_one_that_does(ca
 def test_no_board_is_found_in_an_image_of_noise_however_small(board: Board, shape: tuple[int, ...]) -> None:
     noise = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
 
-    assert Finder(board).find(noise) is None
+    assert BoardFinder(board).find(noise) is None

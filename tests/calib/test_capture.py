@@ -19,13 +19,13 @@ import yaml
 
 from calib.__main__ import main
 from calib.board import board_yaml
+from calib.board_views import BoardView
 from calib.capture_picture import draw
-from calib.capture_session import Progress
+from calib.capture_session import CaptureProgress
 from calib.capture_window import compose
 from calib.coverage import Coverage, covered, rough_lens
 from calib.synthetic import Placing
 from calib.view_choice import ViewChoice
-from calib.views import View
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tests.trainer.chromium import PATIENCE_S, Chromium, wait_for
 
@@ -33,8 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BOARD = charuco(5, 7)
 
 
-def nudged(view: View, px: float) -> View:
-    return View(name=view.name, ids=view.ids, mm=view.mm, pixels=view.pixels + px)
+def nudged(view: BoardView, px: float) -> BoardView:
+    return BoardView(name=view.name, ids=view.ids, mm=view.mm, pixels=view.pixels + px)
 
 
 def test_a_moving_board_is_not_kept_until_it_is_held_still() -> None:
@@ -177,7 +177,9 @@ def test_what_the_capture_command_cannot_use_is_said(
 
 def test_the_window_says_what_is_missing_on_the_picture() -> None:
     picture = np.full((480, 640, 3), 90, np.uint8)
-    progress = Progress(picture=picture, kept=3, wanted=30, coverage=Coverage(), missing=Coverage().missing(), said="hold the board still")
+    progress = CaptureProgress(
+        picture=picture, kept=3, wanted=30, coverage=Coverage(), missing=Coverage().missing(), said="hold the board still"
+    )
 
     composed = compose(progress)
 

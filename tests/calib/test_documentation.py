@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from calib.__main__ import _parser
+from calib.__main__ import PROGRAM
 from calib.assessment import HALVES_PX, RMS_PX, UNCERTAINTY_PX
 from calib.coverage import CELLS_WANTED, COLUMNS, ROWS, TILTS_WANTED, VIEWS_NEEDED, VIEWS_WANTED
 
@@ -18,7 +18,7 @@ COMMANDS = [re.sub(r"\s+#.*", "", line) for line in re.findall(r"^    (calib (?!
 def test_every_command_of_the_page_is_understood(line: str) -> None:
     _, *arguments = shlex.split(line)
 
-    assert _parser().parse_args(arguments).command == arguments[0]
+    assert PROGRAM.parser().parse_args(arguments).command == arguments[0]
 
 
 def test_the_page_has_a_command_of_every_kind() -> None:

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from calib.corners import Finder
+from calib.board_views import all_pixels, view_of
+from calib.corners import BoardFinder
 from calib.intrinsics import pose_of, residuals_of, solve
 from calib.lens import directions, pixels_of, project
 from calib.synthetic import Placing, board_poses, picture
 from calib.uncertainty import difference, predicted, spread
-from calib.views import all_pixels, view_of
 from tests.calib.views_of_truth import SMALL, charuco, lens, views
 from tracker.errors import CalibrationError
 from tracker.lens import LensModel
@@ -30,7 +30,7 @@ def test_a_lens_is_recovered_from_exact_corners(model: LensModel) -> None:
 def test_a_lens_is_recovered_from_pictures_of_a_board() -> None:
     board = charuco(5, 7)
     poses = board_poses(board, SMALL, Placing(views=7, fill=(0.55, 0.8), spread=0.6), seed=2)
-    finder = Finder(board)
+    finder = BoardFinder(board)
     found = [(str(number), finder.find(picture(board, SMALL, pose, seed=number))) for number, pose in enumerate(poses)]
 
     solution = solve(

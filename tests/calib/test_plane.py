@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from calib.__main__ import main
 from calib.board import board_yaml
+from calib.board_views import BoardView
 from calib.calibration_file import as_yaml, calibration_of
 from calib.lens import project
-from calib.plane import Distance, plane_from_board, plane_from_distances, plane_from_points
+from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
 from calib.synthetic import picture
-from calib.views import View
 from tests.calib.views_of_truth import SMALL, charuco, lens
 from tracker.calibration import Plane, PlaneMapper, Quality, read_calibration
 from tracker.errors import CalibrationError
@@ -39,10 +39,10 @@ def located(plane: Plane, pixels: Array) -> Array:
     return np.asarray(PlaneMapper(calibration).to_mm(points)[0])
 
 
-def distances(pairs: str, *, times: float = 1.0) -> list[Distance]:
+def distances(pairs: str, *, times: float = 1.0) -> list[KnownDistance]:
     """True distances between named places."""
     return [
-        Distance(
+        KnownDistance(
             first=pair[0], second=pair[1], mm=times * float(np.linalg.norm(PLACES[NAMES.index(pair[0])] - PLACES[NAMES.index(pair[1])]))
         )
         for pair in pairs.split()
@@ -51,7 +51,7 @@ def distances(pairs: str, *, times: float = 1.0) -> list[Distance]:
 
 def test_a_board_on_the_floor_gives_its_mm() -> None:
     mm = charuco().corners_mm
-    view = View(name="floor", ids=np.arange(len(mm)), mm=mm, pixels=seen(mm[:, :2]))
+    view = BoardView(name="floor", ids=np.arange(len(mm)), mm=mm, pixels=seen(mm[:, :2]))
 
     plane = plane_from_board(lens("five_parameter"), view)
 
@@ -61,7 +61,7 @@ def test_a_board_on_the_floor_gives_its_mm() -> None:
 
 def test_the_thickness_of_the_board_is_taken_off() -> None:
     mm = charuco().corners_mm
-    view = View(name="floor", ids=np.arange(len(mm)), mm=mm, pixels=seen(mm[:, :2]))
+    view = BoardView(name="floor", ids=np.arange(len(mm)), mm=mm, pixels=seen(mm[:, :2]))
 
     plane = plane_from_board(lens("five_parameter"), view, thickness_mm=5)
 
@@ -110,7 +110,7 @@ def test_known_distances_give_the_floor_in_the_frame_of_the_first_two_marks() ->
     ids=["too few", "unknown mark"],
 )
 def test_distances_that_fix_no_plane_are_refused(pairs: str, times: float, refusal: str) -> None:
-    given = [Distance(first=pair[0], second=pair[1], mm=times * 100) if "X" in pair else distances(pair)[0] for pair in pairs.split()]
+    given = [KnownDistance(first=pair[0], second=pair[1], mm=times * 100) if "X" in pair else distances(pair)[0] for pair in pairs.split()]
     with pytest.raises(CalibrationError, match=refusal):
         plane_from_distances(lens("five_parameter"), dict(zip(NAMES, seen(PLACES), strict=True)), given)
 
@@ -118,7 +118,7 @@ def test_distances_that_fix_no_plane_are_refused(pairs: str, times: float, refus
 def test_marks_too_close_together_to_tell_the_tilt_are_refused() -> None:
     small = PLACES * 0.05
     pixels = project(lens("five_parameter"), np.column_stack((small, np.zeros(5))), FLOOR[:3], np.array([0.0, 0.0, 600.0])).pixels
-    given = [Distance(first=one.first, second=one.second, mm=0.05 * one.mm) for one in distances("AB BC CD DA AC BD")]
+    given = [KnownDistance(first=one.first, second=one.second, mm=0.05 * one.mm) for one in distances("AB BC CD DA AC BD")]
 
     with pytest.raises(CalibrationError, match=r"two planes|leave the plane's tilt open"):
         plane_from_distances(lens("five_parameter"), dict(zip(NAMES, pixels, strict=True)), given)

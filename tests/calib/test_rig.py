@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from calib.__main__ import main
 from calib.assessment import solve_and_assess
 from calib.board import board_yaml, make_board, read_board
+from calib.board_views import BoardView, view_of
 from calib.calibration_file import as_anipose, as_yaml, calibration_of, lens_in, read_anipose
-from calib.corners import Finder
+from calib.corners import BoardFinder
 from calib.images import named_by_moment
 from calib.lens import Lens
 from calib.rig import RigCameraViews, baselines_mm, seen_at, solve_rig
 from calib.synthetic import Placing, board_poses, corner_views, picture
-from calib.views import View, view_of
 from tests.calib.views_of_truth import SMALL, charuco, lens
 from tracker.calibration import Quality
 from tracker.camera_rig import CameraRig, Triangulate, read_rig
@@ -155,7 +155,7 @@ def test_cameras_that_never_see_the_board_together_are_refused(cameras: list[Rig
         name="side",
         lens=cameras[1].lens,
         reasons=(),
-        views=[View(name=f"9{view.name}", ids=view.ids, mm=view.mm, pixels=view.pixels) for view in cameras[1].views],
+        views=[BoardView(name=f"9{view.name}", ids=view.ids, mm=view.mm, pixels=view.pixels) for view in cameras[1].views],
     )
 
     with pytest.raises(CalibrationError, match="together at 0 moments; expected at least 4"):
@@ -171,7 +171,7 @@ def test_a_board_that_turns_into_itself_is_refused_for_a_rig(cameras: list[RigCa
 
 def test_moments_are_the_last_numbers_of_names() -> None:
     empty = np.empty((0, 2))
-    views = [View(name=name, ids=np.arange(0), mm=np.empty((0, 3)), pixels=empty) for name in ("back-0224-9.jpg", "back-0224-10.jpg")]
+    views = [BoardView(name=name, ids=np.arange(0), mm=np.empty((0, 3)), pixels=empty) for name in ("back-0224-9.jpg", "back-0224-10.jpg")]
 
     assert [view.name for view in named_by_moment(views, "here")] == ["9", "10"]
     with pytest.raises(CalibrationError, match="two images have the number 9"):
@@ -217,7 +217,7 @@ def test_the_real_rig_has_its_baseline_and_is_rejected_for_coverage(shared_data:
     board = read_board(folder / "board.toml")
     cameras = []
     for name, limit_px, focal in (("back", 0.21, 762.1), ("mid", 0.17, 760.1)):
-        finder, views = Finder(board), []
+        finder, views = BoardFinder(board), []
         for path in numbered_images(folder / name / "calibration_images"):
             corners = finder.find(read_image(path))
             assert corners is not None

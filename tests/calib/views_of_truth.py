@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from calib.board import Board, board_yaml, make_board
+from calib.board_views import BoardView
 from calib.lens import Lens
 from calib.synthetic import Placing, board_poses, corner_views, picture
-from calib.views import View
 from tracker.lens import LensModel
 
 LENSES: dict[LensModel, list[float]] = {
@@ -29,7 +29,7 @@ def lens(model: LensModel) -> Lens:
     return Lens(model=model, size=(640, 480), parameters=np.array(LENSES[model]))
 
 
-def views(truth: Lens, *, noise_px: float = 0.1, seed: int = 1, placing: Placing | None = None) -> list[View]:
+def views(truth: Lens, *, noise_px: float = 0.1, seed: int = 1, placing: Placing | None = None) -> list[BoardView]:
     """Corner tables of a board held all over the image."""
     board = charuco()
     return corner_views(board, truth, board_poses(board, truth, placing or Placing(), seed=1), noise_px=noise_px, seed=seed)

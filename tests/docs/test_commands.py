@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracker.__main__ import _parser as tracker_parser
-from trainer.__main__ import _parser as trainer_parser
+from trainer.__main__ import PROGRAM as TRAINER
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "systemd" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,7 +28,7 @@ def commands(text: str) -> list[str]:
 def understood(command: str) -> bool:
     program, *arguments = shlex.split(command)
     try:
-        (tracker_parser() if program == "tracker" else trainer_parser()).parse_args(arguments)
+        (tracker_parser() if program == "tracker" else TRAINER.parser()).parse_args(arguments)
     except SystemExit:
         return False
     return True

@@ -1,7 +1,6 @@
-"""The synthetic camera and the capture thread, with each fault of a camera, on the real clock."""
+"""The capture thread, with each fault of a camera."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,34 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.tracker.camera_capture import DEADLINE_S, TIMES, Start, fault, folder_of, numbers_of, rig, take_all, wait_until
+from tests.tracker.own_time import OwnTime, followed
 from tracker.cameras.camera import Camera
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory
-from tracker.cameras.synthetic import BUFFERED_FRAMES, SyntheticDevice, SyntheticRig
-from tracker.config import CaptureConfig, ImageFolder, InjectedFault, SyntheticCamera
-from tracker.errors import CameraError, CorruptFrameError
+from tracker.cameras.synthetic import SyntheticRig
+from tracker.config import CaptureConfig, ImageFolder
+from tracker.errors import CameraError
 from tracker.frame import Frame
-
-DEADLINE_S = 300.0  # for conditions that come true within a second on an idle machine
-
-TIMES = {"stalled_after_s": 5.0, "reopen_first_s": 0.001, "reopen_longest_s": 0.001}
-
-Start = Callable[..., Capture]
-
-
-def rig(*faults: InjectedFault, rate_hz: float = 200.0, frames: int | None = 60) -> SyntheticCamera:
-    return SyntheticCamera(scene="rodent", seed=1, width=64, height=64, rate_hz=rate_hz, frames=frames, rectangles=1, faults=faults)
-
-
-def fault(kind: str, at_frame: int, seconds: float = 0.0) -> InjectedFault:
-    return InjectedFault(fault=kind, at_frame=at_frame, seconds=seconds)  # type: ignore[arg-type]
-
-
-def folder_of(path: Path, count: int) -> ImageFolder:
-    path.mkdir(exist_ok=True)
-    for number in range(count):
-        cv2.imwrite(str(path / f"Frame{number}.png"), np.full((8, 8), number, np.uint8))
-    return ImageFolder(folder=str(path), rate_hz=None, loop_folder=False)
 
 
 @pytest.fixture
@@ -64,119 +44,7 @@ def start() -> Iterator[Start]:
         capture.close()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.002)
-
-
-def take_all(capture: Capture) -> list[Frame]:
-    frames: list[Frame] = []
-    deadline = time.monotonic() + DEADLINE_S
-    while not capture.ended:
-        assert time.monotonic() < deadline, f"capture did not end: {capture.state}, {capture.problem}"
-        captured = capture.next(0.05)
-        if captured is not None:
-            frames.append(captured.frame)
-    return frames
-
-
-def numbers_of(frames: list[Frame]) -> list[int]:
-    return [frame.number for frame in frames]
-
-
 # --- the synthetic camera by itself ---
-
-
-def test_the_synthetic_camera_never_hands_a_frame_over_before_it_is_due() -> None:
-    camera = SyntheticRig(rig(frames=20))
-    frames = list(iter(lambda: camera.read(DEADLINE_S), None))
-    due_ns = np.array([frame.exposed_ns for frame in frames], np.int64)
-    received_ns = np.array([frame.received_ns for frame in frames], np.int64)
-    assert (received_ns >= due_ns).all()
-    assert (np.diff(due_ns) == 5_000_000 * np.diff(numbers_of(frames))).all()
-
-
-def test_the_synthetic_camera_gives_every_frame_to_a_reader_in_time_and_then_ends() -> None:
-    _, frames, _ = followed(rig(frames=20))
-    assert numbers_of(frames) == list(range(20))
-
-
-def test_a_reader_that_is_late_loses_frames_and_the_camera_keeps_its_schedule() -> None:
-    now_ns = [0]
-    camera = SyntheticRig(rig(rate_hz=100.0, frames=None), lambda: now_ns[0])
-    now_ns[0] = 10_000_000  # frame 0 is due one period after the device came to life
-    first = camera.read(1.0)
-    now_ns[0] += 100_000_000
-    late = camera.read(1.0)
-    assert first is not None
-    assert late is not None
-    assert (first.number, late.number) == (0, 10 - BUFFERED_FRAMES + 1)
-    assert late.exposed_ns == 10_000_000 * (1 + late.number)
-
-
-def test_the_picture_is_the_scene_at_that_number() -> None:
-    settings = rig()
-    camera = SyntheticRig(settings)
-    frame = camera.read(1.0)
-    assert frame is not None
-    assert np.array_equal(frame.image, camera._device.scene.render(frame.number))
-
-
-def test_a_read_that_times_out_says_so_and_loses_nothing() -> None:
-    own = OwnTime(rig(rate_hz=2.0))
-    camera = own.open()
-    with pytest.raises(CameraError, match=r"64x64 at 2 Hz: no frame for 0\.01 s"):
-        camera.read(0.01)
-    frame = camera.read(5.0)
-    assert frame is not None
-    assert frame.number == 0
-
-
-def test_a_corrupt_frame_is_told_and_the_next_one_follows() -> None:
-    now_ns = [0]
-    camera = SyntheticRig(rig(fault("corrupt", 0)), lambda: now_ns[0])
-    now_ns[0] = 5_000_000
-    with pytest.raises(CorruptFrameError, match="frame 0 arrived damaged"):
-        camera.read(1.0)
-    now_ns[0] = 10_000_000
-    following = camera.read(1.0)
-    assert following is not None
-    assert following.number == 1
-
-
-def test_a_vanished_camera_can_be_opened_only_when_its_time_is_over() -> None:
-    now_ns = [0]
-    reopen = camera_factory(rig(fault("vanish", 1, seconds=3.0), frames=None), clock=lambda: now_ns[0])
-    reopen().close()
-    for at_ns in (10_000_000, 3_009_000_000):
-        now_ns[0] = at_ns
-        with pytest.raises(CameraError, match="the device is gone; plug it in again"):
-            reopen()
-    now_ns[0] = 3_010_000_000
-    camera = reopen()
-    now_ns[0] = 3_015_000_000
-    frame = camera.read(1.0)
-    assert frame is not None
-    assert frame.number == 602  # the device went on counting
-
-
-def test_a_camera_told_to_open_slowly_is_open_when_its_time_is_over() -> None:
-    camera = camera_factory(rig(fault("slow_open", 0, seconds=0.1), frames=None))()
-    frame = camera.read(DEADLINE_S)
-    camera.close()
-    assert frame is not None
-    assert frame.number >= 20  # the device counted meanwhile, at 200 Hz
-
-
-def test_closing_the_synthetic_camera_ends_a_read_in_another_thread() -> None:
-    camera = SyntheticRig(rig(fault("stall", 0, seconds=1000.0), frames=None))
-    closer = threading.Timer(0.05, camera.close)
-    closer.start()
-    with pytest.raises(CameraError, match="is closed"):
-        camera.read(DEADLINE_S)
-    closer.join()
 
 
 # --- capture: nothing wrong ---
@@ -229,41 +97,6 @@ def test_the_camera_describes_itself(start: Start, tmp_path: Path) -> None:
 
 
 # --- capture: each fault of a camera, in a time of its own that passes only while the camera waits ---
-
-
-class OwnTime:
-    """A synthetic rig on a clock that its own waiting moves on, so that no machine is too slow for it."""
-
-    def __init__(self, settings: SyntheticCamera) -> None:
-        self.openings: list[tuple[str, str]] = []  # state and problem of the capture at each opening
-        self.capture: Capture | None = None
-        self._now_ns = 0
-        self._settings = settings
-        self._device = SyntheticDevice(settings, self.clock)
-
-    def clock(self) -> int:
-        return self._now_ns
-
-    def wait(self, seconds: float) -> None:
-        self._now_ns += max(100_000, round(1e9 * seconds))
-
-    def open(self) -> Camera:
-        if self.capture is not None:
-            self.openings.append((self.capture.state, str(self.capture.problem)))
-        if len(self.openings) > 1:
-            self.wait(0.02)  # the capture waited between two attempts
-        return SyntheticRig(self._settings, self.clock, device=self._device, wait=self.wait)
-
-
-def followed(settings: SyntheticCamera, *, stalled_after_s: float = 5.0) -> tuple[Capture, list[Frame], list[tuple[str, str]]]:
-    """Take every frame of a rig in its own time."""
-    own = OwnTime(settings)
-    times = TIMES | {"stalled_after_s": stalled_after_s}
-    capture = own.capture = Capture(own.open, CaptureConfig(pace="every_frame", queue_frames=1000, **times), clock=own.clock)
-    capture.start()
-    frames = take_all(capture)
-    capture.close()
-    return capture, frames, own.openings
 
 
 def test_dropped_numbers_are_counted_as_lost() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.baseline import score_baselines
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.metrics import point_errors
 
 NAMES = ("snout", "tail <base>")  # a name that must be escaped

@@ -14,7 +14,7 @@ from trainer.experiments.run import RUN_FILE, RUNS
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import UNCHANGED
-from trainer.training.data import Draw, FrameStore, TrainingFrames
+from trainer.training.datasets import Draw, FrameStore, TrainingFrames
 
 QUICK = ["--epochs", "1", "--batch", "4", "--batches", "60", "--workers", "0", "--device", "cpu", "--precision", "32"]
 ASKED = ["--no-flip", "--rotation", "30", "--pairs", "snout:tail_base"]

@@ -16,15 +16,15 @@ from tracker.event import Event
 from trainer.__main__ import main
 from trainer.behaviour_scores.behaviour_score import Cleaning, always_the_commonest, clean, score_behaviour
 from trainer.behaviour_scores.bout_score import cleaned, score_bouts
-from trainer.behaviour_scores.calibration import calibration
-from trainer.behaviour_scores.curves import choose_threshold, curve
 from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.kappa import kappa, kappa_by_bout
-from trainer.behaviour_scores.labelled import Decide, ScoredVideo, against_labels
 from trainer.behaviour_scores.probability_file import probabilities_csv, read_probabilities
+from trainer.behaviour_scores.reliability_bins import calibration
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_labels
+from trainer.behaviour_scores.threshold_curves import choose_threshold, curve
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.files import read_ethograms
-from trainer.ethogram.reading import Asked
+from trainer.ethogram.read_options import ReadOptions
 
 
 def video(truth: str, said: str, *, fps: float = 10.0, name: str = "v") -> ScoredVideo:
@@ -216,7 +216,7 @@ def test_the_published_agreement_of_a_freezing_detector_is_found_again() -> None
         ("hB_demo1_manual_annotations.mat.mat", "hBehavior/Freezing/Vector"),
         ("demo1_video.avi_analyzed/Behavior.mat", "Behavior/Freezing/Vector"),
     ):
-        asked = Asked(class_names=("freezing",), variable=variable, fps=50)
+        asked = ReadOptions(class_names=("freezing",), variable=variable, fps=50)
         sides.append(read_ethograms(folder / name, asked).ethograms[0])
     scored, notes = against_labels(sides[0], sides[1], name="demo1")
     one = score_behaviour("detector", [scored]).classes[0]

@@ -15,7 +15,7 @@ from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.decode import decode
 from trainer.networks.planning import plan_network
 from trainer.training.augment import UNCHANGED
-from trainer.training.data import FAR_PX, Draw, FrameStore, TrainingFrames
+from trainer.training.datasets import FAR_PX, Draw, FrameStore, TrainingFrames
 from trainer.training.targets import gaussian, to_cells
 
 AT_BORDER = [0.0, 0.4, 1.5, 2.7, 4.0, 6.3, 8.0]  # px

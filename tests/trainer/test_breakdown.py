@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tests.trainer.scored import noise_frames, scored_with
 from trainer.scoring.breakdown import UNTAGGED, TagErrors, by_group, by_tag
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 
 REARING, GROOMING = frozenset({"rearing"}), frozenset({"grooming"})
 

@@ -12,7 +12,7 @@ from trainer.errors import TrainingError
 from trainer.reports.compare_bundles import page, paired_plot
 from trainer.reports.error_plots import PEOPLE_LABEL
 from trainer.scoring.compare import Comparison, compare
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 
 NAMES = ("old", "new")

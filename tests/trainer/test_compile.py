@@ -9,7 +9,7 @@ import pytest
 from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
 from tracker.errors import EngineError
 from trainer.bundles.compile import compile_engine
-from trainer.scoring.evaluate import EngineChoice
+from trainer.scoring.engine_choice import EngineChoice
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorrt") is not None, reason="TensorRT is installed here")

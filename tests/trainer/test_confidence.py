@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from tests.trainer.scored import noise_frames
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.networks.calibrated import Calibrated
+from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.pipeline.export import compare, to_onnx
-from trainer.scoring.calibrate import FEWEST, ConfidenceMap, fit_confidence, logit
-from trainer.scoring.confidence import CLIP, blocks_in_time, judge, reliability
+from trainer.scoring.confidence_map import FEWEST, ConfidenceMap, fit_confidence, logit
+from trainer.scoring.reliability import CLIP, blocks_in_time, judge, reliability
 
 FAR, NEAR = 50.0, 1.0
 WITHIN = np.array([5.0, 5.0])
@@ -115,7 +115,7 @@ class _Raw(nn.Module):
 
 def test_every_runtime_gives_the_calibrated_confidence_and_the_same_places() -> None:
     scale, offset = np.array([1.5, 0.7]), np.array([1.0, -0.5])
-    network = Calibrated(_Raw(), scale=scale.tolist(), offset=offset.tolist(), clip=CLIP).eval()
+    network = CalibratedNetwork(_Raw(), scale=scale.tolist(), offset=offset.tolist(), clip=CLIP).eval()
     frames = np.zeros((3, 1, 4, 4, 1), np.uint8)
     frames[:, 0, 0, :2, 0] = [[0, 255], [128, 40], [230, 90]]
     raw = frames[:, 0, 0, :2, 0] / 255

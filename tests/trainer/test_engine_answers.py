@@ -10,7 +10,7 @@ import pytest
 
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tracker.bundle import Augmentation, read_bundle
-from trainer.scoring.evaluate import EngineChoice, open_chosen
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.selection.candidates import Candidates
 from trainer.selection.duplicates import Known, Sieve
 from trainer.selection.engine_answers import AnswerCollector, EngineAnswers, moves

@@ -9,7 +9,7 @@ import pytest
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import Bout, Ethogram, ethogram
 from trainer.ethogram.checks import Session, counts, findings
-from trainer.ethogram.reading import Reading
+from trainer.ethogram.read_options import Reading
 from trainer.ethogram.sessions import frames_of_video, sessions_of
 from trainer.video_files.writer import VideoWriter
 

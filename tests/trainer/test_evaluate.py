@@ -20,7 +20,9 @@ from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.baseline import score_baselines
-from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate, image_name
+from trainer.scoring.engine_choice import EngineChoice
+from trainer.scoring.evaluate import evaluate
+from trainer.scoring.evaluation import Evaluation, image_name
 
 INPUT = (48, 64)  # the network's height and width
 SOURCE = (96, 128)  # the camera's: twice as large, so the view's mapping is part of what is scored

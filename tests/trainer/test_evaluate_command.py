@@ -164,12 +164,12 @@ def test_a_request_that_cannot_be_met_is_one_sentence(
 def test_the_confidence_of_a_finished_bundle_is_the_calibrated_one(bundle: Path, data: Path) -> None:
     """The map is in the graph: what the rig's engine answers is what the report says of it."""
     from trainer.commands.evaluate import THRESHOLDS_PX
-    from trainer.scoring.calibrate import RULE
-    from trainer.scoring.evaluate import EngineChoice
-    from trainer.scoring.evaluate_sets import Asked
+    from trainer.scoring.confidence_map import RULE
+    from trainer.scoring.engine_choice import EngineChoice
+    from trainer.scoring.evaluate_sets import EvaluationOptions
 
     stated = json.loads((bundle / "metrics.json").read_text())["calibration"]
-    asked = Asked(thresholds_px=THRESHOLDS_PX, floor=None, classical=False, chamber=None)
+    asked = EvaluationOptions(thresholds_px=THRESHOLDS_PX, floor=None, classical=False, chamber=None)
     engine = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
     found = evaluate_sets(read_bundle(bundle), [data], train=None, asked=asked, engine=engine).judged.reliability
     assert found.within_px.tolist() == stated["correct_within_px"] == list(read_bundle(bundle).description.correct_within_px or ())

@@ -1,4 +1,4 @@
-"""Folds, runs on disk, cross-validation and learning curves; a run that is finished is never made again."""
+"""Folds, runs on disk and cross-validation; a run that is finished is never made again."""
 
 import json
 import os
@@ -6,8 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,70 +13,21 @@ import numpy as np
 import pytest
 
 from tests.trainer.learnable import labelled
+from tests.trainer.stored_runs import QUICK, stored_run, videos, wait_for
 from trainer.__main__ import main
 from trainer.errors import TrainingError
 from trainer.experiments.crossval import plan_crossval, summarise
-from trainer.experiments.curve import plan_curve, sizes_of
-from trainer.experiments.curve import summarise as summarise_curve
-from trainer.experiments.division import divide
-from trainer.experiments.execute import Labels, execute
 from trainer.experiments.folds import By, folds_of
-from trainer.experiments.planned import FramesOfRun, PlannedRun
-from trainer.experiments.power_law import PowerLaw, bootstrap, fit_power_law
+from trainer.experiments.frame_division import divide
 from trainer.experiments.progress import words
-from trainer.experiments.reading import reading
-from trainer.experiments.run import RUN_FILE, RUNS, Predictions, Run, RunEpoch, RunScore, read_predictions, read_run, write_run
+from trainer.experiments.run import RUN_FILE, RUNS, Run, read_predictions, read_run
+from trainer.experiments.run_plan import FramesOfRun, PlannedRun
 from trainer.experiments.settings_table import settings_table, settings_words
+from trainer.experiments.train_runs import Labels, execute
 from trainer.formats.write_synthetic_set import write_synthetic_set
-from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
-from trainer.training.fit_settings import FitSettings
 
-QUICK = FitSettings(epochs=1, batch=4, batches=1, workers=0, accelerator="cpu", precision="32")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def videos(folder: Path) -> LabelledFrames:
-    """Twelve frames of four videos of three animals."""
-    frames = labelled(folder, 12)
-    return replace(frames, group=("m1-day1",) * 3 + ("m1-day2",) * 3 + ("m2-day1",) * 4 + ("m3-day1",) * 2)
-
-
-def stored_run(out: Path, name: str, error_px: float, **place: str | int) -> Run:
-    """A finished run of two held-out frames and one key point, each off by `error_px`."""
-    frames = [0, 1] if place.get("fold", "block1") == "block1" else [2, 3]
-    score = RunScore(
-        mean_px=error_px, median_px=error_px, p95_px=error_px, rms_px=error_px, frames=2, points=2, per_point={"nose": error_px}
-    )
-    epochs = tuple(RunEpoch(epoch=i, loss=2.0 - i, held_out_px=error_px, learning_rate=1e-3, seconds=1.0 + i) for i in range(2))
-    run = Run(
-        schema=1,
-        identity=name,
-        name=name,
-        created="2026-01-01T00:00:00+00:00",
-        place=dict(place),
-        data="mice",
-        labels_sha256="0" * 64,
-        settings={"head": "xy", "batch": 4, "learning_rate": 1e-3, "optimiser": "adamw"},
-        seed=int(place.get("repeat", 0)),
-        split="half held out",
-        point_names=("nose",),
-        learnt_from=int(place.get("size", 2)),
-        train=score,
-        held_out=score,
-        test=None,
-        epochs=epochs,
-        seconds=2.0,
-        seconds_per_epoch=1.0,
-        stopped="epochs",
-        parameters=10,
-        machine={"system": "a test"},
-        predictions="predictions.npz",
-    )
-    error = np.full((2, 1, 1), error_px)
-    found = Predictions(index=np.array(frames), predicted=np.zeros((2, 1, 1, 3), np.float32), error_px=error)
-    write_run(out / RUNS / name, run, {"train": found, "held_out": found})
-    return run
 
 
 @pytest.mark.parametrize(
@@ -194,105 +143,6 @@ def test_a_search_keeps_test_frames_that_it_does_not_choose_by(test: bool, expec
     assert ("for the test alone" in parts.description) == test
 
 
-def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames() -> None:
-    parts = FramesOfRun(train=np.arange(3, 43), held_out=np.arange(3), test=np.empty(0, np.int64), description="three")
-    planned = plan_curve(parts, ["heatmap", "xy"], QUICK, sizes=[5, 10, 40], repeats=2)
-    assert len(planned) == 2 * 3 * 2
-    assert len({run.name for run in planned}) == len(planned)
-    for repeat in (0, 1):
-        small, middle, whole = (
-            set(run.parts.train.tolist()) for run in planned if run.place["repeat"] == repeat and run.place["head"] == "xy"
-        )
-        assert small < middle < whole == set(range(3, 43))
-    assert all(run.parts.held_out.tolist() == [0, 1, 2] for run in planned)
-    assert {run.settings.seed for run in planned} == {0, 1}
-    firsts = [tuple(run.parts.train.tolist()) for run in planned if run.place["size"] == 5 and run.place["head"] == "xy"]
-    assert firsts[0] != firsts[1]
-
-
-def test_sizes_are_halves_unless_given() -> None:
-    assert sizes_of(93, sizes=[], fractions=[]) == [6, 12, 23, 46, 93]
-    assert sizes_of(1000, sizes=[], fractions=[0.0005, 0.02, 1.0]) == [1, 20, 1000]
-    with pytest.raises(TrainingError, match="asks for 94 frames; there are 1 to 93"):
-        sizes_of(93, sizes=[94], fractions=[])
-    with pytest.raises(TrainingError, match="at most 1"):
-        sizes_of(93, sizes=[], fractions=[1.5])
-
-
-@pytest.mark.parametrize("law", [PowerLaw(a=40.0, b=0.7, c=1.5), PowerLaw(a=9.0, b=0.3, c=0.0), PowerLaw(a=200.0, b=1.2, c=2.7)])
-def test_a_power_law_is_found_again(law: PowerLaw) -> None:
-    frames = np.array([5.0, 10, 20, 40, 80, 160])
-    found = fit_power_law(frames, law.at(frames))
-    assert found.a == pytest.approx(law.a, rel=0.05)
-    assert found.b == pytest.approx(law.b, abs=0.02)
-    assert found.c == pytest.approx(law.c, abs=0.05)
-    assert found.frames_for(float(law.at(np.array([320.0]))[0])) == pytest.approx(320, rel=0.05)
-
-
-def test_a_law_goes_through_the_means_not_under_them() -> None:
-    law, frames = PowerLaw(a=40.0, b=0.7, c=1.5), np.repeat([5.0, 10, 20, 40, 80], 2)
-    scattered = law.at(frames) * np.tile([0.5, 1.5], 5)
-    assert fit_power_law(frames, scattered).at(frames) == pytest.approx(law.at(frames), rel=0.03)
-
-
-def test_a_curve_that_rises_gets_no_law_that_rises() -> None:
-    frames = np.array([5.0, 10, 20, 40])
-    found = fit_power_law(frames, np.array([1.0, 2.0, 3.0, 4.0]))
-    assert found.a == 0
-    assert found.frames_for(1.0) == np.inf
-
-
-def curve_of(tmp_path: Path, error: Callable[[int, int], float], *, repeats: int = 3, sizes: tuple[int, ...] = (8, 16, 32, 64, 128)):  # type: ignore[no-untyped-def]
-    runs = [
-        stored_run(tmp_path, f"xy-{size}-{repeat}", error(size, repeat), head="xy", size=size, repeat=repeat)
-        for repeat in range(repeats)
-        for size in sizes
-    ]
-    for place, run in enumerate(runs):  # the training error of a network that has learnt
-        score = run.train
-        runs[place] = Run(**{**{f: getattr(run, f) for f in run.__struct_fields__}, "train": replace_mean(score, 0.2)})
-    return summarise_curve(runs)[0]
-
-
-def replace_mean(score: RunScore, mean_px: float) -> RunScore:
-    return RunScore(**{**{f: getattr(score, f) for f in score.__struct_fields__}, "mean_px": mean_px})
-
-
-def test_the_reading_says_how_many_more_to_label_with_its_uncertainty(tmp_path: Path) -> None:
-    found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
-    now, doubled, more = reading(found, target_px=2.0)
-    assert "128 frames give 2.34 ± 0.02 px" in now
-    assert "Twice as many (256) would give about 1.8" in doubled
-    assert "95 % of resampled repeats" in doubled
-    needed = (40 / 1.0) ** (1 / 0.7) - 128
-    told = int(more.split("Label about ")[1].split()[0])
-    assert told == pytest.approx(needed, rel=0.2)
-    assert "95 % of resampled repeats" in more
-
-
-@pytest.mark.parametrize(
-    ("target_px", "message"),
-    [(1.3, "more than 3 times the 128 frames"), (0.9, "the fitted floor is"), (9.0, "is reached with 128 frames already")],
-)
-def test_nothing_is_read_far_beyond_the_data(target_px: float, message: str, tmp_path: Path) -> None:
-    found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
-    assert message in reading(found, target_px=target_px)[-1]
-
-
-def test_a_flat_curve_says_that_more_frames_hardly_help(tmp_path: Path) -> None:
-    found = curve_of(tmp_path, lambda _size, repeat: 2.0 + 0.1 * repeat)
-    assert "hardly help" in reading(found, target_px=None)[-1]
-
-
-def test_one_repeat_and_few_sizes_promise_nothing(tmp_path: Path) -> None:
-    single = curve_of(tmp_path / "a", lambda size, _repeat: 40 * size**-0.7, repeats=1)
-    assert "its uncertainty is not known" in " ".join(reading(single, target_px=None))
-    few = curve_of(tmp_path / "b", lambda size, _repeat: 40 * size**-0.7, sizes=(8, 16, 32))
-    assert few.law is None
-    assert "needs 4 sizes; there are 3" in reading(few, target_px=None)[0]
-    assert bootstrap([(np.array([1.0]), np.array([1.0]))]) == []
-
-
 def test_captions_are_made_from_what_was_run_not_from_what_was_asked(tmp_path: Path) -> None:
     runs = [stored_run(tmp_path, f"{repeat}", 1.0, fold="block1", repeat=repeat) for repeat in (0, 3)]
     assert settings_words(runs) == "xy, batch 4, learning rate 0.001, adamw, 2 epochs, seeds 0, 3"
@@ -359,7 +209,7 @@ def test_a_killed_crossval_repeats_no_finished_run_and_finishes_the_broken_one(t
 def test_torchrun_is_refused_for_runs_are_shared_out_whole(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from trainer.experiments.execute import execute
+from trainer.experiments.train_runs import execute
 execute(None, None, Path({str(tmp_path / "run")!r}))
 """
     group = {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
@@ -396,10 +246,3 @@ sys.stdin.readline()
 
         execute(labels, planned[0], tmp_path / "run", say=let_go)
     assert said == ["run is being trained by another process; waiting for it"]
-
-
-def wait_for(condition: Callable[[], bool], *, deadline_s: float = 600.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come in time"
-        time.sleep(0.02)

@@ -19,12 +19,13 @@ from trainer.labels.network_input import colour_of
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import load_network
-from trainer.training.data import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames
-from trainer.training.fit import HISTORY_FILE, fit, predict_animals
+from trainer.training.datasets import Draw, EpochOrder, FrameStore, HeldOutFrames, TrainingFrames
+from trainer.training.fit import HISTORY_FILE, fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.history import History
-from trainer.training.learning import Learner, Schedule, learning_rate
-from trainer.training.loading import TrainingLoader
+from trainer.training.learner import Learner, Schedule, learning_rate
+from trainer.training.predict import predict_animals
+from trainer.training.training_loader import TrainingLoader
 
 QUICK = FitSettings(epochs=2, batch=4, batches=2, workers=0, accelerator="cpu", precision="32")
 CROP = CropPlan(height=64, width=64, shrink=1, pool=4)

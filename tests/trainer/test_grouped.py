@@ -25,10 +25,11 @@ from trainer.networks.grouped import Grouped
 from trainer.pipeline.export import export
 from trainer.training.augment import UNCHANGED, AugmentSettings
 from trainer.training.checkpoint import load_network
-from trainer.training.data import Draw, FrameStore, TrainingFrames
-from trainer.training.fit import FitResult, fit, predict_animals
+from trainer.training.datasets import Draw, FrameStore, TrainingFrames
+from trainer.training.fit import FitResult, fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.losses import Batch, LossSettings, grouped_loss
+from trainer.training.predict import predict_animals
 from trainer.training.weights import load_pretrained
 
 FRAME = FrameShape(height=160, width=200, channels=1)

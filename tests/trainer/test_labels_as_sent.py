@@ -18,7 +18,7 @@ from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.moved_files import file_name, find_moved
 from trainer.project.store import open_project
 from trainer.project.video_places import place_of_video
-from trainer.scoring.trained_as import TrainedAs, place_of
+from trainer.scoring.training_record import TrainedAs, next_commands
 
 TABLES = Path(__file__).parent / "deeplabcut_tables"  # written by pandas as DeepLabCut does, old and new
 HEADER = "scorer,me,me,me,me\nbodyparts,snout,snout,tail,tail\ncoords,x,y,x,y\n"
@@ -178,7 +178,7 @@ def test_one_command_makes_a_project_of_a_colleagues_folder(tmp_path: Path, caps
     assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0, "again, with the video there"
     project = open_project(tmp_path / "p")
     assert place_of_video(project.folder, "m1", "m1") == sent / "videos/m1.mkv"
-    next_steps = place_of([project.folder], tmp_path / "mine", read_project(project.folder), TrainedAs())
+    next_steps = next_commands([project.folder], tmp_path / "mine", read_project(project.folder), TrainedAs())
     assert next_steps.select(["m1"]).startswith(f"trainer select {sent}/videos/m1.mkv --project "), "a command that can be typed"
     assert (project.point_names, project.skeleton) == (("snout", "tail"), (("snout", "tail"),))
     assert project.read_layer("me").frames["images/m1/000002.png"].animals == [{"snout": (5.0, 6.0)}]

@@ -11,13 +11,14 @@ from torch import nn
 from tests.trainer.learnable import labelled
 from trainer.__main__ import main
 from trainer.errors import TrainingError
-from trainer.experiments.space import Dimension, changed, refuse_unknown
+from trainer.experiments.search_space import Dimension, changed, refuse_unknown
 from trainer.networks.blocks import FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.networks.planning import plan_network
 from trainer.pipeline.refresh import from_weights
-from trainer.training.fit import fit, untrained
+from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
+from trainer.training.new_learner import untrained
 
 FRAME = FrameShape(height=96, width=128, channels=1)
 OURS = [("compact", "heatmap"), ("compact", "xy"), ("compact", "several"), ("trackrat", "xy")]

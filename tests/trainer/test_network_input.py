@@ -27,10 +27,10 @@ from trainer.labels.images import ImageRef, read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import NetworkInput, colour_of, whole_view
 from trainer.networks.blocks import CropPlan
-from trainer.scoring.evaluate import Finders
+from trainer.scoring.inference_by_shape import InferenceByShape
 from trainer.selection.engine_answers import AnswerCollector
 from trainer.training.augment import UNCHANGED
-from trainer.training.data import Draw, FrameStore, HeldOutFrames, TrainingFrames
+from trainer.training.datasets import Draw, FrameStore, HeldOutFrames, TrainingFrames
 
 COUNT = 3
 Source = tuple[Callable[[], Camera], tuple[ImageRef, ...]]  # how a rig reads the frames, and how the trainer does
@@ -184,7 +184,7 @@ def test_camera_and_trainer_give_the_engine_the_same_bytes(
     inference = Inference(bundle, rig, source_shape=images[0].shape)
     for image in images:
         inference.points(image)
-    finders, collector = Finders(bundle, scoring), AnswerCollector(bundle, looking)
+    finders, collector = InferenceByShape(bundle, scoring), AnswerCollector(bundle, looking)
     for index in range(COUNT):
         finders.of(frames.read(index)).points(frames.read(index))
     collector.examine(0, frames.read(0), None)

@@ -11,8 +11,8 @@ from trainer.__main__ import main
 from trainer.networks.blocks import FrameShape
 from trainer.networks.build import build
 from trainer.networks.frozen import freeze_all_but_head
+from trainer.networks.layer_table import table_of, table_of_calls
 from trainer.networks.planning import plan_network
-from trainer.networks.table import table_of, table_of_calls
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from trainer.networks.blocks import CropPlan, FrameShape, Layers, bin_means, pea
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.names import BACKBONES, usual_view
+from trainer.networks.network_view import whole_frame
 from trainer.networks.planning import plan_network
 from trainer.networks.trackrat import TrackRat
-from trainer.networks.view import whole_frame
-from trainer.training.losses import LOSSES, Batch, LossSettings
+from trainer.training.head_losses import LOSSES
+from trainer.training.losses import Batch, LossSettings
 
 HEIGHT, WIDTH, POINTS = 132, 167, 3  # no multiple of anything
 OURS = [("compact", "heatmap"), ("compact", "xy"), ("trackrat", "xy")]

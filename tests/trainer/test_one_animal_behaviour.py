@@ -10,13 +10,13 @@ from tracker.bundle import read_bundle
 from tracker.classifiers.open_classifier import open_classifier
 from trainer.__main__ import main
 from trainer.behaviour.features import BodyPlan
-from trainer.behaviour.network import NetworkPlan, PoseBehaviour
+from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 
 ALONE = BodyPlan(animals=1, points=3, front=0, back=2, scale_px=40.0, confidence=0.2)
 
 
 def test_a_network_of_one_animal_has_no_state_of_pairs() -> None:
-    network = PoseBehaviour(NetworkPlan(body=ALONE, classes=2, exclusive=True, hidden=8)).eval()
+    network = PoseBehaviour(BehaviourPlan(body=ALONE, classes=2, exclusive=True, hidden=8)).eval()
     answer, *states = network(torch.rand(1, 1, 3, 3), torch.zeros(1, 1), *network.zero_states())
     assert answer.shape == (1, 2)
     assert [tuple(state.shape[1:]) for state in states] == list(network.state_shapes.values())

@@ -13,9 +13,9 @@ from tests.trainer.learnable import GREY, labelled
 from trainer.errors import TrainingError
 from trainer.networks.blocks import CropPlan
 from trainer.training.augment import AugmentSettings
-from trainer.training.data import EpochOrder, FrameStore, TrainingFrames
-from trainer.training.loading import TrainingLoader
+from trainer.training.datasets import EpochOrder, FrameStore, TrainingFrames
 from trainer.training.processes import ALONE, Processes, processes_here
+from trainer.training.training_loader import TrainingLoader
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "5", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
@@ -30,7 +30,7 @@ torch.set_num_threads(1)
 from learnable import labelled
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
-from trainer.training.learning import Learner
+from trainer.training.learner import Learner
 from trainer.training.processes import processes_here
 found = {}
 def note(learner):

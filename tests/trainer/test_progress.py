@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.trainer.learnable import labelled
 from trainer.experiments.progress import RunMeter
-from trainer.scoring.counted import said
+from trainer.scoring.evaluation_progress import said
 from trainer.training import fit as fitting
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
@@ -35,7 +35,7 @@ def console(lines: io.StringIO) -> Console:
 
 def test_a_long_epoch_is_told_of_while_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = io.StringIO()
-    monkeypatch.setattr(fitting, "_progress", lambda _: Lines(console(lines), clock=Clock(), every_s=30.0))
+    monkeypatch.setattr(fitting, "progress_shown", lambda _: Lines(console(lines), clock=Clock(), every_s=30.0))
     frames = labelled(tmp_path, 4)
     settings = FitSettings(epochs=1, batch=2, batches=8, workers=0, accelerator="cpu", precision="32")
     fit(frames, frames.subset(np.empty(0, np.int64)), replace(settings, batches=8), tmp_path / "run")

@@ -19,7 +19,7 @@ from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.scoring.evaluate import EngineChoice
+from trainer.scoring.engine_choice import EngineChoice
 from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
 from trainer.videos.render import OverlayStyle, labels_of_video, pick_frames, render, write_strip

@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 
 from tests.trainer.scored import SIZE, scored
 from trainer.errors import TrainingError
-from trainer.reports import plots
+from trainer.reports import training_plots
 from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import error_section
 from trainer.reports.plot_style import png
-from trainer.reports.report import Examples, JudgedTraining, TrainingRun, metrics, plain_json, write_report
-from trainer.scoring.calibrate import fit_confidence
+from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, metrics, plain_json, write_report
+from trainer.scoring.confidence_map import fit_confidence
+from trainer.scoring.correct_radius import Radii
 from trainer.scoring.floor import Floor
-from trainer.scoring.judging import Radii
 from trainer.scoring.measurements import Circumstances, measure
-from trainer.scoring.next_steps import Place
-from trainer.scoring.trained_as import TrainedAs
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.training_record import TrainedAs
 from trainer.scoring.verdict import RULE, verdict
 
 
@@ -55,7 +55,10 @@ def a_run(
     course, radii = history(errors if errors is not None else [2.0] * 20), Radii(px=(2.0, 3.0), source="as given")
     measured = measure(train, held_out, Circumstances(labels=train.frames, radii=radii, floor=floor, seen_px=1.0, batch=8, history=course))
     judged = JudgedTraining(
-        verdict=verdict(measured, Place(data=("mouse",), bundle="models/mouse")), measured=measured, radii=radii, trained_as=TrainedAs()
+        verdict=verdict(measured, NextCommands(data=("mouse",), bundle="models/mouse")),
+        measured=measured,
+        radii=radii,
+        trained_as=TrainedAs(),
     )
     images, truth = [train.frames.read(place) for place in (0, 5)], train.frames.points[[0, 5]]
     return TrainingRun(
@@ -227,7 +230,7 @@ def pixels(figure: Figure) -> NDArray[np.uint8]:
 
 
 def test_loss_error_changes_and_time_are_drawn_for_each_epoch() -> None:
-    losses, errors, changes, times = plots.loss_curves(history([5.0, 4.0, 3.0])).axes
+    losses, errors, changes, times = training_plots.loss_curves(history([5.0, 4.0, 3.0])).axes
     assert losses.get_yscale() == "log"
     assert errors.get_yscale() == "log"
     assert [line.get_label() for line in losses.lines] == ["training, each batch", "training, each epoch", "held-out, each epoch"]
@@ -237,20 +240,20 @@ def test_loss_error_changes_and_time_are_drawn_for_each_epoch() -> None:
 
 def test_the_title_names_the_settings_and_the_epochs_that_are_drawn() -> None:
     """The words "after 25 epochs" must not stand over a plot of 16."""
-    assert plots.loss_curves(history([5.0] * 16), title="mouse: seed 7").get_suptitle() == "mouse: seed 7, 16 epochs"
-    assert plots.loss_curves(history([5.0])).get_suptitle() == "1 epoch"
+    assert training_plots.loss_curves(history([5.0] * 16), title="mouse: seed 7").get_suptitle() == "mouse: seed 7, 16 epochs"
+    assert training_plots.loss_curves(history([5.0])).get_suptitle() == "1 epoch"
 
 
 def test_a_loss_below_zero_is_still_drawn() -> None:
     record = history([1.0, 1.0])
     record["epochs"][1]["train_loss"] = -0.5
-    assert plots.loss_curves(record).axes[0].get_yscale() == "symlog"
+    assert training_plots.loss_curves(record).axes[0].get_yscale() == "symlog"
 
 
 def test_the_heat_map_darkens_what_is_improbable() -> None:
     heat = np.zeros((12, 16))
     heat[6, 8] = 1.0
-    overlay = plots.heatmap_overlay(np.full(SIZE, 128, np.uint8), heat).axes[2].images[1]
+    overlay = training_plots.heatmap_overlay(np.full(SIZE, 128, np.uint8), heat).axes[2].images[1]
     shown = np.asarray(overlay.cmap(overlay.norm(np.asarray(overlay.get_array()))))[..., :3].sum(axis=2)
     assert shown[6, 8] > 2.0
     assert shown[0, 0] < 0.1
@@ -276,7 +279,7 @@ def test_the_distance_between_people_is_drawn_in_every_plot_of_errors(tmp_path: 
     evaluation = scored(tmp_path, frames=6, error_px=3)
     share, boxes = error_per_point(evaluation, None, floor=floor).axes
     (time,) = error_over_time(evaluation, floor=floor).axes
-    _, held_out, *_ = plots.loss_curves(history([5.0, 4.0]), floor=floor).axes
+    _, held_out, *_ = training_plots.loss_curves(history([5.0, 4.0]), floor=floor).axes
     for axes, place in ((share, "x"), (time, "y"), (held_out, "y")):
         (line,) = [line for line in axes.lines if line.get_label() == PEOPLE_LABEL]
         assert np.asarray(getattr(line, f"get_{place}data")()).tolist() == [3.0, 3.0]
@@ -287,7 +290,7 @@ def test_the_distance_between_people_is_drawn_in_every_plot_of_errors(tmp_path: 
 def test_the_strip_shows_the_same_images_at_each_stage_and_of_many_stages_the_last(tmp_path: Path) -> None:
     image, truth = np.full(SIZE, 128, np.uint8), np.array([[[[20.0, 20.0], [30.0, 30.0]]]] * 2)
     stages = [(f"epoch {epoch}", truth + epoch) for epoch in range(9)]
-    figure = plots.learning_strip([image, image], truth, stages)
+    figure = training_plots.learning_strip([image, image], truth, stages)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert [title for title in titles if title] == ["epoch 0", "epoch 1", "epoch 2", "epoch 3", "epoch 4", "epoch 8"]
-    assert len(figure.axes) == 2 * plots.STRIP_COLUMNS
+    assert len(figure.axes) == 2 * training_plots.STRIP_COLUMNS

@@ -32,9 +32,11 @@ from trainer.networks.blocks import CropPlan
 from trainer.project.store import create_project
 from trainer.scoring.baseline import score_baselines, score_baselines_of_sizes
 from trainer.scoring.classical import score_classical
-from trainer.scoring.evaluate import EngineChoice, Finders, evaluate
+from trainer.scoring.engine_choice import EngineChoice
+from trainer.scoring.evaluate import evaluate
+from trainer.scoring.inference_by_shape import InferenceByShape
 from trainer.training.augment import UNCHANGED
-from trainer.training.data import Draw, FrameStore, HeldOutFrames, TrainingFrames, ValidationFrames
+from trainer.training.datasets import Draw, FrameStore, HeldOutFrames, TrainingFrames, ValidationFrames
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 
@@ -80,7 +82,7 @@ def test_every_size_goes_the_cameras_way_bit_for_bit(colour: str, tmp_path: Path
     bundle, rig, scoring = bundle_of(read_bundle(make_bundle(tmp_path / "b", height=32, width=32)), view, frames.size), Keeping(), Keeping()
     for image in images:
         Inference(bundle, rig, source_shape=image.shape).points(image)
-    finders = Finders(bundle, scoring)
+    finders = InferenceByShape(bundle, scoring)
     for index in range(len(frames)):
         finders.of(frames.read(index)).points(frames.read(index))
     store = FrameStore(frames, view)

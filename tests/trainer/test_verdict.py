@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from trainer.__main__ import _parser
+from trainer.__main__ import PROGRAM
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
-from trainer.scoring.next_steps import Place
+from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.verdict import MOST_STEPS, verdict
 
-PLACE = Place(
+PLACE = NextCommands(
     data=("mouse",),
     bundle="models/mine",
     project="mouse",
@@ -38,7 +38,6 @@ GOOD = Measurements(
     mean_px=1.6,
     baseline_px=140.0,
     radius_px=2.4,
-    length_px=120.0,
     seen_px=1.0,
     pictures=41_000,
     falling=0.01,
@@ -113,15 +112,15 @@ def test_each_fault_gets_the_right_first_step_with_its_command(measured: Measure
 
 
 @pytest.mark.parametrize(
-    "place", [PLACE, Place(data=("a.csv", "b.csv"), bundle="models/mine", point_names=("snout", "ear"))], ids=["project", "tables"]
+    "place", [PLACE, NextCommands(data=("a.csv", "b.csv"), bundle="models/mine", point_names=("snout", "ear"))], ids=["project", "tables"]
 )
 @pytest.mark.parametrize("measured", [case[0] for case in CASES.values()], ids=CASES.keys())
-def test_every_command_that_is_named_can_be_typed(measured: Measurements, place: Place) -> None:
+def test_every_command_that_is_named_can_be_typed(measured: Measurements, place: NextCommands) -> None:
     for step in verdict(replace(measured, target_px=0.5), place).steps:
         for command in step.command.split(" && "):
             program, *arguments = shlex.split(command)
             assert program == "trainer"
-            assert isinstance(_parser().parse_args(arguments), argparse.Namespace)
+            assert isinstance(PROGRAM.parser().parse_args(arguments), argparse.Namespace)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ def test_below_the_tasks_threshold_a_short_training_is_made_longer_first() -> No
 
 def test_labels_that_are_no_project_become_one_before_a_second_person_labels() -> None:
     measured = CASES["labels jittered by 5 px"][0]
-    found = verdict(measured, Place(data=("my labels.csv",), bundle="models/mine", point_names=("snout", "ear")))
+    found = verdict(measured, NextCommands(data=("my labels.csv",), bundle="models/mine", point_names=("snout", "ear")))
     assert found.steps[0].command == (
         "trainer project create labels --points snout ear && trainer project import labels 'my labels.csv' --annotator first-person"
     )

@@ -11,9 +11,9 @@ from tests.trainer.test_report import read_page
 from trainer.reports.error_report import absence_part
 from trainer.reports.fault_plots import bias_vectors
 from trainer.reports.verdict_section import fault_section, point_section
-from trainer.scoring.absence import absence
-from trainer.scoring.evaluate import Evaluation
-from trainer.scoring.judging import Radii
+from trainer.scoring.correct_radius import Radii
+from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.hidden_points import absence
 from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import point_errors
 

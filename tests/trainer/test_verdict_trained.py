@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 from tests.trainer.learnable import SIZE, labelled
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.baseline import score_baselines
-from trainer.scoring.evaluate import Evaluation
-from trainer.scoring.judging import Radii
+from trainer.scoring.correct_radius import Radii
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.measurements import Circumstances, measure
 from trainer.scoring.metrics import point_errors
-from trainer.scoring.next_steps import Place
-from trainer.scoring.step import ENOUGH_PICTURES
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import ENOUGH_PICTURES
 from trainer.scoring.verdict import Verdict, verdict
 from trainer.training.augment import AugmentSettings
-from trainer.training.data import FrameStore
-from trainer.training.fit import FitResult, fit, predict_animals
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import FitResult, fit
 from trainer.training.fit_settings import FitSettings
+from trainer.training.predict import predict_animals
 
 EASY = AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)
 SETTINGS = FitSettings(
@@ -53,7 +54,7 @@ def evaluated(result: FitResult, frames: LabelledFrames, *, labels: LabelledFram
 
 def judged(train: Evaluation, held_out: Evaluation, *, labels: LabelledFrames | None = None) -> Verdict:
     about = Circumstances(labels=labels or train.frames, radii=RADII, seen_px=1.0, batch=8, history=LONG)
-    return verdict(measure(train, held_out, about), Place(data=("bars",), bundle="models/bars"))
+    return verdict(measure(train, held_out, about), NextCommands(data=("bars",), bundle="models/bars"))
 
 
 def with_points(frames: LabelledFrames, points: NDArray[np.float64], *, group: str | None = None) -> LabelledFrames:

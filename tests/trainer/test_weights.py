@@ -20,11 +20,11 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.backbone_library import timm
 from trainer.networks.blocks import FrameShape
 from trainer.networks.build import NetworkPlan, build
+from trainer.networks.layer_table import NETWORK_FILE
 from trainer.networks.planning import plan_network
-from trainer.networks.table import NETWORK_FILE
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
-from trainer.training.transfer import transfer_advice
+from trainer.training.pretraining_advice import transfer_advice
 from trainer.training.weights import load_pretrained
 
 QUICK = FitSettings(network="mobilenet_v3_small", epochs=2, batch=2, batches=2, workers=0, accelerator="cpu", precision="32")

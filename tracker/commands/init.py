@@ -54,7 +54,7 @@ def init(options: argparse.Namespace) -> int:
 def _check_name(name: str) -> None:
     fault = first_fault(name, Name)
     if fault is not None:
-        raise ConfigError(f"the camera's name {fault.sentence.removeprefix('the file ')}")
+        raise ConfigError(f"the camera's name {fault.says}")
 
 
 def _write(texts: dict[Path, str], *, force: bool) -> None:

@@ -16,10 +16,26 @@ _LONGEST_SHOWN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueFault:
-    """What is wrong at one place."""
+    """What is wrong at one place.
+
+    Attributes:
+        place: of the value; of the mapping, where one of its keys is missing.
+        says: of the value, what was found and what is expected; of a key, the remedy.
+        missing: the key that is not there.
+        unknown: the key, the last step of the place, is not known.
+    """
 
     place: Place
-    sentence: str
+    says: str
+    missing: str | None = None
+    unknown: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The fault with its place, for people."""
+        if self.missing is not None:
+            return f"missing key '{dotted((*self.place, self.missing))}'; add it: {self.says}"
+        return f"unknown key '{dotted(self.place)}'{self.says}" if self.unknown else f"{dotted(self.place)} {self.says}"
 
 
 def first_fault(values: Any, kind: Any) -> ValueFault | None:
@@ -110,19 +126,16 @@ def _judge_union(value: Any, kind: inspect.UnionType, place: Place) -> ValueFaul
     faults = [_judge(value, option, place) for option in kind.types]
     if None in faults:
         return None
-    inside = next((fault for fault in faults if fault is not None and (fault.place != place or fault.sentence.startswith("missing"))), None)
+    inside = next((fault for fault in faults if fault is not None and (fault.place != place or fault.missing is not None)), None)
     return inside or _unexpected(value, kind, place)
 
 
 def _judge_tagged(value: Any, structs: list[inspect.StructType], place: Place) -> ValueFault | None:
     tag_field, tags = str(structs[0].tag_field), [struct.tag for struct in structs]
     if not isinstance(value, dict):
-        return ValueFault(
-            place=place, sentence=f"{dotted(place)} is {shown(value)}; expected a mapping that begins with {tag_field}: {tags[0]}"
-        )
+        return ValueFault(place=place, says=f"is {shown(value)}; expected a mapping that begins with {tag_field}: {tags[0]}")
     if tag_field not in value:
-        known = _either(repr(tag) for tag in tags)
-        return ValueFault(place=place, sentence=f"missing key '{dotted((*place, tag_field))}'; add it: {known}")
+        return ValueFault(place=place, says=_either(repr(tag) for tag in tags), missing=tag_field)
     for struct in structs:
         if struct.tag == value[tag_field]:
             return _judge_struct(value, struct, place)
@@ -136,12 +149,12 @@ def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> ValueFa
     for key in value:
         if kind.forbid_unknown_fields and key not in known and key != kind.tag_field:
             remedy = meant(key, known) or f"; expected one of {', '.join(known)}"
-            return ValueFault(place=(*place, str(key)), sentence=f"unknown key '{dotted((*place, str(key)))}'{remedy}")
+            return ValueFault(place=(*place, str(key)), says=remedy, unknown=True)
     for name, field in known.items():
         if name in value:
             fault = _judge(value[name], field.type, (*place, name))
         elif field.required:
-            fault = ValueFault(place=place, sentence=f"missing key '{dotted((*place, name))}'; add it: {expectation(field.type)}")
+            fault = ValueFault(place=place, says=expectation(field.type), missing=name)
         else:
             fault = None
         if fault is not None:
@@ -164,7 +177,7 @@ def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | insp
 
 
 def _unexpected(value: Any, kind: inspect.Type, place: Place, hint: str = "") -> ValueFault:
-    return ValueFault(place=place, sentence=f"{dotted(place)} is {shown(value)}; expected {expectation(kind)}{hint}")
+    return ValueFault(place=place, says=f"is {shown(value)}; expected {expectation(kind)}{hint}")
 
 
 def _fits(value: Any, kind: inspect.Type) -> bool:

@@ -6,8 +6,8 @@ import numpy as np
 
 from tracker.bundle import Bundle
 from trainer.behaviour.export import StepEngine
-from trainer.behaviour.videos import PoseVideo
-from trainer.behaviour_scores.labelled import Decide, Probabilities, ScoredVideo
+from trainer.behaviour.video_table import PoseVideo
+from trainer.behaviour_scores.scored_video import Decide, Probabilities, ScoredVideo
 from trainer.errors import TrainingError
 
 

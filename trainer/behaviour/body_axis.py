@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.behaviour.features import BodyPlan
-from trainer.behaviour.videos import PoseVideos
+from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
 _FRAMES = 20_000  # of each video, at most

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
-from trainer.behaviour.videos import PoseVideo
+from trainer.behaviour.video_table import PoseVideo
 from trainer.ethogram.bouts import NO, YES
 from trainer.labels.mirror import swapped_order
 

@@ -5,19 +5,19 @@ from pathlib import Path
 
 from tracker.bundle import Bundle
 from trainer.behaviour.answers import decisions_of
-from trainer.behaviour.videos import PoseVideo, PoseVideos, read_videos
+from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
-from trainer.behaviour_scores.labelled import ScoredVideo
 from trainer.behaviour_scores.probability_file import probabilities_csv
-from trainer.behaviour_scores.run import BehaviourRun, score_answers
+from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
+from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
-from trainer.ethogram.reading import Asked
+from trainer.ethogram.read_options import ReadOptions
 from trainer.whole_files import replace_files
 
 
 def evaluate_behaviour(
-    bundle: Bundle, table: Path, *, asked: Asked, left_out: tuple[str, ...], cleaning: Cleaning, say: Callable[[str], None]
+    bundle: Bundle, table: Path, *, asked: ReadOptions, left_out: tuple[str, ...], cleaning: Cleaning, say: Callable[[str], None]
 ) -> BehaviourRun:
     """Score a bundle on the videos of a table that it was not made with; on all of them where it was made with all, and say so.
 
@@ -33,7 +33,7 @@ def evaluate_behaviour(
 
 
 def compare_behaviour(
-    bundles: tuple[Bundle, Bundle], table: Path, *, asked: Asked, left_out: tuple[str, ...], say: Callable[[str], None]
+    bundles: tuple[Bundle, Bundle], table: Path, *, asked: ReadOptions, left_out: tuple[str, ...], say: Callable[[str], None]
 ) -> PairedF1:
     """Two bundles on the videos that neither has learnt from.
 
@@ -75,7 +75,7 @@ def write_predictions(folder: Path, run: BehaviourRun) -> None:
     replace_files(folder, tables, what="the predictions")
 
 
-def _videos(bundle: Bundle, table: Path, asked: Asked, left_out: tuple[str, ...]) -> PoseVideos:
+def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str, ...]) -> PoseVideos:
     about = bundle.description
     if about.behaviour is None:
         raise TrainingError(f"{bundle.folder}: takes images; expected a bundle that finds behaviour in poses")

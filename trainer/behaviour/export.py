@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tracker.engines.declared_tensors import NEXT_STATE
 from tracker.engines.openvino.runtime import core, openvino
 from trainer.behaviour.network import PoseBehaviour
-from trainer.behaviour.videos import PoseVideo
+from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
@@ -25,7 +25,7 @@ CHANGE = 1.1  # factor on a weight that the comparison must notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class ExportedBehaviour:
     """What a bundle needs of a network.
 
     Attributes:
@@ -89,7 +89,7 @@ class StepEngine:
         return np.stack([self.step(one, float(time)) for one, time in zip(poses, seconds, strict=True)])
 
 
-def export(network: PoseBehaviour, videos: Sequence[PoseVideo], *, frames: int = PROVED_FRAMES) -> Exported:
+def export(network: PoseBehaviour, videos: Sequence[PoseVideo], *, frames: int = PROVED_FRAMES) -> ExportedBehaviour:
     """Write the graph and prove it on real poses, carried without a reset.
 
     Args:
@@ -118,7 +118,7 @@ def export(network: PoseBehaviour, videos: Sequence[PoseVideo], *, frames: int =
             f"a network with a weight changed by {CHANGE:g} answers the same to {changed:.2g}: the comparison proves nothing; give poses "
             "in which the animals move"
         )
-    return Exported(model=model, state_shapes=shapes, frames=frames, largest=largest, changed=changed)
+    return ExportedBehaviour(model=model, state_shapes=shapes, frames=frames, largest=largest, changed=changed)
 
 
 def to_onnx(network: PoseBehaviour) -> bytes:

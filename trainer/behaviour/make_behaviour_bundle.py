@@ -1,6 +1,5 @@
 """Table of videos in, behaviour bundle and report out: read → divide → train → calibrate → export → prove → score → write."""
 
-import datetime
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,79 +11,27 @@ import numpy as np
 from rich.console import Console
 
 from tracker.bundle import (
-    Accuracy,
-    BehaviourAccuracy,
-    BehaviourFromPoses,
-    Description,
-    SelfTest,
-    TensorShape,
-    TrainingData,
-    View,
     read_bundle,
     write_bundle,
 )
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.body_axis import body_plan
-from trainer.behaviour.calibrate import Calibrated, calibrate
-from trainer.behaviour.export import OUTPUT, POSES, PROVED_FRAMES, SECONDS, Exported, StepEngine, carried_frames, export
-from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.bundle_description import accuracy, describe
+from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.export import ExportedBehaviour, StepEngine, carried_frames, export
+from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Trained, train
-from trainer.behaviour.videos import PoseVideos, divide, read_videos
-from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
-from trainer.behaviour_scores.bout_score import number
-from trainer.behaviour_scores.labelled import ScoredVideo
-from trainer.behaviour_scores.run import BehaviourRun, score_answers
-from trainer.behaviour_scores.table import summary
+from trainer.behaviour.video_table import PoseVideos, divide, read_videos
+from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour_scores.score_tables import summary
+from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
+from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
-from trainer.ethogram.reading import Asked
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.whole_files import disk_refusals, refuse_unwritable
 
 SELF_TEST_FRAMES = 64
-LONGEST_GAP_S = 1.0  # the features' shorter memories have faded by then, and an animal has gone elsewhere
-_TOLERANCE_FP32 = 1e-4
-_TOLERANCE_REDUCED = 0.02
-_NO_HASH = "0" * 64  # filled in by write_bundle
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BehaviourRequest:
-    """A behaviour bundle to be made.
-
-    Attributes:
-        table: of videos, see `read_videos`.
-        out: folder of the bundle.
-        settings: of the training.
-        asked: what label files do not say.
-        class_names: to learn; empty for all that are on anywhere.
-        left_out: classes whose frames count as judged by nobody.
-        test: videos to be judged by.
-        validation: videos to choose temperature and thresholds by.
-        nothing_held_out: no video is kept to be judged by.
-        front: point in front on the body's axis, None to find it.
-        back: the one behind.
-        confidence: below it a point is not there.
-        roles: whether the animals' order means something.
-        anew: put away a training of other labels or settings.
-        proved_frames: carried beside torch before the bundle is written.
-    """
-
-    table: Path
-    out: Path
-    settings: BehaviourSettings
-    asked: Asked
-    class_names: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
-    nothing_held_out: bool = False
-    front: str | None = None
-    back: str | None = None
-    confidence: float = 0.2
-    roles: bool = False
-    anew: bool = False
-    proved_frames: int = PROVED_FRAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +52,8 @@ class BehaviourBundle:
     report: Path
     run: BehaviourRun
     judged: str
-    calibrated: Calibrated
-    exported: Exported
+    calibrated: BehaviourCalibration
+    exported: ExportedBehaviour
     epochs: int
 
     @property
@@ -164,12 +111,18 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
 
 
 def _score_and_write(
-    request: BehaviourRequest, videos: PoseVideos, trained: Trained, calibrated: Calibrated, exported: Exported, *, console: Console
+    request: BehaviourRequest,
+    videos: PoseVideos,
+    trained: Trained,
+    calibrated: BehaviourCalibration,
+    exported: ExportedBehaviour,
+    *,
+    console: Console,
 ) -> BehaviourBundle:
     run_folder = request.out.with_name(f"{request.out.name}.run")
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
-    description = _describe(request, videos, trained, calibrated, exported)
+    description = describe(request, videos, trained, calibrated, exported)
     test = _self_test_poses(videos)
     states = exported.state_shapes
     answer = StepEngine(exported.model, states).run(test[:, :-1].reshape(len(test), *description.input.shape[1:]), test[:, -1])[-1]
@@ -183,7 +136,7 @@ def _score_and_write(
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
     if videos.of("test") and description.behaviour is not None:
         behaviour = msgspec.structs.replace(
-            description.behaviour, accuracy=_accuracy(run.scores[0], frames=sum(len(v.poses) for v in judged))
+            description.behaviour, accuracy=accuracy(run.scores[0], frames=sum(len(v.poses) for v in judged))
         )
         description = msgspec.structs.replace(description, behaviour=behaviour)
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
@@ -221,59 +174,6 @@ def _introduction(videos: PoseVideos, *, front: int, back: int, scale_px: float)
     return said
 
 
-def _describe(request: BehaviourRequest, videos: PoseVideos, trained: Trained, calibrated: Calibrated, exported: Exported) -> Description:
-    body = trained.network.plan.body
-    intervals = np.concatenate([video.seconds[1:] for video in videos.of("train")])
-    shortest, longest = (float(value) for value in np.percentile(intervals, [1, 99]))
-    classes = len(videos.class_names)
-    nothing = BehaviourAccuracy(macro_f1=None, f1=(None,) * classes, bout_f1=(None,) * classes, calibration_error=None, frames=0)
-    parameters = sum(parameter.numel() for parameter in trained.network.parameters())
-    lengths = {part: sum(len(video.poses) for video in videos.of(part)) for part in ("train", "validation", "test")}
-    return Description(
-        schema=1,
-        name=request.out.name,
-        task="behaviour",
-        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        point_names=videos.point_names,
-        skeleton=(),
-        class_names=videos.class_names,
-        network=f"gated recurrent unit of {request.settings.hidden} on {trained.network.features.count} features, {parameters} parameters",
-        view=View(crop=None, fit="exact", colour="grey"),
-        input=TensorShape(name=POSES, shape=(1, body.animals, body.points, 3), dtype="float32"),
-        output=TensorShape(name=OUTPUT, shape=(1, classes), dtype="float32"),
-        states=tuple(TensorShape(name=name, shape=shape, dtype="float32") for name, shape in exported.state_shapes.items()),
-        precision="fp32",
-        onnx_sha256=_NO_HASH,
-        training=TrainingData(
-            sha256=videos.sha256,
-            source=request.table.name,
-            frames=lengths["train"],
-            held_out_frames=lengths["test"],
-            split=_split(videos),
-        ),
-        accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
-        self_test=SelfTest(
-            image_sha256=_NO_HASH, expected=[0.0] * classes, tolerance_fp32=_TOLERANCE_FP32, tolerance_reduced=_TOLERANCE_REDUCED
-        ),
-        behaviour=BehaviourFromPoses(
-            seconds=TensorShape(name=SECONDS, shape=(1, 1), dtype="float32"),
-            exclusive=videos.exclusive,
-            thresholds=calibrated.thresholds,
-            threshold_rule=calibrated.rule,
-            warming_frames=calibrated.warming_frames,
-            frame_interval_s=(shortest, longest),
-            longest_gap_s=LONGEST_GAP_S,
-            seen=tuple(video.poses_sha256 for video in (*videos.of("train"), *videos.of("validation"))),
-            accuracy=nothing,
-        ),
-    )
-
-
-def _split(videos: PoseVideos) -> str:
-    parts = {"held out": videos.of("test"), "validation": videos.of("validation")}
-    return "by video; " + "; ".join(f"{words}: {', '.join(video.name for video in of)}" for words, of in parts.items() if of)
-
-
 def _self_test_poses(videos: PoseVideos) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     video = videos.of("train")[0]
     middle = max(0, len(video.poses) // 2 - SELF_TEST_FRAMES // 2)
@@ -282,13 +182,3 @@ def _self_test_poses(videos: PoseVideos) -> np.ndarray[tuple[int, ...], np.dtype
     rows = np.column_stack([poses[chosen].reshape(len(poses[chosen]), -1), seconds[chosen]]).astype(np.float32)
     rows[0, -1] = 0
     return rows
-
-
-def _accuracy(score: BehaviourScore, *, frames: int) -> BehaviourAccuracy:
-    return BehaviourAccuracy(
-        macro_f1=number(score.macro_f1),
-        f1=tuple(number(each.frames.f1) for each in score.classes),
-        bout_f1=tuple(number(each.bouts.f1) for each in score.classes),
-        calibration_error=number(score.calibration.ece) if score.calibration is not None else None,
-        frames=frames,
-    )

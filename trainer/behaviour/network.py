@@ -12,7 +12,7 @@ FARTHEST = 4.0  # standard deviations; what is farther says no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkPlan:
+class BehaviourPlan:
     """What builds the network again.
 
     Attributes:
@@ -38,7 +38,7 @@ class PoseBehaviour(nn.Module):
     deviation: Tensor
     temperature: Tensor
 
-    def __init__(self, plan: NetworkPlan) -> None:
+    def __init__(self, plan: BehaviourPlan) -> None:
         super().__init__()
         self.plan = plan
         self.features = PoseFeatures(plan.body)

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from trainer.behaviour_scores.curves import Rule
+from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 
 

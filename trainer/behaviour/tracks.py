@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tracker.errors import RecordingError
 from trainer.errors import LabelError
-from trainer.ethogram.reading import cells_in, text_of
+from trainer.ethogram.read_options import cells_in, text_of
 
 _EXPECTED = "expected DeepLabCut's header rows and x, y, likelihood of every point by turns"
 _OF_NO_ANIMAL = "single"  # DeepLabCut's name for points of the arena

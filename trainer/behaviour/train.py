@@ -4,7 +4,7 @@ import io
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from tracker.whole_files import write_whole
 from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
 from trainer.behaviour.features import BodyPlan
-from trainer.behaviour.network import NetworkPlan, PoseBehaviour
+from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.settings import BehaviourSettings
-from trainer.behaviour.videos import PoseVideos
+from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -28,19 +28,17 @@ Stopped = Literal["epochs", "minutes", "no improvement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Epoch:
-    """One pass over the training videos: mean losses weighted as they are learnt from, and the validation videos' without weights.
+class BehaviourEpoch:
+    """One pass over the training videos: mean losses, weighted as they are learnt from.
 
     Attributes:
         train: of the training clips, with dropout and noise.
         validation: of the validation videos, whole, each as one run.
-        unweighted: the same with every frame counting as one, which probabilities are calibrated by.
         seconds: since the training began.
     """
 
     train: float
     validation: float
-    unweighted: float
     seconds: float
 
 
@@ -57,7 +55,7 @@ class Trained:
 
     network: PoseBehaviour
     validation: Clips
-    history: tuple[Epoch, ...]
+    history: tuple[BehaviourEpoch, ...]
     stopped: Stopped
 
 
@@ -80,7 +78,7 @@ def train(
     """
     settings.check()
     torch.manual_seed(settings.seed)
-    plan = NetworkPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden)
+    plan = BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden)
     network = PoseBehaviour(plan)
     about = {"sha256": videos.sha256, "parts": [str(video.part) for video in videos.videos], **settings.as_plain(), "body": asdict(body)}
     out.mkdir(parents=True, exist_ok=True)
@@ -157,7 +155,7 @@ class _Run:
     def __init__(self, network: PoseBehaviour, settings: BehaviourSettings, out: Path, *, about: dict[str, Any]) -> None:
         self.network, self.settings, self.out, self.about = network, settings, out, about
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        self.history: list[Epoch] = []
+        self.history: list[BehaviourEpoch] = []
         self.stopped: Stopped | None = None
         self._smallest, self._since = math.inf, 0
 
@@ -181,7 +179,8 @@ class _Run:
             )
         self.network.load_state_dict(kept["network"])
         self.optimiser.load_state_dict(kept["optimiser"])
-        self.history = [Epoch(**epoch) for epoch in kept["history"]]
+        of_epoch = [field.name for field in fields(BehaviourEpoch)]  # earlier versions kept more
+        self.history = [BehaviourEpoch(**{name: epoch[name] for name in of_epoch}) for epoch in kept["history"]]
         self.stopped = None if kept["stopped"] == "minutes" else kept["stopped"]
         self._smallest, self._since = kept["smallest"], kept["since"]
         say(f"going on after epoch {len(self.history)}")
@@ -234,9 +233,8 @@ class _Run:
 
     def _keep(self, loss: float, validation: Clips, weights: tuple[Tensor, Tensor], *, seconds: float) -> None:
         logits, targets = whole_logits(self.network, validation), torch.cat(validation.targets)
-        exclusive = self.network.plan.exclusive
-        weighted, plain = (float(loss_of(logits, targets, each, exclusive=exclusive)) for each in (weights, None))
-        self.history.append(Epoch(train=loss, validation=weighted, unweighted=plain, seconds=seconds))
+        weighted = float(loss_of(logits, targets, weights, exclusive=self.network.plan.exclusive))
+        self.history.append(BehaviourEpoch(train=loss, validation=weighted, seconds=seconds))
         better = weighted < self._smallest - BETTER
         self._since = 0 if better else self._since + 1
         self._smallest = min(self._smallest, weighted)

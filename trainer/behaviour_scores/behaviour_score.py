@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.score import FrameScore, score_frames
 from trainer.behaviour_scores.bout_score import BoutScore, cleaned, number, score_bouts
-from trainer.behaviour_scores.calibration import Calibration, calibration
-from trainer.behaviour_scores.curves import Curve, curve
 from trainer.behaviour_scores.kappa import confusion, kappa, kappa_by_bout, kappa_by_frame
-from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.behaviour_scores.reliability_bins import ReliabilityBins, calibration
+from trainer.behaviour_scores.scored_video import ScoredVideo
+from trainer.behaviour_scores.threshold_curves import ThresholdCurve, curve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class ClassScore:
     judged_frames: int
     kappa: float
     bouts: BoutScore
-    curve: Curve | None
+    curve: ThresholdCurve | None
 
     @property
     def majority(self) -> float:
@@ -94,7 +94,7 @@ class BehaviourScore:
     confusion: NDArray[np.int64] | None
     kappa_by_frame: float
     kappa_by_bout: float
-    calibration: Calibration | None
+    calibration: ReliabilityBins | None
     videos: tuple[tuple[str, float], ...]
 
     @property
@@ -177,7 +177,7 @@ def _class_score(videos: Sequence[ScoredVideo], place: int) -> ClassScore:
     )
 
 
-def _calibration(videos: Sequence[ScoredVideo], *, exclusive: bool) -> Calibration | None:
+def _calibration(videos: Sequence[ScoredVideo], *, exclusive: bool) -> ReliabilityBins | None:
     said, true = [], []
     for video in videos:
         if video.probabilities is None:

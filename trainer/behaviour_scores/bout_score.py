@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.behaviour.score import Bouts, bouts_of_labels, score
-from trainer.behaviour_scores.labelled import Said, ScoredVideo
+from trainer.behaviour_scores.scored_video import Said, ScoredVideo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

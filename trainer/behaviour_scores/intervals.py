@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 
 RESAMPLES = 4000

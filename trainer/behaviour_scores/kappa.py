@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.behaviour.score import bouts_of_labels, pair_bouts
-from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.behaviour_scores.scored_video import ScoredVideo
 
 _NONE = "none"
 

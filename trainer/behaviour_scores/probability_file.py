@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.behaviour_scores.labelled import Probabilities
+from trainer.behaviour_scores.scored_video import Probabilities
 from trainer.errors import LabelError
-from trainer.ethogram.reading import cells_in, text_of
+from trainer.ethogram.read_options import cells_in, text_of
 
 _SUM_SLACK = 1e-3  # a row of exclusive classes adds up to 1 within this
 

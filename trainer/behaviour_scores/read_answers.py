@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.behaviour_scores.labelled import Decide, ScoredVideo, against_labels, against_probabilities
 from trainer.behaviour_scores.probability_file import read_probabilities, seem_exclusive
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_labels, against_probabilities
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.files import read_ethograms
-from trainer.ethogram.reading import Asked
+from trainer.ethogram.read_options import ReadOptions
 
 
 def read_answers(
-    labels: Sequence[Path], found: Sequence[Path], *, asked: Asked, threshold: float | None
+    labels: Sequence[Path], found: Sequence[Path], *, asked: ReadOptions, threshold: float | None
 ) -> tuple[list[ScoredVideo], list[str]]:
     """Read both sides of every video.
 
@@ -56,7 +56,7 @@ def read_answers(
     return videos, notes
 
 
-def _only(path: Path, asked: Asked) -> tuple[Ethogram, list[str]]:
+def _only(path: Path, asked: ReadOptions) -> tuple[Ethogram, list[str]]:
     """The one ethogram of a file."""
     reading = read_ethograms(path, asked)
     if len(reading.ethograms) > 1:

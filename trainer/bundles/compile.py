@@ -10,7 +10,7 @@ from tracker.engines.engine_folder import ready_engine_folder
 from tracker.engines.open_engine import open_engine
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.scoring.evaluate import EngineChoice
+from trainer.scoring.engine_choice import EngineChoice
 
 Say = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from tracker.engines.engine import Engine
 from tracker.frame import Image
 from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
-from trainer.scoring.evaluate import Finders
+from trainer.scoring.inference_by_shape import InferenceByShape
 
 PARITY_FILE = "parity.json"  # in the bundle's folder: one record for each runtime, device, precision and reference
 SURE = 0.5  # below this confidence two peaks may be equally high, and rounding decides between them
@@ -87,7 +87,7 @@ class ReferenceEngine:
 
 def points_of(bundle: Bundle, engine: Engine, images: Sequence[Image]) -> Points:
     """What an engine finds in images of one size, grey and colour mixed as they come: float32 (n, animals, K, 3)."""
-    finders = Finders(bundle, engine)
+    finders = InferenceByShape(bundle, engine)
     return np.stack([finders.of(image).points(image) for image in images])
 
 

@@ -18,7 +18,9 @@ from trainer.bundles.quantise import to_fp16, to_int8
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split
-from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
+from trainer.scoring.engine_choice import EngineChoice
+from trainer.scoring.evaluate import evaluate
+from trainer.scoring.evaluation import Evaluation
 
 ALLOWED_PX = 0.1  # growth of the mean error on held-out frames; labels are good to 1 or 2 px
 CALIBRATED_ON = 200  # training frames; the range of activations is known after some dozens

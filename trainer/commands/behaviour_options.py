@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from trainer.commands.bouts import add_reading, reading_asked
 
 if TYPE_CHECKING:
-    from trainer.behaviour.make_behaviour_bundle import BehaviourRequest
+    from trainer.behaviour.bundle_request import BehaviourRequest
 
 _OF_KEY_POINTS = {
     "refresh": "--refresh",
@@ -119,7 +119,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     Raises:
         TrainingError: options that do not go together.
     """
-    from trainer.behaviour.make_behaviour_bundle import BehaviourRequest
+    from trainer.behaviour.bundle_request import BehaviourRequest
     from trainer.behaviour.settings import BehaviourSettings
     from trainer.errors import TrainingError
 

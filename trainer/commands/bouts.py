@@ -11,9 +11,9 @@ from rich.console import Console
 from trainer.commands.choices import Commands, add_command
 
 if TYPE_CHECKING:
-    from trainer.behaviour_scores.run import BehaviourRun
+    from trainer.behaviour_scores.scored_answers import BehaviourRun
     from trainer.ethogram.checks import Session
-    from trainer.ethogram.reading import Asked, Reading
+    from trainer.ethogram.read_options import Reading, ReadOptions
 
 FORMS = ("csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech")
 _CLASSES = "classes of an array of numbers, or classifiers of a SimBA table"
@@ -91,11 +91,11 @@ def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", *, 
     parser.add_argument("--channel", metavar="NAME", help="which of several channels or streams, as Ch1 or S1")
 
 
-def reading_asked(options: argparse.Namespace) -> "Asked":
+def reading_asked(options: argparse.Namespace) -> "ReadOptions":
     """What was said with the options of `add_reading`."""
-    from trainer.ethogram.reading import Asked
+    from trainer.ethogram.read_options import ReadOptions
 
-    return Asked(
+    return ReadOptions(
         class_names=tuple(options.classes), fps=options.fps, frames=options.frames, variable=options.variable, channel=options.channel
     )
 
@@ -149,7 +149,7 @@ def score(options: argparse.Namespace) -> int:
     """Read, score, print and report."""
     from trainer.behaviour_scores.behaviour_score import Cleaning
     from trainer.behaviour_scores.read_answers import read_answers
-    from trainer.behaviour_scores.run import score_answers
+    from trainer.behaviour_scores.scored_answers import score_answers
     from trainer.whole_files import refuse_unwritable
 
     if options.report is not None:
@@ -168,14 +168,14 @@ def score(options: argparse.Namespace) -> int:
 
 def tell_scores(run: "BehaviourRun", options: argparse.Namespace, *, talk: Console) -> None:
     """Write the report that was asked for, and print scores as a table or as JSON."""
-    from trainer.behaviour_scores.table import lines
+    from trainer.behaviour_scores.score_tables import lines
 
     if options.report is not None:
         from trainer.reports.behaviour_report import write_behaviour_report
 
         talk.print(f"report: {write_behaviour_report(options.report, run)}", markup=False)
     if options.json:
-        from trainer.reports.report import plain_json
+        from trainer.reports.training_page import plain_json
 
         print(plain_json(run.as_json()).decode())
         return

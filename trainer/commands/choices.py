@@ -15,7 +15,7 @@ from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, TIMM, 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from trainer.scoring.evaluate import EngineChoice
+    from trainer.scoring.engine_choice import EngineChoice
     from trainer.training.augment import AugmentSettings
     from trainer.training.fit_settings import FitSettings
 
@@ -186,6 +186,6 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
 
 def engine_choice(options: argparse.Namespace) -> "EngineChoice":
     """What was asked for with the options of `add_engine`."""
-    from trainer.scoring.evaluate import EngineChoice
+    from trainer.scoring.engine_choice import EngineChoice
 
     return EngineChoice(runtime=options.runtime, precision=options.precision, threads=options.threads, gpu=options.gpu)

@@ -49,7 +49,7 @@ def compile_bundle(options: argparse.Namespace) -> int:
         return _write_variant(options)
     from trainer.bundles.compile import compile_engine
     from trainer.formats.read_labels import read_and_join
-    from trainer.scoring.evaluate import EngineChoice
+    from trainer.scoring.engine_choice import EngineChoice
 
     talk = Console(stderr=True)
     compiled = compile_engine(

@@ -50,12 +50,12 @@ def crossval(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.errors import TrainingError
     from trainer.experiments.crossval import plan_crossval
-    from trainer.experiments.execute import execute_all, labels_of
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.folds import folds_of
+    from trainer.experiments.train_runs import execute_all, labels_of
     from trainer.formats.read_labels import read_labels
     from trainer.labels.split import time_is_known
-    from trainer.training.in_force import settled
+    from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

@@ -52,11 +52,11 @@ def curve(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.errors import TrainingError
     from trainer.experiments.curve import plan_curve, sizes_of
-    from trainer.experiments.division import divide
-    from trainer.experiments.execute import execute_all, labels_of
     from trainer.experiments.experiment import Experiment, write_experiment
+    from trainer.experiments.frame_division import divide
+    from trainer.experiments.train_runs import execute_all, labels_of
     from trainer.formats.read_labels import read_labels
-    from trainer.training.in_force import settled
+    from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
     refuse_unwritable(options.out, option="--out")

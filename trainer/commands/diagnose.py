@@ -35,7 +35,7 @@ def diagnose(options: argparse.Namespace) -> int:
     from trainer.formats.read_labels import read_labels
     from trainer.labels.checks import check_labels
     from trainer.labels.network_input import sizes_sentence
-    from trainer.training.in_force import augmentation_in_force
+    from trainer.training.augmentation_choice import augmentation_in_force
     from trainer.whole_files import refuse_unwritable
 
     if options.out is not None:

@@ -57,7 +57,7 @@ def add(commands: Commands) -> None:
 def evaluate(options: argparse.Namespace) -> int:
     """Score, print and report."""
     from tracker.bundle import read_bundle
-    from trainer.scoring.evaluate_sets import Asked, evaluate_sets
+    from trainer.scoring.evaluate_sets import EvaluationOptions, evaluate_sets
     from trainer.scoring.floor import floor_of_data, read_floor
     from trainer.whole_files import refuse_unwritable
 
@@ -71,7 +71,7 @@ def evaluate(options: argparse.Namespace) -> int:
     refuse_behaviour_options(options)
     names = bundle.description.point_names
     floor = read_floor(options.floor, names) if options.floor else floor_of_data(options.data[0], names)
-    asked = Asked(
+    asked = EvaluationOptions(
         thresholds_px=_thresholds(options.thresholds),
         floor=floor,
         classical=options.classical or options.chamber is not None,

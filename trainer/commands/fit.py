@@ -64,7 +64,7 @@ def fit(options: argparse.Namespace) -> int:
     from trainer.pipeline.make_bundle import make_bundle  # only training needs torch; the other commands start without it
     from trainer.pipeline.put_in_place import put_in_place
     from trainer.pipeline.refresh import refresh_bundle
-    from trainer.scoring.judging import Judging, correct_within
+    from trainer.scoring.correct_radius import Judging, correct_within
 
     control = load_config(options.swap).control.bind if options.swap else None  # a mistake in it is found before hours of training
     judging = Judging(correct_within=correct_within(options.correct_within), target_px=options.target_px)

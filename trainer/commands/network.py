@@ -12,7 +12,7 @@ from trainer.commands.choices import Commands, add_command, add_network
 
 if TYPE_CHECKING:
     from trainer.networks.build import NetworkPlan
-    from trainer.networks.table import NetworkTable, Shape
+    from trainer.networks.layer_table import NetworkTable, Shape
 
 ANIMAL_SHARE = 0.2  # of the frame's longer side: a mouse in an open field
 
@@ -42,7 +42,7 @@ def network(options: argparse.Namespace) -> int:
 
     from trainer.networks.build import build, plan_to_plain
     from trainer.networks.frozen import freeze_all_but_head
-    from trainer.networks.table import table_of
+    from trainer.networks.layer_table import table_of
 
     plan = _plan(options)
     with torch.device("meta"):  # shapes alone: no memory, no arithmetic

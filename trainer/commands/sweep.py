@@ -11,7 +11,7 @@ from trainer.commands.choices import Commands, add_command, add_split, add_train
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
 if TYPE_CHECKING:
-    from trainer.experiments.study import Database
+    from trainer.experiments.study_database import Database
     from trainer.experiments.sweep import Search
 
 PRESETS = ("default", "transfer", "grid-xy", "grid-heatmap", "base-xy", "base-heatmap")
@@ -50,7 +50,7 @@ def add(commands: Commands) -> None:
 
 def sweep(options: argparse.Namespace) -> int:
     """Work until nothing is left, write the report, print the winner."""
-    from trainer.experiments.study import Database, sqlite_file, url_of
+    from trainer.experiments.study_database import Database, sqlite_file, url_of
     from trainer.experiments.sweep import search
     from trainer.experiments.sweep_report import REPORT_FILE, fit_command, read_found, sentence, write_sweep_report
     from trainer.whole_files import refuse_unwritable
@@ -80,12 +80,12 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def _task(options: argparse.Namespace, database: "Database") -> "Search":
-    from trainer.experiments.division import divide
-    from trainer.experiments.execute import labels_of
-    from trainer.experiments.space import chosen_space, grid_points, refuse_unknown
+    from trainer.experiments.frame_division import divide
+    from trainer.experiments.search_space import chosen_space, grid_points, refuse_unknown
     from trainer.experiments.sweep import Search
+    from trainer.experiments.train_runs import labels_of
     from trainer.formats.read_labels import read_labels
-    from trainer.training.in_force import settled
+    from trainer.training.augmentation_choice import settled
 
     usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
     asked = fit_settings(options, **usual)

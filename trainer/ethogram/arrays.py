@@ -15,7 +15,7 @@ from scipy.io.matlab import MatReadError  # type: ignore[import-untyped]
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import NO, TO_DECIDE, UNCURATABLE, YES, Ethogram, Marks, bouts_of_marks, ethogram
-from trainer.ethogram.reading import Asked, Reading
+from trainer.ethogram.read_options import Reading, ReadOptions
 
 _MEANING = "expected 1 (yes), 0 (no), -1 (uncuratable) or 2 (to decide)"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -36,7 +36,7 @@ _UNREADABLE = (
 )
 
 
-def read_npy(path: Path, asked: Asked) -> Reading:
+def read_npy(path: Path, asked: ReadOptions) -> Reading:
     """A NumPy array: (frames,) of names or numbers, (frames, classes) of marks, or named columns as `npy_of` makes them.
 
     Raises:
@@ -54,7 +54,7 @@ def read_npy(path: Path, asked: Asked) -> Reading:
         raise LabelError(f"{path}: holds several arrays; save the labels alone with numpy.save")
     if array.dtype.names:
         names, array = array.dtype.names, np.stack([array[name] for name in array.dtype.names], axis=-1)
-        return _reading(path, "NumPy array", array, Asked(class_names=names, fps=asked.fps))
+        return _reading(path, "NumPy array", array, ReadOptions(class_names=names, fps=asked.fps))
     return _reading(path, "NumPy array", array, asked)
 
 
@@ -68,7 +68,7 @@ def npy_of(one: Ethogram) -> bytes:
     return content.getvalue()
 
 
-def read_mat(path: Path, asked: Asked) -> Reading:
+def read_mat(path: Path, asked: ReadOptions) -> Reading:
     """A per-frame array in a MATLAB file of any version.
 
     Raises:
@@ -135,7 +135,7 @@ def of_array(array: NDArray[Any], class_names: Sequence[str], *, where: str) -> 
     return _of_numbers(whole, class_names, where=where), tuple(class_names), mended
 
 
-def _reading(path: Path, kind: str, array: NDArray[Any], asked: Asked) -> Reading:
+def _reading(path: Path, kind: str, array: NDArray[Any], asked: ReadOptions) -> Reading:
     marks, names, mended = of_array(array, asked.class_names, where=str(path))
     one = ethogram(names, bouts_of_marks(marks, names), where=str(path), frames=len(marks), fps=asked.fps)
     return Reading(path=path, kind=kind, ethograms=(one,), mended=tuple(mended))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import Bout, Ethogram, ethogram
-from trainer.ethogram.reading import Asked, Reading, agreed_fps
+from trainer.ethogram.read_options import Reading, ReadOptions, agreed_fps
 
 NO_SUBJECT = "No focal subject"
 START, STOP, _POINT = "START", "STOP", "POINT"
@@ -59,7 +59,7 @@ def boris_header(rows: Sequence[Sequence[str]]) -> int | None:
     return None
 
 
-def read_boris(path: Path, rows: Sequence[Sequence[str]], asked: Asked) -> Reading:
+def read_boris(path: Path, rows: Sequence[Sequence[str]], asked: ReadOptions) -> Reading:
     """Read events of any number of observations and subjects.
 
     Raises:
@@ -151,7 +151,7 @@ def _seconds(cell: str, where: str) -> float:
     return time
 
 
-def _observation(path: Path, key: tuple[str, str], rows: Sequence[Mapping[str, str]], asked: Asked) -> _Observation:
+def _observation(path: Path, key: tuple[str, str], rows: Sequence[Mapping[str, str]], asked: ReadOptions) -> _Observation:
     observation, subject = key
     where = f": observation '{observation}'" if observation else ""
     rates = {rate for row in rows for rate in _numbers(row.get("fps", ""))}

@@ -144,13 +144,3 @@ def bouts_of_marks(marks: Marks, class_names: Sequence[str]) -> list[Bout]:
             if end > first and column[first] != NO:
                 bouts.append(Bout(first=first, end=end, name=name, mark=_NAMES[int(column[first])]))
     return bouts
-
-
-def share_frames(one: Ethogram) -> tuple[str, str, int] | None:
-    """Two classes that are on in the same frame, and the first such frame; None where classes exclude each other."""
-    on = one.marks() == YES
-    both = np.flatnonzero(on.sum(axis=1) > 1)
-    if not both.size:
-        return None
-    first, second = np.flatnonzero(on[both[0]])[:2]
-    return one.class_names[first], one.class_names[second], int(both[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import Bout, Ethogram, ethogram
-from trainer.ethogram.reading import Asked, Reading, agreed_fps
+from trainer.ethogram.read_options import Reading, ReadOptions, agreed_fps
 
 CALTECH = "Caltech Behavior Annotator - Annotation File"
 BENTO = "Bento annotation file"
@@ -15,7 +15,7 @@ _CHANNEL = re.compile(r"(.+?)-{4,}\s*")
 _CHANNEL_LINE = "----------"
 
 
-def read_caltech(path: Path, text: str, asked: Asked) -> Reading:
+def read_caltech(path: Path, text: str, asked: ReadOptions) -> Reading:
     """The text of the Behavior Annotator: a list of classes with their keys, then the bouts of each stream.
 
     Raises:
@@ -44,7 +44,7 @@ def read_caltech(path: Path, text: str, asked: Asked) -> Reading:
     return Reading(path=path, kind="Caltech annotation", ethograms=_chosen(path, ethograms, asked), mended=tuple(mended))
 
 
-def read_bento(path: Path, text: str, asked: Asked) -> Reading:
+def read_bento(path: Path, text: str, asked: ReadOptions) -> Reading:
     """A file of Bento or MARS: channels with the bouts of each class, in frames, or in seconds where any number has a decimal point.
 
     Raises:
@@ -130,7 +130,7 @@ def _refuse_marks(one: Ethogram, program: str) -> None:
         raise LabelError(f"frame {odd.first} is marked '{odd.mark}', which a {program} file cannot say; write .csv or .npy")
 
 
-def _chosen(path: Path, ethograms: Sequence[Ethogram], asked: Asked) -> tuple[Ethogram, ...]:
+def _chosen(path: Path, ethograms: Sequence[Ethogram], asked: ReadOptions) -> tuple[Ethogram, ...]:
     if not ethograms:
         raise LabelError(f"{path}: holds no bout; expected at least one")
     if asked.channel is None:

@@ -10,7 +10,7 @@ from trainer.ethogram.boris import boris_header, read_boris
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.caltech import BENTO, CALTECH, bento_of, caltech_of, read_bento, read_caltech
 from trainer.ethogram.image_folders import read_image_folders
-from trainer.ethogram.reading import Asked, Reading, cells_in, text_of
+from trainer.ethogram.read_options import Reading, ReadOptions, cells_in, text_of
 from trainer.ethogram.tables import cells_of, csv_of, deepethogram_of, read_table
 from trainer.ethogram.write_boris import boris_of
 
@@ -28,13 +28,13 @@ _ONE_EACH: dict[str, Callable[[Ethogram], str]] = {"csv": csv_of, "deepethogram"
 _PER_FRAME = ("csv", "npy", "deepethogram")
 
 
-def read_ethograms(path: Path, asked: Asked | None = None) -> Reading:
+def read_ethograms(path: Path, asked: ReadOptions | None = None) -> Reading:
     """Labels of behaviour from a .npy, .mat, .annot, .txt, .csv or .tsv file, or a folder of folders of images named by class.
 
     Raises:
         LabelError: in one sentence: what stands where, what was expected, what to do.
     """
-    asked = asked or Asked()
+    asked = asked or ReadOptions()
     if path.is_dir():
         return read_image_folders(path, asked)
     if not path.exists():

@@ -6,14 +6,14 @@ import numpy as np
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES, bouts_of_marks, ethogram
-from trainer.ethogram.reading import Asked, Reading
+from trainer.ethogram.read_options import Reading, ReadOptions
 from trainer.labels.numeric_order import numeric_key
 
 _IMAGES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 _NOT_A_CLASS = "uncuratable"
 
 
-def read_image_folders(folder: Path, asked: Asked) -> Reading:
+def read_image_folders(folder: Path, asked: ReadOptions) -> Reading:
     """Classes and frames of a folder of folders; one called `uncuratable` is no class but says so of its images.
 
     Raises:

@@ -7,7 +7,7 @@ import numpy as np
 
 from trainer.errors import LabelError
 from trainer.ethogram.checks import Session
-from trainer.ethogram.reading import Reading
+from trainer.ethogram.read_options import Reading
 from trainer.video_files.reader import VideoReader
 
 

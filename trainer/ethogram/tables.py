@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.errors import LabelError
 from trainer.ethogram.arrays import of_array
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES, Ethogram, Marks, bouts_of_marks, ethogram
-from trainer.ethogram.reading import Asked, Reading
+from trainer.ethogram.read_options import Reading, ReadOptions
 
 BACKGROUND = "background"  # DeepEthogram's column for "none of them"
 _FRAME = ("frame", "frames", "frame_number", "frame number")
@@ -20,7 +20,7 @@ _LABEL = ("label", "labels", "class", "behavior", "behaviour")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cells:
+class TextTable:
     """A table's text. `header` is empty where its first row already holds values."""
 
     path: Path
@@ -33,7 +33,7 @@ class Cells:
         return [row[place].strip() for row in self.rows]
 
 
-def cells_of(path: Path, table: Sequence[Sequence[str]]) -> Cells:
+def cells_of(path: Path, table: Sequence[Sequence[str]]) -> TextTable:
     """The cells of a table with or without a header.
 
     Raises:
@@ -53,10 +53,10 @@ def cells_of(path: Path, table: Sequence[Sequence[str]]) -> Cells:
             raise LabelError(
                 f"{path}: row {number + 1 + bool(header)} has {len(row)} cells, the first has {len(lines[0])}; expected as many"
             )
-    return Cells(path=path, header=header, rows=tuple(rows), first_line=1 + bool(header))
+    return TextTable(path=path, header=header, rows=tuple(rows), first_line=1 + bool(header))
 
 
-def read_table(cells: Cells, asked: Asked) -> Reading:
+def read_table(cells: TextTable, asked: ReadOptions) -> Reading:
     """A table with one row per frame, of whichever kind."""
     if is_simba(cells.header):
         return _read_simba(cells, asked)
@@ -101,7 +101,7 @@ def _rows_of(header: Sequence[str], marks: Marks) -> str:
     return text.getvalue()
 
 
-def _read_deepethogram(cells: Cells, asked: Asked) -> Reading:
+def _read_deepethogram(cells: TextTable, asked: ReadOptions) -> Reading:
     names = [name for name in cells.header if name]
     places = [cells.header.index(name) for name in names]
     marks, _, mended = of_array(_numbers(cells, places), names, where=str(cells.path))
@@ -116,7 +116,7 @@ def _read_deepethogram(cells: Cells, asked: Asked) -> Reading:
     return _reading(cells, "DeepEthogram table", marks[:, classes], [names[place] for place in classes], asked=asked, mended=mended)
 
 
-def _read_simba(cells: Cells, asked: Asked) -> Reading:
+def _read_simba(cells: TextTable, asked: ReadOptions) -> Reading:
     targets = [name for name in asked.class_names if name in cells.header]
     if not asked.class_names or len(targets) < len(asked.class_names):
         numbers = [name for place, name in enumerate(cells.header) if name and _is_target(name, cells.column(place))]
@@ -135,7 +135,7 @@ def _is_target(name: str, column: Sequence[str]) -> bool:
     return name.lower()[-2:] not in ("_x", "_y", "_p") and set(column) <= {"0", "1", "0.0", "1.0"}
 
 
-def _read_plain(cells: Cells, asked: Asked) -> Reading:
+def _read_plain(cells: TextTable, asked: ReadOptions) -> Reading:
     header = [name.lower() for name in cells.header]
     frame = next((place for place, name in enumerate(header) if name in _FRAME or (place == 0 and not name)), None)
     values = [place for place in range(len(cells.rows[0])) if place != frame]
@@ -156,12 +156,12 @@ def _read_plain(cells: Cells, asked: Asked) -> Reading:
     return _reading(cells, "table of frames", marks, names, asked=asked, mended=mended)
 
 
-def _reading(cells: Cells, kind: str, marks: Marks, names: Sequence[str], *, asked: Asked, mended: Sequence[str]) -> Reading:
+def _reading(cells: TextTable, kind: str, marks: Marks, names: Sequence[str], *, asked: ReadOptions, mended: Sequence[str]) -> Reading:
     one = ethogram(names, bouts_of_marks(marks, names), where=str(cells.path), frames=len(marks), fps=asked.fps)
     return Reading(path=cells.path, kind=kind, ethograms=(one,), mended=tuple(mended))
 
 
-def _numbers(cells: Cells, places: Sequence[int]) -> NDArray[np.float64]:
+def _numbers(cells: TextTable, places: Sequence[int]) -> NDArray[np.float64]:
     for row, line in enumerate(cells.rows):
         for place in places:
             if not _is_number(line[place]):
@@ -173,7 +173,7 @@ def _numbers(cells: Cells, places: Sequence[int]) -> NDArray[np.float64]:
     return np.array([[float(line[place]) for place in places] for line in cells.rows], np.float64)
 
 
-def _frame_numbers(cells: Cells, place: int) -> NDArray[np.int64]:
+def _frame_numbers(cells: TextTable, place: int) -> NDArray[np.int64]:
     numbers = _numbers(cells, [place])[:, 0]
     odd = np.flatnonzero((numbers != np.floor(numbers)) | ~((numbers >= 0) & (numbers < 1e9)))
     if odd.size:

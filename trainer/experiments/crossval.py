@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.experiments.folds import Fold
-from trainer.experiments.planned import PlannedRun, seeded, without_test
 from trainer.experiments.run import RUNS, Run, read_predictions
+from trainer.experiments.run_plan import PlannedRun, seeded, without_test
 from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.training.fit_settings import FitSettings
 

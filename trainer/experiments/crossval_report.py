@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
+from tracker.pages.document import StrongRow, page, picture, table, text
 from trainer.experiments.crossval import CrossValidation, summarise
 from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import PlottedCurve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.html_page import StrongRow, page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
 from trainer.scoring.metrics import WITHIN_PX
 from trainer.whole_files import replace_files

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import TrainingError
-from trainer.experiments.planned import FramesOfRun, PlannedRun, seeded
 from trainer.experiments.power_law import FEWEST_SIZES, PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.run import Run
+from trainer.experiments.run_plan import FramesOfRun, PlannedRun, seeded
 from trainer.experiments.spread import SpreadOfRuns, spread
-from trainer.scoring.course import still_falling
+from trainer.scoring.loss_curves import still_falling
 from trainer.training.fit_settings import FitSettings
 
 SMALLEST = 4  # frames; fewer teach nothing that a curve could use
@@ -21,7 +21,7 @@ HALVINGS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class LearningCurve:
     """Error against frames of one head.
 
     Attributes:
@@ -90,13 +90,13 @@ def plan_curve(parts: FramesOfRun, heads: Sequence[str], settings: FitSettings, 
     return planned
 
 
-def summarise(runs: Sequence[Run]) -> list[Curve]:
+def summarise(runs: Sequence[Run]) -> list[LearningCurve]:
     """A curve for each head, of those runs that are finished."""
     heads = dict.fromkeys(str(run.place["head"]) for run in runs)
     return [_curve(head, [run for run in runs if run.place["head"] == head]) for head in heads]
 
 
-def _curve(head: str, runs: Sequence[Run]) -> Curve:
+def _curve(head: str, runs: Sequence[Run]) -> LearningCurve:
     sizes = sorted({int(run.place["size"]) for run in runs})
     of_size = [[run for run in runs if run.place["size"] == size] for size in sizes]
     repeats = [
@@ -104,7 +104,7 @@ def _curve(head: str, runs: Sequence[Run]) -> Curve:
     ]
     frames, errors = (np.concatenate([repeat[part] for repeat in repeats]) for part in (0, 1))
     enough = len(set(frames.tolist())) >= FEWEST_SIZES
-    return Curve(
+    return LearningCurve(
         head=head,
         sizes=tuple(sizes),
         held_out=tuple(spread([error_of(run) for run in its]) for its in of_size),

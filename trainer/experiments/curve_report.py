@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from trainer.experiments.curve import Curve, summarise
+from tracker.pages.document import page, picture, table, text
+from trainer.experiments.curve import LearningCurve, summarise
+from trainer.experiments.curve_conclusions import reading
 from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.power_law import REACH, PowerLaw
-from trainer.experiments.reading import reading
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.html_page import page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
 from trainer.whole_files import replace_files
 
@@ -34,7 +34,7 @@ _LAW = (
 )
 
 
-def write_curve_report(out: Path, experiment: Experiment) -> list[Curve]:
+def write_curve_report(out: Path, experiment: Experiment) -> list[LearningCurve]:
     """Write report.html into the experiment's folder.
 
     Raises:
@@ -47,13 +47,13 @@ def write_curve_report(out: Path, experiment: Experiment) -> list[Curve]:
     return curves
 
 
-def sentences(experiment: Experiment, curves: Sequence[Curve]) -> list[str]:
+def sentences(experiment: Experiment, curves: Sequence[LearningCurve]) -> list[str]:
     """What may be read from each curve."""
     target = experiment.options["target_px"]
     return [sentence for curve in curves for sentence in reading(curve, target_px=target)]
 
 
-def _parts(experiment: Experiment, runs: Sequence[Run], curves: Sequence[Curve]) -> list[str]:
+def _parts(experiment: Experiment, runs: Sequence[Run], curves: Sequence[LearningCurve]) -> list[str]:
     short = f" {len(runs)} of {len(experiment.runs)} runs are finished." if len(runs) < len(experiment.runs) else ""
     largest = max(runs, key=lambda run: int(run.place["size"]))
     parts = [
@@ -78,7 +78,7 @@ def _parts(experiment: Experiment, runs: Sequence[Run], curves: Sequence[Curve])
     return [*parts, "<h2>Settings and machine</h2>", settings_table(runs, experiment.options, labels=labels)]
 
 
-def error_against_frames(curves: Sequence[Curve], human_px: float | None, *, title: str) -> Figure:
+def error_against_frames(curves: Sequence[LearningCurve], human_px: float | None, *, title: str) -> Figure:
     """Held-out and training error of every size on logarithmic axes, with the fitted law, DeepLabCut's figure and the floor."""
     figure = Figure(figsize=(WIDTH, 5.6), dpi=DPI, layout="constrained")
     axes = figure.subplots()
@@ -100,7 +100,7 @@ def error_against_frames(curves: Sequence[Curve], human_px: float | None, *, tit
     return figure
 
 
-def _draw_curve(axes: Axes, curve: Curve, colour: str) -> None:
+def _draw_curve(axes: Axes, curve: LearningCurve, colour: str) -> None:
     sizes = np.array(curve.sizes, np.float64)
     mean, sd = (np.array([getattr(found, name) or 0.0 for found in curve.held_out]) for name in ("mean", "sd"))
     below = np.minimum(sd, 0.95 * mean)  # an error bar cannot reach zero on a logarithmic axis
@@ -132,7 +132,7 @@ def _apart(sizes: Sequence[int]) -> list[int]:
     return sorted(shown)
 
 
-def _table(curve: Curve, runs: Sequence[Run]) -> str:
+def _table(curve: LearningCurve, runs: Sequence[Run]) -> str:
     head = ["frames learnt from", "held-out px, mean ± SD", "median", "95 %", "training px", "law", "repeats", "s / epoch"]
     rows = []
     for size, held_out, train in zip(curve.sizes, curve.held_out, curve.train, strict=True):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tracker.pages.document import table
 from trainer.experiments.run import Run
-from trainer.reports.html_page import table
 
 _SHOWN = (("network", ""), ("head", ""), ("batch", "batch "), ("learning_rate", "learning rate "), ("optimiser", ""))
 

@@ -16,18 +16,20 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
 from trainer.errors import DivergedError, TooLargeError, TrainingError
-from trainer.experiments.execute import Labels, execute, sentence
-from trainer.experiments.planned import FramesOfRun, PlannedRun
 from trainer.experiments.progress import RunMeter
 from trainer.experiments.run import Run, RunEpoch, kept, run_from_json
-from trainer.experiments.slots import ENDED, Slot, empty_slots, given_up, lasting
-from trainer.experiments.space import Space, Value, changed
-from trainer.experiments.study import Database, join_study, quiet, refusals_of
+from trainer.experiments.run_plan import FramesOfRun, PlannedRun
+from trainer.experiments.search_space import Space, Value, changed
+from trainer.experiments.study_database import Database, join_study, quiet, refusals_of
+from trainer.experiments.train_runs import Labels, execute, sentence
+from trainer.experiments.trial_queue import ENDED, HOW, Slot, empty_slots, given_up, lasting, note_end, superfluous
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.history import Epoch, History
 
 PrunerName = Literal["median", "hyperband", "none"]
 RUN, EPOCHS_RUN = "run", "epochs"
+FINISHED, UNFINISHED = "finished", ("running", "waiting")
+PRUNED, DIVERGED, OUT_OF_MEMORY, GIVEN_UP = BROKEN_OFF = ("pruned", "diverged", "out of memory", "given up")
 _REPEAT = "repeat"
 _MANY = 10_000  # of repeats; Optuna wants a bound
 
@@ -76,6 +78,19 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How the trial of a slot ended, or that it has not.
+
+    Attributes:
+        how: finished, broken off for one of the reasons, or still to come.
+        words: the same for people, with the reason.
+    """
+
+    how: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """What became of one slot.
 
@@ -84,7 +99,7 @@ class Tried:
         values: of the settings that were searched.
         run: None where it was broken off or is not finished.
         epochs: also of a run that was broken off.
-        ended: "finished", "pruned ...", "diverged ...", "running", "waiting", "given up".
+        ended: how, or that it still runs or waits.
         worker: host and process.
         attempts: how many workers began it.
     """
@@ -93,7 +108,7 @@ class Tried:
     values: dict[str, Value]
     run: Run | None
     epochs: tuple[RunEpoch, ...]
-    ended: str
+    ended: Ended
     worker: str
     attempts: int
 
@@ -145,7 +160,7 @@ def best(found: Sequence[Tried]) -> Tried:
     """
     finished = [one for one in found if math.isfinite(one.held_out_px)]
     if not finished:
-        why = "; ".join(dict.fromkeys(one.ended for one in found)) or "none was begun"
+        why = "; ".join(dict.fromkeys(one.ended.words for one in found)) or "none was begun"
         raise TrainingError(f"none of the {len(found)} trials was finished ({why}); there is no winner: change the space")
     return min(finished, key=lambda one: (one.held_out_px, one.slot))
 
@@ -183,7 +198,7 @@ def _empty(
         return _run_trial(task, study.study_name, trial, slot, asked, meter)
 
     def finished() -> int:
-        return sum(one.ended not in ("running", "waiting") for one in tried(study))
+        return sum(one.ended.how not in UNFINISHED for one in tried(study))
 
     def waiting(count: int) -> None:
         meter.others(finished())
@@ -208,13 +223,13 @@ def _run_trial(task: Search, study_name: str, trial: Trial, slot: int, asked: Ma
     try:
         run = execute(task.labels, planned, task.out / study_name / planned.name, on_epoch=on_epoch, keep_checkpoints=task.keep_checkpoints)
     except (optuna.TrialPruned, DivergedError, TooLargeError) as ended:
-        why = _why(ended)
-        trial.set_user_attr(ENDED, why)
+        why = _broken_off(ended, epochs=len(seen))
+        note_end(trial, why.how, why.words)
         trial.set_user_attr(EPOCHS_RUN, msgspec.to_builtins(seen))
-        meter.end(why, trained=True)
-        raise optuna.TrialPruned(why) from ended
+        meter.end(why.words, trained=True)
+        raise optuna.TrialPruned(why.words) from ended
     trial.set_user_attr(RUN, msgspec.json.encode(run).decode())
-    trial.set_user_attr(ENDED, "finished")
+    note_end(trial, FINISHED)
     meter.end(sentence(run, fresh=bool(seen)), trained=bool(seen))
     return _chosen_by(run)
 
@@ -226,7 +241,7 @@ def _report(trial: Trial, epochs: Sequence[Epoch], seen: list[RunEpoch]) -> None
         if epoch.held_out_px is not None:
             trial.report(epoch.held_out_px, epoch.epoch)
     if trial.should_prune():
-        raise optuna.TrialPruned(f"pruned after epoch {len(seen)}")
+        raise optuna.TrialPruned
 
 
 def _chosen_by(run: Run) -> float:
@@ -235,10 +250,12 @@ def _chosen_by(run: Run) -> float:
     return run.held_out.mean_px
 
 
-def _why(ended: Exception) -> str:
+def _broken_off(ended: Exception, *, epochs: int) -> Ended:
     if isinstance(ended, TooLargeError):
-        return "out of memory"
-    return f"diverged: {str(ended).split(';')[0]}" if isinstance(ended, DivergedError) else str(ended)
+        return Ended(how=OUT_OF_MEMORY, words=OUT_OF_MEMORY)
+    if isinstance(ended, DivergedError):
+        return Ended(how=DIVERGED, words=f"{DIVERGED}: {ended.found}")
+    return Ended(how=PRUNED, words=f"{PRUNED} after epoch {epochs}")
 
 
 def _suggested(trial: Trial, task: Search) -> dict[str, Any]:
@@ -256,7 +273,7 @@ def _suggest(trial: Trial, name: str, task: Search) -> Any:
 
 
 def _tried(trials: Sequence[FrozenTrial], slot: int) -> Tried:
-    mine = [trial for trial in trials if trial.user_attrs.get("slot") == slot and trial.user_attrs.get(ENDED) != "superfluous"]
+    mine = [trial for trial in trials if trial.user_attrs.get("slot") == slot and not superfluous(trial)]
     trial = lasting(trials, slot) or mine[-1]
     stored = trial.user_attrs.get(RUN) if trial.state == TrialState.COMPLETE else None
     run = run_from_json(stored) if stored else None
@@ -272,9 +289,11 @@ def _tried(trials: Sequence[FrozenTrial], slot: int) -> Tried:
     )
 
 
-def _ended(trials: Sequence[FrozenTrial], trial: FrozenTrial, slot: int) -> str:
-    if trial.state in (TrialState.RUNNING, TrialState.WAITING):
-        return trial.state.name.lower()
+def _ended(trials: Sequence[FrozenTrial], trial: FrozenTrial, slot: int) -> Ended:
+    state = trial.state.name.lower()
+    if state in UNFINISHED:
+        return Ended(how=state, words=state)
     if given_up(trials, slot):
-        return "given up: its workers were killed each time"
-    return str(trial.user_attrs.get(ENDED, "killed"))
+        return Ended(how=GIVEN_UP, words=f"{GIVEN_UP}: its workers were killed each time")
+    usual = {TrialState.COMPLETE: FINISHED, TrialState.PRUNED: PRUNED}.get(trial.state, "killed")  # earlier studies keep words alone
+    return Ended(how=str(trial.user_attrs.get(HOW, usual)), words=str(trial.user_attrs.get(ENDED, usual)))

@@ -14,15 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from tracker.pages.document import page, picture, table, text
 from trainer.errors import TrainingError
 from trainer.experiments.run import Run, RunEpoch, RunScore
 from trainer.experiments.run_plots import PlottedCurve, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.spread import SpreadOfRuns, spread
-from trainer.experiments.study import ABOUT, Database, quiet, read_study, refusals_of, shown
-from trainer.experiments.sweep import Tried, best, confirming_name, tried
+from trainer.experiments.study_database import ABOUT, Database, quiet, read_study, refusals_of, shown
+from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
 from trainer.labels.mirror import sides_of
-from trainer.reports.html_page import page, picture, table, text
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
 from trainer.training.augment import ROTATION_DEG
 from trainer.training.fit_settings import OPTIONS, FitSettings
@@ -35,7 +35,7 @@ _ELSEWHERE = ("seed", "precision", "accelerator", "workers")  # of the machine a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SearchResult:
     """What a search has found.
 
     Attributes:
@@ -64,7 +64,7 @@ class Found:
         }
 
 
-def read_found(database: Database, name: str) -> Found:
+def read_found(database: Database, name: str) -> SearchResult:
     """What a study holds, and its confirmation.
 
     Raises:
@@ -79,10 +79,10 @@ def read_found(database: Database, name: str) -> Found:
         again = read_study(database, confirming_name(name, winner))
         confirmed = tried(again) if again is not None else []
     runs = tuple(one.run for one in confirmed if one.run is not None)
-    return Found(tried=tuple(every), winner=winner, confirmed=runs, about=study.user_attrs[ABOUT])
+    return SearchResult(tried=tuple(every), winner=winner, confirmed=runs, about=study.user_attrs[ABOUT])
 
 
-def write_sweep_report(out: Path, found: Found, *, url: str, name: str, human_px: float | None) -> None:
+def write_sweep_report(out: Path, found: SearchResult, *, url: str, name: str, human_px: float | None) -> None:
     """Write report.html.
 
     Raises:
@@ -93,11 +93,11 @@ def write_sweep_report(out: Path, found: Found, *, url: str, name: str, human_px
     replace_files(out, {REPORT_FILE: whole.encode()}, what="the report")
 
 
-def sentence(found: Found) -> str:
+def sentence(found: SearchResult) -> str:
     """One sentence with the winner."""
     finished = sum(one.run is not None for one in found.tried)
-    off = {word: sum(one.ended.startswith(word) for one in found.tried) for word in ("pruned", "diverged", "out of memory", "given up")}
-    others = "".join(f", {count} {word}" for word, count in off.items() if count)
+    ended = Counter(one.ended.how for one in found.tried)
+    others = "".join(f", {ended[how]} {how}" for how in BROKEN_OFF if ended[how])
     again = ""
     if (held_out := found.confirmation("held_out")) is not None:
         test = found.confirmation("test")
@@ -109,7 +109,7 @@ def sentence(found: Found) -> str:
     )
 
 
-def fit_command(found: Found) -> str:
+def fit_command(found: SearchResult) -> str:
     """How to make a bundle with the winner's settings."""
     run = found.winner.run
     if run is None:
@@ -138,7 +138,7 @@ def values_words(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in values.items())
 
 
-def _parts(found: Found, *, url: str, name: str, human_px: float | None) -> list[str]:
+def _parts(found: SearchResult, *, url: str, name: str, human_px: float | None) -> list[str]:
     runs = [one.run for one in found.tried if one.run is not None]
     options = {"database": shown(url), "study": name, "sampler": found.about["sampler"], "split": found.about["split"]}
     searched = [key for key in found.winner.values if len({one.values.get(key) for one in found.tried}) > 1]
@@ -158,7 +158,7 @@ def _parts(found: Found, *, url: str, name: str, human_px: float | None) -> list
     ]
 
 
-def courses(found: Found, human_px: float | None, *, title: str) -> Figure:
+def courses(found: SearchResult, human_px: float | None, *, title: str) -> Figure:
     """Held-out error of every trial over its epochs: the winner, its repeats, the others, and those that were broken off."""
     figure = Figure(figsize=(WIDTH, 4.4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
@@ -190,7 +190,7 @@ def _draw_course(axes: Axes, epochs: Sequence[RunEpoch], line: tuple[str, str, f
     return values
 
 
-def _of_setting(found: Found, key: str, human_px: float | None) -> list[str]:
+def _of_setting(found: SearchResult, key: str, human_px: float | None) -> list[str]:
     """Panels for one setting: of a grid those trials that differ from the winner's neighbours in nothing else, else all."""
     its = [one for one in found.tried if one.epochs and key in one.values]
     alone = [one for one in its if all(one.values.get(other) == value for other, value in _start(found).items() if other != key)]
@@ -224,7 +224,7 @@ def scatter(chosen: Sequence[Tried], key: str, human_px: float | None) -> Figure
     return figure
 
 
-def _start(found: Found) -> dict[str, Any]:
+def _start(found: SearchResult) -> dict[str, Any]:
     """Where a grid stands while one setting is changed: the most frequent value of each."""
     start = {}
     for key in found.winner.values:
@@ -243,7 +243,7 @@ def _curve(one: Tried, group: str) -> PlottedCurve:
     )
 
 
-def _trial_table(found: Found) -> str:
+def _trial_table(found: SearchResult) -> str:
     keys = list(found.winner.values)
     names = [key.replace("_", " ") for key in keys]
     head = ["trial", *names, "held-out px", "test px", "training px", "epochs", "s / epoch", "ended"]
@@ -254,7 +254,7 @@ def _trial_table(found: Found) -> str:
         pace = f"{one.epochs[-1].seconds / len(one.epochs):.2f}" if one.epochs else "–"
         again = f", attempt {one.attempts}" if one.attempts > 1 else ""
         values = [_value(one.values[key]) if key in one.values else "–" for key in keys]
-        rows.append([str(one.slot), *values, *scores, str(len(one.epochs)), pace, f"{one.ended}{again}"])
+        rows.append([str(one.slot), *values, *scores, str(len(one.epochs)), pace, f"{one.ended.words}{again}"])
     counts = Counter(one.worker for one in found.tried)
     workers = "; ".join(f"{name} {count}" for name, count in sorted(counts.items()))
     return f'{table(head, rows, kind="figures")}<p class="note">{text(f"Trials of each worker (machine:process): {workers}.")}</p>'
@@ -268,14 +268,14 @@ def _trial_json(one: Tried) -> dict[str, Any]:
         "held_out_px": one.held_out_px if math.isfinite(one.held_out_px) else None,
         "test_px": run.test.mean_px if run and run.test else None,
         "epochs": len(one.epochs),
-        "ended": one.ended,
+        "ended": one.ended.words,
         "worker": one.worker,
         "attempts": one.attempts,
         "seed": run.seed if run else None,
     }
 
 
-def _newest(found: Found) -> str:
+def _newest(found: SearchResult) -> str:
     return max(run.created for run in (*(one.run for one in found.tried), *found.confirmed) if run is not None)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tracker.parsing.yaml_file import read_yaml
 from trainer.errors import LabelError
 from trainer.formats.deeplabcut_images import TableImages, folders_above, image_path
-from trainer.formats.deeplabcut_table import Table, TableRow, read_table
+from trainer.formats.deeplabcut_table import DeepLabCutTable, TableRow, read_table
 from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
@@ -75,7 +75,7 @@ def read_deeplabcut_table(path: Path, media: Sequence[Path] = ()) -> LabelledFra
     return _read_tables([path], source=path, project=_read_project(home), media=media)
 
 
-def label_rows(table: Table, *, group: str | None = None, media: Sequence[Path] = ()) -> list[LabelRow]:
+def label_rows(table: DeepLabCutTable, *, group: str | None = None, media: Sequence[Path] = ()) -> list[LabelRow]:
     """The rows of a table with their images found; the group is the image's folder unless given.
 
     Raises:
@@ -118,7 +118,7 @@ def _arranged(points: NDArray[np.float64], own: NDArray[np.int64], animals: int)
     return placed
 
 
-def _label_row(table: Table, row: TableRow, group: str | None, images: TableImages) -> LabelRow:
+def _label_row(table: DeepLabCutTable, row: TableRow, group: str | None, images: TableImages) -> LabelRow:
     where = f"{table.path}:{row.line}"
     relative = image_path(row.image)
     return LabelRow(

@@ -29,7 +29,7 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class DeepLabCutTable:
     """A table read whole."""
 
     path: Path
@@ -47,7 +47,7 @@ class _Header:
     columns: NDArray[np.int64]  # (animals, K, 2): the column of numbers that each coordinate is in
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> DeepLabCutTable:
     """Read a table; numbers are kept to the last digit.
 
     Raises:
@@ -56,7 +56,7 @@ def read_table(path: Path) -> Table:
     lines = stored_rows(path) if path.suffix.lower() == ".h5" else _lines(path)
     header, start = _read_header(path, lines)
     rows = tuple(_read_row(path, line, cells, header=header) for line, cells in lines[start:])
-    return Table(path=path, point_names=header.names, animals=header.animals, rows=rows)
+    return DeepLabCutTable(path=path, point_names=header.names, animals=header.animals, rows=rows)
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from trainer.errors import LabelError, ProjectError
 from trainer.labelling.annotation_session import AnnotationSession, frames_of, names_of
-from trainer.labelling.answers import Endpoint, asked_for, json_answer
+from trainer.labelling.json_requests import Endpoint, asked_for, json_answer
 
 
 class _NewFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,8 @@ from trainer.errors import LabelError
 from trainer.labels.images import read_image
 from trainer.labels.misnamed import did_you_mean
 from trainer.project.store import Project
-from trainer.scoring.evaluate import EngineChoice, Finders, open_chosen
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
+from trainer.scoring.inference_by_shape import InferenceByShape
 
 Guess = dict[str, tuple[float, float, float]]  # by point name: x, y in source px, confidence 0..1
 
@@ -39,7 +40,7 @@ class Predictor:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prediction")
         try:
             self._engine: Engine = self._thread.submit(open_chosen, self.bundle, engine, console=None).result()
-            self._finders = Finders(self.bundle, self._engine)
+            self._finders = InferenceByShape(self.bundle, self._engine)
         except BaseException:
             self._thread.shutdown()
             raise

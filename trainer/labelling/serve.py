@@ -8,8 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvicorn
-
+from tracker.pages.local_server import LOOPBACK, listen, server_of
 from trainer.errors import LabelError
 from trainer.labelling.annotation_session import AnnotationSession
 from trainer.labelling.layer_store import LayerStore
@@ -21,7 +20,6 @@ from trainer.project.store import Project, open_project
 if TYPE_CHECKING:
     from trainer.labelling.predictor import Predictor
 
-LOOPBACK = "127.0.0.1"
 GRACE_S = 2  # for requests under way when Ctrl-C comes; an edit takes milliseconds
 
 
@@ -63,46 +61,19 @@ def serve(
         session = AnnotationSession(
             project=project, annotator=annotator, store=store, videos=ProjectVideos(project, videos), predictor=predictor
         )
-        server = uvicorn.Server(_settings(session, port, token))
+        server = server_of(make_app(session, port=port, token=token), grace_s=GRACE_S)
         ready(f"http://{LOOPBACK}:{port}/?token={token}", len(project.frames))
         with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
             server.run(sockets=[listening])
 
 
-def _settings(session: AnnotationSession, port: int, token: str) -> uvicorn.Config:
-    return uvicorn.Config(
-        make_app(session, port=port, token=token),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-
-
 def _listen(port: int | None, *, last: int | None, say: Callable[[str], None]) -> socket.socket:
     if port is not None:
-        return _bind(port)
+        return listen(port, error=LabelError)
     if last is None:
-        return _bind(0)
+        return listen(0, error=LabelError)
     try:
-        return _bind(last)
+        return listen(last, error=LabelError)
     except LabelError:
         say(f"port {last}, used the last time, is taken; edits that a browser has not saved yet come back only at that port")
-        return _bind(0)
-
-
-def _bind(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a killed server's port is free at once
-        listening.bind((LOOPBACK, port))
-        listening.listen(128)
-    except OSError as problem:
-        listening.close()
-        raise LabelError(f"{LOOPBACK}:{port} cannot be listened at: {problem.strerror}; give another --port, or none") from problem
-    return listening
+        return listen(0, error=LabelError)

@@ -14,18 +14,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tracker.errors import RigtrackError
+from tracker.pages.guard import Guard
+from tracker.pages.local_server import page_routes
 from trainer.errors import LabelError
 from trainer.labelling.additions import addition_routes
 from trainer.labelling.annotation_session import AnnotationSession, frames_of, names_of
-from trainer.labelling.answers import Endpoint, body_of, json_answer
 from trainer.labelling.edits import read_edit
-from trainer.labelling.guard import Guard
+from trainer.labelling.json_requests import Endpoint, body_of, json_answer
 from trainer.labelling.layer_store import UNTOUCHED, Outcome
 from trainer.labelling.project_images import media_type, read_image_file
 from trainer.project.store import Project
 
 PAGE = Path(__file__).parent / "page"
-PAGE_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 PLAIN = {404: "there is nothing at that address", 405: "that method is not answered at that address"}  # said where no endpoint speaks
 
 
@@ -37,10 +37,8 @@ def make_app(session: AnnotationSession, *, port: int, token: str) -> Starlette:
         port: where it will be served on 127.0.0.1; other hosts and origins are refused.
         token: what a browser must know to be let in.
     """
-    routes = [Route("/", _page_file("index.html"))]
-    # read once and by name: no address can lead to any other file
-    routes += [Route(f"/page/{path.name}", _page_file(path.name)) for path in sorted(PAGE.iterdir()) if path.suffix in PAGE_TYPES]
-    routes += [
+    routes = [
+        *page_routes(PAGE),
         Route("/api/project", _project(session)),
         Route("/api/label", _label(session), methods=["PUT"]),
         Route("/api/prediction", _prediction(session)),
@@ -48,21 +46,13 @@ def make_app(session: AnnotationSession, *, port: int, token: str) -> Starlette:
         *addition_routes(session),
     ]
     handlers: dict[Any, Any] = {HTTPException: _say_refusal, ClientDisconnect: _say_nothing}
-    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Guard, port=port, token=token)])
+    guard = [Middleware(Guard, port=port, token=token, command="trainer label")]
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=guard)
 
 
 def project_key(project: Project, annotator: str) -> str:
     """Under what a browser keeps this layer's unsaved edits: of this folder and annotator, and of no other."""
     return sha256(f"{project.folder.resolve()}\n{annotator}".encode()).hexdigest()[:16]
-
-
-def _page_file(name: str) -> Endpoint:
-    content, kind = (PAGE / name).read_bytes(), PAGE_TYPES[Path(name).suffix]
-
-    async def answer(request: Request) -> Response:
-        return Response(content, media_type=kind)
-
-    return answer
 
 
 def _project(session: AnnotationSession) -> Endpoint:

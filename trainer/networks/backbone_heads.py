@@ -11,8 +11,8 @@ from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.coarse import Finder
 from trainer.networks.coordinates import Regression
 from trainer.networks.decode import RADIUS, Maps, decode
-from trainer.networks.map_network import HeatMaps
-from trainer.networks.view import NetworkView
+from trainer.networks.map_network import HeatMaps, SeenCrop
+from trainer.networks.network_view import NetworkView
 
 MAP_STRIDE = 4  # picture pixels per cell of the heat maps, as in our own network
 WIDEST = 256  # channels of the first transposed convolution at most, as in Xiao et al. 2018
@@ -125,6 +125,11 @@ class BackboneMaps(nn.Module):
         """See `MapNetwork.maps`."""
         answer: Maps = self.head(self.backbone(self.view.cut(frames, left, top)))
         return HeatMaps(self.view.search(frames), answer.points, answer.absent)
+
+    def seen(self, frame: Tensor) -> SeenCrop:
+        """See `ShowsMaps`."""
+        left, top = self.corners(frame)
+        return SeenCrop(int(left[0]), int(top[0]), self.view.plan, self.maps(frame, left, top).points[0])
 
 
 class BackboneCoordinates(nn.Module):

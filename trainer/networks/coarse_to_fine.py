@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from trainer.networks.blocks import USUAL, CropPlan, FrameShape, Layers, convolution, doubled, stage, to_planes
 from trainer.networks.coarse import Finder
 from trainer.networks.decode import RADIUS, decode
-from trainer.networks.map_network import HeatMaps
+from trainer.networks.map_network import HeatMaps, SeenCrop
 
 STRIDE = 4  # crop pixels per cell of the maps; the decoding is sub-pixel
 SIGMA_CELLS = 1.0  # 4 px where the crop is not reduced
@@ -95,6 +95,11 @@ class CoarseToFine(nn.Module):
         planes = to_planes(frames)
         points, absent = self.refine(self.finder.crop(planes, left, top))
         return HeatMaps(self.finder(planes).float(), points, absent)
+
+    def seen(self, frame: Tensor) -> SeenCrop:
+        """See `ShowsMaps`."""
+        left, top = self.corners(frame)
+        return SeenCrop(int(left[0]), int(top[0]), self.finder.plan, self.maps(frame, left, top).points[0])
 
     def refine(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Crops (n, c, h, w), -0.5..0.5, to float32 logits: maps (n, K, h / 4, w / 4) and "absent" (n, K)."""

@@ -7,6 +7,7 @@ from trainer.networks.blocks import USUAL, FrameShape, Layers, PointGroup, peak,
 from trainer.networks.coarse import Finder, corner_around, cut
 from trainer.networks.coarse_to_fine import STRIDE, CoarseToFine
 from trainer.networks.decode import Maps, decode
+from trainer.networks.map_network import SeenCrop
 
 
 class Grouped(nn.Module):
@@ -84,6 +85,12 @@ class Grouped(nn.Module):
         if self._in_order:
             return Maps(maps, nowhere)
         return Maps(maps.index_select(1, self.places), nowhere.index_select(1, self.places))
+
+    def seen(self, frame: Tensor) -> SeenCrop:
+        """See `ShowsMaps`."""
+        planes, first = to_planes(frame), self.groups[0]
+        left, top = self.corners(self.search(planes))
+        return SeenCrop(int(left[0, 0]), int(top[0, 0]), first.crop, self.refine(planes, left, top).points[0, list(first.points)])
 
     group_of: Tensor  # int64 (K,)
     cells: Tensor  # (K,), frame pixels per cell of each point's map

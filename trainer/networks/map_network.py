@@ -1,9 +1,10 @@
-"""What every network with heat maps of one animal can do, whichever way it is built."""
+"""What networks with heat maps of one animal can do, whichever way they are built."""
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from trainer.networks.blocks import CropPlan
 from trainer.networks.coarse import Finder
 
 
@@ -15,9 +16,26 @@ class HeatMaps(NamedTuple):
     absent: Tensor  # logits (n, K) of the point being nowhere in the crop
 
 
+class SeenCrop(NamedTuple):
+    """One crop that a network took itself, and its maps of the key points there."""
+
+    left: int  # frame pixels
+    top: int
+    plan: CropPlan
+    points: Tensor  # logits (key points, h, w)
+
+
 @runtime_checkable
-class MapNetwork(Protocol):
-    """A network that answers by one heat map for each key point.
+class ShowsMaps(Protocol):
+    """A network whose heat maps can be drawn."""
+
+    def seen(self, frame: Tensor) -> SeenCrop:
+        """What it sees of one frame uint8 (1, h, w, c); of several crops the first."""
+
+
+@runtime_checkable
+class MapNetwork(ShowsMaps, Protocol):
+    """A network that answers by one heat map for each key point, all in one crop.
 
     Attributes:
         cell: frame pixels per cell of the maps.

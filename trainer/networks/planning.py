@@ -7,8 +7,8 @@ from trainer.networks.blocks import USUAL, FrameShape, Layers, plan_crop
 from trainer.networks.build import NetworkPlan
 from trainer.networks.groups import plan_groups
 from trainer.networks.names import refuse_misfits, usual_view
+from trainer.networks.network_view import whole_frame
 from trainer.networks.several import plan_several
-from trainer.networks.view import whole_frame
 
 
 def plan_network(

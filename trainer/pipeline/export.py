@@ -32,7 +32,7 @@ CHANGE = 1.1  # factor on a weight that the comparison must notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
+class ExportedNetwork:
     """What a bundle needs of a network.
 
     Attributes:
@@ -54,7 +54,7 @@ class Exported:
 
 def export(
     network: nn.Module, frames: Sequence[Image], *, precision: Literal["fp32", "fp16"] = "fp32", must_fail_too: bool = True
-) -> Exported:
+) -> ExportedNetwork:
     """Write the graph and prove it.
 
     Args:
@@ -79,7 +79,7 @@ def export(
             )
     if precision == "fp32" and must_fail_too:
         _prove_that_it_can_fail(model, batch, answers)
-    return Exported(
+    return ExportedNetwork(
         model=model,
         input_shape=batch[0].shape,
         output_shape=answers[:1].shape,

@@ -1,98 +1,24 @@
 """Labels in, engine bundle and report out: read → split → fit → export → prove → score on the rig's own engine → write."""
 
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-import numpy as np
 from rich.console import Console
 
-from tracker.bundle import Bundle, read_bundle, write_bundle
-from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
-from trainer.labels.checks import check_labels
-from trainer.labels.counts import count_parts, counts_table, lopsided_parts
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.labels.split_record import write_record
-from trainer.networks.calibrated import Calibrated
-from trainer.pipeline.describe import accuracy, describe
-from trainer.pipeline.export import Exported, export
-from trainer.pipeline.judge import Training, judge_training
+from trainer.pipeline.bundle_request import BundleRequest, run_folder
+from trainer.pipeline.train_and_write import train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
-from trainer.reports.training_report import history_of, report_training
-from trainer.scoring.assignment import in_order_of_labels
-from trainer.scoring.calibrate import ConfidenceMap, fit_confidence
-from trainer.scoring.confidence import CLIP
-from trainer.scoring.evaluate import EngineChoice, Evaluation, evaluate
-from trainer.scoring.floor import Floor, floor_of_data
-from trainer.scoring.judging import Judging, Radii, radii
+from trainer.scoring.correct_radius import Judging
+from trainer.scoring.floor import floor_of_data
 from trainer.training.checkpoint import CHECKPOINTS, LAST
-from trainer.training.data import FrameStore
-from trainer.training.fit import FitResult, fit, predict_animals
 from trainer.training.fit_settings import FitSettings
-from trainer.training.in_force import settled
 from trainer.training.processes import processes_here
-from trainer.whole_files import disk_refusals, refuse_unwritable
-
-PROVED_ON = 8  # frames on which every runtime must agree with torch
-SCORED = 200  # training frames scored for the comparison with those held out
-ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleRequest:
-    """A bundle to be made.
-
-    Attributes:
-        data: the labels, as they were named.
-        split_options: how the frames were divided, as options of `trainer fit`.
-        frames: all labels.
-        parts: which to learn from and which to hold out.
-        source: what the labels are called.
-        floor: how far apart people's labels lie, where known.
-        out: folder of the bundle.
-        run: folder of the training's own files.
-        settings: of the training.
-        judging: how near counts as right, and what error the task can do with.
-        anew: what a training of other labels or settings has left in `run` is put away.
-        notes: what is to be said of labels and augmentation, in the report too.
-        gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
-    """
-
-    data: Sequence[Path]
-    split_options: tuple[str, ...]
-    frames: LabelledFrames
-    parts: Split
-    source: str
-    floor: Floor | None
-    out: Path
-    run: Path
-    settings: FitSettings
-    judging: Judging
-    anew: bool
-    notes: tuple[str, ...] = ()
-    gate: Callable[[Bundle, Evaluation | None], None] | None = None
-
-    @property
-    def radii(self) -> Radii:
-        """How near to its label each point counts as right."""
-        return radii(self.frames, self.floor, self.judging.correct_within)
-
-    @property
-    def train(self) -> LabelledFrames:
-        """To learn from."""
-        return self.frames.subset(self.parts.train)
-
-    @property
-    def held_out(self) -> LabelledFrames:
-        """Not to learn from."""
-        return self.frames.subset(self.parts.held_out)
+from trainer.whole_files import refuse_unwritable
 
 
 def make_bundle(
@@ -152,59 +78,6 @@ def make_bundle(
     return train_and_write(request, console)
 
 
-def run_folder(bundle: Path) -> Path:
-    """Where a bundle's training keeps its checkpoints, history and record of the split."""
-    return bundle.with_name(f"{bundle.name}.run")
-
-
-def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle | None:
-    """Train, prove, score and write; None in all but the first of several processes.
-
-    Raises:
-        TrainingError: training failed, the graph is not the network, or the gate refused.
-    """
-    settings, said = settled(request.settings, request.frames)
-    request = replace(request, settings=settings, notes=said)
-    _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
-    for sentence in request.notes:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-    result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
-    if not processes_here().first:
-        return None
-    with disk_refusals(request.run):
-        write_record(request.run, request.frames, request.parts)
-    _say(console, "fitting the confidence to the held-out frames")
-    calibration = _calibration(result, request.held_out, within=request.radii)
-    console.print(calibration.sentence, soft_wrap=True)
-    _say(console, "writing the graph and comparing it with torch in every runtime")
-    exported = _exported(result, calibration, _some(request.train, result))
-    for parity in exported.parity:
-        console.print(
-            f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch",
-            soft_wrap=True,
-        )
-    return _score_and_write(request, result, exported, calibration=calibration, console=console)
-
-
-def _say(console: Console, stage: str) -> None:
-    """What takes long after the last epoch; nobody is to wait before a screen that says nothing."""
-    console.print(f"{stage} …", soft_wrap=True, highlight=False)
-
-
-def _print_labels(request: BundleRequest, console: Console) -> None:
-    frames, split = request.frames, request.parts.description
-    sizes = "several sizes" if frames.sizes else sizes_in_words(frames)
-    console.print(
-        f"{len(frames)} labelled frames of {sizes}, {len(frames.point_names)} points; {split}",
-        soft_wrap=True,
-    )
-    console.print(f"a point counts as right within {request.radii.words} of its label ({request.radii.source})", soft_wrap=True)
-    counts = count_parts(frames, {"training": request.parts.train, "held out": request.parts.held_out})
-    console.print(counts_table(counts), highlight=False)
-    for sentence in (*(finding.sentence for finding in check_labels(frames)), *lopsided_parts(counts)):
-        console.print(f"[yellow]labels:[/yellow] {sentence}", soft_wrap=True)
-
-
 def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
     asked = choice.fold is not None or choice.groups or choice.random_fraction is not None or choice.everything
     own = None if asked else own_parts(data, frames)
@@ -212,100 +85,3 @@ def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
         words = "validation part of the set held out; its test part not touched"
         return Split(train=own.train, held_out=own.validation, description=words)
     return choose_split(frames, choice)
-
-
-def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
-    """A few training frames, spread out, as the network takes them."""
-    store = FrameStore(train, result.view)
-    chosen = np.unique(np.linspace(0, len(train) - 1, PROVED_ON).round().astype(int))
-    return [store.read(int(index)) for index in chosen]
-
-
-def _score_and_write(
-    request: BundleRequest, result: FitResult, exported: Exported, *, calibration: ConfidenceMap, console: Console
-) -> TrainedBundle:
-    """Score the graph on the rig's own engine, then write the bundle with what was found."""
-    train, image = request.train, _some(request.train, result)[0]
-    described = describe(
-        request.out.name,
-        request.frames,
-        request.parts,
-        result=result,
-        exported=exported,
-        source=request.source,
-        augment=request.settings.augment,
-    )
-    description = msgspec.structs.replace(described, correct_within_px=request.radii.px)
-    write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
-    unscored = read_bundle(request.run / "unscored")
-    scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
-    _say(console, f"scoring the bundle on {len(scored)} training and {len(request.held_out)} held-out frames")
-    on_train = evaluate(unscored, scored, engine=ENGINE, console=console)
-    on_held_out = _on_held_out(unscored, request.held_out, train, console)
-    if request.gate is not None:
-        request.gate(unscored, on_held_out)
-    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
-    write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
-    _say(console, "judging the training and drawing its report")
-    judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
-    report = report_training(
-        request.out,
-        description,
-        result,
-        settings=request.settings,
-        train=on_train,
-        held_out=on_held_out,
-        calibration=calibration,
-        floor=request.floor,
-        judged=judged,
-        notes=request.notes,
-    )
-    shutil.rmtree(request.run / "unscored", ignore_errors=True)
-    return TrainedBundle(
-        bundle=request.out,
-        report=report,
-        train=on_train,
-        held_out=on_held_out,
-        seconds=result.seconds,
-        stopped=result.stopped,
-        verdict=judged.verdict,
-    )
-
-
-def _training(request: BundleRequest, result: FitResult) -> Training:
-    return Training(
-        data=request.data,
-        bundle=request.out,
-        labels=request.train,
-        plan=result.plan,
-        settings=request.settings,
-        split_options=request.split_options,
-        history=history_of(result),
-        radii=request.radii,
-        floor=request.floor,
-        target_px=request.judging.target_px,
-    )
-
-
-def _calibration(result: FitResult, held_out: LabelledFrames, *, within: Radii) -> ConfidenceMap:
-    """The map of confidences, fitted on frames that the network has not learnt from."""
-    if not len(held_out):
-        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, within_px=within.array)
-    predicted = predict_animals(result.network, FrameStore(held_out, result.view), np.arange(len(held_out)))
-    alone = predicted.shape[1] == 1 and held_out.animals == 1
-    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, within_px=within.array)
-
-
-def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> Exported:
-    """The network's graph, proved, and proved again with the map of its confidences in it."""
-    plain = export(result.network, frames)
-    if not calibration.changes:
-        return plain
-    network = Calibrated(result.network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
-    return export(network, frames, must_fail_too=False)
-
-
-def _on_held_out(bundle: Bundle, held_out: LabelledFrames, train: LabelledFrames, console: Console) -> Evaluation | None:
-    if not len(held_out) or bool(np.isnan(held_out.points).any(axis=-1).all()):
-        return None
-    return evaluate(bundle, held_out, engine=ENGINE, train=train, console=console)

@@ -18,15 +18,17 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.networks.build import plan_from_plain
-from trainer.pipeline.make_bundle import ENGINE, BundleRequest, run_folder, train_and_write
+from trainer.pipeline.bundle_request import BundleRequest, run_folder
+from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
-from trainer.scoring.evaluate import Evaluation, evaluate
+from trainer.scoring.correct_radius import Judging
+from trainer.scoring.evaluate import evaluate
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
-from trainer.scoring.judging import Judging
+from trainer.training.augmentation_choice import as_before
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
-from trainer.training.in_force import as_before
 from trainer.training.processes import processes_here
 from trainer.whole_files import refuse_unwritable
 

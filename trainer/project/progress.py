@@ -14,7 +14,7 @@ STATES: tuple[State, ...] = ("labelled", "begun", "to decide", "excluded", "unto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class LabellingProgress:
     """Frames by state, by annotator and then by video (the folder of its pictures)."""
 
     by_annotator: dict[str, dict[str, Counter[State]]]
@@ -58,14 +58,14 @@ def state_of(label: FrameLabel | None, project: Project) -> State:
     return "labelled" if whole else "begun"
 
 
-def progress_of(project: Project) -> Progress:
+def progress_of(project: Project) -> LabellingProgress:
     """Count the frames of every annotator.
 
     Raises:
         ProjectError: damaged labels.
     """
     layers = [project.read_layer(name) for name in project.annotators()]
-    return Progress(
+    return LabellingProgress(
         by_annotator={layer.annotator: _by_video(project, layer) for layer in layers},
         videos=dict(Counter(frame.group for frame in project.frames)),
     )

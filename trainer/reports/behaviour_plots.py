@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from trainer.behaviour_scores.behaviour_score import BehaviourScore
-from trainer.behaviour_scores.labelled import ScoredVideo
+from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.reports.plot_style import DPI, FAINT, GRID, INK, TRAIN, WIDTH, finish
 
 # Okabe and Ito 2008, told apart by colour-blind people

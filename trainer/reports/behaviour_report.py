@@ -7,13 +7,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from tracker.pages.document import StrongRow, page, picture, table, text
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
-from trainer.behaviour_scores.run import BehaviourRun
-from trainer.behaviour_scores.table import BOUT_HEAD, FRAME_HEAD, bout_row, figure, frame_row, summary
+from trainer.behaviour_scores.score_tables import BOUT_HEAD, FRAME_HEAD, bout_row, figure, frame_row, summary
+from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure
-from trainer.reports.html_page import StrongRow, page, picture, table, text
 from trainer.reports.plot_style import png
-from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.whole_files import replace_files
 
 
@@ -31,7 +31,6 @@ def write_behaviour_report(out: Path, run: BehaviourRun) -> Path:
 def behaviour_page(run: BehaviourRun, created: str) -> str:
     """The report as one HTML document."""
     score, videos = run.scores[0], run.answers[0][1]
-    shown = [(name, answers) for name, answers in run.answers if not name.startswith("always")]
     parts = [
         f"<h1>{text(run.title)}</h1>",
         f'<p class="lead">{text(summary(score))}.</p>',
@@ -41,7 +40,7 @@ def behaviour_page(run: BehaviourRun, created: str) -> str:
         "<h2>By bout</h2>",
         table(["", *BOUT_HEAD], _rows(run.scores, bout_row), kind="figures"),
         f'<p class="note">{text(_how(run.cleaning))}</p>',
-        _pictured(ethogram_figure(videos, shown), "Ethograms of people and of each answer"),
+        _pictured(ethogram_figure(videos, run.not_trivial), "Ethograms of people and of each answer"),
         _pictured(curves_figure(score), "ROC curves, and accuracy and J against the threshold"),
         _pictured(calibration_figure(score), "Calibration"),
         _confusion(score),

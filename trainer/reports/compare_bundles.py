@@ -13,20 +13,22 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tracker.bundle import Bundle
+from tracker.pages.document import StrongRow, table, text
+from tracker.pages.document import page as page_of
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
-from trainer.reports.html_page import StrongRow, table, text
-from trainer.reports.html_page import page as page_of
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
-from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.compare import Comparison, PairedDifference, compare
-from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
+from trainer.scoring.evaluate import score
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
 from trainer.whole_files import replace_files
 

@@ -15,7 +15,7 @@ from tracker.frame import Image
 from trainer.labels.split import time_is_known
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.breakdown import in_time
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.metrics import WITHIN_PX
 from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_ring, in_colours
@@ -133,8 +133,7 @@ def _draw_share(axes: Axes, evaluation: Evaluation, *, colour: str, label: str) 
 
 def _draw_baselines(axes: Axes, evaluation: Evaluation) -> None:
     mean, centre = evaluation.baseline.mean_position_px, evaluation.baseline.image_centre_px
-    for cost, what in ((mean, "mean position"), (centre, "image centre")):
-        of_mean = what.startswith("mean")
+    for cost, what, of_mean in ((mean, "mean position", True), (centre, "image centre", False)):
         axes.axvline(cost, color=FAINT, linewidth=1.2, linestyle=(0, (5, 2)) if of_mean else (0, (1, 1)))
         side = "right" if of_mean == (mean <= centre) else "left"
         axes.annotate(

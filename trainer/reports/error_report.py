@@ -7,16 +7,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainer.reports.confidence_plots import reliability_diagram
-from trainer.reports.html_page import StrongRow, picture, table, text
+from tracker.pages.document import StrongRow, picture, table, text
 from trainer.reports.plot_style import png
-from trainer.scoring.absence import SURE, Absence
+from trainer.reports.reliability_plots import reliability_diagram
 from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 from trainer.scoring.classical import ClassicalScore, classical_beside
-from trainer.scoring.confidence import Judged, Reliability
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
+from trainer.scoring.hidden_points import SURE, Absence
 from trainer.scoring.metrics import WITHIN_PX, PointErrors, Spread
+from trainer.scoring.reliability import Judged, Reliability
 
 Named = tuple[str, Evaluation]  # "Held-out" and its figures
 

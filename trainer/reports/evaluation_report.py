@@ -4,6 +4,8 @@ import datetime
 from pathlib import Path
 
 from tracker.bundle import distance_words
+from tracker.pages.document import page as page_of
+from tracker.pages.document import table, text
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import (
     confidence_section,
@@ -15,12 +17,10 @@ from trainer.reports.error_report import (
     spread_texts,
     tag_section,
 )
-from trainer.reports.html_page import page as page_of
-from trainer.reports.html_page import table, text
-from trainer.reports.report import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
 from trainer.reports.verdict_section import fault_section, point_section, verdict_box
-from trainer.scoring.confidence import judge
 from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
+from trainer.scoring.reliability import judge
 from trainer.whole_files import replace_files
 
 FAR = 2.0  # times the error of the first set: such a set is shown with frames that fail

@@ -10,7 +10,7 @@ from matplotlib.patches import Circle
 
 from trainer.reports.error_plots import contact_sheet
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.label_faults import Exchange, Suspect
 from trainer.scoring.measurements import PointMeasure
 

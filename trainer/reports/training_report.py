@@ -1,7 +1,7 @@
 """A finished training → its report: settings, learning, errors, what the network looked at."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +14,53 @@ from tracker.bundle import Description
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
-from trainer.networks.blocks import to_planes
-from trainer.networks.grouped import Grouped
-from trainer.networks.map_network import MapNetwork
-from trainer.reports.report import Examples, JudgedTraining, TrainingRun, write_report
-from trainer.scoring.calibrate import ConfidenceMap
-from trainer.scoring.evaluate import Evaluation
+from trainer.networks.map_network import ShowsMaps
+from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, write_report
+from trainer.scoring.confidence_map import ConfidenceMap
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.training.data import FrameStore
-from trainer.training.fit import FitResult, predict_animals
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import FitResult
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning_examples import example_places
+from trainer.training.predict import predict_animals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredTraining:
+    """A finished training and its bundle's scores.
+
+    Attributes:
+        result: the network and how it came about.
+        settings: of the training.
+        calibration: what was done to the confidence.
+        floor: the distance between annotators, where known.
+        train: the bundle scored on frames learnt from.
+        held_out: the same on the frames held out, None where none were.
+    """
+
+    result: FitResult
+    settings: FitSettings
+    calibration: ConfidenceMap
+    floor: Floor | None
+    train: Evaluation
+    held_out: Evaluation | None
+
+    @property
+    def shown(self) -> LabelledFrames:
+        """The frames that pictures are of: those held out, or else those learnt from."""
+        return self.held_out.frames if self.held_out is not None else self.train.frames
 
 
 def report_training(
-    out: Path,
-    description: Description,
-    result: FitResult,
-    *,
-    settings: FitSettings,
-    train: Evaluation,
-    held_out: Evaluation | None,
-    calibration: ConfidenceMap,
-    floor: Floor | None,
-    judged: JudgedTraining,
-    notes: Sequence[str] = (),
+    out: Path, description: Description, training: ScoredTraining, *, judged: JudgedTraining, notes: Sequence[str] = ()
 ) -> Path:
     """Write the report of a training beside its bundle and return its path.
 
     Raises:
         TrainingError: the folder cannot be written.
     """
-    shown = held_out.frames if held_out is not None else train.frames
+    result, settings = training.result, training.settings
     run = TrainingRun(
         name=description.name,
         created=description.created,
@@ -57,14 +72,14 @@ def report_training(
             "network": description.network,
         },
         history=history_of(result),
-        train=train,
-        held_out=held_out,
-        heatmap=_heat_map(result, shown),
-        field_of_view=fields_of_view(description, shown),
+        train=training.train,
+        held_out=training.held_out,
+        heatmap=_heat_map(result, training.shown),
+        field_of_view=fields_of_view(description, training.shown),
         judged=judged,
-        calibration=calibration,
-        floor=floor,
-        examples=_examples(result, shown),
+        calibration=training.calibration,
+        floor=training.floor,
+        examples=_examples(result, training.shown),
         notes=notes,
     )
     return write_report(out, run)
@@ -103,20 +118,13 @@ def history_of(result: FitResult) -> dict[str, Any]:
 @torch.no_grad()
 def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray[np.floating[Any]]] | None:
     """An animal's crop and the network's map for it, all key points together; None for a head without maps."""
-    network = result.network
+    if not isinstance(result.network, ShowsMaps):
+        return None
     image = FrameStore(frames, result.view).read(len(frames) // 2)
     frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
-    if isinstance(network, Grouped):
-        planes, first = to_planes(frame), network.groups[0]  # which stands for all
-        left, top = (corner[0] for corner in network.corners(network.search(planes)))
-        points, crop = network.refine(planes, left[None], top[None]).points[0, list(first.points)], first.crop
-    elif isinstance(network, MapNetwork):
-        left, top = network.corners(frame)
-        points, crop = network.maps(frame, left, top).points[0], result.plan.crop
-    else:
-        return None
-    x, y = int(left[0]), int(top[0])
-    together = torch.softmax(points.flatten(1), 1).reshape(points.shape).amax(0)
+    seen = result.network.seen(frame)
+    x, y, crop = seen.left, seen.top, seen.plan
+    together = torch.softmax(seen.points.flatten(1), 1).reshape(seen.points.shape).amax(0)
     reach = crop.height, crop.width  # what the crop shows beyond the frame is the frame's border
     around = cv2.copyMakeBorder(image, reach[0], reach[0], reach[1], reach[1], cv2.BORDER_REPLICATE)
     return np.asarray(around[y + reach[0] :, x + reach[1] :][: crop.height, : crop.width], np.uint8), together.numpy()

@@ -2,11 +2,11 @@
 
 import math
 
+from tracker.pages.document import StrongRow, table, text
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspected_labels
-from trainer.reports.html_page import StrongRow, table, text
-from trainer.scoring.evaluate import Evaluation
-from trainer.scoring.judging import Radii
+from trainer.scoring.correct_radius import Radii
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
 from trainer.scoring.verdict import Verdict
 

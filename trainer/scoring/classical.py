@@ -18,7 +18,7 @@ from trainer.errors import TrainingError
 from trainer.labels.images import Size
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.breakdown import in_time
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.metrics import PointErrors, point_errors
 
 Chamber = tuple[int, int, int, int]  # x, y, width, height in source pixels

@@ -17,7 +17,7 @@ from scipy.stats import wilcoxon  # type: ignore[import-untyped]
 
 from trainer.errors import TrainingError
 from trainer.scoring.breakdown import in_time
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 
 RESAMPLES = 4000

@@ -14,25 +14,27 @@ from tracker.bundle import Bundle
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
-from trainer.scoring.absence import Absence, absence
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
-from trainer.scoring.confidence import Reliability, judge, reliability
-from trainer.scoring.evaluate import EngineChoice, Evaluation, open_chosen, score
+from trainer.scoring.correct_radius import Radii, stated_radii, usual_radii
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
+from trainer.scoring.evaluate import score
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.judging import Radii, stated_radii, usual_radii
+from trainer.scoring.hidden_points import Absence, absence
 from trainer.scoring.label_faults import other_names
 from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
-from trainer.scoring.trained_as import place_of, read_trained_as
+from trainer.scoring.reliability import Reliability, judge, reliability
+from trainer.scoring.training_record import next_commands, read_trained_as
 from trainer.scoring.verdict import Verdict, verdict
 
 Part = Literal["held-out", "training", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class EvaluationOptions:
     """What to measure besides the errors.
 
     Attributes:
@@ -51,7 +53,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Frames:
+class _FramesToScore:
     """Frames to be scored together."""
 
     data: Path
@@ -103,7 +105,7 @@ class EvaluationRun:
 
     bundle: Bundle
     sets: tuple[ScoredSet, ...]
-    asked: Asked
+    asked: EvaluationOptions
     radii: Radii
     measured: Measurements | None = None
     verdict: Verdict | None = None
@@ -156,7 +158,7 @@ def evaluate_sets(
     data: Sequence[Path],
     *,
     train: Path | None,
-    asked: Asked,
+    asked: EvaluationOptions,
     engine: EngineChoice,
     console: Console | None = None,
 ) -> EvaluationRun:
@@ -179,7 +181,7 @@ def evaluate_sets(
     if train is not None:
         known = read_labels(train)
         parts = [part for part in parts if part.part != "training"]
-        parts.append(_Frames(data=train, part="training", frames=known, scene=known))
+        parts.append(_FramesToScore(data=train, part="training", frames=known, scene=known))
     learnt = next((part.frames for part in parts if part.part == "training"), None)
     within = stated_radii(bundle) or usual_radii(parts[0].scene, asked.floor)
     order = {"held-out": 0, "all": 1, "training": 2}
@@ -209,21 +211,23 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
         history=history,
     )
     measured = measure(learnt.evaluation, judged.evaluation, about)
-    place = place_of(data, run.bundle.folder, labels, trained)
-    return replace(run, measured=measured, verdict=verdict(measured, place))
+    commands = next_commands(data, run.bundle.folder, labels, trained)
+    return replace(run, measured=measured, verdict=verdict(measured, commands))
 
 
-def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_Frames]:
+def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_FramesToScore]:
     split = split_of(bundle, frames)
     if split is None:
-        return [_Frames(data=data, part="all", frames=frames, scene=frames)]
+        return [_FramesToScore(data=data, part="all", frames=frames, scene=frames)]
     never_seen = np.setdiff1d(np.arange(len(frames)), split.train)  # a synthetic set's test part is not held out for validation either
     kinds: list[tuple[Part, NDArray[np.int64]]] = [("held-out", never_seen), ("training", split.train)]
-    parts = [_Frames(data=data, part=kind, frames=frames.subset(chosen), scene=frames) for kind, chosen in kinds]
+    parts = [_FramesToScore(data=data, part=kind, frames=frames.subset(chosen), scene=frames) for kind, chosen in kinds]
     return [part for part in parts if np.isfinite(part.frames.points).any()]
 
 
-def _scored(part: _Frames, evaluation: Evaluation, asked: Asked, *, seen: str, within: Radii, console: Console | None) -> ScoredSet:
+def _scored(
+    part: _FramesToScore, evaluation: Evaluation, asked: EvaluationOptions, *, seen: str, within: Radii, console: Console | None
+) -> ScoredSet:
     judged = judge(evaluation.predicted, evaluation.frames, within_px=within.array)
     classical = None
     if asked.classical and part.part != "training":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.labels.images import ImageRef
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.evaluation import Evaluation
 
 NEAR = 0.4  # of the distance between two labels: an answer so near the other's label is nearer to it than to its own
 FEWEST_ROWS = 3  # animals in frames, for anything to be said of a video or a pair

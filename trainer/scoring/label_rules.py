@@ -1,8 +1,8 @@
 """Rules of a verdict that find faults of the labels, which no training mends."""
 
 from trainer.scoring.measurements import Measurements, PointMeasure
-from trainer.scoring.next_steps import Place
-from trainer.scoring.step import (
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import (
     EXCHANGED,
     EXCHANGED_IN_SHORT,
     FEWEST_FRAMES,
@@ -10,7 +10,7 @@ from trainer.scoring.step import (
     RARE,
     RARE_TIMES,
     SCATTER_SHARE,
-    Step,
+    NextStep,
     frames,
     looks_at_images,
     not_exact,
@@ -18,69 +18,69 @@ from trainer.scoring.step import (
 )
 
 
-def few_frames(m: Measurements, place: Place) -> Step | None:
+def few_frames(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Fewer frames than teach anything."""
     if m.learnt >= FEWEST_FRAMES:
         return None
-    return Step(
+    return NextStep(
         kind="few frames",
         why=f"Too few labels: {frames(m.learnt)} cannot teach more than themselves.",
         do="Label 50 frames or more, of different times and videos, and train again.",
-        command=place.select(count=50, uncertain=False),
+        command=commands.select(count=50, uncertain=False),
     )
 
 
-def other_names(m: Measurements, place: Place) -> Step | None:
+def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A video, or half of all frames, whose names mean other points."""
     if m.other_names:
         found = m.other_names[0]
-        return Step(
+        return NextStep(
             kind="other names",
             why=found.sentence,
             do=f"Rename the points in the labels of '{found.group}', then score again.",
-            command=place.evaluate(),
+            command=commands.evaluate(),
         )
     unclear = next((one for one in m.exchanges if one.learnt >= NAMES_UNCLEAR), None)
     if unclear is None or not looks_at_images(m):
         return None
-    return Step(
+    return NextStep(
         kind="other names",
         why=f"'{unclear.first}' and '{unclear.second}' are exchanged in {unclear.learnt:.0%} of the frames learnt from: their names do "
         "not say which is which, or half of the labels mean the other.",
         do="Agree on which of the two is which in every image, and correct the labels.",
-        command=place.look_at_labels(),
+        command=commands.look_at_labels(),
     )
 
 
-def exchanged(m: Measurements, place: Place) -> Step | None:
+def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Single frames in which two labels are exchanged."""
     found = [one for one in m.exchanges if _least_exchanged(m) <= one.learnt < NAMES_UNCLEAR]
     if not found or not looks_at_images(m):
         return None
     first = found[0]
-    return Step(
+    return NextStep(
         kind="exchanged",
         why=f"Exchanged labels: in {frames(first.frames)} learnt from ({first.learnt:.0%}) '{first.first}' is found where '{first.second}' "
         "is labelled, and the other way round.",
         do="Look at the frames that the report shows as exchanged and correct their labels.",
-        command=place.look_at_labels(),
+        command=commands.look_at_labels(),
     )
 
 
-def scattered(m: Measurements, place: Place) -> Step | None:
+def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Labels that are no more exact than the error."""
     if not (m.scored and not_exact(m) and m.scatter_px >= SCATTER_SHARE * m.mean_px):
         return None
-    return Step(
+    return NextStep(
         kind="scattered labels",
         why=f"The labels scatter by about {m.scatter_px:.1f} px, which makes up most of the mean error of {m.mean_px:.1f} px: the animal's "
         "labelled shape varies more than the one that is found.",
         do="Have a second person label some of the frames, agree on where each point is, and correct the labels.",
-        command=place.second_opinion(),
+        command=commands.second_opinion(),
     )
 
 
-def rare_point(m: Measurements, place: Place) -> Step | None:
+def rare_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A point with few labels and a large error."""
     most = max((point.learnt for point in m.points), default=0)
     rare = [point for point in m.points if point.learnt < RARE * most and _worse_than_others(point, m)]
@@ -88,11 +88,11 @@ def rare_point(m: Measurements, place: Place) -> Step | None:
         return None
     point = min(rare, key=lambda one: one.learnt)
     error = f", and is off by {point.median_px:.1f} px (median)" if point.scored else ", so rarely that none was held out"
-    return Step(
+    return NextStep(
         kind="rare point",
         why=f"'{point.name}' is labelled in {frames(point.learnt)} learnt from, other points in up to {most}{error}.",
         do=f"Label '{point.name}' in more frames; mark it hidden where it cannot be seen.",
-        command=place.select(),
+        command=commands.select(),
     )
 
 
@@ -103,33 +103,33 @@ def _worse_than_others(point: PointMeasure, m: Measurements) -> bool:
     return point.median_px > max(RARE_TIMES * others[len(others) // 2], m.radius_px)
 
 
-def single_labels(m: Measurements, place: Place) -> Step | None:
+def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Single labels that are likely wrong."""
     wrong = [one for one in m.suspects if one.learnt]
     if not wrong:
-        return _few_exchanged(m, place)
+        return _few_exchanged(m, commands)
     first = wrong[0]
-    return Step(
+    return NextStep(
         kind="single labels",
         why=f"{len(wrong)} {'label lies' if len(wrong) == 1 else 'labels lie'} far from a sure answer for a frame learnt from; first "
         f"'{first.point}' in {first.image}, {first.error_px:.0f} px.",
         do=f"Look at the labels that the report shows as likely wrong, first '{first.point}' in {first.image}.",
-        command=place.look_at_labels(),
+        command=commands.look_at_labels(),
     )
 
 
-def _few_exchanged(m: Measurements, place: Place) -> Step | None:
+def _few_exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Exchanged labels that are too few to be told from a network's own mistakes: worth a look all the same."""
     few = [one for one in m.exchanges if one.learnt < _least_exchanged(m)]
     if not few or not looks_at_images(m):
         return None
     first = few[0]
-    return Step(
+    return NextStep(
         kind="single labels",
         why=f"In {frames(first.frames)} learnt from '{first.first}' is found where '{first.second}' is labelled, and the other way round: "
         "exchanged labels, or mistakes of the network.",
         do="Look at the frames that the report shows as exchanged.",
-        command=place.look_at_labels(),
+        command=commands.look_at_labels(),
     )
 
 

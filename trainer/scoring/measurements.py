@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.scoring.course import crossing, still_falling
-from trainer.scoring.evaluate import Evaluation
+from trainer.scoring.correct_radius import Radii
+from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.judging import Radii, animal_length_px
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchanges, label_scatter_px, other_names, robust_sd, suspects
+from trainer.scoring.loss_curves import crossing, still_falling
 
 BORDER_PX = 8.0  # a label so near an edge of the image is at its border
 LOOKED_AT = 24  # frames of each part whose brightness and contrast are compared
@@ -79,7 +79,6 @@ class Measurements:
         train_mean_px: mean of those on frames learnt from.
         baseline_px: what always answering the mean position costs on the held-out frames, or else on those learnt from.
         radius_px: what counts as right, mean over the key points.
-        length_px: of the animal; None where it has none.
         floor_px: between annotators; None where not known.
         target_px: what the task can do with; None where nobody has said.
         seen_px: source pixels that one pixel of the network's picture stands for; None where not known.
@@ -103,7 +102,6 @@ class Measurements:
     mean_px: float = math.nan
     baseline_px: float = math.nan
     radius_px: float
-    length_px: float | None = None
     floor_px: float | None = None
     target_px: float | None = None
     seen_px: float | None = None
@@ -167,7 +165,6 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         mean_px=spread.mean_px if spread is not None else math.nan,
         baseline_px=shown.baseline.mean_position_px,
         radius_px=float(within.mean()),
-        length_px=animal_length_px(about.labels),
         floor_px=about.floor.mean_px if about.floor is not None else None,
         target_px=about.target_px,
         seen_px=about.seen_px,

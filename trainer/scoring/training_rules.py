@@ -1,15 +1,15 @@
 """Rules of a verdict that find faults of the training, and say when there are none."""
 
-from trainer.scoring.course import STILL_FALLING
+from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements
-from trainer.scoring.next_steps import Place
-from trainer.scoring.step import (
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     SEEN_PX,
     SEEN_TIMES,
     UNLIKE_SPREADS,
     UNLIKE_TIMES,
-    Step,
+    NextStep,
     frames,
     gap,
     looks_at_images,
@@ -21,19 +21,19 @@ from trainer.scoring.step import (
 )
 
 
-def nothing_held_out(m: Measurements, place: Place) -> Step | None:
+def nothing_held_out(m: Measurements, commands: NextCommands) -> NextStep | None:
     """No frame to judge by."""
     if m.scored or m.learnt < FEWEST_FRAMES:
         return None
-    return Step(
+    return NextStep(
         kind="nothing held out",
         why="No labelled frame was held out, so nothing can be said about frames that the network has not seen.",
         do="Train once with frames held out, to know the error.",
-        command=place.hold_out(),
+        command=commands.hold_out(),
     )
 
 
-def learnt_nothing(m: Measurements, place: Place) -> Step | None:
+def learnt_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Answers that hardly depend on the image."""
     if looks_at_images(m):
         return None
@@ -42,16 +42,16 @@ def learnt_nothing(m: Measurements, place: Place) -> Step | None:
         f"position costs {m.baseline_px:.1f} px."
     )
     if short(m):
-        return Step(kind="too short", why=why, do=f"Train longer: {shown(m)}.", command=place.longer(times(m)))
-    return Step(
+        return NextStep(kind="too short", why=why, do=f"Train longer: {shown(m)}.", command=commands.longer(times(m)))
+    return NextStep(
         kind="learnt nothing",
         why=why,
         do="Look whether the labels belong to these images, and whether the network can memorise a few.",
-        command=place.diagnose(),
+        command=commands.diagnose(),
     )
 
 
-def unlike(m: Measurements, place: Place) -> Step | None:
+def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Held-out frames of another kind."""
     if not gap(m):
         return None
@@ -62,12 +62,12 @@ def unlike(m: Measurements, place: Place) -> Step | None:
     worst = max(strange, key=lambda one: one.median_px)
     light = f"; brightness or contrast differ by {m.unlike:.0f} spreads of the training frames" if m.unlike >= UNLIKE_SPREADS else ""
     new = f"'{worst.name}', of which it has learnt {frames(worst.learnt) if worst.learnt else 'no frame'},"
-    return Step(
+    return NextStep(
         kind="unlike",
         why=f"The held-out frames are unlike those learnt from: {new} has a median error of {worst.median_px:.1f} px, the training frames "
         f"{m.train_median_px:.1f} px{light}.",
         do=f"Label frames of '{worst.name}' and others like it.",
-        command=place.select([worst.name]),
+        command=commands.select([worst.name]),
     )
 
 
@@ -77,103 +77,103 @@ def _alone(far: list[GroupMeasure], m: Measurements) -> list[GroupMeasure]:
     return far if others and len(far) < len(m.groups) / 2 else []
 
 
-def too_short(m: Measurements, place: Place) -> Step | None:
+def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A training that ended too early."""
     still = m.falling is not None and m.falling > STILL_FALLING and not gap(m)
     if not looks_at_images(m) or not (still or (short(m) and unlearnt(m))):
         return None
     fell = f"; the last fifth of the epochs still lowered the held-out error by {m.falling:.0%}" if still and m.falling is not None else ""
-    return Step(
+    return NextStep(
         kind="too short",
         why=f"Trained too short: the error on its own training frames is {m.train_median_px:.1f} px (median), with {shown(m)}{fell}.",
         do="Train longer.",
-        command=place.longer(times(m)),
+        command=commands.longer(times(m)),
     )
 
 
-def resolution(m: Measurements, place: Place) -> Step | None:
+def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
     """An animal seen too coarsely."""
     if m.seen_px is None or m.seen_px < SEEN_PX or not unlearnt(m) or gap(m) or m.train_median_px > SEEN_TIMES * m.seen_px:
         return None
-    return Step(
+    return NextStep(
         kind="resolution",
         why=f"The points are seen too coarsely: one pixel of the network's picture is {m.seen_px:g} of the image, and the error on its own "
         f"training frames stays at {m.train_median_px:.1f} px (median).",
         do="Train a network that sees more pixels of the animal (slower), or cut the images to the part that matters.",
-        command=place.other_view(),
+        command=commands.other_view(),
     )
 
 
-def over_fitted(m: Measurements, place: Place) -> Step | None:
+def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
     if not gap(m) or not (not_exact(m) or m.crossing is not None):
         return None
     rises = f"; from epoch {m.crossing} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)
-    return Step(
+    return NextStep(
         kind="over-fitted",
         why=f"Over-fitted: the held-out median is {m.gap:.1f} times the training median{rises}.",
         do="Label more frames, most of all those that the network is least certain of.",
-        command=place.select([one.name for one in worst[:1]]),
+        command=commands.select([one.name for one in worst[:1]]),
     )
 
 
-def rising(m: Measurements, place: Place) -> Step | None:
+def rising(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A training that went on after it had memorised them."""
     if m.crossing is None or not gap(m):
         return None
-    return Step(
+    return NextStep(
         kind="over-fitted",
         why=f"The held-out loss rises from epoch {m.crossing} on.",
         do="Until there are more labels, end the training where the held-out error no longer falls.",
-        command=place.patient(),
+        command=commands.patient(),
     )
 
 
-def not_good_enough(m: Measurements, place: Place) -> Step | None:
+def not_good_enough(m: Measurements, commands: NextCommands) -> NextStep | None:
     """An error above what the task can do with."""
     if m.target_px is None or not m.scored or m.mean_px <= m.target_px:
         return None
     longer = m.pictures is not None and short(m)
-    return Step(
+    return NextStep(
         kind="not good enough",
         why=f"Better than chance but not good enough for the task: a mean error of {m.mean_px:.2f} px, where {m.target_px:g} px are asked "
         f"for (always answering the mean position costs {m.baseline_px:.0f} px).",
         do=f"Train longer: {shown(m)}." if longer else f"Measure how many labels {m.target_px:g} px would need.",
-        command=place.longer(times(m)) if longer else place.curve(m.target_px),
+        command=commands.longer(times(m)) if longer else commands.curve(m.target_px),
     )
 
 
-def not_exact_enough(m: Measurements, place: Place) -> Step | None:
+def not_exact_enough(m: Measurements, commands: NextCommands) -> NextStep | None:
     """An error above the labels' own, with no other reason found."""
     if not m.scored or not not_exact(m) or gap(m) or (m.target_px is not None and m.mean_px <= m.target_px):
         return None
-    return Step(
+    return NextStep(
         kind="not exact",
         why=f"Less exact than labels are: a median error of {m.median_px:.1f} px, where {m.radius_px:.1f} px count as right.",
         do="Measure whether more labels would help.",
-        command=place.curve(m.target_px),
+        command=commands.curve(m.target_px),
     )
 
 
-def good(m: Measurements, place: Place) -> Step:
+def good(m: Measurements, commands: NextCommands) -> NextStep:
     """Nothing to mend."""
     met = f", and below the {m.target_px:g} px of the task" if m.target_px is not None else ""
-    return Step(
+    return NextStep(
         kind="good",
         why=f"Good: the median error of {m.median_px:.2f} px is within the {m.radius_px:.1f} px that count as right{met}.",
         do="Look at its answers on a video that it has not seen.",
-        command=place.render(),
+        command=commands.render(),
     )
 
 
-def may_be_longer(m: Measurements, place: Place) -> Step | None:
+def may_be_longer(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A good training that was short: a longer one may be better still."""
     if m.pictures is None or not short(m):
         return None
-    return Step(
+    return NextStep(
         kind="too short",
         why=f"It was short: {shown(m)}.",
         do="If a smaller error is worth the time, train longer.",
-        command=place.longer(times(m)),
+        command=commands.longer(times(m)),
     )

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.scoring import label_rules, training_rules
-from trainer.scoring.course import STILL_FALLING
+from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements
-from trainer.scoring.next_steps import Place
-from trainer.scoring.step import (
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import (
     BASELINE_SHARE,
     ENOUGH_PICTURES,
     EXCHANGED,
@@ -25,7 +25,7 @@ from trainer.scoring.step import (
     SCATTER_SHARE,
     SEEN_PX,
     UNLIKE_TIMES,
-    Step,
+    NextStep,
     frames,
 )
 
@@ -42,7 +42,7 @@ RULE = (
     "way: the finished engine, no augmentation, no dropout."
 )
 
-Rule = Callable[[Measurements, Place], Step | None]
+Rule = Callable[[Measurements, NextCommands], NextStep | None]
 RULES: tuple[Rule, ...] = (
     label_rules.few_frames,
     label_rules.other_names,
@@ -77,7 +77,7 @@ class Verdict:
 
     finding: str
     summary: str
-    steps: tuple[Step, ...]
+    steps: tuple[NextStep, ...]
     labels_or_minutes: str
     needs_labels: str
     select: str
@@ -104,22 +104,22 @@ class Verdict:
         }
 
 
-def verdict(m: Measurements, place: Place) -> Verdict:
+def verdict(m: Measurements, commands: NextCommands) -> Verdict:
     """Judge the numbers of a training.
 
     Args:
         m: what was measured.
-        place: what the commands are given.
+        commands: what the commands are given.
     """
-    steps = [step for rule in RULES if (step := rule(m, place)) is not None]
-    well = training_rules.good(m, place)
+    steps = [step for rule in RULES if (step := rule(m, commands)) is not None]
+    well = training_rules.good(m, commands)
     if all(step.kind == "single labels" for step in steps):  # of many labels a few are wrong, and the training is good all the same
-        longer = training_rules.may_be_longer(m, place)
-        return _of([*steps, well, *([longer] if longer is not None else [])], m, place, finding=well.why)
-    return _of(steps, m, place, finding=steps[0].why)
+        longer = training_rules.may_be_longer(m, commands)
+        return _of([*steps, well, *([longer] if longer is not None else [])], m, commands, finding=well.why)
+    return _of(steps, m, commands, finding=steps[0].why)
 
 
-def _of(steps: list[Step], m: Measurements, place: Place, *, finding: str) -> Verdict:
+def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, finding: str) -> Verdict:
     worst = sorted((one for one in m.groups if not math.isnan(one.median_px)), key=lambda one: -one.median_px)[:MOST_NEEDY]
     return Verdict(
         finding=finding,
@@ -127,7 +127,7 @@ def _of(steps: list[Step], m: Measurements, place: Place, *, finding: str) -> Ve
         steps=tuple(steps[:MOST_STEPS]),
         labels_or_minutes=labels_or_minutes(m),
         needs_labels=needs_labels(m, worst),
-        select=place.select([one.name for one in worst]),
+        select=commands.select([one.name for one in worst]),
     )
 
 

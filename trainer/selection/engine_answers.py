@@ -12,7 +12,7 @@ from tracker.engines.engine import Engine
 from tracker.frame import Image
 from tracker.pose import KeyPoints
 from trainer.labels.mirror import order_of, swapped_order
-from trainer.scoring.evaluate import Finders
+from trainer.scoring.inference_by_shape import InferenceByShape
 
 SHIFT_PX = (7, 5)  # to the right and down; odd, so that no stride of a network makes the copy the same to it
 LIGHT = (0.75, 1.25)  # factors of brightness
@@ -41,7 +41,7 @@ class AnswerCollector:
         self.by_number: dict[int, EngineAnswers] = {}
         self._crop = bundle.description.view.crop
         self._swap = _swap(bundle)
-        self._finders = Finders(bundle, engine)
+        self._finders = InferenceByShape(bundle, engine)
         self._last: tuple[int, KeyPoints] | None = None
 
     def examine(self, number: int, image: Image, before: Image | None) -> None:

@@ -17,7 +17,7 @@ from trainer.errors import TrainingError
 from trainer.labels.images import read_image
 from trainer.project.store import Project
 from trainer.project.video_places import remember_videos
-from trainer.scoring.evaluate import EngineChoice, open_chosen
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.selection import uncertainty
 from trainer.selection.candidates import LIMIT, Candidates, Span, gather
 from trainer.selection.contact_sheet import Tile, write_contact_sheet

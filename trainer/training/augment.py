@@ -20,7 +20,7 @@ NOISE_SLACK_PX = 97  # one noise field, larger than the frame by this, is shifte
 class AugmentSettings:
     """How far training images are changed. Sizes are factors around 1, chances 0..1.
 
-    What is None is settled by the labels (`trainer.training.in_force`): `pairs` by the names of the points, `two_views` by names
+    What is None is settled by the labels (`trainer.training.augmentation_choice`): `pairs` by the names of the points, `two_views` by names
     and places, `flip` and `rotation_deg` by these; without labels FLIP and ROTATION_DEG stand.
     """
 

@@ -17,7 +17,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import Colour
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
 from trainer.training.fit_settings import FitSettings
-from trainer.training.learning import ABOUT
+from trainer.training.learner import ABOUT
 from trainer.whole_files import remove_parts
 
 logger = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ import torch
 
 from trainer.networks.build import NetworkPlan
 from trainer.training.augment import UNCHANGED
-from trainer.training.data import Draw, FrameStore, TrainingFrames
-from trainer.training.learning import Learner
+from trainer.training.datasets import Draw, FrameStore, TrainingFrames
+from trainer.training.learner import Learner
 from trainer.training.lightning_library import pl
 from trainer.training.losses import Batch
 

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.training.data import FrameStore, HeldOutFrames
+from trainer.training.datasets import FrameStore, HeldOutFrames
 from trainer.training.history import ExampleAnswers
-from trainer.training.learning import Learner
+from trainer.training.learner import Learner
 from trainer.training.lightning_library import pl
 
 EXAMPLES = 3

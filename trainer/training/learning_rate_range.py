@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import whole_view
-from trainer.training.data import EpochOrder, FrameStore
-from trainer.training.fit import training_frames, untrained
+from trainer.training.augmentation_choice import settled
+from trainer.training.datasets import EpochOrder, FrameStore
 from trainer.training.fit_settings import FitSettings
-from trainer.training.in_force import settled
-from trainer.training.learning import CLIP
-from trainer.training.loading import TrainingLoader
+from trainer.training.learner import CLIP
+from trainer.training.lightning_run import training_frames
+from trainer.training.new_learner import untrained
+from trainer.training.training_loader import TrainingLoader
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 100

@@ -1,6 +1,5 @@
 """How wrong an answer is, one function a head. Missing labels count nothing; a point outside the crop must answer "absent"."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
@@ -19,7 +18,7 @@ from trainer.networks.map_network import HeatMaps, MapNetwork
 from trainer.networks.trackrat import TrackRat
 from trainer.training.targets import Cells, centre, disk, gaussian, to_cells
 
-Network = TypeVar("Network", bound=nn.Module)
+Kind = TypeVar("Kind", bound=nn.Module)
 
 COARSE_SIGMA_CELLS = 1.0
 MASKED = -1e4  # a logit that soft-max turns into 0
@@ -64,8 +63,6 @@ class LossSettings:
 
 def heatmap_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     """Maps against their targets, decoded distance, and the coarse stage where there is one: one number."""
-    if isinstance(network, Grouped):
-        return grouped_loss(network, batch, settings)
     if not isinstance(network, MapNetwork):
         raise TypeError(f"expected a network with heat maps, got a {type(network).__name__}")
     maps, finder = network.maps(batch.frames, batch.left, batch.top), network.searcher()
@@ -99,7 +96,7 @@ def map_loss(maps: HeatMaps | Maps, cells: Cells, settings: LossSettings, *, sig
     return _mean(each, cells.labelled) + settings.distance * distance + settings.normaliser * normaliser
 
 
-def grouped_loss(network: Grouped, batch: Batch, settings: LossSettings) -> Tensor:
+def grouped_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     """The same for groups of key points, each in its own crop: one number.
 
     In half of the pictures without a group, its crop is where the coarse stage itself would look for it: what must be told
@@ -110,6 +107,7 @@ def grouped_loss(network: Grouped, batch: Batch, settings: LossSettings) -> Tens
         batch: its left and top are (n, groups).
         settings: what counts how much.
     """
+    network = of_kind(Grouped, network)
     planes = to_planes(batch.frames)
     coarse = network.search(planes).float()
     frame, finder = network.frame, network.fine.finder
@@ -132,7 +130,7 @@ def xy_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     if isinstance(network, BackboneCoordinates):
         finder, plan = network.view.finder, network.plan
     else:
-        network = _as(Coordinates, network)
+        network = of_kind(Coordinates, network)
         finder, plan = network.finder, network.finder.plan
     answer = network.regress(batch.frames, batch.left, batch.top)
     loss = _regression(answer.points, answer.present, _in_crop(batch, plan), settings)
@@ -144,13 +142,6 @@ def whole_frame_loss(network: TrackRat, batch: Batch, settings: LossSettings) ->
     answer = network.regress(batch.frames)
     size = torch.tensor([network.frame.width, network.frame.height], device=batch.points.device)
     return _regression(answer[..., :2], answer[..., 2], (batch.one_animal + 0.5) / size - 0.5, settings)
-
-
-LOSSES: dict[str, Callable[[nn.Module, Batch, LossSettings], Tensor]] = {
-    "heatmap": heatmap_loss,
-    "dense_heatmap": heatmap_loss,
-    "xy": xy_loss,
-}
 
 
 def coarse_loss(finder: Finder, logits: Tensor, batch: Batch) -> Tensor:
@@ -211,7 +202,12 @@ def _mean(each: Tensor, counted: Tensor) -> Tensor:
     return torch.where(counted, each, 0.0).sum() / counted.sum().clamp_min(1)
 
 
-def _as(kind: type[Network], network: nn.Module) -> Network:
+def of_kind(kind: type[Kind], network: nn.Module) -> Kind:
+    """The network as what its loss asks for.
+
+    Raises:
+        TypeError: it is of another kind.
+    """
     if not isinstance(network, kind):
         raise TypeError(f"expected a {kind.__name__}, got a {type(network).__name__}")
     return network

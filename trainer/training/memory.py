@@ -9,9 +9,9 @@ import torch
 from torch.utils.data import default_collate
 
 from trainer.errors import TooLargeError
-from trainer.training.data import Draw, TrainingFrames
+from trainer.training.datasets import Draw, TrainingFrames
 from trainer.training.fit_settings import FitSettings
-from trainer.training.learning import Learner
+from trainer.training.learner import Learner
 from trainer.training.losses import Batch
 
 # what torch and its CPU libraries say in a plain RuntimeError; oneDNN says of any lack that a primitive could not be created

@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from trainer.training.history import History
-from trainer.training.learning import ABOUT, Learner
+from trainer.training.learner import ABOUT, Learner
 from trainer.training.lightning_library import pl
 
 EVERY_S = 30.0

@@ -1,6 +1,5 @@
 """How wrong the network for several animals is: the map of their middles, and the key points of each in its own crop."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -9,7 +8,7 @@ from torch.nn import functional
 
 from trainer.networks.map_network import HeatMaps
 from trainer.networks.several import Several
-from trainer.training.losses import Batch, LossSettings, map_loss
+from trainer.training.losses import Batch, LossSettings, map_loss, of_kind
 from trainer.training.targets import centre, to_cells
 
 SIGMA_CELLS = 1.0  # of the bell around a middle, inside which a high score costs less
@@ -29,8 +28,7 @@ class Middles(NamedTuple):
 
 def several_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     """Maps of every animal in its own crop, and the map of middles: one number."""
-    if not isinstance(network, Several):
-        raise TypeError(f"expected a Several, got a {type(network).__name__}")
+    network = of_kind(Several, network)
     middles = _middles(network, batch)
     rows, columns, points = _meant(network, batch, middles)
     maps = network.maps(batch.frames, rows, columns)
@@ -38,9 +36,6 @@ def several_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Te
     cells = to_cells(points.flatten(0, 1), left=maps.left, top=maps.top, cell=network.fine.cell, grid=grid)
     fine = map_loss(HeatMaps(maps.coarse, maps.points, maps.absent), cells, settings)
     return fine + settings.coarse * middle_loss(maps.coarse, middles)
-
-
-SEVERAL: dict[str, Callable[[nn.Module, Batch, LossSettings], Tensor]] = {"several": several_loss}
 
 
 def middle_loss(logits: Tensor, middles: Middles) -> Tensor:

@@ -14,7 +14,7 @@ from trainer.errors import TrainingError
 from trainer.networks.backbone import Backbone, library, timm_name
 from trainer.networks.build import NetworkPlan
 from trainer.networks.frozen import may_differ
-from trainer.training.learning import ABOUT
+from trainer.training.learner import ABOUT
 
 Tensors = dict[str, Tensor]
 

@@ -18,7 +18,9 @@ from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.assignment import best_pairs, mean_distances, present
-from trainer.scoring.evaluate import EngineChoice, Finders, match_points, open_chosen
+from trainer.scoring.engine_choice import EngineChoice, open_chosen
+from trainer.scoring.evaluate import match_points
+from trainer.scoring.inference_by_shape import InferenceByShape
 from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
 from trainer.videos.overlap import read_ahead, written_behind
@@ -185,7 +187,7 @@ class _Overlay:
     def __init__(self, bundle: Bundle, engine: Engine, style: OverlayStyle) -> None:
         self._names = bundle.description.point_names
         self._style = style
-        self._finders = Finders(bundle, engine)
+        self._finders = InferenceByShape(bundle, engine)
         self._last: NDArray[np.float64] | None = None
 
     def draw(self, image: Image, labels: NDArray[np.float64] | None) -> Image:

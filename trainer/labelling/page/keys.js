@@ -46,7 +46,7 @@ export class Keys {
   #awaitsTag = false;
 
   constructor(parts) {
-    Object.assign(this, parts); // session, stage, look, help, scrub, ranking, finder, adder, showPalette
+    Object.assign(this, parts); // session, stage, filter, help, scrub, ranking, finder, adder, showPalette
     const { stage } = this;
     addEventListener("keydown", (event) => this.#down(event));
     addEventListener("keyup", (event) => this.#up(event));
@@ -136,7 +136,7 @@ export class Keys {
   }
 
   #plain(event) {
-    const { session, stage, look } = this;
+    const { session, stage, filter } = this;
     const last = session.frames.length - 1;
     return {
       n: () => session.step(1),
@@ -163,12 +163,12 @@ export class Keys {
         stage.keepZoom = !stage.keepZoom;
         session.say("change");
       },
-      "+": () => look.step("brightness", 1),
-      "=": () => look.step("brightness", 1),
-      "-": () => look.step("brightness", -1),
-      ".": () => look.step("contrast", 1),
-      ",": () => look.step("contrast", -1),
-      r: () => look.reset(),
+      "+": () => filter.step("brightness", 1),
+      "=": () => filter.step("brightness", 1),
+      "-": () => filter.step("brightness", -1),
+      ".": () => filter.step("contrast", 1),
+      ",": () => filter.step("contrast", -1),
+      r: () => filter.reset(),
     };
   }
 }

@@ -2,7 +2,7 @@
 
 import { openKeptEdits } from "./kept_edits.js";
 import { HELP, Keys } from "./keys.js";
-import { Look } from "./look.js";
+import { ImageFilter } from "./image_filter.js";
 import { NameAdder, PointFinder } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { Panel, element } from "./panel.js";
@@ -35,7 +35,7 @@ async function start() {
   session.addEventListener("saving", () => panel.showSaving());
   outbox.addEventListener("revision", ({ detail }) => queueMicrotask(() => panel.updateFrame(session.indexOf(detail.image))));
   const dialogs = { help: byId("help"), finder: new PointFinder(session), adder: new NameAdder(session) };
-  new Keys({ session, stage, scrub, ranking, ...dialogs, showPalette: (shown) => panel.showPalette(shown), look: lookOf(stage) });
+  new Keys({ session, stage, scrub, ranking, ...dialogs, showPalette: (shown) => panel.showPalette(shown), filter: filterOf(stage) });
   listKeys();
   const showFrame = frameShower(session, stage);
   session.addEventListener("frame", showFrame);
@@ -46,8 +46,8 @@ async function start() {
   session.addEventListener("frame", () => remember(project.key, session.frame.image));
 }
 
-function lookOf(stage) {
-  return new Look(stage, { brightness: byId("brightness"), contrast: byId("contrast") });
+function filterOf(stage) {
+  return new ImageFilter(stage, { brightness: byId("brightness"), contrast: byId("contrast") });
 }
 
 function listKeys() {

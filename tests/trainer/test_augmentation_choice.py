@@ -1,0 +1,148 @@
+"""What is done to training images is settled by the labels, said before training, and never against what was asked for."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainer.test_two_views import MOUSE, in_mirror, turning, walking
+from tests.trainer.test_two_views import frames as labelled
+from trainer.errors import LabelError, TrainingError
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.mirror import order_of
+from trainer.training.augment import UNCHANGED, AugmentSettings, augment
+from trainer.training.augment_file import read_augment_file
+from trainer.training.augmentation_choice import as_before, as_recorded, augmentation_in_force
+
+EARS = ("snout", "leftear", "rightear", "tailbase", "back", "rump")
+
+
+def open_field() -> LabelledFrames:
+    return labelled(turning(), EARS)
+
+
+def belt_with_mirror() -> LabelledFrames:
+    direct = walking()
+    names = (*(f"{name}_top" for name in MOUSE), *(f"{name}_bot" for name in MOUSE))
+    return labelled(np.concatenate([direct, in_mirror(direct, axis=1, at=150.0)], axis=1), names)
+
+
+def one_sided() -> LabelledFrames:
+    return labelled(turning(), ("snout", "pawL", "back", "tailbase", "a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("frames", "asked", "flip", "rotation"),
+    [
+        (open_field(), AugmentSettings(), 0.5, 180.0),
+        (open_field(), AugmentSettings(flip=0.0, rotation_deg=20.0), 0.0, 20.0),
+        (one_sided(), AugmentSettings(), 0.0, 180.0),
+        (one_sided(), AugmentSettings(flip=0.5), 0.5, 180.0),
+        (one_sided(), AugmentSettings(pairs=(("pawL", "pawL"),)), 0.5, 180.0),
+        (belt_with_mirror(), AugmentSettings(), 0.0, 10.0),
+        (belt_with_mirror(), AugmentSettings(two_views=False), 0.5, 180.0),
+        (belt_with_mirror(), AugmentSettings(rotation_deg=90.0), 0.0, 90.0),
+        (open_field(), AugmentSettings(two_views=True), 0.0, 10.0),
+    ],
+    ids=[
+        "pairs known",
+        "asked for less",
+        "no partner",
+        "no partner, asked for",
+        "no side after all",
+        "two views",
+        "one view, as said",
+        "two views, turned as asked",
+        "two views, as said",
+    ],
+)
+def test_labels_settle_what_was_left_open(frames: LabelledFrames, asked: AugmentSettings, flip: float, rotation: float) -> None:
+    found = augmentation_in_force(asked, frames)
+    assert (found.settings.flip, found.settings.rotation_deg) == (flip, rotation)
+    assert augmentation_in_force(found.settings, frames).settings == found.settings, "what is settled stays"
+
+
+def test_pairs_and_augmentation_are_said() -> None:
+    (sentence,) = augmentation_in_force(AugmentSettings(), open_field()).sentences
+    assert sentence.startswith("augmentation: 50% of the training images are mirrored (leftear and rightear then change places); they are ")
+    assert "turned by up to 180° either way" in sentence
+
+
+def test_a_side_without_partner_is_said_in_one_sentence() -> None:
+    first, second = augmentation_in_force(AugmentSettings(), one_sided()).sentences
+    assert first.startswith("sides: 'pawL' speaks of a side and has no certain partner among the points, so no image is mirrored")
+    assert "--pairs 'pawL:PARTNER'" in first
+    assert second.startswith("augmentation: no training image is mirrored")
+
+
+def test_two_views_are_said_with_the_way_out() -> None:
+    first, *_ = augmentation_in_force(AugmentSettings(), belt_with_mirror()).sentences
+    assert first.startswith("two views: 6 points (nose, paw1LH, paw2LF …) are named 'top' and 'bot' and lie in two parts of the image")
+    assert "no image is mirrored and none is turned by more than 10° (--no-two-views" in first
+
+
+def test_images_left_as_they_are_stay_so_once_settled() -> None:
+    found = augmentation_in_force(UNCHANGED, open_field())
+    image = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    points = np.full((6, 2), 20.0)
+    changed, moved = augment(image, points, settings=found.settings, swap=None, rng=np.random.default_rng(0))
+    assert changed is image
+    assert moved is points
+
+
+def test_a_point_said_to_have_no_side_keeps_none_however_often_it_is_settled() -> None:
+    asked = AugmentSettings(pairs=(("leftear", "leftear"), ("rightear", "rightear")))
+    frames, once = open_field(), augmentation_in_force(asked, open_field())
+    again = augmentation_in_force(once.settings, frames)
+    refreshed = augmentation_in_force(as_before(AugmentSettings(), as_recorded(again.settings)), frames)
+    for found in (once, again, refreshed):
+        assert found.settings.pairs is not None
+        assert order_of(frames.point_names, found.settings.pairs) == (0, 1, 2, 3, 4, 5)
+        assert "(no point changes places)" in found.sentences[-1]
+
+
+def test_pairs_of_a_label_file_are_taken_and_those_asked_for_stand_before_them() -> None:
+    names = ("snout", "a", "b", "c", "d", "e")
+    frames = replace(labelled(turning(), names), pairs=(("a", "b"), ("c", "d")))
+    assert augmentation_in_force(AugmentSettings(), frames).settings.pairs == (("a", "b"), ("c", "d"))
+    assert augmentation_in_force(AugmentSettings(pairs=(("a", "e"),)), frames).settings.pairs == (("a", "e"), ("c", "d"))
+
+
+def test_a_pair_of_unknown_points_is_refused() -> None:
+    with pytest.raises(LabelError, match=r"'leftea' is not among the key points .*did you mean 'leftear'"):
+        augmentation_in_force(AugmentSettings(pairs=(("leftea", "rightear"),)), open_field())
+
+
+def test_a_later_training_goes_on_as_before_unless_asked() -> None:
+    before = as_recorded(augmentation_in_force(AugmentSettings(rotation_deg=30.0, pairs=(("snout", "rump"),)), open_field()).settings)
+    again = augmentation_in_force(as_before(AugmentSettings(), before), open_field()).settings
+    assert (again.rotation_deg, again.flip) == (30.0, 0.5)
+    assert again.pairs == (("snout", "rump"), ("leftear", "rightear"))
+    assert as_before(AugmentSettings(rotation_deg=5.0), before).rotation_deg == 5.0
+    assert as_before(AugmentSettings(), None) == AugmentSettings()
+
+
+def test_a_file_says_the_same_as_options(tmp_path: Path) -> None:
+    path = tmp_path / "augment.yaml"
+    path.write_text("flip: 0\nrotation_deg: 30\nscale: [0.9, 1.1]\npairs:\n  - [leftear, rightear]\n")
+    expected = AugmentSettings(flip=0.0, rotation_deg=30.0, scale=(0.9, 1.1), pairs=(("leftear", "rightear"),))
+    assert read_augment_file(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rotate: 30\n", "rotate"),
+        ("flip: 2\n", "flip"),
+        ("scale: [1.2, 0.8]\n", "expected the smaller factor first"),
+        ("pairs: [[a]]\n", "pairs"),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "augment.yaml"
+    path.write_text(text)
+    with pytest.raises(TrainingError) as refused:
+        read_augment_file(path)
+    assert message in str(refused.value)
+    assert "augment.yaml" in str(refused.value)

@@ -1,0 +1,167 @@
+"""The bundle of behaviour from poses: trained, proved, scored, compared, and its commands."""
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from tests.tracker.engine_settings import engine_settings
+from tests.trainer.pose_videos import BODY, QUICK, divided, steps, video
+from tests.trainer.walkers import CLASSES, FPS, POINTS, write_table
+from tracker.bundle import Bundle, read_bundle
+from tracker.engines.open_engine import open_engine
+from tracker.errors import BundleError
+from trainer.__main__ import PROGRAM, main
+from trainer.behaviour.answers import check_self_test, engine_of, probabilities_of
+from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.make_behaviour_bundle import collapsed, make_behaviour_bundle
+from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.temperature_and_thresholds import calibrate
+from trainer.behaviour.train import train
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
+from trainer.commands.behaviour_options import behaviour_request
+from trainer.ethogram.read_options import ReadOptions
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("walkers")
+    table = write_table(folder, frames=450)
+    settings = BehaviourSettings(epochs=16, hidden=12, window=90, batch=4, learning_rate=2e-2, dropout=0.1, mirror=False)
+    request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=ReadOptions(), proved_frames=300)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    made = make_behaviour_bundle(request, Console(quiet=True))
+    torch.set_num_threads(threads)
+    assert made.exported.largest <= 1e-5
+    return folder / "bundle"
+
+
+def test_a_trained_bundle_finds_what_it_learnt_in_a_video_it_never_saw(made: Path) -> None:
+    about = read_bundle(made).description
+    assert about.behaviour is not None
+    assert about.behaviour.accuracy.macro_f1 is not None
+    assert about.behaviour.accuracy.macro_f1 > 0.7
+    assert (about.task, sorted(about.class_names), about.point_names) == ("behaviour", sorted(CLASSES), POINTS)
+    assert about.behaviour.accuracy.frames == 450
+    assert (made / "report.html").exists()
+
+
+def test_a_bundle_proves_itself_and_starts_anew_after_a_gap(made: Path) -> None:
+    bundle = read_bundle(made)
+    engine = engine_of(bundle)
+    check_self_test(bundle, engine)
+    one = video(9, frames=80)
+    whole = probabilities_of(engine, one, warming=0, longest_gap_s=1.0)
+    again = probabilities_of(engine, one, warming=5, longest_gap_s=1.0)
+    assert np.isnan(again[:5]).all()
+    assert np.array_equal(again[5:], whole[5:])
+
+
+def test_changed_self_test_poses_and_contradicting_parts_are_refused(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in made.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    description = json.loads((copy / "bundle.json").read_bytes())
+    description["behaviour"]["thresholds"] = [0.5]
+    (copy / "bundle.json").write_text(json.dumps(description))
+    with pytest.raises(BundleError, match="its parts contradict each other"):
+        read_bundle(copy)
+    (copy / "bundle.json").write_bytes((made / "bundle.json").read_bytes())
+    content = bytearray((copy / "self_test.npy").read_bytes())
+    content[-3] ^= 64
+    (copy / "self_test.npy").write_bytes(content)
+    with pytest.raises(BundleError, match=r"self_test\.npy: its SHA-256 begins"):
+        read_bundle(copy)
+
+
+def test_the_loop_refuses_a_bundle_that_takes_poses_in_one_sentence(made: Path) -> None:
+    bundle: Bundle = read_bundle(made)
+    with pytest.raises(BundleError, match="finds behaviour in poses"):
+        open_engine(bundle, engine_settings(bundle), say=lambda _: None)
+
+
+def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = made.parent / "videos.csv"
+    assert main(["evaluate", str(made), "--data", str(table), "--json", "--predictions", str(tmp_path / "p")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["video"] for each in found["scores"][0]["videos"]] == ["v3"]
+    assert "3 of 4 videos are those it was made with, and are left out" in found["notes"]
+    with (tmp_path / "p" / "v3.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert sorted(rows[0]) == sorted(["frame", *CLASSES])
+    assert len(rows) == 451
+
+
+def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:
+    words = "fit --task behaviour --data t.csv --out b --hold-out c d --validate e --leave-out base --channel S1 --epochs 7 --roles"
+    request = behaviour_request(PROGRAM.parser().parse_args(words.split()))
+    assert (request.table, request.out, request.test, request.validation) == (Path("t.csv"), Path("b"), ("c", "d"), ("e",))
+    assert (request.left_out, request.asked.channel, request.settings) == (("base",), "S1", BehaviourSettings(epochs=7))
+    assert request.roles
+    assert request.proved_frames == 10_000
+
+
+def test_a_network_that_answers_the_same_to_everything_is_called_collapsed() -> None:
+    one = video(0, frames=50)
+    same = np.tile(np.array([[0.7, 0.1]], np.float32), (50, 1))
+    decide = Decide(exclusive=True, thresholds=(0.5, 0.5))
+    flat = ScoredVideo(name="v", class_names=CLASSES, truth=one.marks, said=decide.of(same), probabilities=same, fps=FPS)
+    assert collapsed([flat])[0].startswith("collapsed: the network answers walk in every frame")
+    same[3] = 0.1, 0.8
+    assert collapsed([replace(flat, said=decide.of(same), probabilities=same)]) == []
+
+
+def test_classes_that_overlap_are_learnt_and_decided_each_by_itself(tmp_path: Path) -> None:
+    videos = divided(tmp_path)
+    both = []
+    for one in videos.videos:
+        one.marks[:, 1] |= one.marks[:, 0]
+        both.append(one)
+    overlapping = replace(videos, exclusive=False, videos=tuple(both))
+    trained = train(overlapping, BODY, QUICK, tmp_path / "run", say=lambda _: None)
+    found = calibrate(trained.network, trained.validation, overlapping.of("validation"), rule="j")
+    probabilities = steps(trained.network, both[0].poses[:50])
+    assert probabilities.shape == (50, 2)
+    assert found.rule == "greatest J on the validation videos"
+    assert (probabilities.sum(axis=1) != 1).all()
+
+
+def test_the_same_bundle_is_not_better_than_itself(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_table(tmp_path, videos=1, frames=1800, first=20, fps=10.0)
+    assert main(["compare", str(made), str(made), "--data", str(table)]) == 0
+    assert "No difference between" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--task", "behaviour", "--head", "xy"], "--head is for key points; leave it out with --task behaviour"),
+        (["--classes", "walk"], "--classes is for behaviour"),
+        (["--task", "behaviour", "--no-held-out", "--hold-out", "v1"], "contradict each other"),
+        (["--task", "behaviour", "--classes", "sleep"], "no video labels 'sleep'; the labels have circle, walk"),
+        (["--task", "behaviour", "--front", "beak"], "there is no point 'beak'; the poses have nose, middle, tail"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = write_table(tmp_path, frames=150)
+    assert main(["fit", "--data", str(table), "--out", str(tmp_path / "out"), *arguments]) == 1
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,111 @@
+"""Learning curves: their subsets, the law that is fitted, and what may be concluded."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trainer.stored_runs import QUICK, replace_mean, stored_run
+from trainer.errors import TrainingError
+from trainer.experiments.curve import plan_curve, sizes_of
+from trainer.experiments.curve import summarise as summarise_curve
+from trainer.experiments.curve_conclusions import reading
+from trainer.experiments.power_law import PowerLaw, bootstrap, fit_power_law
+from trainer.experiments.run import Run
+from trainer.experiments.run_plan import FramesOfRun
+
+
+def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames() -> None:
+    parts = FramesOfRun(train=np.arange(3, 43), held_out=np.arange(3), test=np.empty(0, np.int64), description="three")
+    planned = plan_curve(parts, ["heatmap", "xy"], QUICK, sizes=[5, 10, 40], repeats=2)
+    assert len(planned) == 2 * 3 * 2
+    assert len({run.name for run in planned}) == len(planned)
+    for repeat in (0, 1):
+        small, middle, whole = (
+            set(run.parts.train.tolist()) for run in planned if run.place["repeat"] == repeat and run.place["head"] == "xy"
+        )
+        assert small < middle < whole == set(range(3, 43))
+    assert all(run.parts.held_out.tolist() == [0, 1, 2] for run in planned)
+    assert {run.settings.seed for run in planned} == {0, 1}
+    firsts = [tuple(run.parts.train.tolist()) for run in planned if run.place["size"] == 5 and run.place["head"] == "xy"]
+    assert firsts[0] != firsts[1]
+
+
+def test_sizes_are_halves_unless_given() -> None:
+    assert sizes_of(93, sizes=[], fractions=[]) == [6, 12, 23, 46, 93]
+    assert sizes_of(1000, sizes=[], fractions=[0.0005, 0.02, 1.0]) == [1, 20, 1000]
+    with pytest.raises(TrainingError, match="asks for 94 frames; there are 1 to 93"):
+        sizes_of(93, sizes=[94], fractions=[])
+    with pytest.raises(TrainingError, match="at most 1"):
+        sizes_of(93, sizes=[], fractions=[1.5])
+
+
+@pytest.mark.parametrize("law", [PowerLaw(a=40.0, b=0.7, c=1.5), PowerLaw(a=9.0, b=0.3, c=0.0), PowerLaw(a=200.0, b=1.2, c=2.7)])
+def test_a_power_law_is_found_again(law: PowerLaw) -> None:
+    frames = np.array([5.0, 10, 20, 40, 80, 160])
+    found = fit_power_law(frames, law.at(frames))
+    assert found.a == pytest.approx(law.a, rel=0.05)
+    assert found.b == pytest.approx(law.b, abs=0.02)
+    assert found.c == pytest.approx(law.c, abs=0.05)
+    assert found.frames_for(float(law.at(np.array([320.0]))[0])) == pytest.approx(320, rel=0.05)
+
+
+def test_a_law_goes_through_the_means_not_under_them() -> None:
+    law, frames = PowerLaw(a=40.0, b=0.7, c=1.5), np.repeat([5.0, 10, 20, 40, 80], 2)
+    scattered = law.at(frames) * np.tile([0.5, 1.5], 5)
+    assert fit_power_law(frames, scattered).at(frames) == pytest.approx(law.at(frames), rel=0.03)
+
+
+def test_a_curve_that_rises_gets_no_law_that_rises() -> None:
+    frames = np.array([5.0, 10, 20, 40])
+    found = fit_power_law(frames, np.array([1.0, 2.0, 3.0, 4.0]))
+    assert found.a == 0
+    assert found.frames_for(1.0) == np.inf
+
+
+def curve_of(tmp_path: Path, error: Callable[[int, int], float], *, repeats: int = 3, sizes: tuple[int, ...] = (8, 16, 32, 64, 128)):  # type: ignore[no-untyped-def]
+    runs = [
+        stored_run(tmp_path, f"xy-{size}-{repeat}", error(size, repeat), head="xy", size=size, repeat=repeat)
+        for repeat in range(repeats)
+        for size in sizes
+    ]
+    for place, run in enumerate(runs):  # the training error of a network that has learnt
+        score = run.train
+        runs[place] = Run(**{**{f: getattr(run, f) for f in run.__struct_fields__}, "train": replace_mean(score, 0.2)})
+    return summarise_curve(runs)[0]
+
+
+def test_the_reading_says_how_many_more_to_label_with_its_uncertainty(tmp_path: Path) -> None:
+    found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
+    now, doubled, more = reading(found, target_px=2.0)
+    assert "128 frames give 2.34 ± 0.02 px" in now
+    assert "Twice as many (256) would give about 1.8" in doubled
+    assert "95 % of resampled repeats" in doubled
+    needed = (40 / 1.0) ** (1 / 0.7) - 128
+    told = int(more.split("Label about ")[1].split()[0])
+    assert told == pytest.approx(needed, rel=0.2)
+    assert "95 % of resampled repeats" in more
+
+
+@pytest.mark.parametrize(
+    ("target_px", "message"),
+    [(1.3, "more than 3 times the 128 frames"), (0.9, "the fitted floor is"), (9.0, "is reached with 128 frames already")],
+)
+def test_nothing_is_read_far_beyond_the_data(target_px: float, message: str, tmp_path: Path) -> None:
+    found = curve_of(tmp_path, lambda size, repeat: 40 * size**-0.7 + 1.0 + 0.02 * (repeat - 1))
+    assert message in reading(found, target_px=target_px)[-1]
+
+
+def test_a_flat_curve_says_that_more_frames_hardly_help(tmp_path: Path) -> None:
+    found = curve_of(tmp_path, lambda _size, repeat: 2.0 + 0.1 * repeat)
+    assert "hardly help" in reading(found, target_px=None)[-1]
+
+
+def test_one_repeat_and_few_sizes_promise_nothing(tmp_path: Path) -> None:
+    single = curve_of(tmp_path / "a", lambda size, _repeat: 40 * size**-0.7, repeats=1)
+    assert "its uncertainty is not known" in " ".join(reading(single, target_px=None))
+    few = curve_of(tmp_path / "b", lambda size, _repeat: 40 * size**-0.7, sizes=(8, 16, 32))
+    assert few.law is None
+    assert "needs 4 sizes; there are 3" in reading(few, target_px=None)[0]
+    assert bootstrap([(np.array([1.0]), np.array([1.0]))]) == []

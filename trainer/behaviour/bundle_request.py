@@ -1,0 +1,47 @@
+"""A behaviour bundle that is to be made: its table of videos, its training, and where it goes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.behaviour.export import PROVED_FRAMES
+from trainer.behaviour.settings import BehaviourSettings
+from trainer.ethogram.read_options import ReadOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviourRequest:
+    """A behaviour bundle to be made.
+
+    Attributes:
+        table: of videos, see `read_videos`.
+        out: folder of the bundle.
+        settings: of the training.
+        asked: what label files do not say.
+        class_names: to learn; empty for all that are on anywhere.
+        left_out: classes whose frames count as judged by nobody.
+        test: videos to be judged by.
+        validation: videos to choose temperature and thresholds by.
+        nothing_held_out: no video is kept to be judged by.
+        front: point in front on the body's axis, None to find it.
+        back: the one behind.
+        confidence: below it a point is not there.
+        roles: whether the animals' order means something.
+        anew: put away a training of other labels or settings.
+        proved_frames: carried beside torch before the bundle is written.
+    """
+
+    table: Path
+    out: Path
+    settings: BehaviourSettings
+    asked: ReadOptions
+    class_names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    nothing_held_out: bool = False
+    front: str | None = None
+    back: str | None = None
+    confidence: float = 0.2
+    roles: bool = False
+    anew: bool = False
+    proved_frames: int = PROVED_FRAMES

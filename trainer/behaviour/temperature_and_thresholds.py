@@ -1,0 +1,102 @@
+"""What is fitted on validation videos after the weights: temperature, thresholds, and for how long a network must warm up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+
+from trainer.behaviour.clips import UNJUDGED, Clips
+from trainer.behaviour.network import PoseBehaviour, features_of
+from trainer.behaviour.train import loss_of, whole_logits
+from trainer.behaviour.video_table import PoseVideo
+from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
+
+_STARTS = 24  # places from which a network is started anew to see when it agrees with one that ran all along
+_AGREES = 0.05  # largest difference of a probability, in 95 % of the starts
+_LONGEST_S = 10.0
+RULES: dict[Rule, str] = {"f1": "greatest F1", "j": "greatest J", "accuracy": "greatest accuracy"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviourCalibration:
+    """What was found.
+
+    Attributes:
+        temperature: the logits are divided by it; above 1 the network was too sure.
+        thresholds: one for each class.
+        rule: how they were chosen, in words.
+        loss_before: unweighted validation loss without temperature.
+        loss_after: and with it.
+        warming_frames: see `warming_frames`.
+    """
+
+    temperature: float
+    thresholds: tuple[float, ...]
+    rule: str
+    loss_before: float
+    loss_after: float
+    warming_frames: int
+
+
+def calibrate(network: PoseBehaviour, validation: Clips, videos: Sequence[PoseVideo], *, rule: Rule) -> BehaviourCalibration:
+    """Fit all three and put the temperature into the network.
+
+    Args:
+        network: trained.
+        validation: clips of the validation videos, normalised.
+        videos: the same videos.
+        rule: by which thresholds are chosen.
+    """
+    logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
+    exclusive = network.plan.exclusive
+
+    def loss(log_temperature: float) -> float:
+        return float(loss_of(logits / float(np.exp(log_temperature)), targets, None, exclusive=exclusive))
+
+    best = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
+    temperature = float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0
+    network.temperature.fill_(temperature)
+    probabilities = network.probabilities(logits).numpy()
+    return BehaviourCalibration(
+        temperature=temperature,
+        thresholds=_thresholds(probabilities, targets.numpy(), rule),
+        rule=f"{RULES[rule]} on the validation videos",
+        loss_before=loss(0.0),
+        loss_after=loss(float(np.log(temperature))),
+        warming_frames=warming_frames(network, videos, longest=round(_LONGEST_S * videos[0].fps)),
+    )
+
+
+@torch.no_grad()
+def warming_frames(network: PoseBehaviour, videos: Sequence[PoseVideo], *, longest: int) -> int:
+    """Frames after zeroed states until no probability differs by more than 0.05 from that of a network that ran all along.
+
+    Measured from places spread over the videos, in 95 % of them. At most `longest`.
+    """
+    worst: list[int] = []
+    for video in videos:
+        length = min(longest, len(video.poses) // 2)
+        if length < 2:
+            continue
+        starts = np.unique(np.linspace(len(video.poses) // 4, len(video.poses) - length, _STARTS).astype(int)).tolist()
+        poses, seconds = torch.from_numpy(video.poses), torch.from_numpy(video.seconds)
+        features = features_of(
+            network, [poses, *(poses[start : start + length] for start in starts)], [seconds] + [seconds[:length]] * len(starts)
+        )
+        whole = network.probabilities(network.logits(network.normalised(features[0])[None])[0])[0]
+        fresh = network.probabilities(network.logits(network.normalised(torch.stack(features[1:])))[0])
+        for start, one in zip(starts, fresh, strict=True):
+            last = torch.nonzero((one - whole[start : start + length]).abs().amax(dim=-1) > _AGREES)
+            worst.append(int(last.max()) + 1 if len(last) else 0)
+    return int(np.percentile(worst, 95, method="higher")) if worst else 0
+
+
+def _thresholds(probabilities: NDArray[np.float32], targets: NDArray[np.float32], rule: Rule) -> tuple[float, ...]:
+    found = []
+    for place in range(probabilities.shape[1]):
+        judged = targets[:, place] != UNJUDGED
+        found.append(choose_threshold(curve(probabilities[judged, place], targets[judged, place] == 1), rule))
+    return tuple(found)

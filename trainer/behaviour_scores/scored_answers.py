@@ -1,0 +1,78 @@
+"""Answers to behaviour labels scored side by side: the answer, the same cleaned, other people, and what is trivial."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning, always_the_commonest, clean, score_behaviour
+from trainer.behaviour_scores.intervals import PairedF1, compare_f1
+from trainer.behaviour_scores.scored_video import ScoredVideo
+from trainer.errors import TrainingError
+
+TRIVIAL = "always the commonest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BehaviourRun:
+    """Answers that were scored on the same videos.
+
+    Attributes:
+        title: what was scored.
+        answers: name and videos of each: the answer first, then the same cleaned, other people, the trivial one last.
+        scores: of each.
+        comparison: the first against the trivial one, None where the videos are too short for any.
+        cleaning: what was done for the cleaned ones.
+        notes: what was left out or mended, a sentence each.
+    """
+
+    title: str
+    answers: tuple[tuple[str, Sequence[ScoredVideo]], ...]
+    scores: tuple[BehaviourScore, ...]
+    comparison: PairedF1 | None
+    cleaning: Cleaning
+    notes: tuple[str, ...]
+
+    @property
+    def not_trivial(self) -> tuple[tuple[str, Sequence[ScoredVideo]], ...]:
+        """Name and videos of each answer but the trivial one."""
+        return self.answers[:-1]
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "title": self.title,
+            "scores": [score.as_json() for score in self.scores],
+            "comparison": self.comparison.as_json() if self.comparison else None,
+            "cleaning": {"minimum_ms": self.cleaning.minimum_ms, "gap_ms": self.cleaning.gap_ms},
+            "notes": list(self.notes),
+        }
+
+
+def score_answers(
+    title: str,
+    answer: tuple[str, Sequence[ScoredVideo]],
+    *,
+    cleaning: Cleaning,
+    others: Sequence[tuple[str, Sequence[ScoredVideo]]] = (),
+    notes: Sequence[str] = (),
+) -> BehaviourRun:
+    """Score an answer beside others of the same videos and the trivial one.
+
+    Args:
+        title: what is scored.
+        answer: its name, and the videos with its decisions.
+        cleaning: of its decisions, scored beside the raw ones where it changes anything.
+        others: names and videos of other people, rules or networks.
+        notes: what was left out or mended.
+    """
+    name, videos = answer
+    answers = [answer]
+    if cleaning.changes:
+        answers.append((f"{name}, cleaned", clean(videos, cleaning)))
+    answers += [*others, (TRIVIAL, always_the_commonest(videos))]
+    try:
+        comparison = compare_f1((TRIVIAL, name), answers[-1][1], videos)
+    except TrainingError:  # too short for any
+        comparison = None
+    scores = tuple(score_behaviour(each, of) for each, of in answers)
+    return BehaviourRun(title=title, answers=tuple(answers), scores=scores, comparison=comparison, cleaning=cleaning, notes=tuple(notes))

@@ -1,0 +1,68 @@
+"""A bundle that is to be made: its labels, how they are divided, its training, and where it goes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracker.bundle import Bundle
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.split import Split
+from trainer.scoring.correct_radius import Judging, Radii, radii
+from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.floor import Floor
+from trainer.training.fit_settings import FitSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRequest:
+    """A bundle to be made.
+
+    Attributes:
+        data: the labels, as they were named.
+        split_options: how the frames were divided, as options of `trainer fit`.
+        frames: all labels.
+        parts: which to learn from and which to hold out.
+        source: what the labels are called.
+        floor: how far apart people's labels lie, where known.
+        out: folder of the bundle.
+        run: folder of the training's own files.
+        settings: of the training.
+        judging: how near counts as right, and what error the task can do with.
+        anew: what a training of other labels or settings has left in `run` is put away.
+        notes: what is to be said of labels and augmentation, in the report too.
+        gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
+    """
+
+    data: Sequence[Path]
+    split_options: tuple[str, ...]
+    frames: LabelledFrames
+    parts: Split
+    source: str
+    floor: Floor | None
+    out: Path
+    run: Path
+    settings: FitSettings
+    judging: Judging
+    anew: bool
+    notes: tuple[str, ...] = ()
+    gate: Callable[[Bundle, Evaluation | None], None] | None = None
+
+    @property
+    def radii(self) -> Radii:
+        """How near to its label each point counts as right."""
+        return radii(self.frames, self.floor, self.judging.correct_within)
+
+    @property
+    def train(self) -> LabelledFrames:
+        """To learn from."""
+        return self.frames.subset(self.parts.train)
+
+    @property
+    def held_out(self) -> LabelledFrames:
+        """Not to learn from."""
+        return self.frames.subset(self.parts.held_out)
+
+
+def run_folder(bundle: Path) -> Path:
+    """Where a bundle's training keeps its checkpoints, history and record of the split."""
+    return bundle.with_name(f"{bundle.name}.run")

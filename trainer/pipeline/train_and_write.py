@@ -1,0 +1,169 @@
+"""A bundle's request → the bundle and its report: fit → export → prove → score on the rig's own engine → write."""
+
+import shutil
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+from rich.console import Console
+
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.frame import Image
+from trainer.labels.checks import check_labels
+from trainer.labels.counts import count_parts, counts_table, lopsided_parts
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import sizes_in_words
+from trainer.labels.split_record import write_record
+from trainer.networks.confidence_layer import CalibratedNetwork
+from trainer.pipeline.bundle_description import accuracy, describe
+from trainer.pipeline.bundle_request import BundleRequest
+from trainer.pipeline.export import ExportedNetwork, export
+from trainer.pipeline.trained_bundle import TrainedBundle
+from trainer.pipeline.training_verdict import Training, judge_training
+from trainer.reports.training_report import ScoredTraining, history_of, report_training
+from trainer.scoring.assignment import in_order_of_labels
+from trainer.scoring.confidence_map import ConfidenceMap, fit_confidence
+from trainer.scoring.correct_radius import Radii
+from trainer.scoring.engine_choice import EngineChoice
+from trainer.scoring.evaluate import evaluate
+from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.reliability import CLIP
+from trainer.training.augmentation_choice import settled
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import FitResult, fit
+from trainer.training.predict import predict_animals
+from trainer.training.processes import processes_here
+from trainer.whole_files import disk_refusals
+
+PROVED_ON = 8  # frames on which every runtime must agree with torch
+SCORED = 200  # training frames scored for the comparison with those held out
+ENGINE = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
+
+
+def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle | None:
+    """Train, prove, score and write; None in all but the first of several processes.
+
+    Raises:
+        TrainingError: training failed, the graph is not the network, or the gate refused.
+    """
+    settings, said = settled(request.settings, request.frames)
+    request = replace(request, settings=settings, notes=said)
+    _print_labels(request, console)  # a radius of a point that is not there is met here, before the training
+    for sentence in request.notes:
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+    result = fit(request.train, request.held_out, request.settings, request.run, progress=True, anew=request.anew)
+    if not processes_here().first:
+        return None
+    with disk_refusals(request.run):
+        write_record(request.run, request.frames, request.parts)
+    _say(console, "fitting the confidence to the held-out frames")
+    calibration = _calibration(result, request.held_out, within=request.radii)
+    console.print(calibration.sentence, soft_wrap=True)
+    _say(console, "writing the graph and comparing it with torch in every runtime")
+    exported = _exported(result, calibration, _some(request.train, result))
+    for parity in exported.parity:
+        console.print(
+            f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch",
+            soft_wrap=True,
+        )
+    return _score_and_write(request, result, exported, calibration=calibration, console=console)
+
+
+def _say(console: Console, stage: str) -> None:
+    """What takes long after the last epoch; nobody is to wait before a screen that says nothing."""
+    console.print(f"{stage} …", soft_wrap=True, highlight=False)
+
+
+def _print_labels(request: BundleRequest, console: Console) -> None:
+    frames, split = request.frames, request.parts.description
+    sizes = "several sizes" if frames.sizes else sizes_in_words(frames)
+    console.print(
+        f"{len(frames)} labelled frames of {sizes}, {len(frames.point_names)} points; {split}",
+        soft_wrap=True,
+    )
+    console.print(f"a point counts as right within {request.radii.words} of its label ({request.radii.source})", soft_wrap=True)
+    counts = count_parts(frames, {"training": request.parts.train, "held out": request.parts.held_out})
+    console.print(counts_table(counts), highlight=False)
+    for sentence in (*(finding.sentence for finding in check_labels(frames)), *lopsided_parts(counts)):
+        console.print(f"[yellow]labels:[/yellow] {sentence}", soft_wrap=True)
+
+
+def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
+    """A few training frames, spread out, as the network takes them."""
+    store = FrameStore(train, result.view)
+    chosen = np.unique(np.linspace(0, len(train) - 1, PROVED_ON).round().astype(int))
+    return [store.read(int(index)) for index in chosen]
+
+
+def _score_and_write(
+    request: BundleRequest, result: FitResult, exported: ExportedNetwork, *, calibration: ConfidenceMap, console: Console
+) -> TrainedBundle:
+    """Score the graph on the rig's own engine, then write the bundle with what was found."""
+    train, image = request.train, _some(request.train, result)[0]
+    described = describe(request, result, exported)
+    description = msgspec.structs.replace(described, correct_within_px=request.radii.px)
+    write_bundle(request.run / "unscored", model=exported.model, self_test_image=image, description=description)
+    unscored = read_bundle(request.run / "unscored")
+    scored = train.subset(np.unique(np.linspace(0, len(train) - 1, min(SCORED, len(train))).round().astype(np.int64)))
+    _say(console, f"scoring the bundle on {len(scored)} training and {len(request.held_out)} held-out frames")
+    on_train = evaluate(unscored, scored, engine=ENGINE, console=console)
+    on_held_out = _on_held_out(unscored, request.held_out, train, console)
+    if request.gate is not None:
+        request.gate(unscored, on_held_out)
+    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
+    write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
+    _say(console, "judging the training and drawing its report")
+    judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
+    training = ScoredTraining(
+        result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
+    )
+    report = report_training(request.out, description, training, judged=judged, notes=request.notes)
+    shutil.rmtree(request.run / "unscored", ignore_errors=True)
+    return TrainedBundle(
+        bundle=request.out,
+        report=report,
+        train=on_train,
+        held_out=on_held_out,
+        seconds=result.seconds,
+        stopped=result.stopped,
+        verdict=judged.verdict,
+    )
+
+
+def _training(request: BundleRequest, result: FitResult) -> Training:
+    return Training(
+        data=request.data,
+        bundle=request.out,
+        labels=request.train,
+        plan=result.plan,
+        settings=request.settings,
+        split_options=request.split_options,
+        history=history_of(result),
+        radii=request.radii,
+        floor=request.floor,
+        target_px=request.judging.target_px,
+    )
+
+
+def _calibration(result: FitResult, held_out: LabelledFrames, *, within: Radii) -> ConfidenceMap:
+    """The map of confidences, fitted on frames that the network has not learnt from."""
+    if not len(held_out):
+        return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, within_px=within.array)
+    predicted = predict_animals(result.network, FrameStore(held_out, result.view), np.arange(len(held_out)))
+    alone = predicted.shape[1] == 1 and held_out.animals == 1
+    return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, within_px=within.array)
+
+
+def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> ExportedNetwork:
+    """The network's graph, proved, and proved again with the map of its confidences in it."""
+    plain = export(result.network, frames)
+    if not calibration.changes:
+        return plain
+    network = CalibratedNetwork(result.network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
+    return export(network, frames, must_fail_too=False)
+
+
+def _on_held_out(bundle: Bundle, held_out: LabelledFrames, train: LabelledFrames, console: Console) -> Evaluation | None:
+    if not len(held_out) or bool(np.isnan(held_out.points).any(axis=-1).all()):
+        return None
+    return evaluate(bundle, held_out, engine=ENGINE, train=train, console=console)

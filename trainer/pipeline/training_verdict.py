@@ -1,0 +1,76 @@
+"""A finished training → what it came to and what to do next, with what the report shows of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.networks.build import NetworkPlan
+from trainer.reports.training_page import JudgedTraining
+from trainer.scoring.correct_radius import Radii
+from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.floor import Floor
+from trainer.scoring.measurements import Circumstances, measure
+from trainer.scoring.training_record import TrainedAs, next_commands
+from trainer.scoring.verdict import verdict
+from trainer.training.fit_settings import EPOCHS, FitSettings, fit_options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A finished training, as far as it is judged.
+
+    Attributes:
+        data: the labels, as they were named.
+        bundle: its folder.
+        labels: all frames learnt from.
+        plan: of the network.
+        settings: of the training.
+        split_options: how the frames were divided, as `trainer fit` was told.
+        history: as the report has it.
+        radii: how near to its label each point counts as right.
+        floor: between annotators, where known.
+        target_px: what the task can do with, where known.
+    """
+
+    data: Sequence[Path]
+    bundle: Path
+    labels: LabelledFrames
+    plan: NetworkPlan
+    settings: FitSettings
+    split_options: tuple[str, ...]
+    history: Mapping[str, Any]
+    radii: Radii
+    floor: Floor | None
+    target_px: float | None
+
+
+def judge_training(training: Training, *, train: Evaluation, held_out: Evaluation | None) -> JudgedTraining:
+    """Measure and judge.
+
+    Raises:
+        LabelError: an image cannot be read.
+        ProjectError: a damaged project.
+    """
+    settings = training.settings
+    trained = TrainedAs(
+        seen_px=float(max(crop.shrink for crop in training.plan.crops)),
+        batch=settings.batch,
+        options=(*fit_options(settings), *training.split_options),
+        minutes=settings.minutes if settings.epochs is None else None,
+        epochs=settings.epochs or EPOCHS,
+        view=training.plan.view,
+    )
+    about = Circumstances(
+        labels=training.labels,
+        radii=training.radii,
+        floor=training.floor,
+        target_px=training.target_px,
+        seen_px=trained.seen_px,
+        batch=settings.batch,
+        history=training.history,
+    )
+    measured = measure(train, held_out, about)
+    found = verdict(measured, next_commands(training.data, training.bundle, training.labels, trained))
+    return JudgedTraining(verdict=found, measured=measured, radii=training.radii, trained_as=trained)

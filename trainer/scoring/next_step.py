@@ -1,0 +1,99 @@
+"""One step of a verdict, and what its rules ask of the measurements."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trainer.scoring.measurements import Measurements
+
+Kind = Literal[
+    "few frames",
+    "other names",
+    "exchanged",
+    "nothing held out",
+    "learnt nothing",
+    "scattered labels",
+    "rare point",
+    "unlike",
+    "too short",
+    "resolution",
+    "over-fitted",
+    "single labels",
+    "not good enough",
+    "not exact",
+    "good",
+]
+
+FEWEST_FRAMES = 10  # with fewer, a network memorises these and nothing else
+ENOUGH_PICTURES = 30_000  # the usual 40 epochs show 41 000; below this the error of a compact network still falls
+BASELINE_SHARE = 0.5  # a mean error above this share of the mean-position baseline: the network hardly looks at the image
+OVERFIT_RATIO = 1.5  # held-out median over training median, both scored the same way
+OVERFIT_PX = 0.5  # and at least this much apart: a ratio between errors far below annotators' own precision says nothing
+EXCHANGED = 0.03  # of training frames: a network that was given a label and answers otherwise; a short training needs more
+EXCHANGED_IN_SHORT = 0.1
+NAMES_UNCLEAR = 0.35  # of training frames: no slips, but names that do not say which point is which
+SCATTER_SHARE = 0.6  # of the error is the labels' own
+RARE = 0.25  # of the labels of the most labelled point
+RARE_TIMES = 2.0  # so many times the error of the other points
+UNLIKE_TIMES = 2.0  # the error in a video that was not learnt from, over the training error
+UNLIKE_SPREADS = 3.0
+SEEN_PX = 2.0  # source pixels in one of the network's: what is smaller cannot be told apart
+SEEN_TIMES = 2.5  # an error of more pixels than this of the network's picture is not its resolution's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """Something to do.
+
+    Attributes:
+        kind: of the fault.
+        why: what was found, with its figures; a sentence.
+        do: what to do about it; a sentence.
+        command: as it can be typed.
+    """
+
+    kind: Kind
+    why: str
+    do: str
+    command: str
+
+
+def looks_at_images(m: Measurements) -> bool:
+    """Whether its own training frames are found at all better than by the mean position."""
+    return not m.train_mean_px > BASELINE_SHARE * m.baseline_px
+
+
+def short(m: Measurements) -> bool:
+    """Few pictures were shown; also where nobody knows how many."""
+    return m.pictures is None or m.pictures < ENOUGH_PICTURES
+
+
+def unlearnt(m: Measurements) -> bool:
+    """Its own training frames are not within what counts as right."""
+    return m.train_median_px > m.radius_px
+
+
+def not_exact(m: Measurements) -> bool:
+    """Held-out points are not within what counts as right."""
+    return m.median_px > m.radius_px
+
+
+def gap(m: Measurements) -> bool:
+    """Held-out frames are found clearly worse than those learnt from."""
+    return m.scored > 0 and m.gap > OVERFIT_RATIO and m.median_px - m.train_median_px > OVERFIT_PX
+
+
+def shown(m: Measurements) -> str:
+    """How much was learnt from, in words."""
+    return (
+        f"{m.pictures} pictures shown, where the usual 40 epochs show 41 000" if m.pictures is not None else "an unknown number of pictures"
+    )
+
+
+def times(m: Measurements) -> float:
+    """How many times as long a training would show enough pictures."""
+    return ENOUGH_PICTURES / m.pictures if m.pictures else 2.0
+
+
+def frames(count: int) -> str:
+    """A number of frames, in words."""
+    return "1 frame" if count == 1 else f"{count} frames"
