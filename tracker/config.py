@@ -89,6 +89,21 @@ class BaslerCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="
     trigger_line: Text | None = None  # "Line1": one frame for each rising edge
 
 
+class AravisCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="aravis"):
+    """A GigE Vision or USB3 Vision camera of any maker through Aravis; every setting is set, read back and compared."""
+
+    device: Text | None = None  # address, serial number or name; null: the only camera attached
+    width: Side
+    height: Side
+    offset_x: Offset = 0
+    offset_y: Offset = 0
+    pixel_format: Literal["Mono8", "RGB8", "BayerBG8", "BayerGB8", "BayerGR8", "BayerRG8"] = "Mono8"  # Bayer becomes RGB
+    exposure_us: Annotated[float, Meta(gt=0, le=100_000_000)]
+    gain: Annotated[float, Meta(ge=0, le=1000)] | None = None  # null: left as it is
+    rate_hz: Rate | None = None  # null: as fast as the exposure allows, or as triggered
+    trigger_line: Text | None = None  # "Line1": one frame for each rising edge
+
+
 class ImageFolder(Section, frozen=True, kw_only=True, tag_field="source", tag="image_folder"):
     """A folder of numbered images, read in numeric order."""
 
@@ -97,7 +112,7 @@ class ImageFolder(Section, frozen=True, kw_only=True, tag_field="source", tag="i
     loop_folder: bool = False
 
 
-CameraSource = SyntheticCamera | OpenCVCamera | BaslerCamera | ImageFolder
+CameraSource = SyntheticCamera | OpenCVCamera | BaslerCamera | AravisCamera | ImageFolder
 
 
 class CaptureConfig(Section, frozen=True, kw_only=True):

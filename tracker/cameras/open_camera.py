@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracker.cameras.camera import Camera
 from tracker.cameras.device_node import is_device
-from tracker.config import BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.config import AravisCamera, BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.mono
         from tracker.cameras.basler import Basler
 
         return lambda: Basler(source, clock)
+    if isinstance(source, AravisCamera):
+        from tracker.cameras.aravis import AravisDevice
+
+        return lambda: AravisDevice(source, clock)
     return _image_folder(source, clock)
 
 
