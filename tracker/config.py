@@ -22,6 +22,7 @@ Count = Annotated[int, Meta(ge=1, le=2**53)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
+Level = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
@@ -70,6 +71,15 @@ class OpenCVCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="
     height: Side | None = None
     rate_hz: Rate | None = None
     fourcc: Annotated[str, Meta(pattern=r"^[ -~]{4}\Z", description="four characters, such as MJPG")] | None = None
+    exposure_us: Annotated[float, Meta(gt=0, le=100_000_000)] | None = None  # of a device, as all down to sharpness; null: left as it is
+    gain: Level | None = None
+    focus: Level | None = None
+    white_balance_k: Level | None = None
+    power_line_hz: Literal[0, 50, 60] | None = None  # light that flickers with the mains; 0: no correction
+    brightness: Level | None = None
+    contrast: Level | None = None
+    saturation: Level | None = None
+    sharpness: Level | None = None
     file_speed: Literal["recorded", "flat_out"] = "recorded"  # for a video file
     loop_file: bool = False
 
