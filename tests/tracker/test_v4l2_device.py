@@ -105,6 +105,13 @@ def test_a_v4l2_device_in_use_is_refused(fake_v4l2: FakeDevice, call: str, throu
     assert "another program is using it" in fake_v4l2.read(through=through, fake={call: errno.EBUSY})["error"]
 
 
+def test_the_program_that_uses_a_v4l2_device_is_named(fake_v4l2: FakeDevice) -> None:
+    with Path("/dev/zero").open("rb"):  # as this process uses it
+        error = fake_v4l2.read(fake={"busy": errno.EBUSY})["error"]
+    assert f"(process {os.getpid()})" in error
+    assert error.endswith("; close that program")
+
+
 @pytest.mark.parametrize(
     ("code", "complaint"),
     [
