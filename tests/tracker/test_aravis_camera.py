@@ -172,7 +172,7 @@ def test_a_trigger_gives_one_frame_each_and_none_is_a_stall(gige: FakeGige) -> N
 
 def test_a_trigger_left_on_by_another_program_is_switched_off(gige: FakeGige) -> None:
     AravisDevice(settings(trigger_line="Software", rate_hz=None)).close()
-    opened = AravisDevice(settings())
+    opened = AravisDevice(settings(rate_hz=None))
     read(opened, 1)
     opened.close()
 
