@@ -5,7 +5,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -241,17 +242,38 @@ def test_a_camera_that_lost_its_power_is_told_and_taken_up_again_when_it_is_back
         capture.close()
 
 
+@contextmanager
+def another_kind(camera: AravisDevice, gige: FakeGige, path: Path, change: Callable[[str], str]) -> Iterator[FakeGige]:
+    """The same camera with another description of itself."""
+    xml, _ = camera._camera.get_device().get_genicam_xml()
+    path.write_text(change(xml))
+    camera.close()
+    gige.unplug()
+    with fake_gige(path) as other:
+        yield other
+
+
+RATE = '<Float Name="ResultingFrameRate"><Value>50.0</Value></Float>'
+
+
+def test_a_camera_that_exposure_or_transfer_keep_below_the_rate_is_refused(camera: AravisDevice, gige: FakeGige, tmp_path: Path) -> None:
+    slow = another_kind(
+        camera, gige, tmp_path / "slow.xml", lambda xml: xml.replace("</RegisterDescription>", f"{RATE}</RegisterDescription>")
+    )
+    with slow, pytest.raises(CameraError, match=f"{NAME}: runs at 50 Hz, asked for 200; shorten camera.exposure_us"):
+        AravisDevice(settings())
+
+
 PLAIN = ("TriggerSelector", "TriggerSource", "GainRaw", "GainAuto", "AcquisitionFrameRate")
 
 
 def test_a_camera_that_lacks_a_setting_is_used_without_and_refused_with_it(camera: AravisDevice, gige: FakeGige, tmp_path: Path) -> None:
-    xml, _ = camera._camera.get_device().get_genicam_xml()
-    for name in PLAIN:
-        xml = xml.replace(f'Name="{name}"', f'Name="No{name}"').replace(f"<pFeature>{name}<", f"<pFeature>No{name}<")
-    (tmp_path / "plain.xml").write_text(xml)
-    camera.close()
-    gige.unplug()
-    with fake_gige(tmp_path / "plain.xml"):
+    def without(xml: str) -> str:
+        for name in PLAIN:
+            xml = xml.replace(f'Name="{name}"', f'Name="No{name}"').replace(f"<pFeature>{name}<", f"<pFeature>No{name}<")
+        return xml
+
+    with another_kind(camera, gige, tmp_path / "plain.xml", without):
         plain = AravisDevice(settings(gain=None, rate_hz=None))
         read(plain, 1)
         plain.close()

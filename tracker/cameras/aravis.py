@@ -94,7 +94,8 @@ class AravisDevice:
     def _start(self) -> None:
         """Give the library memory of ours to fill, so that a picture is copied once, out of it."""
         if self._camera.is_gv_device():
-            self._camera.gv_auto_packet_size()
+            with suppress(GLib.Error):  # a camera that cannot be asked keeps the size it has
+                self._camera.gv_auto_packet_size()
         stream = self._stream = self._camera.create_stream(None, None)
         payload, needed = self._camera.get_payload(), frame_bytes(self._format, width=self._width, height=self._height)
         if payload < needed:

@@ -9,6 +9,8 @@ from tracker.config import AravisCamera
 from tracker.errors import CameraError
 
 TOLERANCE = 0.01  # of what was asked: a sensor's steps of time and gain are coarser than the camera says
+# What exposure, transfer and settings together allow, as makers call it; many do not say it.
+RESULTING_RATES = ("ResultingFrameRate", "ResultingFrameRateAbs", "AcquisitionResultingFrameRate", "BslResultingAcquisitionFrameRate")
 PIXEL_FORMATS = {"RGB8": ("RGB8", "RGB8Packed")}  # others have one name
 
 
@@ -28,7 +30,10 @@ def apply_settings(camera: Any, settings: AravisCamera, *, where: str) -> None:
         camera.clear_triggers()  # the last program may have left one on
     camera.set_acquisition_mode(Aravis.AcquisitionMode.CONTINUOUS)
     if camera.are_chunks_available():
-        camera.set_chunk_mode(False)  # number and time stamp are in every frame's leader
+        with suppress(GLib.Error):  # where they stay on, they follow the picture and are not read
+            camera.set_chunk_mode(False)  # number and time stamp are in every frame's leader
+    if camera.is_feature_available("AcquisitionFrameRateEnable"):
+        camera.set_boolean("AcquisitionFrameRateEnable", False)  # the rate of the last program may limit the exposure
     _set_format(camera, settings.pixel_format, where=where)
     _set_region(camera, settings, where=where)
     _set_exposure(camera, settings.exposure_us, where=where)
@@ -104,18 +109,16 @@ def _set_gain(camera: Any, asked: float, *, where: str) -> None:
 
 def _set_rate(camera: Any, asked: float | None, *, where: str) -> None:
     if asked is None:
-        if camera.is_feature_available("AcquisitionFrameRateEnable"):
-            camera.set_boolean("AcquisitionFrameRateEnable", False)
         return
     if not camera.is_frame_rate_available():
         raise CameraError(f"{where}: camera.rate_hz is {asked:.8g}, but this camera cannot set its rate; remove that setting or use null")
     bounds = tuple(camera.get_frame_rate_bounds())
     _set_number("rate_hz", asked, bounds, camera.set_frame_rate, camera.get_frame_rate, where=where)
-    if camera.is_feature_available("ResultingFrameRate"):
-        got = camera.get_float("ResultingFrameRate")
+    for name in RESULTING_RATES:
+        got = camera.get_float(name) if camera.is_feature_available(name) else asked
         if got < asked * (1 - TOLERANCE):
             raise CameraError(
-                f"{where} runs at {got:.4g} Hz, asked for {asked:.4g}; shorten camera.exposure_us, make the picture smaller or "
+                f"{where}: runs at {got:.4g} Hz, asked for {asked:.4g}; shorten camera.exposure_us, make the picture smaller or "
                 "lower camera.rate_hz"
             )
 
