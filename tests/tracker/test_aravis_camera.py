@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.conftest import BundleMaker
+from tests.tracker.daemon import Daemon, wait_for, write_config
 from tests.tracker.fake_gige import ADDRESS, LIMIT_S, MISSING, SERIAL, FakeGige, fake_gige, the_only_one
 from tracker.cameras.capture import Capture
 from tracker.cameras.genicam_pixels import decode
 from tracker.cameras.open_camera import camera_factory
+from tracker.client import Client
 from tracker.config import AravisCamera, CaptureConfig
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame
+from tracker.messages import PoseMessage, StatusMessage
 
 try:
     from tracker.cameras.aravis import BUFFERS, AravisDevice
@@ -240,6 +244,24 @@ def test_a_camera_that_lost_its_power_is_told_and_taken_up_again_when_it_is_back
         assert capture.next(LIMIT_S) is not None
         assert capture.counts().reopened == 1
         capture.close()
+
+
+def test_a_tracker_publishes_a_gige_cameras_frames_and_ends_while_it_is_away(
+    gige: FakeGige, tmp_path: Path, make_bundle: BundleMaker
+) -> None:
+    source = {"source": "aravis", "device": ADDRESS, "width": 640, "height": 480, "exposure_us": 5000.0, "rate_hz": 100.0}
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), source)
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
+        pose = wait_for(client, lambda message: isinstance(message, PoseMessage) and message.frame > 65_535)
+        gige.unplug()
+        lost = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.state == "camera_lost")
+        daemon.stop()
+    assert isinstance(pose, PoseMessage)
+    assert pose.exposed_ns is not None
+    assert isinstance(lost, StatusMessage)
+    assert any(NAME in problem.sentence for problem in lost.problems)
+    assert daemon.process.returncode == 0
+    assert "Traceback" not in daemon.words
 
 
 @contextmanager
