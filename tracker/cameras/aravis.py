@@ -96,7 +96,7 @@ class AravisDevice:
         if self._camera.is_gv_device():
             with suppress(GLib.Error):  # a camera that cannot be asked keeps the size it has
                 self._camera.gv_auto_packet_size()
-        stream = self._stream = self._camera.create_stream(None, None)
+        self._stream = self._camera.create_stream(None, None)
         payload, needed = self._camera.get_payload(), frame_bytes(self._format, width=self._width, height=self._height)
         if payload < needed:
             raise CameraError(f"{self._where}: sends {payload} bytes a frame, expected {needed}; load its default user set")
@@ -104,7 +104,7 @@ class AravisDevice:
             memory = np.empty(payload, np.uint8)
             buffer = Aravis.Buffer.new(payload, memory.ctypes.data)
             self._memory[buffer] = memory
-            stream.push_buffer(buffer)
+            self._stream.push_buffer(buffer)
         self._camera.start_acquisition()
 
     def _whole(self, buffer: Any) -> bool:
@@ -146,9 +146,13 @@ def _let_go(parts: list[Any]) -> None:
 
 
 def _release(parts: list[Any]) -> None:
-    """Drop the stream first, then the memory that it fills, and the camera last. Each takes seconds where the camera is gone."""
+    """Stop camera and stream, then drop the stream, the memory that it filled, and the camera: seconds each where it is gone."""
+    camera, stream = parts[0], parts[-1]
     with suppress(GLib.Error):
-        parts[0].stop_acquisition()
+        camera.stop_acquisition()
+    if stream is not None:
+        stream.stop_thread(True)  # nothing fills the memory from here on, whoever still knows the stream
+    del camera, stream
     while parts:
         parts.pop()
 
@@ -165,7 +169,7 @@ def _attach(device: str | None) -> tuple[Any, str]:
         ) from problem
     where = f"{camera.get_vendor_name()} {camera.get_model_name()} {camera.get_device_serial_number()}"
     if camera.is_gv_device() and not camera.get_device().is_controller():
-        parts = [camera]
+        parts = [camera, None]
         del camera
         _let_go(parts)
         raise CameraError(f"{where}: another program controls it, or one that died did seconds ago; close that program")
