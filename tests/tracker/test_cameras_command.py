@@ -66,6 +66,7 @@ def test_a_webcam_that_may_not_be_opened_is_listed_with_the_reason(tmp_path: Pat
 
 def test_a_camera_is_listed_for_people_in_a_few_lines() -> None:
     modes = [Mode(fourcc="MJPG", width=1280, height=720, rates_hz=(60.0, 29.97)), Mode(fourcc="MJPG", width=640, height=480, rates_hz=())]
+    modes += [Mode(fourcc=fourcc, width=640, height=480, rates_hz=(5.0,)) for fourcc in ("Z16 ", "YU12")]
     allowed = (Allowed(key="gain", low=0, high=100, step=1, now=3), Allowed(key="power_line_hz", low=0, high=60, choices=(0, 50, 60)))
     camera = FoundCamera(
         source="opencv", device="/dev/video0", name="Cam", modes=tuple(modes), allowed=allowed, in_use="cheese (process 7)"
@@ -74,6 +75,7 @@ def test_a_camera_is_listed_for_people_in_a_few_lines() -> None:
         "opencv  /dev/video0  (Cam)",
         "    in use: cheese (process 7)",
         "    MJPG  1280x720 at 60, 29.97 Hz; 640x480",
+        "    other formats, through OpenCV if at all: Z16, YU12",
         "    gain: 0..100 in steps of 1, now 3",
         "    power_line_hz: 0, 50, 60",
     ]

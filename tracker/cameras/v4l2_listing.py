@@ -26,7 +26,12 @@ def capture_name(handle: int) -> str | None:
 def offered_modes(handle: int) -> list[Mode]:
     """Those of an open device; of sizes in a range, the smallest and the largest."""
     return [
-        Mode(fourcc=v4l2.letters_of(code), width=width, height=height, rates_hz=tuple(_rates(handle, code, width, height)))
+        Mode(
+            fourcc=v4l2.letters_of(code),
+            width=width,
+            height=height,
+            rates_hz=tuple(sorted(_rates(handle, code, width, height), reverse=True)),
+        )
         for code in _formats(handle)
         for width, height in _sizes(handle, code)
     ]

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from tracker.cameras.found_camera import FoundCamera, Mode
 from tracker.cameras.found_cameras import found_cameras, not_looked_for
+from tracker.cameras.v4l2_pixels import FORMATS
 from tracker.commands.options import Commands, add_command
 
 NONE = """No camera is attached. Without one, these give frames:
@@ -53,8 +54,14 @@ def lines(camera: FoundCamera) -> Iterator[str]:
         yield f"    in use: {camera.in_use}"
     if camera.size:
         yield f"    up to {camera.size[0]}x{camera.size[1]}, {', '.join(camera.pixel_formats)}"
+    others = []
     for fourcc, modes in groupby(camera.modes, key=lambda mode: mode.fourcc):
-        yield f"    {fourcc:<5} {'; '.join(map(_size, modes))}"
+        if fourcc in FORMATS:
+            yield f"    {fourcc:<5} {'; '.join(map(_size, modes))}"
+        else:
+            others.append(fourcc.strip())
+    if others:
+        yield f"    other formats, through OpenCV if at all: {', '.join(others)}"
     for setting in camera.allowed:
         now = "" if setting.now is None else f", now {setting.now:.8g}"
         yield f"    {setting.key}: {setting}{now}"
