@@ -18,6 +18,7 @@ $(STAMP): setup.py constraints.txt
 	@echo "installing into .venv: torch, then everything else, about 3 GB; this takes minutes in which pip says nothing" >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trainer,backbones,basler,record,calib,dev]'
+	@./.ci/aravis $(BIN)/pip
 	@touch $(STAMP)
 
 demo: $(STAMP)

@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 
 GPU = ["tensorrt>=8.6", "pycuda>=2022.2"]
 BASLER = ["pypylon>=3.0"]
+ARAVIS = ["PyGObject>=3.42,<3.51"]  # 3.51 asks for girepository-2.0, which Debian 12 has not
 RECORD = ["av>=12", "pyarrow>=15"]
 TRAINER = [
     "torch>=2.4",
@@ -68,6 +69,7 @@ setup(
     extras_require={
         "gpu": GPU,
         "basler": BASLER,
+        "aravis": ARAVIS,
         "record": RECORD,
         "trainer": TRAINER,
         "calib": CALIB,

@@ -20,7 +20,12 @@ for module in pkgutil.walk_packages(tracker.__path__, "tracker."):
 # Each needs a library that a rig has only if it uses it; the one place that imports them does so when asked to.
 NEED_AN_EXTRA = (
     "tracker.__main__",
+    "tracker.cameras.aravis",
+    "tracker.cameras.aravis_library",
+    "tracker.cameras.aravis_listing",
+    "tracker.cameras.aravis_settings",
     "tracker.cameras.basler",
+    "tracker.cameras.basler_listing",
     "tracker.cameras.basler_settings",
     "tracker.engines.tensorrt.gpu",
     "tracker.engines.tensorrt.cuda_graph",
@@ -43,7 +48,7 @@ def python(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> None:
-    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx")
+    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "gi", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx")
     answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_EXTRA))
     assert answer.returncode == 0, answer.stderr
 

@@ -16,7 +16,7 @@ def programs(tmp_path: Path) -> Path:
     """A PATH on which the scripts themselves run, as somebody who is not root, and no more."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("sh", "dirname", "ls"):
+    for name in ("sh", "dirname", "ls", "grep"):
         found = shutil.which(name)
         assert found is not None
         (folder / name).symlink_to(found)
@@ -65,6 +65,27 @@ def test_root_installs_and_hears_it_where_that_fails(programs: Path) -> None:
     write(programs / "apt-get", "exit 100")
     ran = run(programs, "debian_packages", "the viewer needs libraries", "libsm6")
     assert (ran.returncode, ran.stderr) == (1, "the viewer needs libraries, and apt-get could not install them: libsm6\n")
+
+
+def test_who_lacks_what_aravis_takes_is_told_and_the_installation_goes_on(programs: Path) -> None:
+    ran = run(programs, "aravis", "no/pip")
+    assert (ran.returncode, ran.stdout) == (0, "")
+    [sentence] = ran.stderr.splitlines()
+    reason, _, packages = sentence.partition(": sudo apt-get install ")
+    assert reason == "cameras through Aravis cannot be used because packages are missing"
+    assert {"libgirepository1.0-dev", "libcairo2-dev", "pkg-config", "gcc", "python3-dev"} <= set(packages.split())
+
+
+def test_where_everything_is_there_aravis_is_installed_and_a_failed_build_stops_nothing(programs: Path) -> None:
+    for name in ("apt-get", "cc", "pkg-config", "pip", "python"):
+        write(programs / name, 'echo "$@"')
+    write(programs / "id", "echo 0")
+    ran = run(programs, "aravis", str(programs / "pip"))
+    assert ran.stdout.splitlines()[-1] == "install --quiet --disable-pip-version-check -c constraints.txt -e .[aravis]"
+    write(programs / "pip", "exit 1")
+    ran = run(programs, "aravis", str(programs / "pip"))
+    assert ran.returncode == 0
+    assert "PyGObject could not be built, so cameras through Aravis cannot be used" in ran.stderr
 
 
 def test_the_installation_says_first_that_it_takes_minutes() -> None:

@@ -22,6 +22,7 @@ Count = Annotated[int, Meta(ge=1, le=2**53)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
+Level = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
@@ -70,6 +71,15 @@ class OpenCVCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="
     height: Side | None = None
     rate_hz: Rate | None = None
     fourcc: Annotated[str, Meta(pattern=r"^[ -~]{4}\Z", description="four characters, such as MJPG")] | None = None
+    exposure_us: Annotated[float, Meta(gt=0, le=100_000_000)] | None = None  # of a device, as all down to sharpness; null: left as it is
+    gain: Level | None = None
+    focus: Level | None = None
+    white_balance_k: Level | None = None
+    power_line_hz: Literal[0, 50, 60] | None = None  # light that flickers with the mains; 0: no correction
+    brightness: Level | None = None
+    contrast: Level | None = None
+    saturation: Level | None = None
+    sharpness: Level | None = None
     file_speed: Literal["recorded", "flat_out"] = "recorded"  # for a video file
     loop_file: bool = False
 
@@ -89,6 +99,21 @@ class BaslerCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="
     trigger_line: Text | None = None  # "Line1": one frame for each rising edge
 
 
+class AravisCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="aravis"):
+    """A GigE Vision or USB3 Vision camera of any maker through Aravis; every setting is set, read back and compared."""
+
+    device: Text | None = None  # address, serial number or name; null: the only camera attached
+    width: Side
+    height: Side
+    offset_x: Offset = 0
+    offset_y: Offset = 0
+    pixel_format: Literal["Mono8", "RGB8", "BayerBG8", "BayerGB8", "BayerGR8", "BayerRG8"] = "Mono8"  # Bayer becomes RGB
+    exposure_us: Annotated[float, Meta(gt=0, le=100_000_000)]
+    gain: Annotated[float, Meta(ge=0, le=1000)] | None = None  # null: left as it is
+    rate_hz: Rate | None = None  # null: as fast as the exposure allows, or as triggered
+    trigger_line: Text | None = None  # "Line1": one frame for each rising edge
+
+
 class ImageFolder(Section, frozen=True, kw_only=True, tag_field="source", tag="image_folder"):
     """A folder of numbered images, read in numeric order."""
 
@@ -97,7 +122,7 @@ class ImageFolder(Section, frozen=True, kw_only=True, tag_field="source", tag="i
     loop_folder: bool = False
 
 
-CameraSource = SyntheticCamera | OpenCVCamera | BaslerCamera | ImageFolder
+CameraSource = SyntheticCamera | OpenCVCamera | BaslerCamera | AravisCamera | ImageFolder
 
 
 class CaptureConfig(Section, frozen=True, kw_only=True):

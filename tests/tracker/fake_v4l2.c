@@ -15,6 +15,8 @@
  *   FAKE_V4L2_AHEAD_S   seconds that its stamps lie in the future (0)
  *   FAKE_V4L2_OPEN, FAKE_V4L2_START, FAKE_V4L2_BUSY   errno of open(), of STREAMON, of REQBUFS
  *   FAKE_V4L2_CAPABILITIES   as a number, instead of capture and streaming
+ *   FAKE_V4L2_WITHOUT   list of controls that it has not; FAKE_V4L2_STUCK: list of those that accept a value and keep their own;
+ *                       FAKE_V4L2_REFUSED: list of those that refuse one (EBUSY); all as decimal numbers
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -187,15 +189,87 @@ static int dequeue(struct v4l2_buffer *b) {
     return 0;
 }
 
+/* Its controls: number, type (1 whole number, 2 yes or no, 3 menu), range, step and value. Automatic ones are on, and lock the one they rule. */
+static struct fake_control { unsigned id, type; int low, high, step, value; unsigned automatic; int manual; } controls[] = {
+    {V4L2_CID_BRIGHTNESS, 1, -64, 64, 1, 0}, {V4L2_CID_CONTRAST, 1, 0, 95, 5, 50}, {V4L2_CID_SATURATION, 1, 0, 100, 1, 64},
+    {V4L2_CID_AUTO_WHITE_BALANCE, 2, 0, 1, 1, 1}, {V4L2_CID_AUTOGAIN, 2, 0, 1, 1, 1}, {V4L2_CID_GAIN, 1, 0, 100, 1, 0, V4L2_CID_AUTOGAIN, 0},
+    {V4L2_CID_POWER_LINE_FREQUENCY, 3, 0, 2, 1, 1}, {V4L2_CID_WHITE_BALANCE_TEMPERATURE, 1, 2800, 6500, 1, 4600, V4L2_CID_AUTO_WHITE_BALANCE, 0},
+    {V4L2_CID_SHARPNESS, 1, 0, 6, 1, 3}, {V4L2_CID_EXPOSURE_AUTO, 3, 0, 3, 1, 3}, {V4L2_CID_EXPOSURE_AUTO_PRIORITY, 2, 0, 1, 1, 1},
+    {V4L2_CID_EXPOSURE_ABSOLUTE, 1, 1, 5000, 1, 157, V4L2_CID_EXPOSURE_AUTO, V4L2_EXPOSURE_MANUAL},
+    {V4L2_CID_FOCUS_ABSOLUTE, 1, 0, 250, 5, 0, V4L2_CID_FOCUS_AUTO, 0}, {V4L2_CID_FOCUS_AUTO, 2, 0, 1, 1, 1},
+};
+
+static struct fake_control *control_of(unsigned id) {
+    for (unsigned i = 0; i < sizeof controls / sizeof *controls; i++)
+        if (controls[i].id == id && !times_in("FAKE_V4L2_WITHOUT", id)) return &controls[i];
+    errno = EINVAL;
+    return NULL;
+}
+
+static int set_control(struct v4l2_control *c) {
+    struct fake_control *mine = control_of(c->id), *automatic = mine && mine->automatic ? control_of(mine->automatic) : NULL;
+    if (!mine) return -1;
+    if (times_in("FAKE_V4L2_REFUSED", c->id)) { errno = EBUSY; return -1; }
+    if (automatic && automatic->value != mine->manual) { errno = EACCES; return -1; }
+    if (!times_in("FAKE_V4L2_STUCK", c->id)) mine->value = c->value;
+    return 0;
+}
+
+static int query_control(struct v4l2_queryctrl *q) {
+    struct fake_control *mine = control_of(q->id);
+    if (!mine) return -1;
+    q->type = mine->type; q->minimum = mine->low; q->maximum = mine->high; q->step = mine->step; q->flags = 0;
+    return 0;
+}
+
+static int query_menu(struct v4l2_querymenu *m) {
+    struct fake_control *mine = control_of(m->id);
+    if (!mine || m->index > (unsigned)mine->high) { errno = EINVAL; return -1; }
+    return 0;
+}
+
+static int enumerate_format(struct v4l2_fmtdesc *f) {
+    const char *text = formats();
+    for (unsigned skip = f->index; skip && *text; skip--) text += text[4] ? 5 : 4;
+    if (strlen(text) < 4) { errno = EINVAL; return -1; }
+    memcpy(&f->pixelformat, text, 4);
+    return 0;
+}
+
+static int enumerate_size(struct v4l2_frmsizeenum *s) {
+    if (s->index > 1 || !offered(s->pixel_format)) { errno = EINVAL; return -1; }
+    s->type = V4L2_FRMSIZE_TYPE_DISCRETE;
+    s->discrete.width = s->index ? 320 : 640; s->discrete.height = s->index ? 240 : 480;
+    return 0;
+}
+
+static int enumerate_rate(struct v4l2_frmivalenum *r) {
+    if (r->index > 1 || !offered(r->pixel_format)) { errno = EINVAL; return -1; }
+    r->type = V4L2_FRMIVAL_TYPE_DISCRETE;
+    r->discrete.numerator = 1; r->discrete.denominator = r->index ? 15 : number("FAKE_V4L2_RATE_HZ", 30);
+    return 0;
+}
+
 static int control(unsigned long request, void *argument) {
     switch (request) {
     case VIDIOC_QUERYCAP: {
         struct v4l2_capability *c = argument;
         memset(c, 0, sizeof *c);
-        strcpy((char *)c->driver, "fake");
+        strcpy((char *)c->driver, "fake"); strcpy((char *)c->card, "Fake Webcam");
         c->device_caps = number("FAKE_V4L2_CAPABILITIES", V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING);
         c->capabilities = c->device_caps | V4L2_CAP_DEVICE_CAPS;
         return 0; }
+    case VIDIOC_G_CTRL: {
+        struct v4l2_control *c = argument;
+        struct fake_control *mine = control_of(c->id);
+        if (mine) c->value = mine->value;
+        return mine ? 0 : -1; }
+    case VIDIOC_S_CTRL: return set_control(argument);
+    case VIDIOC_QUERYCTRL: return query_control(argument);
+    case VIDIOC_QUERYMENU: return query_menu(argument);
+    case VIDIOC_ENUM_FMT: return enumerate_format(argument);
+    case VIDIOC_ENUM_FRAMESIZES: return enumerate_size(argument);
+    case VIDIOC_ENUM_FRAMEINTERVALS: return enumerate_rate(argument);
     case VIDIOC_G_FMT: return get_format(argument);
     case VIDIOC_S_FMT: case VIDIOC_TRY_FMT: return set_format(argument);
     case VIDIOC_G_PARM: case VIDIOC_S_PARM: {

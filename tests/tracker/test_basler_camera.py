@@ -212,11 +212,12 @@ def test_closing_ends_a_thread_s_wait_for_a_frame_and_the_camera_opens_again() -
         ([1, 2, 5], [1, 2, 5]),
         ([65534, 65535, 1, 2], [65534, 65535, 65536, 65537]),
         ([65530, 3], [65530, 65538]),
+        ([65534, 65535, 0, 1, 65535, 1], [65534, 65535, 65536, 65537, 131071, 131073]),
         ([2**40, 2**40 + 1], [2**40, 2**40 + 1]),
         ([0, 65535, 65536, 65537], [0, 65535, 65536, 65537]),
         ([NOT_SUPPORTED] * 3, [0, 1, 2]),
     ],
-    ids=["gap", "16 bits wrap", "gap across the wrap", "64 bits", "64 bits past 16", "no ids"],
+    ids=["gap", "16 bits wrap", "gap across the wrap", "16 bits with 0", "64 bits", "64 bits past 16", "no ids"],
 )
 def test_block_ids_become_numbers_that_never_go_back(ids: list[int], numbers: list[int]) -> None:
     counter = BlockNumber()

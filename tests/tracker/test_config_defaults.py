@@ -31,6 +31,7 @@ def load(folder: Path, text: str) -> Config:
         "{source: opencv, device: 0}",
         "{source: image_folder, folder: images}",
         "{source: basler, width: 640, height: 480, exposure_us: 5000}",
+        "{source: aravis, width: 640, height: 480, exposure_us: 5000}",
     ],
 )
 def test_camera_and_bundle_are_all_that_must_be_written(tmp_path: Path, camera: str) -> None:

@@ -14,14 +14,16 @@ import yaml
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_images
 from tracker.__main__ import main
-from tracker.cameras.found_cameras import FoundCamera, found_cameras
-from tracker.config import BaslerCamera, ImageFolder, OpenCVCamera, RecordingConfig, SyntheticCamera, load_config
+from tracker.cameras.found_camera import FoundCamera
+from tracker.cameras.found_cameras import found_cameras
+from tracker.config import AravisCamera, BaslerCamera, ImageFolder, OpenCVCamera, RecordingConfig, SyntheticCamera, load_config
 from tracker.errors import ConfigError
-from tracker.init.new_config import find_bundle, new_config
+from tracker.init.new_config import chosen_first, find_bundle, new_config
 from tracker.init.service_files import service_config, service_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 WEBCAM = FoundCamera(source="opencv", device="/dev/v4l/by-id/usb-maker_webcam-video-index0", name="HD Webcam")
+ARAVIS = FoundCamera(source="aravis", device="FLIR-BFS-1", name="FLIR BFS, 10.0.0.7", size=(720, 540), pixel_formats=("BayerRG8", "RGB8"))
 BASLER = FoundCamera(source="basler", device="40012345", name="acA1920-155um", size=(1936, 1216))
 
 
@@ -36,9 +38,10 @@ def written(folder: Path, *options: str) -> Path:
     [
         ([], SyntheticCamera, "No camera was found"),
         ([WEBCAM], OpenCVCamera, "HD Webcam"),
+        ([ARAVIS], AravisCamera, "FLIR BFS, 10.0.0.7"),
         ([BASLER, WEBCAM], BaslerCamera, "also found: source: opencv, /dev/v4l/by-id/usb-maker_webcam-video-index0 (HD Webcam)"),
     ],
-    ids=["none", "a webcam", "two"],
+    ids=["none", "a webcam", "one of any maker", "two"],
 )
 def test_the_camera_that_is_attached_is_configured(tmp_path: Path, cameras: list[FoundCamera], kind: type, said: str) -> None:
     text = new_config(name="top", device=None, cameras=cameras, bundle=None, folder=tmp_path)
@@ -49,6 +52,25 @@ def test_the_camera_that_is_attached_is_configured(tmp_path: Path, cameras: list
     assert said in text
     if isinstance(config.camera, BaslerCamera):
         assert (config.camera.serial, config.camera.width, config.camera.height) == ("40012345", 1936, 1216)
+    if isinstance(config.camera, AravisCamera):
+        assert (config.camera.device, config.camera.width, config.camera.pixel_format) == ("FLIR-BFS-1", 720, "BayerRG8")
+
+
+@pytest.mark.parametrize("wanted", ["FLIR-BFS-1", "flir", "10.0.0.7"])
+def test_a_camera_is_chosen_by_its_name_or_a_part_that_no_other_has(wanted: str) -> None:
+    assert chosen_first([BASLER, ARAVIS, WEBCAM], wanted) == [ARAVIS, BASLER, WEBCAM]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ("nikon", "--camera nikon: is not attached; attached are: 40012345 (acA1920-155um), FLIR-BFS-1 (FLIR BFS, 10.0.0.7)"),
+        ("1", "--camera 1: fits 2 cameras: 40012345 (acA1920-155um), FLIR-BFS-1 (FLIR BFS, 10.0.0.7); give one of these names in full"),
+    ],
+)
+def test_a_name_that_fits_no_camera_or_several_is_refused_with_those_attached(wanted: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        chosen_first([BASLER, ARAVIS], wanted)
 
 
 def test_what_is_commented_out_is_a_configuration_too(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.tracker.fake_device import FakeDevice, build
 from tracker.cameras import v4l2_calls
 from tracker.cameras.open_camera import open_opencv
+from tracker.cameras.v4l2_controls import CONTROLS
 from tracker.cameras.v4l2_device import SequenceNumber
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError
@@ -104,6 +105,13 @@ def test_a_v4l2_device_in_use_is_refused(fake_v4l2: FakeDevice, call: str, throu
     assert "another program is using it" in fake_v4l2.read(through=through, fake={call: errno.EBUSY})["error"]
 
 
+def test_the_program_that_uses_a_v4l2_device_is_named(fake_v4l2: FakeDevice) -> None:
+    with Path("/dev/zero").open("rb"):  # as this process uses it
+        error = fake_v4l2.read(fake={"busy": errno.EBUSY})["error"]
+    assert f"(process {os.getpid()})" in error
+    assert error.endswith("; close that program")
+
+
 @pytest.mark.parametrize(
     ("code", "complaint"),
     [
@@ -135,6 +143,62 @@ def test_a_v4l2_device_that_starts_and_sends_nothing_is_refused(fake_v4l2: FakeD
 @pytest.mark.parametrize("through", THROUGH)
 def test_a_v4l2_device_that_does_otherwise_is_refused(fake_v4l2: FakeDevice, changes: dict[str, Any], complaint: str, through: str) -> None:
     assert complaint in fake_v4l2.read(changes, through=through)["error"]
+
+
+# --- controls ---
+
+EXPOSURE, GAIN, FOCUS, POWER_LINE = (CONTROLS[key].number for key in ("exposure_us", "gain", "focus", "power_line_hz"))
+MANY = {"exposure_us": 5000.0, "gain": 20, "focus": 35, "white_balance_k": 4000, "power_line_hz": 60, "brightness": -3, "contrast": 25}
+CONTROL = """
+from pathlib import Path
+from tracker.cameras.device_node import open_node
+from tracker.cameras.v4l2_controls import allowed_controls, apply_controls
+from tracker.config import OpenCVCamera
+handle = open_node(Path("/dev/zero"))
+apply_controls(handle, OpenCVCamera(device="/dev/zero", **asked), where=Path("/dev/zero"))
+answer = {one.key: [str(one), one.now] for one in allowed_controls(handle)}
+"""
+
+
+def test_controls_are_set_whatever_set_them_by_itself_before(fake_v4l2: FakeDevice) -> None:
+    """On this device automatic exposure, gain, focus and white balance are on, and lock what they set."""
+    found = fake_v4l2.run(CONTROL, MANY)
+    assert {key: now for key, (_, now) in found.items() if key in MANY} == MANY
+    assert found["exposure_us"][0] == "100..500000 in steps of 100"
+    assert found["power_line_hz"][0] == "0, 50, 60"
+
+
+@pytest.mark.parametrize("through", THROUGH)
+def test_a_device_with_controls_that_are_set_gives_pictures(fake_v4l2: FakeDevice, through: str) -> None:
+    answer = fake_v4l2.read({"exposure_us": 5000.0, "gain": 20}, reads=1, through=through)
+    assert (answer["error"], len(answer["frames"])) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fake", "complaint"),
+    [
+        ({"exposure_us": 600000.0}, {}, "camera.exposure_us is 600000; this device allows 100..500000 in steps of 100"),
+        ({"exposure_us": 150.0}, {}, "camera.exposure_us is 150; this device allows 100..500000 in steps of 100"),
+        ({"focus": 12}, {}, "camera.focus is 12; this device allows 0..250 in steps of 5"),
+        ({"focus": 10}, {"without": FOCUS}, "camera.focus is 10, but this device has no such control; those it has: exposure_us, gain,"),
+        ({"gain": 9}, {"stuck": GAIN}, "camera.gain is 9, but the device stays at 0; it allows 0..100 in steps of 1, or use null"),
+        ({"gain": 9}, {"refused": GAIN}, "camera.gain is 9, which the device refuses (Device or resource busy); it allows 0..100"),
+        ({"power_line_hz": 60}, {"stuck": POWER_LINE}, "camera.power_line_hz is 60, but the device stays at 50; it allows 0, 50, 60"),
+        ({"exposure_us": 200.0}, {"stuck": CONTROLS["exposure_us"].manual[0][0]}, "which the device refuses (Permission denied)"),
+    ],
+    ids=["range", "between steps", "off its steps", "absent", "stuck", "refused", "menu stuck", "automatic exposure stays on"],
+)
+@pytest.mark.parametrize("through", THROUGH)
+def test_a_control_it_cannot_do_is_refused_with_what_it_allows(
+    fake_v4l2: FakeDevice, changes: dict[str, Any], fake: dict[str, Any], complaint: str, through: str
+) -> None:
+    assert complaint in fake_v4l2.read(changes, through=through, fake=fake)["error"]
+
+
+def test_a_control_of_a_video_or_a_stream_is_refused(tmp_path: Path) -> None:
+    for device in (str(tmp_path / "arena.mp4"), "rtsp://192.0.2.7/live"):
+        with pytest.raises(CameraError, match=r"camera.gain is 3, but camera.device is a file or an address, which has no controls"):
+            open_opencv(OpenCVCamera(device=device, gain=3))
 
 
 # --- pictures ---
@@ -386,6 +450,13 @@ SIZES = """
 int main(void) {
     printf("%lu %lu %lu %lu %lu %lu %lu %lu %lu %lu\\n", VIDIOC_QUERYCAP, VIDIOC_S_FMT, VIDIOC_REQBUFS, VIDIOC_QUERYBUF, VIDIOC_QBUF,
            VIDIOC_DQBUF, (unsigned long)VIDIOC_STREAMON, (unsigned long)VIDIOC_STREAMOFF, VIDIOC_G_PARM, VIDIOC_S_PARM);
+    printf("%lu %lu %lu %lu %lu %lu %lu\\n", VIDIOC_ENUM_FMT, VIDIOC_G_CTRL, VIDIOC_S_CTRL, VIDIOC_QUERYCTRL, VIDIOC_QUERYMENU,
+           VIDIOC_ENUM_FRAMESIZES, VIDIOC_ENUM_FRAMEINTERVALS);
+    printf("%d %d %d %d %d ", V4L2_CID_EXPOSURE_ABSOLUTE, V4L2_CID_EXPOSURE_AUTO, V4L2_CID_EXPOSURE_AUTO_PRIORITY, V4L2_CID_GAIN,
+           V4L2_CID_AUTOGAIN);
+    printf("%d %d %d %d %d ", V4L2_CID_FOCUS_ABSOLUTE, V4L2_CID_FOCUS_AUTO, V4L2_CID_WHITE_BALANCE_TEMPERATURE, V4L2_CID_AUTO_WHITE_BALANCE,
+           V4L2_CID_POWER_LINE_FREQUENCY);
+    printf("%d %d %d %d\\n", V4L2_CID_BRIGHTNESS, V4L2_CID_CONTRAST, V4L2_CID_SATURATION, V4L2_CID_SHARPNESS);
     printf("%zu %zu %zu %zu\\n", offsetof(struct v4l2_buffer, timestamp), offsetof(struct v4l2_buffer, sequence),
            offsetof(struct v4l2_buffer, length), offsetof(struct v4l2_format, fmt));
     return 0;
@@ -397,10 +468,16 @@ int main(void) {
 def test_our_structures_and_calls_are_those_of_the_kernels_header(tmp_path: Path) -> None:
     (tmp_path / "sizes.c").write_text(SIZES)
     subprocess.run(["cc", "-o", str(tmp_path / "sizes"), str(tmp_path / "sizes.c")], check=True)
-    calls, offsets = subprocess.run([str(tmp_path / "sizes")], check=True, capture_output=True, text=True).stdout.splitlines()
+    calls, more, controls, offsets = subprocess.run(
+        [str(tmp_path / "sizes")], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     v4l2 = v4l2_calls
     first = [v4l2.QUERY_CAPABILITY, v4l2.SET_FORMAT, v4l2.REQUEST_BUFFERS, v4l2.QUERY_BUFFER, v4l2.QUEUE]
     rest = [v4l2.DEQUEUE, v4l2.STREAM_ON, v4l2.STREAM_OFF, v4l2.GET_PARAMETERS, v4l2.SET_PARAMETERS]
     assert [int(number) for number in calls.split()] == [*first, *rest]
+    listing = [v4l2.ENUMERATE_FORMATS, v4l2.GET_CONTROL, v4l2.SET_CONTROL, v4l2.QUERY_CONTROL, v4l2.QUERY_MENU]
+    assert [int(number) for number in more.split()] == [*listing, v4l2.ENUMERATE_SIZES, v4l2.ENUMERATE_RATES]
+    ours = [[control.number, *(number for number, _ in control.manual)] for control in CONTROLS.values()]
+    assert [int(number) for number in controls.split()] == [number for numbers in ours for number in numbers]
     places = [v4l2.Buffer.timestamp, v4l2.Buffer.sequence, v4l2.Buffer.length, v4l2.V4l2Format.fmt]
     assert [int(offset) for offset in offsets.split()] == [place.offset for place in places]

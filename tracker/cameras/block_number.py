@@ -10,6 +10,7 @@ class BlockNumber:
     def __init__(self) -> None:
         self._last_id: int | None = None
         self._number = -1
+        self._period = GIGE_PERIOD
 
     def of(self, block_id: int) -> int:
         """Number the frame with this block id; a gap in ids is the same gap in numbers."""
@@ -18,7 +19,9 @@ class BlockNumber:
         elif self._last_id is None:
             self._number = block_id
         elif block_id < self._last_id:
-            self._number += (block_id - self._last_id) % GIGE_PERIOD
+            if block_id == 0:  # against the standard, this camera counts 0 too
+                self._period = GIGE_PERIOD + 1
+            self._number += (block_id - self._last_id) % self._period
         else:
             self._number += block_id - self._last_id
         self._last_id = block_id

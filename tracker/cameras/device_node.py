@@ -4,6 +4,7 @@ import errno
 import grp
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from tracker.errors import CameraError
@@ -39,8 +40,38 @@ def open_node(path: Path) -> int:
 
 
 def busy(path: Path) -> str:
-    """Say that another program has the device."""
-    return f"{path}: another program is using it; close that program (`fuser {path}` names it)"
+    """Say that another program has the device, and which, where this user may know."""
+    users = ", ".join(users_of(path))
+    if users:
+        return f"{path}: another program is using it: {users}; close that program"
+    return f"{path}: another program is using it; close that program (`sudo fuser {path}` names it)"
+
+
+def users_of(path: Path) -> list[str]:
+    """Other processes that have a device open, such as `cheese (process 4242)`; those of other users are seen only as root."""
+    try:
+        device = path.stat().st_rdev
+    except OSError:
+        return []
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid() and _has_open(process, device):
+            with suppress(OSError):
+                found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
+    return found
+
+
+def _has_open(process: Path, device: int) -> bool:
+    try:
+        handles = list((process / "fd").iterdir())
+    except OSError:  # another user's, or it ended
+        return False
+    for handle in handles:
+        with suppress(OSError):
+            found = handle.stat()
+            if stat.S_ISCHR(found.st_mode) and found.st_rdev == device:
+                return True
+    return False
 
 
 def _reason(path: Path, problem: OSError) -> str:

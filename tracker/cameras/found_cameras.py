@@ -1,79 +1,91 @@
-"""Which cameras are attached: V4L2 devices that deliver pictures, and Basler cameras where pypylon is installed."""
+"""Which cameras are attached, and what each offers: V4L2 devices, and Basler and GenICam cameras where their libraries are."""
 
-import fcntl
+import errno
 import os
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-_VIDIOC_QUERYCAP = 0x80685600
-_CAPABILITIES = struct.Struct("16s32s32s3I12x")  # struct v4l2_capability
-_DEVICE_CAPS = 0x80000000  # the answer says what this node can do, not only the whole device
-_VIDEO_CAPTURE = 0x00000001 | 0x00001000  # single and multi-planar
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundCamera:
-    """One camera.
-
-    Attributes:
-        source: `opencv` or `basler`, as in the section camera.
-        device: path, or serial number.
-        name: as the maker calls it.
-        size: (width, height) of its whole sensor, where it must be configured.
-    """
-
-    source: str
-    device: str
-    name: str
-    size: tuple[int, int] | None = None
+from tracker.cameras.device_node import open_node, users_of
+from tracker.cameras.found_camera import FoundCamera
+from tracker.cameras.v4l2_controls import allowed_controls
+from tracker.cameras.v4l2_listing import capture_name, offered_modes
+from tracker.errors import CameraError
 
 
 def found_cameras(dev: Path = Path("/dev")) -> list[FoundCamera]:
     """All of them: machine-vision cameras first, webcams by a path that stays the same after a reboot where there is one."""
-    return [*_basler(), *_v4l2(dev)]
+    basler = list(_basler())
+    return [*basler, *_aravis(but={camera.device for camera in basler}), *_v4l2(dev)]
+
+
+def not_looked_for() -> list[str]:
+    """What cannot be found here because its library is missing, one sentence each."""
+    sentences = []
+    try:
+        import tracker.cameras.basler_listing
+    except CameraError as problem:
+        sentences.append(f"Basler cameras were not looked for: {_reason(problem)}")
+    try:
+        import tracker.cameras.aravis_listing  # noqa: F401
+    except CameraError as problem:
+        sentences.append(f"GigE Vision and USB3 Vision cameras were not looked for: {_reason(problem)}")
+    return sentences
+
+
+def _reason(problem: CameraError) -> str:
+    """What is missing, without the sentence's beginning, which is about a configuration."""
+    return str(problem).partition(", but ")[2]
 
 
 def _v4l2(dev: Path) -> Iterator[FoundCamera]:
     lasting = {link.resolve(): link for folder in ("by-path", "by-id") for link in sorted((dev / "v4l" / folder).glob("*"))}
     nodes = [node for node in dev.glob("video*") if node.name.removeprefix("video").isdigit()]
     for node in sorted(nodes, key=lambda node: int(node.name.removeprefix("video"))):
-        name = _capture_name(node)
-        if name is not None:
-            yield FoundCamera(source="opencv", device=str(lasting.get(node.resolve(), node)), name=name)
+        camera = _device(node, str(lasting.get(node.resolve(), node)))
+        if camera is not None:
+            yield camera
 
 
-def _capture_name(node: Path) -> str | None:
-    """What a node calls itself; None for one that gives no pictures (a camera has others for metadata) or may not be opened."""
-    answer = bytearray(_CAPABILITIES.size)
+def _device(node: Path, device: str) -> FoundCamera | None:
+    in_use = ", ".join(users_of(node)) or None
     try:
-        file = os.open(node, os.O_RDWR | os.O_NONBLOCK)
-    except OSError:
-        return None
+        handle = open_node(node)
+    except CameraError as problem:
+        if not _is_camera(node):
+            return None
+        return FoundCamera(source="opencv", device=device, name="a camera", in_use=in_use, problem=str(problem))
     try:
-        fcntl.ioctl(file, _VIDIOC_QUERYCAP, answer)
-    except OSError:
-        return None
+        name = capture_name(handle)
+        if name is None:
+            return None
+        modes, allowed = tuple(offered_modes(handle)), tuple(allowed_controls(handle))
+        return FoundCamera(source="opencv", device=device, name=name, modes=modes, allowed=allowed, in_use=in_use)
     finally:
-        os.close(file)
-    _, card, _, _, capabilities, device_caps = _CAPABILITIES.unpack(answer)
-    able = device_caps if capabilities & _DEVICE_CAPS else capabilities
-    return card.split(b"\0")[0].decode("utf-8", "replace") if able & _VIDEO_CAPTURE else None
+        os.close(handle)
+
+
+def _is_camera(node: Path) -> bool:
+    """Whether a node that cannot be opened is worth telling: the first of its device, and there."""
+    try:
+        os.close(os.open(node, os.O_RDWR | os.O_NONBLOCK))
+    except OSError as problem:
+        first = Path("/sys/class/video4linux") / node.name / "index"
+        return problem.errno in (errno.EACCES, errno.EPERM, errno.EBUSY) and (not first.exists() or first.read_text().strip() == "0")
+    return False
 
 
 def _basler() -> Iterator[FoundCamera]:
     try:
-        from pypylon import genicam, pylon  # type: ignore[import-untyped]
-    except ImportError:
+        from tracker.cameras.basler_listing import basler_cameras
+    except CameraError:
         return
-    factory = pylon.TlFactory.GetInstance()
-    for info in factory.EnumerateDevices():
-        camera = pylon.InstantCamera(factory.CreateDevice(info))
-        try:
-            camera.Open()
-            size = (int(camera.Width.Max), int(camera.Height.Max))
-            camera.Close()
-        except genicam.GenericException:  # another program has it: its size must be written by hand
-            size = None
-        yield FoundCamera(source="basler", device=info.GetSerialNumber(), name=info.GetModelName(), size=size)
+    yield from basler_cameras()
+
+
+def _aravis(but: Collection[str]) -> Iterator[FoundCamera]:
+    """Those that Aravis finds, except for those whose serial numbers pylon found already."""
+    try:
+        from tracker.cameras.aravis_listing import aravis_cameras
+    except CameraError:
+        return
+    yield from aravis_cameras(but)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tracker.cameras.camera import Camera
 from tracker.cameras.device_node import is_device
-from tracker.config import BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.config import AravisCamera, BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.errors import CameraError
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,10 @@ def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.mono
         from tracker.cameras.basler import Basler
 
         return lambda: Basler(source, clock)
+    if isinstance(source, AravisCamera):
+        from tracker.cameras.aravis import AravisDevice
+
+        return lambda: AravisDevice(source, clock)
     return _image_folder(source, clock)
 
 
@@ -49,13 +54,20 @@ def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotoni
     Raises:
         CameraError: absent, not permitted, busy, unreadable, or not as the settings ask.
     """
+    from tracker.cameras.v4l2_controls import asked_controls
     from tracker.cameras.video_file import VideoFile
     from tracker.cameras.video_stream import VideoStream
 
-    if is_file(settings):
-        return VideoFile(settings, clock)
     if is_device(settings.device):
         return _open_device(settings, clock)
+    controls = asked_controls(settings)
+    if controls:
+        key, value = next(iter(controls.items()))
+        raise CameraError(
+            f"camera.{key} is {value:g}, but camera.device is a file or an address, which has no controls; remove that setting"
+        )
+    if is_file(settings):
+        return VideoFile(settings, clock)
     return VideoStream(settings, clock)
 
 

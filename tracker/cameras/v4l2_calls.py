@@ -1,4 +1,4 @@
-"""The system calls of Linux's V4L2 that reading a camera takes, as <linux/videodev2.h> has them. No policy.
+"""The system calls of Linux's V4L2 that listing, setting and reading a camera take, as <linux/videodev2.h> has them. No policy.
 
 Structures are declared with C's own types, so that they have the size of the machine they run on; that size is part of
 each call's number.
@@ -15,6 +15,8 @@ CAP_DEVICE_CAPS = 0x80000000
 CAP_TIMEPERFRAME = 0x1000
 VIDEO_CAPTURE = 1  # the buffer type
 MEMORY_MMAP = 1
+CONTROL_DISABLED = 0x1
+DISCRETE = 1  # of sizes and rates: one by one, not a range
 BUFFER_ERROR = 0x40  # V4L2_BUF_FLAG_ERROR: the picture in this buffer is damaged
 
 _Fields = list[tuple[str, type]]
@@ -127,6 +129,86 @@ class BufferType(ctypes.Structure):
     _fields_: ClassVar[_Fields] = [("type", ctypes.c_int)]
 
 
+class Control(ctypes.Structure):
+    """A control's value: struct v4l2_control."""
+
+    _fields_: ClassVar[_Fields] = [("id", ctypes.c_uint32), ("value", ctypes.c_int32)]
+
+
+class QueryControl(ctypes.Structure):
+    """What a control allows: struct v4l2_queryctrl."""
+
+    _fields_: ClassVar[_Fields] = [
+        ("id", ctypes.c_uint32),
+        ("type", ctypes.c_uint32),
+        ("name", ctypes.c_char * 32),
+        ("minimum", ctypes.c_int32),
+        ("maximum", ctypes.c_int32),
+        ("step", ctypes.c_int32),
+        ("default_value", ctypes.c_int32),
+        ("flags", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32 * 2),
+    ]
+
+
+class QueryMenu(ctypes.Structure):
+    """One choice of a control that is a menu: struct v4l2_querymenu."""
+
+    _fields_: ClassVar[_Fields] = [
+        ("id", ctypes.c_uint32),
+        ("index", ctypes.c_uint32),
+        ("name", ctypes.c_char * 32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class FormatDescription(ctypes.Structure):
+    """One pixel format that a device offers: struct v4l2_fmtdesc."""
+
+    _fields_: ClassVar[_Fields] = [
+        ("index", ctypes.c_uint32),
+        ("type", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("description", ctypes.c_char * 32),
+        ("pixelformat", ctypes.c_uint32),
+        ("mbus_code", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32 * 3),
+    ]
+
+
+class FrameSize(ctypes.Structure):
+    """One size of a pixel format, or the range of them: struct v4l2_frmsizeenum. A discrete one is (minimum width, maximum width)."""
+
+    _fields_: ClassVar[_Fields] = [
+        ("index", ctypes.c_uint32),
+        ("pixel_format", ctypes.c_uint32),
+        ("type", ctypes.c_uint32),
+        ("min_width", ctypes.c_uint32),
+        ("max_width", ctypes.c_uint32),
+        ("step_width", ctypes.c_uint32),
+        ("min_height", ctypes.c_uint32),
+        ("max_height", ctypes.c_uint32),
+        ("step_height", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32 * 2),
+    ]
+
+
+class FrameInterval(ctypes.Structure):
+    """One rate of a size, or the range of them: struct v4l2_frmivalenum. A discrete one is `shortest`."""
+
+    _fields_: ClassVar[_Fields] = [
+        ("index", ctypes.c_uint32),
+        ("pixel_format", ctypes.c_uint32),
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("type", ctypes.c_uint32),
+        ("shortest", Fraction),
+        ("longest", Fraction),
+        ("step", Fraction),
+        ("reserved", ctypes.c_uint32 * 2),
+    ]
+
+
 _WRITE, _READ = 1, 2
 
 
@@ -136,6 +218,7 @@ def _number(direction: int, number: int, argument: type[ctypes.Structure]) -> in
 
 
 QUERY_CAPABILITY = _number(_READ, 0, Capability)
+ENUMERATE_FORMATS = _number(_READ | _WRITE, 2, FormatDescription)
 SET_FORMAT = _number(_READ | _WRITE, 5, V4l2Format)
 REQUEST_BUFFERS = _number(_READ | _WRITE, 8, RequestBuffers)
 QUERY_BUFFER = _number(_READ | _WRITE, 9, Buffer)
@@ -145,6 +228,12 @@ STREAM_ON = _number(_WRITE, 18, BufferType)
 STREAM_OFF = _number(_WRITE, 19, BufferType)
 GET_PARAMETERS = _number(_READ | _WRITE, 21, StreamParameters)
 SET_PARAMETERS = _number(_READ | _WRITE, 22, StreamParameters)
+GET_CONTROL = _number(_READ | _WRITE, 27, Control)
+SET_CONTROL = _number(_READ | _WRITE, 28, Control)
+QUERY_CONTROL = _number(_READ | _WRITE, 36, QueryControl)
+QUERY_MENU = _number(_READ | _WRITE, 37, QueryMenu)
+ENUMERATE_SIZES = _number(_READ | _WRITE, 74, FrameSize)
+ENUMERATE_RATES = _number(_READ | _WRITE, 75, FrameInterval)
 
 
 def call(handle: int, number: int, argument: ctypes.Structure) -> None:

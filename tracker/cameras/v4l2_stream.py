@@ -13,6 +13,7 @@ import numpy as np
 
 from tracker.cameras import v4l2_calls as v4l2
 from tracker.cameras.device_node import busy, open_node
+from tracker.cameras.v4l2_controls import apply_controls
 from tracker.cameras.v4l2_pixels import FORMATS, Bytes, Layout, line_bytes
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError
@@ -72,6 +73,7 @@ class V4l2Stream:
         try:
             self._refuse_what_is_no_camera()
             self.layout = self._set_format(settings)
+            apply_controls(self._handle, settings, where=path)
             self.rate_hz = self._set_rate(settings)
             self._start()
         except CameraError:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tracker.cameras.device_node import device_path, open_node
 from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
+from tracker.cameras.v4l2_controls import apply_controls
 from tracker.config import OpenCVCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
@@ -30,7 +31,11 @@ class VideoDevice:
 
     def __init__(self, settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._path = device_path(settings.device)
-        os.close(open_node(self._path))  # OpenCV itself only says yes or no
+        handle = open_node(self._path)  # OpenCV itself only says yes or no
+        try:
+            apply_controls(handle, settings, where=self._path)
+        finally:
+            os.close(handle)
         quieten()
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", FIRST_FRAME_S)
         self._clock = clock

@@ -8,7 +8,7 @@ from tracker.cameras.found_cameras import found_cameras
 from tracker.commands.options import CONFIG, Commands, add_command
 from tracker.config import Name, load_config
 from tracker.errors import ConfigError
-from tracker.init.new_config import find_bundle, new_config
+from tracker.init.new_config import chosen_first, find_bundle, new_config
 from tracker.init.service_files import service_folder
 from tracker.parsing.value_fault import first_fault
 
@@ -26,7 +26,9 @@ def add(commands: Commands) -> None:
         "--config", type=Path, default=CONFIG, help="the file to write; with --service, to make the service of (%(default)s)"
     )
     parser.add_argument("--name", default="rig", help="of the camera, as it stands in every topic (%(default)s)")
-    parser.add_argument("--device", help="a device, video file, folder of images or address, instead of the first camera found")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--camera", metavar="NAME", help="the camera of this name, as `tracker cameras` lists them, instead of the first")
+    source.add_argument("--device", help="a device, video file, folder of images or address, instead of a camera that is found")
     parser.add_argument("--bundle", type=Path, help="the engine bundle, instead of the newest one below the folder of --config")
     parser.add_argument(
         "--service", metavar="NAME", help="write the unit and NAME.yaml into a folder, with a README that says how to install them"
@@ -45,7 +47,10 @@ def init(options: argparse.Namespace) -> int:
         return 0
     folder = options.config.parent
     bundle = read_bundle(options.bundle) if options.bundle is not None else find_bundle(folder)
-    text = new_config(name=options.name, device=options.device, cameras=found_cameras(), bundle=bundle, folder=folder)
+    cameras = found_cameras() if options.device is None else []
+    if options.camera is not None:
+        cameras = chosen_first(cameras, options.camera)
+    text = new_config(name=options.name, device=options.device, cameras=cameras, bundle=bundle, folder=folder)
     _write({options.config: text}, force=options.force)
     load_config(options.config)
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from tracker.bundle import DESCRIPTION_FILE, USUAL_PLACE, Bundle, read_bundle
-from tracker.cameras.found_cameras import FoundCamera
+from tracker.cameras.found_camera import FoundCamera
 from tracker.errors import BundleError, ConfigError
 
 _DEEPEST_BUNDLE = 3  # folders below the configuration's own
@@ -63,6 +63,27 @@ def new_config(*, name: str, device: str | None, cameras: Sequence[FoundCamera],
     )
 
 
+def chosen_first(cameras: Sequence[FoundCamera], wanted: str) -> list[FoundCamera]:
+    """The cameras with the one that is meant in front.
+
+    Args:
+        cameras: those attached.
+        wanted: the device of one, or a part of its device or name that no other has.
+
+    Raises:
+        ConfigError: none is meant, or several.
+    """
+    meant = [camera for camera in cameras if wanted == camera.device]
+    meant = meant or [camera for camera in cameras if wanted.casefold() in f"{camera.device} {camera.name}".casefold()]
+    if len(meant) != 1:
+        these = ", ".join(f"{camera.device} ({camera.name})" for camera in meant or cameras) or "none"
+        found = (
+            f"fits {len(meant)} cameras: {these}; give one of these names in full" if meant else f"is not attached; attached are: {these}"
+        )
+        raise ConfigError(f"--camera {wanted}: {found}")
+    return [*meant, *(camera for camera in cameras if camera is not meant[0])]
+
+
 def find_bundle(folder: Path) -> Bundle | None:
     """The newest whole bundle in a folder and those below it."""
     patterns = ["*/" * depth + DESCRIPTION_FILE for depth in range(_DEEPEST_BUNDLE + 1)]
@@ -104,11 +125,12 @@ def _found(cameras: Sequence[FoundCamera]) -> list[str]:
 
 
 def _keys(camera: FoundCamera) -> list[str]:
-    if camera.source == "basler":
+    if camera.source in ("basler", "aravis"):
         width, height = camera.size or (640, 480)
         return [
-            "source: basler",
-            f"serial: {_scalar(camera.device)}   # {camera.name}",
+            f"source: {camera.source}",
+            f"{'serial' if camera.source == 'basler' else 'device'}: {_scalar(camera.device)}   # {camera.name}",
+            *_colour(camera),
             f"width: {width}",
             f"height: {height}",
             "exposure_us: 5000     # as long as the light needs, shorter than the time between two frames",
@@ -116,8 +138,17 @@ def _keys(camera: FoundCamera) -> list[str]:
     return [
         "source: opencv",
         f"device: {_scalar(camera.device)}   # {camera.name or 'a V4L2 camera'}",
-        "# width, height, rate_hz and fourcc (MJPG for high rates) are as the camera gives them, unless they are written here",
+        "# width, height, rate_hz and fourcc (MJPG for high rates) are as the camera gives them, unless they are written here; so are",
+        "# exposure_us, gain and other settings. `tracker cameras` lists what it offers",
     ]
+
+
+def _colour(camera: FoundCamera) -> list[str]:
+    """The pixel format, for a camera without the one that is the default."""
+    if camera.source == "basler" or "Mono8" in camera.pixel_formats:
+        return []
+    known = [name for name in ("BayerBG8", "BayerGB8", "BayerGR8", "BayerRG8", "RGB8") if name in camera.pixel_formats]
+    return [f"pixel_format: {name}" for name in known[:1]]
 
 
 def _engine(bundle: Bundle | None, folder: Path) -> list[str]:
