@@ -103,6 +103,7 @@ def setup_message(
         calibrated=setup.locate is not None,
         zones=msgspec.to_builtins(setup.config.zones),
         behaviour=msgspec.to_builtins(setup.config.behaviour),
+        skeleton=list(description.skeleton),
     )
 
 
