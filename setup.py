@@ -7,6 +7,15 @@ from setuptools import find_packages, setup
 GPU = ["tensorrt>=8.6", "pycuda>=2022.2"]
 BASLER = ["pypylon>=3.0"]
 RECORD = ["av>=12", "pyarrow>=15"]
+EXPORT = [
+    *RECORD,
+    "pandas>=2.1",
+    "tables>=3.9",  # pandas writes HDF5 with it
+    "sleap-io>=0.5",
+    "h5py>=3.10",
+    "pynwb>=4.0",  # the first with EventsTable
+    "ndx-pose>=0.4",
+]
 TRAINER = [
     "torch>=2.4",
     "lightning>=2.4",
@@ -36,6 +45,7 @@ DEV = [
     "ruff>=0.6",
     "mypy>=1.11",
     "import-linter>=2.0",
+    "nwbinspector>=0.6",
     "types-PyYAML",
 ]
 
@@ -69,6 +79,7 @@ setup(
         "gpu": GPU,
         "basler": BASLER,
         "record": RECORD,
+        "export": EXPORT,
         "trainer": TRAINER,
         "calib": CALIB,
         "backbones": BACKBONES,
