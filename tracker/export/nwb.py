@@ -1,13 +1,15 @@
 """A session as Neurodata Without Borders: poses with ndx-pose, events in the standard's own EventsTable, one animal a file."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import av
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 from ndx_pose import PoseEstimation, PoseEstimationSeries, Skeleton, Skeletons  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, H5DataIO, NWBFile, TimeSeries  # type: ignore[import-untyped]
 from pynwb.image import ImageSeries  # type: ignore[import-untyped]
 
@@ -16,11 +18,12 @@ from tracker.errors import RecordingError
 from tracker.export.new_files import new_files
 from tracker.export.nwb_about import about, nwb_name
 from tracker.export.nwb_events import add_events
-from tracker.export.session_poses import STRETCH, SessionPoses
+from tracker.export.session_poses import STRETCH, SessionPoses, Stretch
 
 _BEHAVIOUR = "behavior"  # the standard's name of the module for it
 _PX, _MM = "PoseEstimation", "PoseEstimationMillimeters"
 _MM_IN_M = 0.001
+_CACHE_BYTES = 1 << 18  # of each data set: a stretch is written once and not looked at again
 _FILE_BYTES = 10_000_000  # whatever is in a file beside the numbers of each frame
 
 
@@ -47,7 +50,9 @@ def write_nwb(poses: SessionPoses, out: Path, *, animal: int | None, meta: Mappi
     with new_files([out], force=force, at_most=rooms.at_most) as (part,):
         with NWBHDF5IO(str(part), "w") as file:
             file.write(content)
-            rooms.fill(chosen)
+            names = rooms.names()
+        with h5py.File(part, "r+", rdcc_nbytes=_CACHE_BYTES) as file:
+            rooms.fill(file, names, chosen)
         with NWBHDF5IO(str(part), "r") as file:
             file.read()  # a file that a full disk has cut short cannot be opened
     return [out]
@@ -108,6 +113,7 @@ class _Rooms:
 
     def __init__(self, content: NWBFile, poses: SessionPoses, video: ImageSeries) -> None:
         self._poses, self._video = poses, video
+        self._all: list[H5DataIO] = []
         self._count = len(poses.received_ns)
         self.at_most = _FILE_BYTES + self._count * np.dtype("f8").itemsize  # bytes of the file; the times, and what `_room` adds
         module = content.create_processing_module(name=_BEHAVIOUR, description="Poses and what was computed from them, live.")
@@ -123,20 +129,30 @@ class _Rooms:
             self._plain[name] = self._room((self._count,), "f8")
             module.add(TimeSeries(name=nwb_name(name), description=text, data=self._plain[name], unit=unit, timestamps=video))
 
-    def fill(self, animal: int) -> None:
-        """Write the numbers of an animal."""
+    def names(self) -> dict[int, str]:
+        """Where each data set is in the file, while that is open."""
+        return {id(room): room.dataset.name for room in self._all}
+
+    def fill(self, file: Any, names: dict[int, str], animal: int) -> None:
+        """Write the numbers of an animal to the file, opened by h5py."""
+        rooms = {key: file[name] for key, name in names.items()}
         for stretch in self._poses.stretches():
             here = slice(stretch.first, stretch.first + len(stretch))
-            for point, series in enumerate(self._px):
-                series.data.dataset[here] = stretch.points[:, animal, point, :2]
-                series.confidence.dataset[here] = stretch.points[:, animal, point, 2]
-            for point, series in enumerate(self._mm):
-                series.data.dataset[here] = stretch.mm[:, animal, point]
-                series.confidence.dataset[here] = stretch.points[:, animal, point, 2]
-            plain = {"motion": stretch.motion, "exposed": stretch.exposed_s}
-            plain |= {f"score_{name}": stretch.scores[:, place] for place, name in enumerate(self._poses.score_names)}
-            for name, room in self._plain.items():
-                room.dataset[here] = plain[name]
+            for room, numbers in self._columns(stretch, animal):
+                rooms[id(room)][here] = numbers
+
+    def _columns(self, stretch: Stretch, animal: int) -> Iterator[tuple[H5DataIO, NDArray[Any]]]:
+        """Each data set with its numbers of a stretch."""
+        for point, series in enumerate(self._px):
+            yield series.data, stretch.points[:, animal, point, :2]
+            yield series.confidence, stretch.points[:, animal, point, 2]
+        for point, series in enumerate(self._mm):
+            yield series.data, stretch.mm[:, animal, point]
+            yield series.confidence, stretch.points[:, animal, point, 2]
+        yield self._plain["motion"], stretch.motion
+        yield self._plain["exposed"], stretch.exposed_s
+        for place, name in enumerate(self._poses.score_names):
+            yield self._plain[f"score_{name}"], stretch.scores[:, place]
 
     def _numbers(self) -> list[tuple[str, str, str]]:
         found = [
@@ -181,4 +197,6 @@ class _Rooms:
     def _room(self, shape: tuple[int, ...], kind: str) -> H5DataIO:
         self.at_most += int(np.prod(shape)) * np.dtype(kind).itemsize
         chunk = (min(STRETCH, shape[0]), *shape[1:])
-        return H5DataIO(shape=shape, dtype=np.dtype(kind), chunks=chunk, compression="gzip", compression_opts=1)
+        room = H5DataIO(shape=shape, dtype=np.dtype(kind), chunks=chunk, compression="gzip", compression_opts=1)
+        self._all.append(room)
+        return room

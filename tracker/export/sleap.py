@@ -81,8 +81,8 @@ def _stream(poses: SessionPoses, tables: dict[str, Any]) -> None:
 
 def _rows(stretch: Stretch, begins: dict[str, int], columns: dict[str, Any], video_of: NDArray[np.int64]) -> dict[str, NDArray[np.void]]:
     """Rows of SLEAP's three tables, each of which counts on from those before."""
-    placed: NDArray[np.bool_] = np.isfinite(stretch.points[..., :2]).all(axis=-1)  # (n, animals, key points)
-    seen: NDArray[np.bool_] = placed.any(axis=-1)
+    placed: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(stretch.points[..., :2]), axis=-1)  # (n, animals, key points)
+    seen: NDArray[np.bool_] = np.logical_or.reduce(placed, axis=-1)
     frame, animal = np.nonzero(seen)
     chosen, per_frame = np.unique(frame, return_counts=True)
     count, size = len(frame), placed.shape[2]
