@@ -26,6 +26,7 @@ NEED_AN_EXTRA = (
     "tracker.export.bouts",
     "tracker.export.deeplabcut",
     "tracker.export.export_session",
+    "tracker.export.in_child",
     "tracker.export.nwb",
     "tracker.export.nwb_about",
     "tracker.export.nwb_events",

@@ -1,7 +1,9 @@
 """What cannot be exported is refused in one sentence, and nothing half written stays."""
 
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,9 @@ from tests.tracker.daemon import ROOT
 from tests.tracker.exported import EVENTS, write_session
 from tracker.__main__ import main
 from tracker.errors import RecordingError
+from tracker.export.deeplabcut import read_back
 from tracker.export.export_session import FORMATS, Format, Wanted, export_session
+from tracker.export.in_child import export_in_child
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover
 from tracker.recording.session import claimed
@@ -78,22 +82,56 @@ for form in sys.argv[2:]:
 def test_a_disk_that_takes_no_more_leaves_nothing_half_written(tmp_path: Path) -> None:
     write_session(tmp_path / "s")
     before = files(tmp_path / "s")
-    answer = python(LIMITED, str(tmp_path / "s"), *FORMATS)
-    assert (answer.returncode, answer.stdout.splitlines()) == (0, [f"{form} 1" for form in FORMATS])
+    forms = ("parquet", "csv", "nwb")
+    answer = python(LIMITED, str(tmp_path / "s"), *forms)
+    assert (answer.returncode, answer.stdout.splitlines()) == (0, [f"{form} 1" for form in forms])
     for sentence in answer.stderr.splitlines():
         assert sentence.startswith(f"tracker export: {tmp_path}/s/")
         assert "cannot be written: " in sentence
-    assert len(answer.stderr.splitlines()) == len(FORMATS)
+    assert len(answer.stderr.splitlines()) == len(forms)
     assert files(tmp_path / "s") == before
 
 
+def test_a_table_that_a_full_disk_has_cut_short_is_noticed(tmp_path: Path) -> None:
+    """Pandas closes such a file without a word."""
+    (file,) = export_session(write_session(tmp_path / "s"), Wanted(form="dlc")).files
+    read_back(file, 40)
+    with pytest.raises(OSError, match="only 40 of 41 rows"):
+        read_back(file, 41)
+    os.truncate(file, file.stat().st_size // 2)
+    with pytest.raises((OSError, RuntimeError)):
+        read_back(file, 40)
+
+
+@pytest.mark.parametrize("end", ["killed", "stopped by hand"])
+def test_a_writing_process_that_ends_leaves_nothing_behind(tmp_path: Path, end: str) -> None:
+    folder = tmp_path / "s"
+    write_session(folder)
+    (folder / "video-001.mkv").unlink()
+    os.mkfifo(folder / "video-001.mkv")  # the process waits for it until it is ended
+    before = files(folder)
+
+    def advance(frames: int) -> None:
+        (child,) = multiprocessing.active_children()
+        assert child.pid is not None
+        (folder / f".s.{child.pid}.0.part.nwb").write_bytes(b"half")
+        if end == "stopped by hand":
+            raise KeyboardInterrupt
+        os.kill(child.pid, signal.SIGKILL)
+
+    expected = {"killed": (RecordingError, "ended with signal 9"), "stopped by hand": (KeyboardInterrupt, None)}[end]
+    with pytest.raises(expected[0], match=expected[1]):
+        export_in_child(folder, Wanted(form="nwb"), begin=lambda frames: None, advance=advance)
+    assert files(folder) == before
+    assert multiprocessing.active_children() == []
+
+
 @FORMAT
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, form: Format, capsys: pytest.CaptureFixture[str]) -> None:
-    write_session(tmp_path / "s")
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, form: Format) -> None:
+    session = write_session(tmp_path / "s")
     ending = {"sleap": "x.slp", "dlc": ""}.get(form, f"x.{form}")
-    assert main(["export", str(tmp_path / "s"), "--to", form, "--out", str(tmp_path / "none" / ending)]) == 1
-    (sentence,) = capsys.readouterr().err.splitlines()
-    assert f"{tmp_path}/none" in sentence
+    with pytest.raises(RecordingError, match=f"{tmp_path}/none"):
+        export_session(session, Wanted(form=form, out=tmp_path / "none" / ending))
 
 
 @pytest.mark.parametrize("form", ["sleap", "nwb"])
@@ -105,20 +143,21 @@ def test_a_video_that_is_gone_is_said(tmp_path: Path, form: Format) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("wanted", "sentence"),
     [
-        (["--to", "csv", "--out", "x.txt"], "x.txt: the name of such a file ends in .csv; name it so"),
-        (["--to", "nwb"], "holds 2 animals, and an NWB file is about one: say which with --animal, 0 to 1"),
-        (["--to", "nwb", "--animal", "2"], "has no animal 2; expected --animal 0 to 1"),
-        (["--to", "nwb", "--animal", "0", "--meta", "sex=male"], "sex is 'male'; NWB knows M, F, U and O"),
-        (["--to", "nwb", "--animal", "0", "--meta", "age=90"], "age is '90'; NWB takes ISO 8601 durations"),
+        (Wanted(form="csv", out=Path("x.txt")), r"x\.txt: the name of such a file ends in \.csv; name it so"),
+        (Wanted(form="nwb"), "holds 2 animals, and an NWB file is about one: say which with --animal, 0 to 1"),
+        (Wanted(form="nwb", animal=2), "has no animal 2; expected --animal 0 to 1"),
+        (Wanted(form="nwb", animal=0, meta={"sex": "male"}), "sex is 'male'; NWB knows M, F, U and O"),
+        (Wanted(form="nwb", animal=0, meta={"age": "90"}), "age is '90'; NWB takes ISO 8601 durations"),
     ],
+    ids=["ending", "animals", "animal", "sex", "age"],
 )
-def test_wrong_choices_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str) -> None:
-    write_session(tmp_path / "s", animals=2)
+def test_wrong_choices_are_refused(tmp_path: Path, wanted: Wanted, sentence: str) -> None:
+    session = write_session(tmp_path / "s", animals=2)
     before = files(tmp_path / "s")
-    assert main(["export", str(tmp_path / "s"), *arguments]) == 1
-    assert sentence in capsys.readouterr().err
+    with pytest.raises(RecordingError, match=sentence):
+        export_session(session, wanted)
     assert files(tmp_path / "s") == before
 
 
@@ -144,19 +183,23 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == f"40 frames, 2 key points:\n  {written[0]}\n  {written[1]}\n"
 
 
-WITHOUT = """
-import sys
-from tracker.__main__ import main
-for library, form in (("pyarrow", "csv"), ("pynwb", "nwb"), ("pandas", "dlc"), ("sleap_io", "sleap")):
-    sys.modules[library] = None
-    main(["export", sys.argv[1], "--to", form])
-    del sys.modules[library]
-"""
+def test_the_command_has_hdf5_written_by_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_session(tmp_path / "s", segment=25)
+    assert main(["export", str(tmp_path / "s"), "--to", "dlc", "--out", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["files"] == [str(tmp_path / f"video-00{number}DLC_rigtrack_mouse-v1.h5") for number in (1, 2)]
+    for path, rows in zip(told["files"], (25, 15), strict=True):
+        read_back(Path(path), rows)
+    assert main(["export", str(tmp_path / "s"), "--to", "dlc", "--out", str(tmp_path)]) == 1
+    assert "exists; give --force" in capsys.readouterr().err
 
 
-def test_a_missing_library_is_named_with_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "library"), [("parquet", "pyarrow"), ("nwb", "pynwb")])
+def test_a_missing_library_is_named_with_what_to_install(tmp_path: Path, form: str, library: str) -> None:
     write_session(tmp_path / "s")
-    lines = python(WITHOUT, str(tmp_path / "s")).stderr.splitlines()
+    (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError('not here', name={library!r})")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from tracker.__main__ import main; sys.exit(main(sys.argv[2:]))"
+    answer = python(code, str(tmp_path), "export", str(tmp_path / "s"), "--to", form)
     install = "run `pip install '.[export]'` in the folder of rigtrack's sources"
-    libraries = ("pyarrow", "pynwb", "pandas", "sleap_io")
-    assert lines == [f"tracker export: needs {library}, which is not installed; {install}" for library in libraries]
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == f"tracker export: needs {library}, which is not installed; {install}\n"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracker.export.export_session import Exported
 
 _FORMATS = ("nwb", "dlc", "sleap", "parquet", "csv")
+_HDF5 = ("nwb", "dlc", "sleap")
 
 
 def add(commands: Commands) -> None:
@@ -61,15 +62,26 @@ def export(options: argparse.Namespace) -> int:
 
 def _written(options: argparse.Namespace) -> "Exported":
     from tracker.export.export_session import Wanted, export_session
+    from tracker.export.in_child import export_in_child
     from tracker.recording.read_session import RecordedSession
 
-    session = RecordedSession(options.session)
     wanted = Wanted(
         form=options.form, out=options.out, setup=options.setup, animal=options.animal, meta=dict(options.meta), force=options.force
     )
     with Progress(console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("frames", total=2 * session.frame_count)
-        return export_session(session, wanted, advance=lambda frames: bar.advance(task, frames))
+        task = bar.add_task("frames", total=None)
+
+        def begin(frames: int) -> None:
+            bar.update(task, total=2 * frames)
+
+        def advance(frames: int) -> None:
+            bar.advance(task, frames)
+
+        if options.form in _HDF5:
+            return export_in_child(options.session, wanted, begin=begin, advance=advance)
+        session = RecordedSession(options.session)
+        begin(session.frame_count)
+        return export_session(session, wanted, advance=advance)
 
 
 def _as_json(options: argparse.Namespace, written: "Exported") -> dict[str, object]:

@@ -45,12 +45,17 @@ def write_deeplabcut(poses: SessionPoses, folder: Path | None, *, force: bool) -
                     store.append(_KEY, rows, format="table", index=False)
                     written[segment] += len(rows)
         for segment, part in part_of.items():
-            _read_back(part, written[segment])
+            read_back(part, written[segment])
     return paths
 
 
-def _read_back(path: Path, rows: int) -> None:
-    """Pandas closes a file on a full disk without a word."""
+def read_back(path: Path, rows: int) -> None:
+    """Open a file again: pandas closes one on a full disk without a word.
+
+    Raises:
+        OSError: it was cut short, or has another number of rows.
+        RuntimeError: likewise.
+    """
     with pd.HDFStore(str(path), "r") as store:
         found = store.get_storer(_KEY).nrows
     if found != rows:

@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,6 +46,13 @@ def new_files(paths: Sequence[Path], *, force: bool, at_most: int = 0) -> Iterat
         raise RecordingError(f"{paths[0]}: cannot be written: {why}; free space or choose another folder") from problem
     finally:
         for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def remove_parts(folders: Iterable[Path], *, process: int) -> None:
+    """Delete what a process that has ended left half written."""
+    for folder in folders:
+        for part in folder.glob(f".*.{process}.*.part*"):
             part.unlink(missing_ok=True)
 
 
