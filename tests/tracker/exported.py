@@ -105,7 +105,8 @@ def write_session(
     about = describe(config, RecordingConfig(), [first], camera_description="a camera", stream_session="a", meta=meta or {})
     limits = Limits(segment_ns=segment * STEP_NS, idle_ns=10**15, pose_wait_ns=0)
     folder.mkdir()
-    writer = SessionWriter(folder, about, limits)
+    now = [0]
+    writer = SessionWriter(folder, about, limits, clock=lambda: now[0])
     setup, names = 0, POINTS
     for number in (number for number in range(count) if number not in lost):
         if number in (names_of or {0: POINTS}):
@@ -115,6 +116,8 @@ def write_session(
         writer.frame(frame, dropped=0)
         if number not in skipped:
             writer.pose(pose_of(number, animals=animals, mm=mm, setup=setup, names=names))
+        now[0] += 100 * MS  # rows are written every half second: every fifth frame
+        writer.tick()
     for event in events:
         writer.event(event)
     writer.close(reason="stopped", dropped=0)

@@ -1,6 +1,7 @@
 """DeepLabCut's, SLEAP's and NWB's own readers open what is exported, to equal numbers and equal frames."""
 
 import math
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ LOST, SKIPPED = (11, 12), (4, 9)
 NUMBERS = [number for number in range(40) if number not in LOST]
 META = {"animal": "M17", "experimenter": "Ng, Ann; Roy, Bo", "temperature": "23", "notes": "first day"}
 SUBJECT = {"species": "Mus musculus", "sex": "F", "age": "P90D"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stretches_are_of_few_frames() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracker.export.session_poses.SessionPoses.stretches.__defaults__", (1,))
+        yield
 
 
 def expected(animals: int) -> np.ndarray[Any, Any]:

@@ -84,6 +84,7 @@ def test_events_are_bouts_with_their_frames_and_open_ends(tmp_path: Path, form: 
 def test_a_night_is_read_a_stretch_at_a_time_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of a stretch begin anywhere in a video."""
     session = write_session(tmp_path / "s", animals=2, mm=True, count=60, segment=25, lost=LOST)
+    assert len(list(session.row_batches(1))) > 10
     whole = read("parquet", export_session(session, Wanted(form="parquet")).files[0])
     monkeypatch.setattr("tracker.export.session_poses.SessionPoses.stretches.__defaults__", (1,))
     parts = read("parquet", export_session(session, Wanted(form="parquet", force=True)).files[0])
