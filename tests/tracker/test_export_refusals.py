@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pynwb import NWBHDF5IO  # type: ignore[import-untyped]
 
 from tests.tracker.daemon import ROOT
 from tests.tracker.exported import EVENTS, write_session
@@ -159,6 +160,20 @@ def test_wrong_choices_are_refused(tmp_path: Path, wanted: Wanted, sentence: str
     with pytest.raises(RecordingError, match=sentence):
         export_session(session, wanted)
     assert files(tmp_path / "s") == before
+
+
+def test_names_that_would_be_one_in_nwb_are_refused(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "s", names_of={0: ("ear/left", "ear:left")})
+    with pytest.raises(RecordingError, match="two key points of ear/left, ear:left have the same name without slashes and colons"):
+        export_session(session, Wanted(form="nwb"))
+
+
+def test_names_with_slashes_are_written_without_them_in_nwb(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "s", names_of={0: ("ear/left", "ear/right")})
+    (file,) = export_session(session, Wanted(form="nwb")).files
+    with NWBHDF5IO(str(file), "r") as io:
+        poses = io.read().processing["behavior"]["PoseEstimation"]
+        assert sorted(poses.pose_estimation_series) == ["ear_left", "ear_right"]
 
 
 def test_notes_for_a_format_that_holds_none_are_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

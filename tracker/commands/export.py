@@ -56,7 +56,8 @@ def export(options: argparse.Namespace) -> int:
         print(json.dumps(_as_json(options, written)))
     else:
         animals = f", {written.animals} animals" if written.animals > 1 else ""
-        print(f"{written.frames} frames{animals}, {len(written.point_names)} key points:", *written.files, sep="\n  ")
+        points = len(written.point_names)
+        print(f"{written.frames} frames{animals}, {points} key point{'' if points == 1 else 's'}:", *written.files, sep="\n  ")
     return 0
 
 

@@ -16,7 +16,7 @@ from pynwb.image import ImageSeries  # type: ignore[import-untyped]
 from tracker.command import version
 from tracker.errors import RecordingError
 from tracker.export.new_files import new_files
-from tracker.export.nwb_about import about, nwb_name
+from tracker.export.nwb_about import about, nwb_name, refuse_equal_names
 from tracker.export.nwb_events import add_events
 from tracker.export.session_poses import STRETCH, SessionPoses, Stretch
 
@@ -38,10 +38,11 @@ def write_nwb(poses: SessionPoses, out: Path, *, animal: int | None, meta: Mappi
         force: replace what is there.
 
     Raises:
-        RecordingError: several animals and none chosen, a video that is not there, notes that NWB does not take, or the file is there
-            and `force` does not allow to replace it, or it cannot be written.
+        RecordingError: several animals and none chosen, a video that is not there, notes or names that NWB does not take, or the file is
+            there and `force` does not allow to replace it, or it cannot be written.
     """
     chosen = _chosen(poses, animal)
+    refuse_equal_names(poses)
     content = NWBFile(**about(poses, chosen, meta))
     video = _video(poses, out.parent, _camera(content, poses))
     content.add_acquisition(video)

@@ -52,6 +52,21 @@ def nwb_name(text: str) -> str:
     return re.sub(r"[/:]", "_", text)
 
 
+def refuse_equal_names(poses: SessionPoses) -> None:
+    """Names that differ in a slash or colon only would be one in NWB.
+
+    Raises:
+        RecordingError: there are such.
+    """
+    events = poses.session.events["event"].unique().to_pylist()
+    for what, names in (("key points", poses.point_names), ("scores", poses.score_names), ("events", events)):
+        if len({nwb_name(name) for name in names}) < len(names):
+            raise RecordingError(
+                f"{poses.session.folder}: two {what} of {', '.join(names)} have the same name without slashes and colons, which NWB does "
+                "not take; export another format"
+            )
+
+
 def _subject(poses: SessionPoses, animal: int, meta: Mapping[str, str]) -> Subject:
     told = {name: meta[name] for name in _SUBJECT if name in meta}
     if "sex" in told and told["sex"] not in _SEXES:
