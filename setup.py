@@ -8,6 +8,15 @@ GPU = ["tensorrt>=8.6", "pycuda>=2022.2"]
 BASLER = ["pypylon>=3.0"]
 ARAVIS = ["PyGObject>=3.42,<3.51"]  # 3.51 asks for girepository-2.0, which Debian 12 has not
 RECORD = ["av>=12", "pyarrow>=15"]
+EXPORT = [
+    *RECORD,
+    "pandas>=2.1",
+    "tables>=3.9",  # pandas writes HDF5 with it
+    "sleap-io>=0.5",
+    "h5py>=3.10",
+    "pynwb>=4.0",  # the first with EventsTable
+    "ndx-pose>=0.4",
+]
 TRAINER = [
     "torch>=2.4",
     "lightning>=2.4",
@@ -37,6 +46,7 @@ DEV = [
     "ruff>=0.6",
     "mypy>=1.11",
     "import-linter>=2.0",
+    "nwbinspector>=0.6",
     "types-PyYAML",
 ]
 
@@ -71,6 +81,7 @@ setup(
         "basler": BASLER,
         "aravis": ARAVIS,
         "record": RECORD,
+        "export": EXPORT,
         "trainer": TRAINER,
         "calib": CALIB,
         "backbones": BACKBONES,

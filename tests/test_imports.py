@@ -28,6 +28,16 @@ NEED_AN_EXTRA = (
     "tracker.cameras.basler_listing",
     "tracker.cameras.basler_settings",
     "tracker.engines.tensorrt.gpu",
+    "tracker.export.bouts",
+    "tracker.export.deeplabcut",
+    "tracker.export.export_session",
+    "tracker.export.in_child",
+    "tracker.export.nwb",
+    "tracker.export.nwb_about",
+    "tracker.export.nwb_events",
+    "tracker.export.session_poses",
+    "tracker.export.sleap",
+    "tracker.export.table",
     "tracker.engines.tensorrt.cuda_graph",
     "tracker.engines.tensorrt.engine",
     "tracker.engines.tensorrt.build",
@@ -48,7 +58,8 @@ def python(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> None:
-    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "gi", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx")
+    blocked = ["torch", "lightning", "trainer", "calib", "pypylon", "gi", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx"]
+    blocked += ["pandas", "h5py", "pynwb", "sleap_io"]
     answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_EXTRA))
     assert answer.returncode == 0, answer.stderr
 

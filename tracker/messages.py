@@ -116,6 +116,7 @@ class SetupMessage(Stamp):
     zones: list[dict[str, Any]]  # as configured
     behaviour: list[dict[str, Any]]  # events as configured
     classifiers: list[ClassifierMessage] = field(default_factory=list)
+    skeleton: list[tuple[str, str]] = field(default_factory=list)  # key points joined by a line; none in what earlier releases recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,7 @@ def setup_message(
             )
             for name, each in setup.scores.classifiers.items()
         ],
+        skeleton=list(description.skeleton),
     )
 
 

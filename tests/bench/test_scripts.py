@@ -96,6 +96,12 @@ def test_the_open_field_benchmark_trains_and_prints_its_table(openfield: tuple[P
     assert printed["runs"]["block-2"]["frames"] == FRAMES // 5
 
 
+def test_the_export_benchmark_measures_time_and_memory_of_a_format() -> None:
+    found = json.loads(script("export.py", "--frames", 120, "--points", 2, "--to", "sleap", "--json"))
+    assert (found["frames"], found["points"]) == (120, 2)
+    assert found["sleap"]["peak_mb"] >= found["sleap"]["loaded_mb"] > 0
+
+
 def test_the_engine_benchmark_measures_every_contender(spot: Path) -> None:
     report = json.loads(script("engine.py", spot, "--launches", 1, "--frames", 3, "--warm-up", 1, "--json"))
 

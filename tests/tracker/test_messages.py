@@ -68,6 +68,7 @@ MESSAGES: dict[str, Message] = {
         calibrated=False,
         zones=[{"name": "door", "outline_px": [[1.5, 2.5]]}],
         behaviour=[{"event": "poke"}],
+        skeleton=[("snout", "tail")],
     ),
     "status": StatusMessage(
         **STAMP,

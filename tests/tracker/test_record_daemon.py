@@ -1,5 +1,6 @@
 """Recording at a whole tracker: commands, status, what is on the disk, and its replay."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import BundleMaker
@@ -88,6 +90,14 @@ def test_a_recorded_run_holds_every_frame_and_replays_to_the_same_events(tmp_pat
     live = [(m.event, m.state, m.frame, m.value, m.reason) for m in heard if isinstance(m, EventMessage)]
     assert live
     assert [(e["name"], e["state"], e["frame"], e["value"], e["reason"]) for e in replayed][-len(live) :] == live
+
+    answer = tracker("export", str(session.folder), "--to", "csv", "--json")
+    assert answer.returncode == 0, answer.stderr
+    frames, bouts = (list(csv.DictReader(Path(path).read_text().splitlines())) for path in json.loads(answer.stdout)["files"])
+    told = [[np.float32(row[f"spot_{column}"]) for column in ("x_px", "y_px", "confidence")] for row in frames]
+    assert told == [list(map(np.float32, by_frame[number]["points"])) for number in range(150)]
+    began = [(int(bout["on_frame"]), bout["event"]) for bout in bouts if bout["on_frame"]]
+    assert set(began) >= {(m.frame, m.event) for m in heard if isinstance(m, EventMessage) and m.state == "on"}
 
 
 def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path, bundle: Path) -> None:

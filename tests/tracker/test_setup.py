@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import yaml
@@ -168,7 +169,9 @@ def test_rules_that_fit_pass_although_no_image_has_come(tmp_path: Path, one: Pat
 
 def test_the_message_says_what_was_configured_and_after_which_frame(tmp_path: Path, one: Path, engine: tuple[Bundle, Engine]) -> None:
     config = configured(tmp_path, one, HALF_MM_A_PIXEL, zones=[SQUARE], behaviour=[event("mat")])
-    setup = make_setup(config, *engine, source_shape=(HEIGHT, WIDTH))
+    bundle, opened = engine
+    description = msgspec.structs.replace(bundle.description, skeleton=(("spot", "spot"),))
+    setup = make_setup(config, msgspec.structs.replace(bundle, description=description), opened, source_shape=(HEIGHT, WIDTH))
     last = Frame(image=np.zeros((HEIGHT, WIDTH), np.uint8), number=41, exposed_ns=None, received_ns=7)
     settings = PublisherConfig(bind=(f"ipc://{tmp_path}/stream",), curve_keys=None)
     with Publisher(settings, camera="top") as publisher:
@@ -176,8 +179,8 @@ def test_the_message_says_what_was_configured_and_after_which_frame(tmp_path: Pa
         later = setup_message(setup, number=2, cause="reload", after=last, publisher=publisher)
     assert (first.frame, first.received_ns, first.setup, first.cause) == (-1, 0, 1, "start")
     assert (later.frame, later.received_ns, later.setup, later.cause) == (41, 7, 2, "reload")
-    description = engine[0].description
     assert (first.bundle, first.bundle_sha256, first.point_names) == (description.name, description.onnx_sha256, ["spot"])
+    assert first.skeleton == [("spot", "spot")]
     assert first.calibrated
     assert (first.camera, first.session) == ("top", publisher.session)
     [zone], [rule] = first.zones, first.behaviour

@@ -1,6 +1,7 @@
 """Read a recorded session: its description, every frame with its row, every event, and the messages that its daemon published."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -10,7 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE, Closed, Description, read_closed, read_description, video_name
-from tracker.recording.tables import EVENTS, FRAMES, read_table
+from tracker.recording.tables import EVENTS, FRAMES, read_batches, read_table
 
 
 class RecordedSession:
@@ -20,12 +21,12 @@ class RecordedSession:
         folder: where it is.
         description: session.json.
         closed: closed.json; None for a session that was cut off or is still being recorded: rows may then be missing.
-        rows: frames.arrows, a row a frame in the video's order.
+        frame_count: rows in frames.arrows.
         events: events.arrows.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read everything but the video.
+        """Read everything but the video; the rows are counted, and read when they are asked for.
 
         Raises:
             RecordingError: the folder is not a session, or a file of it is damaged.
@@ -33,13 +34,47 @@ class RecordedSession:
         self.folder = folder
         self.description: Description = read_description(folder)
         self.closed: Closed | None = read_closed(folder)
-        self.rows: pa.Table = read_table(folder / FRAMES_FILE, FRAMES)
         self.events: pa.Table = read_table(folder / EVENTS_FILE, EVENTS)
-        if self.closed is not None and self.rows.num_rows != self.closed.frames:
+        self.frame_count = sum(batch.num_rows for batch in read_batches(folder / FRAMES_FILE, FRAMES))
+        if self.closed is not None and self.frame_count != self.closed.frames:
             raise RecordingError(
-                f"{folder / FRAMES_FILE}: holds {self.rows.num_rows} whole rows, closed.json says {self.closed.frames}: it is damaged; "
+                f"{folder / FRAMES_FILE}: holds {self.frame_count} whole rows, closed.json says {self.closed.frames}: it is damaged; "
                 "take the folder from its copy"
             )
+
+    @cached_property
+    def rows(self) -> pa.Table:
+        """frames.arrows, a row a frame in the video's order.
+
+        Raises:
+            RecordingError: the file is missing or damaged.
+        """
+        return read_table(self.folder / FRAMES_FILE, FRAMES)
+
+    def row_batches(self, size: int) -> Iterator[pa.Table]:
+        """The same rows, `size` and a few more at a time: what is held does not grow with the session.
+
+        Raises:
+            RecordingError: the file is missing or damaged.
+        """
+        held: list[pa.RecordBatch] = []
+        count = 0
+        for batch in read_batches(self.folder / FRAMES_FILE, FRAMES):
+            held.append(batch)
+            count += batch.num_rows
+            if count >= size:
+                yield pa.Table.from_batches(held, FRAMES).combine_chunks()
+                held, count = [], 0
+        if held:
+            yield pa.Table.from_batches(held, FRAMES).combine_chunks()
+
+    def video_paths(self) -> dict[int, Path]:
+        """The video file of every segment that holds frames, by the segment's number."""
+        if self.closed is None:
+            segments = sorted(set(self.rows["segment"].to_pylist()))
+        else:
+            segments = [number for number, frames in enumerate(self.closed.segments, start=1) if frames]
+        return {segment: self.folder / video_name(segment) for segment in segments}
 
     def setups(self) -> list[bytes]:
         """The JSON of every setup message, in the order of their numbers."""
@@ -52,9 +87,8 @@ class RecordedSession:
         Raises:
             RecordingError: a video file is missing or damaged.
         """
-        segments = sorted(set(self.rows["segment"].to_pylist()))
-        for segment in segments:
-            yield from self._segment(self.folder / video_name(segment))
+        for path in self.video_paths().values():
+            yield from self._segment(path)
 
     def _segment(self, path: Path) -> Iterator[Image]:
         form = self.description.video

@@ -17,7 +17,7 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
     Raises:
         RecordingError: a pose that names a setup the session does not hold, or a damaged setup.
     """
-    setups = {setup.setup: setup for setup in session_setups(session)}
+    setups = {setup.setup: setup for setup in setup_messages(session)}
     yield from setups.values()
     stamp: dict[str, Any] = {"v": VERSION, "camera": session.description.camera, "session": session.description.stream_session}
     events = iter(session.events.to_pylist())
@@ -35,11 +35,11 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
         event = next(events, None)
 
 
-def session_setups(session: RecordedSession) -> Iterator[SetupMessage]:
-    """Every setup message, in the order of their numbers.
+def setup_messages(session: RecordedSession) -> Iterator[SetupMessage]:
+    """What turned frames into poses, in the order of publication.
 
     Raises:
-        RecordingError: one is damaged.
+        RecordingError: a damaged setup.
     """
     name = topic("setup", session.description.camera)
     for line in session.setups():

@@ -118,20 +118,27 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     Raises:
         RecordingError: the file is not there or not such a table.
     """
+    return pa.Table.from_batches(read_batches(path, schema), schema)
+
+
+def read_batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The same, as the batches were written, one at a time: what is held does not grow with the file.
+
+    Raises:
+        RecordingError: the file is not there or not such a table.
+    """
     try:
-        content = path.read_bytes()
+        with pa.OSFile(str(path)) as file:
+            if file.size() == 0:  # not even the columns were written: there are no rows
+                return
+            stream = pa.ipc.open_stream(file)
+            if stream.schema != schema:
+                raise RecordingError(f"{path}: has other columns than a session of this version; read it with the release that wrote it")
+            yield from _whole_batches(stream)
+    except pa.ArrowException as problem:
+        raise RecordingError(f"{path}: is not an Arrow stream ({_first_line(problem)}); recover the session from its video") from None
     except OSError as problem:
-        raise RecordingError(f"{path}: cannot be read: {problem.strerror}") from problem
-    batches: list[pa.RecordBatch] = []
-    try:
-        stream = pa.ipc.open_stream(content)
-        if stream.schema != schema:
-            raise RecordingError(f"{path}: has other columns than a session of this version; read it with the release that wrote it")
-        batches.extend(_whole_batches(stream))
-    except (pa.ArrowException, OSError) as problem:
-        if content:  # of an empty file not even the columns were written: there are no rows
-            raise RecordingError(f"{path}: is not an Arrow stream ({_first_line(problem)}); recover the session from its video") from None
-    return pa.Table.from_batches(batches, schema)
+        raise RecordingError(f"{path}: cannot be read: {os.strerror(problem.errno) if problem.errno else problem}") from problem
 
 
 def _whole_batches(stream: Any) -> Iterator[pa.RecordBatch]:

@@ -117,12 +117,12 @@ def _session(folder: Path) -> Tracks:
         import pyarrow.compute as pc  # type: ignore[import-untyped]
 
         from tracker.recording.read_session import RecordedSession
-        from tracker.recording.session_messages import session_setups
+        from tracker.recording.session_messages import setup_messages
     except ImportError as problem:
         raise LabelError(f"{folder}: a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
     try:
         session = RecordedSession(folder)
-        names = {tuple(setup.point_names) for setup in session_setups(session)}
+        names = {tuple(setup.point_names) for setup in setup_messages(session)}
     except RecordingError as problem:
         raise LabelError(str(problem)) from problem
     if len(names) != 1:

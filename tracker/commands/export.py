@@ -1,0 +1,102 @@
+"""`tracker export`: a recorded session for other programs."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress
+
+from tracker.command import not_installed
+from tracker.commands.options import Commands, add_command
+from tracker.commands.record import note
+from tracker.errors import RecordingError
+
+if TYPE_CHECKING:
+    from tracker.export.export_session import Exported
+
+_FORMATS = ("nwb", "dlc", "sleap", "parquet", "csv")
+_HDF5 = ("nwb", "dlc", "sleap")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "export",
+        call=export,
+        text="Write a recorded session as NWB, DeepLabCut, SLEAP, Parquet or CSV.",
+        example="tracker export recordings/2026-01-31_14-05-09_top --to nwb --meta species='Mus musculus' sex=F age=P90D",
+        interrupted="stopped by hand; nothing was written",
+    )
+    parser.set_defaults(refuse=parser.error)
+    parser.add_argument("session", type=Path, metavar="SESSION", help="the folder of a recorded session")
+    parser.add_argument("--to", dest="form", choices=_FORMATS, required=True, help="the format")
+    parser.add_argument("--out", type=Path, help="the file, for dlc a folder; beside the video if left out")
+    parser.add_argument("--setup", type=int, metavar="N", help="whose key points, where they changed during the session")
+    parser.add_argument("--animal", type=_number, metavar="N", help="whose poses, from 0: an NWB file is about one animal")
+    parser.add_argument(
+        "--meta", nargs="+", type=note, default=[], metavar="KEY=VALUE", help="for NWB, beside the session's own notes: species, sex, age …"
+    )
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: what was written")
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write the files, with progress on stderr, and say which."""
+    if options.form != "nwb" and (options.animal is not None or options.meta):
+        options.refuse("--animal and --meta are for --to nwb; the other formats hold every animal and no notes")
+    try:
+        written = _written(options)
+    except ModuleNotFoundError as problem:
+        raise RecordingError(not_installed(problem, extra="export")) from problem
+    if options.json:
+        print(json.dumps(_as_json(options, written)))
+    else:
+        animals = f", {written.animals} animals" if written.animals > 1 else ""
+        points = len(written.point_names)
+        print(f"{written.frames} frames{animals}, {points} key point{'' if points == 1 else 's'}:", *written.files, sep="\n  ")
+    return 0
+
+
+def _written(options: argparse.Namespace) -> "Exported":
+    from tracker.export.export_session import Wanted, export_session
+    from tracker.export.in_child import export_in_child
+    from tracker.recording.read_session import RecordedSession
+
+    wanted = Wanted(
+        form=options.form, out=options.out, setup=options.setup, animal=options.animal, meta=dict(options.meta), force=options.force
+    )
+    with Progress(console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("frames", total=None)
+
+        def begin(frames: int) -> None:
+            bar.update(task, total=2 * frames)
+
+        def advance(frames: int) -> None:
+            bar.advance(task, frames)
+
+        if options.form in _HDF5:
+            return export_in_child(options.session, wanted, begin=begin, advance=advance)
+        session = RecordedSession(options.session)
+        begin(session.frame_count)
+        return export_session(session, wanted, advance=advance)
+
+
+def _as_json(options: argparse.Namespace, written: "Exported") -> dict[str, object]:
+    return {
+        "session": str(options.session),
+        "format": options.form,
+        "files": [str(path) for path in written.files],
+        "frames": written.frames,
+        "animals": written.animals,
+        "point_names": list(written.point_names),
+    }
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"'{text}' is not the number of an animal; expected a whole number from 0")
+    return int(text)

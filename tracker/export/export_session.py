@@ -1,0 +1,105 @@
+"""A recorded session, written for other programs: which format writes which files."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from tracker.errors import RecordingError
+from tracker.export.session_poses import Advance, SessionPoses
+from tracker.recording.read_session import RecordedSession
+
+Format = Literal["nwb", "dlc", "sleap", "parquet", "csv"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+_ENDINGS: dict[Format, str] = {"nwb": ".nwb", "sleap": ".slp", "parquet": ".parquet", "csv": ".csv"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to write.
+
+    Attributes:
+        form: the format.
+        out: where to: a file, for DeepLabCut a folder; None for beside the video.
+        setup: whose key points, where they changed during the session.
+        animal: of an NWB file.
+        meta: notes for NWB beside those of the session.
+        force: replace files that are there.
+    """
+
+    form: Format
+    out: Path | None = None
+    setup: int | None = None
+    animal: int | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written."""
+
+    files: list[Path]
+    frames: int
+    animals: int
+    point_names: tuple[str, ...]
+
+
+def export_session(session: RecordedSession, wanted: Wanted, *, advance: Advance = lambda frames: None) -> Exported:
+    """Write a session in a format. Every file is there whole or not at all.
+
+    Args:
+        session: closed, or recovered.
+        wanted: what.
+        advance: told of frames as they are read, which is twice each.
+
+    Raises:
+        RecordingError: the session is not whole, the files are there, or they cannot be written.
+        ModuleNotFoundError: a library of that format is not installed.
+    """
+    write = _writer(wanted)
+    poses = SessionPoses(session, setup=wanted.setup, advance=advance)
+    files = write(poses)
+    return Exported(files=files, frames=session.frame_count, animals=poses.animals, point_names=poses.point_names)
+
+
+def _writer(wanted: Wanted) -> Callable[[SessionPoses], list[Path]]:
+    """Imports what one format needs, and no other."""
+    form, force = wanted.form, wanted.force
+    if form == "dlc":
+        from tracker.export.deeplabcut import write_deeplabcut
+
+        return lambda poses: write_deeplabcut(poses, _folder(wanted.out), force=force)
+    if form == "sleap":
+        from tracker.export.sleap import write_sleap
+
+        return lambda poses: write_sleap(poses, _file(poses, wanted), force=force)
+    if form == "nwb":
+        from tracker.export.nwb import write_nwb
+
+        return lambda poses: write_nwb(
+            poses,
+            _file(poses, wanted),
+            animal=wanted.animal,
+            meta={**poses.session.description.meta, **wanted.meta},
+            force=force,
+        )
+    from tracker.export.table import write_tables
+
+    return lambda poses: write_tables(poses, _file(poses, wanted), form=form, force=force)
+
+
+def _folder(out: Path | None) -> Path | None:
+    if out is not None and not out.is_dir():
+        raise RecordingError(f"{out}: is not a folder; DeepLabCut's files get their names from the videos, so give a folder that is there")
+    return out
+
+
+def _file(poses: SessionPoses, wanted: Wanted) -> Path:
+    ending = _ENDINGS[wanted.form]
+    if wanted.out is None:
+        folder = poses.session.folder.resolve()
+        return folder / f"{folder.name}{ending}"
+    if wanted.out.suffix != ending:
+        raise RecordingError(f"{wanted.out}: the name of such a file ends in {ending}; name it so")
+    return wanted.out

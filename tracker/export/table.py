@@ -1,0 +1,134 @@
+"""A session as tables for any program: a row a frame, and a second file with a row a bout of an event. As Parquet or as CSV."""
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa  # type: ignore[import-untyped]
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet
+
+from tracker.export.bouts import Bout, session_bouts
+from tracker.export.new_files import new_files
+from tracker.export.session_poses import SessionPoses, Stretch
+
+Form = Literal["parquet", "csv"]
+_BOUTS = pa.schema(
+    [
+        ("event", pa.string()),
+        ("animal", pa.int32()),
+        ("on_s", pa.float64()),
+        ("off_s", pa.float64()),
+        ("duration_s", pa.float64()),
+        ("onset_s", pa.float64()),
+        ("on_published_s", pa.float64()),
+        ("off_published_s", pa.float64()),
+        ("on_unix_s", pa.float64()),
+        ("off_unix_s", pa.float64()),
+        ("on_frame", pa.int64()),
+        ("off_frame", pa.int64()),
+        ("value", pa.float64()),
+        ("threshold", pa.float64()),
+        ("added_delay_ms", pa.float64()),
+        ("latency_ms", pa.float64()),
+        ("off_reason", pa.string()),
+    ]
+)
+
+
+def write_tables(poses: SessionPoses, out: Path, *, form: Form, force: bool) -> list[Path]:
+    """Write frames to `out` and bouts beside it, as NAME.events.parquet or .csv. What is absent is empty (null), never a number.
+
+    Raises:
+        RecordingError: a file is there and `force` does not allow to replace it, or it cannot be written.
+    """
+    paths = [out, out.with_name(f"{out.stem}.events{out.suffix}")]
+    schema = _schema(poses)
+    with new_files(paths, force=force) as (frames_part, bouts_part):
+        with _writer(frames_part, schema, form) as writer:
+            for stretch in poses.stretches():
+                writer.write_batch(_batch(poses, stretch, schema))
+        with _writer(bouts_part, _BOUTS, form) as writer:
+            rows = [_bout_row(poses, bout) for bout in session_bouts(poses)]
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, _BOUTS))
+    return paths
+
+
+def animal_prefix(poses: SessionPoses, animal: int) -> str:
+    """What comes before the names of an animal's columns; nothing where there is one animal only."""
+    return f"animal{animal}_" if poses.animals > 1 else ""
+
+
+def _writer(path: Path, schema: pa.Schema, form: Form) -> AbstractContextManager[Any]:
+    if form == "csv":
+        writer: AbstractContextManager[Any] = arrow_csv.CSVWriter(str(path), schema.remove_metadata())
+    else:
+        writer = parquet.ParquetWriter(str(path), schema, compression="zstd")
+    return writer
+
+
+def _schema(poses: SessionPoses) -> pa.Schema:
+    fields = [
+        ("frame", pa.int64()),
+        ("time_s", pa.float64()),
+        ("unix_s", pa.float64()),
+        ("exposed_s", pa.float64()),
+        ("video", pa.int32()),
+        ("video_frame", pa.int64()),
+        ("camera_frame", pa.int64()),
+        ("has_pose", pa.bool_()),
+    ]
+    for animal in range(poses.animals):
+        for point in poses.point_names:
+            name = f"{animal_prefix(poses, animal)}{point}"
+            fields += [(f"{name}_x_px", pa.float32()), (f"{name}_y_px", pa.float32()), (f"{name}_confidence", pa.float32())]
+            if poses.has_mm:
+                fields += [(f"{name}_x_mm", pa.float64()), (f"{name}_y_mm", pa.float64())]
+    fields += [("motion", pa.float64()), *((f"score_{name}", pa.float64()) for name in poses.score_names)]
+    description = poses.session.description
+    told = {"session": poses.session.folder.name, "camera": description.camera, "bundle": poses.setup.bundle, "meta": description.meta}
+    return pa.schema(fields, metadata={"rigtrack": json.dumps(told)})
+
+
+def _batch(poses: SessionPoses, stretch: Stretch, schema: pa.Schema) -> pa.RecordBatch:
+    count = len(stretch)
+    columns: list[Any] = [
+        range(stretch.first, stretch.first + count),
+        poses.time_s(stretch.received_ns),
+        poses.unix_s(stretch.received_ns),
+        stretch.exposed_s,
+        stretch.segment,
+        stretch.video_frame,
+        stretch.camera_frame,
+        stretch.has_pose,
+    ]
+    for animal in range(poses.animals):
+        for point in range(len(poses.point_names)):
+            columns += [stretch.points[:, animal, point, number] for number in range(3)]
+            if poses.has_mm:
+                columns += [stretch.mm[:, animal, point, number] for number in range(2)]
+    columns += [stretch.motion, *stretch.scores.T]
+    arrays = [pa.array(column, field.type, from_pandas=True) for column, field in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _bout_row(poses: SessionPoses, bout: Bout) -> dict[str, Any]:
+    on, off = bout.on or {}, bout.off or {}
+    on_s, off_s = (poses.time_s(row["received_ns"]) if row else None for row in (on, off))
+    return {
+        "event": bout.event,
+        "animal": bout.animal,
+        "on_s": on_s,
+        "off_s": off_s,
+        "duration_s": bout.duration_s,
+        "onset_s": None if bout.onset_ns is None else poses.time_s(bout.onset_ns),
+        "on_published_s": poses.time_s(on["published_ns"]) if on else None,
+        "off_published_s": poses.time_s(off["published_ns"]) if off else None,
+        "on_unix_s": poses.unix_s(on["received_ns"]) if on else None,
+        "off_unix_s": poses.unix_s(off["received_ns"]) if off else None,
+        "on_frame": bout.on_frame,
+        "off_frame": bout.off_frame,
+        **{name: on.get(name) for name in ("value", "threshold", "added_delay_ms", "latency_ms")},
+        "off_reason": off.get("reason"),
+    }
