@@ -22,6 +22,7 @@ Count = Annotated[int, Meta(ge=1, le=2**53)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
+Extent = Annotated[int, Meta(ge=1, le=16384)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
@@ -169,7 +170,21 @@ class MotionSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="mo
     """Mean absolute frame difference of the pair just completed, 0..1."""
 
 
-Source = ZoneSource | SpeedSource | DistanceSource | MotionSource
+class BrightnessSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="brightness"):
+    """Mean of a rectangle of the camera's image, 0..1 (white); px, of the image as it comes."""
+
+    left: Offset
+    top: Offset
+    width: Extent
+    height: Extent
+
+    @property
+    def region(self) -> str:
+        """What the rectangle is called in the stream."""
+        return f"{self.left},{self.top},{self.width},{self.height}"
+
+
+Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | BrightnessSource
 
 
 class Rule(Section, frozen=True, kw_only=True):

@@ -54,6 +54,7 @@ class PoseMessage(Stamp):
     animals: list[AnimalMessage]
     scores: dict[str, float]  # class or forecast probabilities
     motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first
+    brightness: dict[str, float] = field(default_factory=dict)  # by "left,top,width,height" in px: mean there, 0..1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

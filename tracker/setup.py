@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
+from tracker.brightness import Brightness
 from tracker.bundle import Bundle
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.config import Circle, Config, Zone
@@ -34,6 +35,7 @@ class Setup:
         inference: image to key points.
         identity: which animal is which, None for one animal.
         locate: key points to mm, None without a calibration.
+        brightness: of the rectangles that events ask for.
         behaviour: poses to events.
         image_size: (width, height) it was made for.
         zones: as configured, each with its outline in source pixels, for drawing.
@@ -43,6 +45,7 @@ class Setup:
     inference: Inference
     identity: "Identity | None"
     locate: PlaneMapper | None
+    brightness: Brightness
     behaviour: Behaviour
     image_size: tuple[int, int]
     zones: list[dict[str, Any]]
@@ -63,6 +66,7 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
         inference=inference,
         identity=_identity(config, bundle),
         locate=locate,
+        brightness=Brightness(config.behaviour, image_size=(width, height)),
         behaviour=_behaviour(config, bundle),
         image_size=(width, height),
         zones=[_with_outline(zone, locate) for zone in config.zones],

@@ -32,6 +32,7 @@ FRAMES = pa.schema(
         ("ended", pa.list_(pa.struct([("event", pa.string()), ("animal", pa.int32()), ("reason", pa.string())]))),
         ("motion", pa.float64()),
         ("scores", pa.map_(pa.string(), pa.float64())),
+        ("brightness", pa.map_(pa.string(), pa.float64())),
     ]
 )
 EVENTS = pa.schema(
@@ -50,6 +51,7 @@ EVENTS = pa.schema(
         ("reason", pa.string()),
     ]
 )
+ADDED = frozenset({"brightness"})  # columns that sessions of earlier releases lack: null there
 Row = dict[str, Any]
 
 
@@ -113,7 +115,7 @@ def load_converters() -> None:
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Every row that was written whole; the torn end of a stream that was cut off is left out.
+    """Every row that was written whole; the torn end of a stream that was cut off is left out, and columns added since are null.
 
     Raises:
         RecordingError: the file is not there or not such a table.
@@ -123,15 +125,20 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be read: {problem.strerror}") from problem
     batches: list[pa.RecordBatch] = []
+    earlier = pa.schema([column for column in schema if column.name not in ADDED])
     try:
         stream = pa.ipc.open_stream(content)
-        if stream.schema != schema:
+        if stream.schema not in (schema, earlier):
             raise RecordingError(f"{path}: has other columns than a session of this version; read it with the release that wrote it")
         batches.extend(_whole_batches(stream))
     except (pa.ArrowException, OSError) as problem:
         if content:  # of an empty file not even the columns were written: there are no rows
             raise RecordingError(f"{path}: is not an Arrow stream ({_first_line(problem)}); recover the session from its video") from None
-    return pa.Table.from_batches(batches, schema)
+    found = pa.Table.from_batches(batches, stream.schema if batches else schema)
+    for column in schema:
+        if column.name not in found.column_names:
+            found = found.append_column(column, pa.nulls(len(found), column.type))
+    return found
 
 
 def _whole_batches(stream: Any) -> Iterator[pa.RecordBatch]:
@@ -161,6 +168,7 @@ def pose_columns(message: PoseMessage) -> Row:
         "ended": [{"event": event, "animal": animal, "reason": reason} for event, animal, reason in message.ended],
         "motion": message.motion,
         "scores": list(message.scores.items()),
+        "brightness": list(message.brightness.items()),
     }
 
 

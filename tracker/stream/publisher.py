@@ -102,6 +102,7 @@ class Publisher:
         setup: int,
         ended: list[tuple[str, int, str]],
         motion: float | None,
+        brightness: dict[str, float],
     ) -> PoseMessage:
         """Publish one frame's pose, and return what was published.
 
@@ -115,6 +116,7 @@ class Publisher:
             setup: number of the setup in use.
             ended: (event, animal, reason) of every event that ended since the pose before, not by a frame.
             motion: 0..1, None on the first frame.
+            brightness: 0..1, by region.
         """
         mm = pose.mm.tolist() if pose.mm is not None else None
         animals = [
@@ -139,6 +141,7 @@ class Publisher:
             animals=animals,
             scores={},
             motion=motion,
+            brightness=brightness,
         )
         self._send("pose", self._encode(message))
         self.published += 1
