@@ -50,6 +50,17 @@ class InjectedFault(Section, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0
 
 
+class SyntheticLight(Section, frozen=True, kw_only=True):
+    """An LED in the synthetic picture, switched through a serial port that the camera makes: by the byte 1 on, by 0 off."""
+
+    port: Text  # path of a link to that port, made when the camera opens
+    left: Offset = 16
+    top: Offset = 16
+    width: Extent = 16
+    height: Extent = 16
+    delay_ms: Milliseconds = 0  # from the byte to the light
+
+
 class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="synthetic"):
     """A seeded rendered scene whose exact truth is known for every frame number."""
 
@@ -60,6 +71,8 @@ class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", ta
     rate_hz: Rate = 100
     frames: Count | None = None  # null: endless
     rectangles: Annotated[int, Meta(ge=1, le=5)] = 1  # how many, for the scene of that name
+    exposure_ms: Milliseconds = 0  # of the light; the frame comes when it is over. At most a frame interval
+    light: SyntheticLight | None = None
     faults: tuple[InjectedFault, ...] = ()
 
 
@@ -372,6 +385,8 @@ def _located(config: Config, folder: Path) -> Config:
         camera = replace(camera, folder=located(camera.folder))
     elif isinstance(camera, OpenCVCamera) and isinstance(camera.device, str) and "://" not in camera.device:
         camera = replace(camera, device=located(camera.device))
+    elif isinstance(camera, SyntheticCamera) and camera.light is not None:
+        camera = replace(camera, light=replace(camera.light, port=located(camera.light.port)))
     publisher, pictures = config.publisher, config.viewer.bind
     keys = located(publisher.curve_keys) if publisher.curve_keys else None
     return replace(
