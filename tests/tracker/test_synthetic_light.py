@@ -87,5 +87,5 @@ def test_a_port_that_cannot_be_made_is_refused_and_a_stale_one_replaced(tmp_path
 
 def test_an_exposure_longer_than_the_frame_interval_is_refused() -> None:
     check_source(SyntheticCamera(rate_hz=100, exposure_ms=10))
-    with pytest.raises(CameraError, match="exposure_ms is 10.1; expected at most the interval of 10 ms"):
+    with pytest.raises(CameraError, match=r"exposure_ms is 10\.1; expected at most the interval of 10 ms"):
         check_source(SyntheticCamera(rate_hz=100, exposure_ms=10.1))

@@ -30,12 +30,13 @@ class Light:
         """For how much of a time the light is on, 0..1; for no time at all, whether it is on then."""
         with self._lock:
             switched = tuple(self._switched)
-        if end_ns <= begin_ns:
-            return float(next((lit for at_ns, lit in reversed(switched) if at_ns <= begin_ns), False))
-        lit_ns = 0
-        for (at_ns, lit), (until_ns, _) in zip(switched, (*switched[1:], (end_ns, False)), strict=True):
-            lit_ns += lit * max(0, min(until_ns, end_ns) - max(at_ns, begin_ns))
-        return lit_ns / (end_ns - begin_ns)
+        lit_ns, until_ns = 0, end_ns
+        for at_ns, lit in reversed(switched):
+            if at_ns <= begin_ns:
+                return float(lit) if end_ns <= begin_ns else (lit_ns + lit * (until_ns - begin_ns)) / (end_ns - begin_ns)
+            lit_ns += lit * max(0, until_ns - at_ns)
+            until_ns = min(until_ns, at_ns)
+        return 0.0
 
     def draw(self, image: Image, *, begin_ns: int, end_ns: int) -> None:
         """Draw the light into an image that was exposed for such a time."""
