@@ -1,0 +1,336 @@
+"""Hours at full rate with a recording, a viewer and two subscribers: is anything that must stay flat growing?
+
+    python bench/soak.py --bundle demo/model --hours 2 --folder /data/soak --out soak
+
+Synthetic camera, 640x480 at 100 frames per second. Attached: this process and one more subscriber, and a viewer that takes and decodes
+every picture. The recording is one session, for the whole time; `--keep` leaves it, else it is deleted at the end. Looks at the tracker
+every `--every-s`: memory (RSS and PSS), descriptors, threads, bytes of the session, frames that the recorder dropped, that no
+subscriber got, that the camera lost; and takes the loop's time, from a frame's receipt to its publication, in windows of `--window-s`.
+Writes `soak.json` (again after every window, so that a run that is killed leaves what it had) and `soak.png`, and prints a verdict.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from daemon import daemon
+from loop_latency import SUBSCRIBER, VIEWER
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from tracker.client import Client
+from tracker.messages import PoseMessage, StatusMessage
+from tracker.stream.control import ask
+from tracker.whole_files import write_whole
+
+START_S = 60.0
+ANSWER_S = 60.0
+SETTLING = 0.1  # of the run: caches fill, libraries load
+SHORTEST_H = 0.5  # a slope per hour from less says nothing
+# What may grow by how much per hour. A leak of one frame (0.3 MB) a minute is 18 MB/h; the allocator's own ups and downs are below 1 MB.
+LIMITS_PER_HOUR = {"pss_mb": 2.0, "rss_mb": 2.0, "descriptors": 0.5, "threads": 0.5}
+SLOWER = 1.5  # times the median of all windows: what the p99 of the last may be. Windows of a steady machine differ by less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One look at the tracker; counts are since the beginning of the run."""
+
+    hours: float
+    rss_mb: float
+    pss_mb: float
+    descriptors: int
+    threads: int
+    disk_mb: float
+    record_dropped: int
+    gaps: int
+    lost: int
+    skipped: int
+
+
+@dataclass(slots=True)
+class Told:
+    """What the stream said last."""
+
+    record_dropped: int = 0
+    lost: int = 0
+    skipped: int = 0
+    frames: int = 0
+
+
+def look(pid: int, session: Path, told: Told, *, hours: float, gaps: int) -> Sample:
+    """Look at the process and its session."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines() + Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    number = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith(("VmRSS:", "Threads:", "Pss:"))}
+    return Sample(
+        hours=round(hours, 5),
+        rss_mb=round(number["VmRSS"] / 1024, 2),
+        pss_mb=round(number["Pss"] / 1024, 2),
+        descriptors=len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        threads=number["Threads"],
+        disk_mb=round(sum(path.stat().st_size for path in session.iterdir()) / 1e6, 3),
+        record_dropped=told.record_dropped,
+        gaps=gaps,
+        lost=told.lost,
+        skipped=told.skipped,
+    )
+
+
+def window(begins_h: float, ends_h: float, times_ms: list[float]) -> dict[str, float]:
+    """The loop's time in one window."""
+    p50, p99 = np.percentile(times_ms, [50, 99]) if times_ms else (np.nan, np.nan)
+    frames = len(times_ms)
+    return {
+        "begins_h": round(begins_h, 5),
+        "ends_h": round(ends_h, 5),
+        "frames": frames,
+        "fps": round(frames / max(1e-9, (ends_h - begins_h) * 3600), 3),
+        "p50_ms": round(float(p50), 4),
+        "p99_ms": round(float(p99), 4),
+        "max_ms": round(max(times_ms, default=float("nan")), 4),
+    }
+
+
+def slopes(samples: list[Sample]) -> dict[str, dict[str, float]]:
+    """Per hour, once it has settled, with the standard error of a straight line's slope."""
+    settled = samples[int(len(samples) * SETTLING) :]
+    hours = np.array([sample.hours for sample in settled])
+    found = {}
+    for name in (*LIMITS_PER_HOUR, "disk_mb"):
+        values = np.array([getattr(sample, name) for sample in settled], float)
+        slope, error = _line(hours, values)
+        found[name] = {"per_hour": round(slope, 4) + 0.0, "standard_error": round(error, 4), "first": values[0], "last": values[-1]}
+    return found
+
+
+def verdict(samples: list[Sample], windows: list[dict[str, float]], found: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """In plain words what is wrong; and whether the run was long enough to say so of slopes."""
+    wrong = []
+    enough = samples[-1].hours >= SHORTEST_H
+    for name, limit in LIMITS_PER_HOUR.items():
+        slope = found[name]["per_hour"]
+        if enough and slope > limit:
+            wrong.append(f"{name} grows by {slope:g} per hour; expected at most {limit:g}")
+    for name in ("record_dropped", "gaps", "lost", "skipped"):
+        count = getattr(samples[-1], name)
+        if count:
+            wrong.append(f"{name} is {count}; expected 0")
+    p99 = [each["p99_ms"] for each in windows]
+    if len(p99) > 2 and p99[-1] > SLOWER * float(np.median(p99)):
+        wrong.append(
+            f"the loop's p99 is {p99[-1]:g} ms in the last window; expected at most {SLOWER:g} times its median of {np.median(p99):g} ms"
+        )
+    if wrong:
+        sentence = "not flat: " + "; ".join(wrong)
+    elif enough:
+        sentence = "flat: memory, descriptors and threads do not grow, and no frame was dropped, lost, skipped or missed"
+    else:
+        sentence = f"no frame was dropped, lost, skipped or missed; {samples[-1].hours:.3f} h are too few to tell whether anything grows"
+    return {"good": not wrong, "long_enough": enough, "sentence": sentence, "wrong": wrong}
+
+
+class Soak:
+    """One run. Attributes are what was found so far."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.samples: list[Sample] = []
+        self.windows: list[dict[str, float]] = []
+        self.recorded: dict[str, Any] = {}
+        self.stopped: str | None = None
+
+    def run(self, folder: Path) -> None:
+        """Run to the end of the time, or until Ctrl-C, or until the tracker is gone."""
+        options = self.options
+        sections: dict[str, Any] = {
+            "camera": {"rate_hz": options.rate_hz},
+            "engine": {"precision": options.precision, "threads": options.threads},
+        }
+        recording = {"folder": str(folder), "minimum_free_gb": 0.1}
+        with (
+            daemon(options.bundle, recording=recording, **sections) as (process, address),
+            Client(address, kinds=("pose", "event", "status"), high_water_mark=100_000) as client,
+        ):
+            end = time.monotonic() + START_S
+            while not isinstance(client.receive(1.0), PoseMessage):
+                if time.monotonic() > end or process.poll() is not None:
+                    raise SystemExit(
+                        "soak: the tracker publishes no pose; run it by hand with examples/synthetic.yaml and this bundle to see why"
+                    )
+            others = [subprocess.Popen([sys.executable, "-c", code.format(address=address)]) for code in (SUBSCRIBER, VIEWER)]
+            control = address.replace("/stream", "/control")
+            try:
+                session = Path(ask(control, {"command": "record_start"}, timeout_s=ANSWER_S)["folder"])
+                self._watch(client, process, session)
+                if process.poll() is None:
+                    self.recorded = ask(control, {"command": "record_stop"}, timeout_s=ANSWER_S)
+            finally:
+                for other in others:
+                    other.kill()
+                    other.wait()
+
+    def write(self) -> dict[str, Any]:
+        """The report as it stands, written whole."""
+        found = slopes(self.samples)
+        report = {
+            "minutes": round(self.samples[-1].hours * 60, 3),
+            "rate_hz": self.options.rate_hz,
+            "frames": int(sum(each["frames"] for each in self.windows)),
+            "verdict": verdict(self.samples, self.windows, found),
+            "stopped": self.stopped,
+            "slopes": found,
+            "windows": self.windows,
+            "recorded": self.recorded,
+            "machine": platform.processor() or platform.machine(),
+            "python": platform.python_version(),
+            "samples": [asdict(sample) for sample in self.samples],
+        }
+        write_whole(self.options.out / "soak.json", json.dumps(report, indent=1).encode())
+        return report
+
+    def _watch(self, client: Client, process: "subprocess.Popen[bytes]", session: Path) -> None:
+        options, told, times = self.options, Told(), list[float]()
+        begun = window_begun = time.monotonic()
+        first: Told | None = None
+        gaps = sum(client.gaps.values())
+        next_look = begun + options.every_s
+        with Progress(disable=not sys.stderr.isatty()) as progress:
+            task = progress.add_task("soaking", total=options.hours * 3600)
+            try:
+                while (now := time.monotonic()) < begun + options.hours * 3600:
+                    message = client.receive(1.0)
+                    if isinstance(message, PoseMessage):
+                        times.append((message.published_ns - message.received_ns) / 1e6)
+                        first = first or Told(lost=message.lost, skipped=message.skipped)
+                        told.lost, told.skipped = message.lost - first.lost, message.skipped - first.skipped
+                    elif isinstance(message, StatusMessage) and message.recording is not None:
+                        told.record_dropped = message.recording.dropped
+                    if process.poll() is not None:
+                        self.stopped = f"the tracker ended with status {process.returncode}"
+                        break
+                    if now >= next_look:
+                        next_look += options.every_s
+                        missed = sum(client.gaps.values()) - gaps
+                        self.samples.append(look(process.pid, session, told, hours=(now - begun) / 3600, gaps=missed))
+                        progress.update(task, completed=now - begun)
+                    if now >= window_begun + options.window_s:
+                        self.windows.append(window((window_begun - begun) / 3600, (now - begun) / 3600, times))
+                        window_begun, times = now, []
+                        if len(self.samples) > 1:
+                            self.write()
+            except KeyboardInterrupt:
+                self.stopped = "stopped by hand"
+        if times:
+            self.windows.append(window((window_begun - begun) / 3600, (time.monotonic() - begun) / 3600, times))
+
+
+def draw(path: Path, report: dict[str, Any]) -> None:
+    """Everything over the hours."""
+    from matplotlib.figure import Figure
+
+    samples, windows = report["samples"], report["windows"]
+    hours = [sample["hours"] for sample in samples]
+    middles = [(each["begins_h"] + each["ends_h"]) / 2 for each in windows]
+    figure = Figure(figsize=(11, 8), layout="constrained", dpi=100)
+    axes = figure.subplots(3, 2)
+    panels = (
+        ("memory, MB", ("rss_mb", "pss_mb")),
+        ("descriptors and threads", ("descriptors", "threads")),
+        ("session on the disk, MB", ("disk_mb",)),
+        ("frames so far", ("record_dropped", "gaps", "lost", "skipped")),
+    )
+    for place, (title, names) in zip(axes.flat, panels, strict=False):
+        for name in names:
+            slope = report["slopes"].get(name)
+            note = "" if slope is None else f": {slope['per_hour']:+.2f} per hour"
+            place.plot(hours, [sample[name] for sample in samples], label=name + note)
+        place.set_title(title, loc="left", fontsize=10)
+        place.legend(frameon=False, fontsize=8)
+        place.set_ylim(bottom=0)
+    for place, title, names in (
+        (axes[2][0], "loop, receipt to publication, ms", ("p50_ms", "p99_ms", "max_ms")),
+        (axes[2][1], "frames per second", ("fps",)),
+    ):
+        for name in names:
+            place.plot(middles, [each[name] for each in windows], marker=".", label=name)
+        place.set_title(title, loc="left", fontsize=10)
+        place.legend(frameon=False, fontsize=8)
+        place.set(xlabel="hours")
+        place.set_ylim(bottom=0)
+    axes[2][0].set_yscale("symlog")
+    for place in axes.flat:
+        place.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(report["verdict"]["sentence"], fontsize=10, x=0.01, ha="left", wrap=True)
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Run, write, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", type=Path, default=Path(__file__).resolve().parents[1] / "demo" / "model")
+    parser.add_argument("--hours", type=float, default=2.0)
+    parser.add_argument("--every-s", type=float, default=10.0, help="between two looks (%(default)s)")
+    parser.add_argument("--window-s", type=float, default=600.0, help="over which the loop's time is summed up (%(default)s)")
+    parser.add_argument("--rate-hz", type=float, default=100.0)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16")
+    parser.add_argument("--threads", type=int, default=1, help="of the engine (%(default)s)")
+    parser.add_argument("--folder", type=Path, help="record into a new folder in here (the system's temporary folder)")
+    parser.add_argument("--keep", action="store_true", help="keep the recording")
+    parser.add_argument("--out", type=Path, default=Path("soak"), help="folder for soak.json and soak.png (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print soak.json")
+    options = parser.parse_args()
+    if not (options.bundle / "bundle.json").exists():
+        raise SystemExit(f"soak: {options.bundle} is not a bundle; run `make demo` first, or name one with --bundle")
+    if options.hours * 3600 < 3 * options.every_s:
+        raise SystemExit(f"soak: {options.hours:g} h are too few for a look every {options.every_s:g} s; give three at least")
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="rigtrack-soak-", dir=options.folder))
+    soak = Soak(options)
+    try:
+        soak.run(folder)
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    if len(soak.samples) < 2:
+        raise SystemExit(f"soak: ended after {len(soak.samples)} looks ({soak.stopped}); nothing can be said of it")
+    report = soak.write()
+    draw(options.out / "soak.png", report)
+    print(json.dumps(report) if options.json else _lines(report, options.out))
+    if soak.stopped is not None and soak.stopped != "stopped by hand":
+        raise SystemExit(f"soak: {soak.stopped}")
+
+
+def _lines(report: dict[str, Any], out: Path) -> str:
+    said = [f"{report['minutes']:.1f} min, {report['frames']} frames: {report['verdict']['sentence']}"]
+    said += [
+        f"{name:<12} {each['per_hour']:+10.3f} per hour (standard error {each['standard_error']:.3f})"
+        for name, each in report["slopes"].items()
+    ]
+    said += [f"p99 {each['p99_ms']:8.3f} ms, {each['fps']:7.2f} frames per second, to {each['ends_h']:.2f} h" for each in report["windows"]]
+    return "\n".join([*said, str(out / "soak.json"), str(out / "soak.png")])
+
+
+def _line(hours: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope of the straight line that fits best, and its standard error (ordinary least squares)."""
+    centred = hours - hours.mean()
+    spread = float((centred**2).sum())
+    if len(hours) < 3 or spread == 0:
+        return 0.0, float("inf")
+    slope = float((centred * values).sum()) / spread
+    rest = values - values.mean() - slope * centred
+    return slope, float(np.sqrt((rest**2).sum() / (len(hours) - 2) / spread))
+
+
+if __name__ == "__main__":
+    main()
