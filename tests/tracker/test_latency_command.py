@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.tracker.daemon import DEADLINE_S, ROOT, Daemon, wait_for, write_confi
 from tracker.__main__ import _parser
 from tracker.client import Client
 from tracker.config import BrightnessSource, load_config
-from tracker.errors import OutputError, RigtrackError
+from tracker.errors import LatencyError, OutputError, RigtrackError
 from tracker.latency.serial_output import SerialOutput, _refusal
 from tracker.messages import EventMessage
 
@@ -172,9 +173,22 @@ def test_a_port_that_cannot_be_opened_says_what_to_do(problem: OSError, sentence
         raise OutputError(_refusal("/dev/ttyUSB0", problem))
 
 
+@pytest.mark.parametrize("package", ["serial", "matplotlib.figure"])
+def test_a_missing_package_is_said_before_anything_is_measured(
+    package: str, lit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("run", "picture", "serial_output"):
+        monkeypatch.delitem(sys.modules, f"tracker.latency.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(LatencyError, match=r"needs pyserial and matplotlib \(.*run `pip install '\.\[serial\]'`"):
+        run(lit, "led", "--out", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_event_that_the_page_shows_is_understood(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "latency.md").read_text(encoding="utf-8")
-    shown = page.partition("```yaml\n")[2].partition("```")[0]
+    shown = textwrap.dedent(page.partition("```yaml\n")[2].partition("```")[0])
     (tmp_path / "tracker.yaml").write_text("camera: {source: synthetic}\nengine: {bundle: none}\n" + shown)
 
     (event,) = load_config(tmp_path / "tracker.yaml").behaviour

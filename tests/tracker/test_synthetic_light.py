@@ -41,12 +41,14 @@ def test_the_delay_and_the_exposure_are_in_the_stamps_of_the_frames(tmp_path: Pa
 
     camera = SyntheticRig(settings, lambda: now[0], wait=passes)
     try:
+        light = camera._device.light
+        assert light is not None
         first = camera.read(1.0)
         told_ns = now[0] = now[0] + MS
         with serial.Serial(str(tmp_path / "led")) as port:
             port.write(b"1")
             deadline = time.monotonic() + DEADLINE_S
-            while not camera._device.light.share(told_ns + 20 * MS, told_ns + 20 * MS):
+            while not light.share(told_ns + 20 * MS, told_ns + 20 * MS):
                 assert time.monotonic() < deadline, "the byte did not arrive"
                 time.sleep(0.001)
         frames = [first, *(camera.read(1.0) for _ in range(5))]

@@ -1,5 +1,6 @@
 """From commands and events to latencies: which event answers which switch of the light, and what its time was spent on. Pure."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -77,11 +78,15 @@ def edges_of(commands: Sequence[Command], heard: Sequence[Heard], *, answered: b
         heard: events in the order of publication.
         answered: the latency ends where the next command begins, not where the event is published.
     """
-    edges = []
-    for command, after in pairwise(commands):
-        within = [event for event in heard if command.told_ns <= event.published_ns < after.told_ns]
-        edges.append(_edge(command, within, end_ns=after.told_ns if answered else None))
-    return edges
+    published = [event.published_ns for event in heard]
+    return [
+        _edge(
+            command,
+            heard[bisect_left(published, command.told_ns) : bisect_left(published, after.told_ns)],
+            end_ns=after.told_ns if answered else None,
+        )
+        for command, after in pairwise(commands)
+    ]
 
 
 def light_ms(edges: Sequence[Edge], *, frame_interval_ms: float) -> float | None:

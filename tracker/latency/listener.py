@@ -15,7 +15,7 @@ from tracker.messages import EventMessage, PoseMessage, SetupMessage, StatusMess
 KINDS = ("pose", "event", "alive", "setup", "status")
 BEGIN_S = 10.0
 SILENT_S = 3.0
-_FRAMES = 50  # to know the interval by
+_FRAMES = 20  # to know the interval by
 _KEPT = 2000  # poses, to find the frame at which a bout began
 _ONE_CLOCK_NS = 10_000_000_000  # exposed and received further apart than this are of two clocks
 _AT_ONCE_S = 0.05
@@ -102,12 +102,7 @@ class Listener:
         return None
 
     def _note(self, pose: PoseMessage) -> None:
-        exposed = pose.exposed_ns
-        if exposed is not None and not 0 <= pose.received_ns - exposed < _ONE_CLOCK_NS:
-            exposed = None
-        self._frames[pose.frame] = FrameTimes(
-            exposed_ns=exposed, received_ns=pose.received_ns, taken_ns=pose.taken_ns, inferred_ns=pose.inferred_ns
-        )
+        self._frames[pose.frame] = times_of(pose)
         self._numbers.append(pose.frame)
         if len(self._numbers) > _KEPT:
             self._frames.pop(self._numbers.popleft(), None)
@@ -121,3 +116,11 @@ class Listener:
         return Heard(
             on=message.state == "on", by_rule=message.reason == "rule", published_ns=message.published_ns, onset=onset, decided=decided
         )
+
+
+def times_of(pose: PoseMessage) -> FrameTimes:
+    """The stamps of a frame; that of the exposure only where it can be of the host's clock."""
+    exposed = pose.exposed_ns
+    if exposed is not None and not 0 <= pose.received_ns - exposed < _ONE_CLOCK_NS:
+        exposed = None
+    return FrameTimes(exposed_ns=exposed, received_ns=pose.received_ns, taken_ns=pose.taken_ns, inferred_ns=pose.inferred_ns)

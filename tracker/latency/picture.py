@@ -46,7 +46,7 @@ def _histogram(axes: Axes, found: dict[str, Any]) -> None:
                 at = found["on"]["latency_ms"][name]
                 axes.axvline(min(at, bins[-1]), color=_INK, linestyle=style, linewidth=1, label=f"{name} of light on: {at:.2f} ms")
         axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # room for the legend
-        axes.legend(frameon=False, fontsize=8.5, loc="upper right")
+        axes.legend(fontsize=8.5, loc="upper right", facecolor="white", edgecolor="none", framealpha=0.9)
     end = "the published event" if found["mode"] == "led" else "the next command"
     axes.set_title(f"From the command to {end}; a frame every {found['frame_interval_ms']:.2f} ms", loc="left", fontsize=10.5)
     axes.set(xlabel="ms", ylabel="switches of the light")

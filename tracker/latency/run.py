@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tracker.client import Client
-from tracker.errors import LatencyError, OutputError
+from tracker.errors import RigtrackError
 from tracker.latency.edges import edges_of
 from tracker.latency.listener import Listener
 from tracker.latency.measure import Measurement
@@ -54,7 +54,7 @@ def _measure(measurement: Measurement, settings: Settings) -> str | None:
                 progress.update(task, completed=done)
         except KeyboardInterrupt:
             return BY_HAND
-        except (LatencyError, OutputError) as problem:
+        except RigtrackError as problem:
             if not measurement.commands:
                 raise
             return str(problem)
