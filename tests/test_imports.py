@@ -26,6 +26,10 @@ NEED_AN_EXTRA = (
     "tracker.engines.tensorrt.cuda_graph",
     "tracker.engines.tensorrt.engine",
     "tracker.engines.tensorrt.build",
+    "tracker.latency.measure",
+    "tracker.latency.picture",
+    "tracker.latency.run",
+    "tracker.latency.serial_output",
     "tracker.recording.read_session",
     "tracker.recording.recording",
     "tracker.recording.recover",
@@ -41,7 +45,7 @@ def python(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> None:
-    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx")
+    blocked = ("torch", "lightning", "trainer", "calib", "pypylon", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "serial", "onnx")
     answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_EXTRA))
     assert answer.returncode == 0, answer.stderr
 

@@ -1,7 +1,7 @@
 """What a measurement hears of a tracker: its rules, its frame interval, stamps of one clock only, and that it has fallen silent."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from tracker.client import Client
 from tracker.errors import LatencyError
 from tracker.latency import listener
 from tracker.latency.listener import KINDS, Listener, times_of
+from tracker.latency.measure import Measurement
+from tracker.latency.serial_output import SerialOutput
+from tracker.latency.settings import Settings
 from tracker.messages import VERSION, PoseMessage
 
 MS = 1_000_000
@@ -32,13 +35,13 @@ def watching(tmp_path: Path, make_bundle: BundleMaker) -> Iterator[Rig]:
 
 
 @contextmanager
-def frames(camera: Rig, x: int) -> Iterator[None]:
-    """One frame after the other meanwhile."""
+def frames(camera: Rig, x: Callable[[], int]) -> Iterator[None]:
+    """One frame after the other meanwhile, with a white pixel at x."""
     enough = threading.Event()
 
     def show() -> None:
         while not enough.wait(0.002):
-            camera.camera.show(x, 20)
+            camera.camera.show(x(), 20)
 
     thread = threading.Thread(target=show)
     thread.start()
@@ -51,7 +54,7 @@ def frames(camera: Rig, x: int) -> Iterator[None]:
 
 def test_an_event_is_heard_with_the_stamps_of_its_frame(watching: Rig) -> None:
     with Client(watching.config.publisher.bind[0], kinds=KINDS) as client:
-        with frames(watching, 0):
+        with frames(watching, lambda: 0):
             subject = Listener(client, "lamp")
         watching.camera.show(10, 20)
         answer = None
@@ -71,11 +74,33 @@ def test_an_event_is_heard_with_the_stamps_of_its_frame(watching: Rig) -> None:
 def test_a_tracker_that_falls_silent_is_said_in_a_sentence(watching: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "SILENT_S", 0.1)
     with Client(watching.config.publisher.bind[0], kinds=KINDS) as client:
-        with frames(watching, 0):
+        with frames(watching, lambda: 0):
             subject = Listener(client, "lamp")
         watching.stop()
         with pytest.raises(LatencyError, match=r"nothing has come from the tracker for 0\.1 s"):
             subject.listen(subject._clock() + 60_000 * MS)
+
+
+def test_a_device_that_misses_its_first_pulse_costs_none_of_those_that_count(watching: Rig) -> None:
+    settings = Settings(
+        mode="led", event="lamp", port="loop://", line="rts", inverted=False, pulses=1, rest_ms=0, timeout_ms=300, exposure_ms=None, seed=0
+    )
+    switched: list[int] = []  # how often, whenever a frame was made
+    with SerialOutput("loop://", line="rts", inverted=False) as output, Client(watching.config.publisher.bind[0], kinds=KINDS) as client:
+        with frames(watching, lambda: 0):
+            listening = Listener(client, "lamp")
+        subject = Measurement(output, listening, settings)
+
+        def place() -> int:
+            switched.append(len(subject.commands))
+            return 10 if output._port.cts and len(subject.commands) > 2 else 0
+
+        with frames(watching, place):
+            subject.settle()
+
+    assert max(switched) >= 3, "a second pulse"
+    assert subject.commands == []
+    assert listening.heard == []
 
 
 def test_nobody_there_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from tracker.latency.listener import Listener
 from tracker.latency.serial_output import SerialOutput
 from tracker.latency.settings import Settings
 
+UNCOUNTED = 2  # pulses at most before those that count: some microcontrollers restart when their port is opened, and miss the first
 HOPELESS = 20  # pulses without one event, after which it is given up
 _STOP_LISTENING_NS = 2_500_000  # before a switch is due: a socket is waited for in whole milliseconds
 _SPIN_NS = 200_000  # a sleep ends late, so the last stretch is spent asking the clock
@@ -63,11 +64,29 @@ class Measurement:
             self._give_up_hopeless(number + 1)
 
     def settle(self) -> None:
-        """Wait until the event is off under a dark light.
+        """Wait until the event is off under a dark light, and until a first pulse was seen, which is not counted.
 
         Raises:
-            LatencyError: it stays on.
+            LatencyError: the event stays on.
         """
+        self._wait_for_dark()
+        for _ in range(UNCOUNTED):
+            seen = self._switch(lit=True, wait=True)
+            self._switch(lit=False, wait=seen)
+            self._rest(0.5, more_frames=1)
+            if seen:
+                break
+        self.commands.clear()
+        self._listener.heard.clear()
+
+    def finish(self) -> None:
+        """Switch off. Bounds the window of the last command, too."""
+        try:
+            self._switch(lit=False, wait=False)
+        except OutputError:
+            self.commands.append(Command(lit=False, told_ns=self._clock()))
+
+    def _wait_for_dark(self) -> None:
         end_ns = self._clock() + self._timeout_ns
         self._listener.listen(self._clock() + round(self._settings.rest_ms * 1e6))
         while self._listener.on and self._clock() < end_ns:
@@ -77,14 +96,6 @@ class Measurement:
                 f"the event '{self._settings.event}' is on while the light is off; is something else bright in the region, "
                 "or is the output inverted (--inverted)?"
             )
-        self._listener.heard.clear()
-
-    def finish(self) -> None:
-        """Switch off. Bounds the window of the last command, too."""
-        try:
-            self._switch(lit=False, wait=False)
-        except OutputError:
-            self.commands.append(Command(lit=False, told_ns=self._clock()))
 
     def _switch(self, *, lit: bool, wait: bool) -> bool:
         """Switch, and wait for the answer; returns whether it came."""
