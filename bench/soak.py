@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,15 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from tracker.client import Client
+from tracker.errors import RigtrackError
 from tracker.messages import PoseMessage, StatusMessage
 from tracker.stream.control import ask
 from tracker.whole_files import write_whole
 
 START_S = 60.0
 ANSWER_S = 60.0
+SHORT_ANSWER_S = 5.0
+BY_HAND = "stopped by hand"
 SETTLING = 0.1  # of the run: caches fill, libraries load
 SHORTEST_H = 0.5  # a slope per hour from less says nothing
 # What may grow by how much per hour. A leak of one frame (0.3 MB) a minute is 18 MB/h; the allocator's own ups and downs are below 1 MB.
@@ -112,9 +116,11 @@ def slopes(samples: list[Sample]) -> dict[str, dict[str, float]]:
     return found
 
 
-def verdict(samples: list[Sample], windows: list[dict[str, float]], found: dict[str, dict[str, float]]) -> dict[str, Any]:
+def verdict(
+    samples: list[Sample], windows: list[dict[str, float]], found: dict[str, dict[str, float]], *, stopped: str | None
+) -> dict[str, Any]:
     """In plain words what is wrong; and whether the run was long enough to say so of slopes."""
-    wrong = []
+    wrong = [] if stopped in (None, BY_HAND) else [str(stopped)]
     enough = samples[-1].hours >= SHORTEST_H
     for name, limit in LIMITS_PER_HOUR.items():
         slope = found[name]["per_hour"]
@@ -171,8 +177,8 @@ class Soak:
             try:
                 session = Path(ask(control, {"command": "record_start"}, timeout_s=ANSWER_S)["folder"])
                 self._watch(client, process, session)
-                if process.poll() is None:
-                    self.recorded = ask(control, {"command": "record_stop"}, timeout_s=ANSWER_S)
+                with suppress(RigtrackError):  # Ctrl-C ends the tracker too, which then closes the session itself
+                    self.recorded = ask(control, {"command": "record_stop"}, timeout_s=ANSWER_S if self.stopped is None else SHORT_ANSWER_S)
             finally:
                 for other in others:
                     other.kill()
@@ -185,7 +191,7 @@ class Soak:
             "minutes": round(self.samples[-1].hours * 60, 3),
             "rate_hz": self.options.rate_hz,
             "frames": int(sum(each["frames"] for each in self.windows)),
-            "verdict": verdict(self.samples, self.windows, found),
+            "verdict": verdict(self.samples, self.windows, found, stopped=self.stopped),
             "stopped": self.stopped,
             "slopes": found,
             "windows": self.windows,
@@ -220,7 +226,8 @@ class Soak:
                     if now >= next_look:
                         next_look += options.every_s
                         missed = sum(client.gaps.values()) - gaps
-                        self.samples.append(look(process.pid, session, told, hours=(now - begun) / 3600, gaps=missed))
+                        with suppress(OSError):  # it ends at this moment, or a file of the session is renamed: the next look tells
+                            self.samples.append(look(process.pid, session, told, hours=(now - begun) / 3600, gaps=missed))
                         progress.update(task, completed=now - begun)
                     if now >= window_begun + options.window_s:
                         self.windows.append(window((window_begun - begun) / 3600, (now - begun) / 3600, times))
@@ -228,7 +235,7 @@ class Soak:
                         if len(self.samples) > 1:
                             self.write()
             except KeyboardInterrupt:
-                self.stopped = "stopped by hand"
+                self.stopped = BY_HAND
         if times:
             self.windows.append(window((window_begun - begun) / 3600, (time.monotonic() - begun) / 3600, times))
 
@@ -307,7 +314,7 @@ def main() -> None:
     report = soak.write()
     draw(options.out / "soak.png", report)
     print(json.dumps(report) if options.json else _lines(report, options.out))
-    if soak.stopped is not None and soak.stopped != "stopped by hand":
+    if soak.stopped is not None and soak.stopped != BY_HAND:
         raise SystemExit(f"soak: {soak.stopped}")
 
 
