@@ -17,7 +17,7 @@ $(STAMP): setup.py constraints.txt
 	@$(PYTHON) -m venv .venv || { echo "the venv module is missing: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing into .venv: torch, then everything else, about 3 GB; this takes minutes in which pip says nothing" >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trainer,backbones,basler,record,export,calib,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trainer,backbones,basler,record,export,serial,calib,dev]'
 	@./.ci/aravis $(BIN)/pip
 	@touch $(STAMP)
 

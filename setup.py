@@ -31,6 +31,7 @@ TRAINER = [
     "starlette>=0.40",
     "uvicorn>=0.30",
 ]
+SERIAL = ["pyserial>=3.5", "matplotlib>=3.8"]
 CALIB = [
     "caliscope>=0.11.8,<0.12",  # without its extra [gui], which brings a desktop
     "matplotlib>=3.8",
@@ -84,6 +85,7 @@ setup(
         "export": EXPORT,
         "trainer": TRAINER,
         "calib": CALIB,
+        "serial": SERIAL,
         "backbones": BACKBONES,
         "dev": DEV,
     },

@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "synthetic.yaml"
 
 
 @contextmanager
-def daemon(bundle: Path, **changes: dict[str, Any]) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+def daemon(bundle: Path, **changes: dict[str, Any] | list[dict[str, Any]]) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
     """Run `tracker run` with the synthetic example, another bundle and some keys changed; gives the process and its address."""
     with tempfile.TemporaryDirectory(prefix="rigtrack-bench-") as folder:
         address = f"ipc://{folder}/stream"
@@ -26,7 +26,7 @@ def daemon(bundle: Path, **changes: dict[str, Any]) -> Iterator[tuple["subproces
         values["publisher"]["bind"] = [address]
         values["control"]["bind"] = f"ipc://{folder}/control"
         for section, keys in changes.items():
-            values[section] = (values[section] or {}) | keys
+            values[section] = keys if isinstance(keys, list) else (values[section] or {}) | keys
         config = Path(folder) / "tracker.yaml"
         config.write_text(yaml.safe_dump(values))
         process = subprocess.Popen([sys.executable, "-m", "tracker", "run", "--config", str(config)], stderr=subprocess.DEVNULL)

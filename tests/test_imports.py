@@ -43,6 +43,10 @@ NEED_AN_EXTRA = (
     "tracker.engines.tensorrt.build",
     "tracker.pages.guard",
     "tracker.pages.local_server",
+    "tracker.latency.measure",
+    "tracker.latency.picture",
+    "tracker.latency.run",
+    "tracker.latency.serial_output",
     "tracker.recording.read_session",
     "tracker.recording.recording",
     "tracker.recording.recover",
@@ -59,7 +63,7 @@ def python(code: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> None:
     blocked = ["torch", "lightning", "trainer", "calib", "pypylon", "gi", "tensorrt", "pycuda", "av", "pyarrow", "matplotlib", "onnx"]
-    blocked += ["pandas", "h5py", "pynwb", "sleap_io"]
+    blocked += ["pandas", "h5py", "pynwb", "sleap_io", "serial"]
     answer = python(IMPORT_ALL.format(blocked=blocked, skipped=NEED_AN_EXTRA))
     assert answer.returncode == 0, answer.stderr
 

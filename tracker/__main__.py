@@ -18,6 +18,7 @@ from tracker.commands import (  # noqa: E402
     frames,
     init,
     keys,
+    latency,
     listen,
     record,
     recover,
@@ -31,7 +32,7 @@ from tracker.commands import (  # noqa: E402
 )
 from tracker.service.log import FORMAT, OneLine  # noqa: E402
 
-COMMANDS = (init, cameras, check, run, view, listen, status, swap, reload, stop, record, recover, export, replay, frames, keys)
+COMMANDS = (init, cameras, check, run, view, listen, status, swap, reload, stop, record, recover, export, replay, frames, latency, keys)
 
 
 def main(arguments: list[str] | None = None) -> int:

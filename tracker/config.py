@@ -23,6 +23,7 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
 Level = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+Extent = Annotated[int, Meta(ge=1, le=16384)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
@@ -50,6 +51,17 @@ class InjectedFault(Section, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0
 
 
+class SyntheticLight(Section, frozen=True, kw_only=True):
+    """An LED in the synthetic picture, switched through a serial port that the camera makes: by the byte 1 on, by 0 off."""
+
+    port: Text  # path of a link to that port, made when the camera opens
+    left: Offset = 16
+    top: Offset = 16
+    width: Extent = 16
+    height: Extent = 16
+    delay_ms: Milliseconds = 0  # from the byte to the light
+
+
 class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="synthetic"):
     """A seeded rendered scene whose exact truth is known for every frame number."""
 
@@ -60,6 +72,8 @@ class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", ta
     rate_hz: Rate = 100
     frames: Count | None = None  # null: endless
     rectangles: Annotated[int, Meta(ge=1, le=5)] = 1  # how many, for the scene of that name
+    exposure_ms: Milliseconds = 0  # of the light; the frame comes when it is over. At most a frame interval
+    light: SyntheticLight | None = None
     faults: tuple[InjectedFault, ...] = ()
 
 
@@ -206,7 +220,21 @@ class ClassSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="cla
         return f"{self.classifier}.{self.class_name}"
 
 
-Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | ClassSource
+class BrightnessSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="brightness"):
+    """Mean of a rectangle of the camera's image, 0..1 (white); px, of the image as it comes."""
+
+    left: Offset
+    top: Offset
+    width: Extent
+    height: Extent
+
+    @property
+    def region(self) -> str:
+        """What the rectangle is called in the stream."""
+        return f"{self.left},{self.top},{self.width},{self.height}"
+
+
+Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | BrightnessSource | ClassSource
 
 
 class Rule(Section, frozen=True, kw_only=True):
@@ -416,6 +444,8 @@ def _located(config: Config, folder: Path) -> Config:
         camera = replace(camera, folder=located(camera.folder))
     elif isinstance(camera, OpenCVCamera) and isinstance(camera.device, str) and "://" not in camera.device:
         camera = replace(camera, device=located(camera.device))
+    elif isinstance(camera, SyntheticCamera) and camera.light is not None:
+        camera = replace(camera, light=replace(camera.light, port=located(camera.light.port)))
     publisher, pictures = config.publisher, config.viewer.bind
     keys = located(publisher.curve_keys) if publisher.curve_keys else None
     return replace(

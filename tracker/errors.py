@@ -37,5 +37,13 @@ class BusyError(StreamError):
     """A tracker that is at other long work; the same command may be given again later."""
 
 
+class OutputError(RigtrackError):
+    """An output line that cannot be opened or switched."""
+
+
+class LatencyError(RigtrackError):
+    """A latency that cannot be measured, or not to the end."""
+
+
 class RecordingError(RigtrackError):
     """A session that cannot be recorded or read."""

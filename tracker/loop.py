@@ -105,7 +105,8 @@ class Tracking:
             points = setup.identity.update(points, time_ns)
         pose = setup.scores.of(Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None), time_ns)
         motion = self._motion.update(frame.image)
-        events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion)
+        brightness = setup.brightness.of(frame.image)
+        events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion, brightness=brightness)
         decided_ns = self._clock()
         message = publisher.pose(
             frame,
@@ -117,6 +118,7 @@ class Tracking:
             setup=self._number,
             ended=self._ended,
             motion=motion,
+            brightness=brightness,
         )
         changes = [publisher.event(frame, event) for event in events]
         published_ns = self._clock()

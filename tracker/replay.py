@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import EventConfig, Zone
+from tracker.config import BrightnessSource, EventConfig, Zone
 from tracker.errors import RecordingError, StreamError
 from tracker.event import Event, Reason
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, decode
@@ -94,7 +94,8 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
         rules: to apply throughout; None applies those of each setup.
 
     Raises:
-        StreamError: a pose whose key points cannot be read, or whose setup is not among the messages and is needed.
+        StreamError: a pose whose key points cannot be read, that lacks a brightness the rules ask for, or whose setup is not
+            among the messages and is needed.
         ConfigError: the rules do not fit the recorded key points.
     """
     setups: dict[tuple[str, int], SetupMessage] = {}
@@ -143,14 +144,24 @@ class _Stretch:
     def __init__(self, kind: _Kind, rules: Rules) -> None:
         self.kind = kind
         self._behaviour = Behaviour(rules.events, rules.zones, point_names=kind.names, animals=kind.animals, has_mm=kind.has_mm)
+        self._regions = {item.source.region: item.event for item in rules.events if isinstance(item.source, BrightnessSource)}
         self._times_ns: dict[int, int] = {}
         self._events: list[Event] = []
 
     def add(self, message: PoseMessage) -> None:
         time_ns = message.received_ns if message.exposed_ns is None else message.exposed_ns
         self._times_ns[message.frame] = time_ns
+        for region, event in self._regions.items():
+            if region not in message.brightness:
+                known = "; ".join(message.brightness) or "none"
+                raise StreamError(
+                    f"frame {message.frame} of session {message.session}: the brightness of {region}, which behaviour '{event}' asks for, "
+                    f"was not recorded (recorded: {known}); give that event a rectangle that was in use live"
+                )
         pose = _pose(message, self.kind.names, has_mm=self.kind.has_mm)
-        self._events += self._behaviour.update(frame_number=message.frame, time_ns=time_ns, pose=pose, motion=message.motion)
+        self._events += self._behaviour.update(
+            frame_number=message.frame, time_ns=time_ns, pose=pose, motion=message.motion, brightness=message.brightness
+        )
 
     def end_these(self, ended: Iterable[tuple[str, int, Reason]]) -> None:
         self._events += self._behaviour.end_these(ended)

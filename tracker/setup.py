@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
+from tracker.brightness import Brightness
 from tracker.bundle import Bundle
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.classifiers.classifier import Classifier
@@ -40,6 +41,7 @@ class Setup:
         identity: which animal is which, None for one animal.
         locate: key points to mm, None without a calibration.
         scores: poses to probabilities of behaviours; keeps what the classifiers carry from frame to frame.
+        brightness: of the rectangles that events ask for.
         behaviour: poses to events.
         image_size: (width, height) it was made for.
         zones: as configured, each with its outline in source pixels, for drawing.
@@ -50,6 +52,7 @@ class Setup:
     identity: "Identity | None"
     locate: PlaneMapper | None
     scores: Scores
+    brightness: Brightness
     behaviour: Behaviour
     image_size: tuple[int, int]
     zones: list[dict[str, Any]]
@@ -78,6 +81,7 @@ def make_setup(
         identity=_identity(config, bundle),
         locate=locate,
         scores=_scores(bundle, classifiers),
+        brightness=Brightness(config.behaviour, image_size=(width, height)),
         behaviour=_behaviour(config, bundle),
         image_size=(width, height),
         zones=[_with_outline(zone, locate) for zone in config.zones],

@@ -122,6 +122,43 @@ def test_the_loop_benchmark_measures_frames(openfield: tuple[Path, dict[str, Any
     assert json.loads(printed)["frames"] == 20
 
 
+def test_the_soak_watches_everything_that_must_stay_flat(openfield: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    short = ["--hours", 0.001, "--every-s", 0.4, "--window-s", 2, "--precision", "fp32", "--folder", tmp_path / "disk"]
+    report = json.loads(script("soak.py", "--bundle", openfield[0], *short, "--out", tmp_path / "out", "--json"))
+
+    assert json.loads((tmp_path / "out" / "soak.json").read_text()) == report
+    assert (tmp_path / "out" / "soak.png").read_bytes().startswith(b"\x89PNG")
+    assert set(report["slopes"]) == {"pss_mb", "rss_mb", "descriptors", "threads", "disk_mb"}
+    assert all(sample["pss_mb"] > 0 and sample["threads"] > 0 and sample["disk_mb"] > 0 for sample in report["samples"])
+    assert sum(window["frames"] for window in report["windows"]) == report["frames"] > 0
+    assert report["recorded"]["frames"] > 0
+    assert report["verdict"]["long_enough"] is False
+    assert list((tmp_path / "disk").iterdir()) == [], "the recording is deleted"
+
+
+def test_the_benchmark_of_latency_finds_light_with_and_without_a_delay(spot: Path, tmp_path: Path) -> None:
+    few = ["--turns", 1, "--pulses", 4, "--picture", tmp_path / "led.png", "--loop", tmp_path / "loop.png"]
+    report = json.loads(script("latency.py", "--bundle", spot, *few, "--json"))
+
+    (turn,) = report["turns"]
+    assert all(
+        turn[name][kind]["n"] + turn[name][kind]["missed"] + turn[name][kind]["unclear"] == 4
+        for name in ("on", "off")
+        for kind in ("with", "without")
+    )
+    assert (tmp_path / "led.png").stat().st_size > 0
+    assert (tmp_path / "loop.png").stat().st_size > 0
+
+
+def test_the_recording_benchmark_measures_with_and_without_a_recording(openfield: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    short = ["--turns", 1, "--seconds", 1, "--precision", "fp32", "--folder", tmp_path]
+    report = json.loads(script("recording.py", "--bundle", openfield[0], *short, "--json"))
+
+    assert report["without"]["frames"] > 0
+    assert report["recording"]["frames"] > 0
+    assert report["recorded"] > 0
+
+
 def test_the_memory_benchmark_measures_memory(openfield: tuple[Path, dict[str, Any]]) -> None:
     printed = script("memory.py", "--bundle", openfield[0], "--minutes", 0.05, "--every-s", 0.5, "--starts", 1, "--json")
 

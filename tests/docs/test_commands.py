@@ -58,5 +58,5 @@ def test_the_extras_that_the_readme_names_can_be_installed() -> None:
     (sentence,) = re.findall(r"^.*Further extras.*$", readme, re.MULTILINE)
 
     named = re.findall(r"'\.\[(\w+)\]'", readme) + re.findall(r"`(\w+)` \(", sentence.partition("Further extras")[2])
-    assert set(named) == {"trainer", "record", "calib", "basler", "aravis", "gpu", "backbones", "export"}
+    assert set(named) == {"trainer", "record", "calib", "basler", "aravis", "gpu", "backbones", "export", "serial"}
     assert set(named) <= extras

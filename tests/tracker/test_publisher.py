@@ -145,6 +145,7 @@ def test_a_pose_carries_each_count_by_its_own_name_and_an_absent_point_as_none(a
             setup=4,
             ended=[("poke", 0, "camera_lost")],
             motion=None,
+            brightness={},
         )
 
     with Client(address, kinds=("pose",)) as client:

@@ -1,11 +1,11 @@
 """Turn poses and frame differences into events. Pure: no clock, no I/O, so a recording replays exactly."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tracker.behaviour.rule import RuleState
-from tracker.behaviour.sources import Measure, Sight, measure_of
-from tracker.config import ClassSource, EventConfig, MotionSource, Zone
+from tracker.behaviour.sources import NO_REGIONS, Measure, Sight, measure_of
+from tracker.config import BrightnessSource, ClassSource, EventConfig, MotionSource, Zone
 from tracker.event import Event, Reason
 from tracker.pose import Pose
 
@@ -76,7 +76,9 @@ class Behaviour:
         self._elapsed_ns = 0
         self._intervals_ns: deque[int] = deque(maxlen=_INTERVALS)
 
-    def update(self, *, frame_number: int, time_ns: int, pose: Pose, motion: float | None) -> list[Event]:
+    def update(
+        self, *, frame_number: int, time_ns: int, pose: Pose, motion: float | None, brightness: Mapping[str, float] = NO_REGIONS
+    ) -> list[Event]:
         """Take one frame.
 
         Args:
@@ -84,13 +86,14 @@ class Behaviour:
             time_ns: when it was exposed where the camera has a clock, else when it was received; the same for all frames.
             pose: float32 (animals, K, 3) and, where there is a calibration, mm.
             motion: mean absolute difference of this frame and the one before, None on the first.
+            brightness: mean of every rectangle that an event asks for, by its region.
 
         Returns:
             The changes decided at this frame, in the configuration's order, then by animal.
         """
         step_ns = self._step(frame_number, time_ns)
         now_ns, intervals_ns = self._elapsed_ns, self._intervals_ns
-        sights = self._sights(pose, motion)
+        sights = self._sights(pose, motion, brightness)
         events: list[Event] = []
         for _, animal, measure, rule in self._parts:
             value = measure.value(sights[animal])
@@ -140,16 +143,16 @@ class Behaviour:
         self._last_ns, self._last_frame = time_ns, frame_number
         return step_ns
 
-    def _sights(self, pose: Pose, motion: float | None) -> list[Sight]:
+    def _sights(self, pose: Pose, motion: float | None, brightness: Mapping[str, float]) -> list[Sight]:
         now_ns = self._elapsed_ns
         animals = pose.points.tolist()
         places = pose.mm.tolist() if pose.mm is not None else [None] * len(animals)
-        sights = [Sight(now_ns, points, mm, motion, pose.scores) for points, mm in zip(animals, places, strict=True)]
-        return sights or [Sight(now_ns, _NO_POINTS, None, motion, pose.scores)]  # a network without key points still has motion
+        sights = [Sight(now_ns, points, mm, motion, brightness, pose.scores) for points, mm in zip(animals, places, strict=True)]
+        return sights or [Sight(now_ns, _NO_POINTS, None, motion, brightness, pose.scores)]  # a network without key points still has motion
 
     def _measure(self, item: EventConfig) -> Measure:
         return measure_of(item, self._zones, point_names=self._point_names, has_mm=self._has_mm)
 
     def _animals_of(self, item: EventConfig) -> range:
-        """Motion and classes belong to the image: they are judged once and reported as of animal 0."""
-        return range(1 if isinstance(item.source, MotionSource | ClassSource) else self._animals)
+        """Motion, brightness and classes belong to the image: they are judged once and reported as of animal 0."""
+        return range(1 if isinstance(item.source, MotionSource | BrightnessSource | ClassSource) else self._animals)

@@ -7,13 +7,14 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
 from tracker.behaviour.zones import Depth, depth_in
-from tracker.config import ClassSource, DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
+from tracker.config import BrightnessSource, ClassSource, DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
 from tracker.errors import ConfigError
 from tracker.parsing.value_fault import meant
 
 # Positions enter the speed's sums as whole multiples of 1/FINE px or mm: about a millionth, far below what a key point can mean.
 # Whole numbers can be added and taken away for weeks without an error that grows.
 FINE = 1 << 20
+NO_REGIONS: Mapping[str, float] = MappingProxyType({})
 
 
 class Sight(NamedTuple):
@@ -23,6 +24,7 @@ class Sight(NamedTuple):
     points: Sequence[Sequence[float]]  # K of x, y, confidence
     mm: Sequence[Sequence[float]] | None  # K of X, Y
     motion: float | None
+    brightness: Mapping[str, float] = NO_REGIONS  # by region
     scores: Mapping[str, float] = MappingProxyType({})
 
 
@@ -93,6 +95,17 @@ class ClassProbability:
     def value(self, sight: Sight) -> float | None:
         """Probability, 0..1; None while the classifier warms up."""
         return sight.scores.get(self._score)
+
+
+class RegionBrightness:
+    """The mean of one rectangle, as it comes."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+
+    def value(self, sight: Sight) -> float | None:
+        """Mean of the rectangle, 0..1; None where nobody measured it."""
+        return sight.brightness.get(self._region)
 
 
 class Speed:
@@ -176,6 +189,8 @@ def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Seq
         return MotionEnergy()
     if isinstance(source, ClassSource):
         return ClassProbability(source.score)
+    if isinstance(source, BrightnessSource):
+        return RegionBrightness(source.region)
     if isinstance(source, SpeedSource):
         return Speed(place(source.point, source.unit), round(source.window_ms * 1e6))
     if isinstance(source, DistanceSource):

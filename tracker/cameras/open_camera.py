@@ -34,7 +34,7 @@ def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.mono
 
 
 def check_source(source: CameraSource) -> None:
-    """Refuse a video file or image folder that is not there or cannot be read. A device or a stream may come later.
+    """Refuse a file or folder that is not there or cannot be read, and what no camera can do. A device or a stream may come later.
 
     Raises:
         CameraError: in one sentence, why the file or folder cannot be used.
@@ -46,6 +46,10 @@ def check_source(source: CameraSource) -> None:
         from tracker.cameras.image_folder import numbered_images, read_image
 
         read_image(numbered_images(Path(source.folder))[0])
+    elif isinstance(source, SyntheticCamera) and source.exposure_ms * source.rate_hz > 1000:
+        raise CameraError(
+            f"camera.exposure_ms is {source.exposure_ms:g}; expected at most the interval of {1000 / source.rate_hz:g} ms between frames"
+        )
 
 
 def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> Camera:

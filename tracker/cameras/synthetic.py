@@ -3,13 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from tracker.cameras.serial_light import SerialLight
 from tracker.config import InjectedFault, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
+from tracker.synthetic.light import Light
 from tracker.synthetic.open_scene import open_scene
 
 BUFFERED_FRAMES = 3  # what a driver keeps for a reader that is late; older ones are lost
@@ -26,12 +29,13 @@ class SyntheticDevice:
         self.scene = open_scene(
             settings.scene, seed=settings.seed, width=settings.width, height=settings.height, rectangles=settings.rectangles
         )
+        self.light = None if settings.light is None else Light(settings.light)
         self._period_ns = 1e9 / settings.rate_hz
         self._faults = settings.faults
         self._start_ns = clock() + round(self._period_ns)
 
     def due_ns(self, number: int) -> int:
-        """When a frame is exposed."""
+        """When the exposure of a frame begins."""
         return self._start_ns + round(number * self._period_ns)
 
     def newest(self, now_ns: int) -> int:
@@ -61,7 +65,7 @@ class SyntheticRig:
         wait: waits so many seconds; None: really, until closed.
 
     Raises:
-        CameraError: the device has vanished for now.
+        CameraError: the device has vanished for now, or its light's port cannot be made.
     """
 
     def __init__(
@@ -82,13 +86,17 @@ class SyntheticRig:
         self._refuse_when_vanished(clock())
         self._open_slowly()
         self._next = max(0, self._device.newest(clock()) + 1)
+        self._exposure_ns = round(settings.exposure_ms * 1e6)
+        light, port = self._device.light, settings.light
+        self._serial = None if light is None or port is None else SerialLight(light, Path(port.port), clock=clock)
 
     def read(self, timeout_s: float) -> Frame | None:
         """Hand over the next frame at the moment it is due, or at once if the reader is late. See Camera.read."""
         self._wait_until(self._clock())
         deadline_ns = self._clock() + round(1e9 * timeout_s)
         number, end = self._choose(), self._settings.frames
-        due_ns = self._device.due_ns(number if end is None else min(number, end))
+        exposed_ns = self._device.due_ns(number if end is None else min(number, end))
+        due_ns = exposed_ns + self._exposure_ns
         if due_ns > deadline_ns:
             self._wait_until(deadline_ns)
             raise CameraError(f"{self.description}: no frame for {timeout_s:g} s")
@@ -98,15 +106,19 @@ class SyntheticRig:
         self._wait_until(due_ns - RENDER_LEAD_NS)
         image = self._see(number)
         self._wait_until(due_ns)
+        if self._device.light is not None:
+            self._device.light.draw(image, begin_ns=exposed_ns, end_ns=due_ns)
         self._refuse_when_vanished(due_ns)
         self._next = number + 1
         if self._device.fault_on(number, "corrupt"):
             raise CorruptFrameError(f"{self.description}: frame {number} arrived damaged")
-        return Frame(image=image, number=number, exposed_ns=due_ns, received_ns=self._clock())
+        return Frame(image=image, number=number, exposed_ns=exposed_ns, received_ns=self._clock())
 
     def close(self) -> None:
         """Stop; a read under way in another thread ends with a CameraError."""
         self._closed.set()
+        if self._serial is not None:
+            self._serial.close()
 
     def _choose(self) -> int:
         """The next frame that this reader gets: not one that is too old, dropped, or never sent."""

@@ -74,6 +74,7 @@ def _pose(row: dict[str, Any], stamp: dict[str, Any], setups: dict[int, SetupMes
         ended=[(each["event"], each["animal"], each["reason"]) for each in row["ended"]],
         animals=animals,
         scores=dict(row["scores"]),
+        brightness=dict(row["brightness"] or ()),
     )
 
 

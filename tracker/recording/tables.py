@@ -32,6 +32,7 @@ FRAMES = pa.schema(
         ("ended", pa.list_(pa.struct([("event", pa.string()), ("animal", pa.int32()), ("reason", pa.string())]))),
         ("motion", pa.float64()),
         ("scores", pa.map_(pa.string(), pa.float64())),
+        ("brightness", pa.map_(pa.string(), pa.float64())),
     ]
 )
 EVENTS = pa.schema(
@@ -50,6 +51,7 @@ EVENTS = pa.schema(
         ("reason", pa.string()),
     ]
 )
+ADDED = frozenset({"brightness"})  # columns that sessions of earlier releases lack: null there
 Row = dict[str, Any]
 
 
@@ -113,7 +115,7 @@ def load_converters() -> None:
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Every row that was written whole; the torn end of a stream that was cut off is left out.
+    """Every row that was written whole; the torn end of a stream that was cut off is left out, and columns added since are null.
 
     Raises:
         RecordingError: the file is not there or not such a table.
@@ -132,13 +134,22 @@ def read_batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
             if file.size() == 0:  # not even the columns were written: there are no rows
                 return
             stream = pa.ipc.open_stream(file)
-            if stream.schema != schema:
+            if stream.schema not in (schema, pa.schema([column for column in schema if column.name not in ADDED])):
                 raise RecordingError(f"{path}: has other columns than a session of this version; read it with the release that wrote it")
-            yield from _whole_batches(stream)
+            for batch in _whole_batches(stream):
+                yield _with_added(batch, schema)
     except pa.ArrowException as problem:
         raise RecordingError(f"{path}: is not an Arrow stream ({_first_line(problem)}); recover the session from its video") from None
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be read: {os.strerror(problem.errno) if problem.errno else problem}") from problem
+
+
+def _with_added(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch with null in the columns that its file does not have yet."""
+    if batch.schema == schema:
+        return batch
+    columns = [batch[column.name] if column.name in batch.schema.names else pa.nulls(len(batch), column.type) for column in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _whole_batches(stream: Any) -> Iterator[pa.RecordBatch]:
@@ -168,6 +179,7 @@ def pose_columns(message: PoseMessage) -> Row:
         "ended": [{"event": event, "animal": animal, "reason": reason} for event, animal, reason in message.ended],
         "motion": message.motion,
         "scores": list(message.scores.items()),
+        "brightness": list(message.brightness.items()),
     }
 
 

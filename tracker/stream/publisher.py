@@ -102,6 +102,7 @@ class Publisher:
         setup: int,
         ended: list[tuple[str, int, str]],
         motion: float | None,
+        brightness: dict[str, float],
     ) -> PoseMessage:
         """Publish one frame's pose, and return what was published.
 
@@ -115,6 +116,7 @@ class Publisher:
             setup: number of the setup in use.
             ended: (event, animal, reason) of every event that ended since the pose before, not by a frame.
             motion: 0..1, None on the first frame.
+            brightness: 0..1, by region.
         """
         mm = pose.mm.tolist() if pose.mm is not None else None
         animals = [
@@ -140,6 +142,7 @@ class Publisher:
             scores=dict(pose.scores),
             motion=motion,
             warming=list(pose.warming),
+            brightness=brightness,
         )
         self._send("pose", self._encode(message))
         self.published += 1

@@ -1,0 +1,66 @@
+"""The histogram of a measurement and what the median is made of, as a PNG file. The only file here that needs matplotlib."""
+
+import io
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tracker.latency.report import MEANING
+
+_ON, _OFF, _INK = "#0072B2", "#D55E00", "#222222"
+_OUTSIDE = "#E69F00"
+_OUTSIDES = ("output", "next_exposure", "light", "unseen", "exposure", "transfer", "exposure_and_transfer")
+_BINS = 60
+_SHOWN = 0.995  # of the switches: the rest is told, not drawn, or the others would be one bar
+
+
+def picture(found: dict[str, Any]) -> bytes:
+    """Draw a report as `report` made it."""
+    figure = Figure(figsize=(8, 6.4), dpi=100, layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(3, 2.2), squeeze=False).ravel()
+    _histogram(above.subplots(), found)
+    _parts(below.subplots(), found)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="white")
+    return buffer.getvalue()
+
+
+def _histogram(axes: Axes, found: dict[str, Any]) -> None:
+    values = {
+        name: np.array([edge["latency_ms"] for edge in found["edges"] if edge["outcome"] == "detected" and edge["lit"] is lit])
+        for name, lit in (("on", True), ("off", False))
+    }
+    every = np.concatenate(list(values.values()))
+    if every.size:
+        least, most = float(every.min()), float(np.quantile(every, _SHOWN, method="higher"))
+        bins = np.linspace(least, max(most, least + 0.1), _BINS).tolist()
+        for name, colour in (("on", _ON), ("off", _OFF)):
+            beyond = int((values[name] > bins[-1]).sum())
+            label = f"light {name}: {values[name].size} detected, {found[name]['missed']} missed, {found[name]['unclear']} unclear"
+            label += f"; {beyond} beyond the axis, up to {values[name].max():.1f} ms" if beyond else ""
+            axes.hist(values[name], bins=bins, color=colour, alpha=0.55, label=label)
+        for name, style in (("p50", "-"), ("p99", ":")):
+            if found["on"]["latency_ms"]:
+                at = found["on"]["latency_ms"][name]
+                axes.axvline(min(at, bins[-1]), color=_INK, linestyle=style, linewidth=1, label=f"{name} of light on: {at:.2f} ms")
+        axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # room for the legend
+        axes.legend(fontsize=8.5, loc="upper right", facecolor="white", edgecolor="none", framealpha=0.9)
+    end = "the published event" if found["mode"] == "led" else "the next command"
+    axes.set_title(f"From the command to {end}; a frame every {found['frame_interval_ms']:.2f} ms", loc="left", fontsize=10.5)
+    axes.set(xlabel="ms", ylabel="switches of the light")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _parts(axes: Axes, found: dict[str, Any]) -> None:
+    parts = found["on"]["made_of_ms"]
+    names = list(parts)[::-1]
+    values = [parts[name] for name in names]
+    axes.barh([MEANING[name] for name in names], values, color=[_OUTSIDE if name in _OUTSIDES else _ON for name in names])
+    for row, value in enumerate(values):
+        axes.text(max(value, 0), row, f" {value:.2f}", va="center", fontsize=8.5, color=_INK)
+    axes.set_title("What it is made of: light on, medians; blue is the tracker's own", loc="left", fontsize=10.5)
+    axes.set_xlabel("ms")
+    axes.margins(x=0.1)
+    axes.spines[["top", "right"]].set_visible(False)
