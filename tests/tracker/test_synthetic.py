@@ -153,6 +153,8 @@ def test_a_rearing_animal_is_foreshortened_and_hides_its_ears(rodent: RodentScen
     numbers = range(0, 20_000, 10)
     upright = [n for n in numbers if rodent._motion.posture(n).rear > 0.95]
     on_fours = [n for n in numbers if rodent._motion.posture(n).rear == 0]
+    assert all(rodent.rearing(n) for n in upright)
+    assert not any(rodent.rearing(n) for n in on_fours)
 
     def lengths(chosen: list[int]) -> NDArray[np.float64]:
         return np.array([math.dist(*rodent.truth(n).points[[0, 3]]) for n in chosen])

@@ -67,6 +67,10 @@ class RodentScene:
         points = np.stack([body.snout, body.ear(1.0), body.ear(-1.0), body.spine[0]])
         return Truth(points=points, visible=_uncovered(body, points))
 
+    def rearing(self, number: int) -> bool:
+        """Tell whether the animal stands upright: more than halfway between all fours and its full height."""
+        return self._motion.posture(number).rear > 0.5
+
 
 def _box(body: Body, *, width: int, height: int) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what the animal covers, inside the image."""
