@@ -169,7 +169,13 @@ class MotionSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="mo
     """Mean absolute frame difference of the pair just completed, 0..1."""
 
 
-Source = ZoneSource | SpeedSource | DistanceSource | MotionSource
+class HeightSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="height"):
+    """Height of a key point, its Z in mm; for `tracker triangulate`."""
+
+    point: Text
+
+
+Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | HeightSource
 
 
 class Rule(Section, frozen=True, kw_only=True):
@@ -295,9 +301,7 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     """
     file = _without_retired(open_yaml(path, error=ConfigError))
     config = typed(file, kind=Config, error=ConfigError)
-    _check_names(config, file)
-    for index, item in enumerate(config.behaviour):
-        _check_rule(item, config, file, ("behaviour", index))
+    check_events(config.zones, config.behaviour, file)
     return _located(config, path.resolve().parent), file.lines
 
 
@@ -310,10 +314,15 @@ def _without_retired(file: YamlFile) -> YamlFile:
     return file
 
 
-def _check_names(config: Config, file: YamlFile) -> None:
+def check_events(zones: tuple[Zone, ...], behaviour: tuple[EventConfig, ...], file: YamlFile) -> None:
+    """Check what types alone do not say of the sections `zones` and `behaviour`.
+
+    Raises:
+        ConfigError: a name stands twice, thresholds are the wrong way round, or an event names a zone that is not there.
+    """
     for section, key, names in (
-        ("zones", "name", [zone.name for zone in config.zones]),
-        ("behaviour", "event", [item.event for item in config.behaviour]),
+        ("zones", "name", [zone.name for zone in zones]),
+        ("behaviour", "event", [item.event for item in behaviour]),
     ):
         for index, name in enumerate(names):
             if name in names[:index]:
@@ -322,9 +331,11 @@ def _check_names(config: Config, file: YamlFile) -> None:
                     f"{file.at((section, index, key))}: {section}[{index}].{key} is '{name}', which line {first} uses already; "
                     "expected a name of its own"
                 )
+    for index, item in enumerate(behaviour):
+        _check_rule(item, [zone.name for zone in zones], file, ("behaviour", index))
 
 
-def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place) -> None:
+def _check_rule(item: EventConfig, names: list[str], file: YamlFile, place: Place) -> None:
     rule = item.rule
     if (rule.off > rule.on) if rule.when == "above" else (rule.off < rule.on):
         side = "at most" if rule.when == "above" else "at least"
@@ -333,7 +344,6 @@ def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place)
             f"{file.at(where)}: {dotted(where)} of event '{item.event}' is {rule.off:g}; expected {side} rule.on ({rule.on:g}), "
             f"since rule.when is '{rule.when}'"
         )
-    names = [zone.name for zone in config.zones]
     if isinstance(item.source, ZoneSource) and item.source.zone not in names:
         where = (*place, "source", "zone")
         known = f"one of {', '.join(names)}" if names else "a zone of the section zones, which is empty"
@@ -343,6 +353,11 @@ def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place)
         )
 
 
+def full_address(text: str, name: str) -> str:
+    """An address of the file with its placeholders filled in."""
+    return text.replace("{runtime}", str(runtime_folder(os.environ))).replace("{name}", name)
+
+
 def _located(config: Config, folder: Path) -> Config:
     """Resolve the paths that are files of this machine, and the placeholders of addresses; device paths stay as they are."""
 
@@ -350,7 +365,7 @@ def _located(config: Config, folder: Path) -> Config:
         return str(folder / text)
 
     def address(text: str) -> str:
-        return text.replace("{runtime}", str(runtime_folder(os.environ))).replace("{name}", config.name)
+        return full_address(text, config.name)
 
     camera = config.camera
     if isinstance(camera, ImageFolder):
