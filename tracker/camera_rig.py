@@ -143,12 +143,22 @@ class Triangulate:
             weight = sees * self._focal[:, None] / np.maximum(np.abs(depth.T), 1e-6)
         return np.asarray(mm)
 
-    def _error(self, mm: Array, seen: Array, sees: NDArray[np.bool_]) -> Array:
-        squares = np.zeros(sees.shape)
+    def deviations_px(self, mm: Array, seen: Array) -> Array:
+        """How far each place (n, 3) appears from where a camera saw it: float64 (cameras, n); NaN behind a camera or where it saw none.
+
+        Args:
+            mm: places.
+            seen: float64 (cameras, n, 2), px.
+        """
+        found = np.empty(seen.shape[:2])
         for index, lens in enumerate(self._lenses):
             local = mm @ self._rotations[index].T + self._translations[index]
             depth = np.where(local[:, 2] > 0, local[:, 2], np.nan)
             apart = lens.distort(np.ascontiguousarray(local[:, :2] / depth[:, None])) - seen[index]
-            squares[index] = np.where(sees[index], (apart * apart).sum(axis=1), 0.0)
+            found[index] = np.sqrt((apart * apart).sum(axis=1))
+        return found
+
+    def _error(self, mm: Array, seen: Array, sees: NDArray[np.bool_]) -> Array:
+        squares = np.where(sees, self.deviations_px(mm, seen) ** 2, 0.0)
         count = sees.sum(axis=0)
         return np.asarray(np.sqrt(squares.sum(axis=0) / np.where(count > 0, count, np.nan)))

@@ -189,7 +189,8 @@ class Joiner:
         camera, numbering = sighting.camera, self._numbering
         time_ns = sighting.time_ns - numbering.lag_ns(camera)
         moment = next((each for each in self._open if each.key == key), None)
-        if moment is not None and abs(time_ns - moment.times_ns[0]) >= tolerance_ns:
+        known_ns = numbering.time_ns(key) if moment is None else moment.times_ns[0]
+        if known_ns is not None and abs(time_ns - known_ns) >= tolerance_ns:
             self.counts[camera].contradicting += 1
             numbering.contradicted(camera)
             return

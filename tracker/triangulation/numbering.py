@@ -53,6 +53,10 @@ class Numbering:
             self._find(counter, time_ns, tolerance_ns)
         return None if counter.shift is None else number + counter.shift
 
+    def time_ns(self, common: int) -> int | None:
+        """When the moment of a common number was, by the first camera's times; None where it is not remembered."""
+        return next((time_ns for number, time_ns in reversed(self._moments) if number == common), None)
+
     def agreed(self, camera: int, common: int, time_ns: int) -> None:
         """Note a pose whose time stamp fits its number."""
         counter = self._counters[camera]

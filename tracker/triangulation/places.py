@@ -36,9 +36,11 @@ class RigTriangulation:
     equations for its place X: (r1 - x r3) X = x t3 - t1 and (r2 - y r3) X = y t3 - t2. They are solved together by least squares,
     each weighted by the focal length over the depth, so that what is minimised is pixels, and by the root of the confidence
     (R. I. Hartley, P. Sturm, "Triangulation", Computer Vision and Image Understanding 68(2), 1997: Linear-LS and its iterative
-    reweighting, here in two passes). Where the error of a place exceeds the limit and more than two cameras see it, each is left
-    out in turn and the best remainder is kept, until it is within the limit or two cameras are left. Two rays that do not meet
-    cannot tell which of them is wrong: such a point has no place.
+    reweighting, here in two passes). Where the error of a place exceeds the limit and more than two cameras see it, every pair of them
+    is tried: kept are the cameras, the pair among them, that see the pair's place within the limit, of the pair with the most
+    of these and then with the smallest error (M. A. Fischler, R. C. Bolles, "Random sample consensus", Communications of the
+    ACM 24(6), 1981, with all samples instead of random ones). Two rays that do not meet cannot tell which of them is wrong:
+    such a point has no place.
     """
 
     def __init__(self, rig: CameraRig, *, confidence: float, largest_error_px: float) -> None:
@@ -64,11 +66,10 @@ class RigTriangulation:
         confidence = points[..., 2]
         used = np.isfinite(points).all(axis=2) & (confidence >= self._confidence) & (confidence > 0)
         mm, error_px = self._find(points, used)
-        for _ in range(len(points) - _FEWEST_CAMERAS):
-            doubtful = self._is_off(error_px) & (used.sum(axis=0) > _FEWEST_CAMERAS)
-            if not doubtful.any():
-                break
-            used[:, doubtful], mm[doubtful], error_px[doubtful] = self._without_worst(points[:, doubtful], used[:, doubtful])
+        doubtful = self._is_off(error_px) & (used.sum(axis=0) > _FEWEST_CAMERAS)
+        if doubtful.any():
+            used[:, doubtful] = self._agreeing(points[:, doubtful], used[:, doubtful])
+            mm[doubtful], error_px[doubtful] = self._find(points[:, doubtful], used[:, doubtful])
         is_placed = (used.sum(axis=0) >= _FEWEST_CAMERAS) & np.isfinite(mm).all(axis=1) & ~self._is_off(error_px)
         used &= is_placed
         lowest = np.where(used, confidence, np.inf).min(axis=0)
@@ -86,13 +87,16 @@ class RigTriangulation:
         found = self._triangulate(seen, np.where(used, points[..., 2], 0.0))
         return found.mm, found.error_px
 
-    def _without_worst(self, points: Array, used: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Array, Array]:
-        """Leave out of each of n points the camera without which the others agree best: all cameras are tried for all points in one go."""
+    def _agreeing(self, points: Array, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The cameras (cameras, n) that agree on the places of n points: all pairs are tried for all points in one go."""
         cameras, count = used.shape
-        tried = used[:, None, :] & ~np.eye(cameras, dtype=np.bool_)[:, :, None]  # (cameras, left out, n)
-        repeated = np.broadcast_to(points[:, None], (cameras, cameras, count, 3)).reshape(cameras, -1, 3)
-        mm, error_px = self._find(repeated, tried.reshape(cameras, -1))
-        errors = np.where(used & np.isfinite(error_px.reshape(cameras, count)), error_px.reshape(cameras, count), np.inf)
-        best, each = errors.argmin(axis=0), np.arange(count)
-        chosen = best * count + each
-        return tried[:, best, each], mm[chosen], error_px[chosen]
+        first, second = np.triu_indices(cameras, 1)
+        pairs = np.zeros((cameras, len(first), 1), np.bool_)
+        pairs[first, np.arange(len(first))] = pairs[second, np.arange(len(first))] = True
+        repeated = np.broadcast_to(points[:, None], (cameras, len(first), count, 3)).reshape(cameras, -1, 3)
+        mm, _ = self._find(repeated, (pairs & used[:, None]).reshape(cameras, -1))
+        apart_px = self._triangulate.deviations_px(mm, repeated[..., :2]).reshape(cameras, len(first), count)
+        agree = used[:, None] & (apart_px <= self._largest_error_px)
+        error = np.where(agree, apart_px, 0.0).sum(axis=0) / self._largest_error_px / cameras  # below 1: decides among equal numbers
+        best = (agree.sum(axis=0) - error).argmax(axis=0)
+        return np.asarray(agree[:, best, np.arange(count)])

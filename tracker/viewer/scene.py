@@ -9,7 +9,17 @@ import cv2
 import numpy as np
 
 from tracker.frame import Image
-from tracker.messages import AliveMessage, EventMessage, ImageMessage, Message, OpenEvent, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage
+from tracker.messages import (
+    AliveMessage,
+    EventMessage,
+    ImageMessage,
+    Message,
+    OpenEvent,
+    Pose3DMessage,
+    PoseMessage,
+    SetupMessage,
+    StatusMessage,
+)
 from tracker.viewer.banner import Ages, Banner, banner_for
 from tracker.viewer.composition import compose
 from tracker.viewer.overlay import OverlaySettings, panel
