@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tracker.space import rig_of, seen_by
 from tracker.triangulation.places import RigTriangulation
+from tracker.triangulation.synthetic import seen_by, synthetic_rig
 
 ALL = ("top", "side", "back", "front")
 RNG = np.random.default_rng(3)
@@ -14,13 +14,13 @@ PLACES = RNG.uniform([-150, -150, 0], [150, 150, 80], (40, 3))
 
 
 def points(names: tuple[str, ...], *, confidence: float = 0.9, noise_px: float = 0.0) -> Any:
-    pixels = seen_by(rig_of(*names), PLACES)
+    pixels = seen_by(synthetic_rig(*names), PLACES)
     pixels = pixels + np.random.default_rng(5).normal(0, noise_px, pixels.shape)
     return np.concatenate((pixels, np.full((*pixels.shape[:2], 1), confidence)), axis=2)
 
 
 def found(names: tuple[str, ...], what: Any, *, largest_error_px: float = 10.0) -> Any:
-    return RigTriangulation(rig_of(*names), confidence=0.3, largest_error_px=largest_error_px)(what)
+    return RigTriangulation(synthetic_rig(*names), confidence=0.3, largest_error_px=largest_error_px)(what)
 
 
 @pytest.mark.parametrize("names", [ALL[:2], ALL[:3], ALL])

@@ -145,7 +145,8 @@ class RigTracking:
         stages["triangulate"].add(placed_ns - joined_ns)
         stages["behaviour"].add(decided_ns - placed_ns)
         stages["publish"].add(published_ns - decided_ns)
-        stages["after_last_pose"].add(published_ns - sent_ns)
+        if all(moment.sightings):
+            stages["after_last_pose"].add(published_ns - sent_ns)
         stages["total"].add(published_ns - moment.received_ns)
         self.last = moment
         self.moments += 1
