@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.sources import Sight, measure_of
 from tracker.behaviour.zones import depth_in
-from tracker.config import Circle, DistanceSource, EventConfig, MotionSource, Polygon, Rule, Source, SpeedSource, Zone, ZoneSource
+from tracker.config import (
+    Circle,
+    DistanceSource,
+    EventConfig,
+    HeightSource,
+    MotionSource,
+    Polygon,
+    Rule,
+    Source,
+    SpeedSource,
+    Zone,
+    ZoneSource,
+)
 from tracker.errors import ConfigError
 from tracker.event import Event
 from tracker.pose import Pose
@@ -241,11 +253,16 @@ def test_bouts_are_those_of_offline_cleaning(inside: list[bool], minimum: int, g
 
 
 def values_of(
-    source: Source, poses: Sequence[Pose], *, times_ms: Sequence[float] | None = None, has_mm: bool = False
+    source: Source,
+    poses: Sequence[Pose],
+    *,
+    times_ms: Sequence[float] | None = None,
+    has_mm: bool = False,
+    dimensions: Literal[2, 3] = 2,
 ) -> list[float | None]:
     """What a source measures on the first animal, frame by frame."""
     item = EventConfig(event="it", source=source, rule=rule())
-    measure = measure_of(item, {zone.name: zone for zone in ZONES}, point_names=NAMES, has_mm=has_mm)
+    measure = measure_of(item, {zone.name: zone for zone in ZONES}, point_names=NAMES, has_mm=has_mm, dimensions=dimensions)
     times = times_ms if times_ms is not None else [STEP_MS * i for i in range(len(poses))]
     return [
         measure.value(Sight(round(ms * 1e6), pose.points.tolist()[0], None if pose.mm is None else pose.mm.tolist()[0], None))
@@ -276,6 +293,44 @@ GOOD = (0.0, 0.0, 1.0)
 )
 def test_a_source_measures(source: Source, pose: Pose, expected: float | None) -> None:
     assert values_of(source, [pose], has_mm=True) == [expected]
+
+
+SPACE = [[(3.0, 4.0, 12.0), (0.0, 0.0, 0.0)]]
+
+
+@pytest.mark.parametrize(
+    ("source", "mm", "expected"),
+    [
+        (HeightSource(point="nose"), SPACE, 12.0),
+        (HeightSource(point="nose"), [[(3.0, 4.0, math.nan), (0.0, 0.0, 0.0)]], None),
+        (DistanceSource(point="nose", other_point="tail", unit="mm"), SPACE, 13.0),
+        (ZoneSource(point="nose", zone="mm_circle"), SPACE, 0.0),
+    ],
+)
+def test_a_source_measures_in_space(source: Source, mm: Any, expected: float | None) -> None:
+    nowhere = (math.nan, math.nan, 0.9)
+    assert values_of(source, [at([nowhere, nowhere], mm=mm)], has_mm=True, dimensions=3) == [expected]
+
+
+def test_speed_in_space_counts_the_height() -> None:
+    walk = [at([(0, 0, 1), GOOD], mm=[[(0.2 * i, 0.3 * i, 0.6 * i), (0, 0, 0)]]) for i in range(8)]  # 0.7 mm in 20 ms
+    found = values_of(SpeedSource(point="nose", unit="mm", window_ms=100), walk, has_mm=True, dimensions=3)
+    assert found[3:] == [pytest.approx(35.0)] * 5
+
+
+@pytest.mark.parametrize(
+    ("source", "dimensions", "complaint"),
+    [
+        (HeightSource(point="nose"), 2, "'it' is a height, which one camera cannot see"),
+        (SpeedSource(point="nose", unit="px"), 3, "'it' is in px, which places in space do not have"),
+        (ZoneSource(point="nose", zone="square"), 3, "'it' is in px, which places in space do not have"),
+        (MotionSource(), 3, "'it' is motion of a picture, which a rig does not have"),
+    ],
+)
+def test_a_source_that_does_not_go_with_the_dimensions_is_refused(source: Source, dimensions: Literal[2, 3], complaint: str) -> None:
+    item = EventConfig(event="it", source=source, rule=rule())
+    with pytest.raises(ConfigError, match=complaint):
+        Behaviour((item,), ZONES, point_names=NAMES, animals=1, has_mm=True, dimensions=dimensions)
 
 
 def test_speed_of_a_steady_walk_is_exact_once_half_the_window_was_seen() -> None:

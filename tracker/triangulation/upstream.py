@@ -92,13 +92,13 @@ class Upstream:
         return self._clock_problem(tolerance_ns)
 
     def _clock_problem(self, tolerance_ns: float | None) -> str | None:
-        if tolerance_ns is None or len(self._delays_ns) < _FEWEST_DELAYS:
+        if tolerance_ns is None or not self._delays_ns:
             return None
         fastest_ns, limit = min(self._delays_ns), f"expected at most half a period, {tolerance_ns / 1e6:.1f} ms"
         remedy = "keep the clocks of both hosts together with PTP (ptp4l and phc2sys)"
         if fastest_ns < -tolerance_ns:
             return f"the clock of camera {self.camera}'s host is {-fastest_ns / 1e6:.1f} ms ahead of this one; {limit}: {remedy}"
-        if self._shift_ns and fastest_ns > tolerance_ns:
+        if self._shift_ns and fastest_ns > tolerance_ns and len(self._delays_ns) >= _FEWEST_DELAYS:
             return (
                 f"poses of camera {self.camera} arrive {fastest_ns / 1e6:.1f} ms or more after their own time stamps, so the clock of"
                 f" its host is behind or the network slow; {limit}: {remedy}"
