@@ -121,7 +121,7 @@ class _Loop:
             if message is None:
                 self._publish(cameras.due(before_ns))
                 return
-            self._publish(cameras.take(message, now_ns=before_ns))
+            self._publish(cameras.take(message, now_ns=self._clock()))
             message = self._receive(0)
 
     def look_around(self) -> None:
