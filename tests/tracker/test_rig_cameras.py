@@ -183,6 +183,25 @@ def test_a_tracker_that_starts_anew_is_joined_again_after_its_status() -> None:
     assert whole(after) > 25
 
 
+def test_a_camera_that_is_always_too_late_is_named_with_the_remedy() -> None:
+    subject = told(cameras("top", "side", "back"))
+    moments = []
+    for pulse in range(150):
+        for name in BOTH:
+            moments += subject.take(pose_of(name, pulse), now_ns=pose_of(name, pulse).published_ns)
+        if pulse >= 3:
+            slow = pose_of("back", pulse - 3)
+            moments += subject.take(slow, now_ns=slow.published_ns)
+        moments += subject.due(pose_of("top", pulse).published_ns + 5_000_000)
+
+    assert subject.problems(("top", "side", "back")) == [
+        "poses of camera back come when their moments are over; expected them at most 5.0 ms after the first camera's:"
+        " raise deadline_ms, or make its tracker faster"
+    ]
+    assert subject.late()["back"] > 100
+    assert sum(moment.sightings[0] is not None and moment.sightings[1] is not None for moment in moments) > 140
+
+
 def test_counters_that_fit_no_other_are_told_after_a_while() -> None:
     subject = told(cameras(join="number"))
     for pulse in range(260):

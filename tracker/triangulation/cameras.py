@@ -14,6 +14,7 @@ from tracker.triangulation.upstream import Upstream, agreed_names
 
 logger = logging.getLogger(__name__)
 
+_LATE = 50  # poses in a row that came too late, before that is a problem
 _UNPLACED = 200  # poses in a row whose numbers fit those of no other camera, before that is a problem
 
 
@@ -86,14 +87,25 @@ class RigCameras:
         for name, upstream in self._upstreams.items():
             if name not in alive:
                 found.append(f"nothing is heard of camera {name}; is its tracker running, under this name, at the address given for it?")
-            elif (problem := upstream.problem(self._joiner.tolerance_ns)) is not None:
+            elif problem := upstream.problem(self._joiner.tolerance_ns) or self._not_joined(upstream):
                 found.append(problem)
-            elif self._joiner.counts[upstream.index].unplaced_in_a_row > _UNPLACED:
-                found.append(
-                    f"the frame numbers of camera {name} fit those of no other; expected one trigger for all cameras:"
-                    " check its cable, or join by time"
-                )
         return found
+
+    def _not_joined(self, upstream: Upstream) -> str | None:
+        """Why the poses of a camera, of which each is in order, do not become part of moments."""
+        counts, name = self._joiner.counts[upstream.index], upstream.camera
+        if counts.late_in_a_row > _LATE:
+            limit_ms = (self._joiner.waits_ns or 0) / 1e6
+            return (
+                f"poses of camera {name} come when their moments are over; expected them at most {limit_ms:.1f} ms after the first"
+                " camera's: raise deadline_ms, or make its tracker faster"
+            )
+        if counts.unplaced_in_a_row > _UNPLACED:
+            return (
+                f"the frame numbers of camera {name} fit those of no other; expected one trigger for all cameras: check its cable,"
+                " or join by time"
+            )
+        return None
 
     def late(self) -> dict[str, int]:
         """By camera, poses so far that came when their moment was over."""

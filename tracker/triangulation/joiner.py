@@ -64,6 +64,7 @@ class Counts:
 
     joined: int = 0
     late: int = 0  # came when their moment was over
+    late_in_a_row: int = 0
     repeated: int = 0
     contradicting: int = 0  # time stamp and number do not fit
     unplaced: int = 0  # before period and offset of the counter were known
@@ -196,7 +197,7 @@ class Joiner:
             return
         numbering.agreed(camera, key, time_ns + numbering.lag_ns(camera))
         if self._closed is not None and key <= self._closed.key:
-            self.counts[camera].late += 1
+            self._count_late(camera)
         elif moment is None or moment.sightings[camera] is None:
             self._put(sighting, time_ns, moment, key=key)
         else:
@@ -214,7 +215,7 @@ class Joiner:
             nearest = min(fitting, key=lambda each: abs(2 * time_ns - each.earliest_ns - each.latest_ns))
             self._put(sighting, time_ns, nearest, key=nearest.key)
         elif self._is_over(camera, time_ns, tolerance_ns):
-            self.counts[camera].late += 1
+            self._count_late(camera)
         else:
             self._put(sighting, time_ns, None, key=time_ns)
         self._mark(camera, time_ns)
@@ -236,6 +237,11 @@ class Joiner:
         moment.times_ns.append(time_ns)
         moment.deadline_ns = min(moment.deadline_ns, deadline_ns)
         self.counts[sighting.camera].joined += 1
+        self.counts[sighting.camera].late_in_a_row = 0
+
+    def _count_late(self, camera: int) -> None:
+        self.counts[camera].late += 1
+        self.counts[camera].late_in_a_row += 1
 
     def _mark(self, camera: int, key: int) -> None:
         stream = self._streams[camera]
