@@ -179,7 +179,8 @@ def _open(events: list[OpenEvent]) -> str:
 def _setup(message: SetupMessage) -> str:
     events = ", ".join(str(each.get("event", "?")) for each in message.behaviour) or "none"
     points = f"{len(message.point_names)} points in {'px and mm' if message.calibrated else 'px'}"
-    return f"== setup {message.setup} ({message.cause})  bundle {message.bundle}  {points}  events: {events}"
+    bundle = f"bundle {message.bundle}  " if message.bundle else ""  # a rig has none of its own
+    return f"== setup {message.setup} ({message.cause})  {bundle}{points}  events: {events}"
 
 
 class _Talk:

@@ -94,6 +94,7 @@ def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_ev
         LiveCamera("top", f"ipc://{tmp_path}/top") as top,
         LiveCamera("side", f"ipc://{tmp_path}/side") as side,
     ):
+        begun = rig.until(lambda message: isinstance(message, StatusMessage))
         for each in EVENTS:
             if not any(event(str(each["event"]), "on")(message) for message in rig.heard):
                 rig.until(event(str(each["event"]), "on"), top, side)
@@ -115,6 +116,8 @@ def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_ev
     assert {moment.joined_by for moment in moments} == {"exposed"}
     ends = {message.event: message.reason for message in rig.heard if isinstance(message, EventMessage) and message.state == "off"}
     assert ends == {str(each["event"]): "stopping" for each in EVENTS}
+    assert isinstance(begun, StatusMessage)
+    assert (begun.state, begun.problems) == ("starting", [])  # cameras have two seconds to be heard
     (setup,) = {message.setup: message for message in rig.heard if isinstance(message, SetupMessage)}.values()
     assert (setup.cause, setup.point_names, len(setup.behaviour)) == ("start", ["nose", "tail"], 4)
     state = next(

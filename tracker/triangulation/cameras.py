@@ -43,6 +43,11 @@ class RigCameras:
         self.joined_by: JoinedBy = "number" if config.join == "number" else "exposed"
 
     @property
+    def cameras(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self._upstreams)
+
+    @property
     def due_ns(self) -> float | None:
         """When the next moment must be closed, at the latest."""
         return self._joiner.due_ns

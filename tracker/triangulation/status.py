@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 STATUS_EVERY_NS = 1_000_000_000
 _LOST_AFTER_NS = 1_000_000_000  # without a moment that two cameras saw
+_HEARD_AFTER_NS = 2_000_000_000  # from the start: until then a camera that is not heard is no problem
 State = Literal["starting", "tracking", "camera_lost", "stopping"]
 
 
@@ -32,7 +33,7 @@ class RigStatus:
     ) -> None:
         self._cameras, self._tracking, self._publisher, self._notifier, self._clock = cameras, tracking, publisher, notifier, clock
         self.state: State = "starting"
-        self._next_ns = 0
+        self._begun_ns, self._next_ns = clock(), 0
         self._said: tuple[State, int, tuple[str, ...]] | None = None  # state, setup and problems as last published
         self._since_ns: dict[str, int] = {}  # by cause of a problem
         self._placed = 0
@@ -48,7 +49,7 @@ class RigStatus:
             self.state = "tracking"
         elif self.state == "tracking" and now_ns - self._placed_ns > _LOST_AFTER_NS:
             self.state = "camera_lost"
-        problems = self._sentences(alive)
+        problems = self._sentences(alive if now_ns - self._begun_ns > _HEARD_AFTER_NS else self._cameras.cameras)
         said = (self.state, tracking.setup, tuple(problems.values()))
         if said != self._said or now_ns >= self._next_ns:
             self._log(said)
