@@ -1,8 +1,9 @@
 """`tracker triangulate` over real sockets: processes that publish what synthetic cameras see, and how soon, how truly it is joined.
 
 Every camera is a process of its own that publishes poses with the tracker's own publisher, at the pulses of one trigger, and leaves
-some out at random; the truth of every pulse is known. Prints how long after the last pose of a moment its place was published, how many
-pairings were wrong, and how far the places are from the truth. Corners of a real board are triangulated too, where the data are.
+some out at random; the truth of every pulse is known. Prints how long after the last pose of a moment its place was published (beside
+how long a pose takes to a subscriber that does nothing else), how many pairings were wrong, and how far the places are from the
+truth. Corners of a real board are triangulated too, where the data are.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from calib.assessment import solve_and_assess
 from calib.board import read_board
 from calib.images import find_views, named_by_moment
 from calib.rig import RigCameraViews, seen_at, solve_rig
-from tracker.client import Client, Pose3DMessage, StatusMessage
+from tracker.client import Client, Pose3DMessage, PoseMessage, StatusMessage
 from tracker.config import PublisherConfig
 from tracker.frame import Frame, FrameCounts
 from tracker.messages import VERSION
@@ -122,17 +123,26 @@ def joined(options: argparse.Namespace) -> dict[str, Any]:
         command = [sys.executable, "-m", "tracker", "triangulate", "--config", str(folder / "triangulate.yaml")]
         rig = stack.enter_context(subprocess.Popen(command, stderr=subprocess.DEVNULL))
         stack.callback(rig.kill)
-        with Client(f"ipc://{folder}/space", kinds=("pose3d", "status"), high_water_mark=100_000) as client:
-            while not isinstance(client.receive(60.0), StatusMessage):
-                pass  # the rig is there
+        streams = [f"ipc://{folder}/{name}" for name in (*names, "space")]
+        with Client(streams, kinds=("pose", "pose3d", "status"), high_water_mark=100_000) as client:
+            while not (isinstance(message := client.receive(60.0), StatusMessage) and message.rig):
+                pass  # until the rig is there
             begin_ns = time.monotonic_ns() + 500_000_000
             for process in cameras:
                 print(begin_ns, file=process.stdin, flush=True)
-            moments, state = listen(client, until_ns=begin_ns + round(pulses * 1e9 / options.rate) + 1_000_000_000)
+            used_s = cpu_s(rig.pid)
+            heard = listen(client, until_ns=begin_ns + round(pulses * 1e9 / options.rate) + 1_000_000_000)
+            used_s = cpu_s(rig.pid) - used_s
         rig.send_signal(signal.SIGTERM)
         if rig.wait(30) != 0:
             raise SystemExit("tracker triangulate did not end well")
-    return judged(options, moments, state, names, begin_ns)
+    return judged(options, heard, names) | {"cpu_ms_per_moment": round(1e3 * used_s / max(1, len(heard.moments)), 3)}
+
+
+def cpu_s(process: int) -> float:
+    """Processor time that a process has used so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def camera(options: argparse.Namespace, folder: Path, name: str, index: int, pulses: int) -> "subprocess.Popen[str]":
@@ -142,26 +152,37 @@ def camera(options: argparse.Namespace, folder: Path, name: str, index: int, pul
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ)
 
 
-def listen(client: Client, *, until_ns: int) -> tuple[list[Pose3DMessage], StatusMessage | None]:
-    """Every moment until then, and the last status."""
-    moments: list[Pose3DMessage] = []
-    state = None
+class Heard:
+    """What was heard: moments, the rig's last status, and how long a pose took to a subscriber that does nothing else, ms."""
+
+    def __init__(self) -> None:
+        self.moments: list[Pose3DMessage] = []
+        self.state: StatusMessage | None = None
+        self.subscriber_ms: list[float] = []
+        self.published_ns: dict[tuple[str, int], int] = {}  # of every pose, by camera and frame
+
+
+def listen(client: Client, *, until_ns: int) -> Heard:
+    """Listen until then."""
+    heard = Heard()
     while time.monotonic_ns() < until_ns:
         message = client.receive(0.2)
         if isinstance(message, Pose3DMessage):
-            moments.append(message)
-        elif isinstance(message, StatusMessage):
-            state = message
-    return moments, state
+            heard.moments.append(message)
+        elif isinstance(message, PoseMessage):
+            heard.published_ns[message.camera, message.frame] = message.published_ns
+            heard.subscriber_ms.append((time.monotonic_ns() - message.published_ns) / 1e6)
+        elif isinstance(message, StatusMessage) and message.rig:
+            heard.state = message
+    return heard
 
 
-def judged(
-    options: argparse.Namespace, moments: list[Pose3DMessage], state: StatusMessage | None, names: tuple[str, ...], begin_ns: int
-) -> dict[str, Any]:
+def judged(options: argparse.Namespace, heard: Heard, names: tuple[str, ...]) -> dict[str, Any]:
     """Compare with the truth, from `LEAD_S` on."""
+    moments, state = heard.moments, heard.state
     first = {name: 1000 * index for index, name in enumerate(names)}
     wrong = whole = partial = 0
-    errors, reprojection = [], []
+    errors, reprojection, after_ms = [], [], []
     for moment in moments:
         pulses = {number - first[name] for name, number in moment.frames.items() if number is not None}
         wrong += len(pulses) != 1
@@ -169,6 +190,9 @@ def judged(
             continue
         whole += len([number for number in moment.frames.values() if number is not None]) == len(names)
         partial += any(number is None for number in moment.frames.values())
+        if None not in moment.frames.values():
+            last_ns = max(heard.published_ns[name, number] for name, number in moment.frames.items() if number is not None)
+            after_ms.append((moment.published_ns - last_ns) / 1e6)
         truth = places_mm(min(pulses))
         for name, place in zip(POINT_NAMES, truth, strict=True):
             x, y, z, _ = moment.animals[0].points[name]
@@ -186,7 +210,8 @@ def judged(
         "counters": None if state is None else state.counters,
         "error_mm": percentiles(errors),
         "reprojection_px": percentiles([each for each in reprojection if each is not None]),
-        "after_last_pose_ms": latency.get("after_last_pose"),
+        "subscriber_ms": {f"p{share}": round(float(np.percentile(heard.subscriber_ms, share)), 3) for share in (50, 90, 99)},
+        "after_last_pose_ms": {f"p{share}": round(float(np.percentile(after_ms, share)), 3) for share in (50, 90, 99)},
         "triangulate_ms": latency.get("triangulate"),
         "period_ms": round(1e3 / options.rate, 3),
     }

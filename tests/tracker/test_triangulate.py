@@ -129,7 +129,7 @@ def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_ev
 
 
 def test_a_camera_that_falls_silent_ends_all_events_and_is_joined_again_when_it_comes_back(tmp_path: Path) -> None:
-    config = write_config(tmp_path, "top", "side", behaviour=EVENTS[:1], join="number")
+    config = write_config(tmp_path, "top", "side", behaviour=EVENTS[:1], join="number", deadline_ms=50)
     with live_rig(tmp_path, config) as rig, LiveCamera("top", f"ipc://{tmp_path}/top") as top:
         with LiveCamera("side", f"ipc://{tmp_path}/side") as side:
             rig.until(event("high", "on"), top, side)

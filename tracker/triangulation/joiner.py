@@ -23,6 +23,7 @@ class _Stream:
     """What one camera has delivered.
 
     Attributes:
+        period_ns: time from frame to frame, with those that were lost counted; None before it is known.
         newest: key of the newest pose that was joined, so that older moments need not wait for this camera.
     """
 
@@ -30,14 +31,15 @@ class _Stream:
     number: int = -1
     time_ns: int = 0
     newest: int | None = None
+    period_ns: float | None = None
     intervals_ns: deque[float] = field(default_factory=lambda: deque(maxlen=_INTERVALS))
     seen: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
-    @property
-    def period_ns(self) -> float | None:
-        """Time from frame to frame, with those that were lost counted."""
+    def add_interval(self, interval_ns: float) -> None:
+        """Keep the period."""
+        self.intervals_ns.append(interval_ns)
         found = sorted(self.intervals_ns)
-        return found[len(found) // 2] if len(found) >= _FEWEST_INTERVALS else None
+        self.period_ns = found[len(found) // 2] if len(found) >= _FEWEST_INTERVALS else None
 
 
 @dataclass(slots=True, eq=False)
@@ -110,8 +112,8 @@ class Joiner:
     @property
     def tolerance_ns(self) -> float | None:
         """Half a period of the fastest camera: how far apart the stamps of one moment may be."""
-        periods = [stream.period_ns for stream in self._streams]
-        return min((period / 2 for period in periods if period is not None), default=None)
+        periods = [stream.period_ns for stream in self._streams if stream.period_ns is not None]
+        return min(periods) / 2 if periods else None
 
     @property
     def waits_ns(self) -> float | None:
@@ -166,11 +168,11 @@ class Joiner:
         if anew:
             self._streams[sighting.camera] = fresh = _Stream(session=sighting.session)
             if stream.session == sighting.session:
-                fresh.intervals_ns = stream.intervals_ns
+                fresh.intervals_ns, fresh.period_ns = stream.intervals_ns, stream.period_ns
             self._numbering.forget(sighting.camera)
             stream = fresh
         elif sighting.number > stream.number and sighting.time_ns > stream.time_ns:
-            stream.intervals_ns.append((sighting.time_ns - stream.time_ns) / (sighting.number - stream.number))
+            stream.add_interval((sighting.time_ns - stream.time_ns) / (sighting.number - stream.number))
         if anew or sighting.number > stream.number:
             stream.number, stream.time_ns = sighting.number, sighting.time_ns
         stream.seen.append((sighting.number, sighting.time_ns))

@@ -33,6 +33,7 @@ class Numbering:
 
     def __init__(self, cameras: int) -> None:
         self.begun = 0
+        self._newest = -1  # common number
         self._counters = [_Counter() for _ in range(cameras)]
         self._moments: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)  # (common number, time less lag) of the cameras that are found
 
@@ -55,6 +56,8 @@ class Numbering:
 
     def time_ns(self, common: int) -> int | None:
         """When the moment of a common number was, by the first camera's times; None where it is not remembered."""
+        if common > self._newest:
+            return None
         return next((time_ns for number, time_ns in reversed(self._moments) if number == common), None)
 
     def agreed(self, camera: int, common: int, time_ns: int) -> None:
@@ -62,6 +65,7 @@ class Numbering:
         counter = self._counters[camera]
         counter.wrong = 0
         self._moments.append((common, time_ns - counter.lag_ns))
+        self._newest = max(self._newest, common)
 
     def contradicted(self, camera: int) -> None:
         """Note a pose whose time stamp does not fit its number."""
@@ -98,6 +102,7 @@ class Numbering:
             other.shift = None
             other.lag_ns = other.wrong = 0
         self._moments.clear()
+        self._newest = -1
         self.begun += 1
         counter.shift = 0
         counter.recent.clear()

@@ -65,6 +65,9 @@ class RigTriangulation:
         """
         confidence = points[..., 2]
         used = np.isfinite(points).all(axis=2) & (confidence >= self._confidence) & (confidence > 0)
+        if used.any(axis=1).sum() < _FEWEST_CAMERAS:
+            nowhere = np.full(points.shape[1], np.nan)
+            return RigPlaces(mm=np.full((len(nowhere), 3), np.nan), confidence=nowhere, error_px=nowhere, used=np.zeros_like(used))
         mm, error_px = self._find(points, used)
         doubtful = self._is_off(error_px) & (used.sum(axis=0) > _FEWEST_CAMERAS)
         if doubtful.any():

@@ -27,7 +27,8 @@ from tracker.triangulation.tracking import RigTracking
 logger = logging.getLogger(__name__)
 
 _IDLE_S = 0.02  # without a message: how often the heartbeat and overdue events are looked after
-_AT_ONCE = 1_000  # messages taken before the rest of the loop has its turn
+_AT_ONCE = 32  # messages taken before the rest of the loop has its turn: some 30 ms where much waits, and the heartbeat goes on
+_REMEMBERED = 1_000  # sentences on what was not of the stream, each of which is told once
 
 
 class Stop:
@@ -160,7 +161,7 @@ class _Loop:
                 return self._parts.client.receive(timeout_s)
             except StreamError as problem:
                 timeout_s = 0
-                if str(problem) not in self._refused and len(self._refused) < _AT_ONCE:
+                if str(problem) not in self._refused and len(self._refused) < _REMEMBERED:
                     self._refused.add(str(problem))
                     logger.warning("%s", problem)
         return None
