@@ -28,11 +28,31 @@ from tracker.commands import (  # noqa: E402
     status,
     stop,
     swap,
+    triangulate,
     view,
 )
 from tracker.service.log import FORMAT, OneLine  # noqa: E402
 
-COMMANDS = (init, cameras, check, run, view, listen, status, swap, reload, stop, record, recover, export, replay, frames, latency, keys)
+COMMANDS = (
+    init,
+    cameras,
+    check,
+    run,
+    view,
+    listen,
+    status,
+    swap,
+    reload,
+    stop,
+    record,
+    recover,
+    export,
+    replay,
+    frames,
+    triangulate,
+    latency,
+    keys,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

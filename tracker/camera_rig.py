@@ -105,11 +105,12 @@ class Triangulate:
         self._rotations = np.stack([np.asarray(cv2.Rodrigues(np.asarray(camera.pose.rotation))[0], np.float64) for camera in rig.cameras])
         self._translations = np.array([camera.pose.translation_mm for camera in rig.cameras], np.float64)
 
-    def __call__(self, seen: Array) -> Places:
+    def __call__(self, seen: Array, weights: Array | None = None) -> Places:
         """Find the places that agree best with all cameras, in the sense of least squares of pixels.
 
         Args:
             seen: float64 (cameras, n, 2), px in the order of `names`; NaN where a camera does not see a point.
+            weights: float64 (cameras, n), above 0: how much a camera's deviation counts, 1 for all where None.
         """
         rays = np.stack(
             [lens.undistort(np.ascontiguousarray(pixels).reshape(-1, 1, 2)) for lens, pixels in zip(self._lenses, seen, strict=True)]
@@ -119,11 +120,15 @@ class Triangulate:
         mm = np.full((seen.shape[1], 3), np.nan)
         enough = count >= _FEWEST_CAMERAS
         if enough.any():
-            mm[enough] = self._solve(np.where(sees[:, enough, None], rays[:, enough], 0.0), sees[:, enough])
+            counted = sees if weights is None else sees * np.sqrt(np.where(sees, weights, 0.0))
+            mm[enough] = self._solve(np.where(sees[:, enough, None], rays[:, enough], 0.0), counted[:, enough])
         return Places(mm=mm, error_px=self._error(mm, seen, sees & enough), cameras=count)
 
-    def _solve(self, rays: Array, sees: NDArray[np.bool_]) -> Array:
-        """Rows (r1 - x r3) X = x t3 - t1 and the same for y, each divided by the depth at which the camera sees the place."""
+    def _solve(self, rays: Array, sees: Array | NDArray[np.bool_]) -> Array:
+        """Rows (r1 - x r3) X = x t3 - t1 and the same for y, each divided by the depth at which the camera sees the place.
+
+        `sees` (cameras, n) is how much each camera's rows count, 0 where it does not see the point.
+        """
         rows = self._rotations[:, None, :2, :] - rays[..., None] * self._rotations[:, None, 2:, :]  # (cameras, n, 2, 3)
         right = rays * self._translations[:, None, 2:] - self._translations[:, None, :2]
         weight = sees * self._focal[:, None]
@@ -138,12 +143,22 @@ class Triangulate:
             weight = sees * self._focal[:, None] / np.maximum(np.abs(depth.T), 1e-6)
         return np.asarray(mm)
 
-    def _error(self, mm: Array, seen: Array, sees: NDArray[np.bool_]) -> Array:
-        squares = np.zeros(sees.shape)
+    def deviations_px(self, mm: Array, seen: Array) -> Array:
+        """How far each place (n, 3) appears from where a camera saw it: float64 (cameras, n); NaN behind a camera or where it saw none.
+
+        Args:
+            mm: places.
+            seen: float64 (cameras, n, 2), px.
+        """
+        found = np.empty(seen.shape[:2])
         for index, lens in enumerate(self._lenses):
             local = mm @ self._rotations[index].T + self._translations[index]
             depth = np.where(local[:, 2] > 0, local[:, 2], np.nan)
             apart = lens.distort(np.ascontiguousarray(local[:, :2] / depth[:, None])) - seen[index]
-            squares[index] = np.where(sees[index], (apart * apart).sum(axis=1), 0.0)
+            found[index] = np.sqrt((apart * apart).sum(axis=1))
+        return found
+
+    def _error(self, mm: Array, seen: Array, sees: NDArray[np.bool_]) -> Array:
+        squares = np.where(sees, self.deviations_px(mm, seen) ** 2, 0.0)
         count = sees.sum(axis=0)
         return np.asarray(np.sqrt(squares.sum(axis=0) / np.where(count > 0, count, np.nan)))

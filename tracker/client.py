@@ -14,13 +14,17 @@ from tracker.errors import StreamError
 from tracker.messages import (
     TOPICS,
     AliveMessage,
+    Animal3DMessage,
     AnimalMessage,
     EventMessage,
     ImageMessage,
     Message,
     OpenEvent,
+    Pose3DMessage,
     PoseMessage,
     Problem,
+    RigCameraMessage,
+    RigMessage,
     SetupMessage,
     StatusMessage,
     decode,
@@ -33,14 +37,18 @@ from tracker.stream.open_events import OpenEvents
 
 __all__ = [
     "AliveMessage",
+    "Animal3DMessage",
     "AnimalMessage",
     "Client",
     "EventMessage",
     "ImageMessage",
     "Message",
     "OpenEvent",
+    "Pose3DMessage",
     "PoseMessage",
     "Problem",
+    "RigCameraMessage",
+    "RigMessage",
     "SetupMessage",
     "StatusMessage",
     "StreamError",
@@ -77,7 +85,8 @@ class Client:
 
     Attributes:
         gaps: by camera, frames that were published but never reached this client (it was too slow, or away). Frames
-            that got no pose are in each pose's `lost`, `skipped` and `corrupt`, not in here. Needs the kind "pose".
+            that got no pose are in each pose's `lost`, `skipped` and `corrupt`, not in here. Needs the kind "pose", or "pose3d" for
+            the moments of a rig.
         restarts: by camera, how often the tracker was seen to start anew.
 
     Every event that was delivered as "on" is ended: by the tracker, or by this client with the reason "silent" (nothing
@@ -89,7 +98,7 @@ class Client:
         self,
         addresses: str | Sequence[str],
         *,
-        kinds: Sequence[str] = ("pose", "event", "setup", "status"),
+        kinds: Sequence[str] = ("pose", "pose3d", "event", "setup", "status"),
         camera: str | None = None,
         keys: Path | None = None,
         pictures: Sequence[str] | None = None,
@@ -101,7 +110,7 @@ class Client:
 
         Args:
             addresses: "tcp://127.0.0.1:5571", "ipc:///run/rigtrack/top", or several of them.
-            kinds: which of "pose", "event", "alive", "setup", "status", "image".
+            kinds: which of "pose", "pose3d", "event", "alive", "setup", "status", "image".
             camera: one camera only; None takes all.
             keys: folder with this client's CURVE keys (client.key and server.pub), for a stream from another machine.
             pictures: where pictures are, if the trackers have a viewer.bind; None: beside each of `addresses`.
@@ -276,8 +285,8 @@ class Client:
             if heard is not None:
                 self.restarts[message.camera] += 1
             heard = self._heard[message.camera] = _Heard(message.session)
-        if isinstance(message, PoseMessage):
-            accounted = message.lost + message.skipped + message.corrupt
+        if isinstance(message, PoseMessage | Pose3DMessage):
+            accounted = message.lost + message.skipped + message.corrupt if isinstance(message, PoseMessage) else 0
             if heard.frame is not None:
                 missed = message.frame - heard.frame - 1 - (accounted - heard.accounted)
                 if missed > 0:  # below zero: the camera was opened again and counts from its start

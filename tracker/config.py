@@ -234,7 +234,13 @@ class BrightnessSource(Section, frozen=True, kw_only=True, tag_field="kind", tag
         return f"{self.left},{self.top},{self.width},{self.height}"
 
 
-Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | BrightnessSource | ClassSource
+class HeightSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="height"):
+    """Height of a key point, its Z in mm; for `tracker triangulate`."""
+
+    point: Text
+
+
+Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | BrightnessSource | ClassSource | HeightSource
 
 
 class Rule(Section, frozen=True, kw_only=True):
@@ -369,9 +375,9 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     """
     file = _without_retired(open_yaml(path, error=ConfigError))
     config = typed(file, kind=Config, error=ConfigError)
-    _check_names(config, file)
+    _check_unique("classifiers", "name", [each.name for each in config.classifiers], file)
+    check_events(config.zones, config.behaviour, file)
     for index, item in enumerate(config.behaviour):
-        _check_rule(item, config, file, ("behaviour", index))
         _check_classifier(item, config, file, ("behaviour", index))
     return _located(config, path.resolve().parent), file.lines
 
@@ -385,22 +391,29 @@ def _without_retired(file: YamlFile) -> YamlFile:
     return file
 
 
-def _check_names(config: Config, file: YamlFile) -> None:
-    for section, key, names in (
-        ("zones", "name", [zone.name for zone in config.zones]),
-        ("classifiers", "name", [each.name for each in config.classifiers]),
-        ("behaviour", "event", [item.event for item in config.behaviour]),
-    ):
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                first = file.lines[section, names.index(name), key]
-                raise ConfigError(
-                    f"{file.at((section, index, key))}: {section}[{index}].{key} is '{name}', which line {first} uses already; "
-                    "expected a name of its own"
-                )
+def check_events(zones: tuple[Zone, ...], behaviour: tuple[EventConfig, ...], file: YamlFile) -> None:
+    """Check what types alone do not say of the sections `zones` and `behaviour`.
+
+    Raises:
+        ConfigError: a name stands twice, thresholds are the wrong way round, or an event names a zone that is not there.
+    """
+    _check_unique("zones", "name", [zone.name for zone in zones], file)
+    _check_unique("behaviour", "event", [item.event for item in behaviour], file)
+    for index, item in enumerate(behaviour):
+        _check_rule(item, [zone.name for zone in zones], file, ("behaviour", index))
 
 
-def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place) -> None:
+def _check_unique(section: str, key: str, names: list[str], file: YamlFile) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            first = file.lines[section, names.index(name), key]
+            raise ConfigError(
+                f"{file.at((section, index, key))}: {section}[{index}].{key} is '{name}', which line {first} uses already; "
+                "expected a name of its own"
+            )
+
+
+def _check_rule(item: EventConfig, names: list[str], file: YamlFile, place: Place) -> None:
     rule = item.rule
     if (rule.off > rule.on) if rule.when == "above" else (rule.off < rule.on):
         side = "at most" if rule.when == "above" else "at least"
@@ -409,7 +422,6 @@ def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place)
             f"{file.at(where)}: {dotted(where)} of event '{item.event}' is {rule.off:g}; expected {side} rule.on ({rule.on:g}), "
             f"since rule.when is '{rule.when}'"
         )
-    names = [zone.name for zone in config.zones]
     if isinstance(item.source, ZoneSource) and item.source.zone not in names:
         where = (*place, "source", "zone")
         known = f"one of {', '.join(names)}" if names else "a zone of the section zones, which is empty"
@@ -430,6 +442,11 @@ def _check_classifier(item: EventConfig, config: Config, file: YamlFile, place: 
         )
 
 
+def full_address(text: str, name: str) -> str:
+    """An address of the file with its placeholders filled in."""
+    return text.replace("{runtime}", str(runtime_folder(os.environ))).replace("{name}", name)
+
+
 def _located(config: Config, folder: Path) -> Config:
     """Resolve the paths that are files of this machine, and the placeholders of addresses; device paths stay as they are."""
 
@@ -437,7 +454,7 @@ def _located(config: Config, folder: Path) -> Config:
         return str(folder / text)
 
     def address(text: str) -> str:
-        return text.replace("{runtime}", str(runtime_folder(os.environ))).replace("{name}", config.name)
+        return full_address(text, config.name)
 
     camera = config.camera
     if isinstance(camera, ImageFolder):

@@ -9,13 +9,25 @@ from dataclasses import fields, is_dataclass
 from typing import Any, TextIO
 
 from tracker.client import Client
-from tracker.messages import TOPICS, AliveMessage, EventMessage, Message, OpenEvent, PoseMessage, SetupMessage, StatusMessage, topic
+from tracker.messages import (
+    TOPICS,
+    AliveMessage,
+    EventMessage,
+    Message,
+    OpenEvent,
+    Pose3DMessage,
+    PoseMessage,
+    RigMessage,
+    SetupMessage,
+    StatusMessage,
+    topic,
+)
 
 _SILENT_S = 5.0  # silence after which a warning is printed
 _POINTS_SHOWN = 4  # of one animal on one line
 _BOLD, _RED, _PLAIN = "\x1b[1;33m", "\x1b[1;31m", "\x1b[0m"
 _KINDS = {message: kind for kind, message in TOPICS.items()}
-KINDS = ("pose", "event", "setup", "status")  # what is printed unless told otherwise: a replay needs the first three
+KINDS = ("pose", "pose3d", "event", "setup", "status")  # what is printed unless told otherwise: a replay needs poses, events and setups
 
 
 def listen(
@@ -77,6 +89,8 @@ def human_line(message: Message, *, colour: bool) -> str:
     paint = ""
     if isinstance(message, PoseMessage):
         body = _pose(message)
+    elif isinstance(message, Pose3DMessage):
+        body = _pose3d(message)
     elif isinstance(message, EventMessage):
         body, paint = _event(message), _BOLD
     elif isinstance(message, StatusMessage):
@@ -106,6 +120,19 @@ def _pose(message: PoseMessage) -> str:
     return f"{delay_ms:7.2f} ms  {absent} {animals}{motion}"
 
 
+def _pose3d(message: Pose3DMessage) -> str:
+    delay_ms = (message.published_ns - message.received_ns) / 1e6
+    came = sum(number is not None for number in message.frames.values())
+    places = []
+    for animal in message.animals:
+        for name, (x, y, z, _) in list(animal.points.items())[:_POINTS_SHOWN]:
+            off = f"({_number(animal.error_px.get(name), '.1f')} px, {len(animal.cameras.get(name, []))} cameras)"
+            places.append(f"{name} {_number(x)},{_number(y)},{_number(z)} mm {off}")
+        more = len(animal.points) - _POINTS_SHOWN
+        places += [f"and {more} more"] if more > 0 else []
+    return f"{delay_ms:7.2f} ms  {came} of {len(message.frames)} cameras  " + ("  ".join(places) or "no animal")
+
+
 def _animal(points: dict[str, tuple[float | None, float | None, float | None]]) -> str:
     shown = [f"{name} {_number(x)},{_number(y)} {_number(c, '4.2f')}" for name, (x, y, c) in list(points.items())[:_POINTS_SHOWN]]
     more = len(points) - _POINTS_SHOWN
@@ -130,8 +157,15 @@ def _status(message: StatusMessage) -> str:
     latency = f"  total p50 {total['p50']:.2f} p99 {total['p99']:.2f} ms" if {"p50", "p99"} <= total.keys() else ""
     counters = "  ".join(f"{name} {message.counters[name]}" for name in ("lost", "skipped", "corrupt") if name in message.counters)
     engine = f"{message.bundle} on {message.runtime} {message.precision}" if message.bundle else "no bundle yet"
+    if message.rig is not None:
+        engine = _rig(message.rig)
     problems = "".join(f"  {problem.cause}: {problem.sentence}" for problem in message.problems)
     return f"-- {message.state}  {fps}{latency}  {counters}  {engine}{problems}"
+
+
+def _rig(rig: RigMessage) -> str:
+    alive = [name for name, camera in rig.cameras.items() if camera.alive]
+    return f"{len(alive)} of {len(rig.cameras)} cameras alive ({', '.join(alive) or 'none'})  joined by {rig.joined_by}"
 
 
 def _open(events: list[OpenEvent]) -> str:
@@ -145,7 +179,8 @@ def _open(events: list[OpenEvent]) -> str:
 def _setup(message: SetupMessage) -> str:
     events = ", ".join(str(each.get("event", "?")) for each in message.behaviour) or "none"
     points = f"{len(message.point_names)} points in {'px and mm' if message.calibrated else 'px'}"
-    return f"== setup {message.setup} ({message.cause})  bundle {message.bundle}  {points}  events: {events}"
+    bundle = f"bundle {message.bundle}  " if message.bundle else ""  # a rig has none of its own
+    return f"== setup {message.setup} ({message.cause})  {bundle}{points}  events: {events}"
 
 
 class _Talk:

@@ -59,6 +59,34 @@ class PoseMessage(Stamp):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Animal3DMessage:
+    """One animal in the space of a rig, in the frame of reference that its rig.yaml names. Every key point stands in each field."""
+
+    id: int
+    points: dict[str, tuple[float | None, float | None, float | None, float | None]]  # X, Y, Z in mm, confidence 0..1; None: no place
+    error_px: dict[str, float | None]  # rms over the cameras used of how far the place appears from where it was seen
+    cameras: dict[str, list[str]]  # names of the cameras that the place was found from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pose3DMessage(Stamp):
+    """Published for every moment by `tracker triangulate`: what its cameras saw at once.
+
+    `camera` is the name of the rig, `frame` counts moments from 0, one by one, and `received_ns` is when the first of the moment's frames
+    was in memory. Times of cameras of another host are given on the clock of the rig's own.
+    """
+
+    time_ns: int  # of the moment: the mean of the time stamps by which its frames were joined
+    joined_by: Literal["number", "exposed", "received"]
+    spread_ns: int  # between the earliest and the latest of these time stamps
+    frames: dict[str, int | None]  # by camera, number of its frame; None where none came in time
+    late: dict[str, int]  # by camera, poses so far that came when their moment was over
+    setup: int  # as in a pose
+    ended: list[tuple[str, int, str]]  # as in a pose
+    animals: list[Animal3DMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventMessage(Stamp):
     """Published when a behaviour begins or ends. Whatever happens, every "on" gets its "off": `reason` says why."""
 
@@ -143,6 +171,30 @@ class RecordingMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RigCameraMessage:
+    """What a rig knows of one of its cameras."""
+
+    session: str  # of its tracker, "" before it was heard
+    alive: bool
+    offset: int | None  # its frame numbers less those of the rig's counting; None where frames are joined by time, or it is not known yet
+    rate_hz: float  # 0 before it is known
+    joined: int  # poses so far that became part of a moment
+    late: int  # poses so far that came when their moment was over
+    refused: int  # poses so far that were not joined for another reason: see `problems`
+    clock_offset_ms: float | None  # shortest time lately from its stamps to here, on another host; None on this one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RigMessage:
+    """What is joined, and how."""
+
+    frame_of_reference: str  # as rig.yaml says it
+    joined_by: Literal["number", "exposed", "received"]
+    deadline_ms: float  # how long a moment waits after its first pose was published; 0 before it is known
+    cameras: dict[str, RigCameraMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusMessage(Stamp):
     """Published every second and on change, and at once to a new subscriber."""
 
@@ -168,6 +220,7 @@ class StatusMessage(Stamp):
     open: list[OpenEvent] = field(default_factory=list)  # every event that is on
     # source pixels by key point: confidence is the chance of an error of at most this; empty where the bundle does not say
     correct_within_px: dict[str, float] = field(default_factory=dict)
+    rig: RigMessage | None = None  # of `tracker triangulate`, which has no camera, bundle or picture of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +232,11 @@ class ImageMessage(Stamp):
     jpeg: bytes = b""  # third part of the message, not in the JSON
 
 
-Message = PoseMessage | EventMessage | AliveMessage | SetupMessage | StatusMessage | ImageMessage
+Message = PoseMessage | Pose3DMessage | EventMessage | AliveMessage | SetupMessage | StatusMessage | ImageMessage
 
 TOPICS: dict[str, type[Message]] = {
     "pose": PoseMessage,
+    "pose3d": Pose3DMessage,
     "event": EventMessage,
     "alive": AliveMessage,
     "setup": SetupMessage,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KeyPoints = NDArray[np.float32]  # (animals, K, 3): x, y in source pixels, confidence 0..1
-PlanePoints = NDArray[np.float64]  # (animals, K, 2): X, Y in mm
+PlanePoints = NDArray[np.float64]  # (animals, K, 2): X, Y in mm; of a rig (animals, K, 3): X, Y, Z
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Pose:
 
     Attributes:
         points: float32 (animals, K, 3), x and y in source pixels (pixel centres are whole numbers), confidence 0..1.
-        mm: float64 (animals, K, 2), or None without a calibration.
+        mm: float64 (animals, K, 2), in the space of a rig (animals, K, 3), or None without a calibration.
         scores: probability of each class of behaviour, by name; empty where there is no classifier.
         warming: classifiers that have no scores yet.
     """

@@ -6,10 +6,9 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from tracker.cameras.capture import Capture
@@ -29,6 +28,7 @@ from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
 from tracker.service.log import written_beside
 from tracker.service.notify import Notifier
+from tracker.service.stop_signals import stopped_by_signals
 from tracker.service.watchdog import Watchdog
 from tracker.stream.address import is_private
 from tracker.stream.control import Control
@@ -62,7 +62,7 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
     inbox = LoopInbox()
     with ExitStack() as stack:
         stack.enter_context(written_beside())
-        stack.enter_context(_stopped_by_signals(inbox))  # first in and last out: a second signal must not cut the end short
+        stack.enter_context(stopped_by_signals(inbox.stop.set))  # first in and last out: a second signal must not cut the end short
         publisher = stack.enter_context(Publisher(config.publisher, camera=config.name))
         images = stack.enter_context(_streaming(config, publisher))
         capture = stack.enter_context(_capturing(config))
@@ -140,27 +140,6 @@ def _streaming(config: Config, publisher: Publisher) -> Iterator[ImageStream]:
         yield images
     finally:
         images.close()
-
-
-@contextmanager
-def _stopped_by_signals(inbox: LoopInbox) -> Iterator[None]:
-    """Have SIGTERM and SIGINT end the loop, and SIGHUP do nothing until there is something to reload."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        inbox.stop.set()
-
-    reactions: dict[signal.Signals, Callable[[int, FrameType | None], None] | signal.Handlers] = {
-        signal.SIGTERM: stop,
-        signal.SIGINT: stop,
-        signal.SIGHUP: signal.SIG_IGN,
-    }
-    for number, react in reactions.items():
-        signal.signal(number, react)
-    try:
-        yield
-    finally:
-        for number in reactions:
-            signal.signal(number, signal.SIG_IGN)  # what is left takes moments and must end with its own status
 
 
 @contextmanager

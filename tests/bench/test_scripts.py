@@ -186,6 +186,17 @@ def test_the_calibration_benchmark_measures_without_real_data(tmp_path: Path) ->
     assert report["recovered"]["five_parameter"]["found"] == 12
 
 
+def test_poses_over_real_sockets_are_joined_rightly_with_frames_lost_at_random(tmp_path: Path) -> None:
+    for join in ("number", "time"):
+        report = json.loads(script("triangulate.py", "--data", tmp_path, "--seconds", 2, "--deadline-ms", 1000, "--join", join))
+
+        assert report["rig_charuco"].startswith("skipped")
+        assert report["wrong_pairings"] == 0
+        assert report["counters"]["late"] <= 2  # while period and offset are being found
+        assert report["whole"] > 9 * report["partial"] / 2
+        assert report["error_mm"]["max"] < 0.01
+
+
 def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
     skeleton, tracks = sleap_io.Skeleton(["head", "tail"]), [sleap_io.Track(name) for name in ("one", "two")]
     film = sleap_io.Video(filename=str(tmp_path / "film.mp4"), backend=None, open_backend=False)

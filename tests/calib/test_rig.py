@@ -24,6 +24,7 @@ from tracker.calibration import Quality
 from tracker.camera_rig import CameraRig, Triangulate, read_rig
 from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.errors import CalibrationError
+from tracker.triangulation.places import RigTriangulation
 
 Array = NDArray[np.float64]
 SIDE = np.array([0.0, 0.35, 0.0, -90.0, 5.0, 20.0])  # first camera to second: 92 mm beside it, turned inwards
@@ -233,6 +234,17 @@ def test_the_real_rig_has_its_baseline_and_is_rejected_for_coverage(shared_data:
 
     assert baselines_mm(rig)["back to mid"] == pytest.approx(287.5, rel=5e-3)
     assert rig.quality.verdict == "rejected"
+    triangulate = RigTriangulation(rig, confidence=0.3, largest_error_px=2.0)
+    errors: list[float] = []  # of the sides of the board's squares, as they are found live
+    for view in cameras[0].views:
+        pixels = seen_at(cameras, board, view.name)
+        grid = triangulate(np.dstack((pixels, np.ones(pixels.shape[:2])))).mm.reshape(10, 7, 3)
+        sides = [np.linalg.norm(np.diff(grid, axis=axis), axis=2).ravel() for axis in (0, 1)]
+        errors += (np.concatenate(sides) - board.square_mm).tolist()
+    known = np.array(errors)[np.isfinite(errors)]
+    assert len(known) > 2400
+    assert abs(known.mean()) < 0.01
+    assert np.sqrt(np.mean(known**2)) < 0.08
 
 
 def test_a_lens_is_what_two_files_say_alike(rig: CameraRig) -> None:

@@ -162,7 +162,7 @@ def wait_for(client: Client, done: Callable[[Message], bool]) -> Message:
 
 def test_iterating_gives_typed_messages_in_order(stream: Stream, status: StatusMessage) -> None:
     with Client(stream.address, silent_after_s=DEADLINE_S) as client:
-        assert stream.await_subscriptions(5) == {b"pose.", b"event.", b"alive.", b"setup.", b"status."}
+        assert stream.await_subscriptions(6) == {b"pose.", b"pose3d.", b"event.", b"alive.", b"setup.", b"status."}
         sent: list[Message] = [pose(1), event(1), replace(status, session="a"), pose(2)]
         stream.send(*sent)
         received = [next(client) for _ in sent]

@@ -23,13 +23,17 @@ from tracker.messages import (
     TOPICS,
     VERSION,
     AliveMessage,
+    Animal3DMessage,
     AnimalMessage,
     EventMessage,
     ImageMessage,
     Message,
     OpenEvent,
+    Pose3DMessage,
     PoseMessage,
     Problem,
+    RigCameraMessage,
+    RigMessage,
     SetupMessage,
     StatusMessage,
     topic,
@@ -213,6 +217,36 @@ def test_events_and_lost_cameras_stand_out_in_colour_only_on_a_terminal(status: 
     assert all("\x1b[" in human_line(message, colour=True) for message in (EVENT, lost))
     assert not any("\x1b[" in human_line(message, colour=True) for message in (POSE, status))
     assert not any("\x1b[" in human_line(message, colour=False) for message in (EVENT, lost))
+
+
+def test_a_rig_is_shown_with_places_their_error_and_their_cameras(status: StatusMessage) -> None:
+    places = Animal3DMessage(
+        id=0,
+        points={"snout": (12.34, -5.0, 30.0, 0.9), "tail": (None, None, None, None)},
+        error_px={"snout": 0.42, "tail": 31.0},
+        cameras={"snout": ["top", "side"], "tail": []},
+    )
+    moment = Pose3DMessage(
+        **STAMP,  # type: ignore[arg-type]
+        frame=7,
+        time_ns=0,
+        joined_by="number",
+        spread_ns=0,
+        frames={"top": 7, "side": 9, "back": None},
+        late={},
+        setup=1,
+        ended=[],
+        animals=[places],
+    )
+    one = RigCameraMessage(session="b", alive=True, offset=0, rate_hz=100.0, joined=1, late=0, refused=0, clock_offset_ms=None)
+    rig = RigMessage(
+        frame_of_reference="camera top", joined_by="number", deadline_ms=5.0, cameras={"top": one, "side": replace(one, alive=False)}
+    )
+
+    assert "2 of 3 cameras  snout   12.3,  -5.0,  30.0 mm (0.4 px, 2 cameras)  tail -,-,- mm (31.0 px, 0 cameras)" in human_line(
+        moment, colour=False
+    )
+    assert "1 of 2 cameras alive (top)  joined by number" in human_line(replace(status, bundle="", rig=rig), colour=False)
 
 
 def test_a_key_point_that_is_not_a_number_and_a_crowded_animal_fit_on_a_line() -> None:

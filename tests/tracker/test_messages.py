@@ -16,13 +16,17 @@ from tracker.messages import (
     TOPICS,
     VERSION,
     AliveMessage,
+    Animal3DMessage,
     AnimalMessage,
     EventMessage,
     ImageMessage,
     Message,
     OpenEvent,
+    Pose3DMessage,
     PoseMessage,
     Problem,
+    RigCameraMessage,
+    RigMessage,
     SetupMessage,
     StatusMessage,
     decode,
@@ -44,6 +48,24 @@ MESSAGES: dict[str, Message] = {
         animals=[AnimalMessage(id=0, points={"snout": (1.5, 2.5, 0.5), "tail": (None, None, None)}, mm={"snout": (0.5, 1.5)})],
         scores={"rest": 0.5},
         motion=0.25,
+    ),
+    "pose3d": Pose3DMessage(
+        **STAMP,
+        time_ns=9,
+        joined_by="number",
+        spread_ns=3,
+        frames={"top": 12, "side": None},
+        late={"top": 0, "side": 4},
+        setup=1,
+        ended=[("poke", 0, "missing")],
+        animals=[
+            Animal3DMessage(
+                id=0,
+                points={"snout": (1.5, 2.5, -30.0, 0.5), "tail": (None, None, None, None)},
+                error_px={"snout": 0.25, "tail": None},
+                cameras={"snout": ["top", "side"], "tail": []},
+            )
+        ],
     ),
     "event": EventMessage(
         **STAMP,
@@ -91,6 +113,16 @@ MESSAGES: dict[str, Message] = {
         field_of_view="the whole image",
         problems=[Problem(cause="camera", sentence="unplugged", since_ns=9)],
         open=[OpenEvent(event="poke", animal=0, onset_frame=2, since_ns=5)],
+        rig=RigMessage(
+            frame_of_reference="camera top",
+            joined_by="exposed",
+            deadline_ms=5.0,
+            cameras={
+                "top": RigCameraMessage(
+                    session="b", alive=True, offset=None, rate_hz=100.0, joined=1, late=2, refused=3, clock_offset_ms=0.25
+                )
+            },
+        ),
     ),
     "image": ImageMessage(**STAMP, width=640, height=480, jpeg=b"\xff\xd8"),
 }

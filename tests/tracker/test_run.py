@@ -63,11 +63,11 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_libraries_are_imported_ends_the_tracker_with_a_sentence(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("command", "number"), [("run", signal.SIGTERM), ("run", signal.SIGINT), ("triangulate", signal.SIGTERM)])
+def test_a_signal_while_libraries_are_imported_ends_a_daemon_with_a_sentence(tmp_path: Path, command: str, number: signal.Signals) -> None:
     (tmp_path / "cv2.py").write_text(SLOW_LIBRARY)
     with subprocess.Popen(
-        [sys.executable, "-m", "tracker", "run"],
+        [sys.executable, "-m", "tracker", command],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))},
         stdout=subprocess.PIPE,
@@ -79,7 +79,7 @@ def test_a_signal_while_libraries_are_imported_ends_the_tracker_with_a_sentence(
         started.send_signal(signal.SIGHUP)
         started.send_signal(number)
         _, words = started.communicate(timeout=300)
-    assert (started.returncode, words) == (0, "tracker run: stopped before it had begun\n")
+    assert (started.returncode, words) == (0, f"tracker {command}: stopped before it had begun\n")
 
 
 PREPARED = """

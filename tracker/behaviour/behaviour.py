@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from tracker.behaviour.rule import RuleState
 from tracker.behaviour.sources import NO_REGIONS, Measure, Sight, measure_of
@@ -29,7 +30,7 @@ class Behaviour:
     camera is given up, 5 s at most.
 
     Raises:
-        ConfigError: an event names an unknown point or zone, or is in mm without a calibration.
+        ConfigError: an event names an unknown point or zone, is in mm without a calibration, or does not go with the dimensions.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Behaviour:
         animals: int,
         has_mm: bool,
         rate_hz: float | None = None,
+        dimensions: Literal[2, 3] = 2,
     ) -> None:
         """Begin with no event on.
 
@@ -51,9 +53,11 @@ class Behaviour:
             animals: rows of every pose to come.
             has_mm: whether poses will carry mm.
             rate_hz: frames per second as configured, for `wait` alone: a recording is replayed without it.
+            dimensions: of the poses' mm.
         """
         self._events, self._zones = events, {zone.name: zone for zone in zones}
         self._point_names, self._animals, self._has_mm = tuple(point_names), animals, has_mm
+        self._dimensions = dimensions
         self._expected_ns: tuple[int, ...] = () if rate_hz is None else (round(1e9 / rate_hz),)
         self.reset()
 
@@ -151,7 +155,7 @@ class Behaviour:
         return sights or [Sight(now_ns, _NO_POINTS, None, motion, brightness, pose.scores)]  # a network without key points still has motion
 
     def _measure(self, item: EventConfig) -> Measure:
-        return measure_of(item, self._zones, point_names=self._point_names, has_mm=self._has_mm)
+        return measure_of(item, self._zones, point_names=self._point_names, has_mm=self._has_mm, dimensions=self._dimensions)
 
     def _animals_of(self, item: EventConfig) -> range:
         """Motion, brightness and classes belong to the image: they are judged once and reported as of animal 0."""

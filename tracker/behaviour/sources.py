@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
 from tracker.behaviour.zones import Depth, depth_in
-from tracker.config import BrightnessSource, ClassSource, DistanceSource, EventConfig, MotionSource, SpeedSource, Zone
+from tracker.config import BrightnessSource, ClassSource, DistanceSource, EventConfig, HeightSource, MotionSource, SpeedSource, Zone
 from tracker.errors import ConfigError
 from tracker.parsing.value_fault import meant
 
@@ -15,6 +15,7 @@ from tracker.parsing.value_fault import meant
 # Whole numbers can be added and taken away for weeks without an error that grows.
 FINE = 1 << 20
 NO_REGIONS: Mapping[str, float] = MappingProxyType({})
+_NOTHING = (0, 0, 0, 0, 0, 0, 0, 0)  # sums over a speed's window: t, t², x, y, z, t·x, t·y, t·z
 
 
 class Sight(NamedTuple):
@@ -22,7 +23,7 @@ class Sight(NamedTuple):
 
     time_ns: int  # never goes back
     points: Sequence[Sequence[float]]  # K of x, y, confidence
-    mm: Sequence[Sequence[float]] | None  # K of X, Y
+    mm: Sequence[Sequence[float]] | None  # K of X, Y, or in space of X, Y, Z
     motion: float | None
     brightness: Mapping[str, float] = NO_REGIONS  # by region
     scores: Mapping[str, float] = MappingProxyType({})
@@ -36,22 +37,26 @@ class Measure(Protocol):
         ...
 
 
+At = tuple[float, float, float]
+
+
 class Place:
-    """Where one key point is, in px or mm; None when its confidence is too low or it has no place."""
+    """Where one key point is, in px or mm; None when its confidence is too low or it has no place. On a plane the third number is 0."""
 
     def __init__(self, index: int, unit: Literal["px", "mm"], *, confidence: float) -> None:
         self._index, self._in_mm, self._confidence = index, unit == "mm", confidence
 
-    def of(self, sight: Sight) -> tuple[float, float] | None:
-        """X and y of the point in this frame."""
+    def of(self, sight: Sight) -> At | None:
+        """X, y and z of the point in this frame."""
         x, y, confidence = sight.points[self._index]
+        z = 0.0
         if not confidence >= self._confidence:  # NaN counts as none
             return None
         if self._in_mm:
             if sight.mm is None:
                 return None
-            x, y = sight.mm[self._index]
-        return (x, y) if math.isfinite(x) and math.isfinite(y) else None
+            x, y, z = (*sight.mm[self._index], 0.0)[:3]
+        return (x, y, z) if math.isfinite(x) and math.isfinite(y) and math.isfinite(z) else None
 
 
 class ZoneDepth:
@@ -66,6 +71,18 @@ class ZoneDepth:
         return None if at is None else self._depth(at[0], at[1])
 
 
+class Height:
+    """Height of a point: its Z in the rig's frame of reference."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def value(self, sight: Sight) -> float | None:
+        """Z in mm."""
+        at = self._place.of(sight)
+        return None if at is None else at[2]
+
+
 class Distance:
     """Distance between two points of one animal."""
 
@@ -75,7 +92,7 @@ class Distance:
     def value(self, sight: Sight) -> float | None:
         """Distance in px or mm."""
         at, other = self._place.of(sight), self._other.of(sight)
-        return None if at is None or other is None else math.hypot(at[0] - other[0], at[1] - other[1])
+        return None if at is None or other is None else math.dist(at, other)
 
 
 class MotionEnergy:
@@ -109,7 +126,7 @@ class RegionBrightness:
 
 
 class Speed:
-    """Speed of a point: slope of the straight line that fits x and y best over a trailing window (ordinary least squares).
+    """Speed of a point: slope of the straight line that fits x, y and z best over a trailing window (ordinary least squares).
 
     The fit uses every position seen in the window and their true times, so lost frames and uneven intervals do no harm, and
     the noise of the coordinates averages out. It describes the middle of the window: on a steady change it lags by half of it.
@@ -119,10 +136,10 @@ class Speed:
 
     def __init__(self, place: Place, window_ns: int) -> None:
         self._place, self._window_ns = place, window_ns
-        self._seen: deque[tuple[int, int, int]] = deque()  # time in ns since `_origin_ns`, x and y in 1/FINE
+        self._seen: deque[tuple[int, int, int, int]] = deque()  # time in ns since `_origin_ns`, x, y and z in 1/FINE
         self._origin_ns = 0
         self._previous_ns = 0  # time of the frame before, seen or not
-        self._sums = (0, 0, 0, 0, 0, 0)  # over the window: t, t², x, y, t·x, t·y
+        self._sums = _NOTHING
 
     def value(self, sight: Sight) -> float | None:
         """Speed in px/s or mm/s."""
@@ -141,36 +158,45 @@ class Speed:
 
     def _forget(self) -> None:
         self._seen.clear()
-        self._sums = (0, 0, 0, 0, 0, 0)
+        self._sums = _NOTHING
 
-    def _add(self, now_ns: int, at: tuple[float, float]) -> None:
+    def _add(self, now_ns: int, at: At) -> None:
         if not self._seen:
             self._origin_ns = now_ns
-        t, x, y = now_ns - self._origin_ns, round(at[0] * FINE), round(at[1] * FINE)
-        self._seen.append((t, x, y))
-        st, stt, sx, sy, stx, sty = self._sums
-        self._sums = (st + t, stt + t * t, sx + x, sy + y, stx + t * x, sty + t * y)
+        t, x, y, z = now_ns - self._origin_ns, round(at[0] * FINE), round(at[1] * FINE), round(at[2] * FINE)
+        self._seen.append((t, x, y, z))
+        st, stt, sx, sy, sz, stx, sty, stz = self._sums
+        self._sums = (st + t, stt + t * t, sx + x, sy + y, sz + z, stx + t * x, sty + t * y, stz + t * z)
 
     def _drop_older_than(self, oldest: int) -> None:
         while self._seen[0][0] < oldest:
-            t, x, y = self._seen.popleft()
-            st, stt, sx, sy, stx, sty = self._sums
-            self._sums = (st - t, stt - t * t, sx - x, sy - y, stx - t * x, sty - t * y)
+            t, x, y, z = self._seen.popleft()
+            st, stt, sx, sy, sz, stx, sty, stz = self._sums
+            self._sums = (st - t, stt - t * t, sx - x, sy - y, sz - z, stx - t * x, sty - t * y, stz - t * z)
 
     def _slope(self) -> float:
         n = len(self._seen)
-        st, stt, sx, sy, stx, sty = self._sums
+        st, stt, sx, sy, sz, stx, sty, stz = self._sums
         # Whole numbers up to the one division, which Python rounds correctly whatever their size.
         spread = (n * stt - st * st) * FINE
-        per_ns = math.hypot((n * stx - st * sx) / spread, (n * sty - st * sy) / spread)
+        per_ns = math.hypot((n * stx - st * sx) / spread, (n * sty - st * sy) / spread, (n * stz - st * sz) / spread)
         return per_ns * 1e9
 
 
-def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Sequence[str], has_mm: bool) -> Measure:
+def measure_of(
+    item: EventConfig, zones: Mapping[str, Zone], *, point_names: Sequence[str], has_mm: bool, dimensions: Literal[2, 3] = 2
+) -> Measure:
     """Make one event's source for one animal.
 
+    Args:
+        item: the event.
+        zones: by name.
+        point_names: of the key points.
+        has_mm: whether sights carry mm.
+        dimensions: of these mm: 2 on the plane of one camera, 3 in the space of a rig, which has no px and no picture.
+
     Raises:
-        ConfigError: it names an unknown point or zone, or needs mm where there is no calibration.
+        ConfigError: it names an unknown point or zone, needs mm where there is no calibration, or does not go with the dimensions.
     """
     source = item.source
 
@@ -181,16 +207,30 @@ def measure_of(item: EventConfig, zones: Mapping[str, Zone], *, point_names: Seq
                 f"behaviour '{item.event}': point '{point}' is not one of the network's points ({known}); correct the name"
                 f"{meant(point, point_names)}"
             )
+        if unit == "px" and dimensions == 3:
+            raise ConfigError(f"behaviour '{item.event}' is in px, which places in space do not have; write `unit: mm`")
         if unit == "mm" and not has_mm:
             raise ConfigError(f"behaviour '{item.event}' is in mm but there is no calibration; give one, or use px")
         return Place(list(point_names).index(point), unit, confidence=item.rule.confidence)
 
     if isinstance(source, MotionSource):
+        if dimensions == 3:
+            raise ConfigError(
+                f"behaviour '{item.event}' is motion of a picture, which a rig does not have; put it into a camera's tracker.yaml"
+            )
         return MotionEnergy()
+    if isinstance(source, ClassSource | BrightnessSource) and dimensions == 3:
+        raise ConfigError(f"behaviour '{item.event}' is of one camera, which a rig is not; put it into a camera's tracker.yaml")
     if isinstance(source, ClassSource):
         return ClassProbability(source.score)
     if isinstance(source, BrightnessSource):
         return RegionBrightness(source.region)
+    if isinstance(source, HeightSource):
+        if dimensions == 2:
+            raise ConfigError(
+                f"behaviour '{item.event}' is a height, which one camera cannot see; put it into the file of `tracker triangulate`"
+            )
+        return Height(place(source.point, "mm"))
     if isinstance(source, SpeedSource):
         return Speed(place(source.point, source.unit), round(source.window_ms * 1e6))
     if isinstance(source, DistanceSource):

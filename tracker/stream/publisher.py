@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
@@ -18,6 +19,7 @@ from tracker.messages import (
     AnimalMessage,
     EventMessage,
     OpenEvent,
+    Pose3DMessage,
     PoseMessage,
     SetupMessage,
     StatusMessage,
@@ -38,6 +40,15 @@ LINGER_MS = 300  # at the end: how long the last messages may take to leave
 _SUBSCRIBED = b"\x01"
 
 
+class Received(Protocol):
+    """A frame, or whatever else an event is decided on: something that was in memory at a time of the host's CLOCK_MONOTONIC."""
+
+    @property
+    def received_ns(self) -> int:
+        """That time."""
+        ...
+
+
 class Publisher:
     """Offers poses, events, heartbeat, setup and status at the configured addresses."""
 
@@ -51,7 +62,7 @@ class Publisher:
         self.session = secrets.token_hex(8)
         self.published = 0
         self._clock = clock
-        self._topics = {kind: topic(kind, camera) for kind in ("pose", "event", "alive", "setup", "status")}
+        self._topics = {kind: topic(kind, camera) for kind in ("pose", "pose3d", "event", "alive", "setup", "status")}
         self._encode = encoder()
         self._kept: dict[str, bytes] = {}  # the last setup and status, for newcomers
         self._newcomers: set[str] = set()  # kinds that somebody newly subscribed to
@@ -148,7 +159,12 @@ class Publisher:
         self.published += 1
         return message
 
-    def event(self, frame: Frame, event: Event) -> EventMessage:
+    def pose3d(self, message: Pose3DMessage) -> None:
+        """Publish one moment of a rig."""
+        self._send("pose3d", self._encode(message))
+        self.published += 1
+
+    def event(self, frame: Received, event: Event) -> EventMessage:
         """Publish one change of one event, and return what was published. `frame` is the last that was taken up."""
         now = self._clock()
         message = EventMessage(

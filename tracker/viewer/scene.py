@@ -9,7 +9,17 @@ import cv2
 import numpy as np
 
 from tracker.frame import Image
-from tracker.messages import AliveMessage, EventMessage, ImageMessage, Message, OpenEvent, PoseMessage, SetupMessage, StatusMessage
+from tracker.messages import (
+    AliveMessage,
+    EventMessage,
+    ImageMessage,
+    Message,
+    OpenEvent,
+    Pose3DMessage,
+    PoseMessage,
+    SetupMessage,
+    StatusMessage,
+)
 from tracker.viewer.banner import Ages, Banner, banner_for
 from tracker.viewer.composition import compose
 from tracker.viewer.overlay import OverlaySettings, panel
@@ -59,7 +69,7 @@ class ViewerScene:
         elif isinstance(message, AliveMessage):
             self._heard_ns["alive"] = now_ns
             self._take_open(message, now_ns)
-        elif not isinstance(message, SetupMessage):
+        elif not isinstance(message, SetupMessage | Pose3DMessage):  # a rig has no picture
             self._heard_ns["frame"] = now_ns
             if isinstance(message, PoseMessage):
                 self._take_pose(message)
