@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -144,6 +145,24 @@ def test_what_the_encoder_cannot_take_is_dropped_counted_and_said(recording_conf
     assert session.rows.num_rows == closing.frames
     assert closing.frames + closing.dropped == 412
     assert session.rows["record_dropped"][-1].as_py() <= closing.dropped
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs root to mount a small file system")
+def test_a_disk_that_is_full_at_the_start_is_said_and_leaves_nothing(recording_config: Config, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        (disk / "full").write_bytes(bytes(16 * 1024))
+        recorder = recorder_of(recording_config)
+        recorder.start(ask(disk / "s"))
+        feed(recorder, 12)
+        wait_until(lambda: recorder.status is None)
+        assert "session.json: cannot be written: No space left on device; free space" in str(recorder.problem)
+        assert [path.name for path in disk.iterdir()] == ["full"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_video_file_ends_by_time_and_where_the_camera_was_away(recording_config: Config, tmp_path: Path) -> None:

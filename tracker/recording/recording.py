@@ -140,6 +140,9 @@ class Recording:
             logger.error("recording ended: %s", self.failure)  # noqa: TRY400 the sentence says it all
             if self._writer is not None:
                 self._writer.abandon()
+            else:
+                with suppress(OSError):  # a description that is on the disk stays
+                    self.folder.rmdir()
         finally:
             self.over = True
 
