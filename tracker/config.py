@@ -21,6 +21,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f
 Count = Annotated[int, Meta(ge=1, le=2**53)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
+Blocks = Annotated[int, Meta(ge=1, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -207,6 +208,12 @@ class IdentityConfig(Section, frozen=True, kw_only=True):
     confidence: Annotated[float, Meta(gt=0, le=1)] = 0.1  # points below are not compared; an animal without any is not there
 
 
+class MotionConfig(Section, frozen=True, kw_only=True):
+    """How the frame difference is computed that every pose carries and that sources of kind motion judge."""
+
+    size: tuple[Blocks, Blocks] | None = None  # blocks across and down; None: every pixel by itself
+
+
 class PublisherConfig(Section, frozen=True, kw_only=True):
     """Where the stream is offered."""
 
@@ -261,6 +268,7 @@ class Config(Section, frozen=True, kw_only=True):
     capture: CaptureConfig = field(default_factory=CaptureConfig)
     engine: EngineConfig
     identity: IdentityConfig | None = None  # one animal needs none
+    motion: MotionConfig = field(default_factory=MotionConfig)
     calibration: Text | None = None
     zones: tuple[Zone, ...] = ()
     behaviour: tuple[EventConfig, ...] = ()
