@@ -20,7 +20,7 @@ def check_place(settings: RecordingConfig) -> str:
         RecordingError: it cannot be written, or its disk has too little space.
     """
     folder = Path(settings.folder)
-    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    existing = nearest(folder)
     try:
         with tempfile.TemporaryDirectory(prefix=".rigtrack-check-", dir=existing):
             free_gb = shutil.disk_usage(existing).free / 1e9
@@ -31,6 +31,11 @@ def check_place(settings: RecordingConfig) -> str:
     if free_gb < settings.minimum_free_gb:
         raise RecordingError(too_little(folder, free_gb, settings.minimum_free_gb))
     return f"sessions go to {folder}, {free_gb:.1f} GB are free"
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the first one above it that is there."""
+    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
 
 
 def too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:
