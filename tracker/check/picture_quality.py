@@ -177,6 +177,8 @@ def _laplacian_variance(image: Grey, scale: float, coarse: float) -> float:
     edge[8:-8, 8:-8] = steep[8:-8, 8:-8] > np.quantile(steep[8:-8, 8:-8], 1 - _EDGE_SHARE)
     reach = 2 * round(4 * coarse) + 1
     around = cv2.dilate(edge, np.ones((reach, reach), np.uint8)) > 0
+    if not around.any():  # all of one grey level
+        return 0.0
     return float((cv2.Laplacian(_smooth(image, scale), cv2.CV_32F)[around] ** 2).mean())
 
 

@@ -83,9 +83,10 @@ def flicker(watched: Watched, *, has_own_rate: bool) -> CheckResult:
     period_s, _ = line_through(watched)
     times = (watched.numbers - watched.numbers[0]) * period_s
     series = _without_drift(watched.bands / np.maximum(watched.bands.mean(axis=0), 1e-9), times)
-    lowest_hz = 3 / float(times[-1])
+    lowest_hz = 3 / float(times[-1])  # and as near to half the rate, samples may miss every wave
     beats = {mains: _folded(hz, 1 / period_s) for mains, hz in _MAINS_HZ.items()}
-    visible = {mains: beat for mains, beat in beats.items() if beat >= lowest_hz + _DRIFT_HZ}
+    edge_hz = lowest_hz + _DRIFT_HZ
+    visible = {mains: beat for mains, beat in beats.items() if edge_hz <= beat <= 0.5 / period_s - edge_hz}
     amplitudes = {mains: _beat(series, times, beat, lowest_hz) for mains, beat in visible.items()}
     hidden = [f"{mains} Hz" for mains in beats if mains not in visible]
     blind = f"; of {' and '.join(hidden)} mains nothing can be told at this rate in {watched.seconds:g} s" if hidden else ""

@@ -77,8 +77,7 @@ def watch(
         raise CameraError("the camera delivered no frame: its file or folder is empty; give one with frames in it")
     began_ns, stamps, bands = clock(), [_stamp(first)], [_bands(first.image)]
     in_a_row, spread, corrupt, failure = [first.image], [first], 0, None
-    room, every_ns = _IN_A_ROW_BYTES - first.image.nbytes, int(seconds * 1e9) // SPREAD
-    kept_ns = began_ns
+    room, stride = _IN_A_ROW_BYTES - first.image.nbytes, 1
     try:
         while (now := clock()) - began_ns < seconds * 1e9:
             frame, damaged = _whole(camera, timeout_s, clock)
@@ -93,9 +92,10 @@ def watch(
             room -= frame.image.nbytes
             if room >= 0:
                 in_a_row.append(frame.image)
-            if now - kept_ns >= every_ns and len(spread) < SPREAD:
+            if (len(stamps) - 1) % stride == 0:
                 spread.append(frame)
-                kept_ns += every_ns
+            if len(spread) == 2 * SPREAD:
+                spread, stride = spread[::2], 2 * stride
             progress((now - began_ns) / 1e9)
     except CameraError as problem:
         failure = str(problem)
@@ -104,7 +104,7 @@ def watch(
         seconds=seconds,
         first=first,
         in_a_row=in_a_row,
-        spread=spread,
+        spread=_evenly(spread),
         numbers=np.array(numbers, np.int64),
         received_ns=np.array(received, np.int64),
         exposed_ns=None if None in exposed else np.array(exposed, np.int64),
@@ -128,6 +128,13 @@ def _whole(camera: Camera, timeout_s: float, clock: Callable[[], int]) -> tuple[
             damaged += 1
             if clock() > deadline_ns:
                 raise CameraError(f"no whole frame for {timeout_s:g} s, the last: {problem}") from None
+
+
+def _evenly(frames: list[Frame]) -> list[Frame]:
+    """At most so many of them, from the first to the last."""
+    if len(frames) <= SPREAD:
+        return frames
+    return [frames[round(index)] for index in np.linspace(0, len(frames) - 1, SPREAD)]
 
 
 def _bands(image: Image) -> NDArray[np.float64]:
