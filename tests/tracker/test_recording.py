@@ -159,7 +159,7 @@ def test_a_disk_that_is_full_at_the_start_is_said_and_leaves_nothing(recording_c
         recorder.start(ask(disk / "s"))
         feed(recorder, 12)
         wait_until(lambda: recorder.status is None)
-        assert "session.json: cannot be written: No space left on device; free space" in str(recorder.problem)
+        assert "/s: cannot be written: No space left on device; free space" in str(recorder.problem)
         assert [path.name for path in disk.iterdir()] == ["full"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)

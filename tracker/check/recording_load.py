@@ -17,6 +17,7 @@ from tracker.recording.encoder_trial import EncoderCost, try_encoder
 from tracker.recording.session import VideoFormat
 
 _FULL, _NEARLY = 1.0, 0.7  # share of a frame's time
+_TRIAL_S = 5.0
 _SLOW_SYNC_MS = 500  # as long as the recorder lets data wait for it
 
 
@@ -63,7 +64,7 @@ def measure(
 
     def encode() -> None:
         try:
-            outcome.append(try_encoder(images, form, folder))
+            outcome.append(try_encoder(images, form, folder, within_s=_TRIAL_S))
         except BaseException as problem:  # noqa: BLE001 raised again below, on the thread that asked
             outcome.append(problem)
 

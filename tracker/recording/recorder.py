@@ -54,8 +54,12 @@ class Recorder:
         if self._recording is not None:
             self._recording.put(message)
 
-    def start(self, request: Request) -> Path:
+    def start(self, request: Request, *, refused: Callable[[str], None] = lambda _: None) -> Path:
         """Begin a session with the next frame.
+
+        Args:
+            request: what to record.
+            refused: told why on the recorder's thread, where the first frames show that this machine plainly cannot.
 
         Returns:
             Its folder.
@@ -70,8 +74,17 @@ class Recorder:
         with self._starting:
             if self._recording is not None and not self._recording.over:
                 raise RecordingError(f"a session is being recorded to {self._recording.folder}; stop it first")
-            self._recording = load_libraries()(request, self._rig, setup=self._setup, clock=self._clock)
+            self._recording = load_libraries()(request, self._rig, setup=self._setup, clock=self._clock, refused=refused)
             return request.folder
+
+    def settle(self, within_s: float) -> None:
+        """Wait until the session has begun, or it is known that it cannot; no longer where no frame comes.
+
+        Raises:
+            RecordingError: it cannot.
+        """
+        if self._recording is not None:
+            self._recording.settle(within_s)
 
     def stop(self) -> RecordingMessage:
         """Finish the session, and wait for its files.

@@ -15,6 +15,7 @@ from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
 from tracker.recording.describe import RATE_FRAMES
+from tracker.recording.encoder_trial import too_slow
 from tracker.recording.place import too_little
 from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session_writer import Limits, SessionWriter
@@ -55,8 +56,16 @@ class Recording:
         *,
         setup: SetupMessage | None,
         clock: Callable[[], int],
+        refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Make the folder, and begin with the next frame.
+
+        Args:
+            request: what to record.
+            rig: of which.
+            setup: in use.
+            clock: monotonic ns.
+            refused: told why, where this machine plainly cannot record what the camera sends.
 
         Raises:
             RecordingError: the folder cannot be made, or its disk has too little space.
@@ -68,6 +77,8 @@ class Recording:
         self.failure: str | None = None
         self._request, self._rig, self._settings, self._clock = request, rig, rig.settings, clock
         self._began_setup = setup
+        self._tell_refused, self._is_refused = refused, False
+        self._settled = threading.Event()  # it has begun, or never will
         self._items: SimpleQueue[_Item] = SimpleQueue()
         self._offered = self._taken = 0  # frames: the first counted by the capture thread alone, the second by this one's
         self._writer: SessionWriter | None = None
@@ -116,6 +127,15 @@ class Recording:
             self.failure = f"{self.folder}: the disk does not take the last of the recording; `tracker recover` mends what is there"
             self.over = True
 
+    def settle(self, within_s: float) -> None:
+        """Wait until it has begun, or it is known that it cannot; for no longer than this where no frame comes.
+
+        Raises:
+            RecordingError: it cannot.
+        """
+        if self._settled.wait(within_s) and self._writer is None and self.failure is not None:
+            raise RecordingError(self.failure)
+
     def status(self) -> RecordingMessage:
         """As it is published."""
         writer = self._writer
@@ -145,6 +165,9 @@ class Recording:
                     self.folder.rmdir()
         finally:
             self.over = True
+            self._settled.set()
+            if self._is_refused and self.failure is not None:
+                self._tell_refused(self.failure)
 
     def _record(self) -> None:
         ending: str | None = None
@@ -210,6 +233,10 @@ class Recording:
     def _begin(self) -> None:
         frames = self._held_frames()
         description = self._rig.describe(frames, self._request.meta)
+        slow = too_slow(frames, description.video, self.folder, rate_hz=self._rig.rate_hz)
+        if slow is not None:
+            self._is_refused = True
+            raise RecordingError(f"{self.folder}: cannot be recorded: {slow}")
         limits = Limits(
             segment_ns=int(self._settings.segment_s * 1e9),
             idle_ns=int(max(_IDLE_S, 5 / description.video.rate_hz) * 1e9),
@@ -221,6 +248,7 @@ class Recording:
         self._first_ns = frames[0].received_ns
         if self._request.duration_s is not None:
             self._end_ns = self._first_ns + int(self._request.duration_s * 1e9)
+        self._settled.set()
         logger.info("recording: folder=%s", self.folder)
         held, self._held = self._held, []
         for item in held:
