@@ -251,6 +251,10 @@ class RecordingConfig(Section, frozen=True, kw_only=True):
     queue_frames: Annotated[int, Meta(ge=2, le=100_000)] = 300  # how far the encoder may fall behind before frames are dropped
     minimum_free_gb: Annotated[float, Meta(ge=0, le=1_000_000)] = 2
     meta: dict[Name, Text] = field(default_factory=dict)  # noted with every session
+    on_event: tuple[Name, ...] = ()  # an onset of any of these begins a session
+    before_s: Annotated[float, Meta(ge=0, le=600)] = 2  # which begins so long before the onset was announced
+    after_s: Annotated[float, Meta(ge=0, le=3600)] = 5  # and ends so long after the last of them is off
+    before_mb: Annotated[int, Meta(ge=1, le=100_000)] = 500  # of images kept in memory for that; the oldest go first
 
 
 class HealthConfig(Section, frozen=True, kw_only=True):
@@ -304,6 +308,7 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     file = _without_retired(open_yaml(path, error=ConfigError))
     config = typed(file, kind=Config, error=ConfigError)
     _check_names(config, file)
+    _check_triggers(config, file)
     for index, item in enumerate(config.behaviour):
         _check_rule(item, config, file, ("behaviour", index))
     return _located(config, path.resolve().parent), file.lines
@@ -330,6 +335,15 @@ def _check_names(config: Config, file: YamlFile) -> None:
                     f"{file.at((section, index, key))}: {section}[{index}].{key} is '{name}', which line {first} uses already; "
                     "expected a name of its own"
                 )
+
+
+def _check_triggers(config: Config, file: YamlFile) -> None:
+    names = [item.event for item in config.behaviour]
+    for index, name in enumerate(config.recording.on_event if config.recording else ()):
+        if name not in names:
+            where: Place = ("recording", "on_event", index)
+            known = f"one of {', '.join(names)}" if names else "an event of the section behaviour, which is empty"
+            raise ConfigError(f"{file.at(where)}: {dotted(where)} is '{name}'; expected {known}{meant(name, names)}")
 
 
 def _check_rule(item: EventConfig, config: Config, file: YamlFile, place: Place) -> None:

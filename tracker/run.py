@@ -21,6 +21,7 @@ from tracker.frame import Frame
 from tracker.loop import LoopParts, track
 from tracker.loop_inbox import LoopInbox
 from tracker.record_handler import RecordHandler
+from tracker.recording.bouts import Bouts
 from tracker.recording.describe import describe as describe_session
 from tracker.recording.recorder import Recorder, load_libraries
 from tracker.recording.request import RecordedRig
@@ -80,6 +81,8 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
         stack.callback(handler.close)
         records = RecordHandler(config, recorder)
         stack.callback(records.close)
+        if config.recording is not None and config.recording.on_event:
+            stack.enter_context(Bouts(recorder, config.recording, camera=config.name))
         refusals: list[str] = []
 
         def refused(sentence: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.tracker.daemon import DEADLINE_S, ROOT
-from tests.tracker.recorded import FROM_HERE, HEIGHT, MS, WIDTH, ask, feed, number_in, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import FROM_HERE, HEIGHT, MS, WIDTH, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
 from tracker.commands.record import duration, note
 from tracker.config import Config, RecordingConfig
 from tracker.errors import RecordingError
@@ -314,3 +314,24 @@ def test_a_place_where_no_session_can_be_written_is_found_before_one_begins(tmp_
         check_place(RecordingConfig(folder=str(tmp_path / "file")))
     with pytest.raises(RecordingError, match="free space, or record to another disk"):
         check_place(msgspec.structs.replace(there, minimum_free_gb=1e6))
+
+
+def test_an_event_of_the_last_frame_is_recorded(recorder: Recorder, tmp_path: Path) -> None:
+    """The loop gives it after the frame's pose, which the end of the session waits for."""
+    recorder.start(ask(tmp_path / "s"))
+    frames = feed(recorder, 15)
+    wait_until(lambda: recorder.counts[0] == 15)
+    stopping = threading.Thread(target=recorder.stop)
+    stopping.start()
+    recording = recorder._recording
+    assert recording is not None
+    wait_until(lambda: not recording.takes_frames)
+    for _ in range(2):  # it has seen that it ends once it has taken these
+        recorder.pose(pose_of(frames[13]))
+        wait_until(lambda: recording._items.qsize() == 0)
+    recorder.pose(pose_of(frames[14]))
+    recorder.event(event_at(frames[14]))
+    stopping.join()
+    session = RecordedSession(tmp_path / "s")
+    assert session.rows["points"][14].as_py() is not None
+    assert [row["frame"] for row in session.events.to_pylist()] == [7, 14]

@@ -117,8 +117,9 @@ def memory(queues_bytes: float, *, meminfo: Path = Path("/proc/meminfo")) -> Che
 
 
 def memory_of_queues(image: Image, settings: RecordingConfig, queue_frames: int) -> float:
-    """Bytes that frames may take while they wait: for the encoder, and with `pace: every_frame` for the loop."""
-    return float(image.nbytes * (settings.queue_frames + queue_frames))
+    """Bytes that frames may take: for the encoder, with `pace: every_frame` for the loop, and for a session that an event begins."""
+    kept = settings.before_mb * 1e6 if settings.on_event else 0.0
+    return float(image.nbytes * (settings.queue_frames + queue_frames)) + kept
 
 
 def _text(path: Path) -> str:
