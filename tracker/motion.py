@@ -1,5 +1,7 @@
 """Mean absolute difference of two frames, of all pixels or of blocks of them."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +34,7 @@ class Motion:
         """
         self._size = size
         self._before: Image | None = None
-        self._sums: NDArray[np.float64] | None = None  # (h, w) or (h, w, 3), of the frame before
+        self._sums: NDArray[Any] | None = None  # (h, w) or (h, w, 3), of the frame before
 
     def update(self, image: Image) -> float | None:
         """Complete the pair with the frame before.
@@ -59,10 +61,9 @@ class Motion:
         self._before = self._sums = None
 
 
-def _block_sums(image: Image, size: tuple[int, int]) -> NDArray[np.float64]:
-    """Sum of each block of pixels, whole numbers: float64 (h, w) or (h, w, 3)."""
+def _block_sums(image: Image, size: tuple[int, int]) -> NDArray[Any]:
+    """Sum of each block of pixels, whole numbers: int32, or float64 for large images, (h, w) or (h, w, 3)."""
     height, width = image.shape[:2]
     columns, rows = (np.arange(count + 1) * side // count for count, side in zip(size, (width, height), strict=True))
     depth = cv2.CV_32S if height * width <= _INT32_HOLDS_PX else cv2.CV_64F
-    below = cv2.integral(image, sdepth=depth)[rows][:, columns].astype(np.float64)
-    return np.asarray(np.diff(np.diff(below, axis=0), axis=1), np.float64)
+    return np.diff(np.diff(cv2.integral(image, sdepth=depth)[rows][:, columns], axis=0), axis=1)

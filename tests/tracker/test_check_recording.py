@@ -16,11 +16,15 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config, write_images
 from tracker.__main__ import main
 from tracker.check import machine
+from tracker.check.picture_quality import background_of, exposure
 from tracker.check.recording_load import Load, keeps_up, measure, space, syncing
 from tracker.check.result import CheckResult
+from tracker.check.sheet import draw_sheet
+from tracker.check.timing import losses, rate
+from tracker.check.watch import Watched
 from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
-from tracker.frame import Image
+from tracker.frame import Frame, Image
 from tracker.recording.encoder_trial import EncoderCost, try_encoder
 from tracker.recording.session import VideoFormat
 
@@ -209,6 +213,25 @@ def test_a_rig_that_records_is_checked_whole_with_pictures(
     assert background is not None
     assert (background.shape, background.max()) == ((480, 640), 0)  # the spot was nowhere for long
     assert not (tmp_path / "recordings").exists()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize(("height", "width", "colour"), [(480, 640, True), (1024, 200, False)], ids=["colour", "tall"])
+def test_a_sheet_is_drawn_of_any_picture(count: int, height: int, width: int, *, colour: bool) -> None:
+    shape = (height, width, 3) if colour else (height, width)
+    images = [np.full(shape, 20 * number, np.uint8) for number in range(count)]
+    frames = [Frame(image=image, number=number, exposed_ns=None, received_ns=10**7 * number) for number, image in enumerate(images)]
+    stamps = np.arange(count, dtype=np.int64)
+    watched = Watched(
+        seconds=1, first=frames[0], in_a_row=images, spread=frames, numbers=stamps, received_ns=stamps * 10**7, exposed_ns=None,
+        bands=np.zeros((count, 8)), corrupt=0, failure=None,
+    )  # fmt: skip
+    pose = np.array([[[50, 60, 0.9], [np.nan, np.nan, np.nan], [-5000, 9000, 0.9]]], np.float32)
+    findings = [exposure(images), losses(watched), rate(watched, expected_hz=None, has_own_rate=True)]
+    sheet = draw_sheet(watched, background_of(images), [pose] * count, findings)
+    assert sheet.dtype == np.uint8
+    assert sheet.shape[1:] == (1326, 3)
+    assert len(np.unique(sheet)) > 50
 
 
 def test_a_disk_without_room_for_the_night_fails_the_check(recording_rig: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def write_sheet(
 
 
 def draw_sheet(watched: Watched, background: Background, poses: Sequence[KeyPoints], findings: Sequence[CheckResult]) -> Image:
-    """Six tiles and the sentences: uint8 (h, 1336, 3) RGB."""
+    """Six tiles and the sentences: uint8 (h, 1326, 3) RGB."""
     last = watched.spread[-1].image
     pose = poses[-1] if len(poses) else None
     seconds = (watched.received_ns[1:] - watched.received_ns[0]) / 1e9
