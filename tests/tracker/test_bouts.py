@@ -201,6 +201,26 @@ def test_more_frames_than_the_queue_takes_may_come_before_an_onset(armed: Callab
     assert session.closed.dropped == 0
 
 
+def test_events_that_waited_while_files_were_finished_are_all_heard_before_an_end(recording_config: Config, tmp_path: Path) -> None:
+    """Off and on again, both long ago: the animal is at it, so the session goes on."""
+    settings: dict[str, Any] = {"on_event": ("poke",), "before_s": 0.2, "after_s": 0.3, "folder": str(tmp_path / "recordings")}
+    recorder = recorder_of(recording_config, **settings)
+    kept = msgspec.structs.replace(recording_config.recording or RecordingConfig(), **settings)
+    bouts = Bouts(recorder, kept, camera="top", clock=lambda: 10**12)
+    try:
+        for number in range(30):
+            recorder.offer(frame(number))
+        for number, state in ((1, "on"), (2, "off"), (3, "on")):
+            bouts.hear(change(number, state))
+        with bouts:
+            wait_until(lambda: bouts._heard.empty())
+            wait_until(lambda: recorder.status is not None)
+        assert recorder.status is not None
+        assert len(list((tmp_path / "recordings").iterdir())) == 1
+    finally:
+        recorder.close()
+
+
 def test_a_session_that_a_person_started_is_left_alone(armed: Callable[..., Any], tmp_path: Path) -> None:
     with armed() as rig:
         rig.show(30)

@@ -69,7 +69,7 @@ class Bouts:
         while True:
             try:
                 message = self._heard.get(timeout=_POLL_S)
-            except Empty:
+            except Empty:  # an onset that waited here while files were finished is heard before an end is decided
                 self._end_when_due()
                 continue
             if message is None:
@@ -86,7 +86,6 @@ class Bouts:
         else:
             self._open.discard(key)
             self._end_ns = max(self._end_ns, message.received_ns + self._after_ns)
-        self._end_when_due()
 
     def _begin(self, onset: EventMessage) -> None:
         try:
