@@ -125,6 +125,13 @@ def test_what_is_wrong_with_a_calibration_is_said_once(tmp_path: Path, make_bund
     )
 
 
+def test_a_check_of_one_frame_judges_no_pictures(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera), Asked(seconds=0))
+    assert well
+    assert not set(PICTURES) & set(findings)
+    assert "frame 0 of 640x480" in findings["camera"]["found"]
+
+
 def test_a_calibration_that_is_rejected_is_warned_of(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
     calibration = tmp_path / "calibration.yaml"
     quality = "points: 70, verdict: rejected, reasons: [the board was tilted in 2 of 8 directions]}"

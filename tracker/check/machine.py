@@ -30,14 +30,16 @@ class _Timex(ctypes.Structure):
     )
 
 
-def is_synchronised() -> bool | None:
-    """Whether the kernel says that the wall clock follows a reference; None where it does not tell."""
+def is_synchronised(timesyncd: Path = Path("/run/systemd/timesync/synchronized")) -> bool | None:
+    """Whether the kernel, or systemd where a service may not ask the kernel, says that the wall clock follows a reference; else None."""
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (OSError, AttributeError):
-        return None
+        return True if timesyncd.exists() else None
     found = _Timex(modes=0)  # 0 changes nothing
-    return None if adjtimex(ctypes.byref(found)) < 0 else not found.status & _UNSYNCHRONISED
+    if adjtimex(ctypes.byref(found)) < 0:
+        return True if timesyncd.exists() else None
+    return not found.status & _UNSYNCHRONISED
 
 
 def unix_offset_ns() -> int:

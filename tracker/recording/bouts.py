@@ -47,6 +47,7 @@ class Bouts:
         self._open: set[tuple[str, int]] = set()
         self._is_ours = False
         self._end_ns = 0
+        self._is_leaving = False
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
 
     def __enter__(self) -> "Bouts":
@@ -55,6 +56,7 @@ class Bouts:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_leaving = True  # what still waits begins nothing
         self._heard.put(None)
         self._thread.join(_CLOSE_S)
 
@@ -81,7 +83,7 @@ class Bouts:
         if message.state == "on":
             self._open.add(key)
             self._is_ours = self._is_ours and self._recorder.status is not None
-            if not self._is_ours:
+            if not self._is_ours and not self._is_leaving:
                 self._begin(message)
         else:
             self._open.discard(key)
