@@ -21,6 +21,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f
 Count = Annotated[int, Meta(ge=1, le=2**53)]
 Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
+Blocks = Annotated[int, Meta(ge=1, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
 Level = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 Extent = Annotated[int, Meta(ge=1, le=16384)]
@@ -286,6 +287,12 @@ class IdentityConfig(Section, frozen=True, kw_only=True):
     confidence: Annotated[float, Meta(gt=0, le=1)] = 0.1  # points below are not compared; an animal without any is not there
 
 
+class MotionConfig(Section, frozen=True, kw_only=True):
+    """How the frame difference is computed that every pose carries and that sources of kind motion judge."""
+
+    size: tuple[Blocks, Blocks] | None = None  # blocks across and down; None: every pixel by itself
+
+
 class PublisherConfig(Section, frozen=True, kw_only=True):
     """Where the stream is offered."""
 
@@ -323,6 +330,10 @@ class RecordingConfig(Section, frozen=True, kw_only=True):
     queue_frames: Annotated[int, Meta(ge=2, le=100_000)] = 300  # how far the encoder may fall behind before frames are dropped
     minimum_free_gb: Annotated[float, Meta(ge=0, le=1_000_000)] = 2
     meta: dict[Name, Text] = field(default_factory=dict)  # noted with every session
+    on_event: tuple[Name, ...] = ()  # an onset of any of these begins a session
+    before_s: Annotated[float, Meta(ge=0, le=600)] = 2  # which begins so long before the onset was announced
+    after_s: Annotated[float, Meta(ge=0, le=3600)] = 5  # and ends so long after the last of them is off
+    before_mb: Annotated[int, Meta(ge=1, le=100_000)] = 500  # of images kept in memory for that; the oldest go first
 
 
 class HealthConfig(Section, frozen=True, kw_only=True):
@@ -340,6 +351,7 @@ class Config(Section, frozen=True, kw_only=True):
     capture: CaptureConfig = field(default_factory=CaptureConfig)
     engine: EngineConfig
     identity: IdentityConfig | None = None  # one animal needs none
+    motion: MotionConfig = field(default_factory=MotionConfig)
     calibration: Text | None = None
     zones: tuple[Zone, ...] = ()
     classifiers: tuple[ClassifierConfig, ...] = ()
@@ -377,6 +389,7 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     config = typed(file, kind=Config, error=ConfigError)
     _check_unique("classifiers", "name", [each.name for each in config.classifiers], file)
     check_events(config.zones, config.behaviour, file)
+    _check_triggers(config, file)
     for index, item in enumerate(config.behaviour):
         _check_classifier(item, config, file, ("behaviour", index))
     return _located(config, path.resolve().parent), file.lines
@@ -401,6 +414,15 @@ def check_events(zones: tuple[Zone, ...], behaviour: tuple[EventConfig, ...], fi
     _check_unique("behaviour", "event", [item.event for item in behaviour], file)
     for index, item in enumerate(behaviour):
         _check_rule(item, [zone.name for zone in zones], file, ("behaviour", index))
+
+
+def _check_triggers(config: Config, file: YamlFile) -> None:
+    names = [item.event for item in config.behaviour]
+    for index, name in enumerate(config.recording.on_event if config.recording else ()):
+        if name not in names:
+            where: Place = ("recording", "on_event", index)
+            known = f"one of {', '.join(names)}" if names else "an event of the section behaviour, which is empty"
+            raise ConfigError(f"{file.at(where)}: {dotted(where)} is '{name}'; expected {known}{meant(name, names)}")
 
 
 def _check_unique(section: str, key: str, names: list[str], file: YamlFile) -> None:

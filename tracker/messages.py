@@ -195,6 +195,15 @@ class RigMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmedMessage:
+    """A session that an event may begin."""
+
+    events: list[str]  # any of which does
+    frames: int  # of the last seconds, kept for it
+    bytes: int  # of their images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusMessage(Stamp):
     """Published every second and on change, and at once to a new subscriber."""
 
@@ -217,6 +226,7 @@ class StatusMessage(Stamp):
     field_of_view: str  # one sentence: which part of the camera's image the network sees
     problems: list[Problem]  # at most one of each cause; gone when it is over
     recording: RecordingMessage | None = None  # None while nothing is recorded
+    armed: ArmedMessage | None = None  # None while a session is recorded, and where no event begins one
     open: list[OpenEvent] = field(default_factory=list)  # every event that is on
     # source pixels by key point: confidence is the chance of an error of at most this; empty where the bundle does not say
     correct_within_px: dict[str, float] = field(default_factory=dict)

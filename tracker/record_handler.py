@@ -12,6 +12,7 @@ from tracker.recording.request import Request
 from tracker.worker import Answer, Worker
 
 _CLOSE_S = 0.5
+_SETTLE_S = 3.0  # a start without frames is answered after so long; with them, rate and encoder are known within a second
 _LONGEST_S = 31 * 86_400
 _META_ENTRIES, _META_LETTERS = 100, 4096
 
@@ -36,7 +37,7 @@ class RecordHandler:
     def start(self, request: dict[str, Any]) -> "Future[Answer]":
         """Begin a session: {"name": NAME or null, "seconds": NUMBER or null, "meta": {NAME: TEXT}}, each of them optional."""
         asked = self.request(request)
-        return self._worker.submit(f"the start of recording to {asked.folder.name}", lambda: {"folder": str(self._recorder.start(asked))})
+        return self._worker.submit(f"the start of recording to {asked.folder.name}", lambda: self._start(asked))
 
     def stop(self, _: dict[str, Any]) -> "Future[Answer]":
         """Finish the session that is being recorded."""
@@ -67,6 +68,11 @@ class RecordHandler:
         """Take no more commands, and finish what is being recorded."""
         self._worker.close(_CLOSE_S)
         self._recorder.close()
+
+    def _start(self, asked: Request) -> Answer:
+        folder = self._recorder.start(asked)
+        self._recorder.settle(_SETTLE_S)
+        return {"folder": str(folder)}
 
     def _stop(self) -> Answer:
         found = self._recorder.stop()

@@ -15,11 +15,12 @@ from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory, check_source
 from tracker.command_handler import CommandHandler
 from tracker.config import Config, RecordingConfig, load_config
-from tracker.errors import StreamError
+from tracker.errors import RecordingError, StreamError
 from tracker.frame import Frame
 from tracker.loop import LoopParts, track
 from tracker.loop_inbox import LoopInbox
 from tracker.record_handler import RecordHandler
+from tracker.recording.bouts import Bouts
 from tracker.recording.describe import describe as describe_session
 from tracker.recording.recorder import Recorder, load_libraries
 from tracker.recording.request import RecordedRig
@@ -80,8 +81,16 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
         stack.callback(handler.close)
         records = RecordHandler(config, recorder)
         stack.callback(records.close)
+        if config.recording is not None and config.recording.on_event:
+            stack.enter_context(Bouts(recorder, config.recording, camera=config.name))
+        refusals: list[str] = []
+
+        def refused(sentence: str) -> None:
+            refusals.append(sentence)
+            inbox.stop.set()
+
         if record is not None:
-            recorder.start(records.request(record))
+            recorder.start(records.request(record), refused=refused)
         stack.enter_context(Control(config.control.bind, handler.commands | records.commands))
         signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
         if window:
@@ -97,6 +106,8 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
             track(parts)
         finally:
             health.stopping()
+        if refusals:
+            raise RecordingError(refusals[0])
     logger.info("stopped: camera=%s session=%s", config.name, publisher.session)
 
 
@@ -112,7 +123,8 @@ def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record:
             config, settings, first, camera_description=capture.description, stream_session=publisher.session, meta=meta
         )
 
-    recorder = Recorder(RecordedRig(settings=settings, describe=describe, pose_wait_ns=_POSE_WAIT_NS))
+    rig = RecordedRig(settings=settings, describe=describe, pose_wait_ns=_POSE_WAIT_NS, rate_hz=config.camera.rate_hz)
+    recorder = Recorder(rig)
     capture.offer_to(recorder.offer)
     return recorder
 

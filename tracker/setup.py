@@ -72,6 +72,7 @@ def make_setup(
         BundleError, CalibrationError, ConfigError: they do not fit each other or the image.
     """
     height, width = source_shape[:2]
+    _check_motion(config, (width, height))
     inference = Inference(bundle, engine, source_shape=source_shape)
     calibration = load_calibration(Path(config.calibration), (width, height)) if config.calibration else None
     locate = PlaneMapper(calibration) if calibration is not None else None
@@ -158,6 +159,15 @@ def open_events(setup: Setup, *, received_ns: int) -> list[OpenEvent]:
 
 def _scores(bundle: Bundle, classifiers: Mapping[str, Classifier]) -> Scores:
     return Scores(classifiers, point_names=bundle.description.point_names, animals=bundle.description.output.shape[1])
+
+
+def _check_motion(config: Config, image_size: tuple[int, int]) -> None:
+    size = config.motion.size
+    if size is not None and (size[0] > image_size[0] or size[1] > image_size[1]):
+        raise ConfigError(
+            f"motion.size is {size[0]}x{size[1]}, which is more blocks than the camera's image of {image_size[0]}x{image_size[1]} has "
+            "pixels; expected at most its size"
+        )
 
 
 def _behaviour(config: Config, bundle: Bundle) -> Behaviour:

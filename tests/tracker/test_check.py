@@ -10,8 +10,11 @@ import pytest
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config, write_images
 from tracker.__main__ import main
-from tracker.check import check
+from tracker.check.check import Asked, check
 from tracker.viewer.window_libraries import missing_window_libraries
+
+PICTURES = ("exposure", "contrast", "focus", "flicker", "rate", "frames")
+QUICK = Asked(seconds=0.2)
 
 
 @pytest.fixture
@@ -20,9 +23,9 @@ def camera(tmp_path: Path) -> dict[str, Any]:
     return {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": None, "loop_folder": False}
 
 
-def checked(config: Path) -> tuple[bool, dict[str, Any]]:
+def checked(config: Path, asked: Asked = QUICK) -> tuple[bool, dict[str, Any]]:
     out = StringIO()
-    well = check(config, as_json=True, out=out)
+    well = check(config, as_json=True, out=out, asked=asked)
     report = json.loads(out.getvalue())
     assert report["ok"] is well
     return well, {finding["check"]: finding for finding in report["checks"]}
@@ -40,6 +43,7 @@ def test_a_whole_configuration_passes_every_check(tmp_path: Path, make_bundle: B
         "calibration",
         "view",
         "rules",
+        *PICTURES,
         "publisher",
         "control",
         "window",
@@ -52,7 +56,7 @@ def test_each_failing_part_is_named_and_the_others_are_still_tried(tmp_path: Pat
     config = write_config(tmp_path, tmp_path / "nothing", camera, publisher={"bind": ["tcp://0.0.0.0:1"]})
     well, findings = checked(config)
     assert not well
-    assert {name: finding["ok"] for name, finding in findings.items()} == {
+    assert {name: finding["ok"] for name, finding in findings.items() if name not in PICTURES} == {
         "configuration": True,
         "camera": True,
         "bundle": False,
@@ -106,6 +110,26 @@ def test_a_calibration_must_be_of_the_cameras_image_size(
     assert found is well
     if not well:
         assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["calibration"]["found"]
+
+
+def test_what_is_wrong_with_a_calibration_is_said_once(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    (tmp_path / "calibration.yaml").write_text("schema: 1\n")
+    config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(tmp_path / "calibration.yaml"))
+    well, findings = checked(config)
+    assert not well
+    sentence = findings["calibration"]["found"]
+    assert [name for name, finding in findings.items() if sentence in finding["found"]] == ["calibration"]
+    assert (findings["rules"]["ok"], findings["rules"]["found"]) == (
+        None,
+        "not tried: the line of the calibration says what is wrong with it",
+    )
+
+
+def test_a_check_of_one_frame_judges_no_pictures(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    well, findings = checked(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera), Asked(seconds=0))
+    assert well
+    assert not set(PICTURES) & set(findings)
+    assert "frame 0 of 640x480" in findings["camera"]["found"]
 
 
 def test_a_calibration_that_is_rejected_is_warned_of(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
@@ -164,9 +188,9 @@ def test_the_command_prints_one_line_each(
 ) -> None:
     config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera)
     assert main(["check", "--config", str(config)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[:10]] == ["ok"] * 10
-    assert len(lines) == 11
+    lines = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert [mark for mark, name in lines if name not in (*PICTURES, "window")] == ["ok"] * 10
+    assert [name for _, name in lines][8:] == [*PICTURES, "publisher", "control", "window"]
 
 
 def test_a_window_s_missing_libraries_are_named_with_their_packages() -> None:

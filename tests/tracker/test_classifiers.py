@@ -14,7 +14,7 @@ from tests.tracker.daemon import Daemon, wait_for, write_config, write_images
 from tests.tracker.rig import HEIGHT, WIDTH
 from tests.tracker.small_classifier import write_classifier
 from tracker.bundle import read_bundle
-from tracker.check import check
+from tracker.check.check import check
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
 from tracker.classifiers.scores import Scores

@@ -117,6 +117,12 @@ def test_the_status_is_a_table_with_zones_as_configured() -> None:
     assert len(lines) < 20
 
 
+def test_the_status_says_what_is_recorded_or_waited_for() -> None:
+    armed = printed(STATUS | {"armed": {"events": ["poke", "lick"], "frames": 200, "bytes": 61_440_000}})
+    assert "recording      armed: begins with poke or lick; 200 frames (61 MB) are kept for it" in armed
+    assert "recording      /data/one, 12 frames" in printed(STATUS | {"recording": {"folder": "/data/one", "frames": 12}, "armed": None})
+
+
 @pytest.mark.parametrize("status", [None, {"state": "starting"}, {**STATUS, "state": "starting", "bundle": "", "image_size": None}])
 def test_a_tracker_that_starts_has_a_status_too(status: dict[str, Any] | None) -> None:
     assert printed(status).split()[:2] == ["state", "starting"]

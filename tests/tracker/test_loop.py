@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import DEADLINE_S, HEIGHT, RULE, WIDTH, BrightestPixel, Rig, rig
-from tracker.config import Circle, EventConfig, Polygon, ZoneSource
+from tracker.config import Circle, EventConfig, MotionConfig, Polygon, ZoneSource
 from tracker.errors import BundleError, ConfigError, EngineError
 from tracker.loop_inbox import Change
 from tracker.messages import AliveMessage, EventMessage, PoseMessage, SetupMessage, StatusMessage
@@ -201,3 +201,24 @@ def test_new_rules_know_the_frame_interval_that_the_old_ones_saw(bench: Rig) -> 
     bench.inbox.put(change)
     change.outcome.result(DEADLINE_S)
     assert len(made[0].behaviour.known_intervals_ns) == 2
+
+
+def test_motion_is_of_the_configured_blocks_and_goes_on_over_a_reload(bench: Rig) -> None:
+    """The spot stays within the left block, then crosses over to the right one."""
+    bench.start()
+    bench.change("start", motion=MotionConfig(size=(2, 1)))
+    bench.camera.show(10, 20)
+    bench.camera.show(12, 24)
+    assert [bench.wait_for(PoseMessage).motion for _ in range(2)] == [None, 0.0]
+    bench.change("reload", motion=MotionConfig(size=(2, 1))).outcome.result(DEADLINE_S)
+    bench.camera.show(50, 24)
+    assert bench.wait_for(PoseMessage).motion == 2 / (WIDTH * HEIGHT)
+
+
+def test_more_blocks_than_pixels_are_refused(bench: Rig) -> None:
+    bench.start()
+    bench.change("start", motion=MotionConfig(size=(WIDTH, HEIGHT + 1)))
+    bench.camera.show(*INSIDE)
+    bench.join()
+    assert isinstance(bench.problem, ConfigError)
+    assert "motion.size is 64x49, which is more blocks than the camera's image of 64x48 has pixels" in str(bench.problem)

@@ -91,6 +91,51 @@ def test_another_image_size_starts_afresh() -> None:
     assert np.isnan(motion_of(frames)).tolist() == [True, False, True, False, True]
 
 
+def motion_of_blocks(frames: list[Image], size: tuple[int, int]) -> NDArray[np.float64]:
+    """By numpy alone, block by block, pixel by pixel."""
+    values = [np.nan]
+    for before, image in pairwise(frames):
+        (height, width), (across, down) = image.shape[:2], size
+        change = image.astype(np.int64) - before
+        total = 0
+        for row in range(down):
+            for column in range(across):
+                block = change[row * height // down : (row + 1) * height // down, column * width // across : (column + 1) * width // across]
+                total += int(np.abs(block.sum(axis=(0, 1))).sum())
+        values.append(total / (image.size * 255))
+    return np.asarray(values, np.float64)
+
+
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1), colour=st.booleans())
+def test_motion_of_blocks_equals_numpy_bit_for_bit(data: st.DataObject, seed: int, *, colour: bool) -> None:
+    height, width = data.draw(st.integers(1, 24)), data.draw(st.integers(1, 24))
+    size = data.draw(st.integers(1, width)), data.draw(st.integers(1, height))
+    frames = [noise(seed + i, *(height, width), *((3,) if colour else ())) for i in range(3)]
+    motion = Motion(size)
+    found = np.array([np.nan if value is None else value for value in map(motion.update, frames)], np.float64)
+    np.testing.assert_array_equal(found, motion_of_blocks(frames, size))
+
+
+def test_blocks_of_one_pixel_give_the_value_of_the_whole_image() -> None:
+    frames = [noise(i, 48, 64) for i in range(3)]
+    motion = Motion((64, 48))
+    assert [motion.update(frame) for frame in frames][1:] == live(frames)[1:].tolist()
+
+
+def test_a_difference_within_a_block_cancels() -> None:
+    one, other = np.zeros((4, 8), np.uint8), np.zeros((4, 8), np.uint8)
+    one[0, 0], other[3, 3], other[3, 4] = 200, 200, 100
+    motion = Motion((2, 1))
+    assert motion.update(one) is None
+    assert motion.update(other) == 100 / (32 * 255)
+
+
+def test_sums_of_an_image_beyond_32_bits_stay_exact() -> None:
+    white, black = np.full((2900, 2912), 255, np.uint8), np.zeros((2900, 2912), np.uint8)
+    motion = Motion((1, 1))
+    assert [motion.update(white), motion.update(black)] == [None, 1.0]
+
+
 def test_reset_forgets_the_frame_before() -> None:
     motion = Motion()
     motion.update(noise(0, 4, 4))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.tracker.daemon import DEADLINE_S, ROOT
-from tests.tracker.recorded import FROM_HERE, HEIGHT, MS, WIDTH, ask, feed, number_in, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import FROM_HERE, HEIGHT, MS, WIDTH, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
 from tracker.commands.record import duration, note
 from tracker.config import Config, RecordingConfig
 from tracker.errors import RecordingError
@@ -144,6 +145,24 @@ def test_what_the_encoder_cannot_take_is_dropped_counted_and_said(recording_conf
     assert session.rows.num_rows == closing.frames
     assert closing.frames + closing.dropped == 412
     assert session.rows["record_dropped"][-1].as_py() <= closing.dropped
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs root to mount a small file system")
+def test_a_disk_that_is_full_at_the_start_is_said_and_leaves_nothing(recording_config: Config, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        (disk / "full").write_bytes(bytes(16 * 1024))
+        recorder = recorder_of(recording_config)
+        recorder.start(ask(disk / "s"))
+        feed(recorder, 12)
+        wait_until(lambda: recorder.status is None)
+        assert "/s: cannot be written: No space left on device; free space" in str(recorder.problem)
+        assert [path.name for path in disk.iterdir()] == ["full"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_video_file_ends_by_time_and_where_the_camera_was_away(recording_config: Config, tmp_path: Path) -> None:
@@ -295,3 +314,24 @@ def test_a_place_where_no_session_can_be_written_is_found_before_one_begins(tmp_
         check_place(RecordingConfig(folder=str(tmp_path / "file")))
     with pytest.raises(RecordingError, match="free space, or record to another disk"):
         check_place(msgspec.structs.replace(there, minimum_free_gb=1e6))
+
+
+def test_an_event_of_the_last_frame_is_recorded(recorder: Recorder, tmp_path: Path) -> None:
+    """The loop gives it after the frame's pose, which the end of the session waits for."""
+    recorder.start(ask(tmp_path / "s"))
+    frames = feed(recorder, 15)
+    wait_until(lambda: recorder.counts[0] == 15)
+    stopping = threading.Thread(target=recorder.stop)
+    stopping.start()
+    recording = recorder._recording
+    assert recording is not None
+    wait_until(lambda: not recording.takes_frames)
+    for _ in range(2):  # it has seen that it ends once it has taken these
+        recorder.pose(pose_of(frames[13]))
+        wait_until(lambda: recording._items.qsize() == 0)
+    recorder.pose(pose_of(frames[14]))
+    recorder.event(event_at(frames[14]))
+    stopping.join()
+    session = RecordedSession(tmp_path / "s")
+    assert session.rows["points"][14].as_py() is not None
+    assert [row["frame"] for row in session.events.to_pylist()] == [7, 14]

@@ -75,6 +75,13 @@ def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotoni
     return VideoStream(settings, clock)
 
 
+def has_own_rate(source: CameraSource) -> bool:
+    """Whether frames come at a pace of their own; a file that is read as fast as it can be has none."""
+    if isinstance(source, ImageFolder):
+        return source.rate_hz is not None
+    return not (isinstance(source, OpenCVCamera) and is_file(source) and source.file_speed == "flat_out")
+
+
 def is_file(settings: OpenCVCamera) -> bool:
     """Whether `device` names a file: neither a device nor the address of a stream."""
     return not is_device(settings.device) and "://" not in str(settings.device)

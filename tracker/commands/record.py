@@ -80,6 +80,7 @@ def record(options: argparse.Namespace) -> int:
         status = ask_tracker(options, {"command": "status"})["status"] or {}
         found = {
             "recording": status.get("recording"),
+            "armed": status.get("armed"),
             "problems": [each for each in status.get("problems", ()) if each["cause"] == "recording"],
         }
         said = _status(found)
@@ -90,7 +91,8 @@ def record(options: argparse.Namespace) -> int:
 def _status(found: dict[str, Any]) -> str:
     recording = found["recording"]
     if recording is None:
-        said = "nothing is being recorded"
+        armed = found["armed"]
+        said = "nothing is being recorded" + (f"; armed: begins with {' or '.join(armed['events'])}" if armed else "")
     else:
         said = (
             f"recording to {recording['folder']}: {recording['frames']} frames in {recording['seconds']:.0f} s, "

@@ -1,4 +1,4 @@
-"""Whether sessions can be written where they are to be, found out before one begins."""
+"""Where sessions are written: whether they can be, found out before one begins, and its folder."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ def check_place(settings: RecordingConfig) -> str:
         RecordingError: it cannot be written, or its disk has too little space.
     """
     folder = Path(settings.folder)
-    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    existing = nearest(folder)
     try:
         with tempfile.TemporaryDirectory(prefix=".rigtrack-check-", dir=existing):
             free_gb = shutil.disk_usage(existing).free / 1e9
@@ -31,6 +31,29 @@ def check_place(settings: RecordingConfig) -> str:
     if free_gb < settings.minimum_free_gb:
         raise RecordingError(too_little(folder, free_gb, settings.minimum_free_gb))
     return f"sessions go to {folder}, {free_gb:.1f} GB are free"
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the first one above it that is there."""
+    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+
+
+def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
+    """Make a session's folder.
+
+    Raises:
+        RecordingError: it exists, cannot be made, or its disk has too little space.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise RecordingError(f"{folder}: exists; a session begins in a folder of its own, so choose another name") from None
+    except OSError as problem:
+        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {remedy(problem)}") from problem
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb < minimum_free_gb:
+        folder.rmdir()
+        raise RecordingError(too_little(folder, free_gb, minimum_free_gb))
 
 
 def too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:

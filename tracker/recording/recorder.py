@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import RecordingError
 from tracker.frame import Frame
-from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
+from tracker.messages import ArmedMessage, EventMessage, PoseMessage, RecordingMessage, SetupMessage
+from tracker.recording.recent import Recent
 from tracker.recording.request import RecordedRig, Request
 
 if TYPE_CHECKING:
@@ -32,30 +33,91 @@ class Recorder:
         self._recording: Recording | None = None
         self._setup: SetupMessage | None = None
         self._starting = threading.Lock()
+        self._recent = _recent_of(rig)
+        self._route = threading.Lock()  # between recent frames and a session; held for moments, by nobody who waits for a disk
+        self._tell_event: Callable[[EventMessage], None] = lambda _: None
+        self._note: str | None = None
 
     def offer(self, frame: Frame) -> None:
         """Record a frame, if a session is being recorded. Never waits: a frame that does not fit the queue is dropped and counted."""
-        if self._recording is not None:
+        if self._recent is not None:
+            with self._route:
+                if self._recording is not None and self._recording.takes_frames:
+                    self._recording.offer(frame)
+                else:
+                    self._recent.put(frame)
+        elif self._recording is not None:
             self._recording.offer(frame)
 
     def pose(self, message: PoseMessage) -> None:
         """Record a frame's pose."""
-        if self._recording is not None:
-            self._recording.put(message)
+        self._put(message)
 
     def event(self, message: EventMessage) -> None:
-        """Record a change of an event."""
-        if self._recording is not None:
-            self._recording.put(message)
+        """Record a change of an event, which may begin a session."""
+        self._put(message)
+        self._tell_event(message)
 
     def setup(self, message: SetupMessage) -> None:
         """Record what turns frames into poses from here on; a session that begins later begins with it."""
         self._setup = message
-        if self._recording is not None:
-            self._recording.put(message)
+        self._put(message)
 
-    def start(self, request: Request) -> Path:
+    def _put(self, message: PoseMessage | EventMessage | SetupMessage) -> None:
+        """Give it to the session, one that is ending too: its last frames have no poses yet; else to the recent frames."""
+        if self._recent is None:
+            if self._recording is not None:
+                self._recording.put(message)
+            return
+        with self._route:
+            recording = self._recording
+            if recording is None or not recording.takes_frames:
+                is_of_its_frames = recording is not None and message.received_ns <= recording.last_ns
+                if recording is not None and (is_of_its_frames or isinstance(message, PoseMessage)):
+                    recording.put(message)  # a later pose tells that frames before it have none
+                if not is_of_its_frames:
+                    self._recent.put(message)
+                return
+            recording.put(message)
+            if isinstance(message, SetupMessage):
+                self._recent.setup = message
+
+    def tell_events(self, hear: Callable[[EventMessage], None]) -> None:
+        """Tell every change of an event from here on; must not wait."""
+        self._tell_event = hear
+
+    def hold_recent(self, onset_ns: int) -> None:
+        """Keep what came shortly before this time until a session begins with it."""
+        if self._recent is not None:
+            with self._route:
+                if self._recording is None or not self._recording.takes_frames:
+                    self._recent.hold(onset_ns)
+
+    def release_recent(self) -> None:
+        """Keep no more than the last seconds again: no session begins."""
+        if self._recent is not None:
+            with self._route:
+                self._recent.release()
+
+    def note(self, sentence: str) -> None:
+        """Why no session could begin, as a problem until one does."""
+        self._note = sentence
+
+    @property
+    def armed(self) -> ArmedMessage | None:
+        """What is held for a session that an event may begin, None where none may at the moment."""
+        recent, rig = self._recent, self._rig
+        if recent is None or rig is None or self.status is not None:
+            return None
+        return ArmedMessage(events=list(rig.settings.on_event), frames=recent.frames, bytes=recent.image_bytes)
+
+    def start(self, request: Request, *, with_recent: bool = False, refused: Callable[[str], None] = lambda _: None) -> Path:
         """Begin a session with the next frame.
+
+        Args:
+            request: what to record.
+            with_recent: begin with the frames of the last seconds, where they are kept.
+            refused: told why on the recorder's thread, where the first frames show that this machine plainly cannot.
 
         Returns:
             Its folder.
@@ -70,10 +132,26 @@ class Recorder:
         with self._starting:
             if self._recording is not None and not self._recording.over:
                 raise RecordingError(f"a session is being recorded to {self._recording.folder}; stop it first")
-            self._recording = load_libraries()(request, self._rig, setup=self._setup, clock=self._clock)
+            recording = load_libraries()(request, self._rig, setup=self._setup, clock=self._clock, refused=refused)
+            with self._route:
+                if self._recent is not None and with_recent:
+                    setup = self._recent.setup
+                    recording.begin_with(self._recent.take(), setup)
+                elif self._recent is not None:
+                    self._recent.clear()
+                self._recording, self._note = recording, None
             return request.folder
 
-    def stop(self) -> RecordingMessage:
+    def settle(self, within_s: float) -> None:
+        """Wait until the session has begun, or it is known that it cannot; no longer where no frame comes.
+
+        Raises:
+            RecordingError: it cannot.
+        """
+        if self._recording is not None:
+            self._recording.settle(within_s)
+
+    def stop(self, reason: str = "stopped") -> RecordingMessage:
         """Finish the session, and wait for its files.
 
         Raises:
@@ -82,7 +160,7 @@ class Recorder:
         recording = self._recording
         if recording is None or recording.over:
             raise RecordingError("no session is being recorded")
-        recording.stop("stopped", within_s=_STOP_S)
+        recording.stop(reason, within_s=_STOP_S)
         if recording.failure is not None:
             raise RecordingError(recording.failure)
         return recording.status()
@@ -100,12 +178,18 @@ class Recorder:
     @property
     def problem(self) -> str | None:
         """What is wrong with the recording that runs or ran last, in one sentence."""
-        return None if self._recording is None else self._recording.problem
+        return self._note or (None if self._recording is None else self._recording.problem)
 
     @property
     def counts(self) -> tuple[int, int]:
         """Frames recorded and frames dropped, of the session that runs or ran last."""
         return (0, 0) if self._recording is None else (self._recording.frames, self._recording.dropped)
+
+
+def _recent_of(rig: RecordedRig | None) -> Recent | None:
+    if rig is None or not rig.settings.on_event:
+        return None
+    return Recent(before_ns=int(rig.settings.before_s * 1e9), limit_bytes=rig.settings.before_mb * 1_000_000)
 
 
 def load_libraries() -> "type[Recording]":

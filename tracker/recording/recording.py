@@ -4,21 +4,20 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, SimpleQueue
-
-import av.error
 
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
 from tracker.recording.describe import RATE_FRAMES
-from tracker.recording.place import too_little
+from tracker.recording.encoder_trial import too_slow
+from tracker.recording.place import make_folder, too_little
+from tracker.recording.recent import Item
 from tracker.recording.request import RecordedRig, Request
-from tracker.recording.session_writer import Limits, SessionWriter
-from tracker.whole_files import remedy
+from tracker.recording.session_writer import Limits, SessionWriter, why_not_written
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +33,6 @@ _BEHIND_NS = 5 * _NS  # how long a drop is still a problem after the last one
 _FILES_S = 5.0  # how long the last sync of the files may take
 _NICE = 5  # the encoder gives way to the loop
 
-_Item = Frame | PoseMessage | EventMessage | SetupMessage
-
 
 class Recording:
     """One session, its queue and its thread.
@@ -45,6 +42,7 @@ class Recording:
         over: nothing more is taken, and every file is closed.
         frames: in the video so far.
         dropped: frames that the queue did not take.
+        last_ns: receipt of the last frame taken; -1 before the first.
         failure: why the session could not be finished, in one sentence.
     """
 
@@ -55,8 +53,16 @@ class Recording:
         *,
         setup: SetupMessage | None,
         clock: Callable[[], int],
+        refused: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Make the folder, and begin with the next frame.
+
+        Args:
+            request: what to record.
+            rig: of which.
+            setup: in use.
+            clock: monotonic ns.
+            refused: told why, where this machine plainly cannot record what the camera sends.
 
         Raises:
             RecordingError: the folder cannot be made, or its disk has too little space.
@@ -65,14 +71,18 @@ class Recording:
         self.folder = request.folder
         self.over = False
         self.frames = self.dropped = 0
+        self.last_ns = -1
         self.failure: str | None = None
         self._request, self._rig, self._settings, self._clock = request, rig, rig.settings, clock
         self._began_setup = setup
-        self._items: SimpleQueue[_Item] = SimpleQueue()
+        self._tell_refused, self._is_refused = refused, False
+        self._settled = threading.Event()  # it has begun, or never will
+        self._items: SimpleQueue[Item] = SimpleQueue()
+        self._begun_with = 0  # frames, which wait beside those that the queue takes
         self._offered = self._taken = 0  # frames: the first counted by the capture thread alone, the second by this one's
         self._writer: SessionWriter | None = None
         self._first_ns: int | None = None
-        self._held: list[_Item] = []  # until there are frames enough to know their rate
+        self._held: list[Item] = []  # until there are frames enough to know their rate
         self._dropped_ns: int | None = None
         self._ending: str | None = None
         self._end_ns = _NEVER_NS
@@ -95,12 +105,34 @@ class Recording:
         """Take a frame, or drop and count it where the queue is full."""
         if self.over or self._ending is not None:
             return
-        if self._offered - self._taken >= self._settings.queue_frames:
+        if self._offered - self._taken >= self._settings.queue_frames + self._begun_with:
             self.dropped += 1
             self._dropped_ns = self._clock()
             return
         self._offered += 1
+        self.last_ns = frame.received_ns
         self._items.put(frame)
+
+    def begin_with(self, items: list[Item], setup: SetupMessage | None) -> None:
+        """Take what came before it began, at once and before anything else.
+
+        Args:
+            items: the oldest first.
+            setup: in use before them, None for the one given at the start.
+        """
+        if setup is not None:
+            self._items.put(setup)
+        for item in items:
+            if isinstance(item, Frame):
+                self._begun_with += 1
+                self.last_ns = item.received_ns
+                self._offered += 1
+            self._items.put(item)
+
+    @property
+    def takes_frames(self) -> bool:
+        """Whether it is neither over nor ending."""
+        return not self.over and self._ending is None
 
     def put(self, item: PoseMessage | EventMessage | SetupMessage) -> None:
         """Take what the loop has made, at the end too: of frames that were taken before."""
@@ -115,6 +147,15 @@ class Recording:
         if self._thread.is_alive():
             self.failure = f"{self.folder}: the disk does not take the last of the recording; `tracker recover` mends what is there"
             self.over = True
+
+    def settle(self, within_s: float) -> None:
+        """Wait until it has begun, or it is known that it cannot; for no longer than this where no frame comes.
+
+        Raises:
+            RecordingError: it cannot.
+        """
+        if self._settled.wait(within_s) and self._writer is None and self.failure is not None:
+            raise RecordingError(self.failure)
 
     def status(self) -> RecordingMessage:
         """As it is published."""
@@ -134,14 +175,20 @@ class Recording:
         try:
             self._record()
         except Exception as problem:
-            self.failure = _sentence(self.folder, problem)
+            self.failure = why_not_written(self.folder, problem)
             if not isinstance(problem, OSError | RecordingError):
                 logger.exception("recording ended by a fault in rigtrack itself; please report the lines below")
             logger.error("recording ended: %s", self.failure)  # noqa: TRY400 the sentence says it all
             if self._writer is not None:
                 self._writer.abandon()
+            else:
+                with suppress(OSError):  # a description that is on the disk stays
+                    self.folder.rmdir()
         finally:
             self.over = True
+            self._settled.set()
+            if self._is_refused and self.failure is not None:
+                self._tell_refused(self.failure)
 
     def _record(self) -> None:
         ending: str | None = None
@@ -161,6 +208,7 @@ class Recording:
                 self._look_after_space()
             if self._ending is None and self._clock() > self._end_ns + _RATE_WAIT_NS:  # no frame has come to end it
                 self._ending = _TIME_OVER
+        self._take_last_events()
         if self._writer is not None:
             self._writer.close(reason=ending or "", dropped=self.dropped)
             logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
@@ -168,7 +216,15 @@ class Recording:
             self.folder.rmdir()
             logger.info("nothing recorded, since no frame came: folder=%s", self.folder)
 
-    def _take(self, item: _Item) -> None:
+    def _take_last_events(self) -> None:
+        """Those of its frames, which the loop gives right after the last pose; those of later frames are not this session's."""
+        time.sleep(_POLL_S)
+        for _ in range(self._items.qsize()):
+            item = self._items.get_nowait()
+            if self._writer is not None and isinstance(item, EventMessage) and item.received_ns <= self.last_ns:
+                self._writer.event(item)
+
+    def _take(self, item: Item) -> None:
         if self._writer is None:
             if isinstance(item, SetupMessage) and not self._held:
                 self._began_setup = item
@@ -207,6 +263,10 @@ class Recording:
     def _begin(self) -> None:
         frames = self._held_frames()
         description = self._rig.describe(frames, self._request.meta)
+        slow = too_slow(frames, description.video, self.folder, rate_hz=self._rig.rate_hz)
+        if slow is not None:
+            self._is_refused = True
+            raise RecordingError(f"{self.folder}: cannot be recorded: {slow}")
         limits = Limits(
             segment_ns=int(self._settings.segment_s * 1e9),
             idle_ns=int(max(_IDLE_S, 5 / description.video.rate_hz) * 1e9),
@@ -218,6 +278,7 @@ class Recording:
         self._first_ns = frames[0].received_ns
         if self._request.duration_s is not None:
             self._end_ns = self._first_ns + int(self._request.duration_s * 1e9)
+        self._settled.set()
         logger.info("recording: folder=%s", self.folder)
         held, self._held = self._held, []
         for item in held:
@@ -233,32 +294,3 @@ class Recording:
         if free_gb < self._settings.minimum_free_gb:
             self.failure = too_little(self.folder, free_gb, self._settings.minimum_free_gb) + "; the session was finished"
             self._ending = "the disk was nearly full"
-
-
-def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
-    """Make a session's folder.
-
-    Raises:
-        RecordingError: it exists, cannot be made, or its disk has too little space.
-    """
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        raise RecordingError(f"{folder}: exists; a session begins in a folder of its own, so choose another name") from None
-    except OSError as problem:
-        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {remedy(problem)}") from problem
-    free_gb = shutil.disk_usage(folder).free / 1e9
-    if free_gb < minimum_free_gb:
-        folder.rmdir()
-        raise RecordingError(too_little(folder, free_gb, minimum_free_gb))
-
-
-def _sentence(folder: Path, problem: Exception) -> str:
-    if isinstance(problem, RecordingError):
-        return str(problem)
-    if isinstance(problem, OSError):
-        what = problem.strerror or str(problem)
-        return f"{folder}: cannot be written: {what}; {remedy(problem)}; what was recorded before is mended by `tracker recover`"
-    if isinstance(problem, av.error.FFmpegError):
-        return f"{folder}: the video cannot be encoded ({problem}); what was recorded before is mended by `tracker recover`"
-    return f"{folder}: recording failed by a fault in rigtrack itself ({type(problem).__name__}); the tracker's log has the details"

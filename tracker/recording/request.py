@@ -35,8 +35,10 @@ class RecordedRig:
         settings: the section recording of its configuration.
         describe: says what a session is, from its first frames and its notes.
         pose_wait_ns: a frame that got no pose within this time gets none.
+        rate_hz: of the camera as configured, None where nothing is.
     """
 
     settings: RecordingConfig
     describe: "Callable[[list[Frame], dict[str, str]], Description]"
     pose_wait_ns: int
+    rate_hz: float | None = None

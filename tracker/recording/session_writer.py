@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import av.error
+
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, encoder
@@ -26,7 +28,7 @@ from tracker.recording.session import (
 )
 from tracker.recording.tables import EVENTS, FRAMES, Row, Table, event_row, pose_columns
 from tracker.recording.video_segment import VideoSegment
-from tracker.whole_files import sync_folder
+from tracker.whole_files import remedy, sync_folder
 
 _NS = 1_000_000_000
 SYNC_EVERY_NS = _NS // 2
@@ -215,3 +217,15 @@ class SessionWriter:
 
     def _is_ready(self, waiting: _Waiting, now: int) -> bool:
         return waiting.index < waiting.segment.synced and (waiting.settled or now - waiting.received_ns > self._limits.pose_wait_ns)
+
+
+def why_not_written(folder: Path, problem: Exception) -> str:
+    """Why a session could not go on, in one sentence."""
+    if isinstance(problem, RecordingError):
+        return str(problem)
+    if isinstance(problem, OSError):
+        what = problem.strerror or str(problem)
+        return f"{folder}: cannot be written: {what}; {remedy(problem)}; what was recorded before is mended by `tracker recover`"
+    if isinstance(problem, av.error.FFmpegError):
+        return f"{folder}: the video cannot be encoded ({problem}); what was recorded before is mended by `tracker recover`"
+    return f"{folder}: recording failed by a fault in rigtrack itself ({type(problem).__name__}); the tracker's log has the details"

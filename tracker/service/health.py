@@ -154,6 +154,7 @@ class Health:
             field_of_view=setup.inference.field_of_view if setup else "",
             problems=self._problems(now),
             recording=self._recorder.status,
+            armed=self._recorder.armed,
             open=open_events(setup, received_ns=self._last_received_ns) if setup else [],
             correct_within_px=_radii(description),
         )

@@ -45,6 +45,11 @@ def _rows(found: dict[str, Any]) -> Iterable[tuple[str, Text | Table]]:
         yield "key points", Text(_names(found["point_names"]))
     for event in found.get("open") or ():
         yield "event on", Text(_open_event(event, found.get("published_ns")), style="yellow")
+    if (recording := found.get("recording")) is not None:
+        yield "recording", Text(f"{recording['folder']}, {recording['frames']} frames", style="yellow")
+    if (armed := found.get("armed")) is not None:
+        held = f"{armed['frames']} frames ({armed['bytes'] / 1e6:.0f} MB) are kept for it"
+        yield "recording", Text(f"armed: begins with {' or '.join(armed['events'])}; {held}")
     for zone in found.get("zones") or ():
         yield f"zone {zone['name']}", Text(_zone(zone))
     if any(found.get("fps", {}).values()):
