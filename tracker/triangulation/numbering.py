@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 _FOUND_AFTER = 8  # poses that must agree on one offset
-_LOOKED_AT = 12  # of so many; the rest may have no partner, since frames get lost
+_COMPARED = 12  # of so many; the rest may have no partner, since frames get lost
 _DISAGREEING = 5  # poses one after the other at the wrong time for their number: the counter has slipped
 _REMEMBERED = 256  # moments that a counter is compared with
 _STALE_NS = 1_000_000_000  # with nobody to compare with for so long, counting begins anew
@@ -14,7 +14,7 @@ _STALE_NS = 1_000_000_000  # with nobody to compare with for so long, counting b
 class _Counter:
     shift: int | None = None  # added to its numbers; None while it is being found
     lag_ns: int = 0  # its times less those of the first camera, as found
-    recent: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_LOOKED_AT))  # (number, time) while it is being found
+    recent: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_COMPARED))  # (number, time) while it is being found
     wrong: int = 0  # poses in a row at the wrong time
 
 

@@ -69,10 +69,10 @@ class RigTriangulation:
             nowhere = np.full(points.shape[1], np.nan)
             return RigPlaces(mm=np.full((len(nowhere), 3), np.nan), confidence=nowhere, error_px=nowhere, used=np.zeros_like(used))
         mm, error_px = self._find(points, used)
-        doubtful = self._is_off(error_px) & (used.sum(axis=0) > _FEWEST_CAMERAS)
-        if doubtful.any():
-            used[:, doubtful] = self._agreeing(points[:, doubtful], used[:, doubtful])
-            mm[doubtful], error_px[doubtful] = self._find(points[:, doubtful], used[:, doubtful])
+        is_off = self._is_off(error_px) & (used.sum(axis=0) > _FEWEST_CAMERAS)
+        if is_off.any():
+            used[:, is_off] = self._agreeing(points[:, is_off], used[:, is_off])
+            mm[is_off], error_px[is_off] = self._find(points[:, is_off], used[:, is_off])
         is_placed = (used.sum(axis=0) >= _FEWEST_CAMERAS) & np.isfinite(mm).all(axis=1) & ~self._is_off(error_px)
         used &= is_placed
         lowest = np.where(used, confidence, np.inf).min(axis=0)

@@ -26,7 +26,7 @@ from tracker.triangulation.tracking import RigTracking
 
 logger = logging.getLogger(__name__)
 
-_IDLE_S = 0.02  # without a message: how often the heartbeat and overdue events are looked after
+_IDLE_S = 0.02  # without a message: how often overdue events and the status are checked
 _AT_ONCE = 32  # messages taken before the rest of the loop has its turn: some 30 ms where much waits, and the heartbeat goes on
 _REMEMBERED = 1_000  # sentences on what was not of the stream, each of which is told once
 
@@ -98,7 +98,7 @@ def follow(parts: RigParts, stop: Stop, *, clock: Callable[[], int] = time.monot
     try:
         while not stop.is_set:
             loop.take_arrived()
-            loop.look_around()
+            loop.keep_up()
         ended_well = True
     finally:
         parts.tracking.end("stopping" if ended_well else "error")
@@ -109,7 +109,7 @@ class _Loop:
     def __init__(self, parts: RigParts, *, clock: Callable[[], int]) -> None:
         self._parts, self._clock = parts, clock
         self._refused: set[str] = set()
-        self._next_look_ns = 0
+        self._next_status_ns = 0
 
     def take_arrived(self) -> None:
         """Take everything that has arrived, then close what was due before it was taken."""
@@ -125,7 +125,7 @@ class _Loop:
             self._publish(cameras.take(message, now_ns=self._clock()))
             message = self._receive(0)
 
-    def look_around(self) -> None:
+    def keep_up(self) -> None:
         """Heartbeat, silent cameras, overdue events, status, newcomers."""
         now_ns, parts = self._clock(), self._parts
         parts.publisher.serve()
@@ -138,16 +138,16 @@ class _Loop:
                 interval_ms=interval_ms,
                 open_events=parts.tracking.open_events,
             )
-        if now_ns < self._next_look_ns:
+        if now_ns < self._next_status_ns:
             return
-        self._next_look_ns = now_ns + int(_IDLE_S * 1e9)
+        self._next_status_ns = now_ns + int(_IDLE_S * 1e9)
         parts.watchdog.fed()
         alive = parts.client.alive
         if len(alive) < 2:  # one camera alone sees no place
             parts.tracking.end("camera_lost")
         parts.tracking.use(parts.cameras.names)
         parts.tracking.wait(now_ns)
-        parts.status.look(alive, now_ns)
+        parts.status.update(alive, now_ns)
 
     def _publish(self, moments: list[Moment]) -> None:
         for moment in moments:

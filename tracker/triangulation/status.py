@@ -41,7 +41,7 @@ class RigStatus:
         self._rates_since = (clock(), 0, 0)
         self._fps = {"joined": 0.0, "published": 0.0}
 
-    def look(self, alive: Collection[str], now_ns: int) -> None:
+    def update(self, alive: Collection[str], now_ns: int) -> None:
         """Publish if it is time or something changed; called many times a second."""
         tracking = self._tracking
         if tracking.placed != self._placed:
