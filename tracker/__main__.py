@@ -11,10 +11,10 @@ end_at_signals(sys.argv)  # the imports below take a second
 import cv2  # noqa: E402
 
 from tracker.command import run_command, version  # noqa: E402
-from tracker.commands import check, frames, init, keys, listen, record, recover, reload, replay, run, status, stop, swap, view  # noqa: E402
+from tracker.commands import analyse, check, frames, init, keys, listen, record, recover, reload, replay, run, status, stop, swap, view  # noqa: E402
 from tracker.service.log import FORMAT, OneLine  # noqa: E402
 
-COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, record, recover, replay, frames, keys)
+COMMANDS = (init, check, run, view, listen, status, swap, reload, stop, record, recover, replay, analyse, frames, keys)
 
 
 def main(arguments: list[str] | None = None) -> int:

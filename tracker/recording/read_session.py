@@ -7,9 +7,20 @@ import av
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from tracker.errors import RecordingError
+from tracker.errors import CameraError, RecordingError
 from tracker.frame import Image
-from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE, Closed, Description, read_closed, read_description, video_name
+from tracker.recording.original_video import OriginalVideo, identify
+from tracker.recording.session import (
+    EVENTS_FILE,
+    FRAMES_FILE,
+    SETUPS_FILE,
+    Closed,
+    Description,
+    SourceVideo,
+    read_closed,
+    read_description,
+    video_name,
+)
 from tracker.recording.tables import EVENTS, FRAMES, read_table
 
 
@@ -46,15 +57,33 @@ class RecordedSession:
         path = self.folder / SETUPS_FILE
         return [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []
 
+    def video_paths(self) -> list[Path]:
+        """The video files in the order of their frames: of an analysed video the original, where it was or beside the session.
+
+        Raises:
+            RecordingError: the original is not there any more, or another file has its name.
+        """
+        if self.description.source is not None:
+            return [_found(self.description.source, beside=self.folder)]
+        return [self.folder / video_name(segment) for segment in sorted(set(self.rows["segment"].to_pylist()))]
+
     def frames(self) -> Iterator[Image]:
         """Every image in order, uint8 (h, w) or (h, w, 3) RGB: as the camera delivered it, but for the loss of the codec.
 
         Raises:
             RecordingError: a video file is missing or damaged.
         """
-        segments = sorted(set(self.rows["segment"].to_pylist()))
-        for segment in segments:
-            yield from self._segment(self.folder / video_name(segment))
+        if self.description.source is not None:
+            yield from self._original(self.description.source)
+            return
+        for path in self.video_paths():
+            yield from self._segment(path)
+
+    def _original(self, source: SourceVideo) -> Iterator[Image]:
+        try:
+            yield from OriginalVideo(self.video_paths()[0], decoder=source.decoder).images()
+        except CameraError as problem:
+            raise RecordingError(str(problem)) from problem
 
     def _segment(self, path: Path) -> Iterator[Image]:
         form = self.description.video
@@ -67,6 +96,21 @@ class RecordedSession:
             raise RecordingError(
                 f"{path}: the video cannot be read ({problem}); if the session was cut off, run `tracker recover` on it"
             ) from problem
+
+
+def _found(source: SourceVideo, *, beside: Path) -> Path:
+    """The original, by its size and its content."""
+    was = Path(source.path)
+    places = (was, beside.parent / was.name, beside / was.name)
+    there = [path for path in places if path.is_file()]
+    for path in there:
+        if path.stat().st_size == source.bytes and identify(path).fingerprint == source.fingerprint:
+            return path
+    if there:
+        raise RecordingError(
+            f"{there[0]}: is another video than the one that {beside} was made from; put that one back, or analyse this one"
+        )
+    raise RecordingError(f"{was}: the video that {beside} was made from is not there any more; put it back, or beside that folder")
 
 
 def _luminance(frame: av.VideoFrame) -> Image:

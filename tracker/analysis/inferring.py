@@ -1,0 +1,132 @@
+"""Frames in, key points out, in order: decoding, conversion and the network beside one another on every core.
+
+A frame's key points depend on nothing but its image, so frames are shared out among engines of one thread each; one engine with
+several threads waits for its slowest thread in every layer.
+"""
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+
+from tracker.bundle import Bundle
+from tracker.config import EngineConfig
+from tracker.engines.engine import Engine
+from tracker.engines.inference import Inference
+from tracker.engines.open_engine import open_engine
+from tracker.frame import Image
+from tracker.motion import Motion
+from tracker.pose import KeyPoints
+from tracker.recording.original_video import Converter, Decoded, OriginalVideo
+
+_AHEAD = 2  # frames decoded ahead, for each engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferred:
+    """One frame.
+
+    Attributes:
+        time_ns: presentation time.
+        image: as the camera source gives it.
+        points: float32 (animals, K, 3), x and y in pixels of the image, confidence.
+        motion: mean absolute difference from the frame before, None for the first.
+    """
+
+    time_ns: int
+    image: Image
+    points: KeyPoints
+    motion: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """What one frame at a time needs."""
+
+    converter: Converter
+    inference: Inference
+
+
+class Engines:
+    """The bundle, opened several times. Opened once for all videos of a process."""
+
+    def __init__(self, bundle: Bundle, settings: EngineConfig, *, count: int, say: Callable[[str], None]) -> None:
+        """Open them.
+
+        Args:
+            bundle: what to run.
+            settings: runtime and precision; its threads are not read.
+            count: how many: one for each core; a GPU takes one.
+            say: told what takes time.
+
+        Raises:
+            EngineError, BundleError: it cannot be run here.
+        """
+        self.bundle = bundle
+        alone = settings.runtime == "tensorrt" or bool(bundle.description.states)  # a memory takes every frame in order
+        one = msgspec.structs.replace(settings, threads=1, keep_warm_ms=None)
+        self.engines: list[Engine] = []
+        for _ in range(1 if alone else count):
+            self.engines.append(open_engine(bundle, one, say=say))
+
+    def close(self) -> None:
+        """Free them."""
+        for engine in self.engines:
+            engine.close()
+
+
+def infer(video: OriginalVideo, engines: Engines, *, begin: int, stop: threading.Event) -> Iterator[Inferred]:
+    """Take every frame from `begin` on, until the last one or until told to stop.
+
+    Args:
+        video: to read from its first frame: seeking is not exact in every file, and decoding costs little.
+        engines: reset before the first frame.
+        begin: number of the first frame wanted.
+        stop: once set, the frames under way are the last.
+
+    Raises:
+        CameraError: the video cannot be read.
+        BundleError: the bundle does not fit its pictures.
+        EngineError: an engine failed.
+    """
+    for engine in engines.engines:
+        engine.reset()
+    hands: queue.SimpleQueue[_Hand] = queue.SimpleQueue()
+    for engine in engines.engines:
+        hands.put(_Hand(video.converter(), Inference(engines.bundle, engine, source_shape=video.shape)))
+
+    def look(decoded: Decoded) -> tuple[Image, KeyPoints]:
+        hand = hands.get()
+        try:
+            image = hand.converter.image(decoded)
+            return image, hand.inference.points(image)
+        finally:
+            hands.put(hand)
+
+    motion, count = Motion(), len(engines.engines)
+    waiting: deque[tuple[int, Future[tuple[Image, KeyPoints]]]] = deque()
+
+    def next_one() -> Inferred:
+        time_ns, future = waiting.popleft()
+        image, points = future.result()
+        return Inferred(time_ns=time_ns, image=image, points=points, motion=motion.update(image))
+
+    with ThreadPoolExecutor(count, "infer") as pool:
+        try:
+            for number, decoded in enumerate(video.frames()):
+                if stop.is_set():
+                    break
+                if number == begin - 1:
+                    motion.update(video.converter().image(decoded))
+                if number >= begin:
+                    waiting.append((decoded.time_ns, pool.submit(look, decoded)))
+                if len(waiting) > (1 + _AHEAD) * count:
+                    yield next_one()
+            while waiting:
+                yield next_one()
+        finally:
+            pool.shutdown(cancel_futures=True)
