@@ -69,8 +69,8 @@ def _page(analysed: Sequence[Analysed], failures: Sequence[str]) -> str:
     bad = f'<div class="bad"><strong>Not analysed</strong><ul>{"".join(f"<li>{_text(each)}</li>" for each in failures)}</ul></div>'
     lead = (
         f"{len(analysed)} video{'s' * (len(analysed) != 1)}, {frames} frames. The least sure come first. The strip shows how sure the "
-        f"network was through the video: mean of its key points (filled) and the least sure frame (line). Below the dashed line, {DOUBTFUL:g}, "
-        "frames are doubtful. Rings are key points that the viewer would not draw."
+        f"network was through the video: mean of its key points (filled) and the least sure frame (line). Below the dashed line, "
+        f"{DOUBTFUL:g}, frames are doubtful. Rings are key points that the viewer would not draw."
     )
     parts = [f"<h1>Analysed videos</h1><p>{_text(lead)}</p>", bad if failures else "", *(_video(each) for each in analysed)]
     return f"{_HEAD}<main>{''.join(parts)}</main></body></html>\n"
@@ -84,7 +84,7 @@ def _video(analysed: Analysed) -> str:
     )
     fault = f'<p class="bad">{_text(overview.fault)}</p>' if overview.fault else ""
     pictures = "".join(
-        _picture(analysed.folder, name, f"{caption} {overview.pictures[name].frame}, confidence {overview.pictures[name].confidence:.2f}")
+        _picture(analysed.folder, name, f"{caption} {overview.pictures[name].frame} ({overview.pictures[name].confidence:.2f})")
         for name, caption in ((TYPICAL, "frame"), (WORST, "least sure: frame"))
         if name in overview.pictures
     )
@@ -151,12 +151,12 @@ section { margin-top: 1.5rem; padding-top: 1.25rem; border-top: 1px solid var(--
 p { margin: .25rem 0; }
 .bad { background: var(--bad); border-left: 5px solid var(--half); border-radius: 6px; padding: .6rem .9rem; }
 .bad ul { margin: .3rem 0 0; padding-left: 1.3rem; }
-.row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-end; margin-top: .6rem; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; margin-top: .6rem; }
 figure { margin: 0; flex: 0 1 15rem; }
 img { display: block; width: 100%; height: auto; border-radius: 6px; }
 figcaption, .ends, .note { color: var(--soft); font-size: .85rem; overflow-wrap: anywhere; }
 .strip { flex: 1 1 20rem; }
-svg { display: block; width: 100%; height: 6rem; background: var(--band); border-radius: 6px; }
+svg { display: block; width: 100%; height: 9rem; background: var(--band); border-radius: 6px; }
 .mean { fill: var(--mean); }
 .least { fill: none; stroke: var(--least); stroke-width: 1; vector-effect: non-scaling-stroke; }
 .half { stroke: var(--half); stroke-dasharray: 6 5; vector-effect: non-scaling-stroke; }

@@ -41,26 +41,28 @@ class Job:
         return self.folder.with_name(_REPLACED.format(self.folder.name))
 
 
-def job_for(video: Path, out: Path, *, taken: set[Path]) -> Job:
+def job_for(video: Path, out: Path, *, taken: dict[Path, str]) -> Job:
     """Where the session of a video goes: the folder of its name, or, where that is another video's, with its fingerprint behind.
 
     Args:
         video: the file.
         out: the folder of all sessions.
-        taken: folders of other videos of this call; this one's is added.
+        taken: folders of the other videos of this call, and which videos those are; this one is added.
 
     Raises:
-        RecordingError: the video is not there, or was given twice.
+        RecordingError: the video is not there or was given twice, or its folder holds something else.
     """
     source = identify(video)
+    if source.path in taken.values():
+        raise RecordingError(f"{video}: was given twice; give every video once")
     plain = out / video.stem.lstrip(".")
     marked = out / f"{plain.name}-{source.fingerprint[:8]}"
     for folder in (plain, marked):
         job = Job(video=video, source=source, folder=folder)
         if folder not in taken and _is_of(job):
-            taken.add(folder)
+            taken[folder] = source.path
             return job
-    raise RecordingError(f"{video}: was given twice, or {marked} holds something else; give every video once, or another --out")
+    raise RecordingError(f"{video}: its folder {marked} holds something else; give another --out")
 
 
 def analysis_config(config: Config | None, bundle: Bundle) -> Config:

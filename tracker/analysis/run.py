@@ -108,7 +108,7 @@ def analyse_videos(asked: Asked, console: Console, *, done: Callable[[Result], N
             failures.append(outcome.failure)
 
     jobs: list[Job] = []
-    taken: set[Path] = set()
+    taken: dict[Path, str] = {}
     for video in asked.videos:
         try:
             job = job_for(video, asked.out, taken=taken)

@@ -1,6 +1,6 @@
 """A video that was not recorded here: every frame that FFmpeg decodes, once, with the pixels and times of the camera source `opencv`.
 
-The live source stops where a container's header says that the video ends; here only the decoder says so.
+Where it ends the decoder says, not the header.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ Decoder = Literal["pyav", "opencv"]
 _PIECE = 1 << 20  # bytes hashed at the beginning, in the middle and at the end
 _COMPARED = 24  # frames whose times are compared with the live source's: more than any decoder holds back
 _READ_S = 60.0
+_SLACK_S = 0.5  # by which its duration may be
 _FEW_MISSING = 2  # frames by which a header may be wrong
 _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
@@ -94,6 +95,8 @@ class OriginalVideo:
         live = _first_live(path)
         self.shape: tuple[int, ...] = live[0].image.shape
         self._promised: int | None = None
+        self._seconds: float | None = None  # as the header says
+        self._last_s = 0.0  # time of the last frame
         self.rate_hz, self.expected = 0.0, None
         with suppress(CameraError):
             self._read_header()
@@ -108,6 +111,7 @@ class OriginalVideo:
         self.damaged = self.read = 0
         for decoded in self._by_opencv() if self.decoder == "opencv" else self._by_pyav():
             self.read += 1
+            self._last_s = decoded.time_ns / 1e9
             yield decoded
         if not self.read:
             raise CameraError(f"{self.path}: no frame can be decoded; record or convert it anew")
@@ -132,6 +136,12 @@ class OriginalVideo:
             return f"{self.path}: {self.read} frames decoded, {self.damaged} packets are damaged; copy the file again"
         if self._promised is not None and self.read < self._promised - _FEW_MISSING:
             return f"{self.path}: {self.read} of {self._promised} frames decoded, the file seems to be cut; copy it again"
+        if (
+            self._promised is None
+            and self._seconds is not None
+            and self._last_s < self._seconds - max(_SLACK_S, _FEW_MISSING / self.rate_hz)
+        ):
+            return f"{self.path}: decoded up to {self._last_s:.2f} s of {self._seconds:.2f} s, the file seems to be cut; copy it again"
         return None
 
     def _read_header(self) -> None:
@@ -139,7 +149,10 @@ class OriginalVideo:
             stream = container.streams.video[0]
             self.rate_hz = float(stream.guessed_rate or 0)
             self._promised = stream.frames or None
-            self.expected = self._promised or (round(container.duration / av.time_base * self.rate_hz) if container.duration else None)
+            seconds = container.duration / av.time_base if container.duration else None
+            self.expected = self._promised or (round(seconds * self.rate_hz) if seconds else None)
+            if len(container.streams) == 1 and self.rate_hz:  # else it may be that of the sound
+                self._seconds = seconds
 
     def _agrees(self, live: list[Frame]) -> bool:
         """Whether PyAV gives what the live source gives: the first image to the bit, and the first times."""

@@ -76,6 +76,7 @@ class Recording:
         self._dropped_ns: int | None = None
         self._ending: str | None = None
         self._end_ns = _NEVER_NS
+        self._last_ns = -1  # receipt of the last frame in the video
         self._deadline_ns: int | None = None  # of what is still waiting when it ends
         self._space_ns = clock()
         self._bytes = 0
@@ -162,11 +163,20 @@ class Recording:
             if self._ending is None and self._clock() > self._end_ns + _RATE_WAIT_NS:  # no frame has come to end it
                 self._ending = _TIME_OVER
         if self._writer is not None:
+            self._take_last_events(self._writer)
             self._writer.close(reason=ending or "", dropped=self.dropped)
             logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
         else:
             self.folder.rmdir()
             logger.info("nothing recorded, since no frame came: folder=%s", self.folder)
+
+    def _take_last_events(self, writer: SessionWriter) -> None:
+        """Ends that no frame brought, such as of what was on when the tracker stopped, come after the last pose."""
+        with suppress(Empty):
+            for _ in range(self._items.qsize()):
+                item = self._items.get_nowait()
+                if isinstance(item, EventMessage) and item.received_ns <= self._last_ns:
+                    writer.event(item)
 
     def _take(self, item: _Item) -> None:
         if self._writer is None:
@@ -184,6 +194,7 @@ class Recording:
                 return
             self._writer.frame(item, dropped=self.dropped)
             self.frames += 1
+            self._last_ns = item.received_ns
         elif isinstance(item, PoseMessage):
             self._writer.pose(item)
         elif isinstance(item, EventMessage):
