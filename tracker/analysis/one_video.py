@@ -3,8 +3,10 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -27,6 +29,7 @@ from tracker.recording.session import (
     Description,
     VideoFormat,
     claimed,
+    is_claimed,
     read_description,
     write_part,
 )
@@ -35,6 +38,7 @@ from tracker.whole_files import remedy, sync_folder
 
 _SYNC_S = 2.0  # what a kill costs
 _TOLD_S = 0.25
+_OTHER_ENDS_S, _LOOK_S = 20.0, 0.1
 _RATE_HZ = 30.0  # where the file tells none
 _REASON = "analysed"
 
@@ -100,7 +104,7 @@ def analyse(job: Job, request: Request, engines: Callable[[], Engines], *, told:
     try:
         video = OriginalVideo(job.video, threads=request.threads)
         description = _prepare(job, request, video)
-        with claimed(job.work):
+        with _claimed_soon(job.work):
             if not is_done(job.work):
                 _work(job, request, video, engines(), description=description, told=told, stop=stop)
             overview = read_overview(job.work)
@@ -112,13 +116,23 @@ def analyse(job: Job, request: Request, engines: Callable[[], Engines], *, told:
     return overview
 
 
+@contextmanager
+def _claimed_soon(folder: Path) -> Iterator[None]:
+    """The process of a command that was killed writes what is under way before it ends."""
+    deadline = time.monotonic() + _OTHER_ENDS_S
+    while is_claimed(folder) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    with claimed(folder):
+        yield
+
+
 def _prepare(job: Job, request: Request, video: OriginalVideo) -> Description:
     """The description of the unfinished session, which is there from now on: the one begun, if it is of the same."""
     if (job.work / SESSION_FILE).exists():
         begun = read_description(job.work)
         if begun.analysed_with == request.made_with:
             return begun
-        with claimed(job.work):
+        with _claimed_soon(job.work):
             pass
     if job.work.exists():
         shutil.rmtree(job.work)
