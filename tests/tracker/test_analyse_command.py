@@ -165,12 +165,16 @@ def test_without_a_terminal_a_line_now_and_then_says_how_long_it_takes() -> None
     assert ended == [job]
 
 
-def test_in_a_terminal_a_bar_says_how_far_each_video_is() -> None:
+def test_in_a_terminal_bars_say_how_far_each_video_is_and_all_of_them() -> None:
     words = StringIO()
     job = Job(video=Path("monday.mp4"), source=SourceVideo(path="/monday.mp4", bytes=1, fingerprint="0"), folder=Path("out/monday"))
-    with ShownProgress(Console(file=words, force_terminal=True, width=100), finished=lambda *_: None) as shown:
+    console = Console(file=words, force_terminal=True, width=140)
+    with ShownProgress(console, finished=lambda *_: None, videos=2) as shown:
         shown.reached(job, 0, 1000)
         shown.reached(job, 700, 1000)
+    assert re.search(r"monday.mp4 .* 700 ", words.getvalue())
 
-    assert "monday.mp4" in words.getvalue()
-    assert "700" in words.getvalue()
+    with ShownProgress(console, finished=lambda *_: None, videos=2) as shown:
+        shown.reached(job, 700, 1000)
+        shown.finished(job, Finished())
+    assert re.search(r"all videos .* 1 ", words.getvalue())

@@ -12,22 +12,26 @@ from tracker.analysis.job import Job
 from tracker.analysis.worker_messages import Finished
 
 _LINE_EVERY_S = 10.0
+_ALL = "all videos"
 
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0:.0f} frames/s")
+        return Text("" if task.description == _ALL else f"{task.speed or 0:.0f} frames/s")
 
 
 class ShownProgress:
     """Shows how it goes. A context manager; a `Listener`."""
 
-    def __init__(self, console: Console, *, finished: Callable[[Job, Finished], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, console: Console, *, finished: Callable[[Job, Finished], None], videos: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Show nothing yet.
 
         Args:
             console: where.
             finished: told of every video that is done or failed.
+            videos: how many there are.
             clock: seconds.
         """
         self._console, self._finished, self._clock = console, finished, clock
@@ -35,6 +39,7 @@ class ShownProgress:
         if console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}"), _Rate(), TimeRemainingColumn())
             self._bars = Progress(*columns, console=console, transient=True)
+        self._all = self._bars.add_task(_ALL, total=videos) if self._bars is not None and videos > 1 else None
         self._tasks: dict[Job, TaskID] = {}
         self._begun: dict[Job, tuple[float, int]] = {}  # when the first frames of this call were heard of, and how many there were
         self._said_s: dict[Job, float] = {}
@@ -73,6 +78,8 @@ class ShownProgress:
         """A video is done, or failed."""
         if self._bars is not None and job in self._tasks:
             self._bars.remove_task(self._tasks.pop(job))
+        if self._bars is not None and self._all is not None:
+            self._bars.advance(self._all)
         self._finished(job, outcome)
 
 

@@ -125,7 +125,7 @@ def analyse_videos(asked: Asked, console: Console, *, done: Callable[[Result], N
         processes = asked.processes or min(len(jobs), cores)
         shared = replace(request, threads=max(1, cores // min(processes, len(jobs))))
         try:
-            with ShownProgress(console, finished=took) as shown:
+            with ShownProgress(console, finished=took, videos=len(jobs)) as shown:
                 analyse_all(jobs, shared, processes=processes, listener=shown)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_STOPPED) from None
