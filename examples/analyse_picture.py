@@ -1,6 +1,6 @@
 """The picture of docs/analyse.md: three synthetic videos, two of which something is wrong with, analysed with the bundle of `make demo`.
 
-    python examples/analyse_picture.py --demo demo --out docs/images/analysed.png
+    python examples/analyse_picture.py --demo demo --out docs/images/analysed.webp
 
 Needs Chromium, which takes the picture of the page.
 """
@@ -14,13 +14,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from PIL import Image as Pillow
 
 from tracker.frame import Image
 from tracker.synthetic.rodent import RodentScene
 from trainer.video_files.writer import VideoWriter
 
 FRAMES, RATE, SIZE = 600, 100, (480, 640)  # (height, width)
-WINDOW = "1000,1010"
+WINDOW = "1000,1190"
 
 
 def write_videos(folder: Path) -> list[Path]:
@@ -47,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=Path("demo"), help="where `make demo` left its files; a bundle is `model` in it")
     parser.add_argument("--bundle", type=Path, help="another bundle")
-    parser.add_argument("--out", type=Path, default=Path("docs/images/analysed.png"))
+    parser.add_argument("--out", type=Path, default=Path("docs/images/analysed.webp"))
     options = parser.parse_args()
     browser = shutil.which("chromium")
     if browser is None:
@@ -58,8 +59,12 @@ def main() -> None:
         out = folder / "analysed"
         bundle = str(options.bundle or options.demo / "model")
         subprocess.run([sys.executable, "-m", "tracker", "analyse", *videos, "--bundle", bundle, "--out", str(out)], check=True)
+        page = out / "index.html"
+        page.write_text(page.read_text().replace(str(folder), "/data"))
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={WINDOW}"]
-        subprocess.run([browser, *flags, f"--screenshot={options.out.resolve()}", (out / "index.html").as_uri()], check=True)
+        subprocess.run([browser, *flags, f"--screenshot={folder / 'page.png'}", page.as_uri()], check=True, stderr=subprocess.DEVNULL)
+        with Pillow.open(folder / "page.png") as picture:
+            picture.save(options.out, quality=85, method=6)
 
 
 if __name__ == "__main__":
