@@ -102,7 +102,7 @@ def analyse(job: Job, request: Request, engines: Callable[[], Engines], *, told:
         BundleError, CalibrationError, ConfigError, EngineError: they do not fit the video or this machine.
     """
     try:
-        video = OriginalVideo(job.video, threads=request.threads)
+        video = OriginalVideo(job.video, threads=max(1, request.threads // 2))  # the network takes most of the cores
         description = _prepare(job, request, video)
         with _claimed_soon(job.work):
             if not is_done(job.work):

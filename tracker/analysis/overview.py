@@ -55,7 +55,8 @@ class Pictures:
 
     def take(self, frame: int, image: Image, points: KeyPoints) -> None:
         """Look at one frame."""
-        confidence = float(mean_confidence(points))
+        confidences = points[..., 2].ravel().tolist()
+        confidence = sum(each for each in confidences if each == each) / len(confidences)  # NaN is not itself
         if frame & (frame - 1) == 0:  # a power of two: the last of them is somewhere in the second half
             self._keep(TYPICAL, frame, confidence, image)
         if WORST not in self.kept or confidence < self.kept[WORST].confidence:
