@@ -58,19 +58,19 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         return sum(1 for _ in OriginalVideo(options.video, decoder="pyav", threads=cores).images())
 
     def engine() -> int:
-        hands = [Inference(bundle, each, source_shape=shape) for each in engines.engines]
+        chains = [Inference(bundle, each, source_shape=shape) for each in engines.engines]
         end = time.perf_counter() + FEWEST_S
 
-        def run(hand: Inference) -> int:
+        def run(chain: Inference) -> int:
             done = 0
             while time.perf_counter() < end or done == 0:
                 for image in kept:
-                    hand.points(image)
+                    chain.points(image)
                 done += len(kept)
             return done
 
-        with ThreadPoolExecutor(len(hands)) as pool:
-            return sum(pool.map(run, hands))
+        with ThreadPoolExecutor(len(chains)) as pool:
+            return sum(pool.map(run, chains))
 
     def whole() -> int:
         with tempfile.TemporaryDirectory() as folder:

@@ -84,7 +84,7 @@ def test_one_bad_video_does_not_stop_the_others_and_bad_ones_are_shown_first(tmp
         "broken": (results["broken"]["frames"], False),
     }
     assert results["good"]["mean_confidence"] > 0.9 > 0.4 > results["unsure"]["mean_confidence"]
-    assert results["unsure"]["doubtful"] == 1
+    assert results["unsure"]["uncertain"] == 1
     page = (out / "index.html").read_text()
     assert re.findall(r'<h2><a href="(\w+)/">', page) == ["broken", "unsure", "good"]
     assert page.index("Not analysed") < page.index("notes.mp4") < page.index("broken/")

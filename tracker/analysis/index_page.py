@@ -1,4 +1,4 @@
-"""index.html: every analysed video with a picture and its confidence, the doubtful ones first. One document that needs no other file."""
+"""index.html: every analysed video with a picture and its confidence, the uncertain ones first. One document that needs no other file."""
 
 import base64
 import html
@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tracker.analysis.job import is_done
-from tracker.analysis.overview import DOUBTFUL, OVERVIEW_FILE, TYPICAL, WORST, Overview, read_overview
+from tracker.analysis.overview import OVERVIEW_FILE, TYPICAL, UNCERTAIN_BELOW, WORST, Overview, read_overview
 from tracker.errors import RecordingError
 from tracker.recording.session import read_description
 from tracker.whole_files import write_whole
@@ -70,7 +70,7 @@ def _page(analysed: Sequence[Analysed], failures: Sequence[str]) -> str:
     lead = (
         f"{len(analysed)} video{'s' * (len(analysed) != 1)}, {frames} frames. The least sure come first. The strip shows how sure the "
         f"network was through the video: mean of its key points (filled) and the least sure frame (line). Below the dashed line, "
-        f"{DOUBTFUL:g}, frames are doubtful. Rings are key points that the viewer would not draw."
+        f"{UNCERTAIN_BELOW:g}, frames are uncertain. Rings are key points that the viewer would not draw."
     )
     parts = [f"<h1>Analysed videos</h1><p>{_text(lead)}</p>", bad if failures else "", *(_video(each) for each in analysed)]
     return f"{_HEAD}<main>{''.join(parts)}</main></body></html>\n"
@@ -78,9 +78,9 @@ def _page(analysed: Sequence[Analysed], failures: Sequence[str]) -> str:
 
 def _video(analysed: Analysed) -> str:
     overview = analysed.overview
-    doubtful = _share(overview.doubtful)
+    uncertain = _share(overview.uncertain)
     facts = (
-        f"{overview.frames} frames, {overview.seconds:.1f} s. Mean confidence {overview.mean:.2f}; {doubtful} of the frames are doubtful."
+        f"{overview.frames} frames, {overview.seconds:.1f} s. Mean confidence {overview.mean:.2f}; {uncertain} of the frames are uncertain."
     )
     fault = f'<p class="bad">{_text(overview.fault)}</p>' if overview.fault else ""
     pictures = "".join(
@@ -105,7 +105,7 @@ def _strip(overview: Overview) -> str:
         steps = [(part, pair[column]) for part, pair in enumerate(overview.strip)]
         return " ".join(f"{x * width / count:.1f},{height * (1 - y):.1f}" for part, y in steps for x in (part, part + 1))
 
-    middle = height * (1 - DOUBTFUL)
+    middle = height * (1 - UNCERTAIN_BELOW)
     title = f"confidence over the video, mean {overview.mean:.2f}"
     return (
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{title}"><title>{title}</title>'

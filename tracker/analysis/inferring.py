@@ -44,7 +44,7 @@ class Inferred:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hand:
+class _Chain:
     """What one frame at a time needs."""
 
     converter: Converter
@@ -95,17 +95,17 @@ def infer(video: OriginalVideo, engines: Engines, *, begin: int, stop: threading
     """
     for engine in engines.engines:
         engine.reset()
-    hands: queue.SimpleQueue[_Hand] = queue.SimpleQueue()
+    chains: queue.SimpleQueue[_Chain] = queue.SimpleQueue()
     for engine in engines.engines:
-        hands.put(_Hand(video.converter(), Inference(engines.bundle, engine, source_shape=video.shape)))
+        chains.put(_Chain(video.converter(), Inference(engines.bundle, engine, source_shape=video.shape)))
 
-    def look(decoded: Decoded) -> tuple[Image, KeyPoints]:
-        hand = hands.get()
+    def process(decoded: Decoded) -> tuple[Image, KeyPoints]:
+        chain = chains.get()
         try:
-            image = hand.converter.image(decoded)
-            return image, hand.inference.points(image)
+            image = chain.converter.image(decoded)
+            return image, chain.inference.points(image)
         finally:
-            hands.put(hand)
+            chains.put(chain)
 
     motion, count = Motion(), len(engines.engines)
     waiting: deque[tuple[int, Future[tuple[Image, KeyPoints]]]] = deque()
@@ -123,7 +123,7 @@ def infer(video: OriginalVideo, engines: Engines, *, begin: int, stop: threading
                 if number == begin - 1:
                     motion.update(video.converter().image(decoded))
                 if number >= begin:
-                    waiting.append((decoded.time_ns, pool.submit(look, decoded)))
+                    waiting.append((decoded.time_ns, pool.submit(process, decoded)))
                 if len(waiting) > (1 + _AHEAD) * count:
                     yield next_one()
             while waiting:

@@ -38,7 +38,7 @@ from tracker.whole_files import remedy, sync_folder
 
 _SYNC_S = 2.0  # what a kill costs
 _TOLD_S = 0.25
-_OTHER_ENDS_S, _LOOK_S = 20.0, 0.1
+_OTHER_ENDS_S, _POLL_S = 20.0, 0.1
 _RATE_HZ = 30.0  # where the file tells none
 _REASON = "analysed"
 
@@ -121,7 +121,7 @@ def _claimed_soon(folder: Path) -> Iterator[None]:
     """The process of a command that was killed writes what is under way before it ends."""
     deadline = time.monotonic() + _OTHER_ENDS_S
     while is_claimed(folder) and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
+        time.sleep(_POLL_S)
     with claimed(folder):
         yield
 

@@ -16,7 +16,7 @@ from tracker.viewer.palette import DARK, colour_of
 from tracker.whole_files import write_synced
 
 OVERVIEW_FILE = "overview.json"
-DOUBTFUL = 0.5  # a frame whose key points are less sure than this on average; the viewer does not draw such points
+UNCERTAIN_BELOW = 0.5  # a frame whose key points are less sure than this on average; the viewer does not draw such points
 TYPICAL, WORST = "typical", "worst"
 _LONGEST_PX = 400
 _PARTS = 240  # of the strip
@@ -30,7 +30,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         frames: of the video.
         seconds: from its first frame to its last.
         mean: confidence of a frame, averaged over all.
-        doubtful: share of frames below `DOUBTFUL`.
+        uncertain: share of frames below `UNCERTAIN_BELOW`.
         strip: for each part of the video its mean confidence and its lowest.
         pictures: name to the frame that it shows and its confidence.
         fault: what is wrong with the file, None for nothing.
@@ -39,7 +39,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     frames: int
     seconds: float
     mean: float
-    doubtful: float
+    uncertain: float
     strip: list[tuple[float, float]]
     pictures: dict[str, Kept]
     fault: str | None
@@ -54,7 +54,7 @@ class Pictures:
         self._images: dict[str, Image] = {}
 
     def take(self, frame: int, image: Image, points: KeyPoints) -> None:
-        """Look at one frame."""
+        """Consider one frame."""
         confidences = points[..., 2].ravel().tolist()
         confidence = sum(each for each in confidences if each == each) / len(confidences)  # NaN is not itself
         if frame & (frame - 1) == 0:  # a power of two: the last of them is somewhere in the second half
@@ -98,7 +98,7 @@ def write_overview(
         frames=len(sure),
         seconds=seconds,
         mean=float(sure.mean()),
-        doubtful=float((sure < DOUBTFUL).mean()),
+        uncertain=float((sure < UNCERTAIN_BELOW).mean()),
         strip=_strip(sure),
         pictures=kept,
         fault=fault,
@@ -155,7 +155,7 @@ def _drawn(image: Image, points: KeyPoints, *, height: int) -> Image:
                 continue
             at = ((x + 0.5) * zoom - 0.5, (y + 0.5) * zoom - 0.5)
             own = colour_of(animal) if len(points) > 1 else None
-            if confidence >= DOUBTFUL:
+            if confidence >= UNCERTAIN_BELOW:
                 disc(canvas, at, 4.4, index, colour=DARK)
                 disc(canvas, at, 3.2, index, colour=own)
             else:

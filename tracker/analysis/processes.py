@@ -13,7 +13,7 @@ import msgspec
 
 from tracker.analysis.job import Job
 from tracker.analysis.one_video import Request
-from tracker.analysis.worker_messages import Answer, Finished, Order, Reached, Said, Video
+from tracker.analysis.worker_messages import Answer, Finished, Reached, Said, Task, Video
 
 _STOP_S = 60.0  # what is under way is written and synced
 
@@ -47,7 +47,7 @@ class _Process:
         )
         self._heard = heard
         self._send(
-            Order(config=msgspec.to_builtins(request.config), made_with=request.made_with, force=request.force, threads=request.threads)
+            Task(config=msgspec.to_builtins(request.config), made_with=request.made_with, force=request.force, threads=request.threads)
         )
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -80,7 +80,7 @@ class _Process:
         if self._child.stdout is not None:
             self._child.stdout.close()
 
-    def _send(self, message: Order | Video) -> None:
+    def _send(self, message: Task | Video) -> None:
         if self._child.stdin is not None:
             try:
                 self._child.stdin.write(msgspec.json.encode(message) + b"\n")

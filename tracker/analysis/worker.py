@@ -13,7 +13,7 @@ import msgspec
 from tracker.analysis.inferring import Engines
 from tracker.analysis.job import Job
 from tracker.analysis.one_video import Request, StoppedError, analyse
-from tracker.analysis.worker_messages import Answer, Finished, Order, Reached, Said, Video
+from tracker.analysis.worker_messages import Answer, Finished, Reached, Said, Task, Video
 from tracker.bundle import read_bundle
 from tracker.config import Config
 from tracker.errors import RigtrackError
@@ -24,10 +24,10 @@ logger = logging.getLogger(__name__)
 class Worker:
     """What it was told, and its engines once a video needed them."""
 
-    def __init__(self, order: Order, stop: threading.Event) -> None:
+    def __init__(self, task: Task, stop: threading.Event) -> None:
         self._stop = stop
-        config = msgspec.convert(order.config, Config)
-        self._request = Request(config=config, made_with=order.made_with, force=order.force, threads=order.threads)
+        config = msgspec.convert(task.config, Config)
+        self._request = Request(config=config, made_with=task.made_with, force=task.force, threads=task.threads)
         self._engines: Engines | None = None
 
     def take(self, video: Video) -> Finished:
@@ -64,7 +64,7 @@ class _ToParent(logging.Handler):
 
 
 def main() -> None:
-    """Take orders until there are no more."""
+    """Take videos until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command says when to stop
     logging.basicConfig(level=logging.WARNING, handlers=[_ToParent()])
     cv2.setNumThreads(1)
@@ -74,7 +74,7 @@ def main() -> None:
     first = lines.get()
     if not first:
         return
-    worker = Worker(msgspec.json.decode(first, type=Order), stop)
+    worker = Worker(msgspec.json.decode(first, type=Task), stop)
     while line := lines.get():
         _answer(worker.take(msgspec.json.decode(line, type=Video)))
     worker.close()

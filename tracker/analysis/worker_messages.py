@@ -8,7 +8,7 @@ from tracker.analysis.overview import Overview
 from tracker.recording.session import AnalysedWith, SourceVideo
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Task(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The first line to a worker: what it runs throughout. A configuration as plain values."""
 
     config: dict[str, Any]

@@ -45,14 +45,16 @@ def analyse(options: argparse.Namespace) -> int:
                 "frames": overview.frames,
                 "seconds": overview.seconds,
                 "mean_confidence": overview.mean,
-                "doubtful": overview.doubtful,
+                "uncertain": overview.uncertain,
             }
             named = {"video": str(result.job.video), "session": str(folder), "skipped": result.skipped}
             print(json.dumps({**named, **values, "fault": overview.fault}), flush=True)
         elif result.skipped:
             print(f"{folder}: {result.job.video} was analysed before with the same bundle and settings; skipped", flush=True)
         else:
-            print(f"{folder}: {overview.frames} frames, mean confidence {overview.mean:.2f}, {overview.doubtful:.1%} doubtful", flush=True)
+            print(
+                f"{folder}: {overview.frames} frames, mean confidence {overview.mean:.2f}, {overview.uncertain:.1%} uncertain", flush=True
+            )
 
     asked = Asked(
         videos=options.videos,

@@ -79,7 +79,7 @@ class OriginalVideo:
     """
 
     def __init__(self, path: Path, *, decoder: Decoder | None = None, threads: int = 1) -> None:
-        """Look at the first frames.
+        """Read the header, and compare the first frames with the live source.
 
         Args:
             path: of the file.
