@@ -36,7 +36,7 @@ from tracker.recording.session import (
 from tracker.setup import make_setup
 from tracker.whole_files import remedy, sync_folder
 
-_SYNC_S = 2.0  # what a kill costs
+_SYNC_S = 5.0  # what a kill costs; on a busy disk a sync takes a while
 _TOLD_S = 0.25
 _OTHER_ENDS_S, _POLL_S = 20.0, 0.1
 _RATE_HZ = 30.0  # where the file tells none
