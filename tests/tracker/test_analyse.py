@@ -29,6 +29,7 @@ from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.recording.original_video import OriginalVideo
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.recover import recover, unfinished
 from tracker.replay import replay_file
 
 FRAMES = 120
@@ -167,6 +168,9 @@ def test_an_analysis_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, 
     with pytest.raises(StoppedError):
         analyse_now(job, request, stop_at=7)
     assert not job.folder.exists()
+    assert unfinished(job.work.parent) == []
+    with pytest.raises(RecordingError, match=r"is an unfinished analysis of .*monday\.mp4; give `tracker analyse` again"):
+        recover(job.work)
 
     analyse_now(job, request)
 
