@@ -12,6 +12,7 @@ import cv2  # noqa: E402
 
 from tracker.command import run_command, version  # noqa: E402
 from tracker.commands import (  # noqa: E402
+    analyse,
     cameras,
     check,
     export,
@@ -47,6 +48,7 @@ COMMANDS = (
     record,
     recover,
     export,
+    analyse,
     replay,
     frames,
     triangulate,

@@ -34,6 +34,11 @@ class Brightness:
                 regions[source.region] = slice(source.top, source.top + source.height), slice(source.left, source.left + source.width)
         self._regions = tuple(regions.items())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the rectangles, in the order of `of`."""
+        return tuple(name for name, _ in self._regions)
+
     def of(self, image: Image) -> dict[str, float]:
         """Of one image, uint8 (height, width) or (height, width, 3): the mean of every rectangle, by its region's name."""
         found = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -22,7 +22,6 @@ from tracker.engines.inference import Inference
 from tracker.errors import ConfigError
 from tracker.frame import Frame
 from tracker.messages import VERSION, ClassifierMessage, OpenEvent, SetupMessage
-from tracker.stream.publisher import Publisher
 
 if TYPE_CHECKING:
     from tracker.identity import Identity
@@ -111,8 +110,22 @@ def check_rules(config: Config, bundle: Bundle, classifiers: Mapping[str, Classi
     _behaviour(config, bundle)
 
 
+class Stream(Protocol):
+    """What a setup message says of the stream that it stands in."""
+
+    @property
+    def camera(self) -> str:
+        """Its name in every topic."""
+        ...
+
+    @property
+    def session(self) -> str:
+        """New at every start."""
+        ...
+
+
 def setup_message(
-    setup: Setup, *, number: int, cause: Literal["start", "reload", "swap"], after: Frame | None, publisher: Publisher
+    setup: Setup, *, number: int, cause: Literal["start", "reload", "swap"], after: Frame | None, publisher: Stream
 ) -> SetupMessage:
     """What the stream says of a setup that takes over after the frame `after`."""
     description = setup.inference.bundle.description

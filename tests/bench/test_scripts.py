@@ -179,6 +179,18 @@ def test_the_benchmark_of_swaps_measures_gaps_without_cold_and_warm() -> None:
     assert all(found["gaps"] > 0 and len(found["largest_ms"]) == 1 for found in measured.values())
 
 
+def test_the_benchmark_of_recorded_videos_measures_every_contender(tmp_path: Path, spot: Path) -> None:
+    video = tmp_path / "video.mp4"
+    with VideoWriter(video, rate=Fraction(100), size=(HEIGHT, WIDTH)) as writer:
+        for number in range(FRAMES):
+            writer.write(mouse(number)[0])
+
+    report = json.loads(script("analyse.py", "--bundle", spot, "--video", video, "--turns", 1, "--without-unet", "--json"))
+
+    assert set(report["frames_per_s"]) == {"decode", "images", "engine", "analyse"}
+    assert report["frames"] == FRAMES
+
+
 def test_the_calibration_benchmark_measures_without_real_data(tmp_path: Path) -> None:
     report = json.loads(script("calibration.py", "--data", tmp_path, "--resolves", 3, "--pictures", 12, "--json"))
 

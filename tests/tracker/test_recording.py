@@ -54,6 +54,17 @@ def test_every_frame_has_its_row_and_every_row_its_pose_or_none(recorder: Record
     assert (session.closed.frames, session.closed.dropped, session.closed.reason) == (60, 0, "stopped")
 
 
+def test_events_that_end_with_the_tracker_are_recorded(recorder: Recorder, tmp_path: Path) -> None:
+    """They come after the last pose, with nothing behind them to wait for."""
+    recorder.start(ask(tmp_path / "s"))
+    last = feed(recorder, 19)[-1]
+    for _ in range(200):  # more than are taken on the way
+        recorder.event(event_at(last))
+    recorder.stop()
+
+    assert RecordedSession(tmp_path / "s").events["frame"].to_pylist() == [7, *[18] * 200]
+
+
 @pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97)])
 def test_grey_levels_come_back_as_they_were(recorder: Recorder, tmp_path: Path, height: int, width: int) -> None:
     """A video in limited range would raise black and lower white."""

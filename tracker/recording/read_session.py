@@ -8,9 +8,20 @@ import av
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 
-from tracker.errors import RecordingError
+from tracker.errors import CameraError, RecordingError
 from tracker.frame import Image
-from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE, Closed, Description, read_closed, read_description, video_name
+from tracker.recording.original_video import OriginalVideo, identify
+from tracker.recording.session import (
+    EVENTS_FILE,
+    FRAMES_FILE,
+    SETUPS_FILE,
+    Closed,
+    Description,
+    SourceVideo,
+    read_closed,
+    read_description,
+    video_name,
+)
 from tracker.recording.tables import EVENTS, FRAMES, read_batches, read_table
 
 
@@ -69,7 +80,15 @@ class RecordedSession:
             yield pa.Table.from_batches(held, FRAMES).combine_chunks()
 
     def video_paths(self) -> dict[int, Path]:
-        """The video file of every segment that holds frames, by the segment's number."""
+        """The video file of every segment that holds frames, by the segment's number, whether it is there or not.
+
+        Of an analysed video it is the original, where it was or beside the session.
+
+        Raises:
+            RecordingError: the original is not there any more, or another file has its name.
+        """
+        if self.description.source is not None:
+            return {1: _found(self.description.source, beside=self.folder)}
         if self.closed is None:
             segments = sorted(set(self.rows["segment"].to_pylist()))
         else:
@@ -87,8 +106,18 @@ class RecordedSession:
         Raises:
             RecordingError: a video file is missing or damaged.
         """
+        if self.description.source is not None:
+            yield from self._original(self.description.source)
+            return
         for path in self.video_paths().values():
             yield from self._segment(path)
+
+    def _original(self, source: SourceVideo) -> Iterator[Image]:
+        [path] = self.video_paths().values()
+        try:
+            yield from OriginalVideo(path, decoder=source.decoder).images()
+        except CameraError as problem:
+            raise RecordingError(str(problem)) from problem
 
     def _segment(self, path: Path) -> Iterator[Image]:
         form = self.description.video
@@ -101,6 +130,21 @@ class RecordedSession:
             raise RecordingError(
                 f"{path}: the video cannot be read ({problem}); if the session was cut off, run `tracker recover` on it"
             ) from problem
+
+
+def _found(source: SourceVideo, *, beside: Path) -> Path:
+    """The original, by its size and its content."""
+    was = Path(source.path)
+    places = (was, beside.parent / was.name, beside / was.name)
+    there = [path for path in places if path.is_file()]
+    for path in there:
+        if path.stat().st_size == source.bytes and identify(path).fingerprint == source.fingerprint:
+            return path
+    if there:
+        raise RecordingError(
+            f"{there[0]}: is another video than the one that {beside} was made from; put that one back, or analyse this one"
+        )
+    raise RecordingError(f"{was}: the video that {beside} was made from is not there any more; put it back, or beside that folder")
 
 
 def _luminance(frame: av.VideoFrame) -> Image:

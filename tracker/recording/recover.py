@@ -83,6 +83,8 @@ def recover(folder: Path, *, cut: bool = False) -> Recovered:
     closed = read_closed(folder)
     if closed is not None:
         return Recovered(closed=closed, was_whole=True)
+    if description.source is not None:
+        raise RecordingError(f"{folder}: is an unfinished analysis of {description.source.path}; give `tracker analyse` again to go on")
     with claimed(folder):
         rate = Fraction(description.video.rate_hz).limit_denominator(1000)
         rows = _table(folder, FRAMES_FILE, FRAMES)
@@ -101,7 +103,7 @@ def recover(folder: Path, *, cut: bool = False) -> Recovered:
 def unfinished(recordings: Path) -> list[Path]:
     """Sessions below a folder that were cut off; not those that are being recorded at the moment."""
     found = (path.parent for path in recordings.glob("*/session.json") if not (path.parent / CLOSED_FILE).exists())
-    return sorted(folder for folder in found if not is_claimed(folder))
+    return sorted(folder for folder in found if not is_claimed(folder) and not folder.name.startswith("."))  # a dot: being analysed
 
 
 def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:

@@ -44,8 +44,8 @@ class VideoFormat(SessionPart, frozen=True, kw_only=True):
         height: likewise.
         colour: whether images are RGB; grey ones lie in the luminance plane unchanged.
         rate_hz: what the time stamps say; the true times are in frames.arrows.
-        crf: constant rate factor of x264, less is better and larger.
-        preset: of x264.
+        crf: constant rate factor of x264, less is better and larger; 0 for a video that was only analysed.
+        preset: of x264; "original" for a video that was only analysed.
     """
 
     width: int
@@ -54,6 +54,34 @@ class VideoFormat(SessionPart, frozen=True, kw_only=True):
     rate_hz: float
     crf: int
     preset: str
+
+
+class SourceVideo(SessionPart, frozen=True, kw_only=True):
+    """The video that was analysed, where a session holds none of its own.
+
+    Attributes:
+        path: where it was, absolute.
+        bytes: its size.
+        fingerprint: SHA-256 of its size and of a MiB at its beginning, middle and end.
+        decoder: which library read it.
+    """
+
+    path: str
+    bytes: int
+    fingerprint: str
+    decoder: Literal["pyav", "opencv"] = "pyav"
+
+
+class AnalysedWith(SessionPart, frozen=True, kw_only=True):
+    """What made poses and events of a video, so that it is not done twice.
+
+    Attributes:
+        bundle_sha256: of the bundle's bundle.json, which names the network's own hash.
+        settings_sha256: of everything else: precision, identity, calibration, zones, rules.
+    """
+
+    bundle_sha256: str
+    settings_sha256: str
 
 
 class Description(SessionPart, frozen=True, kw_only=True):
@@ -71,6 +99,8 @@ class Description(SessionPart, frozen=True, kw_only=True):
         config: the whole configuration in effect.
         calibration: text of the calibration file, None where there was none.
         meta: whatever the lab gave: animal, experimenter, temperature, notes.
+        source: the video that was analysed; None for a session that was recorded, which has video-001.mkv and so on.
+        analysed_with: what analysed it; None likewise.
     """
 
     schema: Literal[1] = 1
@@ -84,6 +114,8 @@ class Description(SessionPart, frozen=True, kw_only=True):
     config: dict[str, Any]
     calibration: str | None
     meta: dict[str, str]
+    source: SourceVideo | None = None
+    analysed_with: AnalysedWith | None = None
 
 
 class Closed(SessionPart, frozen=True, kw_only=True):

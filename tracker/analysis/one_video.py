@@ -1,0 +1,222 @@
+"""One video, from its file to a session's folder that exists whole or not at all."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from tracker.analysis.inferring import Engines, Inferred, infer
+from tracker.analysis.job import Job, check_same, is_done
+from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
+from tracker.analysis.pose_log import POSES_FILE, PROGRESS_FILE, PoseLog
+from tracker.analysis.tables import StreamName, write_tables
+from tracker.config import Config, OpenCVCamera, RecordingConfig
+from tracker.errors import RecordingError
+from tracker.frame import Frame
+from tracker.motion import Motion
+from tracker.recording.describe import describe
+from tracker.recording.original_video import OriginalVideo
+from tracker.recording.session import (
+    CLOSED_FILE,
+    SESSION_FILE,
+    AnalysedWith,
+    Closed,
+    Description,
+    VideoFormat,
+    claimed,
+    is_claimed,
+    read_description,
+    write_part,
+)
+from tracker.setup import make_setup
+from tracker.whole_files import remedy, sync_folder
+
+_SYNC_S = 5.0  # what a kill costs; on a busy disk a sync takes a while
+_TOLD_S = 0.25
+_OTHER_ENDS_S, _POLL_S = 20.0, 0.1
+_RATE_HZ = 30.0  # where the file tells none
+_REASON = "analysed"
+
+Told = Callable[[int, "int | None"], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to run.
+
+    Attributes:
+        config: with the bundle that is run.
+        made_with: its hashes.
+        force: replace what was made with something else.
+        threads: cores that this process may use.
+    """
+
+    config: Config
+    made_with: AnalysedWith
+    force: bool
+    threads: int = 1
+
+
+class StoppedError(Exception):
+    """Told to stop; what was done is on the disk."""
+
+
+def finished(job: Job, request: Request) -> Overview | None:
+    """The result that is there already; None where there is work to do.
+
+    Raises:
+        RecordingError: it was made with something else, and that is not to be replaced.
+    """
+    if job.replaced.exists():  # ended while a result was being put in place of another
+        if job.folder.exists():
+            shutil.rmtree(job.replaced)
+        else:
+            job.replaced.rename(job.folder)
+    for folder in (job.folder, job.work):
+        if (folder / SESSION_FILE).exists() and not request.force:
+            check_same(folder, request.made_with)
+    if not is_done(job.folder) or read_description(job.folder).analysed_with != request.made_with:
+        return None
+    return read_overview(job.folder)
+
+
+def analyse(job: Job, request: Request, engines: Callable[[], Engines], *, told: Told, stop: threading.Event) -> Overview:
+    """Analyse a video, or go on where that was interrupted.
+
+    Args:
+        job: the video.
+        request: what to run.
+        engines: opened when called, once the video can be read.
+        told: frames so far, and of how many, about; None where nobody knows.
+        stop: once set, what is under way is written and it ends.
+
+    Raises:
+        StoppedError: told to stop.
+        CameraError: the video cannot be read.
+        RecordingError: the folder cannot be written, or another process is at it.
+        BundleError, CalibrationError, ConfigError, EngineError: they do not fit the video or this machine.
+    """
+    try:
+        video = OriginalVideo(job.video, threads=max(1, request.threads // 2))  # the network takes most of the cores
+        description = _prepare(job, request, video)
+        with _claimed_soon(job.work):
+            if not is_done(job.work):
+                _work(job, request, video, engines(), description=description, told=told, stop=stop)
+            overview = read_overview(job.work)
+            _put_in_place(job)
+    except OSError as problem:
+        raise RecordingError(
+            f"{job.work}: cannot be written: {problem.strerror}; {remedy(problem)}; the same command then goes on"
+        ) from problem
+    return overview
+
+
+@contextmanager
+def _claimed_soon(folder: Path) -> Iterator[None]:
+    """The process of a command that was killed writes what is under way before it ends."""
+    deadline = time.monotonic() + _OTHER_ENDS_S
+    while is_claimed(folder) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    with claimed(folder):
+        yield
+
+
+def _prepare(job: Job, request: Request, video: OriginalVideo) -> Description:
+    """The description of the unfinished session, which is there from now on: the one begun, if it is of the same."""
+    if (job.work / SESSION_FILE).exists():
+        begun = read_description(job.work)
+        if begun.analysed_with == request.made_with:
+            return begun
+        with _claimed_soon(job.work):
+            pass
+    if job.work.exists():
+        shutil.rmtree(job.work)
+    job.work.mkdir(parents=True)
+    camera = OpenCVCamera(device=job.source.path, file_speed="flat_out")
+    config = msgspec.structs.replace(request.config, camera=camera)
+    first = Frame(image=np.zeros(video.shape, np.uint8), number=0, exposed_ns=0, received_ns=0)
+    said = describe(
+        config,
+        RecordingConfig(),
+        [first],
+        camera_description=f"video file {job.video.name}",
+        stream_session=job.source.fingerprint[:16],
+        meta={},
+    )
+    form = VideoFormat(
+        width=video.shape[1],
+        height=video.shape[0],
+        colour=len(video.shape) == 3,
+        rate_hz=video.rate_hz or _RATE_HZ,
+        crf=0,
+        preset="original",
+    )
+    source = msgspec.structs.replace(job.source, decoder=video.decoder)
+    description = msgspec.structs.replace(said, unix_offset_ns=0, video=form, source=source, analysed_with=request.made_with)
+    write_part(job.work, SESSION_FILE, description)
+    return description
+
+
+def _work(
+    job: Job, request: Request, video: OriginalVideo, engines: Engines, *, description: Description, told: Told, stop: threading.Event
+) -> None:
+    setup = make_setup(request.config, engines.bundle, engines.engines[0], source_shape=video.shape, classifiers=engines.classifiers)
+    setup.scores.reset()
+    _, animals, points, _ = engines.bundle.description.output.shape
+    if engines.bundle.description.states:  # what the network remembers is not on the disk: from the first frame on
+        (job.work / PROGRESS_FILE).unlink(missing_ok=True)
+    log = PoseLog(job.work, animals=animals, points=points, rectangles=setup.brightness.names)
+    try:
+        pictures = Pictures(job.work, log.progress.pictures)
+        frames = infer(video, engines, begin=log.frames, stop=stop, motion=Motion(request.config.motion.size), brightness=setup.brightness)
+        _log_all(frames, log, pictures, expected=video.expected, told=told)
+        if stop.is_set():
+            raise StoppedError
+        records = log.read()
+        found = write_tables(job.work, records, setup, StreamName(camera=description.camera, session=description.stream_session))
+        seconds = float(records["time_ns"][-1] - records["time_ns"][0]) / 1e9
+        write_overview(
+            job.work, found, seconds=seconds, size=(video.shape[0], video.shape[1]), kept=log.progress.pictures, fault=video.fault()
+        )
+        write_part(job.work, CLOSED_FILE, Closed(reason=_REASON, frames=len(found), dropped=0, segments=[len(found)]))
+    finally:
+        log.close()
+
+
+def _log_all(frames: Iterator[Inferred], log: PoseLog, pictures: Pictures, *, expected: int | None, told: Told) -> None:
+    synced = said = time.monotonic()
+    for each in frames:
+        pictures.take(log.frames, each.image, each.points)
+        log.append(time_ns=each.time_ns, motion=each.motion, points=each.points, brightness=each.brightness)
+        now = time.monotonic()
+        if now - said >= _TOLD_S:
+            told(log.frames, expected)
+            said = now
+        if now - synced >= _SYNC_S:
+            _sync(log, pictures)
+            synced = time.monotonic()
+    _sync(log, pictures)
+
+
+def _sync(log: PoseLog, pictures: Pictures) -> None:
+    pictures.write()
+    log.sync(pictures.kept)
+
+
+def _put_in_place(job: Job) -> None:
+    """Under its name at once and whole; what was there before is removed after that."""
+    for name in (POSES_FILE, PROGRESS_FILE):
+        (job.work / name).unlink(missing_ok=True)
+    sync_folder(job.work)
+    if job.folder.exists():
+        job.folder.rename(job.replaced)
+    job.work.rename(job.folder)
+    sync_folder(job.folder.parent)
+    if job.replaced.exists():
+        shutil.rmtree(job.replaced)

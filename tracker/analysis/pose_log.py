@@ -1,0 +1,123 @@
+"""What the network found in every frame so far, on the disk: what an interrupted analysis goes on from."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.pose import KeyPoints
+from tracker.whole_files import write_whole
+
+POSES_FILE, PROGRESS_FILE = "poses.bin", "progress.json"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A frame whose picture is kept for the overview.
+
+    Attributes:
+        frame: its number, from 0.
+        confidence: mean of its key points, 0..1.
+    """
+
+    frame: int
+    confidence: float
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far it has come. Written after what it speaks of is on the disk.
+
+    Attributes:
+        frames: whose poses are in the file.
+        pictures: name of a picture to its frame.
+    """
+
+    frames: int = 0
+    pictures: dict[str, Kept] = {}  # msgspec copies it
+
+
+class PoseLog:
+    """A record of one size for every frame. What was not synced before the process ended is cut off when it is opened again."""
+
+    def __init__(self, folder: Path, *, animals: int, points: int, rectangles: tuple[str, ...] = ()) -> None:
+        """Open or begin it.
+
+        Args:
+            folder: of the unfinished session.
+            animals: rows of every pose.
+            points: key points of every animal.
+            rectangles: whose brightness is noted.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        self._folder, self._path = folder, folder / POSES_FILE
+        self.record = np.dtype(
+            [("time_ns", "<i8"), ("motion", "<f8"), ("points", "<f4", (animals, points, 3)), ("brightness", "<f8", (len(rectangles),))]
+        )
+        self._rectangles = rectangles
+        self.progress = self._read_progress()
+        self._file = open(self._path, "ab")  # noqa: SIM115, PTH123 closed by close
+        whole = self.progress.frames * self.record.itemsize
+        if os.fstat(self._file.fileno()).st_size < whole:
+            self.progress, whole = Progress(), 0
+        self._file.truncate(whole)
+        self.frames = self.progress.frames
+
+    def append(self, *, time_ns: int, motion: float | None, points: KeyPoints, brightness: Mapping[str, float]) -> None:
+        """Add a frame.
+
+        Args:
+            time_ns: its presentation time.
+            motion: mean absolute difference from the frame before, None for the first.
+            points: float32 (animals, K, 3) as the network found them, in source pixels.
+            brightness: of every rectangle.
+        """
+        measured = [brightness[name] for name in self._rectangles]
+        self._file.write(np.array((time_ns, np.nan if motion is None else motion, points, measured), self.record).tobytes())
+        self.frames += 1
+
+    def sync(self, pictures: dict[str, Kept]) -> None:
+        """Wait until everything is on the disk, and say so there.
+
+        Args:
+            pictures: kept so far; their files are written.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self._file.flush()
+        os.fdatasync(self._file.fileno())
+        self.progress = Progress(frames=self.frames, pictures=pictures)
+        write_whole(self._folder / PROGRESS_FILE, msgspec.json.encode(self.progress))
+
+    def read(self) -> NDArray[Any]:
+        """Every synced record, a view of the file."""
+        if not self.progress.frames:
+            return np.empty(0, self.record)
+        return np.memmap(self._path, self.record, "r", shape=(self.progress.frames,))
+
+    def close(self) -> None:
+        """Close the file. May be called twice."""
+        self._file.close()
+
+    def _read_progress(self) -> Progress:
+        try:
+            return msgspec.json.decode((self._folder / PROGRESS_FILE).read_bytes(), type=Progress)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return Progress()
+
+
+def mean_confidence(points: KeyPoints) -> NDArray[np.float64]:
+    """Mean confidence of each frame, 0..1; what was not found counts as 0.
+
+    Args:
+        points: float32 (..., animals, K, 3).
+
+    Returns:
+        float64 (...).
+    """
+    return np.asarray(np.nan_to_num(points[..., 2].astype(np.float64)).mean(axis=(-2, -1)))

@@ -1,0 +1,137 @@
+"""The session's tables from what the network found: identity, calibration and rules, by the code that runs live.
+
+All of it is made at the end, from the first frame on: identities and rules have a memory, and so an analysis that was interrupted gives
+the same bytes as one that was not.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from tracker.event import Event
+from tracker.messages import encoder
+from tracker.pose import KeyPoints, Pose
+from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE
+from tracker.recording.tables import EVENTS, FRAMES, Row
+from tracker.setup import Setup, setup_message
+from tracker.whole_files import write_synced
+
+_BATCH = 4096  # rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamName:
+    """How the session calls itself in its messages."""
+
+    camera: str
+    session: str
+
+
+def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: StreamName) -> KeyPoints:
+    """Write frames, events and setups.
+
+    Args:
+        folder: of the session; what is there of an earlier attempt is written over.
+        records: time_ns, motion and points of every frame.
+        setup: fresh: no frame has gone through it.
+        stream: named in the setup.
+
+    Returns:
+        Key points as in the table: float32 (frames, animals, K, 3).
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    begun = replace(setup_message(setup, number=1, cause="start", after=None, publisher=stream), published_ns=0)
+    write_synced(folder / SETUPS_FILE, encoder()(begun) + b"\n")
+    found = np.empty(records["points"].shape, np.float32)
+    rectangles = setup.brightness.names
+    events: list[Row] = []
+    with (folder / FRAMES_FILE).open("wb") as file:
+        with pa.ipc.new_stream(file, FRAMES) as table:
+            for first in range(0, len(records), _BATCH):
+                part = records[first : first + _BATCH]
+                poses = _follow(part, setup, first=first, found=found[first : first + _BATCH], events=events)
+                table.write_batch(_batch(part, found[first : first + _BATCH], poses, first=first, rectangles=rectangles))
+        file.flush()
+        os.fsync(file.fileno())
+    if len(records):
+        last_ns = int(records["time_ns"][-1])
+        events += [_event_row(event, last_ns) for event in setup.behaviour.end("stopping")]
+    with (folder / EVENTS_FILE).open("wb") as file:
+        with pa.ipc.new_stream(file, EVENTS) as table:
+            if events:
+                table.write_batch(pa.RecordBatch.from_pylist(events, EVENTS))
+        file.flush()
+        os.fsync(file.fileno())
+    return found
+
+
+def _follow(part: NDArray[Any], setup: Setup, *, first: int, found: KeyPoints, events: list[Row]) -> list[Pose]:
+    """Take frames through identity, calibration, classifiers and rules, as the loop does, into `found` and `events`."""
+    poses: list[Pose] = []
+    rectangles = setup.brightness.names
+    for index, record in enumerate(part):
+        time_ns, motion = int(record["time_ns"]), float(record["motion"])
+        points = np.array(record["points"])
+        if setup.identity is not None:
+            points = setup.identity.update(points, time_ns)
+        pose = setup.scores.of(Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None), time_ns)
+        changes = setup.behaviour.update(
+            frame_number=first + index,
+            time_ns=time_ns,
+            pose=pose,
+            motion=None if np.isnan(motion) else motion,
+            brightness=dict(zip(rectangles, record["brightness"].tolist(), strict=True)),
+        )
+        events += [_event_row(event, time_ns) for event in changes]
+        found[index] = points
+        poses.append(pose)
+    return poses
+
+
+def _batch(part: NDArray[Any], points: KeyPoints, poses: list[Pose], *, first: int, rectangles: tuple[str, ...]) -> pa.RecordBatch:
+    count = len(part)
+    times = np.ascontiguousarray(part["time_ns"])
+    none: list[list[Any]] = [[] for _ in range(count)]
+    zeros, times_column = pa.array(np.zeros(count, np.int64)), pa.array(times)
+    numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
+    columns = dict.fromkeys(("record_dropped", "lost", "skipped", "corrupt"), zeros)
+    columns |= dict.fromkeys(("exposed_ns", "received_ns", "taken_ns", "inferred_ns", "published_ns"), times_column)
+    columns |= {
+        "ordinal": numbers,
+        "frame": numbers,
+        "segment": pa.array(np.ones(count, np.int32)),
+        "setup": pa.array(np.ones(count, np.int32)),
+        "points": _lists(points.reshape(count, -1)),
+        "mm": _lists(np.array([pose.mm for pose in poses if pose.mm is not None], np.float64).reshape(count, -1)),
+        "ended": pa.array(none, FRAMES.field("ended").type),
+        "motion": pa.array(np.ascontiguousarray(part["motion"]), from_pandas=True),
+        "scores": pa.array([list(pose.scores.items()) for pose in poses], FRAMES.field("scores").type),
+        "brightness": pa.array(
+            [list(zip(rectangles, row, strict=True)) for row in part["brightness"].tolist()], FRAMES.field("brightness").type
+        ),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in FRAMES.names], schema=FRAMES)
+
+
+def _lists(rows: NDArray[Any]) -> pa.Array:
+    """A list for each row; NaN stays NaN."""
+    offsets = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows.ravel()))
+
+
+def _event_row(event: Event, time_ns: int) -> Row:
+    return {
+        "frame": event.frame,
+        "received_ns": time_ns,
+        "published_ns": time_ns,
+        "event": event.name,
+        "latency_ms": 0.0,
+        **{name: getattr(event, name) for name in ("state", "animal", "onset_frame", "value", "threshold", "added_delay_ms", "reason")},
+    }

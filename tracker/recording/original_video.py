@@ -1,0 +1,271 @@
+"""A video that was not recorded here: every frame that FFmpeg decodes, once, with the pixels and times of the camera source `opencv`.
+
+Where it ends the decoder says, not the header.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from tracker.cameras.video_file import VideoFile
+from tracker.config import OpenCVCamera
+from tracker.errors import CameraError, RecordingError
+from tracker.frame import Frame, Image
+from tracker.recording.session import SourceVideo
+
+logger = logging.getLogger(__name__)
+
+Decoder = Literal["pyav", "opencv"]
+_PIECE = 1 << 20  # bytes hashed at the beginning, in the middle and at the end
+_COMPARED = 24  # frames whose times are compared with the live source's: more than any decoder holds back
+_READ_S = 60.0
+_SLACK_S = 0.5  # by which its duration may be
+_FEW_MISSING = 2  # frames by which a header may be wrong
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A frame whose pixels have not been asked for yet.
+
+    Attributes:
+        time_ns: presentation time after the first frame, as the live source gives it.
+        picture: what the decoder made.
+    """
+
+    time_ns: int
+    picture: "av.VideoFrame | Frame"
+
+
+def identify(path: Path) -> SourceVideo:
+    """Which video this is: its place, its size, and the SHA-256 of its size and of a MiB at its beginning, middle and end.
+
+    Raises:
+        RecordingError: it is not there or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.sha256(str(size).encode())
+            for place in (0, size // 2, max(0, size - _PIECE)):
+                file.seek(place)
+                digest.update(file.read(_PIECE))
+    except OSError as problem:
+        raise RecordingError(f"{path}: cannot be read: {problem.strerror}; give the path of a video") from problem
+    return SourceVideo(path=str(path.resolve()), bytes=size, fingerprint=digest.hexdigest())
+
+
+class OriginalVideo:
+    """One video file, read once from its beginning to its end.
+
+    Attributes:
+        path: of the file.
+        decoder: "pyav", or "opencv" where the live source makes other pixels or times of the first frames: then it reads all of them.
+        rate_hz: as the header says, 0 where it does not.
+        expected: frames that the header promises, about; None where it promises nothing.
+        shape: of every image: (height, width), or (height, width, 3) RGB.
+        damaged: packets that could not be decoded so far.
+        read: frames so far.
+    """
+
+    def __init__(self, path: Path, *, decoder: Decoder | None = None, threads: int = 1) -> None:
+        """Read the header, and compare the first frames with the live source.
+
+        Args:
+            path: of the file.
+            decoder: to use; None chooses.
+            threads: of the decoder.
+
+        Raises:
+            CameraError: it is not a video that can be read, in the words of the live source.
+        """
+        self.path = path
+        self.damaged = self.read = 0
+        self._threads = threads
+        live = _first_live(path)
+        self.shape: tuple[int, ...] = live[0].image.shape
+        self._promised: int | None = None
+        self._seconds: float | None = None  # as the header says
+        self._last_s = 0.0  # time of the last frame
+        self.rate_hz, self.expected = 0.0, None
+        with suppress(CameraError):
+            self._read_header()
+        self.decoder: Decoder = decoder or ("pyav" if self._agrees(live) else "opencv")
+
+    def frames(self) -> Iterator[Decoded]:
+        """Every frame in showing order. Times increase; where the file has no usable ones they go by its rate.
+
+        Raises:
+            CameraError: the picture changes its size, or no frame can be decoded.
+        """
+        self.damaged = self.read = 0
+        for decoded in self._by_opencv() if self.decoder == "opencv" else self._by_pyav():
+            self.read += 1
+            self._last_s = decoded.time_ns / 1e9
+            yield decoded
+        if not self.read:
+            raise CameraError(f"{self.path}: no frame can be decoded; record or convert it anew")
+
+    def images(self) -> Iterator[Image]:
+        """Every image in showing order.
+
+        Raises:
+            CameraError: as `frames`.
+        """
+        convert = self.converter()
+        for decoded in self.frames():
+            yield convert.image(decoded)
+
+    def converter(self) -> "Converter":
+        """What makes images; one for each thread."""
+        return Converter(self.path, self.shape)
+
+    def fault(self) -> str | None:
+        """After the last frame: what is wrong with the video, in one sentence; None for nothing."""
+        if self.damaged:
+            return f"{self.path}: {self.read} frames decoded, {self.damaged} packets are damaged; copy the file again"
+        if self._promised is not None and self.read < self._promised - _FEW_MISSING:
+            return f"{self.path}: {self.read} of {self._promised} frames decoded, the file seems to be cut; copy it again"
+        if (
+            self._promised is None
+            and self._seconds is not None
+            and self._last_s < self._seconds - max(_SLACK_S, _FEW_MISSING / self.rate_hz)
+        ):
+            return f"{self.path}: decoded up to {self._last_s:.2f} s of {self._seconds:.2f} s, the file seems to be cut; copy it again"
+        return None
+
+    def _read_header(self) -> None:
+        with _opened(self.path) as container:
+            stream = container.streams.video[0]
+            self.rate_hz = float(stream.guessed_rate or 0)
+            self._promised = stream.frames or None
+            seconds = container.duration / av.time_base if container.duration else None
+            self.expected = self._promised or (round(seconds * self.rate_hz) if seconds else None)
+            if len(container.streams) == 1 and self.rate_hz:  # else it may be that of the sound
+                self._seconds = seconds
+
+    def _agrees(self, live: list[Frame]) -> bool:
+        """Whether PyAV gives what the live source gives: the first image to the bit, and the first times."""
+        convert = self.converter()
+        try:
+            found = [next_frame for next_frame, _ in zip(self._by_pyav(), live, strict=False)]
+            same = [frame.time_ns for frame in found] == [frame.exposed_ns for frame in live]
+            if same and np.array_equal(convert.image(found[0]), live[0].image):
+                return True
+        except CameraError:
+            pass
+        logger.info("read through OpenCV, as live, which is slower; PyAV gives its first frames other pixels or times: path=%s", self.path)
+        return False
+
+    def _by_pyav(self) -> Iterator[Decoded]:
+        first_ms = 0.0
+        last_ns, period_ns = -1, round(1e9 / self.rate_hz) if self.rate_hz else 0
+        with _opened(self.path) as container:
+            stream = container.streams.video[0]
+            stream.thread_type, stream.codec_context.thread_count = "AUTO", self._threads
+            start, tick_s = stream.start_time or 0, stream.time_base.numerator / stream.time_base.denominator
+            for picture in self._pictures(container, stream):
+                at_ms = 0.0 if picture.pts is None else (picture.pts - start) * tick_s * 1000
+                if last_ns < 0:
+                    first_ms, at_ns = at_ms, 0
+                else:
+                    at_ns = round((at_ms - first_ms) * 1e6)
+                    at_ns = at_ns if at_ns > last_ns else last_ns + period_ns
+                last_ns = at_ns
+                yield Decoded(at_ns, picture)
+
+    def _pictures(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
+        """Frames of every packet that can be decoded, and of those after it."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError:  # the file breaks off: what the decoder holds is still to come
+                self.damaged += 1
+                packet = None
+            try:
+                yield from stream.decode(packet)
+            except av.FFmpegError:
+                self.damaged += 1
+            if packet is None:
+                return
+
+    def _by_opencv(self) -> Iterator[Decoded]:
+        with _live(self.path) as camera:
+            while (frame := camera.read(_READ_S)) is not None:
+                yield Decoded(frame.exposed_ns or 0, frame)
+
+
+class Converter:
+    """Makes images of decoded frames. Used by one thread."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        self._path, self._shape = path, shape
+        self._reformatter = VideoReformatter()
+
+    def image(self, decoded: Decoded) -> Image:
+        """A new array, uint8, (height, width) or (height, width, 3) RGB, C-contiguous.
+
+        Raises:
+            CameraError: another size than the first frame's.
+        """
+        picture = decoded.picture
+        image = picture.image if isinstance(picture, Frame) else self._of(picture)
+        if image.shape != self._shape:
+            raise CameraError(
+                f"{self._path}: the picture changes from {_size(self._shape)} to {_size(image.shape)}; convert the video to one size"
+            )
+        return image
+
+    def _of(self, picture: av.VideoFrame) -> Image:
+        """In planes, since swscale takes half as long to them as to RGB in one, to the same values."""
+        planes = self._reformatter.reformat(picture, format="gbrp", interpolation="BICUBIC", threads=1).planes
+        green, blue, red = (
+            np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width] for plane in planes
+        )
+        image = green.copy() if len(self._shape) == 2 else cv2.merge([red, green, blue])
+        turn = _TURNS.get(round(picture.rotation) % 360)
+        return np.asarray(image if turn is None else cv2.rotate(image, turn), np.uint8)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]}"
+
+
+@contextmanager
+def _live(path: Path) -> Iterator[VideoFile]:
+    camera = VideoFile(OpenCVCamera(device=str(path), file_speed="flat_out"))
+    try:
+        yield camera
+    finally:
+        camera.close()
+
+
+def _first_live(path: Path) -> list[Frame]:
+    with _live(path) as camera:
+        read = (camera.read(_READ_S) for _ in range(_COMPARED))
+        return [frame for frame in read if frame is not None]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.FFmpegError, OSError) as problem:
+        raise CameraError(f"{path}: cannot be opened as a video ({problem.strerror}); record or convert it anew") from problem
+    with container:
+        if not container.streams.video:
+            raise CameraError(f"{path}: holds no video; give a video file")
+        yield container
