@@ -104,6 +104,7 @@ class SetupMessage(Stamp):
     calibrated: bool  # poses carry mm
     zones: list[dict[str, Any]]  # as configured
     behaviour: list[dict[str, Any]]  # events as configured
+    skeleton: list[tuple[str, str]] = field(default_factory=list)  # for drawing; empty also where an older tracker did not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ def make_setup(config: Config, bundle: Bundle, engine: Engine, *, source_shape: 
         locate=locate,
         behaviour=_behaviour(config, bundle),
         image_size=(width, height),
-        zones=[_with_outline(zone, locate) for zone in config.zones],
+        zones=[with_outline(zone, locate) for zone in config.zones],
     )
 
 
@@ -78,7 +78,7 @@ def check_rules(config: Config, bundle: Bundle) -> None:
     """
     locate = PlaneMapper(read_calibration(Path(config.calibration))) if config.calibration else None
     for zone in config.zones:
-        _with_outline(zone, locate)
+        with_outline(zone, locate)
     _identity(config, bundle)
     _behaviour(config, bundle)
 
@@ -103,6 +103,7 @@ def setup_message(
         calibrated=setup.locate is not None,
         zones=msgspec.to_builtins(setup.config.zones),
         behaviour=msgspec.to_builtins(setup.config.behaviour),
+        skeleton=list(description.skeleton),
     )
 
 
@@ -144,7 +145,12 @@ def _identity(config: Config, bundle: Bundle) -> "Identity | None":
     return Identity(config.identity, animals=animals)
 
 
-def _with_outline(zone: Zone, locate: PlaneMapper | None) -> dict[str, Any]:
+def with_outline(zone: Zone, locate: PlaneMapper | None) -> dict[str, Any]:
+    """A zone as configured, with its outline in source pixels for drawing.
+
+    Raises:
+        ConfigError: it is in mm and there is no calibration.
+    """
     if isinstance(zone, Circle):
         angles = np.linspace(0, 2 * np.pi, _CIRCLE_CORNERS, endpoint=False)
         corners = np.asarray(zone.centre) + zone.radius * np.column_stack((np.cos(angles), np.sin(angles)))

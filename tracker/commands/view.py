@@ -1,11 +1,13 @@
-"""`tracker view`: the overlay of a running tracker in a window."""
+"""`tracker view`: the overlay of a running tracker, or of a recorded session, in a window."""
 
 import argparse
+import math
 from pathlib import Path
 
-from tracker.commands.options import Commands, add_command, add_stream, stream_addresses
+from tracker.commands.options import Commands, add_command, add_config, stream_addresses
+from tracker.errors import RecordingError
+from tracker.viewer.live_view import view
 from tracker.viewer.overlay import OverlaySettings
-from tracker.viewer.window import view
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 
@@ -15,13 +17,22 @@ def add(commands: Commands) -> None:
     parser = add_command(
         commands,
         "view",
-        call=view_stream,
-        text="Watch the overlay of a running tracker.",
-        example="tracker view tcp://127.0.0.1:5571",
+        call=view_either,
+        text="Watch the overlay of a running tracker, or look through a recorded session.",
+        example="tracker view tcp://127.0.0.1:5571; tracker view recordings/2026-01-31_14-05-09_top",
         interrupted=None,
     )
-    add_stream(parser)
+    parser.add_argument(
+        "address",
+        nargs="?",
+        metavar="ADDRESS_OR_SESSION",
+        help="where the tracker publishes, or the folder of a recorded session; else the first address of --config",
+    )
+    add_config(parser)
+    parser.add_argument("--camera", help="one camera only")
+    parser.add_argument("--keys", type=Path, help="folder with this client's CURVE keys")
     parser.add_argument("--pictures", help="where the pictures are, for a tracker with a viewer.bind (beside the address)")
+    parser.add_argument("--from", dest="from_s", type=_seconds, default=0.0, metavar="S", help="of a session: begin there (%(default)s)")
     parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
     parser.add_argument(
         "--trail", action="append", default=[], metavar="POINT", help="a key point that leaves a trail; may be repeated (all)"
@@ -34,22 +45,48 @@ def add(commands: Commands) -> None:
     parser.add_argument("--confidence", type=float, default=0.5, help="points below are not drawn (%(default)s)")
 
 
-def view_stream(options: argparse.Namespace) -> int:
+def view_either(options: argparse.Namespace) -> int:
     """Show the window until it is closed."""
+    settings = OverlaySettings(
+        confidence=options.confidence,
+        place=options.place,
+        text_scale=options.text_scale,
+        text_colour=tuple(options.text_colour),
+        thickness=options.thickness,
+        trail_points=tuple(options.trail),
+    )
+    if options.address and "://" not in options.address:
+        _view_session(Path(options.address), options, settings)
+        return 0
     view(
         stream_addresses(options),
         camera=options.camera,
         snapshot_folder=options.snapshots,
         trail_s=options.trail_s,
-        settings=OverlaySettings(
-            confidence=options.confidence,
-            place=options.place,
-            text_scale=options.text_scale,
-            text_colour=tuple(options.text_colour),
-            thickness=options.thickness,
-            trail_points=tuple(options.trail),
-        ),
+        settings=settings,
         keys=options.keys,
         pictures=(options.pictures,) if options.pictures else None,
     )
     return 0
+
+
+def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySettings) -> None:
+    if not folder.is_dir():
+        raise RecordingError(
+            f"{folder}: there is no such folder; give the folder of a recorded session, or an address such as tcp://127.0.0.1:5571"
+        )
+    try:
+        from tracker.viewer.session_view import view_session
+    except ImportError as problem:
+        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    view_session(folder, from_s=options.from_s, snapshot_folder=options.snapshots, trail_s=options.trail_s, settings=settings)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a time; expected seconds from the first frame")
+    return seconds

@@ -9,7 +9,17 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from tracker.errors import RecordingError
 from tracker.frame import Image
-from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE, Closed, Description, read_closed, read_description, video_name
+from tracker.recording.session import (
+    EVENTS_FILE,
+    FRAMES_FILE,
+    SETUPS_FILE,
+    Closed,
+    Description,
+    VideoFormat,
+    read_closed,
+    read_description,
+    video_name,
+)
 from tracker.recording.tables import EVENTS, FRAMES, read_table
 
 
@@ -46,27 +56,37 @@ class RecordedSession:
         path = self.folder / SETUPS_FILE
         return [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []
 
+    def video_paths(self) -> list[Path]:
+        """The video file of each segment that rows name: of segment n at place n - 1, whether it is there or not."""
+        last = max(self.rows["segment"].to_pylist(), default=0)
+        return [self.folder / video_name(segment) for segment in range(1, last + 1)]
+
     def frames(self) -> Iterator[Image]:
         """Every image in order, uint8 (h, w) or (h, w, 3) RGB: as the camera delivered it, but for the loss of the codec.
 
         Raises:
             RecordingError: a video file is missing or damaged.
         """
-        segments = sorted(set(self.rows["segment"].to_pylist()))
-        for segment in segments:
-            yield from self._segment(self.folder / video_name(segment))
+        paths = self.video_paths()
+        for segment in sorted(set(self.rows["segment"].to_pylist())):
+            yield from self._segment(paths[segment - 1])
 
     def _segment(self, path: Path) -> Iterator[Image]:
         form = self.description.video
         try:
             with av.open(str(path)) as container:
                 for frame in container.decode(video=0):
-                    image = frame.to_ndarray(format="rgb24") if form.colour else _luminance(frame)
-                    yield np.ascontiguousarray(image[: form.height, : form.width], np.uint8)
+                    yield as_recorded(frame, form)
         except (av.error.FFmpegError, IndexError) as problem:
             raise RecordingError(
                 f"{path}: the video cannot be read ({problem}); if the session was cut off, run `tracker recover` on it"
             ) from problem
+
+
+def as_recorded(frame: av.VideoFrame, form: VideoFormat) -> Image:
+    """A decoded frame as the camera delivered it: uint8, (h, w) or (h, w, 3) RGB, without the padding of the video."""
+    image = frame.to_ndarray(format="rgb24") if form.colour else _luminance(frame)
+    return np.ascontiguousarray(image[: form.height, : form.width], np.uint8)
 
 
 def _luminance(frame: av.VideoFrame) -> Image:
