@@ -1,7 +1,9 @@
-"""From videos to a labelling project: look at every frame once, choose, copy what was chosen, write a contact sheet."""
+"""From videos and sessions to a labelling project: look at frames, choose, copy what was chosen, write a contact sheet."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -24,11 +26,14 @@ from trainer.selection.contact_sheet import Tile, write_contact_sheet
 from trainer.selection.duplicates import Known, Sieve, alike_below
 from trainer.selection.engine_answers import AnswerCollector
 from trainer.selection.exact_frames import read_exactly
+from trainer.selection.harvest import add_to_project, known_points, look, pools, propose, refuse_other_session
 from trainer.selection.methods import at_random, by_k_means, by_motion, by_time
 from trainer.selection.outcome import Chosen, Selection, SelectionSettings
 from trainer.selection.preference import Preference, choose
+from trainer.selection.recorded_poses import recorded_poses
+from trainer.selection.session_videos import SessionVideos, is_session
 from trainer.selection.thumbnail import Grey, check_region, image_thumbnail
-from trainer.selection.uncertainty import by_uncertainty
+from trainer.selection.uncertainty import by_signs, by_uncertainty
 from trainer.video_files.reader import VideoReader
 
 _T = TypeVar("_T")
@@ -40,15 +45,21 @@ def check_videos(videos: Sequence[Path], *, span: Span) -> None:
     """Refuse in time what would be found out only after minutes.
 
     Raises:
+        RecordingError: a session that is damaged or not whole.
         TrainingError: not a video, two of one name, a region outside.
     """
     names: dict[str, Path] = {}
     for video in videos:
-        if video.name in names:
-            raise TrainingError(f"{names[video.name]} and {video} have one name, by which a project tells videos apart; rename one of them")
-        names[video.name] = video
-        with VideoReader(video) as reader:
-            check_region(span.region, reader.size, where=str(video))
+        name = video.resolve().name if is_session(video) else video.name
+        if name in names:
+            raise TrainingError(f"{names[name]} and {video} have one name, by which a project tells videos apart; rename one of them")
+        names[name] = video
+        if is_session(video):
+            form = SessionVideos(video).session.description.video
+            check_region(span.region, (form.height, form.width), where=str(video))
+        else:
+            with VideoReader(video) as reader:
+                check_region(span.region, reader.size, where=str(video))
 
 
 class Selector:
@@ -66,7 +77,6 @@ class Selector:
         """Open the engine where its uncertainty decides.
 
         Raises:
-            TrainingError: uncertainty without a bundle.
             RigtrackError: the engine cannot be opened.
         """
         self._project = project
@@ -75,9 +85,7 @@ class Selector:
         self._thumbnails: dict[str, Grey] = {}
         self._opened = ExitStack()
         self._engine: tuple[Bundle, Engine] | None = None
-        if settings.by == "uncertainty":
-            if bundle is None or engine is None:
-                raise TrainingError("to choose by uncertainty, an engine must see the frames; give its --bundle")
+        if bundle is not None and engine is not None:
             self._engine = (bundle, self._opened.enter_context(closing(open_chosen(bundle, engine, console=console))))
 
     def select(self, video: Path) -> Selection:
@@ -87,6 +95,8 @@ class Selector:
             TrainingError: the video cannot be read to the end of the span, changes size, or has no frame in it.
             ProjectError: the project has frames of another video under that name, or cannot be written.
         """
+        if self._settings.by == "uncertainty" and self._engine is None:
+            raise TrainingError(f"{video}: to choose by uncertainty, an engine must see the frames of a video; give its --bundle")
         collector = AnswerCollector(*self._engine) if self._engine is not None else None
         candidates = gather(video, self._settings.span, examine=collector.examine if collector is not None else None, console=self._console)
         known = self._known(video, candidates.thumbnails.shape[1])
@@ -107,7 +117,59 @@ class Selector:
             alike=alike,
             left_out=sieve.left_out(),
             chosen=chosen,
-            sheet=self._draw(video, chosen) if chosen else None,
+            sheet=self._draw(self._group(video), video.name, [(self._project.image_of(video.name, each.frame), each) for each in chosen])
+            if chosen
+            else None,
+        )
+
+    def select_session(self, folder: Path) -> Selection:
+        """Choose from a recorded session and add to the project, with the rig's key points as proposals.
+
+        By uncertainty and without a bundle, the poses that the rig published decide, and only frames that they single out are decoded.
+
+        Raises:
+            RecordingError: the session is damaged, not whole, or being recorded.
+            TrainingError: no frame in the span, or no pose of a point that the project labels.
+            LabelError: a video of it is missing or damaged, or the project has frames of another session under that name.
+        """
+        videos, settings = SessionVideos(folder), self._settings
+        collector = AnswerCollector(*self._engine) if self._engine is not None else None
+        poses, unlabelled = known_points(self._project, videos, recorded_poses(videos.session))
+        there = videos.places_in(self._project)
+        refuse_other_session(self._project, videos, there)
+        by_poses = settings.by == "uncertainty" and collector is None
+        looked_at, left_out, alike = 0, Counter[str](), None
+        taken: list[Chosen] = []
+        for harvest in pools(videos, poses, settings, by_poses=by_poses):
+            examine = collector.examine if collector is not None else None
+            candidates = look(videos, harvest, settings.span, examine=examine, console=self._console)
+            known = Known(numbers=videos.places_in(self._project), thumbnails=self._looks(candidates.thumbnails.shape[1]))
+            alike = None if settings.similar else alike_below(candidates)
+            sieve = Sieve(candidates, known, count=harvest.count, alike=alike)
+            preference = (
+                by_signs(candidates, sieve.open(), signs=harvest.signs, count=harvest.count)
+                if by_poses
+                else self._preference(candidates, sieve.open(), collector)
+            )
+            chosen = [_chosen(candidates, preference, index) for index in choose(preference, sieve, harvest.count)]
+            add_to_project(self._project, videos, [(each.frame, each.why) for each in chosen])
+            looked_at, taken = looked_at + len(candidates), taken + chosen
+            left_out.update(sieve.left_out())
+        taken.sort(key=lambda each: each.frame)
+        proposed = propose(self._project, videos, poses, [each.frame for each in taken])
+        tiles = [(self._image_in(videos, each.frame), each) for each in taken]
+        return Selection(
+            video=folder,
+            settings=settings,
+            frames=len(videos),
+            candidates=looked_at,
+            step=0 if by_poses else max(1, len(videos) // max(1, looked_at)),
+            alike=alike,
+            left_out=dict(left_out),
+            chosen=tuple(_in_its_video(videos, each) for each in taken),
+            sheet=self._draw(videos.name, videos.name, tiles) if taken else None,
+            proposed=proposed,
+            unlabelled=tuple(unlabelled),
         )
 
     def __enter__(self) -> "Selector":
@@ -130,6 +192,11 @@ class Selector:
         return by_motion(candidates, open_, count=settings.count)
 
     def _known(self, video: Path, pixels: int) -> Known:
+        numbers = [frame.frame for frame in self._project.frames if frame.group == self._group(video)]
+        return Known(numbers=np.array(numbers, np.int64), thumbnails=self._looks(pixels))
+
+    def _looks(self, pixels: int) -> Grey:
+        """Thumbnails of the project's frames, float32 (m, pixels)."""
         unseen = [frame.image for frame in self._project.frames if frame.image not in self._thumbnails]
         for name in self._progress(unseen, "looking at the project", total=len(unseen)):
             image = read_image(self._project.image_ref(name), self._project.image_size(name))
@@ -137,9 +204,8 @@ class Selector:
             # of a video of another size, in which the region may not lie: there is nothing to compare
             shown = region is None or (region.x + region.width <= image.shape[1] and region.y + region.height <= image.shape[0])
             self._thumbnails[name] = image_thumbnail(image, region) if shown else np.empty(0, np.float32)
-        numbers = [frame.frame for frame in self._project.frames if frame.group == self._group(video)]
         alike = [each for each in self._thumbnails.values() if each.size == pixels]
-        return Known(numbers=np.array(numbers, np.int64), thumbnails=np.stack(alike) if alike else np.empty((0, pixels), np.float32))
+        return np.stack(alike) if alike else np.empty((0, pixels), np.float32)
 
     def _refuse_other_video(self, video: Path, numbers: NDArray[np.int64], candidates: Candidates) -> None:
         """Two videos may have one name in two folders; the project compares pictures of frames that it has already."""
@@ -172,17 +238,30 @@ class Selector:
     def _read(self, video: Path, numbers: Sequence[int], candidates: Candidates) -> Iterator[tuple[int, Image]]:
         return read_exactly(video, numbers, candidates=candidates, region=self._settings.span.region)
 
-    def _draw(self, video: Path, chosen: Sequence[Chosen]) -> Path:
-        path = self._project.folder / f"contact-{self._group(video)}-{self._settings.by}.png"
+    def _image_in(self, videos: SessionVideos, place: int) -> str:
+        """The project's picture of a session's frame."""
+        segment = videos.segment_of(place)
+        group, number = segment.group_in(self._project), place - segment.first
+        return next(frame.image for frame in self._project.frames if frame.group == group and frame.frame == number)
+
+    def _draw(self, group: str, name: str, chosen: Sequence[tuple[str, Chosen]]) -> Path:
+        """The contact sheet of pictures in the project."""
+        path = self._project.folder / f"contact-{group}-{self._settings.by}.png"
         tiles = [
             Tile(
-                image=self._project.image_ref(self._project.image_of(video.name, each.frame)).path,
+                image=self._project.image_ref(image).path,
                 lines=(f"frame {each.frame}   {each.seconds:.2f} s", each.why, *each.detail.split(", ")),
             )
-            for each in chosen
+            for image, each in chosen
         ]
-        write_contact_sheet(path, tiles, title=f"{video.name}: {len(chosen)} frames by {self._settings.by}")
+        write_contact_sheet(path, tiles, title=f"{name}: {len(chosen)} frames by {self._settings.by}")
         return path
+
+
+def _in_its_video(videos: SessionVideos, chosen: Chosen) -> Chosen:
+    """The same by its number in its own video file."""
+    segment = videos.segment_of(chosen.frame)
+    return replace(chosen, frame=chosen.frame - segment.first, video=segment.path.name)
 
 
 def _chosen(candidates: Candidates, preference: Preference, index: int) -> Chosen:

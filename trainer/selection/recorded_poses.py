@@ -1,0 +1,115 @@
+"""The poses of a recorded session as arrays, one for each stretch with the same key points: names come from its setups."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from tracker.errors import RecordingError
+from tracker.recording.read_session import RecordedSession
+from tracker.recording.session_messages import session_setups
+from tracker.recording.tables import numbers_of
+from trainer.selection.engine_answers import moves
+from trainer.selection.uncertainty import Sign, signs_in
+
+_BLOCK = 50_000  # rows at once, so that a night takes no more memory than a minute
+_NUMBERS = 3  # x, y, confidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedPoses:
+    """Rows of a session that have a pose of the same key points.
+
+    Attributes:
+        point_names: K.
+        places: int64 (n), of the rows in the session, ascending.
+        frames: int64 (n), the camera's numbers.
+        points: float32 (n, animals, K, 3): x, y in source pixels, confidence; NaN where absent.
+        bundle: name of the last that gave them.
+    """
+
+    point_names: tuple[str, ...]
+    places: NDArray[np.int64]
+    frames: NDArray[np.int64]
+    points: NDArray[np.float32]
+    bundle: str
+
+    def of_points(self, wanted: Sequence[str]) -> "RecordedPoses":
+        """Only the points of these names, in the order in which they are recorded."""
+        kept = [index for index, name in enumerate(self.point_names) if name in wanted]
+        return RecordedPoses(
+            point_names=tuple(self.point_names[index] for index in kept),
+            places=self.places,
+            frames=self.frames,
+            points=self.points[:, :, kept],
+            bundle=self.bundle,
+        )
+
+    def at_places(self, chosen: NDArray[np.bool_]) -> "RecordedPoses":
+        """Only the rows that are chosen, bool (n)."""
+        return RecordedPoses(
+            point_names=self.point_names,
+            places=self.places[chosen],
+            frames=self.frames[chosen],
+            points=self.points[chosen],
+            bundle=self.bundle,
+        )
+
+    def signs(self) -> list[Sign]:
+        """Low confidence and jumps, as the rig published them; a jump is known only from the camera's very frame before."""
+        steps = np.zeros(self.points.shape[:3])
+        follows = np.flatnonzero(self.frames[1:] == self.frames[:-1] + 1) + 1
+        for begin in range(0, len(follows), _BLOCK):
+            block = follows[begin : begin + _BLOCK]
+            steps[block] = _steps(self.points[block - 1], self.points[block])
+        return signs_in(
+            self.frames,
+            confidence=np.nan_to_num(self.points[..., 2].astype(np.float64)),
+            steps=steps,
+            spread=None,
+            point_names=self.point_names,
+        )
+
+
+def recorded_poses(session: RecordedSession) -> list[RecordedPoses]:
+    """Every pose of a session, in stretches of the same key points and number of animals, the longest first.
+
+    Raises:
+        RecordingError: a pose names a setup that the session does not hold, or does not fit its names.
+    """
+    rows = session.rows.combine_chunks()
+    if not rows.num_rows:
+        return []
+    column = rows["points"].chunk(0)
+    offsets, values = numbers_of(column.offsets, np.int32).astype(np.int64), numbers_of(column.values, np.float32)
+    known = numbers_of(column.is_valid().cast(pa.int8()), np.int8).astype(bool)
+    setup_of = numbers_of(rows["setup"].fill_null(-1), np.int32)
+    frames = numbers_of(rows["frame"], np.int64)
+    setups = session_setups(session)
+    groups: dict[tuple[tuple[str, ...], int], list[int]] = {}
+    for number in np.unique(setup_of[known]).tolist():
+        if number not in setups or not setups[number].point_names:
+            raise RecordingError(f"{session.folder}: poses name setup {number}, whose key points setups.jsonl does not hold")
+        names = tuple(setups[number].point_names)
+        mine = np.flatnonzero(known & (setup_of == number))
+        for length in np.unique((offsets[1:] - offsets[:-1])[mine]).tolist():
+            if length == 0 or length % (_NUMBERS * len(names)):
+                raise RecordingError(f"{session.folder}: a pose holds {length} numbers, which does not fit the points {', '.join(names)}")
+            groups.setdefault((names, length), []).append(number)
+    found = []
+    for (names, length), numbers in groups.items():
+        places = np.flatnonzero(known & np.isin(setup_of, numbers) & (offsets[1:] - offsets[:-1] == length))
+        points = values[offsets[places][:, None] + np.arange(length)].reshape(len(places), -1, len(names), _NUMBERS)
+        bundle = setups[max(numbers)].bundle
+        found.append(RecordedPoses(point_names=names, places=places, frames=frames[places], points=points, bundle=bundle))
+    return sorted(found, key=lambda each: -len(each.places))
+
+
+def _steps(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How far each point is from the nearest of its name in the frame before, as `moves` says it for one pair: (n, animals, K) px."""
+    if before.shape[1] == 1:
+        apart = np.linalg.norm(after[..., :2].astype(np.float64) - before[..., :2], axis=-1)
+        return np.asarray(np.nan_to_num(apart), np.float64)
+    return np.array([moves(one, other) for one, other in zip(before, after, strict=True)])
