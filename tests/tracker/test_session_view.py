@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.tracker.sessions import write_session
@@ -18,7 +19,7 @@ from tracker.__main__ import main
 from tracker.recording.read_session import RecordedSession
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.recorded_scene import RecordedScene
-from tracker.viewer.session_view import SessionContent
+from tracker.viewer.session_view import SessionContent, timeline_of, with_timeline
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 300.0
@@ -172,3 +173,49 @@ def test_without_a_display_a_session_is_one_sentence(
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert main(["view", str(session)]) == 1
     assert "there is no display here" in capsys.readouterr().err
+
+
+def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "part.mp4"
+    assert main(["view", str(session), "--from", "0.5", "--to", "1.2", "--out", str(out)]) == 0
+    expected = [number for number in NUMBERS if 50 <= number <= 120]
+    assert capsys.readouterr().out == f"{out}: {len(expected)} frames\n"
+    scene = RecordedScene(RecordedSession(session))
+    timeline = timeline_of(scene)
+    capture = cv2.VideoCapture(str(out))
+    for number in expected:
+        ok, bgr = capture.read()
+        assert ok
+        place, size = NUMBERS.index(number), (bgr.shape[1], bgr.shape[0])
+        near = {at: with_timeline(scene, timeline, at, OverlaySettings(), size) for at in (place - 1, place, place + 1)}
+        apart = {at: float(np.abs(bgr[:, :, ::-1].astype(int) - shown).mean()) for at, shown in near.items()}
+        assert min(apart, key=lambda at: apart[at]) == place, f"another frame stands at {number}"
+    assert not capture.read()[0]
+    scene.close()
+    assert [path.name for path in out.parent.iterdir()] == ["part.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--out", "film.avi"], "expected a name that ends in .mp4"),
+        (["--out", "/proc/film.mp4"], "cannot be written"),
+        (["--out", "film.mp4", "--from", "99"], "has no frame between 99 s and"),
+    ],
+)
+def test_a_video_that_cannot_be_written_is_one_sentence(
+    options: list[str], sentence: str, session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["view", str(session), *options]) == 1
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [["tcp://127.0.0.1:9", "--out", "film.mp4"], ["--out", "film.mp4"], ["somewhere", "--to", "3"]])
+def test_options_of_a_session_are_refused_where_they_mean_nothing(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["view", *options])
+    assert ended.value.code == 2

@@ -12,7 +12,7 @@ import pytest
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
 from tests.tracker.recorded import number_in, picture
 from tests.tracker.sessions import Points, write_session
-from tests.trainer.chromium import Chromium
+from tests.trainer.chromium import SHIFT, Chromium
 from tests.trainer.label_server import LabelServer, labels_on_disk
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
@@ -132,6 +132,13 @@ def test_the_same_command_again_adds_other_frames(select: Select, session: Path,
     assert len(read_proposals(project.folder)) == 8
 
 
+def test_frames_that_a_run_left_without_a_proposal_get_it_the_next_time(select: Select, session: Path, tmp_path: Path) -> None:
+    select(session, count=3)
+    (tmp_path / "project" / "proposals.json").unlink()
+    assert select(session, count=1)["proposed"] == 1
+    assert len(read_proposals(tmp_path / "project")) == 4
+
+
 @pytest.mark.parametrize("by", ["k-means", "uniform", "random", "motion"])
 def test_every_method_takes_sessions_too(by: str, select: Select, session: Path, tmp_path: Path) -> None:
     report = select(session, count=3, by=by, options=["--end", "1.5", "--step", "3"])
@@ -194,15 +201,16 @@ def test_the_page_offers_what_the_rig_saw_and_stores_nothing_until_it_is_accepte
         tab = browser.open(server.address)
         tab.wait(f"document.querySelector('#stage')?.dataset.shown === '{first.image}'")
         tab.wait_text("#prediction", "the rig: 2 offered")
+        assert "monday_top-video-001" in tab.text("#where")
         assert labels_on_disk(project.folder) == {}
-        tab.key("G", modifiers=8)
+        tab.key("G", modifiers=SHIFT)
         tab.wait("document.querySelector('#saved').dataset.state === 'saved'")
         tab.wait_text("#prediction", "nothing to accept")
         labelled = labels_on_disk(project.folder)[first.image]["animals"][0]
         (seen_there,) = proposals[first.image].animals
         assert labelled == {name: pytest.approx(list(place[:2])) for name, place in seen_there.items()}
         tab.key("l")
-        tab.wait(f"document.querySelector('#where').textContent.includes('frame {first.frame + 1}')")
+        tab.wait_text("#scrubbed", f"frame {first.frame + 1} (+1)")  # the frames around it are shown out of the session's video
 
 
 def test_damaged_proposals_are_one_sentence(select: Select, session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,11 @@
 
 import argparse
 import math
+import sys
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
 
 from tracker.commands.options import Commands, add_command, add_config, stream_addresses
 from tracker.errors import RecordingError
@@ -33,6 +37,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("--keys", type=Path, help="folder with this client's CURVE keys")
     parser.add_argument("--pictures", help="where the pictures are, for a tracker with a viewer.bind (beside the address)")
     parser.add_argument("--from", dest="from_s", type=_seconds, default=0.0, metavar="S", help="of a session: begin there (%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE.mp4", help="of a session: write a video with the overlay, and open no window")
+    parser.add_argument("--to", dest="to_s", type=_seconds, metavar="S", help="with --out: end there")
     parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
     parser.add_argument(
         "--trail", action="append", default=[], metavar="POINT", help="a key point that leaves a trail; may be repeated (all)"
@@ -43,6 +49,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--text-colour", type=int, nargs=3, default=[255, 255, 255], metavar=("R", "G", "B"))
     parser.add_argument("--thickness", type=int, default=1, help="of lines and letters (%(default)s)")
     parser.add_argument("--confidence", type=float, default=0.5, help="points below are not drawn (%(default)s)")
+    parser.set_defaults(refuse=parser.error)
 
 
 def view_either(options: argparse.Namespace) -> int:
@@ -55,7 +62,10 @@ def view_either(options: argparse.Namespace) -> int:
         thickness=options.thickness,
         trail_points=tuple(options.trail),
     )
-    if options.address and "://" not in options.address:
+    of_session = options.address is not None and "://" not in options.address
+    if (options.out is not None and not of_session) or (options.to_s is not None and options.out is None):
+        options.refuse("--out goes with the folder of a recorded session, and --to with --out")
+    if of_session:
         _view_session(Path(options.address), options, settings)
         return 0
     view(
@@ -76,9 +86,24 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
             f"{folder}: there is no such folder; give the folder of a recorded session, or an address such as tcp://127.0.0.1:5571"
         )
     try:
+        from tracker.viewer.session_video import write_overlay_video
         from tracker.viewer.session_view import view_session
     except ImportError as problem:
         raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    if options.out is not None:
+        with Progress(console=Console(file=sys.stderr), transient=True) as bar:
+            task = bar.add_task("drawing", total=None)
+            written = write_overlay_video(
+                folder,
+                options.out,
+                from_s=options.from_s,
+                to_s=options.to_s,
+                trail_s=options.trail_s,
+                settings=settings,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        print(f"{options.out}: {written} frames")
+        return
     view_session(folder, from_s=options.from_s, snapshot_folder=options.snapshots, trail_s=options.trail_s, settings=settings)
 
 

@@ -129,11 +129,18 @@ def refuse_other_session(project: Project, videos: SessionVideos, places: NDArra
     add_to_project(project, videos, [(place, "") for place in places[:COMPARED].tolist()])
 
 
-def propose(project: Project, videos: SessionVideos, poses: Sequence[RecordedPoses], places: Sequence[int]) -> int:
+def image_in(project: Project, videos: SessionVideos, place: int) -> str:
+    """The project's picture of a session's frame, which it has."""
+    segment = videos.segment_of(place)
+    group, number = segment.group_in(project), place - segment.first
+    return next(frame.image for frame in project.frames if frame.group == group and frame.frame == number)
+
+
+def propose(project: Project, videos: SessionVideos, poses: Sequence[RecordedPoses], places: Sequence[int]) -> set[str]:
     """Keep what the rig saw in these frames as proposals; frames without a pose get none.
 
     Returns:
-        For how many frames there is one.
+        The images for which there is one.
 
     Raises:
         ProjectError: the project cannot be written.
@@ -148,7 +155,7 @@ def propose(project: Project, videos: SessionVideos, poses: Sequence[RecordedPos
                 if row < len(each.places) and each.places[row] == place:
                     found[image] = _proposal(each, row, project.image_size(image))
     add_proposals(project.folder, found)
-    return len(found)
+    return set(found)
 
 
 def known_points(project: Project, videos: SessionVideos, poses: Sequence[RecordedPoses]) -> tuple[list[RecordedPoses], list[str]]:

@@ -1,9 +1,8 @@
 """From videos and sessions to a labelling project: look at frames, choose, copy what was chosen, write a contact sheet."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -26,7 +25,7 @@ from trainer.selection.contact_sheet import Tile, write_contact_sheet
 from trainer.selection.duplicates import Known, Sieve, alike_below
 from trainer.selection.engine_answers import AnswerCollector
 from trainer.selection.exact_frames import read_exactly
-from trainer.selection.harvest import add_to_project, known_points, look, pools, propose, refuse_other_session
+from trainer.selection.harvest import Harvest, add_to_project, image_in, known_points, look, pools, propose, refuse_other_session
 from trainer.selection.methods import at_random, by_k_means, by_motion, by_time
 from trainer.selection.outcome import Chosen, Selection, SelectionSettings
 from trainer.selection.preference import Preference, choose
@@ -60,6 +59,16 @@ def check_videos(videos: Sequence[Path], *, span: Span) -> None:
         else:
             with VideoReader(video) as reader:
                 check_region(span.region, reader.size, where=str(video))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FromPool:
+    """What came of one pool of a session's frames, by their place in the session."""
+
+    chosen: tuple[Chosen, ...]
+    looked_at: int
+    left_out: dict[str, int]
+    alike: float | None
 
 
 class Selector:
@@ -133,44 +142,45 @@ class Selector:
             LabelError: a video of it is missing or damaged, or the project has frames of another session under that name.
         """
         videos, settings = SessionVideos(folder), self._settings
-        collector = AnswerCollector(*self._engine) if self._engine is not None else None
         poses, unlabelled = known_points(self._project, videos, recorded_poses(videos.session))
-        there = videos.places_in(self._project)
-        refuse_other_session(self._project, videos, there)
-        by_poses = settings.by == "uncertainty" and collector is None
-        looked_at, left_out, alike = 0, Counter[str](), None
-        taken: list[Chosen] = []
-        for harvest in pools(videos, poses, settings, by_poses=by_poses):
-            examine = collector.examine if collector is not None else None
-            candidates = look(videos, harvest, settings.span, examine=examine, console=self._console)
-            known = Known(numbers=videos.places_in(self._project), thumbnails=self._looks(candidates.thumbnails.shape[1]))
-            alike = None if settings.similar else alike_below(candidates)
-            sieve = Sieve(candidates, known, count=harvest.count, alike=alike)
-            preference = (
-                by_signs(candidates, sieve.open(), signs=harvest.signs, count=harvest.count)
-                if by_poses
-                else self._preference(candidates, sieve.open(), collector)
-            )
-            chosen = [_chosen(candidates, preference, index) for index in choose(preference, sieve, harvest.count)]
-            add_to_project(self._project, videos, [(each.frame, each.why) for each in chosen])
-            looked_at, taken = looked_at + len(candidates), taken + chosen
-            left_out.update(sieve.left_out())
-        taken.sort(key=lambda each: each.frame)
-        proposed = propose(self._project, videos, poses, [each.frame for each in taken])
-        tiles = [(self._image_in(videos, each.frame), each) for each in taken]
+        refuse_other_session(self._project, videos, videos.places_in(self._project))
+        by_poses = settings.by == "uncertainty" and self._engine is None
+        found = [self._of_pool(videos, pool, by_poses=by_poses) for pool in pools(videos, poses, settings, by_poses=by_poses)]
+        taken = sorted((each for one in found for each in one.chosen), key=lambda each: each.frame)
+        # all that the project has of the session: a run that was cut off may have left frames without their proposal
+        proposed = propose(self._project, videos, poses, videos.places_in(self._project).tolist())
+        images = [image_in(self._project, videos, each.frame) for each in taken]
+        looked_at = sum(one.looked_at for one in found)
         return Selection(
             video=folder,
             settings=settings,
             frames=len(videos),
             candidates=looked_at,
             step=0 if by_poses else max(1, len(videos) // max(1, looked_at)),
-            alike=alike,
-            left_out=dict(left_out),
+            alike=max((one.alike for one in found if one.alike is not None), default=None),
+            left_out={reason: sum(one.left_out[reason] for one in found) for reason in (found[0].left_out if found else ())},
             chosen=tuple(_in_its_video(videos, each) for each in taken),
-            sheet=self._draw(videos.name, videos.name, tiles) if taken else None,
-            proposed=proposed,
+            sheet=self._draw(videos.name, videos.name, list(zip(images, taken, strict=True))) if taken else None,
+            proposed=len(proposed.intersection(images)),
             unlabelled=tuple(unlabelled),
         )
+
+    def _of_pool(self, videos: SessionVideos, pool: Harvest, *, by_poses: bool) -> "_FromPool":
+        """Look at the frames of a pool, choose among them and copy what was chosen."""
+        collector = AnswerCollector(*self._engine) if self._engine is not None else None
+        examine = collector.examine if collector is not None else None
+        candidates = look(videos, pool, self._settings.span, examine=examine, console=self._console)
+        known = Known(numbers=videos.places_in(self._project), thumbnails=self._looks(candidates.thumbnails.shape[1]))
+        alike = None if self._settings.similar else alike_below(candidates)
+        sieve = Sieve(candidates, known, count=pool.count, alike=alike)
+        preference = (
+            by_signs(candidates, sieve.open(), signs=pool.signs, count=pool.count)
+            if by_poses
+            else self._preference(candidates, sieve.open(), collector)
+        )
+        chosen = tuple(_chosen(candidates, preference, index) for index in choose(preference, sieve, pool.count))
+        add_to_project(self._project, videos, [(each.frame, each.why) for each in chosen])
+        return _FromPool(chosen=chosen, looked_at=len(candidates), left_out=sieve.left_out(), alike=alike)
 
     def __enter__(self) -> "Selector":
         return self
@@ -237,12 +247,6 @@ class Selector:
 
     def _read(self, video: Path, numbers: Sequence[int], candidates: Candidates) -> Iterator[tuple[int, Image]]:
         return read_exactly(video, numbers, candidates=candidates, region=self._settings.span.region)
-
-    def _image_in(self, videos: SessionVideos, place: int) -> str:
-        """The project's picture of a session's frame."""
-        segment = videos.segment_of(place)
-        group, number = segment.group_in(self._project), place - segment.first
-        return next(frame.image for frame in self._project.frames if frame.group == group and frame.frame == number)
 
     def _draw(self, group: str, name: str, chosen: Sequence[tuple[str, Chosen]]) -> Path:
         """The contact sheet of pictures in the project."""
