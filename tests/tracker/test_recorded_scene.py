@@ -6,12 +6,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from tests.tracker.recorded import number_in
+from tests.tracker.recorded import ask, feed, number_in, wait_until
 from tests.tracker.sessions import ZONE, usual_points, write_session
 from tests.tracker.test_calibration import contents, write
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.recorder import Recorder
 from tracker.recording.session import FRAMES_FILE, SESSION_FILE, video_name
 from tracker.viewer.composition import zoom_within
 from tracker.viewer.overlay import OverlaySettings
@@ -117,6 +118,17 @@ def test_a_session_that_was_cut_off_is_shown_and_recovery_is_offered(tmp_path: P
     assert scene.notice == f"was cut off: `tracker recover {folder}` mends it"
     assert [number_in(scene.image(place)) for place in (40, 3, 41, scene.frames - 1)] == [40, 3, 41, scene.frames - 1]
     scene.close()
+
+
+def test_a_session_that_is_being_recorded_is_shown_as_far_as_it_is_on_the_disk(recorder: Recorder, tmp_path: Path) -> None:
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 60)
+    wait_until(lambda: RecordedSession(tmp_path / "s").rows.num_rows > 20 if (tmp_path / "s" / FRAMES_FILE).exists() else False)
+    scene = scene_of(tmp_path / "s")
+    assert scene.notice.startswith("is being recorded at the moment")
+    assert number_in(scene.image(scene.frames - 1)) == scene.frames - 1
+    scene.close()
+    assert recorder.stop().frames == 60
 
 
 def test_a_missing_video_file_leaves_the_poses_and_says_so_in_the_picture(gaps: Path, tmp_path: Path) -> None:

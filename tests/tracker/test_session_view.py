@@ -12,7 +12,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
+from session_picture import write_picture
 
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
@@ -219,3 +221,9 @@ def test_options_of_a_session_are_refused_where_they_mean_nothing(options: list[
     with pytest.raises(SystemExit) as ended:
         main(["view", *options])
     assert ended.value.code == 2
+
+
+def test_the_picture_of_the_page_is_drawn_by_its_script(session: Path, tmp_path: Path) -> None:
+    write_picture(session, 10, tmp_path / "session.webp")
+    with PIL.Image.open(tmp_path / "session.webp") as drawn:
+        assert drawn.size == (1000, 660)

@@ -1,5 +1,6 @@
 """Recorded sessions as a source of frames to label: the rig's own uncertainty decides, and what it saw becomes the proposal."""
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from trainer.__main__ import main
 from trainer.labels.images import read_image
 from trainer.project.proposals import read_proposals
 from trainer.project.store import Project, open_project
+from trainer.selection.engine_answers import moves
+from trainer.selection.recorded_poses import RecordedPoses, _steps
 from trainer.selection.session_videos import SessionVideos
 
 Report = dict[str, object]
@@ -154,6 +157,20 @@ def test_a_bundle_is_asked_about_a_session_when_it_is_given(
     report = select(session, count=2, options=["--bundle", str(bundle), "--end", "1", "--step", "9"])
     assert report["added"] == 2
     camera_numbers(session, open_project(tmp_path / "project"))
+
+
+def test_a_step_is_to_the_nearest_point_of_its_name_among_the_animals() -> None:
+    one, other, nowhere = [[10.0, 20.0, 0.9]], [[50.0, 60.0, 0.9]], [[np.nan, np.nan, np.nan]]
+    points = np.array([[one, other], [other, one], [one, nowhere], [one, other], [[[13.0, 24.0, 0.9]], other]], np.float32)
+    frames = np.array([1, 2, 3, 4, 6])  # the camera lost 5
+    poses = RecordedPoses(point_names=("snout",), places=np.arange(5), frames=frames, points=points, bundle="")
+    signs = {sign.name: sign for sign in poses.signs()}
+    assert signs["jump"].amount.tolist() == [0, 0, pytest.approx(40 * np.sqrt(2)), 0, 0], "put down to the frame that lacks one"
+    assert signs["low confidence"].amount == pytest.approx([0.1, 0.1, 1, 0.1, 0.1], abs=1e-6)
+    later = RecordedPoses(point_names=("snout",), places=np.arange(5), frames=np.arange(5), points=points, bundle="")
+    assert {sign.name: sign for sign in later.signs()}["jump"].amount.tolist()[3:] == [0, pytest.approx(5)]
+    for before, after in itertools.pairwise(points):
+        assert _steps(before[None], after[None])[0].tolist() == moves(before, after).tolist()
 
 
 REFUSALS = {

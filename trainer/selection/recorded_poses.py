@@ -11,7 +11,6 @@ from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_messages import session_setups
 from tracker.recording.tables import numbers_of
-from trainer.selection.engine_answers import moves
 from trainer.selection.uncertainty import Sign, signs_in
 
 _BLOCK = 50_000  # rows at once, so that a night takes no more memory than a minute
@@ -109,7 +108,6 @@ def recorded_poses(session: RecordedSession) -> list[RecordedPoses]:
 
 def _steps(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:
     """How far each point is from the nearest of its name in the frame before, as `moves` says it for one pair: (n, animals, K) px."""
-    if before.shape[1] == 1:
-        apart = np.linalg.norm(after[..., :2].astype(np.float64) - before[..., :2], axis=-1)
-        return np.asarray(np.nan_to_num(apart), np.float64)
-    return np.array([moves(one, other) for one, other in zip(before, after, strict=True)])
+    apart = np.linalg.norm(after[:, None, :, :, :2].astype(np.float64) - before[:, :, None, :, :2], axis=-1)
+    nearest = np.where(np.isnan(apart), np.inf, apart).min(axis=1)
+    return np.asarray(np.where(np.isfinite(nearest), nearest, 0.0), np.float64)
