@@ -1,7 +1,10 @@
 """A recorded session frame by frame: whatever frame is asked for, its own picture, pose, events, names and zones are shown."""
 
+import struct
 from pathlib import Path
 
+import av
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -11,9 +14,10 @@ from tests.tracker.sessions import ZONE, usual_points, write_session
 from tests.tracker.test_calibration import contents, write
 from tracker.errors import RecordingError
 from tracker.frame import Image
-from tracker.recording.read_session import RecordedSession
+from tracker.recording.read_session import RecordedSession, as_recorded
 from tracker.recording.recorder import Recorder
-from tracker.recording.session import FRAMES_FILE, SESSION_FILE, video_name
+from tracker.recording.session import FRAMES_FILE, SESSION_FILE, VideoFormat, video_name
+from tracker.recording.video_by_number import VideoByNumber
 from tracker.viewer.composition import zoom_within
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.palette import RED, YELLOW, colour_of
@@ -26,6 +30,13 @@ from tracker.viewer.timeline import Timeline
 NUMBERS = [number for number in range(400) if number % 7 != 3 and not 120 <= number < 131]  # the camera lost the others
 PLAIN = OverlaySettings(trail=False, zones=False)
 SECOND_NS = 1_000_000_000
+_ONE, _W = 1 << 16, 1 << 30
+TURNS = {
+    0: (_ONE, 0, 0, 0, _ONE, 0, 0, 0, _W),
+    90: (0, _ONE, 0, -_ONE, 0, 0, 0, 0, _W),
+    180: (-_ONE, 0, 0, 0, -_ONE, 0, 0, 0, _W),
+    270: (0, -_ONE, 0, _ONE, 0, 0, 0, 0, _W),
+}
 
 
 def scene_of(folder: Path) -> RecordedScene:
@@ -139,6 +150,39 @@ def test_a_missing_video_file_leaves_the_poses_and_says_so_in_the_picture(gaps: 
     assert not (whole == RED).all(axis=2).any()
     assert (without == RED).all(axis=2).mean() > 0.02
     scene.close()
+
+
+def test_another_video_in_the_place_of_the_recorded_one_is_not_shown_as_it(tmp_path: Path) -> None:
+    folder = write_session(tmp_path / "s", range(40))
+    other = write_session(tmp_path / "other", range(30))
+    (other / video_name(1)).replace(folder / video_name(1))
+    with pytest.raises(RecordingError, match="has 30 frames, but 40 rows name it"):
+        scene_of(folder).image(5)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_video_that_was_not_recorded_here_is_shown_upright_in_its_own_grey(turn: int, tmp_path: Path) -> None:
+    """In limited range, as videos of other programs are, and turned, as telephones store them; OpenCV says what it looks like."""
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.options = {"qp": "0"}
+        image = np.full((64, 96, 3), 60, np.uint8)
+        image[:24, :24] = 250
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode(None))
+    content = path.read_bytes()
+    matrix = content.index(b"tkhd") + 44  # of the track's header: how it is to be shown
+    path.write_bytes(content[:matrix] + struct.pack(">9i", *TURNS[turn]) + content[matrix + 36 :])
+    ok, expected = cv2.VideoCapture(str(path)).read()
+    assert ok
+    height, width = expected.shape[:2]
+    assert (height, width) == ((64, 96) if turn % 180 == 0 else (96, 64))
+    form = VideoFormat(width=width, height=height, colour=False, rate_hz=25, crf=0, preset="original")
+    seen = as_recorded(VideoByNumber(path).picture(0), form)
+    np.testing.assert_allclose(seen.astype(int), expected[:, :, 1].astype(int), atol=4)
+    assert sorted({int(np.median(seen)), int(seen.max())}) == pytest.approx([60, 250], abs=3)
 
 
 def test_a_session_without_frames_is_one_sentence(tmp_path: Path) -> None:

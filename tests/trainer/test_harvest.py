@@ -1,5 +1,6 @@
 """Recorded sessions as a source of frames to label: the rig's own uncertainty decides, and what it saw becomes the proposal."""
 
+import dataclasses
 import itertools
 import json
 import re
@@ -20,10 +21,12 @@ from tracker.recording.read_session import RecordedSession
 from trainer.__main__ import main
 from trainer.labels.images import read_image
 from trainer.project.proposals import read_proposals
-from trainer.project.store import Project, open_project
+from trainer.project.store import Project, create_project, open_project
 from trainer.selection.engine_answers import moves
+from trainer.selection.harvest import add_to_project
 from trainer.selection.recorded_poses import RecordedPoses, _steps
 from trainer.selection.session_videos import SessionVideos
+from trainer.video_files.frames_by_number import IndexedVideo
 
 Report = dict[str, object]
 NUMBERS = [number for number in range(600) if number % 50 != 49]  # the camera lost the others
@@ -199,6 +202,28 @@ def test_another_session_of_the_same_name_is_refused(
     other = write_session(tmp_path / "elsewhere" / "monday_top", NUMBERS, images=lambda n: 255 - scene(n), segments=(202,))
     assert main(["select", str(other), "--by", "uncertainty", "--project", str(tmp_path / "project"), "--count", "2"]) == 1
     assert "has another picture" in " ".join(capsys.readouterr().err.split())
+
+
+def test_another_video_in_the_place_of_the_recorded_one_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", range(60), images=scene)
+    (write_session(tmp_path / "t", range(50), images=scene) / "video-001.mkv").replace(folder / "video-001.mkv")
+    assert main(["select", str(folder), "--by", "uniform", "--project", str(tmp_path / "p"), "--count", "2"]) == 1
+    assert "has 50 frames, but 60 rows of the session name it" in " ".join(capsys.readouterr().err.split())
+
+
+def test_frames_of_a_video_that_lies_elsewhere_are_called_by_its_own_name(tmp_path: Path) -> None:
+    videos = SessionVideos(write_session(tmp_path / "s", range(20), images=scene))
+    (segment,) = videos.segments
+    moved = segment.path.replace(tmp_path / "arena.mkv")
+    videos.segments = [dataclasses.replace(segment, path=moved, group=None)]
+    project = create_project(tmp_path / "p", point_names=["snout"])
+    project.add_frames(moved, [(7, IndexedVideo(moved).read(7))], why="uniform")  # as `trainer select arena.mkv` has put it there
+    assert videos.places_in(project).tolist() == [7]
+    add_to_project(project, videos, [(7, "uncertainty"), (12, "uncertainty")])
+    assert [(frame.image, frame.video, frame.why) for frame in project.frames] == [
+        ("images/arena/000007.png", "arena.mkv", "uniform"),
+        ("images/arena/000012.png", "arena.mkv", "uncertainty"),
+    ]
 
 
 def test_a_video_needs_a_bundle_where_a_session_needs_none(session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+from av.video.reformatter import ColorRange
 
 from tracker.errors import RecordingError
 from tracker.frame import Image
@@ -57,9 +58,8 @@ class RecordedSession:
         return [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []
 
     def video_paths(self) -> list[Path]:
-        """The video file of each segment that rows name: of segment n at place n - 1, whether it is there or not."""
-        last = max(self.rows["segment"].to_pylist(), default=0)
-        return [self.folder / video_name(segment) for segment in range(1, last + 1)]
+        """The video files in the order of their frames, one for each segment that rows name, whether it is there or not."""
+        return [self.folder / video_name(segment) for segment in sorted(set(self.rows["segment"].to_pylist()))]
 
     def frames(self) -> Iterator[Image]:
         """Every image in order, uint8 (h, w) or (h, w, 3) RGB: as the camera delivered it, but for the loss of the codec.
@@ -67,9 +67,8 @@ class RecordedSession:
         Raises:
             RecordingError: a video file is missing or damaged.
         """
-        paths = self.video_paths()
-        for segment in sorted(set(self.rows["segment"].to_pylist())):
-            yield from self._segment(paths[segment - 1])
+        for path in self.video_paths():
+            yield from self._segment(path)
 
     def _segment(self, path: Path) -> Iterator[Image]:
         form = self.description.video
@@ -84,8 +83,13 @@ class RecordedSession:
 
 
 def as_recorded(frame: av.VideoFrame, form: VideoFormat) -> Image:
-    """A decoded frame as the camera delivered it: uint8, (h, w) or (h, w, 3) RGB, without the padding of the video."""
-    image = frame.to_ndarray(format="rgb24") if form.colour else _luminance(frame)
+    """A decoded frame as it was tracked: uint8, (h, w) or (h, w, 3) RGB, upright, without the padding of the video."""
+    if form.colour or frame.color_range != ColorRange.JPEG:  # in another range, grey levels are not those of the luminance plane
+        image = frame.to_ndarray(format="rgb24")
+        image = image if form.colour else image[:, :, 1]
+    else:
+        image = _luminance(frame)
+    image = np.rot90(image, round(frame.rotation / 90))
     return np.ascontiguousarray(image[: form.height, : form.width], np.uint8)
 
 

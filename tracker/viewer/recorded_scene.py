@@ -97,10 +97,11 @@ class RecordedScene:
         segment = int(self._segment[place])
         if self._video is None or self._video[0] != segment:
             self.close()
-            self._video = segment, VideoByNumber(self._session.video_paths()[segment - 1])
-        video, number = self._video[1], place - self._first_of[segment]
-        if number >= len(video):
-            raise RecordingError(f"{video.path}: has {len(video)} frames, its rows speak of frame {number}; run `tracker recover`")
+            path = self._session.video_paths()[list(self._first_of).index(segment)]
+            self._video = segment, VideoByNumber(path)
+        video, number, rows = self._video[1], place - self._first_of[segment], int((self._segment == segment).sum())
+        if number >= len(video) or (self._session.closed is not None and len(video) != rows):
+            raise RecordingError(f"{video.path}: has {len(video)} frames, but {rows} rows name it: it is another video, or damaged")
         return as_recorded(video.picture(number), self._session.description.video)
 
     def pose(self, place: int) -> PoseMessage | None:

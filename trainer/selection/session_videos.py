@@ -13,6 +13,7 @@ from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import SESSION_FILE, is_claimed
 from tracker.recording.tables import numbers_of
+from trainer.errors import LabelError
 from trainer.project.store import Project
 from trainer.video_files.frames_by_number import IndexedVideo
 
@@ -24,11 +25,13 @@ class Segment:
     Attributes:
         path: of the file.
         first: place of its first frame in the session.
+        frames: of it.
         group: the folder for its frames in a project; None: named like the video, which lies elsewhere and has a name of its own.
     """
 
     path: Path
     first: int
+    frames: int
     group: str | None
 
     def group_in(self, project: Project) -> str:
@@ -64,10 +67,10 @@ class SessionVideos:
             Segment(
                 path=path,
                 first=int(np.argmax(segment_of == number)),
+                frames=int((segment_of == number).sum()),
                 group=f"{inside.name}-{path.stem}" if path.parent.resolve() == inside else None,
             )
-            for number, path in enumerate(self.session.video_paths(), start=1)
-            if (segment_of == number).any()
+            for path, number in zip(self.session.video_paths(), np.unique(segment_of).tolist(), strict=True)
         ]
         self._open: tuple[Path, IndexedVideo] | None = None
 
@@ -87,11 +90,11 @@ class SessionVideos:
         """A frame: uint8 (h, w, 3) RGB, or (h, w) from a grey stream, as `trainer label` reads it from the video.
 
         Raises:
-            LabelError: the video is missing, damaged or shorter than its rows.
+            LabelError: the video is missing, damaged, or another one than its rows speak of.
         """
         segment = self.segment_of(place)
         if self._open is None or self._open[0] != segment.path:
-            self._open = segment.path, IndexedVideo(segment.path)
+            self._open = segment.path, _opened(segment)
         return self._open[1].read(place - segment.first)
 
     def begins_a_video(self, place: int) -> bool:
@@ -108,6 +111,17 @@ class SessionVideos:
         first_of = {segment.group_in(project): segment.first for segment in self.segments}
         found = sorted(first_of[frame.group] + frame.frame for frame in project.frames if frame.group in first_of)
         return np.array(found, np.int64)
+
+
+def _opened(segment: Segment) -> IndexedVideo:
+    video = IndexedVideo(segment.path)
+    if len(video) != segment.frames:
+        raise LabelError(
+            f"{segment.path}: has {len(video)} frames, but {segment.frames} rows of the session name it: it is another video, or damaged"
+        )
+    if video.is_turned():
+        raise LabelError(f"{segment.path}: says that it is to be shown turned, and labels are of pictures as stored; convert it anew")
+    return video
 
 
 def is_session(path: Path) -> bool:

@@ -57,6 +57,17 @@ class IndexedVideo:
         except RecordingError as problem:
             raise LabelError(str(problem)) from problem
 
+    def is_turned(self) -> bool:
+        """Whether players show it turned, as videos of telephones are; `read` does not.
+
+        Raises:
+            LabelError: its first frame cannot be decoded.
+        """
+        try:
+            return round(self._video.picture(0).rotation) % 360 != 0
+        except RecordingError as problem:
+            raise LabelError(str(problem)) from problem
+
 
 def as_image(picture: av.VideoFrame) -> Image:
     """A decoded picture as uint8, (h, w, 3) RGB, or (h, w) from a grey stream."""
