@@ -1,14 +1,18 @@
 """A recorded session frame by frame: whatever frame is asked for, its own picture, pose, events, names and zones are shown."""
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import av
 import cv2
 import msgspec
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
+from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import ask, feed, number_in, wait_until
 from tests.tracker.sessions import ZONE, usual_points, write_session
 from tests.tracker.test_calibration import contents, write
@@ -17,6 +21,7 @@ from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession, as_recorded
 from tracker.recording.recorder import Recorder
 from tracker.recording.session import FRAMES_FILE, SESSION_FILE, VideoFormat, video_name
+from tracker.recording.tables import known_in, numbers_of
 from tracker.recording.video_by_number import VideoByNumber
 from tracker.viewer.composition import zoom_within
 from tracker.viewer.overlay import OverlaySettings
@@ -303,3 +308,27 @@ def test_zones_in_mm_stand_where_the_sessions_own_calibration_puts_them(tmp_path
     (folder / SESSION_FILE).write_bytes(msgspec.json.encode({**found, "calibration": text}))
     (outlined,) = scene_of(folder)._status(1).zones
     assert len(outlined["outline_px"]) == 64
+
+
+@pytest.mark.parametrize("begin", [0, 3])
+def test_a_column_becomes_an_array_whatever_its_nulls_and_where_it_begins(begin: int) -> None:
+    values = [1, None, 3, 4, None, 6, 7, 8, 9, None]
+    column = pa.chunked_array([pa.array(values, pa.int32()), pa.array([], pa.int32()), pa.array([5], pa.int32())]).slice(begin)
+    expected = [*values, 5][begin:]
+    assert known_in(column).tolist() == [value is not None for value in expected]
+    assert numbers_of(column, np.int32, missing=-1).tolist() == [-1 if value is None else value for value in expected]
+
+
+def test_a_session_is_opened_without_loading_pandas(tmp_path: Path) -> None:
+    folder = write_session(tmp_path / "s", range(20), points=lambda n: usual_points(n) if n % 3 else None, events=[("poke", 3, 9)])
+    program = f"""
+import sys
+from pathlib import Path
+from tracker.recording.read_session import RecordedSession
+from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.recorded_scene import RecordedScene
+RecordedScene(RecordedSession(Path({str(folder)!r}))).picture(9, OverlaySettings())
+print("pandas" in sys.modules)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT, timeout=300)
+    assert told.stdout == "False\n"

@@ -195,6 +195,13 @@ def test_a_session_that_cannot_be_used_is_one_sentence(
     assert "Traceback" not in said
 
 
+def test_a_folder_that_is_no_session_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["select", str(tmp_path), "--project", str(tmp_path / "p"), "--count", "2", "--points", "snout"]) == 1
+    assert "is a folder without session.json; give a video, or the folder of a recorded session" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
 def test_another_session_of_the_same_name_is_refused(
     select: Select, session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

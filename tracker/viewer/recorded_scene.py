@@ -58,7 +58,9 @@ class RecordedScene:
         self._received_ns = numbers_of(self._rows["received_ns"], np.int64)
         self.seconds: NDArray[np.float64] = (self._received_ns - self._received_ns[0]) / 1e9
         self._segment = numbers_of(self._rows["segment"], np.int32)
-        self._first_of: dict[int, int] = {int(s): int(np.argmax(self._segment == s)) for s in np.unique(self._segment)}
+        numbers, first, rows = np.unique(self._segment, return_index=True, return_counts=True)
+        self._first_of: dict[int, int] = dict(zip(numbers.tolist(), first.tolist(), strict=True))
+        self._rows_of: dict[int, int] = dict(zip(numbers.tolist(), rows.tolist(), strict=True))
         self.segments = [first for first in self._first_of.values() if first]
         self._setups = session_setups(session)
         self._setup_of = self._setup_of_each()
@@ -99,7 +101,7 @@ class RecordedScene:
             self.close()
             path = self._session.video_paths()[list(self._first_of).index(segment)]
             self._video = segment, VideoByNumber(path)
-        video, number, rows = self._video[1], place - self._first_of[segment], int((self._segment == segment).sum())
+        video, number, rows = self._video[1], place - self._first_of[segment], self._rows_of[segment]
         if number >= len(video) or (self._session.closed is not None and len(video) != rows):
             raise RecordingError(f"{video.path}: has {len(video)} frames, but {rows} rows name it: it is another video, or damaged")
         return as_recorded(video.picture(number), self._session.description.video)
@@ -178,7 +180,7 @@ class RecordedScene:
 
     def _setup_of_each(self) -> NDArray[np.int64]:
         """The setup of every frame, -1 for none known; a frame without a pose has that of the last one with a pose."""
-        named = numbers_of(self._rows["setup"].fill_null(-1), np.int32).astype(np.int64)
+        named = numbers_of(self._rows["setup"], np.int32, missing=-1).astype(np.int64)
         last = np.maximum.accumulate(np.where(named >= 0, np.arange(len(named)), -1))
         first = min(self._setups, default=-1)
         return np.where(last >= 0, named[np.maximum(last, 0)], first)

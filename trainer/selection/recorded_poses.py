@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_messages import session_setups
-from tracker.recording.tables import numbers_of
+from tracker.recording.tables import known_in, numbers_of
 from trainer.selection.uncertainty import Sign, signs_in
 
 _BLOCK = 50_000  # rows at once, so that a night takes no more memory than a minute
@@ -83,8 +82,8 @@ def recorded_poses(session: RecordedSession) -> list[RecordedPoses]:
         return []
     column = rows["points"].chunk(0)
     offsets, values = numbers_of(column.offsets, np.int32).astype(np.int64), numbers_of(column.values, np.float32)
-    known = numbers_of(column.is_valid().cast(pa.int8()), np.int8).astype(bool)
-    setup_of = numbers_of(rows["setup"].fill_null(-1), np.int32)
+    known = known_in(column)
+    setup_of = numbers_of(rows["setup"], np.int32, missing=-1)
     frames = numbers_of(rows["frame"], np.int64)
     setups = session_setups(session)
     groups: dict[tuple[tuple[str, ...], int], list[int]] = {}

@@ -53,6 +53,8 @@ def check_videos(videos: Sequence[Path], *, span: Span) -> None:
         if name in names:
             raise TrainingError(f"{names[name]} and {video} have one name, by which a project tells videos apart; rename one of them")
         names[name] = video
+        if video.is_dir() and not is_session(video):
+            raise TrainingError(f"{video}: is a folder without session.json; give a video, or the folder of a recorded session")
         if is_session(video):
             form = SessionVideos(video).session.description.video
             check_region(span.region, (form.height, form.width), where=str(video))
