@@ -176,6 +176,15 @@ def test_a_step_is_to_the_nearest_point_of_its_name_among_the_animals() -> None:
         assert _steps(before[None], after[None])[0].tolist() == moves(before, after).tolist()
 
 
+def test_a_rig_that_tracks_every_second_frame_has_jumps_too() -> None:
+    places = [0.0, 1, 2, 43, 4, 5, 6, 7, 60]
+    points = np.array([[[[x, 20.0, 0.9]]] for x in places], np.float32)
+    frames = np.array([0, 2, 4, 6, 8, 10, 12, 14, 22])  # and then some were lost
+    poses = RecordedPoses(point_names=("snout",), places=np.arange(9), frames=frames, points=points, bundle="")
+    jump = next(sign for sign in poses.signs() if sign.name == "jump")
+    assert [index for index in range(9) if jump.shown_by(index)] == [3]
+
+
 REFUSALS = {
     "cut off": (False, {}, "is not whole; it was cut off: run `tracker recover"),
     "other points": (True, {"--points": ["paw"]}, "the rig found snout, tail, of which .* labels none"),

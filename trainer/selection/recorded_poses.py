@@ -13,6 +13,7 @@ from tracker.recording.tables import known_in, numbers_of
 from trainer.selection.uncertainty import Sign, signs_in
 
 _BLOCK = 50_000  # rows at once, so that a night takes no more memory than a minute
+_NEAR = 1.5  # times the usual distance of poses, in frames: a rig that skips every second one jumps as others do
 _NUMBERS = 3  # x, y, confidence
 
 
@@ -56,14 +57,16 @@ class RecordedPoses:
         )
 
     def signs(self) -> list[Sign]:
-        """Low confidence and jumps, as the rig published them; a jump is known only from the camera's very frame before."""
+        """Low confidence and jumps, as the rig published them; a jump is known only from a pose as near before as poses usually are."""
+        apart = np.diff(self.frames)
+        near = (apart > 0) & (apart <= _NEAR * np.median(apart)) if len(apart) else np.zeros(0, np.bool_)
         steps = np.zeros(self.points.shape[:3])
-        follows = np.flatnonzero(self.frames[1:] == self.frames[:-1] + 1) + 1
+        follows = np.flatnonzero(near) + 1
         for begin in range(0, len(follows), _BLOCK):
             block = follows[begin : begin + _BLOCK]
             steps[block] = _steps(self.points[block - 1], self.points[block])
         return signs_in(
-            self.frames,
+            np.concatenate([[0], np.cumsum(np.where(near, 1, 2))]),  # numbers that follow one another where the poses do
             confidence=np.nan_to_num(self.points[..., 2].astype(np.float64)),
             steps=steps,
             spread=None,
