@@ -153,6 +153,7 @@ class Selector:
         proposed = propose(self._project, videos, poses, videos.places_in(self._project).tolist())
         images = [image_in(self._project, videos, each.frame) for each in taken]
         looked_at = sum(one.looked_at for one in found)
+        named = tuple(_in_its_video(videos, each) for each in taken)
         return Selection(
             video=folder,
             settings=settings,
@@ -161,8 +162,8 @@ class Selector:
             step=0 if by_poses else max(1, len(videos) // max(1, looked_at)),
             alike=max((one.alike for one in found if one.alike is not None), default=None),
             left_out={reason: sum(one.left_out[reason] for one in found) for reason in (found[0].left_out if found else ())},
-            chosen=tuple(_in_its_video(videos, each) for each in taken),
-            sheet=self._draw(videos.name, videos.name, list(zip(images, taken, strict=True))) if taken else None,
+            chosen=named,
+            sheet=self._draw(videos.name, videos.name, list(zip(images, named, strict=True))) if named else None,
             proposed=len(proposed.intersection(images)),
             unlabelled=tuple(unlabelled),
         )
@@ -256,7 +257,7 @@ class Selector:
         tiles = [
             Tile(
                 image=self._project.image_ref(image).path,
-                lines=(f"frame {each.frame}   {each.seconds:.2f} s", each.why, *each.detail.split(", ")),
+                lines=(f"{each.video}   frame {each.frame}   {each.seconds:.2f} s".strip(), each.why, *each.detail.split(", ")),
             )
             for image, each in chosen
         ]
