@@ -55,7 +55,11 @@ NEED_AN_EXTRA = (
     "tracker.recording.session_messages",
     "tracker.recording.session_writer",
     "tracker.recording.tables",
+    "tracker.recording.video_by_number",
     "tracker.recording.video_segment",
+    "tracker.viewer.recorded_scene",
+    "tracker.viewer.session_video",
+    "tracker.viewer.session_view",
 )
 
 

@@ -70,13 +70,14 @@ def replay_file(path: Path, rules: Rules | None, *, camera: str | None) -> list[
     """
     if path.is_dir():
         return list(replay(_session(path), rules))
+    wanted = "give the folder of a recorded session, or a file that `tracker listen --json` wrote"
     try:
         with path.open(encoding="utf-8") as lines:
             found = list(replay(messages_in(lines, source=str(path), camera=camera), rules))
     except OSError as problem:
-        raise StreamError(f"{path}: cannot be read: {problem.strerror}; give a file that `tracker listen --json` wrote") from None
+        raise StreamError(f"{path}: cannot be read: {problem.strerror}; {wanted}") from None
     except UnicodeDecodeError as problem:
-        raise StreamError(f"{path}: is not UTF-8 text ({problem.reason}); give a file that `tracker listen --json` wrote") from None
+        raise StreamError(f"{path}: is not UTF-8 text ({problem.reason}); {wanted}") from None
     if not found:
         which = f"pose.{camera}" if camera else "pose"
         raise StreamError(f"{path}: holds no {which} message; record with `tracker listen --json` while the tracker runs")

@@ -84,7 +84,7 @@ def make_setup(
         brightness=Brightness(config.behaviour, image_size=(width, height)),
         behaviour=_behaviour(config, bundle),
         image_size=(width, height),
-        zones=[_with_outline(zone, locate) for zone in config.zones],
+        zones=[with_outline(zone, locate) for zone in config.zones],
     )
 
 
@@ -97,7 +97,7 @@ def check_rules(config: Config, bundle: Bundle, classifiers: Mapping[str, Classi
     """
     locate = PlaneMapper(read_calibration(Path(config.calibration))) if config.calibration else None
     for zone in config.zones:
-        _with_outline(zone, locate)
+        with_outline(zone, locate)
     _identity(config, bundle)
     names = _scores(bundle, classifiers).names
     for item in config.behaviour:
@@ -208,7 +208,12 @@ def _identity(config: Config, bundle: Bundle) -> "Identity | None":
     return Identity(config.identity, animals=animals)
 
 
-def _with_outline(zone: Zone, locate: PlaneMapper | None) -> dict[str, Any]:
+def with_outline(zone: Zone, locate: PlaneMapper | None) -> dict[str, Any]:
+    """A zone as configured, with its outline in source pixels for drawing.
+
+    Raises:
+        ConfigError: it is in mm and there is no calibration.
+    """
     if isinstance(zone, Circle):
         angles = np.linspace(0, 2 * np.pi, _CIRCLE_CORNERS, endpoint=False)
         corners = np.asarray(zone.centre) + zone.radius * np.column_stack((np.cos(angles), np.sin(angles)))

@@ -48,8 +48,11 @@ def write_frames(video: Path, out: Path, wanted: FrameRange, *, progress: Callab
 
     Raises:
         CameraError: the video cannot be read.
-        RigtrackError: the folder holds files or cannot be written, or the video has none of these frames.
+        RigtrackError: there is no such video, the folder holds files or cannot be written, or the video has none of these frames.
     """
+    if not video.is_file():
+        found = "is a folder" if video.is_dir() else "is no file" if video.exists() else "no such file"
+        raise RigtrackError(f"{video}: {found}; give the path of a video")
     camera = VideoFile(OpenCVCamera(device=str(video), file_speed="flat_out"))
     try:
         _make_empty(out)

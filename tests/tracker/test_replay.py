@@ -305,7 +305,7 @@ def test_a_file_without_poses_is_refused(tmp_path: Path, content: bytes) -> None
 
 
 def test_an_absent_or_foreign_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StreamError, match="cannot be read"):
+    with pytest.raises(StreamError, match=r"cannot be read: .*; give the folder of a recorded session, or a file that `tracker listen"):
         said(tmp_path / "none.jsonl")
     (tmp_path / "video.avi").write_bytes(b"RIFF\xff\xfe\x00\n")
     with pytest.raises(StreamError, match="not UTF-8"):

@@ -78,3 +78,13 @@ def test_a_folder_with_files_and_a_file_that_is_no_video_are_refused(
     assert main(["frames", str(tmp_path / "out" / "mine.txt"), str(tmp_path / "new")]) == 1
     assert "mine.txt" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("name", "found"), [("nope.mp4", "no such file"), ("", "is a folder")])
+def test_what_is_no_video_is_said_without_words_of_a_camera(
+    name: str, found: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["frames", str(tmp_path / name), str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert f"{found}; give the path of a video" in said
+    assert "camera." not in said

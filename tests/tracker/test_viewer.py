@@ -27,10 +27,11 @@ from tracker.stream.image_address import image_address
 from tracker.stream.image_stream import encode_jpeg
 from tracker.stream.keys import make_keys, secure
 from tracker.viewer.composition import zoom_within
+from tracker.viewer.live_view import view
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.palette import PALETTE, RED, YELLOW
 from tracker.viewer.scene import ViewerScene
-from tracker.viewer.window import check_display, view
+from tracker.viewer.window import check_display
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STARTS = 12  # one in seven was black
@@ -41,7 +42,7 @@ SECOND_NS = 1_000_000_000
 VIEW = """
 import sys
 from pathlib import Path
-from tracker.viewer.window import view
+from tracker.viewer.live_view import view
 view(sys.argv[1], snapshot_folder=Path(sys.argv[2]), keys=Path(sys.argv[3]) if sys.argv[3] else None)
 """
 

@@ -8,8 +8,9 @@ import pytest
 
 from tests.trainer.test_render import decoded, redness, spot, write_video
 from trainer.__main__ import main
-from trainer.project.store import FrameLabel, Layer, create_project
+from trainer.project.store import FrameLabel, Layer, create_project, open_project
 from trainer.video_files.reader import VideoReader
+from trainer.videos.render import size_with_legend
 
 SIZE = (96, 128)
 
@@ -31,7 +32,8 @@ def test_a_copy_of_the_video_shows_the_labels_alone(tmp_path: Path, capsys: pyte
     assert "8 frames, 2 of them labelled" in capsys.readouterr().err
     frames = decoded(tmp_path / "out.mp4")
     with VideoReader(tmp_path / "out.mp4") as reader:
-        assert (len(frames), float(reader.rate), reader.size) == (8, 25.0, SIZE)
+        beside = size_with_legend(SIZE, open_project(project).point_names, animals=0)
+        assert (len(frames), float(reader.rate), reader.size) == (8, 25.0, beside)
     ringed = [redness(frame, (spot(n)[0] + 20, spot(n)[1] + 20)) > 80 for n, frame in enumerate(frames)]
     assert ringed == [n in (1, 4) for n in range(8)]
 

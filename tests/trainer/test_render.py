@@ -22,7 +22,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.engine_choice import EngineChoice
 from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
-from trainer.videos.render import OverlayStyle, labels_of_video, pick_frames, render, write_strip
+from trainer.videos.render import OverlayStyle, labels_of_video, pick_frames, render, size_with_legend, with_legend, write_strip
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring
 
 CPU = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0)
@@ -265,3 +265,17 @@ def test_frames_of_a_real_video_become_a_strip(shared_data: Path, make_bundle: C
     write_strip(video, bundle, [0, 3, 6], out=tmp_path / "strip.png", engine=CPU, style=OverlayStyle(confidence=0.0, legend=True))
     strip = np.asarray(cv2.imread(str(tmp_path / "strip.png")))
     assert strip.shape == (480, 3 * 640 + 2 * 4, 3)
+
+
+@pytest.mark.parametrize("size", [(224, 224), (480, 640), (60, 400)])
+def test_the_legend_covers_no_small_picture(size: tuple[int, int]) -> None:
+    names = ("snout", "left_ear", "right_ear", "tail_base")
+    image = np.full((*size, 3), 200, np.uint8)
+    drawn = with_legend(image.copy(), names, truth=True, animals=1)
+    assert drawn.shape[:2] == size_with_legend(size, names, animals=1)
+    covered = (drawn[: size[0], : size[1]] != image).any(axis=2).mean()
+    beside, low = drawn.shape[1] > size[1], size[0] < 100
+    assert (beside, low, covered > 0) in {(True, False, False), (False, False, True), (False, True, False)}
+    assert covered < 0.1
+    for truth in (True, False):  # one size for every frame of a video
+        assert with_legend(image.copy(), names, truth=truth, animals=1).shape == drawn.shape

@@ -1,11 +1,17 @@
-"""`tracker view`: the overlay of a running tracker in a window."""
+"""`tracker view`: the overlay of a running tracker, or of a recorded session, in a window."""
 
 import argparse
+import math
+import sys
 from pathlib import Path
 
-from tracker.commands.options import Commands, add_command, add_stream, stream_addresses
+from rich.console import Console
+from rich.progress import Progress
+
+from tracker.commands.options import Commands, add_command, add_config, stream_addresses
+from tracker.errors import RecordingError
+from tracker.viewer.live_view import view
 from tracker.viewer.overlay import OverlaySettings
-from tracker.viewer.window import view
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
 
@@ -15,13 +21,24 @@ def add(commands: Commands) -> None:
     parser = add_command(
         commands,
         "view",
-        call=view_stream,
-        text="Watch the overlay of a running tracker.",
-        example="tracker view tcp://127.0.0.1:5571",
+        call=view_either,
+        text="Watch the overlay of a running tracker, or look through a recorded session.",
+        example="tracker view tcp://127.0.0.1:5571; tracker view recordings/2026-01-31_14-05-09_top",
         interrupted=None,
     )
-    add_stream(parser)
+    parser.add_argument(
+        "address",
+        nargs="?",
+        metavar="ADDRESS_OR_SESSION",
+        help="where the tracker publishes, or the folder of a recorded session; else the first address of --config",
+    )
+    add_config(parser)
+    parser.add_argument("--camera", help="one camera only")
+    parser.add_argument("--keys", type=Path, help="folder with this client's CURVE keys")
     parser.add_argument("--pictures", help="where the pictures are, for a tracker with a viewer.bind (beside the address)")
+    parser.add_argument("--from", dest="from_s", type=_seconds, default=0.0, metavar="S", help="of a session: begin there (%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="FILE.mp4", help="of a session: write a video with the overlay, and open no window")
+    parser.add_argument("--to", dest="to_s", type=_seconds, metavar="S", help="with --out: end there")
     parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
     parser.add_argument(
         "--trail", action="append", default=[], metavar="POINT", help="a key point that leaves a trail; may be repeated (all)"
@@ -32,24 +49,69 @@ def add(commands: Commands) -> None:
     parser.add_argument("--text-colour", type=int, nargs=3, default=[255, 255, 255], metavar=("R", "G", "B"))
     parser.add_argument("--thickness", type=int, default=1, help="of lines and letters (%(default)s)")
     parser.add_argument("--confidence", type=float, default=0.5, help="points below are not drawn (%(default)s)")
+    parser.set_defaults(refuse=parser.error)
 
 
-def view_stream(options: argparse.Namespace) -> int:
+def view_either(options: argparse.Namespace) -> int:
     """Show the window until it is closed."""
+    settings = OverlaySettings(
+        confidence=options.confidence,
+        place=options.place,
+        text_scale=options.text_scale,
+        text_colour=tuple(options.text_colour),
+        thickness=options.thickness,
+        trail_points=tuple(options.trail),
+    )
+    of_session = options.address is not None and "://" not in options.address
+    if (options.out is not None and not of_session) or (options.to_s is not None and options.out is None):
+        options.refuse("--out goes with the folder of a recorded session, and --to with --out")
+    if of_session:
+        _view_session(Path(options.address), options, settings)
+        return 0
     view(
         stream_addresses(options),
         camera=options.camera,
         snapshot_folder=options.snapshots,
         trail_s=options.trail_s,
-        settings=OverlaySettings(
-            confidence=options.confidence,
-            place=options.place,
-            text_scale=options.text_scale,
-            text_colour=tuple(options.text_colour),
-            thickness=options.thickness,
-            trail_points=tuple(options.trail),
-        ),
+        settings=settings,
         keys=options.keys,
         pictures=(options.pictures,) if options.pictures else None,
     )
     return 0
+
+
+def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySettings) -> None:
+    if not folder.is_dir():
+        raise RecordingError(
+            f"{folder}: there is no such folder; give the folder of a recorded session, or an address such as tcp://127.0.0.1:5571"
+        )
+    try:
+        from tracker.viewer.session_video import write_overlay_video
+        from tracker.viewer.session_view import view_session
+    except ImportError as problem:
+        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    if options.out is not None:
+        with Progress(console=Console(file=sys.stderr), transient=True) as bar:
+            task = bar.add_task("drawing", total=None)
+            written = write_overlay_video(
+                folder,
+                options.out,
+                from_s=options.from_s,
+                to_s=options.to_s,
+                trail_s=options.trail_s,
+                settings=settings,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        print(f"{options.out}: {written} frames")
+        return
+    view_session(folder, from_s=options.from_s, snapshot_folder=options.snapshots, trail_s=options.trail_s, settings=settings)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text} is not a time; expected seconds from the first frame")
+    return seconds

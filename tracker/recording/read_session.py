@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
+from av.video.reformatter import ColorRange
 
 from tracker.errors import CameraError, RecordingError
 from tracker.frame import Image
@@ -18,6 +19,7 @@ from tracker.recording.session import (
     Closed,
     Description,
     SourceVideo,
+    VideoFormat,
     read_closed,
     read_description,
     video_name,
@@ -124,8 +126,7 @@ class RecordedSession:
         try:
             with av.open(str(path)) as container:
                 for frame in container.decode(video=0):
-                    image = frame.to_ndarray(format="rgb24") if form.colour else _luminance(frame)
-                    yield np.ascontiguousarray(image[: form.height, : form.width], np.uint8)
+                    yield as_recorded(frame, form)
         except (av.error.FFmpegError, IndexError) as problem:
             raise RecordingError(
                 f"{path}: the video cannot be read ({problem}); if the session was cut off, run `tracker recover` on it"
@@ -145,6 +146,17 @@ def _found(source: SourceVideo, *, beside: Path) -> Path:
             f"{there[0]}: is another video than the one that {beside} was made from; put that one back, or analyse this one"
         )
     raise RecordingError(f"{was}: the video that {beside} was made from is not there any more; put it back, or beside that folder")
+
+
+def as_recorded(frame: av.VideoFrame, form: VideoFormat) -> Image:
+    """A decoded frame as it was tracked: uint8, (h, w) or (h, w, 3) RGB, upright, without the padding of the video."""
+    if form.colour or frame.color_range != ColorRange.JPEG:  # in another range, grey levels are not those of the luminance plane
+        image = frame.to_ndarray(format="rgb24")
+        image = image if form.colour else image[:, :, 1]
+    else:
+        image = _luminance(frame)
+    image = np.rot90(image, round(frame.rotation / 90))
+    return np.ascontiguousarray(image[: form.height, : form.width], np.uint8)
 
 
 def _luminance(frame: av.VideoFrame) -> Image:

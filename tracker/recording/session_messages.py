@@ -17,9 +17,9 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
     Raises:
         RecordingError: a pose that names a setup the session does not hold, or a damaged setup.
     """
-    setups = {setup.setup: setup for setup in setup_messages(session)}
+    setups = session_setups(session)
     yield from setups.values()
-    stamp: dict[str, Any] = {"v": VERSION, "camera": session.description.camera, "session": session.description.stream_session}
+    stamp = _stamp(session)
     events = iter(session.events.to_pylist())
     event = next(events, None)
     for batch in session.rows.to_batches():
@@ -29,10 +29,29 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
             while event is not None and event["published_ns"] < row["published_ns"]:
                 yield EventMessage(**stamp, **event)
                 event = next(events, None)
-            yield _pose(row, stamp, setups, session)
+            yield session_pose(row, setups, session)
     while event is not None:
         yield EventMessage(**stamp, **event)
         event = next(events, None)
+
+
+def session_events(session: RecordedSession) -> list[EventMessage]:
+    """Every change of an event, in the order of publication."""
+    stamp = _stamp(session)
+    return [EventMessage(**stamp, **event) for event in session.events.to_pylist()]
+
+
+def session_setups(session: RecordedSession) -> dict[int, SetupMessage]:
+    """What turned frames into poses and events, by the number that rows name.
+
+    Raises:
+        RecordingError: one cannot be read.
+    """
+    return {setup.setup: setup for setup in setup_messages(session)}
+
+
+def _stamp(session: RecordedSession) -> dict[str, Any]:
+    return {"v": VERSION, "camera": session.description.camera, "session": session.description.stream_session}
 
 
 def setup_messages(session: RecordedSession) -> Iterator[SetupMessage]:
@@ -51,7 +70,12 @@ def setup_messages(session: RecordedSession) -> Iterator[SetupMessage]:
             yield message
 
 
-def _pose(row: dict[str, Any], stamp: dict[str, Any], setups: dict[int, SetupMessage], session: RecordedSession) -> PoseMessage:
+def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: RecordedSession) -> PoseMessage:
+    """The message of a row that has a pose.
+
+    Raises:
+        RecordingError: its setup is not there, or names no points.
+    """
     setup = setups.get(row["setup"])
     if setup is None:
         raise RecordingError(f"{session.folder}: frame {row['frame']} names setup {row['setup']}, which setups.jsonl does not hold")
@@ -68,7 +92,7 @@ def _pose(row: dict[str, Any], stamp: dict[str, Any], setups: dict[int, SetupMes
         for index in range(len(points) // len(names))
     ]
     return PoseMessage(
-        **stamp,
+        **_stamp(session),
         **{name: row[name] for name in ("frame", "received_ns", "published_ns", "exposed_ns", "taken_ns", "inferred_ns")},
         **{name: row[name] for name in ("lost", "skipped", "corrupt", "setup", "motion")},
         ended=[(each["event"], each["animal"], each["reason"]) for each in row["ended"]],

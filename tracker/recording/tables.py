@@ -162,6 +162,39 @@ def _whole_batches(stream: Any) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
+def numbers_of(values: Any, dtype: Any, *, missing: int | None = None) -> NDArray[Any]:
+    """A column of numbers as an array (n). Arrow's own way loads pandas where it is installed, for half a second.
+
+    Args:
+        values: an Arrow array, or a column of a table.
+        dtype: NumPy's of the same numbers.
+        missing: what stands for a null; None for a column without nulls.
+    """
+    parts = [np.frombuffer(each.buffers()[1], dtype)[each.offset : each.offset + len(each)] for each in _pieces(values)]
+    found = np.concatenate(parts) if parts else np.empty(0, dtype)
+    return found if missing is None else np.where(known_in(values), found, np.array(missing, dtype))
+
+
+def known_in(values: Any) -> NDArray[np.bool_]:
+    """Which of a column's values are not null, (n); without pandas, likewise."""
+    parts = [_validity(each) for each in _pieces(values)]
+    return np.concatenate(parts) if parts else np.empty(0, np.bool_)
+
+
+def _pieces(values: Any) -> list[Any]:
+    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    return [chunk for chunk in chunks if len(chunk)]
+
+
+def _validity(array: Any) -> NDArray[np.bool_]:
+    """From Arrow's bitmap, the least significant bit first; there is none where nothing is null."""
+    bitmap = array.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(array), np.bool_)
+    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(np.bool_)
+
+
 def pose_columns(message: PoseMessage) -> Row:
     """What the pose of a frame adds to its row."""
     points = [number for animal in message.animals for point in animal.points.values() for number in point]

@@ -9,7 +9,7 @@ from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
 from tracker.viewer.banner import Banner, draw_banner
 from tracker.viewer.legend import SMALLEST_WIDTH_PX, WIDTH_SHARE, draw_legend, panel_width, sections
-from tracker.viewer.overlay import OverlaySettings, draw, names_of
+from tracker.viewer.overlay import Line, OverlaySettings, draw, names_of
 from tracker.viewer.palette import PANEL
 
 _SMALLEST_SIDE_PX = 8
@@ -22,6 +22,7 @@ def compose(
     status: StatusMessage | None = None,
     events: Sequence[EventMessage] = (),
     trail: Sequence[PoseMessage] = (),
+    lines: Sequence[Line] | None = None,
     banner: Banner | None = None,
     settings: OverlaySettings | None = None,
     size: tuple[int, int] | None = None,
@@ -34,6 +35,7 @@ def compose(
         status: the last one.
         events: the latest change of each event worth showing.
         trail: poses up to this frame, oldest first.
+        lines: the status lines with their colours; None: those of a live stream.
         banner: what stands across the picture while it is not live; no event is then called on.
         settings: what, where and how large; the zoom holds where no size is given.
         size: (width, height) of the whole; the picture is then as large as fits beside the panel, at the left, its height centred.
@@ -44,7 +46,7 @@ def compose(
     settings = settings or OverlaySettings()
     if size is not None:
         settings = replace(settings, zoom=zoom_within((image.shape[1], image.shape[0]), size))
-    picture = draw(image, pose=pose, status=status, trail=trail, settings=settings)
+    picture = draw(image, pose=pose, status=status, trail=trail, lines=lines, settings=settings)
     if banner is not None:
         draw_banner(picture, banner)
     tall, wide = picture.shape[:2]

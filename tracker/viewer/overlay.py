@@ -19,6 +19,7 @@ from tracker.viewer.palette import AMBER, DARK, WHITE, YELLOW, Colour, colour_of
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 Place = Corner | Literal["centre"]
 Points = dict[str, tuple[float | None, float | None, float | None]]
+Line = tuple[str, Colour]
 
 _ZONE: Colour = (150, 215, 255)
 _SHIFT = 4  # OpenCV then takes sixteenths of a pixel
@@ -76,6 +77,7 @@ def draw(
     pose: PoseMessage | None = None,
     status: StatusMessage | None = None,
     trail: Sequence[PoseMessage] = (),
+    lines: Sequence[Line] | None = None,
     settings: OverlaySettings | None = None,
 ) -> Image:
     """Draw zones, trails, skeleton, key points and the status lines over a copy of a picture.
@@ -85,6 +87,7 @@ def draw(
         pose: of this very frame.
         status: the last one; gives skeleton, zones, rates and state.
         trail: poses up to this frame, oldest first.
+        lines: the status lines with their colours; None: those of a live stream.
         settings: what, where and how large.
 
     Returns:
@@ -99,7 +102,7 @@ def draw(
     names = names_of(pose or (trail[-1] if trail else None), status)
     if settings.trail and trail:
         _trails(sheet, trail, names)
-    _lines(sheet, _health(pose, status, settings.text_colour), settings.place)
+    _lines(sheet, _health(pose, status, settings.text_colour) if lines is None else lines, settings.place)
     animals = pose.animals if pose is not None else []
     for animal in animals:  # last, so that no text ever hides the animal's points
         own = colour_of(animal.id) if len(animals) > 1 else None
@@ -121,9 +124,6 @@ def names_of(pose: PoseMessage | None, status: StatusMessage | None) -> list[str
     if status is not None and status.point_names:
         return list(status.point_names)
     return list(pose.animals[0].points) if pose is not None and pose.animals else []
-
-
-_Line = tuple[str, Colour]
 
 
 def _copy(image: Image, zoom: float) -> Image:
@@ -238,7 +238,7 @@ def _occupied(outline: NDArray[np.float64], pose: PoseMessage | None, confidence
     return any(place is not None and cv2.pointPolygonTest(contour, place, False) >= 0 for place in places)
 
 
-def _health(pose: PoseMessage | None, status: StatusMessage | None, colour: Colour) -> list[_Line]:
+def _health(pose: PoseMessage | None, status: StatusMessage | None, colour: Colour) -> list[Line]:
     """Which frame is shown, how fast the tracker is, and the counts as they stood at this very frame."""
     stamp = pose or status
     if stamp is None:
@@ -263,7 +263,7 @@ def _write(sheet: _Sheet, text: str, foot: tuple[int, int], colour: Colour) -> N
     write(sheet.canvas, text, foot, colour, size=_letters(sheet), thickness=sheet.settings.thickness, rim=True)
 
 
-def _lines(sheet: _Sheet, lines: Sequence[_Line], place: Place) -> None:
+def _lines(sheet: _Sheet, lines: Sequence[Line], place: Place) -> None:
     """Write lines one under the other in a corner, on a dark ground."""
     if not lines:
         return

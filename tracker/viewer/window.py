@@ -1,91 +1,127 @@
-"""`tracker view`: a window on any machine that can subscribe. Draws the newest picture with the pose of that same frame."""
+"""The viewer's window: its size, its keys, its pictures on disk. What it shows is given: a running tracker, or a recorded session."""
 
 import logging
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 
-from tracker.client import Client
 from tracker.errors import RigtrackError
 from tracker.frame import Image
-from tracker.viewer.banner import draw_banner
-from tracker.viewer.composition import first_size
 from tracker.viewer.overlay import OverlaySettings, panel
-from tracker.viewer.scene import ViewerScene
 from tracker.viewer.x11 import Display
 
 HELP = (
-    "q or Esc: quit",
-    "space: pause, and go on",
     "s: save this picture with its overlay",
     "t: trails on and off",
     "p: trail of every key point, of the first, the second, ...",
     "z: zones on and off",
     "n: names of the key points on and off",
     "h: this help on and off",
+    "q or Esc: quit",
 )
 _NOTE_NS = 3_000_000_000  # how long "saved ..." stays
 _KEY_WAIT_MS = 10  # between two looks at the stream; the window itself is served meanwhile
-_BURST = 500  # messages taken before the keyboard is looked at again
 _ROOM_PX = (1280, 800)  # of the window at first, with its frame, or the screen if that is smaller
 _FRAME_PX = (20, 50)  # of a window manager, and a bar
 _SMALLEST_PX, _LARGEST_PX = (240, 160), (2560, 1600)  # drawn for; a window beyond is stretched, so that drawing keeps up
 _ANNOUNCED_NS = 3_000_000_000  # how long after the start the window is told that it is there
 _PROBE_S = 20.0
 _PROBE = "import cv2; cv2.namedWindow('rigtrack', cv2.WINDOW_NORMAL)"
-_ESCAPE, _NO_KEY = "\x1b", -1
+_ESCAPE, _NO_KEY = 27, -1
 
 logger = logging.getLogger(__name__)
 
 
-def view(
-    addresses: str | Sequence[str],
-    *,
-    camera: str | None = None,
-    snapshot_folder: Path = Path(),
-    trail_s: float = 1.0,
-    settings: OverlaySettings | None = None,
-    keys: Path | None = None,
-    pictures: Sequence[str] | None = None,
-    clock: Callable[[], int] = time.monotonic_ns,
-) -> None:
-    """Show a tracker's pictures in a window until q, Esc, Ctrl-C or the window's own button.
+class Content(Protocol):
+    """What a window shows."""
 
-    Args:
-        addresses: where trackers publish.
-        camera: which one to show; None shows the first that is heard.
-        snapshot_folder: where the key s writes PNG files.
-        trail_s: length of the trail in seconds.
-        settings: what is drawn, where and how large.
-        keys: folder with this client's CURVE keys.
-        pictures: where the pictures are; None: beside each of `addresses`.
-        clock: monotonic time in ns.
+    @property
+    def title(self) -> str:
+        """Of the window."""
+
+    @property
+    def help(self) -> Sequence[str]:
+        """Keys of its own, a line each."""
+
+    def take_in(self) -> str:
+        """Take in what is new; something to say, or ""."""
+
+    def first_size(self, room: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the whole in `room` (w, h), without empty bars."""
+
+    def size_is_known(self) -> bool:
+        """Whether `first_size` will not change any more."""
+
+    def state(self) -> object:
+        """Differs whenever the picture has to be drawn again."""
+
+    def picture(self, settings: OverlaySettings, size: tuple[int, int]) -> Image:
+        """Draw for `size` (w, h): uint8 (h, w, 3) RGB. This is what is saved."""
+
+    def finish(self, whole: Image) -> Sequence[str]:
+        """Draw onto a picture (uint8 (h, w, 3) RGB) itself what is seen and not saved; lines to stand in a corner of `room_in`."""
+
+    def room_in(self, whole: Image) -> Image:
+        """The part of a picture on which the window may write: a view of it."""
+
+    def obey(self, key: int) -> str | None:
+        """Do what a key (a character's or X11's number) asks for; something to say, "" for nothing, None for a key of no meaning."""
+
+    def press(self, place: tuple[int, int], size: tuple[int, int]) -> None:
+        """The left button is held at `place` (x, y) of a picture drawn for `size` (w, h)."""
+
+    def point_names(self) -> list[str]:
+        """Key points in the bundle's order."""
+
+    def file_name(self) -> str | None:
+        """For the picture as last drawn, None where there is none yet."""
+
+
+@contextmanager
+def display_held() -> Iterator[Display]:
+    """A display on which a window can be opened.
 
     Raises:
-        RigtrackError: there is no display, or no window can be opened on it.
-        StreamError: a malformed address, keys that cannot be read, or a sender that is not a tracker of this version.
+        RigtrackError: there is none.
     """
     with Display() as display:  # held from before the first look: a server without clients begins anew, and nothing can connect meanwhile
         check_display()
         # Qt's own warnings (fonts, themes) say nothing that a user of this window could act on
         os.environ.setdefault("QT_LOGGING_RULES", "*.debug=false;*.info=false;*.warning=false")
-        with Client(addresses, kinds=("image", "pose", "event", "status", "alive"), camera=camera, keys=keys, pictures=pictures) as client:
-            scene = ViewerScene(camera, trail_s=trail_s, began_ns=clock())
-            window = _Window(scene, client, settings=settings or OverlaySettings(), folder=snapshot_folder, clock=clock)
-            try:
-                window.show(display)
-            except KeyboardInterrupt:
-                return
-            except cv2.error as problem:
-                raise RigtrackError(f"the window failed: {' '.join(str(problem).split())}; is the display still there?") from None
-            finally:
-                cv2.destroyAllWindows()
+        yield display
+
+
+def show(
+    content: Content, display: Display, *, settings: OverlaySettings, folder: Path, clock: Callable[[], int] = time.monotonic_ns
+) -> None:
+    """Show it until q, Esc, Ctrl-C or the window's own button.
+
+    Args:
+        content: what is shown.
+        display: as `display_held` gives it.
+        settings: what is drawn, where and how large.
+        folder: where the key s writes PNG files.
+        clock: monotonic time in ns.
+
+    Raises:
+        RigtrackError: the window failed.
+    """
+    try:
+        _Window(content, settings=settings, folder=folder, clock=clock).show(display)
+    except KeyboardInterrupt:
+        return
+    except cv2.error as problem:
+        raise RigtrackError(f"the window failed: {' '.join(str(problem).split())}; is the display still there?") from None
+    finally:
+        cv2.destroyAllWindows()
 
 
 def check_display() -> None:
@@ -114,21 +150,20 @@ def check_display() -> None:
 
 
 class _Window:
-    """The window, its keys, and the loop that keeps it alive."""
+    """The window, the keys that every content has, and the loop that keeps it alive."""
 
-    def __init__(self, scene: ViewerScene, client: Client, *, settings: OverlaySettings, folder: Path, clock: Callable[[], int]) -> None:
-        self._scene = scene
-        self._client = client
+    def __init__(self, content: Content, *, settings: OverlaySettings, folder: Path, clock: Callable[[], int]) -> None:
+        self._content = content
         self._settings = settings
         self._folder = folder
         self._clock = clock
-        self._title = f"rigtrack - {scene.camera or ', '.join(client.addresses)}"
+        self._title = f"rigtrack - {content.title}"
         self._room = (_ROOM_PX[0] - _FRAME_PX[0], _ROOM_PX[1] - _FRAME_PX[1])
-        self._size = first_size(scene.source_size(), self._room)
+        self._size = content.first_size(self._room)
         self._fitted = False  # whether the window took on the shape of the camera's picture
-        self._drawn = scene.waiting(settings, client.addresses, clock(), self._size)  # without the panels below
+        self._drawn: Image | None = None  # without the panels below
+        self._drawn_of: tuple[object, ...] = ()
         self._state: tuple[object, ...] = ()
-        self._paused = False
         self._help = False
         self._note = ""
         self._note_until_ns = 0
@@ -137,18 +172,21 @@ class _Window:
         """Open the window and keep it up to date until it is closed."""
         screen = display.screen_px() or _ROOM_PX
         self._room = (min(screen[0], _ROOM_PX[0]) - _FRAME_PX[0], min(screen[1], _ROOM_PX[1]) - _FRAME_PX[1])
-        self._size = first_size(self._scene.source_size(), self._room)
+        self._size = self._content.first_size(self._room)
         # not WINDOW_KEEPRATIO: the picture keeps its own, being drawn for whatever size the window has
         cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
         cv2.resizeWindow(self._title, *self._size)
+        cv2.setMouseCallback(self._title, self._mouse)
         opened_ns = told_ns = self._clock()
         while True:
-            self._hear()
+            note = self._content.take_in()
+            if note:
+                self._say(note)
             self._fit()
             picture = self._compose()
             if picture is not None:
                 cv2.imshow(self._title, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-            if not self._obey(cv2.waitKey(_KEY_WAIT_MS)) or not self._open():
+            if not self._obey(cv2.waitKeyEx(_KEY_WAIT_MS)) or not self._open():
                 return
             now = self._clock()
             if now - opened_ns < _ANNOUNCED_NS and now - told_ns > _ANNOUNCED_NS // 20:
@@ -157,9 +195,9 @@ class _Window:
 
     def _fit(self) -> None:
         """Draw for the size that the user gave the window; give it the picture's shape once that is known."""
-        if not self._fitted and self._scene.size_is_known():
+        if not self._fitted and self._content.size_is_known():
             self._fitted = True
-            self._size = first_size(self._scene.source_size(), self._room)
+            self._size = self._content.first_size(self._room)
             cv2.resizeWindow(self._title, *self._size)
             return
         try:
@@ -176,48 +214,34 @@ class _Window:
         except cv2.error:  # Qt's answer once its last window was closed by its own button
             return False
 
-    def _hear(self) -> None:
-        chosen = self._scene.camera
-        others = len(self._scene.others)
-        for _ in range(_BURST):
-            message = self._client.receive(0)
-            if message is None:
-                break
-            self._scene.take(message, self._clock())  # while paused too, or an event that ends meanwhile would stay on
-        if chosen is not None and len(self._scene.others) > others:
-            self._say(f"showing {chosen}; also heard: {', '.join(sorted(self._scene.others))}: choose with --camera")
-
     def _compose(self) -> Image | None:
         """The whole of what is to be seen, or None while nothing changed."""
-        now = self._clock()
-        note = self._note if now < self._note_until_ns else ""
-        banner = self._scene.banner(now) if self._paused else None  # otherwise the scene draws its own
-        changed = None if self._paused else self._scene.changed(now)
-        state = (changed, banner, self._settings, self._help, self._paused, note, self._size)
-        if state == self._state:
+        note = self._note if self._clock() < self._note_until_ns else ""
+        drawn_of = (self._content.state(), self._settings, self._size)
+        if (*drawn_of, self._help, note) == self._state:
             return None
-        self._state = state
-        if not self._paused:
-            picture = self._scene.picture(self._settings, now, self._size)
-            if picture is None:
-                picture = self._scene.waiting(self._settings, self._client.addresses, now, self._size)
-            self._drawn = picture
+        self._state = (*drawn_of, self._help, note)
+        if self._drawn is None or drawn_of != self._drawn_of:
+            self._drawn, self._drawn_of = self._content.picture(self._settings, self._size), drawn_of
         whole = self._drawn.copy()
-        if banner is not None:
-            draw_banner(whole, banner)
-        panel(whole, [*([note] if note else []), *(["paused: press space to go on"] if self._paused else [])], place="bottom_right")
-        panel(whole, HELP if self._help else (), place="centre")
+        lines = self._content.finish(whole)
+        room = self._content.room_in(whole)
+        panel(room, [*([note] if note else []), *lines], place="bottom_right")
+        panel(room, (*self._content.help, *HELP) if self._help else (), place="centre")
         return whole
 
     def _obey(self, code: int) -> bool:
-        """Carry out a key. Returns False to quit."""
-        key = "" if code == _NO_KEY else chr(code & 0xFF)
+        """Do what a key asks for. Returns False to quit."""
         settings = self._settings
-        if key in ("q", _ESCAPE):
+        said = None if code == _NO_KEY else self._content.obey(code)
+        if said:
+            self._say(said)
+        if code == _NO_KEY or said is not None:
+            return True
+        key = "" if code & 0xFF00 == 0xFF00 else chr(code & 0xFF)  # arrows and the like, which are no characters
+        if key == "q" or code == _ESCAPE:
             return False
-        if key == " ":
-            self._paused = not self._paused
-        elif key == "s":
+        if key == "s":
             self._snapshot()
         elif key == "h":
             self._help = not self._help
@@ -231,9 +255,14 @@ class _Window:
             self._settings = replace(settings, names=not settings.names)
         return True
 
+    def _mouse(self, event: int, x: int, y: int, flags: int, _: object) -> None:
+        """Called by OpenCV while it waits for a key."""
+        if event == cv2.EVENT_LBUTTONDOWN or (event == cv2.EVENT_MOUSEMOVE and flags & cv2.EVENT_FLAG_LBUTTON):
+            self._content.press((x, y), self._size)
+
     def _next_trail(self) -> tuple[str, ...]:
         """All key points, then each alone, then all again."""
-        names = self._scene.point_names()
+        names = self._content.point_names()
         shown = self._settings.trail_points
         place = names.index(shown[0]) + 1 if shown and shown[0] in names else 0
         chosen = tuple(names[place : place + 1])
@@ -241,11 +270,12 @@ class _Window:
         return chosen
 
     def _snapshot(self) -> None:
-        """Save what is shown, without the panels of this window; camera, session and frame stand in its name."""
-        if self._scene.frame is None:
+        """Save what is shown, without the panels of this window; its name says what it is of."""
+        name = self._content.file_name()
+        if name is None or self._drawn is None:
             self._say("nothing to save yet: no picture has come")
             return
-        path = self._folder / self._scene.file_name()
+        path = self._folder / name
         _, png = cv2.imencode(".png", cv2.cvtColor(self._drawn, cv2.COLOR_RGB2BGR))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

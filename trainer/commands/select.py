@@ -2,11 +2,13 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from tracker.recording.session import SESSION_FILE
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
 from trainer.selection.methods import METHODS
 
@@ -21,15 +23,18 @@ def add(commands: Commands) -> None:
         commands,
         "select",
         call=select,
-        text="Choose frames of videos that are worth labelling and put them into a labelling project, with a contact sheet.",
+        text="Choose frames of videos or recorded sessions that are worth labelling and put them into a labelling project, with a contact "
+        "sheet.",
         example="trainer select monday.mp4 tuesday.mp4 --project openfield --count 20 --points snout leftear rightear tailbase",
     )
-    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="a video, or the folder of a recorded session")
     parser.add_argument("--project", type=Path, required=True, help="folder of the labelling project")
-    parser.add_argument("--points", nargs="+", metavar="NAME", help="key points; the project is made if it is not there")
-    parser.add_argument("--count", type=_count, required=True, metavar="N", help="frames to add of each video")
+    parser.add_argument(
+        "--points", nargs="+", metavar="NAME", help="key points; the project is made if it is not there (default: of a session)"
+    )
+    parser.add_argument("--count", type=_count, required=True, metavar="N", help="frames to add of each video or session")
     parser.add_argument("--by", choices=METHODS, default="k-means", help="unlike each other, at equal distances in time, … (%(default)s)")
-    parser.add_argument("--bundle", type=Path, help="whose uncertainty decides, with --by uncertainty")
+    parser.add_argument("--bundle", type=Path, help="whose uncertainty decides, with --by uncertainty (of a session: the rig's own)")
     parser.add_argument("--seed", type=_whole, default=0, help="random seed of k-means and random (%(default)s)")
     parser.add_argument("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the start of each video")
     parser.add_argument("--end", type=_seconds, metavar="S", help="seconds; what comes later is not read")
@@ -43,8 +48,11 @@ def add(commands: Commands) -> None:
 
 def select(options: argparse.Namespace) -> int:
     """Choose and add."""
-    if (options.by == "uncertainty") != (options.bundle is not None):
-        options.refuse("--by uncertainty needs the --bundle of the engine that is asked, and no other method takes one")
+    sessions = [path for path in options.videos if (path / SESSION_FILE).is_file()]
+    if options.by == "uncertainty" and options.bundle is None and len(sessions) < len(options.videos):
+        options.refuse("--by uncertainty needs the --bundle of the engine that is asked about a video; only a session holds its poses")
+    if options.by != "uncertainty" and options.bundle is not None:
+        options.refuse("only --by uncertainty takes a --bundle")
     if options.end is not None and options.end <= options.start:
         options.refuse(f"--end {options.end:g} is not after --start {options.start:g}")
     from tracker.bundle import read_bundle
@@ -53,12 +61,12 @@ def select(options: argparse.Namespace) -> int:
     talk = Console(stderr=True, soft_wrap=True)
     settings = _settings(options)
     bundle = read_bundle(options.bundle) if options.bundle is not None else None
-    project = _existing(options)
+    project = _existing(options, sessions)
     check_videos(options.videos, span=settings.span)
     found: list[Selection] = []
-    with Selector(project or _made(options), settings, bundle=bundle, engine=engine_choice(options), console=talk) as selector:
+    with Selector(project or _made(options, sessions), settings, bundle=bundle, engine=engine_choice(options), console=talk) as selector:
         for video in options.videos:
-            found.append(selector.select(video))
+            found.append(selector.select_session(video) if video in sessions else selector.select(video))
             _say(found[-1], as_json=options.json, talk=talk)
     if options.json:
         print(json.dumps({"project": str(options.project), "videos": [each.as_json() for each in found]}))
@@ -77,13 +85,13 @@ def _settings(options: argparse.Namespace) -> "SelectionSettings":
     return SelectionSettings(count=options.count, by=options.by, seed=options.seed, span=span, similar=options.similar)
 
 
-def _existing(options: argparse.Namespace) -> "Project | None":
+def _existing(options: argparse.Namespace, sessions: Sequence[Path]) -> "Project | None":
     """The project, None where it is to be made."""
     from trainer.errors import ProjectError
     from trainer.project.store import PROJECT_FILE, open_project
 
     if not (options.project / PROJECT_FILE).exists():
-        if options.points is None:
+        if options.points is None and not sessions:
             raise ProjectError(f"{options.project}: there is no labelling project; name the key points with --points to make one")
         return None
     project = open_project(options.project)
@@ -92,10 +100,15 @@ def _existing(options: argparse.Namespace) -> "Project | None":
     return project
 
 
-def _made(options: argparse.Namespace) -> "Project":
+def _made(options: argparse.Namespace, sessions: Sequence[Path]) -> "Project":
+    """A new project: for the points that are named, else for those of the first session, with its lines and number of animals."""
     from trainer.project.store import create_project
 
-    return create_project(options.project, point_names=options.points)
+    if not sessions:
+        return create_project(options.project, point_names=options.points)
+    from trainer.selection.session_project import project_of_session
+
+    return project_of_session(options.project, sessions[0], point_names=options.points)
 
 
 def _say(selection: "Selection", *, as_json: bool, talk: Console) -> None:
@@ -104,7 +117,7 @@ def _say(selection: "Selection", *, as_json: bool, talk: Console) -> None:
         return
     print(selection.sentence)
     for each in selection.chosen:
-        print(f"  {each.frame:>8}  {each.seconds:10.2f} s  {each.why}  {each.detail}")
+        print(f"  {each.video}{each.frame:>8}  {each.seconds:10.2f} s  {each.why}  {each.detail}")
     if selection.sheet is not None:
         print(selection.sheet)
 

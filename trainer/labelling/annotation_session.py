@@ -2,26 +2,35 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from trainer.labelling.layer_store import LayerStore, revision
 from trainer.labelling.project_videos import ProjectVideos
 from trainer.labels.mirror import sides_of
+from trainer.project.proposals import Guess
 from trainer.project.store import FrameLabel, Project, ProjectFrame
 
-if TYPE_CHECKING:  # engines take a second to import, and most labelling needs none
-    from trainer.labelling.predictor import Predictor
+
+class Proposer(Protocol):
+    """Offers key points to the annotator."""
+
+    @property
+    def name(self) -> str:
+        """Whose answers they are."""
+
+    async def animals(self, image: str) -> list[Guess]:
+        """The points of each animal in an image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotationSession:
-    """Project, layer, videos and engine."""
+    """Project, layer, videos, and what proposes key points."""
 
     project: Project
     annotator: str
     store: LayerStore
     videos: ProjectVideos
-    predictor: "Predictor | None"
+    predictor: Proposer | None
 
 
 def names_of(project: Project) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What an engine sees in a project's frames, as an offer to the annotator. It runs in a thread of its own and writes nothing."""
 
 import asyncio
-import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,11 +9,10 @@ from tracker.engines.engine import Engine
 from trainer.errors import LabelError
 from trainer.labels.images import read_image
 from trainer.labels.misnamed import did_you_mean
+from trainer.project.proposals import Guess, guess_within
 from trainer.project.store import Project
 from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.scoring.inference_by_shape import InferenceByShape
-
-Guess = dict[str, tuple[float, float, float]]  # by point name: x, y in source px, confidence 0..1
 
 
 class Predictor:
@@ -45,6 +43,11 @@ class Predictor:
             self._thread.shutdown()
             raise
 
+    @property
+    def name(self) -> str:
+        """Whose answers they are."""
+        return self.bundle.description.name
+
     async def animals(self, image: str) -> list[Guess]:
         """The points of each animal that the engine sees; points outside the image are left out.
 
@@ -60,16 +63,11 @@ class Predictor:
 
     def _look(self, name: str) -> list[Guess]:
         if name not in self._found:
-            height, width = size = self._project.image_size(name)
+            size = self._project.image_size(name)
             image = read_image(self._project.image_ref(name), size)
             found = self._finders.of(image).points(image).tolist()
             self._found[name] = [
-                {
-                    point: (x, y, confidence)
-                    for point, (x, y, confidence) in zip(self._names, animal, strict=True)
-                    if math.isfinite(confidence) and -0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5
-                }
-                for animal in found[: self._project.animals]
+                guess_within(dict(zip(self._names, map(tuple, animal), strict=True)), size) for animal in found[: self._project.animals]
             ]
         return self._found[name]
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from tracker.pages.local_server import LOOPBACK, listen, server_of
 from trainer.errors import LabelError
-from trainer.labelling.annotation_session import AnnotationSession
+from trainer.labelling.annotation_session import AnnotationSession, Proposer
 from trainer.labelling.layer_store import LayerStore
 from trainer.labelling.project_videos import ProjectVideos
 from trainer.labelling.server import make_app
+from trainer.labelling.stored_proposals import StoredProposals
 from trainer.project.layer_lock import LayerLock
+from trainer.project.proposals import read_proposals
 from trainer.project.store import Project, open_project
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def serve(
         annotator: whose layer is edited.
         port: where; 0 for any free one, None for where this layer was served the last time (or any free one).
         videos: folders in which the project's videos are looked for first.
-        open_predictor: opens what predicts, None for no predictions.
+        open_predictor: opens what predicts, None for what the rig saw, where the project keeps that.
         ready: told the address to open and the number of frames, once it answers.
         say: told in one sentence what the user should know.
 
@@ -53,7 +55,9 @@ def serve(
         raise LabelError(f"{folder}: has no frames yet; choose some with `trainer select`")
     store = LayerStore(project, annotator)
     with closing(LayerLock(folder, annotator)) as lock, contextlib.ExitStack() as opened:
-        predictor = opened.enter_context(closing(open_predictor(project))) if open_predictor is not None else None
+        predictor: Proposer | None = opened.enter_context(closing(open_predictor(project))) if open_predictor is not None else None
+        if predictor is None and read_proposals(folder):
+            predictor = StoredProposals(project)
         listening = opened.enter_context(_listen(port, last=lock.last_port, say=say))
         port = listening.getsockname()[1]
         lock.remember(port)

@@ -63,7 +63,7 @@ def _project(session: AnnotationSession) -> Endpoint:
             "name": session.project.folder.resolve().name,
             "annotator": session.annotator,
             **names_of(session.project),
-            "bundle": session.predictor.bundle.description.name if session.predictor else None,
+            "bundle": session.predictor.name if session.predictor else None,
             "untouched": UNTOUCHED,
             "frames": frames_of(session.project.frames, session.store.labels()),
         }

@@ -176,7 +176,7 @@ class _Pass:
         if self._first is None or (number - self._first) % self.step:
             return
         motion = float(np.abs(small - before[1]).mean()) if before else 0.0
-        change, noise = _change(thumb - before[2]) if before else (np.nan, np.nan)
+        change, noise = change_and_noise(thumb - before[2]) if before else (np.nan, np.nan)
         if self.examine is not None:
             self.examine(number, as_image(picture), as_image(before[0]) if before else None)
         self._rows.append((number, self.last_s, thumb.astype(np.float16), motion, change, noise))
@@ -205,8 +205,8 @@ def _step(reader: VideoReader, span: Span) -> int:
     return max(1, -(-(last - int(span.start_s * reader.rate)) // span.limit))
 
 
-def _change(difference: Grey) -> tuple[float, float]:
-    """Standard deviation over the pixels, and the same estimated from their median absolute deviation."""
+def change_and_noise(difference: Grey) -> tuple[float, float]:
+    """Standard deviation of a difference over the pixels, and the same estimated from the median absolute deviation."""
     return float(difference.std()), SIGMA_PER_MAD * float(np.median(np.abs(difference - np.median(difference))))
 
 

@@ -28,12 +28,13 @@ class SelectionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """One frame that was chosen: its number, seconds from the start of the video, and why."""
+    """One frame that was chosen: its number in its video file, seconds from the start of the video or session, and why."""
 
     frame: int
     seconds: float
     why: str
     detail: str
+    video: str = ""  # the file's name, for a session of several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,13 @@ class Selection:
         settings: what was asked.
         frames: that were decoded.
         candidates: of them, one in `step`.
-        step: frames from one candidate to the next.
+        step: frames from one candidate to the next; 0: those that the rig's own poses single out.
         alike: difference in grey levels up to which two frames were near-duplicates, None where all could be chosen.
         left_out: how many candidates were left, by reason.
         chosen: in order of time.
         sheet: the contact sheet, None where nothing was chosen.
+        proposed: of the chosen ones, those with the rig's key points as a proposal; None for a video.
+        unlabelled: names of the rig's key points that the project does not label.
     """
 
     video: Path
@@ -61,6 +64,8 @@ class Selection:
     left_out: dict[str, int]
     chosen: tuple[Chosen, ...]
     sheet: Path | None
+    proposed: int | None = None
+    unlabelled: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Everything that a program would read."""
@@ -74,18 +79,26 @@ class Selection:
             "step": self.step,
             "alike_below": self.alike,
             "left_out": self.left_out,
-            "chosen": [{"frame": each.frame, "time_s": each.seconds, "why": each.why, "detail": each.detail} for each in self.chosen],
+            "chosen": [
+                {"frame": each.frame, "time_s": each.seconds, "why": each.why, "detail": each.detail}
+                | ({"video": each.video} if each.video else {})
+                for each in self.chosen
+            ],
             "contact_sheet": None if self.sheet is None else str(self.sheet),
-        }
+        } | ({} if self.proposed is None else {"proposed": self.proposed, "unlabelled": list(self.unlabelled)})
 
     @property
     def sentence(self) -> str:
         """What a person would read."""
-        every = "" if self.step == 1 else f", one in {self.step} of {self.frames}"
+        every = {0: f", of {self.frames} by their poses,", 1: ""}.get(self.step, f", one in {self.step} of {self.frames}")
         said = f"{self.video}: {len(self.chosen)} of {self.candidates} frames{every} added by {self.settings.by}"
         names = {"in_project": "in the project already", "near_duplicate": "near-duplicates", "too_near_in_time": "too near in time"}
         left = ", ".join(f"{count} {names[reason]}" for reason, count in self.left_out.items() if count)
         said += f"; left out: {left}" if left else ""
+        if self.proposed is not None:
+            said += f"; {self.proposed} with the rig's key points as a proposal"
+        if self.unlabelled:
+            said += f"; the project does not label {', '.join(self.unlabelled)}"
         if len(self.chosen) < self.settings.count:
             said += f"; {self.settings.count} were asked for, there are no more to choose"
         return said

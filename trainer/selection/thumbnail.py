@@ -68,5 +68,9 @@ def thumbnail(small: Grey) -> Grey:
 
 def image_thumbnail(image: Image, region: Region | None) -> Grey:
     """The same of an image file: uint8 (h, w) or (h, w, 3) RGB."""
-    picture = av.VideoFrame.from_ndarray(image, format="gray" if image.ndim == 2 else "rgb24")
-    return thumbnail(small_grey(picture, region))
+    return thumbnail(image_small_grey(image, region))
+
+
+def image_small_grey(image: Image, region: Region | None) -> Grey:
+    """An image, or a region of it, as `small_grey` makes it: uint8 (h, w) or (h, w, 3) RGB to float32 (h, w)."""
+    return small_grey(av.VideoFrame.from_ndarray(image, format="gray" if image.ndim == 2 else "rgb24"), region)

@@ -65,7 +65,18 @@ def by_uncertainty(
         point_names: of the answers.
         count: how many are wanted, which says how far they are spread.
     """
-    signs = signs_of_uncertainty(candidates.numbers, answers, point_names)
+    return by_signs(candidates, open_, signs=signs_of_uncertainty(candidates.numbers, answers, point_names), count=count)
+
+
+def by_signs(candidates: Candidates, open_: NDArray[np.int64], *, signs: Sequence[Sign], count: int) -> Preference:
+    """The same for signs that are known.
+
+    Args:
+        candidates: of one video or session.
+        open_: int64 indices of those that may be chosen.
+        signs: with an amount for each candidate.
+        count: how many are wanted, which says how far they are spread.
+    """
     worst = {id(sign): [index for index in _worst_first(sign.amount, open_) if sign.shown_by(index)] for sign in signs}
     shown = [sign for sign in signs if worst[id(sign)]]
     rest = _worst_first(np.sum([_rank(sign.amount) for sign in signs], axis=0), open_)
@@ -92,23 +103,46 @@ def _by_turns(signs: Sequence[Sign], excess: Callable[[Sign], float]) -> list[Si
 
 def signs_of_uncertainty(numbers: NDArray[np.int64], answers: Sequence[EngineAnswers], point_names: Sequence[str]) -> list[Sign]:
     """Low confidence, jump and disagreement of each point in frames of these numbers, int64 (n)."""
-    confidence = np.nan_to_num(np.array([answer.points[..., 2] for answer in answers], np.float64))
     steps = np.array(
         [np.zeros(answer.spread_px.shape) if answer.before is None else moves(answer.before, answer.points) for answer in answers]
     )
+    return signs_in(
+        numbers,
+        confidence=np.nan_to_num(np.array([answer.points[..., 2] for answer in answers], np.float64)),
+        steps=steps,
+        spread=np.array([answer.spread_px for answer in answers]).max(axis=1),
+        point_names=point_names,
+    )
+
+
+def signs_in(
+    numbers: NDArray[np.int64],
+    *,
+    confidence: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    spread: NDArray[np.float64] | None,
+    point_names: Sequence[str],
+) -> list[Sign]:
+    """The signs in answers that are arrays.
+
+    Args:
+        numbers: int64 (n), of the frames.
+        confidence: (n, animals, K), 0 where a point is missing.
+        steps: (n, animals, K) px, from the frame before; 0 where that is not known.
+        spread: (n, K) px, how far answers for copies scatter; None where none were asked for.
+        point_names: K.
+    """
     limits = np.array([_limit(steps[:, :, point].max(axis=1), LEAST_JUMP_PX) for point in range(len(point_names))])
     jump = _blamed(numbers, steps=steps, limits=limits, confidence=confidence).max(axis=1)
-    spread = np.array([answer.spread_px for answer in answers]).max(axis=1)
     lack = (1 - confidence).max(axis=1)
-    return [
-        sign
-        for point, name in enumerate(point_names)
-        for sign in (
-            _sign("low confidence", point, lack[:, point], _lack_limit(lack[:, point]), f"{name} {{0:.2f}} sure", turned=True),
-            _sign("jump", point, jump[:, point], float(limits[point]), f"{name} jumps {{0:.0f}} px"),
-            _sign("disagreement", point, spread[:, point], _limit(spread[:, point], LEAST_SPREAD_PX), f"{name} wavers {{0:.1f}} px"),
-        )
-    ]
+    found = []
+    for point, name in enumerate(point_names):
+        found.append(_sign("low confidence", point, lack[:, point], _lack_limit(lack[:, point]), f"{name} {{0:.2f}} sure", turned=True))
+        found.append(_sign("jump", point, jump[:, point], float(limits[point]), f"{name} jumps {{0:.0f}} px"))
+        if spread is not None:
+            limit = _limit(spread[:, point], LEAST_SPREAD_PX)
+            found.append(_sign("disagreement", point, spread[:, point], limit, f"{name} wavers {{0:.1f}} px"))
+    return found
 
 
 def _sign(name: str, point: int, amount: NDArray[np.float64], limit: float, words: str, *, turned: bool = False) -> Sign:

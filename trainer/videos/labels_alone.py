@@ -15,7 +15,7 @@ from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
-from trainer.videos.render import POINT_COLOURS, draw_legend, labels_of_video
+from trainer.videos.render import POINT_COLOURS, labels_of_video, size_with_legend, with_legend
 from trainer.videos.rings import TRUTH, draw_dot, draw_ring, in_colours
 
 
@@ -23,7 +23,7 @@ def render_labels(video: Path, labels: LabelledFrames, *, out: Path, console: Co
     """Write a video again with a red ring at each label.
 
     Args:
-        video: what to draw on; the new file has its size and rate.
+        video: what to draw on; the new file has its rate, and its size unless the legend stands beside it.
         labels: of this video, for some or all of its frames.
         out: the mp4 file to write; it appears under this name only when it is whole.
         console: where the progress bar is drawn, None for nowhere.
@@ -37,7 +37,7 @@ def render_labels(video: Path, labels: LabelledFrames, *, out: Path, console: Co
     """
     known = labels_of_video(labels, video)
     drawn = 0
-    with VideoReader(video) as reader, VideoWriter(out, rate=reader.rate, size=reader.size) as writer:
+    with VideoReader(video) as reader, VideoWriter(out, rate=reader.rate, size=_drawn_size(reader.size, labels)) as writer:
         frames: Iterable[Image] = reader.frames()
         for number, image in enumerate(frames if console is None else track(frames, "drawing", total=reader.expected, console=console)):
             drawn += number in known
@@ -71,7 +71,7 @@ def draw_pictures(labels: LabelledFrames, *, out: Path, console: Console | None 
 
 
 def draw_labels(image: Image, points: NDArray[np.float64] | None, names: tuple[str, ...]) -> Image:
-    """A copy of an image with a red ring at each label and a dot in the colour of its point.
+    """A copy of an image with a red ring at each label, a dot in the colour of its point, and the legend.
 
     Args:
         image: uint8 (h, w) or (h, w, 3) RGB.
@@ -82,5 +82,9 @@ def draw_labels(image: Image, points: NDArray[np.float64] | None, names: tuple[s
     for row, centre in enumerate(points if points is not None else ()):
         draw_ring(drawn, centre, TRUTH)
         draw_dot(drawn, centre, POINT_COLOURS[row % len(names) % len(POINT_COLOURS)], radius=2)
-    draw_legend(drawn, names, truth=points is not None, animals=0)
-    return drawn
+    return with_legend(drawn, names, truth=points is not None, animals=0)
+
+
+def _drawn_size(size: tuple[int, int], labels: LabelledFrames) -> tuple[int, int]:
+    """(height, width) of what is drawn on an image of `size`."""
+    return size_with_legend(size, labels.point_names, animals=0)

@@ -39,6 +39,7 @@ POINT_COLOURS: tuple[Colour, ...] = (
 ANIMAL_COLOURS: tuple[Colour, ...] = (PREDICTION, (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0))
 LEGEND_ROW = 16  # px
 LEGEND_TEXT = 0.42  # of cv2's font size
+COVERED = 0.1  # of an image, by a legend in its corner; with more, the animal is often under it
 GAP = 4  # px of white between the frames of a strip
 
 
@@ -48,7 +49,7 @@ class OverlayStyle:
 
     Attributes:
         confidence: predictions below this are not drawn, 0..1.
-        legend: whether the names stand in a corner; left out where they would cover too much of a small image.
+        legend: whether the names are shown: in a corner, or beside an image so small that they would cover much of it.
     """
 
     confidence: float
@@ -68,7 +69,7 @@ def render(
     """Write the video again with a red ring at each label and a blue one at each prediction.
 
     Args:
-        video: what to draw on; the new file has its size and rate.
+        video: what to draw on; the new file has its rate, and its size unless the legend stands beside it.
         bundle: what predicts.
         truth: labels of this video, for some or all of its frames, or None.
         out: the mp4 file to write, in H.264; it appears under this name only when it is whole.
@@ -91,7 +92,7 @@ def render(
             raise TrainingError(reader.shortfall() or f"{video}: 0 frames read")
         with (
             closing(open_chosen(bundle, engine, console=console)) as opened,
-            VideoWriter(out, rate=reader.rate, size=reader.size) as writer,
+            VideoWriter(out, rate=reader.rate, size=_drawn_size(reader.size, bundle, style)) as writer,
             written_behind(writer.write) as write,
         ):
             overlay = _Overlay(bundle, opened, style)
@@ -181,6 +182,12 @@ def labels_of_video(labels: LabelledFrames, video: Path) -> dict[int, NDArray[np
     return found
 
 
+def _drawn_size(size: tuple[int, int], bundle: Bundle, style: OverlayStyle) -> tuple[int, int]:
+    """(height, width) of what is drawn on an image of `size`."""
+    _, animals, _, _ = bundle.description.output.shape
+    return size_with_legend(size, bundle.description.point_names, animals=animals) if style.legend else size
+
+
 class _Overlay:
     """What is drawn on each image from a network's answers."""
 
@@ -203,9 +210,7 @@ class _Overlay:
                     centre = np.array([x, y])
                     draw_ring(drawn, centre, ring)
                     draw_dot(drawn, centre, POINT_COLOURS[point % len(POINT_COLOURS)], radius=2)
-        if self._style.legend:
-            draw_legend(drawn, self._names, truth=labels is not None, animals=len(animals))
-        return drawn
+        return with_legend(drawn, self._names, truth=labels is not None, animals=len(animals)) if self._style.legend else drawn
 
     def _in_lasting_order(self, animals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each animal in the row of the nearest one of the frame before, so that its colour lasts. For drawing only."""
@@ -222,35 +227,67 @@ class _Overlay:
         return animals
 
 
-def draw_legend(image: Image, names: Sequence[str], *, truth: bool, animals: int) -> None:
-    """Draw a dark panel of names in the upper left corner, in place; none if it would take more than half of either side.
+def with_legend(image: Image, names: Sequence[str], *, truth: bool, animals: int) -> Image:
+    """The image with the names in a dark panel: in its upper left corner, or to its right where that would cover too much of it.
 
     Args:
-        image: uint8 (h, w, 3) RGB.
+        image: uint8 (h, w, 3) RGB; the corner is drawn on it itself.
         names: of the points.
         truth: whether labels are drawn.
         animals: of which predictions are drawn, 0 for none.
+
+    Returns:
+        uint8 (h, w, 3) RGB of `size_with_legend`; without a panel where the image is lower than the names need.
     """
-    rings = {"truth": TRUTH} if truth else {}
-    rings |= (
-        {"prediction": PREDICTION} if animals == 1 else {f"animal {n}": ANIMAL_COLOURS[n % len(ANIMAL_COLOURS)] for n in range(animals)}
-    )
-    rows = [*rings, *names]
+    tall, wide = size_with_legend((image.shape[0], image.shape[1]), names, animals=animals)
+    width, height = _legend_size(names, animals)
+    left = image.shape[1]
+    if wide > left:
+        image = np.concatenate([image, np.zeros((tall, wide - left, 3), np.uint8)], axis=1)
+        _write_legend(image[:, left:], names, truth=truth, animals=animals)
+    elif _covers_little((tall, wide), (height, width)):
+        _write_legend(image[:height, :width], names, truth=truth, animals=animals)
+    return image
+
+
+def size_with_legend(size: tuple[int, int], names: Sequence[str], *, animals: int) -> tuple[int, int]:
+    """(height, width) of an image of `size` with its legend, the same for every frame of a video."""
+    width, height = _legend_size(names, animals)
+    if _covers_little(size, (height, width)) or height > size[0]:
+        return size
+    return size[0], size[1] + width
+
+
+def _covers_little(size: tuple[int, int], legend: tuple[int, int]) -> bool:
+    (height, width), (tall, wide) = size, legend
+    return 2 * wide <= width and 2 * tall <= height and tall * wide <= COVERED * height * width
+
+
+def _legend_size(names: Sequence[str], animals: int) -> tuple[int, int]:
+    """Width and height in pixels, with a row for the labels whether this frame has some or not."""
+    rows = ["truth", *_rings(animals), *names]
     longest = max(cv2.getTextSize(row, cv2.FONT_HERSHEY_SIMPLEX, LEGEND_TEXT, 1)[0][0] for row in rows)
-    width, height = longest + 30, LEGEND_ROW * len(rows) + 6
-    if 2 * width > image.shape[1] or 2 * height > image.shape[0]:
-        return
-    panel = image[:height, :width]
+    return longest + longest % 2 + 30, LEGEND_ROW * len(rows) + 6  # an even width, as videos have it
+
+
+def _rings(animals: int) -> dict[str, Colour]:
+    if animals == 1:
+        return {"prediction": PREDICTION}
+    return {f"animal {n}": ANIMAL_COLOURS[n % len(ANIMAL_COLOURS)] for n in range(animals)}
+
+
+def _write_legend(panel: Image, names: Sequence[str], *, truth: bool, animals: int) -> None:
     panel[:] = panel // 4
-    for row, text in enumerate(rows):
+    rings = ({"truth": TRUTH} if truth else {}) | _rings(animals)
+    for row, text in enumerate([*rings, *names]):
         middle = np.array([12.0, LEGEND_ROW * (row + 0.5) + 3])
-        point = row - (len(rows) - len(names))
+        point = row - len(rings)
         if point >= 0:
-            draw_dot(image, middle, POINT_COLOURS[point % len(POINT_COLOURS)], radius=4)
+            draw_dot(panel, middle, POINT_COLOURS[point % len(POINT_COLOURS)], radius=4)
         else:
-            draw_ring(image, middle, rings[text])
+            draw_ring(panel, middle, rings[text])
         at = (24, int(middle[1]) + 4)
-        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, LEGEND_TEXT, (255, 255, 255), 1, cv2.LINE_AA)
+        cv2.putText(panel, text, at, cv2.FONT_HERSHEY_SIMPLEX, LEGEND_TEXT, (255, 255, 255), 1, cv2.LINE_AA)
 
 
 def _chain(first: Image, rest: Iterator[Image]) -> Iterator[Image]:

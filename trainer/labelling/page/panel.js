@@ -7,6 +7,9 @@ const MARKS = { untouched: "○", begun: "◐", labelled: "●", excluded: "⊘"
 const WORDS = { untouched: "not labelled", begun: "begun", labelled: "labelled", excluded: "excluded", undecided: "to decide" };
 const byId = (id) => document.getElementById(id);
 
+// Videos of recorded sessions all have the same few names; the folder of their frames says of which session they are.
+const videoName = (frame) => (frame.video.startsWith(frame.group) ? frame.video : frame.group);
+
 export class Panel {
   #rows = [];
   #videos = new Map(); // group → {heading, count, bar}
@@ -45,7 +48,7 @@ export class Panel {
     const heading = element("h2", { title: frame.video });
     const count = element("span", { className: "video-count" });
     const bar = element("i");
-    heading.append(element("span", { className: "name", text: frame.video }), count, bar);
+    heading.append(element("span", { className: "name", text: videoName(frame) }), count, bar);
     this.#videos.set(group, { count, bar });
     return heading;
   }
@@ -94,7 +97,7 @@ export class Panel {
     this.#showProgress();
     this.#showVideo(frame.group);
     byId("undecided").hidden = !session.label.to_decide || session.label.excluded;
-    byId("where").textContent = `${session.index + 1} of ${session.frames.length} · ${frame.video} · frame ${frame.frame} · chosen by ${frame.why}`;
+    byId("where").textContent = `${session.index + 1} of ${session.frames.length} · ${videoName(frame)} · frame ${frame.frame} · chosen by ${frame.why}`;
     byId("hint").textContent = this.#hint();
     byId("excluded").hidden = !session.label.excluded;
     byId("notice").hidden = !session.notice;

@@ -1,0 +1,229 @@
+"""`tracker view SESSION`: the window itself under Xvfb, driven by keys and mouse, and its sentences."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import PIL.Image
+import pytest
+from session_picture import write_picture
+
+from tests.tracker.sessions import write_session
+from tracker.__main__ import main
+from tracker.recording.read_session import RecordedSession
+from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.recorded_scene import RecordedScene
+from tracker.viewer.session_view import SessionContent, timeline_of, with_timeline
+
+ROOT = Path(__file__).resolve().parents[2]
+DEADLINE_S = 300.0
+NUMBERS = [number for number in range(300) if number % 11 != 5]  # the camera lost the others
+Xdotool = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sessions") / "monday"
+    return write_session(folder, NUMBERS, events=[("poke", 100, 120), ("poke", 200, 210)], segments=(150,))
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    for program in ("Xvfb", "xdotool"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed, so no window can be tried")
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
+        pass_fds=(writing,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as number:
+            yield f":{number.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextmanager
+def viewing(session: Path, display: str, snapshots: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], Xdotool]]:
+    """`tracker view SESSION` as a user starts it, and a function that runs xdotool on its display."""
+    environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)}
+
+    def xdotool(*words: str) -> str:
+        return subprocess.run(["xdotool", *words], capture_output=True, text=True, env=environment, check=False, timeout=DEADLINE_S).stdout
+
+    command = [sys.executable, "-m", "tracker", "view", str(session), "--snapshots", str(snapshots), *more]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT) as viewer:
+        try:
+            window = eventually(lambda: xdotool("search", "--onlyvisible", "--name", "^rigtrack - monday").split(), "no window appeared")[
+                -1
+            ]
+            xdotool("windowfocus", "--sync", window)
+            yield viewer, xdotool
+        finally:
+            viewer.kill()
+
+
+def eventually(found: Callable[[], Sequence[str]], complaint: str) -> Sequence[str]:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        result = found()
+        if result:
+            return result
+        time.sleep(0.05)
+    raise AssertionError(complaint)
+
+
+def saved(folder: Path, xdotool: Xdotool, number: int) -> Path:
+    """Press s until the picture of a frame is there."""
+    path = folder / f"monday-{number}.png"
+
+    def there() -> list[str]:
+        xdotool("key", "s")
+        return [str(path)] if path.exists() and cv2.imread(str(path)) is not None else []
+
+    return Path(eventually(there, f"no picture of frame {number} was saved; there are {sorted(p.name for p in folder.glob('*'))}")[0])
+
+
+def test_keys_and_mouse_move_through_a_session_exactly(display: str, session: Path, tmp_path: Path) -> None:
+    with viewing(session, display, tmp_path) as (viewer, xdotool):
+        place = 0
+        saved(tmp_path, xdotool, NUMBERS[place])
+        for key, there in [
+            ("Right", 1), ("Up", 11), ("Left", 10), ("period", 11), ("Down", 1), ("End", len(NUMBERS) - 1), ("Home", 0),
+            ("Next", NUMBERS.index(100)), ("Prior", 0), ("e", NUMBERS.index(100)), ("e", NUMBERS.index(200)), ("b", NUMBERS.index(100)),
+        ]:  # fmt: skip
+            xdotool("key", key)
+            place = there
+            (tmp_path / f"monday-{NUMBERS[place]}.png").unlink(missing_ok=True)
+            path = saved(tmp_path, xdotool, NUMBERS[place])
+        picture = cv2.imread(str(path))
+        assert picture is not None
+        height, width = picture.shape[:2]
+        window = xdotool("search", "--onlyvisible", "--name", "^rigtrack - ").split()[-1]
+        xdotool("mousemove", "--window", window, str(width - 1), str(height - 20), "click", "1")
+        saved(tmp_path, xdotool, NUMBERS[-1])
+        xdotool("key", "q")
+        assert viewer.wait(timeout=DEADLINE_S) == 0
+        assert viewer.stderr is not None
+        assert "Traceback" not in viewer.stderr.read()
+
+
+def test_space_plays_to_the_end_at_the_speed_that_was_chosen(display: str, session: Path, tmp_path: Path) -> None:
+    with viewing(session, display, tmp_path, "--from", "1.5") as (_, xdotool):
+        saved(tmp_path, xdotool, 150)
+        xdotool("key", "plus", "plus", "space")
+        saved(tmp_path, xdotool, NUMBERS[-1])
+
+
+def test_a_slow_drawing_drops_pictures_and_stays_at_the_time(session: Path) -> None:
+    clock = [0]
+    scene = RecordedScene(RecordedSession(session))
+    content = SessionContent(scene, lambda: clock[0])
+    content.obey(ord(" "))
+    shown = []
+    for ms in (0, 400, 1000, 2990):  # a drawing that takes half a second
+        clock[0] = ms * 1_000_000
+        content.state()
+        content.picture(OverlaySettings(), (400, 300))
+        shown.append(content.file_name())
+    scene.close()
+    assert shown == [f"monday-{number}.png" for number in (0, 40, 100, 299)]
+
+
+def test_a_session_whose_recording_was_cut_off_says_how_to_mend_it(tmp_path: Path) -> None:
+    folder = write_session(tmp_path / "s", range(30), closed=False)
+    scene = RecordedScene(RecordedSession(folder))
+    content = SessionContent(scene, lambda: 0)
+    whole = content.picture(OverlaySettings(), (400, 300))
+    assert content.finish(whole)[0] == f"was cut off: `tracker recover {folder}` mends it"
+    scene.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nothing", "there is no such folder; give the folder of a recorded session, or an address such as tcp://"),
+        (".", r"has no session\.json, so it is not a recorded session"),
+    ],
+)
+def test_what_is_no_session_is_one_sentence(
+    name: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["view", name]) == 1
+    said = capsys.readouterr().err
+    assert re.search(sentence, said)
+    assert "Traceback" not in said
+
+
+def test_without_a_display_a_session_is_one_sentence(
+    session: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert main(["view", str(session)]) == 1
+    assert "there is no display here" in capsys.readouterr().err
+
+
+def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "part.mp4"
+    assert main(["view", str(session), "--from", "0.5", "--to", "1.2", "--out", str(out)]) == 0
+    expected = [number for number in NUMBERS if 50 <= number <= 120]
+    assert capsys.readouterr().out == f"{out}: {len(expected)} frames\n"
+    scene = RecordedScene(RecordedSession(session))
+    timeline = timeline_of(scene)
+    capture = cv2.VideoCapture(str(out))
+    for number in expected:
+        ok, bgr = capture.read()
+        assert ok
+        place, size = NUMBERS.index(number), (bgr.shape[1], bgr.shape[0])
+        near = {at: with_timeline(scene, timeline, at, OverlaySettings(), size) for at in (place - 1, place, place + 1)}
+        apart = {at: float(np.abs(bgr[:, :, ::-1].astype(int) - shown).mean()) for at, shown in near.items()}
+        assert min(apart, key=lambda at: apart[at]) == place, f"another frame stands at {number}"
+    assert not capture.read()[0]
+    scene.close()
+    assert [path.name for path in out.parent.iterdir()] == ["part.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--out", "film.avi"], "expected a name that ends in .mp4"),
+        (["--out", "/proc/film.mp4"], "cannot be written"),
+        (["--out", "film.mp4", "--from", "99"], "has no frame between 99 s and"),
+    ],
+)
+def test_a_video_that_cannot_be_written_is_one_sentence(
+    options: list[str], sentence: str, session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["view", str(session), *options]) == 1
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [["tcp://127.0.0.1:9", "--out", "film.mp4"], ["--out", "film.mp4"], ["somewhere", "--to", "3"]])
+def test_options_of_a_session_are_refused_where_they_mean_nothing(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["view", *options])
+    assert ended.value.code == 2
+
+
+def test_the_picture_of_the_page_is_drawn_by_its_script(session: Path, tmp_path: Path) -> None:
+    write_picture(session, 10, tmp_path / "session.webp")
+    with PIL.Image.open(tmp_path / "session.webp") as drawn:
+        assert drawn.size == (1000, 660)
