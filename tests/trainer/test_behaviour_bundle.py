@@ -6,19 +6,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from tests.tracker.engine_settings import engine_settings
 from tests.trainer.pose_videos import BODY, QUICK, divided, steps, video
 from tests.trainer.walkers import CLASSES, FPS, POINTS, write_table
 from tracker.bundle import Bundle, read_bundle
+from tracker.classifiers.classifier import Classifier
+from tracker.classifiers.open_classifier import open_classifier
 from tracker.engines.open_engine import open_engine
 from tracker.errors import BundleError
 from trainer.__main__ import PROGRAM, main
-from trainer.behaviour.answers import check_self_test, engine_of, probabilities_of
+from trainer.behaviour.answers import probabilities_of
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.make_behaviour_bundle import collapsed, make_behaviour_bundle
 from trainer.behaviour.settings import BehaviourSettings
@@ -62,12 +66,14 @@ def test_a_trained_bundle_finds_what_it_learnt_in_a_video_it_never_saw(made: Pat
 
 
 def test_a_bundle_proves_itself_and_starts_anew_after_a_gap(made: Path) -> None:
-    bundle = read_bundle(made)
-    engine = engine_of(bundle)
-    check_self_test(bundle, engine)
+    opened = open_classifier(read_bundle(made))
     one = video(9, frames=80)
-    whole = probabilities_of(engine, one, warming=0, longest_gap_s=1.0)
-    again = probabilities_of(engine, one, warming=5, longest_gap_s=1.0)
+
+    def answers(warming: int) -> NDArray[np.float32]:
+        about = msgspec.structs.replace(opened.about, warming_frames=warming)
+        return probabilities_of(Classifier(opened.bundle, about, opened.engine), one)
+
+    whole, again = answers(0), answers(5)
     assert np.isnan(again[:5]).all()
     assert np.array_equal(again[5:], whole[5:])
 

@@ -16,6 +16,7 @@ class Classifier:
 
     Attributes:
         bundle: what it is.
+        about: the bundle's own part on behaviour.
         engine: what it runs on.
         warming: whether its scores do not count yet, since too few frames have come since it began.
     """
@@ -23,13 +24,13 @@ class Classifier:
     def __init__(self, bundle: Bundle, about: BehaviourFromPoses, engine: "StepEngine") -> None:
         """Begin, as at the start of a session; `about` is the bundle's own part on behaviour."""
         self.bundle, self.engine = bundle, engine
-        self._about = about
+        self.about = about
         self.reset()
 
     def reset(self) -> None:
         """Begin anew, as at the start of a session."""
         self.engine.reset()
-        self._left = self._about.warming_frames
+        self._left = self.about.warming_frames
         self._began = False
         self.warming = True
 
@@ -43,7 +44,7 @@ class Classifier:
         Returns:
             float32 (C,), the probability of each class; None while warming.
         """
-        if self._began and not 0 <= seconds <= self._about.longest_gap_s:
+        if self._began and not 0 <= seconds <= self.about.longest_gap_s:
             self.reset()
         answer = self.engine.step(poses, seconds if self._began else 0.0)
         self._began = True

@@ -14,8 +14,9 @@ from tracker.bundle import (
     TrainingData,
     View,
 )
+from tracker.engines.openvino.step_engine import POSES, PROBABILITIES, SECONDS
 from trainer.behaviour.bundle_request import BehaviourRequest
-from trainer.behaviour.export import OUTPUT, POSES, SECONDS, ExportedBehaviour
+from trainer.behaviour.export import ExportedBehaviour
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration
 from trainer.behaviour.train import Trained
 from trainer.behaviour.video_table import PoseVideos
@@ -50,7 +51,7 @@ def describe(
         network=f"gated recurrent unit of {request.settings.hidden} on {trained.network.features.count} features, {parameters} parameters",
         view=View(crop=None, fit="exact", colour="grey"),
         input=TensorShape(name=POSES, shape=(1, body.animals, body.points, 3), dtype="float32"),
-        output=TensorShape(name=OUTPUT, shape=(1, classes), dtype="float32"),
+        output=TensorShape(name=PROBABILITIES, shape=(1, classes), dtype="float32"),
         states=tuple(TensorShape(name=name, shape=shape, dtype="float32") for name, shape in exported.state_shapes.items()),
         precision="fp32",
         onnx_sha256=_NO_HASH,

@@ -3,7 +3,7 @@
 import copy
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from tracker.engines.declared_tensors import NEXT_STATE
-from tracker.engines.openvino.runtime import core, openvino
+from tracker.engines.openvino.step_engine import POSES, PROBABILITIES, SECONDS, StepEngine
 from trainer.behaviour.network import PoseBehaviour
 from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
-POSES, SECONDS, OUTPUT = "poses", "seconds", "probabilities"
 PROVED_FRAMES = 10_000
 PARITY_FP32 = 1e-5  # of a probability, after any number of carried frames
 CHANGE = 1.1  # factor on a weight that the comparison must notice
@@ -41,52 +40,6 @@ class ExportedBehaviour:
     frames: int
     largest: float
     changed: float
-
-
-class StepEngine:
-    """model.onnx in OpenVINO on the CPU in fp32, carried from frame to frame as the rig carries it.
-
-    Args:
-        model: the ONNX file.
-        states: names of its states.
-        threads: cores to use.
-    """
-
-    def __init__(self, model: bytes, states: Iterable[str], *, threads: int = 1) -> None:
-        hints = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": str(threads),
-        }
-        compiled = core().compile_model(core().read_model(model, b""), "CPU", hints)
-        self._request = compiled.create_infer_request()
-        self._arrays: dict[str, NDArray[np.float32]] = {}
-        for port in (*compiled.inputs, *compiled.outputs):
-            array = np.zeros(tuple(port.shape), np.float32)
-            self._arrays[port.get_any_name()] = array
-            self._request.set_tensor(port.get_any_name(), openvino.Tensor(array, shared_memory=True))
-        self._states = tuple(states)
-
-    def reset(self) -> None:
-        """Forget everything."""
-        for name in self._states:
-            self._arrays[name].fill(0)
-
-    def step(self, poses: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
-        """One frame: (animals, K, 3) in, float32 (C,) out, a copy."""
-        np.copyto(self._arrays[POSES][0], poses)
-        self._arrays[SECONDS].fill(seconds)
-        self._request.infer(share_outputs=True)
-        for name in self._states:
-            np.copyto(self._arrays[name], self._arrays[name + NEXT_STATE])
-        answer: NDArray[np.float32] = self._arrays[OUTPUT][0].copy()
-        return answer
-
-    def run(self, poses: NDArray[np.float32], seconds: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A whole video from zeroed states: float32 (frames, C)."""
-        self.reset()
-        return np.stack([self.step(one, float(time)) for one, time in zip(poses, seconds, strict=True)])
 
 
 def export(network: PoseBehaviour, videos: Sequence[PoseVideo], *, frames: int = PROVED_FRAMES) -> ExportedBehaviour:
@@ -135,7 +88,7 @@ def to_onnx(network: PoseBehaviour) -> bytes:
             graph,  # type: ignore[arg-type]  # torch's stub lacks the file-like form, which the older exporter takes
             opset_version=OPSET,
             input_names=[POSES, SECONDS, *names],
-            output_names=[OUTPUT, *(name + NEXT_STATE for name in names)],
+            output_names=[PROBABILITIES, *(name + NEXT_STATE for name in names)],
             dynamo=False,
         )
         onnx.checker.check_model(graph.getvalue(), full_check=True)

@@ -14,11 +14,12 @@ from tracker.bundle import (
     read_bundle,
     write_bundle,
 )
+from tracker.engines.openvino.step_engine import StepEngine
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.body_axis import body_plan
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
-from trainer.behaviour.export import ExportedBehaviour, StepEngine, carried_frames, export
+from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Trained, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
