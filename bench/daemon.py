@@ -17,8 +17,13 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "synthetic.yaml"
 
 
 @contextmanager
-def daemon(bundle: Path, **changes: dict[str, Any] | list[dict[str, Any]]) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """Run `tracker run` with the synthetic example, another bundle and some keys changed; gives the process and its address."""
+def daemon(
+    bundle: Path, *, record: bool = False, **changes: dict[str, Any] | list[dict[str, Any]]
+) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """Run `tracker run` with the synthetic example, another bundle and some keys changed; gives the process and its address.
+
+    A section that names a camera's `source` replaces the example's.
+    """
     with tempfile.TemporaryDirectory(prefix="rigtrack-bench-") as folder:
         address = f"ipc://{folder}/stream"
         values = msgspec.to_builtins(load_config(EXAMPLE))
@@ -26,10 +31,11 @@ def daemon(bundle: Path, **changes: dict[str, Any] | list[dict[str, Any]]) -> It
         values["publisher"]["bind"] = [address]
         values["control"]["bind"] = f"ipc://{folder}/control"
         for section, keys in changes.items():
-            values[section] = keys if isinstance(keys, list) else (values[section] or {}) | keys
+            values[section] = keys if isinstance(keys, list) or "source" in keys else (values[section] or {}) | keys
         config = Path(folder) / "tracker.yaml"
         config.write_text(yaml.safe_dump(values))
-        process = subprocess.Popen([sys.executable, "-m", "tracker", "run", "--config", str(config)], stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "tracker", "run", "--config", str(config), *(["--record"] if record else [])]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
             yield process, address
         finally:

@@ -191,6 +191,14 @@ def test_the_benchmark_of_recorded_videos_measures_every_contender(tmp_path: Pat
     assert report["frames"] == FRAMES
 
 
+def test_the_benchmark_of_cuts_kills_recovers_and_compares(openfield: tuple[Path, dict[str, Any]]) -> None:
+    measured = json.loads(script("power_cuts.py", "--bundle", openfield[0], "--cuts", 1, "--kinds", "kill", "--json"))
+
+    assert set(measured) == {"kill"}
+    assert (measured["kill"]["cuts"], measured["kill"]["rows_unlike_frames"]) == (1, 0)
+    assert measured["kill"]["lost_s"]["largest"] > 0
+
+
 def test_the_calibration_benchmark_measures_without_real_data(tmp_path: Path) -> None:
     report = json.loads(script("calibration.py", "--data", tmp_path, "--resolves", 3, "--pictures", 12, "--json"))
 
