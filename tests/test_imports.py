@@ -20,6 +20,16 @@ for module in pkgutil.walk_packages(tracker.__path__, "tracker."):
 # Each needs a library that a rig has only if it uses it; the one place that imports them does so when asked to.
 NEED_AN_EXTRA = (
     "tracker.__main__",
+    "tracker.analysis.index_page",
+    "tracker.analysis.inferring",
+    "tracker.analysis.job",
+    "tracker.analysis.one_video",
+    "tracker.analysis.processes",
+    "tracker.analysis.progress",
+    "tracker.analysis.run",
+    "tracker.analysis.tables",
+    "tracker.analysis.worker",
+    "tracker.recording.original_video",
     "tracker.cameras.aravis",
     "tracker.cameras.aravis_library",
     "tracker.cameras.aravis_listing",
