@@ -88,6 +88,7 @@ def _rows(begin: int, count: int, points: int) -> pa.RecordBatch:
         "mm": pa.ListArray.from_arrays(offsets * points * 2, pa.array(rng.random(count * points * 2))),
         "ended": empty,
         "scores": score,
+        "brightness": pa.array([[]] * count, FRAMES.field("brightness").type),
         "motion": rng.random(count),
         "setup": zeros + 1,
     }

@@ -71,6 +71,7 @@ def play(options: argparse.Namespace) -> None:
                 setup=1,
                 ended=[],
                 motion=None,
+                brightness={},
             )
             if pulse % 10 == 0:
                 publisher.alive(frame=pulse, received_ns=exposed_ns, interval_ms=100.0, open_events=[])
