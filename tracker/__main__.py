@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(OneLine(FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[lines])
+    logging.getLogger("numexpr").setLevel(logging.WARNING)  # pyarrow loads it through pandas, and it says how many threads it has
     cv2.setNumThreads(1)  # the loop's few small operations are slower on a pool, which also competes with the engine
     return run_command(options, program="tracker", interrupted=options.interrupted)
 

@@ -183,6 +183,19 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         return self.folder / MODEL_FILE
 
 
+def check_task(bundle: Bundle) -> None:
+    """Refuse a network of behaviour where key points are to be found.
+
+    Raises:
+        BundleError: it takes poses.
+    """
+    if bundle.description.behaviour is not None:
+        raise BundleError(
+            f"{bundle.folder}: finds behaviour in poses; expected a network that takes images, as `trainer fit` writes for key points; "
+            "it belongs into the section classifiers, where `tracker swap --classifier NAME` replaces one"
+        )
+
+
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle and check every hash.
 

@@ -117,7 +117,9 @@ def _pose(message: PoseMessage) -> str:
     seen = [(animal.id, animal.points) for animal in message.animals if not several or any(sure for _, _, sure in animal.points.values())]
     animals = "  ".join((f"[{number}] " if several else "") + _animal(points) for number, points in seen) or "no animal"
     absent = f"lost {message.lost:<4} skipped {message.skipped:<4} corrupt {message.corrupt:<4}"
-    return f"{delay_ms:7.2f} ms  {absent} {animals}{motion}"
+    scores = "".join(f"  {name} {value:.2f}" for name, value in message.scores.items())
+    scores += "".join(f"  {name} warming up" for name in message.warming)
+    return f"{delay_ms:7.2f} ms  {absent} {animals}{scores}{motion}"
 
 
 def _pose3d(message: Pose3DMessage) -> str:

@@ -152,7 +152,7 @@ class SetupMessage(Stamp):
 class Problem:
     """Something that is wrong at the moment."""
 
-    cause: Literal["camera", "reload", "recording"]
+    cause: Literal["camera", "reload", "recording", "classifier"]
     sentence: str
     since_ns: int  # host CLOCK_MONOTONIC
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.brightness import Brightness
-from tracker.bundle import Bundle
+from tracker.bundle import Bundle, check_task
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.scores import Scores
@@ -92,9 +92,11 @@ def check_rules(config: Config, bundle: Bundle, classifiers: Mapping[str, Classi
     """Check what can be checked before the first image: that bundle, classifiers, identity, rules and calibration fit each other.
 
     Raises:
+        BundleError: the bundle does not find key points.
         ConfigError: they do not.
         CalibrationError: the calibration cannot be read or used.
     """
+    check_task(bundle)
     locate = PlaneMapper(read_calibration(Path(config.calibration))) if config.calibration else None
     for zone in config.zones:
         with_outline(zone, locate)

@@ -31,9 +31,13 @@ def write_classifier(
     warming_frames: int = 0,
     longest_gap_s: float = 1.0,
     classes: tuple[str, str] = CLASSES,
+    faulty: bool = False,
 ) -> Path:
-    """Two classes: `right` is x of the first point / 100, `late` the seconds since the state was zeroed; NaN counts as 0."""
-    model = _model(animals, len(points))
+    """Two classes: `right` is x of the first point / 100, `late` the seconds since the state was zeroed; NaN counts as 0.
+
+    With `faulty`, `right` is the root of 1 - x / 100, which is NaN beyond 100.
+    """
+    model = _model(animals, len(points), faulty=faulty)
     states = (TensorShape(name="clock", shape=(1, 1), dtype="float32"),)
     rows = np.zeros((4, animals * len(points) * 3 + 1), np.float32)
     rows[:, 0], rows[1:, -1] = 20, 0.1
@@ -76,7 +80,8 @@ def write_classifier(
     return folder
 
 
-def _model(animals: int, points: int) -> bytes:
+def _model(animals: int, points: int, *, faulty: bool) -> bytes:
+    last = "left = Sub (all, both)\n            probabilities = Sqrt (left)" if faulty else "probabilities = Clip (both, none, all)"
     text = f"""
         <ir_version: 8, opset_import: ["" : 17]>
         place_and_clock (float[1, {animals}, {points}, 3] poses, float[1, 1] seconds, float[1, 1] clock)
@@ -92,7 +97,7 @@ def _model(animals: int, points: int) -> bytes:
             there = Reshape (share, row)
             clock_next = Add (clock, seconds)
             both = Concat <axis = 1> (there, clock_next)
-            probabilities = Clip (both, none, all)
+            {last}
         }}
     """
     model = onnx.parser.parse_model(text)

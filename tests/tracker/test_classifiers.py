@@ -98,6 +98,21 @@ def test_a_reset_begins_anew(tmp_path: Path) -> None:
     assert scores.of(pose((50, 1, 1)), 400 * MS).scores["place.late"] == pytest.approx(0.1)
 
 
+def test_an_answer_that_is_no_probability_is_missing_and_said_and_the_state_begins_anew(tmp_path: Path) -> None:
+    classifier = opened(tmp_path, faulty=True, warming_frames=1, longest_gap_s=2.0)
+    scores = scores_of(classifier)
+    places = (10.0, 10.0, 150.0, 10.0, 10.0)
+
+    found = [scores.of(pose((x, 1, 1)), number * 100 * MS) for number, x in enumerate(places)]
+
+    assert [one.warming for one in found] == [("place",), (), ("place",), ("place",), ()]
+    assert all(np.isfinite(list(one.scores.values())).all() for one in found)
+    assert found[4].scores["place.late"] == pytest.approx(np.sqrt(1 - 0.1))  # zeroed at the fault
+    before = scores.fault
+    scores.of(pose((150.0, 1, 1)), 500 * MS)
+    assert (before, str(scores.fault)[:35]) == (None, "classifier 'place': place gave [nan")
+
+
 def test_a_classifier_of_other_points_or_animals_is_refused(tmp_path: Path) -> None:
     classifier = opened(tmp_path, points=("spot", "nose"))
     with pytest.raises(ConfigError, match="needs the key points nose, which the key-point network does not find"):

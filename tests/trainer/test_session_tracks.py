@@ -1,5 +1,6 @@
 """Poses of a recorded session as training data: a row for each frame of the video, none where the loop skipped it."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -7,11 +8,14 @@ import numpy as np
 import pytest
 
 from tests.tracker.daemon import ROOT
-from tests.tracker.recorded import ask, feed, recorder_of
+from tests.tracker.recorded import MS, ask, picture, pose_of, recorder_of
 from tracker.config import load_config
+from tracker.frame import Frame
 from tracker.messages import VERSION, SetupMessage
 from trainer.behaviour.tracks import read_tracks
+from trainer.behaviour.video_table import read_videos
 from trainer.errors import LabelError
+from trainer.ethogram.read_options import ReadOptions
 
 
 def setup(number: int = 1, names: tuple[str, ...] = ("snout", "tail")) -> SetupMessage:
@@ -25,21 +29,28 @@ def record(folder: Path, *setups: SetupMessage) -> Path:
     recorder = recorder_of(load_config(ROOT / "examples" / "synthetic.yaml"))
     recorder.setup(setups[0])
     recorder.start(ask(folder))
-    feed(recorder, 40)
+    begin = time.monotonic_ns()
+    for number in range(40):
+        frame = Frame(image=picture(number), number=number, exposed_ns=None, received_ns=begin + number * 10 * MS)
+        recorder.offer(frame)
+        if number % 5 != 4:
+            recorder.pose(pose_of(frame))
     for each in setups[1:]:
         recorder.setup(each)
     recorder.stop()
     return folder
 
 
-def test_a_session_gives_a_pose_for_each_frame_and_nan_where_there_was_none(tmp_path: Path) -> None:
+def test_a_session_gives_its_poses_at_their_own_times_and_none_for_skipped_frames(tmp_path: Path) -> None:
     tracks = read_tracks(record(tmp_path / "session", setup()))
 
     assert tracks.point_names == ("snout", "tail")
-    assert tracks.poses.shape == (40, 1, 2, 3)
-    skipped = np.arange(40) % 5 == 4
-    assert np.isnan(tracks.poses[skipped]).all()
-    np.testing.assert_array_equal(tracks.poses[~skipped, 0, 1], [(number, 2.0, 0.75) for number in np.flatnonzero(~skipped)])
+    taken = [number for number in range(40) if number % 5 != 4]
+    assert tracks.numbers is not None
+    assert tracks.numbers.tolist() == taken
+    np.testing.assert_array_equal(tracks.poses[:, 0, 1], [(number, 2.0, 0.75) for number in taken])
+    assert tracks.times_s is not None
+    np.testing.assert_allclose(tracks.times_s, [number / 100 for number in taken], atol=1e-9)
     assert np.isnan(tracks.poses[:, 0, 0]).all()  # its y is not known, so it is not there
 
 
@@ -59,3 +70,19 @@ def test_a_damaged_setup_is_named(tmp_path: Path) -> None:
     (folder / "setups.jsonl").write_bytes(msgspec.json.encode({"v": 2}) + b"\n")
     with pytest.raises(LabelError, match=r"setups\.jsonl"):
         read_tracks(folder)
+
+
+def test_labels_follow_the_frames_that_have_poses_and_a_wrong_rate_is_refused(tmp_path: Path) -> None:
+    folder = record(tmp_path / "session", setup())
+    (tmp_path / "labels.csv").write_text("frame,poke\n" + "".join(f"{number},{int(number in (4, 5, 6))}\n" for number in range(40)))
+    table = tmp_path / "videos.csv"
+    table.write_text(f"video,poses,labels\none,{folder.name},labels.csv\n")
+
+    [video] = read_videos(table, asked=ReadOptions()).videos
+
+    assert np.flatnonzero(video.marks[:, 0]).tolist() == [4, 5]  # frame 4 had no pose: frames 5 and 6 are the fifth and sixth that had
+    assert video.fps == pytest.approx(100)
+    assert video.seconds[:5].tolist() == pytest.approx([0, 0.01, 0.01, 0.01, 0.02])
+    table.write_text(f"video,poses,labels,fps\none,{folder.name},labels.csv,25\n")
+    with pytest.raises(LabelError, match=r"fps is 25, the session was recorded at 100\.0; leave fps out"):
+        read_videos(table, asked=ReadOptions())

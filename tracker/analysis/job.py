@@ -52,6 +52,8 @@ def job_for(video: Path, out: Path, *, taken: dict[Path, str]) -> Job:
     Raises:
         RecordingError: the video is not there or was given twice, or its folder holds something else.
     """
+    if video.exists() and not video.is_file():
+        raise RecordingError(f"{video}: is not a file; give the path of a video")
     source = identify(video)
     if source.path in taken.values():
         raise RecordingError(f"{video}: was given twice; give every video once")

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from tracker.engines.openvino.step_engine import StepEngine
 
 
+_ROUNDING = 1e-3
+
+
 class Classifier:
     """A bundle on its engine, with the state that it carries. Used by one thread at a time.
 
@@ -19,11 +22,13 @@ class Classifier:
         about: the bundle's own part on behaviour.
         engine: what it runs on.
         warming: whether its scores do not count yet, since too few frames have come since it began.
+        fault: what was wrong with the last answer, in one sentence; None where it was one.
     """
 
     def __init__(self, bundle: Bundle, about: BehaviourFromPoses, engine: "StepEngine") -> None:
         """Begin, as at the start of a session; `about` is the bundle's own part on behaviour."""
         self.bundle, self.engine = bundle, engine
+        self.fault: str | None = None
         self.about = about
         self.reset()
 
@@ -42,12 +47,17 @@ class Classifier:
             seconds: since the frame before; not read for the first.
 
         Returns:
-            float32 (C,), the probability of each class; None while warming.
+            float32 (C,), the probability of each class; None while warming, and where what the network gives is none: it then begins anew.
         """
         if self._began and not 0 <= seconds <= self.about.longest_gap_s:
             self.reset()
         answer = self.engine.step(poses, seconds if self._began else 0.0)
         self._began = True
+        if not ((answer >= -_ROUNDING) & (answer <= 1 + _ROUNDING)).all():  # NaN is neither
+            self.reset()
+            self.fault = f"{self.bundle.description.name} gave {answer.tolist()}; expected probabilities: train it again"
+            return None
+        self.fault = None
         self.warming = self._left > 0
         self._left -= 1
         return None if self.warming else answer

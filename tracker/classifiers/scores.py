@@ -33,6 +33,11 @@ class Scores:
         """Of all scores: the classifier's name, a dot, the class's."""
         return tuple(name for _, _, _, names in self._parts for name in names)
 
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with a classifier's last answer, in one sentence."""
+        return next((f"classifier '{name}': {each.fault}" for name, each in self.classifiers.items() if each.fault is not None), None)
+
     def reset(self) -> None:
         """Begin anew, as at the start of a session."""
         for _, classifier, _, _ in self._parts:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tracker.bundle import read_bundle
+from tracker.bundle import check_task, read_bundle
 from tracker.cameras.found_cameras import found_cameras
 from tracker.commands.options import CONFIG, Commands, add_command
 from tracker.config import Name, load_config
@@ -47,6 +47,8 @@ def init(options: argparse.Namespace) -> int:
         return 0
     folder = options.config.parent
     bundle = read_bundle(options.bundle) if options.bundle is not None else find_bundle(folder)
+    if bundle is not None:
+        check_task(bundle)
     cameras = found_cameras() if options.device is None else []
     if options.camera is not None:
         cameras = chosen_first(cameras, options.camera)

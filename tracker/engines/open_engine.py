@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_FILE, Bundle, expected_answer
+from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_FILE, Bundle, check_task, expected_answer
 from tracker.config import EngineConfig
 from tracker.engines.engine import Engine
 from tracker.errors import BundleError, EngineError, RigtrackError
@@ -38,11 +38,7 @@ def open_engine(
             opening was cancelled.
         BundleError: model.onnx is not what bundle.json says.
     """
-    if bundle.description.behaviour is not None:
-        raise BundleError(
-            f"{bundle.folder}: finds behaviour in poses; expected a network that takes images, as `trainer fit` writes for key points; "
-            "it belongs into the section classifiers, where `tracker swap --classifier NAME` replaces one"
-        )
+    check_task(bundle)
     cancelled = threading.Event() if cancelled is None else cancelled
     engine = _open(bundle, settings, say=say, cancelled=cancelled)
     try:

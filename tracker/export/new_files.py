@@ -5,7 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tracker.errors import RecordingError
@@ -46,7 +46,8 @@ def new_files(paths: Sequence[Path], *, force: bool, at_most: int = 0) -> Iterat
         raise RecordingError(f"{paths[0]}: cannot be written: {why}; free space or choose another folder") from problem
     finally:
         for part in parts:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # such as a folder that is a file, which was said above
+                part.unlink(missing_ok=True)
 
 
 def remove_parts(folders: Iterable[Path], *, process: int) -> None:

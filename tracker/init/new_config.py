@@ -85,14 +85,16 @@ def chosen_first(cameras: Sequence[FoundCamera], wanted: str) -> list[FoundCamer
 
 
 def find_bundle(folder: Path) -> Bundle | None:
-    """The newest whole bundle in a folder and those below it."""
+    """The newest whole bundle of key points in a folder and those below it."""
     patterns = ["*/" * depth + DESCRIPTION_FILE for depth in range(_DEEPEST_BUNDLE + 1)]
     found = [path for pattern in patterns for path in folder.glob(pattern)]
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
-            return read_bundle(path.parent)
+            bundle = read_bundle(path.parent)
         except BundleError:
             continue
+        if bundle.description.task == "keypoints":
+            return bundle
     return None
 
 

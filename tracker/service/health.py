@@ -55,6 +55,7 @@ class Health:
         self._changed = False
         self._camera_problem: Problem | None = None
         self._recording_problem: Problem | None = None
+        self._classifier_problem: Problem | None = None
         self._last_frame = -1
         self._last_received_ns = 0
         self._setup: Setup | None = None
@@ -162,7 +163,12 @@ class Health:
     def _problems(self, now: int) -> list[Problem]:
         self._camera_problem = _problem("camera", self._capture.problem, self._camera_problem, now)
         self._recording_problem = _problem("recording", self._recorder.problem, self._recording_problem, now)
-        return [problem for problem in (self._camera_problem, self._recording_problem, self._reported) if problem is not None]
+        fault = self._setup.scores.fault if self._setup is not None else None
+        if fault is not None and self._classifier_problem is None:
+            logger.error("%s", fault)
+        self._classifier_problem = _problem("classifier", fault, self._classifier_problem, now)
+        every = (self._camera_problem, self._recording_problem, self._classifier_problem, self._reported)
+        return [problem for problem in every if problem is not None]
 
     def _counters(self) -> dict[str, int]:
         counts = self._capture.counts()
@@ -200,7 +206,7 @@ class Health:
         self.publish()
 
 
-def _problem(cause: Literal["camera", "recording"], sentence: str | None, before: Problem | None, now: int) -> Problem | None:
+def _problem(cause: Literal["camera", "recording", "classifier"], sentence: str | None, before: Problem | None, now: int) -> Problem | None:
     """What is wrong now, since when it has been."""
     return None if sentence is None else Problem(cause=cause, sentence=sentence, since_ns=now if before is None else before.since_ns)
 

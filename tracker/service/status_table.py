@@ -43,6 +43,8 @@ def _rows(found: dict[str, Any]) -> Iterable[tuple[str, Text | Table]]:
         yield "confidence", Text(f"chance of an error within {distance_words(list(found['correct_within_px'].values()))}")
     if found.get("point_names"):
         yield "key points", Text(_names(found["point_names"]))
+    if found.get("class_names"):
+        yield "scores", Text(_names(found["class_names"]))
     for event in found.get("open") or ():
         yield "event on", Text(_open_event(event, found.get("published_ns")), style="yellow")
     if (recording := found.get("recording")) is not None:

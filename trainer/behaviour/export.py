@@ -98,7 +98,7 @@ def to_onnx(network: PoseBehaviour) -> bytes:
 def carried_frames(videos: Sequence[PoseVideo], frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Poses and seconds of so many frames, as if the videos were one."""
     poses = np.concatenate([video.poses for video in videos])
-    seconds = np.concatenate([np.full(len(video.poses), 1 / video.fps, np.float32) for video in videos])
+    seconds = np.concatenate([np.concatenate([[1 / video.fps], video.seconds[1:]]) for video in videos]).astype(np.float32)
     places = np.arange(frames) % len(poses)
     seconds = seconds[places]
     seconds[0] = 0

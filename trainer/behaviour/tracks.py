@@ -1,6 +1,6 @@
 """Poses of whole videos: DeepLabCut's predictions, SLEAP's analysis files, NumPy arrays, sessions that the tracker recorded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
@@ -23,11 +23,15 @@ class Tracks:
         path: the file.
         point_names: of the K points of every animal.
         poses: float32 (frames, animals, K, 3): x and y in source pixels, confidence 0..1; NaN where a point is not there.
+        numbers: int64 (frames,), which frames of the video they are; None: all of them.
+        times_s: float64 (frames,), when each frame was taken; None: only the frame rate is known.
     """
 
     path: Path
     point_names: tuple[str, ...]
     poses: NDArray[np.float32]
+    numbers: NDArray[np.int64] | None = None
+    times_s: NDArray[np.float64] | None = None
 
 
 def read_tracks(path: Path) -> Tracks:
@@ -112,7 +116,7 @@ def _numpy(path: Path) -> Tracks:
 
 
 def _session(folder: Path) -> Tracks:
-    """Every frame of the video has its row; one that got no pose has no point."""
+    """The frames that got a pose, at their own times: as at the rig, where a frame that was skipped reaches no classifier."""
     try:
         import pyarrow.compute as pc  # type: ignore[import-untyped]
 
@@ -134,9 +138,10 @@ def _session(folder: Path) -> Tracks:
     lengths = pc.list_value_length(rows.drop_null()).unique().to_pylist()
     if len(lengths) != 1 or lengths[0] % (3 * len(points)):
         raise LabelError(f"{folder}: its frames have poses of {lengths or 'no'} numbers; expected the same number of animals throughout")
-    poses = np.full((len(rows), lengths[0]), np.nan, np.float32)
-    poses[there] = rows.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, lengths[0])
-    return _tracks(folder, list(points), poses.reshape(len(rows), -1, len(points), 3))
+    poses = rows.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(int(there.sum()), -1, len(points), 3)
+    stamps = session.rows["exposed_ns"] if not session.rows["exposed_ns"].null_count else session.rows["received_ns"]
+    times_s = (stamps.to_numpy()[there] - stamps[0].as_py()) / 1e9
+    return replace(_tracks(folder, list(points), poses), numbers=np.flatnonzero(there), times_s=times_s)
 
 
 def _tracks(path: Path, names: list[str], poses: NDArray[np.floating]) -> Tracks:

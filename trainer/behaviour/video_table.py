@@ -18,6 +18,7 @@ from trainer.ethogram.read_options import ReadOptions, cells_in, text_of
 
 Part = Literal["train", "validation", "test"]
 _COLUMNS = ("video", "poses", "labels", "fps", "part")
+_RATE_AGREES = 1.2  # a factor either way
 _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
@@ -32,6 +33,8 @@ class PoseVideo:
         fps: frames per second.
         labels: as they were read, without what was left out.
         part: what it is used for; None where it is not yet divided.
+        times_s: float64 (frames,), where the frames' own times are known.
+        video_frames: of the video, where some of them have no pose and are left out.
     """
 
     name: str
@@ -40,12 +43,17 @@ class PoseVideo:
     fps: float
     labels: Ethogram
     part: Part | None
+    times_s: NDArray[np.float64] | None = None
+    video_frames: int | None = None
 
     @property
     def session(self) -> Session:
         """For the checks before training."""
         return Session(
-            name=self.name, labels=self.labels, frames=len(self.poses), held_out=None if self.part is None else self.part == "test"
+            name=self.name,
+            labels=self.labels,
+            frames=self.video_frames or len(self.poses),
+            held_out=None if self.part is None else self.part == "test",
         )
 
     @property
@@ -56,6 +64,8 @@ class PoseVideo:
     @property
     def seconds(self) -> NDArray[np.float32]:
         """Time since the frame before, float32 (frames,); 0 for the first."""
+        if self.times_s is not None:
+            return np.diff(self.times_s, prepend=self.times_s[:1]).astype(np.float32)
         seconds = np.full(len(self.poses), 1 / self.fps, np.float32)
         seconds[:1] = 0
         return seconds
@@ -117,10 +127,24 @@ def read_videos(
     names = _classes([labels for _, _, labels, _ in read], class_names, left_out, known)
     videos = []
     for (line, row), (tracks, fps, labels, _) in zip(rows, read, strict=True):
-        marks, said = _marks(labels, names, left_out, frames=len(tracks.poses), name=row["video"])
+        frames = len(tracks.poses) if tracks.numbers is None else int(tracks.numbers[-1]) + 1
+        marks, said = _marks(labels, names, left_out, frames=frames, name=row["video"])
+        if tracks.numbers is not None:
+            marks = marks[tracks.numbers]
         notes += said
         kept = replace(labels, class_names=names, bouts=tuple(bout for bout in labels.bouts if bout.name in names))
-        videos.append(PoseVideo(name=row["video"], poses=tracks.poses, marks=marks, fps=fps, labels=kept, part=_part(table, line, row)))
+        videos.append(
+            PoseVideo(
+                name=row["video"],
+                poses=tracks.poses,
+                marks=marks,
+                fps=fps,
+                labels=kept,
+                part=_part(table, line, row),
+                times_s=tracks.times_s,
+                video_frames=frames,
+            )
+        )
     tracks = read[0][0]
     for other, *_ in read[1:]:
         if other.point_names != tracks.point_names or other.poses.shape[1] != tracks.poses.shape[1]:
@@ -195,6 +219,8 @@ def _read(table: Path, line: int, row: dict[str, str], asked: ReadOptions) -> tu
             raise LabelError(f"{table}:{line}: names no {what}; give a path, relative to the table")
     own = _fps(table, line, row.get("fps", ""))
     tracks = read_tracks(table.parent / row["poses"])
+    if tracks.times_s is not None:
+        own = _recorded_fps(table, line, own, tracks.times_s)
     reading = read_ethograms(table.parent / row["labels"], replace(asked, fps=own or asked.fps))
     if len(reading.ethograms) > 1:
         parts = "; ".join(one.title for one in reading.ethograms)
@@ -215,6 +241,16 @@ def _fps(table: Path, line: int, cell: str) -> float | None:
     if not 0 < fps < 1e6:
         raise LabelError(f"{table}:{line}: fps is '{cell}'; expected frames per second, more than 0")
     return fps
+
+
+def _recorded_fps(table: Path, line: int, own: float | None, times_s: NDArray[np.float64]) -> float | None:
+    """The rate of a session's own times, which a rate that was given must agree with."""
+    if len(times_s) < 2:
+        return own
+    recorded = 1 / float(np.median(np.diff(times_s)))
+    if own is not None and not 1 / _RATE_AGREES < own / recorded < _RATE_AGREES:
+        raise LabelError(f"{table}:{line}: fps is {own:g}, the session was recorded at {recorded:.1f}; leave fps out, its times are known")
+    return own or round(recorded, 3)
 
 
 def _part(table: Path, line: int, row: dict[str, str]) -> Part | None:
