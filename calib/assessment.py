@@ -86,12 +86,20 @@ def solve_and_assess(views: Sequence[BoardView], *, size: tuple[int, int], model
 
 def assess(solution: Solution) -> Assessment:
     """Judge a solution."""
-    coverage = covered_by(solution.views, solution.lens)
-    field = predicted(solution)
-    halves = _halves(solution)
-    return Assessment(
-        solution=solution, coverage=coverage, predicted=field, halves=halves, reasons=_reasons(solution, coverage, field, halves)
-    )
+    return judged(solution, covered_by(solution.views, solution.lens), predicted(solution), _halves(solution))
+
+
+def judged(solution: Solution, coverage: Coverage, field: Field, halves: Halves | None) -> Assessment:
+    """Judge what was measured of a solution.
+
+    Args:
+        solution: to judge.
+        coverage: of its views.
+        field: one standard deviation, px, over the image.
+        halves: of its views; None where they could not be solved.
+    """
+    reasons = _reasons(solution, coverage, field, halves)
+    return Assessment(solution=solution, coverage=coverage, predicted=field, halves=halves, reasons=reasons)
 
 
 def _halves(solution: Solution) -> Halves | None:

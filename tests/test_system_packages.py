@@ -76,7 +76,7 @@ def test_who_lacks_what_aravis_takes_is_told_and_the_installation_goes_on(progra
     assert {"libgirepository1.0-dev", "libcairo2-dev", "pkg-config", "gcc", "python3-dev"} <= set(packages.split())
 
 
-def test_where_everything_is_there_aravis_is_installed_and_a_failed_build_stops_nothing(programs: Path) -> None:
+def test_with_everything_there_aravis_is_installed_and_a_failed_build_stops_nothing(programs: Path) -> None:
     for name in ("apt-get", "cc", "pkg-config", "pip", "python"):
         write(programs / name, 'echo "$@"')
     write(programs / "id", "echo 0")

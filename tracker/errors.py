@@ -21,6 +21,19 @@ class CameraError(RigtrackError):
     """A camera that cannot be opened, has stalled, vanished or changed its format; reopening may help."""
 
 
+class MissingLibraryError(CameraError):
+    """A kind of camera whose library is not installed.
+
+    Args:
+        source: the kind, as in `camera.source`.
+        missing: what is not installed, and what to run.
+    """
+
+    def __init__(self, source: str, missing: str) -> None:
+        super().__init__(f"camera.source is {source}, but {missing}")
+        self.missing = missing
+
+
 class CorruptFrameError(RigtrackError):
     """One frame that arrived damaged; the camera itself goes on."""
 

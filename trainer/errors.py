@@ -1,5 +1,7 @@
 """What the trainer refuses. Every message is one plain sentence: where, what was found, what was expected, what to do."""
 
+from pathlib import Path
+
 from tracker.errors import RigtrackError
 
 
@@ -28,4 +30,19 @@ class TooLargeError(TrainingError):
 
 
 class ProjectError(LabelError):
-    """A labelling project that cannot be opened, written or added to: the sentence names file and key."""
+    """A labelling project that cannot be opened, written or added to: the sentence names file and key.
+
+    Args:
+        found: what is wrong, and what to do.
+        file: in which; None where `found` says where.
+    """
+
+    def __init__(self, found: str, *, file: Path | None = None) -> None:
+        super().__init__(found if file is None else f"{file}: {found}")
+        self.found, self.file = found, file
+
+    def seen_from(self, folder: Path) -> str:
+        """The sentence for somebody who knows which project it is: its file is named from the project's folder on."""
+        if self.file is None or not self.file.is_relative_to(folder):
+            return str(self)
+        return f"{self.file.relative_to(folder)}: {self.found}"

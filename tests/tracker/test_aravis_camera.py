@@ -321,4 +321,4 @@ def test_what_is_missing_is_named_with_the_line_that_installs_it(without: str, s
     script = f"import sys; sys.modules['gi'] = {without}\n{attempt}"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=800, check=True)
-    assert done.stdout.startswith(f"CameraError camera.source is aravis, but {sentence}")
+    assert done.stdout.startswith(f"MissingLibraryError camera.source is aravis, but {sentence}")

@@ -243,4 +243,4 @@ def test_without_pypylon_the_sentence_names_what_to_install() -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=800, check=True)
-    assert done.stdout.strip() == "CameraError camera.source is basler, but pypylon is not installed: run `pip install '.[basler]'`"
+    assert done.stdout.strip() == "MissingLibraryError camera.source is basler, but pypylon is not installed: run `pip install '.[basler]'`"

@@ -114,7 +114,12 @@ def test_a_gige_camera_is_listed_in_use_or_not_and_configured(tmp_path: Path, ca
 
 
 def test_what_is_not_looked_for_is_told_with_what_would_have_to_be_installed() -> None:
-    code = "import sys; sys.modules['gi'] = None; from tracker.cameras.found_cameras import not_looked_for; print(*not_looked_for())"
+    missing = "import sys; sys.modules['gi'] = sys.modules['pypylon'] = None; "
+    code = missing + "from tracker.cameras.found_cameras import not_looked_for; print(*not_looked_for(), sep='\\n')"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300, check=True)
-    assert "GigE Vision and USB3 Vision cameras were not looked for: PyGObject is not installed: run `sudo apt-get install" in answer.stdout
+    basler, others = answer.stdout.splitlines()
+    assert basler == "Basler cameras were not looked for: pypylon is not installed: run `pip install '.[basler]'`"
+    assert others.startswith(
+        "GigE Vision and USB3 Vision cameras were not looked for: PyGObject is not installed: run `sudo apt-get install"
+    )

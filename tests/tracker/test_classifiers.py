@@ -188,9 +188,7 @@ def _checked(path: Path, part: str) -> dict[str, Any]:
     return found
 
 
-def test_a_running_tracker_publishes_scores_and_events_swaps_a_classifier_and_replays_alike(
-    tmp_path: Path, make_bundle: BundleMaker
-) -> None:
+def test_a_running_tracker_scores_sends_events_swaps_a_classifier_and_replays_alike(tmp_path: Path, make_bundle: BundleMaker) -> None:
     """From 20 px to 80 and back, 40 images each: the event is on from the first frame beyond 50 px."""
     write_images(tmp_path / "images", [(20, 9)] * 40 + [(80, 9)] * 40)
     camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": True}

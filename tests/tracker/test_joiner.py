@@ -135,22 +135,40 @@ def test_what_waited_for_a_reader_that_was_held_up_is_joined_as_if_it_had_not(by
 
 
 @pytest.mark.parametrize("by", BOTH)
-def test_a_stream_ten_seconds_behind_is_counted_as_late_and_holds_nobody_up(by: By) -> None:
+def test_a_stream_ten_seconds_behind_from_the_start_is_counted_and_holds_nobody_up(by: By) -> None:
     films = [Film(0), Film(1), Film(2, delay_ns=10_000_000_000)]
     poses = by_arrival([film.pose(pulse) for pulse in range(1500) for film in films])
     joiner = Joiner(3, by=by)
-    now_ns, moments = 0, []
+    now_ns, moments, behind = 0, [], 0
     for pose in poses:
         if pose.sent_ns > films[0].begin_ns + 1500 * PERIOD_NS:
             break
-        now_ns = pose.sent_ns
+        now_ns, behind = pose.sent_ns, behind + (pose.camera == 2)
         moments += [(moment, now_ns) for moment in joiner.take(pose)]
 
     pairs = [(moment, at_ns) for moment, at_ns in moments if moment.sightings[0] and moment.sightings[1]]
     assert len(pairs) > 1500 - LEARNT
     assert {at_ns - moment.sent_ns for moment, at_ns in pairs} == {0}
     assert not any(moment.sightings[2] for moment, _ in moments)
-    assert joiner.counts[2].joined == 0
+    late, joined, unplaced = joiner.counts[2].late, joiner.counts[2].joined, joiner.counts[2].unplaced
+    if by == "time":
+        assert (late, joined, unplaced) == (behind - 3, 0, 3)  # its period is known after three intervals
+    else:
+        assert (late, joined, unplaced) == (0, 0, behind)  # its numbers were never seen beside those of the others
+
+
+@pytest.mark.parametrize("by", BOTH)
+def test_every_pose_of_a_stream_that_falls_ten_seconds_behind_is_counted_as_late(by: By) -> None:
+    films = [Film(0), Film(1), Film(2)]
+    joiner = Joiner(3, by=by)
+    feed(joiner, [film.pose(pulse) for pulse in range(40) for film in films])
+    late_before, joined_before = joiner.counts[2].late, joiner.counts[2].joined
+
+    films[2].delay_ns = 10_000_000_000
+    feed(joiner, by_arrival([film.pose(pulse) for pulse in range(40, 1100) for film in films]))
+
+    assert joiner.counts[2].late - late_before == joiner.counts[2].late_in_a_row == 1060
+    assert joiner.counts[2].joined == joined_before
 
 
 @pytest.mark.parametrize("by", BOTH)

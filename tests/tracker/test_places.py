@@ -65,7 +65,7 @@ def test_two_wrong_cameras_of_four_are_left_out_one_after_the_other() -> None:
     assert (places.used[:, right] == np.array([False, True, False, True])[:, None]).all()
 
 
-def test_two_cameras_that_contradict_each_other_give_no_place_but_say_how_far_they_are_apart() -> None:
+def test_two_cameras_that_contradict_each_other_give_no_place_but_their_distance() -> None:
     what = points(ALL[:2])
     what[0, 0, :2] += [0.0, 200.0]
 

@@ -128,7 +128,7 @@ def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_ev
     assert {name: camera.alive for name, camera in state.rig.cameras.items()} == {"top": True, "side": True}
 
 
-def test_a_camera_that_falls_silent_ends_all_events_and_is_joined_again_when_it_comes_back(tmp_path: Path) -> None:
+def test_a_camera_that_falls_silent_ends_all_events_and_is_joined_when_it_returns(tmp_path: Path) -> None:
     config = write_config(tmp_path, "top", "side", behaviour=EVENTS[:1], join="number", deadline_ms=50)
     with live_rig(tmp_path, config) as rig, LiveCamera("top", f"ipc://{tmp_path}/top") as top:
         with LiveCamera("side", f"ipc://{tmp_path}/side") as side:

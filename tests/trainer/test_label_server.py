@@ -214,6 +214,11 @@ def test_what_cannot_be_added_is_refused_and_nothing_is_written(server: LabelSer
     assert ask(server, "/api/project").body == before
 
 
+def test_names_that_are_refused_are_answered_without_the_folder_of_the_project(server: LabelServer) -> None:
+    answer = ask(server, "/api/names", method="POST", body=b'{"pairs": [["snout", "left ear"], ["snout", "tailbase"]]}')
+    assert answer.sentence == "project.json: pairs: 'snout' is in two pairs; expected each point in one"
+
+
 def test_only_the_servers_own_page_may_add_to_a_project(server: LabelServer) -> None:
     for path, value in (("names", {"tags": ["x"]}), ("frames", {"group": "run 1#a", "frame": 1})):
         for headers in ({"Origin": None}, {"Origin": "http://evil.example"}, {"Cookie": None}):

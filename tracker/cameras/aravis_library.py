@@ -6,21 +6,20 @@ Importing this file needs both, so only what opens or lists such cameras does.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tracker.errors import CameraError
+from tracker.errors import MissingLibraryError
 
 try:
     import gi
 except ImportError as problem:
-    raise CameraError(
-        "camera.source is aravis, but PyGObject is not installed: run `sudo apt-get install gir1.2-aravis-0.8 libgirepository1.0-dev "
-        "libcairo2-dev gcc pkg-config python3-dev`, then `pip install -c constraints.txt '.[aravis]'`"
+    raise MissingLibraryError(
+        "aravis",
+        "PyGObject is not installed: run `sudo apt-get install gir1.2-aravis-0.8 libgirepository1.0-dev "
+        "libcairo2-dev gcc pkg-config python3-dev`, then `pip install -c constraints.txt '.[aravis]'`",
     ) from problem
 try:
     gi.require_version("Aravis", "0.8")
 except ValueError as problem:
-    raise CameraError(
-        "camera.source is aravis, but the library Aravis is not installed: run `sudo apt-get install gir1.2-aravis-0.8`"
-    ) from problem
+    raise MissingLibraryError("aravis", "the library Aravis is not installed: run `sudo apt-get install gir1.2-aravis-0.8`") from problem
 from gi.repository import Aravis, GLib
 
 __all__ = ["Aravis", "Attached", "GLib", "attached", "words"]

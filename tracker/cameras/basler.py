@@ -11,13 +11,13 @@ import numpy as np
 
 from tracker.cameras.block_number import BlockNumber
 from tracker.config import BaslerCamera
-from tracker.errors import CameraError, CorruptFrameError
+from tracker.errors import CameraError, CorruptFrameError, MissingLibraryError
 from tracker.frame import Frame
 
 try:
     from pypylon import genicam, pylon  # type: ignore[import-untyped]
 except ImportError as problem:
-    raise CameraError("camera.source is basler, but pypylon is not installed: run `pip install '.[basler]'`") from problem
+    raise MissingLibraryError("basler", "pypylon is not installed: run `pip install '.[basler]'`") from problem
 
 from tracker.cameras.basler_settings import apply_settings, first_node, resulting_rate_hz
 

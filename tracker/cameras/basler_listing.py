@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from tracker.cameras.found_camera import Allowed, FoundCamera
-from tracker.errors import CameraError
+from tracker.errors import MissingLibraryError
 
 try:
     from pypylon import genicam, pylon  # type: ignore[import-untyped]
 except ImportError as problem:
-    raise CameraError("camera.source is basler, but pypylon is not installed: run `pip install '.[basler]'`") from problem
+    raise MissingLibraryError("basler", "pypylon is not installed: run `pip install '.[basler]'`") from problem
 
 from tracker.cameras.basler_settings import EXPOSURE, GAIN, RATE, first_node
 

@@ -9,7 +9,7 @@ from tracker.cameras.device_node import open_node, users_of
 from tracker.cameras.found_camera import FoundCamera
 from tracker.cameras.v4l2_controls import allowed_controls
 from tracker.cameras.v4l2_listing import capture_name, offered_modes
-from tracker.errors import CameraError
+from tracker.errors import CameraError, MissingLibraryError
 
 
 def found_cameras(dev: Path = Path("/dev")) -> list[FoundCamera]:
@@ -23,18 +23,13 @@ def not_looked_for() -> list[str]:
     sentences = []
     try:
         import tracker.cameras.basler_listing
-    except CameraError as problem:
-        sentences.append(f"Basler cameras were not looked for: {_reason(problem)}")
+    except MissingLibraryError as problem:
+        sentences.append(f"Basler cameras were not looked for: {problem.missing}")
     try:
         import tracker.cameras.aravis_listing  # noqa: F401
-    except CameraError as problem:
-        sentences.append(f"GigE Vision and USB3 Vision cameras were not looked for: {_reason(problem)}")
+    except MissingLibraryError as problem:
+        sentences.append(f"GigE Vision and USB3 Vision cameras were not looked for: {problem.missing}")
     return sentences
-
-
-def _reason(problem: CameraError) -> str:
-    """What is missing, without the sentence's beginning, which is about a configuration."""
-    return str(problem).partition(", but ")[2]
 
 
 def _v4l2(dev: Path) -> Iterator[FoundCamera]:

@@ -1,7 +1,5 @@
 """What the page may add to a project: frames of its videos, and names of points, lines, sides and tags. Nothing is ever taken away."""
 
-from pathlib import PurePosixPath
-
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -84,7 +82,7 @@ def _add_names(session: AnnotationSession) -> Endpoint:
                 session.project.add_names, points=asked.point_names, skeleton=asked.skeleton, pairs=asked.pairs, tags=asked.tags
             )
         except ProjectError as problem:
-            raise HTTPException(400, str(problem).removeprefix(f"{PurePosixPath(session.project.folder)}/")) from problem
+            raise HTTPException(400, problem.seen_from(session.project.folder)) from problem
         return json_answer(names_of(session.project))
 
     return answer

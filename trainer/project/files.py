@@ -94,17 +94,17 @@ def _checked(path: Path, description: ProjectDescription) -> ProjectDescription:
     for key, names in (("point_names", description.point_names), ("tags", description.tags)):
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
-            raise ProjectError(f"{path}: {key}: '{repeated}' stands there twice; expected each name once")
+            raise ProjectError(f"{key}: '{repeated}' stands there twice; expected each name once", file=path)
     for key, pairs in (("skeleton", description.skeleton), ("pairs", description.pairs)):
         for one, other in pairs:
             if one == other or not {one, other} <= set(description.point_names):
                 raise ProjectError(
-                    f"{path}: {key} joins '{one}' and '{other}'; expected two different names of {', '.join(description.point_names)}"
+                    f"{key} joins '{one}' and '{other}'; expected two different names of {', '.join(description.point_names)}", file=path
                 )
     sided = [name for pair in description.pairs for name in pair]
     twice = next((name for name in sided if sided.count(name) > 1), None)
     if twice is not None:
-        raise ProjectError(f"{path}: pairs: '{twice}' is in two pairs; expected each point in one")
+        raise ProjectError(f"pairs: '{twice}' is in two pairs; expected each point in one", file=path)
     return description
 
 
@@ -213,7 +213,7 @@ def put_file(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         whole_files.write_whole(path, content)
     except OSError as problem:
-        raise ProjectError(f"{path}: could not be written: {problem.strerror}; {remedy(problem)}") from problem
+        raise ProjectError(f"could not be written: {problem.strerror}; {remedy(problem)}", file=path) from problem
 
 
 def sync_folder(folder: Path) -> None:
@@ -240,7 +240,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             file = path.open("rb")
         except OSError as problem:
-            raise ProjectError(f"{path}: cannot be read: {problem.strerror}") from problem
+            raise ProjectError(f"cannot be read: {problem.strerror}", file=path) from problem
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if not path.exists() or os.fstat(file.fileno()).st_ino != path.stat().st_ino:
@@ -253,11 +253,11 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as problem:
-        raise ProjectError(f"{path}: cannot be read: {problem.strerror}; restore a copy of the file") from problem
+        raise ProjectError(f"cannot be read: {problem.strerror}; restore a copy of the file", file=path) from problem
 
 
 def _decode(path: Path, content: bytes, *, kind: type[_File]) -> _File:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise ProjectError(f"{path}: {problem}; expected {path.name} of a labelling project of schema 1") from None
+        raise ProjectError(f"{problem}; expected {path.name} of a labelling project of schema 1", file=path) from None
