@@ -20,8 +20,8 @@ from tracker.frame import Frame
 from tracker.loop import LoopParts, track
 from tracker.loop_inbox import LoopInbox
 from tracker.record_handler import RecordHandler
-from tracker.recording.bouts import Bouts
 from tracker.recording.describe import describe as describe_session
+from tracker.recording.on_event import Bouts
 from tracker.recording.recorder import Recorder, load_libraries
 from tracker.recording.request import RecordedRig
 from tracker.recording.session import Description

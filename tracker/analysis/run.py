@@ -12,7 +12,7 @@ from tracker.analysis.job import Job, analysed_with, analysis_config, job_for
 from tracker.analysis.one_video import Request, finished
 from tracker.analysis.overview import Overview
 from tracker.analysis.processes import analyse_all
-from tracker.analysis.progress import ShownProgress
+from tracker.analysis.shown_progress import ShownProgress
 from tracker.analysis.worker_messages import Finished
 from tracker.bundle import read_bundle
 from tracker.classifiers.open_classifier import open_classifier
