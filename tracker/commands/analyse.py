@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
 def analyse(options: argparse.Namespace) -> int:
     """Analyse them, print a line for each, and say at the end what failed."""
     try:
-        from tracker.analysis.run import Asked, Result, analyse_videos
+        from tracker.analysis.run import Result, VideosAsked, analyse_videos
     except ImportError as problem:
         raise RecordingError(f"analysing videos needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
 
@@ -77,7 +77,7 @@ def analyse(options: argparse.Namespace) -> int:
         for path in exported:
             print(f"  {path}", flush=True)
 
-    asked = Asked(
+    asked = VideosAsked(
         videos=options.videos,
         bundle=options.bundle,
         out=options.out,
