@@ -29,7 +29,7 @@ from rich.progress import track
 
 from tracker.analysis.inferring import Engines
 from tracker.analysis.job import analysed_with, analysis_config, job_for
-from tracker.analysis.one_video import Request, analyse
+from tracker.analysis.one_video import AnalysisRequest, analyse
 from tracker.bundle import read_bundle
 from tracker.engines.inference import Inference
 from tracker.recording.original_video import OriginalVideo
@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     bundle = read_bundle(options.bundle)
     config = analysis_config(None, bundle)
     engines = Engines(bundle, config.engine, count=cores, say=lambda said: print(said, file=sys.stderr))
-    request = Request(config=config, made_with=analysed_with(config, bundle), force=False, threads=cores)
+    request = AnalysisRequest(config=config, made_with=analysed_with(config, bundle), force=False, threads=cores)
     shape = OriginalVideo(options.video).shape
     kept = list(itertools.islice(OriginalVideo(options.video).images(), IN_MEMORY))
 

@@ -25,7 +25,7 @@ NEED_AN_EXTRA = (
     "tracker.analysis.job",
     "tracker.analysis.one_video",
     "tracker.analysis.processes",
-    "tracker.analysis.progress",
+    "tracker.analysis.shown_progress",
     "tracker.analysis.run",
     "tracker.analysis.tables",
     "tracker.analysis.worker",

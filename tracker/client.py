@@ -70,7 +70,7 @@ _LONGEST_POLL_MS = 3_600_000
 
 
 @dataclass(slots=True)
-class _Heard:
+class _CameraHeard:
     """The last that came from one camera."""
 
     session: str
@@ -126,7 +126,7 @@ class Client:
         self.gaps: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
         self._clock = clock
-        self._heard: dict[str, _Heard] = {}
+        self._heard: dict[str, _CameraHeard] = {}
         self._kinds = _checked(kinds)
         self._wanted = None if camera is None else {topic(kind, camera) for kind in TOPICS}
         self._events = OpenEvents(silent_after_ns=_nanoseconds(silent_after_s))
@@ -284,7 +284,7 @@ class Client:
         if heard is None or heard.session != message.session:
             if heard is not None:
                 self.restarts[message.camera] += 1
-            heard = self._heard[message.camera] = _Heard(message.session)
+            heard = self._heard[message.camera] = _CameraHeard(message.session)
         if isinstance(message, PoseMessage | Pose3DMessage):
             accounted = message.lost + message.skipped + message.corrupt if isinstance(message, PoseMessage) else 0
             if heard.frame is not None:

@@ -101,7 +101,7 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
     """
     setups: dict[tuple[str, int], SetupMessage] = {}
     ended: list[tuple[str, int, Reason]] = []  # live since the last pose, as the events say
-    stretch: _Stretch | None = None
+    stretch: _ReplayStretch | None = None
     for message in messages:
         if isinstance(message, SetupMessage):
             setups[message.session, message.setup] = message
@@ -118,7 +118,7 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
             if stretch is None or stretch.kind != kind:
                 if stretch is not None:
                     yield stretch.end(_cause(stretch.kind, kind, setups))
-                stretch = _Stretch(kind, rules or _recorded_rules(message, setups))
+                stretch = _ReplayStretch(kind, rules or _recorded_rules(message, setups))
             stretch.add(message)
     if stretch is not None:
         stretch.end_these(ended)
@@ -139,7 +139,7 @@ class _Kind(NamedTuple):
     has_mm: bool
 
 
-class _Stretch:
+class _ReplayStretch:
     """The rules at work on one stretch."""
 
     def __init__(self, kind: _Kind, rules: Rules) -> None:

@@ -6,7 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from tracker.errors import RecordingError, StreamError
 from tracker.frame import Frame
 from tracker.loop import LoopParts, track
 from tracker.loop_inbox import LoopInbox
+from tracker.messages import StatusMessage
 from tracker.record_handler import RecordHandler
-from tracker.recording.bouts import Bouts
 from tracker.recording.describe import describe as describe_session
+from tracker.recording.on_event import Bouts
 from tracker.recording.recorder import Recorder, load_libraries
 from tracker.recording.request import RecordedRig
 from tracker.recording.session import Description
@@ -67,7 +68,7 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
         publisher = stack.enter_context(Publisher(config.publisher, camera=config.name))
         images = stack.enter_context(_streaming(config, publisher))
         capture = stack.enter_context(_capturing(config))
-        recorder = _recorder(config, publisher, capture, record=record is not None)
+        recorder = _recorder(config, publisher, capture, record=record is not None, status=lambda: health.last)
         health = Health(
             capture=capture,
             publisher=publisher,
@@ -111,7 +112,9 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
     logger.info("stopped: camera=%s session=%s", config.name, publisher.session)
 
 
-def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record: bool) -> Recorder:
+def _recorder(
+    config: Config, publisher: Publisher, capture: Capture, *, record: bool, status: Callable[[], StatusMessage | None]
+) -> Recorder:
     settings = config.recording or (RecordingConfig() if record else None)
     if settings is None:
         return Recorder(None)
@@ -119,8 +122,15 @@ def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record:
     _name_unfinished(Path(settings.folder))
 
     def describe(first: list[Frame], meta: dict[str, str]) -> Description:
+        last = status()
         return describe_session(
-            config, settings, first, camera_description=capture.description, stream_session=publisher.session, meta=meta
+            config,
+            settings,
+            first,
+            camera_description=capture.description,
+            stream_session=publisher.session,
+            meta=meta,
+            bundle=(last.bundle, last.bundle_sha256) if last is not None and last.bundle else None,
         )
 
     rig = RecordedRig(settings=settings, describe=describe, pose_wait_ns=_POSE_WAIT_NS, rate_hz=config.camera.rate_hz)

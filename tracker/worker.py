@@ -18,7 +18,7 @@ Answer = dict[str, Any]
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class _Job:
+class _WaitingJob:
     what: str
     work: Callable[[], Answer]
     asked_ns: int
@@ -31,8 +31,8 @@ class Worker:
 
     def __init__(self, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._under_way: _Job | None = None
+        self._jobs: SimpleQueue[_WaitingJob | None] = SimpleQueue()
+        self._under_way: _WaitingJob | None = None
         self._taken = threading.Lock()  # held while there is work that `submit` accepted
         self._thread = threading.Thread(target=self._run, name=WORKER, daemon=True)
         self._thread.start()
@@ -49,7 +49,7 @@ class Worker:
         """
         if not self._taken.acquire(blocking=False):
             raise BusyError(self._busy())
-        job = _Job(what=what, work=work, asked_ns=self._clock(), taken=True)
+        job = _WaitingJob(what=what, work=work, asked_ns=self._clock(), taken=True)
         if self._under_way is None:
             self._under_way = job
         self._jobs.put(job)
@@ -57,7 +57,7 @@ class Worker:
 
     def submit_later(self, what: str, work: Callable[[], Answer]) -> None:
         """Do `work` when what is under way is done. Takes no lock, so that a signal handler may call it at any moment."""
-        self._jobs.put(_Job(what=what, work=work, asked_ns=self._clock()))
+        self._jobs.put(_WaitingJob(what=what, work=work, asked_ns=self._clock()))
 
     def close(self, timeout_s: float) -> bool:
         """End after the work under way, waiting for it at most so long. Returns whether the thread has ended."""
@@ -78,7 +78,7 @@ class Worker:
             else:
                 self._end(job).set_result(answer)
 
-    def _end(self, job: _Job) -> "Future[Answer]":
+    def _end(self, job: _WaitingJob) -> "Future[Answer]":
         """Be free before the caller hears of the end, so that its next request is not refused."""
         self._under_way = None
         if job.taken:

@@ -23,7 +23,7 @@ from tests.tracker.videos import write_video
 from tracker.analysis import one_video
 from tracker.analysis.inferring import Engines
 from tracker.analysis.job import Job, analysed_with, analysis_config, job_for
-from tracker.analysis.one_video import Request, StoppedError, analyse, finished
+from tracker.analysis.one_video import AnalysisRequest, StoppedError, analyse, finished
 from tracker.bundle import read_bundle
 from tracker.config import load_config
 from tracker.errors import RecordingError
@@ -75,13 +75,13 @@ def config_file(folder: Path, bundle: Path, video: Path) -> Path:
     return write_config(folder, bundle, camera, identity=IDENTITY, recording=recording, **rules)
 
 
-def asked(folder: Path, bundle: Path, video: Path, *, force: bool = False, config: Path | None = None) -> tuple[Job, Request]:
+def asked(folder: Path, bundle: Path, video: Path, *, force: bool = False, config: Path | None = None) -> tuple[Job, AnalysisRequest]:
     found = read_bundle(bundle)
     settings = analysis_config(load_config(config or config_file(folder, bundle, video)), found)
-    return job_for(video, folder / "out", taken={}), Request(config=settings, made_with=analysed_with(settings, found), force=force)
+    return job_for(video, folder / "out", taken={}), AnalysisRequest(config=settings, made_with=analysed_with(settings, found), force=force)
 
 
-def analyse_now(job: Job, request: Request, *, stop_at: int | None = None, told: Callable[[int], None] = lambda _: None) -> None:
+def analyse_now(job: Job, request: AnalysisRequest, *, stop_at: int | None = None, told: Callable[[int], None] = lambda _: None) -> None:
     """To the end, or until so many frames were told of."""
     stop = threading.Event()
     opened: list[Engines] = []
@@ -194,10 +194,10 @@ def test_what_was_analysed_is_known_and_other_settings_are_refused(tmp_path: Pat
     assert overview.frames == FRAMES
 
     other = msgspec.structs.replace(request.config, behaviour=())
-    changed = Request(config=other, made_with=analysed_with(other, read_bundle(bundle)), force=False)
+    changed = AnalysisRequest(config=other, made_with=analysed_with(other, read_bundle(bundle)), force=False)
     with pytest.raises(RecordingError, match=r"out/monday: was made with other settings; give --force .* `tracker replay` is enough"):
         finished(job, changed)
-    forced = Request(config=other, made_with=changed.made_with, force=True)
+    forced = AnalysisRequest(config=other, made_with=changed.made_with, force=True)
     assert finished(job, forced) is None
     with pytest.raises(StoppedError):
         analyse_now(job, forced, stop_at=7)
@@ -217,7 +217,7 @@ def test_another_bundle_is_refused_and_a_half_finished_analysis_with_it_too(
     config = analysis_config(None, read_bundle(other))
 
     with pytest.raises(RecordingError, match=r"was made with another bundle; give --force to replace it, or another --out$"):
-        finished(job, Request(config=config, made_with=analysed_with(config, read_bundle(other)), force=False))
+        finished(job, AnalysisRequest(config=config, made_with=analysed_with(config, read_bundle(other)), force=False))
 
 
 def test_a_session_names_its_video_and_reads_its_frames(tmp_path: Path, bundle: Path, video: Path) -> None:

@@ -18,7 +18,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import DEADLINE_S, ROOT
 from tests.tracker.videos import damaged, write_video
 from tracker.analysis.job import Job
-from tracker.analysis.progress import ShownProgress
+from tracker.analysis.shown_progress import ShownProgress
 from tracker.analysis.worker_messages import Finished
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession

@@ -17,7 +17,7 @@ from tracker.config import Config, RecordingConfig, load_config
 from tracker.errors import ConfigError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
-from tracker.recording.bouts import ENDED, Bouts
+from tracker.recording.on_event import ENDED, Bouts
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recent import Recent
 from tracker.recording.recorder import Recorder

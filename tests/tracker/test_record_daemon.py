@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import ROOT, Daemon, wait_for, write_config, write_images
+from tracker.bundle import read_bundle
 from tracker.client import Client
 from tracker.messages import EventMessage, Message, PoseMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
@@ -74,6 +75,8 @@ def test_a_recorded_run_holds_every_frame_and_replays_to_the_same_events(tmp_pat
 
     session = RecordedSession(tmp_path / "recordings" / "first")
     assert session.description.meta == {"animal": "M17", "cage": "4"}
+    described = read_bundle(bundle).description
+    assert (session.description.bundle, session.description.bundle_sha256) == (described.name, described.onnx_sha256)
     assert session.rows["frame"].to_pylist() == list(range(150))
     assert sum(1 for _ in session.frames()) == 150
     poses = [message for message in heard if isinstance(message, PoseMessage)]

@@ -47,7 +47,7 @@ Told = Callable[[int, "int | None"], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class AnalysisRequest:
     """What to run.
 
     Attributes:
@@ -67,7 +67,7 @@ class StoppedError(Exception):
     """Told to stop; what was done is on the disk."""
 
 
-def finished(job: Job, request: Request) -> Overview | None:
+def finished(job: Job, request: AnalysisRequest) -> Overview | None:
     """The result that is there already; None where there is work to do.
 
     Raises:
@@ -86,7 +86,7 @@ def finished(job: Job, request: Request) -> Overview | None:
     return read_overview(job.folder)
 
 
-def analyse(job: Job, request: Request, engines: Callable[[], Engines], *, told: Told, stop: threading.Event) -> Overview:
+def analyse(job: Job, request: AnalysisRequest, engines: Callable[[], Engines], *, told: Told, stop: threading.Event) -> Overview:
     """Analyse a video, or go on where that was interrupted.
 
     Args:
@@ -127,7 +127,7 @@ def _claimed_soon(folder: Path) -> Iterator[None]:
         yield
 
 
-def _prepare(job: Job, request: Request, video: OriginalVideo) -> Description:
+def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo) -> Description:
     """The description of the unfinished session, which is there from now on: the one begun, if it is of the same."""
     if (job.work / SESSION_FILE).exists():
         begun = read_description(job.work)
@@ -164,7 +164,14 @@ def _prepare(job: Job, request: Request, video: OriginalVideo) -> Description:
 
 
 def _work(
-    job: Job, request: Request, video: OriginalVideo, engines: Engines, *, description: Description, told: Told, stop: threading.Event
+    job: Job,
+    request: AnalysisRequest,
+    video: OriginalVideo,
+    engines: Engines,
+    *,
+    description: Description,
+    told: Told,
+    stop: threading.Event,
 ) -> None:
     setup = make_setup(request.config, engines.bundle, engines.engines[0], source_shape=video.shape, classifiers=engines.classifiers)
     setup.scores.reset()

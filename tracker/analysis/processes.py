@@ -12,13 +12,13 @@ from typing import Protocol
 import msgspec
 
 from tracker.analysis.job import Job
-from tracker.analysis.one_video import Request
+from tracker.analysis.one_video import AnalysisRequest
 from tracker.analysis.worker_messages import Answer, Finished, Reached, Said, Task, Video
 
 _STOP_S = 60.0  # what is under way is written and synced
 
 
-class Listener(Protocol):
+class ProgressListener(Protocol):
     """Who shows how it goes."""
 
     def say(self, sentence: str) -> None:
@@ -37,7 +37,7 @@ class Listener(Protocol):
 class _Process:
     """One worker, and the video that it is at."""
 
-    def __init__(self, request: Request, heard: "queue.SimpleQueue[tuple[_Process, Answer | None]]") -> None:
+    def __init__(self, request: AnalysisRequest, heard: "queue.SimpleQueue[tuple[_Process, Answer | None]]") -> None:
         self.job: Job | None = None
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tracker.analysis.worker"],
@@ -95,7 +95,7 @@ class _Process:
         self._heard.put((self, None))
 
 
-def analyse_all(jobs: Sequence[Job], request: Request, *, processes: int, listener: Listener) -> None:
+def analyse_all(jobs: Sequence[Job], request: AnalysisRequest, *, processes: int, listener: ProgressListener) -> None:
     """Analyse every video; the listener hears what becomes of each.
 
     Args:
@@ -142,7 +142,7 @@ def analyse_all(jobs: Sequence[Job], request: Request, *, processes: int, listen
 
 
 def _begin(
-    waiting: deque[Job], running: list[_Process], request: Request, heard: "queue.SimpleQueue[tuple[_Process, Answer | None]]"
+    waiting: deque[Job], running: list[_Process], request: AnalysisRequest, heard: "queue.SimpleQueue[tuple[_Process, Answer | None]]"
 ) -> None:
     process = _Process(request, heard)
     running.append(process)

@@ -9,10 +9,10 @@ from rich.console import Console
 
 from tracker.analysis.index_page import write_index
 from tracker.analysis.job import Job, analysed_with, analysis_config, job_for
-from tracker.analysis.one_video import Request, finished
+from tracker.analysis.one_video import AnalysisRequest, finished
 from tracker.analysis.overview import Overview
 from tracker.analysis.processes import analyse_all
-from tracker.analysis.progress import ShownProgress
+from tracker.analysis.shown_progress import ShownProgress
 from tracker.analysis.worker_messages import Finished
 from tracker.bundle import read_bundle
 from tracker.classifiers.open_classifier import open_classifier
@@ -26,7 +26,7 @@ _STOPPED = "stopped by hand; give the same command again to go on where it was"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class VideosAsked:
     """What was asked for.
 
     Attributes:
@@ -76,7 +76,7 @@ class Report:
     damaged: list[str]
 
 
-def analyse_videos(asked: Asked, console: Console, *, done: Callable[[Result], None]) -> Report:
+def analyse_videos(asked: VideosAsked, console: Console, *, done: Callable[[Result], None]) -> Report:
     """Analyse every video that is not done yet.
 
     Args:
@@ -93,7 +93,7 @@ def analyse_videos(asked: Asked, console: Console, *, done: Callable[[Result], N
         asked.out.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise RecordingError(f"{asked.out}: cannot be made: {problem.strerror}; {remedy(problem)}") from problem
-    request = Request(config=config, made_with=made_with, force=asked.force)
+    request = AnalysisRequest(config=config, made_with=made_with, force=asked.force)
     failures: list[str] = []
     damaged: list[str] = []
 
@@ -133,7 +133,7 @@ def analyse_videos(asked: Asked, console: Console, *, done: Callable[[Result], N
     return Report(page=write_index(asked.out, failures), failures=failures, damaged=damaged)
 
 
-def _what_to_run(asked: Asked) -> tuple[Config, AnalysedWith]:
+def _what_to_run(asked: VideosAsked) -> tuple[Config, AnalysedWith]:
     """The configuration with its bundle, checked as far as it can be without a video."""
     folder = asked.bundle or (None if asked.config is None else Path(asked.config.engine.bundle))
     if folder is None:

@@ -12,7 +12,7 @@ import msgspec
 
 from tracker.analysis.inferring import Engines
 from tracker.analysis.job import Job
-from tracker.analysis.one_video import Request, StoppedError, analyse
+from tracker.analysis.one_video import AnalysisRequest, StoppedError, analyse
 from tracker.analysis.worker_messages import Answer, Finished, Reached, Said, Task, Video
 from tracker.bundle import read_bundle
 from tracker.config import Config
@@ -21,13 +21,13 @@ from tracker.errors import RigtrackError
 logger = logging.getLogger(__name__)
 
 
-class Worker:
+class VideoWorker:
     """What it was told, and its engines once a video needed them."""
 
     def __init__(self, task: Task, stop: threading.Event) -> None:
         self._stop = stop
         config = msgspec.convert(task.config, Config)
-        self._request = Request(config=config, made_with=task.made_with, force=task.force, threads=task.threads)
+        self._request = AnalysisRequest(config=config, made_with=task.made_with, force=task.force, threads=task.threads)
         self._engines: Engines | None = None
 
     def take(self, video: Video) -> Finished:
@@ -80,7 +80,7 @@ def main() -> None:
     first = lines.get()
     if not first:
         return
-    worker = Worker(msgspec.json.decode(first, type=Task), stop)
+    worker = VideoWorker(msgspec.json.decode(first, type=Task), stop)
     while line := lines.get():
         _answer(worker.take(msgspec.json.decode(line, type=Video)))
     worker.close()

@@ -99,7 +99,7 @@ class _TimeCode(ctypes.Structure):
     _fields_: ClassVar[_Fields] = [("type", ctypes.c_uint32), ("flags", ctypes.c_uint32), ("rest", ctypes.c_uint8 * 8)]
 
 
-class _Place(ctypes.Union):
+class _BufferPlace(ctypes.Union):
     _fields_: ClassVar[_Fields] = [("offset", ctypes.c_uint32), ("userptr", ctypes.c_ulong), ("planes", ctypes.c_void_p)]
 
 
@@ -116,7 +116,7 @@ class Buffer(ctypes.Structure):
         ("timecode", _TimeCode),
         ("sequence", ctypes.c_uint32),
         ("memory", ctypes.c_uint32),
-        ("m", _Place),
+        ("m", _BufferPlace),
         ("length", ctypes.c_uint32),
         ("reserved2", ctypes.c_uint32),
         ("request_fd", ctypes.c_int32),
@@ -129,7 +129,7 @@ class BufferType(ctypes.Structure):
     _fields_: ClassVar[_Fields] = [("type", ctypes.c_int)]
 
 
-class Control(ctypes.Structure):
+class ControlValue(ctypes.Structure):
     """A control's value: struct v4l2_control."""
 
     _fields_: ClassVar[_Fields] = [("id", ctypes.c_uint32), ("value", ctypes.c_int32)]
@@ -228,8 +228,8 @@ STREAM_ON = _number(_WRITE, 18, BufferType)
 STREAM_OFF = _number(_WRITE, 19, BufferType)
 GET_PARAMETERS = _number(_READ | _WRITE, 21, StreamParameters)
 SET_PARAMETERS = _number(_READ | _WRITE, 22, StreamParameters)
-GET_CONTROL = _number(_READ | _WRITE, 27, Control)
-SET_CONTROL = _number(_READ | _WRITE, 28, Control)
+GET_CONTROL = _number(_READ | _WRITE, 27, ControlValue)
+SET_CONTROL = _number(_READ | _WRITE, 28, ControlValue)
 QUERY_CONTROL = _number(_READ | _WRITE, 36, QueryControl)
 QUERY_MENU = _number(_READ | _WRITE, 37, QueryMenu)
 ENUMERATE_SIZES = _number(_READ | _WRITE, 74, FrameSize)

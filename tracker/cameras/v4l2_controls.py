@@ -17,7 +17,7 @@ TOLERANCE = 0.01  # of what was asked, for a unit that is finer than the driver'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Control:
+class _RigControl:
     """One key.
 
     Attributes:
@@ -35,15 +35,15 @@ class _Control:
 
 CONTROLS = {
     # exposure_auto: 1 is manual; exposure_auto_priority lets the rate fall in the dark
-    "exposure_us": _Control(number=_CAMERA + 2, unit=100, manual=((_CAMERA + 1, 1), (_CAMERA + 3, 0))),
-    "gain": _Control(number=_USER + 19, manual=((_USER + 18, 0),)),
-    "focus": _Control(number=_CAMERA + 10, manual=((_CAMERA + 12, 0),)),
-    "white_balance_k": _Control(number=_USER + 26, manual=((_USER + 12, 0),)),
-    "power_line_hz": _Control(number=_USER + 24, choices=(0, 50, 60)),
-    "brightness": _Control(number=_USER + 0),
-    "contrast": _Control(number=_USER + 1),
-    "saturation": _Control(number=_USER + 2),
-    "sharpness": _Control(number=_USER + 27),
+    "exposure_us": _RigControl(number=_CAMERA + 2, unit=100, manual=((_CAMERA + 1, 1), (_CAMERA + 3, 0))),
+    "gain": _RigControl(number=_USER + 19, manual=((_USER + 18, 0),)),
+    "focus": _RigControl(number=_CAMERA + 10, manual=((_CAMERA + 12, 0),)),
+    "white_balance_k": _RigControl(number=_USER + 26, manual=((_USER + 12, 0),)),
+    "power_line_hz": _RigControl(number=_USER + 24, choices=(0, 50, 60)),
+    "brightness": _RigControl(number=_USER + 0),
+    "contrast": _RigControl(number=_USER + 1),
+    "saturation": _RigControl(number=_USER + 2),
+    "sharpness": _RigControl(number=_USER + 27),
 }
 
 
@@ -83,12 +83,12 @@ def _apply(handle: int, key: str, asked: float, *, where: Path) -> None:
     control = CONTROLS[key]
     for number, manual in control.manual:
         with suppress(OSError):  # not every device has it; one that goes on by itself is found out below
-            v4l2.call(handle, v4l2.SET_CONTROL, v4l2.Control(id=number, value=manual))
+            v4l2.call(handle, v4l2.SET_CONTROL, v4l2.ControlValue(id=number, value=manual))
     value = _driver_value(control, allowed, asked)
     if value is None:
         raise CameraError(f"{where}: camera.{key} is {asked:.8g}; this device allows {allowed}")
     try:
-        v4l2.call(handle, v4l2.SET_CONTROL, v4l2.Control(id=control.number, value=value))
+        v4l2.call(handle, v4l2.SET_CONTROL, v4l2.ControlValue(id=control.number, value=value))
     except OSError as problem:
         raise CameraError(
             f"{where}: camera.{key} is {asked:.8g}, which the device refuses ({problem.strerror}); it allows {allowed}"
@@ -100,7 +100,7 @@ def _apply(handle: int, key: str, asked: float, *, where: Path) -> None:
         raise CameraError(f"{where}: camera.{key} is {asked:.8g}, but the device {now}; it allows {allowed}, or use null")
 
 
-def _driver_value(control: _Control, allowed: Allowed, asked: float) -> int | None:
+def _driver_value(control: _RigControl, allowed: Allowed, asked: float) -> int | None:
     """What to give the driver; None where it does not allow the value."""
     if allowed.choices is not None and control.choices is not None:
         return control.choices.index(int(asked)) if asked in allowed.choices else None
@@ -135,7 +135,7 @@ def _allowed(handle: int, key: str) -> Allowed | None:
     )
 
 
-def _offers(handle: int, control: _Control, index: int) -> bool:
+def _offers(handle: int, control: _RigControl, index: int) -> bool:
     try:
         v4l2.call(handle, v4l2.QUERY_MENU, v4l2.QueryMenu(id=control.number, index=index))
     except OSError as problem:
@@ -143,8 +143,8 @@ def _offers(handle: int, control: _Control, index: int) -> bool:
     return True
 
 
-def _value(handle: int, control: _Control) -> int | None:
-    found = v4l2.Control(id=control.number)
+def _value(handle: int, control: _RigControl) -> int | None:
+    found = v4l2.ControlValue(id=control.number)
     try:
         v4l2.call(handle, v4l2.GET_CONTROL, found)
     except OSError:
@@ -152,7 +152,7 @@ def _value(handle: int, control: _Control) -> int | None:
     return int(found.value)
 
 
-def _in_unit(control: _Control, value: int | None) -> float | None:
+def _in_unit(control: _RigControl, value: int | None) -> float | None:
     """The driver's value in the key's unit; None for a choice that has no name in tracker.yaml, such as automatic."""
     if value is None or control.choices is None:
         return None if value is None else value * control.unit

@@ -24,7 +24,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reader:
+class _FormatReader:
     """How one format is read; `lines` for each line of the picture and `pixel_bytes` are 0 for a compressed one."""
 
     decode: Callable[[Bytes, Layout], Image | None]
@@ -76,14 +76,14 @@ def _jpeg(memory: Bytes, _: Layout) -> Image | None:
 
 # Where the settings name none, the first that the device offers is taken: least work first, one channel last.
 _READERS = {
-    "RGB3": _Reader(decode=_rgb, lines=1, pixel_bytes=3),
-    "BGR3": _Reader(decode=_bgr, lines=1, pixel_bytes=3),
-    "YUYV": _Reader(decode=_packed(cv2.COLOR_YUV2RGB_YUYV), lines=1, pixel_bytes=2),
-    "UYVY": _Reader(decode=_packed(cv2.COLOR_YUV2RGB_UYVY), lines=1, pixel_bytes=2),
-    "NV12": _Reader(decode=_nv12, lines=1.5, pixel_bytes=1),
-    "MJPG": _Reader(decode=_jpeg, lines=0, pixel_bytes=0),
-    "JPEG": _Reader(decode=_jpeg, lines=0, pixel_bytes=0),
-    "GREY": _Reader(decode=_grey, lines=1, pixel_bytes=1),
+    "RGB3": _FormatReader(decode=_rgb, lines=1, pixel_bytes=3),
+    "BGR3": _FormatReader(decode=_bgr, lines=1, pixel_bytes=3),
+    "YUYV": _FormatReader(decode=_packed(cv2.COLOR_YUV2RGB_YUYV), lines=1, pixel_bytes=2),
+    "UYVY": _FormatReader(decode=_packed(cv2.COLOR_YUV2RGB_UYVY), lines=1, pixel_bytes=2),
+    "NV12": _FormatReader(decode=_nv12, lines=1.5, pixel_bytes=1),
+    "MJPG": _FormatReader(decode=_jpeg, lines=0, pixel_bytes=0),
+    "JPEG": _FormatReader(decode=_jpeg, lines=0, pixel_bytes=0),
+    "GREY": _FormatReader(decode=_grey, lines=1, pixel_bytes=1),
 }
 FORMATS = tuple(_READERS)
 

@@ -17,8 +17,7 @@ from tracker.errors import RecordingError
 if TYPE_CHECKING:
     from tracker.export.export_session import Exported
 
-_FORMATS = ("nwb", "dlc", "sleap", "parquet", "csv")
-_HDF5 = ("nwb", "dlc", "sleap")
+FORMATS = ("nwb", "dlc", "sleap", "parquet", "csv")
 
 
 def add(commands: Commands) -> None:
@@ -33,7 +32,7 @@ def add(commands: Commands) -> None:
     )
     parser.set_defaults(refuse=parser.error)
     parser.add_argument("session", type=Path, metavar="SESSION", help="the folder of a recorded session")
-    parser.add_argument("--to", dest="form", choices=_FORMATS, required=True, help="the format")
+    parser.add_argument("--to", dest="form", choices=FORMATS, required=True, help="the format")
     parser.add_argument("--out", type=Path, help="the file, for dlc a folder; beside the video if left out")
     parser.add_argument("--setup", type=int, metavar="N", help="whose key points, where they changed during the session")
     parser.add_argument("--animal", type=_number, metavar="N", help="whose poses, from 0: an NWB file is about one animal")
@@ -62,9 +61,8 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _written(options: argparse.Namespace) -> "Exported":
-    from tracker.export.export_session import Wanted, export_session
-    from tracker.export.in_child import export_in_child
-    from tracker.recording.read_session import RecordedSession
+    from tracker.export.export_session import Wanted
+    from tracker.export.in_child import export_folder
 
     wanted = Wanted(
         form=options.form, out=options.out, setup=options.setup, animal=options.animal, meta=dict(options.meta), force=options.force
@@ -78,11 +76,7 @@ def _written(options: argparse.Namespace) -> "Exported":
         def advance(frames: int) -> None:
             bar.advance(task, frames)
 
-        if options.form in _HDF5:
-            return export_in_child(options.session, wanted, begin=begin, advance=advance)
-        session = RecordedSession(options.session)
-        begin(session.frame_count)
-        return export_session(session, wanted, advance=advance)
+        return export_folder(options.session, wanted, begin=begin, advance=advance)
 
 
 def _as_json(options: argparse.Namespace, written: "Exported") -> dict[str, object]:

@@ -63,6 +63,24 @@ def export_session(session: RecordedSession, wanted: Wanted, *, advance: Advance
     return Exported(files=files, frames=session.frame_count, animals=poses.animals, point_names=poses.point_names)
 
 
+def check_installed(form: Format) -> None:
+    """Look for the libraries of a format before work begins whose result is to be written in it.
+
+    Raises:
+        ModuleNotFoundError: one of them is not installed.
+    """
+    _writer(Wanted(form=form))
+
+
+def is_exported(folder: Path, form: Format) -> bool:
+    """Whether the folder of a session holds its export in a format, under the names that `export_session` gives."""
+    if form == "dlc":
+        return any(folder.glob("*DLC_rigtrack_*.h5"))
+    name = folder.resolve().name
+    endings = [_ENDINGS[form], *([f".events{_ENDINGS[form]}"] if form in ("parquet", "csv") else [])]
+    return all((folder / f"{name}{ending}").is_file() for ending in endings)
+
+
 def _writer(wanted: Wanted) -> Callable[[SessionPoses], list[Path]]:
     """Imports what one format needs, and no other."""
     form, force = wanted.form, wanted.force

@@ -9,10 +9,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tracker.errors import RecordingError
-from tracker.export.export_session import Exported, Wanted, export_session
+from tracker.export.export_session import Exported, Format, Wanted, export_session
 from tracker.export.new_files import remove_parts
 from tracker.export.session_poses import Advance
 from tracker.recording.read_session import RecordedSession
+
+_HDF5: tuple[Format, ...] = ("nwb", "dlc", "sleap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,26 @@ class _Begun:
 
     frames: int
     folders: list[Path]
+
+
+def export_folder(folder: Path, wanted: Wanted, *, begin: Callable[[int], None], advance: Advance) -> Exported:
+    """Write a session in a format, as `export_session`, formats of HDF5 by a process of their own.
+
+    Args:
+        folder: of the session.
+        wanted: what.
+        begin: told how many frames the session has.
+        advance: told of frames as they are read, which is twice each.
+
+    Raises:
+        RecordingError: as `export_session`; or the writing process was ended.
+        ModuleNotFoundError: a library of that format is not installed.
+    """
+    if wanted.form in _HDF5:
+        return export_in_child(folder, wanted, begin=begin, advance=advance)
+    session = RecordedSession(folder)
+    begin(session.frame_count)
+    return export_session(session, wanted, advance=advance)
 
 
 def export_in_child(folder: Path, wanted: Wanted, *, begin: Callable[[int], None], advance: Advance) -> Exported:

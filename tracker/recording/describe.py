@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from tracker.bundle import read_bundle
 from tracker.config import Config, RecordingConfig
-from tracker.errors import RecordingError
+from tracker.errors import BundleError, RecordingError
 from tracker.frame import Frame
 from tracker.recording.session import Description, VideoFormat
 
@@ -19,6 +20,7 @@ _FASTEST_HZ = 500  # Matroska counts milliseconds
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FOLDER = re.compile(r"\w[^/\\]*")
 _LONGEST_NAME = 200  # bytes
+NameAndHash = tuple[str, str]  # of a bundle: its name, and the SHA-256 of its network
 RATE_FRAMES = 10  # from so many frames the rate of the time stamps is taken
 
 
@@ -30,6 +32,7 @@ def describe(
     camera_description: str,
     stream_session: str,
     meta: dict[str, str],
+    bundle: NameAndHash | None = None,
 ) -> Description:
     """The description of a session that begins with these frames.
 
@@ -40,11 +43,13 @@ def describe(
         camera_description: as read back from the camera.
         stream_session: of the daemon.
         meta: noted for this session, over those of the configuration.
+        bundle: in use; None where none is yet, for the configuration's.
 
     Raises:
         RecordingError: the calibration file cannot be read.
     """
     image = first[0].image
+    name, sha256 = bundle or _configured_bundle(config) or (None, None)
     return Description(
         created=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
@@ -63,6 +68,8 @@ def describe(
         config=msgspec.to_builtins(config),
         calibration=_text(config.calibration),
         meta={**settings.meta, **meta},
+        bundle=name,
+        bundle_sha256=sha256,
     )
 
 
@@ -95,6 +102,14 @@ def _rate_hz(first: list[Frame]) -> float:
     span_s = (first[-1].received_ns - first[0].received_ns) / 1e9
     steps = len(first) - 1
     return float(min(_FASTEST_HZ, max(1, round(steps / span_s)))) if steps and span_s > 0 else 30.0
+
+
+def _configured_bundle(config: Config) -> NameAndHash | None:
+    try:
+        description = read_bundle(Path(config.engine.bundle)).description
+    except BundleError:  # who opens its engine says so
+        return None
+    return description.name, description.onnx_sha256
 
 
 def _version(library: str) -> str | None:

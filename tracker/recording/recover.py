@@ -47,7 +47,7 @@ class Recovered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Video:
+class _SegmentVideo:
     """A video file as it was found.
 
     Attributes:
@@ -111,14 +111,14 @@ def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     return read_table(path, schema) if path.exists() else schema.empty_table()
 
 
-def _videos(folder: Path, rows: pa.Table, rate: Fraction) -> list[_Video]:
+def _videos(folder: Path, rows: pa.Table, rate: Fraction) -> list[_SegmentVideo]:
     counts = Counter(rows["segment"].to_pylist())
     there = {path.name: path for path in video_files(folder)}
     last = max([*counts, *(int(name[6:-4]) for name in there)], default=0)
     return [_look(there.get(video_name(number)) or folder / video_name(number), counts[number], rate) for number in range(1, last + 1)]
 
 
-def _look(path: Path, rows: int, rate: Fraction) -> _Video:
+def _look(path: Path, rows: int, rate: Fraction) -> _SegmentVideo:
     """Count the frames of a video file up to the first gap in its time stamps, which count frames.
 
     Raises:
@@ -128,7 +128,7 @@ def _look(path: Path, rows: int, rate: Fraction) -> _Video:
         with path.open("rb") as file:
             file.read(1)
     except FileNotFoundError:
-        return _Video(path=path, frames=0, rows=rows, fault="is missing")
+        return _SegmentVideo(path=path, frames=0, rows=rows, fault="is missing")
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be read: {problem.strerror}; nothing was changed") from problem
     frames, gap, end = 0, False, 0
@@ -143,10 +143,10 @@ def _look(path: Path, rows: int, rate: Fraction) -> _Video:
         gap = frames > 0
     torn_end = path.stat().st_size - end < _TORN_BYTES  # as a power cut leaves it
     fault = "is damaged" if gap and not torn_end else "cannot be read as a video" if frames == 0 and rows > 0 else None
-    return _Video(path=path, frames=frames, rows=rows, fault=fault)
+    return _SegmentVideo(path=path, frames=frames, rows=rows, fault=fault)
 
 
-def _refuse_loss(folder: Path, videos: list[_Video], *, rate_hz: float) -> None:
+def _refuse_loss(folder: Path, videos: list[_SegmentVideo], *, rate_hz: float) -> None:
     remedy_words = "nothing was changed. Copy the folder first; then `tracker recover --cut` keeps what goes together"
     for video in videos:
         without_row = video.frames - video.rows
@@ -161,7 +161,7 @@ def _refuse_loss(folder: Path, videos: list[_Video], *, rate_hz: float) -> None:
             )
 
 
-def _mend(folder: Path, videos: list[_Video], rows: pa.Table, events: pa.Table, rate: Fraction) -> Closed:
+def _mend(folder: Path, videos: list[_SegmentVideo], rows: pa.Table, events: pa.Table, rate: Fraction) -> Closed:
     for video in videos:
         _remux(video, rate)
     kept = {int(video.path.name[6:-4]): video.keep for video in videos}
@@ -190,7 +190,7 @@ def _cut(rows: pa.Table, kept: dict[int, int]) -> pa.Table:
     return rows.filter(pa.array(chosen, pa.bool_()))
 
 
-def _remux(video: _Video, rate: Fraction) -> None:
+def _remux(video: _SegmentVideo, rate: Fraction) -> None:
     """Write the kept frames again without encoding them, so that the file has a length and an index. What holds none is put aside."""
     path = video.path
     if video.keep == 0:

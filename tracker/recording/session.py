@@ -99,6 +99,8 @@ class Description(SessionPart, frozen=True, kw_only=True):
         config: the whole configuration in effect.
         calibration: text of the calibration file, None where there was none.
         meta: whatever the lab gave: animal, experimenter, temperature, notes.
+        bundle: name of the engine bundle in use when the session began; None in sessions of older versions, or where it could not be read.
+        bundle_sha256: of its network, as in setups.jsonl; None likewise.
         source: the video that was analysed; None for a session that was recorded, which has video-001.mkv and so on.
         analysed_with: what analysed it; None likewise.
     """
@@ -114,6 +116,8 @@ class Description(SessionPart, frozen=True, kw_only=True):
     config: dict[str, Any]
     calibration: str | None
     meta: dict[str, str]
+    bundle: str | None = None
+    bundle_sha256: str | None = None
     source: SourceVideo | None = None
     analysed_with: AnalysedWith | None = None
 

@@ -16,7 +16,7 @@ Key = tuple[str, int]
 
 
 @dataclass(slots=True)
-class _Camera:
+class _HeardCamera:
     """The last that was heard of one camera."""
 
     session: str
@@ -39,7 +39,7 @@ class OpenEvents:
             silent_after_ns: when a stream counts as silent; None: the longer of 500 ms and 5 heartbeat intervals.
         """
         self._silent_after_ns = silent_after_ns
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, _HeardCamera] = {}
 
     def take(self, message: Message, now_ns: int) -> list[EventMessage]:
         """Note a message as it is delivered.
@@ -54,7 +54,7 @@ class OpenEvents:
         if camera is None or camera.session != message.session:
             if camera is not None:
                 ended = list(self._end(camera, camera.delivered, "restarted", now_ns))
-            camera = _Camera(message.session, message.frame, message.received_ns, message.published_ns, now_ns)
+            camera = _HeardCamera(message.session, message.frame, message.received_ns, message.published_ns, now_ns)
             self._cameras[message.camera] = camera
         if isinstance(message, AliveMessage):
             camera.interval_ms = message.interval_ms
@@ -93,11 +93,11 @@ class OpenEvents:
         """By camera, every event that is on as far as the tracker said, those without an onset here too."""
         return {name: tuple(camera.announced.values()) for name, camera in self._cameras.items() if camera.announced}
 
-    def _silent_ns(self, camera: _Camera) -> int:
+    def _silent_ns(self, camera: _HeardCamera) -> int:
         by_interval = max(SILENT_AFTER_NS, int(SILENT_AFTER_INTERVALS * camera.interval_ms * 1e6))
         return camera.heard_ns + (by_interval if self._silent_after_ns is None else self._silent_after_ns)
 
-    def _change(self, camera: _Camera, message: EventMessage, now_ns: int) -> Iterator[EventMessage]:
+    def _change(self, camera: _HeardCamera, message: EventMessage, now_ns: int) -> Iterator[EventMessage]:
         key = message.event, message.animal
         if message.state == "off":
             camera.delivered.pop(key, None)
@@ -110,7 +110,7 @@ class OpenEvents:
         camera.announced[key] = OpenEvent(event=message.event, animal=message.animal, onset_frame=message.onset_frame)
 
     def _end(
-        self, camera: _Camera, events: dict[Key, EventMessage], reason: Literal["silent", "restarted", "unheard"], now_ns: int
+        self, camera: _HeardCamera, events: dict[Key, EventMessage], reason: Literal["silent", "restarted", "unheard"], now_ns: int
     ) -> Iterator[EventMessage]:
         for key, onset in list(events.items()):
             camera.delivered.pop(key, None)
@@ -126,7 +126,7 @@ class OpenEvents:
             )
 
 
-def _unheard(camera: _Camera) -> dict[Key, EventMessage]:
+def _unheard(camera: _HeardCamera) -> dict[Key, EventMessage]:
     """Onsets that were delivered and that a heartbeat no longer knows."""
     return {
         key: onset

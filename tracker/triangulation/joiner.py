@@ -19,7 +19,7 @@ _REMEMBERED = 64  # poses in which a repeated one is recognised
 
 
 @dataclass(slots=True)
-class _Stream:
+class _CameraPoses:
     """What one camera has delivered.
 
     Attributes:
@@ -94,7 +94,7 @@ class Joiner:
 
     def restart(self) -> None:
         """Forget all streams and open moments, as when time stamps come to mean something else. Counts go on."""
-        self._streams = [_Stream() for _ in range(self._cameras)]
+        self._streams = [_CameraPoses() for _ in range(self._cameras)]
         self._numbering = Numbering(self._cameras)
         self._open: list[_Open] = []  # in the order of their keys
         self._closed: _Open | None = None  # the last
@@ -162,11 +162,11 @@ class Joiner:
         passed = [index for index, moment in enumerate(self._open) if moment.deadline_ns <= now_ns]
         return self._close(passed[-1] + 1 if passed else 0)
 
-    def _follow(self, stream: _Stream, sighting: Sighting) -> _Stream:
+    def _follow(self, stream: _CameraPoses, sighting: Sighting) -> _CameraPoses:
         """Keep a camera's period; notice where it begins to count anew: another session, or a lower number at a later time."""
         anew = stream.session != sighting.session or (sighting.number <= stream.number and sighting.time_ns > stream.time_ns)
         if anew:
-            self._streams[sighting.camera] = fresh = _Stream(session=sighting.session)
+            self._streams[sighting.camera] = fresh = _CameraPoses(session=sighting.session)
             if stream.session == sighting.session:
                 fresh.intervals_ns, fresh.period_ns = stream.intervals_ns, stream.period_ns
             self._numbering.forget(sighting.camera)

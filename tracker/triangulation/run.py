@@ -11,6 +11,7 @@ from pathlib import Path
 from tracker.camera_rig import read_rig
 from tracker.client import Client
 from tracker.errors import StreamError
+from tracker.loop_inbox import Stop
 from tracker.messages import Message
 from tracker.service.heartbeat import Heartbeat
 from tracker.service.log import written_beside
@@ -29,17 +30,6 @@ logger = logging.getLogger(__name__)
 _IDLE_S = 0.02  # without a message: how often overdue events and the status are checked
 _AT_ONCE = 32  # messages taken before the rest of the loop has its turn: some 30 ms where much waits, and the heartbeat goes on
 _REMEMBERED = 1_000  # sentences on what was not of the stream, each of which is told once
-
-
-class Stop:
-    """A flag that a signal handler may set at any moment."""
-
-    def __init__(self) -> None:
-        self.is_set = False
-
-    def set(self) -> None:
-        """End the loop at its next pass."""
-        self.is_set = True
 
 
 def triangulate(config: RigConfig) -> None:
@@ -96,7 +86,7 @@ def follow(parts: RigParts, stop: Stop, *, clock: Callable[[], int] = time.monot
     loop = _Loop(parts, clock=clock)
     ended_well = False
     try:
-        while not stop.is_set:
+        while not stop.is_set():
             loop.take_arrived()
             loop.keep_up()
         ended_well = True

@@ -21,7 +21,7 @@ class _Rate(ProgressColumn):
 
 
 class ShownProgress:
-    """Shows how it goes. A context manager; a `Listener`."""
+    """Shows how it goes. A context manager; a `ProgressListener`."""
 
     def __init__(
         self, console: Console, *, finished: Callable[[Job, Finished], None], videos: int = 1, clock: Callable[[], float] = time.monotonic
