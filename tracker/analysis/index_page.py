@@ -11,7 +11,7 @@ from tracker.analysis.job import is_done
 from tracker.analysis.overview import OVERVIEW_FILE, TYPICAL, UNCERTAIN_BELOW, WORST, Overview, read_overview
 from tracker.errors import RecordingError
 from tracker.recording.session import read_description
-from tracker.whole_files import write_whole
+from tracker.whole_files import remedy, write_whole
 
 INDEX_FILE = "index.html"
 _STRIP = (720, 72)  # px
@@ -60,7 +60,7 @@ def write_index(out: Path, failures: Sequence[str]) -> Path:
     try:
         write_whole(path, _page(analysed_in(out), failures).encode())
     except OSError as problem:
-        raise RecordingError(f"{path}: cannot be written: {problem.strerror}; the sessions beside it are whole") from problem
+        raise RecordingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     return path
 
 

@@ -110,7 +110,12 @@ def analyse(job: Job, request: AnalysisRequest, engines: Callable[[], Engines], 
                 _work(job, request, video, engines(), description=description, told=told, stop=stop)
             overview = read_overview(job.work)
             _put_in_place(job)
-    except OSError as problem:
+    except (OSError, RecordingError) as problem:
+        done = finished(job, request) if is_done(job.folder) else None
+        if done is not None:  # another command was at it and has put its result in place
+            return done
+        if isinstance(problem, RecordingError):
+            raise
         raise RecordingError(
             f"{job.work}: cannot be written: {problem.strerror}; {remedy(problem)}; the same command then goes on"
         ) from problem

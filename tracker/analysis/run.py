@@ -66,12 +66,12 @@ class Report:
     """What became of a call.
 
     Attributes:
-        page: the overview of all sessions in the folder.
-        failures: a sentence for each video that was not analysed.
+        page: the overview of all sessions in the folder; None where it cannot be written.
+        failures: a sentence for each video that was not analysed, and for a page that cannot be written.
         damaged: a sentence for each that was, as far as its file goes.
     """
 
-    page: Path
+    page: Path | None
     failures: list[str]
     damaged: list[str]
 
@@ -130,7 +130,12 @@ def analyse_videos(asked: VideosAsked, console: Console, *, done: Callable[[Resu
                 analyse_all(jobs, shared, processes=processes, listener=shown)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_STOPPED) from None
-    return Report(page=write_index(asked.out, failures), failures=failures, damaged=damaged)
+    try:
+        page = write_index(asked.out, failures)
+    except RecordingError as problem:  # after what it would have shown, of which each is said
+        failures.append(str(problem))
+        page = None
+    return Report(page=page, failures=failures, damaged=damaged)
 
 
 def _what_to_run(asked: VideosAsked) -> tuple[Config, AnalysedWith]:

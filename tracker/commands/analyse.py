@@ -88,7 +88,7 @@ def analyse(options: argparse.Namespace) -> int:
     report = analyse_videos(asked, Console(file=sys.stderr), done=show)
     for sentence in (*report.failures, *report.damaged, *not_exported):
         sys.stderr.write(f"tracker analyse: {sentence}\n")
-    if not options.json:
+    if not options.json and report.page is not None:
         print(f"{report.page}: all of them, the least sure first")
     return 1 if report.failures or report.damaged or not_exported else 0
 
