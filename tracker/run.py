@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from tracker.loop_inbox import LoopInbox
 from tracker.record_handler import RecordHandler
 from tracker.recording.bouts import Bouts
 from tracker.recording.describe import describe as describe_session
+from tracker.recording.place import free_folder
 from tracker.recording.recorder import Recorder, load_libraries
-from tracker.recording.request import RecordedRig
+from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session import Description
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
@@ -90,7 +92,7 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
             inbox.stop.set()
 
         if record is not None:
-            recorder.start(records.request(record), refused=refused)
+            recorder.start(_in_free_folder(records.request(record)), refused=refused)
         stack.enter_context(Control(config.control.bind, handler.commands | records.commands))
         signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
         if window:
@@ -127,6 +129,14 @@ def _recorder(config: Config, publisher: Publisher, capture: Capture, *, record:
     recorder = Recorder(rig)
     capture.offer_to(recorder.offer)
     return recorder
+
+
+def _in_free_folder(asked: Request) -> Request:
+    """The same, in the next free folder where the name is taken: tracking does not end for a name."""
+    folder = free_folder(asked.folder)
+    if folder != asked.folder:
+        logger.warning("%s exists, so the session is recorded to %s", asked.folder, folder)
+    return replace(asked, folder=folder)
 
 
 def _name_unfinished(recordings: Path) -> None:

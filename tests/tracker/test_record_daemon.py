@@ -18,6 +18,7 @@ from tracker.client import Client
 from tracker.messages import EventMessage, Message, PoseMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
+from tracker.recording.session import read_closed
 
 SPOTS = [(10 + 3 * (i % 200), 400 - 7 * (i % 50)) for i in range(150)]
 RULE = {
@@ -147,6 +148,17 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
     assert answer.returncode == 0, answer.stderr
     assert "frames in 1 video file, each with its row" in answer.stdout
     assert recover(tmp_path / "recordings" / "one").was_whole
+
+
+def test_a_killed_tracker_begun_again_records_to_the_next_free_name(tmp_path: Path, bundle: Path) -> None:
+    config = config_of(tmp_path, bundle, loop=True)
+    recordings = tmp_path / "recordings"
+    for name in ("night", "night-2"):
+        with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config, "--record", "--name", "night") as daemon:
+            wait_for(client, has_recorded(recordings / name, 20))
+            daemon.process.kill()
+    assert f"{recordings}/night exists, so the session is recorded to {recordings}/night-2" in daemon.words
+    assert read_closed(recordings / "night") is None, "what was cut off is untouched"
 
 
 def test_a_tracker_without_the_section_says_what_to_add(tmp_path: Path, bundle: Path) -> None:
