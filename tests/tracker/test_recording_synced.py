@@ -3,7 +3,9 @@
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +63,10 @@ class Syncs:
         rows_size = rows.stat().st_size if rows.exists() else 0
         self.seen.append(Sync(path.name, os.fstat(descriptor).st_size, rows_size, frozenset(path.name for path in self.folder.iterdir())))
 
+    def through(self, real: Callable[[int], None], descriptor: int) -> None:
+        self.see(descriptor)
+        real(descriptor)
+
     def last(self, name: str) -> Sync:
         return [each for each in self.seen if each.name == name][-1]
 
@@ -84,7 +90,7 @@ def syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Syncs:
     found = Syncs(tmp_path / "s")
     for call in ("fsync", "fdatasync"):
         real = getattr(os, call)
-        monkeypatch.setattr(os, call, lambda descriptor, real=real: (found.see(descriptor), real(descriptor)))
+        monkeypatch.setattr(os, call, partial(found.through, real))
     return found
 
 

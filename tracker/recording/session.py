@@ -99,6 +99,7 @@ class Description(SessionPart, frozen=True, kw_only=True):
         config: the whole configuration in effect.
         calibration: text of the calibration file, None where there was none.
         meta: whatever the lab gave: animal, experimenter, temperature, notes.
+        continues: name of the folder beside it with the session of the same camera that was cut off before; None where none was.
         source: the video that was analysed; None for a session that was recorded, which has video-001.mkv and so on.
         analysed_with: what analysed it; None likewise.
     """
@@ -114,6 +115,7 @@ class Description(SessionPart, frozen=True, kw_only=True):
     config: dict[str, Any]
     calibration: str | None
     meta: dict[str, str]
+    continues: str | None = None
     source: SourceVideo | None = None
     analysed_with: AnalysedWith | None = None
 
