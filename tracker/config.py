@@ -330,6 +330,7 @@ class RecordingConfig(Section, frozen=True, kw_only=True):
     queue_frames: Annotated[int, Meta(ge=2, le=100_000)] = 300  # how far the encoder may fall behind before frames are dropped
     minimum_free_gb: Annotated[float, Meta(ge=0, le=1_000_000)] = 2
     meta: dict[Name, Text] = field(default_factory=dict)  # noted with every session
+    at_start: bool = False  # `tracker run` records from the first frame on, after a restart too
     on_event: tuple[Name, ...] = ()  # an onset of any of these begins a session
     before_s: Annotated[float, Meta(ge=0, le=600)] = 2  # which begins so long before the onset was announced
     after_s: Annotated[float, Meta(ge=0, le=3600)] = 5  # and ends so long after the last of them is off

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from tracker.messages import StatusMessage
 from tracker.record_handler import RecordHandler
 from tracker.recording.describe import describe as describe_session
 from tracker.recording.on_event import Bouts
+from tracker.recording.place import free_folder
 from tracker.recording.recorder import Recorder, load_libraries
-from tracker.recording.request import RecordedRig
+from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session import Description
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
@@ -51,7 +53,7 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
     Args:
         config_path: of `tracker.yaml`.
         window: show the overlay at the rig.
-        record: begin to record with the first frame, as the command `record_start` takes it; None: only when told to.
+        record: begin to record with the first frame, as the command `record_start` takes it; None: as configured, or when told to.
 
     Raises:
         RigtrackError: it cannot start, or its engine failed; a camera that fails is waited for instead.
@@ -91,7 +93,9 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
             inbox.stop.set()
 
         if record is not None:
-            recorder.start(records.request(record), refused=refused)
+            recorder.start(_from_the_start(records.request(record), config.name), refused=refused)
+        elif config.recording is not None and config.recording.at_start:
+            _record_unattended(recorder, records, config.name)
         stack.enter_context(Control(config.control.bind, handler.commands | records.commands))
         signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
         if window:
@@ -137,6 +141,25 @@ def _recorder(
     recorder = Recorder(rig)
     capture.offer_to(recorder.offer)
     return recorder
+
+
+def _record_unattended(recorder: Recorder, records: RecordHandler, camera: str) -> None:
+    """Begin to record as configured; where that cannot be, it is a problem in the status, and tracking goes on."""
+    try:
+        recorder.start(_from_the_start(records.request({}), camera))
+    except RecordingError as problem:
+        logger.error("the tracker begins without recording: %s", problem)  # noqa: TRY400 the sentence says it all
+        recorder.note(str(problem))
+
+
+def _from_the_start(asked: Request, camera: str) -> Request:
+    """The same in the next free folder where the name is taken, since tracking does not end for a name; with what it continues."""
+    from tracker.recording.recover import cut_off_before
+
+    folder = free_folder(asked.folder)
+    if folder != asked.folder:
+        logger.warning("%s exists, so the session is recorded to %s", asked.folder, folder)
+    return replace(asked, folder=folder, continues=cut_off_before(asked.folder.parent, camera))
 
 
 def _name_unfinished(recordings: Path) -> None:

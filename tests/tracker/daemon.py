@@ -49,12 +49,12 @@ def write_config(folder: Path, bundle: Path, camera: dict[str, Any], **sections:
 class Daemon:
     """`tracker run` as a child. Use it in a `with`; its words are read when it has ended."""
 
-    def __init__(self, config: Path, **environment: str) -> None:
+    def __init__(self, config: Path, *arguments: str, **environment: str) -> None:
         self.config = config
         self._log = config.with_name("stderr.txt")
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tracker", "run", "--config", str(config)],
+                [sys.executable, "-m", "tracker", "run", "--config", str(config), *arguments],
                 cwd=ROOT,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **environment},

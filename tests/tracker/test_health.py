@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
+from tests.tracker.recorded import ask, feed, recorder_of, wait_until
 from tests.tracker.rig import HEIGHT, WIDTH, Rig, rig
 from tracker.bundle import Bundle
 from tracker.frame import Frame
@@ -146,6 +147,32 @@ def test_a_refused_reload_and_a_lost_camera_are_told_apart(made: Rig, health: He
     health.report("reload", None)
     health.idle()
     assert [problem.cause for problem in health.last.problems] == ["camera"]
+
+
+def test_what_is_wrong_with_recording_and_its_drops_are_in_the_status(made: Rig, manager: Manager, clock: Clock, tmp_path: Path) -> None:
+    recorder = recorder_of(made.config, minimum_free_gb=0, queue_frames=2)
+    health = Health(
+        capture=made.capture, publisher=made.publisher, recorder=recorder, notifier=manager.notifier,
+        watchdog=Watchdog(manager.notifier, interval_s=10, clock=clock), camera_lost_s=600, budget_ms=5, clock=clock,
+    )  # fmt: skip
+    recorder.start(ask(tmp_path / "first"))
+    feed(recorder, 12)  # more than wait for a session that is still to begin
+    wait_until(lambda: recorder.counts[0] > 0)
+    since_ns = clock.now_ns
+    health.publish()
+    clock.now_ns += 1_000 * MS
+    health.publish()
+    assert health.last is not None
+    (problem,) = health.last.problems
+    assert (problem.cause, problem.sentence, problem.since_ns) == ("recording", recorder.problem, since_ns)
+    recorded, dropped = recorder.counts
+    assert dropped > 0
+    assert (health.last.counters["recorded"], health.last.counters["record_dropped"]) == (recorded, dropped)
+    recorder.stop()
+    recorder.start(ask(tmp_path / "second"))
+    health.publish()
+    assert (health.last.problems, health.last.counters["record_dropped"]) == ([], 0)
+    recorder.close()
 
 
 def test_frames_over_the_budget_are_counted(made: Rig, health: Health, clock: Clock) -> None:

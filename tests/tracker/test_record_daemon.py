@@ -19,6 +19,7 @@ from tracker.client import Client
 from tracker.messages import EventMessage, Message, PoseMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
+from tracker.recording.session import read_closed, read_description
 
 SPOTS = [(10 + 3 * (i % 200), 400 - 7 * (i % 50)) for i in range(150)]
 RULE = {
@@ -38,11 +39,11 @@ def bundle(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -
     return make_bundle(tmp_path_factory.mktemp("bundles") / "spot")
 
 
-def config_of(folder: Path, bundle: Path, *, loop: bool) -> Path:
+def config_of(folder: Path, bundle: Path, *, loop: bool, **settings: Any) -> Path:
     write_images(folder / "images", SPOTS)
     camera = {"source": "image_folder", "folder": str(folder / "images"), "rate_hz": 100, "loop_folder": loop}
     rules: Any = [{"event": "fast", "source": {"kind": "speed", "point": "spot", "unit": "px", "window_ms": 50}, "rule": RULE}]
-    recording = {"folder": str(folder / "recordings"), "minimum_free_gb": 0}
+    recording = {"folder": str(folder / "recordings"), "minimum_free_gb": 0} | settings
     return write_config(folder, bundle, camera, recording=recording, behaviour=rules)
 
 
@@ -150,6 +151,32 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
     assert answer.returncode == 0, answer.stderr
     assert "frames in 1 video file, each with its row" in answer.stdout
     assert recover(tmp_path / "recordings" / "one").was_whole
+
+
+def test_a_killed_tracker_begun_again_records_to_the_next_free_name(tmp_path: Path, bundle: Path) -> None:
+    config = config_of(tmp_path, bundle, loop=True, at_start=True, name="night")
+    recordings = tmp_path / "recordings"
+    asked = ("--record", "--name", "night")  # by hand, where the name is taken
+    for name, before, arguments in (("night", None, ()), ("night-2", "night", asked)):
+        with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config, *arguments) as daemon:
+            wait_for(client, has_recorded(recordings / name, 20))
+            daemon.process.kill()
+        assert read_description(recordings / name).continues == before
+    assert f"{recordings}/night exists, so the session is recorded to {recordings}/night-2" in daemon.words
+    assert read_closed(recordings / "night") is None, "what was cut off is untouched"
+
+
+def test_a_tracker_that_cannot_record_at_its_start_tracks_and_says_so(tmp_path: Path, bundle: Path) -> None:
+    config = config_of(tmp_path, bundle, loop=True, at_start=True, minimum_free_gb=1e6)
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
+        wait_for(client, lambda message: isinstance(message, PoseMessage))
+        status = wait_for(client, lambda message: isinstance(message, StatusMessage))
+        daemon.stop()
+    assert isinstance(status, StatusMessage)
+    (problem,) = status.problems
+    assert problem.cause == "recording"
+    assert "GB are free, recording.minimum_free_gb is 1e+06" in problem.sentence
+    assert "the tracker begins without recording: " in daemon.words
 
 
 def test_a_tracker_without_the_section_says_what_to_add(tmp_path: Path, bundle: Path) -> None:

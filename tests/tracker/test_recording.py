@@ -22,7 +22,7 @@ from tracker.config import Config, RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame, Image
 from tracker.recording.describe import session_folder
-from tracker.recording.place import check_place
+from tracker.recording.place import check_place, free_folder
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recorder import Recorder
 from tracker.recording.recover import recover
@@ -325,6 +325,15 @@ def test_a_place_where_no_session_can_be_written_is_found_before_one_begins(tmp_
         check_place(RecordingConfig(folder=str(tmp_path / "file")))
     with pytest.raises(RecordingError, match="free space, or record to another disk"):
         check_place(msgspec.structs.replace(there, minimum_free_gb=1e6))
+
+
+def test_the_next_free_name_passes_over_whatever_is_there(tmp_path: Path) -> None:
+    assert free_folder(tmp_path / "s") == tmp_path / "s"
+    (tmp_path / "s").write_text("a file", encoding="utf-8")
+    (tmp_path / "s-2").mkdir()
+    (tmp_path / "s-3").symlink_to(tmp_path / "nowhere")
+    assert free_folder(tmp_path / "s") == tmp_path / "s-4"
+    assert free_folder(tmp_path / "not" / "there") == tmp_path / "not" / "there"
 
 
 def test_an_event_of_the_last_frame_is_recorded(recorder: Recorder, tmp_path: Path) -> None:

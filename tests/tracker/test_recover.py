@@ -10,16 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import msgspec
 import pytest
 
 from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import CHILD, FROM_HERE, MS, ask, feed, number_in, recorder_of, wait_until
+from tests.tracker.sessions import write_session
 from tracker.config import Config
 from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recorder import Recorder
-from tracker.recording.recover import recover, unfinished
-from tracker.recording.session import FRAMES_FILE, video_files
+from tracker.recording.recover import cut_off_before, recover, unfinished
+from tracker.recording.session import FRAMES_FILE, SESSION_FILE, SourceVideo, read_description, video_files, write_part
 
 
 def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> None:
@@ -123,6 +125,28 @@ def test_a_session_that_is_being_recorded_is_not_mended_nor_named(recorder: Reco
         recover(tmp_path / "s")
     assert unfinished(tmp_path) == []
     assert recorder.stop().frames == 30
+
+
+def test_a_session_continues_the_newest_of_its_camera_if_that_was_cut_off(tmp_path: Path) -> None:
+    assert cut_off_before(tmp_path / "none", "top") is None
+
+    def later(name: str, *, closed: bool, **said: object) -> None:
+        folder = write_session(tmp_path / name, range(3), closed=closed)
+        created = f"2026-01-31T14:05:{len(list(tmp_path.iterdir())):02d}.000+00:00"
+        write_part(folder, SESSION_FILE, msgspec.structs.replace(read_description(folder), created=created, **said))
+
+    later("z", closed=False)
+    assert cut_off_before(tmp_path, "top") == "z"
+    assert cut_off_before(tmp_path, "side") is None
+    later("a", closed=False)
+    assert cut_off_before(tmp_path, "top") == "a", "by time, not by name"
+    later("other", closed=False, camera="side")
+    later("analysed", closed=False, source=SourceVideo(path="/v.mp4", bytes=1, fingerprint="0"))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / SESSION_FILE).write_text("{", encoding="utf-8")
+    assert cut_off_before(tmp_path, "top") == "a"
+    recover(tmp_path / "a")
+    assert cut_off_before(tmp_path, "top") is None, "it was mended, and what is older is not what goes on"
 
 
 def test_other_files_beside_a_recording_do_no_harm(recorder: Recorder, tmp_path: Path) -> None:

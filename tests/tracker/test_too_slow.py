@@ -18,7 +18,7 @@ from tracker.client import Client
 from tracker.config import Config
 from tracker.errors import RecordingError
 from tracker.frame import Frame
-from tracker.messages import PoseMessage
+from tracker.messages import Message, PoseMessage, StatusMessage
 from tracker.recording.encoder_trial import too_slow
 from tracker.recording.session import VideoFormat
 
@@ -125,5 +125,16 @@ def test_a_running_tracker_refuses_the_command_and_goes_on(tmp_path: Path, fast_
         wait_for(client, lambda message: isinstance(message, PoseMessage))
         answer = daemon.ask("record", "start", "--name", "one")
         assert (answer.returncode, "cannot be recorded: the encoder takes" in answer.stderr) == (1, True), answer
+        wait_for(client, lambda message: isinstance(message, PoseMessage))
+    assert list((tmp_path / "recordings").iterdir()) == []
+
+
+def test_a_tracker_that_records_at_its_start_goes_on_where_it_cannot(tmp_path: Path, fast_rig: Callable[..., Path]) -> None:
+    def is_said(message: Message) -> bool:
+        problems = message.problems if isinstance(message, StatusMessage) else []
+        return any("cannot be recorded: the encoder takes" in problem.sentence for problem in problems)
+
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(fast_rig(at_start=True)):
+        wait_for(client, is_said)
         wait_for(client, lambda message: isinstance(message, PoseMessage))
     assert list((tmp_path / "recordings").iterdir()) == []

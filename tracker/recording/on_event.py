@@ -10,6 +10,7 @@ from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
 from tracker.messages import EventMessage
 from tracker.recording.describe import session_folder
+from tracker.recording.place import free_folder
 from tracker.recording.recorder import Recorder
 from tracker.recording.request import Request
 
@@ -19,7 +20,6 @@ THREAD = "bouts"
 ENDED = "the event was over"
 _POLL_S = 0.02
 _CLOSE_S = 5.0
-_MOST_OF_ONE_SECOND = 100  # sessions whose names would be the same
 
 
 class Bouts:
@@ -102,8 +102,7 @@ class Bouts:
     def _request(self, onset: EventMessage) -> Request:
         meta = {"event": onset.event, "onset_frame": str(onset.onset_frame)}
         folder = session_folder(self._settings, None, camera=self._camera, meta=meta)
-        names = (folder.with_name(f"{folder.name}-{number}") if number > 1 else folder for number in range(1, _MOST_OF_ONE_SECOND))
-        return Request(folder=next((each for each in names if not each.exists()), folder), duration_s=None, meta=meta)
+        return Request(folder=free_folder(folder), duration_s=None, meta=meta)
 
     def _end_when_due(self) -> None:
         if not self._is_ours or self._open or self._clock() < self._end_ns:

@@ -1,5 +1,6 @@
 """Where sessions are written: whether they can be, found out before one begins, and its folder."""
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -36,6 +37,12 @@ def check_place(settings: RecordingConfig) -> str:
 def nearest(folder: Path) -> Path:
     """The folder, or the first one above it that is there."""
     return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+
+
+def free_folder(folder: Path) -> Path:
+    """The folder, or where something of that name is there the first of NAME-2, NAME-3 … that is not."""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([folder], numbered) if not os.path.lexists(path))
 
 
 def make_folder(folder: Path, *, minimum_free_gb: float) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
+import msgspec
+
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
@@ -262,7 +264,7 @@ class Recording:
 
     def _begin(self) -> None:
         frames = self._held_frames()
-        description = self._rig.describe(frames, self._request.meta)
+        description = msgspec.structs.replace(self._rig.describe(frames, self._request.meta), continues=self._request.continues)
         slow = too_slow(frames, description.video, self.folder, rate_hz=self._rig.rate_hz)
         if slow is not None:
             self._is_refused = True

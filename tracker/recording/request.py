@@ -20,11 +20,13 @@ class Request:
         folder: of the session; must not exist.
         duration_s: how long; None until it is stopped.
         meta: what the lab notes with it.
+        continues: name of the session that was cut off before, None for one that stands for itself.
     """
 
     folder: Path
     duration_s: float | None
     meta: dict[str, str]
+    continues: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
