@@ -12,7 +12,7 @@ from calib.intrinsics import FEWEST_VIEWS, Solution, pose_of, residuals_of, rms,
 from calib.uncertainty import Field, difference, predicted
 from tracker.calibration import Quality
 from tracker.errors import CalibrationError
-from tracker.lens import LensModel
+from tracker.undistortion import LensModel
 
 RMS_PX = 1.0
 UNCERTAINTY_PX = 1.0  # one standard deviation, at 95 % of the image's places at most

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calib.board_views import BoardView
 from calib.lens import Lens, directions, lens_from, project
 from tracker.errors import CalibrationError
-from tracker.lens import LensModel
+from tracker.undistortion import LensModel
 
 Array = NDArray[np.float64]
 FEWEST_VIEWS = 4

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.lens import LensModel, lens_of
+from tracker.undistortion import LensModel, lens_of
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from tracker.errors import CalibrationError
-from tracker.lens import LensModel, lens_of
 from tracker.parsing.yaml_file import read_yaml
 from tracker.pose import KeyPoints, PlanePoints
+from tracker.undistortion import LensModel, lens_of
 
 SCHEMA = 1
 COEFFICIENTS = {"five_parameter": ("k1, k2, p1, p2, k3", 5), "fisheye": ("k1, k2, k3, k4", 4)}

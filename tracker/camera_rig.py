@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tracker.calibration import CameraPose, Count, Distortion, Length, Made, Matrix, Part, Side, check_lens
 from tracker.errors import CalibrationError
-from tracker.lens import lens_of
 from tracker.parsing.yaml_file import read_yaml
+from tracker.undistortion import lens_of
 
 Array = NDArray[np.float64]
 _FEWEST_CAMERAS = 2

@@ -20,7 +20,7 @@ from calib.synthetic import Placing
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tracker.calibration import read_calibration
 from tracker.cameras.image_folder import numbered_images, read_image
-from tracker.lens import LensModel
+from tracker.undistortion import LensModel
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from calib.synthetic import Placing, board_poses, picture
 from calib.uncertainty import difference, predicted, spread
 from tests.calib.views_of_truth import SMALL, charuco, lens, views
 from tracker.errors import CalibrationError
-from tracker.lens import LensModel
+from tracker.undistortion import LensModel
 
 MODELS: tuple[LensModel, ...] = ("five_parameter", "fisheye")
 

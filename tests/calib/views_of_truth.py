@@ -9,7 +9,7 @@ from calib.board import Board, board_yaml, make_board
 from calib.board_views import BoardView
 from calib.lens import Lens
 from calib.synthetic import Placing, board_poses, corner_views, picture
-from tracker.lens import LensModel
+from tracker.undistortion import LensModel
 
 LENSES: dict[LensModel, list[float]] = {
     "five_parameter": [420.0, 421.0, 325.0, 236.0, -0.3, 0.09, 1e-3, -5e-4, -0.01],

@@ -12,7 +12,7 @@ import yaml
 
 from tracker.camera_rig import CameraRig, Triangulate, read_rig
 from tracker.errors import CalibrationError
-from tracker.lens import lens_of
+from tracker.undistortion import lens_of
 
 SPREAD_MM = 40.0
 

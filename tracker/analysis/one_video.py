@@ -14,8 +14,8 @@ import numpy as np
 from tracker.analysis.inferring import Engines, Inferred, infer
 from tracker.analysis.job import Job, check_same, is_done
 from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
-from tracker.analysis.pose_log import POSES_FILE, PROGRESS_FILE, PoseLog
 from tracker.analysis.tables import StreamName, write_tables
+from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog
 from tracker.config import Config, OpenCVCamera, RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame

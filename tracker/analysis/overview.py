@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.analysis.pose_log import Kept, mean_confidence
+from tracker.analysis.unfinished_poses import Kept, mean_confidence
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.pose import KeyPoints

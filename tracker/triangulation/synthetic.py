@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tracker.calibration import CameraPose, Distortion, Made
 from tracker.camera_rig import CameraRig, RigCamera, RigQuality
-from tracker.lens import lens_of
+from tracker.undistortion import lens_of
 
 Array = NDArray[np.float64]
 
