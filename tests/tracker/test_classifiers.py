@@ -98,6 +98,15 @@ def test_a_reset_begins_anew(tmp_path: Path) -> None:
     assert scores.of(pose((50, 1, 1)), 400 * MS).scores["place.late"] == pytest.approx(0.1)
 
 
+def test_time_runs_on_where_other_rules_take_over_between_two_frames(tmp_path: Path) -> None:
+    classifier = opened(tmp_path)
+    before, after = scores_of(classifier), scores_of(classifier)  # as a reload makes them anew
+
+    found = [scores.of(pose((50, 1, 1)), time * MS) for scores, time in ((before, 0), (before, 100), (after, 200))]
+
+    assert [one.scores["place.late"] for one in found] == pytest.approx([0.0, 0.1, 0.2])
+
+
 def test_an_answer_that_is_no_probability_is_missing_and_said_and_the_state_begins_anew(tmp_path: Path) -> None:
     classifier = opened(tmp_path, faulty=True, warming_frames=1, longest_gap_s=2.0)
     scores = scores_of(classifier)

@@ -37,7 +37,15 @@ class Classifier:
         self.engine.reset()
         self._left = self.about.warming_frames
         self._began = False
+        self._last_ns: int | None = None
         self.warming = True
+
+    def at(self, poses: NDArray[np.float32], time_ns: int) -> NDArray[np.float32] | None:
+        """The same as `step`, for a frame of this time: it is here that the time of the frame before is kept, since rules come and go."""
+        seconds = 0.0 if self._last_ns is None else (time_ns - self._last_ns) / 1e9
+        answer = self.step(poses, seconds)
+        self._last_ns = time_ns  # after the step, which may begin anew
+        return answer
 
     def step(self, poses: NDArray[np.float32], seconds: float) -> NDArray[np.float32] | None:
         """Take one frame; a gap longer than the network was made for, or a clock that was set back, begins anew.

@@ -26,7 +26,6 @@ class Scores:
             (name, each, _places(name, each, point_names, animals), tuple(f"{name}.{one}" for one in each.bundle.description.class_names))
             for name, each in classifiers.items()
         ]
-        self._last_ns: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -42,7 +41,6 @@ class Scores:
         """Begin anew, as at the start of a session."""
         for _, classifier, _, _ in self._parts:
             classifier.reset()
-        self._last_ns = None
 
     def of(self, pose: Pose, time_ns: int) -> Pose:
         """The pose with the scores of this frame. Those of a classifier that warms up are left out, and its name is in `warming`.
@@ -53,12 +51,10 @@ class Scores:
         """
         if not self._parts:
             return pose
-        seconds = 0.0 if self._last_ns is None else (time_ns - self._last_ns) / 1e9
-        self._last_ns = time_ns
         scores: dict[str, float] = {}
         warming = []
         for name, classifier, places, names in self._parts:
-            answer = classifier.step(pose.points[:, places], seconds)
+            answer = classifier.at(pose.points[:, places], time_ns)
             if answer is None:
                 warming.append(name)
             else:
