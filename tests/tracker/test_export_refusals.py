@@ -17,7 +17,7 @@ from tracker.__main__ import main
 from tracker.errors import RecordingError
 from tracker.export.deeplabcut import read_back
 from tracker.export.export_session import FORMATS, Format, Wanted, export_session
-from tracker.export.in_child import export_in_child
+from tracker.export.in_child import export_folder
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover
 from tracker.recording.session import claimed
@@ -122,7 +122,7 @@ def test_a_writing_process_that_ends_leaves_nothing_behind(tmp_path: Path, end: 
 
     expected = {"killed": (RecordingError, "ended with signal 9"), "stopped by hand": (KeyboardInterrupt, None)}[end]
     with pytest.raises(expected[0], match=expected[1]):
-        export_in_child(folder, Wanted(form="nwb"), begin=lambda frames: None, advance=advance)
+        export_folder(folder, Wanted(form="nwb"), begin=lambda frames: None, advance=advance)
     assert files(folder) == before
     assert multiprocessing.active_children() == []
 

@@ -39,25 +39,13 @@ def export_folder(folder: Path, wanted: Wanted, *, begin: Callable[[int], None],
         ModuleNotFoundError: a library of that format is not installed.
     """
     if wanted.form in _HDF5:
-        return export_in_child(folder, wanted, begin=begin, advance=advance)
+        return _export_in_child(folder, wanted, begin=begin, advance=advance)
     session = RecordedSession(folder)
     begin(session.frame_count)
     return export_session(session, wanted, advance=advance)
 
 
-def export_in_child(folder: Path, wanted: Wanted, *, begin: Callable[[int], None], advance: Advance) -> Exported:
-    """Write a session in a format, as `export_session`.
-
-    Args:
-        folder: of the session.
-        wanted: what.
-        begin: told how many frames the session has.
-        advance: told of frames as they are read, which is twice each.
-
-    Raises:
-        RecordingError: as `export_session`; or the writing process was ended.
-        ModuleNotFoundError: a library of that format is not installed.
-    """
+def _export_in_child(folder: Path, wanted: Wanted, *, begin: Callable[[int], None], advance: Advance) -> Exported:
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     child = context.Process(target=_write, args=(folder, wanted, sending), daemon=True)
