@@ -32,6 +32,8 @@ from tracker.recording.original_video import OriginalVideo
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
 from tracker.replay import replay_file
+from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.recorded_scene import RecordedScene
 
 FRAMES = 120
 MOVING = {"event": "moving", "source": {"kind": "motion"}, "rule": {"on": 0.00003, "off": 0.00002, "minimum_ms": 20, "maximum_gap_ms": 60}}
@@ -255,6 +257,17 @@ def test_an_analysed_session_replays_to_its_own_events(tmp_path: Path, bundle: P
         (row["event"], row["state"], row["frame"], row["value"]) for row in written
     ]
     assert written[-1]["reason"] == "stopping"
+
+
+def test_a_view_of_an_analysed_video_names_no_date_which_nobody_knows(tmp_path: Path, bundle: Path, video: Path) -> None:
+    job, request = asked(tmp_path, bundle, video)
+    analyse_now(job, request)
+
+    scene = RecordedScene(RecordedSession(job.folder), trail_s=0)
+    lines = [text for text, _ in scene._lines(3, OverlaySettings())]
+    scene.close()
+
+    assert not any("1970" in text for text in lines)
 
 
 def test_two_videos_of_one_name_get_folders_of_their_own(tmp_path: Path, bundle: Path, video: Path) -> None:

@@ -64,6 +64,12 @@ def children(process: int) -> list[int]:
     return [int(text) for text in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
+def test_a_call_without_a_result_points_at_no_page_of_results(tmp_path: Path, bundle: Path) -> None:
+    status, told, words = analysed(tmp_path / "absent.mp4", "--bundle", bundle, "--out", tmp_path / "out")
+
+    assert (status, told, words.count("\n")) == (1, "", 1)
+
+
 def test_one_bad_video_does_not_stop_the_others_and_bad_ones_are_shown_first(tmp_path: Path, bundle: Path) -> None:
     good = write_video(tmp_path / "good.mp4", 30, image=spot)
     unsure = write_video(tmp_path / "unsure.mp4", 30, image=dim)

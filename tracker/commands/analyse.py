@@ -49,9 +49,11 @@ def analyse(options: argparse.Namespace) -> int:
     forms: list[Format] = list(dict.fromkeys(options.forms))
     _check_installed(forms)
     not_exported: list[str] = []
+    shown: list[Path] = []
 
     def show(result: Result) -> None:
         overview, folder = result.overview, result.job.folder
+        shown.append(folder)
         exported: list[Path] = []
         for form in forms:
             try:
@@ -88,7 +90,7 @@ def analyse(options: argparse.Namespace) -> int:
     report = analyse_videos(asked, Console(file=sys.stderr), done=show)
     for sentence in (*report.failures, *report.damaged, *not_exported):
         sys.stderr.write(f"tracker analyse: {sentence}\n")
-    if not options.json and report.page is not None:
+    if not options.json and report.page is not None and shown:
         print(f"{report.page}: all of them, the least sure first")
     return 1 if report.failures or report.damaged or not_exported else 0
 

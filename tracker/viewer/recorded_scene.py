@@ -149,11 +149,13 @@ class RecordedScene:
     def _lines(self, place: int, settings: OverlaySettings) -> list[Line]:
         row = self._row(place)
         colour = settings.text_colour
-        taken = datetime.fromtimestamp((row["received_ns"] + self._session.description.unix_offset_ns) / 1e9)
+        description = self._session.description
+        taken = datetime.fromtimestamp((row["received_ns"] + description.unix_offset_ns) / 1e9)
+        when = "" if description.source is not None else f"   {taken.isoformat(sep=' ', timespec='milliseconds')}"  # a video does not say
         passed = f"{clock_text(self.seconds[place])} of {clock_text(self.seconds[-1])}"
         lines = [
-            (f"{self._session.description.camera}   frame {row['frame']}   {place + 1} of {self.frames}", colour),
-            (f"{passed}   {taken.isoformat(sep=' ', timespec='milliseconds')}", colour),
+            (f"{description.camera}   frame {row['frame']}   {place + 1} of {self.frames}", colour),
+            (f"{passed}{when}", colour),
         ]
         counts = {name: row[name] for name in ("lost", "skipped", "corrupt") if row[name] is not None}
         counts["not recorded"] = row["record_dropped"]
