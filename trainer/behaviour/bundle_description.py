@@ -74,7 +74,7 @@ def describe(
             warming_frames=calibrated.warming_frames,
             frame_interval_s=(shortest, longest),
             longest_gap_s=LONGEST_GAP_S,
-            seen=tuple(video.poses_sha256 for video in (*videos.of("train"), *videos.of("validation"))),
+            seen=tuple(video.taken_sha256 for video in (*videos.of("train"), *videos.of("validation"))),
             accuracy=nothing,
         ),
     )
