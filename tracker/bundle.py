@@ -100,6 +100,15 @@ class Accuracy(BundlePart, frozen=True, kw_only=True):
     frames: int
 
 
+class Lighting(BundlePart, frozen=True, kw_only=True):
+    """What the graph does to a frame before the network sees it; nothing that a host has to do."""
+
+    background: str | None  # taken off: where the picture is from, in words
+    background_sha256: Sha256 | None  # of its uint8 pixels, planes of the input's size
+    contrast: Literal["local"] | None  # made the same everywhere
+    cell_px: Side | None  # side of the cells whose mean and deviation contrast is measured by
+
+
 class SelfTest(BundlePart, frozen=True, kw_only=True):
     """The expected answer to self_test.png, which is of exactly the input's size, or to the last frame of self_test.npy."""
 
@@ -167,6 +176,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
     correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
     behaviour: BehaviourFromPoses | None = None  # of a behaviour network that takes poses
+    lighting: Lighting | None = None  # null where frames are seen as they are
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
