@@ -11,6 +11,7 @@ from tracker.engines.view_fit import unlike_training
 from tracker.frame import Frame
 from tracker.messages import VERSION, Problem, StatusMessage
 from tracker.recording.recorder import Recorder
+from tracker.service.boot_id import boot_id
 from tracker.service.latency import Latency
 from tracker.service.notify import Notifier
 from tracker.service.watchdog import Watchdog
@@ -48,6 +49,7 @@ class Health:
         self._camera_lost_s = camera_lost_s
         self._budget_ns = int(budget_ms * 1e6)
         self._clock = clock
+        self._boot_id = boot_id()
         self._stages = {stage: Latency() for stage in ("wait", "engine", "behaviour", "publish", "total")}
         self._inferred = 0
         self._over_budget = 0
@@ -158,6 +160,7 @@ class Health:
             armed=self._recorder.armed,
             open=open_events(setup, received_ns=self._last_received_ns) if setup else [],
             correct_within_px=_radii(description),
+            boot_id=self._boot_id,
         )
 
     def _problems(self, now: int) -> list[Problem]:
