@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from tracker.boot_id import boot_id
 from tracker.bundle import Description
 from tracker.cameras.capture import Capture
 from tracker.engines.view_fit import unlike_training
 from tracker.frame import Frame
 from tracker.messages import VERSION, Problem, StatusMessage
 from tracker.recording.recorder import Recorder
-from tracker.service.boot_id import boot_id
 from tracker.service.latency import Latency
 from tracker.service.notify import Notifier
 from tracker.service.watchdog import Watchdog

@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Collection
 
+from tracker.boot_id import boot_id
 from tracker.camera_rig import CameraRig
 from tracker.messages import Message, PoseMessage, RigCameraMessage, RigMessage, StatusMessage
-from tracker.service.boot_id import boot_id
 from tracker.triangulation.joiner import Joiner
 from tracker.triangulation.moment import Moment
 from tracker.triangulation.settings import RigConfig

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Collection
 from typing import Literal
 
+from tracker.boot_id import boot_id
 from tracker.messages import VERSION, Problem, StatusMessage
-from tracker.service.boot_id import boot_id
 from tracker.service.notify import Notifier
 from tracker.stream.publisher import Publisher
 from tracker.triangulation.cameras import RigCameras, unix_offset_ns
