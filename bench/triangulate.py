@@ -115,6 +115,7 @@ def joined(options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rigtrack-bench-")))
         (folder / "rig.yaml").write_text(yaml.safe_dump(msgspec.to_builtins(synthetic_rig(*names))))
         settings = {"rig": "rig.yaml", "name": "space", "join": options.join, "publisher": {"bind": [f"ipc://{folder}/space"]}}
+        settings["control"] = {"bind": f"ipc://{folder}/control"}
         settings |= {"streams": [f"ipc://{folder}/{name}" for name in names]}
         settings |= {"deadline_ms": options.deadline_ms} if options.deadline_ms else {}
         (folder / "triangulate.yaml").write_text(yaml.safe_dump(settings))

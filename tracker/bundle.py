@@ -103,6 +103,15 @@ class Accuracy(BundlePart, frozen=True, kw_only=True):
     frames: int
 
 
+class Lighting(BundlePart, frozen=True, kw_only=True):
+    """What the graph does to a frame before the network sees it; nothing that a host has to do."""
+
+    background: str | None  # taken off: where the picture is from, in words
+    background_sha256: Sha256 | None  # of its uint8 pixels, planes of the input's size
+    contrast: Literal["local"] | None  # made the same everywhere
+    cell_px: Side | None  # side of the cells whose mean and deviation contrast is measured by
+
+
 class SelfTest(BundlePart, frozen=True, kw_only=True):
     """The expected answer to self_test.png, which is of exactly the input's size, or to the last frame of self_test.npy or .npz."""
 
@@ -187,6 +196,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
     correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
     behaviour: BehaviourNetwork | None = None  # of a network that is carried from frame to frame and gives class probabilities
+    lighting: Lighting | None = None  # null where frames are seen as they are
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):

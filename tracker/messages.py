@@ -231,6 +231,7 @@ class StatusMessage(Stamp):
     open: list[OpenEvent] = field(default_factory=list)  # every event that is on
     # source pixels by key point: confidence is the chance of an error of at most this; empty where the bundle does not say
     correct_within_px: dict[str, float] = field(default_factory=dict)
+    boot_id: str = ""  # of the host: where it is the same, the monotonic clock is; "" where the kernel tells none
     rig: RigMessage | None = None  # of `tracker triangulate`, which has no camera, bundle or picture of its own
 
 

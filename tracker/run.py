@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory, check_source
 from tracker.command_handler import CommandHandler
@@ -47,18 +49,19 @@ _DESCRIPTORS = 65_536
 _SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
 
 
-def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None) -> None:
+def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None, meta: dict[str, str] | None = None) -> None:
     """Run the tracker that a configuration describes.
 
     Args:
         config_path: of `tracker.yaml`.
         window: show the overlay at the rig.
         record: begin to record with the first frame, as the command `record_start` takes it; None: as configured, or when told to.
+        meta: notes for every session of this run, over those of the configuration.
 
     Raises:
         RigtrackError: it cannot start, or its engine failed; a camera that fails is waited for instead.
     """
-    config = load_config(config_path)
+    config = _with_notes(load_config(config_path), meta or {}, records=record is not None)
     check_source(config.camera)
     notifier = Notifier.from_environment()
     _prepare_real_time()
@@ -114,6 +117,19 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
         if refusals:
             raise RecordingError(refusals[0])
     logger.info("stopped: camera=%s session=%s", config.name, publisher.session)
+
+
+def _with_notes(config: Config, meta: dict[str, str], *, records: bool) -> Config:
+    """The configuration with these notes for every session, whatever begins it.
+
+    Raises:
+        RecordingError: nothing could ever be recorded, so that the notes would be lost.
+    """
+    if not meta or (records and config.recording is None):
+        return config
+    if config.recording is None:
+        raise RecordingError("--meta notes something with sessions, but this tracker records none; give --record, or add `recording: {}`")
+    return msgspec.structs.replace(config, recording=msgspec.structs.replace(config.recording, meta={**config.recording.meta, **meta}))
 
 
 def _recorder(

@@ -161,3 +161,21 @@ def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path, server: zmq
     with pytest.raises(StreamError, match="belongs to another user"):
         bind(server, f"ipc://{tmp_path}/stream", held=held)
     assert not (tmp_path / "notes").exists()
+
+
+def test_a_socket_that_is_closed_leaves_nothing_behind(tmp_path: Path) -> None:
+    with ExitStack() as held, zmq.Context() as context, context.socket(zmq.PUB) as server:
+        bind(server, f"ipc://{tmp_path}/stream", held=held)
+        assert (tmp_path / "stream").is_socket()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_lies_in_the_place_of_a_closed_socket_stays(tmp_path: Path) -> None:
+    path = tmp_path / "stream"
+    with ExitStack() as held, zmq.Context() as context, socket.socket(socket.AF_UNIX) as other:
+        with context.socket(zmq.PUB) as server:
+            bind(server, f"ipc://{path}", held=held)
+        path.unlink(missing_ok=True)
+        other.bind(str(path))
+        held.close()
+        assert path.is_socket()

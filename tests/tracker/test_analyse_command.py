@@ -1,11 +1,13 @@
 """`tracker analyse` as people use it: many videos, one of them bad, Ctrl-C, a kill, and a page that shows the bad ones first."""
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from io import StringIO
 from pathlib import Path
@@ -17,6 +19,7 @@ from rich.console import Console
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import DEADLINE_S, ROOT
 from tests.tracker.videos import damaged, write_video
+from tracker.analysis.index_page import INDEX_FILE, write_index
 from tracker.analysis.job import Job
 from tracker.analysis.shown_progress import ShownProgress
 from tracker.analysis.worker_messages import Finished
@@ -101,6 +104,22 @@ def test_one_bad_video_does_not_stop_the_others_and_bad_ones_are_shown_first(tmp
     assert told.splitlines()[:2] == [
         f"{out / path.stem}: {path} was analysed before with the same bundle and settings; skipped" for path in (good, unsure)
     ]
+
+
+def test_one_call_writes_the_page_after_the_other(tmp_path: Path) -> None:
+    """Else the page of the one that ends last may lack what the other has found meanwhile."""
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    writing = threading.Thread(target=write_index, args=(tmp_path, []))
+    writing.start()
+    try:
+        writing.join(0.3)
+        assert writing.is_alive()
+        assert not (tmp_path / INDEX_FILE).exists()
+    finally:
+        os.close(other)
+        writing.join()
+    assert (tmp_path / INDEX_FILE).exists()
 
 
 def test_control_c_ends_cleanly_and_the_same_command_goes_on(tmp_path: Path, bundle: Path) -> None:

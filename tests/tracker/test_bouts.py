@@ -69,6 +69,7 @@ class Armed:
         self.recorder = recorder
         self.now_ns = 0
         self.number = 0
+        self.bouts_are_idle: Callable[[], bool] = lambda: True
 
     def show(self, count: int) -> None:
         """Frames at 100 per second with their poses."""
@@ -103,7 +104,8 @@ def armed(recording_config: Config, tmp_path: Path) -> Callable[..., Any]:
         found = Armed(recorder)
         kept = msgspec.structs.replace(recording_config.recording or RecordingConfig(), **chosen)
         try:
-            with Bouts(recorder, kept, camera="top", clock=lambda: found.now_ns):
+            with Bouts(recorder, kept, camera="top", clock=lambda: found.now_ns) as bouts:
+                found.bouts_are_idle = bouts._heard.empty
                 yield found
         finally:
             recorder.close()
@@ -257,6 +259,28 @@ def test_a_folder_that_cannot_be_written_is_a_problem_and_memory_stays_bounded(a
         assert rig.recorder.problem is None
 
 
+def test_onsets_that_can_begin_nothing_are_logged_once_a_minute(
+    armed: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "recordings").write_text("a file")
+
+    def said() -> list[str]:
+        return [record.message for record in caplog.records if "begins no recording" in record.message]
+
+    with armed() as rig:
+        rig.show(30)
+        for _ in range(20):
+            rig.change("on")
+            rig.change("off")
+            rig.show(5)
+        wait_until(lambda: rig.recorder.problem is not None and rig.bouts_are_idle())
+        assert len(said()) == 1
+        rig.later(61)
+        rig.change("on")
+        wait_until(lambda: len(said()) == 2)
+    assert "onsets=20: " in said()[1]
+
+
 def test_an_event_that_is_not_configured_is_refused(tmp_path: Path, recording_config: Config) -> None:
     values = msgspec.to_builtins(recording_config)
     values["recording"]["on_event"] = ["nose_pok"]
@@ -274,7 +298,7 @@ def test_a_whole_tracker_is_armed_and_records_each_bout(tmp_path: Path, make_bun
     rules: Any = [{"event": "there", "source": {"kind": "zone", "point": "spot", "zone": "right"}, "rule": rule}]
     recording = {"folder": str(tmp_path / "recordings"), "minimum_free_gb": 0, "on_event": ["there"], "before_s": 0.2, "after_s": 0.1}
     config = write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, recording=recording, behaviour=rules, zones=zones)
-    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config, "--meta", "animal=M17") as daemon:
         status = wait_for(client, lambda message: isinstance(message, StatusMessage) and message.armed is not None)
         assert isinstance(status, StatusMessage)
         assert status.armed is not None
@@ -291,4 +315,4 @@ def test_a_whole_tracker_is_armed_and_records_each_bout(tmp_path: Path, make_bun
         assert changes[0][0] % 150 == 60
         assert frames == list(range(frames[0], frames[-1] + 1))
         assert frames[0] < changes[0][0] < changes[-1][0] < frames[-1]
-        assert session.description.meta["event"] == "there"
+        assert (session.description.meta["event"], session.description.meta["animal"]) == ("there", "M17")

@@ -297,3 +297,34 @@ def test_a_stamp_later_than_its_publication_is_refused(by: By) -> None:
 
     assert joiner.counts[0].contradicting == 1
     assert len(whole(moments)) > 100 - LEARNT
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_garbage_among_the_numbers_pairs_nothing_wrongly_and_is_over_when_it_ends(seed: int) -> None:
+    """Numbers that jump, go back, stand still and come twice, and trackers that start anew, all at once on every camera."""
+    chance = random.Random(seed)
+    films = [Film(camera, first=chance.randrange(1000), jitter_ns=400_000) for camera in range(3)]
+    poses = []
+    for film in films:
+        shift, session = 0, 0
+        for pulse in range(1200):
+            pose = film.pose(pulse, chance)
+            if 200 <= pulse < 800:
+                kind = chance.random()
+                if kind < 0.01:
+                    shift += chance.choice([-700, -3, -1, 1, 2, 5, 40_000])
+                elif kind < 0.013:
+                    session, shift = session + 1, -film.first - pulse
+                number = pose.number + shift
+                if 0.1 < kind < 0.15:
+                    number = chance.choice([0, -5, 2**31, number - 1, number + 1, chance.randrange(2**16)])
+            else:
+                number = pose.number + shift
+            found = replace(pose, number=number, session=f"{session}")
+            film.truth[found.session, found.number, found.time_ns] = pulse
+            poses += [found, found] if 200 <= pulse < 800 and chance.random() < 0.05 else [found]
+    joiner = Joiner(3, by="number")
+    moments = feed(joiner, by_arrival(poses))
+    assert [moment for moment in moments if len(pulses(moment, films)) > 1] == []
+    after = [moment for moment in moments if all(moment.sightings) and min(pulses(moment, films)) >= 850]
+    assert len(after) == 350

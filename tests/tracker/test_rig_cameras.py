@@ -12,10 +12,12 @@ from tracker.triangulation.settings import RigConfig
 from tracker.triangulation.synthetic import synthetic_rig
 
 BOTH = ("top", "side")
+HERE = "5f2c0f6e-9d0b-4c61-8f0c-2f4d2f0f7a11"
 
 
 def cameras(*names: str, **settings: Any) -> RigCameras:
-    return RigCameras(RigConfig(rig="rig.yaml", **settings), synthetic_rig(*names or BOTH), unix_offset_ns=lambda: UNIX_OFFSET_NS)
+    rig, config = synthetic_rig(*names or BOTH), RigConfig(rig="rig.yaml", **settings)
+    return RigCameras(config, rig, unix_offset_ns=lambda: UNIX_OFFSET_NS, boot_id=lambda: HERE)
 
 
 def follow(subject: RigCameras, pulses: range, *, names: tuple[str, ...] = BOTH, **each: dict[str, Any]) -> list[Moment]:
@@ -143,6 +145,28 @@ def test_a_camera_of_another_host_is_joined_on_this_hosts_clock() -> None:
     assert {moment.spread_ns for moment in moments} == {0}
     assert subject.message(BOTH).cameras["side"].clock_offset_ms == pytest.approx(0.3)
     assert subject.message(BOTH).cameras["top"].clock_offset_ms is None
+
+
+@pytest.mark.parametrize("step_ns", [HOUR_NS, -HOUR_NS, 60_000_000])
+@pytest.mark.parametrize("join", ["time", "number"])
+def test_the_time_of_day_may_be_set_while_cameras_of_this_host_are_joined(join: str, step_ns: int) -> None:
+    """A status that was published just before the clock was set tells another offset than this host has when it arrives."""
+    subject = told(cameras(join=join), top={"boot_id": HERE}, side={"boot_id": HERE})
+    moments = follow(subject, range(60))
+    subject.take(status_of("side", boot_id=HERE, unix_offset_ns=UNIX_OFFSET_NS + step_ns), now_ns=0)
+    moments += follow(subject, range(60, 120))
+    assert subject.problems(BOTH) == []
+    assert [moment.seen[0].number for moment in moments if all(moment.sightings)][-60:] == list(range(60, 120))
+    assert subject.message(BOTH).cameras["side"].clock_offset_ms is None
+
+
+def test_two_hosts_are_two_even_where_they_were_started_at_one_time() -> None:
+    subject = told(cameras(), top={"boot_id": HERE}, side={"boot_id": "another", "unix_offset_ns": UNIX_OFFSET_NS - 4_000_000})
+
+    moments = follow(subject, range(60), side={"shift_ns": 4_000_000})
+
+    assert {moment.spread_ns for moment in moments if all(moment.sightings)} == {0}
+    assert subject.message(BOTH).cameras["side"].clock_offset_ms == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(

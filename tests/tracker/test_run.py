@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import ROOT, write_config, write_images
+from tracker.__main__ import main
 from tracker.config import load_config
 from tracker.errors import StreamError
 from tracker.run import window_command
@@ -54,6 +55,27 @@ def test_a_window_that_could_never_connect_is_refused(
 ) -> None:
     with pytest.raises(StreamError, match=complaint):
         command(tmp_path, publisher, viewer)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence", "status"),
+    [
+        (["--meta", "animal=M17"], "this tracker records none; give --record", 1),
+        (["--for", "30min"], "--for and --name go with --record", 2),
+        (["--name", "night"], "--for and --name go with --record", 2),
+    ],
+)
+def test_what_is_said_of_sessions_is_refused_where_there_are_none(
+    options: list[str], sentence: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, tmp_path / "bundle", CAMERA)
+    found: object
+    try:
+        found = main(["run", "--config", str(config), *options])
+    except SystemExit as ended:
+        found = ended.code
+    assert found == status
+    assert sentence in " ".join(capsys.readouterr().err.split())
 
 
 SLOW_LIBRARY = """

@@ -1,5 +1,6 @@
 """`tracker view SESSION`: the window itself under Xvfb, driven by keys and mouse, and its sentences."""
 
+import io
 import os
 import re
 import shutil
@@ -14,11 +15,13 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from rich.console import Console
 from session_picture import write_picture
 
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
 from tracker.recording.read_session import RecordedSession
+from tracker.viewer.drawing_progress import DrawingProgress
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.recorded_scene import RecordedScene
 from tracker.viewer.session_view import SessionContent, timeline_of, with_timeline
@@ -223,6 +226,28 @@ def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
     assert not capture.read()[0]
     scene.close()
     assert [path.name for path in out.parent.iterdir()] == ["part.mp4"]
+
+
+def test_a_file_that_exists_is_replaced_by_a_video_only_with_force(
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "film.mp4"
+    out.write_text("somebody's")
+    asked = ["view", str(session), "--from", "0.5", "--to", "0.6", "--out", str(out)]
+    assert main(asked) == 1
+    assert "film.mp4: exists; give another --out, or --force to replace it" in " ".join(capsys.readouterr().err.split())
+    assert out.read_text() == "somebody's"
+    assert main([*asked, "--force"]) == 0
+    assert out.read_bytes()[4:8] == b"ftyp"
+
+
+def test_drawing_says_how_far_it_is_without_a_terminal_too() -> None:
+    words, now = io.StringIO(), [0.0]
+    with DrawingProgress(Console(file=words), clock=lambda: now[0]) as shown:
+        for done in range(1, 31):
+            now[0] += 1.0
+            shown.reached(done, 30)
+    assert words.getvalue().splitlines() == [f"drawn: {done} of 30 frames" for done in (10, 20, 30)]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tracker.parsing.value_fault import expectation
 from tracker.triangulation.settings import RigConfig, load_rig_config
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "several-cameras.md").read_text(encoding="utf-8")
-ELSEWHERE = {"zones", "behaviour", "publisher"}  # as in tracker.yaml, whose page lists their keys
+ELSEWHERE = {"zones", "behaviour", "publisher", "control"}  # as in tracker.yaml, whose page lists their keys
 
 
 def test_every_key_stands_in_the_table_with_its_default_and_bounds() -> None:

@@ -1,5 +1,6 @@
 """`tracker triangulate` as a process: what it publishes of real streams, and that every event that began ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -41,6 +42,7 @@ def write_config(folder: Path, *cameras: str, **changes: Any) -> Path:
         "zones": ZONES,
         "behaviour": EVENTS,
         "publisher": {"bind": [f"ipc://{folder}/space"]},
+        "control": {"bind": f"ipc://{folder}/control"},
     }
     path = folder / "triangulate.yaml"
     path.write_text(yaml.safe_dump(values | changes))
@@ -87,7 +89,9 @@ def event(name: str, state: str) -> Callable[[Message], bool]:
     return lambda message: isinstance(message, EventMessage) and (message.event, message.state) == (name, state)
 
 
-def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_events(tmp_path: Path) -> None:
+def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_events(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = write_config(tmp_path, "top", "side")
     with (
         live_rig(tmp_path, config) as rig,
@@ -100,7 +104,13 @@ def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_ev
                 rig.until(event(str(each["event"]), "on"), top, side)
         rig.until(lambda message: isinstance(message, AliveMessage) and len(message.open) == len(EVENTS), top, side)
         rig.until(lambda message: isinstance(message, StatusMessage) and message.state == "tracking", top, side)
-        rig.process.send_signal(signal.SIGTERM)
+        capsys.readouterr()
+        assert main(["status", "--control", f"ipc://{tmp_path}/control", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert (told["state"], told["camera"], sorted(told["rig"]["cameras"])) == ("tracking", "space", ["side", "top"])
+        assert main(["status", "--control", f"ipc://{tmp_path}/control"]) == 0
+        assert "after_last_pose" in capsys.readouterr().out
+        assert main(["stop", "--control", f"ipc://{tmp_path}/control"]) == 0
         rig.until(lambda message: isinstance(message, StatusMessage) and message.state == "stopping")
         assert rig.process.wait(DEADLINE_S) == 0
 
@@ -138,6 +148,9 @@ def test_a_camera_that_falls_silent_ends_all_events_and_is_joined_when_it_return
         with LiveCamera("side", f"ipc://{tmp_path}/side") as again:
             rig.until(event("high", "on"), top, again)
             moment = rig.until(lambda message: isinstance(message, Pose3DMessage), top, again)
+            rig.process.send_signal(signal.SIGTERM)
+            rig.until(lambda message: isinstance(message, StatusMessage) and message.state == "stopping")
+            assert rig.process.wait(DEADLINE_S) == 0
 
     assert isinstance(ended, EventMessage)
     assert ended.reason == "camera_lost"

@@ -1,8 +1,11 @@
 """index.html: every analysed video with a picture and its confidence, the uncertain ones first. One document that needs no other file."""
 
 import base64
+import fcntl
 import html
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -47,7 +50,7 @@ def analysed_in(out: Path) -> list[Analysed]:
 
 
 def write_index(out: Path, failures: Sequence[str]) -> Path:
-    """Write the page.
+    """Write the page. Where several calls end at once, one waits for the other, so that the last page shows what all have found.
 
     Args:
         out: the folder of the sessions.
@@ -58,10 +61,23 @@ def write_index(out: Path, failures: Sequence[str]) -> Path:
     """
     path = out / INDEX_FILE
     try:
-        write_whole(path, _page(analysed_in(out), failures).encode())
+        with _alone(out):
+            write_whole(path, _page(analysed_in(out), failures).encode())
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be written: {problem.strerror}; {remedy(problem)}") from problem
     return path
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes from writing the page, by a lock on the folder itself; where its file system has none, nothing is kept."""
+    descriptor = os.open(out, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _page(analysed: Sequence[Analysed], failures: Sequence[str]) -> str:

@@ -164,7 +164,7 @@ def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo) -> Descri
         preset="original",
     )
     source = msgspec.structs.replace(job.source, decoder=video.decoder)
-    description = msgspec.structs.replace(said, unix_offset_ns=0, video=form, source=source, analysed_with=request.made_with)
+    description = msgspec.structs.replace(said, unix_offset_ns=0, boot_id="", video=form, source=source, analysed_with=request.made_with)
     write_part(job.work, SESSION_FILE, description)
     return description
 

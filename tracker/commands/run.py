@@ -21,9 +21,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--record", action="store_true", help="record a session from the first frame on")
     add_session(parser)
     parser.add_argument("--window", action="store_true", help="show the overlay in a window at the rig")
+    parser.set_defaults(refuse=parser.error)
 
 
 def run_tracker(options: argparse.Namespace) -> int:
     """Run until a signal, a command or the end of a file."""
-    run(options.config, window=options.window, record=session_request(options) if options.record else None)
+    if not options.record and (options.seconds is not None or options.name is not None):
+        options.refuse("--for and --name go with --record; --meta also holds for sessions that begin in another way")
+    run(options.config, window=options.window, record=session_request(options) if options.record else None, meta=dict(options.meta))
     return 0

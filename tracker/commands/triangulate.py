@@ -1,14 +1,22 @@
 """`tracker triangulate`: several cameras, one place for each key point."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from msgspec.structs import replace
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tracker.camera_rig import read_rig
 from tracker.commands.options import Commands, add_command
-from tracker.errors import ConfigError
+from tracker.errors import ConfigError, RecordingError
+from tracker.listen import json_line
+from tracker.messages import Pose3DMessage
 from tracker.triangulation.run import triangulate
 from tracker.triangulation.settings import RigConfig, load_rig_config
+
+_COLUMNS = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def add(commands: Commands) -> None:
@@ -24,14 +32,37 @@ def add(commands: Commands) -> None:
     parser.add_argument("--rig", type=Path, help="rig.yaml, as `calib rig` wrote it")
     parser.add_argument("--config", type=Path, help="triangulate.yaml: everything else, such as behaviour; options here come before it")
     parser.add_argument("--streams", nargs="+", metavar="ADDRESS", help="where the trackers publish; else where they do by default here")
+    parser.add_argument(
+        "--sessions",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER",
+        help="join recorded sessions of the cameras, and print the messages as JSON lines",
+    )
     parser.add_argument("--name", help="of the rig, as in its topics")
     parser.add_argument("--join", choices=("time", "number"), help="number: all cameras hang on one hardware trigger")
 
 
 def triangulate_rig(options: argparse.Namespace) -> int:
-    """Run until a signal."""
-    triangulate(_config(options))
+    """Run until a signal; or join what was recorded, and print it."""
+    config = _config(options)
+    if options.sessions is None:
+        triangulate(config)
+    else:
+        _replay(config, options.sessions)
     return 0
+
+
+def _replay(config: RigConfig, folders: list[Path]) -> None:
+    try:
+        from tracker.triangulation.replay import replay_rig
+    except ImportError as problem:
+        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    with Progress(*_COLUMNS, console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("moments", total=None)
+        for message in replay_rig(config, read_rig(Path(config.rig)), folders):
+            print(json_line(message))
+            bar.advance(task, isinstance(message, Pose3DMessage))
 
 
 def _config(options: argparse.Namespace) -> RigConfig:

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from tracker.commands.options import Commands, add_command, add_config, stream_addresses
 from tracker.errors import RecordingError
+from tracker.viewer.drawing_progress import DrawingProgress
 from tracker.viewer.live_view import view
 from tracker.viewer.overlay import OverlaySettings
 
@@ -38,6 +38,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--pictures", help="where the pictures are, for a tracker with a viewer.bind (beside the address)")
     parser.add_argument("--from", dest="from_s", type=_seconds, default=0.0, metavar="S", help="of a session: begin there (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="FILE.mp4", help="of a session: write a video with the overlay, and open no window")
+    parser.add_argument("--force", action="store_true", help="with --out: replace the file that may be there")
     parser.add_argument("--to", dest="to_s", type=_seconds, metavar="S", help="with --out: end there")
     parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
     parser.add_argument(
@@ -63,8 +64,8 @@ def view_either(options: argparse.Namespace) -> int:
         trail_points=tuple(options.trail),
     )
     of_session = options.address is not None and "://" not in options.address
-    if (options.out is not None and not of_session) or (options.to_s is not None and options.out is None):
-        options.refuse("--out goes with the folder of a recorded session, and --to with --out")
+    if (options.out is not None and not of_session) or ((options.to_s is not None or options.force) and options.out is None):
+        options.refuse("--out goes with the folder of a recorded session, --to and --force with --out")
     if of_session:
         _view_session(Path(options.address), options, settings)
         return 0
@@ -91,8 +92,9 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
     except ImportError as problem:
         raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
     if options.out is not None:
-        with Progress(console=Console(file=sys.stderr), transient=True) as bar:
-            task = bar.add_task("drawing", total=None)
+        if options.out.exists() and not options.force:
+            raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")
+        with DrawingProgress(Console(file=sys.stderr)) as shown:
             written = write_overlay_video(
                 folder,
                 options.out,
@@ -100,7 +102,7 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
                 to_s=options.to_s,
                 trail_s=options.trail_s,
                 settings=settings,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                progress=shown.reached,
             )
         print(f"{options.out}: {written} frames")
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from tracker.boot_id import boot_id
 from tracker.bundle import read_bundle
 from tracker.config import Config, RecordingConfig
 from tracker.errors import BundleError, RecordingError
@@ -70,6 +71,7 @@ def describe(
         meta={**settings.meta, **meta},
         bundle=name,
         bundle_sha256=sha256,
+        boot_id=boot_id(),
     )
 
 

@@ -20,6 +20,7 @@ THREAD = "bouts"
 ENDED = "the event was over"
 _POLL_S = 0.02
 _CLOSE_S = 5.0
+_SAY_AGAIN_NS = 60_000_000_000  # why no session begins is logged once a minute, however often an event comes on
 
 
 class Bouts:
@@ -47,6 +48,8 @@ class Bouts:
         self._open: set[tuple[str, int]] = set()
         self._is_ours = False
         self._end_ns = 0
+        self._refused = 0  # onsets that began nothing, since that was last logged
+        self._said_ns: int | None = None  # when that was
         self._is_leaving = False
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
 
@@ -93,11 +96,21 @@ class Bouts:
         try:
             self._recorder.start(self._request(onset), with_recent=True)
             self._is_ours = True
+            self._refused, self._said_ns = 0, None
         except RecordingError as problem:
             self._recorder.release_recent()
             if self._recorder.status is None:
-                logger.error("an event begins no recording: event=%s: %s", onset.event, problem)  # noqa: TRY400 the sentence says it all
+                self._say_refused(onset.event, str(problem))
                 self._recorder.note(str(problem))
+
+    def _say_refused(self, event: str, sentence: str) -> None:
+        """Log it at once, then once a minute; the status has the newest reason."""
+        self._refused += 1
+        now = self._clock()
+        if self._said_ns is not None and now - self._said_ns < _SAY_AGAIN_NS:
+            return
+        logger.error("an event begins no recording: event=%s onsets=%d: %s", event, self._refused, sentence)
+        self._refused, self._said_ns = 0, now
 
     def _request(self, onset: EventMessage) -> Request:
         meta = {"event": onset.event, "onset_frame": str(onset.onset_frame)}

@@ -102,6 +102,7 @@ class Description(SessionPart, frozen=True, kw_only=True):
         bundle: name of the engine bundle in use when the session began; None in sessions of older versions, or where it could not be read.
         bundle_sha256: of its network, as in setups.jsonl; None likewise.
         continues: name of the folder beside it with the session of the same camera that was cut off before; None where none was.
+        boot_id: the kernel's number of the start of the machine that recorded, whose clock the times are of; "" where not known.
         source: the video that was analysed; None for a session that was recorded, which has video-001.mkv and so on.
         analysed_with: what analysed it; None likewise.
     """
@@ -120,6 +121,7 @@ class Description(SessionPart, frozen=True, kw_only=True):
     bundle: str | None = None
     bundle_sha256: str | None = None
     continues: str | None = None
+    boot_id: str = ""
     source: SourceVideo | None = None
     analysed_with: AnalysedWith | None = None
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from tracker.boot_id import boot_id
 from tracker.bundle import Description
 from tracker.cameras.capture import Capture
 from tracker.engines.view_fit import unlike_training
@@ -48,6 +49,7 @@ class Health:
         self._camera_lost_s = camera_lost_s
         self._budget_ns = int(budget_ms * 1e6)
         self._clock = clock
+        self._boot_id = boot_id()
         self._stages = {stage: Latency() for stage in ("wait", "engine", "behaviour", "publish", "total")}
         self._inferred = 0
         self._over_budget = 0
@@ -159,6 +161,7 @@ class Health:
             armed=self._recorder.armed,
             open=open_events(setup, received_ns=self._last_received_ns) if setup else [],
             correct_within_px=_radii(description),
+            boot_id=self._boot_id,
         )
 
     def _problems(self, now: int) -> list[Problem]:

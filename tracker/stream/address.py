@@ -5,7 +5,7 @@ import ipaddress
 import socket
 import stat
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import zmq
@@ -50,7 +50,8 @@ def bind(server: zmq.Socket[bytes], address: str, *, held: ExitStack) -> None:
     Args:
         server: the socket.
         address: of `publisher.bind` and its like.
-        held: to be closed when the socket is: it keeps other processes from an ipc path, also while its socket is gone.
+        held: to be closed after the socket is: it keeps other processes from an ipc path, also while its socket is gone, and removes
+            the socket's file, which libzmq leaves there.
 
     Raises:
         StreamError: taken, malformed, its folder cannot be written, or something that is not a socket lies there.
@@ -67,6 +68,7 @@ def bind(server: zmq.Socket[bytes], address: str, *, held: ExitStack) -> None:
         server.bind(address)
         if path is not None:
             path.chmod(_GROUP_ACCESS)
+            held.callback(_remove_own, path, _identity(path))
     except zmq.ZMQError as problem:
         remedy = {
             errno.EADDRINUSE: "is already in use by another process; stop it or choose another address",
@@ -79,6 +81,18 @@ def bind(server: zmq.Socket[bytes], address: str, *, held: ExitStack) -> None:
         raise StreamError(f"{address} {remedy}") from None
     except OSError as problem:
         raise StreamError(f"{address}: group access cannot be set ({problem.strerror}); choose a folder of this user's own") from None
+
+
+def _remove_own(path: Path, bound: tuple[int, int, int]) -> None:
+    """Remove a socket's file, unless another lies there since."""
+    with suppress(OSError):
+        if _identity(path) == bound:
+            path.unlink()
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino, found.st_ctime_ns  # the time too: the number of a file that was removed is soon given to another
 
 
 def _socket_path(address: str) -> Path | None:

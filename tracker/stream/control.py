@@ -32,7 +32,8 @@ _LINGER_MS = 300  # at the end: how long the last answers may take to leave
 SWAP_S = 900.0  # a GPU engine may have to be built first
 
 Answer = dict[str, Any]
-Command = Callable[[dict[str, Any]], "Answer | Future[Answer]"]
+Request = dict[str, Any]
+Command = Callable[[Request], "Answer | Future[Answer]"]
 
 
 class Control:

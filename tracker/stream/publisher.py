@@ -49,6 +49,27 @@ class Received(Protocol):
         ...
 
 
+def event_message(event: Event, *, camera: str, session: str, received_ns: int, published_ns: int) -> EventMessage:
+    """One change of one event as it is published."""
+    return EventMessage(
+        v=VERSION,
+        camera=camera,
+        session=session,
+        frame=event.frame,
+        received_ns=received_ns,
+        published_ns=published_ns,
+        event=event.name,
+        state=event.state,
+        animal=event.animal,
+        onset_frame=event.onset_frame,
+        value=event.value,
+        threshold=event.threshold,
+        added_delay_ms=event.added_delay_ms,
+        latency_ms=(published_ns - received_ns) / 1e6,
+        reason=event.reason,
+    )
+
+
 class Publisher:
     """Offers poses, events, heartbeat, setup and status at the configured addresses."""
 
@@ -168,23 +189,7 @@ class Publisher:
     def event(self, frame: Received, event: Event) -> EventMessage:
         """Publish one change of one event, and return what was published. `frame` is the last that was taken up."""
         now = self._clock()
-        message = EventMessage(
-            v=VERSION,
-            camera=self.camera,
-            session=self.session,
-            frame=event.frame,
-            received_ns=frame.received_ns,
-            published_ns=now,
-            event=event.name,
-            state=event.state,
-            animal=event.animal,
-            onset_frame=event.onset_frame,
-            value=event.value,
-            threshold=event.threshold,
-            added_delay_ms=event.added_delay_ms,
-            latency_ms=(now - frame.received_ns) / 1e6,
-            reason=event.reason,
-        )
+        message = event_message(event, camera=self.camera, session=self.session, received_ns=frame.received_ns, published_ns=now)
         self._send("event", self._encode(message))
         return message
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection
 
+from tracker.boot_id import boot_id
 from tracker.camera_rig import CameraRig
 from tracker.messages import Message, PoseMessage, RigCameraMessage, RigMessage, StatusMessage
 from tracker.triangulation.joiner import Joiner
@@ -31,9 +32,17 @@ class RigCameras:
         joined_by: number, or exposure times where every camera that was heard has them on its host's clock, else receipt times.
     """
 
-    def __init__(self, config: RigConfig, rig: CameraRig, *, unix_offset_ns: Callable[[], int] = unix_offset_ns) -> None:
+    def __init__(
+        self,
+        config: RigConfig,
+        rig: CameraRig,
+        *,
+        unix_offset_ns: Callable[[], int] = unix_offset_ns,
+        boot_id: Callable[[], str] = boot_id,
+    ) -> None:
         self._config, self._frame, self._unix_offset_ns = config, rig.frame, unix_offset_ns
-        self._upstreams = {camera.name: Upstream(index, camera) for index, camera in enumerate(rig.cameras)}
+        here = boot_id()
+        self._upstreams = {camera.name: Upstream(index, camera, boot_id=here) for index, camera in enumerate(rig.cameras)}
         deadline_ns = None if config.deadline_ms is None else round(config.deadline_ms * 1e6)
         self._joiner = Joiner(len(rig.cameras), by=config.join, deadline_ns=deadline_ns)
         self._names_problem: str | None = None

@@ -60,6 +60,14 @@ class Numbering:
             return None
         return next((time_ns for number, time_ns in reversed(self._moments) if number == common), None)
 
+    def is_too_early(self, common: int, time_ns: int, *, period_ns: float) -> bool:
+        """Whether a number lies ahead of the newest by more pulses than there was time for, to half a period.
+
+        Without this, one number that is garbage would close every moment up to it. A trigger that rests is no contradiction.
+        """
+        newest_ns = self.time_ns(self._newest)
+        return newest_ns is not None and (common - self._newest - 0.5) * period_ns >= time_ns - newest_ns and common > self._newest
+
     def agreed(self, camera: int, common: int, time_ns: int) -> None:
         """Note a pose whose time stamp fits its number."""
         counter = self._counters[camera]

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from tracker.camera_rig import read_rig
 from tracker.client import Client
 from tracker.errors import StreamError
@@ -18,10 +20,11 @@ from tracker.service.log import written_beside
 from tracker.service.notify import Notifier
 from tracker.service.stop_signals import stopped_by_signals
 from tracker.service.watchdog import Watchdog
+from tracker.stream.control import Answer, Command, Control, Request
 from tracker.stream.publisher import Publisher
 from tracker.triangulation.cameras import RigCameras
 from tracker.triangulation.moment import Moment
-from tracker.triangulation.settings import RigConfig, addresses_of, publisher_of
+from tracker.triangulation.settings import RigConfig, addresses_of, control_of, publisher_of
 from tracker.triangulation.status import RigStatus
 from tracker.triangulation.tracking import RigTracking
 
@@ -61,11 +64,25 @@ def triangulate(config: RigConfig) -> None:
             heartbeat=Heartbeat(config.publisher.alive_ms),
             watchdog=Watchdog.from_environment(notifier),
         )
+        stack.enter_context(Control(control_of(config), _commands(parts.status, stop)))
         logger.info("started: rig=%s session=%s streams=%s", config.name, publisher.session, " ".join(addresses))
         notifier.ready()
         gc.freeze()  # what starting made stays; the collector then looks only at what moments make
         follow(parts, stop)
     logger.info("stopped: rig=%s session=%s", config.name, publisher.session)
+
+
+def _commands(status: RigStatus, stop: Stop) -> dict[str, Command]:
+    """What a rig is told, on the control socket's thread: as of a tracker, but for what only a camera or a network has."""
+
+    def tell(_: Request) -> Answer:
+        return {"status": msgspec.to_builtins(status.last)}
+
+    def end(_: Request) -> Answer:
+        stop.set()
+        return {}
+
+    return {"status": tell, "stop": end}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

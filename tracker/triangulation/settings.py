@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 from msgspec.structs import replace
 
-from tracker.config import EventConfig, Fraction, Name, PublisherConfig, Section, Text, Zone, check_events, full_address
+from tracker.config import ControlConfig, EventConfig, Fraction, Name, PublisherConfig, Section, Text, Zone, check_events, full_address
 from tracker.errors import ConfigError
 from tracker.parsing.yaml_file import open_yaml, typed
 
@@ -30,6 +30,7 @@ class RigConfig(Section, frozen=True, kw_only=True):
     zones: tuple[Zone, ...] = ()
     behaviour: tuple[EventConfig, ...] = ()
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
+    control: ControlConfig = field(default_factory=ControlConfig)
 
 
 def load_rig_config(path: Path) -> RigConfig:
@@ -67,6 +68,11 @@ def addresses_of(config: RigConfig, cameras: tuple[str, ...]) -> tuple[str, ...]
     if config.streams is not None:
         return tuple(full_address(address, config.name) for address in config.streams)
     return tuple(full_address(_CAMERA_STREAM, camera) for camera in cameras)
+
+
+def control_of(config: RigConfig) -> str:
+    """Where the rig takes commands."""
+    return full_address(config.control.bind, config.name)
 
 
 def publisher_of(config: RigConfig) -> PublisherConfig:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Literal
 
+from tracker.boot_id import boot_id
 from tracker.messages import VERSION, Problem, StatusMessage
 from tracker.service.notify import Notifier
 from tracker.stream.publisher import Publisher
@@ -33,6 +34,8 @@ class RigStatus:
     ) -> None:
         self._cameras, self._tracking, self._publisher, self._notifier, self._clock = cameras, tracking, publisher, notifier, clock
         self.state: State = "starting"
+        self.last: StatusMessage | None = None  # as it was last published
+        self._boot_id = boot_id()
         self._begun_ns, self._next_ns = clock(), 0
         self._said: tuple[State, int, tuple[str, ...]] | None = None  # state, setup and problems as last published
         self._since_ns: dict[str, int] = {}  # by cause of a problem
@@ -69,36 +72,36 @@ class RigStatus:
         counters = self._cameras.counters() | {"moments": tracking.moments, "placed": tracking.placed}
         self._measure_rates(now_ns, counters)
         self._since_ns = {cause: self._since_ns.get(cause, now_ns) for cause in problems}
-        self._publisher.status(
-            StatusMessage(
-                v=VERSION,
-                camera=self._publisher.camera,
-                session=self._publisher.session,
-                frame=tracking.moments - 1,
-                received_ns=last.received_ns if last else 0,
-                published_ns=now_ns,
-                state=self.state,
-                point_names=list(tracking.names),
-                skeleton=[],
-                class_names=[],
-                zones=[],
-                image_size=None,
-                bundle="",
-                bundle_sha256="",
-                runtime="",
-                device="",
-                precision="",
-                fps=dict(self._fps),
-                latency_ms={stage: latency.summary_ms() for stage, latency in tracking.stages.items()},
-                counters=counters,
-                unix_offset_ns=unix_offset_ns(),
-                setup=tracking.setup,
-                field_of_view="",
-                problems=[Problem(cause=cause, sentence=each, since_ns=self._since_ns[cause]) for cause, each in problems.items()],
-                open=tracking.open_events,
-                rig=self._cameras.message(alive),
-            )
+        self.last = StatusMessage(
+            v=VERSION,
+            camera=self._publisher.camera,
+            session=self._publisher.session,
+            frame=tracking.moments - 1,
+            received_ns=last.received_ns if last else 0,
+            published_ns=now_ns,
+            state=self.state,
+            point_names=list(tracking.names),
+            skeleton=[],
+            class_names=[],
+            zones=[],
+            image_size=None,
+            bundle="",
+            bundle_sha256="",
+            runtime="",
+            device="",
+            precision="",
+            fps=dict(self._fps),
+            latency_ms={stage: latency.summary_ms() for stage, latency in tracking.stages.items()},
+            counters=counters,
+            unix_offset_ns=unix_offset_ns(),
+            setup=tracking.setup,
+            field_of_view="",
+            problems=[Problem(cause=cause, sentence=each, since_ns=self._since_ns[cause]) for cause, each in problems.items()],
+            open=tracking.open_events,
+            boot_id=self._boot_id,
+            rig=self._cameras.message(alive),
         )
+        self._publisher.status(self.last)
         self._notifier.status(f"{self.state}: moment {tracking.moments - 1}, {self._fps['published']:.1f} a second")
 
     def _sentences(self, alive: Collection[str]) -> dict[Literal["camera", "reload"], str]:

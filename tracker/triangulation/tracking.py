@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -11,16 +11,35 @@ from tracker.behaviour.behaviour import Behaviour
 from tracker.camera_rig import CameraRig
 from tracker.errors import ConfigError
 from tracker.event import Event, Reason
-from tracker.messages import VERSION, Animal3DMessage, OpenEvent, Pose3DMessage, SetupMessage
+from tracker.messages import VERSION, Animal3DMessage, EventMessage, OpenEvent, Pose3DMessage, SetupMessage
 from tracker.pose import Pose
 from tracker.service.latency import Latency
-from tracker.stream.publisher import Publisher
+from tracker.stream.publisher import Received
 from tracker.triangulation.moment import Moment
 from tracker.triangulation.places import RigPlaces, RigTriangulation
 from tracker.triangulation.settings import RigConfig
 
 JoinedBy = Literal["number", "exposed", "received"]
 STAGES = ("join", "triangulate", "behaviour", "publish", "after_last_pose", "total")
+
+
+class RigOutput(Protocol):
+    """Where a rig's messages go: a publisher, or whoever replays what was recorded."""
+
+    camera: str
+    session: str
+
+    def pose3d(self, message: Pose3DMessage) -> None:
+        """Take one moment."""
+        ...
+
+    def setup(self, message: SetupMessage) -> None:
+        """Take what runs from now on."""
+        ...
+
+    def event(self, frame: Received, event: Event) -> EventMessage:
+        """Take one change of an event, and return it as a message."""
+        ...
 
 
 class RigTracking:
@@ -36,7 +55,7 @@ class RigTracking:
         stages: latency of each.
     """
 
-    def __init__(self, config: RigConfig, rig: CameraRig, publisher: Publisher, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(self, config: RigConfig, rig: CameraRig, publisher: RigOutput, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._config, self._publisher, self._clock = config, publisher, clock
         self._cameras = tuple(camera.name for camera in rig.cameras)
         self._triangulate = RigTriangulation(rig, confidence=config.confidence, largest_error_px=config.largest_error_px)

@@ -18,9 +18,10 @@ _NAMES_SHOWN = 4
 class Upstream:
     """One camera.
 
-    Its tracker's clock is brought to this host's: both tell what to add to get Unix time. Where these differ, the camera hangs on
-    another host, and its stamps are only worth something if PTP keeps the Unix clocks together. No stamp can come out later than now, and
-    the fastest of many poses hardly takes longer than the network: both are checked, to half a period.
+    Its tracker's clock is brought to this host's. Where both are of one start of one machine, as the kernel's boot id says, they have the
+    same clock, whatever is done to the time of day. Otherwise both tell what to add to get Unix time; where these differ, the camera
+    hangs on another host, and its stamps are only worth something if PTP keeps the Unix clocks together. No stamp can come out later than
+    now, and the fastest of many poses hardly takes longer than the network: both are checked, to half a period.
 
     Attributes:
         names: of its key points, as in its last pose; None before one came.
@@ -28,8 +29,9 @@ class Upstream:
         refused: poses that were not given to the joiner.
     """
 
-    def __init__(self, index: int, camera: RigCamera) -> None:
+    def __init__(self, index: int, camera: RigCamera, *, boot_id: str) -> None:
         self.index, self.camera = index, camera.name
+        self._boot_id = boot_id  # of this host
         self._expected_size = camera.image_size
         self.refused = 0
         self._forget("")
@@ -60,7 +62,8 @@ class Upstream:
         self._enter(status.session)
         self._image_size = status.image_size
         apart_ns = status.unix_offset_ns - unix_offset_ns
-        self._shift_ns = 0 if abs(apart_ns) < _SAME_HOST_NS else apart_ns
+        is_here = abs(apart_ns) < _SAME_HOST_NS if "" in (status.boot_id, self._boot_id) else status.boot_id == self._boot_id
+        self._shift_ns = 0 if is_here else apart_ns
 
     def take_pose(self, message: PoseMessage, *, now_ns: int) -> None:
         """Note what a pose says of its camera."""

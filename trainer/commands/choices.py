@@ -52,6 +52,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     network = parser.add_argument_group("network")
     add_network(network)
     network.add_argument("--weights", metavar="FROM", help="scratch, imagenet, or a file: a rigtrack checkpoint, or safetensors (scratch)")
+    network.add_argument(
+        "--background",
+        metavar="median|FILE",
+        help="taken off every frame, at the rig too: median of the training frames, or a picture (none)",
+    )
+    network.add_argument("--contrast", choices=("none", "local"), help="local: made the same everywhere in a frame, at the rig too (none)")
     network.add_argument("--train", dest="trained", choices=("all", "head"), help="layers to train (all)")
     network.add_argument("--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps, distance or mse for xy")
     network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")

@@ -124,7 +124,9 @@ def _measured(labels: Labels, planned: PlannedRun, result: FitResult) -> tuple[d
     scores: dict[str, RunScore] = {}
     for part, index in planned.parts.arrays().items():
         seen = _sample(index) if part == "train" else index
-        predictions[part], scores[part] = _scored(result.network, FrameStore(labels.frames.subset(seen), result.view), seen)
+        predictions[part], scores[part] = _scored(
+            result.network, FrameStore(labels.frames.subset(seen), result.view, lighting=result.lighting), seen
+        )
     return predictions, scores
 
 

@@ -10,6 +10,7 @@ from trainer.pipeline.export import FP32_PX, INPUT, OUTPUT, ExportedNetwork
 from trainer.scoring.evaluation import Evaluation
 from trainer.training.augmentation_choice import as_recorded
 from trainer.training.fit import FitResult
+from trainer.training.lighting_choice import background_in_words
 
 _SELF_TEST_FP32 = 0.05  # px and confidence; ten times the largest difference between runtimes seen
 _SELF_TEST_REDUCED = 1.5  # px: a sure point in bf16 or fp16; a wrong graph is off by tens
@@ -57,6 +58,7 @@ def describe(request: BundleRequest, result: FitResult, exported: ExportedNetwor
             tolerance_fp32=max(_SELF_TEST_FP32, FP32_PX),
             tolerance_reduced=_SELF_TEST_REDUCED,
         ),
+        lighting=None if result.lighting is None else result.lighting.described(background_in_words(request.settings)),
         trained_on=None if frames.sizes else (frames.size[1], frames.size[0]),
     )
 

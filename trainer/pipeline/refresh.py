@@ -29,6 +29,7 @@ from trainer.scoring.floor import floor_of_data
 from trainer.training.augmentation_choice import as_before
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
+from trainer.training.lighting_choice import BACKGROUND_FILE, NONE
 from trainer.training.processes import processes_here
 from trainer.whole_files import refuse_unwritable
 
@@ -74,7 +75,7 @@ def refresh_bundle(
         floor=floor_of_data(data[0], frames.point_names),
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
-        settings=from_weights(_augmented_as(in_use, settings), run / CHECKPOINTS / LAST),
+        settings=from_weights(lit_as(in_use, _augmented_as(in_use, settings), run), run / CHECKPOINTS / LAST),
         judging=judging,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),
@@ -94,6 +95,19 @@ def _fitted_as(in_use: Bundle, frames: LabelledFrames) -> LabelledFrames:
 def _augmented_as(in_use: Bundle, settings: FitSettings) -> FitSettings:
     """The settings, mirroring and turning as the bundle's own training did unless it is asked for otherwise."""
     return replace(settings, augment=as_before(settings.augment, in_use.description.training.augmentation))
+
+
+def lit_as(in_use: Bundle, settings: FitSettings, run: Path) -> FitSettings:
+    """The settings, with the background and the contrast of the bundle in use unless others are asked for.
+
+    Raises:
+        TrainingError: its background is not there.
+    """
+    lighting = in_use.description.lighting
+    if lighting is None or (settings.background, settings.contrast) != (NONE, NONE):
+        return settings
+    background = NONE if lighting.background is None else str(run / BACKGROUND_FILE)
+    return replace(settings, background=background, contrast=lighting.contrast or "none")
 
 
 def from_weights(settings: FitSettings, checkpoint: Path) -> FitSettings:

@@ -15,6 +15,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split_record import write_record
 from trainer.networks.confidence_layer import CalibratedNetwork
+from trainer.networks.lighting import LitNetwork
 from trainer.pipeline.bundle_description import accuracy, describe
 from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.export import ExportedNetwork, export
@@ -89,7 +90,7 @@ def _print_labels(request: BundleRequest, console: Console) -> None:
 
 
 def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
-    """A few training frames, spread out, as the network takes them."""
+    """A few training frames, spread out, as the graph takes them: their lighting is evened in it."""
     store = FrameStore(train, result.view)
     chosen = np.unique(np.linspace(0, len(train) - 1, PROVED_ON).round().astype(int))
     return [store.read(int(index)) for index in chosen]
@@ -149,17 +150,19 @@ def _calibration(result: FitResult, held_out: LabelledFrames, *, within: Radii) 
     """The map of confidences, fitted on frames that the network has not learnt from."""
     if not len(held_out):
         return fit_confidence(np.zeros((0, *held_out.points.shape[1:3], 3)), held_out, within_px=within.array)
-    predicted = predict_animals(result.network, FrameStore(held_out, result.view), np.arange(len(held_out)))
+    store = FrameStore(held_out, result.view, lighting=result.lighting)
+    predicted = predict_animals(result.network, store, np.arange(len(held_out)))
     alone = predicted.shape[1] == 1 and held_out.animals == 1
     return fit_confidence(predicted if alone else in_order_of_labels(predicted, held_out.points), held_out, within_px=within.array)
 
 
 def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]) -> ExportedNetwork:
     """The network's graph, proved, and proved again with the map of its confidences in it."""
-    plain = export(result.network, frames)
+    network = result.network if result.lighting is None else LitNetwork(result.lighting, result.network).eval()
+    plain = export(network, frames)
     if not calibration.changes:
         return plain
-    network = CalibratedNetwork(result.network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
+    network = CalibratedNetwork(network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
     return export(network, frames, must_fail_too=False)
 
 

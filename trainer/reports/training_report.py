@@ -87,7 +87,7 @@ def report_training(
 
 def _examples(result: FitResult, frames: LabelledFrames) -> Examples:
     """The frames that the network was asked about while learning, and the answers of its finished weights last."""
-    store, places = FrameStore(frames, result.view), example_places(len(frames))
+    store, places = FrameStore(frames, result.view, lighting=result.lighting), example_places(len(frames))
     stages = [(f"epoch {each.epoch}", store.to_source(np.array(each.poses, np.float32), places)) for each in result.history.examples]
     finished = ("finished", predict_animals(result.network, store, places))
     return Examples(images=[frames.read(int(place)) for place in places], truth=frames.points[places], stages=[*stages, finished])
@@ -120,7 +120,7 @@ def _heat_map(result: FitResult, frames: LabelledFrames) -> tuple[Image, NDArray
     """An animal's crop and the network's map for it, all key points together; None for a head without maps."""
     if not isinstance(result.network, ShowsMaps):
         return None
-    image = FrameStore(frames, result.view).read(len(frames) // 2)
+    image = FrameStore(frames, result.view, lighting=result.lighting).read(len(frames) // 2)
     frame = torch.from_numpy(image.reshape(1, *image.shape[:2], -1))
     seen = result.network.seen(frame)
     x, y, crop = seen.left, seen.top, seen.plan

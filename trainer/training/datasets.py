@@ -16,6 +16,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import order_of, swapped_order
 from trainer.labels.network_input import NetworkInput
 from trainer.networks.blocks import CropPlan, PointGroup, first_and_last
+from trainer.networks.lighting import EvenLighting
 from trainer.training.augment import AugmentSettings, augment
 from trainer.training.losses import Batch
 
@@ -42,13 +43,22 @@ class FrameStore:
         view: how an image becomes the network's input, as the bundle will say.
         size: (height, width) of that input; None: the frames' own.
         limit_bytes: of memory.
+        lighting: what the graph does to a frame first, done here once; None for nothing.
 
     Raises:
         BundleError: the view does not fit the images.
     """
 
-    def __init__(self, frames: LabelledFrames, view: View, *, size: Size | None = None, limit_bytes: int = CACHE_BYTES) -> None:
-        self.frames, self.size = frames, size or frames.size
+    def __init__(
+        self,
+        frames: LabelledFrames,
+        view: View,
+        *,
+        size: Size | None = None,
+        limit_bytes: int = CACHE_BYTES,
+        lighting: EvenLighting | None = None,
+    ) -> None:
+        self.frames, self.size, self._lighting = frames, size or frames.size, lighting
         self._inputs = {one: NetworkInput(view, size=self.size, source_size=one) for one in {frames.size, *frames.sizes}}
         self._room = limit_bytes // math.prod(self._inputs[frames.size].shape)
         self._decoded: dict[int, Image] = {}
@@ -61,6 +71,8 @@ class FrameStore:
         found = self._decoded.get(index)
         if found is None:
             found = self._input(index).image(self.frames.read(index))
+            if self._lighting is not None:
+                found = self._lighting.image(found)
             if len(self._decoded) < self._room:
                 self._decoded[index] = found
         return found

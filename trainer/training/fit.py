@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 from rich.console import Console
 from torch import nn
@@ -15,6 +16,7 @@ from trainer.labels.network_input import whole_view
 from trainer.networks.build import NetworkPlan
 from trainer.networks.groups import groups_sentence
 from trainer.networks.layer_table import NETWORK_FILE, table_of, write_table
+from trainer.networks.lighting import EvenLighting
 from trainer.training.augmentation_choice import settled
 from trainer.training.checkpoint import CHECKPOINTS, LAST, about_run, load_network, resumable
 from trainer.training.datasets import (
@@ -23,6 +25,7 @@ from trainer.training.datasets import (
 from trainer.training.fit_settings import FitSettings
 from trainer.training.history import History, history_from_plain, write_history
 from trainer.training.learner import ABOUT, Learner, Stopped
+from trainer.training.lighting_choice import lighting_of, write_background
 from trainer.training.lightning_run import progress_shown, run_by_lightning
 from trainer.training.new_learner import epochs_of, new_learner, plan_of, refuse_unfit
 from trainer.training.predict import mean_error_px
@@ -45,6 +48,7 @@ class FitResult:
         network: averaged weights, in evaluation mode, on the CPU.
         plan: what builds it again.
         view: how an image becomes its input.
+        lighting: what evens that input before the network sees it, None for nothing.
         history: of all sittings.
         train_px: mean error on (up to 200) training frames, unchanged, in evaluation mode.
         held_out_px: mean error on the held-out frames, None where there are none.
@@ -56,6 +60,7 @@ class FitResult:
     network: nn.Module
     plan: NetworkPlan
     view: View
+    lighting: EvenLighting | None
     history: History
     train_px: float
     held_out_px: float | None
@@ -93,9 +98,13 @@ def fit(
     refuse_unfit(train, settings)
     settings = settled(settings, train)[0]
     view = whole_view(train)
-    stores = FrameStore(train, view), FrameStore(held_out, view, size=train.size)
+    lighting = lighting_of(train, settings, view)
+    stores = FrameStore(train, view, lighting=lighting), FrameStore(held_out, view, size=train.size, lighting=lighting)
     plan = plan_of(stores[0], settings, view)
-    learner, pretrained = new_learner(plan, train, settings, about=about_run(plan, train, held_out, settings=settings, colour=view.colour))
+    about = about_run(plan, train, held_out, settings=settings, colour=view.colour)
+    if lighting is not None:
+        about["lighting"] = msgspec.to_builtins(lighting.described(None))  # a file of the same name may hold another picture
+    learner, pretrained = new_learner(plan, train, settings, about=about)
     checkpoints = out / CHECKPOINTS
     group = processes_here()
     console = Console(stderr=True, quiet=not (progress and group.first))
@@ -105,6 +114,8 @@ def fit(
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
+            if lighting is not None:
+                write_background(lighting, out)
             if learner.plan.groups:
                 console.print(groups_sentence(learner.plan.groups, train.point_names), soft_wrap=True, highlight=False)
         if last is not None:
@@ -112,7 +123,7 @@ def fit(
         if last is None or torch.load(last, weights_only=True, map_location="cpu")[ABOUT]["stopped"] is None:
             run_by_lightning(learner, stores, settings, checkpoints, resume=last, shown=progress_shown(console))
             console.print("measuring the error of the finished network", highlight=False)
-        return _result(out, stores, plan=plan, view=view)
+        return _result(out, stores, plan=plan, view=view, lighting=lighting)
 
 
 def _introduce(learner: Learner, pretrained: Pretrained | None, out: Path, *, frames: int, console: Console) -> None:
@@ -126,7 +137,7 @@ def _introduce(learner: Learner, pretrained: Pretrained | None, out: Path, *, fr
         logger.warning(advice)
 
 
-def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPlan, view: View) -> FitResult:
+def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPlan, view: View, lighting: EvenLighting | None) -> FitResult:
     last = out / CHECKPOINTS / LAST
     stopped: Stopped = load_network(last)[1]["stopped"]
     chosen = last.with_name("best.ckpt") if stopped == "no improvement" else last
@@ -139,6 +150,7 @@ def _result(out: Path, stores: tuple[FrameStore, FrameStore], *, plan: NetworkPl
         network=network,
         plan=plan,
         view=view,
+        lighting=lighting,
         history=history,
         train_px=errors[0],
         held_out_px=errors[1] if len(stores[1]) else None,

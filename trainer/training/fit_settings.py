@@ -22,6 +22,8 @@ class FitSettings:
         dropout: share of the features of these two that is left out before the last layer, in training.
         weights: what the network begins with: `scratch`, `imagenet` or the path of a file.
         trained: `all` layers, or the `head` alone.
+        background: taken off every frame, in the graph too: `none`, the `median` of the frames learnt from, or the path of a picture.
+        contrast: `local` makes it the same everywhere in the frame, in the graph too; `none`.
         seed: of initial weights, order and augmentation.
         epochs: how many; None: as many as fit into `minutes`, or EPOCHS.
         minutes: cap on wall time; the learning rate falls to zero by then.
@@ -49,6 +51,8 @@ class FitSettings:
     dropout: float = 0.0
     weights: str = "scratch"
     trained: Literal["all", "head"] = "all"
+    background: str = "none"
+    contrast: Literal["none", "local"] = "none"
     seed: int = 0
     epochs: int | None = None
     minutes: float | None = None
@@ -76,6 +80,8 @@ OPTIONS = {
     "dropout": "--dropout",
     "weights": "--weights",
     "trained": "--train",
+    "background": "--background",
+    "contrast": "--contrast",
     "seed": "--seed",
     "batch": "--batch",
     "batches": "--batches",
