@@ -25,6 +25,7 @@ from trainer.training.history import History, history_from_plain, write_history
 from trainer.training.learner import ABOUT, Learner, Stopped
 from trainer.training.lightning_run import progress_shown, run_by_lightning
 from trainer.training.new_learner import epochs_of, new_learner, plan_of, refuse_unfit
+from trainer.training.oversampling import oversampling_sentence
 from trainer.training.predict import mean_error_px
 from trainer.training.pretraining_advice import transfer_advice
 from trainer.training.processes import processes_here
@@ -105,6 +106,8 @@ def fit(
     with disk_refusals(out):
         if group.first:
             _introduce(learner, pretrained, out, frames=len(train), console=console)
+            if said := oversampling_sentence(train, settings.oversample):
+                console.print(said, soft_wrap=True, highlight=False, markup=False)
             if learner.plan.groups:
                 console.print(groups_sentence(learner.plan.groups, train.point_names), soft_wrap=True, highlight=False)
         if last is not None:
