@@ -19,6 +19,7 @@ from tracker.engines.inference import Inference
 from tracker.errors import RecordingError
 from tracker.pose import KeyPoints
 from tracker.recording.place import nearest
+from tracker.resemblance import look
 from tracker.whole_files import remedy, write_whole
 
 REPORT = "check.json"
@@ -131,6 +132,7 @@ class _Check:
             picture_quality.exposure(images),
             picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", "not judged without an engine"),
             picture_quality.focus(background),
+            *([picture_quality.resemblance(inference.bundle.description, list(map(look, images, poses)))] if inference is not None else []),
             timing.flicker(watched, has_own_rate=self._own_rate),
             timing.rate(watched, expected_hz=self._config.camera.rate_hz, has_own_rate=self._own_rate),
             timing.losses(watched),

@@ -18,6 +18,7 @@ from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.pipeline.bundle_description import accuracy, describe
 from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.export import ExportedNetwork, export
+from trainer.pipeline.learnt_images import learnt_images
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.pipeline.training_verdict import Training, judge_training
 from trainer.reports.training_report import ScoredTraining, history_of, report_training
@@ -110,7 +111,8 @@ def _score_and_write(
     on_held_out = _on_held_out(unscored, request.held_out, train, console)
     if request.gate is not None:
         request.gate(unscored, on_held_out)
-    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
+    learnt = learnt_images(train, on_held_out, request.settings.augment)
+    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out), learnt=learnt)
     write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
     _say(console, "judging the training and drawing its report")
     judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
