@@ -17,6 +17,7 @@ from trainer.labels.split_record import write_record
 from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.pipeline.bundle_description import accuracy, describe
 from trainer.pipeline.bundle_request import BundleRequest
+from trainer.pipeline.empty_confidence import empty_confidence
 from trainer.pipeline.export import ExportedNetwork, export
 from trainer.pipeline.learnt_images import learnt_images
 from trainer.pipeline.trained_bundle import TrainedBundle
@@ -28,6 +29,7 @@ from trainer.scoring.correct_radius import Radii
 from trainer.scoring.engine_choice import EngineChoice
 from trainer.scoring.evaluate import evaluate
 from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.measurements import EmptyScene
 from trainer.scoring.reliability import CLIP
 from trainer.training.augmentation_choice import settled
 from trainer.training.datasets import FrameStore
@@ -115,7 +117,8 @@ def _score_and_write(
     final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out), learnt=learnt)
     write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
     _say(console, "judging the training and drawing its report")
-    judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
+    empty = empty_confidence(unscored, request.frames, engine=ENGINE)
+    judged = judge_training(_training(request, result, empty), train=on_train, held_out=on_held_out)
     training = ScoredTraining(
         result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
     )
@@ -132,7 +135,7 @@ def _score_and_write(
     )
 
 
-def _training(request: BundleRequest, result: FitResult) -> Training:
+def _training(request: BundleRequest, result: FitResult, empty: EmptyScene | None) -> Training:
     return Training(
         data=request.data,
         bundle=request.out,
@@ -144,6 +147,7 @@ def _training(request: BundleRequest, result: FitResult) -> Training:
         radii=request.radii,
         floor=request.floor,
         target_px=request.judging.target_px,
+        empty=empty,
     )
 
 
