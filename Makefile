@@ -15,9 +15,9 @@ $(STAMP): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "rigtrack needs Python 3.10 or newer; '$(PYTHON)' is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@./.ci/system_libraries
 	@$(PYTHON) -m venv .venv || { echo "the venv module is missing: apt-get install python3-venv" >&2; exit 1; }
-	@echo "installing into .venv: torch, then everything else, about 3 GB; this takes minutes in which pip says nothing" >&2
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[trainer,backbones,basler,record,export,serial,calib,dev]'
+	@echo "installing into .venv: torch, then everything else, about 3 GB; this takes minutes" >&2
+	@$(BIN)/pip install --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e '.[trainer,backbones,basler,record,export,serial,calib,dev]'
 	@./.ci/aravis $(BIN)/pip
 	@touch $(STAMP)
 

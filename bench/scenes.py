@@ -5,7 +5,11 @@ is trained as `trainer fit` would, and then the points of each group as a set of
 resolution by the same network for as many steps. Absent points are told from present ones by confidence (area under the ROC
 curve). Every run is kept, and the table is made from what is stored.
 
+With --confidence the network of all points gets its map of confidences from the set's validation part, as in `trainer fit`, and is
+judged on that many other images of the scene, absent points among them.
+
     python bench/scenes.py --epochs 12 --json
+    python bench/scenes.py --epochs 5 --runs together --confidence 300
 """
 
 import argparse
@@ -27,9 +31,13 @@ from trainer.formats.read_labels import read_labels
 from trainer.formats.synthetic_set import own_parts
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import whole_view
 from trainer.networks.blocks import FrameShape, to_planes
 from trainer.networks.grouped import Grouped
 from trainer.networks.groups import find_groups
+from trainer.scoring.confidence_map import fit_confidence
+from trainer.scoring.correct_radius import usual_radii
+from trainer.scoring.reliability import judge, reliability
 from trainer.training.augment import AugmentSettings
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.datasets import FrameStore
@@ -82,6 +90,34 @@ def train(train_on: LabelledFrames, score_on: LabelledFrames, settings: FitSetti
         "auc": auc(poses[..., 2].ravel(), present.ravel()),
         "auc_per_point": {name: auc(poses[:, k, 2], present[:, k]) for k, name in enumerate(train_on.point_names)},
         "seconds": result.seconds,
+    }
+
+
+def confidence(scene: SceneName, *, count: int, seed: int, out: Path) -> dict[str, Any]:
+    """Is a confidence the chance of being right? On images of another seed of the scene, before and after the map."""
+    width, height = SIZES[scene]
+    data, others = out / f"{scene}.set", out / f"{scene}-others-{count}.set"
+    if not others.exists():
+        write_synthetic_set(others, scene=scene, count=count, seed=seed + 1, width=width, height=height, rectangles=1)
+    frames, new = read_labels(data), read_labels(others)
+    parts = own_parts(data, frames)
+    if parts is None:
+        raise FileNotFoundError(data)
+    held_out, within = frames.subset(parts.validation), usual_radii(frames, None)
+    network, _ = load_network(out / f"{scene}-together" / CHECKPOINTS / LAST)
+    answered = [predict_animals(network, FrameStore(one, whole_view(one)), np.arange(len(one))) for one in (held_out, new)]
+    found = fit_confidence(answered[0], held_out, within_px=within.array)
+    points = judge(answered[1], new, within_px=within.array)
+    after = found.of(points)
+    gone = new.hidden[points.frame, 0, points.point]
+    return {
+        "within_px": within.px[0],
+        "detail": found.detail,
+        "points": len(points.right),
+        "absent": int(gone.sum()),
+        "before": reliability(points.confidence, points.right, within_px=within.array).error,
+        "after": reliability(after, points.right, within_px=within.array).error,
+        "absent_above_half": int((after[gone] > SURE).sum()),
     }
 
 
@@ -164,6 +200,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12, help="(%(default)s)")
     parser.add_argument("--batches", type=int, default=64, help="steps an epoch, at least (%(default)s)")
     parser.add_argument("--picture", type=Path, help="draw what the trained networks answer into this PNG")
+    parser.add_argument("--confidence", type=int, metavar="N", help="judge the confidence of the network of all points on N other images")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     settings = FitSettings(epochs=options.epochs, batches=options.batches, workers=0)
@@ -173,13 +210,20 @@ def main() -> None:
     }
     if options.picture:
         cv2.imwrite(str(options.picture), picture(options.out, options.only))
+    if options.confidence:
+        for scene in options.only:
+            table[scene]["together"]["confidence"] = confidence(scene, count=options.confidence, seed=options.seed, out=options.out)
     if options.json:
         print(json.dumps({scene: {"runs": found, "ratios": ratios(found)} for scene, found in table.items()}))
         return
     for scene, found in table.items():
         for name, one in found.items():
-            told = "" if one["auc"] is None else f", absent against present {one['auc']:.3f}"
-            print(f"{scene} {name}: mean {one['mean_px']:.2f} px, median {one['median_px']:.2f}, p95 {one['p95_px']:.2f}{told}")
+            apart = "" if one["auc"] is None else f", absent against present {one['auc']:.3f}"
+            print(f"{scene} {name}: mean {one['mean_px']:.2f} px, median {one['median_px']:.2f}, p95 {one['p95_px']:.2f}{apart}")
+            if told := one.get("confidence"):
+                errors = f"within {told['within_px']} px {told['before']:.3f} before, {told['after']:.3f} after the map ({told['detail']})"
+                gone = f"{told['absent']} absent, {told['absent_above_half']} of them above {SURE}"
+                print(f"{scene} {name}: calibration error {errors}, {told['points']} points, {gone}")
         for points, ratio in ratios(found).items():
             print(f"{scene}: {points}: together over alone {ratio:.2f}")
 

@@ -93,5 +93,8 @@ def test_the_installation_says_first_that_it_takes_minutes() -> None:
         ["make", "--dry-run", "--always-make", "install"], cwd=SCRIPTS.parent, capture_output=True, text=True, check=True
     )
 
+    pip = [line for line in planned.stdout.splitlines() if "pip install" in line]
+    assert pip
+    assert not any(quiet in line for line in pip for quiet in ("--quiet", " -q")), "pip's own progress is what shows that it is at work"
     said, installs = planned.stdout.index("this takes minutes"), planned.stdout.index("pip install")
     assert said < installs

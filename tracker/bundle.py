@@ -124,6 +124,17 @@ class SelfTest(BundlePart, frozen=True, kw_only=True):
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
+Level = Annotated[float, Meta(ge=0, le=255)]
+
+
+class LearntImages(BundlePart, frozen=True, kw_only=True):
+    """What the images that were learnt from looked like, with the changes made to them, so that other ones can be told."""
+
+    brightness: tuple[Level, Level]  # mean grey level of an image, least and most
+    contrast: tuple[Level, Level]  # standard deviation of its grey levels
+    confidence: Share | None  # mean over its key points: what 95 % of the held-out images exceed; null where none was held out
+
+
 class BehaviourAccuracy(BundlePart, frozen=True, kw_only=True):
     """Scores on held-out videos, of the decisions that the thresholds make, or of the likeliest class where classes exclude each other.
 
@@ -195,6 +206,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where they had several, or it was not noted
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
     correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
+    learnt: LearntImages | None = None  # null in bundles from before it was noted
     behaviour: BehaviourNetwork | None = None  # of a network that is carried from frame to frame and gives class probabilities
     lighting: Lighting | None = None  # null where frames are seen as they are
 

@@ -13,7 +13,7 @@ from tracker.__main__ import main
 from tracker.check.check import Asked, check
 from tracker.viewer.window_libraries import missing_window_libraries
 
-PICTURES = ("exposure", "contrast", "focus", "flicker", "rate", "frames")
+PICTURES = ("exposure", "contrast", "focus", "resemblance", "flicker", "rate", "frames")
 QUICK = Asked(seconds=0.2)
 
 
@@ -174,6 +174,32 @@ def test_images_of_another_size_than_was_trained_on_are_warned_of(
     assert "image is 640x480, but the network learnt from images of 320x240" in findings["view"]["found"]
     main(["check", "--config", str(config)])
     assert "WARN    view " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("learnt", "ok", "words"),
+    [
+        (None, None, "not judged: spot does not say what its training images looked like"),
+        ({"brightness": [0, 60], "contrast": [0, 60], "confidence": 0.0}, True, "in half of the pictures"),
+        ({"brightness": [100, 180], "contrast": [0, 60], "confidence": 0.0}, True, "do not resemble those that spot was trained on"),
+    ],
+    ids=["not noted", "alike", "other light"],
+)
+def test_pictures_unlike_those_of_the_training_are_warned_of(
+    tmp_path: Path, make_bundle: BundleMaker, learnt: dict[str, Any] | None, ok: bool | None, words: str
+) -> None:
+    write_images(tmp_path / "images", [(number, 5) for number in range(5, 15)])
+    camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": None, "loop_folder": False}
+    bundle = make_bundle(tmp_path / "spot")
+    path = bundle / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"learnt": learnt}))
+    well, findings = checked(write_config(tmp_path, bundle, camera))
+    found = findings["resemblance"]
+    assert well
+    assert (found["ok"], found["warning"]) == (ok, "do not resemble" in words)
+    assert words in found["found"]
+    if found["warning"]:
+        assert found["found"].endswith("and train on with `trainer fit --refresh`")
 
 
 def test_a_bundle_that_does_not_fit_the_image_fails_the_view(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:

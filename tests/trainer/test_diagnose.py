@@ -10,9 +10,10 @@ import pytest
 
 from tests.trainer.learnable import labelled
 from trainer.__main__ import main
+from trainer.errors import TrainingError
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learning_rate_range import draw_range, find_rate_range, read_range, smoothed
-from trainer.training.memorise import memorise
+from trainer.training.memorise import Memorised, memorise, with_labels_permuted
 
 CPU = FitSettings(accelerator="cpu", precision="32", workers=0, batch=8)
 
@@ -31,6 +32,36 @@ def test_labels_that_contradict_each_other_cannot_be_learnt_by_heart(tmp_path: P
     known = memorise(replace(twice, points=points), CPU, steps=60)
     assert not known.passed
     assert "expected at most 1.5 px; look at the labels" in known.sentence
+
+
+def test_a_network_memorises_labels_dealt_out_at_random_and_that_is_said(tmp_path: Path) -> None:
+    known = memorise(labelled(tmp_path, 4), CPU, steps=80, permuted=True)
+    assert known.passed, known.sentence
+    assert "memorises labels that its images do not show, so a small error on so few training frames proves nothing" in known.sentence
+
+
+def test_labels_dealt_out_that_are_not_memorised_speak_for_what_is_learnt_of_the_own() -> None:
+    sentence = Memorised(frames=8, steps=400, px=30.0, permuted=True).sentence
+    assert sentence.endswith("30.00 px; not memorised, so what it learns of the frames' own labels in as many steps it finds in the images")
+
+
+def test_every_frame_is_dealt_the_labels_of_another(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 8)
+    dealt = with_labels_permuted(frames, seed=0)
+    assert dealt.images == frames.images
+    assert (dealt.points != frames.points).any(axis=(1, 2, 3)).all()
+    assert np.array_equal(np.unique(dealt.points, axis=0), np.unique(frames.points, axis=0))
+    with pytest.raises(TrainingError, match="two frames or more"):
+        with_labels_permuted(frames.subset(np.array([0])), seed=0)
+
+
+def test_the_command_tries_labels_dealt_out_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["synth", "--out", str(tmp_path / "set"), "--count", "12", "--width", "96", "--height", "96"])
+    capsys.readouterr()
+    main(["diagnose", "--data", str(tmp_path / "set"), "--device", "cpu", "--steps", "10", "--permuted", "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["permuted_memorised"] is False
+    assert answer["permuted_px"] > 1.5
 
 
 def test_the_steepest_fall_is_found_and_the_break() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -69,6 +70,35 @@ def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     assert {one["field_of_view"] for one in found["sets"]} == {
         "The network sees all of the camera's 128x96 image, at its own size, in grey."
     }
+
+
+def other_set_up(folder: Path, *, first: int, darker: float) -> Path:
+    """Labelled bars that were never learnt from, under another light."""
+    frames = labelled(folder, 12, first=first)
+    for reference in frames.images:
+        image = cv2.imread(str(reference.path), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        cv2.imwrite(str(reference.path), (image * darker).astype(np.uint8))
+    return as_csv(folder, frames)
+
+
+def test_images_unlike_the_training_are_warned_of_and_those_of_the_same_rig_are_not(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learnt = read_bundle(bundle).description.learnt
+    assert learnt is not None
+    assert learnt.brightness[0] < 90 < learnt.brightness[1]
+    (tmp_path / "same").mkdir()
+    (tmp_path / "night").mkdir()
+    same, night = other_set_up(tmp_path / "same", first=500, darker=1.0), other_set_up(tmp_path / "night", first=500, darker=0.2)
+    found = run(capsys, "evaluate", str(bundle), "--data", str(same), str(night))
+    assert [one["unlike_training"] is None for one in found["sets"]] == [True, False]
+    assert len(found["warnings"]) == 1
+    assert "night" in found["warnings"][0] or "CollectedData" in found["warnings"][0]
+    assert "their mean grey level is" in found["warnings"][0]
+    main(["evaluate", str(bundle), "--data", str(night), "--threads", "1", "--report", str(tmp_path / "report")])
+    assert "train on with `trainer fit --refresh`." in capsys.readouterr().out
+    assert "do not resemble those that bars was trained on" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_without_the_runs_folder_the_bundles_own_account_tells_the_split(bundle: Path, data: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from trainer.errors import TrainingError
 from trainer.experiments.curve import plan_curve, sizes_of
 from trainer.experiments.curve import summarise as summarise_curve
 from trainer.experiments.curve_conclusions import reading
+from trainer.experiments.curve_report import DEEPLABCUT, error_against_frames, write_curve_report
+from trainer.experiments.experiment import Experiment
 from trainer.experiments.power_law import PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.run import Run
 from trainer.experiments.run_plan import FramesOfRun
@@ -109,3 +111,37 @@ def test_one_repeat_and_few_sizes_promise_nothing(tmp_path: Path) -> None:
     assert few.law is None
     assert "needs 4 sizes; there are 3" in reading(few, target_px=None)[0]
     assert bootstrap([(np.array([1.0]), np.array([1.0]))]) == []
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> Experiment:
+    """Stored runs of two heads, five sizes and two repeats, whose error falls as 20/√n + 1."""
+    names = []
+    for head in ("heatmap", "xy"):
+        for size in (4, 8, 16, 32, 64):
+            for repeat in (0, 1):
+                names.append(f"{head}-frames{size}-seed{repeat}")
+                stored_run(tmp_path, names[-1], 20 / size**0.5 + 1 + 0.05 * repeat, head=head, size=size, repeat=repeat)
+    options = {"target_px": 2.0}
+    return Experiment(schema=1, kind="curve", data="mice", labels_sha256="0" * 64, runs=tuple(names), human_px=2.7, options=options)
+
+
+def test_the_page_of_a_learning_curve_has_both_heads_and_stands_alone(tmp_path: Path, experiment: Experiment) -> None:
+    curves = write_curve_report(tmp_path, experiment)
+    said = (tmp_path / "report.html").read_text()
+    assert [curve.head for curve in curves] == ["heatmap", "xy"]
+    assert all(curve.law is not None for curve in curves)
+    assert said.count("data:image/png;base64,") == 3, "the curve, and four panels for each head"
+    assert "<h2>Head heatmap</h2>" in said
+    assert "<h2>Head xy</h2>" in said
+    assert "DeepLabCut&#x27;s own figure (Mathis et al. 2018)" in said
+    assert 'src="http' not in said
+
+
+def test_a_learning_curve_is_drawn_beside_deeplabcuts_over_peoples_own_distance(tmp_path: Path, experiment: Experiment) -> None:
+    curves = write_curve_report(tmp_path, experiment)
+    axes = error_against_frames(curves, experiment.human_px, title="").axes[0]
+    drawn = {str(line.get_label()): np.asarray(line.get_xydata()) for line in axes.get_lines()}
+    assert drawn["DeepLabCut 2018, other data"].tolist() == [list(point) for point in DEEPLABCUT]
+    assert any(np.allclose(points[:, 1], 2.7) for points in drawn.values()), "the distance between two people"
+    assert any("n^-" in label and label.startswith("xy") for label in drawn), "the fitted law"

@@ -36,6 +36,8 @@ def test_one_command_makes_a_bundle_that_is_scored_and_reported(
     assert bundle.description.accuracy.mean_px == pytest.approx(made["held_out"]["mean_px"])
     assert bundle.description.training.held_out_frames == 2, "the set's own validation part"
     assert bundle.description.trained_on == (160, 120)
+    assert bundle.description.learnt is not None
+    assert "empty_scene" in json.loads((out / "metrics.json").read_text())
     assert (out / "report.html").read_text().count("data:image/png") >= 3
     assert json.loads((out / "metrics.json").read_text())["train"]["frames"] == 16
     assert "The network sees all of the camera&#x27;s 160x120 image, at its own size, in" in (out / "report.html").read_text()

@@ -1,15 +1,21 @@
 """A batch that the memory does not hold, in a process whose memory is limited."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.trainer.learnable import labelled
 from tests.trainer.test_evaluate_command import as_csv
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import fit
+from trainer.training.fit_settings import FitSettings
 from trainer.training.memory import is_out_of_memory
+from trainer.training.predict import predict_animals
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
@@ -61,3 +67,16 @@ def test_a_batch_too_large_is_one_sentence_with_the_batch_that_fits(tmp_path: Pa
 )
 def test_only_what_says_so_is_taken_for_a_lack_of_memory(problem: Exception, found: bool) -> None:
     assert is_out_of_memory(problem) == found
+
+
+def test_training_and_scoring_again_and_again_holds_no_more_tensors(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 4)
+    settings = FitSettings(epochs=1, batch=2, batches=2, width=0.25, workers=0, accelerator="cpu", precision="32")
+    held = []
+    for cycle in range(4):
+        result = fit(frames, frames.subset(np.arange(2)), settings, tmp_path / f"run{cycle}")
+        predict_animals(result.network, FrameStore(frames, result.view), np.arange(4))
+        del result
+        gc.collect()
+        held.append(sum(isinstance(one, torch.Tensor) for one in gc.get_objects()))
+    assert held[3] == held[2] == held[1], held

@@ -186,6 +186,20 @@ def test_uncertainty_finds_low_confidence_jumps_and_disagreement_and_says_which(
     assert chosen[0]["detail"] == "spot 0.16 sure"
 
 
+@pytest.mark.parametrize(("least", "unlike"), [(0.5, False), (0.95, True)], ids=["as sure as in training", "less sure"])
+def test_a_video_unlike_the_training_is_told_while_its_frames_are_chosen(
+    select: Select, tmp_path: Path, make_bundle: Callable[..., Path], *, least: float, unlike: bool
+) -> None:
+    bundle = make_bundle(tmp_path / "bundle", height=SIZE[0], width=SIZE[1])
+    about = bundle / "bundle.json"
+    learnt = {"brightness": [0, 255], "contrast": [0, 127], "confidence": least}
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"learnt": learnt}))
+    video = write_video(tmp_path / "film.mkv", [spot(20 + number, 40) for number in range(40)])  # which the engine is 0.8 sure of
+    told = select(video, count=2, by="uncertainty", options=["--bundle", str(bundle)])["unlike_training"]
+    assert (told is not None) == unlike
+    assert told is None or "the mean confidence is at most 0.80" in str(told)
+
+
 def test_uncertainty_does_not_take_all_of_a_bad_stretch(select: Select, tmp_path: Path, make_bundle: Callable[..., Path]) -> None:
     brightness = {**dict.fromkeys(range(40, 60), 40), **dict.fromkeys((90, 110, 130), 42)}
     images = [spot(40 + abs(number % 60 - 30), 20 + number // 3, brightness=brightness.get(number, 204)) for number in range(150)]

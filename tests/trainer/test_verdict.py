@@ -9,7 +9,7 @@ import pytest
 
 from trainer.__main__ import PROGRAM
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
-from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
+from trainer.scoring.measurements import EmptyScene, GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.verdict import MOST_STEPS, verdict
 
@@ -194,6 +194,19 @@ def test_an_over_fitted_training_whose_held_out_loss_rises_is_told_to_end_earlie
     found = verdict(replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17), PLACE)
     assert "from epoch 17 on the held-out loss rose" in found.sentence
     assert "--patience 5" in found.steps[1].command
+
+
+def test_points_found_in_an_empty_scene_are_told_beside_a_good_training() -> None:
+    empty = EmptyScene(group="monday", point="snout", confidence=0.71)
+    found = verdict(replace(GOOD, empty=empty), PLACE)
+    assert found.sentence.startswith("Good")
+    assert [step.kind for step in found.steps] == ["empty scene", "good"]
+    assert "'snout' is found with a confidence of 0.71: a rule may begin before the animal is there" in found.steps[0].why
+    assert found.steps[0].command == "trainer select 'videos/monday 1.mp4' --project mouse --count 20"
+    short = verdict(replace(GOOD, empty=empty, pictures=5_000), PLACE).steps[0]
+    assert short.do.startswith("Before the animal can be out of sight, train longer; or label frames that show no animal")
+    assert "--minutes 30" in short.command
+    assert [step.kind for step in verdict(replace(GOOD, empty=replace(empty, confidence=0.3)), PLACE).steps] == ["good"]
 
 
 def test_one_training_says_no_more_than_it_can_of_labels_and_minutes() -> None:

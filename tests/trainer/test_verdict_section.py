@@ -14,7 +14,7 @@ from trainer.reports.verdict_section import fault_section, point_section
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.hidden_points import absence
-from trainer.scoring.measurements import Circumstances, Measurements, measure
+from trainer.scoring.measurements import Circumstances, EmptyScene, Measurements, measure
 from trainer.scoring.metrics import point_errors
 
 RADII = Radii(px=(2.0, 2.0), source="2% of the animal's length, 100 px")
@@ -57,6 +57,11 @@ def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Ev
     said = point_section(measured, train, RADII)
     assert f"snout {snout.bias_px[0]:.1f} px right" in said
     assert "One pixel of the network&#x27;s picture is 3 wide in the image." in said
+    assert "empty scene" not in said
+    with_empty = replace(measured, empty=EmptyScene(group="monday", point="snout", confidence=0.71))
+    assert "In the empty scene of monday, made from its frames, snout is the surest point, with a confidence of 0.71." in point_section(
+        with_empty, train, RADII
+    )
     panels = bias_vectors(train, measured.points, RADII.px).axes
     assert [axes.get_title(loc="left") for axes in panels[:2]] == ["snout", "tail <base>"]
     assert all(len(axes.texts) == 1 for axes in panels[:2]), "the arrow"

@@ -18,10 +18,11 @@ from trainer.scoring.metrics import point_errors
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import ENOUGH_PICTURES
 from trainer.scoring.verdict import Verdict, verdict
-from trainer.training.augment import AugmentSettings
+from trainer.training.augment import UNCHANGED, AugmentSettings
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, fit
 from trainer.training.fit_settings import FitSettings
+from trainer.training.memorise import with_labels_permuted
 from trainer.training.predict import predict_animals
 
 EASY = AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)
@@ -32,8 +33,9 @@ LONG: dict[str, list[dict[str, float]]] = {"epochs": [], "batches": [{}] * (ENOU
 RADII = Radii(px=(2.5, 2.5), source="as given")
 
 
-def trained(folder: Path, train: LabelledFrames) -> FitResult:
-    return fit(train, train.subset(np.empty(0, np.int64)), SETTINGS, folder / "run")
+def trained(folder: Path, train: LabelledFrames, *, augment: AugmentSettings = EASY, batches: int = 110) -> FitResult:
+    settings = replace(SETTINGS, augment=augment, batches=batches)
+    return fit(train, train.subset(np.empty(0, np.int64)), settings, folder / "run")
 
 
 def evaluated(result: FitResult, frames: LabelledFrames, *, labels: LabelledFrames | None = None) -> Evaluation:
@@ -55,6 +57,16 @@ def evaluated(result: FitResult, frames: LabelledFrames, *, labels: LabelledFram
 def judged(train: Evaluation, held_out: Evaluation, *, labels: LabelledFrames | None = None) -> Verdict:
     about = Circumstances(labels=labels or train.frames, radii=RADII, seen_px=1.0, batch=8, history=LONG)
     return verdict(measure(train, held_out, about), NextCommands(data=("bars",), bundle="models/bars"))
+
+
+def three_times_as_large(one: Evaluation) -> Evaluation:
+    points = one.frames.points * 3
+    return replace(
+        one,
+        frames=with_points(one.frames, points),
+        errors=point_errors(one.predicted * 3, points),
+        baseline=score_baselines(points, train=points, size=(3 * SIZE[0], 3 * SIZE[1])),
+    )
 
 
 def with_points(frames: LabelledFrames, points: NDArray[np.float64], *, group: str | None = None) -> LabelledFrames:
@@ -139,3 +151,42 @@ def test_one_frame_learnt_by_heart_calls_for_more_of_them(bars: tuple[LabelledFr
     one = bars[0].subset(np.array([0]))
     found = judged(evaluated(network, one), evaluated(network, bars[1]), labels=one)
     assert found.steps[0].kind == "few frames"
+
+
+def test_a_training_that_has_only_begun_is_told_to_go_on(bars: tuple[LabelledFrames, LabelledFrames], tmp_path: Path) -> None:
+    result = trained(tmp_path, bars[0], batches=10)
+    about = Circumstances(labels=bars[0], radii=RADII, seen_px=1.0, batch=8, history={"epochs": [], "batches": [{}] * 10})
+    measured = measure(evaluated(result, bars[0]), evaluated(result, bars[1]), about)
+    found = verdict(measured, NextCommands(data=("bars",), bundle="models/bars"))
+    assert found.steps[0].kind == "too short", found.lines
+    assert found.steps[0].command.endswith("--epochs 400")
+
+
+def test_a_point_with_few_labels_that_is_found_badly_calls_for_more_of_it(
+    bars: tuple[LabelledFrames, LabelledFrames], tmp_path: Path
+) -> None:
+    points = bars[0].points.copy()
+    points[1:, :, 1] = np.nan
+    rare = with_points(bars[0], points)
+    result = trained(tmp_path, rare, augment=UNCHANGED)
+    found = judged(evaluated(result, rare), evaluated(result, bars[1]))
+    assert found.steps[0].kind == "rare point", found.lines
+    assert found.sentence.startswith("'tail' is labelled in 1 frame learnt from, other points in up to 30")
+
+
+def test_frames_learnt_by_heart_with_others_not_found_are_over_fitted(bars: tuple[LabelledFrames, LabelledFrames], tmp_path: Path) -> None:
+    """Labels that are dealt out at random can be learnt in no other way."""
+    few = with_labels_permuted(bars[0].subset(np.arange(12)), seed=0)
+    result = trained(tmp_path, few, augment=UNCHANGED)
+    found = judged(evaluated(result, few), evaluated(result, bars[1]))
+    assert found.steps[0].kind == "over-fitted", found.lines
+
+
+def test_points_seen_too_coarsely_call_for_a_network_that_sees_more(bars: tuple[LabelledFrames, LabelledFrames], tmp_path: Path) -> None:
+    """Images three times as large, of which the network is given each third pixel: what it is off by is three times as much there."""
+    result = trained(tmp_path, bars[0], batches=40)
+    train, held_out = (three_times_as_large(evaluated(result, frames)) for frames in bars)
+    about = Circumstances(labels=train.frames, radii=RADII, seen_px=3.0, batch=8, history=LONG)
+    found = verdict(measure(train, held_out, about), NextCommands(data=("bars",), bundle="models/bars"))
+    assert found.steps[0].kind == "resolution", found.lines
+    assert "--network resnet18 --view full" in found.steps[0].command

@@ -20,6 +20,7 @@ from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.pose import KeyPoints, Pose
 from tracker.recording.place import nearest
+from tracker.resemblance import look
 from tracker.setup import Setup
 from tracker.whole_files import remedy, write_whole
 
@@ -130,13 +131,14 @@ class _Check:
 
     def _pictures(self, watched: Watched, setup: Setup | None) -> list[CheckResult]:
         images = [frame.image for frame in watched.spread]
-        finds = setup is not None and setup.inference is not None
-        poses: list[KeyPoints] = [setup.points(image) for image in images] if setup is not None and finds else []
+        key_points = setup.bundle if setup is not None else None
+        poses: list[KeyPoints] = [setup.points(image) for image in images] if setup is not None and key_points is not None else []
         background = picture_quality.background_of(images)
         found = [
             picture_quality.exposure(images),
             picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", self._no_poses),
             picture_quality.focus(background),
+            *([picture_quality.resemblance(key_points, list(map(look, images, poses)))] if key_points is not None else []),
             timing.flicker(watched, has_own_rate=self._own_rate),
             timing.rate(watched, expected_hz=self._config.camera.rate_hz, has_own_rate=self._own_rate),
             timing.losses(watched),

@@ -1,17 +1,20 @@
-"""Exposure, contrast of the animal to the background, and focus. Pure: pictures in, numbers and a sentence out.
+"""Exposure, contrast of the animal to the background, focus, and likeness to the training. Pure: pictures in, numbers and a sentence out.
 
 The limits are choices, made so that usual rigs pass; docs/check.md gives each with its reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.bundle import Description
 from tracker.check.result import CheckResult, Measured, judged, unjudged
 from tracker.frame import Image
 from tracker.pose import KeyPoints
+from tracker.resemblance import FEWEST, RETRAIN, Look, unlike_learnt
 
 CLIPPED_FROM, DARK_TO = 254, 1  # grey levels in which light or shade has lost its detail
 SEEN_FROM = 0.3  # confidence of a key point
@@ -58,6 +61,20 @@ def background_of(pictures: list[Image]) -> Background:
 def histogram(pictures: list[Image]) -> NDArray[np.int64]:
     """How often each grey level occurs, all channels together: int64 (256,)."""
     return np.asarray(np.sum([np.bincount(picture.reshape(-1), minlength=256) for picture in pictures], axis=0), np.int64)
+
+
+def resemblance(about: Description, looks: Sequence[Look]) -> CheckResult:
+    """Whether the pictures and the engine's confidence are like those of the training."""
+    if about.learnt is None:
+        return unjudged("resemblance", f"not judged: {about.name} does not say what its training images looked like")
+    if len(looks) < FEWEST:
+        return unjudged("resemblance", f"not judged: it takes {FEWEST} pictures, {len(looks)} came")
+    brightness, contrast = (float(np.median(values)) for values in zip(*((one.brightness, one.contrast) for one in looks), strict=True))
+    confidence = float(np.median(np.nan_to_num([one.confidence for one in looks])))
+    found = f"mean grey level {brightness:.0f}, contrast {contrast:.0f}, mean confidence {confidence:.2f} in half of the pictures"
+    measured = {"brightness": brightness, "contrast": contrast, "confidence": confidence}
+    unlike = unlike_learnt(about, looks)
+    return judged("resemblance", found, measured, warn=f"{unlike}; {RETRAIN}" if unlike is not None else None)
 
 
 def exposure(pictures: list[Image]) -> CheckResult:

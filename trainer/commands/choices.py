@@ -37,13 +37,19 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """Options that say how to train; one that is not given is left to FitSettings."""
     training = parser.add_argument_group("training")
     training.add_argument("--minutes", type=float, help="longest training time; without it and --epochs, a fixed number of epochs")
-    training.add_argument("--epochs", type=int, help="longest number of epochs")
+    training.add_argument("--epochs", type=int, help="longest number of epochs (40)")
     training.add_argument("--seed", type=int, default=0, help="random seed for weights, order and augmentation (%(default)s)")
-    training.add_argument("--learning-rate", type=float, help="peak learning rate")
+    training.add_argument("--learning-rate", type=float, help="peak learning rate (0.002)")
     training.add_argument("--weight-decay", type=float, help="weight decay; an L2 penalty with --optimiser adam")
     training.add_argument("--optimiser", choices=("adamw", "adam"), help="optimiser (adamw)")
-    training.add_argument("--batch", type=int, help="batch size")
-    training.add_argument("--batches", type=int, help="optimiser steps per epoch, at least")
+    training.add_argument("--batch", type=int, help="batch size (8)")
+    training.add_argument("--batches", type=int, help="optimiser steps per epoch, at least (128)")
+    training.add_argument("--held-out-batch", type=int, metavar="N", help="held-out frames that are answered at a time (8)")
+    training.add_argument(
+        "--oversample",
+        choices=("nothing", "points", "videos", "tags"),
+        help="show frames with a rare point, of a rare video or with a rare tag up to 5 times as often (nothing)",
+    )
     training.add_argument("--patience", type=int, help="stop after this many epochs without an improvement of 0.02 px")
     training.add_argument("--precision", choices=("auto", "32", "bf16"), help="numeric precision of training (auto)")
     training.add_argument("--device", dest="accelerator", choices=("auto", "cpu", "gpu"), help="device to train on (auto)")

@@ -3,11 +3,16 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_augmentation, add_command, augment_settings
 from trainer.networks.names import HEADS
+
+if TYPE_CHECKING:
+    from trainer.labels.labelled_frames import LabelledFrames
+    from trainer.training.augment import AugmentSettings
 
 
 def add(commands: Commands) -> None:
@@ -22,6 +27,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
     parser.add_argument("--out", type=Path, help="folder for the picture of the learning-rate range test")
     parser.add_argument("--labels-only", action="store_true", help="check the labels and train nothing")
+    parser.add_argument(
+        "--permuted", action="store_true", help="also try to memorise the few frames with each other's labels, dealt out at random"
+    )
+    parser.add_argument("--steps", type=int, metavar="N", help="of each short training (400 to memorise, 100 to raise the learning rate)")
     parser.add_argument("--network", default="compact", help="(%(default)s)")
     parser.add_argument("--head", choices=HEADS, default="heatmap", help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (%(default)s)")
@@ -55,21 +64,36 @@ def diagnose(options: argparse.Namespace) -> int:
     sentences += [*augmentation, *([sizes] if sizes else [])]
     passed = True
     if not options.labels_only:
-        from trainer.training.fit_settings import FitSettings
-        from trainer.training.learning_rate_range import draw_range, find_rate_range
-        from trainer.training.memorise import memorise
-
-        settings = FitSettings(network=options.network, head=options.head, seed=options.seed, accelerator=options.device, augment=asked)
-        talk = Console(stderr=True)
-        with talk.status("memorising a few frames"):
-            known = memorise(frames, settings)
-        with talk.status("raising the learning rate"):
-            rates = find_rate_range(frames, settings)
-        if options.out:
-            options.out.mkdir(parents=True, exist_ok=True)
-            draw_range(rates, options.out / "learning_rate.png")
-        passed = known.passed
-        sentences += [known.sentence, rates.sentence]
-        answer |= {"by_heart_px": known.px, "passed": passed, "learning_rate": rates.fastest, "breaks_at": rates.broken}
+        trained, figures = _by_training(options, frames, asked)
+        passed = bool(figures["passed"])
+        sentences += trained
+        answer |= figures
     print(json.dumps(answer) if options.json else "\n".join(sentences))
     return 0 if passed else 1
+
+
+def _by_training(
+    options: argparse.Namespace, frames: "LabelledFrames", asked: "AugmentSettings"
+) -> tuple[list[str], dict[str, float | bool | None]]:
+    """What short trainings tell, as sentences and as figures."""
+    from trainer.training.fit_settings import FitSettings
+    from trainer.training.learning_rate_range import STEPS as RATES
+    from trainer.training.learning_rate_range import draw_range, find_rate_range
+    from trainer.training.memorise import STEPS, memorise
+
+    settings = FitSettings(network=options.network, head=options.head, seed=options.seed, accelerator=options.device, augment=asked)
+    talk, steps = Console(stderr=True), options.steps or STEPS
+    with talk.status("memorising a few frames"):
+        known = memorise(frames, settings, steps=steps)
+    sentences, figures = [known.sentence], {"by_heart_px": known.px, "passed": known.passed}
+    if options.permuted:
+        with talk.status("memorising them with each other's labels"):
+            dealt_out = memorise(frames, settings, steps=steps, permuted=True)
+        sentences.append(dealt_out.sentence)
+        figures |= {"permuted_px": dealt_out.px, "permuted_memorised": dealt_out.passed}
+    with talk.status("raising the learning rate"):
+        rates = find_rate_range(frames, settings, steps=options.steps or RATES)
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        draw_range(rates, options.out / "learning_rate.png")
+    return [*sentences, rates.sentence], {**figures, "learning_rate": rates.fastest, "breaks_at": rates.broken}

@@ -133,7 +133,7 @@ def _print(run: "EvaluationRun") -> None:
         _print_set(one, thresholds)
     if run.asked.floor is not None:
         print(f"{'people: between annotators':<34} {run.asked.floor.mean_px:8.2f}")
-    for line in run.verdict.lines if run.verdict is not None else run.warnings:
+    for line in [*run.unlike, *run.verdict.lines] if run.verdict is not None else run.warnings:
         print(line)
 
 

@@ -59,7 +59,7 @@ def _rare_points(frames: LabelledFrames) -> Iterator[LabelFinding]:
             yield LabelFinding(
                 kind="rare point",
                 sentence=f"'{name}' is labelled {count} times, the most labelled point {most} times; it will be found worse: label it "
-                "in more frames, or leave it out",
+                "in more frames, leave it out, or show those frames more often (--oversample points)",
             )
 
 
@@ -73,7 +73,7 @@ def _lopsided(frames: LabelledFrames) -> Iterator[LabelFinding]:
             yield LabelFinding(
                 kind="lopsided",
                 sentence=f"{what} '{most}' has {many} frames, '{least}' {few}; the mean error is that of '{most}': label more of "
-                f"'{least}', and read the errors by {what}",
+                f"'{least}' or show it more often (--oversample {what}s), and read the errors by {what}",
             )
 
 

@@ -18,7 +18,9 @@ from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.networks.lighting import LitNetwork
 from trainer.pipeline.bundle_description import accuracy, describe
 from trainer.pipeline.bundle_request import BundleRequest
+from trainer.pipeline.empty_confidence import empty_confidence
 from trainer.pipeline.export import ExportedNetwork, export
+from trainer.pipeline.learnt_images import learnt_images
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.pipeline.training_verdict import Training, judge_training
 from trainer.reports.training_report import ScoredTraining, history_of, report_training
@@ -28,6 +30,7 @@ from trainer.scoring.correct_radius import Radii
 from trainer.scoring.engine_choice import EngineChoice
 from trainer.scoring.evaluate import evaluate
 from trainer.scoring.evaluation import Evaluation
+from trainer.scoring.measurements import EmptyScene
 from trainer.scoring.reliability import CLIP
 from trainer.training.augmentation_choice import settled
 from trainer.training.datasets import FrameStore
@@ -111,10 +114,12 @@ def _score_and_write(
     on_held_out = _on_held_out(unscored, request.held_out, train, console)
     if request.gate is not None:
         request.gate(unscored, on_held_out)
-    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out))
+    learnt = learnt_images(train, on_held_out, request.settings.augment)
+    final = msgspec.structs.replace(description, accuracy=accuracy(on_held_out), learnt=learnt)
     write_bundle(request.out, model=exported.model, self_test_image=image, description=final)
     _say(console, "judging the training and drawing its report")
-    judged = judge_training(_training(request, result), train=on_train, held_out=on_held_out)
+    empty = empty_confidence(unscored, request.frames, engine=ENGINE)
+    judged = judge_training(_training(request, result, empty), train=on_train, held_out=on_held_out)
     training = ScoredTraining(
         result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
     )
@@ -131,7 +136,7 @@ def _score_and_write(
     )
 
 
-def _training(request: BundleRequest, result: FitResult) -> Training:
+def _training(request: BundleRequest, result: FitResult, empty: EmptyScene | None) -> Training:
     return Training(
         data=request.data,
         bundle=request.out,
@@ -143,6 +148,7 @@ def _training(request: BundleRequest, result: FitResult) -> Training:
         radii=request.radii,
         floor=request.floor,
         target_px=request.judging.target_px,
+        empty=empty,
     )
 
 

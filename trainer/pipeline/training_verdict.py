@@ -11,7 +11,7 @@ from trainer.reports.training_page import JudgedTraining
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.measurements import Circumstances, measure
+from trainer.scoring.measurements import Circumstances, EmptyScene, measure
 from trainer.scoring.training_record import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
 from trainer.training.fit_settings import EPOCHS, FitSettings, fit_options
@@ -32,6 +32,7 @@ class Training:
         radii: how near to its label each point counts as right.
         floor: between annotators, where known.
         target_px: what the task can do with, where known.
+        empty: the surest answer for a scene without the animal, where known.
     """
 
     data: Sequence[Path]
@@ -44,6 +45,7 @@ class Training:
     radii: Radii
     floor: Floor | None
     target_px: float | None
+    empty: EmptyScene | None
 
 
 def judge_training(training: Training, *, train: Evaluation, held_out: Evaluation | None) -> JudgedTraining:
@@ -70,6 +72,7 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         seen_px=trained.seen_px,
         batch=settings.batch,
         history=training.history,
+        empty=training.empty,
     )
     measured = measure(train, held_out, about)
     found = verdict(measured, next_commands(training.data, training.bundle, training.labels, trained))

@@ -47,12 +47,14 @@ def page(run: EvaluationRun, *, created: str) -> str:
     judged, asked = run.judged, run.asked
     beside = run.training.evaluation if run.training is not None and run.training is not judged else None
     first = [judged, *([run.training] if beside is not None and run.training is not None else [])]
-    warned = "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.warnings)
+    warned, unlike = (
+        "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in sentences) for sentences in (run.warnings, run.unlike)
+    )
     parts = [
         f"<h1>{text(run.bundle.description.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
         f'<p class="note">{text(judged.field_of_view)}</p>',
-        verdict_box(run.verdict) if run.verdict is not None else warned,
+        unlike + verdict_box(run.verdict) if run.verdict is not None else warned,
         "<h2>Error</h2>",
         error_section(
             [(one.name, one.evaluation) for one in first],

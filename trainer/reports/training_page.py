@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,7 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
         "verdict": run.judged.verdict.as_json(),
         "correct_within_px": dict(zip(run.shown.frames.point_names, run.judged.radii.px, strict=True)),
         "absence": [point.as_json() for point in absence(run.shown.predicted, run.shown.frames)],
+        "empty_scene": asdict(run.judged.measured.empty) if run.judged.measured.empty is not None else None,
         TRAINED_AS: run.judged.trained_as.as_json(),
         "calibration": run.calibration.as_json() if run.calibration is not None else None,
         "floor_px": dict(run.floor.per_point) if run.floor is not None else None,

@@ -46,7 +46,8 @@ def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> st
         cells = [number(point.median_px), number(point.train_median_px), *(_signed(value) for value in point.bias_px)]
         border = [str(point.border), number(point.border_median_px)]
         rows.append([point.name, str(point.learnt), str(point.scored), *cells, *border, f"{radius:g}"])
-    said = " ".join([*_biased(measured), *_at_border(measured), *_seen(measured), f"What counts as right: {radii.source}."])
+    about = [*_biased(measured), *_at_border(measured), *_seen(measured), *_empty(measured)]
+    said = " ".join([*about, f"What counts as right: {radii.source}."])
     drawn = figure_part(bias_vectors(shown, measured.points, radii.px), "Bias of each key point")
     how = (
         "Errors in source pixels, worst point first. Bias: median of answer minus label. "
@@ -112,6 +113,14 @@ def _seen(measured: Measurements) -> list[str]:
     if measured.seen_px is None:
         return []
     return [f"One pixel of the network's picture is {measured.seen_px:g} wide in the image."]
+
+
+def _empty(measured: Measurements) -> list[str]:
+    if measured.empty is None:
+        return []
+    one = measured.empty
+    sure = f"{one.point} is the surest point, with a confidence of {one.confidence:.2f}"
+    return [f"In the empty scene of {one.group}, made from its frames, {sure}."]
 
 
 def _signed(value: float) -> str:

@@ -55,6 +55,12 @@ class ConfidenceMap:
         """Whether the map is any other than the identity."""
         return self.detail != "unchanged"
 
+    def of(self, points: Judged) -> NDArray[np.float64]:
+        """The map's confidence of points whose raw one is given: (m,)."""
+        if not self.changes:
+            return points.confidence
+        return _sigmoid(self.scale[points.point] * logit(points.confidence) + self.offset[points.point])
+
     @property
     def sentence(self) -> str:
         """What was done, for people."""

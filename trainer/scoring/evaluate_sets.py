@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tracker.bundle import Bundle
+from tracker.resemblance import RETRAIN, unlike_learnt
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
@@ -24,6 +25,7 @@ from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import Absence, absence
 from trainer.scoring.label_faults import other_names
+from trainer.scoring.looks import looks_of
 from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
@@ -74,6 +76,7 @@ class ScoredSet:
         absence: its confidence in points that labels say are out of sight; empty where they say so of none.
         classical: the tracker without learning on the same frames; None where it was not asked for or cannot answer.
         field_of_view: what of these images the network sees, a sentence for each size.
+        unlike: that these images do not resemble those that the bundle was trained on, and in what; None where they do.
     """
 
     data: Path
@@ -83,6 +86,7 @@ class ScoredSet:
     absence: tuple[Absence, ...]
     classical: ClassicalScore | None
     field_of_view: str
+    unlike: str | None = None
 
     @property
     def name(self) -> str:
@@ -122,9 +126,15 @@ class EvaluationRun:
 
     @property
     def warnings(self) -> list[str]:
-        """Sets whose labels give other names to the places that the bundle finds, a sentence for each video."""
+        """Sets whose labels give other names to the places that the bundle finds, a sentence for each video; and `unlike`."""
         least_px = 2 * float(self.radii.array.mean())
-        return [found.sentence for one in self.sets for found in other_names(one.evaluation, least_px=least_px)]
+        named = [found.sentence for one in self.sets for found in other_names(one.evaluation, least_px=least_px)]
+        return [*named, *self.unlike]
+
+    @property
+    def unlike(self) -> list[str]:
+        """Sets whose images do not resemble those that the bundle was trained on, a sentence each."""
+        return [f"{one.name}: {one.unlike}; {RETRAIN}." for one in self.sets if one.unlike is not None]
 
     def as_json(self) -> dict[str, Any]:
         """All figures for programs."""
@@ -147,6 +157,7 @@ class EvaluationRun:
             **one.evaluation.as_json(thresholds),
             "tags": [_tag_json(tag, thresholds) for tag in by_tag(one.evaluation)],
             "groups": [_group_json(group, thresholds) for group in by_group(one.evaluation)],
+            "unlike_training": one.unlike,
             "confidence": one.reliability.as_json(),
             "absence": [point.as_json() for point in one.absence],
             "classical": _classical_json(one.classical, thresholds),
@@ -190,7 +201,8 @@ def evaluate_sets(
         for part in sorted(parts, key=lambda part: order[part.part]):
             evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
             seen = fields_of_view(bundle.description, part.frames)
-            scored.append(_scored(part, evaluation, asked, seen=seen, within=within, console=console))
+            one = _scored(part, evaluation, asked, seen=seen, within=within, console=console)
+            scored.append(replace(one, unlike=unlike_learnt(bundle.description, looks_of(evaluation))) if part.part != "training" else one)
     return _judged(EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked, radii=within), data)
 
 

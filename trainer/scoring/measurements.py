@@ -68,6 +68,15 @@ class GroupMeasure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyScene:
+    """The surest answer for a video's scene without its animal: of which video and point, and how sure."""
+
+    group: str
+    point: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measurements:
     """A training in numbers. Errors are in source pixels; NaN for what does not exist.
 
@@ -92,6 +101,7 @@ class Measurements:
         exchanges: pairs found at each other's labels.
         other_names: videos whose names differ.
         suspects: single labels that are likely wrong.
+        empty: the surest answer for a scene without the animal; None where that is not known.
     """
 
     learnt: int
@@ -115,6 +125,7 @@ class Measurements:
     exchanges: tuple[Exchange, ...] = ()
     other_names: tuple[OtherNames, ...] = ()
     suspects: tuple[Suspect, ...] = ()
+    empty: EmptyScene | None = None
 
     @property
     def gap(self) -> float:
@@ -134,6 +145,7 @@ class Circumstances:
         seen_px: source pixels for one of the network's, where known.
         batch: pictures a step, where known.
         history: as a report has it; without epochs where it is not known.
+        empty: the surest answer for a scene without the animal, where known.
     """
 
     labels: LabelledFrames
@@ -143,6 +155,7 @@ class Circumstances:
     seen_px: float | None = None
     batch: int | None = None
     history: Mapping[str, Any] = field(default_factory=lambda: NO_HISTORY)
+    empty: EmptyScene | None = None
 
 
 def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances) -> Measurements:
@@ -178,6 +191,7 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         exchanges=exchanges(train, scored, least_px=least_px),
         other_names=other_names(shown, least_px=least_px),
         suspects=suspects(train, scored, within_px=within),
+        empty=about.empty,
     )
 
 

@@ -18,6 +18,7 @@ Kind = Literal[
     "resolution",
     "over-fitted",
     "single labels",
+    "empty scene",
     "not good enough",
     "not exact",
     "good",
@@ -36,6 +37,7 @@ RARE = 0.25  # of the labels of the most labelled point
 RARE_TIMES = 2.0  # so many times the error of the other points
 UNLIKE_TIMES = 2.0  # the error in a video that was not learnt from, over the training error
 UNLIKE_SPREADS = 3.0
+SURE_OF_NOTHING = 0.5  # confidence without an animal from which a rule with the usual threshold would begin
 SEEN_PX = 2.0  # source pixels in one of the network's: what is smaller cannot be told apart
 SEEN_TIMES = 2.5  # an error of more pixels than this of the network's picture is not its resolution's
 

@@ -7,6 +7,7 @@ from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     SEEN_PX,
     SEEN_TIMES,
+    SURE_OF_NOTHING,
     UNLIKE_SPREADS,
     UNLIKE_TIMES,
     NextStep,
@@ -153,6 +154,23 @@ def not_exact_enough(m: Measurements, commands: NextCommands) -> NextStep | None
         why=f"Less exact than labels are: a median error of {m.median_px:.1f} px, where {m.radius_px:.1f} px count as right.",
         do="Measure whether more labels would help.",
         command=commands.curve(m.target_px),
+    )
+
+
+def sure_of_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Points found where there is no animal."""
+    if m.empty is None or m.empty.confidence <= SURE_OF_NOTHING or not looks_at_images(m):
+        return None
+    longer = m.pictures is not None and short(m)
+    shown_empty = "label frames that show no animal: every point hidden (Shift+h)"
+    return NextStep(
+        kind="empty scene",
+        why=f"In the empty scene of '{m.empty.group}' (made from its frames, without the animal) '{m.empty.point}' is found with a "
+        f"confidence of {m.empty.confidence:.2f}: a rule may begin before the animal is there.",
+        do=f"Before the animal can be out of sight, train longer; or {shown_empty}."
+        if longer
+        else f"Before the animal can be out of sight, {shown_empty}.",
+        command=commands.longer(times(m)) if longer else commands.select([m.empty.group], uncertain=False),
     )
 
 

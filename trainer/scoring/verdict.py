@@ -24,6 +24,7 @@ from trainer.scoring.next_step import (
     RARE_TIMES,
     SCATTER_SHARE,
     SEEN_PX,
+    SURE_OF_NOTHING,
     UNLIKE_TIMES,
     NextStep,
     frames,
@@ -38,7 +39,8 @@ RULE = (
     f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light; fewer than "
     f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the last fifth; {SEEN_PX:g} source "
     f"pixels or more in one of the network's; a held-out median above {OVERFIT_RATIO:g} times the training median and {OVERFIT_PX:g} px "
-    "above it; the task's own threshold; single labels far from a sure answer. Training and held-out frames are scored in the same "
+    "above it; the task's own threshold; single labels far from a sure answer; a point that is found with a confidence above "
+    f"{SURE_OF_NOTHING:g} in a scene without the animal. Training and held-out frames are scored in the same "
     "way: the finished engine, no augmentation, no dropout."
 )
 
@@ -59,7 +61,9 @@ RULES: tuple[Rule, ...] = (
     training_rules.not_good_enough,
     training_rules.not_exact_enough,
     label_rules.single_labels,
+    training_rules.sure_of_nothing,
 )
+BESIDE_GOOD = ("single labels", "empty scene")  # of many labels a few are wrong, or none shows an empty scene; it is good all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ def verdict(m: Measurements, commands: NextCommands) -> Verdict:
     """
     steps = [step for rule in RULES if (step := rule(m, commands)) is not None]
     well = training_rules.good(m, commands)
-    if all(step.kind == "single labels" for step in steps):  # of many labels a few are wrong, and the training is good all the same
+    if all(step.kind in BESIDE_GOOD for step in steps):
         longer = training_rules.may_be_longer(m, commands)
         return _of([*steps, well, *([longer] if longer is not None else [])], m, commands, finding=well.why)
     return _of(steps, m, commands, finding=steps[0].why)

@@ -53,6 +53,7 @@ class Selection:
         sheet: the contact sheet, None where nothing was chosen.
         proposed: of the chosen ones, those with the rig's key points as a proposal; None for a video.
         unlabelled: names of the rig's key points that the project does not label.
+        unlike: that the images do not resemble those that the bundle was trained on; None where they do, or none was asked.
     """
 
     video: Path
@@ -66,6 +67,7 @@ class Selection:
     sheet: Path | None
     proposed: int | None = None
     unlabelled: tuple[str, ...] = ()
+    unlike: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Everything that a program would read."""
@@ -85,6 +87,7 @@ class Selection:
                 for each in self.chosen
             ],
             "contact_sheet": None if self.sheet is None else str(self.sheet),
+            "unlike_training": self.unlike,
         } | ({} if self.proposed is None else {"proposed": self.proposed, "unlabelled": list(self.unlabelled)})
 
     @property
@@ -101,4 +104,4 @@ class Selection:
             said += f"; the project does not label {', '.join(self.unlabelled)}"
         if len(self.chosen) < self.settings.count:
             said += f"; {self.settings.count} were asked for, there are no more to choose"
-        return said
+        return said + (f"; {self.unlike}; label them and train on with `trainer fit --refresh`" if self.unlike is not None else "")

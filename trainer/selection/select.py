@@ -14,6 +14,7 @@ from rich.progress import track
 from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
+from tracker.resemblance import unlike_learnt
 from trainer.errors import TrainingError
 from trainer.labels.images import read_image
 from trainer.project.store import Project
@@ -131,6 +132,7 @@ class Selector:
             sheet=self._draw(self._group(video), video.name, [(self._project.image_of(video.name, each.frame), each) for each in chosen])
             if chosen
             else None,
+            unlike=unlike_learnt(self._engine[0].description, collector.looks) if collector is not None and self._engine else None,
         )
 
     def select_session(self, folder: Path) -> Selection:

@@ -12,6 +12,8 @@ from tracker.frame import Image
 
 FLIP = 0.5  # chance of a mirrored picture, where that is possible
 ROTATION_DEG = 180.0  # seen from above, an animal may head anywhere
+STEEPER = 0.4  # at most, logarithm of the factor on contrast and of the exponent of gamma, at strength 1 of light
+BRIGHTER = 0.15  # at most, share of all grey levels, likewise
 EDGE_PX = 40  # how near the frame's edge an animal's middle is put
 NOISE_SLACK_PX = 97  # one noise field, larger than the frame by this, is shifted about: fresh noise would cost 3 ms a frame
 
@@ -129,8 +131,8 @@ def _inside(points: NDArray[np.float64], width: int, height: int) -> NDArray[np.
 def _relight(image: Image, settings: AugmentSettings, rng: np.random.Generator) -> Image:
     """Gamma, contrast and brightness as one look-up table; then blur and sensor noise."""
     light = settings.light
-    gamma, contrast = np.exp(rng.uniform(-0.4, 0.4, 2) * light)
-    levels = (np.linspace(0, 1, 256) ** gamma - 0.5) * contrast + 0.5 + rng.uniform(-0.15, 0.15) * light
+    gamma, contrast = np.exp(rng.uniform(-STEEPER, STEEPER, 2) * light)
+    levels = (np.linspace(0, 1, 256) ** gamma - 0.5) * contrast + 0.5 + rng.uniform(-BRIGHTER, BRIGHTER) * light
     changed = cv2.LUT(image, np.clip(levels * 255, 0, 255).astype(np.uint8))
     if rng.random() < settings.blur:
         changed = cv2.GaussianBlur(changed, (0, 0), rng.uniform(0.5, 1.5))

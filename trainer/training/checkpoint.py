@@ -16,7 +16,7 @@ from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import Colour
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import HELD_OUT_BATCH, FitSettings
 from trainer.training.learner import ABOUT
 from trainer.whole_files import remove_parts
 
@@ -47,7 +47,7 @@ def about_run(
     plan: NetworkPlan, train: LabelledFrames, held_out: LabelledFrames, *, settings: FitSettings, colour: Colour
 ) -> dict[str, object]:
     """What every checkpoint of a run says."""
-    same = replace(settings, workers=0, accelerator="auto")  # neither changes what is learnt
+    same = replace(settings, workers=0, accelerator="auto", held_out_batch=HELD_OUT_BATCH)  # none of these changes what is learnt
     return {
         "plan": plan_to_plain(plan),
         "colour": colour,

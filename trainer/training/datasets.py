@@ -186,25 +186,27 @@ class HeldOutFrames(Dataset[tuple[torch.Tensor, torch.Tensor]]):
 
 
 class EpochOrder(Sampler[Draw]):
-    """Every frame equally often, shuffled anew in each pass. Lightning calls `set_epoch`.
+    """Every frame equally often unless some are asked for more often, shuffled anew in each pass. Lightning calls `set_epoch`.
 
     Args:
         frames: how many there are.
         pictures: of an epoch, at least: frames are shown again until there are as many, so that validating costs little.
         seed: of the order.
+        times: int64 (frames,), how often a pass shows each; None: once.
     """
 
-    def __init__(self, frames: int, *, pictures: int, seed: int) -> None:
-        self._frames, self._seed, self._epoch = frames, seed, 0
-        self._passes = math.ceil(pictures / frames)
+    def __init__(self, frames: int, *, pictures: int, seed: int, times: NDArray[np.int64] | None = None) -> None:
+        self._shown = np.arange(frames) if times is None else np.repeat(np.arange(frames), times)
+        self._seed, self._epoch = seed, 0
+        self._passes = math.ceil(pictures / len(self._shown))
 
     def __len__(self) -> int:
-        return self._passes * self._frames
+        return self._passes * len(self._shown)
 
     def __iter__(self) -> Iterator[Draw]:
         place = 0
         for turn in range(self._passes):
-            for frame in np.random.default_rng((self._seed, self._epoch, turn)).permutation(self._frames).tolist():
+            for frame in np.random.default_rng((self._seed, self._epoch, turn)).permutation(self._shown).tolist():
                 yield Draw(frame, self._epoch, place)
                 place += 1
 
@@ -227,6 +229,6 @@ class ValidationFrames(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]])
         return (*self._frames[index], torch.from_numpy(self._store.scale(index)))
 
 
-def held_out_loader(store: FrameStore, *, batch: int = 8) -> DataLoader[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+def held_out_loader(store: FrameStore, *, batch: int) -> DataLoader[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """Batches of unchanged frames, in order, read in this process."""
     return DataLoader(ValidationFrames(store), batch_size=batch, shuffle=False)

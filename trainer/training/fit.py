@@ -28,6 +28,7 @@ from trainer.training.learner import ABOUT, Learner, Stopped
 from trainer.training.lighting_choice import lighting_of, write_background
 from trainer.training.lightning_run import progress_shown, run_by_lightning
 from trainer.training.new_learner import epochs_of, new_learner, plan_of, refuse_unfit
+from trainer.training.oversampling import oversampling_sentence
 from trainer.training.predict import mean_error_px
 from trainer.training.pretraining_advice import transfer_advice
 from trainer.training.processes import processes_here
@@ -116,6 +117,8 @@ def fit(
             _introduce(learner, pretrained, out, frames=len(train), console=console)
             if lighting is not None:
                 write_background(lighting, out)
+            if said := oversampling_sentence(train, settings.oversample):
+                console.print(said, soft_wrap=True, highlight=False, markup=False)
             if learner.plan.groups:
                 console.print(groups_sentence(learner.plan.groups, train.point_names), soft_wrap=True, highlight=False)
         if last is not None:

@@ -5,7 +5,9 @@ from typing import Literal
 
 from trainer.training.augment import AugmentSettings
 from trainer.training.losses import LossSettings
+from trainer.training.oversampling import Oversampled
 
+HELD_OUT_BATCH = 8
 EPOCHS = 40  # where neither epochs nor minutes are asked for: about 4 minutes on two cores
 
 
@@ -29,6 +31,8 @@ class FitSettings:
         minutes: cap on wall time; the learning rate falls to zero by then.
         batch: pictures a step.
         batches: steps an epoch, at least; the frames are shown again until there are as many.
+        held_out_batch: held-out frames that are answered at a time; changes nothing but memory and speed.
+        oversample: what frames with a rare point, of a rare video or with a rare tag are shown more often for; `nothing` shows all alike.
         learning_rate: at its highest.
         weight_decay: of weights.
         optimiser: `adamw`, or `adam` whose decay is an L2 penalty.
@@ -58,6 +62,8 @@ class FitSettings:
     minutes: float | None = None
     batch: int = 8
     batches: int = 128
+    held_out_batch: int = HELD_OUT_BATCH
+    oversample: Oversampled = "nothing"
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     optimiser: Literal["adamw", "adam"] = "adamw"
@@ -85,6 +91,8 @@ OPTIONS = {
     "seed": "--seed",
     "batch": "--batch",
     "batches": "--batches",
+    "held_out_batch": "--held-out-batch",
+    "oversample": "--oversample",
     "learning_rate": "--learning-rate",
     "weight_decay": "--weight-decay",
     "optimiser": "--optimiser",

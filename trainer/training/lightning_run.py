@@ -27,6 +27,7 @@ from trainer.training.learning_examples import KeepExamples
 from trainer.training.lightning_library import pl
 from trainer.training.memory import memory_refused
 from trainer.training.new_learner import epochs_of
+from trainer.training.oversampling import times_shown
 from trainer.training.processes import processes_here
 from trainer.training.progress import Bar, KeepEpochs, Lines, stopped
 from trainer.training.training_loader import TrainingLoader
@@ -68,9 +69,10 @@ def run_by_lightning(
     (train, held_out), group = stores, processes_here()
     train.read_all()  # a step is not to wait for a disk
     frames = training_frames(train, learner.plan, settings)
-    order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed)
+    times = times_shown(train.frames, settings.oversample)
+    order = EpochOrder(len(train), pictures=settings.batches * settings.batch, seed=settings.seed, times=times)
     loader = TrainingLoader(frames, order, batch=settings.batch, workers=settings.workers, group=group)
-    validation = held_out_loader(held_out) if len(held_out) else None
+    validation = held_out_loader(held_out, batch=settings.held_out_batch) if len(held_out) else None
     ctrl_c = CtrlC()
     with _talk_kept_down(), _cores_left_for(settings.workers):
         lightning = pl.Trainer(

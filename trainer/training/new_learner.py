@@ -16,6 +16,7 @@ from trainer.training.datasets import (
 )
 from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.learner import Learner, Schedule
+from trainer.training.oversampling import times_shown
 from trainer.training.weights import SCRATCH, Pretrained, load_pretrained
 
 
@@ -45,7 +46,7 @@ def refuse_unfit(train: LabelledFrames, settings: FitSettings) -> None:
         )
     if settings.trained == "head" and settings.weights == SCRATCH:
         raise TrainingError("only the head is to learn, before which all layers would stay random: give --weights imagenet or a file")
-    for name in ("epochs", "minutes", "batch", "batches", "learning_rate"):
+    for name in ("epochs", "minutes", "batch", "batches", "held_out_batch", "learning_rate"):
         value = getattr(settings, name)
         if value is not None and not value > 0:
             raise TrainingError(f"{name} is {value}; expected more than 0")
@@ -68,7 +69,7 @@ def new_learner(
     """
     torch.manual_seed(settings.seed)
     epochs = epochs_of(settings)
-    batches = _batches(len(train), settings)
+    batches = _batches(int(times_shown(train, settings.oversample).sum()), settings)
     schedule = Schedule(
         steps=epochs * batches if epochs else None,
         seconds=settings.minutes * 60 if settings.minutes else None,
@@ -91,6 +92,7 @@ def epochs_of(settings: FitSettings) -> int | None:
     return settings.epochs or (None if settings.minutes else EPOCHS)
 
 
-def _batches(frames: int, settings: FitSettings) -> int:
-    pictures = -(-settings.batches * settings.batch // frames) * frames
+def _batches(shown: int, settings: FitSettings) -> int:
+    """Steps of an epoch in which a pass shows so many pictures."""
+    pictures = -(-settings.batches * settings.batch // shown) * shown
     return -(-pictures // settings.batch)
