@@ -254,14 +254,15 @@ def test_a_gpu_host_is_prepared_and_the_rivals_start_without_one(openfield: tupl
 
 def test_the_border_benchmark_measures_every_border() -> None:
     found = json.loads(script("border.py", "--train", 12, "--test", 12, "--epochs", 1, "--batches", 2, "--json"))
-    assert found["borders"].keys() == {"left", "top", "right", "bottom"}
+    assert found["borders"].keys() == found["standard_errors"].keys() == {"left", "top", "right", "bottom"}
 
 
 def test_the_scenes_benchmark_trains_on_a_scene_and_scores_it(tmp_path: Path) -> None:
-    small = ("--count", 20, "--epochs", 1, "--batches", 2, "--only", "reach", "--runs", "together")
+    small = ("--count", 20, "--epochs", 1, "--batches", 2, "--only", "reach", "--runs", "together", "--confidence", 6)
     found = json.loads(script("scenes.py", "--out", tmp_path / "out", *small, "--json"))
     assert found["reach"]["runs"]["together"]["groups"] == [
         ["wrist", "index_finger", "little_finger"],
         ["tongue"],
         ["joystick_base", "joystick_knob"],
     ]
+    assert {"before", "after", "points", "absent"} <= found["reach"]["runs"]["together"]["confidence"].keys()
