@@ -77,9 +77,9 @@ class Joiner:
     """Joins the poses of the cameras of a rig, by number or by time.
 
     *By number* needs one hardware trigger: see Numbering. A pose whose time stamp is more than half a period off its number's is
-    left out, and so is one whose number lies further ahead, or back, than the trigger can have come in that time. *By time* joins each pose to the nearest moment without one of its camera if that keeps all stamps of the moment
-    within less than half a period, the shortest of the cameras'. One camera's frames are a period apart, so at most one of
-    them fits.
+    left out, and one whose number lies further ahead, or back, than the trigger can have come in that time. *By time* joins each pose to
+    the nearest moment without one of its camera if that keeps all stamps of the moment within less than half a period, the shortest of
+    the cameras'. One camera's frames are a period apart, so at most one of them fits.
 
     A moment is closed as soon as every camera has delivered its pose for it or one for a later moment; else half a period
     (or `deadline_ns`) after the first of its poses was *published*: by the pose's own stamp, so that a reader that was held up for a

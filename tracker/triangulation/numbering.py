@@ -61,9 +61,10 @@ class Numbering:
         return next((time_ns for number, time_ns in reversed(self._moments) if number == common), None)
 
     def is_impossible(self, common: int, time_ns: int, *, period_ns: float) -> bool:
-        """Whether a number that is not remembered lies further from the newest than the trigger can have come in that time, to half a period.
+        """Whether a number lies further from the newest than the trigger can have come in that time, to half a period.
 
-        Without this, one number that is garbage would close every moment up to it. A trigger that rests is no contradiction.
+        To be asked of numbers that are not remembered: one that is garbage would close every moment up to it. A trigger that rests is
+        no contradiction.
         """
         newest_ns = None if self._newest is None else self.time_ns(self._newest)
         if self._newest is None or newest_ns is None:
