@@ -30,6 +30,7 @@ NEED_AN_EXTRA = (
     "tracker.analysis.tables",
     "tracker.analysis.worker",
     "tracker.recording.original_video",
+    "tracker.triangulation.replay",
     "tracker.cameras.aravis",
     "tracker.cameras.aravis_library",
     "tracker.cameras.aravis_listing",

@@ -77,8 +77,8 @@ class Joiner:
     """Joins the poses of the cameras of a rig, by number or by time.
 
     *By number* needs one hardware trigger: see Numbering. A pose whose time stamp is more than half a period off its number's is
-    left out, and so is one whose number lies further ahead than the trigger can have come since. *By time* joins each pose to the
-    nearest moment without one of its camera if that keeps all stamps of the moment within less than half a period, the shortest of
+    left out, and one whose number lies further ahead, or back, than the trigger can have come in that time. *By time* joins each pose to
+    the nearest moment without one of its camera if that keeps all stamps of the moment within less than half a period, the shortest of
     the cameras'. One camera's frames are a period apart, so at most one of them fits.
 
     A moment is closed as soon as every camera has delivered its pose for it or one for a later moment; else half a period
@@ -194,7 +194,7 @@ class Joiner:
         moment = next((each for each in self._open if each.key == key), None)
         known_ns = numbering.time_ns(key) if moment is None else moment.times_ns[0]
         apart = known_ns is not None and abs(time_ns - known_ns) >= tolerance_ns
-        if apart or numbering.is_too_early(key, time_ns, period_ns=2 * tolerance_ns):
+        if apart or (known_ns is None and numbering.is_impossible(key, time_ns, period_ns=2 * tolerance_ns)):
             self.counts[camera].contradicting += 1
             numbering.contradicted(camera)
             return

@@ -33,7 +33,7 @@ class Numbering:
 
     def __init__(self, cameras: int) -> None:
         self.begun = 0
-        self._newest = -1  # common number
+        self._newest: int | None = None  # common number
         self._counters = [_Counter() for _ in range(cameras)]
         self._moments: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)  # (common number, time less lag) of the cameras that are found
 
@@ -56,24 +56,30 @@ class Numbering:
 
     def time_ns(self, common: int) -> int | None:
         """When the moment of a common number was, by the first camera's times; None where it is not remembered."""
-        if common > self._newest:
+        if self._newest is None or common > self._newest:
             return None
         return next((time_ns for number, time_ns in reversed(self._moments) if number == common), None)
 
-    def is_too_early(self, common: int, time_ns: int, *, period_ns: float) -> bool:
-        """Whether a number lies ahead of the newest by more pulses than there was time for, to half a period.
+    def is_impossible(self, common: int, time_ns: int, *, period_ns: float) -> bool:
+        """Whether a number lies further from the newest than the trigger can have come in that time, to half a period.
 
-        Without this, one number that is garbage would close every moment up to it. A trigger that rests is no contradiction.
+        To be asked of numbers that are not remembered: one that is garbage would close every moment up to it. A trigger that rests is
+        no contradiction.
         """
-        newest_ns = self.time_ns(self._newest)
-        return newest_ns is not None and (common - self._newest - 0.5) * period_ns >= time_ns - newest_ns and common > self._newest
+        newest_ns = None if self._newest is None else self.time_ns(self._newest)
+        if self._newest is None or newest_ns is None:
+            return False
+        steps, since_ns = common - self._newest, time_ns - newest_ns
+        if steps < 0:
+            steps, since_ns = -steps, -since_ns
+        return (steps - 0.5) * period_ns >= since_ns
 
     def agreed(self, camera: int, common: int, time_ns: int) -> None:
         """Note a pose whose time stamp fits its number."""
         counter = self._counters[camera]
         counter.wrong = 0
         self._moments.append((common, time_ns - counter.lag_ns))
-        self._newest = max(self._newest, common)
+        self._newest = common if self._newest is None else max(self._newest, common)
 
     def contradicted(self, camera: int) -> None:
         """Note a pose whose time stamp does not fit its number."""
@@ -110,7 +116,7 @@ class Numbering:
             other.shift = None
             other.lag_ns = other.wrong = 0
         self._moments.clear()
-        self._newest = -1
+        self._newest = None
         self.begun += 1
         counter.shift = 0
         counter.recent.clear()
