@@ -57,7 +57,7 @@ def differences(learnt: LearntImages, looks: Sequence[Look]) -> tuple[str, ...]:
     ):
         median = float(np.median(values))
         if not low <= median <= high:
-            found.append(f"their {name} is {median:.0f}, in training it was {low:.0f} to {high:.0f} with the changes made to images there")
+            found.append(f"their {name} is {median:.0f}, where training had {low:.0f} to {high:.0f}, augmentation included")
     sure = float(np.median(np.nan_to_num([one.confidence for one in looks])))
     if learnt.confidence is not None and sure < learnt.confidence:
         usual = f"where 95 % of the held-out images had more than {learnt.confidence:.2f}"

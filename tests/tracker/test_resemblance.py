@@ -16,7 +16,10 @@ ALIKE = Look(brightness=110.0, contrast=35.0, confidence=0.9)
     ("seen", "words"),
     [
         (ALIKE, []),
-        (Look(brightness=25.0, contrast=35.0, confidence=0.9), ["their mean grey level is 25, in training it was 60 to 170"]),
+        (
+            Look(brightness=25.0, contrast=35.0, confidence=0.9),
+            ["their mean grey level is 25, where training had 60 to 170, augmentation included"],
+        ),
         (Look(brightness=110.0, contrast=80.0, confidence=0.9), ["their contrast (standard deviation of the grey levels) is 80"]),
         (
             Look(brightness=110.0, contrast=35.0, confidence=0.2),

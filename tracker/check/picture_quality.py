@@ -14,7 +14,7 @@ from tracker.bundle import Description
 from tracker.check.result import CheckResult, Measured, judged, unjudged
 from tracker.frame import Image
 from tracker.pose import KeyPoints
-from tracker.resemblance import FEWEST, RETRAIN, Look, unlike_learnt
+from tracker.resemblance import FEWEST, RETRAIN, Look, differences
 
 CLIPPED_FROM, DARK_TO = 254, 1  # grey levels in which light or shade has lost its detail
 SEEN_FROM = 0.3  # confidence of a key point
@@ -71,10 +71,14 @@ def resemblance(about: Description, looks: Sequence[Look]) -> CheckResult:
         return unjudged("resemblance", f"not judged: it takes {FEWEST} pictures, {len(looks)} came")
     brightness, contrast = (float(np.median(values)) for values in zip(*((one.brightness, one.contrast) for one in looks), strict=True))
     confidence = float(np.median(np.nan_to_num([one.confidence for one in looks])))
-    found = f"mean grey level {brightness:.0f}, contrast {contrast:.0f}, mean confidence {confidence:.2f} in half of the pictures"
+    (dim, bright), (flat, hard), usual = about.learnt.brightness, about.learnt.contrast, about.learnt.confidence
+    found = (
+        f"medians: mean grey level {brightness:.0f} ({dim:.0f} to {bright:.0f} learnt from), contrast {contrast:.0f} "
+        f"({flat:.0f} to {hard:.0f}), mean confidence {confidence:.2f}" + (f" (usually above {usual:.2f})" if usual is not None else "")
+    )
     measured = {"brightness": brightness, "contrast": contrast, "confidence": confidence}
-    unlike = unlike_learnt(about, looks)
-    return judged("resemblance", found, measured, warn=f"{unlike}; {RETRAIN}" if unlike is not None else None)
+    unlike = differences(about.learnt, looks)
+    return judged("resemblance", found, measured, warn=f"unlike what {about.name} was trained on: {RETRAIN}" if unlike else None)
 
 
 def exposure(pictures: list[Image]) -> CheckResult:
