@@ -23,7 +23,7 @@ from trainer.image_behaviour.read_images import ClassesAsked, read_image_videos
 from trainer.image_behaviour.region import RegionAsked
 from trainer.image_behaviour.settings import ImageSettings
 
-SIZE = (90, 54)
+SIZE = (54, 90)
 CLASSES = {"NP": "without", "P": "pollen"}
 
 
