@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 GPU = ["tensorrt>=8.6", "pycuda>=2022.2"]
 BASLER = ["pypylon>=3.0"]
 ARAVIS = ["PyGObject>=3.42,<3.51"]  # 3.51 asks for girepository-2.0, which Debian 12 has not
-RECORD = ["av>=12", "pyarrow>=15"]
+RECORD = ["av>=13", "pyarrow>=15"]
 EXPORT = [
     *RECORD,
     "pandas>=2.1",
@@ -25,7 +25,7 @@ TRAINER = [
     "sleap-io>=0.5",
     "pillow>=10",
     "matplotlib>=3.8",
-    "av>=12",
+    "av>=13",
     "h5py>=3.10",
     "optuna>=4.0",
     "starlette>=0.40",

@@ -324,6 +324,7 @@ class RecordingConfig(Section, frozen=True, kw_only=True):
     name: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9_{}-]{1,200}\Z", description="letters, digits, _, - and {date} {time} {camera} {animal}")
     ] = "{date}_{time}_{camera}"
+    encoder: Literal["libx264", "h264_nvenc"] = "libx264"  # nvenc: a graphics card's, where it works; else x264
     crf: Annotated[int, Meta(ge=0, le=51)] = 23  # of x264: less is better and larger
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "superfast"
     segment_s: Annotated[float, Meta(ge=1, le=86_400)] = 600  # length of one video file

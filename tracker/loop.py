@@ -9,7 +9,7 @@ from tracker.errors import EngineError, RigtrackError
 from tracker.event import Event, Reason
 from tracker.frame import Frame
 from tracker.loop_inbox import Change, LoopInbox
-from tracker.motion import Motion
+from tracker.motion import ImageMotion, MotionValues
 from tracker.pose import Pose
 from tracker.recording.recorder import Recorder
 from tracker.service.health import Health
@@ -67,7 +67,7 @@ class Tracking:
     def __init__(self, parts: LoopParts, *, clock: Callable[[], int]) -> None:
         self._parts = parts
         self._clock = clock
-        self._motion: Motion | None = None  # made with the first setup; a swap or reload keeps it
+        self._motion: ImageMotion | None = None  # made with the first setup; a swap or reload keeps it
         self._change: Change | None = None  # what `_setup` comes from, or will at the first frame
         self._setup: Setup | None = None
         self._number = 0  # of the setup in use
@@ -105,9 +105,11 @@ class Tracking:
             points = setup.identity.update(points, time_ns)
         pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
         pose = setup.scores.of(pose, frame.image, time_ns)
-        motion = self._motion.update(frame.image) if self._motion else None
+        motion = self._motion.update(frame.image) if self._motion else MotionValues()
         brightness = setup.brightness.of(frame.image)
-        events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion, brightness=brightness)
+        events = setup.behaviour.update(
+            frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion.configured, brightness=brightness
+        )
         decided_ns = self._clock()
         message = publisher.pose(
             frame,
@@ -118,7 +120,8 @@ class Tracking:
             counts=captured.counts,
             setup=self._number,
             ended=self._ended,
-            motion=motion,
+            motion=motion.configured,
+            motion_full=motion.full,
             brightness=brightness,
         )
         changes = [publisher.event(frame, event) for event in events]
@@ -169,7 +172,7 @@ class Tracking:
         if self._setup is not None:
             setup.behaviour.expect_intervals(self._setup.behaviour.known_intervals_ns)
         self._setup, self._number = setup, self._number + 1
-        self._motion = self._motion or Motion(setup.config.motion.size)
+        self._motion = self._motion or ImageMotion(setup.config.motion.size)
         message = setup_message(setup, number=self._number, cause=change.cause, after=self._last, publisher=self._parts.publisher)
         self._parts.publisher.setup(message)
         self._parts.recorder.setup(message)

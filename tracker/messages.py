@@ -53,10 +53,11 @@ class PoseMessage(Stamp):
     ended: list[tuple[str, int, str]]  # (event, animal, reason) of every event that ended since the pose before, not by a frame
     animals: list[AnimalMessage]
     scores: dict[str, float]  # probability of each class of behaviour: the classifier's name, a dot, the class's
-    motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first
+    motion: float | None  # mean absolute difference of this frame and the one before, as configured, 0..1; None on the first
     warming: list[str] = field(default_factory=list)  # classifiers whose scores do not count yet, and are left out
     no_region: list[str] = field(default_factory=list)  # classifiers without scores: the key point that they follow is not to be found
     brightness: dict[str, float] = field(default_factory=dict)  # by "left,top,width,height" in px: mean there, 0..1
+    motion_full: float | None = None  # the same of all pixels, whatever is configured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Mean absolute difference of two frames, of all pixels or of blocks of them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -59,6 +60,33 @@ class Motion:
     def reset(self) -> None:
         """Forget the frame before."""
         self._before = self._sums = None
+
+
+@dataclass(frozen=True, slots=True)
+class MotionValues:
+    """Of one pair of frames, 0..1; None on the first frame.
+
+    Attributes:
+        configured: of the blocks that were configured, which rules judge.
+        full: of all pixels.
+    """
+
+    configured: float | None = None
+    full: float | None = None
+
+
+class ImageMotion:
+    """Motion as configured and of all pixels, of the same frames."""
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        """Begin without a frame; `size` as of `Motion`."""
+        self._configured = Motion(size)
+        self._full = None if size is None else Motion()
+
+    def update(self, image: Image) -> MotionValues:
+        """Complete the pair with the frame before; `image` as of `Motion.update`."""
+        configured = self._configured.update(image)
+        return MotionValues(configured, configured if self._full is None else self._full.update(image))
 
 
 def _block_sums(image: Image, size: tuple[int, int]) -> NDArray[Any]:

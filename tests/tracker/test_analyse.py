@@ -24,10 +24,12 @@ from tracker.analysis import one_video
 from tracker.analysis.inferring import Engines
 from tracker.analysis.job import Job, analysed_with, analysis_config, job_for
 from tracker.analysis.one_video import AnalysisRequest, StoppedError, analyse, finished
+from tracker.analysis.unfinished_poses import PoseLog
 from tracker.bundle import read_bundle
 from tracker.config import load_config
 from tracker.errors import RecordingError
 from tracker.frame import Image
+from tracker.motion import MotionValues
 from tracker.recording.original_video import OriginalVideo
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
@@ -140,7 +142,20 @@ def test_every_frame_is_a_row_equal_to_the_live_trackers_and_so_is_every_event(t
 
     found = RecordedSession(job.folder)
     assert found.rows.num_rows == live.rows.num_rows == FRAMES
-    for name in ("ordinal", "frame", "exposed_ns", "setup", "points", "mm", "ended", "motion", "scores", "brightness", "lost"):
+    for name in (
+        "ordinal",
+        "frame",
+        "exposed_ns",
+        "setup",
+        "points",
+        "mm",
+        "ended",
+        "motion",
+        "motion_full",
+        "scores",
+        "brightness",
+        "lost",
+    ):
         assert str(found.rows[name].to_pylist()) == str(live.rows[name].to_pylist()), name  # str: NaN is not equal to itself
     both = {row["event"] for row in live.events.to_pylist()}
     assert both == {"on_the_right", "moving", "lit", "right"}
@@ -166,6 +181,24 @@ def test_an_analysis_that_was_killed_goes_on_to_the_same_bytes(tmp_path: Path, b
     assert tables_of(job.folder) == tables_of(whole / "out" / "monday")
     assert (job.folder / "overview.json").read_bytes() == (whole / "out" / "monday" / "overview.json").read_bytes()
     assert not job.work.exists()
+
+
+@pytest.mark.parametrize(("record", "kept"), [(None, 0), ("other", 0), ("same", 1)])
+def test_unfinished_poses_of_a_release_that_noted_less_are_begun_anew(record: str | None, kept: int, tmp_path: Path) -> None:
+    log = PoseLog(tmp_path, animals=1, points=1)
+    log.append(time_ns=0, motion=MotionValues(0.5, 0.25), points=np.zeros((1, 1, 3), np.float32), brightness={}, scores=np.empty(0))
+    log.sync({})
+    log.close()
+    path = tmp_path / "progress.json"
+    said = json.loads(path.read_text())
+    if record == "other":
+        said["record"] -= 8
+    elif record is None:
+        del said["record"]
+    path.write_text(json.dumps(said))
+    again = PoseLog(tmp_path, animals=1, points=1)
+    assert (again.frames, len(again.read())) == (kept, kept)
+    again.close()
 
 
 def test_an_analysis_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, bundle: Path, video: Path, often: None) -> None:

@@ -90,8 +90,9 @@ def test_a_replay_with_a_rectangle_that_nobody_measured_is_refused(lit: Rig) -> 
         list(replay([pose], Rules(events=(elsewhere,), zones=())))
 
 
-def test_a_session_from_before_brightness_was_recorded_is_read(tmp_path: Path) -> None:
-    earlier = pa.schema([column for column in FRAMES if column.name != "brightness"])
+@pytest.mark.parametrize("lacking", [("motion_full",), ("brightness", "motion_full")], ids=["of one", "of two"])
+def test_a_session_from_before_columns_were_added_is_read(lacking: tuple[str, ...], tmp_path: Path) -> None:
+    earlier = pa.schema([column for column in FRAMES if column.name not in lacking])
     with pa.OSFile(str(tmp_path / "frames.arrows"), "wb") as file, pa.ipc.new_stream(file, earlier) as stream:
         stream.write_batch(pa.RecordBatch.from_pylist([{"ordinal": 0, "frame": 7}], earlier))
 
@@ -99,4 +100,4 @@ def test_a_session_from_before_brightness_was_recorded_is_read(tmp_path: Path) -
 
     assert found.schema == FRAMES
     assert found.to_pylist()[0]["frame"] == 7
-    assert found.to_pylist()[0]["brightness"] is None
+    assert [found.to_pylist()[0][name] for name in lacking] == [None] * len(lacking)

@@ -25,6 +25,7 @@ from tracker.check.watch import Watched
 from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame, Image
+from tracker.recording.encoder_choice import EncoderChoice
 from tracker.recording.encoder_trial import EncoderCost, try_encoder
 from tracker.recording.session import VideoFormat
 
@@ -81,10 +82,11 @@ def test_the_engine_works_while_the_encoder_does(tmp_path: Path, *, colour: bool
         (LOAD, (True, False), "takes 2.5 ms a frame beside the engine's 3.0 ms, and 20 % of a core; a frame comes every 10.0 ms"),
         (replace(LOAD, engine_ms=8.0), (True, True), "the engine has little time to spare"),
         (replace(LOAD, encoder=replace(COST, wall_ms=12.0)), (False, False), "the encoder cannot keep up: stop what else runs"),
+        (replace(LOAD, choice=EncoderChoice(name="libx264", why_not="no card encodes here")), (True, True), "libx264 takes 2.5 ms a frame"),
         (replace(LOAD, engine_ms=11.0), (False, False), "the engine cannot keep up"),
         (replace(LOAD, rate_hz=None), (None, False), "this source has no rate of its own"),
     ],
-    ids=["at ease", "little to spare", "encoder too slow", "engine too slow", "no rate"],
+    ids=["at ease", "little to spare", "encoder too slow", "another encoder", "engine too slow", "no rate"],
 )  # fmt: skip
 def test_what_a_frame_costs_is_compared_with_the_time_it_has(load: Load, expected: tuple[bool | None, bool], words: str) -> None:
     found = keeps_up(load)

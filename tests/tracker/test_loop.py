@@ -203,13 +203,14 @@ def test_new_rules_know_the_frame_interval_that_the_old_ones_saw(bench: Rig) -> 
     assert len(made[0].behaviour.known_intervals_ns) == 2
 
 
-def test_motion_is_of_the_configured_blocks_and_goes_on_over_a_reload(bench: Rig) -> None:
+def test_motion_is_of_blocks_and_of_all_pixels_and_goes_on_over_a_reload(bench: Rig) -> None:
     """The spot stays within the left block, then crosses over to the right one."""
     bench.start()
     bench.change("start", motion=MotionConfig(size=(2, 1)))
     bench.camera.show(10, 20)
     bench.camera.show(12, 24)
-    assert [bench.wait_for(PoseMessage).motion for _ in range(2)] == [None, 0.0]
+    first, second = (bench.wait_for(PoseMessage) for _ in range(2))
+    assert [(each.motion, each.motion_full) for each in (first, second)] == [(None, None), (0.0, 2 / (WIDTH * HEIGHT))]
     bench.change("reload", motion=MotionConfig(size=(2, 1))).outcome.result(DEADLINE_S)
     bench.camera.show(50, 24)
     assert bench.wait_for(PoseMessage).motion == 2 / (WIDTH * HEIGHT)

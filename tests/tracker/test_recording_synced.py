@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,14 +12,16 @@ from typing import NamedTuple
 
 import av
 import msgspec
+import numpy as np
 import pytest
 
 from tests.tracker.daemon import ROOT
-from tests.tracker.recorded import MS, ask, event_at, feed, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import MS, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
 from tests.tracker.sessions import setup_message
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.frame import Frame
 from tracker.recording.describe import describe
+from tracker.recording.encoder_choice import choose_encoder
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import (
     CLOSED_FILE,
@@ -242,3 +245,60 @@ def test_a_video_has_a_key_frame_a_second(tmp_path: Path, rate_hz: int) -> None:
     with av.open(str(tmp_path / VIDEO)) as read:
         packets = [packet for packet in read.demux(video=0) if packet.size]
     assert [number for number, packet in enumerate(packets) if packet.is_keyframe] == list(range(0, 45, rate_hz))
+
+
+@pytest.mark.parametrize("size", [(96, 64), (97, 65), (98, 66), (131, 65)], ids=str)
+def test_every_frame_has_its_own_picture_in_grey_of_any_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    """The frames are encoded from one memory, whose lines may be longer than the picture is wide."""
+    width, height = size
+    form = VideoFormat(width=width, height=height, colour=False, rate_hz=100, crf=18, preset="superfast")
+    images = [picture(number, width=width, height=height) for number in range(0, 60, 7)]
+    for image in images:
+        image[-1], image[:, -1] = 90, 160
+    with VideoSegment(tmp_path / VIDEO, form) as video:
+        for image in images:
+            video.write(image)
+    with av.open(str(tmp_path / VIDEO)) as read:
+        frames = [frame.to_ndarray() for frame in read.decode(video=0)]
+    assert len(frames) == len(images)
+    for frame, image in zip(frames, images, strict=True):
+        luma, chroma = np.asarray(frame[:height, :width], np.uint8), frame[-(-height // 2) * 2 :]
+        assert np.abs(luma.astype(int) - image).mean() < 3
+        assert number_in(luma) == number_in(image)
+        assert np.abs(chroma.astype(int) - 128).max() <= 2
+
+
+def test_the_recorders_thread_gives_way_to_the_loop(tmp_path: Path, recording_config: Config) -> None:
+    recorder = recorder_of(recording_config, minimum_free_gb=0)
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 12)
+    (thread,) = [each for each in threading.enumerate() if each.name == "recorder"]
+    assert thread.native_id is not None
+    wait_until(lambda: os.sched_getscheduler(thread.native_id or 0) == os.SCHED_BATCH)
+    assert os.getpriority(os.PRIO_PROCESS, thread.native_id) > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    recorder.stop()
+
+
+@pytest.mark.parametrize("asked", ["h264_no_such_encoder", "h264_nvenc"])
+def test_an_encoder_that_does_not_work_here_is_replaced_by_x264_with_a_sentence(asked: str) -> None:
+    choice = choose_encoder(asked, width=96, height=64)
+    if choice.name == asked == "h264_nvenc":
+        pytest.skip("this machine's graphics card encodes")
+    assert choice.name == "libx264"
+    assert choice.why_not is not None
+    begins, ends = f"the encoder {asked} does not work here (", "), so libx264 on the processor is used (recording.encoder)"
+    assert choice.why_not.startswith(begins)
+    assert choice.why_not.endswith(ends)
+    assert len(choice.why_not) > len(begins + ends)
+
+
+def test_a_session_says_what_encoded_it_and_the_log_why(tmp_path: Path, recording_config: Config, caplog: pytest.LogCaptureFixture) -> None:
+    choice = choose_encoder("h264_nvenc", width=96, height=64)
+    recorder = recorder_of(recording_config, minimum_free_gb=0, encoder="h264_nvenc")
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 12)
+    recorder.stop()
+    session = RecordedSession(tmp_path / "s")
+    assert session.description.video.encoder == choice.name
+    assert choice.why_not is None or choice.why_not in caplog.text
+    assert [number_in(image) for image in session.frames()] == list(range(12))

@@ -22,7 +22,7 @@ from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
 from tracker.engines.open_engine import open_engine
 from tracker.frame import Image
-from tracker.motion import Motion
+from tracker.motion import ImageMotion, MotionValues
 from tracker.pose import NO_KEY_POINTS, KeyPoints
 from tracker.recording.original_video import Converter, Decoded, OriginalVideo
 
@@ -37,14 +37,14 @@ class Inferred:
         time_ns: presentation time.
         image: as the camera source gives it.
         points: float32 (animals, K, 3), x and y in pixels of the image, confidence.
-        motion: difference from the frame before as configured, None for the first.
+        motion: difference from the frame before.
         brightness: of every rectangle that an event asks for, by name.
     """
 
     time_ns: int
     image: Image
     points: KeyPoints
-    motion: float | None
+    motion: MotionValues
     brightness: dict[str, float]
 
 
@@ -98,7 +98,7 @@ class Engines:
 
 
 def infer(
-    video: OriginalVideo, engines: Engines, *, begin: int, stop: threading.Event, motion: Motion, brightness: Brightness
+    video: OriginalVideo, engines: Engines, *, begin: int, stop: threading.Event, motion: ImageMotion, brightness: Brightness
 ) -> Iterator[Inferred]:
     """Take every frame from `begin` on, until the last one or until told to stop.
 

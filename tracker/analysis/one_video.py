@@ -20,7 +20,7 @@ from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog
 from tracker.config import Config, OpenCVCamera, RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame
-from tracker.motion import Motion
+from tracker.motion import ImageMotion
 from tracker.recording.describe import describe
 from tracker.recording.original_video import OriginalVideo
 from tracker.recording.session import (
@@ -192,7 +192,9 @@ def _work(
     log = PoseLog(job.work, animals=animals, points=points, rectangles=setup.brightness.names, scores=scores.names)
     try:
         pictures = Pictures(job.work, log.progress.pictures)
-        frames = infer(video, engines, begin=log.frames, stop=stop, motion=Motion(request.config.motion.size), brightness=setup.brightness)
+        frames = infer(
+            video, engines, begin=log.frames, stop=stop, motion=ImageMotion(request.config.motion.size), brightness=setup.brightness
+        )
         _log_all(frames, log, pictures, scores, expected=video.expected, told=told)
         if stop.is_set():
             raise StoppedError

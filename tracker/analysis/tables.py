@@ -82,7 +82,7 @@ def _follow(
     poses: list[Pose] = []
     rectangles = setup.brightness.names
     for index, record in enumerate(part):
-        time_ns, motion = int(record["time_ns"]), float(record["motion"])
+        time_ns, motion = int(record["time_ns"]), float(record["motion"][0])
         points = np.array(record["points"])
         if setup.identity is not None:
             points = setup.identity.update(points, time_ns)
@@ -121,7 +121,8 @@ def _batch(part: NDArray[Any], points: KeyPoints, poses: list[Pose], *, first: i
         "points": _lists(points.reshape(count, -1)),
         "mm": _lists(np.array([pose.mm for pose in poses if pose.mm is not None], np.float64).reshape(count, -1)),
         "ended": pa.array(none, FRAMES.field("ended").type),
-        "motion": pa.array(np.ascontiguousarray(part["motion"]), from_pandas=True),
+        "motion": pa.array(np.ascontiguousarray(part["motion"][:, 0]), from_pandas=True),
+        "motion_full": pa.array(np.ascontiguousarray(part["motion"][:, 1]), from_pandas=True),
         "scores": pa.array([list(pose.scores.items()) for pose in poses], FRAMES.field("scores").type),
         "brightness": pa.array(
             [list(zip(rectangles, row, strict=True)) for row in part["brightness"].tolist()], FRAMES.field("brightness").type

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.motion import MotionValues
 from tracker.pose import KeyPoints
 from tracker.whole_files import write_whole
 
@@ -32,10 +33,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         frames: whose poses are in the file.
+        record: bytes of each; 0 in files of releases that noted less of a frame.
         pictures: name of a picture to its frame.
     """
 
     frames: int = 0
+    record: int = 0
     pictures: dict[str, Kept] = {}  # msgspec copies it
 
 
@@ -59,7 +62,7 @@ class PoseLog:
         self.record = np.dtype(
             [
                 ("time_ns", "<i8"),
-                ("motion", "<f8"),
+                ("motion", "<f8", (2,)),
                 ("points", "<f4", (animals, points, 3)),
                 ("brightness", "<f8", (len(rectangles),)),
                 ("scores", "<f8", (len(scores),)),
@@ -69,25 +72,32 @@ class PoseLog:
         self.progress = self._read_progress()
         self._file = open(self._path, "ab")  # noqa: SIM115, PTH123 closed by close
         whole = self.progress.frames * self.record.itemsize
-        if os.fstat(self._file.fileno()).st_size < whole:
+        if os.fstat(self._file.fileno()).st_size < whole or self.progress.record != self.record.itemsize:
             self.progress, whole = Progress(), 0
         self._file.truncate(whole)
         self.frames = self.progress.frames
 
     def append(
-        self, *, time_ns: int, motion: float | None, points: KeyPoints, brightness: Mapping[str, float], scores: NDArray[np.float64]
+        self,
+        *,
+        time_ns: int,
+        motion: MotionValues,
+        points: KeyPoints,
+        brightness: Mapping[str, float],
+        scores: NDArray[np.float64],
     ) -> None:
         """Add a frame.
 
         Args:
             time_ns: its presentation time.
-            motion: mean absolute difference from the frame before, None for the first.
+            motion: mean absolute difference from the frame before, as configured and of all pixels.
             points: float32 (animals, K, 3) as the network found them, in source pixels.
             brightness: of every rectangle.
             scores: float64 (scores,), NaN where there is none.
         """
         measured = [brightness[name] for name in self._rectangles]
-        self._file.write(np.array((time_ns, np.nan if motion is None else motion, points, measured, scores), self.record).tobytes())
+        moved = [np.nan if value is None else value for value in (motion.configured, motion.full)]
+        self._file.write(np.array((time_ns, moved, points, measured, scores), self.record).tobytes())
         self.frames += 1
 
     def sync(self, pictures: dict[str, Kept]) -> None:
@@ -101,7 +111,7 @@ class PoseLog:
         """
         self._file.flush()
         os.fdatasync(self._file.fileno())
-        self.progress = Progress(frames=self.frames, pictures=pictures)
+        self.progress = Progress(frames=self.frames, record=self.record.itemsize, pictures=pictures)
         write_whole(self._folder / PROGRESS_FILE, msgspec.json.encode(self.progress))
 
     def read(self) -> NDArray[Any]:

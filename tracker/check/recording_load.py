@@ -13,6 +13,7 @@ import numpy as np
 from tracker.check.result import CheckResult, judged, unjudged
 from tracker.config import RecordingConfig
 from tracker.frame import Image
+from tracker.recording.encoder_choice import X264, EncoderChoice, choose_encoder
 from tracker.recording.encoder_trial import EncoderCost, try_encoder
 from tracker.recording.session import VideoFormat
 
@@ -29,11 +30,13 @@ class Load:
         rate_hz: of the camera, None where it has none of its own.
         encoder: its cost while the engine ran beside it.
         engine_ms: median time of a frame while the encoder ran beside it, None without an engine.
+        choice: which encoder that was.
     """
 
     rate_hz: float | None
     encoder: EncoderCost
     engine_ms: float | None
+    choice: EncoderChoice = X264
 
 
 def measure(
@@ -52,6 +55,7 @@ def measure(
         RecordingError: the folder cannot be written.
     """
     height, width = images[0].shape[:2]
+    choice = choose_encoder(settings.encoder, width=width + width % 2, height=height + height % 2)
     form = VideoFormat(
         width=width,
         height=height,
@@ -59,6 +63,7 @@ def measure(
         rate_hz=float(min(500, max(1, round(rate_hz)))) if rate_hz else 30.0,
         crf=settings.crf,
         preset=settings.preset,
+        encoder=choice.name,
     )
     outcome: list[EncoderCost | BaseException | None] = []
 
@@ -81,14 +86,16 @@ def measure(
         raise found
     if found is None:
         return None
-    return Load(rate_hz=rate_hz, encoder=found, engine_ms=float(np.median(engine_ns)) / 1e6 if engine_ns else None)
+    engine_ms = float(np.median(engine_ns)) / 1e6 if engine_ns else None
+    return Load(rate_hz=rate_hz, encoder=found, engine_ms=engine_ms, choice=choice)
 
 
 def keeps_up(load: Load) -> CheckResult:
     """Whether encoder and engine are done with a frame before the next one comes."""
     encoder, engine_ms, hz = load.encoder, load.engine_ms, load.rate_hz
     beside = f" beside the engine's {engine_ms:.1f} ms" if engine_ms is not None else ""
-    measured = {
+    measured: dict[str, float | int | str | None] = {
+        "encoder": load.choice.name,
         "encoder_ms": round(encoder.wall_ms, 3),
         "encoder_cpu_ms": round(encoder.cpu_ms, 3),
         "engine_ms": None if engine_ms is None else round(engine_ms, 3),
@@ -96,10 +103,11 @@ def keeps_up(load: Load) -> CheckResult:
     }
     if hz is None:
         return unjudged(
-            "keeps up", f"the encoder takes {encoder.wall_ms:.1f} ms a frame{beside}; this source has no rate of its own", **measured
+            "keeps up", f"{load.choice.name} takes {encoder.wall_ms:.1f} ms a frame{beside}; this source has no rate of its own", **measured
         )
     core = encoder.cpu_ms * hz / 10
-    found = f"the encoder takes {encoder.wall_ms:.1f} ms a frame{beside}, and {core:.0f} % of a core; a frame comes every {1e3 / hz:.1f} ms"
+    took = f"{load.choice.name} takes {encoder.wall_ms:.1f} ms a frame{beside}, and {core:.0f} % of a core"
+    found = f"{took}; a frame comes every {1e3 / hz:.1f} ms"
     used = max(encoder.wall_ms, engine_ms or 0.0) * hz / 1e3
     slower = "the encoder" if encoder.wall_ms >= (engine_ms or 0.0) else "the engine"
     remedy = (
@@ -108,7 +116,7 @@ def keeps_up(load: Load) -> CheckResult:
         else "stop what else runs here, or choose a lower frame rate, another precision or a smaller network"
     )
     bad = f"{slower} cannot keep up: {remedy}" if used >= _FULL else None
-    warn = f"{slower} has little time to spare: {remedy}" if used >= _NEARLY else None
+    warn = f"{slower} has little time to spare: {remedy}" if used >= _NEARLY else load.choice.why_not
     return judged("keeps up", found, measured | {"core_percent": round(core, 1)}, bad=bad, warn=warn)
 
 

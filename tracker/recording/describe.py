@@ -1,5 +1,6 @@
 """What a session says of itself: everything needed to know later how it came about."""
 
+import logging
 import platform
 import re
 import time
@@ -15,6 +16,8 @@ from tracker.config import Config, RecordingConfig
 from tracker.errors import BundleError, RecordingError
 from tracker.frame import Frame
 from tracker.recording.session import Description, VideoFormat
+
+logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("rigtrack", "numpy", "opencv-python", "openvino", "tensorrt", "av", "pyarrow")
 _FASTEST_HZ = 500  # Matroska counts milliseconds
@@ -64,6 +67,7 @@ def describe(
             rate_hz=_rate_hz(first),
             crf=settings.crf,
             preset=settings.preset,
+            encoder=_encoder(settings, width=image.shape[1], height=image.shape[0]),
         ),
         versions={"python": platform.python_version()} | {name: found for name in _LIBRARIES if (found := _version(name))},
         config=msgspec.to_builtins(config),
@@ -73,6 +77,17 @@ def describe(
         bundle_sha256=sha256,
         boot_id=boot_id(),
     )
+
+
+def _encoder(settings: RecordingConfig, *, width: int, height: int) -> str:
+    if settings.encoder == "libx264":
+        return settings.encoder
+    from tracker.recording.encoder_choice import choose_encoder  # needs PyAV, which a tracker without recordings need not have
+
+    choice = choose_encoder(settings.encoder, width=width + width % 2, height=height + height % 2)
+    if choice.why_not is not None:
+        logger.warning("%s", choice.why_not)
+    return choice.name
 
 
 def session_folder(settings: RecordingConfig, name: str | None, *, camera: str, meta: dict[str, str]) -> Path:

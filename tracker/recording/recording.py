@@ -1,7 +1,6 @@
 """One session being recorded, on a thread of its own."""
 
 import logging
-import os
 import shutil
 import threading
 import time
@@ -17,6 +16,7 @@ from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupM
 from tracker.recording.describe import RATE_FRAMES
 from tracker.recording.encoder_trial import too_slow
 from tracker.recording.place import make_folder, too_little
+from tracker.recording.priority import give_way
 from tracker.recording.recent import Item
 from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session_writer import Limits, SessionWriter, why_not_written
@@ -33,7 +33,6 @@ _RATE_WAIT_NS = _NS // 4
 _IDLE_S = 1.0  # without a frame; or five frames' time, if that is longer
 _BEHIND_NS = 5 * _NS  # how long a drop is still a problem after the last one
 _FILES_S = 5.0  # how long the last sync of the files may take
-_NICE = 5  # the encoder gives way to the loop
 
 
 class Recording:
@@ -173,7 +172,7 @@ class Recording:
         )
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        give_way()
         try:
             self._record()
         except Exception as problem:

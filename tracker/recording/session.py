@@ -46,6 +46,7 @@ class VideoFormat(SessionPart, frozen=True, kw_only=True):
         rate_hz: what the time stamps say; the true times are in frames.arrows.
         crf: constant rate factor of x264, less is better and larger; 0 for a video that was only analysed.
         preset: of x264; "original" for a video that was only analysed.
+        encoder: what the video was encoded by, as FFmpeg calls it.
     """
 
     width: int
@@ -54,6 +55,7 @@ class VideoFormat(SessionPart, frozen=True, kw_only=True):
     rate_hz: float
     crf: int
     preset: str
+    encoder: str = "libx264"
 
 
 class SourceVideo(SessionPart, frozen=True, kw_only=True):

@@ -99,6 +99,7 @@ def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: 
         animals=animals,
         scores=dict(row["scores"]),
         brightness=dict(row["brightness"] or ()),
+        motion_full=row["motion_full"],
     )
 
 

@@ -33,6 +33,7 @@ FRAMES = pa.schema(
         ("motion", pa.float64()),
         ("scores", pa.map_(pa.string(), pa.float64())),
         ("brightness", pa.map_(pa.string(), pa.float64())),
+        ("motion_full", pa.float64()),
     ]
 )
 EVENTS = pa.schema(
@@ -51,7 +52,7 @@ EVENTS = pa.schema(
         ("reason", pa.string()),
     ]
 )
-ADDED = frozenset({"brightness"})  # columns that sessions of earlier releases lack: null there
+ADDED = ("brightness", "motion_full")  # columns that sessions of earlier releases lack, the later ones first: null there
 Row = dict[str, Any]
 
 
@@ -134,7 +135,7 @@ def read_batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
             if file.size() == 0:  # not even the columns were written: there are no rows
                 return
             stream = pa.ipc.open_stream(file)
-            if stream.schema not in (schema, pa.schema([column for column in schema if column.name not in ADDED])):
+            if not any(stream.schema == pa.schema(list(schema)[: len(schema) - lacking]) for lacking in range(_added_to(schema) + 1)):
                 raise RecordingError(f"{path}: has other columns than a session of this version; read it with the release that wrote it")
             for batch in _whole_batches(stream):
                 yield _with_added(batch, schema)
@@ -142,6 +143,11 @@ def read_batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         raise RecordingError(f"{path}: is not an Arrow stream ({_first_line(problem)}); recover the session from its video") from None
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be read: {os.strerror(problem.errno) if problem.errno else problem}") from problem
+
+
+def _added_to(schema: pa.Schema) -> int:
+    """How many columns at the end of a table earlier releases lack."""
+    return sum(column.name in ADDED for column in schema)
 
 
 def _with_added(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -213,6 +219,7 @@ def pose_columns(message: PoseMessage) -> Row:
         "motion": message.motion,
         "scores": list(message.scores.items()),
         "brightness": list(message.brightness.items()),
+        "motion_full": message.motion_full,
     }
 
 

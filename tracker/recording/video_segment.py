@@ -9,9 +9,11 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
 
 from tracker.errors import RecordingError
 from tracker.frame import Image
+from tracker.recording.encoder_choice import encoder_options
 from tracker.recording.session import VideoFormat
 
 _GREY_CHROMA = 128
@@ -26,7 +28,7 @@ class VideoSegment:
     Attributes:
         path: of the file.
         frames: encoded so far.
-        in_file: of these, frames that have been given to the operating system: all but the last, until it is closed.
+        in_file: of these, frames that have been given to the operating system: all but the last that was encoded, until it is closed.
         synced: of these, frames that a power cut cannot take any more.
     """
 
@@ -38,23 +40,24 @@ class VideoSegment:
             OSError: it cannot be created.
         """
         self.path = path
-        self.frames = self.in_file = self.synced = 0
+        self.frames = self.in_file = self.synced = self._packets = 0
         try:
             self._file = open(path, "xb", buffering=0)  # noqa: SIM115, PTH123 a buffer of Python's own would be lost with the process
         except FileExistsError:
             raise RecordingError(f"{path}: exists; a recording never writes into another") from None
         self._container: Any = av.open(self._file, "w", format="matroska", container_options=_CONTAINER)
         rate = Fraction(form.rate_hz).limit_denominator(1000)
-        stream = self._stream = self._container.add_stream("libx264", rate=rate)
+        stream: Any = self._container.add_stream(form.encoder, rate=rate)
+        self._stream = stream
         stream.width, stream.height, stream.pix_fmt = _even(form.width), _even(form.height), "yuv420p"
-        stream.options = {"preset": form.preset, "tune": "zerolatency", "crf": str(form.crf), "bf": "0"}
+        stream.options = encoder_options(form.encoder, crf=form.crf, preset=form.preset)
         context = stream.codec_context
         context.gop_size = max(1, round(form.rate_hz))  # a key frame a second
         context.thread_count = threads
         context.color_range, context.colorspace = ColorRange.JPEG, Colorspace.ITU601
         self._time_base = 1 / rate
         self._form = form
-        self._planes = np.full((_even(form.height) * 3 // 2, _even(form.width)), _GREY_CHROMA, np.uint8)
+        self._grey_frame = None if form.colour else _grey_frame(_even(form.width), _even(form.height))
 
     def __enter__(self) -> "VideoSegment":
         return self
@@ -68,12 +71,14 @@ class VideoSegment:
         Raises:
             OSError: the disk refuses.
         """
-        frame = self._colour(image) if self._form.colour else self._grey(image)
+        frame = self._colour(image) if self._grey_frame is None else self._grey(image, self._grey_frame)
         frame.pts, frame.time_base = self.frames, self._time_base
         frame.color_range, frame.colorspace = ColorRange.JPEG, Colorspace.ITU601
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
-        self.in_file, self.frames = self.frames, self.frames + 1
+            self._packets += 1
+        self.frames += 1
+        self.in_file = max(0, self._packets - 1)
 
     def sync(self) -> None:
         """Wait until everything that is in the file is on the disk.
@@ -110,14 +115,20 @@ class VideoSegment:
         """Close the file as it is, after the disk has refused."""
         self._file.close()
 
-    def _grey(self, image: Image) -> av.VideoFrame:
+    def _grey(self, image: Image, frame: av.VideoFrame) -> av.VideoFrame:
+        """The image in the one frame's memory, which the encoder gives back with the packet; if it has not, the frame gets other memory.
+
+        NumPy copies without holding the interpreter, in 10 us; PyAV's own conversion holds it for 140.
+        """
         height, width = image.shape
-        self._planes[:height, :width] = image
+        frame.make_writable()
+        luma = _plane(frame, 0)
+        luma[:height, :width] = image
         if width % 2:
-            self._planes[:height, width] = image[:, -1]
+            luma[:height, width] = image[:, -1]
         if height % 2:
-            self._planes[height] = self._planes[height - 1]
-        return av.VideoFrame.from_ndarray(self._planes, format="yuv420p")
+            luma[height] = luma[height - 1]
+        return frame
 
     def _colour(self, image: Image) -> av.VideoFrame:
         height, width = image.shape[:2]
@@ -127,6 +138,19 @@ class VideoSegment:
         return frame.reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU601, src_color_range=ColorRange.JPEG, dst_color_range=ColorRange.JPEG
         )
+
+
+def _grey_frame(width: int, height: int) -> av.VideoFrame:
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for chroma in (1, 2):
+        _plane(frame, chroma)[:] = _GREY_CHROMA
+    return frame
+
+
+def _plane(frame: av.VideoFrame, index: int) -> NDArray[np.uint8]:
+    """One plane's memory, (height, bytes of a line): lines may be longer than the picture is wide."""
+    plane: Any = frame.planes[index]
+    return np.asarray(np.frombuffer(plane, np.uint8)).reshape(plane.height, plane.line_size)
 
 
 def _even(side: int) -> int:

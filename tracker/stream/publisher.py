@@ -135,6 +135,7 @@ class Publisher:
         ended: list[tuple[str, int, str]],
         motion: float | None,
         brightness: dict[str, float],
+        motion_full: float | None = None,
     ) -> PoseMessage:
         """Publish one frame's pose, and return what was published.
 
@@ -147,8 +148,9 @@ class Publisher:
             counts: of frames before this one that got no pose.
             setup: number of the setup in use.
             ended: (event, animal, reason) of every event that ended since the pose before, not by a frame.
-            motion: 0..1, None on the first frame.
+            motion: as configured, 0..1, None on the first frame.
             brightness: 0..1, by region.
+            motion_full: of all pixels, likewise.
         """
         mm = pose.mm.tolist() if pose.mm is not None else None
         animals = [
@@ -173,6 +175,7 @@ class Publisher:
             animals=animals,
             scores=dict(pose.scores),
             motion=motion,
+            motion_full=motion_full,
             warming=list(pose.warming),
             no_region=list(pose.no_region),
             brightness=brightness,
