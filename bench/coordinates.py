@@ -1,0 +1,119 @@
+"""Coordinates by regression on a disturbed rodent: the `xy` head, the heat maps, and the first rat tracker's network as it was.
+
+1000 images of 720x480 (`trainer synth --scene disturbed`): 800 of twenty sessions to learn from, 200 of five later sessions, with
+other litter, light, focus and noise, to judge by. The figure is the distance of the snout in px, root mean square and mean, on
+frames held out and on (as many) frames learnt from. Training is by steps; every run is kept, and the table is made from what is
+stored.
+
+    python bench/coordinates.py --epochs 20
+    python bench/coordinates.py --runs trackrat --trackrat-epochs 100     # its original length: half a day on one core
+
+`trackrat` is trained as the original was: the snout alone, Adam with a learning rate of 1e-5 and an L2 penalty of 1e-8, 32 images
+a step, mean squared error, no change to the images. `trackrat-ours` is the same network with rigtrack's settings.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scenes import points_alone
+
+from trainer.formats.read_labels import read_labels
+from trainer.formats.synthetic_set import own_parts
+from trainer.formats.write_synthetic_set import write_synthetic_set
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.metrics import point_errors
+from trainer.training.augment import UNCHANGED
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import FitResult, fit
+from trainer.training.fit_settings import FitSettings
+from trainer.training.losses import LossSettings
+from trainer.training.predict import predict_animals
+
+WIDTH, HEIGHT, COUNT, SEED = 720, 480, 1000, 1
+SNOUT = (0,)
+RUNS = {
+    "xy": FitSettings(head="xy", workers=0),
+    "heatmap": FitSettings(workers=0),
+    "trackrat": FitSettings(
+        network="trackrat", head="xy", batch=32, batches=1, learning_rate=1e-5, weight_decay=1e-8, optimiser="adam",
+        averaging=0.0, workers=0, augment=UNCHANGED, loss=LossSettings(coordinates="mse"),
+    ),
+    "trackrat-ours": FitSettings(network="trackrat", head="xy", workers=0),
+}  # fmt: skip
+
+
+def score(result: FitResult, frames: LabelledFrames) -> dict[str, float]:
+    """Distance of the snout in px."""
+    poses: NDArray[np.float32] = predict_animals(result.network, FrameStore(frames, result.view), np.arange(len(frames)))
+    errors = point_errors(poses, frames.points).of_point(0)
+    return {
+        "rms_px": errors.rms_distance_px,
+        "mean_px": errors.spread.mean_px,
+        "median_px": errors.spread.median_px,
+        "p95_px": errors.spread.p95_px,
+    }
+
+
+def measure(name: str, learnt: LabelledFrames, held_out: LabelledFrames, *, epochs: int, out: Path) -> dict[str, Any]:
+    """Train one, unless it was finished before; one that was stopped goes on."""
+    folder = out / f"{name}-{epochs}"
+    figures = folder / "figures.json"
+    if not figures.exists():
+        if name.startswith("trackrat"):
+            learnt, held_out = points_alone(learnt, SNOUT), points_alone(held_out, SNOUT)
+        nothing = learnt.subset(np.zeros(0, np.int64))
+        result = fit(learnt, nothing, replace(RUNS[name], epochs=epochs), folder, progress=True)
+        spread = np.linspace(0, len(learnt) - 1, len(held_out)).astype(np.int64)
+        found = {
+            "network": result.plan.title,
+            "steps": len(result.history.batch_loss),
+            "epochs": epochs,
+            "train": score(result, learnt.subset(spread)),
+            "held_out": score(result, held_out),
+            "seconds": result.seconds,
+        }
+        figures.write_text(json.dumps(found, indent=1))
+    made: dict[str, Any] = json.loads(figures.read_text())
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "coordinates")
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--epochs", type=int, default=20, help="of 128 steps or more (%(default)s)")
+    parser.add_argument("--trackrat-epochs", type=int, default=100, help="of 25 steps of 32 images (%(default)s)")
+    parser.add_argument("--count", type=int, default=COUNT, help="images, a fifth of which are scored (%(default)s)")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    data = options.out / f"disturbed-{options.count}"
+    if not (data / "set.json").exists():
+        write_synthetic_set(data, scene="disturbed", count=options.count, seed=SEED, width=WIDTH, height=HEIGHT, rectangles=1)
+    frames = read_labels(data)
+    parts = own_parts(data, frames)
+    if parts is None:
+        raise FileNotFoundError(data)
+    learnt, held_out = frames.subset(parts.train), frames.subset(np.concatenate([parts.validation, parts.test]))
+    table = {
+        name: measure(name, learnt, held_out, epochs=options.trackrat_epochs if name == "trackrat" else options.epochs, out=options.out)
+        for name in options.runs
+    }
+    if options.json:
+        print(json.dumps(table))
+        return
+    print("| | epochs | held out: RMS, mean, median, p95 px | trained on: RMS, mean px | gap of RMS | minutes |\n|---|---|---|---|---|---|")
+    for name, one in table.items():
+        held, train = one["held_out"], one["train"]
+        print(
+            f"| {name} | {one['epochs']} | {held['rms_px']:.2f}, {held['mean_px']:.2f}, {held['median_px']:.2f}, {held['p95_px']:.1f} | "
+            f"{train['rms_px']:.2f}, {train['mean_px']:.2f} | {held['rms_px'] / train['rms_px'] - 1:+.0%} | {one['seconds'] / 60:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
