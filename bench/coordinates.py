@@ -59,20 +59,20 @@ def score(result: FitResult, frames: LabelledFrames) -> dict[str, float]:
     }
 
 
-def measure(name: str, learnt: LabelledFrames, held_out: LabelledFrames, *, epochs: int, out: Path) -> dict[str, Any]:
+def measure(name: str, learnt: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, *, out: Path) -> dict[str, Any]:
     """Train one, unless it was finished before; one that was stopped goes on."""
-    folder = out / f"{name}-{epochs}"
+    folder = out / f"{name}-{settings.epochs}"
     figures = folder / "figures.json"
     if not figures.exists():
         if name.startswith("trackrat"):
             learnt, held_out = points_alone(learnt, SNOUT), points_alone(held_out, SNOUT)
         nothing = learnt.subset(np.zeros(0, np.int64))
-        result = fit(learnt, nothing, replace(RUNS[name], epochs=epochs), folder, progress=True)
+        result = fit(learnt, nothing, settings, folder, progress=True)
         spread = np.linspace(0, len(learnt) - 1, len(held_out)).astype(np.int64)
         found = {
             "network": result.plan.title,
             "steps": len(result.history.batch_loss),
-            "epochs": epochs,
+            "epochs": settings.epochs,
             "train": score(result, learnt.subset(spread)),
             "held_out": score(result, held_out),
             "seconds": result.seconds,
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
     parser.add_argument("--epochs", type=int, default=20, help="of 128 steps or more (%(default)s)")
     parser.add_argument("--trackrat-epochs", type=int, default=100, help="of 25 steps of 32 images (%(default)s)")
+    parser.add_argument("--batches", type=int, help="steps an epoch, at least, instead of each run's own")
     parser.add_argument("--count", type=int, default=COUNT, help="images, a fifth of which are scored (%(default)s)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -99,9 +100,12 @@ def main() -> None:
     if parts is None:
         raise FileNotFoundError(data)
     learnt, held_out = frames.subset(parts.train), frames.subset(np.concatenate([parts.validation, parts.test]))
+    lengths = {name: options.trackrat_epochs if name == "trackrat" else options.epochs for name in options.runs}
     table = {
-        name: measure(name, learnt, held_out, epochs=options.trackrat_epochs if name == "trackrat" else options.epochs, out=options.out)
-        for name in options.runs
+        name: measure(
+            name, learnt, held_out, replace(RUNS[name], epochs=length, batches=options.batches or RUNS[name].batches), out=options.out
+        )
+        for name, length in lengths.items()
     }
     if options.json:
         print(json.dumps(table))

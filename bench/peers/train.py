@@ -30,15 +30,14 @@ from numpy.typing import NDArray
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the other scripts of bench/
 
 from rows import ROWS, Row, make_row
+from scores import score
 
 from tracker.bundle import read_bundle
 from tracker.engines.inference import Inference
 from tracker.engines.open_engine import open_engine
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed
 from trainer.scoring.engine_choice import EngineChoice
-from trainer.scoring.metrics import point_errors
 
 WORKER = Path(__file__).with_name("sleap_nn_worker.py")
 PACKAGES = ("torch==2.13.0+cpu", "torchvision==0.28.0", "sleap-nn[export]==0.3.5")
@@ -114,36 +113,15 @@ def train_theirs(row: Row, folder: Path, python: Path, *, seconds: float, core: 
     return {**took, "networks": json.loads(told.read_text()), "scores": score(poses, frames)}
 
 
-def score(answers: NDArray[np.float64], frames: LabelledFrames) -> dict[str, Any]:
-    """Error in px by rigtrack's scorer; a point of one animal that is not answered counts as answered in the image's middle."""
-    truth = frames.points
-    if truth.shape[1] == 1:
-        middle = np.array([frames.size[1] / 2, frames.size[0] / 2])
-        gone = ~np.isfinite(answers[..., :2]).all(-1)
-        answers = np.where(gone[..., None], np.array([*middle, 0.0]), answers)
-        errors = point_errors(answers, truth)
-        counts = {"unanswered": int((gone & np.isfinite(truth).all(-1)).sum()), "missed": 0, "false": 0}
-    else:
-        rows = np.nan_to_num(answers)
-        matched = np.stack([answers_of_labels(a, t, spot_px=SPOT * min(frames.size)) for a, t in zip(rows, truth, strict=True)])
-        truth, found = without_missed(matched, truth, int(present(rows).sum()))
-        errors = point_errors(np.nan_to_num(matched), truth)
-        counts = {"unanswered": 0, "missed": found.missed, "false": found.false}
-    spread = errors.spread
-    return {"frames": len(frames), "mean_px": spread.mean_px, "median_px": spread.median_px, "p95_px": spread.p95_px, **counts}
-
-
 def time_both(row: Row, folder: Path, python: Path) -> dict[str, Any]:
     """Time of a frame in ms, median, in turns: our bundle in OpenVINO and their exported graph in ONNX Runtime, one thread each."""
     exported = folder / "theirs.onnx"
     if not (exported / "model.onnx").exists():
-        models = [str(path.parent) for path in sorted((folder / "theirs").glob("*/best.ckpt"), reverse=True)]
         run(
             [str(python), str(WORKER), "export", "--models", str(folder / "theirs"), "--labels", str(row.train), "--out", str(exported)],
             folder / "theirs.export.log",
             core=0,
         )
-        assert models
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(exported / "model.onnx"), options, providers=["CPUExecutionProvider"])
@@ -169,25 +147,25 @@ def _their_time(session: Any, given: Any, frames: LabelledFrames) -> float:
     return 1e3 * float(np.median(times))
 
 
-def measure(row: Row, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """All parts of a row that are stored or asked for."""
 
-    def theirs() -> dict[str, Any]:
+    def theirs(row: Row) -> dict[str, Any]:
         if "ours" not in found:
-            raise SystemExit(f"{row.name}: sleap-nn gets the processor time that ours took; run --part ours first")
+            raise SystemExit(f"{name}: sleap-nn gets the processor time that ours took; run --part ours first")
         return train_theirs(row, folder, their_python(options.work), seconds=found["ours"]["processor_s"], core=options.core)
 
-    making: dict[str, Callable[[], dict[str, Any]]] = {
-        "ours": lambda: train_ours(row, folder, minutes=options.minutes, core=options.core),
+    making: dict[str, Callable[[Row], dict[str, Any]]] = {
+        "ours": lambda row: train_ours(row, folder, minutes=options.minutes, core=options.core),
         "theirs": theirs,
-        "time": lambda: time_both(row, folder, their_python(options.work)),
+        "time": lambda row: time_both(row, folder, their_python(options.work)),
     }
     found: dict[str, Any] = {}
     for part, make in making.items():
         stored = folder / f"{part}.json"
         if not stored.exists() and part in options.part and not options.table:
-            print(f"{row.name}: {part}", file=sys.stderr, flush=True)
-            stored.write_text(json.dumps(make(), indent=1))
+            print(f"{name}: {part}", file=sys.stderr, flush=True)
+            stored.write_text(json.dumps(make(make_row(name, folder, count=options.count)), indent=1))
         if stored.exists():
             found[part] = json.loads(stored.read_text())
     return found
@@ -232,6 +210,7 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=0, help="number of the core that everything runs on (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--count", type=int, default=300, help="images of a synthetic scene, a fifth of which are scored (%(default)s)")
     parser.add_argument("--table", action="store_true", help="run nothing: the table of what is stored")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -239,7 +218,7 @@ def main() -> None:
     for name in options.only:
         folder = options.work / f"{name}-{options.minutes:g}min"
         folder.mkdir(parents=True, exist_ok=True)
-        found[name] = measure(make_row(name, folder), folder, options)
+        found[name] = measure(name, folder, options)
     print(json.dumps(found) if options.json else table(found))
 
 
