@@ -9,7 +9,7 @@ import torch
 
 from tests.trainer.learnable import GREY, labelled
 from trainer.networks.blocks import CropPlan, FrameShape
-from trainer.networks.votes import CELL, REACH_CELLS, Votes
+from trainer.networks.votes import CELL, REACH_CELLS, Votes, strongest
 from trainer.training.augment import AugmentSettings
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import fit
@@ -40,7 +40,7 @@ def frames(count: int = 1) -> torch.Tensor:
 def test_places_that_count_alike_answer_their_mean_and_a_place_that_counts_answers_alone(network: Votes) -> None:
     """Votes of all places for 12 px to their right come to 12 px to the right of the crop's middle."""
     zero = torch.zeros(1, dtype=torch.int64)
-    network.vote.bias[2:4] = float(np.arctanh(12.0 / (REACH_CELLS * CELL)))  # x of both points
+    network.vote.get_parameter("bias")[2:4] = float(np.arctanh(12.0 / (REACH_CELLS * CELL)))  # x of both points
     ballot = network.coarse_and_ballot(frames(), zero, zero)[1]
     assert (64 * ballot.mean[0]).tolist() == [[pytest.approx(12.0), pytest.approx(0.0, abs=1e-5)]] * 2
 
@@ -48,11 +48,20 @@ def test_places_that_count_alike_answer_their_mean_and_a_place_that_counts_answe
     assert (64 * one.mean[0]).tolist() == [[pytest.approx(3.5 * CELL - 32 + 12), pytest.approx(0.5 * CELL - 32)]] * 2
 
 
+@torch.no_grad()
+def test_of_two_places_far_apart_the_one_that_counts_more_answers_alone(network: Votes) -> None:
+    zero = torch.zeros(1, dtype=torch.int64)
+    ballot = network.coarse_and_ballot(frames(), zero, zero)[1]
+    weights = ballot.weights.index_fill(2, torch.tensor([9]), 20.0).index_fill(2, torch.tensor([54]), 20.5)  # rows 1 and 6, columns 1 and 6
+    found = 64 * strongest(ballot._replace(weights=weights), rows=8)[0]
+    assert found.tolist() == [[pytest.approx(6.5 * CELL - 32, abs=0.01)] * 2] * 2
+
+
 def test_a_missing_label_teaches_no_vote(network: Votes) -> None:
     missing = torch.tensor([[[[20.0, 20.0], [float("nan"), float("nan")]]]])
     zero = torch.zeros(1, dtype=torch.int64)
     votes_loss(network, Batch(frames(), missing, zero, zero), LossSettings(coarse=0.0)).backward()
-    gradient = network.vote.bias.grad
+    gradient = network.vote.get_parameter("bias").grad
     assert gradient is not None
     assert gradient.reshape(3, 2)[1:, 0].all()
     assert not gradient.reshape(3, 2)[:, 1].any()

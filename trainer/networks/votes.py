@@ -2,8 +2,8 @@
 
 A linear layer over the whole crop has to learn anew for each place what an animal looks like. Here one small network is applied at
 every place: it answers how far off each point is, if it is near, and how much that answer counts. What is answered is the
-weighted mean (integral regression, Sun et al. 2018, with an offset for each place). There is no heat map to imitate: the votes are
-learnt as a mixture density, by their distances to the label.
+weighted mean about the place that counts most (integral regression, Sun et al. 2018, with an offset for each place). There is no heat
+map to imitate: the votes are learnt as a mixture density, by their distances to the label.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import USUAL, CropPlan, FrameShape, Layers, convolution, doubled, stage, to_planes
+from trainer.networks.blocks import USUAL, CropPlan, FrameShape, Layers, convolution, doubled, peak, stage, to_planes
 from trainer.networks.coarse import Finder
 
 STEM = 16
@@ -31,7 +31,7 @@ class Ballot(NamedTuple):
 
     @property
     def mean(self) -> Tensor:
-        """What the votes come to: (n, K, 2), x and y as the votes'."""
+        """What all votes come to: (n, K, 2), x and y as the votes'; for training."""
         shares = torch.softmax(self.weights, 2)
         return torch.stack([(shares * self.x).sum(2), (shares * self.y).sum(2)], 2)
 
@@ -72,9 +72,9 @@ class Votes(nn.Module):
         planes = to_planes(frames)
         left, top = self.finder.corners(self.finder(planes))
         ballot, plan = self._refine(planes, left, top), self.finder.plan
-        mean = ballot.mean
-        x = (mean[..., 0] + 0.5) * plan.width - 0.5 + left[:, None].float()
-        y = (mean[..., 1] + 0.5) * plan.height - 0.5 + top[:, None].float()
+        found = strongest(ballot, rows=plan.height // (CELL * plan.shrink))
+        x = (found[..., 0] + 0.5) * plan.width - 0.5 + left[:, None].float()
+        y = (found[..., 1] + 0.5) * plan.height - 0.5 + top[:, None].float()
         return torch.stack([x, y, torch.sigmoid(ballot.present)], 2)[:, None]
 
     def coarse_and_ballot(self, frames: Tensor, left: Tensor, top: Tensor) -> tuple[Tensor, Ballot]:
@@ -94,6 +94,18 @@ class Votes(nn.Module):
 
     across: Tensor  # (places,) of the crop's width, from its middle
     down: Tensor  # (places,)
+
+
+def strongest(ballot: Ballot, *, rows: int) -> Tensor:
+    """What the places about the one that counts most come to: (n, K, 2), as `Ballot.mean`, which two far places would share."""
+    shares = torch.softmax(ballot.weights, 2).reshape(*ballot.weights.shape[:2], rows, -1)
+    row, column = peak(shares)
+    down = (torch.arange(shares.shape[2], device=shares.device) - row[..., None]).float().abs()
+    right = (torch.arange(shares.shape[3], device=shares.device) - column[..., None]).float().abs()
+    near = shares * (down < REACH_CELLS + 0.5).float()[..., None] * (right < REACH_CELLS + 0.5).float()[:, :, None]
+    flat = near.flatten(2)
+    total = flat.sum(2)
+    return torch.stack([(flat * ballot.x).sum(2) / total, (flat * ballot.y).sum(2) / total], 2)
 
 
 def _middles(cells: int) -> Tensor:
