@@ -66,7 +66,7 @@ class SyntheticLight(Section, frozen=True, kw_only=True):
 class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="synthetic"):
     """A seeded rendered scene whose exact truth is known for every frame number."""
 
-    scene: Literal["rodent", "rectangles", "mirror", "reach"] = "rodent"
+    scene: Literal["rodent", "rectangles", "mirror", "reach", "disturbed"] = "rodent"
     seed: Number = 0
     width: Side = 640
     height: Side = 480

@@ -1,5 +1,6 @@
 """Every script of `bench/` starts in the environment that `make` builds, and ends well at its smallest size."""
 
+import importlib
 import json
 import os
 import re
@@ -16,12 +17,13 @@ import pytest
 import sleap_io  # type: ignore[import-untyped]
 
 from tests.conftest import BundleMaker
+from trainer.formats.read_labels import read_labels
 from trainer.video_files.writer import VideoWriter
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 HEIGHT, WIDTH, FRAMES = 480, 640, 10  # what bench/engine.py and bench/gpu/prepare.py are made for
 POINTS = ("snout", "left_ear", "right_ear", "tail_base")
-TESTED_ELSEWHERE = {"gpu/run.py", "gpu/report.py"}
+TESTED_ELSEWHERE = {"gpu/run.py", "gpu/report.py", "peers/sleap_nn_worker.py"}  # the last runs in an environment of its own alone
 
 
 def script(name: str, *arguments: object) -> str:
@@ -266,3 +268,36 @@ def test_the_scenes_benchmark_trains_on_a_scene_and_scores_it(tmp_path: Path) ->
         ["joystick_base", "joystick_knob"],
     ]
     assert {"before", "after", "points", "absent"} <= found["reach"]["runs"]["together"]["confidence"].keys()
+
+
+def test_the_coordinates_benchmark_scores_the_snout_on_both_parts_of_the_set(tmp_path: Path) -> None:
+    small = ("--count", 10, "--epochs", 1, "--batches", 1, "--runs", "xy", "--json")
+    found = json.loads(script("coordinates.py", "--out", tmp_path / "out", *small))
+    assert found["xy"]["held_out"]["rms_px"] >= found["xy"]["held_out"]["mean_px"] > 0
+    assert found["xy"]["train"]["rms_px"] >= found["xy"]["train"]["mean_px"] > 0
+
+
+def test_a_comparison_repeats_no_part_that_is_stored_and_says_what_was_not_run(tmp_path: Path) -> None:
+    folder = tmp_path / "mirror-6min"
+    folder.mkdir()
+    scores = {"frames": 60, "mean_px": 1.25, "median_px": 1.0, "p95_px": 3.5, "unanswered": 0, "missed": 0, "false": 2}
+    (folder / "ours.json").write_text(json.dumps({"processor_s": 300.0, "epochs": 17, "scores": scores}))
+
+    printed = script("peers/train.py", "--work", tmp_path, "--only", "mirror", "--part", "ours")
+
+    assert printed.splitlines()[-1] == "| mirror | 60 | 1.25, 1.00, 3.5 (2 false) | 17 | not run |  |  | not run |"
+    assert not (folder / "ours.log").exists()
+
+
+def test_a_point_that_a_peer_does_not_answer_counts_as_answered_in_the_middle(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(BENCH / "peers"), *sys.path])
+    score = importlib.import_module("scores").score
+    frames = read_labels(project)
+    answers = np.concatenate([frames.points, np.ones((*frames.points.shape[:-1], 1))], -1)
+    answers[3, 0, 2] = np.nan
+
+    found = score(answers, frames)
+
+    off = float(np.hypot(*(frames.points[3, 0, 2] - [WIDTH / 2, HEIGHT / 2])))
+    assert found["unanswered"] == 1
+    assert found["mean_px"] == pytest.approx(off / (FRAMES * len(POINTS)))

@@ -79,7 +79,7 @@ def test_a_value_that_would_do_harm_is_refused_with_its_place(tmp_path: Path, be
          "camera.source is 'open_cv'; expected 'synthetic', 'opencv', 'basler', 'aravis' or 'image_folder' (did you mean 'opencv'?)"),
         ("camera: {source: synthetic, widht: 640}", "unknown key 'camera.widht' (did you mean 'width'?)"),
         ("camera: {source: synthetic, scene: Rodent}",
-         "camera.scene is 'Rodent'; expected 'mirror', 'reach', 'rectangles' or 'rodent' (did you mean 'rodent'?)"),
+         "camera.scene is 'Rodent'; expected 'disturbed', 'mirror', 'reach', 'rectangles' or 'rodent' (did you mean 'rodent'?)"),
         ("camera: {width: 640}", "missing key 'camera.source'; add it: 'synthetic', 'opencv', 'basler', 'aravis' or 'image_folder'"),
         ("camera: synthetic", "camera is 'synthetic'; expected a mapping that begins with source: synthetic"),
         ("camera: {source: opencv, device: [0]}", "camera.device is [0]; expected a whole number from 0 to 1023 or one line of text"),

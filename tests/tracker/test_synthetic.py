@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def test_any_size_is_rendered(name: str, width: int, height: int) -> None:
 
 
 def test_an_unknown_scene_is_refused() -> None:
-    with pytest.raises(ConfigError, match="scene is 'rat'; expected one of rodent, rectangles, mirror, reach"):
+    with pytest.raises(ConfigError, match="scene is 'rat'; expected one of rodent, rectangles, mirror, reach, disturbed"):
         open_scene("rat", seed=1, width=64, height=64, rectangles=1)
 
 
@@ -241,6 +242,32 @@ def test_parts_of_the_reaching_scene_come_and_go_and_are_not_drawn_when_gone() -
     assert 0.25 < seen["joystick_knob"] < 0.75
     nothing = next(number for number in range(0, 400_000, 1009) if not scene.truth(number).visible.any())
     assert scene.render(nothing).max() < 150  # no hand, tongue or knob
+
+
+def test_the_disturbed_rodent_is_drawn_where_the_truth_says() -> None:
+    """Its head is darker than the floor about it, whatever the light; single frames may have a shadow or a smear there."""
+    scene = open_scene("disturbed", seed=2, width=360, height=240, rectangles=1)
+    rows, columns = np.mgrid[0:240, 0:360]
+    darker = []
+    for number in range(0, 40_160 * 5, 40_160 // 8):
+        truth, picture = scene.truth(number), scene.render(number).astype(float)
+        ears = truth.points[1:3].mean(0)
+        away = np.hypot(columns - ears[0], rows - ears[1])
+        inside = np.hypot(columns - 179.5, rows - 119.5) < 100
+        darker.append(np.median(picture[(away > 30) & (away < 45) & inside]) - np.median(picture[away < 4]))
+    assert np.mean(np.array(darker) > 5) > 0.9
+
+
+def test_litter_stays_for_a_session_and_another_session_has_other_litter_and_light() -> None:
+    scene = open_scene("disturbed", seed=2, width=360, height=240, rectangles=1)
+    first, soon, later = (cv2.GaussianBlur(scene.render(number), (0, 0), 1.5).astype(float) for number in (40_200, 40_201, 81_000))
+    assert np.abs(first - soon).mean() < 0.35 * np.abs(first - later).mean()
+
+
+def test_the_disturbed_rodent_moves_as_the_undisturbed_one() -> None:
+    disturbed, plain = (open_scene(name, seed=2, width=360, height=240, rectangles=1) for name in ("disturbed", "rodent"))
+    for number in (0, 1234, 98_765):
+        np.testing.assert_array_equal(disturbed.truth(number).points, plain.truth(number).points)
 
 
 def test_the_two_views_of_the_mirror_scene_are_of_one_animal() -> None:

@@ -84,6 +84,7 @@ def test_a_comparison_that_cannot_fail_is_refused(trained: nn.Module, monkeypatc
     [
         ("compact", "heatmap"),
         ("compact", "xy"),
+        ("compact", "votes"),
         ("trackrat", "xy"),
         ("alexnet", "heatmap"),
         ("resnet18", "heatmap"),

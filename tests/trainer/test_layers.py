@@ -21,7 +21,7 @@ from trainer.training.fit_settings import FitSettings
 from trainer.training.new_learner import untrained
 
 FRAME = FrameShape(height=96, width=128, channels=1)
-OURS = [("compact", "heatmap"), ("compact", "xy"), ("compact", "several"), ("trackrat", "xy")]
+OURS = [("compact", "heatmap"), ("compact", "xy"), ("compact", "votes"), ("compact", "several"), ("trackrat", "xy")]
 
 
 def plan(network: str, head: str, **layers: float) -> NetworkPlan:

@@ -13,7 +13,7 @@ from trainer.formats.synthetic_set import read_description, set_part
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.fingerprint import labels_sha256
 
-Scene = Literal["rodent", "rectangles", "mirror", "reach"]
+Scene = Literal["rodent", "rectangles", "mirror", "reach", "disturbed"]
 
 
 def write(out: Path, *, scene: Scene = "rectangles", count: int = 20, seed: int = 5) -> Path:
@@ -21,7 +21,7 @@ def write(out: Path, *, scene: Scene = "rectangles", count: int = 20, seed: int 
     return out
 
 
-@pytest.mark.parametrize("scene", ["rodent", "rectangles", "mirror", "reach"])
+@pytest.mark.parametrize("scene", ["rodent", "rectangles", "mirror", "reach", "disturbed"])
 def test_a_set_reads_back_as_the_scene_it_was_rendered_from(tmp_path: Path, scene: Scene) -> None:
     folder = write(tmp_path / "set", scene=scene)
     frames, description = read_labels(folder), read_description(folder)

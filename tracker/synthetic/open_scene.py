@@ -3,13 +3,14 @@
 from typing import Literal, get_args
 
 from tracker.errors import ConfigError
+from tracker.synthetic.disturbed import DisturbedScene
 from tracker.synthetic.mirror import MirrorScene
 from tracker.synthetic.reach import ReachScene
 from tracker.synthetic.rectangles import RectanglesScene
 from tracker.synthetic.rodent import RodentScene
 from tracker.synthetic.scene import Scene
 
-SceneName = Literal["rodent", "rectangles", "mirror", "reach"]
+SceneName = Literal["rodent", "rectangles", "mirror", "reach", "disturbed"]
 SCENES: tuple[SceneName, ...] = get_args(SceneName)
 
 
@@ -27,4 +28,6 @@ def open_scene(scene: str, *, seed: int, width: int, height: int, rectangles: in
         return MirrorScene(seed, width=width, height=height)
     if scene == "reach":
         return ReachScene(seed, width=width, height=height)
+    if scene == "disturbed":
+        return DisturbedScene(seed, width=width, height=height)
     raise ConfigError(f"scene is '{scene}'; expected one of {', '.join(SCENES)}")

@@ -75,8 +75,8 @@ class RodentMotion:
         """What the animal does at a (fractional) frame number."""
         return self._move(number)[0].kind
 
-    def body(self, number: int) -> Body:
-        """Every part of the animal at a frame number, in pixels."""
+    def body(self, number: float) -> Body:
+        """Every part of the animal at a (fractional) frame number, in pixels."""
         posture = self.posture(number)
         turned = self._turned(number)
         speed = self._speed(number)
@@ -108,19 +108,19 @@ class RodentMotion:
         moves = self._moves(int(cycle))
         return next((m for m in moves if frame < m.begin + m.frames), moves[-1]), frame
 
-    def _turned(self, number: int) -> float:
+    def _turned(self, number: float) -> float:
         before, after = self.posture(max(0, number - BEND_FRAMES)), self.posture(number + BEND_FRAMES)
         return math.remainder(after.heading - before.heading, 2.0 * math.pi)
 
-    def _speed(self, number: int) -> float:
+    def _speed(self, number: float) -> float:
         before, after = self.posture(max(0, number - 1)), self.posture(number + 1)
         return math.hypot(after.x - before.x, after.y - before.y) / 2.0
 
-    def _gaze(self, number: int) -> float:
+    def _gaze(self, number: float) -> float:
         first, second, third = self._phases[:3]
         return 0.26 * math.sin(0.041 * number + first) + 0.14 * math.sin(0.097 * number + second) + 0.03 * math.sin(0.5 * number + third)
 
-    def _tail(self, number: int, root: Points, *, direction: float, swing: float) -> Points:
+    def _tail(self, number: float, root: Points, *, direction: float, swing: float) -> Points:
         """A chain whose joints turn more towards the tip: slow waves and a lag behind the body's turn."""
         along = np.linspace(0.0, 1.0, TAIL_JOINTS)
         first, second = self._phases[4:6]

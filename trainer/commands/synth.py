@@ -3,9 +3,13 @@
 import argparse
 from pathlib import Path
 
+from tracker.synthetic.open_scene import SCENES
 from trainer.commands.choices import Commands, add_command
 
-TOLD = "rodent: from below; rectangles; mirror: an animal from the side and from below; reach: hand, tongue, joystick (%(default)s)"
+TOLD = (
+    "rodent: from below; rectangles; mirror: an animal from the side and from below; reach: hand, tongue, joystick; "
+    "disturbed: the rodent among litter, shadows, cables and noise (%(default)s)"
+)
 
 
 def add(commands: Commands) -> None:
@@ -18,7 +22,7 @@ def add(commands: Commands) -> None:
         example="trainer synth --out data --scene rectangles --domain 3 --count 10000",
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--scene", choices=("rodent", "rectangles", "mirror", "reach"), default="rodent", help=TOLD)
+    parser.add_argument("--scene", choices=SCENES, default="rodent", help=TOLD)
     parser.add_argument("--count", type=int, default=400, help="images (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
     parser.add_argument("--width", type=int, default=224, help="pixels (%(default)s)")

@@ -38,7 +38,7 @@ class SetDescription(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The whole of set.json."""
 
     schema: Literal[1]
-    scene: Literal["rodent", "rectangles", "mirror", "reach"]
+    scene: Literal["rodent", "rectangles", "mirror", "reach", "disturbed"]
     seed: Annotated[int, Meta(ge=0)]
     width: Annotated[int, Meta(ge=1)]
     height: Annotated[int, Meta(ge=1)]

@@ -15,6 +15,7 @@ from trainer.networks.grouped import Grouped
 from trainer.networks.names import is_backbone, refuse_misfits
 from trainer.networks.several import Several
 from trainer.networks.trackrat import TrackRat
+from trainer.networks.votes import Votes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ OURS: dict[tuple[str, str], Callable[[NetworkPlan], nn.Module]] = {
     ("compact", "heatmap"): _one_animal,
     ("compact", "several"): lambda plan: Several(plan.points, animals=plan.animals, frame=plan.frame, plan=plan.crop, layers=plan.layers),
     ("compact", "xy"): lambda plan: Coordinates(plan.points, frame=plan.frame, plan=plan.crop, layers=plan.layers),
+    ("compact", "votes"): lambda plan: Votes(plan.points, frame=plan.frame, plan=plan.crop, layers=plan.layers),
     ("trackrat", "xy"): lambda plan: TrackRat(plan.points, frame=plan.frame, layers=plan.layers),
 }
 

@@ -5,11 +5,11 @@ from trainer.errors import TrainingError
 TIMM = "timm:"  # followed by any model of timm that gives feature maps
 BACKBONES = ("alexnet", "resnet18", "resnet34", "resnet50", "mobilenet_v3_large", "mobilenet_v3_small")
 NETWORKS = ("compact", "trackrat", *BACKBONES)
-HEADS = ("heatmap", "xy", "dense_heatmap", "several")
+HEADS = ("heatmap", "xy", "votes", "dense_heatmap", "several")
 MAP_HEADS = ("heatmap", "dense_heatmap", "several")  # these answer by heat maps
 VIEWS = ("crop", "full")
 # its heads, and what it sees of a frame
-_OURS = {"compact": (("heatmap", "xy", "several"), "crop"), "trackrat": (("xy",), "full")}
+_OURS = {"compact": (("heatmap", "xy", "votes", "several"), "crop"), "trackrat": (("xy",), "full")}
 _OF_BACKBONES = ("heatmap", "xy", "dense_heatmap")
 
 

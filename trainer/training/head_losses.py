@@ -6,7 +6,7 @@ from typing import TypeAlias
 from torch import Tensor, nn
 
 from trainer.networks.build import NetworkPlan
-from trainer.training.losses import Batch, LossSettings, grouped_loss, heatmap_loss, xy_loss
+from trainer.training.losses import Batch, LossSettings, grouped_loss, heatmap_loss, votes_loss, xy_loss
 from trainer.training.several_loss import several_loss
 
 Loss: TypeAlias = Callable[[nn.Module, Batch, LossSettings], Tensor]
@@ -15,6 +15,7 @@ LOSSES: dict[str, Loss] = {
     "heatmap": heatmap_loss,
     "dense_heatmap": heatmap_loss,
     "xy": xy_loss,
+    "votes": votes_loss,
     "several": several_loss,
 }
 

@@ -16,12 +16,14 @@ from trainer.networks.decode import RADIUS, Maps
 from trainer.networks.grouped import Grouped
 from trainer.networks.map_network import HeatMaps, MapNetwork
 from trainer.networks.trackrat import TrackRat
+from trainer.networks.votes import CELL, Votes
 from trainer.training.targets import Cells, centre, disk, gaussian, to_cells
 
 Kind = TypeVar("Kind", bound=nn.Module)
 
 COARSE_SIGMA_CELLS = 1.0
 MASKED = -1e4  # a logit that soft-max turns into 0
+VOTE_CELLS = 0.5  # scale of the Laplace distribution about a vote
 SOFT_PX = 0.1  # a distance is smooth below this many cells, so that its gradient exists at 0
 
 
@@ -47,7 +49,7 @@ class LossSettings:
         maps: heads of heat maps: cross-entropy with the target density, or squared error of the densities, about 1 for an even map.
         target: density around a label: a Gaussian, or the even disk that the first rectangle experiments used.
         coordinates: `xy` head: mean squared error or mean distance, both in crop (frame) widths.
-        distance: weight of the decoded distance, in cells, beside the maps.
+        distance: weight of the decoded distance, in cells, beside the maps or the votes.
         coarse: weight of the coarse stage's cross-entropy.
         normaliser: weight of the squared log of soft-max's denominator (Chowdhery et al. 2022, "z-loss"). It keeps logits
             near the logarithms of probabilities, small at the peak, where bf16 would otherwise round them coarsely.
@@ -135,6 +137,33 @@ def xy_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
     answer = network.regress(batch.frames, batch.left, batch.top)
     loss = _regression(answer.points, answer.present, _in_crop(batch, plan), settings)
     return loss if finder is None or answer.coarse is None else loss + settings.coarse * coarse_loss(finder, answer.coarse, batch)
+
+
+def votes_loss(network: nn.Module, batch: Batch, settings: LossSettings) -> Tensor:
+    """How unlikely the label is among the votes, distance of their mean, confidence, and the coarse stage: one number.
+
+    The votes are a mixture density (Bishop 1994) with a Laplace distribution about each: places whose votes are near come to
+    count, and are drawn to the label. By the distance of the mean alone, one place learns to make good what another is off by.
+    """
+    network = of_kind(Votes, network)
+    plan = network.finder.plan
+    coarse, ballot = network.coarse_and_ballot(batch.frames, batch.left, batch.top)
+    truth = _in_crop(batch, plan)
+    labelled = ~torch.isnan(truth).any(2)
+    inside = labelled & (truth.abs() <= 0.5).all(2)
+    at = torch.where(inside[..., None], truth, 0.0)
+    cells = (plan.width / (CELL * plan.shrink), plan.height / (CELL * plan.shrink))
+    distance = _length((ballot.x - at[..., :1]) * cells[0], (ballot.y - at[..., 1:]) * cells[1])
+    unlikely = -torch.logsumexp(torch.log_softmax(ballot.weights, 2) - distance / VOTE_CELLS, 2)
+    mean = ballot.mean
+    off = _length((mean[..., 0] - at[..., 0]) * cells[0], (mean[..., 1] - at[..., 1]) * cells[1])
+    confidence = functional.binary_cross_entropy_with_logits(ballot.present, inside.float(), reduction="none")
+    found = _mean(unlikely + settings.distance * (off.square() if settings.coordinates == "mse" else off), inside)
+    return found + _mean(confidence, labelled) + settings.coarse * coarse_loss(network.finder, coarse, batch)
+
+
+def _length(across: Tensor, down: Tensor) -> Tensor:
+    return torch.sqrt(across.square() + down.square() + SOFT_PX**2)
 
 
 def whole_frame_loss(network: TrackRat, batch: Batch, settings: LossSettings) -> Tensor:

@@ -1,0 +1,147 @@
+"""Coordinates by regression on a disturbed rodent: the heads `votes` and `xy`, heat maps, and the first rat tracker's network as it was.
+
+1000 images of 720x480 (`trainer synth --scene disturbed`): 800 of twenty sessions to learn from, 200 of five later sessions, with
+other litter, light, focus and noise, to judge by. The figure is the distance of the snout in px, root mean square and mean, on
+frames held out and on (as many) frames learnt from. Training is by steps; every run is kept, and the table is made from what is
+stored.
+
+    python bench/coordinates.py --epochs 12 --picture disturbed.webp
+    python bench/coordinates.py --runs trackrat --trackrat-epochs 100     # its original length: half a day on one core
+
+`trackrat` is trained as the original was: the snout alone, Adam with a learning rate of 1e-5 and an L2 penalty of 1e-8, 32 images
+a step, mean squared error, no change to the images. `trackrat-ours` is the same network with rigtrack's settings.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scenes import points_alone
+
+from tracker.frame import Image
+from trainer.formats.read_labels import read_labels
+from trainer.formats.synthetic_set import own_parts
+from trainer.formats.write_synthetic_set import write_synthetic_set
+from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.network_input import whole_view
+from trainer.scoring.metrics import point_errors
+from trainer.training.augment import UNCHANGED
+from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
+from trainer.training.datasets import FrameStore
+from trainer.training.fit import FitResult, fit
+from trainer.training.fit_settings import FitSettings
+from trainer.training.losses import LossSettings
+from trainer.training.predict import predict_animals
+
+WIDTH, HEIGHT, COUNT, SEED = 720, 480, 1000, 1
+SNOUT = (0,)
+RUNS = {
+    "votes": FitSettings(head="votes", workers=0),
+    "xy": FitSettings(head="xy", workers=0),
+    "heatmap": FitSettings(workers=0),
+    "trackrat": FitSettings(
+        network="trackrat", head="xy", batch=32, batches=1, learning_rate=1e-5, weight_decay=1e-8, optimiser="adam",
+        averaging=0.0, workers=0, augment=UNCHANGED, loss=LossSettings(coordinates="mse"),
+    ),
+    "trackrat-ours": FitSettings(network="trackrat", head="xy", workers=0),
+}  # fmt: skip
+
+
+def score(result: FitResult, frames: LabelledFrames) -> dict[str, float]:
+    """Distance of the snout in px."""
+    poses: NDArray[np.float32] = predict_animals(result.network, FrameStore(frames, result.view), np.arange(len(frames)))
+    errors = point_errors(poses, frames.points).of_point(0)
+    return {
+        "rms_px": errors.rms_distance_px,
+        "mean_px": errors.spread.mean_px,
+        "median_px": errors.spread.median_px,
+        "p95_px": errors.spread.p95_px,
+    }
+
+
+def measure(name: str, learnt: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, *, out: Path) -> dict[str, Any]:
+    """Train one, unless it was finished before; one that was stopped goes on."""
+    folder = out / f"{name}-{settings.epochs}"
+    figures = folder / "figures.json"
+    if not figures.exists():
+        if name.startswith("trackrat"):
+            learnt, held_out = points_alone(learnt, SNOUT), points_alone(held_out, SNOUT)
+        nothing = learnt.subset(np.zeros(0, np.int64))
+        result = fit(learnt, nothing, settings, folder, progress=True)
+        spread = np.linspace(0, len(learnt) - 1, len(held_out)).astype(np.int64)
+        found = {
+            "network": result.plan.title,
+            "steps": len(result.history.batch_loss),
+            "epochs": settings.epochs,
+            "train": score(result, learnt.subset(spread)),
+            "held_out": score(result, held_out),
+            "seconds": result.seconds,
+        }
+        figures.write_text(json.dumps(found, indent=1))
+    made: dict[str, Any] = json.loads(figures.read_text())
+    return made
+
+
+def picture(frames: LabelledFrames, run: Path) -> Image:
+    """Six held-out frames, half as large: a white ring about the labelled snout, a red one about what a network answers."""
+    network, _ = load_network(run / CHECKPOINTS / LAST)
+    chosen = frames.subset(np.linspace(0, len(frames) - 1, 6).astype(np.int64))
+    poses = predict_animals(network, FrameStore(chosen, whole_view(chosen)), np.arange(6))[:, 0]
+    tiles = []
+    for index in range(6):
+        tile = cv2.cvtColor(chosen.read(index), cv2.COLOR_GRAY2BGR)
+        for point, radius, colour in ((chosen.points[index, 0, 0], 16, (255, 255, 255)), (poses[index, 0, :2], 10, (60, 60, 255))):
+            if np.isfinite(point).all():
+                cv2.circle(tile, (round(float(point[0])), round(float(point[1]))), radius, colour, 2, cv2.LINE_AA)
+        tiles.append(cv2.resize(tile, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    return np.asarray(np.vstack([np.hstack(tiles[:3]), np.hstack(tiles[3:])]), np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "coordinates")
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--epochs", type=int, default=12, help="of 128 steps or more (%(default)s)")
+    parser.add_argument("--trackrat-epochs", type=int, default=100, help="of 25 steps of 32 images (%(default)s)")
+    parser.add_argument("--batches", type=int, help="steps an epoch, at least, instead of each run's own")
+    parser.add_argument("--count", type=int, default=COUNT, help="images, a fifth of which are scored (%(default)s)")
+    parser.add_argument("--picture", type=Path, help="draw what the first of the runs answers into this file")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    data = options.out / f"disturbed-{options.count}"
+    if not (data / "set.json").exists():
+        write_synthetic_set(data, scene="disturbed", count=options.count, seed=SEED, width=WIDTH, height=HEIGHT, rectangles=1)
+    frames = read_labels(data)
+    parts = own_parts(data, frames)
+    if parts is None:
+        raise FileNotFoundError(data)
+    learnt, held_out = frames.subset(parts.train), frames.subset(np.concatenate([parts.validation, parts.test]))
+    lengths = {name: options.trackrat_epochs if name == "trackrat" else options.epochs for name in options.runs}
+    table = {
+        name: measure(
+            name, learnt, held_out, replace(RUNS[name], epochs=length, batches=options.batches or RUNS[name].batches), out=options.out
+        )
+        for name, length in lengths.items()
+    }
+    if options.picture:
+        first = options.runs[0]
+        cv2.imwrite(str(options.picture), picture(held_out, options.out / f"{first}-{lengths[first]}"), [cv2.IMWRITE_WEBP_QUALITY, 80])
+    if options.json:
+        print(json.dumps(table))
+        return
+    print("| | epochs | held out: RMS, mean, median, p95 px | trained on: RMS, mean px | gap of RMS | minutes |\n|---|---|---|---|---|---|")
+    for name, one in table.items():
+        held, train = one["held_out"], one["train"]
+        print(
+            f"| {name} | {one['epochs']} | {held['rms_px']:.2f}, {held['mean_px']:.2f}, {held['median_px']:.2f}, {held['p95_px']:.1f} | "
+            f"{train['rms_px']:.2f}, {train['mean_px']:.2f} | {held['rms_px'] / train['rms_px'] - 1:+.0%} | {one['seconds'] / 60:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
