@@ -1,0 +1,337 @@
+// Where the annotator is: video, frame, chosen bout, offer; and every edit that can be made there. Tells "change" after each, "frame"
+// when another frame is to be shown, "video" when another video is.
+
+import { MARKS, boutAt, emptyLabels, fromWire, isJudged, openSpans, sameBout, toWire } from "./bout_model.js";
+import { withBout, withJudged, withReplaced, withStart, withUnjudged, withoutBout, withoutStart } from "./bout_model.js";
+import { EditHistory } from "./edit_history.js";
+import { nextBout, nextDifference, nextEdge, nextOpenFrame } from "./jumps.js";
+
+export const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
+
+export class Workplace extends EventTarget {
+  index = 0; // of the video
+  frame = 0;
+  ready = false; // whether the frame is shown: nothing is labelled unseen
+  chosen = null; // a bout of one's own
+  offer = null; // {name, first, end, from, ...}: somebody else's bout that can be accepted
+  speed = 1;
+  stride = 30; // frames of a long step
+  notice = null;
+  people = []; // others' labels of this video: [{name, labels}]
+  models = []; // [{name, class_names, bouts, probabilities: {class: Uint8Array}}]
+  #history = new EditHistory();
+  #open = null; // offers that are not decided; null where that is not known any more
+
+  constructor(project, outbox) {
+    super();
+    this.project = project;
+    this.videos = project.videos.map((video) => ({ ...video, labels: fromWire(video.label) }));
+    this.outbox = outbox;
+    this.stride = Math.max(2, Math.round(this.video.fps));
+    outbox.addEventListener("change", () => this.say("saving"));
+    outbox.addEventListener("revision", ({ detail }) => (this.named(detail.key).revision = detail.revision));
+    outbox.addEventListener("conflict", ({ detail }) => this.#takeNewer(detail));
+  }
+
+  get video() {
+    return this.videos[this.index];
+  }
+
+  get labels() {
+    return this.video.labels;
+  }
+
+  get rules() {
+    return { classNames: this.project.class_names, exclusive: this.project.exclusive };
+  }
+
+  // Everything that a bout can be of: the classes, and the two marks that go for all of them.
+  get names() {
+    return [...this.project.class_names, ...MARKS];
+  }
+
+  named(name) {
+    return this.videos.find((video) => video.name === name);
+  }
+
+  say(what) {
+    this.dispatchEvent(new Event(what));
+  }
+
+  tell(sentence) {
+    this.notice = sentence;
+    this.say("change");
+  }
+
+  // --- where ---
+
+  goToVideo(index, frame = null) {
+    if (index < 0 || index >= this.videos.length) return;
+    this.video.left = this.frame;
+    const other = index !== this.index;
+    this.index = index;
+    if (other) [this.chosen, this.offer, this.people, this.models] = [null, null, [], []];
+    if (other) this.say("video");
+    this.goTo(frame ?? this.video.left ?? 0, { always: true });
+  }
+
+  goTo(frame, { always = false } = {}) {
+    const within = Math.min(Math.max(Math.round(frame), 0), this.video.frames - 1);
+    if (within === this.frame && !always) return;
+    [this.frame, this.ready, this.notice] = [within, false, null];
+    this.say("frame");
+    this.say("change");
+  }
+
+  step(by) {
+    this.goTo(this.frame + by);
+  }
+
+  // A frame that is on the screen already, while the video plays.
+  showNext(frame) {
+    [this.frame, this.ready] = [frame, true];
+    this.say("played");
+  }
+
+  choose(bout) {
+    this.chosen = bout;
+    this.offer = null;
+    this.say("change");
+  }
+
+  stepBout(direction) {
+    const bout = nextBout(this.labels, this.frame, direction);
+    if (!bout) return this.tell(`There is no bout ${direction > 0 ? "after" : "before"} this frame.`);
+    this.goTo(bout.first);
+    this.choose(bout);
+    this.say("show");
+  }
+
+  stepEdge(direction) {
+    const edge = nextEdge(this.labels, this.frame, direction);
+    if (edge === undefined) return this.tell(`No bout begins or ends ${direction > 0 ? "after" : "before"} this frame.`);
+    this.goTo(edge);
+  }
+
+  nextOpen() {
+    const next = nextOpenFrame(this.labels, this.rules, this.frame, this.video.frames);
+    if (next === undefined) return this.tell("Every frame of this video is judged.");
+    this.goTo(next);
+  }
+
+  nextDifference() {
+    if (!this.people.length) return this.tell("Nobody else has labelled this video.");
+    const next = nextDifference(this.labels, this.people, this.rules, this.frame);
+    if (!next) return this.tell("Where others have judged this video too, they say the same.");
+    this.goTo(next.first);
+    this.say("show");
+    this.tell(`${next.name}, frames ${next.first} to ${next.end - 1}: ${next.person} says otherwise.`);
+  }
+
+  // --- edits ---
+
+  // Start or stop a class, or one of the marks, at this frame: the first frame that has it, or no longer has it.
+  switch(name) {
+    const started = this.labels.started.find((one) => one.name === name);
+    const bout = boutAt(this.labels, name, this.frame);
+    if (started) return this.#stop(started);
+    if (bout?.first === this.frame) {
+      this.choose(bout);
+      return this.tell(`${name} begins here already: Delete removes this bout.`);
+    }
+    if (bout) {
+      const end = bout.end;
+      this.#replace(bout, { ...bout, end: this.frame });
+      return this.tell(`${name} ends before this frame now; it went on to frame ${end - 1}. Ctrl+Z takes that back.`);
+    }
+    const group = MARKS.includes(name) ? MARKS : this.project.exclusive ? this.project.class_names : [];
+    const ended = this.labels.started.filter((one) => group.includes(one.name)).reduce((labels, one) => this.#ended(labels, one), this.labels);
+    this.edit(withStart(ended, name, this.frame));
+  }
+
+  #stop(started) {
+    if (this.frame < started.first) {
+      return this.tell(`${started.name} was started at frame ${started.first}, after this one: stop it there or later, or Esc forgets it.`);
+    }
+    const labels = this.#ended(this.labels, started);
+    this.edit(labels);
+    this.choose(boutAt(labels, started.name, started.first));
+  }
+
+  // A bout that was started ends before this frame; one of no frame was never there.
+  #ended(labels, { name, first }) {
+    const rest = withoutStart(labels, name);
+    return this.frame > first ? withBout(rest, { name, first, end: this.frame }, this.rules) : rest;
+  }
+
+  forgetStarted() {
+    const last = this.labels.started.at(-1);
+    if (!last) return false;
+    this.edit(withoutStart(this.labels, last.name));
+    return true;
+  }
+
+  // Put an edge of the chosen bout, or of the offer, at this frame.
+  setEdge(edge) {
+    const bout = this.offer ?? this.chosen;
+    if (!bout) return this.tell("Choose a bout first: click on it, or n and p.");
+    const moved = { ...bout, [edge]: this.frame };
+    if (moved.first >= moved.end) return this.tell(`That would leave no frame of ${bout.name}.`);
+    if (!this.offer) return this.#replace(bout, moved);
+    this.offer = { ...moved, as: bout.as ?? [bout.first, bout.end] };
+    this.say("change");
+  }
+
+  moveEdge(bout, edge, to) {
+    const moved = { ...bout, [edge]: to };
+    if (moved.first < moved.end && !sameBout(bout, moved)) this.#replace(bout, moved);
+  }
+
+  deleteChosen() {
+    if (!this.chosen) return this.tell("Choose a bout first: click on it, or n and p.");
+    this.edit(withoutBout(this.labels, this.chosen));
+    this.choose(null);
+  }
+
+  changeClass(name) {
+    if (!this.chosen) return this.tell("Choose a bout first: click on it, or n and p.");
+    this.#replace(this.chosen, { ...this.chosen, name, mark: "yes" });
+  }
+
+  // Say of the chosen bout that it is uncuratable or to decide, or take that back.
+  mark(mark) {
+    if (!this.chosen || MARKS.includes(this.chosen.name)) return this.tell("Choose a bout of a class first: click on it, or n and p.");
+    this.#replace(this.chosen, { ...this.chosen, mark: this.chosen.mark === mark ? "yes" : mark });
+  }
+
+  // Everything from the last judged frame to this one is as it is marked: where there is no bout, there is no behaviour.
+  judgeUpToHere() {
+    const open = openSpans(this.labels, this.project.class_names, this.frame + 1);
+    if (!open.length) return this.tell("Everything up to this frame is judged already.");
+    this.edit(withJudged(this.labels, this.project.class_names, [open.at(-1)[0], this.frame + 1]));
+  }
+
+  // From this frame to the end of what is judged without a gap, nobody has judged yet; bouts stay.
+  unjudgeFromHere() {
+    const next = openSpans(this.labels, this.project.class_names, this.video.frames).find(([first]) => first > this.frame);
+    this.edit(withUnjudged(this.labels, this.project.class_names, [this.frame, next?.[0] ?? this.video.frames]));
+  }
+
+  #replace(bout, by) {
+    this.edit(withReplaced(this.labels, bout, by, this.rules));
+    this.choose(boutAt(this.labels, by.name, by.first));
+  }
+
+  // --- offers ---
+
+  // Offers of all videos that are still open, in the order in which they should be looked at.
+  openOffers() {
+    this.#open ??= this.project.offers.filter(({ video, name, first, end }) => !isJudged(this.named(video).labels, name, [first, end]));
+    return this.#open;
+  }
+
+  nextOffer() {
+    const open = this.openOffers();
+    const at = this.offer ? open.findIndex((one) => isOffer(one, this.video.name, this.offer)) : -1;
+    const next = open[at + 1] ?? open[0];
+    if (!next) return this.tell(this.project.offers.length ? "Every bout that was offered is decided." : "No model was given: --predictions or --bundle offers its bouts.");
+    this.takeUp(next);
+  }
+
+  takeUp(offer) {
+    const index = this.videos.findIndex((video) => video.name === offer.video);
+    if (index !== this.index) this.goToVideo(index, offer.first);
+    else this.goTo(offer.first);
+    [this.offer, this.chosen] = [{ from: "model", ...offer }, null];
+    this.say("show");
+    this.say("change");
+  }
+
+  // Yes as it is shown, with edges that were moved; then the next one.
+  accept() {
+    if (!this.offer) return this.tell("There is no offer: w goes to the most doubtful one; a click on somebody's bout offers that.");
+    const { name, first, end, as } = this.offer;
+    const painted = withBout(this.labels, { name, first, end }, this.rules);
+    this.#decide(withJudged(painted, this.#decidedNames(name), as ?? [first, end]));
+  }
+
+  // Its frames are judged, and nothing is added.
+  reject() {
+    if (!this.offer) return this.tell("There is no offer: w goes to the most doubtful one; a click on somebody's bout offers that.");
+    const { name, first, end, as } = this.offer;
+    this.#decide(withJudged(this.labels, this.#decidedNames(name), as ?? [first, end]));
+  }
+
+  #decide(labels) {
+    const { from } = this.offer;
+    this.edit(labels);
+    this.offer = null;
+    if (from === "model" && this.openOffers().length) this.nextOffer();
+    else this.say("change");
+  }
+
+  // With classes that exclude each other, a frame is one decision.
+  #decidedNames(name) {
+    return this.project.exclusive ? this.project.class_names : [name];
+  }
+
+  // --- inside ---
+
+  edit(labels) {
+    const { video } = this;
+    const [before, after] = [video.labels, labels];
+    if (JSON.stringify(this.#wire(before)) === JSON.stringify(this.#wire(after))) return;
+    this.#history.remember({ video: video.name, before, after, place: { frame: this.frame, offer: this.offer, chosen: this.chosen } });
+    this.#set(video, after);
+  }
+
+  undo() {
+    const step = this.#history.undo();
+    if (!step) return this.tell("There is nothing to undo.");
+    this.#goBack(step, step.before);
+    this.offer = step.place.offer;
+    this.chosen = step.before.bouts.find((bout) => sameBout(bout, step.place.chosen)) ?? null;
+    this.say("change");
+  }
+
+  redo() {
+    const step = this.#history.redo();
+    if (!step) return this.tell("There is nothing to do again.");
+    this.#goBack(step, step.after);
+    [this.offer, this.chosen] = [null, null];
+    this.say("change");
+  }
+
+  #goBack({ video, place }, labels) {
+    const index = this.videos.findIndex(({ name }) => name === video);
+    if (index !== this.index) this.goToVideo(index, place.frame);
+    else this.goTo(place.frame);
+    this.#set(this.named(video), labels);
+    this.say("show");
+  }
+
+  #set(video, labels) {
+    [this.notice, this.#open] = [null, null];
+    video.labels = labels;
+    this.outbox.put(video.name, video.revision, this.#wire(labels));
+    this.say("change");
+  }
+
+  #wire(labels) {
+    return toWire(labels, this.project.class_names);
+  }
+
+  #takeNewer({ key, lost, label }) {
+    const video = this.named(key);
+    const newer = label ? fromWire(label) : emptyLabels();
+    this.#history.remember({ video: key, before: fromWire(lost), after: newer, place: { frame: this.frame, offer: null, chosen: null } });
+    video.labels = newer;
+    [this.chosen, this.offer, this.#open] = [null, null, null];
+    this.tell(`${video.title} was changed elsewhere in the meantime; its newer labels are shown. Ctrl+Z brings yours back.`);
+  }
+}
+
+export function isOffer(offer, video, { name, first, end, as }) {
+  const [from, to] = as ?? [first, end];
+  return offer.video === video && offer.name === name && offer.first === from && offer.end === to;
+}
