@@ -52,7 +52,7 @@ def bouts_label(options: argparse.Namespace) -> int:
     talk = Console(stderr=True, soft_wrap=True)
 
     def ready(address: str, videos: int) -> None:
-        talk.print(f"{videos} videos for {options.annotator}; Ctrl-C ends the server", highlight=False)
+        talk.print(f"{videos} {'video' if videos == 1 else 'videos'} for {options.annotator}; Ctrl-C ends the server", highlight=False)
         print(address, flush=True)
         if not options.no_browser and has_screen():
             webbrowser.open(address)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.behaviour_scores.probability_file import read_probabilities, seem_exclusive
+from trainer.behaviour_scores.probability_file import read_probabilities
 from trainer.behaviour_scores.scored_video import Decide, Probabilities, Said
 from trainer.errors import LabelError
 from trainer.timeline.labelled_videos import LabelledVideo
 
 _THRESHOLD = 0.5  # of overlapping classes in a table, which does not say what its training chose
+_SUM_SLACK = 1e-3  # probabilities of classes that exclude each other add up to 1 at most, within this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,23 +24,27 @@ class Answer:
         class_names: of the columns.
         probabilities: float32 (frames, classes), NaN where it gave none.
         said: bool (frames, classes), where it decides that a class is on.
-        exclusive: whether its classes exclude each other.
     """
 
     model: str
     class_names: tuple[str, ...]
     probabilities: Probabilities
     said: Said
-    exclusive: bool
 
 
 Answers = dict[str, list[Answer]]  # by video
 
 
-def read_tables(folders: Sequence[Path], videos: Sequence[LabelledVideo], *, say: Callable[[str], None]) -> Answers:
+def read_tables(folders: Sequence[Path], videos: Sequence[LabelledVideo], *, exclusive: bool, say: Callable[[str], None]) -> Answers:
     """Tables that `trainer evaluate --predictions FOLDER` wrote, one folder for each model: VIDEO.csv or VIDEO.npy.
 
     A file in the place of a folder is the table of the only video.
+
+    Args:
+        folders: of the models.
+        videos: which tables are looked for.
+        exclusive: whether the classes exclude each other: the likeliest is then on, or none; otherwise those above a half.
+        say: told which videos a folder says nothing of.
 
     Raises:
         LabelError: a folder without any of the videos, or a table that is none or of another length.
@@ -57,7 +62,9 @@ def read_tables(folders: Sequence[Path], videos: Sequence[LabelledVideo], *, say
             say(f"{folder}: says nothing of {', '.join(missing)}")
         for video in videos:
             if video.name in tables:
-                found[video.name].append(_of_table(tables[video.name], video, model=folder.name if folder.is_dir() else folder.stem))
+                found[video.name].append(
+                    _of_table(tables[video.name], video, exclusive=exclusive, model=folder.name if folder.is_dir() else folder.stem)
+                )
     return found
 
 
@@ -82,13 +89,13 @@ def _table_of(folder: Path, video: LabelledVideo, *, alone: bool) -> Path | None
     return next((path for ending in (".csv", ".npy") if (path := folder / f"{video.name}{ending}").is_file()), None)
 
 
-def _of_table(path: Path, video: LabelledVideo, *, model: str) -> Answer:
+def _of_table(path: Path, video: LabelledVideo, *, exclusive: bool, model: str) -> Answer:
     probabilities, names = read_probabilities(path, ())
     if len(probabilities) != video.frames:
         raise LabelError(f"{path}: holds {len(probabilities)} frames, {video.title} has {video.frames}; expected the table of this video")
-    exclusive = seem_exclusive(probabilities)
+    exclusive = exclusive and float(np.nansum(probabilities, axis=1).max()) <= 1 + _SUM_SLACK
     said = Decide(exclusive=exclusive, thresholds=(_THRESHOLD,) * len(names)).of(probabilities)
-    return Answer(model=model, class_names=names, probabilities=probabilities, said=said, exclusive=exclusive)
+    return Answer(model=model, class_names=names, probabilities=probabilities, said=said)
 
 
 def _run(folder: Path, videos: Sequence[LabelledVideo]) -> list[tuple[LabelledVideo, Answer]]:
@@ -124,8 +131,6 @@ def _run(folder: Path, videos: Sequence[LabelledVideo]) -> list[tuple[LabelledVi
         given = probabilities_of(classifier, watched)
         probabilities = np.full((video.frames, len(names)), np.nan, np.float32)
         probabilities[np.arange(len(given)) if tracks.numbers is None else tracks.numbers] = given
-        answer = Answer(
-            model=folder.name, class_names=names, probabilities=probabilities, said=decide.of(probabilities), exclusive=decide.exclusive
-        )
+        answer = Answer(model=folder.name, class_names=names, probabilities=probabilities, said=decide.of(probabilities))
         found.append((video, answer))
     return found

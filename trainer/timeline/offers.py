@@ -25,8 +25,8 @@ class Offer:
         first: its first frame.
         end: the first frame after it.
         confidence: mean probability in it, over the models.
-        doubt: 0..1, the largest of the three below.
-        entropy: mean over its frames of the binary entropy of the class's probability, in bits, 0..1.
+        doubt: 0..1, the mean of the three below, or of the first two where one model gave an answer.
+        entropy: mean over its frames and the models of the binary entropy of the class's probability, in bits, 0..1.
         edges: share of the frames around its two edges whose probability is neither high nor low, 0..1.
         disagreement: share of its frames in which one model says yes and another no, 0..1; 0 of one model.
         reason: which of the three is the largest.
@@ -65,42 +65,48 @@ def _of_video(video: str, answers: Sequence[Answer]) -> list[Offer]:
         knowing = [(answer, answer.class_names.index(name)) for answer in answers if name in answer.class_names]
         said = np.stack([answer.said[:, place] for answer, place in knowing])
         given = np.stack([answer.probabilities[:, place] for answer, place in knowing])
-        known = np.isfinite(given)
-        mean = np.where(known, given, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        seen = _Seen(said=said, known=np.isfinite(given), mean=_mean(given), entropy=_mean(binary_entropy(given)))
         edges = np.flatnonzero(np.diff(said.any(axis=0).astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
-        found += [_offer(video, name, int(first), int(end), mean, said & known, known) for first, end in edges]
+        found += [_offer(video, name, int(first), int(end), seen) for first, end in edges]
     return found
 
 
-def _offer(
-    video: str,
-    name: str,
-    first: int,
-    end: int,
-    mean: NDArray[np.float64],
-    said: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-) -> Offer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What all models say of one class: bool (models, frames), and means over the models, float64 (frames,)."""
+
+    said: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    mean: NDArray[np.float64]
+    entropy: NDArray[np.float64]
+
+
+def _offer(video: str, name: str, first: int, end: int, seen: _Seen) -> Offer:
     inside = slice(first, end)
-    differing = said[:, inside].any(axis=0) & (~said[:, inside] & known[:, inside]).any(axis=0)
+    differing = seen.said[:, inside].any(axis=0) & (~seen.said[:, inside] & seen.known[:, inside]).any(axis=0)
     doubts: dict[Reason, float] = {
-        "unsure": float(binary_entropy(mean[inside]).mean()),
-        "unsure edges": (_unsure_edge(mean, first) + _unsure_edge(mean, end)) / 2,
+        "unsure": float(seen.entropy[inside].mean()),
+        "unsure edges": (_unsure_edge(seen.mean, first) + _unsure_edge(seen.mean, end)) / 2,
         "models differ": float(differing.mean()),
     }
-    reason = max(doubts, key=lambda each: doubts[each])
     return Offer(
         video=video,
         name=name,
         first=first,
         end=end,
-        confidence=float(mean[inside].mean()),
-        doubt=doubts[reason],
+        confidence=float(seen.mean[inside].mean()),
+        doubt=sum(doubts.values()) / (3 if len(seen.said) > 1 else 2),
         entropy=doubts["unsure"],
         edges=doubts["unsure edges"],
         disagreement=doubts["models differ"],
-        reason=reason,
+        reason=max(doubts, key=lambda each: doubts[each]),
     )
+
+
+def _mean(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Over the models that say anything, float64 (frames,); 0 where none does."""
+    known = np.isfinite(values)
+    return np.asarray(np.where(known, values, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.float64)
 
 
 def binary_entropy(probabilities: Probabilities | NDArray[np.float64]) -> NDArray[np.float64]:

@@ -91,7 +91,7 @@ def _folder(asked: TimelineRequest) -> Path:
 def _session(asked: TimelineRequest, folder: Path, annotator: str, say: Callable[[str], None]) -> TimelineSession:
     videos = open_videos(asked.videos, asked.poses, fps=asked.fps, say=say)
     answers: Answers = {video.name: [] for video in videos}
-    for more in (read_tables(asked.predictions, videos, say=say), run_bundles(asked.bundles, videos, say=say)):
+    for more in (read_tables(asked.predictions, videos, exclusive=asked.exclusive, say=say), run_bundles(asked.bundles, videos, say=say)):
         for name, each in more.items():
             answers[name] += each
     found = (name for each in answers.values() for answer in each for name in answer.class_names)

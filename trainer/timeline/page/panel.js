@@ -7,7 +7,7 @@ import { timeText } from "./time_axis.js";
 import { SPEEDS } from "./workplace.js";
 
 const byId = (id) => document.getElementById(id);
-const LEAST_OPEN = 0.5; // per cent that is written as a number
+const FEW = 0.1; // a share from which on whole per cent are enough
 
 export class Panel {
   #listed = []; // labels that the list of classes was written from
@@ -76,13 +76,13 @@ export class Panel {
     states.forEach(([, share], index) => {
       rows[index].classList.toggle("current", index === place.index);
       const last = rows[index].lastChild;
-      last.textContent = share === 1 ? "✓" : share ? `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %` : "–";
+      last.textContent = share === 1 ? "✓" : shareText(share);
       last.title = "frames that are judged";
     });
     const whole = states.reduce((sum, [, share], index) => sum + share * place.videos[index].frames, 0) / place.videos.reduce((sum, { frames }) => sum + frames, 0);
     byId("bar-labelled").style.width = `${100 * whole}%`;
     const here = states[place.index][1];
-    byId("counts").textContent = `${place.labels.bouts.length} bouts · ${here === 1 ? "all" : `${(100 * here).toFixed(here < LEAST_OPEN ? 1 : 0)} %`} judged`;
+    byId("counts").textContent = `${place.labels.bouts.length} ${place.labels.bouts.length === 1 ? "bout" : "bouts"} · ${shareText(here)} judged`;
   }
 
   // --- classes ---
@@ -185,13 +185,20 @@ function judgedShare({ labels, frames }, classNames) {
   return 1 - openSpans(labels, classNames, frames).reduce((sum, [first, end]) => sum + end - first, 0) / frames;
 }
 
+// Never all, nor nothing, where it is not.
+function shareText(share) {
+  if (share === 0 || share === 1) return share ? "all" : "nothing";
+  const [digits, most] = share < FEW ? [1, 100] : [0, 99];
+  return `${Math.min(most, Math.max(0.1, 100 * share)).toFixed(digits)} %`;
+}
+
 function spanText({ first, end }, fps) {
   return `frames ${first} to ${end - 1} · ${((end - first) / fps).toFixed(2)} s`;
 }
 
 function whyText({ from, doubt, confidence, reason }) {
   if (doubt === undefined) return `said by ${from}`;
-  return `${Math.round(100 * confidence)} % sure on average · doubt ${Math.round(100 * doubt)} %: ${reason}`;
+  return `${Math.round(100 * confidence)} % sure on average · doubt ${Math.round(100 * doubt)} % (${reason})`;
 }
 
 function speedText(speed) {

@@ -68,10 +68,9 @@ export class TimeAxis {
     this.#clamp();
   }
 
-  // Frames of interest in the middle third, unless they are in sight and large enough.
-  showSpan(first, end) {
-    const length = end - first;
-    const wanted = (3 * length) / this.width;
+  // Frames of interest in the middle third of what is seen, which is `least` frames at least, unless they are in sight and large enough.
+  showSpan(first, end, least) {
+    const wanted = Math.max(3 * (end - first), least) / this.width;
     if (this.perPx > 2 * wanted || this.perPx < wanted / 2) this.perPx = Math.min(Math.max(wanted, 1 / CLOSEST_PX), this.#widest);
     if (first < this.left || end > this.right) this.left = (first + end - this.width * this.perPx) / 2;
     this.#clamp();

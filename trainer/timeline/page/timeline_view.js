@@ -11,6 +11,7 @@ const FONT = '11px system-ui, "Segoe UI", "DejaVu Sans", sans-serif';
 const RULER = 20;
 const WHOLE = 12; // the whole video in small
 const LEAST_TICK_PX = 70;
+const LEAST_SPAN_S = 6; // around a bout that is gone to
 const RIGHT = 8; // free at the right
 
 export class TimelineView {
@@ -80,7 +81,7 @@ export class TimelineView {
 
   #showSpan() {
     const span = this.place.offer ?? this.place.chosen;
-    if (span) this.axis.showSpan(span.first, span.end);
+    if (span) this.axis.showSpan(span.first, span.end, LEAST_SPAN_S * this.place.video.fps);
     this.draw();
   }
 
@@ -130,7 +131,8 @@ export class TimelineView {
       pen.fillStyle = "#3a424c";
       pen.fillRect(x, WHOLE + 12, 1, 8);
       pen.fillStyle = "#97a1ac";
-      pen.fillText(timeText(number * tick, { digits: tick < 1 ? 1 : 0 }), x + 3, WHOLE + 11);
+      const text = timeText(number * tick, { digits: tick < 1 ? 1 : 0 });
+      if (x + 3 + pen.measureText(text).width < axis.width + RIGHT) pen.fillText(text, x + 3, WHOLE + 11);
     }
     this.#paintWhole(pen);
     pen.restore();
