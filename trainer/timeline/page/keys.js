@@ -9,8 +9,8 @@ export const HELP = [
   ["1 … 9  0", "start a behaviour at this frame; the same key stops it: the frame shown is the first without it. With Shift: the eleventh and on"],
   ["x", "start, stop: uncuratable, nobody can tell anything here"],
   ["d", "start, stop: to decide, somebody must look again"],
-  ["j", "judged up to here: where no bout is, there was no behaviour. Hatched is what nobody has judged"],
-  ["Shift+j", "from here on nobody has judged; bouts stay"],
+  ["j", "judged up to here, from the first frame on: where no bout is, there was no behaviour. Hatched is what nobody has judged"],
+  ["Shift+j", "not judged before this frame; bouts stay"],
   ["Esc", "forget a behaviour that was started; choose nothing"],
   ["Space", "play, stop"],
   ["+  −", "faster, slower"],
@@ -63,17 +63,25 @@ export class Keys {
 
   // Nothing is labelled unseen: an edit waits for its frame's picture, and what is pressed after it waits behind it.
   run({ action, edits = false }) {
-    if (this.#waiting.length || (edits && !this.place.ready)) this.#waiting.push({ action, edits });
-    else action();
+    if (!this.#waiting.length && (!edits || this.place.ready)) return action();
+    this.#waiting.push({ action, edits });
+    this.#count();
   }
 
   #goOn() {
     while (this.#waiting.length && (this.place.ready || !this.#waiting[0].edits)) this.#waiting.shift().action();
+    this.#count();
   }
 
   // What was pressed for a frame that cannot be shown is forgotten.
   forget() {
     this.#waiting = [];
+    this.#count();
+  }
+
+  #count() {
+    this.place.pressed = this.#waiting.length;
+    this.place.say("saving");
   }
 
   #special(event) {
@@ -84,7 +92,7 @@ export class Keys {
     this.#await(false);
     if (help.open) help.close();
     else if (event.key === "?") help.showModal();
-    else if (!awaited && !place.forgetStarted()) place.choose(null);
+    else if (!awaited) this.run({ action: () => place.forgetStarted() || place.choose(null) });
   }
 
   #await(waits) {
@@ -129,7 +137,7 @@ export class Keys {
     return {
       x: edit(() => (shiftKey ? place.mark(MARKS[0]) : place.switch(MARKS[0]))),
       d: edit(() => (shiftKey ? place.mark(MARKS[1]) : place.switch(MARKS[1]))),
-      j: edit(() => (shiftKey ? place.unjudgeFromHere() : place.judgeUpToHere())),
+      j: edit(() => (shiftKey ? place.unjudgeBefore() : place.judgeUpToHere())),
       s: edit(() => place.setEdge("first")),
       e: edit(() => place.setEdge("end")),
       a: edit(() => place.accept()),

@@ -82,7 +82,8 @@ export class Panel {
     const whole = states.reduce((sum, [, share], index) => sum + share * place.videos[index].frames, 0) / place.videos.reduce((sum, { frames }) => sum + frames, 0);
     byId("bar-labelled").style.width = `${100 * whole}%`;
     const here = states[place.index][1];
-    byId("counts").textContent = `${place.labels.bouts.length} ${place.labels.bouts.length === 1 ? "bout" : "bouts"} · ${shareText(here)} judged`;
+    const count = place.labels.bouts.filter(({ name }) => !MARKS.includes(name)).length;
+    byId("counts").textContent = `${count} ${count === 1 ? "bout" : "bouts"} · ${shareText(here)} judged`;
   }
 
   // --- classes ---
@@ -171,7 +172,7 @@ export class Panel {
     const saved = byId("saved");
     const refusal = outbox.refusal();
     const problem = refusal ?? outbox.problem;
-    if (!outbox.waiting) [saved.dataset.state, saved.textContent] = ["saved", "saved"];
+    if (!outbox.waiting && !this.place.pressed) [saved.dataset.state, saved.textContent] = ["saved", "saved"];
     else if (!problem) [saved.dataset.state, saved.textContent] = ["saving", "saving"];
     else {
       const fate = refusal ? "" : outbox.isKept ? " Kept in this browser; tried again." : " Leave this tab open; tried again.";

@@ -12,6 +12,7 @@ export class Workplace extends EventTarget {
   index = 0; // of the video
   frame = 0;
   ready = false; // whether the frame is shown: nothing is labelled unseen
+  pressed = 0; // keys that wait until it is
   chosen = null; // a bout of one's own
   offer = null; // {name, first, end, from, ...}: somebody else's bout that can be accepted
   speed = 1;
@@ -204,17 +205,20 @@ export class Workplace extends EventTarget {
     this.#replace(this.chosen, { ...this.chosen, mark: this.chosen.mark === mark ? "yes" : mark });
   }
 
-  // Everything from the last judged frame to this one is as it is marked: where there is no bout, there is no behaviour.
+  // Everything up to this frame is as it is marked: where there is no bout, there is no behaviour.
   judgeUpToHere() {
-    const open = openSpans(this.labels, this.project.class_names, this.frame + 1);
-    if (!open.length) return this.tell("Everything up to this frame is judged already.");
-    this.edit(withJudged(this.labels, this.project.class_names, [open.at(-1)[0], this.frame + 1]));
+    this.#judge(withJudged(this.labels, this.project.class_names, [0, this.frame + 1]), `Every frame up to ${this.frame} is judged now.`);
   }
 
-  // From this frame to the end of what is judged without a gap, nobody has judged yet; bouts stay.
-  unjudgeFromHere() {
-    const next = openSpans(this.labels, this.project.class_names, this.video.frames).find(([first]) => first > this.frame);
-    this.edit(withUnjudged(this.labels, this.project.class_names, [this.frame, next?.[0] ?? this.video.frames]));
+  // Nobody has judged the frames before this one; bouts stay.
+  unjudgeBefore() {
+    this.#judge(withUnjudged(this.labels, this.project.class_names, [0, this.frame]), `Before frame ${this.frame}, only bouts are judged now.`);
+  }
+
+  #judge(labels, sentence) {
+    const before = this.labels;
+    this.edit(labels);
+    this.tell(before === this.labels ? "That is so already." : `${sentence} Ctrl+Z takes that back.`);
   }
 
   #replace(bout, by) {
