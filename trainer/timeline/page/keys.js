@@ -1,6 +1,7 @@
 // Every key in one table: what it does, and what the help says of it.
 
 import { MARKS } from "./bout_model.js";
+import { nextBout, nextDifference, nextEdge, nextOpen } from "./jumps.js";
 import { SPEEDS } from "./workplace.js";
 
 const AROUND_S = 1; // played before and after a bout
@@ -156,12 +157,12 @@ export class Keys {
       "-": () => this.speed(-1),
       Home: () => place.goTo(0),
       End: () => place.goTo(place.video.frames - 1),
-      n: () => place.stepBout(1),
-      p: () => place.stepBout(-1),
-      ".": () => place.stepEdge(1),
-      ",": () => place.stepEdge(-1),
-      u: () => place.nextOpen(),
-      g: () => place.nextDifference(),
+      n: () => place.jump(nextBout(place, 1)),
+      p: () => place.jump(nextBout(place, -1)),
+      ".": () => place.jump(nextEdge(place, 1)),
+      ",": () => place.jump(nextEdge(place, -1)),
+      u: () => place.jump(nextOpen(place)),
+      g: () => place.jump(nextDifference(place)),
       w: () => place.nextOffer(),
       q: () => this.playChosen(),
       c: () => (place.chosen ? this.#await(true) : place.tell("Choose a bout first: click on it, or n and p.")),

@@ -23,6 +23,7 @@ export class Panel {
     place.addEventListener("change", () => this.update());
     place.addEventListener("video", () => this.update());
     place.addEventListener("played", () => this.showWhere());
+    place.addEventListener("shown", () => this.showWhere());
     place.addEventListener("saving", () => this.showSaving());
     place.addEventListener("beside", () => this.update());
     place.addEventListener("agreement", () => this.showAgreement());
@@ -51,6 +52,7 @@ export class Panel {
     if (document.activeElement !== byId("frame")) byId("frame").value = frame;
     byId("frame").max = video.frames - 1;
     byId("where").textContent = `of ${video.frames - 1} · ${timeText(seconds, { digits: 2 })} of ${timeText(video.frames / video.fps)}`;
+    byId("loading").hidden = place.ready;
     const on = [...place.labels.started.map(({ name }) => `${name} goes on`), ...place.labels.bouts.filter(({ first, end }) => first <= frame && frame < end).map(({ name }) => name)];
     byId("on").textContent = on.join(", ") || (place.video.frames && "nothing");
     byId("on").classList.toggle("none", !on.length);
@@ -76,7 +78,7 @@ export class Panel {
     states.forEach(([, share], index) => {
       rows[index].classList.toggle("current", index === place.index);
       const last = rows[index].lastChild;
-      last.textContent = share === 1 ? "✓" : shareText(share);
+      last.textContent = share === 1 ? "✓" : share ? shareText(share) : "–";
       last.title = "frames that are judged";
     });
     const whole = states.reduce((sum, [, share], index) => sum + share * place.videos[index].frames, 0) / place.videos.reduce((sum, { frames }) => sum + frames, 0);

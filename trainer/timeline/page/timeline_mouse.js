@@ -1,7 +1,7 @@
 // What the mouse does on the timeline: go to a frame, choose a bout, drag an edge, take up somebody's bout, zoom and move.
 
 import { sameBout } from "./bout_model.js";
-import { isOffer } from "./workplace.js";
+import { isOffer } from "./open_offers.js";
 import { GUTTER, isOwn, rowAt } from "./row_layout.js";
 
 const GRAB_PX = 5; // how near an edge counts as on it

@@ -1,10 +1,11 @@
 // Where the annotator is: video, frame, chosen bout, offer; and every edit that can be made there. Tells "change" after each, "frame"
 // when another frame is to be shown, "video" when another video is.
 
-import { MARKS, boutAt, emptyLabels, fromWire, isJudged, openSpans, sameBout, toWire } from "./bout_model.js";
-import { withBout, withJudged, withReplaced, withStart, withUnjudged, withoutBout, withoutStart } from "./bout_model.js";
+import { MARKS, boutAt, emptyLabels, fromWire, sameBout, toWire } from "./bout_model.js";
+import { withBout, withJudged, withReplaced, withUnjudged, withoutBout, withoutStart } from "./bout_model.js";
 import { EditHistory } from "./edit_history.js";
-import { nextBout, nextDifference, nextEdge, nextOpenFrame } from "./jumps.js";
+import { offerAfter, openOffers } from "./open_offers.js";
+import { switched } from "./switched.js";
 
 export const SPEEDS = [0.125, 0.25, 0.5, 1, 2, 4, 8, 16];
 
@@ -100,69 +101,24 @@ export class Workplace extends EventTarget {
     this.say("change");
   }
 
-  stepBout(direction) {
-    const bout = nextBout(this.labels, this.frame, direction);
-    if (!bout) return this.tell(`There is no bout ${direction > 0 ? "after" : "before"} this frame.`);
-    this.goTo(bout.first);
-    this.choose(bout);
-    this.say("show");
-  }
-
-  stepEdge(direction) {
-    const edge = nextEdge(this.labels, this.frame, direction);
-    if (edge === undefined) return this.tell(`No bout begins or ends ${direction > 0 ? "after" : "before"} this frame.`);
-    this.goTo(edge);
-  }
-
-  nextOpen() {
-    const next = nextOpenFrame(this.labels, this.rules, this.frame, this.video.frames);
-    if (next === undefined) return this.tell("Every frame of this video is judged.");
-    this.goTo(next);
-  }
-
-  nextDifference() {
-    if (!this.people.length) return this.tell("Nobody else has labelled this video.");
-    const next = nextDifference(this.labels, this.people, this.rules, this.frame);
-    if (!next) return this.tell("Where others have judged this video too, they say the same.");
-    this.goTo(next.first);
-    this.say("show");
-    this.tell(`${next.name}, frames ${next.first} to ${next.end - 1}: ${next.person} says otherwise.`);
+  // Where one of jumps.js leads: {frame, chosen, notice}, each only where there is one.
+  jump({ frame, chosen, notice }) {
+    if (frame !== undefined) this.goTo(frame);
+    if (chosen) {
+      this.choose(chosen);
+      this.say("show");
+    }
+    if (notice) this.tell(notice);
   }
 
   // --- edits ---
 
   // Start or stop a class, or one of the marks, at this frame: the first frame that has it, or no longer has it.
   switch(name) {
-    const started = this.labels.started.find((one) => one.name === name);
-    const bout = boutAt(this.labels, name, this.frame);
-    if (started) return this.#stop(started);
-    if (bout?.first === this.frame) {
-      this.choose(bout);
-      return this.tell(`${name} begins here already: Delete removes this bout.`);
-    }
-    if (bout) {
-      const end = bout.end;
-      this.#replace(bout, { ...bout, end: this.frame });
-      return this.tell(`${name} ends before this frame now; it went on to frame ${end - 1}. Ctrl+Z takes that back.`);
-    }
-    const group = MARKS.includes(name) ? MARKS : this.project.exclusive ? this.project.class_names : [];
-    const ended = this.labels.started.filter((one) => group.includes(one.name)).reduce((labels, one) => this.#ended(labels, one), this.labels);
-    this.edit(withStart(ended, name, this.frame));
-  }
-
-  #stop(started) {
-    if (this.frame < started.first) {
-      return this.tell(`${started.name} was started at frame ${started.first}, after this one: stop it there or later, or Esc forgets it.`);
-    }
-    const labels = this.#ended(this.labels, started);
-    this.edit(labels);
-    this.choose(boutAt(labels, started.name, started.first));
-  }
-
-  // A bout that was started ends before this frame; one of no frame was never there.
-  #ended(labels, { name, first }) {
-    const rest = withoutStart(labels, name);
-    return this.frame > first ? withBout(rest, { name, first, end: this.frame }, this.rules) : rest;
+    const { labels, chosen, notice } = switched(this.labels, name, this.frame, this.rules);
+    if (labels) this.edit(labels);
+    if (chosen) this.choose(chosen);
+    if (notice) this.tell(notice);
   }
 
   forgetStarted() {
@@ -230,14 +186,12 @@ export class Workplace extends EventTarget {
 
   // Offers of all videos that are still open, in the order in which they should be looked at.
   openOffers() {
-    this.#open ??= this.project.offers.filter(({ video, name, first, end }) => !isJudged(this.named(video).labels, name, [first, end]));
+    this.#open ??= openOffers(this.project.offers, (video) => this.named(video).labels);
     return this.#open;
   }
 
   nextOffer() {
-    const open = this.openOffers();
-    const at = this.offer ? open.findIndex((one) => isOffer(one, this.video.name, this.offer)) : -1;
-    const next = open[at + 1] ?? open[0];
+    const next = offerAfter(this.openOffers(), this.video.name, this.offer);
     if (!next) return this.tell(this.project.offers.length ? "Every bout that was offered is decided." : "No model was given: --predictions or --bundle offers its bouts.");
     this.takeUp(next);
   }
@@ -333,9 +287,4 @@ export class Workplace extends EventTarget {
     [this.chosen, this.offer, this.#open] = [null, null, null];
     this.tell(`${video.title} was changed elsewhere in the meantime; its newer labels are shown. Ctrl+Z brings yours back.`);
   }
-}
-
-export function isOffer(offer, video, { name, first, end, as }) {
-  const [from, to] = as ?? [first, end];
-  return offer.video === video && offer.name === name && offer.first === from && offer.end === to;
 }

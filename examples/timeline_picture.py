@@ -1,6 +1,8 @@
-"""Draw the timeline page of `trainer bouts label` over synthetic videos, with labels by two people and the answers of two models.
+"""The picture of docs/timeline.md: synthetic videos on the timeline, with labels by two people and the answers of two models.
 
-python -m docs.drawings.timeline         # writes docs/images/timeline.webp; needs Chromium
+    python examples/timeline_picture.py --out docs/images/timeline.webp
+
+Needs Chromium, which takes the picture of the page.
 """
 
 import argparse
@@ -24,10 +26,10 @@ from trainer.ethogram.bout_file import BoutFile, LabelledBout, encode_bout_file
 from trainer.ethogram.bouts import bouts_of_marks
 from trainer.video_files.writer import VideoWriter
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ("walk", "turn", "rear", "poke")
 FPS, EVERY, SIZE = 30, 3, (360, 480)  # (height, width); every third frame of a scene at 90 frames per second
-WINDOW = (1380, 880)
+WINDOW = (1380, 1040)
 
 
 def main() -> None:
@@ -58,7 +60,7 @@ def write_all(folder: Path, *, frames: int) -> list[str]:
         (folder / part).mkdir(parents=True)
     for seed, name in enumerate(("monday", "tuesday"), 3):
         on = _write_video(folder, name, seed, frames=frames)
-        _write_labels(folder, name, on, until=frames * 2 // 3 if name == "monday" else 0)
+        _write_labels(folder, name, on, until=frames * 2 // 3 if name == "monday" else frames)
         for number, model in enumerate(("network", "second-network")):
             found = _probabilities(on, seed=10 * seed + number)
             (folder / model / f"{name}.csv").write_bytes(probabilities_csv(found, CLASSES))
@@ -78,15 +80,14 @@ def browser_driver() -> Any:
 
 
 def offered(tab: Any) -> Image:
-    """The page with the most doubtful bout on hand."""
+    """The page where a person has come to, with the most doubtful bout on hand."""
     tab.wait("document.querySelector('#agreement table') !== null")
     tab.key("w")
     tab.wait("!document.querySelector('#accept').disabled")
-    for _ in range(2):
+    for _ in range(3):
         tab.key("ArrowDown")
-    for _ in range(5):
-        tab.key("ArrowRight")
-    tab.value("new Promise(done => setTimeout(done, 700))")
+    tab.wait("document.querySelector('#stage').dataset.shown === `monday:${document.querySelector('#frame').value}`")
+    tab.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     picture: Image = tab.screenshot()
     return picture
 
