@@ -20,7 +20,7 @@ from tests.trainer.timeline_page import (
 )
 from trainer.__main__ import main
 from trainer.behaviour_scores.probability_file import probabilities_csv
-from trainer.ethogram.bout_file import BoutFile, LabelledBout, encode_bout_file
+from trainer.ethogram.bout_file import BoutFile, LabelledBout, Span, encode_bout_file
 
 RIGHT, LEFT = "ArrowRight", "ArrowLeft"
 
@@ -76,6 +76,7 @@ def test_bouts_are_changed_by_keys_and_undo_goes_back_to_where_it_was(tmp_path: 
         keys(tab, "2", "Home", "2", "Escape")  # a start that is forgotten
         keys(tab, "End", "2", LEFT, "2")
         tab.wait_text("#notice", "rear was started at frame 39, after this one")
+        saved(tab)
         tab.reload()
         shown(tab, 0)
         tab.wait_text("#classes", "since 39")
@@ -143,7 +144,7 @@ def test_offers_are_taken_doubtful_ones_first_over_all_videos(tmp_path: Path, br
 
 def test_people_stand_beside_each_other_with_the_kappa_that_the_command_finds(tmp_path: Path, browser: Chromium) -> None:
     film = write_film(tmp_path / "film.mkv")
-    judged = dict.fromkeys(CLASSES, ((0, 40),))
+    judged: dict[str, tuple[Span, ...]] = dict.fromkeys(CLASSES, ((0, 40),))
     for person, first in (("ann", 10), ("bob", 14)):
         bouts = (LabelledBout(name="groom", first=first, end=20), LabelledBout(name="rear", first=30, end=35))
         file = BoutFile(video="film.mkv", frames=40, fps=25.0, class_names=CLASSES, bouts=bouts, judged=judged)
@@ -195,6 +196,10 @@ def test_a_killed_server_and_a_killed_browser_lose_no_bout(tmp_path: Path) -> No
         saved(tab)
         shown(tab, 1)
         server.kill()
+        keys(tab, "End", "1")  # a frame whose picture cannot come is not labelled
+        tab.wait_text("#notice", "the server does not answer: start `trainer bouts label` again")
+        keys(tab, "Home", RIGHT)
+        shown(tab, 1)
         tab.key("2")
         tab.wait("document.querySelector('#saved').dataset.state === 'unsaved'")
         tab.wait_text("#saved", "start `trainer bouts label` again, it does not answer. Kept in this browser")

@@ -64,6 +64,7 @@ export class Keys {
 
   // Nothing is labelled unseen: an edit waits for its frame's picture, and what is pressed after it waits behind it.
   run({ action, edits = false }) {
+    if (edits && this.place.failed) return this.place.tell(this.place.failed);
     if (!this.#waiting.length && (!edits || this.place.ready)) return action();
     this.#waiting.push({ action, edits });
     this.#count();

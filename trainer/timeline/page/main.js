@@ -90,12 +90,14 @@ function showFrames({ place, source, stage, keys }) {
         const shown = await source.get(video, frame);
         if (place.video !== video || place.frame !== frame || place.ready) continue;
         stage.show(video, frame, shown);
-        place.ready = true;
+        [place.ready, place.failed] = [true, null];
         place.say("shown");
       } catch (problem) {
+        if (wanted) continue; // another frame by now
         keys.forget();
+        place.failed = problem.message;
         place.tell(problem.message);
-        setTimeout(() => !place.ready && show(), RETRY_MS);
+        setTimeout(() => place.failed && show(), RETRY_MS);
       }
     }
     loading = false;

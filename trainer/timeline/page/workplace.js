@@ -14,6 +14,7 @@ export class Workplace extends EventTarget {
   frame = 0;
   ready = false; // whether the frame is shown: nothing is labelled unseen
   pressed = 0; // keys that wait until it is
+  failed = null; // why it cannot be shown
   chosen = null; // a bout of one's own
   offer = null; // {name, first, end, from, ...}: somebody else's bout that can be accepted
   speed = 1;
@@ -80,7 +81,7 @@ export class Workplace extends EventTarget {
   goTo(frame, { always = false } = {}) {
     const within = Math.min(Math.max(Math.round(frame), 0), this.video.frames - 1);
     if (within === this.frame && !always) return;
-    [this.frame, this.ready, this.notice] = [within, false, null];
+    [this.frame, this.ready, this.failed, this.notice] = [within, false, null, null];
     this.say("frame");
     this.say("change");
   }
