@@ -61,6 +61,7 @@ setup(
     long_description_content_type="text/markdown",
     package_data={
         "trainer.labelling": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"],
+        "trainer.timeline": ["page/*.html", "page/*.css", "page/*.js"],
         "calib": ["page/*.html", "page/*.css", "page/*.js", "page/*.svg"],
         "tracker.systemd": ["*"],  # what `tracker init --service` writes
     },

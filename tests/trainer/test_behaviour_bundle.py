@@ -31,6 +31,8 @@ from trainer.behaviour.train import train
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.commands.behaviour_options import behaviour_request
 from trainer.ethogram.read_options import ReadOptions
+from trainer.timeline.labelled_videos import open_videos
+from trainer.timeline.model_answers import read_tables, run_bundles
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,19 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
         rows = list(csv.reader(file))
     assert sorted(rows[0]) == sorted(["frame", *CLASSES])
     assert len(rows) == 451
+
+
+def test_a_bundle_says_on_the_timeline_what_its_evaluation_wrote(made: Path, tmp_path: Path) -> None:
+    table = write_table(tmp_path, videos=1, first=21, frames=200)
+    assert main(["evaluate", str(made), "--data", str(table), "--predictions", str(tmp_path / "found")]) == 0
+    (tmp_path / "found" / "v21.csv").rename(tmp_path / "found" / "21.csv")  # by the name of the poses
+    videos = open_videos([], [tmp_path / "21.csv"], fps=FPS, say=lambda _: None)
+    [ran] = run_bundles([made], videos, say=lambda _: None)["21"]
+    [read] = read_tables([tmp_path / "found"], videos, exclusive=True, say=lambda _: None)["21"]
+    assert ran.class_names == read.class_names
+    np.testing.assert_allclose(ran.probabilities, read.probabilities, rtol=1e-5, atol=1e-9)
+    np.testing.assert_array_equal(ran.said, read.said)
+    assert ran.said.any()
 
 
 def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:

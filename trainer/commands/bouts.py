@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command
+from trainer.commands import bouts_label
+from trainer.commands.choices import Commands, add_command, frame_rate
 
 if TYPE_CHECKING:
     from trainer.behaviour_scores.scored_answers import BehaviourRun
     from trainer.ethogram.checks import Session
     from trainer.ethogram.read_options import Reading, ReadOptions
 
-FORMS = ("csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech")
+FORMS = ("csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech", "bouts")
 _CLASSES = "classes of an array of numbers, or classifiers of a SimBA table"
-_READ = "BORIS, DeepEthogram or SimBA .csv, Caltech .txt, Bento or MARS .annot, per-frame .csv, .npy or .mat, or folders of images"
+_READ = "BORIS, DeepEthogram or SimBA .csv, Caltech .txt, Bento or MARS .annot, per-frame .csv, .npy or .mat, "
+_READ += ".bouts.json of `trainer bouts label`, or folders of images"
 
 
 def add(commands: Commands) -> None:
     """Declare the command and its actions."""
-    text = "Check, convert and score labels of behaviour, in bouts or per frame."
+    text = "Check, convert, score and make labels of behaviour, in bouts or per frame."
     parser = commands.add_parser("bouts", help=text, description=text, epilog="example: trainer bouts check monday.csv --video monday.mp4")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     checking = add_command(
@@ -56,6 +58,7 @@ def add(commands: Commands) -> None:
     converting.add_argument("--force", action="store_true", help="replace a file that is there")
     add_reading(converting)
     _add_score(actions)
+    bouts_label.add(actions)
 
 
 def _add_score(actions: Commands) -> None:
@@ -85,7 +88,7 @@ def _add_score(actions: Commands) -> None:
 def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", *, classes: str = _CLASSES) -> None:
     """Options for what a file of labels may not say itself; `classes` is the help of --classes."""
     parser.add_argument("--classes", nargs="+", default=[], metavar="NAME", help=classes)
-    parser.add_argument("--fps", type=_positive, help="frames per second, where the file does not say")
+    parser.add_argument("--fps", type=frame_rate, help="frames per second, where the file does not say")
     parser.add_argument("--frames", type=int, metavar="N", help="frames of the video, where the file does not say")
     parser.add_argument("--variable", metavar="PATH", help="which array of a .mat file, as group/name")
     parser.add_argument("--channel", metavar="NAME", help="which of several channels or streams, as Ch1 or S1")
@@ -209,16 +212,6 @@ def _print(sessions: "Sequence[Session]") -> None:
     for one in table:
         share = f"{one.frames / one.judged:9.1%}" if one.judged else f"{'–':>9}"
         print(f"{one.session:<{width}} {one.name:<{names}} {one.bouts:>6} {one.frames:>8} {share}")
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a frame rate; expected more than 0")
-    return number
 
 
 def _length(text: str) -> float:

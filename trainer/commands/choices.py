@@ -91,6 +91,17 @@ def add_augmentation(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--augment", type=Path, metavar="YAML", help="the same and more from a file, such as 'rotation_deg: 30'")
 
 
+def frame_rate(text: str) -> float:
+    """Frames per second from the command line."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a frame rate; expected more than 0")
+    return number
+
+
 def _angle(text: str) -> float:
     try:
         value = float(text)

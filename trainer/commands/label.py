@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("project", type=Path, help="folder that `trainer select` has filled")
     parser.add_argument("--annotator", required=True, metavar="NAME", help="whose labels are edited: labels/NAME.json")
     parser.add_argument(
-        "--port", type=_port, metavar="N", help="where it is served; 0 for any free port (default: where it was the last time)"
+        "--port", type=port, metavar="N", help="where it is served; 0 for any free port (default: where it was the last time)"
     )
     parser.add_argument("--bundle", type=Path, help="show what this engine bundle sees, as an offer that you may accept")
     parser.add_argument(
@@ -54,7 +54,7 @@ def label(options: argparse.Namespace) -> int:
     def ready(address: str, frames: int) -> None:
         talk.print(f"{options.project}: {frames} frames for {options.annotator}; Ctrl-C ends the server", highlight=False)
         print(address, flush=True)
-        if not options.no_browser and _has_screen():
+        if not options.no_browser and has_screen():
             webbrowser.open(address)
 
     serve(
@@ -77,13 +77,14 @@ def _predictor(options: argparse.Namespace) -> "Callable[[Project], Predictor] |
     return partial(Predictor, options.bundle, engine=engine_choice(options))
 
 
-def _has_screen() -> bool:
+def has_screen() -> bool:
     """Without one, a browser in the terminal would be opened on top of this command."""
     return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _port(text: str) -> int:
-    port = int(text) if text.isdecimal() else -1
-    if not 0 <= port < 2**16:
+def port(text: str) -> int:
+    """A port from the command line."""
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number < 2**16:
         raise argparse.ArgumentTypeError(f"{text} is not a port; expected a number from 0 to 65535")
-    return port
+    return number

@@ -7,6 +7,7 @@ from typing import Literal
 from trainer.errors import LabelError
 from trainer.ethogram.arrays import npy_of, read_mat, read_npy
 from trainer.ethogram.boris import boris_header, read_boris
+from trainer.ethogram.bout_file import ENDING, bout_file_of, read_bout_file
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.caltech import BENTO, CALTECH, bento_of, caltech_of, read_bento, read_caltech
 from trainer.ethogram.image_folders import read_image_folders
@@ -14,7 +15,7 @@ from trainer.ethogram.read_options import Reading, ReadOptions, cells_in, text_o
 from trainer.ethogram.tables import cells_of, csv_of, deepethogram_of, read_table
 from trainer.ethogram.write_boris import boris_of
 
-Form = Literal["csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech"]
+Form = Literal["csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech", "bouts"]
 FORMS: dict[Form, str] = {
     "csv": ".csv",
     "npy": ".npy",
@@ -23,13 +24,15 @@ FORMS: dict[Form, str] = {
     "deepethogram": ".csv",
     "bento": ".annot",
     "caltech": ".txt",
+    "bouts": ENDING,
 }
 _ONE_EACH: dict[str, Callable[[Ethogram], str]] = {"csv": csv_of, "deepethogram": deepethogram_of}
 _PER_FRAME = ("csv", "npy", "deepethogram")
+_ONE_SET = (*_PER_FRAME, "bouts")
 
 
 def read_ethograms(path: Path, asked: ReadOptions | None = None) -> Reading:
-    """Labels of behaviour from a .npy, .mat, .annot, .txt, .csv or .tsv file, or a folder of folders of images named by class.
+    """Labels of behaviour from a .npy, .mat, .annot, .txt, .csv, .tsv or .bouts.json file, or a folder of folders of images named by class.
 
     Raises:
         LabelError: in one sentence: what stands where, what was expected, what to do.
@@ -44,6 +47,8 @@ def read_ethograms(path: Path, asked: ReadOptions | None = None) -> Reading:
     if path.suffix.lower() == ".mat":
         return read_mat(path, asked)
     text = text_of(path)
+    if path.name.lower().endswith(ENDING):
+        return read_bout_file(path, text, asked)
     first = text.lstrip().splitlines()[0].strip()
     if first.lower().startswith(CALTECH.lower()):
         return read_caltech(path, text, asked)
@@ -66,7 +71,7 @@ def file_of(ethograms: Sequence[Ethogram], form: Form) -> tuple[bytes, tuple[str
     """
     if not ethograms:
         raise LabelError("there are no labels to write")
-    if form in _PER_FRAME and len(ethograms) > 1:
+    if form in _ONE_SET and len(ethograms) > 1:
         parts = "; ".join(one.title for one in ethograms)
         raise LabelError(
             f"a file of the form {form} holds one set of labels, and there are {len(ethograms)} ({parts}); write them one by one"
@@ -79,6 +84,8 @@ def file_of(ethograms: Sequence[Ethogram], form: Form) -> tuple[bytes, tuple[str
     if form in ("boris", "boris-aggregated") and same:
         raise LabelError(f"a BORIS table has no channels, and {' and '.join(same)} are of one video and animal; choose one with --channel")
     lost = [_touching(one) for one in ethograms] if form in _PER_FRAME else []
+    if form == "bouts":
+        return bout_file_of(ethograms[0]), ()
     if form == "npy":
         return npy_of(ethograms[0]), tuple(filter(None, lost))
     if form in _ONE_EACH:
@@ -91,15 +98,15 @@ def file_of(ethograms: Sequence[Ethogram], form: Form) -> tuple[bytes, tuple[str
 
 
 def form_of(path: Path) -> Form:
-    """The form that a file name stands for: .annot is Bento's, .txt Caltech's, .csv and .npy are marks per frame.
+    """The form that a file name stands for: .annot is Bento's, .txt Caltech's, .csv and .npy are marks per frame, .bouts.json is ours.
 
     Raises:
         LabelError: it stands for none.
     """
-    for form in ("csv", "npy", "bento", "caltech"):
-        if path.suffix.lower() == FORMS[form]:
+    for form in ("csv", "npy", "bento", "caltech", "bouts"):
+        if path.name.lower().endswith(FORMS[form]):
             return form
-    raise LabelError(f"{path}: its name ends in none of .csv, .npy, .annot and .txt; choose one, or say the form with --as")
+    raise LabelError(f"{path}: its name ends in none of .csv, .npy, .annot, .txt and {ENDING}; choose one, or say the form with --as")
 
 
 def _touching(one: Ethogram) -> str | None:

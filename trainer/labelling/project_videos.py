@@ -5,20 +5,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from tracker.frame import Image
 from trainer.errors import LabelError
+from trainer.labelling.encoded_frames import EncodedFrames
 from trainer.project.store import Project, ProjectFrame
 from trainer.project.video_places import place_of_video
 from trainer.video_files.frames_by_number import IndexedVideo
 
-CHUNK = 8  # frames read together, so that stepping back does not decode from the key frame each time
-KEPT = 256  # encoded frames; 60 kB each at 640 x 480
 OPEN = 2  # videos
 COMPARED = 3  # frames of the project by which another video of the same name is told
-QUALITY = 92  # of the JPEG that is looked at; what is added to the project is lossless
 WHY = "hand"  # "chosen by hand"
 
 
@@ -35,7 +29,7 @@ class ProjectVideos:
         self._project = project
         self._near = near
         self._videos: OrderedDict[str, IndexedVideo] = OrderedDict()
-        self._encoded: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._encoded = EncodedFrames()
         self._one_at_a_time = threading.Lock()
 
     def frames(self, group: str) -> int:
@@ -54,10 +48,7 @@ class ProjectVideos:
             LabelError: as `frames`, or there is no such frame.
         """
         with self._one_at_a_time:
-            if (group, number) not in self._encoded:
-                self._read_around(group, number)
-            self._encoded.move_to_end((group, number))
-            return self._encoded[group, number]
+            return self._encoded.picture(group, self._video(group), number)
 
     def add(self, group: str, number: int) -> ProjectFrame:
         """Put a frame into the project, losslessly; one that is there already stays as it is.
@@ -69,15 +60,6 @@ class ProjectVideos:
             image = self._video(group).read(number)
             self._project.add_frames(Path(self._example(group).video), [(number, image)], why=WHY, group=group)
         return next(frame for frame in self._project.frames if frame.group == group and frame.frame == number)
-
-    def _read_around(self, group: str, number: int) -> None:
-        video = self._video(group)
-        video.size_of(number)
-        first = number - number % CHUNK
-        for each in range(first, min(first + CHUNK, len(video))):
-            self._encoded[group, each] = _jpeg(video.read(each))
-        while len(self._encoded) > KEPT:
-            self._encoded.popitem(last=False)
 
     def _video(self, group: str) -> IndexedVideo:
         if group not in self._videos:
@@ -105,8 +87,3 @@ class ProjectVideos:
         """Two videos may have one name; the pictures of frames that the project has tell them apart."""
         known = [frame for frame in self._project.frames if frame.group == group][:COMPARED]
         self._project.add_frames(Path(known[0].video), ((frame.frame, video.read(frame.frame)) for frame in known), why=WHY, group=group)
-
-
-def _jpeg(image: Image) -> bytes:
-    bgr = np.ascontiguousarray(image[:, :, ::-1]) if image.ndim == 3 else image
-    return bytes(cv2.imencode(".jpg", np.ascontiguousarray(bgr), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())

@@ -2,15 +2,15 @@
 
 import contextlib
 import secrets
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.pages.local_server import LOOPBACK, listen, server_of
+from tracker.pages.local_server import LOOPBACK, server_of
 from trainer.errors import LabelError
 from trainer.labelling.annotation_session import AnnotationSession, Proposer
+from trainer.labelling.last_port import listen_where_last
 from trainer.labelling.layer_store import LayerStore
 from trainer.labelling.project_videos import ProjectVideos
 from trainer.labelling.server import make_app
@@ -58,7 +58,7 @@ def serve(
         predictor: Proposer | None = opened.enter_context(closing(open_predictor(project))) if open_predictor is not None else None
         if predictor is None and read_proposals(folder):
             predictor = StoredProposals(project)
-        listening = opened.enter_context(_listen(port, last=lock.last_port, say=say))
+        listening = opened.enter_context(listen_where_last(port, last=lock.last_port, say=say))
         port = listening.getsockname()[1]
         lock.remember(port)
         token = secrets.token_urlsafe(32)
@@ -69,15 +69,3 @@ def serve(
         ready(f"http://{LOOPBACK}:{port}/?token={token}", len(project.frames))
         with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
             server.run(sockets=[listening])
-
-
-def _listen(port: int | None, *, last: int | None, say: Callable[[str], None]) -> socket.socket:
-    if port is not None:
-        return listen(port, error=LabelError)
-    if last is None:
-        return listen(0, error=LabelError)
-    try:
-        return listen(last, error=LabelError)
-    except LabelError:
-        say(f"port {last}, used the last time, is taken; edits that a browser has not saved yet come back only at that port")
-        return listen(0, error=LabelError)

@@ -1,7 +1,6 @@
 """What the labelling server answers: the page, the project, its images, predictions, and edits that it has put on disk."""
 
 from hashlib import sha256
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,12 @@ from trainer.errors import LabelError
 from trainer.labelling.additions import addition_routes
 from trainer.labelling.annotation_session import AnnotationSession, frames_of, names_of
 from trainer.labelling.edits import read_edit
-from trainer.labelling.json_requests import Endpoint, body_of, json_answer
+from trainer.labelling.json_requests import Endpoint, body_of, json_answer, say_nothing, say_refusal
 from trainer.labelling.layer_store import UNTOUCHED, Outcome
 from trainer.labelling.project_images import media_type, read_image_file
 from trainer.project.store import Project
 
 PAGE = Path(__file__).parent / "page"
-PLAIN = {404: "there is nothing at that address", 405: "that method is not answered at that address"}  # said where no endpoint speaks
 
 
 def make_app(session: AnnotationSession, *, port: int, token: str) -> Starlette:
@@ -45,7 +43,7 @@ def make_app(session: AnnotationSession, *, port: int, token: str) -> Starlette:
         Route("/images/{rest:path}", _image(session)),
         *addition_routes(session),
     ]
-    handlers: dict[Any, Any] = {HTTPException: _say_refusal, ClientDisconnect: _say_nothing}
+    handlers: dict[Any, Any] = {HTTPException: say_refusal, ClientDisconnect: say_nothing}
     guard = [Middleware(Guard, port=port, token=token, command="trainer label")]
     return Starlette(routes=routes, exception_handlers=handlers, middleware=guard)
 
@@ -116,13 +114,3 @@ def _image(session: AnnotationSession) -> Endpoint:
             raise HTTPException(404, str(problem)) from problem
 
     return answer
-
-
-async def _say_refusal(request: Request, problem: HTTPException) -> Response:
-    plain = problem.detail == HTTPStatus(problem.status_code).phrase
-    message = PLAIN.get(problem.status_code, problem.detail) if plain else problem.detail
-    return json_answer({"message": message}, status=problem.status_code)
-
-
-async def _say_nothing(request: Request, problem: Exception) -> Response:
-    return Response(status_code=400)  # the browser went away in the middle of an edit: nobody hears this

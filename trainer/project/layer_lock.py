@@ -17,28 +17,30 @@ class LayerLock:
         last_port: where the last server was, None if there was none.
     """
 
-    def __init__(self, folder: Path, annotator: str) -> None:
+    def __init__(self, folder: Path, annotator: str, *, inside: str = "labels", command: str = "trainer label") -> None:
         """Take the lock.
 
         Args:
             folder: the labelling project's.
-            annotator: whose layer; the name has been checked by the project.
+            annotator: whose layer; the name has been checked.
+            inside: which folder of it holds the layers; nothing for itself.
+            command: what serves them, for the sentence of a refusal.
 
         Raises:
             LabelError: another server holds it, or the folder cannot be written.
         """
-        path = folder / "labels" / f".{annotator}.lock"
+        path = folder / inside / f".{annotator}.lock"
         try:
             path.parent.mkdir(exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except OSError as problem:
-            raise LabelError(f"{path}: cannot be opened: {problem.strerror}; the project's folder must be writable") from problem
+            raise LabelError(f"{path}: cannot be opened: {problem.strerror}; the folder must be writable") from problem
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
             os.close(self._file)
             raise LabelError(
-                f"{folder}: the labels of '{annotator}' are open in another `trainer label`; end that one, or give another --annotator"
+                f"{folder}: the labels of '{annotator}' are open in another `{command}`; end that one, or give another --annotator"
             ) from problem
         text = os.pread(self._file, 16, 0).decode("ascii", "replace").strip()
         self.last_port = int(text) if text.isdecimal() and 0 < int(text) < 2**16 else None

@@ -3,6 +3,7 @@
 import { openKeptEdits } from "./kept_edits.js";
 import { HELP, Keys } from "./keys.js";
 import { ImageFilter } from "./image_filter.js";
+import { sameLabel } from "./label_model.js";
 import { NameAdder, PointFinder } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { Panel, element } from "./panel.js";
@@ -18,7 +19,10 @@ const byId = (id) => document.getElementById(id);
 async function start() {
   history.replaceState(null, "", "/"); // the token stays out of sight and out of bookmarks
   const project = await (await asked("/api/project")).json();
-  const outbox = new Outbox(project, await openKeptEdits(project.key));
+  const outbox = new Outbox(await openKeptEdits(project.key), {
+    same: (one, other) => sameLabel(one, other, project),
+    bodyOf: (image, revision, label) => ({ image, revision, label }),
+  });
   const session = new Session(project, outbox);
   const stage = new Stage(session, { stage: byId("stage"), picture: byId("picture"), overlay: byId("overlay"), pointer: byId("pointer") });
   session.accepting = Number(localStorage.getItem("rigtrack-label-accept") ?? session.accepting);
@@ -33,14 +37,15 @@ async function start() {
   session.addEventListener("ranked", () => panel.showRanking());
   session.addEventListener("zoom", () => panel.showZoom());
   session.addEventListener("saving", () => panel.showSaving());
-  outbox.addEventListener("revision", ({ detail }) => queueMicrotask(() => panel.updateFrame(session.indexOf(detail.image))));
+  outbox.addEventListener("revision", ({ detail }) => queueMicrotask(() => panel.updateFrame(session.indexOf(detail.key))));
   const dialogs = { help: byId("help"), finder: new PointFinder(session), adder: new NameAdder(session) };
   new Keys({ session, stage, scrub, ranking, ...dialogs, showPalette: (shown) => panel.showPalette(shown), filter: filterOf(stage) });
   listKeys();
   const showFrame = frameShower(session, stage);
   session.addEventListener("frame", showFrame);
   addEventListener("beforeunload", (event) => outbox.waiting && outbox.problem && event.preventDefault());
-  await outbox.takeUp(session.frames, (image, label) => (session.frames[session.indexOf(image)].label = label));
+  const there = new Map(session.frames.map((frame) => [frame.image, frame]));
+  await outbox.takeUp(there, (image, label) => (session.frames[session.indexOf(image)].label = label));
   session.frames.forEach((frame, index) => outbox.has(frame.image) && panel.updateFrame(index));
   session.goTo(rememberedIndex(project.key, session.frames));
   session.addEventListener("frame", () => remember(project.key, session.frame.image));

@@ -1,9 +1,9 @@
 // Every edit on its way to the server: kept on disk first, then sent, and sent again until it is acknowledged.
 //
-// An entry is {base, labels}: the revision that the first label was made on, and one or two labels to be sent in order. The first
+// What is edited has a key: the image of a frame, the name of a video. An entry is {base, labels}: the revision that the first label was made on, and one or two labels to be sent in order. The first
 // may have reached the server already without its acknowledgement reaching us, so it is never replaced by a later one.
 
-import { sameLabel } from "./label_model.js";
+import { command } from "./pictures.js";
 
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 3000;
@@ -12,16 +12,17 @@ const PATIENCE_MS = 10000;
 export class Outbox extends EventTarget {
   #entries = new Map();
   #kept;
-  #project;
+  #same;
+  #bodyOf;
   #sending = false;
   #unkept = 0; // edits that this browser is still writing to its own disk
   #retryMs = FIRST_RETRY_MS;
   problem = null; // why the last attempt failed, in one sentence
 
-  constructor(project, kept) {
+  // kept: KeptEdits or null; same(label, label): whether two say the same; bodyOf(key, revision, label): what is sent to /api/label.
+  constructor(kept, { same, bodyOf }) {
     super();
-    this.#project = project;
-    this.#kept = kept;
+    [this.#kept, this.#same, this.#bodyOf] = [kept, same, bodyOf];
   }
 
   get waiting() {
@@ -33,45 +34,45 @@ export class Outbox extends EventTarget {
     return this.#kept !== null && this.#unkept === 0;
   }
 
-  has(image) {
-    return this.#entries.has(image);
+  has(key) {
+    return this.#entries.has(key);
   }
 
-  // What an earlier page could not send. Calls found(image, label) for each label that is not on the server yet.
-  async takeUp(frames, found) {
-    const byImage = new Map(frames.map((frame) => [frame.image, frame]));
-    for (const [image, { base, labels }] of (await this.#kept?.all()) ?? []) {
-      const frame = byImage.get(image);
-      if (!frame) continue; // its frame is not in the project any more; it stays kept, in case the frame comes back
+  // What an earlier page could not send. `there` holds {revision, label} by key, as the server has them. Calls found(key, label) for
+  // each label that is not on the server yet.
+  async takeUp(there, found) {
+    for (const [key, { base, labels }] of (await this.#kept?.all()) ?? []) {
+      const held = there.get(key);
+      if (!held) continue; // it is not in the project any more; it stays kept, in case it comes back
       const entry = { base, labels, refused: null };
-      if (frame.revision !== base) this.#reconcile(entry, frame);
+      if (held.revision !== base) this.#reconcile(entry, held);
       if (!entry.labels.length) {
-        await this.#kept.remove(image);
+        await this.#kept.remove(key);
         continue;
       }
-      this.#entries.set(image, entry);
-      found(image, entry.labels.at(-1));
+      this.#entries.set(key, entry);
+      found(key, entry.labels.at(-1));
     }
     this.#send();
   }
 
-  async put(image, base, label) {
-    const entry = this.#entries.get(image) ?? { base, labels: [], refused: null };
+  async put(key, base, label) {
+    const entry = this.#entries.get(key) ?? { base, labels: [], refused: null };
     entry.labels = entry.refused ? [label] : [...entry.labels.slice(0, 1), label];
     entry.refused = null;
-    this.#entries.set(image, entry);
+    this.#entries.set(key, entry);
     this.#unkept++;
     this.#say("change");
-    await this.#keep(image, entry);
+    await this.#keep(key, entry);
     this.#unkept--;
     this.#say("change");
     this.#send();
   }
 
-  async #keep(image, entry) {
+  async #keep(key, entry) {
     try {
-      if (entry.labels.length) await this.#kept?.put(image, { base: entry.base, labels: entry.labels });
-      else await this.#kept?.remove(image);
+      if (entry.labels.length) await this.#kept?.put(key, { base: entry.base, labels: entry.labels });
+      else await this.#kept?.remove(key);
     } catch {
       this.#kept = null; // a full disk: edits are still sent, and the page says that it keeps nothing
     }
@@ -96,17 +97,17 @@ export class Outbox extends EventTarget {
   }
 
   // Whether the server gave an answer to go on with.
-  async #sendOne(image, entry) {
+  async #sendOne(key, entry) {
     let response, answer;
     try {
-      const body = JSON.stringify({ image, revision: entry.base, label: entry.labels[0] });
+      const body = JSON.stringify(this.#bodyOf(key, entry.base, entry.labels[0]));
       response = await fetch("/api/label", { method: "PUT", body, signal: AbortSignal.timeout(PATIENCE_MS) });
       answer = await response.json();
     } catch {
-      this.problem = "start `trainer label` again, it does not answer";
+      this.problem = `start \`${command()}\` again, it does not answer`;
       return false;
     }
-    if (response.ok || response.status === 409) await this.#answered(image, entry, answer, response.ok);
+    if (response.ok || response.status === 409) await this.#answered(key, entry, answer, response.ok);
     else if (response.status === 400 || response.status === 413) entry.refused = answer.message;
     else {
       this.problem = answer.message;
@@ -117,23 +118,23 @@ export class Outbox extends EventTarget {
     return true;
   }
 
-  async #answered(image, entry, answer, saved) {
+  async #answered(key, entry, answer, saved) {
     const lost = entry.labels.at(-1);
     if (saved) {
       entry.base = answer.revision;
       entry.labels.shift();
     } else if (!this.#reconcile(entry, answer)) {
       entry.labels = [];
-      this.#say("conflict", { image, lost, ...answer });
+      this.#say("conflict", { key, lost, ...answer });
     }
-    this.#say("revision", { image, revision: answer.revision });
-    if (!entry.labels.length) this.#entries.delete(image);
-    await this.#keep(image, entry);
+    this.#say("revision", { key, revision: answer.revision });
+    if (!entry.labels.length) this.#entries.delete(key);
+    await this.#keep(key, entry);
   }
 
   // The server may hold one of our own labels, sent by a page that was killed before it heard so. Then go on after that one.
   #reconcile(entry, { revision, label }) {
-    const held = entry.labels.findLastIndex((mine) => sameLabel(mine, label, this.#project));
+    const held = entry.labels.findLastIndex((mine) => this.#same(mine, label));
     if (held < 0) return false;
     entry.base = revision;
     entry.labels = entry.labels.slice(held + 1);

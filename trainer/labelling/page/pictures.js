@@ -56,8 +56,13 @@ export async function asked(address, request = {}) {
   try {
     response = await fetch(address, request);
   } catch {
-    throw new Error("the server does not answer: start `trainer label` again");
+    throw new Error(`the server does not answer: start \`${command()}\` again`);
   }
   if (!response.ok) throw new Error((await response.json()).message);
   return response;
+}
+
+// Which command serves this page, for sentences.
+export function command() {
+  return document.documentElement.dataset.command;
 }

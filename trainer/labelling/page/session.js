@@ -29,7 +29,7 @@ export class Session extends EventTarget {
     this.outbox = outbox;
     this.history = new History();
     outbox.addEventListener("change", () => this.say("saving"));
-    outbox.addEventListener("revision", ({ detail }) => (this.frames[this.indexOf(detail.image)].revision = detail.revision));
+    outbox.addEventListener("revision", ({ detail }) => (this.frames[this.indexOf(detail.key)].revision = detail.revision));
     outbox.addEventListener("conflict", ({ detail }) => this.#takeNewer(detail));
   }
 
@@ -284,9 +284,9 @@ export class Session extends EventTarget {
     this.say("change");
   }
 
-  #takeNewer({ image, lost, label }) {
-    const frame = this.frames[this.indexOf(image)];
-    this.history.remember(image, lost);
+  #takeNewer({ key, lost, label }) {
+    const frame = this.frames[this.indexOf(key)];
+    this.history.remember(key, lost);
     frame.label = label;
     this.tell(
       `${frame.video}, frame ${frame.frame}, was changed elsewhere in the meantime; its newer labels are shown. ` +
