@@ -16,6 +16,8 @@ _SURE = 1e6  # px; a coordinate that is not within is none, and NaN is within no
 _SMALL = 1e-6
 _FASTEST = 20.0  # body lengths a second; what is faster was another point that was taken for this one
 _SHORTEST_S = 1e-4
+_NOTHING = 1e-9  # weight of a mean over no time
+DEFINITION = 2  # of the features; a training that began with another one is not gone on with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,8 @@ class PoseFeatures(nn.Module):
         return {
             "points": (plan.animals, plan.points, 4),  # x, y, whether ever seen, seconds since
             "heading": (plan.animals, 3),  # cosine, sine, whether known
-            "motion": (plan.animals, len(MEMORIES_S), 4),
-        } | ({"pairs": (len(self.pairs), len(PAIR_MEMORIES_S), 3)} if self.pairs else {})
+            "motion": (plan.animals, len(MEMORIES_S), 4 + 1),  # sums and their weight, see `_running_means`
+        } | ({"pairs": (len(self.pairs), len(PAIR_MEMORIES_S), 3 + 1)} if self.pairs else {})
 
     def forward(self, poses: Tensor, seconds: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One frame of n videos at once.
@@ -100,19 +102,19 @@ class PoseFeatures(nn.Module):
         middle = (xy * weight[..., None]).sum(dim=-2)
         axis, turn, next_heading = self._heading(xy, known, heading, seconds)
         own = _in_frame((xy - middle[:, :, None]) * self.per_px, axis[:, :, None]) * known[..., None]
-        velocity = self._velocity(xy, points, seen, seconds)
+        velocity, moved = self._velocity(xy, points, seen, seconds)
         ahead = _in_frame(velocity, axis)
         speed = (velocity.square().sum(dim=-1, keepdim=True) + _SMALL).sqrt()
         moves = torch.cat([_small(speed), _small(ahead), turn], dim=-1)
-        next_motion = _running_mean(motion, moves[:, :, None], seconds, self.memories_s)
+        next_motion, means = _running_means(motion, moves, moved, seconds, self.memories_s)
         fresh = known * torch.exp(-filled[..., 3] / FRESH_S)
         there = (known.sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
-        alone = torch.cat([own.flatten(2), fresh, moves, next_motion.flatten(2), there], dim=2)
+        alone = torch.cat([own.flatten(2), fresh, moves, means.flatten(2), there], dim=2)
         if not self.pairs:
             return alone.flatten(1), [filled, next_heading, next_motion]
-        pair, means_of = self._pairs(xy, known, middle, axis, velocity)
-        next_pairs = _running_mean(of_pairs[0], means_of[:, :, None], seconds, self.pair_memories_s)
-        together = torch.cat([pair, next_pairs.flatten(2)], dim=2)
+        pair, of_both, both = self._pairs(xy, known, middle, axis, velocity)
+        next_pairs, means = _running_means(of_pairs[0], of_both, both, seconds, self.pair_memories_s)
+        together = torch.cat([pair, means.flatten(2)], dim=2)
         return torch.cat([self._of_all(alone), self._of_all(together)], dim=1), [filled, next_heading, next_motion, next_pairs]
 
     def _of_all(self, each: Tensor) -> Tensor:
@@ -145,16 +147,17 @@ class PoseFeatures(nn.Module):
         now = torch.maximum(found, before[..., 2:])
         return axis, _small(turn), torch.cat([axis * now, now], dim=-1)
 
-    def _velocity(self, xy: Tensor, points: Tensor, seen: Tensor, seconds: Tensor) -> Tensor:
-        """Mean over the points seen in this frame and the one before, body lengths per second: (n, animals, 2)."""
+    def _velocity(self, xy: Tensor, points: Tensor, seen: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean over the points seen in this frame and the one before, body lengths per second: (n, animals, 2); and whether any was."""
         both = seen * points[..., 2] * (points[..., 3] <= 0).to(seen.dtype)
-        moved = ((xy - points[..., :2]) * both[..., None]).sum(dim=-2) * self.per_px / both.sum(dim=-1, keepdim=True).clamp(min=1.0)
+        count = both.sum(dim=-1, keepdim=True)
+        moved = ((xy - points[..., :2]) * both[..., None]).sum(dim=-2) * self.per_px / count.clamp(min=1.0)
         speed = moved / seconds.clamp(min=_SHORTEST_S)[:, :, None] * (seconds[:, :, None] > 0)
-        return speed.clamp(-_FASTEST, _FASTEST)
+        return speed.clamp(-_FASTEST, _FASTEST), (count > 0).to(seen.dtype)
 
-    def _pairs(self, xy: Tensor, known: Tensor, middle: Tensor, axis: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor]:
-        """Seven figures of each ordered pair (n, pairs, 7), and the three of them that have running means."""
-        features, means = [], []
+    def _pairs(self, xy: Tensor, known: Tensor, middle: Tensor, axis: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Seven figures of each ordered pair (n, pairs, 7), the three of them that have running means, and whether both were ever seen."""
+        features, means, there = [], [], []
         for one, other in self.pairs:
             away = (middle[:, other] - middle[:, one]) * self.per_px
             far = (away.square().sum(dim=-1, keepdim=True) + _SMALL).sqrt()
@@ -166,7 +169,8 @@ class PoseFeatures(nn.Module):
             slow = torch.cat([torch.log1p(far), torch.log1p(near), _small(approach)], dim=-1) * both
             features.append(torch.cat([_in_frame(away, axis[:, one]) * both, _in_frame(axis[:, other], axis[:, one]), slow], dim=-1))
             means.append(slow)
-        return torch.stack(features, dim=1), torch.stack(means, dim=1)
+            there.append(both)
+        return torch.stack(features, dim=1), torch.stack(means, dim=1), torch.stack(there, dim=1)
 
 
 def _in_frame(vectors: Tensor, axis: Tensor) -> Tensor:
@@ -181,7 +185,23 @@ def _small(value: Tensor) -> Tensor:
     return torch.sign(value) * torch.log1p(value.abs())
 
 
-def _running_mean(before: Tensor, value: Tensor, seconds: Tensor, memories_s: Tensor) -> Tensor:
-    """Means with several memories: before + (1 − exp(−dt / τ)) (value − before)."""
-    share = 1 - torch.exp(-seconds[:, :, None, None] / memories_s)
-    return before + share * (value - before)
+def _running_means(before: Tensor, value: Tensor, known: Tensor, seconds: Tensor, memories_s: Tensor) -> tuple[Tensor, Tensor]:
+    """Means over the time in which the value was known, with several memories: right from the first such frame on.
+
+    Sum and weight each move by 1 − exp(−dt / τ) towards the value and towards 1; the mean is their ratio, as the first moment in Adam
+    (Kingma and Ba 2015) is corrected for having begun at zero.
+
+    Args:
+        before: (n, count, memories, f + 1), sums and their weight last.
+        value: (n, count, f).
+        known: (n, count, 1), 1 where the value is to be counted, else 0.
+        seconds: (n, 1).
+        memories_s: (memories, 1).
+
+    Returns:
+        The next sums with their weight, and the means (n, count, memories, f): 0 where the value was never known.
+    """
+    share = (1 - torch.exp(-seconds[:, :, None, None] / memories_s)) * known[:, :, None]
+    counted = torch.cat([value, torch.ones_like(known)], dim=-1)[:, :, None]
+    following = before + share * (counted - before)
+    return following, following[..., :-1] / following[..., -1:].clamp(min=_NOTHING)

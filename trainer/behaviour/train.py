@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tracker.whole_files import write_whole
 from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
-from trainer.behaviour.features import BodyPlan
+from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.video_table import PoseVideos
@@ -80,7 +80,13 @@ def train(
     torch.manual_seed(settings.seed)
     plan = BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden)
     network = PoseBehaviour(plan)
-    about = {"sha256": videos.sha256, "parts": [str(video.part) for video in videos.videos], **settings.as_plain(), "body": asdict(body)}
+    about = {
+        "sha256": videos.sha256,
+        "parts": [str(video.part) for video in videos.videos],
+        **settings.as_plain(),
+        "body": asdict(body),
+        "features": DEFINITION,
+    }
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(network, settings, out, about=about)
     run.resume(anew=anew, say=say)
@@ -171,7 +177,12 @@ class _Run:
         kept = _load(last)
         differ = [name for name in self.about if kept["about"].get(name) != self.about[name]]
         if differ:
-            words = {"sha256": "the poses or labels", "parts": "how the videos are divided", "body": "the body's axis or the confidence"}
+            words = {
+                "sha256": "the poses or labels",
+                "parts": "how the videos are divided",
+                "body": "the body's axis or the confidence",
+                "features": "the definition of the features",
+            }
             said = ", ".join(words.get(name, name.replace("_", " ")) for name in differ)
             raise TrainingError(
                 f"{self.out}: holds a training in which {said} differ; give another --out, the same options to go on, "
