@@ -16,10 +16,11 @@ from tracker.bundle import (
 )
 from tracker.engines.openvino.step_engine import StepEngine
 from trainer.behaviour.answers import decisions_of
-from trainer.behaviour.body_axis import body_plan
+from trainer.behaviour.body_axis import BodyAxis, find_body_axis
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
+from trainer.behaviour.none_class import without_none
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Trained, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
@@ -95,12 +96,12 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
-    videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
-    body = body_plan(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
-    for sentence in _introduction(videos, front=body.front, back=body.back, scale_px=body.scale_px):
+    videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
+    for sentence in _introduction(videos, axis):
         say(sentence)
     with disk_refusals(run):
-        trained = train(videos, body, request.settings, run, say=say, anew=request.anew)
+        trained = train(videos, axis.plan, request.settings, run, say=say, anew=request.anew)
     calibrated = calibrate(trained.network, trained.validation, videos.of("validation"), rule=request.settings.threshold)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
@@ -108,17 +109,16 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     )
     exported = export(trained.network, videos.videos, frames=request.proved_frames)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
-    return _score_and_write(request, videos, trained, calibrated, exported, console=console)
+    return _score_and_write(request, videos, axis, trained, calibrated, exported)
 
 
 def _score_and_write(
     request: BehaviourRequest,
     videos: PoseVideos,
+    axis: BodyAxis,
     trained: Trained,
     calibrated: BehaviourCalibration,
     exported: ExportedBehaviour,
-    *,
-    console: Console,
 ) -> BehaviourBundle:
     run_folder = request.out.with_name(f"{request.out.name}.run")
     judged = videos.of("test") or videos.of("validation")
@@ -133,7 +133,12 @@ def _score_and_write(
     unscored = run_folder / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
-    notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
+    notes = [
+        *videos.notes,
+        *axis.sentences,
+        *collapsed(found),
+        *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
+    ]
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
     if videos.of("test") and description.behaviour is not None:
         behaviour = msgspec.structs.replace(
@@ -163,13 +168,13 @@ def collapsed(found: Sequence[ScoredVideo]) -> list[str]:
     return [f"collapsed: the network answers {' and '.join(names) or 'none'} in every frame; it has learnt nothing that these videos need"]
 
 
-def _introduction(videos: PoseVideos, *, front: int, back: int, scale_px: float) -> list[str]:
+def _introduction(videos: PoseVideos, axis: BodyAxis) -> list[str]:
     parts = {part: [video.name for video in videos.of(part)] for part in ("train", "validation", "test")}
     said = [
         f"{len(videos.videos)} videos, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
         *(f"{part}: {', '.join(names)}" for part, names in parts.items() if names),
-        f"the body's axis goes from {videos.point_names[back]} to {videos.point_names[front]}, {scale_px:.1f} px long (--back, --front)",
+        *axis.sentences,
     ]
     said += [f"labels: {sentence}" for sentence in (*videos.notes, *findings([video.session for video in videos.videos]))]
     return said

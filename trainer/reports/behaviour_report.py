@@ -72,7 +72,8 @@ def _how(cleaning: Cleaning) -> str:
 def _confusion(score: BehaviourScore) -> str:
     if score.confusion is None:
         return ""
-    names = [*(each.name for each in score.classes), "none"]
+    classes = [each.name for each in score.classes]
+    names = [*classes, "none" if "none" not in classes else "no class"]
     rows = [[f"is {name}", *map(str, row)] for name, row in zip(names, score.confusion.tolist(), strict=True)]
     return "<h2>Confusion (frames)</h2>" + table(["", *(f"found {name}" for name in names)], rows, kind="figures")
 
