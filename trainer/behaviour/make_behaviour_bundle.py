@@ -1,7 +1,7 @@
 """Table of videos in, behaviour bundle and report out: read → divide → train → calibrate → export → prove → score → write."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.none_class import without_none
+from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Trained, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
@@ -61,7 +62,7 @@ class BehaviourBundle:
     @property
     def sentence(self) -> str:
         """One sentence for people."""
-        verdict = f" {self.run.comparison.sentence}" if self.run.comparison is not None else ""
+        verdict = "".join(f" {sentence}" for sentence in self.run.verdicts)
         return f"{self.bundle}: on {self.judged} {summary(self.run.scores[0])}.{verdict} Report: {self.report}"
 
     def as_json(self) -> dict[str, Any]:
@@ -109,7 +110,8 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     )
     exported = export(trained.network, videos.videos, frames=request.proved_frames)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
-    return _score_and_write(request, videos, axis, trained, calibrated, exported)
+    reference, absent = _reference(request, videos, axis, say)
+    return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent)
 
 
 def _score_and_write(
@@ -119,6 +121,8 @@ def _score_and_write(
     trained: Trained,
     calibrated: BehaviourCalibration,
     exported: ExportedBehaviour,
+    reference: Reference | None,
+    absent: str | None,
 ) -> BehaviourBundle:
     run_folder = request.out.with_name(f"{request.out.name}.run")
     judged = videos.of("test") or videos.of("validation")
@@ -136,10 +140,12 @@ def _score_and_write(
     notes = [
         *videos.notes,
         *axis.sentences,
+        *([absent] if absent else []),
         *collapsed(found),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
+    beside = (NAME, answers_of(reference, judged)) if reference is not None else None
+    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, notes=notes)
     if videos.of("test") and description.behaviour is not None:
         behaviour = msgspec.structs.replace(
             description.behaviour, accuracy=accuracy(run.scores[0], frames=sum(len(v.poses) for v in judged))
@@ -147,6 +153,8 @@ def _score_and_write(
         description = msgspec.structs.replace(description, behaviour=behaviour)
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     report = write_behaviour_report(request.out, run)
+    if reference is not None:
+        write_reference(request.out, reference)
     shutil.rmtree(unscored, ignore_errors=True)
     return BehaviourBundle(
         bundle=request.out,
@@ -157,6 +165,19 @@ def _score_and_write(
         exported=exported,
         epochs=len(trained.history),
     )
+
+
+def _reference(
+    request: BehaviourRequest, videos: PoseVideos, axis: BodyAxis, say: Callable[[str], None]
+) -> tuple[Reference | None, str | None]:
+    """What the network is to beat, or why there is nothing; neither where it was not wanted."""
+    if not request.reference:
+        return None, None
+    absent = missing_library()
+    if absent is not None:
+        say(absent)
+        return None, absent
+    return train_reference(videos, axis.plan, rule=request.settings.threshold, seed=request.settings.seed, say=say), None
 
 
 def collapsed(found: Sequence[ScoredVideo]) -> list[str]:

@@ -39,6 +39,7 @@ _OF_BEHAVIOUR = {
     "least_confidence": "--least-confidence",
     "no_mirror": "--no-mirror",
     "roles": "--roles",
+    "no_reference": "--no-reference",
     "fps": "--fps",
     "frames": "--frames",
     "variable": "--variable",
@@ -64,6 +65,7 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
     group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
+    group.add_argument("--no-reference", action="store_true", help="train no boosted trees (LightGBM) for the network to beat")
 
 
 def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> None:
@@ -149,6 +151,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         back=options.back,
         confidence=confidence,
         roles=options.roles,
+        reference=not options.no_reference,
         anew=options.force,
     )
 

@@ -34,7 +34,7 @@ def behaviour_page(run: BehaviourRun, created: str) -> str:
     parts = [
         f"<h1>{text(run.title)}</h1>",
         f'<p class="lead">{text(summary(score))}.</p>',
-        f'<p class="diagnosis">{text(run.comparison.sentence)}</p>' if run.comparison else "",
+        "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.verdicts),
         "<h2>By frame</h2>",
         table(["", *FRAME_HEAD], _rows(run.scores, frame_row), kind="figures"),
         "<h2>By bout</h2>",
