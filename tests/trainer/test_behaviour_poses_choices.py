@@ -43,7 +43,7 @@ def test_running_means_are_right_from_the_second_frame_that_is_seen(from_frame: 
 
 def test_a_mean_of_what_was_never_seen_is_nothing() -> None:
     assert torch.isfinite(walking(5, from_frame=5)).all()
-    assert float(walking(5, from_frame=5).abs().sum()) < 40  # no sum was divided by a weight of zero
+    assert float(walking(5, from_frame=5).abs().max()) < 5  # no sum was divided by a weight of zero
 
 
 def test_a_training_with_other_features_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ FRESH_S = 0.5  # how fast a point that is not seen loses its weight
 _SURE = 1e6  # px; a coordinate that is not within is none, and NaN is within nothing
 _SMALL = 1e-6
 _FASTEST = 20.0  # body lengths a second; what is faster was another point that was taken for this one
+_FARTHEST = 8.0  # body lengths between two points; farther is as far as where one was never seen
 _SHORTEST_S = 1e-4
 _NOTHING = 1e-9  # weight of a mean over no time
 DEFINITION = 2  # of the features; a training that began with another one is not gone on with
@@ -48,9 +49,10 @@ class PoseFeatures(nn.Module):
     """Egocentric features of one or more animals, and of every ordered pair of them.
 
     Of each animal: its points in its own frame (origin in the middle of its points, x along the body's axis), how fresh each is, its
-    speed, its speed ahead and to the side, how fast it turns, and running means of these four. Of each pair: where the other one is
-    and heads, how far it is, how near the front comes to its points, how fast the two approach, and running means. Unless the animals
-    have roles, mean and largest over animals, and over pairs, are given instead of one after the other.
+    speed, its speed ahead and to the side, how fast it turns, running means of these four, the speed of each point, how far its points
+    lie apart, and the share of them that is seen. Of each pair: where the other one is and heads, how far it is, how near the front
+    comes to its points, how fast the two approach, running means, the distance from each point to each, and the least of them. Unless
+    the animals have roles, mean and largest over animals, and over pairs, are given instead of one after the other.
     """
 
     memories_s: Tensor
@@ -60,6 +62,9 @@ class PoseFeatures(nn.Module):
         super().__init__()
         self.plan = plan
         self.per_px = 1 / plan.scale_px
+        self.spans = [
+            (one, other) for one in range(plan.points) for other in range(one, plan.points)
+        ]  # the rest are those of the other order
         self.pairs = [(one, other) for one in range(plan.animals) for other in range(plan.animals) if one != other]
         memories = torch.tensor(MEMORIES_S).reshape(-1, 1)
         self.register_buffer("memories_s", memories, persistent=False)
@@ -68,8 +73,8 @@ class PoseFeatures(nn.Module):
     @property
     def count(self) -> int:
         """How many features there are."""
-        own = 3 * self.plan.points + 1 + 4 * (1 + len(MEMORIES_S))
-        pair = 7 + 3 * len(PAIR_MEMORIES_S)
+        own = 4 * self.plan.points + 3 + 4 * (1 + len(MEMORIES_S))
+        pair = 8 + 3 * len(PAIR_MEMORIES_S) + len(self.spans)
         if self.plan.roles or self.plan.animals == 1:
             return own * self.plan.animals + pair * len(self.pairs)
         return 2 * (own + pair)
@@ -109,7 +114,11 @@ class PoseFeatures(nn.Module):
         next_motion, means = _running_means(motion, moves, moved, seconds, self.memories_s)
         fresh = known * torch.exp(-filled[..., 3] / FRESH_S)
         there = (known.sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
-        alone = torch.cat([own.flatten(2), fresh, moves, means.flatten(2), there], dim=2)
+        spread = (own.square().sum(dim=-1) * weight).sum(dim=-1, keepdim=True)
+        speeds = self._speeds(xy, points, seen, seconds)
+        alone = torch.cat(
+            [own.flatten(2), fresh, moves, means.flatten(2), there, speeds, torch.log1p(spread), seen.mean(dim=-1, keepdim=True)], dim=2
+        )
         if not self.pairs:
             return alone.flatten(1), [filled, next_heading, next_motion]
         pair, of_both, both = self._pairs(xy, known, middle, axis, velocity)
@@ -155,8 +164,14 @@ class PoseFeatures(nn.Module):
         speed = moved / seconds.clamp(min=_SHORTEST_S)[:, :, None] * (seconds[:, :, None] > 0)
         return speed.clamp(-_FASTEST, _FASTEST), (count > 0).to(seen.dtype)
 
+    def _speeds(self, xy: Tensor, points: Tensor, seen: Tensor, seconds: Tensor) -> Tensor:
+        """ln(1 + body lengths per second) of each point that is seen in this frame and the one before, else 0: (n, animals, K)."""
+        both = seen * points[..., 2] * (points[..., 3] <= 0).to(seen.dtype) * (seconds[:, :, None] > 0)
+        moved = (((xy - points[..., :2]) * self.per_px).square().sum(dim=-1) + _SMALL).sqrt()
+        return torch.log1p((moved / seconds.clamp(min=_SHORTEST_S)[:, :, None]).clamp(max=_FASTEST)) * both
+
     def _pairs(self, xy: Tensor, known: Tensor, middle: Tensor, axis: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Seven figures of each ordered pair (n, pairs, 7), the three of them that have running means, and whether both were ever seen."""
+        """Figures of each ordered pair (n, pairs, 8 + spans), the three of them that have running means, whether both were ever seen."""
         features, means, there = [], [], []
         for one, other in self.pairs:
             away = (middle[:, other] - middle[:, one]) * self.per_px
@@ -167,10 +182,20 @@ class PoseFeatures(nn.Module):
             near = gaps.amin(dim=-1, keepdim=True).clamp(max=50.0)
             both = (known[:, one].sum(dim=-1, keepdim=True) > 0).to(xy.dtype) * (known[:, other].sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
             slow = torch.cat([torch.log1p(far), torch.log1p(near), _small(approach)], dim=-1) * both
-            features.append(torch.cat([_in_frame(away, axis[:, one]) * both, _in_frame(axis[:, other], axis[:, one]), slow], dim=-1))
+            spans = self._spans(xy, known, one, other)
+            least = spans.amin(dim=-1, keepdim=True)
+            where = [_in_frame(away, axis[:, one]) * both, _in_frame(axis[:, other], axis[:, one])]
+            features.append(torch.cat([*where, slow, spans, least], dim=-1))
             means.append(slow)
             there.append(both)
         return torch.stack(features, dim=1), torch.stack(means, dim=1), torch.stack(there, dim=1)
+
+    def _spans(self, xy: Tensor, known: Tensor, one: int, other: int) -> Tensor:
+        """Distances from the points of one animal to those of the other, body lengths pressed together: (n, spans)."""
+        begin, end = [span[0] for span in self.spans], [span[1] for span in self.spans]
+        apart = ((xy[:, other, end] - xy[:, one, begin]) * self.per_px).square().sum(dim=-1)
+        there = known[:, other, end] * known[:, one, begin]
+        return torch.log1p(((apart + _SMALL).sqrt() * there + _FARTHEST * (1 - there)).clamp(max=_FARTHEST))
 
 
 def _in_frame(vectors: Tensor, axis: Tensor) -> Tensor:
