@@ -226,4 +226,4 @@ def test_left_out_classes_and_frames_past_the_poses_are_judged_by_nobody(tmp_pat
     marks = walkers(0, frames=150)[1][:140]
     assert videos.class_names == ("circle",)
     assert np.array_equal(videos.videos[0].marks[:, 0] == -1, marks[:, 0] == 1)
-    assert "labels run 10 frames past the 140 of its poses" in videos.notes[0]
+    assert "labels run 10 frames past the 140 there are" in videos.notes[0]

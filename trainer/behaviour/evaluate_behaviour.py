@@ -145,7 +145,7 @@ def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str
 def _not_learnt(bundle: Bundle, videos: PoseVideos) -> tuple[list[PoseVideo], list[str]]:
     """The videos whose poses the bundle has not seen, and what must be known beside."""
     seen = bundle.description.behaviour.seen if bundle.description.behaviour is not None else ()
-    fresh = [video for video in videos.videos if video.poses_sha256 not in seen]
+    fresh = [video for video in videos.videos if video.taken_sha256 not in seen]
     if len(fresh) == len(videos.videos):
         return fresh, []
     return fresh, [f"{len(videos.videos) - len(fresh)} of {len(videos.videos)} videos are those it was made with, and are left out"]
