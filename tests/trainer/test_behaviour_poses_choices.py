@@ -10,7 +10,9 @@ import torch
 from tests.trainer.pose_videos import BODY, QUICK, divided, network, video
 from tests.trainer.walkers import CLASSES
 from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.export import export
 from trainer.behaviour.features import MEMORIES_S
+from trainer.behaviour.members import together
 from trainer.behaviour.network import features_of
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.temperature_and_thresholds import warming_frames
@@ -63,6 +65,34 @@ def test_a_network_that_only_sees_means_needs_no_warming_up() -> None:
         made.gru.get_parameter("weight_hh_l0").zero_()
         made.gru.get_parameter("bias_ih_l0")[8:16] = -20  # the update gate: nothing is remembered
     assert warming_frames(made, [video(3, frames=600)], longest=300) < 45  # 79 where means begin at zero
+
+
+def test_several_networks_answer_with_the_mean_of_their_logits_in_one_graph() -> None:
+    parts, one = [network(seed=seed) for seed in (0, 1, 2)], video(0, frames=80)
+    whole = together(parts)
+    seconds = torch.full((80,), 1 / 30)
+    features = whole.normalised(features_of(whole, [torch.from_numpy(one.poses)], [seconds])[0])
+    mean = torch.stack([part.logits(features[None])[0] for part in parts]).mean(dim=0)
+    torch.testing.assert_close(whole.logits(features[None])[0], mean, atol=1e-5, rtol=0)
+    assert whole.state_shapes["memory"] == (24,)
+    assert export(whole, [one], frames=80).largest <= 1e-5
+
+
+def test_each_of_several_networks_is_validated_by_videos_that_it_has_not_learnt_from(tmp_path: Path) -> None:
+    videos, said = divided(tmp_path), list[str]()
+    trained = train(videos, BODY, replace(QUICK, epochs=1, members=3), tmp_path / "run", say=said.append)
+    assert [line for line in said if line.startswith("network")] == [
+        "network 1 of 3, validated on v0",
+        "network 2 of 3, validated on v1",
+        "network 3 of 3, validated on v2",
+    ]
+    assert trained.network.plan.hidden == 3 * QUICK.hidden
+    frames = [len(one.poses) for one in videos.videos if one.part != "test"]
+    assert len(trained.logits) == len(trained.targets) == sum(frames)
+    again = train(videos, BODY, replace(QUICK, epochs=1, members=3), tmp_path / "run", say=said.append)
+    assert torch.equal(again.network.answer.weight, trained.network.answer.weight)
+    with pytest.raises(TrainingError, match="4 networks need as many videos that are not held out, one for each; there are 3"):
+        train(videos, BODY, replace(QUICK, epochs=1, members=4), tmp_path / "more", say=said.append)
 
 
 def renamed(videos: PoseVideos, *names: str) -> PoseVideos:

@@ -23,7 +23,7 @@ from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
-from trainer.behaviour.train import Trained, train
+from trainer.behaviour.train import Prepared, Trained, prepare, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.score_tables import summary
@@ -101,16 +101,19 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
     for sentence in _introduction(videos, axis):
         say(sentence)
+    request.settings.check()
+    say("computing the features of every video")
+    prepared = prepare(videos, axis.plan, request.settings)
     with disk_refusals(run):
-        trained = train(videos, axis.plan, request.settings, run, say=say, anew=request.anew)
-    calibrated = calibrate(trained.network, trained.validation, videos.of("validation"), rule=request.settings.threshold)
+        trained = train(videos, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
+    calibrated = calibrate(trained, videos.of("validation"), rule=request.settings.threshold)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
     )
     exported = export(trained.network, videos.videos, frames=request.proved_frames)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
-    reference, absent = _reference(request, videos, axis, say)
+    reference, absent = _reference(request, videos, axis, prepared, say)
     return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent)
 
 
@@ -168,7 +171,7 @@ def _score_and_write(
 
 
 def _reference(
-    request: BehaviourRequest, videos: PoseVideos, axis: BodyAxis, say: Callable[[str], None]
+    request: BehaviourRequest, videos: PoseVideos, axis: BodyAxis, prepared: Prepared, say: Callable[[str], None]
 ) -> tuple[Reference | None, str | None]:
     """What the network is to beat, or why there is nothing; neither where it was not wanted."""
     if not request.reference:
@@ -177,7 +180,8 @@ def _reference(
     if absent is not None:
         say(absent)
         return None, absent
-    return train_reference(videos, axis.plan, rule=request.settings.threshold, seed=request.settings.seed, say=say), None
+    settings = request.settings
+    return train_reference(videos, axis.plan, rule=settings.threshold, seed=settings.seed, say=say, prepared=prepared), None
 
 
 def collapsed(found: Sequence[ScoredVideo]) -> list[str]:

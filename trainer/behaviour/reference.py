@@ -14,7 +14,7 @@ from trainer.behaviour.clips import UNJUDGED, targets_of
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, features_of
 from trainer.behaviour.trailing_windows import with_windows
-from trainer.behaviour.train import class_weights
+from trainer.behaviour.train import Prepared, class_weights
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
 from trainer.behaviour_scores.scored_video import Decide, Probabilities, ScoredVideo
 from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
@@ -81,7 +81,9 @@ def missing_library() -> str | None:
     return None
 
 
-def train_reference(videos: PoseVideos, body: BodyPlan, *, rule: Rule, seed: int, say: Callable[[str], None]) -> Reference:
+def train_reference(
+    videos: PoseVideos, body: BodyPlan, *, rule: Rule, seed: int, say: Callable[[str], None], prepared: Prepared | None = None
+) -> Reference:
     """Learn from the training videos; the number of rounds and the thresholds come from the validation videos.
 
     Args:
@@ -90,10 +92,13 @@ def train_reference(videos: PoseVideos, body: BodyPlan, *, rule: Rule, seed: int
         rule: by which thresholds are chosen.
         seed: of the draws.
         say: told what is done.
+        prepared: features of the same videos, where they were found before.
     """
     say(f"training the reference: {NAME} on the same features, with means and deviations of the last {_seconds()} s")
-    learnt = _part(videos.of("train"), body, exclusive=videos.exclusive, most=_ROWS)
-    held = _part(videos.of("validation"), body, exclusive=videos.exclusive, most=None)
+    train, validation = videos.of("train"), videos.of("validation")
+    found = (_features(train, body), _features(validation, body)) if prepared is None else _prepared(prepared)
+    learnt = _part(train, found[0], exclusive=videos.exclusive, most=_ROWS)
+    held = _part(validation, found[1], exclusive=videos.exclusive, most=None)
     if videos.exclusive:
         models = [_boosted(learnt, held, None, seed=seed)]
     else:
@@ -109,8 +114,8 @@ def answers_of(reference: Reference, videos: Sequence[PoseVideo]) -> list[Scored
     """Every video as the trees decide it, in the reference's own order of classes."""
     decide = Decide(exclusive=reference.exclusive, thresholds=reference.thresholds)
     answers = []
-    for video, rows in zip(videos, _rows(videos, reference.body), strict=True):
-        found = _probabilities(reference, rows)
+    for video, features in zip(videos, _features(videos, reference.body), strict=True):
+        found = _probabilities(reference, _rows(video, features))
         answers.append(
             ScoredVideo(
                 name=video.name,
@@ -186,8 +191,8 @@ def _labels(
     return judged, labels, np.where(labels == 1, yes[column], no[column])
 
 
-def _part(videos: Sequence[PoseVideo], body: BodyPlan, *, exclusive: bool, most: int | None) -> _Part:
-    rows = np.concatenate(_rows(videos, body))
+def _part(videos: Sequence[PoseVideo], features: Sequence[Rows], *, exclusive: bool, most: int | None) -> _Part:
+    rows = np.concatenate([_rows(video, each) for video, each in zip(videos, features, strict=True)])
     targets = np.concatenate([targets_of(video, exclusive=exclusive) for video in videos])
     judged = (targets != UNJUDGED).any(axis=1)
     rows, targets = rows[judged], targets[judged]
@@ -195,11 +200,19 @@ def _part(videos: Sequence[PoseVideo], body: BodyPlan, *, exclusive: bool, most:
     return _Part(rows=rows[::step], targets=targets[::step])
 
 
-def _rows(videos: Sequence[PoseVideo], body: BodyPlan) -> list[Rows]:
-    features = PoseBehaviour(BehaviourPlan(body=body, classes=1, exclusive=False, hidden=1)).eval()
+def _rows(video: PoseVideo, features: Rows) -> Rows:
+    return with_windows(features, [window * video.fps for window in WINDOWS_S])
+
+
+def _prepared(prepared: Prepared) -> tuple[list[Rows], list[Rows]]:
+    """As seen, not mirrored."""
+    return [of[0].numpy() for of in prepared.training.variants], [of[0].numpy() for of in prepared.validation.variants]
+
+
+def _features(videos: Sequence[PoseVideo], body: BodyPlan) -> list[Rows]:
+    network = PoseBehaviour(BehaviourPlan(body=body, classes=1, exclusive=False, hidden=1)).eval()
     poses, seconds = [torch.from_numpy(video.poses) for video in videos], [torch.from_numpy(video.seconds) for video in videos]
-    found = features_of(features, poses, seconds)
-    return [with_windows(each.numpy(), [window * video.fps for window in WINDOWS_S]) for each, video in zip(found, videos, strict=True)]
+    return [each.numpy() for each in features_of(network, poses, seconds)]
 
 
 def _probabilities(reference: Reference, rows: Rows) -> Probabilities:

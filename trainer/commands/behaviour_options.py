@@ -35,6 +35,7 @@ _OF_BEHAVIOUR = {
     "front": "--front",
     "back": "--back",
     "hidden": "--hidden",
+    "members": "--members",
     "threshold_rule": "--threshold-rule",
     "least_confidence": "--least-confidence",
     "no_mirror": "--no-mirror",
@@ -62,6 +63,7 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--back", metavar="POINT", help="where it begins")
     group.add_argument("--least-confidence", type=float, metavar="C", help="below it a point is not there (0.2)")
     group.add_argument("--hidden", type=int, metavar="N", help="numbers that the recurrent unit carries (64)")
+    group.add_argument("--members", type=int, metavar="N", help="networks that answer together, each validated by other videos (1)")
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
     group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
@@ -130,7 +132,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "hidden", "batch", "learning_rate", "weight_decay", "seed")
+    names = ("epochs", "minutes", "patience", "hidden", "members", "batch", "learning_rate", "weight_decay", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
