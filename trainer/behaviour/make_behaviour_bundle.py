@@ -181,7 +181,9 @@ def _reference(
         say(absent)
         return None, absent
     settings = request.settings
-    return train_reference(videos, axis.plan, rule=settings.threshold, seed=settings.seed, say=say, prepared=prepared), None
+    several = settings.members > 1
+    made = train_reference(videos, axis.plan, rule=settings.threshold, seed=settings.seed, say=say, prepared=prepared, from_all=several)
+    return made, None
 
 
 def collapsed(found: Sequence[ScoredVideo]) -> list[str]:

@@ -82,7 +82,14 @@ def missing_library() -> str | None:
 
 
 def train_reference(
-    videos: PoseVideos, body: BodyPlan, *, rule: Rule, seed: int, say: Callable[[str], None], prepared: Prepared | None = None
+    videos: PoseVideos,
+    body: BodyPlan,
+    *,
+    rule: Rule,
+    seed: int,
+    say: Callable[[str], None],
+    prepared: Prepared | None = None,
+    from_all: bool = False,
 ) -> Reference:
     """Learn from the training videos; the number of rounds and the thresholds come from the validation videos.
 
@@ -93,21 +100,30 @@ def train_reference(
         seed: of the draws.
         say: told what is done.
         prepared: features of the same videos, where they were found before.
+        from_all: learn from the validation videos too, once they have told the number of rounds and the thresholds, as several networks
+            together do.
     """
     say(f"training the reference: {NAME} on the same features, with means and deviations of the last {_seconds()} s")
     train, validation = videos.of("train"), videos.of("validation")
     found = (_features(train, body), _features(validation, body)) if prepared is None else _prepared(prepared)
     learnt = _part(train, found[0], exclusive=videos.exclusive, most=_ROWS)
     held = _part(validation, found[1], exclusive=videos.exclusive, most=None)
-    if videos.exclusive:
-        models = [_boosted(learnt, held, None, seed=seed)]
-    else:
-        models = [_boosted(learnt, held, column, seed=seed) for column in range(len(videos.class_names))]
-    texts = tuple(model.model_to_string() for model in models)
+    columns: list[int | None] = [None] if videos.exclusive else list(range(len(videos.class_names)))
+    models = [_boosted(learnt, held, column, seed=seed) for column in columns]
     made = Reference(
-        features=DEFINITION, body=body, exclusive=videos.exclusive, class_names=videos.class_names, thresholds=(), models=texts
+        features=DEFINITION,
+        body=body,
+        exclusive=videos.exclusive,
+        class_names=videos.class_names,
+        thresholds=(),
+        models=tuple(model.model_to_string() for model in models),
     )
-    return msgspec.structs.replace(made, thresholds=_thresholds(made, held, rule))
+    made = msgspec.structs.replace(made, thresholds=_thresholds(made, held, rule))
+    if not from_all:
+        return made
+    both = _part([*train, *validation], [*found[0], *found[1]], exclusive=videos.exclusive, most=_ROWS)
+    models = [_boosted(both, None, column, seed=seed, rounds=model.best_iteration) for column, model in zip(columns, models, strict=True)]
+    return msgspec.structs.replace(made, models=tuple(model.model_to_string() for model in models))
 
 
 def answers_of(reference: Reference, videos: Sequence[PoseVideo]) -> list[ScoredVideo]:
@@ -156,14 +172,15 @@ def read_reference(bundle: Path) -> Reference | None:
     return found
 
 
-def _boosted(learnt: _Part, held: _Part, column: int | None, *, seed: int) -> Any:
+def _boosted(learnt: _Part, held: _Part | None, column: int | None, *, seed: int, rounds: int = _ROUNDS) -> Any:
+    """Trees for one answer, or for all that exclude each other; of no more rounds than videos that are held back find good."""
     import lightgbm
 
     answers = learnt.targets.shape[1]
     kind = {"objective": "binary"} if column is not None else {"objective": "multiclass", "num_class": answers}
     weights = class_weights([torch.from_numpy(learnt.targets)])
     sets: list[Any] = []
-    for part in (learnt, held):
+    for part in (learnt, held) if held is not None else (learnt,):
         judged, labels, counts = _labels(part.targets, column, weights)
         reference = sets[0] if sets else None
         sets.append(lightgbm.Dataset(part.rows[judged], labels, weight=counts, reference=reference))
@@ -171,9 +188,9 @@ def _boosted(learnt: _Part, held: _Part, column: int | None, *, seed: int) -> An
     return lightgbm.train(
         {**_PARAMETERS, **kind, "seed": seed, "num_threads": threads},
         sets[0],
-        _ROUNDS,
-        valid_sets=[sets[1]],
-        callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+        rounds,
+        valid_sets=sets[1:],
+        callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)] if held is not None else [],
     )
 
 
