@@ -101,7 +101,7 @@ def features(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings, pa
             of_part = videos.of(part)
             parts[part] = Clips(
                 variants=tuple(tuple(torch.from_numpy(kept[f"{video.name} {how}"]) for how in ("seen", "mirrored")) for video in of_part),
-                targets=tuple(torch.from_numpy(targets_of(video, exclusive=True)) for video in of_part),
+                targets=tuple(torch.from_numpy(targets_of(video.marks, exclusive=True)) for video in of_part),
             )
     return Prepared(training=parts["train"], validation=parts["validation"]), parts["test"]
 

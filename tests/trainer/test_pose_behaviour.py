@@ -95,7 +95,7 @@ def test_animals_in_other_order_give_the_same_answers_unless_they_have_roles(rol
 def test_frames_that_nobody_judged_teach_nothing() -> None:
     one = video(0, frames=6)
     one.marks[2] = -1
-    targets = torch.from_numpy(targets_of(one, exclusive=True))
+    targets = torch.from_numpy(targets_of(one.marks, exclusive=True))
     assert (targets[2] == UNJUDGED).all()
     assert (targets[[0, 1, 3]].sum(dim=1) == 1).all()
     logits = torch.zeros(6, 3)

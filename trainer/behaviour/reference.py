@@ -210,7 +210,7 @@ def _labels(
 
 def _part(videos: Sequence[PoseVideo], features: Sequence[Rows], *, exclusive: bool, most: int | None) -> _Part:
     rows = np.concatenate([_rows(video, each) for video, each in zip(videos, features, strict=True)])
-    targets = np.concatenate([targets_of(video, exclusive=exclusive) for video in videos])
+    targets = np.concatenate([targets_of(video.marks, exclusive=exclusive) for video in videos])
     judged = (targets != UNJUDGED).any(axis=1)
     rows, targets = rows[judged], targets[judged]
     step = 1 if most is None else max(1, -(-len(rows) // most))
