@@ -147,7 +147,10 @@ def _doubts(xy: Points, pairs: Sequence[_Pair], ends: tuple[int, int], names: Se
     if chosen is not None and chosen.ahead < _SURELY:
         said.append(f"only {chosen.ahead:.0%} of the animals' movement goes along this axis, so that which end is in front is a guess")
     if chosen is not None:
-        other = next((pair for pair in pairs if pair.worth >= _NEARLY * chosen.worth and _differ(xy, pair, ends)), None)
+        rivals = [
+            pair for pair in pairs if pair.worth >= _NEARLY * chosen.worth and not {names[pair.front], names[pair.back]} & _sided(names)
+        ]
+        other = next((pair for pair in rivals if _differ(xy, pair, ends)), None)
         if other is not None:
             said.append(f"an axis from {names[other.back]} to {names[other.front]}, which lies otherwise, would fit their movement as well")
     return [f"the body's axis is not sure: {sentence}; name the points with --front and --back" for sentence in said]
