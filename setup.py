@@ -27,6 +27,7 @@ TRAINER = [
     "matplotlib>=3.8",
     "av>=13",
     "h5py>=3.10",
+    "lightgbm>=4.3",  # the reference that a network of behaviour must beat
     "optuna>=4.0",
     "starlette>=0.40",
     "uvicorn>=0.30",

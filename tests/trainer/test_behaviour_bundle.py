@@ -156,7 +156,7 @@ def test_classes_that_overlap_are_learnt_and_decided_each_by_itself(tmp_path: Pa
         both.append(one)
     overlapping = replace(videos, exclusive=False, videos=tuple(both))
     trained = train(overlapping, BODY, QUICK, tmp_path / "run", say=lambda _: None)
-    found = calibrate(trained.network, trained.validation, overlapping.of("validation"), rule="j")
+    found = calibrate(trained, overlapping.of("validation"), rule="j")
     probabilities = steps(trained.network, both[0].poses[:50])
     assert probabilities.shape == (50, 2)
     assert found.rule == "greatest J on the validation videos"

@@ -10,7 +10,7 @@ import torch
 
 from tests.trainer.pose_videos import BODY, QUICK, divided, features, network, steps, video
 from tests.trainer.walkers import POINTS, walkers, write_deeplabcut, write_table
-from trainer.behaviour.body_axis import body_plan
+from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.clips import UNJUDGED, clips_of, mirrored, targets_of
 from trainer.behaviour.export import export
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
@@ -146,19 +146,19 @@ def test_the_exported_step_is_the_network_over_many_carried_frames(tmp_path: Pat
 def test_temperature_never_makes_the_validation_loss_worse(tmp_path: Path) -> None:
     videos = divided(tmp_path)
     trained = train(videos, BODY, QUICK, tmp_path / "run", say=lambda _: None)
-    with torch.no_grad():
-        trained.network.answer.weight.mul_(20)  # much too sure
-    found = calibrate(trained.network, trained.validation, videos.of("validation"), rule="f1")
+    found = calibrate(replace(trained, logits=20 * trained.logits), videos.of("validation"), rule="f1")
     assert found.loss_after < found.loss_before
     assert found.temperature > 1
     assert len(found.thresholds) == 2
 
 
 def test_the_axis_is_found_from_how_animals_move(tmp_path: Path) -> None:
-    plan = body_plan(divided(tmp_path), front=None, back=None, confidence=0.2)
-    assert (plan.front, plan.back) == (0, 2)
-    assert plan.scale_px == pytest.approx(40, abs=1)
-    backwards = body_plan(divided(tmp_path), front="tail", back=None, confidence=0.2)
+    axis = find_body_axis(divided(tmp_path), front=None, back=None, confidence=0.2)
+    assert (axis.plan.front, axis.plan.back) == (0, 2)
+    assert axis.plan.scale_px == pytest.approx(40, abs=1)
+    assert axis.sentences == (axis.sentence,)
+    assert axis.sentence.startswith("the body's axis goes from tail to nose, 40.")
+    backwards = find_body_axis(divided(tmp_path), front="tail", back=None, confidence=0.2).plan
     assert (backwards.front, backwards.back) == (2, 0)
 
 

@@ -17,6 +17,7 @@ from tracker.bundle import (
 from tracker.engines.openvino.step_engine import POSES, PROBABILITIES, SECONDS
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.export import ExportedBehaviour
+from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration
 from trainer.behaviour.train import Trained
 from trainer.behaviour.video_table import PoseVideos
@@ -48,7 +49,7 @@ def describe(
         point_names=videos.point_names,
         skeleton=(),
         class_names=videos.class_names,
-        network=f"gated recurrent unit of {request.settings.hidden} on {trained.network.features.count} features, {parameters} parameters",
+        network=f"{_units(request.settings)} on {trained.network.features.count} features, {parameters} parameters",
         view=View(crop=None, fit="exact", colour="grey"),
         input=TensorShape(name=POSES, shape=(1, body.animals, body.points, 3), dtype="float32"),
         output=TensorShape(name=PROBABILITIES, shape=(1, classes), dtype="float32"),
@@ -78,6 +79,12 @@ def describe(
             accuracy=nothing,
         ),
     )
+
+
+def _units(settings: BehaviourSettings) -> str:
+    if settings.members == 1:
+        return f"gated recurrent unit of {settings.hidden}"
+    return f"{settings.members} gated recurrent units of {settings.hidden}"
 
 
 def _split(videos: PoseVideos) -> str:

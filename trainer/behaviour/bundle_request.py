@@ -26,6 +26,7 @@ class BehaviourRequest:
         back: the one behind.
         confidence: below it a point is not there.
         roles: whether the animals' order means something.
+        reference: train trees beside the network, which it must beat.
         anew: put away a training of other labels or settings.
         proved_frames: carried beside torch before the bundle is written.
     """
@@ -43,5 +44,6 @@ class BehaviourRequest:
     back: str | None = None
     confidence: float = 0.2
     roles: bool = False
+    reference: bool = True
     anew: bool = False
     proved_frames: int = PROVED_FRAMES

@@ -34,6 +34,14 @@ class Clips:
         """The same by the network's mean and deviation."""
         return Clips(variants=tuple(tuple(network.normalised(each) for each in of) for of in self.variants), targets=self.targets)
 
+    def of(self, places: Sequence[int]) -> "Clips":
+        """Those of some of the videos, by their places."""
+        return Clips(variants=tuple(self.variants[place] for place in places), targets=tuple(self.targets[place] for place in places))
+
+    def followed_by(self, other: "Clips") -> "Clips":
+        """Those of these videos and then of others."""
+        return Clips(variants=self.variants + other.variants, targets=self.targets + other.targets)
+
     def batches(self, settings: BehaviourSettings, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Every frame once, in clips from random places, each in a random variant: (n, window, count) and (n, window, answers)."""
         clips = []

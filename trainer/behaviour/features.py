@@ -15,7 +15,10 @@ FRESH_S = 0.5  # how fast a point that is not seen loses its weight
 _SURE = 1e6  # px; a coordinate that is not within is none, and NaN is within nothing
 _SMALL = 1e-6
 _FASTEST = 20.0  # body lengths a second; what is faster was another point that was taken for this one
+_FARTHEST = 8.0  # body lengths between two points; farther is as far as where one was never seen
 _SHORTEST_S = 1e-4
+_NOTHING = 1e-9  # weight of a mean over no time
+DEFINITION = 2  # of the features; a training that began with another one is not gone on with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +49,10 @@ class PoseFeatures(nn.Module):
     """Egocentric features of one or more animals, and of every ordered pair of them.
 
     Of each animal: its points in its own frame (origin in the middle of its points, x along the body's axis), how fresh each is, its
-    speed, its speed ahead and to the side, how fast it turns, and running means of these four. Of each pair: where the other one is
-    and heads, how far it is, how near the front comes to its points, how fast the two approach, and running means. Unless the animals
-    have roles, mean and largest over animals, and over pairs, are given instead of one after the other.
+    speed, its speed ahead and to the side, how fast it turns, running means of these four, the speed of each point, how far its points
+    lie apart, and the share of them that is seen. Of each pair: where the other one is and heads, how far it is, how near the front
+    comes to its points, how fast the two approach, running means, the distance from each point to each, and the least of them. Unless
+    the animals have roles, mean and largest over animals, and over pairs, are given instead of one after the other.
     """
 
     memories_s: Tensor
@@ -58,6 +62,9 @@ class PoseFeatures(nn.Module):
         super().__init__()
         self.plan = plan
         self.per_px = 1 / plan.scale_px
+        self.spans = [
+            (one, other) for one in range(plan.points) for other in range(one, plan.points)
+        ]  # the rest are those of the other order
         self.pairs = [(one, other) for one in range(plan.animals) for other in range(plan.animals) if one != other]
         memories = torch.tensor(MEMORIES_S).reshape(-1, 1)
         self.register_buffer("memories_s", memories, persistent=False)
@@ -66,8 +73,8 @@ class PoseFeatures(nn.Module):
     @property
     def count(self) -> int:
         """How many features there are."""
-        own = 3 * self.plan.points + 1 + 4 * (1 + len(MEMORIES_S))
-        pair = 7 + 3 * len(PAIR_MEMORIES_S)
+        own = 4 * self.plan.points + 3 + 4 * (1 + len(MEMORIES_S))
+        pair = 8 + 3 * len(PAIR_MEMORIES_S) + len(self.spans)
         if self.plan.roles or self.plan.animals == 1:
             return own * self.plan.animals + pair * len(self.pairs)
         return 2 * (own + pair)
@@ -79,8 +86,8 @@ class PoseFeatures(nn.Module):
         return {
             "points": (plan.animals, plan.points, 4),  # x, y, whether ever seen, seconds since
             "heading": (plan.animals, 3),  # cosine, sine, whether known
-            "motion": (plan.animals, len(MEMORIES_S), 4),
-        } | ({"pairs": (len(self.pairs), len(PAIR_MEMORIES_S), 3)} if self.pairs else {})
+            "motion": (plan.animals, len(MEMORIES_S), 4 + 1),  # sums and their weight, see `_running_means`
+        } | ({"pairs": (len(self.pairs), len(PAIR_MEMORIES_S), 3 + 1)} if self.pairs else {})
 
     def forward(self, poses: Tensor, seconds: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One frame of n videos at once.
@@ -100,19 +107,23 @@ class PoseFeatures(nn.Module):
         middle = (xy * weight[..., None]).sum(dim=-2)
         axis, turn, next_heading = self._heading(xy, known, heading, seconds)
         own = _in_frame((xy - middle[:, :, None]) * self.per_px, axis[:, :, None]) * known[..., None]
-        velocity = self._velocity(xy, points, seen, seconds)
+        velocity, moved = self._velocity(xy, points, seen, seconds)
         ahead = _in_frame(velocity, axis)
         speed = (velocity.square().sum(dim=-1, keepdim=True) + _SMALL).sqrt()
         moves = torch.cat([_small(speed), _small(ahead), turn], dim=-1)
-        next_motion = _running_mean(motion, moves[:, :, None], seconds, self.memories_s)
+        next_motion, means = _running_means(motion, moves, moved, seconds, self.memories_s)
         fresh = known * torch.exp(-filled[..., 3] / FRESH_S)
         there = (known.sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
-        alone = torch.cat([own.flatten(2), fresh, moves, next_motion.flatten(2), there], dim=2)
+        spread = (own.square().sum(dim=-1) * weight).sum(dim=-1, keepdim=True)
+        speeds = self._speeds(xy, points, seen, seconds)
+        alone = torch.cat(
+            [own.flatten(2), fresh, moves, means.flatten(2), there, speeds, torch.log1p(spread), seen.mean(dim=-1, keepdim=True)], dim=2
+        )
         if not self.pairs:
             return alone.flatten(1), [filled, next_heading, next_motion]
-        pair, means_of = self._pairs(xy, known, middle, axis, velocity)
-        next_pairs = _running_mean(of_pairs[0], means_of[:, :, None], seconds, self.pair_memories_s)
-        together = torch.cat([pair, next_pairs.flatten(2)], dim=2)
+        pair, of_both, both = self._pairs(xy, known, middle, axis, velocity)
+        next_pairs, means = _running_means(of_pairs[0], of_both, both, seconds, self.pair_memories_s)
+        together = torch.cat([pair, means.flatten(2)], dim=2)
         return torch.cat([self._of_all(alone), self._of_all(together)], dim=1), [filled, next_heading, next_motion, next_pairs]
 
     def _of_all(self, each: Tensor) -> Tensor:
@@ -145,16 +156,23 @@ class PoseFeatures(nn.Module):
         now = torch.maximum(found, before[..., 2:])
         return axis, _small(turn), torch.cat([axis * now, now], dim=-1)
 
-    def _velocity(self, xy: Tensor, points: Tensor, seen: Tensor, seconds: Tensor) -> Tensor:
-        """Mean over the points seen in this frame and the one before, body lengths per second: (n, animals, 2)."""
+    def _velocity(self, xy: Tensor, points: Tensor, seen: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean over the points seen in this frame and the one before, body lengths per second: (n, animals, 2); and whether any was."""
         both = seen * points[..., 2] * (points[..., 3] <= 0).to(seen.dtype)
-        moved = ((xy - points[..., :2]) * both[..., None]).sum(dim=-2) * self.per_px / both.sum(dim=-1, keepdim=True).clamp(min=1.0)
+        count = both.sum(dim=-1, keepdim=True)
+        moved = ((xy - points[..., :2]) * both[..., None]).sum(dim=-2) * self.per_px / count.clamp(min=1.0)
         speed = moved / seconds.clamp(min=_SHORTEST_S)[:, :, None] * (seconds[:, :, None] > 0)
-        return speed.clamp(-_FASTEST, _FASTEST)
+        return speed.clamp(-_FASTEST, _FASTEST), (count > 0).to(seen.dtype)
 
-    def _pairs(self, xy: Tensor, known: Tensor, middle: Tensor, axis: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor]:
-        """Seven figures of each ordered pair (n, pairs, 7), and the three of them that have running means."""
-        features, means = [], []
+    def _speeds(self, xy: Tensor, points: Tensor, seen: Tensor, seconds: Tensor) -> Tensor:
+        """ln(1 + body lengths per second) of each point that is seen in this frame and the one before, else 0: (n, animals, K)."""
+        both = seen * points[..., 2] * (points[..., 3] <= 0).to(seen.dtype) * (seconds[:, :, None] > 0)
+        moved = (((xy - points[..., :2]) * self.per_px).square().sum(dim=-1) + _SMALL).sqrt()
+        return torch.log1p((moved / seconds.clamp(min=_SHORTEST_S)[:, :, None]).clamp(max=_FASTEST)) * both
+
+    def _pairs(self, xy: Tensor, known: Tensor, middle: Tensor, axis: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Figures of each ordered pair (n, pairs, 8 + spans), the three of them that have running means, whether both were ever seen."""
+        features, means, there = [], [], []
         for one, other in self.pairs:
             away = (middle[:, other] - middle[:, one]) * self.per_px
             far = (away.square().sum(dim=-1, keepdim=True) + _SMALL).sqrt()
@@ -164,9 +182,20 @@ class PoseFeatures(nn.Module):
             near = gaps.amin(dim=-1, keepdim=True).clamp(max=50.0)
             both = (known[:, one].sum(dim=-1, keepdim=True) > 0).to(xy.dtype) * (known[:, other].sum(dim=-1, keepdim=True) > 0).to(xy.dtype)
             slow = torch.cat([torch.log1p(far), torch.log1p(near), _small(approach)], dim=-1) * both
-            features.append(torch.cat([_in_frame(away, axis[:, one]) * both, _in_frame(axis[:, other], axis[:, one]), slow], dim=-1))
+            spans = self._spans(xy, known, one, other)
+            least = spans.amin(dim=-1, keepdim=True)
+            where = [_in_frame(away, axis[:, one]) * both, _in_frame(axis[:, other], axis[:, one])]
+            features.append(torch.cat([*where, slow, spans, least], dim=-1))
             means.append(slow)
-        return torch.stack(features, dim=1), torch.stack(means, dim=1)
+            there.append(both)
+        return torch.stack(features, dim=1), torch.stack(means, dim=1), torch.stack(there, dim=1)
+
+    def _spans(self, xy: Tensor, known: Tensor, one: int, other: int) -> Tensor:
+        """Distances from the points of one animal to those of the other, body lengths pressed together: (n, spans)."""
+        begin, end = [span[0] for span in self.spans], [span[1] for span in self.spans]
+        apart = ((xy[:, other, end] - xy[:, one, begin]) * self.per_px).square().sum(dim=-1)
+        there = known[:, other, end] * known[:, one, begin]
+        return torch.log1p(((apart + _SMALL).sqrt() * there + _FARTHEST * (1 - there)).clamp(max=_FARTHEST))
 
 
 def _in_frame(vectors: Tensor, axis: Tensor) -> Tensor:
@@ -181,7 +210,23 @@ def _small(value: Tensor) -> Tensor:
     return torch.sign(value) * torch.log1p(value.abs())
 
 
-def _running_mean(before: Tensor, value: Tensor, seconds: Tensor, memories_s: Tensor) -> Tensor:
-    """Means with several memories: before + (1 − exp(−dt / τ)) (value − before)."""
-    share = 1 - torch.exp(-seconds[:, :, None, None] / memories_s)
-    return before + share * (value - before)
+def _running_means(before: Tensor, value: Tensor, known: Tensor, seconds: Tensor, memories_s: Tensor) -> tuple[Tensor, Tensor]:
+    """Means over the time in which the value was known, with several memories: right from the first such frame on.
+
+    Sum and weight each move by 1 − exp(−dt / τ) towards the value and towards 1; the mean is their ratio, as the first moment in Adam
+    (Kingma and Ba 2015) is corrected for having begun at zero.
+
+    Args:
+        before: (n, count, memories, f + 1), sums and their weight last.
+        value: (n, count, f).
+        known: (n, count, 1), 1 where the value is to be counted, else 0.
+        seconds: (n, 1).
+        memories_s: (memories, 1).
+
+    Returns:
+        The next sums with their weight, and the means (n, count, memories, f): 0 where the value was never known.
+    """
+    share = (1 - torch.exp(-seconds[:, :, None, None] / memories_s)) * known[:, :, None]
+    counted = torch.cat([value, torch.ones_like(known)], dim=-1)[:, :, None]
+    following = before + share * (counted - before)
+    return following, following[..., :-1] / following[..., -1:].clamp(min=_NOTHING)

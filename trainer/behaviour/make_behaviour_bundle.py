@@ -1,7 +1,7 @@
 """Table of videos in, behaviour bundle and report out: read → divide → train → calibrate → export → prove → score → write."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from tracker.bundle import (
 )
 from tracker.engines.openvino.step_engine import StepEngine
 from trainer.behaviour.answers import decisions_of
-from trainer.behaviour.body_axis import body_plan
+from trainer.behaviour.body_axis import BodyAxis, find_body_axis
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
+from trainer.behaviour.none_class import without_none
+from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
-from trainer.behaviour.train import Trained, train
+from trainer.behaviour.train import Prepared, Trained, prepare, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.score_tables import summary
@@ -60,7 +62,7 @@ class BehaviourBundle:
     @property
     def sentence(self) -> str:
         """One sentence for people."""
-        verdict = f" {self.run.comparison.sentence}" if self.run.comparison is not None else ""
+        verdict = "".join(f" {sentence}" for sentence in self.run.verdicts)
         return f"{self.bundle}: on {self.judged} {summary(self.run.scores[0])}.{verdict} Report: {self.report}"
 
     def as_json(self) -> dict[str, Any]:
@@ -95,30 +97,35 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
-    videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
-    body = body_plan(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
-    for sentence in _introduction(videos, front=body.front, back=body.back, scale_px=body.scale_px):
+    videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
+    for sentence in _introduction(videos, axis):
         say(sentence)
+    request.settings.check()
+    say("computing the features of every video")
+    prepared = prepare(videos, axis.plan, request.settings)
     with disk_refusals(run):
-        trained = train(videos, body, request.settings, run, say=say, anew=request.anew)
-    calibrated = calibrate(trained.network, trained.validation, videos.of("validation"), rule=request.settings.threshold)
+        trained = train(videos, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
+    calibrated = calibrate(trained, videos.of("validation"), rule=request.settings.threshold)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
     )
     exported = export(trained.network, videos.videos, frames=request.proved_frames)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
-    return _score_and_write(request, videos, trained, calibrated, exported, console=console)
+    reference, absent = _reference(request, videos, axis, prepared, say)
+    return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent)
 
 
 def _score_and_write(
     request: BehaviourRequest,
     videos: PoseVideos,
+    axis: BodyAxis,
     trained: Trained,
     calibrated: BehaviourCalibration,
     exported: ExportedBehaviour,
-    *,
-    console: Console,
+    reference: Reference | None,
+    absent: str | None,
 ) -> BehaviourBundle:
     run_folder = request.out.with_name(f"{request.out.name}.run")
     judged = videos.of("test") or videos.of("validation")
@@ -133,8 +140,15 @@ def _score_and_write(
     unscored = run_folder / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
-    notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
+    notes = [
+        *videos.notes,
+        *axis.sentences,
+        *([absent] if absent else []),
+        *collapsed(found),
+        *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
+    ]
+    beside = (NAME, answers_of(reference, judged)) if reference is not None else None
+    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, notes=notes)
     if videos.of("test") and description.behaviour is not None:
         behaviour = msgspec.structs.replace(
             description.behaviour, accuracy=accuracy(run.scores[0], frames=sum(len(v.poses) for v in judged))
@@ -142,6 +156,8 @@ def _score_and_write(
         description = msgspec.structs.replace(description, behaviour=behaviour)
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     report = write_behaviour_report(request.out, run)
+    if reference is not None:
+        write_reference(request.out, reference)
     shutil.rmtree(unscored, ignore_errors=True)
     return BehaviourBundle(
         bundle=request.out,
@@ -154,6 +170,22 @@ def _score_and_write(
     )
 
 
+def _reference(
+    request: BehaviourRequest, videos: PoseVideos, axis: BodyAxis, prepared: Prepared, say: Callable[[str], None]
+) -> tuple[Reference | None, str | None]:
+    """What the network is to beat, or why there is nothing; neither where it was not wanted."""
+    if not request.reference:
+        return None, None
+    absent = missing_library()
+    if absent is not None:
+        say(absent)
+        return None, absent
+    settings = request.settings
+    several = settings.members > 1
+    made = train_reference(videos, axis.plan, rule=settings.threshold, seed=settings.seed, say=say, prepared=prepared, from_all=several)
+    return made, None
+
+
 def collapsed(found: Sequence[ScoredVideo]) -> list[str]:
     """That a network gives one answer whatever it is shown, a sentence; empty where it does not."""
     said = np.concatenate([video.said[np.isfinite(video.probabilities).all(axis=1)] for video in found if video.probabilities is not None])
@@ -163,13 +195,13 @@ def collapsed(found: Sequence[ScoredVideo]) -> list[str]:
     return [f"collapsed: the network answers {' and '.join(names) or 'none'} in every frame; it has learnt nothing that these videos need"]
 
 
-def _introduction(videos: PoseVideos, *, front: int, back: int, scale_px: float) -> list[str]:
+def _introduction(videos: PoseVideos, axis: BodyAxis) -> list[str]:
     parts = {part: [video.name for video in videos.of(part)] for part in ("train", "validation", "test")}
     said = [
         f"{len(videos.videos)} videos, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
         *(f"{part}: {', '.join(names)}" for part, names in parts.items() if names),
-        f"the body's axis goes from {videos.point_names[back]} to {videos.point_names[front]}, {scale_px:.1f} px long (--back, --front)",
+        *axis.sentences,
     ]
     said += [f"labels: {sentence}" for sentence in (*videos.notes, *findings([video.session for video in videos.videos]))]
     return said

@@ -16,6 +16,8 @@ class BehaviourSettings:
         minutes: longest time of learning; None for no limit.
         patience: epochs without a smaller validation loss before it stops.
         hidden: numbers that the recurrent unit carries.
+        members: networks that answer together, in one graph. Of several, each is validated by another share of the videos that are
+            not held out, and learns from the rest.
         window: frames of a clip.
         batch: clips of a step.
         learning_rate: at its highest.
@@ -31,6 +33,7 @@ class BehaviourSettings:
     minutes: float | None = None
     patience: int = 12
     hidden: int = 64
+    members: int = 1
     window: int = 450
     batch: int = 16
     learning_rate: float = 3e-3
@@ -47,7 +50,7 @@ class BehaviourSettings:
         Raises:
             TrainingError: a number that is not more than 0.
         """
-        for name in ("epochs", "minutes", "patience", "hidden", "window", "batch", "learning_rate"):
+        for name in ("epochs", "minutes", "patience", "hidden", "members", "window", "batch", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise TrainingError(f"{name} is {value}; expected more than 0")

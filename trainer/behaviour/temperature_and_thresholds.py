@@ -1,7 +1,7 @@
 """What is fitted on validation videos after the weights: temperature, thresholds, and for how long a network must warm up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from torch import Tensor
 
-from trainer.behaviour.clips import UNJUDGED, Clips
+from trainer.behaviour.clips import UNJUDGED
 from trainer.behaviour.network import PoseBehaviour, features_of
-from trainer.behaviour.train import loss_of, whole_logits
+from trainer.behaviour.train import Trained, loss_of
 from trainer.behaviour.video_table import PoseVideo
 from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
 
@@ -43,18 +43,16 @@ class BehaviourCalibration:
     warming_frames: int
 
 
-def calibrate(network: PoseBehaviour, validation: Clips, videos: Sequence[PoseVideo], *, rule: Rule) -> BehaviourCalibration:
+def calibrate(trained: Trained, videos: Sequence[PoseVideo], *, rule: Rule) -> BehaviourCalibration:
     """Fit all three and put the temperature into the network.
 
     Args:
-        network: trained.
-        validation: clips of the validation videos, normalised.
-        videos: the same videos.
+        trained: the network, and its logits of the validation videos.
+        videos: to measure the warming up on.
         rule: by which thresholds are chosen.
     """
-    logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
-    warming = warming_frames(network, videos, longest=round(LONGEST_S * videos[0].fps))
-    return calibrate_answers(network, logits, targets, rule=rule, warming_frames=warming)
+    calibrated = calibrate_answers(trained.network, trained.logits, trained.targets, rule=rule, warming_frames=0)
+    return replace(calibrated, warming_frames=warming_frames(trained.network, videos, longest=round(LONGEST_S * videos[0].fps)))
 
 
 class CalibratedNetwork(Protocol):

@@ -1,7 +1,7 @@
 """Videos with poses and labels → a trained network. Goes on where it was left."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
-from trainer.behaviour.features import BodyPlan
+from trainer.behaviour.features import DEFINITION, BodyPlan
+from trainer.behaviour.members import together
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.behaviour.video_table import PoseVideos
+from trainer.errors import TrainingError
 
+_NEXT_SEED = 7919  # between the networks of one training
 _WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
 
 
@@ -24,19 +27,51 @@ class Trained:
 
     Attributes:
         network: of the epoch with the smallest validation loss, in evaluation mode, not yet calibrated.
-        validation: clips of the validation videos, normalised.
-        history: of all epochs.
+        logits: (frames, answers) of the validation videos. Of several networks, each tells of the videos that it has not learnt from.
+        targets: of the same frames, see `Clips`.
+        training: clips of the training videos, normalised.
+        history: of all epochs; of the first member where there are several.
         stopped: by what.
     """
 
     network: PoseBehaviour
-    validation: Clips
+    logits: Tensor
+    targets: Tensor
     history: tuple[BehaviourEpoch, ...]
     stopped: Stopped
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Features of all videos, not yet normalised: of any number of trainings with the same division and body plan.
+
+    Attributes:
+        training: clips of the training videos, as seen and mirrored.
+        validation: clips of the validation videos, as seen, and mirrored where they are also learnt from.
+    """
+
+    training: Clips
+    validation: Clips
+
+
+def prepare(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings) -> Prepared:
+    """Run the feature step over the training and the validation videos."""
+    network = PoseBehaviour(BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=1))
+    return Prepared(
+        training=clips_of(network, videos.of("train"), videos.point_names, settings),
+        validation=clips_of(network, videos.of("validation"), videos.point_names, settings if settings.members > 1 else None),
+    )
+
+
 def train(
-    videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings, out: Path, *, say: Callable[[str], None], anew: bool = False
+    videos: PoseVideos,
+    body: BodyPlan,
+    settings: BehaviourSettings,
+    out: Path,
+    *,
+    say: Callable[[str], None],
+    anew: bool = False,
+    prepared: Prepared | None = None,
 ) -> Trained:
     """Train, or go on with the run in `out`.
 
@@ -47,25 +82,82 @@ def train(
         out: folder of the checkpoints.
         say: told a sentence of every epoch.
         anew: begin again though `out` holds a run of other labels or settings.
+        prepared: of the same videos, body plan and settings, where their features were found before.
 
     Raises:
         TrainingError: a run of other labels or settings in `out`, or a loss that is not a number.
         OSError: the disk takes no more.
     """
     settings.check()
+    if prepared is None:
+        say("computing the features of every video")
+        prepared = prepare(videos, body, settings)
+    if settings.members == 1:
+        return _train_one(videos, body, settings, out, prepared, mean_of=prepared.training, say=say, anew=anew)
+    pool = [*videos.of("train"), *videos.of("validation")]
+    if len(pool) < settings.members:
+        raise TrainingError(f"{settings.members} networks need as many videos that are not held out, one for each; there are {len(pool)}")
+    clips, found = prepared.training.followed_by(prepared.validation), []
+    for number in range(settings.members):
+        validate = range(number, len(pool), settings.members)
+        learn = [place for place in range(len(pool)) if place not in validate]
+        names = [pool[place].name for place in validate]
+        say(f"network {number + 1} of {settings.members}, validated on {', '.join(names)}")
+        found.append(
+            _train_one(
+                _parted(videos, names),
+                body,
+                replace(settings, seed=settings.seed + number * _NEXT_SEED),
+                out / f"network-{number + 1}",
+                Prepared(training=clips.of(learn), validation=clips.of(validate)),
+                mean_of=clips,
+                say=say,
+                anew=anew,
+            )
+        )
+    return Trained(
+        network=together([each.network for each in found]),
+        logits=torch.cat([each.logits for each in found]),
+        targets=torch.cat([each.targets for each in found]),
+        history=found[0].history,
+        stopped=found[0].stopped,
+    )
+
+
+def _parted(videos: PoseVideos, validate: Sequence[str]) -> PoseVideos:
+    """With other validation videos: all others that are not held out are learnt from."""
+    learnt = [one if one.part == "test" else replace(one, part="train") for one in videos.videos]
+    return replace(videos, videos=tuple(replace(one, part="validation") if one.name in validate else one for one in learnt))
+
+
+def _train_one(
+    videos: PoseVideos,
+    body: BodyPlan,
+    settings: BehaviourSettings,
+    out: Path,
+    prepared: Prepared,
+    *,
+    mean_of: Clips,
+    say: Callable[[str], None],
+    anew: bool,
+) -> Trained:
+    """One network; the features are normalised by the mean and deviation of `mean_of`."""
     torch.manual_seed(settings.seed)
     plan = BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden)
     network = PoseBehaviour(plan)
-    about = {"sha256": videos.sha256, "parts": [str(video.part) for video in videos.videos], **settings.as_plain(), "body": asdict(body)}
+    about = {
+        "sha256": videos.sha256,
+        "parts": [str(video.part) for video in videos.videos],
+        **settings.as_plain(),
+        "body": asdict(body),
+        "features": DEFINITION,
+    }
     out.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(network, settings, out, about=about)
     run.resume(anew=anew, say=say)
-    say("computing the features of every video")
-    raw = clips_of(network, videos.of("train"), videos.point_names, settings)
     if not run.history:
-        _set_normalisation(network, raw)
-    clips = raw.normalise(network)
-    validation = clips_of(network, videos.of("validation"), videos.point_names, None).normalise(network)
+        _set_normalisation(network, mean_of)
+    clips, validation = prepared.training.normalise(network), prepared.validation.normalise(network)
     weights = class_weights(list(clips.targets))
 
     def epoch(number: int) -> list[float]:
@@ -79,7 +171,13 @@ def train(
 
     run.learn(epoch, validation_loss, say=say)
     run.take_best()
-    return Trained(network=network, validation=validation, history=tuple(run.history), stopped=run.stopped or "epochs")
+    return Trained(
+        network=network,
+        logits=whole_logits(network, validation),
+        targets=torch.cat(validation.targets),
+        history=tuple(run.history),
+        stopped=run.stopped or "epochs",
+    )
 
 
 def class_weights(targets: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,7 @@ _WORDS = {
     "parts": "how the videos are divided",
     "body": "the body's axis or the confidence",
     "region": "the region of the frame",
+    "features": "the definition of the features",
 }
 
 

@@ -43,6 +43,11 @@ class PairedF1:
         return self.low > 0 or self.high < 0
 
     @property
+    def second_is_better(self) -> bool:
+        """Whether that is shown."""
+        return self.low > 0
+
+    @property
     def sentence(self) -> str:
         """The verdict; "better" only where it is shown."""
         difference = self.second_f1 - self.first_f1

@@ -21,6 +21,7 @@ class BehaviourRun:
         answers: name and videos of each: the answer first, then the same cleaned, other people, the trivial one last.
         scores: of each.
         comparison: the first against the trivial one, None where the videos are too short for any.
+        against_reference: the first against the reference, None where there is none, or the videos are too short.
         cleaning: what was done for the cleaned ones.
         notes: what was left out or mended, a sentence each.
     """
@@ -29,6 +30,7 @@ class BehaviourRun:
     answers: tuple[tuple[str, Sequence[ScoredVideo]], ...]
     scores: tuple[BehaviourScore, ...]
     comparison: PairedF1 | None
+    against_reference: PairedF1 | None
     cleaning: Cleaning
     notes: tuple[str, ...]
 
@@ -37,12 +39,24 @@ class BehaviourRun:
         """Name and videos of each answer but the trivial one."""
         return self.answers[:-1]
 
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """What may be claimed, a sentence for each comparison; that the reference is not beaten is said in words."""
+        said = [self.comparison.sentence] if self.comparison is not None else []
+        if self.against_reference is not None:
+            said.append(self.against_reference.sentence)
+            first, second = self.against_reference.first, self.against_reference.second
+            if not self.against_reference.second_is_better:
+                said.append(f"{second} does not beat the reference: what it has learnt, {first} learns too.")
+        return tuple(said)
+
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
             "title": self.title,
             "scores": [score.as_json() for score in self.scores],
             "comparison": self.comparison.as_json() if self.comparison else None,
+            "against_reference": self.against_reference.as_json() if self.against_reference else None,
             "cleaning": {"minimum_ms": self.cleaning.minimum_ms, "gap_ms": self.cleaning.gap_ms},
             "notes": list(self.notes),
         }
@@ -54,6 +68,7 @@ def score_answers(
     *,
     cleaning: Cleaning,
     others: Sequence[tuple[str, Sequence[ScoredVideo]]] = (),
+    reference: tuple[str, Sequence[ScoredVideo]] | None = None,
     notes: Sequence[str] = (),
 ) -> BehaviourRun:
     """Score an answer beside others of the same videos and the trivial one.
@@ -63,16 +78,27 @@ def score_answers(
         answer: its name, and the videos with its decisions.
         cleaning: of its decisions, scored beside the raw ones where it changes anything.
         others: names and videos of other people, rules or networks.
+        reference: name and videos of what the answer is to beat.
         notes: what was left out or mended.
     """
     name, videos = answer
     answers = [answer]
     if cleaning.changes:
         answers.append((f"{name}, cleaned", clean(videos, cleaning)))
-    answers += [*others, (TRIVIAL, always_the_commonest(videos))]
+    answers += [*others, *([reference] if reference is not None else []), (TRIVIAL, always_the_commonest(videos))]
+    return BehaviourRun(
+        title=title,
+        answers=tuple(answers),
+        scores=tuple(score_behaviour(each, of) for each, of in answers),
+        comparison=_compared(answers[-1], answer),
+        against_reference=_compared(reference, answer) if reference is not None else None,
+        cleaning=cleaning,
+        notes=tuple(notes),
+    )
+
+
+def _compared(first: tuple[str, Sequence[ScoredVideo]], second: tuple[str, Sequence[ScoredVideo]]) -> PairedF1 | None:
     try:
-        comparison = compare_f1((TRIVIAL, name), answers[-1][1], videos)
+        return compare_f1((first[0], second[0]), first[1], second[1])
     except TrainingError:  # too short for any
-        comparison = None
-    scores = tuple(score_behaviour(each, of) for each, of in answers)
-    return BehaviourRun(title=title, answers=tuple(answers), scores=scores, comparison=comparison, cleaning=cleaning, notes=tuple(notes))
+        return None

@@ -36,10 +36,12 @@ _OF_BEHAVIOUR = {
     "front": "--front",
     "back": "--back",
     "hidden": "--hidden",
+    "members": "--members",
     "threshold_rule": "--threshold-rule",
     "least_confidence": "--least-confidence",
     "no_mirror": "--no-mirror",
     "roles": "--roles",
+    "no_reference": "--no-reference",
     "fps": "--fps",
     "frames": "--frames",
     "variable": "--variable",
@@ -63,9 +65,11 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--back", metavar="POINT", help="where it begins")
     group.add_argument("--least-confidence", type=float, metavar="C", help="below it a point is not there (0.2)")
     group.add_argument("--hidden", type=int, metavar="N", help="numbers that the recurrent unit carries (64)")
+    group.add_argument("--members", type=int, metavar="N", help="networks that answer together, each validated by other videos (1)")
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
     group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
+    group.add_argument("--no-reference", action="store_true", help="train no boosted trees (LightGBM) for the network to beat")
     add_image_training(parser)
 
 
@@ -111,7 +115,14 @@ def refuse_misfits_of_images(options: argparse.Namespace) -> None:
     """
     of_key_points = {name: option for name, option in _OF_KEY_POINTS.items() if name not in OF_BOTH}
     _refuse(options, of_key_points, "is for key points; leave it out with --task behaviour")
-    of_poses = {"front": "--front", "back": "--back", "hidden": "--hidden", "roles": "--roles"}
+    of_poses = {
+        "front": "--front",
+        "back": "--back",
+        "hidden": "--hidden",
+        "members": "--members",
+        "no_reference": "--no-reference",
+        "roles": "--roles",
+    }
     _refuse(options, of_poses, "is for behaviour from poses; leave it out with --region")
 
 
@@ -146,7 +157,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         raise TrainingError(f"{options.data[0]}: is a folder; give a table of videos, or --region frame to learn from folders of images")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "hidden", "batch", "learning_rate", "weight_decay", "seed")
+    names = ("epochs", "minutes", "patience", "hidden", "members", "batch", "learning_rate", "weight_decay", "seed")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
@@ -167,6 +178,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         back=options.back,
         confidence=confidence,
         roles=options.roles,
+        reference=not options.no_reference,
         anew=options.force,
     )
 

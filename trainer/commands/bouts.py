@@ -182,7 +182,7 @@ def tell_scores(run: "BehaviourRun", options: argparse.Namespace, *, talk: Conso
 
         print(plain_json(run.as_json()).decode())
         return
-    for line in (*lines(run.scores), *([run.comparison.sentence] if run.comparison else []), *(f"note: {note}" for note in run.notes)):
+    for line in (*lines(run.scores), *run.verdicts, *(f"note: {note}" for note in run.notes)):
         print(line)
 
 

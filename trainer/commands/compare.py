@@ -78,5 +78,5 @@ def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bund
         left_out=tuple(options.leave_out or ()),
         say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
     )
-    print(json.dumps(found.as_json()) if options.json else found.sentence)
+    print(json.dumps(found.as_json()) if options.json else "\n".join(found.sentences))
     return 0

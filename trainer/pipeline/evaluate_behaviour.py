@@ -1,10 +1,13 @@
 """Behaviour bundles scored on a table of videos, alone or two beside each other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tracker.bundle import Bundle
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.reference import NAME, REFERENCE_FILE, answers_of, missing_library, read_reference
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
@@ -32,13 +35,42 @@ def evaluate_behaviour(
     if not judged:
         judged, notes = list(videos.videos), ["it was made with all of these videos: the scores flatter it"]
     found = decisions_of(bundle, judged, say=say)
-    return score_answers(bundle.description.name, (bundle.description.name, found), cleaning=cleaning, notes=[*videos.notes, *notes])
+    beside, absent = _reference_of(bundle, judged)
+    return score_answers(
+        bundle.description.name,
+        (bundle.description.name, found),
+        cleaning=cleaning,
+        reference=(NAME, beside) if beside is not None else None,
+        notes=[*videos.notes, *notes, *absent],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedBundles:
+    """Two bundles on the same videos.
+
+    Attributes:
+        between: the second against the first.
+        references: each against the trees beside it, as far as there are any.
+    """
+
+    between: PairedF1
+    references: tuple[PairedF1, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdicts."""
+        return (self.between.sentence, *(each.sentence for each in self.references))
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs: the comparison, and below it the references."""
+        return self.between.as_json() | {"references": [each.as_json() for each in self.references]}
 
 
 def compare_behaviour(
     bundles: tuple[Bundle, Bundle], table: Path, *, asked: ReadOptions, left_out: tuple[str, ...], say: Callable[[str], None]
-) -> PairedF1:
-    """Two bundles on the videos that neither has learnt from.
+) -> ComparedBundles:
+    """Two bundles on the videos that neither has learnt from, and each against its own reference.
 
     Raises:
         LabelError, TrainingError: in one sentence; other classes, or no video that both have not learnt from.
@@ -50,17 +82,25 @@ def compare_behaviour(
             f"{', '.join(second.description.class_names)}; only bundles of the same classes compare"
         )
     answers: list[list[ScoredVideo]] = []
+    beside: list[list[ScoredVideo] | None] = []
     read = [_videos(bundle, table, asked, left_out) for bundle in bundles]
     fresh = [{video.name for video in _not_learnt(bundle, videos)[0]} for bundle, videos in zip(bundles, read, strict=True)]
     chosen = [video.name for video in read[0].videos if video.name in fresh[0] & fresh[1]]
     if not chosen:
         raise TrainingError(f"{table}: holds no video that neither bundle has learnt from; give others")
     for bundle, videos in zip(bundles, read, strict=True):
-        answers.append(decisions_of(bundle, [video for video in videos.videos if video.name in chosen], say=say))
+        judged = [video for video in videos.videos if video.name in chosen]
+        answers.append(decisions_of(bundle, judged, say=say))
+        beside.append(_reference_of(bundle, judged)[0])
     names = (first.description.name, second.description.name)
     if names[0] == names[1]:
         names = (str(first.folder), str(second.folder))
-    return compare_f1(names, answers[0], answers[1])
+    references = [
+        compare_f1((f"{NAME} beside {name}", name), trees, answer)
+        for name, answer, trees in zip(names, answers, beside, strict=True)
+        if trees is not None
+    ]
+    return ComparedBundles(between=compare_f1(names, answers[0], answers[1]), references=tuple(references))
 
 
 def write_predictions(folder: Path, run: BehaviourRun) -> None:
@@ -76,6 +116,19 @@ def write_predictions(folder: Path, run: BehaviourRun) -> None:
         if video.probabilities is not None
     }
     replace_files(folder, tables, what="the predictions")
+
+
+def _reference_of(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> tuple[list[ScoredVideo] | None, list[str]]:
+    """What the trees beside a bundle say of the videos; or why they say nothing."""
+    reference = read_reference(bundle.folder)
+    if reference is None:
+        return None, []
+    absent = missing_library()
+    if absent is not None:
+        return None, [absent]
+    if reference.class_names != bundle.description.class_names:
+        raise TrainingError(f"{bundle.folder / REFERENCE_FILE}: is of other classes than the bundle; delete it, or make the bundle again")
+    return answers_of(reference, [video for video in judged if isinstance(video, PoseVideo)]), []
 
 
 def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str, ...]) -> PoseVideos | ImageVideos:

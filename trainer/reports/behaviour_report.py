@@ -34,7 +34,7 @@ def behaviour_page(run: BehaviourRun, created: str) -> str:
     parts = [
         f"<h1>{text(run.title)}</h1>",
         f'<p class="lead">{text(summary(score))}.</p>',
-        f'<p class="diagnosis">{text(run.comparison.sentence)}</p>' if run.comparison else "",
+        "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.verdicts),
         "<h2>By frame</h2>",
         table(["", *FRAME_HEAD], _rows(run.scores, frame_row), kind="figures"),
         "<h2>By bout</h2>",
@@ -72,7 +72,8 @@ def _how(cleaning: Cleaning) -> str:
 def _confusion(score: BehaviourScore) -> str:
     if score.confusion is None:
         return ""
-    names = [*(each.name for each in score.classes), "none"]
+    classes = [each.name for each in score.classes]
+    names = [*classes, "none" if "none" not in classes else "no class"]
     rows = [[f"is {name}", *map(str, row)] for name, row in zip(names, score.confusion.tolist(), strict=True)]
     return "<h2>Confusion (frames)</h2>" + table(["", *(f"found {name}" for name in names)], rows, kind="figures")
 

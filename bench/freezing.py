@@ -1,0 +1,112 @@
+"""Freezing of one mouse: a network from poses and boosted trees beside the hand-written rule, on the half that none has seen.
+
+The first half is learnt from, but for its last quarter, which validates. The rule's threshold was chosen on the first half too.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py  # type: ignore[import-untyped]
+import numpy as np
+import torch
+
+from tracker.behaviour.behaviour import Behaviour
+from tracker.behaviour.score import bouts_of_events, labels_of
+from tracker.config import EventConfig, Rule, SpeedSource
+from tracker.pose import Pose
+from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.clips import clips_of
+from trainer.behaviour.reference import NAME, answers_of, train_reference
+from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.temperature_and_thresholds import calibrate_answers
+from trainer.behaviour.tracks import read_tracks
+from trainer.behaviour.train import prepare, train
+from trainer.behaviour.video_table import PoseVideo, PoseVideos
+from trainer.behaviour_scores.behaviour_score import Cleaning, clean, score_behaviour
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
+from trainer.ethogram.bouts import ethogram
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "behaviour_freezing" / "demo1"
+FPS = 50.0
+ENDS = {"train": (0, 2250), "validation": (2250, 3000), "test": (3000, 6000)}
+RULE = Rule(when="below", on=60.0, off=60.0, minimum_ms=900.0, confidence=0.1, missing="hold")
+CLEANED = Cleaning(minimum_ms=900.0, gap_ms=200.0)  # as the rule's own minimum
+
+
+def session(data: Path) -> PoseVideos:
+    """The session in three parts."""
+    tracks = read_tracks(data / "demo1_tracking.csv")
+    with h5py.File(data / "hB_demo1_manual_annotations.mat.mat") as file:
+        marks = (np.asarray(file["hBehavior/Freezing/Vector"]).ravel() > 0).astype(np.int8)[:, None]
+    videos = []
+    for part, (begin, end) in ENDS.items():
+        labels = ethogram(("freezing",), [], where="", frames=end - begin, fps=FPS)
+        one = PoseVideo(name=part, poses=tracks.poses[begin:end], marks=marks[begin:end], fps=FPS, labels=labels, part=None)
+        videos.append(replace(one, part=part))  # type: ignore[arg-type]
+    return PoseVideos(class_names=("freezing",), point_names=tracks.point_names, exclusive=False, videos=tuple(videos), notes=())
+
+
+def rule(videos: PoseVideos) -> ScoredVideo:
+    """The hand-written rule over the part that is held out, live."""
+    [video] = videos.of("test")
+    item = EventConfig(event="freezing", source=SpeedSource(point="Right Ear", unit="px", window_ms=100), rule=RULE)
+    subject = Behaviour((item,), (), point_names=videos.point_names, animals=1, has_mm=False)
+    times_ns = np.arange(len(video.poses), dtype=np.int64) * 20_000_000
+    events = []
+    for frame, points in enumerate(video.poses):
+        pose = Pose(points=np.nan_to_num(points), mm=None)
+        events += subject.update(frame_number=frame, time_ns=int(times_ns[frame]), pose=pose, motion=None)
+    bouts = bouts_of_events(events, dict(enumerate(times_ns.tolist())), name="freezing", animal=0, marks="bout")
+    said = labels_of(bouts, times_ns)[:, None]
+    return ScoredVideo(name="test", class_names=("freezing",), truth=video.marks, said=said, probabilities=None, fps=FPS)
+
+
+def network(videos: PoseVideos, seed: int, folder: Path) -> tuple[ScoredVideo, ScoredVideo]:
+    """A network and the trees, trained on the first half."""
+    body = find_body_axis(videos, front=None, back=None, confidence=0.2)
+    if seed == 0:
+        print("\n".join(body.sentences), file=sys.stderr)
+    settings = BehaviourSettings(epochs=20, seed=seed, batch=2, window=300)
+    prepared = prepare(videos, body.plan, settings)
+    trained = train(videos, body.plan, settings, folder / str(seed), say=lambda _: None, prepared=prepared)
+    found = calibrate_answers(trained.network, trained.logits, trained.targets, rule="f1", warming_frames=0)
+    clips = clips_of(trained.network, videos.of("test"), videos.point_names, None).normalise(trained.network)
+    with torch.no_grad():
+        answer = trained.network.probabilities(trained.network.logits(clips.variants[0][0][None])[0])[0].numpy()
+    [video] = videos.of("test")
+    said = Decide(exclusive=False, thresholds=found.thresholds).of(answer)
+    trees = train_reference(videos, body.plan, rule="f1", seed=seed, say=lambda _: None, prepared=prepared)
+    one = ScoredVideo(name="test", class_names=("freezing",), truth=video.marks, said=said, probabilities=answer, fps=FPS)
+    return one, answers_of(trees, [video])[0]
+
+
+def main() -> None:
+    """Print frame and bout F1 on the second half."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    videos = session(options.data)
+    rows: dict[str, Any] = {"rule": [rule(videos)]}
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in options.seeds:
+            one, trees = network(videos, seed, Path(folder))
+            for name, answer in (("network", one), (NAME, trees)):
+                rows.setdefault(name, []).append(answer)
+                rows.setdefault(f"{name}, cleaned", []).extend(clean([answer], CLEANED))
+    table = {}
+    for name, answers in rows.items():
+        scores = [score_behaviour(name, [answer]).classes[0] for answer in answers]
+        table[name] = {"f1": [each.frames.f1 for each in scores], "bout_f1": [each.bouts.f1 for each in scores]}
+    print(json.dumps(table) if options.json else "\n".join(f"{name:<20} {figures}" for name, figures in table.items()))
+
+
+if __name__ == "__main__":
+    main()

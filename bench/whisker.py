@@ -1,0 +1,149 @@
+"""A network of images on the rendered whisker and pole: are touches counted, and onsets found within a frame?
+
+    python -m bench.whisker --out results/whisker [--trials 24] [--epochs 12]
+
+Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region frame` does, and scores the trials that were
+held out, with an error for every touch against how fast the whisker came. A set and a training that are there are used again.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.console import Console
+
+from tracker.behaviour.score import bouts_of_labels, pair_bouts
+from tracker.bundle import read_bundle
+from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour_scores.scored_video import ScoredVideo
+from trainer.ethogram.read_options import ReadOptions
+from trainer.formats.write_whisker_set import TABLE_FILE, TRIAL_FRAMES, write_whisker_set
+from trainer.image_behaviour.image_request import ImageRequest
+from trainer.image_behaviour.make_image_bundle import make_image_bundle
+from trainer.image_behaviour.region import RegionAsked
+from trainer.image_behaviour.settings import ImageSettings
+from trainer.pipeline.evaluate_behaviour import evaluate_behaviour
+
+MS_NS = 1_000_000
+SHORTEST_MS = 1.0  # two frames: the rule of the laboratory whose contacts docs/benchmarks.md has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touches:
+    """Touches of the trials that were held out.
+
+    Attributes:
+        true, found: how many.
+        matched: pairs.
+        onset_frames: int64 (matched,), found less true.
+        speed: float64 (matched,), px per ms at the true onset.
+        missed_speed: float64 (missed,), of touches that were not found.
+    """
+
+    true: int
+    found: int
+    matched: int
+    onset_frames: NDArray[np.int64]
+    speed: NDArray[np.float64]
+    missed_speed: NDArray[np.float64]
+
+    @property
+    def errors_per_touch(self) -> float:
+        """Touches that were missed, and those that were not there, for each true one."""
+        return (self.true - self.matched + self.found - self.matched) / max(1, self.true)
+
+    @property
+    def within_a_frame(self) -> float:
+        """Share of true touches whose onset was found within one frame."""
+        return float((np.abs(self.onset_frames) <= 1).sum()) / max(1, self.true)
+
+
+def touches(videos: list[ScoredVideo], folder: Path) -> Touches:
+    """Count over trials; touches that begin with the trial have no onset and are left out, as is what is found there."""
+    counts = np.zeros(3, int)
+    onsets, speeds, missed = [], [], []
+    for video in videos:
+        times_ns = np.arange(len(video.truth), dtype=np.int64) * MS_NS
+        speed = np.load(folder / f"{video.name}-speed.npy")
+        true = bouts_of_labels(video.true[:, 0], times_ns)
+        found = bouts_of_labels(video.said[:, 0], times_ns)
+        found = found[found[:, 1] - found[:, 0] > SHORTEST_MS * MS_NS]
+        begins = true[:, 0] == 0
+        found = found[~np.array([bool((one[0] < true[begins, 1]).any()) for one in found], np.bool_)] if len(found) else found
+        true = true[~begins]
+        pairs = pair_bouts(found, true)
+        counts += (len(true), len(found), len(pairs))
+        first = (true[:, 0] // MS_NS).astype(int)
+        for one, other in pairs:
+            onsets.append(int((found[one, 0] - true[other, 0]) // MS_NS))
+            speeds.append(float(speed[first[other]]))
+        unseen = sorted(set(range(len(true))) - {int(other) for _, other in pairs})
+        missed += [float(speed[first[place]]) for place in unseen]
+    return Touches(
+        true=int(counts[0]),
+        found=int(counts[1]),
+        matched=int(counts[2]),
+        onset_frames=np.array(onsets, np.int64),
+        speed=np.array(speeds),
+        missed_speed=np.array(missed),
+    )
+
+
+def plot(found: Touches, path: Path) -> None:
+    """Onset error of every touch against the whisker's speed; missed ones along the top."""
+    figure = Figure(figsize=(6.4, 3.6), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    spread = np.random.default_rng(0).uniform(-0.2, 0.2, len(found.onset_frames))
+    axes.axhspan(-1.5, 1.5, color="#e8eef4", linewidth=0)
+    axes.scatter(found.speed, found.onset_frames + spread, s=14, color="#0072B2", label="found")
+    top = max(4.0, float(np.abs(found.onset_frames).max(initial=0)) + 2)
+    axes.scatter(found.missed_speed, np.full(len(found.missed_speed), top), s=20, marker="x", color="#D55E00", label="missed")
+    axes.set(xlabel="speed of the whisker at the touch, px per ms", ylabel="onset, found less true (frames)")
+    axes.legend(frameon=False)
+    figure.savefig(path)
+
+
+def main() -> None:
+    """Render, train, score."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "whisker")
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--memory", type=int, default=0)
+    parser.add_argument("--lags", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    talk = Console(stderr=True, soft_wrap=True)
+    data, bundle = options.out / "set", options.out / "bundle"
+    if not (data / TABLE_FILE).exists():
+        write_whisker_set(data, count=options.trials * TRIAL_FRAMES, seed=options.seed)
+    if not (bundle / "bundle.json").exists():
+        settings = ImageSettings(
+            epochs=options.epochs, patience=options.epochs, lags=tuple(options.lags), memory=options.memory, mirror=False, shift=0.02
+        )
+        made = make_image_bundle(
+            ImageRequest(data=data / TABLE_FILE, out=bundle, region=RegionAsked(), settings=settings, asked=ReadOptions()), talk
+        )
+        talk.print(made.sentence)
+    run = evaluate_behaviour(
+        read_bundle(bundle), data / TABLE_FILE, asked=ReadOptions(), left_out=(), cleaning=Cleaning(), say=lambda _: None
+    )
+    found = touches(list(run.answers[0][1]), data)
+    plot(found, options.out / "speed.png")
+    row: dict[str, Any] = {
+        "touches": found.true,
+        "errors_per_touch": found.errors_per_touch,
+        "onsets_within_one_frame": found.within_a_frame,
+        "frame_f1": run.scores[0].classes[0].frames.f1,
+    }
+    print(json.dumps(row) if options.json else "\n".join(f"{name:<26} {value:.3f}" for name, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()

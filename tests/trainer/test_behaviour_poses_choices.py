@@ -1,0 +1,153 @@
+"""What is chosen for the network from poses and said: the body's axis, means that are right at once, a class that is called "none"."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainer.pose_videos import BODY, QUICK, divided, network, video
+from tests.trainer.walkers import CLASSES
+from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.export import export
+from trainer.behaviour.features import MEMORIES_S
+from trainer.behaviour.members import together
+from trainer.behaviour.network import features_of
+from trainer.behaviour.none_class import without_none
+from trainer.behaviour.temperature_and_thresholds import warming_frames
+from trainer.behaviour.train import train
+from trainer.behaviour.training_run import LAST
+from trainer.behaviour.video_table import PoseVideos
+from trainer.errors import TrainingError
+
+WALK_PX_S = 60.0
+
+
+def walking(frames: int, *, from_frame: int = 0) -> torch.Tensor:
+    """Features of two animals that walk straight on, side by side, seen from a frame on."""
+    poses = np.full((frames, 2, 3, 3), 0.9, np.float32)
+    poses[..., 0] = WALK_PX_S / 30 * np.arange(frames)[:, None, None] + np.array([20.0, 0.0, -20.0])
+    poses[..., 1] = np.array([0.0, 100.0])[:, None]
+    poses[:from_frame] = np.nan
+    seconds = torch.full((frames,), 1 / 30)
+    seconds[0] = 0
+    return features_of(network(), [torch.from_numpy(poses)], [seconds])[0]
+
+
+@pytest.mark.parametrize("from_frame", [0, 40])
+def test_running_means_are_right_from_the_second_frame_that_is_seen(from_frame: int) -> None:
+    found = walking(from_frame + 3, from_frame=from_frame)[-1]
+    speed = float(np.log1p(WALK_PX_S / BODY.scale_px))
+    first = 3 * 3  # three points, two places and the freshness of each, then the movement and its means
+    moves, means = first, [first + 4 * (place + 1) for place in range(len(MEMORIES_S))]
+    np.testing.assert_allclose(found[[moves, *means]], speed, rtol=1e-4)
+
+
+def test_a_mean_of_what_was_never_seen_is_nothing() -> None:
+    assert torch.isfinite(walking(5, from_frame=5)).all()
+    assert float(walking(5, from_frame=5).abs().max()) < 5  # no sum was divided by a weight of zero
+
+
+def test_a_training_with_other_features_is_not_gone_on_with(tmp_path: Path) -> None:
+    videos = divided(tmp_path)
+    train(videos, BODY, replace(QUICK, epochs=1), tmp_path / "run", say=lambda _: None)
+    kept = torch.load(tmp_path / "run" / LAST, weights_only=True)
+    kept["about"]["features"] = 1
+    torch.save(kept, tmp_path / "run" / LAST)
+    with pytest.raises(TrainingError, match="a training in which the definition of the features differ"):
+        train(videos, BODY, replace(QUICK, epochs=1), tmp_path / "run", say=lambda _: None)
+
+
+def test_a_network_that_only_sees_means_needs_no_warming_up() -> None:
+    made = network()
+    with torch.no_grad():
+        made.gru.get_parameter("weight_hh_l0").zero_()
+        made.gru.get_parameter("bias_ih_l0")[8:16] = -20  # the update gate: nothing is remembered
+    assert warming_frames(made, [video(3, frames=600)], longest=300) < 45  # 79 where means begin at zero
+
+
+def test_several_networks_answer_with_the_mean_of_their_logits_in_one_graph() -> None:
+    parts, one = [network(seed=seed) for seed in (0, 1, 2)], video(0, frames=80)
+    whole = together(parts)
+    seconds = torch.full((80,), 1 / 30)
+    features = whole.normalised(features_of(whole, [torch.from_numpy(one.poses)], [seconds])[0])
+    mean = torch.stack([part.logits(features[None])[0] for part in parts]).mean(dim=0)
+    torch.testing.assert_close(whole.logits(features[None])[0], mean, atol=1e-5, rtol=0)
+    assert whole.state_shapes["memory"] == (24,)
+    assert export(whole, [one], frames=80).largest <= 1e-5
+
+
+def test_each_of_several_networks_is_validated_by_videos_that_it_has_not_learnt_from(tmp_path: Path) -> None:
+    videos, said = divided(tmp_path), list[str]()
+    trained = train(videos, BODY, replace(QUICK, epochs=1, members=3), tmp_path / "run", say=said.append)
+    assert [line for line in said if line.startswith("network")] == [
+        "network 1 of 3, validated on v0",
+        "network 2 of 3, validated on v1",
+        "network 3 of 3, validated on v2",
+    ]
+    assert trained.network.plan.hidden == 3 * QUICK.hidden
+    frames = [len(one.poses) for one in videos.videos if one.part != "test"]
+    assert len(trained.logits) == len(trained.targets) == sum(frames)
+    again = train(videos, BODY, replace(QUICK, epochs=1, members=3), tmp_path / "run", say=said.append)
+    assert torch.equal(again.network.answer.weight, trained.network.answer.weight)
+    with pytest.raises(TrainingError, match="4 networks need as many videos that are not held out, one for each; there are 3"):
+        train(videos, BODY, replace(QUICK, epochs=1, members=4), tmp_path / "more", say=said.append)
+
+
+def renamed(videos: PoseVideos, *names: str) -> PoseVideos:
+    return replace(videos, point_names=names)
+
+
+def test_points_beside_the_midline_are_no_axis_where_others_are_seen(tmp_path: Path) -> None:
+    videos = renamed(divided(tmp_path), "left_ear", "neck", "tail")
+    axis = find_body_axis(videos, front=None, back=None, confidence=0.2)
+    assert (axis.plan.front, axis.plan.back, axis.doubts) == (1, 2, ())
+
+
+def test_an_axis_beside_the_midline_is_said_to_be_unsure_unless_asked_for(tmp_path: Path) -> None:
+    videos = renamed(divided(tmp_path), "left_ear", "right_ear", "tail")
+    [doubt] = find_body_axis(videos, front=None, back=None, confidence=0.2).doubts
+    assert doubt == (
+        "the body's axis is not sure: left_ear is beside the body's midline, no better points were seen; name the points with "
+        "--front and --back"
+    )
+    assert find_body_axis(videos, front="left_ear", back="tail", confidence=0.2).doubts == ()
+
+
+def test_animals_that_never_move_leave_the_front_a_guess(tmp_path: Path) -> None:
+    videos = divided(tmp_path)
+    still = tuple(replace(one, poses=np.repeat(np.nan_to_num(one.poses[60:61]), len(one.poses), axis=0)) for one in videos.videos)
+    doubts = find_body_axis(replace(videos, videos=still), front=None, back=None, confidence=0.2).doubts
+    assert any("which end is in front is a guess" in doubt for doubt in doubts)
+
+
+def labelled(folder: Path, *, exclusive: bool = True, both: int = 0) -> PoseVideos:
+    """Videos whose frames without a behaviour are marked as "None"."""
+    videos = divided(folder)
+    made = []
+    for one in videos.videos:
+        none = (one.marks == 0).all(axis=1).astype(np.int8)
+        none[np.flatnonzero(none == 0)[:both]] = 1
+        made.append(replace(one, marks=np.column_stack([one.marks, none])))
+    return replace(videos, class_names=(*videos.class_names, "None"), exclusive=exclusive, videos=tuple(made))
+
+
+def test_a_class_called_none_is_what_exclusive_classes_leave_over(tmp_path: Path) -> None:
+    plain, found = divided(tmp_path), without_none(labelled(tmp_path))
+    assert sorted(found.class_names) == sorted(CLASSES)
+    assert found.notes[-1] == "the class 'None' is taken as what exclusive classes leave over: no class is on"
+    for one, other in zip(plain.videos, found.videos, strict=True):
+        np.testing.assert_array_equal(one.marks, other.marks)
+
+
+def test_frames_that_are_none_and_something_else_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"v0: 2 frames, the first of them \d+, are 'None' and another class as well"):
+        without_none(labelled(tmp_path, exclusive=False, both=2))
+
+
+def test_none_alone_is_no_class_to_learn(tmp_path: Path) -> None:
+    videos = divided(tmp_path)
+    alone = tuple(replace(one, marks=one.marks[:, :1]) for one in videos.videos)
+    with pytest.raises(TrainingError, match="the only class is 'none'"):
+        without_none(replace(videos, class_names=("none",), videos=alone))
