@@ -49,9 +49,10 @@ EVENTS = pa.schema(
         ("added_delay_ms", pa.float64()),
         ("latency_ms", pa.float64()),
         ("reason", pa.string()),
+        ("horizon_ms", pa.float64()),  # null where the event says what is now
     ]
 )
-ADDED = frozenset({"brightness"})  # columns that sessions of earlier releases lack: null there
+ADDED = frozenset({"brightness", "horizon_ms"})  # columns that sessions of earlier releases lack: null there
 Row = dict[str, Any]
 
 

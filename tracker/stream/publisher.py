@@ -183,6 +183,7 @@ class Publisher:
             added_delay_ms=event.added_delay_ms,
             latency_ms=(now - frame.received_ns) / 1e6,
             reason=event.reason,
+            horizon_ms=event.horizon_ms,
         )
         self._send("event", self._encode(message))
         return message
