@@ -20,6 +20,7 @@ from tracker.errors import BundleError
 from tracker.exchange_folders import exchange
 from tracker.frame import Image
 from tracker.gentle_reading import sha256_of
+from tracker.self_test_clip import Clip, read_clip, written_clip
 from tracker.whole_files import remedy, write_synced
 
 SCHEMA = 1
@@ -28,6 +29,7 @@ DESCRIPTION_FILE = "bundle.json"
 SELF_TEST_FILE = "self_test.png"
 USUAL_PLACE = "models/mine"  # where `trainer fit` writes and `tracker init` looks when nobody says
 SELF_TEST_POSES = "self_test.npy"  # in its place, of a network that takes poses
+SELF_TEST_CLIP = "self_test.npz"  # and of one that takes an image a frame, carried
 _LONGEST_DESCRIPTION = 16 << 20  # bytes; a real one has some thousand
 _LONGEST_SHOWN = 300  # characters of a path in a sentence
 _LARGEST_TENSOR = 1 << 28  # numbers in one input, output or state
@@ -43,8 +45,9 @@ class BundlePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class View(BundlePart, frozen=True, kw_only=True):
-    """How a camera image becomes the network's input; it counts for nothing where the input is poses.
+    """How a camera image becomes the network's input.
 
+    It counts for nothing where the input is poses, and only its colour does where the input follows a key point.
     `crop` takes (x, y, width, height) in source pixels, null being the whole image; what is left is fitted to the
     input by `letterbox` (aspect kept, black bars), `stretch`, or `exact` (sizes must agree).
     """
@@ -101,9 +104,9 @@ class Accuracy(BundlePart, frozen=True, kw_only=True):
 
 
 class SelfTest(BundlePart, frozen=True, kw_only=True):
-    """The expected answer to self_test.png, which is of exactly the input's size, or to the last frame of self_test.npy."""
+    """The expected answer to self_test.png, which is of exactly the input's size, or to the last frame of self_test.npy or .npz."""
 
-    image_sha256: Sha256  # of the one of the two files that is there
+    image_sha256: Sha256  # of the one of the three files that is there
     expected: list[float]  # the output, flattened
     tolerance_fp32: float  # largest difference of any number
     tolerance_reduced: float  # the same for bf16, fp16 and int8
@@ -125,11 +128,27 @@ class BehaviourAccuracy(BundlePart, frozen=True, kw_only=True):
     frames: int
 
 
-class BehaviourFromPoses(BundlePart, frozen=True, kw_only=True):
-    """What a loop must know that carries a behaviour network from frame to frame: one step a frame, on poses in source pixels.
+class Viewed(BundlePart, frozen=True, kw_only=True, tag_field="kind", tag="view"):
+    """The network takes what the bundle's view makes of every frame: all of it, or a fixed rectangle, resized or not."""
 
-    The input is (1, animals, key points, 3): x, y and confidence, NaN where a point is not there. All states begin as zeros, at the
-    start and whenever the run is broken: by a swap, a reconnection, or a gap longer than `longest_gap_s`.
+
+class Following(BundlePart, frozen=True, kw_only=True, tag_field="kind", tag="following"):
+    """The network takes a square of source pixels that goes with a key point of the one animal; the square's side is the input's.
+
+    Where the square reaches over the image's edge, the pixels of the edge are repeated.
+    """
+
+    point: str
+    confidence: Share  # a point below counts as absent
+    hold_ms: Annotated[float, Meta(ge=0, le=3_600_000)]  # for so long an absent point is taken to be where it was; then there is no region
+
+
+class BehaviourNetwork(BundlePart, frozen=True, kw_only=True):
+    """What a loop must know that carries a behaviour network from frame to frame: one step a frame, on poses or on an image.
+
+    Without a region the input is poses, float32 (1, animals, key points, 3): x, y and confidence in source pixels, NaN where a point is not
+    there. With one it is an image, uint8 (1, height, width, channels), exactly as it was cut from the frame. All states begin as zeros,
+    at the start and whenever the run is broken: by a swap, a reconnection, or a gap longer than `longest_gap_s`.
     """
 
     seconds: TensorShape  # second input, float32 (1, 1): time since the frame before; 0 for the first
@@ -139,8 +158,9 @@ class BehaviourFromPoses(BundlePart, frozen=True, kw_only=True):
     warming_frames: Annotated[int, Meta(ge=0)]  # after zeroed states, until scores are those of a network that ran all along
     frame_interval_s: tuple[float, float]  # shortest and longest (1st and 99th percentile) that it has learnt from
     longest_gap_s: float
-    seen: tuple[Sha256, ...]  # of the poses of every video that weights, temperature or thresholds are from
+    seen: tuple[Sha256, ...]  # of the poses or images of every video that weights, temperature or thresholds are from
     accuracy: BehaviourAccuracy
+    region: Viewed | Following | None = None  # which part of the frame it takes; null where it takes poses
 
 
 class Description(BundlePart, frozen=True, kw_only=True):
@@ -166,7 +186,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where they had several, or it was not noted
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
     correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
-    behaviour: BehaviourFromPoses | None = None  # of a behaviour network that takes poses
+    behaviour: BehaviourNetwork | None = None  # of a network that is carried from frame to frame and gives class probabilities
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,8 +194,9 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: Path
     description: Description
-    self_test_image: Image  # uint8, the input's (h, w) or (h, w, 3); empty where the input is poses
+    self_test_image: Image  # uint8, the input's (h, w) or (h, w, 3); empty where the network is carried from frame to frame
     self_test_poses: NDArray[np.float32] | None = None  # (frames, animals * key points * 3 + 1), the last column seconds
+    self_test_clip: Clip | None = None  # in their place, of a carried network that takes images
 
     @property
     def model(self) -> Path:
@@ -187,12 +208,13 @@ def check_task(bundle: Bundle) -> None:
     """Refuse a network of behaviour where key points are to be found.
 
     Raises:
-        BundleError: it takes poses.
+        BundleError: it is one.
     """
-    if bundle.description.behaviour is not None:
+    behaviour = bundle.description.behaviour
+    if behaviour is not None:
         raise BundleError(
-            f"{bundle.folder}: finds behaviour in poses; expected a network that takes images, as `trainer fit` writes for key points; "
-            "it belongs into the section classifiers, where `tracker swap --classifier NAME` replaces one"
+            f"{bundle.folder}: finds behaviour in {'poses' if behaviour.region is None else 'images'}; expected a network that finds key "
+            "points, as `trainer fit` writes; it belongs into the section classifiers, where `tracker swap --classifier NAME` replaces one"
         )
 
 
@@ -218,16 +240,19 @@ def write_bundle(
     self_test_image: Image,
     description: Description,
     self_test_poses: NDArray[np.float32] | None = None,
+    self_test_clip: Clip | None = None,
 ) -> None:
     """Write a bundle whole or not at all: into a neighbouring folder, synced, then renamed into place.
 
     An earlier bundle of that name is replaced. `onnx_sha256` and `self_test.image_sha256` are filled in here. Where there are
-    `self_test_poses`, they are written and the image is not.
+    `self_test_poses` or a `self_test_clip`, they are written and the image is not.
 
     Raises:
         BundleError: the disk is full or the folder cannot be written; what was there before is untouched.
     """
-    if self_test_poses is None:
+    if self_test_clip is not None:
+        test_file, test = SELF_TEST_CLIP, written_clip(self_test_clip)
+    elif self_test_poses is None:
         bgr = cv2.cvtColor(self_test_image, cv2.COLOR_RGB2BGR) if self_test_image.ndim == 3 else self_test_image
         test_file, test = SELF_TEST_FILE, cv2.imencode(".png", bgr)[1].tobytes()
     else:
@@ -296,6 +321,13 @@ def _read_once(folder: Path) -> Bundle:
             f"{len(description.point_names)} key points: write the bundle again with `trainer fit`"
         )
     _compare(folder / MODEL_FILE, description.onnx_sha256)
+    if description.behaviour is not None and description.behaviour.region is not None:
+        return Bundle(
+            folder=folder,
+            description=description,
+            self_test_image=np.zeros((0, 0), np.uint8),
+            self_test_clip=_self_test_clip(folder, description, description.behaviour),
+        )
     if description.behaviour is not None:
         return Bundle(
             folder=folder,
@@ -314,7 +346,7 @@ def _read_once(folder: Path) -> Bundle:
     return Bundle(folder=folder, description=description, self_test_image=np.asarray(rgb, np.uint8))
 
 
-def _self_test_poses(folder: Path, description: Description, behaviour: BehaviourFromPoses) -> NDArray[np.float32]:
+def _self_test_poses(folder: Path, description: Description, behaviour: BehaviourNetwork) -> NDArray[np.float32]:
     _, animals, points, _ = shape = description.input.shape if len(description.input.shape) == 4 else (0, 0, 0, 0)
     classes = len(description.class_names)
     agrees = (
@@ -338,6 +370,34 @@ def _self_test_poses(folder: Path, description: Description, behaviour: Behaviou
     if not isinstance(poses, np.ndarray) or poses.dtype != np.float32 or poses.ndim != 2 or poses.shape[1] != animals * points * 3 + 1:
         raise BundleError(f"{path}: holds no poses of {animals} animals and {points} points; write the bundle again with `trainer fit`")
     return np.asarray(poses, np.float32)
+
+
+def _self_test_clip(folder: Path, description: Description, behaviour: BehaviourNetwork) -> Clip:
+    shape, classes, region = description.input.shape, len(description.class_names), behaviour.region
+    square = not isinstance(region, Following) or (shape[1:2] == shape[2:3] and description.point_names == (region.point,))
+    agrees = (
+        description.task in ("behaviour", "forecast")
+        and description.input.dtype == "uint8"
+        and (len(shape), shape[:1], shape[3:]) == (4, (1,), (1 if description.view.colour == "grey" else 3,))
+        and square
+        and (behaviour.seconds.dtype, behaviour.seconds.shape) == ("float32", (1, 1))
+        and description.output.shape == (1, classes)
+        and len(behaviour.thresholds) == classes > 0
+    )
+    if not agrees:
+        raise BundleError(
+            f"{folder / DESCRIPTION_FILE}: its parts contradict each other; expected an image (1, height, width, channels of a "
+            f"'{description.view.colour}' view), square where it follows a key point, and seconds (1, 1) in, {classes} class probabilities "
+            "out: write the bundle again with `trainer fit`"
+        )
+    path = folder / SELF_TEST_CLIP
+    _compare(path, description.self_test.image_sha256)
+    clip = read_clip(path, shape[1:])
+    if clip is None:
+        raise BundleError(
+            f"{path}: holds no images of shape {list(shape[1:])} with their seconds; write the bundle again with `trainer fit`"
+        )
+    return clip
 
 
 def _npy(array: NDArray[np.float32]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tracker.bundle import Bundle, read_bundle
+from tracker.bundle import Bundle, Viewed, read_bundle
 from tracker.calibration import read_calibration
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
@@ -38,8 +38,8 @@ class _Running:
     """What the loop was last given, and is known to use."""
 
     config: Config
-    bundle: Bundle
-    engine: Engine
+    bundle: Bundle | None  # and its engine; None where classifiers run alone
+    engine: Engine | None
     classifiers: dict[str, Classifier]
     calibrated_for: tuple[int, int] | None  # (width, height) of the calibration's images
 
@@ -114,12 +114,13 @@ class CommandHandler:
 
     def _start(self) -> Answer:
         try:
-            bundle = read_bundle(Path(self._config.engine.bundle))
+            folder = self._config.engine.bundle
+            bundle = read_bundle(Path(folder)) if folder is not None else None
             classifiers = {
                 each.name: open_classifier(read_bundle(Path(each.bundle)), threads=each.threads) for each in self._config.classifiers
             }
             check_rules(self._config, bundle, classifiers)
-            engine = self._open_engine(bundle)
+            engine = self._open_engine(bundle) if bundle is not None else None
             gc.collect()
             gc.freeze()  # what stays for good is looked at no more
             self._put("start", self._config, bundle, engine, classifiers)
@@ -131,9 +132,12 @@ class CommandHandler:
 
     def _swap(self, path: str) -> Answer:
         running = self._now()
+        before = running.engine
         bundle = read_bundle(Path(path))
+        if before is None:
+            raise ConfigError("this tracker runs classifiers alone; name the one to replace with --classifier")
         check_rules(running.config, bundle, running.classifiers)
-        self._check_unseen(running, bundle)
+        self._check_unseen_view(bundle, running.bundle)
         engine = self._open_engine(bundle)
         try:
             setup = self._put("swap", running.config, bundle, engine, running.classifiers)
@@ -141,7 +145,7 @@ class CommandHandler:
             if not self._inbox.stop.is_set():  # else the loop may have it after all: `close` frees it
                 self._close_engine(engine)
             raise
-        self._close_engine(running.engine)
+        self._close_engine(before)
         gc.collect()  # nothing else does: the collector is off, and only what came since the start is looked at
         logger.info("bundle swapped: bundle=%s", bundle.folder)
         return {
@@ -151,7 +155,7 @@ class CommandHandler:
             "runtime": engine.runtime,
             "device": engine.device,
             "precision": engine.precision,
-            "field_of_view": setup.inference.field_of_view if setup is not None else None,
+            "field_of_view": setup.inference.field_of_view if setup is not None and setup.inference is not None else None,
         }
 
     def _swap_classifier(self, name: str, path: str) -> Answer:
@@ -164,7 +168,8 @@ class CommandHandler:
         fresh = open_classifier(bundle, threads=settings.threads)
         classifiers = running.classifiers | {name: fresh}
         check_rules(running.config, running.bundle, classifiers)
-        self._put("swap", running.config, running.bundle, running.engine, classifiers)
+        self._check_unseen_view(bundle, running.classifiers[name].bundle)
+        setup = self._put("swap", running.config, running.bundle, running.engine, classifiers)
         logger.info("classifier swapped: classifier=%s bundle=%s", name, bundle.folder)
         return {
             "classifier": name,
@@ -175,6 +180,7 @@ class CommandHandler:
             "device": fresh.engine.device,
             "precision": "fp32",
             "class_names": list(bundle.description.class_names),
+            "field_of_view": setup.scores.fields_of_view.get(name) if setup is not None else None,
         }
 
     def _reload(self) -> Answer:
@@ -183,7 +189,7 @@ class CommandHandler:
             running, fresh = self._now(), load_config(self._path)
             config = msgspec.structs.replace(running.config, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration)
             check_rules(config, running.bundle, running.classifiers)
-            self._check_unseen(running, running.bundle, config)
+            self._check_unseen_calibration(running, config)
             self._put("reload", config, running.bundle, running.engine, running.classifiers)
         except RigtrackError as problem:
             self._health.report("reload", f"{problem}; the rules in use stay")
@@ -203,25 +209,33 @@ class CommandHandler:
             raise StreamError("the tracker has no engine yet; its log says why")
         return self._running
 
-    def _check_unseen(self, running: _Running, bundle: Bundle, config: Config | None = None) -> None:
-        """Before the first frame, refuse what may not fit the camera's images: that would end the tracker when the camera comes.
+    def _check_unseen_view(self, bundle: Bundle, before: Bundle | None) -> None:
+        """Before the first frame, refuse a view that may not fit the camera's images: that would end the tracker when the camera comes.
 
         Raises:
             BundleError: the bundle's view fits images of one size only, and is another than the one in use.
-            CalibrationError: the calibration is for images of another size than the one in use.
         """
-        if self._inbox.source_shape is not None:
+        if self._inbox.source_shape is not None or not _takes_frames(bundle) or before is None:
             return
-        new, old = bundle.description, running.bundle.description
+        new, old = bundle.description, before.description
         fits_all = new.view.crop is None and new.view.fit != "exact"
-        if not fits_all and (new.view, new.input.shape) != (old.view, old.input.shape):
+        if not fits_all and not (_takes_frames(before) and (new.view, new.input.shape) == (old.view, old.input.shape)):
             raise BundleError(f"{bundle.folder}: its view may not fit the camera, of which no frame has come yet; swap when frames come")
-        if config is not None and _calibrated_for(config) not in (None, running.calibrated_for):
+
+    def _check_unseen_calibration(self, running: _Running, config: Config) -> None:
+        """The same for a calibration.
+
+        Raises:
+            CalibrationError: it is for images of another size than the one in use.
+        """
+        if self._inbox.source_shape is None and _calibrated_for(config) not in (None, running.calibrated_for):
             raise CalibrationError(
                 f"{config.calibration}: may not fit the camera, of which no frame has come yet; reload the rules when frames come"
             )
 
-    def _put(self, cause: Cause, config: Config, bundle: Bundle, engine: Engine, classifiers: dict[str, Classifier]) -> Setup | None:
+    def _put(
+        self, cause: Cause, config: Config, bundle: Bundle | None, engine: Engine | None, classifiers: dict[str, Classifier]
+    ) -> Setup | None:
         """Have the loop take up a setup, and wait until it uses nothing older.
 
         Returns:
@@ -259,6 +273,12 @@ class CommandHandler:
         logger.info("%s", sentence)
         self._notifier.status(sentence)
         self._notifier.extend_timeout(_BUILD_EXTENSION_S)
+
+
+def _takes_frames(bundle: Bundle) -> bool:
+    """Whether the bundle's view says what it takes of a frame."""
+    behaviour = bundle.description.behaviour
+    return behaviour is None or isinstance(behaviour.region, Viewed)
 
 
 def _calibrated_for(config: Config) -> tuple[int, int] | None:

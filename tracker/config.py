@@ -153,14 +153,14 @@ class CaptureConfig(Section, frozen=True, kw_only=True):
 
 
 class EngineConfig(Section, frozen=True, kw_only=True):
-    """Which bundle runs on what."""
+    """Which bundle finds key points, and on what it runs."""
 
-    bundle: Text
+    bundle: Text | None = None  # null: no key points; classifiers that take images then run alone
     runtime: Literal["openvino", "tensorrt"] = "openvino"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     threads: Annotated[int, Meta(ge=1, le=64)] = 2  # CPU only
     gpu: Annotated[int, Meta(ge=0, le=63)] = 0  # device number, GPU only
-    budget_ms: Annotated[float, Meta(gt=0, le=60_000)] = 10  # slower frames are counted and published
+    budget_ms: Annotated[float, Meta(gt=0, le=60_000)] = 10  # slower frames are counted and published; classifiers' time with no bundle
     keep_warm_ms: Annotated[float, Meta(ge=0.2, le=1000)] | None = None  # GPU only: touch it this often while no frame comes
 
 
@@ -309,7 +309,7 @@ class EventConfig(Section, frozen=True, kw_only=True):
 
 
 class ClassifierConfig(Section, frozen=True, kw_only=True):
-    """A network that finds behaviour in poses, one step a frame. It runs on the CPU."""
+    """A network that finds behaviour in poses or images, one step a frame. It runs on the CPU."""
 
     name: Name
     bundle: Text  # as `trainer fit --task behaviour` writes it
@@ -390,7 +390,7 @@ class Config(Section, frozen=True, kw_only=True):
     name: Name = "rig"  # of the camera, as it stands in every topic
     camera: CameraSource
     capture: CaptureConfig = field(default_factory=CaptureConfig)
-    engine: EngineConfig
+    engine: EngineConfig = field(default_factory=EngineConfig)
     identity: IdentityConfig | None = None  # one animal needs none
     motion: MotionConfig = field(default_factory=MotionConfig)
     calibration: Text | None = None
@@ -428,6 +428,7 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     """
     file = _without_retired(open_yaml(path, error=ConfigError))
     config = typed(file, kind=Config, error=ConfigError)
+    _check_anything_runs(config, file)
     _check_unique("classifiers", "name", [each.name for each in config.classifiers], file)
     check_events(config.zones, config.behaviour, file)
     _check_triggers(config, file)
@@ -455,6 +456,14 @@ def check_events(zones: tuple[Zone, ...], behaviour: tuple[EventConfig, ...], fi
     _check_unique("behaviour", "event", [item.event for item in behaviour], file)
     for index, item in enumerate(behaviour):
         _check_rule(item, [zone.name for zone in zones], file, ("behaviour", index))
+
+
+def _check_anything_runs(config: Config, file: YamlFile) -> None:
+    if config.engine.bundle is None and not config.classifiers:
+        raise ConfigError(
+            f"{file.at(('engine', 'bundle'))}: missing key 'engine.bundle'; add it: one line of text, the folder of an engine bundle; "
+            "or a section classifiers with networks that take images"
+        )
 
 
 def _check_triggers(config: Config, file: YamlFile) -> None:
@@ -531,7 +540,7 @@ def _located(config: Config, folder: Path) -> Config:
     return replace(
         config,
         camera=camera,
-        engine=replace(config.engine, bundle=located(config.engine.bundle)),
+        engine=replace(config.engine, bundle=located(config.engine.bundle) if config.engine.bundle is not None else None),
         classifiers=tuple(replace(each, bundle=located(each.bundle)) for each in config.classifiers),
         calibration=located(config.calibration) if config.calibration else None,
         publisher=replace(publisher, bind=tuple(map(address, publisher.bind)), curve_keys=keys),

@@ -119,6 +119,7 @@ def _pose(message: PoseMessage) -> str:
     absent = f"lost {message.lost:<4} skipped {message.skipped:<4} corrupt {message.corrupt:<4}"
     scores = "".join(f"  {name} {value:.2f}" for name, value in message.scores.items())
     scores += "".join(f"  {name} warming up" for name in message.warming)
+    scores += "".join(f"  {name} has no region" for name in message.no_region)
     return f"{delay_ms:7.2f} ms  {absent} {animals}{scores}{motion}"
 
 
@@ -158,7 +159,7 @@ def _status(message: StatusMessage) -> str:
     total = message.latency_ms.get("total", {})
     latency = f"  total p50 {total['p50']:.2f} p99 {total['p99']:.2f} ms" if {"p50", "p99"} <= total.keys() else ""
     counters = "  ".join(f"{name} {message.counters[name]}" for name in ("lost", "skipped", "corrupt") if name in message.counters)
-    engine = f"{message.bundle} on {message.runtime} {message.precision}" if message.bundle else "no bundle yet"
+    engine = f"{message.bundle or 'classifiers'} on {message.runtime} {message.precision}" if message.setup else "no bundle yet"
     if message.rig is not None:
         engine = _rig(message.rig)
     problems = "".join(f"  {problem.cause}: {problem.sentence}" for problem in message.problems)

@@ -99,11 +99,12 @@ class Tracking:
         frame, publisher = captured.frame, self._parts.publisher
         setup = self._setup or self._first_setup(frame)
         time_ns = frame.received_ns if frame.exposed_ns is None else frame.exposed_ns
-        points = setup.inference.points(frame.image)
+        points = setup.points(frame.image)
         inferred_ns = self._clock()
         if setup.identity is not None:
             points = setup.identity.update(points, time_ns)
-        pose = setup.scores.of(Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None), time_ns)
+        pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
+        pose = setup.scores.of(pose, frame.image, time_ns)
         motion = self._motion.update(frame.image) if self._motion else None
         brightness = setup.brightness.of(frame.image)
         events = setup.behaviour.update(frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion, brightness=brightness)
@@ -111,7 +112,7 @@ class Tracking:
         message = publisher.pose(
             frame,
             pose,
-            names=setup.inference.point_names,
+            names=setup.point_names,
             taken_ns=taken_ns,
             inferred_ns=inferred_ns,
             counts=captured.counts,

@@ -55,6 +55,7 @@ class PoseMessage(Stamp):
     scores: dict[str, float]  # probability of each class of behaviour: the classifier's name, a dot, the class's
     motion: float | None  # mean absolute difference of this frame and the one before, 0..1; None on the first
     warming: list[str] = field(default_factory=list)  # classifiers whose scores do not count yet, and are left out
+    no_region: list[str] = field(default_factory=list)  # classifiers without scores: the key point that they follow is not to be found
     brightness: dict[str, float] = field(default_factory=dict)  # by "left,top,width,height" in px: mean there, 0..1
 
 
@@ -122,7 +123,7 @@ class AliveMessage(Stamp):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifierMessage:
-    """A network that finds behaviour in poses."""
+    """A network that finds behaviour."""
 
     name: str
     bundle: str
@@ -139,7 +140,7 @@ class SetupMessage(Stamp):
 
     setup: int  # counts from 1 in a session; every pose carries it
     cause: Literal["start", "reload", "swap"]
-    bundle: str
+    bundle: str  # that finds key points; "" where there is none, and classifiers alone run
     bundle_sha256: str
     point_names: list[str]
     calibrated: bool  # poses carry mm

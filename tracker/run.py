@@ -100,7 +100,7 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
         signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
         if window:
             stack.enter_context(_window(config))
-        logger.info("started: camera=%s session=%s bundle=%s", config.name, publisher.session, config.engine.bundle)
+        logger.info("started: camera=%s session=%s bundle=%s", config.name, publisher.session, config.engine.bundle or "none")
         health.publish()
         handler.start()
         heartbeat = Heartbeat(config.publisher.alive_ms)

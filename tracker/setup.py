@@ -12,16 +12,17 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.brightness import Brightness
-from tracker.bundle import Bundle, check_task
+from tracker.bundle import Bundle, Description, check_task
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.classifiers.classifier import Classifier
-from tracker.classifiers.scores import Scores
+from tracker.classifiers.scores import Scores, check_classifiers, score_names
 from tracker.config import Circle, ClassSource, Config, Zone
 from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
 from tracker.errors import ConfigError
-from tracker.frame import Frame
+from tracker.frame import Frame, Image
 from tracker.messages import VERSION, ClassifierMessage, OpenEvent, SetupMessage
+from tracker.pose import NO_KEY_POINTS, KeyPoints
 
 if TYPE_CHECKING:
     from tracker.identity import Identity
@@ -36,10 +37,10 @@ class Setup:
 
     Attributes:
         config: what it was made from: zones and events as configured.
-        inference: image to key points.
+        inference: image to key points; None where classifiers run alone.
         identity: which animal is which, None for one animal.
         locate: key points to mm, None without a calibration.
-        scores: poses to probabilities of behaviours; keeps what the classifiers carry from frame to frame.
+        scores: images and poses to probabilities of behaviours; keeps what the classifiers carry from frame to frame.
         brightness: of the rectangles that events ask for.
         behaviour: poses to events.
         image_size: (width, height) it was made for.
@@ -47,7 +48,7 @@ class Setup:
     """
 
     config: Config
-    inference: Inference
+    inference: Inference | None
     identity: "Identity | None"
     locate: PlaneMapper | None
     scores: Scores
@@ -56,23 +57,45 @@ class Setup:
     image_size: tuple[int, int]
     zones: list[dict[str, Any]]
 
+    @property
+    def bundle(self) -> Description | None:
+        """What finds the key points; None where nothing does."""
+        return self.inference.bundle.description if self.inference is not None else None
+
+    @property
+    def point_names(self) -> tuple[str, ...]:
+        """Of the key points, in the order of the poses."""
+        return _point_names(self.inference.bundle if self.inference is not None else None)
+
+    @property
+    def field_of_view(self) -> str:
+        """Which part of the camera's image is seen, in a sentence for the key points and one for each classifier that takes images."""
+        seen = [self.inference.field_of_view] if self.inference is not None else []
+        return " ".join(seen + [f"Classifier '{name}': {sentence}" for name, sentence in self.scores.fields_of_view.items()])
+
+    def points(self, image: Image) -> KeyPoints:
+        """Find the key points of an image: float32 (animals, K, 3), of no animal where no network finds any."""
+        return self.inference.points(image) if self.inference is not None else NO_KEY_POINTS
+
 
 def make_setup(
     config: Config,
-    bundle: Bundle,
-    engine: Engine,
+    bundle: Bundle | None,
+    engine: Engine | None,
     *,
     source_shape: tuple[int, ...],
     classifiers: Mapping[str, Classifier] = NO_CLASSIFIERS,
 ) -> Setup:
     """Fit bundle, classifiers, calibration and rules to images of one shape. The classifiers go on with what they carry.
 
+    Without bundle and engine there are no key points: classifiers that take images run alone.
+
     Raises:
         BundleError, CalibrationError, ConfigError: they do not fit each other or the image.
     """
     height, width = source_shape[:2]
     _check_motion(config, (width, height))
-    inference = Inference(bundle, engine, source_shape=source_shape)
+    inference = Inference(bundle, engine, source_shape=source_shape) if bundle is not None and engine is not None else None
     calibration = load_calibration(Path(config.calibration), (width, height)) if config.calibration else None
     locate = PlaneMapper(calibration) if calibration is not None else None
     return Setup(
@@ -80,7 +103,7 @@ def make_setup(
         inference=inference,
         identity=_identity(config, bundle),
         locate=locate,
-        scores=_scores(bundle, classifiers),
+        scores=Scores(classifiers, point_names=_point_names(bundle), animals=_animals(bundle), source_shape=source_shape),
         brightness=Brightness(config.behaviour, image_size=(width, height)),
         behaviour=_behaviour(config, bundle),
         image_size=(width, height),
@@ -88,7 +111,7 @@ def make_setup(
     )
 
 
-def check_rules(config: Config, bundle: Bundle, classifiers: Mapping[str, Classifier] = NO_CLASSIFIERS) -> None:
+def check_rules(config: Config, bundle: Bundle | None, classifiers: Mapping[str, Classifier] = NO_CLASSIFIERS) -> None:
     """Check what can be checked before the first image: that bundle, classifiers, identity, rules and calibration fit each other.
 
     Raises:
@@ -96,12 +119,14 @@ def check_rules(config: Config, bundle: Bundle, classifiers: Mapping[str, Classi
         ConfigError: they do not.
         CalibrationError: the calibration cannot be read or used.
     """
-    check_task(bundle)
+    if bundle is not None:
+        check_task(bundle)
     locate = PlaneMapper(read_calibration(Path(config.calibration))) if config.calibration else None
     for zone in config.zones:
         with_outline(zone, locate)
     _identity(config, bundle)
-    names = _scores(bundle, classifiers).names
+    check_classifiers(classifiers, point_names=_point_names(bundle), animals=_animals(bundle))
+    names = score_names(classifiers)
     for item in config.behaviour:
         if isinstance(item.source, ClassSource) and item.source.score not in names:
             known = ", ".join(name.partition(".")[2] for name in names if name.startswith(f"{item.source.classifier}."))
@@ -130,7 +155,7 @@ def setup_message(
     setup: Setup, *, number: int, cause: Literal["start", "reload", "swap"], after: Frame | None, publisher: Stream
 ) -> SetupMessage:
     """What the stream says of a setup that takes over after the frame `after`."""
-    description = setup.inference.bundle.description
+    description = setup.bundle
     return SetupMessage(
         v=VERSION,
         camera=publisher.camera,
@@ -140,9 +165,9 @@ def setup_message(
         published_ns=time.monotonic_ns(),
         setup=number,
         cause=cause,
-        bundle=description.name,
-        bundle_sha256=description.onnx_sha256,
-        point_names=list(description.point_names),
+        bundle=description.name if description else "",
+        bundle_sha256=description.onnx_sha256 if description else "",
+        point_names=list(setup.point_names),
         calibrated=setup.locate is not None,
         zones=msgspec.to_builtins(setup.config.zones),
         behaviour=msgspec.to_builtins(setup.config.behaviour),
@@ -155,7 +180,7 @@ def setup_message(
             )
             for name, each in setup.scores.classifiers.items()
         ],
-        skeleton=list(description.skeleton),
+        skeleton=list(description.skeleton) if description else [],
     )
 
 
@@ -172,8 +197,12 @@ def open_events(setup: Setup, *, received_ns: int) -> list[OpenEvent]:
     ]
 
 
-def _scores(bundle: Bundle, classifiers: Mapping[str, Classifier]) -> Scores:
-    return Scores(classifiers, point_names=bundle.description.point_names, animals=bundle.description.output.shape[1])
+def _point_names(bundle: Bundle | None) -> tuple[str, ...]:
+    return bundle.description.point_names if bundle is not None else ()
+
+
+def _animals(bundle: Bundle | None) -> int:
+    return bundle.description.output.shape[1] if bundle is not None else 0
 
 
 def _check_motion(config: Config, image_size: tuple[int, int]) -> None:
@@ -185,19 +214,23 @@ def _check_motion(config: Config, image_size: tuple[int, int]) -> None:
         )
 
 
-def _behaviour(config: Config, bundle: Bundle) -> Behaviour:
+def _behaviour(config: Config, bundle: Bundle | None) -> Behaviour:
     return Behaviour(
         config.behaviour,
         config.zones,
-        point_names=bundle.description.point_names,
-        animals=bundle.description.output.shape[1],
+        point_names=_point_names(bundle),
+        animals=_animals(bundle),
         has_mm=config.calibration is not None,
         rate_hz=config.camera.rate_hz,
     )
 
 
-def _identity(config: Config, bundle: Bundle) -> "Identity | None":
-    animals = bundle.description.output.shape[1]
+def _identity(config: Config, bundle: Bundle | None) -> "Identity | None":
+    if bundle is None:
+        if config.identity is not None:
+            raise ConfigError("the section identity needs key points, and engine.bundle is null; remove the section, or give a bundle")
+        return None
+    animals = _animals(bundle)
     if config.identity is None:
         if animals > 1:
             raise ConfigError(

@@ -148,7 +148,7 @@ def test_the_alarm_is_given_at_once_and_then_not_for_minutes() -> None:
 def test_the_example_configuration_opens_nothing_to_other_accounts() -> None:
     config = load_config(FOLDER / "top.yaml")
     assert all(address.startswith("ipc:///run/rigtrack/") for address in (*config.publisher.bind, config.control.bind))
-    assert config.engine.bundle.startswith("/var/lib/rigtrack/models/")
+    assert str(config.engine.bundle).startswith("/var/lib/rigtrack/models/")
 
 
 def test_the_readme_names_every_file_and_only_files_that_exist() -> None:

@@ -1,25 +1,30 @@
-"""A bundle that finds "behaviour" in poses, with an answer that can be told beforehand, and a state that shows when it was zeroed."""
+"""Bundles that find "behaviour" in poses or images, with answers that can be told beforehand, and a state that shows when it was zeroed."""
 
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx.parser
+from numpy.typing import NDArray
 
 from tracker.bundle import (
     Accuracy,
     BehaviourAccuracy,
-    BehaviourFromPoses,
+    BehaviourNetwork,
     Description,
+    Following,
     SelfTest,
     TensorShape,
     TrainingData,
     View,
+    Viewed,
     write_bundle,
 )
 from tracker.engines.openvino.step_engine import StepEngine
+from tracker.self_test_clip import Clip
 
 CLASSES = ("right", "late")
+IMAGE_CLASSES = ("red", "moved")
 SPAN = 100.0
 
 
@@ -43,8 +48,71 @@ def write_classifier(
     rows[:, 0], rows[1:, -1] = 20, 0.1
     engine = StepEngine(model, ["clock"])
     expected = engine.run(rows[:, :-1].reshape(4, animals, len(points), 3), rows[:, -1])[-1]
+    description = _description(
+        folder,
+        View(crop=None, fit="exact", colour="grey"),
+        TensorShape(name="poses", shape=(1, animals, len(points), 3), dtype="float32"),
+        states,
+        points=points,
+        classes=classes,
+        expected=expected,
+        warming_frames=warming_frames,
+        longest_gap_s=longest_gap_s,
+        region=None,
+    )
+    write_bundle(folder, model=model, self_test_image=np.zeros((0, 0), np.uint8), description=description, self_test_poses=rows)
+    return folder
+
+
+def write_image_classifier(
+    folder: Path,
+    *,
+    height: int,
+    width: int,
+    region: Viewed | Following | None = None,
+    view: View | None = None,
+    warming_frames: int = 0,
+    longest_gap_s: float = 1.0,
+    classes: tuple[str, str] = IMAGE_CLASSES,
+) -> Path:
+    """Two classes: `red` is the mean of the first channel, white being 1, `moved` how far the image differs from the frame before."""
+    view = view or View(crop=None, fit="exact", colour="grey")
+    channels = 3 if view.colour == "rgb" else 1
+    model = _image_model(height, width, channels)
+    states = (TensorShape(name="before", shape=(1, height, width, channels), dtype="float32"),)
+    images = np.random.default_rng(0).integers(0, 255, (3, height, width, channels), np.uint8)
+    clip = Clip(images, np.array([0, 0.1, 0.1], np.float32))
+    description = _description(
+        folder,
+        view,
+        TensorShape(name="image", shape=(1, height, width, channels), dtype="uint8"),
+        states,
+        points=(region.point,) if isinstance(region, Following) else (),
+        classes=classes,
+        expected=StepEngine(model, ["before"]).run(*clip)[-1],
+        warming_frames=warming_frames,
+        longest_gap_s=longest_gap_s,
+        region=region or Viewed(),
+    )
+    write_bundle(folder, model=model, self_test_image=np.zeros((0, 0), np.uint8), description=description, self_test_clip=clip)
+    return folder
+
+
+def _description(
+    folder: Path,
+    view: View,
+    taken: TensorShape,
+    states: tuple[TensorShape, ...],
+    *,
+    points: tuple[str, ...],
+    classes: tuple[str, str],
+    expected: NDArray[np.float32],
+    warming_frames: int,
+    longest_gap_s: float,
+    region: Viewed | Following | None,
+) -> Description:
     no_hash = "0" * 64
-    description = Description(
+    return Description(
         schema=1,
         name=folder.name,
         task="behaviour",
@@ -52,9 +120,9 @@ def write_classifier(
         point_names=points,
         skeleton=(),
         class_names=classes,
-        network="place_and_clock",
-        view=View(crop=None, fit="exact", colour="grey"),
-        input=TensorShape(name="poses", shape=(1, animals, len(points), 3), dtype="float32"),
+        network="told_beforehand",
+        view=view,
+        input=taken,
         output=TensorShape(name="probabilities", shape=(1, 2), dtype="float32"),
         states=states,
         precision="fp32",
@@ -64,7 +132,7 @@ def write_classifier(
         self_test=SelfTest(
             image_sha256=no_hash, expected=[float(number) for number in expected], tolerance_fp32=1e-5, tolerance_reduced=1.0
         ),
-        behaviour=BehaviourFromPoses(
+        behaviour=BehaviourNetwork(
             seconds=TensorShape(name="seconds", shape=(1, 1), dtype="float32"),
             exclusive=False,
             thresholds=(0.5, 0.5),
@@ -74,10 +142,9 @@ def write_classifier(
             longest_gap_s=longest_gap_s,
             seen=(),
             accuracy=BehaviourAccuracy(macro_f1=None, f1=(None, None), bout_f1=(None, None), calibration_error=None, frames=0),
+            region=region,
         ),
     )
-    write_bundle(folder, model=model, self_test_image=np.zeros((0, 0), np.uint8), description=description, self_test_poses=rows)
-    return folder
 
 
 def _model(animals: int, points: int, *, faulty: bool) -> bytes:
@@ -98,6 +165,34 @@ def _model(animals: int, points: int, *, faulty: bool) -> bytes:
             clock_next = Add (clock, seconds)
             both = Concat <axis = 1> (there, clock_next)
             {last}
+        }}
+    """
+    model = onnx.parser.parse_model(text)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def _image_model(height: int, width: int, channels: int) -> bytes:
+    size = f"{height}, {width}, {channels}"
+    text = f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        red_and_moved (uint8[1, {size}] image, float[1, 1] seconds, float[1, {size}] before)
+            => (float[1, 2] probabilities, float[1, {size}] before_next)
+        <int64[1] zero = {{0}}, int64[1] one = {{1}}, int64[1] last = {{3}}, float white = {{255.0}}, float none = {{0.0}},
+         int64[2] row = {{1, 1}}>
+        {{
+            pixels = Cast <to = 1> (image)
+            before_next = Div (pixels, white)
+            first = Slice (before_next, zero, one, last)
+            red = ReduceMean <keepdims = 0> (first)
+            difference = Sub (before_next, before)
+            size = Abs (difference)
+            moved = ReduceMean <keepdims = 0> (size)
+            red_row = Reshape (red, row)
+            moved_row = Reshape (moved, row)
+            both = Concat <axis = 1> (red_row, moved_row)
+            nothing = Mul (seconds, none)
+            probabilities = Add (both, nothing)
         }}
     """
     model = onnx.parser.parse_model(text)

@@ -89,7 +89,8 @@ def analyse_now(job: Job, request: AnalysisRequest, *, stop_at: int | None = Non
     opened: list[Engines] = []
 
     def engines() -> Engines:
-        found = read_bundle(Path(request.config.engine.bundle))
+        folder = request.config.engine.bundle
+        found = read_bundle(Path(folder)) if folder is not None else None
         opened.append(Engines(found, request.config.engine, count=2, say=lambda _: None, classifiers=request.config.classifiers))
         return opened[0]
 

@@ -28,6 +28,7 @@ from tracker.replay import replay_file
 from tracker.setup import check_rules
 
 MS = 1_000_000
+NO_IMAGE = np.zeros((1, 1), np.uint8)
 RULE = {"on": 0.5, "off": 0.5}
 RIGHT: dict[str, Any] = {"event": "at_the_right", "source": {"kind": "class", "classifier": "place", "class_name": "right"}, "rule": RULE}
 
@@ -41,13 +42,13 @@ def pose(*points: tuple[float, float, float]) -> Pose:
 
 
 def scores_of(classifier: Classifier, names: tuple[str, ...] = ("spot",), animals: int = 1) -> Scores:
-    return Scores({"place": classifier}, point_names=names, animals=animals)
+    return Scores({"place": classifier}, point_names=names, animals=animals, source_shape=NO_IMAGE.shape)
 
 
 def test_every_frame_gets_the_scores_of_its_pose(tmp_path: Path) -> None:
     scores = scores_of(opened(tmp_path))
 
-    found = [scores.of(pose((x, 1, 1)), number * 100 * MS).scores for number, x in enumerate((10.0, 60.0, np.nan))]
+    found = [scores.of(pose((x, 1, 1)), NO_IMAGE, number * 100 * MS).scores for number, x in enumerate((10.0, 60.0, np.nan))]
 
     assert [one["place.right"] for one in found] == pytest.approx([0.1, 0.6, 0.0])
     assert [one["place.late"] for one in found] == pytest.approx([0.0, 0.1, 0.2])
@@ -57,13 +58,13 @@ def test_every_frame_gets_the_scores_of_its_pose(tmp_path: Path) -> None:
 def test_a_classifier_takes_its_own_points_by_name_in_its_own_order(tmp_path: Path) -> None:
     scores = scores_of(opened(tmp_path, points=("tail", "spot")), ("spot", "ear", "tail"))
 
-    assert scores.of(pose((10, 0, 1), (20, 0, 1), (90, 0, 1)), 0).scores["place.right"] == pytest.approx(0.9)
+    assert scores.of(pose((10, 0, 1), (20, 0, 1), (90, 0, 1)), NO_IMAGE, 0).scores["place.right"] == pytest.approx(0.9)
 
 
 def test_a_score_is_left_out_and_said_to_be_warming_until_enough_frames_have_come(tmp_path: Path) -> None:
     scores = scores_of(opened(tmp_path, warming_frames=2))
 
-    found = [scores.of(pose((50, 1, 1)), number * 10 * MS) for number in range(4)]
+    found = [scores.of(pose((50, 1, 1)), NO_IMAGE, number * 10 * MS) for number in range(4)]
 
     assert [one.warming for one in found] == [("place",), ("place",), (), ()]
     assert [bool(one.scores) for one in found] == [False, False, True, True]
@@ -74,7 +75,7 @@ def test_the_state_is_zeroed_where_the_run_of_frames_is_broken(tmp_path: Path, s
     scores = scores_of(opened(tmp_path, warming_frames=1))
     times_ms = [1000, 1100, 1200, 1200 + step_ms, 1300 + step_ms]
 
-    found = [scores.of(pose((50, 1, 1)), time * MS) for time in times_ms]
+    found = [scores.of(pose((50, 1, 1)), NO_IMAGE, time * MS) for time in times_ms]
 
     assert [one.warming for one in found] == [("place",), (), (), ("place",), ()]
     assert found[2].scores["place.late"] == pytest.approx(0.2)
@@ -83,26 +84,26 @@ def test_the_state_is_zeroed_where_the_run_of_frames_is_broken(tmp_path: Path, s
 
 def test_lost_frames_within_the_longest_gap_only_let_time_run(tmp_path: Path) -> None:
     scores = scores_of(opened(tmp_path))
-    found = [scores.of(pose((50, 1, 1)), time * MS).scores["place.late"] for time in (0, 100, 900)]
+    found = [scores.of(pose((50, 1, 1)), NO_IMAGE, time * MS).scores["place.late"] for time in (0, 100, 900)]
     assert found == pytest.approx([0.0, 0.1, 0.9])
 
 
 def test_a_reset_begins_anew(tmp_path: Path) -> None:
     scores = scores_of(opened(tmp_path, warming_frames=1))
     for number in range(3):
-        scores.of(pose((50, 1, 1)), number * 100 * MS)
+        scores.of(pose((50, 1, 1)), NO_IMAGE, number * 100 * MS)
 
     scores.reset()
 
-    assert scores.of(pose((50, 1, 1)), 300 * MS).warming == ("place",)
-    assert scores.of(pose((50, 1, 1)), 400 * MS).scores["place.late"] == pytest.approx(0.1)
+    assert scores.of(pose((50, 1, 1)), NO_IMAGE, 300 * MS).warming == ("place",)
+    assert scores.of(pose((50, 1, 1)), NO_IMAGE, 400 * MS).scores["place.late"] == pytest.approx(0.1)
 
 
 def test_time_runs_on_where_other_rules_take_over_between_two_frames(tmp_path: Path) -> None:
     classifier = opened(tmp_path)
     before, after = scores_of(classifier), scores_of(classifier)  # as a reload makes them anew
 
-    found = [scores.of(pose((50, 1, 1)), time * MS) for scores, time in ((before, 0), (before, 100), (after, 200))]
+    found = [scores.of(pose((50, 1, 1)), NO_IMAGE, time * MS) for scores, time in ((before, 0), (before, 100), (after, 200))]
 
     assert [one.scores["place.late"] for one in found] == pytest.approx([0.0, 0.1, 0.2])
 
@@ -112,13 +113,13 @@ def test_an_answer_that_is_no_probability_is_missing_and_said_and_the_state_begi
     scores = scores_of(classifier)
     places = (10.0, 10.0, 150.0, 10.0, 10.0)
 
-    found = [scores.of(pose((x, 1, 1)), number * 100 * MS) for number, x in enumerate(places)]
+    found = [scores.of(pose((x, 1, 1)), NO_IMAGE, number * 100 * MS) for number, x in enumerate(places)]
 
     assert [one.warming for one in found] == [("place",), (), ("place",), ("place",), ()]
     assert all(np.isfinite(list(one.scores.values())).all() for one in found)
     assert found[4].scores["place.late"] == pytest.approx(np.sqrt(1 - 0.1))  # zeroed at the fault
     before = scores.fault
-    scores.of(pose((150.0, 1, 1)), 500 * MS)
+    scores.of(pose((150.0, 1, 1)), NO_IMAGE, 500 * MS)
     assert (before, str(scores.fault)[:35]) == (None, "classifier 'place': place gave [nan")
 
 
@@ -139,7 +140,7 @@ def test_a_classifier_proves_itself_when_it_is_opened(tmp_path: Path) -> None:
 
 def test_bundles_of_the_other_kind_are_refused_with_the_place_where_they_belong(tmp_path: Path, make_bundle: BundleMaker) -> None:
     points = read_bundle(make_bundle(tmp_path / "spot", height=HEIGHT, width=WIDTH))
-    with pytest.raises(BundleError, match="takes images; expected a network of behaviour"):
+    with pytest.raises(BundleError, match="finds key points; expected a network of behaviour"):
         open_classifier(points)
     place = read_bundle(write_classifier(tmp_path / "place"))
     with pytest.raises(BundleError, match="it belongs into the section classifiers"):

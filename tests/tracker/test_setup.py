@@ -77,6 +77,7 @@ def test_bundle_calibration_and_rules_become_one_setup_for_an_image(tmp_path: Pa
     config = configured(tmp_path, one, HALF_MM_A_PIXEL, zones=[CIRCLE, SQUARE], behaviour=[event("mat")])
     setup = make_setup(config, *engine, source_shape=(HEIGHT, WIDTH))
     assert (setup.config, setup.image_size, setup.identity) == (config, (WIDTH, HEIGHT), None)
+    assert setup.inference is not None
     assert setup.inference.engine is engine[1]
     port, mat = setup.zones
     assert {key: mat[key] for key in ("name", "unit", "outline_px")} == {
@@ -89,7 +90,7 @@ def test_bundle_calibration_and_rules_become_one_setup_for_an_image(tmp_path: Pa
     image = np.zeros((HEIGHT, WIDTH), np.uint8)
     image[12, 10] = 255
     assert setup.locate is not None
-    np.testing.assert_allclose(setup.locate.to_mm(setup.inference.points(image))[0, 0], [5, 6], atol=1e-3)
+    np.testing.assert_allclose(setup.locate.to_mm(setup.points(image))[0, 0], [5, 6], atol=1e-3)
 
 
 def test_two_animals_get_identities(tmp_path: Path, two: Path) -> None:

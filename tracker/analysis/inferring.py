@@ -23,7 +23,7 @@ from tracker.engines.inference import Inference
 from tracker.engines.open_engine import open_engine
 from tracker.frame import Image
 from tracker.motion import Motion
-from tracker.pose import KeyPoints
+from tracker.pose import NO_KEY_POINTS, KeyPoints
 from tracker.recording.original_video import Converter, Decoded, OriginalVideo
 
 _AHEAD = 2  # frames decoded ahead, for each engine
@@ -53,7 +53,7 @@ class _Chain:
     """What one frame at a time needs."""
 
     converter: Converter
-    inference: Inference
+    points: Callable[[Image], KeyPoints]
 
 
 class Engines:
@@ -61,7 +61,7 @@ class Engines:
 
     def __init__(
         self,
-        bundle: Bundle,
+        bundle: Bundle | None,
         settings: EngineConfig,
         *,
         count: int,
@@ -71,7 +71,7 @@ class Engines:
         """Open them.
 
         Args:
-            bundle: what to run.
+            bundle: that finds the key points, None for classifiers alone.
             settings: runtime and precision; its threads are not read.
             count: how many: one for each core; a GPU takes one.
             say: told what takes time.
@@ -80,12 +80,15 @@ class Engines:
         Raises:
             EngineError, BundleError: it cannot be run here.
         """
-        self.bundle = bundle
+        self.bundle, self.count = bundle, count
         self.classifiers = {each.name: open_classifier(read_bundle(Path(each.bundle)), threads=each.threads) for each in classifiers}
+        self.engines: list[Engine] = []
+        if bundle is None:
+            return
         alone = settings.runtime == "tensorrt" or bool(bundle.description.states)  # a memory takes every frame in order
         one = msgspec.structs.replace(settings, threads=1, keep_warm_ms=None)
-        self.engines: list[Engine] = []
-        for _ in range(1 if alone else count):
+        self.count = 1 if alone else count
+        for _ in range(self.count):
             self.engines.append(open_engine(bundle, one, say=say))
 
     def close(self) -> None:
@@ -115,18 +118,19 @@ def infer(
     for engine in engines.engines:
         engine.reset()
     chains: queue.SimpleQueue[_Chain] = queue.SimpleQueue()
-    for engine in engines.engines:
-        chains.put(_Chain(video.converter(), Inference(engines.bundle, engine, source_shape=video.shape)))
+    every: Sequence[Engine | None] = engines.engines or [None] * engines.count
+    for one in every:
+        chains.put(_Chain(video.converter(), _finder(engines.bundle, one, video.shape)))
 
     def process(decoded: Decoded) -> tuple[Image, KeyPoints]:
         chain = chains.get()
         try:
             image = chain.converter.image(decoded)
-            return image, chain.inference.points(image)
+            return image, chain.points(image)
         finally:
             chains.put(chain)
 
-    count = len(engines.engines)
+    count = engines.count
     waiting: deque[tuple[int, Future[tuple[Image, KeyPoints]]]] = deque()
 
     def next_one() -> Inferred:
@@ -149,3 +153,9 @@ def infer(
                 yield next_one()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _finder(bundle: Bundle | None, engine: Engine | None, source_shape: tuple[int, ...]) -> Callable[[Image], KeyPoints]:
+    if bundle is None or engine is None:
+        return lambda image: NO_KEY_POINTS
+    return Inference(bundle, engine, source_shape=source_shape).points

@@ -67,20 +67,20 @@ def job_for(video: Path, out: Path, *, taken: dict[Path, str]) -> Job:
     raise RecordingError(f"{video}: its folder {marked} holds something else; give another --out")
 
 
-def analysis_config(config: Config | None, bundle: Bundle) -> Config:
+def analysis_config(config: Config | None, bundle: Bundle | None) -> Config:
     """The configuration that an analysis runs with: without a file, the defaults, and identities where the bundle finds several animals.
 
     Args:
         config: of the rig, None for none.
-        bundle: what to run.
+        bundle: that finds the key points; None for classifiers alone.
     """
     if config is None:
-        identity = IdentityConfig() if bundle.description.output.shape[1] > 1 else None
-        config = Config(name="video", camera=OpenCVCamera(device="video"), engine=EngineConfig(bundle=""), identity=identity)
-    return msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, bundle=str(bundle.folder)))
+        identity = IdentityConfig() if bundle is not None and bundle.description.output.shape[1] > 1 else None
+        config = Config(name="video", camera=OpenCVCamera(device="video"), engine=EngineConfig(), identity=identity)
+    return msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, bundle=str(bundle.folder) if bundle else None))
 
 
-def analysed_with(config: Config, bundle: Bundle) -> AnalysedWith:
+def analysed_with(config: Config, bundle: Bundle | None) -> AnalysedWith:
     """What decides the numbers of an analysis.
 
     Raises:
@@ -95,7 +95,7 @@ def analysed_with(config: Config, bundle: Bundle) -> AnalysedWith:
     classifiers = [(each.name, _sha256(read_bundle(Path(each.bundle)).description)) for each in config.classifiers]
     rules = (config.identity, calibration, config.zones, config.motion, classifiers, config.behaviour)
     settings = (engine.runtime, engine.precision, config.name, *rules)
-    return AnalysedWith(bundle_sha256=_sha256(bundle.description), settings_sha256=_sha256(settings))
+    return AnalysedWith(bundle_sha256=_sha256(bundle.description if bundle else None), settings_sha256=_sha256(settings))
 
 
 def check_same(folder: Path, wanted: AnalysedWith) -> None:

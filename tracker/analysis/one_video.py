@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from tracker.analysis.frame_scores import FrameScores
 from tracker.analysis.inferring import Engines, Inferred, infer
 from tracker.analysis.job import Job, check_same, is_done
 from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
 from tracker.analysis.tables import StreamName, write_tables
-from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog
+from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog, confidence_of
 from tracker.config import Config, OpenCVCamera, RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame
@@ -178,34 +179,49 @@ def _work(
     told: Told,
     stop: threading.Event,
 ) -> None:
-    setup = make_setup(request.config, engines.bundle, engines.engines[0], source_shape=video.shape, classifiers=engines.classifiers)
+    engine = next(iter(engines.engines), None)
+    setup, by_frame = (
+        make_setup(request.config, engines.bundle, engine, source_shape=video.shape, classifiers=engines.classifiers) for _ in range(2)
+    )
     setup.scores.reset()
-    _, animals, points, _ = engines.bundle.description.output.shape
-    if engines.bundle.description.states:  # what the network remembers is not on the disk: from the first frame on
+    scores = FrameScores(by_frame)
+    _, animals, points, _ = engines.bundle.description.output.shape if engines.bundle is not None else (1, 0, 0, 3)
+    remembers = engines.bundle is not None and bool(engines.bundle.description.states)
+    if remembers or scores.names:  # what a network remembers is not on the disk: from the first frame on
         (job.work / PROGRESS_FILE).unlink(missing_ok=True)
-    log = PoseLog(job.work, animals=animals, points=points, rectangles=setup.brightness.names)
+    log = PoseLog(job.work, animals=animals, points=points, rectangles=setup.brightness.names, scores=scores.names)
     try:
         pictures = Pictures(job.work, log.progress.pictures)
         frames = infer(video, engines, begin=log.frames, stop=stop, motion=Motion(request.config.motion.size), brightness=setup.brightness)
-        _log_all(frames, log, pictures, expected=video.expected, told=told)
+        _log_all(frames, log, pictures, scores, expected=video.expected, told=told)
         if stop.is_set():
             raise StoppedError
         records = log.read()
-        found = write_tables(job.work, records, setup, StreamName(camera=description.camera, session=description.stream_session))
+        stream = StreamName(camera=description.camera, session=description.stream_session)
+        found = write_tables(job.work, records, setup, stream, scores=scores.names)
         seconds = float(records["time_ns"][-1] - records["time_ns"][0]) / 1e9
         write_overview(
-            job.work, found, seconds=seconds, size=(video.shape[0], video.shape[1]), kept=log.progress.pictures, fault=video.fault()
+            job.work,
+            found,
+            sure=confidence_of(found, records["scores"]),
+            seconds=seconds,
+            size=(video.shape[0], video.shape[1]),
+            kept=log.progress.pictures,
+            fault=video.fault(),
         )
         write_part(job.work, CLOSED_FILE, Closed(reason=_REASON, frames=len(found), dropped=0, segments=[len(found)]))
     finally:
         log.close()
 
 
-def _log_all(frames: Iterator[Inferred], log: PoseLog, pictures: Pictures, *, expected: int | None, told: Told) -> None:
+def _log_all(
+    frames: Iterator[Inferred], log: PoseLog, pictures: Pictures, scores: FrameScores, *, expected: int | None, told: Told
+) -> None:
     synced = said = time.monotonic()
     for each in frames:
-        pictures.take(log.frames, each.image, each.points)
-        log.append(time_ns=each.time_ns, motion=each.motion, points=each.points, brightness=each.brightness)
+        found = scores.of(each.image, each.points, each.time_ns)
+        pictures.take(log.frames, each.image, float(confidence_of(each.points[None], found[None])[0]))
+        log.append(time_ns=each.time_ns, motion=each.motion, points=each.points, brightness=each.brightness, scores=found)
         now = time.monotonic()
         if now - said >= _TOLD_S:
             told(log.frames, expected)

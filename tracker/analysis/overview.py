@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.analysis.unfinished_poses import Kept, mean_confidence
+from tracker.analysis.unfinished_poses import Kept
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.pose import KeyPoints
@@ -53,10 +53,8 @@ class Pictures:
         self._folder, self.kept = folder, dict(kept)
         self._images: dict[str, Image] = {}
 
-    def take(self, frame: int, image: Image, points: KeyPoints) -> None:
+    def take(self, frame: int, image: Image, confidence: float) -> None:
         """Consider one frame."""
-        confidences = points[..., 2].ravel().tolist()
-        confidence = sum(each for each in confidences if each == each) / len(confidences)  # NaN is not itself
         if frame & (frame - 1) == 0:  # a power of two: the last of them is somewhere in the second half
             self._keep(TYPICAL, frame, confidence, image)
         if WORST not in self.kept or confidence < self.kept[WORST].confidence:
@@ -78,13 +76,21 @@ class Pictures:
 
 
 def write_overview(
-    folder: Path, points: KeyPoints, *, seconds: float, size: tuple[int, int], kept: dict[str, Kept], fault: str | None
+    folder: Path,
+    points: KeyPoints,
+    *,
+    sure: NDArray[np.float64],
+    seconds: float,
+    size: tuple[int, int],
+    kept: dict[str, Kept],
+    fault: str | None,
 ) -> Overview:
     """Draw the pictures and sum up.
 
     Args:
         folder: of the session.
         points: float32 (frames, animals, K, 3).
+        sure: float64 (frames,), confidence of each.
         seconds: from the first frame to the last.
         size: (height, width) of the video.
         kept: the pictures' frames.
@@ -93,7 +99,6 @@ def write_overview(
     Raises:
         OSError: the disk refuses.
     """
-    sure = mean_confidence(points)
     overview = Overview(
         frames=len(sure),
         seconds=seconds,

@@ -140,10 +140,11 @@ def analyse_videos(asked: VideosAsked, console: Console, *, done: Callable[[Resu
 
 def _what_to_run(asked: VideosAsked) -> tuple[Config, AnalysedWith]:
     """The configuration with its bundle, checked as far as it can be without a video."""
-    folder = asked.bundle or (None if asked.config is None else Path(asked.config.engine.bundle))
-    if folder is None:
+    if asked.bundle is None and asked.config is None:
         raise RecordingError("neither a bundle nor a configuration was given; give --bundle, or --config with engine.bundle in it")
-    bundle = read_bundle(folder)
+    configured = asked.config.engine.bundle if asked.config is not None else None
+    folder = asked.bundle or (None if configured is None else Path(configured))
+    bundle = read_bundle(folder) if folder is not None else None
     config = analysis_config(asked.config, bundle)
     classifiers = {each.name: open_classifier(read_bundle(Path(each.bundle)), threads=each.threads) for each in config.classifiers}
     check_rules(config, bundle, classifiers)

@@ -14,6 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from tracker.event import Event
+from tracker.frame import Image
 from tracker.messages import encoder
 from tracker.pose import KeyPoints, Pose
 from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE
@@ -23,6 +24,7 @@ from tracker.whole_files import write_synced
 
 _BATCH = 4096  # rows
 _OF_EVENT = ("state", "animal", "onset_frame", "value", "threshold", "added_delay_ms", "reason", "horizon_ms")
+_NO_IMAGE: Image = np.zeros((0, 0), np.uint8)  # for classifiers that take none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class StreamName:
     session: str
 
 
-def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: StreamName) -> KeyPoints:
+def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: StreamName, *, scores: tuple[str, ...] = ()) -> KeyPoints:
     """Write frames, events and setups.
 
     Args:
@@ -41,6 +43,7 @@ def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: Stre
         records: time_ns, motion and points of every frame.
         setup: fresh: no frame has gone through it.
         stream: named in the setup.
+        scores: names of those that the records hold; without any, classifiers take the poses here.
 
     Returns:
         Key points as in the table: float32 (frames, animals, K, 3).
@@ -57,7 +60,7 @@ def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: Stre
         with pa.ipc.new_stream(file, FRAMES) as table:
             for first in range(0, len(records), _BATCH):
                 part = records[first : first + _BATCH]
-                poses = _follow(part, setup, first=first, found=found[first : first + _BATCH], events=events)
+                poses = _follow(part, setup, scores, first=first, found=found[first : first + _BATCH], events=events)
                 table.write_batch(_batch(part, found[first : first + _BATCH], poses, first=first, rectangles=rectangles))
         file.flush()
         os.fsync(file.fileno())
@@ -73,7 +76,9 @@ def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: Stre
     return found
 
 
-def _follow(part: NDArray[Any], setup: Setup, *, first: int, found: KeyPoints, events: list[Row]) -> list[Pose]:
+def _follow(
+    part: NDArray[Any], setup: Setup, score_names: tuple[str, ...], *, first: int, found: KeyPoints, events: list[Row]
+) -> list[Pose]:
     """Take frames through identity, calibration, classifiers and rules, as the loop does, into `found` and `events`."""
     poses: list[Pose] = []
     rectangles = setup.brightness.names
@@ -82,7 +87,12 @@ def _follow(part: NDArray[Any], setup: Setup, *, first: int, found: KeyPoints, e
         points = np.array(record["points"])
         if setup.identity is not None:
             points = setup.identity.update(points, time_ns)
-        pose = setup.scores.of(Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None), time_ns)
+        pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
+        if score_names:
+            known = zip(score_names, record["scores"].tolist(), strict=True)
+            pose = replace(pose, scores={name: value for name, value in known if value == value})  # NaN is not itself
+        else:
+            pose = setup.scores.of(pose, _NO_IMAGE, time_ns)
         changes = setup.behaviour.update(
             frame_number=first + index,
             time_ns=time_ns,

@@ -42,7 +42,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class PoseLog:
     """A record of one size for every frame. What was not synced before the process ended is cut off when it is opened again."""
 
-    def __init__(self, folder: Path, *, animals: int, points: int, rectangles: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, *, animals: int, points: int, rectangles: tuple[str, ...] = (), scores: tuple[str, ...] = ()) -> None:
         """Open or begin it.
 
         Args:
@@ -50,13 +50,20 @@ class PoseLog:
             animals: rows of every pose.
             points: key points of every animal.
             rectangles: whose brightness is noted.
+            scores: that are noted, by name.
 
         Raises:
             OSError: the folder cannot be written.
         """
         self._folder, self._path = folder, folder / POSES_FILE
         self.record = np.dtype(
-            [("time_ns", "<i8"), ("motion", "<f8"), ("points", "<f4", (animals, points, 3)), ("brightness", "<f8", (len(rectangles),))]
+            [
+                ("time_ns", "<i8"),
+                ("motion", "<f8"),
+                ("points", "<f4", (animals, points, 3)),
+                ("brightness", "<f8", (len(rectangles),)),
+                ("scores", "<f8", (len(scores),)),
+            ]
         )
         self._rectangles = rectangles
         self.progress = self._read_progress()
@@ -67,7 +74,9 @@ class PoseLog:
         self._file.truncate(whole)
         self.frames = self.progress.frames
 
-    def append(self, *, time_ns: int, motion: float | None, points: KeyPoints, brightness: Mapping[str, float]) -> None:
+    def append(
+        self, *, time_ns: int, motion: float | None, points: KeyPoints, brightness: Mapping[str, float], scores: NDArray[np.float64]
+    ) -> None:
         """Add a frame.
 
         Args:
@@ -75,9 +84,10 @@ class PoseLog:
             motion: mean absolute difference from the frame before, None for the first.
             points: float32 (animals, K, 3) as the network found them, in source pixels.
             brightness: of every rectangle.
+            scores: float64 (scores,), NaN where there is none.
         """
         measured = [brightness[name] for name in self._rectangles]
-        self._file.write(np.array((time_ns, np.nan if motion is None else motion, points, measured), self.record).tobytes())
+        self._file.write(np.array((time_ns, np.nan if motion is None else motion, points, measured, scores), self.record).tobytes())
         self.frames += 1
 
     def sync(self, pictures: dict[str, Kept]) -> None:
@@ -121,3 +131,19 @@ def mean_confidence(points: KeyPoints) -> NDArray[np.float64]:
         float64 (...).
     """
     return np.asarray(np.nan_to_num(points[..., 2].astype(np.float64)).mean(axis=(-2, -1)))
+
+
+def confidence_of(points: KeyPoints, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How sure the networks were of each frame: of its key points, or, where there are none, of the score nearest to one half.
+
+    Args:
+        points: float32 (frames, animals, K, 3).
+        scores: float64 (frames, scores), NaN where there is none: that counts as not knowing.
+
+    Returns:
+        float64 (frames), 0..1.
+    """
+    if points.size or not scores.size:
+        return mean_confidence(points) if points.size else np.zeros(len(points))
+    known = np.nan_to_num(scores, nan=0.5)
+    return np.asarray(np.maximum(known, 1 - known).min(axis=1))

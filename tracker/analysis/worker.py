@@ -53,7 +53,7 @@ class VideoWorker:
         if self._engines is None:
             engine = self._request.config.engine
             self._engines = Engines(
-                read_bundle(Path(engine.bundle)),
+                read_bundle(Path(engine.bundle)) if engine.bundle is not None else None,
                 engine,
                 count=self._request.threads,
                 say=_say,

@@ -56,7 +56,7 @@ class Behaviour:
             dimensions: of the poses' mm.
         """
         self._events, self._zones = events, {zone.name: zone for zone in zones}
-        self._point_names, self._animals, self._has_mm = tuple(point_names), animals, has_mm
+        self._point_names, self._animals, self._has_mm = tuple(point_names), max(1, animals), has_mm  # without any: the image's own events
         self._dimensions = dimensions
         self._expected_ns: tuple[int, ...] = () if rate_hz is None else (round(1e9 / rate_hz),)
         self.reset()

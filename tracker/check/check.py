@@ -1,6 +1,7 @@
 """Try every part of a configuration, look at the camera and judge what it sends, one line each, before an animal depends on it."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ from tracker.check.result import CheckResult, unjudged
 from tracker.check.sheet import write_sheet
 from tracker.check.watch import Watched, watch
 from tracker.config import Config, RecordingConfig
-from tracker.engines.inference import Inference
 from tracker.errors import RecordingError
-from tracker.pose import KeyPoints
+from tracker.frame import Image
+from tracker.pose import KeyPoints, Pose
 from tracker.recording.place import nearest
+from tracker.setup import Setup
 from tracker.whole_files import remedy, write_whole
 
 REPORT = "check.json"
@@ -89,7 +91,7 @@ class _Check:
         bundle, loaded = parts.bundle(config)
         opened_classifiers, classifiers = parts.classifiers(config)
         engine, opened = parts.engine(config, loaded)
-        calibration, view = parts.calibration(config, frame), parts.view(loaded, frame)
+        calibration, view = parts.calibration(config, frame), parts.view(config, loaded, frame)
         unfit = next((each.check for each in (calibration, view) if each.ok is False), None)
         found = [
             camera,
@@ -103,16 +105,19 @@ class _Check:
         try:
             rules, setup = parts.rules(config, loaded, opened, classifiers, frame, unfit=unfit)
             found.append(rules)
-            inference = setup.inference if setup is not None else None
             if watched is not None and self._asked.seconds > 0:
-                found += self._pictures(watched, inference)
+                found += self._pictures(watched, setup)
             found += [parts.publisher(config), parts.control(config)]
             if config.recording is not None:
-                found += self._recording(config.recording, watched, inference)
+                found += self._recording(config.recording, watched, setup)
         finally:
             if opened is not None:
                 opened.close()
         return [*found, parts.window()]
+
+    @property
+    def _no_poses(self) -> str:
+        return "not judged without key points" if self._config.engine.bundle is None else "not judged without an engine"
 
     def _watch(self) -> tuple[str, Watched]:
         camera = camera_factory(self._config.camera)()
@@ -123,13 +128,14 @@ class _Check:
         finally:
             camera.close()
 
-    def _pictures(self, watched: Watched, inference: Inference | None) -> list[CheckResult]:
+    def _pictures(self, watched: Watched, setup: Setup | None) -> list[CheckResult]:
         images = [frame.image for frame in watched.spread]
-        poses: list[KeyPoints] = [inference.points(image) for image in images] if inference is not None else []
+        finds = setup is not None and setup.inference is not None
+        poses: list[KeyPoints] = [setup.points(image) for image in images] if setup is not None and finds else []
         background = picture_quality.background_of(images)
         found = [
             picture_quality.exposure(images),
-            picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", "not judged without an engine"),
+            picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", self._no_poses),
             picture_quality.focus(background),
             timing.flicker(watched, has_own_rate=self._own_rate),
             timing.rate(watched, expected_hz=self._config.camera.rate_hz, has_own_rate=self._own_rate),
@@ -140,13 +146,13 @@ class _Check:
             found.append(CheckResult(check="pictures", ok=True, found=f"{sheet}", needed=False))
         return found
 
-    def _recording(self, settings: RecordingConfig, watched: Watched | None, inference: Inference | None) -> list[CheckResult]:
+    def _recording(self, settings: RecordingConfig, watched: Watched | None, setup: Setup | None) -> list[CheckResult]:
         place = parts.recording(self._config)
         found = [place]
         if watched is None or not place.ok:
             found.append(unjudged("keeps up", "not tried without camera and folder"))
         else:
-            found += self._load(settings, watched, inference)
+            found += self._load(settings, watched, setup)
         found.append(machine.clock(self._offset_ns))
         found.append(machine.temperature(self._throttled))
         if watched is not None:
@@ -154,11 +160,11 @@ class _Check:
             found.append(machine.memory(machine.memory_of_queues(watched.first.image, settings, queue_frames)))
         return found
 
-    def _load(self, settings: RecordingConfig, watched: Watched, inference: Inference | None) -> list[CheckResult]:
+    def _load(self, settings: RecordingConfig, watched: Watched, setup: Setup | None) -> list[CheckResult]:
         from tracker.check import recording_load  # needs the extra `record`, which a rig that does not record may be without
 
         folder = nearest(Path(settings.folder))
-        infer = inference.points if inference is not None else None
+        infer = _work_of(setup) if setup is not None else None
         try:
             load = recording_load.measure(watched.in_a_row, settings=settings, folder=folder, rate_hz=self._rate_hz(watched), infer=infer)
         except RecordingError as problem:
@@ -178,6 +184,17 @@ class _Check:
         if len(np.unique(watched.numbers)) >= _FEWEST_HZ_FRAMES:
             return 1 / timing.line_through(watched)[0]
         return self._config.camera.rate_hz
+
+
+def _work_of(setup: Setup) -> Callable[[Image], KeyPoints]:
+    """All networks on one image, as the loop runs them."""
+
+    def points(image: Image) -> KeyPoints:
+        found = setup.points(image)
+        setup.scores.of(Pose(points=found, mm=None), image, time.monotonic_ns())
+        return found
+
+    return points
 
 
 def _write_report(folder: Path, report: dict[str, Any]) -> None:

@@ -48,12 +48,15 @@ def read(path: Path) -> tuple[CheckResult, Config | None]:
 
 
 def bundle(config: Config) -> tuple[CheckResult, Bundle | None]:
-    """The engine bundle."""
-    return attempted("bundle", lambda: _bundle(config))
+    """The engine bundle of key points, where there is one."""
+    folder = config.engine.bundle
+    if folder is None:
+        return CheckResult(check="bundle", ok=True, found="none configured: no key points, classifiers take the image"), None
+    return attempted("bundle", lambda: _bundle(Path(folder)))
 
 
-def _bundle(config: Config) -> tuple[str, Bundle]:
-    bundle = read_bundle(Path(config.engine.bundle))
+def _bundle(folder: Path) -> tuple[str, Bundle]:
+    bundle = read_bundle(folder)
     about = bundle.description
     error = about.accuracy.mean_px
     held_out = f"{error:.2f} px on {about.accuracy.frames} held-out frames" if error is not None else "never scored on held-out frames"
@@ -63,6 +66,8 @@ def _bundle(config: Config) -> tuple[str, Bundle]:
 
 def engine(config: Config, bundle: Bundle | None) -> tuple[CheckResult, Engine | None]:
     """The engine, open."""
+    if config.engine.bundle is None:
+        return CheckResult(check="engine", ok=True, found="not needed: there is no bundle of key points"), None
     if bundle is None:
         return CheckResult(check="engine", ok=None, found="not tried without a bundle"), None
     return attempted("engine", lambda: _engine(config, bundle))
@@ -79,6 +84,8 @@ def _quiet(_: str) -> None:
 
 def gpu(config: Config, engine: Engine | None) -> CheckResult:
     """The GPU, where one is configured."""
+    if config.engine.bundle is None:
+        return CheckResult(check="gpu", ok=True, found="not used: classifiers run on the CPU")
     if config.engine.runtime != "tensorrt":
         return CheckResult(check="gpu", ok=True, found=f"not used: engine.runtime is {config.engine.runtime}")
     if engine is None:
@@ -101,8 +108,10 @@ def calibration(config: Config, frame: Frame | None) -> CheckResult:
     return replace(finding, found=f"{finding.found}, but it is rejected: {why}; calibrate again before you trust its mm", warning=True)
 
 
-def view(bundle: Bundle | None, frame: Frame | None) -> CheckResult:
-    """Which part of the image the network sees."""
+def view(config: Config, bundle: Bundle | None, frame: Frame | None) -> CheckResult:
+    """Which part of the image the network of the key points sees; what classifiers see, the rules' line says."""
+    if config.engine.bundle is None:
+        return CheckResult(check="view", ok=True, found="not needed: there is no bundle of key points")
     if bundle is None or frame is None:
         return CheckResult(check="view", ok=None, found="not tried without camera and bundle")
     about, shape = bundle.description, frame.image.shape
@@ -147,18 +156,25 @@ def rules(
         frame: of the camera.
         unfit: a part that has failed and would fail here with the same sentence.
     """
-    if bundle is None or engine is None or classifiers is None or frame is None:
+    lacks_points = config.engine.bundle is not None and (bundle is None or engine is None)
+    if lacks_points or classifiers is None or frame is None:
         return CheckResult(check="rules", ok=None, found="not tried without camera, bundle, engine and classifiers"), None
     if unfit is not None:
         return CheckResult(check="rules", ok=None, found=f"not tried: the line of the {unfit} says what is wrong with it"), None
     return attempted("rules", lambda: _rules(config, bundle, engine, classifiers, frame))
 
 
-def _rules(config: Config, bundle: Bundle, engine: Engine, classifiers: dict[str, Classifier], frame: Frame) -> tuple[str, Setup]:
+def _rules(
+    config: Config, bundle: Bundle | None, engine: Engine | None, classifiers: dict[str, Classifier], frame: Frame
+) -> tuple[str, Setup]:
     check_rules(config, bundle, classifiers)
     setup = make_setup(config, bundle, engine, source_shape=frame.image.shape, classifiers=classifiers)
-    points = setup.inference.points(frame.image)
-    return f"{len(config.behaviour)} events fit the key points; highest confidence on that frame {float(points[..., 2].max()):.2f}", setup
+    seen = "".join(f"; classifier '{name}': {sentence}" for name, sentence in setup.scores.fields_of_view.items())
+    if setup.inference is None:
+        return f"{len(config.behaviour)} events fit the classifiers{seen}", setup
+    points = setup.points(frame.image)
+    highest = float(points[..., 2].max())
+    return f"{len(config.behaviour)} events fit the key points; highest confidence on that frame {highest:.2f}{seen}", setup
 
 
 def publisher(config: Config) -> CheckResult:

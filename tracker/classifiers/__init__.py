@@ -1,1 +1,1 @@
-"""Networks that find behaviour in poses, one step a frame."""
+"""Networks that find behaviour in poses or images, one step a frame."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import BehaviourFromPoses, Bundle
+from tracker.bundle import BehaviourNetwork, Bundle, Following
+from tracker.classifiers.followed_square import FollowedSquare
 
 if TYPE_CHECKING:
     from tracker.engines.openvino.step_engine import StepEngine
@@ -21,45 +22,52 @@ class Classifier:
         bundle: what it is.
         about: the bundle's own part on behaviour.
         engine: what it runs on.
+        square: what it sees of a frame, where it follows a key point; None otherwise.
         warming: whether its scores do not count yet, since too few frames have come since it began.
         fault: what was wrong with the last answer, in one sentence; None where it was one.
     """
 
-    def __init__(self, bundle: Bundle, about: BehaviourFromPoses, engine: "StepEngine") -> None:
+    def __init__(self, bundle: Bundle, about: BehaviourNetwork, engine: "StepEngine") -> None:
         """Begin, as at the start of a session; `about` is the bundle's own part on behaviour."""
         self.bundle, self.engine = bundle, engine
         self.fault: str | None = None
         self.about = about
+        _, side, _, channels = bundle.description.input.shape
+        region = about.region
+        self.square = FollowedSquare(region, side=side, channels=channels) if isinstance(region, Following) else None
         self.reset()
 
     def reset(self) -> None:
         """Begin anew, as at the start of a session."""
         self.engine.reset()
+        if self.square is not None:
+            self.square.reset()
         self._left = self.about.warming_frames
         self._began = False
         self._last_ns: int | None = None
         self.warming = True
 
-    def at(self, poses: NDArray[np.float32], time_ns: int) -> NDArray[np.float32] | None:
+    def at(self, taken: NDArray[np.float32] | NDArray[np.uint8], time_ns: int) -> NDArray[np.float32] | None:
         """The same as `step`, for a frame of this time: it is here that the time of the frame before is kept, since rules come and go."""
         seconds = 0.0 if self._last_ns is None else (time_ns - self._last_ns) / 1e9
-        answer = self.step(poses, seconds)
+        answer = self.step(taken, seconds)
         self._last_ns = time_ns  # after the step, which may begin anew
         return answer
 
-    def step(self, poses: NDArray[np.float32], seconds: float) -> NDArray[np.float32] | None:
+    def step(self, taken: NDArray[np.float32] | NDArray[np.uint8], seconds: float) -> NDArray[np.float32] | None:
         """Take one frame; a gap longer than the network was made for, or a clock that was set back, begins anew.
 
         Args:
-            poses: float32 (animals, K, 3) in source pixels, in the bundle's own order of points; NaN where absent.
-            seconds: since the frame before; not read for the first.
+            taken: float32 poses (animals, K, 3) in source pixels, in the bundle's own order of points, NaN where absent; or a uint8 image
+                (height, width, channels) as it was cut from the frame.
+            seconds: since the frame before that it took; not read for the first.
 
         Returns:
             float32 (C,), the probability of each class; None while warming, and where what the network gives is none: it then begins anew.
         """
         if self._began and not 0 <= seconds <= self.about.longest_gap_s:
             self.reset()
-        answer = self.engine.step(poses, seconds if self._began else 0.0)
+        answer = self.engine.step(taken, seconds if self._began else 0.0)
         self._began = True
         if not ((answer >= -_ROUNDING) & (answer <= 1 + _ROUNDING)).all():  # NaN is neither
             self.reset()

@@ -1,79 +1,169 @@
-"""Every configured classifier on every frame: from one pose to the scores that are published and that rules look at."""
+"""Every configured classifier on every frame: from image and pose to the scores that are published and that rules look at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
+from tracker.bundle import Following, Viewed
 from tracker.classifiers.classifier import Classifier
-from tracker.errors import ConfigError
+from tracker.engines.view_fit import ViewFit
+from tracker.errors import BundleError, ConfigError
+from tracker.frame import Image
 from tracker.pose import Pose
+
+_Take = Callable[[Image, Pose, int], NDArray[Any] | None]  # image, pose, time in ns: what the network takes, None where it has no region
+
+
+class _Part(NamedTuple):
+    name: str
+    classifier: Classifier
+    take: _Take
+    score_names: tuple[str, ...]
 
 
 class Scores:
-    """Adds to each pose what the classifiers make of it. Used by the loop's thread alone.
+    """Adds to each pose what the classifiers make of it and its image. Used by the loop's thread alone.
 
     Args:
         classifiers: by the name that the configuration gives them.
         point_names: of the poses to come.
         animals: rows of the poses to come.
+        source_shape: of the images to come: (height, width) or (height, width, 3).
 
     Raises:
         ConfigError: a classifier was trained on other key points, or on another number of animals.
+        BundleError: what a classifier takes of an image does not lie in such images.
     """
 
-    def __init__(self, classifiers: Mapping[str, Classifier], *, point_names: Sequence[str], animals: int) -> None:
+    def __init__(
+        self, classifiers: Mapping[str, Classifier], *, point_names: Sequence[str], animals: int, source_shape: Sequence[int]
+    ) -> None:
+        check_classifiers(classifiers, point_names=point_names, animals=animals)
         self.classifiers = dict(classifiers)
+        self._fields_of_view: dict[str, str] = {}
         self._parts = [
-            (name, each, _places(name, each, point_names, animals), tuple(f"{name}.{one}" for one in each.bundle.description.class_names))
+            _Part(name, each, self._take(name, each, list(point_names), source_shape), tuple(score_names({name: each})))
             for name, each in classifiers.items()
         ]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all scores: the classifier's name, a dot, the class's."""
-        return tuple(name for _, _, _, names in self._parts for name in names)
+        return score_names(self.classifiers)
+
+    @property
+    def fields_of_view(self) -> dict[str, str]:
+        """By classifier that takes images: which part of the camera's image it sees, in one sentence."""
+        return dict(self._fields_of_view)
 
     @property
     def fault(self) -> str | None:
         """What is wrong with a classifier's last answer, in one sentence."""
         return next((f"classifier '{name}': {each.fault}" for name, each in self.classifiers.items() if each.fault is not None), None)
 
+    @property
+    def take_images(self) -> bool:
+        """Whether any classifier does; the others take poses alone."""
+        return bool(self._fields_of_view)
+
+    @property
+    def follows(self) -> bool:
+        """Whether any classifier follows a key point."""
+        return any(each.square is not None for each in self.classifiers.values())
+
+    @property
+    def frames_padded(self) -> int:
+        """Over all classifiers that follow a key point: frames so far whose square reached over the image's edge."""
+        return sum(each.square.padded for each in self.classifiers.values() if each.square is not None)
+
+    @property
+    def frames_without_region(self) -> int:
+        """The same: frames so far in which there was no place to look at, and hence no score."""
+        return sum(each.square.absent for each in self.classifiers.values() if each.square is not None)
+
     def reset(self) -> None:
         """Begin anew, as at the start of a session."""
-        for _, classifier, _, _ in self._parts:
-            classifier.reset()
+        for part in self._parts:
+            part.classifier.reset()
 
-    def of(self, pose: Pose, time_ns: int) -> Pose:
-        """The pose with the scores of this frame. Those of a classifier that warms up are left out, and its name is in `warming`.
+    def of(self, pose: Pose, image: Image, time_ns: int) -> Pose:
+        """The pose with the scores of this frame.
+
+        Those of a classifier that warms up are left out, and its name is in `warming`; those of one whose key point is not to be found
+        are left out, and its name is in `no_region`: it then takes nothing of the frame.
 
         Args:
             pose: of one frame.
+            image: the frame's, of the source shape.
             time_ns: when it was exposed where the camera has a clock, else when it was received; the same for all frames.
         """
         if not self._parts:
             return pose
         scores: dict[str, float] = {}
-        warming = []
-        for name, classifier, places, names in self._parts:
-            answer = classifier.at(pose.points[:, places], time_ns)
+        warming, no_region = [], []
+        for part in self._parts:
+            taken = part.take(image, pose, time_ns)
+            if taken is None:
+                no_region.append(part.name)
+                continue
+            answer = part.classifier.at(taken, time_ns)
             if answer is None:
-                warming.append(name)
+                warming.append(part.name)
             else:
-                scores.update(zip(names, answer.tolist(), strict=True))
-        return replace(pose, scores=scores, warming=tuple(warming))
+                scores.update(zip(part.score_names, answer.tolist(), strict=True))
+        return replace(pose, scores=scores, warming=tuple(warming), no_region=tuple(no_region))
+
+    def _take(self, name: str, classifier: Classifier, point_names: list[str], source_shape: Sequence[int]) -> _Take:
+        description, region = classifier.bundle.description, classifier.about.region
+        if isinstance(region, Viewed):
+            try:
+                fit = ViewFit(description.view, input_shape=description.input.shape, source_shape=source_shape)
+            except BundleError as problem:
+                raise BundleError(f"classifier '{name}' ({classifier.bundle.folder}): {problem}") from None
+            self._fields_of_view[name] = fit.field_of_view
+            return lambda image, pose, time_ns: fit.to_input(image)
+        square = classifier.square
+        if isinstance(region, Following) and square is not None:
+            place, side = point_names.index(region.point), description.input.shape[1]
+            self._fields_of_view[name] = f"The network sees the {side}x{side} pixels around '{region.point}', in {description.view.colour}."
+            return lambda image, pose, time_ns: square.cut(image, pose.points[0, place], time_ns)
+        places = [point_names.index(point) for point in description.point_names]
+        return lambda image, pose, time_ns: pose.points[:, places]
 
 
-def _places(name: str, classifier: Classifier, point_names: Sequence[str], animals: int) -> list[int]:
-    """Where the classifier's key points stand in a pose."""
-    about, folder = classifier.bundle.description, classifier.bundle.folder
+def score_names(classifiers: Mapping[str, Classifier]) -> tuple[str, ...]:
+    """Of all scores: the classifier's name, a dot, the class's."""
+    return tuple(f"{name}.{one}" for name, each in classifiers.items() for one in each.bundle.description.class_names)
+
+
+def check_classifiers(classifiers: Mapping[str, Classifier], *, point_names: Sequence[str], animals: int) -> None:
+    """Check what can be checked before the first image.
+
+    Raises:
+        ConfigError: a classifier was trained on other key points, or on another number of animals.
+    """
+    for name, classifier in classifiers.items():
+        _check(f"classifier '{name}' ({classifier.bundle.folder})", classifier, point_names, animals)
+
+
+def _check(which: str, classifier: Classifier, point_names: Sequence[str], animals: int) -> None:
+    about, region = classifier.bundle.description, classifier.about.region
+    if isinstance(region, Viewed):
+        return
     absent = [point for point in about.point_names if point not in point_names]
     if absent:
         raise ConfigError(
-            f"classifier '{name}' ({folder}) needs the key points {', '.join(absent)}, which the key-point network does not find "
+            f"{which} needs the key points {', '.join(absent)}, which the key-point network does not find "
             f"({', '.join(point_names) or 'none'}); use bundles that were trained on the same names"
         )
-    if about.input.shape[1] != animals:
+    if isinstance(region, Following):
+        if animals != 1:
+            raise ConfigError(
+                f"{which} follows '{region.point}' of one animal, the key-point network finds {animals}; use a bundle for one animal"
+            )
+    elif about.input.shape[1] != animals:
         raise ConfigError(
-            f"classifier '{name}' ({folder}) was trained on {about.input.shape[1]} animals, the key-point network finds {animals}; "
-            "use bundles for the same number"
+            f"{which} was trained on {about.input.shape[1]} animals, the key-point network finds {animals}; use bundles for the same number"
         )
-    return [list(point_names).index(point) for point in about.point_names]

@@ -35,6 +35,8 @@ def swap(options: argparse.Namespace) -> int:
 def _sentence(answer: dict[str, Any]) -> str:
     network = f"bundle {answer['bundle']} ({answer['bundle_sha256'][:12]}) in {answer['precision']}"
     if "class_names" in answer:
-        return f"{answer['folder']} is in use as classifier {answer['classifier']}: {network}; classes {', '.join(answer['class_names'])}."
+        seen = f" {answer['field_of_view']}" if answer.get("field_of_view") else ""
+        classes = ", ".join(answer["class_names"])
+        return f"{answer['folder']} is in use as classifier {answer['classifier']}: {network}; classes {classes}.{seen}"
     view = answer["field_of_view"] or "No frame has come yet."
     return f"{answer['folder']} is in use: {network} by {answer['runtime']} on {answer['device']}. {view}"

@@ -59,6 +59,10 @@ def export_session(session: RecordedSession, wanted: Wanted, *, advance: Advance
     """
     write = _writer(wanted)
     poses = SessionPoses(session, setup=wanted.setup, advance=advance)
+    if not poses.point_names and wanted.form in ("dlc", "sleap"):
+        raise RecordingError(
+            f"{session.folder}: holds no key points, which the format {wanted.form} is for; export it as csv, parquet or nwb"
+        )
     files = write(poses)
     return Exported(files=files, frames=session.frame_count, animals=poses.animals, point_names=poses.point_names)
 

@@ -118,10 +118,11 @@ class _Rooms:
         self._count = len(poses.received_ns)
         self.at_most = _FILE_BYTES + self._count * np.dtype("f8").itemsize  # bytes of the file; the times, and what `_room` adds
         module = content.create_processing_module(name=_BEHAVIOUR, description="Poses and what was computed from them, live.")
-        skeleton = self._skeleton()
-        module.add(Skeletons(skeletons=[skeleton]))
         self._px = [self._series(name, unit="pixels") for name in poses.point_names]
-        module.add(self._estimation(_PX, self._px, skeleton))
+        if self._px:
+            skeleton = self._skeleton()
+            module.add(Skeletons(skeletons=[skeleton]))
+            module.add(self._estimation(_PX, self._px, skeleton))
         self._mm = [self._series(name, unit="meters") for name in poses.point_names] if poses.has_mm else []
         if self._mm:
             module.add(self._estimation(_MM, self._mm, skeleton))

@@ -61,7 +61,7 @@ class SessionPoses:
     Attributes:
         session: it.
         setup: that named the key points, the last of them in use.
-        point_names: in the order of the arrays.
+        point_names: in the order of the arrays; none where classifiers ran alone.
         animals: rows of every pose; a row is an identity.
         score_names: of the class or forecast scores.
         has_mm: whether any pose has millimetres.
@@ -91,7 +91,7 @@ class SessionPoses:
         self.setup, self._setups = _one_set_of_points(session, list(seen.widths), setup)
         self.point_names = tuple(self.setup.point_names)
         widest = max((width for number, width in seen.widths.items() if number in self._setups), default=0)
-        self.animals = max(1, widest // (3 * len(self.point_names)))
+        self.animals = max(1, widest // (3 * len(self.point_names))) if self.point_names else 1
 
     @cached_property
     def edges(self) -> list[tuple[int, int]]:
@@ -157,6 +157,8 @@ class SessionPoses:
 
     def _poses(self, column: pa.Array, wanted: NDArray[np.bool_], found: NDArray[Any]) -> NDArray[Any]:
         """Lists of numbers of some frames, put into their places of `found` (n, animals, key points, numbers)."""
+        if not found.size:
+            return found
         lengths = column.value_lengths().fill_null(0).to_numpy().astype(np.int64)
         starts = np.cumsum(lengths) - lengths
         values = column.flatten().to_numpy(zero_copy_only=False)
@@ -226,7 +228,7 @@ def _one_set_of_points(session: RecordedSession, used: list[int], wanted: int | 
     known = {setup.setup: setup for setup in setup_messages(session)}
     if not known:
         raise RecordingError(f"{session.folder}: names no key points in setups.jsonl, so its poses cannot be exported")
-    unknown = [number for number in used if number not in known or not known[number].point_names]
+    unknown = [number for number in used if number not in known or not (known[number].point_names or known[number].classifiers)]
     if unknown:
         raise RecordingError(f"{session.folder}: has poses of setup {unknown[0]}, whose key points setups.jsonl does not name")
     in_use = used or [max(known)]

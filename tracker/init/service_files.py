@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tracker.config import ImageFolder, OpenCVCamera, load_config
+from tracker.config import Config, ImageFolder, OpenCVCamera, load_config
 from tracker.errors import ConfigError
 from tracker.parsing.yaml_file import open_yaml
 
@@ -30,8 +30,12 @@ def service_folder(config: Path, *, name: str, folder: Path) -> dict[Path, str]:
     """
     files = {path: text for path, text in _shipped().items() if path != f"{_EXAMPLE}.yaml"}
     files[f"{name}.yaml"] = service_config(config, name=name)
-    files[_README] = _readme(files[_README], name=name, folder=folder, bundle=load_config(config).engine.bundle)
+    files[_README] = _readme(files[_README], name=name, folder=folder, bundle=_first_bundle(load_config(config)))
     return {folder / path: text for path, text in files.items()}
+
+
+def _first_bundle(config: Config) -> str:
+    return config.engine.bundle if config.engine.bundle is not None else config.classifiers[0].bundle
 
 
 def service_config(path: Path, *, name: str) -> str:
@@ -45,7 +49,10 @@ def service_config(path: Path, *, name: str) -> str:
     publisher = values.setdefault("publisher", {})
     elsewhere = [address for address in config.publisher.bind if not address.startswith("ipc://")]
     values["name"] = name
-    values["engine"]["bundle"] = f"{_MODELS}/{Path(config.engine.bundle).name}"
+    if config.engine.bundle is not None:
+        values["engine"]["bundle"] = f"{_MODELS}/{Path(config.engine.bundle).name}"
+    for given, each in zip(values.get("classifiers") or (), config.classifiers, strict=True):
+        given["bundle"] = f"{_MODELS}/{Path(each.bundle).name}"
     publisher["bind"] = [f"ipc://{_RUNTIME}/{name}.stream", *elsewhere]
     values["control"] = {"bind": f"ipc://{_RUNTIME}/{name}.control"}
     if config.calibration:

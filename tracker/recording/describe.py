@@ -105,6 +105,8 @@ def _rate_hz(first: list[Frame]) -> float:
 
 
 def _configured_bundle(config: Config) -> NameAndHash | None:
+    if config.engine.bundle is None:
+        return None
     try:
         description = read_bundle(Path(config.engine.bundle)).description
     except BundleError:  # who opens its engine says so

@@ -80,7 +80,7 @@ def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: 
     if setup is None:
         raise RecordingError(f"{session.folder}: frame {row['frame']} names setup {row['setup']}, which setups.jsonl does not hold")
     names = setup.point_names
-    if not names:
+    if not names and (row["points"] or not setup.classifiers):
         raise RecordingError(f"{session.folder}: setup {setup.setup} in setups.jsonl names no key points")
     points, mm = _grouped(row["points"], _POSE_NUMBERS), _grouped(row["mm"], _MM_NUMBERS)
     animals = [
@@ -89,7 +89,7 @@ def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: 
             points=dict(zip(names, points[index * len(names) :], strict=False)),
             mm=dict(zip(names, mm[index * len(names) :], strict=False)) if mm else {},
         )
-        for index in range(len(points) // len(names))
+        for index in range(len(points) // len(names) if names else 0)
     ]
     return PoseMessage(
         **_stamp(session),

@@ -73,7 +73,8 @@ class Health:
         stages["publish"].add(published_ns - decided_ns)
         stages["total"].add(published_ns - frame.received_ns)
         self._inferred += 1
-        self._over_budget += inferred_ns - taken_ns > self._budget_ns
+        answered_ns = inferred_ns if self._setup is None or self._setup.inference is not None else decided_ns  # classifiers alone
+        self._over_budget += answered_ns - taken_ns > self._budget_ns
         self._last_frame = frame.number
         self._last_received_ns = frame.received_ns
         self._watchdog.fed()
@@ -97,8 +98,8 @@ class Health:
         """A bundle, calibration and rules were put in place."""
         self._setup, self._setup_number = setup, number
         width, height = setup.image_size
-        logger.info("setup in use: number=%d %s", number, setup.inference.field_of_view)
-        if unlike := unlike_training(setup.inference.bundle.description.trained_on, (height, width)):
+        logger.info("setup in use: number=%d %s", number, setup.field_of_view)
+        if setup.bundle is not None and (unlike := unlike_training(setup.bundle.trained_on, (height, width))):
             logger.warning("%s", unlike)
         self.publish()
 
@@ -127,8 +128,8 @@ class Health:
         counters = self._counters()
         self._measure_rates(now, counters)
         setup = self._setup
-        description = setup.inference.bundle.description if setup else None
-        engine = setup.inference.engine if setup else None
+        description = setup.bundle if setup else None
+        runtime, device, precision = _runs_on(setup) if setup else ("", "", "")
         return StatusMessage(
             v=VERSION,
             camera=self._publisher.camera,
@@ -144,15 +145,15 @@ class Health:
             image_size=setup.image_size if setup else None,
             bundle=description.name if description else "",
             bundle_sha256=description.onnx_sha256 if description else "",
-            runtime=engine.runtime if engine else "",
-            device=engine.device if engine else "",
-            precision=engine.precision if engine else "",
+            runtime=runtime,
+            device=device,
+            precision=precision,
             fps=dict(self._fps),
             latency_ms={stage: latency.summary_ms() for stage, latency in self._stages.items()},
             counters=counters,
             unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
             setup=self._setup_number,
-            field_of_view=setup.inference.field_of_view if setup else "",
+            field_of_view=setup.field_of_view if setup else "",
             problems=self._problems(now),
             recording=self._recorder.status,
             armed=self._recorder.armed,
@@ -184,7 +185,14 @@ class Health:
             "recorded": recorded,
             "record_dropped": record_dropped,
             "reopened": counts.reopened,
-        }
+        } | self._region_counters()
+
+    def _region_counters(self) -> dict[str, int]:
+        """Of classifiers that follow a key point, where there are some."""
+        scores = self._setup.scores if self._setup is not None else None
+        if scores is None or not scores.follows:
+            return {}
+        return {"region_padded": scores.frames_padded, "region_absent": scores.frames_without_region}
 
     def _measure_rates(self, now: int, counters: dict[str, int]) -> None:
         since, before = self._rates_since
@@ -209,6 +217,15 @@ class Health:
 def _problem(cause: Literal["camera", "recording", "classifier"], sentence: str | None, before: Problem | None, now: int) -> Problem | None:
     """What is wrong now, since when it has been."""
     return None if sentence is None else Problem(cause=cause, sentence=sentence, since_ns=now if before is None else before.since_ns)
+
+
+def _runs_on(setup: Setup) -> tuple[str, str, str]:
+    """Runtime, device and precision of the key points' engine, or of the first classifier where that is all there is."""
+    if setup.inference is not None:
+        engine = setup.inference.engine
+        return engine.runtime, engine.device, engine.precision
+    first = next(iter(setup.scores.classifiers.values()))
+    return first.engine.runtime, first.engine.device, "fp32"
 
 
 def _radii(description: Description | None) -> dict[str, float]:

@@ -153,6 +153,7 @@ class Publisher:
             scores=dict(pose.scores),
             motion=motion,
             warming=list(pose.warming),
+            no_region=list(pose.no_region),
             brightness=brightness,
         )
         self._send("pose", self._encode(message))

@@ -69,9 +69,10 @@ def sections(
         found.append(
             LegendSection(title="events" if live else "events (not live)", entries=[_event(e, several=several, live=live) for e in ordered])
         )
-    if pose is not None and (pose.scores or pose.warming):
+    if pose is not None and (pose.scores or pose.warming or pose.no_region):
         bars = [Entry(text=f"{name} {value:.2f}", share=value) for name, value in pose.scores.items()]
         bars += [Entry(text=f"{name}: warming up", colour=PALE) for name in pose.warming]
+        bars += [Entry(text=f"{name}: no region", colour=PALE) for name in pose.no_region]
         found.append(LegendSection(title="behaviour", entries=bars))
     problems = [problem for problem in status.problems if problem.cause != "camera"] if status is not None else []
     if problems:

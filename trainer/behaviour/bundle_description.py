@@ -7,7 +7,7 @@ import numpy as np
 from tracker.bundle import (
     Accuracy,
     BehaviourAccuracy,
-    BehaviourFromPoses,
+    BehaviourNetwork,
     Description,
     SelfTest,
     TensorShape,
@@ -66,7 +66,7 @@ def describe(
         self_test=SelfTest(
             image_sha256=_NO_HASH, expected=[0.0] * classes, tolerance_fp32=_TOLERANCE_FP32, tolerance_reduced=_TOLERANCE_REDUCED
         ),
-        behaviour=BehaviourFromPoses(
+        behaviour=BehaviourNetwork(
             seconds=TensorShape(name=SECONDS, shape=(1, 1), dtype="float32"),
             exclusive=videos.exclusive,
             thresholds=calibrated.thresholds,

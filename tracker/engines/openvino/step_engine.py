@@ -1,6 +1,7 @@
-"""A network that takes poses, one step a frame, on the CPU through OpenVINO: what the rig runs is what the trainer proves and scores."""
+"""A network that takes poses or an image, one step a frame, on the CPU by OpenVINO: the rig runs what the trainer proves and scores."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,8 @@ from tracker.engines.openvino.runtime import core
 from tracker.engines.openvino.runtime import openvino as ov
 from tracker.errors import EngineError
 
-POSES, SECONDS, PROBABILITIES = "poses", "seconds", "probabilities"  # tensors of model.onnx, besides its states
+SECONDS, PROBABILITIES = "seconds", "probabilities"  # tensors of model.onnx, besides its states and the one of these that it takes
+POSES, IMAGE = "poses", "image"
 
 
 class StepEngine:
@@ -19,11 +21,11 @@ class StepEngine:
 
     Args:
         model: the ONNX file.
-        states: names of its states, float32; each begins as zeros and comes back under its name and `_next`.
+        states: names of its states, of any shape; each begins as zeros and comes back under its name and `_next`.
         threads: cores to use.
 
     Raises:
-        EngineError: OpenVINO cannot compile it.
+        EngineError: OpenVINO cannot compile it, or it takes neither poses nor an image, with the seconds beside them.
     """
 
     def __init__(self, model: bytes, states: Iterable[str], *, threads: int = 1) -> None:
@@ -33,12 +35,19 @@ class StepEngine:
             raise EngineError(f"OpenVINO {version()} cannot compile the network ({reason(problem)}); write the bundle again") from problem
         self.runtime = f"openvino {version()}"
         self.device = f"CPU {cpu_name()}"
-        self.inputs: dict[str, Kind] = {port.get_any_name(): (tuple(port.shape), "float32") for port in compiled.inputs}
-        self.outputs: dict[str, Kind] = {port.get_any_name(): (tuple(port.shape), "float32") for port in compiled.outputs}
+        self.inputs: dict[str, Kind] = {port.get_any_name(): _kind(port) for port in compiled.inputs}
+        self.outputs: dict[str, Kind] = {port.get_any_name(): _kind(port) for port in compiled.outputs}
+        taken = [name for name in (POSES, IMAGE) if name in self.inputs]
+        if len(taken) != 1 or SECONDS not in self.inputs or PROBABILITIES not in self.outputs:
+            raise EngineError(
+                f"the network takes {', '.join(self.inputs)} and gives {', '.join(self.outputs)}; expected {POSES} or {IMAGE}, "
+                f"with {SECONDS}, and {PROBABILITIES}: write the bundle again"
+            )
+        self._taken = taken[0]
         self._request = compiled.create_infer_request()
-        self._arrays: dict[str, NDArray[np.float32]] = {}
-        for name, (shape, _) in (self.inputs | self.outputs).items():
-            array = self._arrays[name] = np.zeros(shape, np.float32)
+        self._arrays: dict[str, NDArray[Any]] = {}
+        for name, (shape, dtype) in (self.inputs | self.outputs).items():
+            array = self._arrays[name] = np.zeros(shape, dtype)
             self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
         self._states = tuple(states)
 
@@ -47,17 +56,18 @@ class StepEngine:
         for name in self._states:
             self._arrays[name].fill(0)
 
-    def step(self, poses: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
+    def step(self, taken: NDArray[np.float32] | NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:
         """Take one frame.
 
         Args:
-            poses: float32 (animals, K, 3): x and y in source pixels, confidence; NaN where a point is not there.
+            taken: float32 poses (animals, K, 3): x and y in source pixels, confidence; NaN where a point is not there. Or a uint8 image
+                (height, width, channels), as it was cut from the frame.
             seconds: since the frame before, 0 for the first.
 
         Returns:
             float32 (C,): class probabilities, a copy.
         """
-        np.copyto(self._arrays[POSES][0], poses)
+        np.copyto(self._arrays[self._taken][0], taken)
         self._arrays[SECONDS].fill(seconds)
         self._request.infer(share_outputs=True)
         for name in self._states:
@@ -65,7 +75,11 @@ class StepEngine:
         answer: NDArray[np.float32] = self._arrays[PROBABILITIES][0].copy()
         return answer
 
-    def run(self, poses: NDArray[np.float32], seconds: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A whole video from zeroed states: float32 (frames, animals, K, 3) and (frames,) in, (frames, C) out."""
+    def run(self, taken: Iterable[NDArray[Any]], seconds: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A whole video from zeroed states: what `step` takes of every frame and float32 (frames,) in, (frames, C) out."""
         self.reset()
-        return np.stack([self.step(one, float(time)) for one, time in zip(poses, seconds, strict=True)])
+        return np.stack([self.step(one, float(time)) for one, time in zip(taken, seconds, strict=True)])
+
+
+def _kind(port: Any) -> Kind:
+    return tuple(port.shape), np.dtype(port.get_element_type().to_dtype()).name
