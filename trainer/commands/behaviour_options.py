@@ -8,7 +8,7 @@ from trainer.commands.bouts import add_reading, reading_asked
 if TYPE_CHECKING:
     from trainer.behaviour.bundle_request import BehaviourRequest
 
-_OF_KEY_POINTS = {
+OF_KEY_POINTS = {
     "refresh": "--refresh",
     "swap": "--swap",
     "accept_worse": "--accept-worse",
@@ -28,7 +28,7 @@ _OF_KEY_POINTS = {
     "target": "--target",
 }
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
-_OF_BEHAVIOUR = {
+OF_BEHAVIOUR = {
     "classes": "--classes",
     "leave_out": "--leave-out",
     "validate": "--validate",
@@ -51,7 +51,7 @@ _OF_BEHAVIOUR = {
 
 def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task behaviour`."""
-    parser.add_argument("--task", choices=("keypoints", "behaviour"), default="keypoints", help="what is learnt (%(default)s)")
+    parser.add_argument("--task", choices=("keypoints", "behaviour", "forecast"), default="keypoints", help="what is learnt (%(default)s)")
     group = parser.add_argument_group(
         "behaviour from poses; --data is a .csv with a row for each video: poses, labels, and video, fps, part"
     )
@@ -88,7 +88,7 @@ def refuse_behaviour_options(options: argparse.Namespace) -> None:
     Raises:
         TrainingError: naming the first.
     """
-    _refuse(options, _OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
+    refuse(options, OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
 
 
 def refuse_key_point_options(options: argparse.Namespace) -> None:
@@ -97,7 +97,7 @@ def refuse_key_point_options(options: argparse.Namespace) -> None:
     Raises:
         TrainingError: naming the first.
     """
-    _refuse(options, _OF_KEY_POINTS, "is for key points; leave it out with --task behaviour")
+    refuse(options, OF_KEY_POINTS, "is for key points; leave it out with --task behaviour")
 
 
 def refuse_key_point_scoring(options: argparse.Namespace) -> None:
@@ -108,7 +108,7 @@ def refuse_key_point_scoring(options: argparse.Namespace) -> None:
     """
     from trainer.errors import TrainingError
 
-    _refuse(options, {name: f"--{name}" for name in ("train", "floor", "classical", "chamber")}, _NOT_OF_BEHAVIOUR)
+    refuse(options, {name: f"--{name}" for name in ("train", "floor", "classical", "chamber")}, _NOT_OF_BEHAVIOUR)
     if (options.runtime, options.precision) != ("openvino", "fp32"):
         raise TrainingError("a bundle that finds behaviour is scored on openvino in fp32; leave --runtime and --precision out")
 
@@ -153,7 +153,17 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     )
 
 
-def _refuse(options: argparse.Namespace, names: dict[str, str], why: str) -> None:
+def refuse(options: argparse.Namespace, names: dict[str, str], why: str) -> None:
+    """Refuse options by the names that argparse gives them.
+
+    Args:
+        options: as parsed.
+        names: the option as it is written, by its name.
+        why: the rest of the sentence.
+
+    Raises:
+        TrainingError: naming the first that was given.
+    """
     from trainer.errors import TrainingError
 
     for name, option in names.items():

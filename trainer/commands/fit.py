@@ -10,6 +10,7 @@ from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
 from trainer.commands.behaviour_options import add_behaviour_training, behaviour_request, refuse_behaviour_options
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
+from trainer.commands.forecast_options import add_forecast_training, forecast_request, refuse_forecast_options
 
 
 def add(commands: Commands) -> None:
@@ -27,7 +28,7 @@ def add(commands: Commands) -> None:
         nargs="+",
         required=True,
         help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined. "
-        "With --task behaviour: a table of videos",
+        "With --task behaviour: a table of videos; with --task forecast: recordings",
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, help=f"folder for the bundle ({USUAL_PLACE}); the run is kept beside it in OUT.run")
@@ -54,10 +55,14 @@ def add(commands: Commands) -> None:
     add_training(parser)
     add_split(parser)
     add_behaviour_training(parser)
+    add_forecast_training(parser)
 
 
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
+    if options.task == "forecast":
+        return _fit_forecast(options)
+    refuse_forecast_options(options)
     if options.task == "behaviour":
         return _fit_behaviour(options)
     refuse_behaviour_options(options)
@@ -91,5 +96,16 @@ def _fit_behaviour(options: argparse.Namespace) -> int:
     from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 
     made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
+    print(json.dumps(made.as_json()) if options.json else made.sentence)
+    return 0
+
+
+def _fit_forecast(options: argparse.Namespace) -> int:
+    from trainer.errors import TrainingError
+    from trainer.forecast.make_forecast_bundle import make_forecast_bundle
+
+    if options.out is None:
+        raise TrainingError("--out is missing; say which folder the bundle goes to")
+    made = make_forecast_bundle(forecast_request(options), Console(stderr=True))
     print(json.dumps(made.as_json()) if options.json else made.sentence)
     return 0
