@@ -174,6 +174,7 @@ class Forecast(BundlePart, frozen=True, kw_only=True):
     horizon_frames: Annotated[int, Meta(ge=1)]
     share: Share
     least_range: Share
+    motion_size: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None  # blocks (w, h) that motion is of; null: every pixel
     phases: Annotated[int, Meta(ge=1, le=1000)]  # sets of states: frame n uses that of n modulo so many
     phase_states: tuple[str, ...]  # of which there is a set for every phase; the others are used by every frame
 

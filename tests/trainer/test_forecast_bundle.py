@@ -155,6 +155,31 @@ def test_a_forecaster_is_no_network_for_key_points(made: Path) -> None:
         check_task(read_bundle(made))
 
 
+def test_a_bundle_is_scored_on_another_recording_as_the_rig_runs_it(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = twitching(300, seed=9)
+    np.save(tmp_path / "other.npy", images)
+    options = ["--data", str(tmp_path / "other.npy"), "--fps", "30", "--report", str(tmp_path / "r"), "--json"]
+    assert main(["evaluate", str(made), *options]) == 0
+    said = json.loads(capsys.readouterr().out)
+    (score,) = [one for one in said["scores"]["test"] if one["name"] == "ahead"]
+    assert score["threshold"] == pytest.approx(read_bundle(made).description.behaviour.thresholds[0])  # type: ignore[union-attr]
+    assert said["rule"]["past"] == RULE.past
+    assert not any("flatter the bundle" in note for note in said["notes"])
+    assert (tmp_path / "r" / "report.html").exists()
+    assert main(["evaluate", str(made), *options, "--gap-ms", "5"]) == 1
+    assert "--gap-ms does not go with a bundle that forecasts" in capsys.readouterr().err
+
+
+def test_a_recording_that_a_bundle_was_made_with_is_said_to_flatter(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", str(made), "--data", str(made.parent / "images.npy"), "--fps", "30"]) == 0
+    assert "images: the bundle was made with it" in capsys.readouterr().out
+
+
+def test_two_forecasts_are_not_compared_as_other_bundles_are(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(made), str(made), "--data", str(made.parent / "images.npy")]) == 1
+    assert "score each such bundle with `trainer evaluate`" in capsys.readouterr().err
+
+
 def motion_file(folder: Path) -> Path:
     rng = np.random.default_rng(0)
     np.save(folder / "motion.npy", np.abs(rng.normal(0.01, 0.005, 600)) + 0.05 * (np.arange(600) % 14 < 4))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import cv2
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -44,6 +46,33 @@ def test_small_frames_stay_on_the_disk_and_are_the_pictures_made_smaller(tmp_pat
     frames = recording_of(images, tmp_path).frames
     assert isinstance(frames, np.memmap)
     assert np.array_equal(frames, twitching(70))
+
+
+@pytest.mark.parametrize("kind", ["folder", "h5", "video"])
+def test_a_recording_of_any_kind_has_the_same_motion_and_frames(tmp_path: Path, kind: str) -> None:
+    images = np.repeat(np.repeat(twitching(12), 4, axis=1), 4, axis=2)
+    expected = recording_of(images, tmp_path)
+    path = tmp_path / {"folder": "images", "h5": "images.h5", "video": "images.avi"}[kind]
+    if kind == "folder":
+        path.mkdir()
+        for number, image in enumerate(images):
+            cv2.imwrite(str(path / f"{number}.png"), image)
+    elif kind == "h5":
+        with h5py.File(path, "w") as file:
+            file["video"] = images
+    else:
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), FPS, (64, 48))
+        for image in images:
+            writer.write(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
+        writer.release()
+    source = Source(path=path, fps=FPS, part=None)
+    found = read_recording(source, size=(12, 16), motion_size=None, keep=tmp_path / "keep", say=lambda _: None)
+    lossy = {"folder": 0.0, "h5": 0.0, "video": 3e-3}[kind]  # through YUV and back
+    np.testing.assert_allclose(found.motion, expected.motion, atol=lossy)
+    assert found.frames is not None
+    assert expected.frames is not None
+    assert np.abs(found.frames.astype(int) - expected.frames).max() <= 255 * lossy * 2
+    assert found.shape == ((48, 64, 3) if kind == "video" else (48, 64))
 
 
 def test_parts_follow_each_other_in_time_and_no_label_looks_across_a_cut() -> None:

@@ -116,5 +116,14 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
     )
 
 
+def refuse_behaviour_scoring(options: argparse.Namespace) -> None:
+    """Refuse options of `trainer evaluate` that a forecast bundle has no use for.
+
+    Raises:
+        TrainingError: naming the first.
+    """
+    refuse(options, {name: option for name, option in OF_BEHAVIOUR.items() if name != "fps"}, "does not go with a bundle that forecasts")
+
+
 def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}

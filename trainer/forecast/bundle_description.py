@@ -96,6 +96,7 @@ def describe(
             horizon_frames=rule.horizon,
             share=rule.share,
             least_range=rule.least_range,
+            motion_size=parts.motion_size,
             phases=exported.phases,
             phase_states=exported.phase_states,
         ),

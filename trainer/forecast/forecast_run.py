@@ -20,7 +20,7 @@ class ForecastRun:
     Attributes:
         title: what was trained.
         parts: what it learnt from and is judged by.
-        settings: of the network that the bundle is made of.
+        settings: of the network that the bundle is made of; None where a bundle is only scored.
         main: its name among the scores.
         judged: the part that was held out, or validation where none was.
         scores: of all forecasts, by part.
@@ -32,7 +32,7 @@ class ForecastRun:
 
     title: str
     parts: Parts
-    settings: ForecastSettings
+    settings: ForecastSettings | None
     main: str
     judged: str
     scores: Mapping[str, tuple[ForecastScore, ...]]
@@ -56,9 +56,19 @@ class ForecastRun:
         """The verdict on every network: "better" and "worse" only where the interval leaves out 0."""
         said = []
         for score in self.scores[self.judged]:
-            if score.name in self.trained or score.name == "logit":
+            if score.name in (*self.trained, self.main, "logit"):
                 said.append(verdict(score, self.trivial))
         return said
+
+    @property
+    def lines(self) -> list[str]:
+        """Of every forecast on the judged part, its figures in a line."""
+        width = max(len(score.name) for score in self.scores[self.judged])
+        return [
+            f"{score.name:<{width}}  AUC {score.curve.auc:.3f}  AP {score.curve.average_precision:.3f}  hits at 10% {score.hits_at_10:.3f}"
+            f"  bursts {score.detected} of {len(score.bursts)}  false per minute {score.false_alarms_per_minute:.1f}"
+            for score in self.scores[self.judged]
+        ]
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -70,7 +80,7 @@ class ForecastRun:
             "rule": {"horizon": rule.horizon, "share": rule.share, "least_range": rule.least_range, "past": rule.past},
             "fps": self.parts.fps,
             "frames": {part: dict(zip(("labelled", "before_a_burst"), self.parts.shares(part), strict=True)) for part in self.scores},
-            "settings": self.settings.as_plain(),
+            "settings": self.settings.as_plain() if self.settings else None,
             "threshold_rule": self.threshold_rule,
             "scores": {part: [score.as_json() for score in scores] for part, scores in self.scores.items()},
             "verdicts": self.sentences,

@@ -17,7 +17,7 @@ from trainer.forecast.answers import answers_of, calibrate, probabilities
 from trainer.forecast.build import build, fit_logit
 from trainer.forecast.bundle_description import describe, with_answer
 from trainer.forecast.export import PROVED_FRAMES, ExportedForecaster, Pictures, export, pictures_of
-from trainer.forecast.forecast_run import ForecastRun
+from trainer.forecast.forecast_run import ForecastRun, verdict
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.from_motion import MotionLogit
 from trainer.forecast.labels import BurstRule
@@ -87,8 +87,7 @@ class ForecastBundle:
     def sentence(self) -> str:
         """One sentence for people, and the verdicts."""
         made = str(self.bundle) if self.bundle else "no bundle (recordings of motion alone: give --picture to make one)"
-        said = [sentence for sentence in self.run.sentences if sentence.startswith(self.run.main)]
-        return f"{made}: on the {self.run.judged} part, {' '.join(said)} Report: {self.report}"
+        return f"{made}: on the {self.run.judged} part, {verdict(self.run.of_main, self.run.trivial)} Report: {self.report}"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -117,7 +116,7 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
     with disk_refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
         recordings = _read(request, folder, say)
-        parts = divide(recordings, request.rule, request.shares)
+        parts = divide(recordings, request.rule, request.shares, motion_size=request.motion_size)
         for sentence in introduction(parts):
             say(sentence)
         networks, trained = _train(request, parts, folder, say)

@@ -58,11 +58,13 @@ class Parts:
         stretches: in the order of the recordings.
         rule: by which they were labelled.
         notes: what is to be said of them.
+        motion_size: blocks (w, h) that motion was measured over; None: every pixel.
     """
 
     stretches: tuple[Stretch, ...]
     rule: BurstRule
     notes: tuple[str, ...]
+    motion_size: tuple[int, int] | None = None
 
     def of(self, part: str) -> tuple[Stretch, ...]:
         """Those of one part."""
@@ -79,7 +81,7 @@ class Parts:
         return int((labels != NOT_LABELLED).sum()), int((labels == 1).sum())
 
 
-def divide(recordings: Sequence[Recording], rule: BurstRule, shares: Shares) -> Parts:
+def divide(recordings: Sequence[Recording], rule: BurstRule, shares: Shares, *, motion_size: tuple[int, int] | None = None) -> Parts:
     """Cut each recording without a part of its own by the shares, and label every stretch by itself.
 
     Raises:
@@ -99,7 +101,7 @@ def divide(recordings: Sequence[Recording], rule: BurstRule, shares: Shares) -> 
         for stretch in stretches
         if not len(stretch.labelled)
     ]
-    parts = Parts(stretches=tuple(stretches), rule=rule, notes=tuple(notes))
+    parts = Parts(stretches=tuple(stretches), rule=rule, notes=tuple(notes), motion_size=motion_size)
     for part in PARTS:
         labelled, positive = parts.shares(part)
         if part == "test" and not labelled:

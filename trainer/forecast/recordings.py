@@ -117,8 +117,8 @@ def read_recording(
     if path.suffix == ".npy" and (motion := _motion_array(path)) is not None:
         if size is not None:
             raise LabelError(f"{path}: holds motion and no pictures; a network from pixels needs a video, or a folder or array of images")
-        return Recording(name=path.stem, motion=motion, fps=_known(path, source.fps), frames=None, shape=None, part=source.part)
-    images, fps = _images(path)
+        return Recording(name=path.stem, motion=motion, fps=known_fps(path, source.fps), frames=None, shape=None, part=source.part)
+    images, fps = images_of(path)
     meter, shape, count = MotionMeter(motion_size), None, 0
     values: list[float | None] = []
     pictures: list[Image] = []
@@ -146,7 +146,7 @@ def read_recording(
     return Recording(
         name=path.stem,
         motion=measured,
-        fps=_known(path, source.fps or fps),
+        fps=known_fps(path, source.fps or fps),
         frames=frames,
         shape=shape,
         part=source.part,
@@ -173,7 +173,12 @@ def _batches(images: Iterator[Image]) -> Iterator[list[Image]]:
         yield batch
 
 
-def _images(path: Path) -> tuple[Iterator[Image], float | None]:
+def images_of(path: Path) -> tuple[Iterator[Image], float | None]:
+    """Its pictures, one after the other, and its frame rate where it says one.
+
+    Raises:
+        LabelError: it holds none; while they are read, one that cannot be read.
+    """
     if path.is_dir():
         try:
             paths = numbered_images(path)
@@ -238,7 +243,12 @@ def _motion_array(path: Path) -> Motion | None:
     return motion
 
 
-def _known(path: Path, fps: float | None) -> float:
+def known_fps(path: Path, fps: float | None) -> float:
+    """The frame rate.
+
+    Raises:
+        LabelError: nobody says it.
+    """
     if fps is None:
         raise LabelError(f"{path}: does not say its frame rate; give it with --fps, or in a column fps")
     return fps

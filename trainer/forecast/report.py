@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tracker.pages.document import StrongRow, page, picture, table, text
-from trainer.forecast.forecast_run import ForecastRun
+from trainer.forecast.forecast_run import ForecastRun, verdict
 from trainer.forecast.plots import curves_figure, histogram_figure, losses_figure, time_figure
 from trainer.forecast.scores import FALSE_ALARMS, ForecastScore
 from trainer.forecast.simple_forecasts import QUIET
@@ -38,7 +38,7 @@ def forecast_page(run: ForecastRun, created: str) -> str:
     labelled, positive = run.parts.shares(run.judged)
     parts = [
         f"<h1>{text(run.title)}</h1>",
-        f'<p class="lead">{text(run.sentences[-1] if run.main != "logit" else run.sentences[0])}</p>',
+        f'<p class="lead">{text(verdict(run.of_main, run.trivial))}</p>',
         *(f"<h2>{text(_words(part))}</h2>{_tables(scores, run.main)}" for part, scores in run.scores.items()),
         f'<p class="note">{text(_how(run))}</p>',
         *(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.sentences),
