@@ -103,6 +103,7 @@ def test_the_report_says_what_a_forecast_means_and_what_it_does_not(made: Path) 
     assert "a simple rule can solve much of it" in report
     assert "newest motion alone" in report
     assert report.count("<img") >= 4
+    assert "11,520" in report
 
 
 def test_a_forecast_makes_events_ahead_of_time_from_the_cameras_pictures(made: Path) -> None:
@@ -196,6 +197,14 @@ def test_the_command_scores_forecasts_of_motion_alone(tmp_path: Path, capsys: py
     assert (out / "report.html").exists()
 
 
+def test_the_command_says_whether_frames_are_learnt_by_heart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--horizon", "6", "--least-range", "0.02", "--past", "12", "--fps", "30", "--parts", "0.6", "0.2", "0.2", "--hidden", "4"]
+    data, out = str(motion_file(tmp_path)), tmp_path / "m"
+    assert main(["fit", "--task", "forecast", "--data", data, "--out", str(out), "--memorise", "20", *options]) == 0
+    assert "lstm" in capsys.readouterr().out
+    assert not out.exists()
+
+
 def test_with_a_cameras_size_motion_alone_makes_a_bundle(tmp_path: Path) -> None:
     out = tmp_path / "m"
     made = make_forecast_bundle(request(motion_file(tmp_path), out, "lstm", picture=(30, 40, 3)), Console(quiet=True))
@@ -218,6 +227,7 @@ def test_nothing_of_yours_is_replaced_by_a_bundle(tmp_path: Path) -> None:
         (["--task", "behaviour", "--horizon", "9"], "--horizon is for forecasts"),
         (["--horizon", "9"], "--horizon is for forecasts"),
         (["--task", "forecast", "--past", "0"], "a past of 0 frames"),
+        (["--task", "forecast", "--permuted"], "--permuted goes with --memorise"),
     ],
 )
 def test_options_of_another_task_are_refused(tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

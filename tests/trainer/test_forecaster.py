@@ -19,6 +19,7 @@ from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.from_motion import MotionLogit
 from trainer.forecast.from_pixels import FILTERS, PixelForecaster, PixelPlan
 from trainer.forecast.labels import NOT_LABELLED
+from trainer.forecast.memorise import few_labelled, memorise
 from trainer.forecast.sequences import UNJUDGED, Lengths, batches, sequences_of
 from trainer.forecast.settings import ForecastSettings, Kind
 from trainer.forecast.step_graph import StepGraph, step_of
@@ -263,3 +264,25 @@ def test_the_logit_is_calibrated_and_knows_the_training_part(tmp_path: Path) -> 
     given = torch.sigmoid(network.scale * torch.from_numpy(logits) + network.offset).numpy()
     assert given.mean() == pytest.approx((labels == 1).mean(), abs=5e-3)
     assert given[labels == 1].mean() > given[labels == 0].mean() + 0.3
+
+
+def test_a_network_is_shown_to_learn_a_few_frames_by_heart(tmp_path: Path) -> None:
+    found = memorise(
+        parts_of(tmp_path, frames=300), replace(MOTION, hidden=24, learning_rate=2e-2), frames=24, permuted=False, say=lambda _: None
+    )
+    assert found.sentence.startswith("lstm learns 24 frames by heart (AUC ")
+
+
+def test_permuted_labels_are_those_of_the_same_frames_in_another_order(tmp_path: Path) -> None:
+    parts = parts_of(tmp_path, frames=300)
+    plain, permuted = (few_labelled(parts, 24, permuted=each, seed=0).stretches[0] for each in (False, True))
+    assert np.array_equal(plain.labelled, permuted.labelled)
+    assert len(plain.labelled) == 24
+    assert np.array_equal(plain.labels[plain.labelled], parts.of("train")[0].labels[plain.labelled])
+    assert not np.array_equal(plain.labels, permuted.labels)
+    assert sorted(plain.labels) == sorted(permuted.labels)
+
+
+def test_frames_to_learn_by_heart_must_have_both_labels(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="nowhere in the training part are 999 labelled frames"):
+        memorise(parts_of(tmp_path, frames=300), MOTION, frames=999, permuted=False, say=lambda _: None)

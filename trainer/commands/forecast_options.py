@@ -25,6 +25,8 @@ _OF_FORECAST = {
     "pooling": "--pooling",
     "motion_beside": "--motion-beside",
     "alarm_rule": "--alarm-rule",
+    "memorise": "--memorise",
+    "permuted": "--permuted",
 }
 
 
@@ -64,6 +66,10 @@ def add_forecast_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--alarm-rule", choices=("false_alarms", "j", "accuracy"), help="how a threshold is chosen on the validation part (false_alarms)"
     )
+    group.add_argument(
+        "--memorise", type=int, metavar="FRAMES", help="see only whether the network can learn so many frames by heart; nothing is written"
+    )
+    group.add_argument("--permuted", action="store_true", help="with --memorise: with labels exchanged at random")
 
 
 def refuse_forecast_options(options: argparse.Namespace) -> None:
@@ -81,6 +87,7 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
     Raises:
         TrainingError: options that do not go together.
     """
+    from trainer.errors import TrainingError
     from trainer.forecast.labels import BurstRule
     from trainer.forecast.make_forecast_bundle import ForecastRequest
     from trainer.forecast.parts import PUBLISHED_SHARES
@@ -88,6 +95,10 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
 
     refuse(options, OF_KEY_POINTS, "is for key points; leave it out with --task forecast")
     others = {name: option for name, option in OF_BEHAVIOUR.items() if name not in _SHARED}
+    if options.permuted and not options.memorise:
+        raise TrainingError("--permuted goes with --memorise; give both, or none")
+    if options.memorise is not None and options.memorise < 2:
+        raise TrainingError(f"--memorise is {options.memorise}; expected at least 2 frames")
     refuse(options, others | {"hold_out": "--hold-out", "no_held_out": "--no-held-out"}, "does not go with --task forecast; use --parts")
     kinds = tuple(dict.fromkeys(options.forecaster or ("lstm",)))
     given = _given(options, "epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "dropout", "hidden", "slice_frames",

@@ -9,6 +9,7 @@ from trainer.forecast.scores import ForecastScore
 from trainer.forecast.settings import ForecastSettings
 from trainer.forecast.simple_forecasts import QUIET, Answers
 from trainer.forecast.train import Trained
+from trainer.networks.layer_table import NetworkTable
 
 NOT_WORSE = -0.005  # of the AUC: what is lost to chance at most
 
@@ -28,6 +29,7 @@ class ForecastRun:
         threshold_rule: how every threshold was chosen, in words.
         trained: of every network that learnt epoch by epoch, by name.
         notes: what is to be said besides, a sentence each.
+        layers: of the main network, None where a bundle is only scored.
     """
 
     title: str
@@ -40,6 +42,7 @@ class ForecastRun:
     threshold_rule: str
     trained: Mapping[str, Trained]
     notes: tuple[str, ...]
+    layers: NetworkTable | None = None
 
     @property
     def of_main(self) -> ForecastScore:
@@ -89,6 +92,7 @@ class ForecastRun:
                 for name, trained in self.trained.items()
             },
             "notes": list(self.notes),
+            "network": self.layers.as_json() if self.layers else None,
         }
 
 

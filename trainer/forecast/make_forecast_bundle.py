@@ -27,7 +27,9 @@ from trainer.forecast.report import write_forecast_report
 from trainer.forecast.scores import RULES, score_all, threshold_of
 from trainer.forecast.settings import ForecastSettings, Kind
 from trainer.forecast.simple_forecasts import QUIET, Answers, simple_forecasts
+from trainer.forecast.step_graph import step_of
 from trainer.forecast.train import Trained, judged_logits, train
+from trainer.networks.layer_table import NetworkTable, table_of_calls
 from trainer.whole_files import disk_refusals, refuse_unwritable
 
 SELF_TEST_FRAMES = 8
@@ -114,11 +116,7 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
 
     with disk_refusals(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        recordings = _read(request, folder, say)
-        parts = divide(recordings, request.rule, request.shares, motion_size=request.motion_size)
-        for sentence in introduction(parts):
-            say(sentence)
+        recordings, parts = read_parts(request, folder, say)
         networks, trained = _train(request, parts, folder, say)
     run = _compare(request, parts, networks, trained)
     main = networks[request.kinds[0]]
@@ -132,6 +130,20 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
         _write(request, parts, run, main, exported, pictures)
     report = write_forecast_report(out, run)
     return ForecastBundle(bundle=out if exported else None, report=report, run=run, exported=exported)
+
+
+def read_parts(request: ForecastRequest, folder: Path, say: Callable[[str], None]) -> tuple[list[Recording], Parts]:
+    """Read the recordings and divide them; small frames go into the folder.
+
+    Raises:
+        LabelError, TrainingError: in one sentence.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    recordings = _read(request, folder, say)
+    parts = divide(recordings, request.rule, request.shares, motion_size=request.motion_size)
+    for sentence in introduction(parts):
+        say(sentence)
+    return recordings, parts
 
 
 def introduction(parts: Parts) -> list[str]:
@@ -222,9 +234,26 @@ def _compare(request: ForecastRequest, parts: Parts, networks: dict[str, Forecas
     notes = [*parts.notes, *short, *([] if judged == "test" else [flatters])]
     notes += [f"{name}: {note}" for name, each in trained.items() for note in each.notes]
     return ForecastRun(
-        title=request.out.name, parts=parts, settings=request.settings.of(main), main=main, judged=judged, scores=scores,
-        answers=answers[judged][main], threshold_rule=RULES[rule], trained=trained, notes=tuple(notes),
-    )  # fmt: skip
+        title=request.out.name,
+        parts=parts,
+        settings=request.settings.of(main),
+        main=main,
+        judged=judged,
+        scores=scores,
+        answers=answers[judged][main],
+        threshold_rule=RULES[rule],
+        trained=trained,
+        notes=tuple(notes),
+        layers=_layers(networks[main], main, parts),
+    )
+
+
+def _layers(network: Forecaster, kind: str, parts: Parts) -> NetworkTable:
+    """Every layer on a frame's way through one step; for motion alone, of a small picture."""
+    shape = next((stretch.recording.shape for stretch in parts.stretches if stretch.recording.shape is not None), (48, 64))
+    step = step_of(network, shape)
+    image = torch.empty((1, *step.shape), dtype=torch.uint8)
+    return table_of_calls(step, [image, torch.empty(1, 1), *(torch.empty(each) for each in step.states.values())], title=kind)
 
 
 def _complete(stretches: Sequence[Stretch], answers: Sequence[Answers]) -> bool:

@@ -53,6 +53,7 @@ def forecast_page(run: ForecastRun, created: str) -> str:
         f"<h2>Bursts of {text(run.main)}</h2>",
         _bursts(score, fps),
         *(f'<p class="note">{text(note)}</p>' for note in run.notes),
+        _layers(run),
     ]
     return page(run.title, parts, kind="behaviour", footer=created)
 
@@ -80,6 +81,22 @@ def claim(horizon_s: float) -> list[str]:
 
 def _words(part: str) -> str:
     return {"test": "Held-out part", "validation": "Validation part", "train": "Training part"}[part]
+
+
+def _layers(run: ForecastRun) -> str:
+    if run.layers is None:
+        return ""
+    rows = [
+        [layer.name, layer.kind, _shapes(layer.inputs), _shapes(layer.outputs), f"{layer.trainable:,}", f"{layer.untrainable:,}"]
+        for layer in run.layers.layers
+    ]
+    return f"<h2>Layers</h2><p>{text(run.layers.sentence)}.</p>" + table(
+        ["layer", "kind", "takes", "gives", "learn", "held"], rows, kind="figures"
+    )
+
+
+def _shapes(shapes: tuple[tuple[int, ...], ...]) -> str:
+    return ", ".join("×".join(map(str, shape)) for shape in shapes)
 
 
 def _tables(scores: tuple[ForecastScore, ...], main: str) -> str:
