@@ -3,7 +3,6 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -11,10 +10,8 @@ from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
 from trainer.commands.behaviour_options import add_behaviour_training, behaviour_request, refuse_behaviour_options
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
-from trainer.commands.forecast_options import add_forecast_training, forecast_request, refuse_forecast_options
-
-if TYPE_CHECKING:
-    from trainer.forecast.make_forecast_bundle import ForecastRequest
+from trainer.commands.fit_forecast import fit_forecast
+from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
 
 
 def add(commands: Commands) -> None:
@@ -65,7 +62,7 @@ def add(commands: Commands) -> None:
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
     if options.task == "forecast":
-        return _fit_forecast(options)
+        return fit_forecast(options)
     refuse_forecast_options(options)
     if options.task == "behaviour":
         return _fit_behaviour(options)
@@ -101,32 +98,4 @@ def _fit_behaviour(options: argparse.Namespace) -> int:
 
     made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
     print(json.dumps(made.as_json()) if options.json else made.sentence)
-    return 0
-
-
-def _fit_forecast(options: argparse.Namespace) -> int:
-    from trainer.errors import TrainingError
-    from trainer.forecast.make_forecast_bundle import make_forecast_bundle
-
-    if options.out is None:
-        raise TrainingError("--out is missing; say which folder the bundle goes to")
-    request = forecast_request(options)
-    if options.memorise:
-        return _memorise_forecast(request, frames=options.memorise, permuted=options.permuted)
-    made = make_forecast_bundle(request, Console(stderr=True))
-    print(json.dumps(made.as_json()) if options.json else made.sentence)
-    return 0
-
-
-def _memorise_forecast(request: "ForecastRequest", *, frames: int, permuted: bool) -> int:
-    import tempfile
-
-    from trainer.forecast.make_forecast_bundle import read_parts
-    from trainer.forecast.memorise import memorise
-
-    talk = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    with tempfile.TemporaryDirectory() as folder:
-        _, parts = read_parts(request, Path(folder), talk.print)
-        for kind in request.kinds:
-            print(memorise(parts, request.settings.of(kind), frames=frames, permuted=permuted, say=talk.print).sentence)
     return 0

@@ -16,7 +16,7 @@ _OF_FORECAST = {
     "least_range": "--least-range",
     "past": "--past",
     "parts": "--parts",
-    "size": "--size",
+    "frame_size": "--frame-size",
     "motion_size": "--motion-size",
     "picture": "--picture",
     "slice_frames": "--slice-frames",
@@ -53,7 +53,9 @@ def add_forecast_training(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of each recording, in time: trained, validated, held out (0.8338 0.0666 0.0995)",
     )
-    group.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="what a network from pixels sees is resized to (160 120)")
+    group.add_argument(
+        "--frame-size", type=int, nargs=2, metavar=("W", "H"), help="what a network from pixels sees is resized to (160 120)"
+    )
     group.add_argument("--motion-size", type=int, nargs=2, metavar=("W", "H"), help="blocks that motion is measured over (every pixel)")
     group.add_argument(
         "--picture", type=int, nargs=3, metavar=("W", "H", "CHANNELS"), help="of the camera, to make a bundle from motion alone"
@@ -105,7 +107,7 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
                    "pooling", "seed")  # fmt: skip
     if options.alarm_rule:
         given["threshold"] = options.alarm_rule
-    size, picture = options.size, options.picture
+    size, picture = options.frame_size, options.picture
     return ForecastRequest(
         data=tuple(options.data),
         out=options.out,

@@ -127,7 +127,7 @@ def read_recording(
             shape = shape or batch[0].shape
             if size is not None and (size[0] > shape[0] or size[1] > shape[1]):
                 raise LabelError(
-                    f"{path}: --size {size[1]} {size[0]} is larger than the {shape[1]}x{shape[0]} of its pictures; give a smaller one"
+                    f"{path}: --frame-size {size[1]} {size[0]} is larger than the {shape[1]}x{shape[0]} of its pictures; give a smaller one"
                 )
             for image in batch:
                 values.append(meter.update(image))
