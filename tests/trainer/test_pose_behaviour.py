@@ -95,7 +95,7 @@ def test_animals_in_other_order_give_the_same_answers_unless_they_have_roles(rol
 def test_frames_that_nobody_judged_teach_nothing() -> None:
     one = video(0, frames=6)
     one.marks[2] = -1
-    targets = torch.from_numpy(targets_of(one, exclusive=True))
+    targets = torch.from_numpy(targets_of(one.marks, exclusive=True))
     assert (targets[2] == UNJUDGED).all()
     assert (targets[[0, 1, 3]].sum(dim=1) == 1).all()
     logits = torch.zeros(6, 3)
@@ -224,4 +224,4 @@ def test_left_out_classes_and_frames_past_the_poses_are_judged_by_nobody(tmp_pat
     marks = walkers(0, frames=150)[1][:140]
     assert videos.class_names == ("circle",)
     assert np.array_equal(videos.videos[0].marks[:, 0] == -1, marks[:, 0] == 1)
-    assert "labels run 10 frames past the 140 of its poses" in videos.notes[0]
+    assert "labels run 10 frames past the 140 there are" in videos.notes[0]

@@ -49,6 +49,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--text-colour", type=int, nargs=3, default=[255, 255, 255], metavar=("R", "G", "B"))
     parser.add_argument("--thickness", type=int, default=1, help="of lines and letters (%(default)s)")
     parser.add_argument("--confidence", type=float, default=0.5, help="points below are not drawn (%(default)s)")
+    parser.add_argument(
+        "--label", type=int, nargs=2, metavar=("X", "Y"), help="where classes stand on the picture, px (bottom left without key points)"
+    )
+    parser.add_argument("--label-scale", type=float, default=2.0, help="size of their letters (%(default)s)")
+    parser.add_argument("--label-colour", type=int, nargs=3, default=[255, 255, 100], metavar=("R", "G", "B"))
     parser.set_defaults(refuse=parser.error)
 
 
@@ -61,6 +66,9 @@ def view_either(options: argparse.Namespace) -> int:
         text_colour=tuple(options.text_colour),
         thickness=options.thickness,
         trail_points=tuple(options.trail),
+        label=tuple(options.label) if options.label is not None else None,
+        label_scale=options.label_scale,
+        label_colour=tuple(options.label_colour),
     )
     of_session = options.address is not None and "://" not in options.address
     if (options.out is not None and not of_session) or (options.to_s is not None and options.out is None):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.messages import PoseMessage, StatusMessage
+from tracker.viewer.class_label import label_of
 from tracker.viewer.legend import disc
 from tracker.viewer.lettering import blend, fit, measure, shade, write
 from tracker.viewer.palette import AMBER, DARK, WHITE, YELLOW, Colour, colour_of
@@ -25,6 +26,7 @@ _ZONE: Colour = (150, 215, 255)
 _SHIFT = 4  # OpenCV then takes sixteenths of a pixel
 _FAR_PX = 100_000.0  # beyond this OpenCV's fixed-point coordinates overflow
 _REFERENCE_PX = 480  # the height at which sizes below are in pixels
+_LABEL_MARGIN, _LABEL_LETTERS = 0.03, 0.5  # of the picture's smaller side; size of its letters
 _TRAIL_STEPS = 100  # segments drawn at most; more cannot be told apart
 
 
@@ -41,6 +43,8 @@ class OverlaySettings:
         zoom: the drawn picture is this much larger than the source.
         trail, zones, names: whether to draw the trail, the zones and the panel's names of key points.
         trail_points: key points that leave a trail; empty means all.
+        label: left foot of the classes' label, source pixels; None: at the bottom left where there are no key points.
+        label_scale, label_colour: of its letters; 1 is about those of the status lines.
     """
 
     confidence: float = 0.5
@@ -53,6 +57,9 @@ class OverlaySettings:
     zones: bool = True
     names: bool = True
     trail_points: tuple[str, ...] = ()
+    label: tuple[int, int] | None = None
+    label_scale: float = 2.0
+    label_colour: Colour = (255, 255, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,7 @@ def draw(
         _points(sheet, animal.points, names, colour=own)
         if own is not None:
             _tag(sheet, animal.points, f"{animal.id}", own)
+    _label(sheet, pose)
     return canvas
 
 
@@ -117,6 +125,18 @@ def panel(canvas: Image, lines: Sequence[str], *, place: Place, text_scale: floa
     """Write lines of text on a dark ground onto `canvas` (uint8 (h, w, 3) RGB) itself."""
     unit = text_scale * max(0.55, min(canvas.shape[:2]) / _REFERENCE_PX)
     _lines(_Sheet(canvas, unit, OverlaySettings()), [(line, WHITE) for line in lines], place)
+
+
+def _label(sheet: _Sheet, pose: PoseMessage | None) -> None:
+    settings, (height, width) = sheet.settings, sheet.canvas.shape[:2]
+    text = label_of(pose)
+    if not text or (settings.label is None and pose is not None and pose.animals):
+        return
+    margin = round(_LABEL_MARGIN * min(height, width))
+    x, y = sheet.at(*settings.label) if settings.label else (margin, height - margin)
+    size, thickness = settings.label_scale * _LABEL_LETTERS * sheet.unit, sheet.line_width(2)
+    text = fit(text, width - round(x), size, thickness)
+    write(sheet.canvas, text, (round(x), round(y)), settings.label_colour, size=size, thickness=thickness, rim=True)
 
 
 def names_of(pose: PoseMessage | None, status: StatusMessage | None) -> list[str]:

@@ -24,9 +24,9 @@ from trainer.behaviour_scores.behaviour_score import BehaviourScore
 from trainer.behaviour_scores.bout_score import number
 
 LONGEST_GAP_S = 1.0  # the features' shorter memories have faded by then, and an animal has gone elsewhere
-_TOLERANCE_FP32 = 1e-4
-_TOLERANCE_REDUCED = 0.02
-_NO_HASH = "0" * 64  # filled in by write_bundle
+TOLERANCE_FP32 = 1e-4
+TOLERANCE_REDUCED = 0.02
+NO_HASH = "0" * 64  # filled in by write_bundle
 
 
 def describe(
@@ -54,7 +54,7 @@ def describe(
         output=TensorShape(name=PROBABILITIES, shape=(1, classes), dtype="float32"),
         states=tuple(TensorShape(name=name, shape=shape, dtype="float32") for name, shape in exported.state_shapes.items()),
         precision="fp32",
-        onnx_sha256=_NO_HASH,
+        onnx_sha256=NO_HASH,
         training=TrainingData(
             sha256=videos.sha256,
             source=request.table.name,
@@ -64,7 +64,7 @@ def describe(
         ),
         accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
         self_test=SelfTest(
-            image_sha256=_NO_HASH, expected=[0.0] * classes, tolerance_fp32=_TOLERANCE_FP32, tolerance_reduced=_TOLERANCE_REDUCED
+            image_sha256=NO_HASH, expected=[0.0] * classes, tolerance_fp32=TOLERANCE_FP32, tolerance_reduced=TOLERANCE_REDUCED
         ),
         behaviour=BehaviourNetwork(
             seconds=TensorShape(name=SECONDS, shape=(1, 1), dtype="float32"),
@@ -74,7 +74,7 @@ def describe(
             warming_frames=calibrated.warming_frames,
             frame_interval_s=(shortest, longest),
             longest_gap_s=LONGEST_GAP_S,
-            seen=tuple(video.poses_sha256 for video in (*videos.of("train"), *videos.of("validation"))),
+            seen=tuple(video.taken_sha256 for video in (*videos.of("train"), *videos.of("validation"))),
             accuracy=nothing,
         ),
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.video_table import PoseVideo
-from trainer.ethogram.bouts import NO, YES
+from trainer.ethogram.bouts import NO, YES, Marks
 from trainer.labels.mirror import swapped_order
 
 UNJUDGED = -1
@@ -70,7 +70,7 @@ def clips_of(network: PoseBehaviour, videos: Sequence[PoseVideo], point_names: S
     count = 1 if order is None else 2
     return Clips(
         variants=tuple(tuple(found[count * place : count * (place + 1)]) for place in range(len(videos))),
-        targets=tuple(torch.from_numpy(targets_of(video, exclusive=network.plan.exclusive)) for video in videos),
+        targets=tuple(torch.from_numpy(targets_of(video.marks, exclusive=network.plan.exclusive)) for video in videos),
     )
 
 
@@ -81,9 +81,9 @@ def mirrored(poses: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.flo
     return np.ascontiguousarray(result)
 
 
-def targets_of(video: PoseVideo, *, exclusive: bool) -> NDArray[np.float32]:
+def targets_of(marks: Marks, *, exclusive: bool) -> NDArray[np.float32]:
     """Marks as targets, see `Clips`."""
-    on, judged = video.marks == YES, (video.marks == YES) | (video.marks == NO)
+    on, judged = marks == YES, (marks == YES) | (marks == NO)
     if not exclusive:
         return np.where(judged, on, UNJUDGED).astype(np.float32)
     targets = np.column_stack([on, ~on.any(axis=1)]).astype(np.float32)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.behaviour.features import BodyPlan, PoseFeatures
+from trainer.behaviour.recurrent_step import recurrent_step
 
 FARTHEST = 4.0  # standard deviations; what is farther says no more
 
@@ -71,7 +72,7 @@ class PoseBehaviour(nn.Module):
             states: as `state_shapes`.
         """
         features, following = self.features(poses, seconds, states[:-1])
-        memory = self._step(self.normalised(features), states[-1])
+        memory = recurrent_step(self.gru, self.normalised(features), states[-1])
         return (self.probabilities(self.answer(memory)), *following, memory)
 
     def normalised(self, features: Tensor) -> Tensor:
@@ -97,18 +98,6 @@ class PoseBehaviour(nn.Module):
         if not self.plan.exclusive:
             return torch.sigmoid(scaled)
         return torch.softmax(scaled, dim=-1)[..., : self.plan.classes]
-
-    def _step(self, features: Tensor, memory: Tensor) -> Tensor:
-        """One step of the unit, written out: in a graph it is products and sums that every runtime has."""
-        names = ("weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0")
-        weight_in, bias_in, weight_on, bias_on = (self.gru.get_parameter(name) for name in names)
-        inward = nn.functional.linear(features, weight_in, bias_in)
-        onward = nn.functional.linear(memory, weight_on, bias_on)
-        size = self.plan.hidden
-        reset = torch.sigmoid(inward[:, :size] + onward[:, :size])
-        update = torch.sigmoid(inward[:, size : 2 * size] + onward[:, size : 2 * size])
-        candidate = torch.tanh(inward[:, 2 * size :] + reset * onward[:, 2 * size :])
-        return (1 - update) * candidate + update * memory
 
 
 @torch.no_grad()

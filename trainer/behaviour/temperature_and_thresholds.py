@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+from torch import Tensor
 
 from trainer.behaviour.clips import UNJUDGED, Clips
 from trainer.behaviour.network import PoseBehaviour, features_of
@@ -14,9 +16,9 @@ from trainer.behaviour.train import loss_of, whole_logits
 from trainer.behaviour.video_table import PoseVideo
 from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
 
-_STARTS = 24  # places from which a network is started anew to see when it agrees with one that ran all along
-_AGREES = 0.05  # largest difference of a probability, in 95 % of the starts
-_LONGEST_S = 10.0
+STARTS = 24  # places from which a network is started anew to see when it agrees with one that ran all along
+AGREES = 0.05  # largest difference of a probability, in 95 % of the starts
+LONGEST_S = 10.0
 RULES: dict[Rule, str] = {"f1": "greatest F1", "j": "greatest J", "accuracy": "greatest accuracy"}
 
 
@@ -51,7 +53,33 @@ def calibrate(network: PoseBehaviour, validation: Clips, videos: Sequence[PoseVi
         rule: by which thresholds are chosen.
     """
     logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
-    exclusive = network.plan.exclusive
+    warming = warming_frames(network, videos, longest=round(LONGEST_S * videos[0].fps))
+    return calibrate_answers(network, logits, targets, rule=rule, warming_frames=warming)
+
+
+class CalibratedNetwork(Protocol):
+    """What of a network this needs."""
+
+    temperature: Tensor
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Calibrated, of the classes alone."""
+        ...
+
+
+def calibrate_answers(
+    network: CalibratedNetwork, logits: Tensor, targets: Tensor, *, rule: Rule, warming_frames: int
+) -> BehaviourCalibration:
+    """Fit temperature and thresholds, and put the temperature into the network.
+
+    Args:
+        network: trained.
+        logits: (frames, answers) of the validation videos.
+        targets: the same, see `Clips`; one more answer than classes where they exclude each other.
+        rule: by which thresholds are chosen.
+        warming_frames: as measured.
+    """
+    exclusive = network.probabilities(logits[:1]).shape[1] < logits.shape[1]
 
     def loss(log_temperature: float) -> float:
         return float(loss_of(logits / float(np.exp(log_temperature)), targets, None, exclusive=exclusive))
@@ -66,7 +94,7 @@ def calibrate(network: PoseBehaviour, validation: Clips, videos: Sequence[PoseVi
         rule=f"{RULES[rule]} on the validation videos",
         loss_before=loss(0.0),
         loss_after=loss(float(np.log(temperature))),
-        warming_frames=warming_frames(network, videos, longest=round(_LONGEST_S * videos[0].fps)),
+        warming_frames=warming_frames,
     )
 
 
@@ -81,7 +109,7 @@ def warming_frames(network: PoseBehaviour, videos: Sequence[PoseVideo], *, longe
         length = min(longest, len(video.poses) // 2)
         if length < 2:
             continue
-        starts = np.unique(np.linspace(len(video.poses) // 4, len(video.poses) - length, _STARTS).astype(int)).tolist()
+        starts = np.unique(np.linspace(len(video.poses) // 4, len(video.poses) - length, STARTS).astype(int)).tolist()
         poses, seconds = torch.from_numpy(video.poses), torch.from_numpy(video.seconds)
         features = features_of(
             network, [poses, *(poses[start : start + length] for start in starts)], [seconds] + [seconds[:length]] * len(starts)
@@ -89,7 +117,7 @@ def warming_frames(network: PoseBehaviour, videos: Sequence[PoseVideo], *, longe
         whole = network.probabilities(network.logits(network.normalised(features[0])[None])[0])[0]
         fresh = network.probabilities(network.logits(network.normalised(torch.stack(features[1:])))[0])
         for start, one in zip(starts, fresh, strict=True):
-            last = torch.nonzero((one - whole[start : start + length]).abs().amax(dim=-1) > _AGREES)
+            last = torch.nonzero((one - whole[start : start + length]).abs().amax(dim=-1) > AGREES)
             worst.append(int(last.max()) + 1 if len(last) else 0)
     return int(np.percentile(worst, 95, method="higher")) if worst else 0
 

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from trainer.commands.bouts import add_reading, reading_asked
+from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training
 
 if TYPE_CHECKING:
     from trainer.behaviour.bundle_request import BehaviourRequest
@@ -46,6 +47,7 @@ OF_BEHAVIOUR = {
     "minimum_ms": "--minimum-ms",
     "gap_ms": "--gap-ms",
     "predictions": "--predictions",
+    **OF_IMAGES,
 }
 
 
@@ -53,7 +55,7 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task behaviour`."""
     parser.add_argument("--task", choices=("keypoints", "behaviour", "forecast"), default="keypoints", help="what is learnt (%(default)s)")
     group = parser.add_argument_group(
-        "behaviour from poses; --data is a .csv with a row for each video: poses, labels, and video, fps, part"
+        "behaviour; from poses, --data is a .csv with a row for each video: poses, labels, and video, fps, part"
     )
     add_behaviour_labels(group)
     group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
@@ -64,6 +66,7 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
     group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
+    add_image_training(parser)
 
 
 def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> None:
@@ -100,6 +103,18 @@ def refuse_key_point_options(options: argparse.Namespace) -> None:
     refuse(options, OF_KEY_POINTS, "is for key points; leave it out with --task behaviour")
 
 
+def refuse_misfits_of_images(options: argparse.Namespace) -> None:
+    """Refuse options of key points and poses where behaviour is learnt from images.
+
+    Raises:
+        TrainingError: naming the first.
+    """
+    of_key_points = {name: option for name, option in OF_KEY_POINTS.items() if name not in OF_BOTH}
+    refuse(options, of_key_points, "is for key points; leave it out with --task behaviour")
+    of_poses = {"front": "--front", "back": "--back", "hidden": "--hidden", "roles": "--roles"}
+    refuse(options, of_poses, "is for behaviour from poses; leave it out with --region")
+
+
 def refuse_key_point_scoring(options: argparse.Namespace) -> None:
     """Refuse options of `trainer evaluate` and `trainer compare` that a behaviour bundle has no use for.
 
@@ -124,8 +139,11 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     from trainer.errors import TrainingError
 
     refuse_key_point_options(options)
+    refuse(options, OF_IMAGES, "is for behaviour from images; give --region with it")
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
+    if options.data[0].is_dir():
+        raise TrainingError(f"{options.data[0]}: is a folder; give a table of videos, or --region frame to learn from folders of images")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
     names = ("epochs", "minutes", "patience", "hidden", "batch", "learning_rate", "weight_decay", "seed")

@@ -70,8 +70,8 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bundle]") -> int:
-    from trainer.behaviour.evaluate_behaviour import compare_behaviour
     from trainer.errors import TrainingError
+    from trainer.pipeline.evaluate_behaviour import compare_behaviour
 
     if options.report is not None or options.learnt_too:
         option = "--report" if options.report is not None else "--learnt-too"

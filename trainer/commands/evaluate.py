@@ -91,9 +91,9 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def _evaluate_behaviour(options: argparse.Namespace, bundle: "Bundle") -> int:
-    from trainer.behaviour.evaluate_behaviour import evaluate_behaviour, write_predictions
     from trainer.behaviour_scores.behaviour_score import Cleaning
     from trainer.errors import TrainingError
+    from trainer.pipeline.evaluate_behaviour import evaluate_behaviour, write_predictions
     from trainer.whole_files import refuse_unwritable
 
     if len(options.data) != 1:

@@ -8,10 +8,16 @@ from rich.console import Console
 
 from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
-from trainer.commands.behaviour_options import add_behaviour_training, behaviour_request, refuse_behaviour_options
+from trainer.commands.behaviour_options import (
+    add_behaviour_training,
+    behaviour_request,
+    refuse_behaviour_options,
+    refuse_misfits_of_images,
+)
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
 from trainer.commands.fit_forecast import fit_forecast
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
+from trainer.commands.image_options import image_request
 
 
 def add(commands: Commands) -> None:
@@ -29,7 +35,8 @@ def add(commands: Commands) -> None:
         nargs="+",
         required=True,
         help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined. "
-        "With --task behaviour: a table of videos; with --task forecast: recordings",
+        "With --task behaviour: a table of videos, or with --region frame a folder with a folder of images for each class; "
+        "with --task forecast: recordings",
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, help=f"folder for the bundle ({USUAL_PLACE}); the run is kept beside it in OUT.run")
@@ -94,8 +101,15 @@ def fit(options: argparse.Namespace) -> int:
 
 
 def _fit_behaviour(options: argparse.Namespace) -> int:
-    from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
+    options.out = options.out or Path(USUAL_PLACE)
+    if options.region is not None:
+        from trainer.image_behaviour.make_image_bundle import make_image_bundle
 
-    made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
+        refuse_misfits_of_images(options)
+        made = make_image_bundle(image_request(options), Console(stderr=True))
+    else:
+        from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
+
+        made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
     print(json.dumps(made.as_json()) if options.json else made.sentence)
     return 0

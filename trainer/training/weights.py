@@ -81,6 +81,30 @@ def load_pretrained(network: nn.Module, plan: NetworkPlan, source: str) -> Pretr
     return _take(network, tensors, where=str(path), source=path.name)
 
 
+def load_library_weights(network: nn.Module, name: str, source: str) -> Pretrained | None:
+    """Let the backbone of a network begin with ImageNet's weights, or those of a file of its library; `scratch` changes nothing.
+
+    Args:
+        network: with a `backbone`, changed in place.
+        name: of the library's network.
+        source: `scratch`, `imagenet`, or a file.
+
+    Raises:
+        TrainingError: they cannot be had, cannot be read, or are of another network.
+    """
+    if source == SCRATCH:
+        return None
+    if source == IMAGENET:
+        backbone = network.get_submodule("backbone")
+        if not isinstance(backbone, Backbone):
+            raise TypeError(f"expected a Backbone, got a {type(backbone).__name__}")
+        return _take(network, _imagenet(backbone), where=f"ImageNet's weights of {name}", source=IMAGENET)
+    tensors, about = _read(Path(source))
+    if about is not None:
+        raise TrainingError(f"{source}: is a checkpoint of key points; expected imagenet, or a file of weights of '{name}'")
+    return _take(network, tensors, where=source, source=Path(source).name)
+
+
 def _take(network: nn.Module, tensors: Tensors, *, where: str, source: str) -> Pretrained:
     """Copy a library's weights into the backbone."""
     backbone = network.get_submodule("backbone")

@@ -13,6 +13,9 @@ from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 from trainer.ethogram.read_options import ReadOptions
+from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, in_parts
+from trainer.image_behaviour.read_images import ClassesAsked, read_image_videos
+from trainer.image_behaviour.region import plan_of
 from trainer.whole_files import replace_files
 
 
@@ -75,10 +78,14 @@ def write_predictions(folder: Path, run: BehaviourRun) -> None:
     replace_files(folder, tables, what="the predictions")
 
 
-def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str, ...]) -> PoseVideos:
+def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str, ...]) -> PoseVideos | ImageVideos:
     about = bundle.description
     if about.behaviour is None:
-        raise TrainingError(f"{bundle.folder}: takes images; expected a bundle that finds behaviour in poses")
+        raise TrainingError(f"{bundle.folder}: finds key points; expected a bundle that finds behaviour")
+    region = plan_of(about)
+    if region is not None:
+        images = read_image_videos(table, region, asked=asked, classes=ClassesAsked(left_out=left_out, known=about.class_names))
+        return in_parts(images)
     videos = read_videos(table, asked=asked, left_out=left_out, known=about.class_names)
     poses = videos.videos[0].poses
     if videos.point_names != about.point_names or poses.shape[1] != about.input.shape[1]:
@@ -89,10 +96,10 @@ def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str
     return videos
 
 
-def _not_learnt(bundle: Bundle, videos: PoseVideos) -> tuple[list[PoseVideo], list[str]]:
-    """The videos whose poses the bundle has not seen, and what must be known beside."""
+def _not_learnt(bundle: Bundle, videos: PoseVideos | ImageVideos) -> tuple[list[PoseVideo | ImageVideo], list[str]]:
+    """The videos whose poses or images the bundle has not seen, and what must be known beside."""
     seen = bundle.description.behaviour.seen if bundle.description.behaviour is not None else ()
-    fresh = [video for video in videos.videos if video.poses_sha256 not in seen]
+    fresh: list[PoseVideo | ImageVideo] = [video for video in videos.videos if video.taken_sha256 not in seen]
     if len(fresh) == len(videos.videos):
         return fresh, []
     return fresh, [f"{len(videos.videos) - len(fresh)} of {len(videos.videos)} videos are those it was made with, and are left out"]

@@ -1,0 +1,40 @@
+"""A bundle that is to be made from images: its data, its region, its training, and where it goes."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trainer.ethogram.read_options import ReadOptions
+from trainer.image_behaviour.read_images import ClassesAsked
+from trainer.image_behaviour.region import RegionAsked
+from trainer.image_behaviour.settings import ImageSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest:
+    """A bundle to be made.
+
+    Attributes:
+        data: a table of videos, or a folder of folders of images.
+        out: folder of the bundle.
+        region: which part of the frame the network takes.
+        settings: of the training.
+        asked: what label files do not say.
+        classes: which to learn.
+        test: videos to be judged by.
+        validation: videos to choose temperature and thresholds by.
+        nothing_held_out: no video is kept to be judged by.
+        anew: put away a training of other labels or settings.
+        proved_frames: carried beside torch before the bundle is written, at most.
+    """
+
+    data: Path
+    out: Path
+    region: RegionAsked
+    settings: ImageSettings
+    asked: ReadOptions
+    classes: ClassesAsked = field(default_factory=ClassesAsked)
+    test: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
+    nothing_held_out: bool = False
+    anew: bool = False
+    proved_frames: int = 10_000

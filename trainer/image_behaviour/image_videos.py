@@ -1,0 +1,147 @@
+"""What behaviour is learnt from, where it is found in images: cut frames with their labels, by video or by block of frames."""
+
+import hashlib
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.behaviour.table_rows import Part, divided
+from trainer.ethogram.bouts import YES, Ethogram, Marks, bouts_of_marks, ethogram
+from trainer.ethogram.checks import Session
+from trainer.image_behaviour.region import RegionPlan
+
+BLOCKS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageVideo:
+    """One video, or one block of frames.
+
+    Attributes:
+        name: unique among the videos.
+        images: uint8 (frames, height, width, channels), as the network takes them.
+        marks: int8 (frames, classes).
+        fps: frames per second.
+        part: what it is used for; None where it is not yet divided.
+        times_s: float64 (frames,), when each was taken; None where the frames do not follow one another in time.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    marks: Marks
+    fps: float
+    part: Part | None
+    times_s: NDArray[np.float64] | None
+
+    @property
+    def taken(self) -> NDArray[np.uint8]:
+        """What a network takes of every frame: the images."""
+        return self.images
+
+    @property
+    def taken_sha256(self) -> str:
+        """Tells the video again, whatever it is called and however it is labelled."""
+        whole = hashlib.sha256(f"{self.images.shape}".encode())
+        whole.update(np.ascontiguousarray(self.images).tobytes())
+        return whole.hexdigest()
+
+    @property
+    def seconds(self) -> NDArray[np.float32]:
+        """Time since the frame before, float32 (frames,); 0 for the first, and for all where no time is known."""
+        if self.times_s is None:
+            return np.zeros(len(self.images), np.float32)
+        return np.diff(self.times_s, prepend=self.times_s[:1]).astype(np.float32)
+
+    def labels(self, class_names: Sequence[str]) -> Ethogram:
+        """The marks as bouts."""
+        bouts = bouts_of_marks(self.marks, list(class_names))
+        return ethogram(list(class_names), bouts, where=self.name, frames=len(self.marks), fps=self.fps)
+
+    def between(self, first: int, end: int, *, name: str) -> "ImageVideo":
+        """A block of its frames."""
+        times_s = self.times_s[first:end] if self.times_s is not None else None
+        return replace(self, name=name, images=self.images[first:end], marks=self.marks[first:end], times_s=times_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageVideos:
+    """All of them.
+
+    Attributes:
+        class_names: of the columns of every video's marks.
+        exclusive: whether at most one class is on in every frame.
+        videos: in the order of the table or of the frames.
+        plan: which part of the frames they are.
+        notes: what was mended, padded or left out.
+    """
+
+    class_names: tuple[str, ...]
+    exclusive: bool
+    videos: tuple[ImageVideo, ...]
+    plan: RegionPlan
+    notes: tuple[str, ...]
+
+    def of(self, part: Part) -> tuple[ImageVideo, ...]:
+        """The videos of one part."""
+        return tuple(video for video in self.videos if video.part == part)
+
+    @property
+    def in_time(self) -> bool:
+        """Whether frames follow one another, so that a network may remember."""
+        return all(video.times_s is not None for video in self.videos)
+
+    @property
+    def sessions(self) -> list[Session]:
+        """For the checks before training."""
+        return [
+            Session(
+                name=video.name,
+                labels=video.labels(self.class_names),
+                frames=len(video.images),
+                held_out=None if video.part is None else video.part == "test",
+            )
+            for video in self.videos
+        ]
+
+    @property
+    def sha256(self) -> str:
+        """Over names, images, labels and frame rates."""
+        whole = hashlib.sha256("\0".join(self.class_names).encode())
+        for video in self.videos:
+            whole.update(f"\0{video.name}\0{video.fps!r}\0{video.taken_sha256}\0".encode() + video.marks.tobytes())
+        return whole.hexdigest()
+
+
+def divide(videos: ImageVideos, *, test: Sequence[str], validation: Sequence[str], nothing_held_out: bool) -> ImageVideos:
+    """Give every video its part, see `divided`; a single video is cut into five blocks of frames first.
+
+    Raises:
+        TrainingError: a name that is none, or too few videos.
+    """
+    videos = in_parts(videos)
+    names, given = [video.name for video in videos.videos], [video.part for video in videos.videos]
+    parts = divided(names, given, test=test, validation=validation, nothing_held_out=nothing_held_out)
+    return replace(videos, videos=tuple(replace(video, part=part) for video, part in zip(videos.videos, parts, strict=True)))
+
+
+def in_parts(videos: ImageVideos) -> ImageVideos:
+    """A single video in five blocks of frames, so that some can be held out; several as they are."""
+    return replace(videos, videos=in_blocks(videos.videos[0])) if len(videos.videos) == 1 else videos
+
+
+def in_blocks(video: ImageVideo) -> tuple[ImageVideo, ...]:
+    """Five blocks of frames in a row, called "NAME block 1" to 5."""
+    edges = np.linspace(0, len(video.images), BLOCKS + 1).round().astype(int).tolist()
+    return tuple(
+        video.between(first, end, name=f"{video.name} block {number}")
+        for number, (first, end) in enumerate(itertools.pairwise(edges), 1)
+        if end > first
+    )
+
+
+def exclude_each_other(videos: Sequence[ImageVideo]) -> bool:
+    """Whether at most one class is on in every frame."""
+    return all(int((video.marks == YES).sum(axis=1).max(initial=0)) <= 1 for video in videos)

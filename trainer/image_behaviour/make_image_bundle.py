@@ -1,0 +1,174 @@
+"""Images and labels in, bundle and report out: read → divide → train → calibrate → export → prove → score → write."""
+
+import shutil
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+from tracker.bundle import read_bundle, write_bundle
+from tracker.engines.openvino.step_engine import IMAGE, StepEngine
+from tracker.self_test_clip import Clip
+from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.bundle_description import accuracy
+from trainer.behaviour.export import ExportedBehaviour, export_step
+from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
+from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
+from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour_scores.scored_answers import score_answers
+from trainer.errors import TrainingError
+from trainer.ethogram.checks import findings
+from trainer.image_behaviour.describe_images import describe_images
+from trainer.image_behaviour.image_request import ImageRequest
+from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
+from trainer.image_behaviour.networks import ImageBehaviour
+from trainer.image_behaviour.read_images import read_image_videos
+from trainer.image_behaviour.train_images import TrainedImages, all_targets, train_images, whole_features, whole_logits
+from trainer.reports.behaviour_report import write_behaviour_report
+from trainer.whole_files import disk_refusals, refuse_unwritable
+
+_CLIP_BYTES, _FEWEST, _MOST = 2_000_000, 4, 64  # of the self-test, and its frames
+_PROOF_BYTES = 400_000_000  # of the images carried in the proof
+_PROOF_WORK = 2.5e13  # parameters x pixels x frames: what one core carries in a minute or two
+_FEWEST_PROVED = 200
+
+
+def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundle:
+    """Train and write; an interrupted training of the same labels and settings goes on.
+
+    Raises:
+        LabelError, TrainingError, CameraError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
+    """
+    out = request.out
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
+        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
+    run = out.with_name(f"{out.name}.run")
+    for folder in (out.parent, run):
+        refuse_unwritable(folder, option="--out")
+
+    def say(sentence: str) -> None:
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+
+    read = read_image_videos(request.data, request.region, asked=request.asked, classes=request.classes)
+    videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    for sentence in _introduction(videos):
+        say(sentence)
+    with disk_refusals(run):
+        trained = train_images(videos, request.settings, run, say=say, anew=request.anew)
+    calibrated = _calibrate(trained.network, videos, request)
+    say(
+        f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
+        f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
+    )
+    exported = export_step(trained.network, IMAGE, *_carried(trained.network, videos, request.proved_frames))
+    say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
+    return _score_and_write(request, videos, trained, calibrated, exported, say=say)
+
+
+def _score_and_write(
+    request: ImageRequest,
+    videos: ImageVideos,
+    trained: TrainedImages,
+    calibrated: BehaviourCalibration,
+    exported: ExportedBehaviour,
+    *,
+    say: Callable[[str], None],
+) -> BehaviourBundle:
+    judged = videos.of("test") or videos.of("validation")
+    words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
+    description = describe_images(request, videos, trained.network, calibrated, exported)
+    clip = _self_test(videos)
+    answer = StepEngine(exported.model, exported.state_shapes).run(clip.images, clip.seconds)[-1]
+    self_test = msgspec.structs.replace(description.self_test, expected=[float(value) for value in answer])
+    description = msgspec.structs.replace(description, self_test=self_test)
+    none = np.zeros((0, 0), np.uint8)
+    unscored = request.out.with_name(f"{request.out.name}.run") / "unscored"
+    write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
+    found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
+    notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
+    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
+    say(f"on the frames that it has learnt from, without augmentation, its accuracy is {_training_accuracy(trained.network, videos):.3f}")
+    if videos.of("test") and description.behaviour is not None:
+        scored = accuracy(run.scores[0], frames=sum(len(video.images) for video in judged))
+        description = msgspec.structs.replace(description, behaviour=msgspec.structs.replace(description.behaviour, accuracy=scored))
+    write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
+    report = write_behaviour_report(request.out, run)
+    shutil.rmtree(unscored, ignore_errors=True)
+    return BehaviourBundle(
+        bundle=request.out,
+        report=report,
+        run=run,
+        judged=words,
+        calibrated=calibrated,
+        exported=exported,
+        epochs=len(trained.history),
+    )
+
+
+def _introduction(videos: ImageVideos) -> list[str]:
+    parts = {part: [f"{video.name} ({len(video.images)})" for video in videos.of(part)] for part in ("train", "validation", "test")}
+    said = [
+        f"{len(videos.videos)} videos or blocks, classes {', '.join(videos.class_names)} that "
+        f"{'exclude each other' if videos.exclusive else 'may overlap'}",
+        *(f"{part}: {', '.join(names)} frames" for part, names in parts.items() if names),
+        f"the network takes {videos.plan.words}",
+    ]
+    return said + [f"labels: {sentence}" for sentence in (*videos.notes, *findings(videos.sessions))]
+
+
+def _calibrate(network: ImageBehaviour, videos: ImageVideos, request: ImageRequest) -> BehaviourCalibration:
+    validation = videos.of("validation")
+    logits, targets = whole_logits(network, validation), all_targets(validation, exclusive=videos.exclusive)
+    warming = network.reach + (_memory_warming(network, validation) if network.plan.memory else 0)
+    return calibrate_answers(network, logits, targets, rule=request.settings.threshold, warming_frames=warming)
+
+
+@torch.no_grad()
+def _memory_warming(network: ImageBehaviour, videos: Sequence[ImageVideo]) -> int:
+    """Frames after an empty memory until no probability differs much from that of a network that ran all along."""
+    worst: list[int] = []
+    for video in videos:
+        features = whole_features(network, video)
+        length = min(round(LONGEST_S * video.fps), len(features) // 2)
+        whole = network.probabilities(network.logits(features[None]))[0]
+        for start in np.unique(np.linspace(len(features) // 4, len(features) - length, STARTS).astype(int)).tolist() if length > 1 else []:
+            fresh = network.probabilities(network.logits(features[None, start : start + length]))[0]
+            last = torch.nonzero((fresh - whole[start : start + length]).abs().amax(dim=-1) > AGREES)
+            worst.append(int(last.max()) + 1 if len(last) else 0)
+    return int(np.percentile(worst, 95, method="higher")) if worst else 0
+
+
+def _carried(network: ImageBehaviour, videos: ImageVideos, most: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Images and seconds of so many frames, as if the videos were one; fewer of a large network or of large images."""
+    plan = network.plan
+    bytes_each = plan.height * plan.width * plan.channels
+    work = plan.size[0] * plan.size[1] * sum(parameter.numel() for parameter in network.parameters())
+    frames = int(min(most, max(min(_FEWEST_PROVED, most), min(_PROOF_BYTES // bytes_each, _PROOF_WORK // work))))
+    images = np.concatenate([video.images[:frames] for video in videos.videos])
+    seconds = np.concatenate([video.seconds[:frames] for video in videos.videos])
+    places = np.arange(frames) % len(images)
+    return np.ascontiguousarray(images[places]), seconds[places]
+
+
+def _self_test(videos: ImageVideos) -> Clip:
+    video = max(videos.of("train"), key=lambda each: len(each.images))
+    frames = min(len(video.images), _MOST, max(_FEWEST, _CLIP_BYTES // video.images[0].size))
+    first = (len(video.images) - frames) // 2
+    seconds = video.seconds[first : first + frames].copy()
+    seconds[0] = 0
+    return Clip(np.ascontiguousarray(video.images[first : first + frames]), seconds)
+
+
+def _training_accuracy(network: ImageBehaviour, videos: ImageVideos) -> float:
+    """Share of judged frames whose likeliest answer is right, evaluated as held-out frames are."""
+    train = videos.of("train")
+    logits, targets = whole_logits(network, train), all_targets(train, exclusive=videos.exclusive)
+    judged = (targets >= 0).all(dim=1)
+    if videos.exclusive:
+        right = logits[judged].argmax(dim=1) == targets[judged].argmax(dim=1)
+    else:
+        right = ((logits[judged] > 0) == (targets[judged] > 0)).all(dim=1)
+    return float(right.float().mean())

@@ -1,0 +1,237 @@
+"""Read what behaviour is learnt from: a table of videos or arrays with labels, or a folder of folders of images."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.cameras.image_folder import numbered_images, read_image
+from tracker.errors import CameraError
+from tracker.frame import Image
+from tracker.recording.original_video import OriginalVideo
+from trainer.behaviour.table_rows import classes_of, fps_of, labels_of, marks_of, part_of, table_rows
+from trainer.behaviour.tracks import Tracks, read_tracks
+from trainer.errors import LabelError, TrainingError
+from trainer.ethogram.image_folders import read_image_folders
+from trainer.ethogram.read_options import ReadOptions
+from trainer.image_behaviour.image_videos import BLOCKS, ImageVideo, ImageVideos, exclude_each_other
+from trainer.image_behaviour.region import Cutter, RegionAsked, RegionPlan
+from trainer.labels.numeric_order import numeric_key
+
+_COLUMNS = ("video", "images", "labels", "poses", "fps", "part")
+_IMAGES_FPS = 1.0  # of images that do not follow one another; only scores per minute would depend on it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassesAsked:
+    """Which classes.
+
+    Attributes:
+        class_names: to learn; empty for all that are on anywhere.
+        left_out: whose frames count as judged by nobody.
+        known: those of a bundle, all of which are taken in its order.
+    """
+
+    class_names: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+def read_image_videos(path: Path, region: RegionAsked | RegionPlan, *, asked: ReadOptions, classes: ClassesAsked) -> ImageVideos:
+    """Read a table with the columns `images` and `labels`, and, where wanted, `video`, `poses`, `fps` and `part`; or a folder of folders.
+
+    Images are videos, folders of numbered images, or .npy arrays (frames, height, width[, 3]), uint8, red first; paths are relative to the
+    table. A folder of folders of images gives a class for each, in five blocks by the first number in the images' names, so that images
+    of one moment are not on both sides.
+
+    Raises:
+        LabelError, TrainingError, CameraError: in one sentence.
+    """
+    return _class_folders(path, region, asked, classes) if path.is_dir() else _table(path, region, asked, classes)
+
+
+def _table(path: Path, region: RegionAsked | RegionPlan, asked: ReadOptions, classes: ClassesAsked) -> ImageVideos:
+    rows = table_rows(path, source="images", columns=_COLUMNS)
+    sources = [_Source(path.parent / row["images"]) for _, row in rows]
+    plan = region.plan(sources[0].first) if isinstance(region, RegionAsked) else region
+    own = [fps_of(path, line, row.get("fps", "")) or source.fps for (line, row), source in zip(rows, sources, strict=True)]
+    read = [labels_of(path, line, row, replace(asked, fps=fps or asked.fps)) for (line, row), fps in zip(rows, own, strict=True)]
+    notes = [note for *_, said in read for note in said]
+    names = classes_of([labels for labels, *_ in read], classes.class_names, classes.left_out, classes.known)
+    videos = []
+    for (line, row), source, (labels, fps, _) in zip(rows, sources, read, strict=True):
+        tracks = _followed(path, line, row, plan)
+        cut = _cut(source, plan, tracks, fps)
+        marks, said = marks_of(labels, names, classes.left_out, frames=cut.frames, name=row["video"])
+        notes += [*said, *cut.notes(row["video"])]
+        part = part_of(path, line, row)
+        videos.append(ImageVideo(name=row["video"], images=cut.images, marks=marks[cut.numbers], fps=fps, part=part, times_s=cut.times_s))
+    return ImageVideos(class_names=names, exclusive=exclude_each_other(videos), videos=tuple(videos), plan=plan, notes=tuple(notes))
+
+
+class _Source:
+    """The frames of one row, opened far enough to know the first image and the rate."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fps: float | None = None
+        self._array = _array(path) if path.suffix.lower() == ".npy" else None
+        self._paths = numbered_images(path) if path.is_dir() else []
+        self._video: OriginalVideo | None = None
+        if self._array is not None:
+            self.first: Image = self._array[0]
+        elif self._paths:
+            self.first = read_image(self._paths[0])
+        else:
+            if not path.is_file():
+                raise LabelError(f"{path}: is not there; give a video, a folder of numbered images, or an array .npy")
+            self._video = OriginalVideo(path)
+            self.fps = self._video.rate_hz or None
+            self.first = next(self._video.images())
+
+    def frames(self) -> Iterator[tuple[Image, float | None]]:
+        """Every image with its time in seconds, where the source knows it."""
+        if self._array is not None:
+            yield from ((image, None) for image in self._array)
+        elif self._video is not None:
+            convert = self._video.converter()
+            yield from ((convert.image(each), each.time_ns / 1e9) for each in self._video.frames())
+        else:
+            yield from ((read_image(path), None) for path in self._paths)
+
+    def fault(self) -> str | None:
+        """What is wrong with a video that was read, a sentence."""
+        return self._video.fault() if self._video is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cut:
+    """What was cut out of a source: `numbers` are the frames that have a region, of `frames`."""
+
+    images: NDArray[np.uint8]
+    numbers: NDArray[np.int64]
+    times_s: NDArray[np.float64]
+    frames: int
+    padded: int
+    fault: str | None
+
+    def notes(self, name: str) -> list[str]:
+        said = []
+        if self.fault is not None:
+            said.append(self.fault)
+        if self.padded:
+            said.append(f"{name}: {self.padded} of {len(self.numbers)} squares reach over the image's edge, whose pixels they repeat")
+        if len(self.numbers) < self.frames:
+            said.append(f"{name}: {self.frames - len(self.numbers)} of {self.frames} frames have no region, and teach nothing")
+        return said
+
+
+def _cut(source: _Source, plan: RegionPlan, tracks: Tracks | None, fps: float) -> _Cut:
+    cutter = Cutter(plan)
+    points = _points(tracks, plan)
+    images, numbers, times_s, frames = [], [], [], 0
+    for number, (image, time_s) in enumerate(source.frames()):
+        at_s = number / fps if time_s is None else time_s
+        point = points.get(number) if points is not None else None
+        cut = cutter.cut(image, point, round(at_s * 1e9))
+        frames += 1
+        if cut is not None:
+            images.append(cut)
+            numbers.append(number)
+            times_s.append(at_s)
+    if not images:
+        raise TrainingError(f"{source.path}: '{plan.point}' is in none of {frames} frames; give poses in which it is found")
+    return _Cut(
+        images=np.stack(images),
+        numbers=np.array(numbers),
+        times_s=np.array(times_s),
+        frames=frames,
+        padded=cutter.padded,
+        fault=source.fault(),
+    )
+
+
+def _followed(table: Path, line: int, row: dict[str, str], plan: RegionPlan) -> Tracks | None:
+    if plan.point is None:
+        return None
+    if not row.get("poses"):
+        raise LabelError(f"{table}:{line}: names no poses, and the region follows '{plan.point}'; give them in a column poses")
+    tracks = read_tracks(table.parent / row["poses"])
+    if plan.point not in tracks.point_names:
+        raise TrainingError(f"{tracks.path}: has the points {', '.join(tracks.point_names)}; expected '{plan.point}', which is followed")
+    if tracks.poses.shape[1] != 1:
+        raise TrainingError(f"{tracks.path}: has {tracks.poses.shape[1]} animals; a region follows a key point of one")
+    return tracks
+
+
+def _points(tracks: Tracks | None, plan: RegionPlan) -> dict[int, NDArray[np.float32]] | None:
+    if tracks is None or plan.point is None:
+        return None
+    place = tracks.point_names.index(plan.point)
+    numbers = range(len(tracks.poses)) if tracks.numbers is None else tracks.numbers.tolist()
+    return {number: pose[0, place] for number, pose in zip(numbers, tracks.poses, strict=True)}
+
+
+def _array(path: Path) -> NDArray[np.uint8]:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as problem:
+        raise LabelError(f"{path}: cannot be read as an array of images ({problem}); save one with numpy.save") from problem
+    shaped = isinstance(array, np.ndarray) and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) and len(array)
+    if not shaped or array.dtype != np.uint8:
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
+        raise LabelError(f"{path}: holds {found}; expected images: uint8 (frames, height, width), or (frames, height, width, 3), red first")
+    images: NDArray[np.uint8] = array
+    return images
+
+
+def _class_folders(folder: Path, region: RegionAsked | RegionPlan, asked: ReadOptions, classes: ClassesAsked) -> ImageVideos:
+    reading = read_image_folders(folder, replace(asked, class_names=classes.known or asked.class_names, fps=asked.fps or _IMAGES_FPS))
+    labels = reading.ethograms[0]
+    paths = {path.name: path for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(".") for path in _in(each)}
+    order = {name: place for place, name in enumerate(sorted(paths, key=numeric_key))}  # as the labels count their frames
+    names = classes_of([labels], classes.class_names, classes.left_out, classes.known)
+    marks, _ = marks_of(labels, names, classes.left_out, frames=len(order), name=folder.name)
+    moments = sorted(paths, key=lambda name: (_moment(name), name))
+    first = read_image(paths[moments[0]])
+    plan = region.plan(first) if isinstance(region, RegionAsked) else region
+    if plan.point is not None:
+        raise TrainingError(f"{folder}: images by class have no key points to follow; take --region frame, or a rectangle")
+    cutter = Cutter(plan)
+    videos = []
+    for number, block in enumerate(_blocks(moments), 1):
+        cut = [cutter.cut(read_image(paths[name]), None, 0) for name in block]
+        images = np.stack([each for each in cut if each is not None])
+        chosen = marks[[order[name] for name in block]]
+        videos.append(ImageVideo(name=f"block {number}", images=images, marks=chosen, fps=_IMAGES_FPS, part=None, times_s=None))
+    return ImageVideos(
+        class_names=names, exclusive=exclude_each_other(videos), videos=tuple(videos), plan=plan, notes=tuple(reading.mended)
+    )
+
+
+def _in(folder: Path) -> list[Path]:
+    try:
+        return numbered_images(folder)
+    except CameraError:  # holds no image, which the labels have said
+        return []
+
+
+def _moment(name: str) -> tuple[int, str]:
+    """The first number in a name; what has none is put in an order that says nothing."""
+    found = re.search(r"[0-9]+", name)
+    return (int(found[0]), "") if found else (0, hashlib.sha256(name.encode()).hexdigest())
+
+
+def _blocks(moments: Sequence[str]) -> list[list[str]]:
+    """Of about the same size, each moment in one of them."""
+    edges, blocks = np.linspace(0, len(moments), BLOCKS + 1)[1:], [[]]  # type: ignore[var-annotated]
+    for place, name in enumerate(moments):
+        new = place and _moment(name) != _moment(moments[place - 1])
+        if new and len(blocks) < BLOCKS and place >= edges[len(blocks) - 1]:
+            blocks.append([])
+        blocks[-1].append(name)
+    return blocks

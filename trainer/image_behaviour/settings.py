@@ -1,0 +1,98 @@
+"""How a network that finds behaviour in images is built and trained."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trainer.behaviour_scores.threshold_curves import Rule
+from trainer.errors import TrainingError
+from trainer.networks.names import BACKBONES, TIMM, is_backbone
+
+OWN = ("small", "shallow", "deep")  # networks of our own; see networks.py
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSettings:
+    """One training.
+
+    Attributes:
+        network: one of `OWN`, or a library's.
+        weights: scratch, imagenet, or a file, for a library's.
+        head_only: only the last layers learn; the library's stay bit for bit.
+        inside: width and height that the cut image is resized to in the graph; None for as it is.
+        lags: further frames that the network sees beside the current one, counted back.
+        memory: numbers that a recurrent unit on top carries; 0 for none.
+        contrast: every image is brought to one mean and deviation.
+        epochs: each sees what `samples` chooses of the training frames.
+        minutes: longest time of learning; None for no limit.
+        patience: epochs without a smaller validation loss before it stops.
+        batch: frames of a step.
+        window: frames of a clip, with a memory.
+        learning_rate: at its highest.
+        weight_decay: of AdamW.
+        dropout: share of the features left out in training.
+        mirror: learn from images mirrored left to right too.
+        upside_down: and from images mirrored top to bottom.
+        turns: and from images turned by multiples of 90 degrees.
+        shift: at most, as a share of the image's side.
+        brightness: at most, of gain (about 1) and offset (of white).
+        threshold: the rule by which thresholds are chosen.
+        seed: of weights, order and augmentation.
+    """
+
+    network: str = "small"
+    weights: str = "scratch"
+    head_only: bool = False
+    inside: tuple[int, int] | None = None
+    lags: tuple[int, ...] = ()
+    memory: int = 0
+    contrast: bool = False
+    epochs: int = 30
+    minutes: float | None = None
+    patience: int = 12
+    batch: int = 32
+    window: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    dropout: float = 0.2
+    mirror: bool = True
+    upside_down: bool = False
+    turns: bool = False
+    shift: float = 0.05
+    brightness: float = 0.2
+    threshold: Rule = "f1"
+    seed: int = 0
+
+    def check(self, *, height: int, width: int, in_time: bool) -> None:
+        """Refuse what cannot be trained with, or does not go together.
+
+        Args:
+            height: of what is cut, px.
+            width: the same.
+            in_time: whether frames follow one another.
+
+        Raises:
+            TrainingError: in one sentence.
+        """
+        for name in ("epochs", "minutes", "patience", "batch", "window", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise TrainingError(f"{name} is {value}; expected more than 0")
+        if self.network not in OWN and not is_backbone(self.network):
+            known = ", ".join((*OWN, *BACKBONES))
+            raise TrainingError(f"there is no network '{self.network}' for behaviour in images; expected one of {known}, or {TIMM}MODEL")
+        if self.network in OWN and (self.weights != "scratch" or self.head_only):
+            raise TrainingError(f"--weights and --train head are for a library's networks, such as resnet18; '{self.network}' has none")
+        if self.network not in OWN and (self.lags or self.contrast):
+            raise TrainingError(f"--lags and --contrast are not for '{self.network}', which takes one image as its weights know it")
+        if any(lag < 1 for lag in self.lags) or len(set(self.lags)) < len(self.lags):
+            raise TrainingError(f"--lags is {' '.join(map(str, self.lags))}; expected different numbers of frames back, from 1")
+        if (self.lags or self.memory) and not in_time:
+            raise TrainingError("--lags and --memory need frames that follow one another; images in folders by class do not")
+        if self.turns and height != width:
+            raise TrainingError(f"--turns needs square images; these are {width}x{height}: give a square --region or --size")
+
+    def as_plain(self) -> dict[str, Any]:
+        """What a run must agree with to be gone on with; how long it may take is no part of it."""
+        plain = asdict(self)
+        del plain["minutes"]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

@@ -1,0 +1,147 @@
+"""Cut frames and labels → a trained network. Goes on where it was left; what is held stays bit for bit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import Tensor
+
+from trainer.behaviour.clips import targets_of
+from trainer.behaviour.train import class_weights, loss_of
+from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
+from trainer.errors import TrainingError
+from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
+from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan, scaled
+from trainer.image_behaviour.samples import Batch, Samples
+from trainer.image_behaviour.settings import OWN, ImageSettings
+from trainer.networks.frozen import freeze_all_but_head, held_norms
+from trainer.training.weights import load_library_weights
+
+_TOGETHER = 64  # frames of a video that go through the body at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedImages:
+    """A network and how it came about.
+
+    Attributes:
+        network: of the epoch with the smallest validation loss, in evaluation mode, not yet calibrated.
+        history: of all epochs.
+        stopped: by what.
+    """
+
+    network: ImageBehaviour
+    history: tuple[BehaviourEpoch, ...]
+    stopped: Stopped
+
+
+def train_images(
+    videos: ImageVideos, settings: ImageSettings, out: Path, *, say: Callable[[str], None], anew: bool = False
+) -> TrainedImages:
+    """Train, or go on with the run in `out`.
+
+    Raises:
+        TrainingError: settings that do not go together, a run of other labels or settings in `out`, weights that cannot be had, a loss
+            that is not a number, or layers that were to be held and changed.
+        OSError: the disk takes no more.
+    """
+    plan = videos.plan
+    settings.check(height=plan.height, width=plan.width, in_time=videos.in_time)
+    torch.manual_seed(settings.seed)
+    network = ImageBehaviour(plan_for(videos, settings))
+    taken = load_library_weights(network, settings.network, settings.weights) if settings.network not in OWN else None
+    if taken is not None:
+        say(f"{len(taken.taken)} tensors begin with the weights of {taken.source}")
+    if settings.head_only:
+        freeze_all_but_head(network)
+    held = {name: value.clone() for name, value in network.state_dict().items() if settings.head_only and name.startswith("backbone.")}
+    out.mkdir(parents=True, exist_ok=True)
+    about = {
+        "sha256": videos.sha256,
+        "parts": [str(video.part) for video in videos.videos],
+        **settings.as_plain(),
+        "region": msgspec.json.encode({"region": plan.region, "view": plan.view, "size": [plan.height, plan.width]}).decode(),
+    }
+    run = TrainingRun(network, settings, out, about=about)
+    run.resume(anew=anew, say=say)
+    _learn(run, network, videos, settings, say=say)
+    run.take_best()
+    changed = [name for name, value in held.items() if not torch.equal(network.state_dict()[name], value)]
+    if changed:
+        raise TrainingError(f"{changed[0]} was to be held and has changed; please report this, and train all layers meanwhile")
+    return TrainedImages(network=network, history=tuple(run.history), stopped=run.stopped or "epochs")
+
+
+def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
+    """What builds the network for these images."""
+    plan = videos.plan
+    return ImagePlan(
+        height=plan.height,
+        width=plan.width,
+        channels=plan.channels,
+        inside=(settings.inside[1], settings.inside[0]) if settings.inside is not None else None,
+        contrast=settings.contrast,
+        lags=settings.lags,
+        network=settings.network,
+        memory=settings.memory,
+        dropout=settings.dropout,
+        classes=len(videos.class_names),
+        exclusive=videos.exclusive,
+    )
+
+
+def _learn(run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, settings: ImageSettings, *, say: Callable[[str], None]) -> None:
+    exclusive = network.plan.exclusive
+    samples = Samples(videos.of("train"), settings, exclusive=exclusive, reach=network.reach)
+    validation = videos.of("validation")
+    targets = all_targets(validation, exclusive=exclusive)
+    weights = class_weights(samples.targets)
+
+    def epoch(number: int) -> list[float]:
+        network.train()
+        for norm in held_norms(network):
+            norm.eval()
+        rng = np.random.default_rng((settings.seed, number))
+        return [run.step(_loss(network, batch, weights)) for batch in samples.batches(rng)]
+
+    def validation_loss() -> float:
+        return float(loss_of(whole_logits(network, validation), targets, weights, exclusive=exclusive))
+
+    run.learn(epoch, validation_loss, say=say)
+
+
+def _loss(network: ImageBehaviour, batch: Batch, weights: tuple[Tensor, Tensor]) -> Tensor:
+    clips, frames = batch.images.shape[:2]
+    prepared = network.prepared(batch.images.flatten(0, 1))
+    prepared = prepared.reshape(clips, frames, *prepared.shape[1:])
+    stacked = network.stacked(prepared * batch.seen[:, :, None, None, None])
+    features = network.features(stacked.flatten(0, 1)).reshape(clips, stacked.shape[1], -1)
+    return loss_of(network.logits(features), batch.targets, weights, exclusive=network.plan.exclusive)
+
+
+def all_targets(videos: Sequence[ImageVideo], *, exclusive: bool) -> Tensor:
+    """Targets of videos, one after the other, (frames of all, answers)."""
+    return torch.cat([torch.from_numpy(targets_of(video.marks, exclusive=exclusive)) for video in videos])
+
+
+@torch.no_grad()
+def whole_features(network: ImageBehaviour, video: ImageVideo) -> Tensor:
+    """Of every frame of a video that begins with nothing seen, (frames, count)."""
+    network.eval()
+    found = []
+    before = torch.zeros(network.reach, network.plan.channels, *network.plan.size)
+    for begin in range(0, len(video.images), _TOGETHER):
+        images = torch.from_numpy(np.ascontiguousarray(video.images[begin : begin + _TOGETHER]))
+        together = torch.cat([before, network.prepared(scaled(images))])
+        found.append(network.features(network.stacked(together[None])[0]))
+        before = together[len(together) - network.reach :]
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def whole_logits(network: ImageBehaviour, videos: Sequence[ImageVideo]) -> Tensor:
+    """Of every video, each as one run, one after the other: (frames of all, answers)."""
+    return torch.cat([network.logits(whole_features(network, video)[None])[0] for video in videos])
