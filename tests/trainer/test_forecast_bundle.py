@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -207,8 +208,12 @@ def test_the_command_says_whether_frames_are_learnt_by_heart(tmp_path: Path, cap
 
 def test_with_a_cameras_size_motion_alone_makes_a_bundle(tmp_path: Path) -> None:
     out = tmp_path / "m"
-    made = make_forecast_bundle(request(motion_file(tmp_path), out, "lstm", picture=(30, 40, 3)), Console(quiet=True))
+    asked = replace(request(motion_file(tmp_path), out, "logit", picture=(30, 40, 3)), fps=30.0003)
+    made = make_forecast_bundle(asked, Console(quiet=True))
     assert made.bundle == out
+    forecast = read_bundle(out).description.forecast
+    assert forecast is not None
+    assert forecast.horizon_ms == 200.0  # whole, though the rate is none: it is written again in the configuration
     assert open_classifier(read_bundle(out)).bundle.description.input.shape == (1, 30, 40, 3)
 
 

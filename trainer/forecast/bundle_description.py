@@ -92,7 +92,7 @@ def describe(
             region=Viewed(),
         ),
         forecast=Forecast(
-            horizon_ms=round(1000 * rule.horizon / parts.fps, 3),
+            horizon_ms=float(max(1, round(1000 * rule.horizon / parts.fps))),  # whole: a person writes it again
             horizon_frames=rule.horizon,
             share=rule.share,
             least_range=rule.least_range,
