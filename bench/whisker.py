@@ -2,8 +2,8 @@
 
     python -m bench.whisker --out results/whisker [--trials 24] [--epochs 12]
 
-Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region frame` does, and scores the trials that were
-held out, with an error for every touch against how fast the whisker came. A set and a training that are there are used again.
+Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region frame` does, and scores the trials
+that were held out, with an error for every touch against how fast the whisker came. A set and a training that are there are used again.
 """
 
 import argparse

@@ -183,6 +183,22 @@ class BehaviourNetwork(BundlePart, frozen=True, kw_only=True):
     region: Viewed | Following | None = None  # which part of the frame it takes; null where it takes poses
 
 
+class Forecast(BundlePart, frozen=True, kw_only=True):
+    """What a probability says that looks ahead, and how a network is carried whose steps are slices of several frames.
+
+    The label of a frame is 1 where the motion of the pairs up to `horizon_frames` ahead has a range of at least `least_range`, and that of
+    the frame's own pair is at most `share` of the range above the lowest.
+    """
+
+    horizon_ms: Annotated[float, Meta(gt=0, le=3_600_000)]  # how far ahead is meant
+    horizon_frames: Annotated[int, Meta(ge=1)]
+    share: Share
+    least_range: Share
+    motion_size: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None  # blocks (w, h) that motion is of; null: every pixel
+    phases: Annotated[int, Meta(ge=1, le=1000)]  # sets of states: frame n uses that of n modulo so many
+    phase_states: tuple[str, ...]  # of which there is a set for every phase; the others are used by every frame
+
+
 class Description(BundlePart, frozen=True, kw_only=True):
     """The whole of bundle.json."""
 
@@ -209,6 +225,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     learnt: LearntImages | None = None  # null in bundles from before it was noted
     behaviour: BehaviourNetwork | None = None  # of a network that is carried from frame to frame and gives class probabilities
     lighting: Lighting | None = None  # null where frames are seen as they are
+    forecast: Forecast | None = None  # of such a network whose classes are still to come; null where they are now
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -395,7 +412,7 @@ def _self_test_poses(folder: Path, description: Description, behaviour: Behaviou
 
 
 def _self_test_clip(folder: Path, description: Description, behaviour: BehaviourNetwork) -> Clip:
-    shape, classes, region = description.input.shape, len(description.class_names), behaviour.region
+    shape, classes, region, forecast = description.input.shape, len(description.class_names), behaviour.region, description.forecast
     square = not isinstance(region, Following) or (shape[1:2] == shape[2:3] and description.point_names == (region.point,))
     agrees = (
         description.task in ("behaviour", "forecast")
@@ -405,6 +422,7 @@ def _self_test_clip(folder: Path, description: Description, behaviour: Behaviour
         and (behaviour.seconds.dtype, behaviour.seconds.shape) == ("float32", (1, 1))
         and description.output.shape == (1, classes)
         and len(behaviour.thresholds) == classes > 0
+        and (forecast is None or set(forecast.phase_states) <= {state.name for state in description.states})
     )
     if not agrees:
         raise BundleError(

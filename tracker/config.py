@@ -24,6 +24,8 @@ Side = Annotated[int, Meta(ge=8, le=16384)]
 Blocks = Annotated[int, Meta(ge=1, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
 Level = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+Past = Annotated[int, Meta(ge=2, le=10_000)]
+Slope = Annotated[float, Meta(ge=0, le=1_000_000_000)]
 Extent = Annotated[int, Meta(ge=1, le=16384)]
 Rate = Annotated[float, Meta(gt=0, le=100_000)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
@@ -214,11 +216,34 @@ class ClassSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="cla
 
     classifier: Name
     class_name: Text
+    horizon_ms: Milliseconds | None = None  # of a class that is forecast: how far ahead, as its bundle says; null: the class is now
 
     @property
     def score(self) -> str:
         """The name of the score that it is."""
         return f"{self.classifier}.{self.class_name}"
+
+
+class ForecastSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="forecast"):
+    """Probability that a burst of motion follows within the horizon, by the published rule on the motion of the last frames."""
+
+    horizon_ms: Milliseconds = 1500  # how far ahead is meant; stated in every event
+    past_frames: Past = 89  # that are looked back on
+    share: Fraction = 0.2  # of the range: quiet is below it
+    least_range: Fraction = 0.0006  # of motion
+    range_slope: Slope = 5300
+    level_slope: Slope = 11000
+    longest_gap_ms: Milliseconds = 1000  # longer without a frame, and the past is forgotten
+
+
+class BinaryForecastSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="binary_forecast"):
+    """Whether a burst of motion follows, 0 or 1, by the first published rule: quiet now, and lively within the last frames."""
+
+    horizon_ms: Milliseconds = 1500
+    past_frames: Past = 45
+    share: Fraction = 0.1
+    least_range: Fraction = 0.001
+    longest_gap_ms: Milliseconds = 1000
 
 
 class BrightnessSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="brightness"):
@@ -241,7 +266,17 @@ class HeightSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="he
     point: Text
 
 
-Source = ZoneSource | SpeedSource | DistanceSource | MotionSource | BrightnessSource | ClassSource | HeightSource
+Source = (
+    ZoneSource
+    | SpeedSource
+    | DistanceSource
+    | MotionSource
+    | BrightnessSource
+    | ClassSource
+    | ForecastSource
+    | BinaryForecastSource
+    | HeightSource
+)
 
 
 class Rule(Section, frozen=True, kw_only=True):
@@ -266,6 +301,11 @@ class EventConfig(Section, frozen=True, kw_only=True):
     event: Name
     source: Source
     rule: Rule
+
+    @property
+    def horizon_ms(self) -> float | None:
+        """How far ahead it means; None where it says what is now."""
+        return self.source.horizon_ms if isinstance(self.source, ClassSource | ForecastSource | BinaryForecastSource) else None
 
 
 class ClassifierConfig(Section, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ class Event:
         added_delay_ms: delay that the rule itself adds (minimum duration for "on", longest gap for "off").
         reason: "rule" for every "on" and for an end that the rule decided; else what forced the end: no value for too long
             ("missing"), no frame for too long ("camera_lost"), or what the tracker was told or met with.
+        horizon_ms: of a forecast, how far ahead it means; None where the event says what is now.
     """
 
     name: str
@@ -32,3 +33,4 @@ class Event:
     threshold: float
     added_delay_ms: float
     reason: Reason = "rule"
+    horizon_ms: float | None = None

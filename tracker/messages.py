@@ -101,6 +101,7 @@ class EventMessage(Stamp):
     added_delay_ms: float  # what the rule itself waits before it decides
     latency_ms: float  # receipt of the frame to publication
     reason: EndReason  # "rule" for every "on" and for an end that the rule itself decided
+    horizon_ms: float | None = None  # of a forecast: how far ahead it means
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from tracker.bundle import Bundle, Description, check_task
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.scores import Scores, check_classifiers, score_names
-from tracker.config import Circle, ClassSource, Config, Zone
+from tracker.config import Circle, ClassSource, Config, EventConfig, Zone
 from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
 from tracker.errors import ConfigError
@@ -134,7 +134,19 @@ def check_rules(config: Config, bundle: Bundle | None, classifiers: Mapping[str,
                 f"behaviour '{item.event}': class '{item.source.class_name}' is not one of those that classifier "
                 f"'{item.source.classifier}' finds ({known or 'none'}); correct the name"
             )
+        if isinstance(item.source, ClassSource):
+            _check_horizon(item, item.source, classifiers[item.source.classifier])
     _behaviour(config, bundle)
+
+
+def _check_horizon(item: EventConfig, source: ClassSource, classifier: Classifier) -> None:
+    """An event says how far ahead it means, so the configuration must say what the bundle was trained for."""
+    forecast = classifier.bundle.description.forecast
+    expected = forecast.horizon_ms if forecast is not None else None
+    if source.horizon_ms != expected:
+        said = "null" if source.horizon_ms is None else f"{source.horizon_ms:g}"
+        remedy = f"forecasts {expected:g} ms ahead; write `horizon_ms: {expected:g}`" if expected else "says what is now; leave it out"
+        raise ConfigError(f"behaviour '{item.event}': horizon_ms is {said}, but classifier '{source.classifier}' {remedy}")
 
 
 class Stream(Protocol):

@@ -13,7 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import Circle, DistanceSource, EventConfig, MotionSource, Rule, Section, Source, SpeedSource, Zone, ZoneSource
+from tracker.config import (
+    Circle,
+    DistanceSource,
+    EventConfig,
+    ForecastSource,
+    MotionSource,
+    Rule,
+    Section,
+    Source,
+    SpeedSource,
+    Zone,
+    ZoneSource,
+)
 from tracker.errors import ConfigError, StreamError
 from tracker.event import Event, Reason
 from tracker.listen import json_line
@@ -40,9 +52,10 @@ EVENTS = (
     item("fast", SpeedSource(point="nose", unit="px", window_ms=30), 4000.0),
     item("fast_in_mm", SpeedSource(point="tail", unit="mm", window_ms=50), 700.0),
     item("stretched", DistanceSource(point="nose", other_point="tail", unit="px"), 60.0),
+    item("about_to_move", ForecastSource(past_frames=5, horizon_ms=200, least_range=0.005, level_slope=900), 0.5),
     item("moving", MotionSource(), 0.01),
 )
-IN_PX = tuple(event for event in EVENTS if event.event in ("in_spot", "fast", "stretched", "moving"))
+IN_PX = tuple(event for event in EVENTS if event.event in ("in_spot", "fast", "stretched", "moving", "about_to_move"))
 
 
 def message(frame: int, pose: Pose, *, motion: float | None = None, exposed: bool = True, **changes: Any) -> PoseMessage:

@@ -23,6 +23,7 @@ from tracker.setup import Setup, setup_message
 from tracker.whole_files import write_synced
 
 _BATCH = 4096  # rows
+_OF_EVENT = ("state", "animal", "onset_frame", "value", "threshold", "added_delay_ms", "reason", "horizon_ms")
 _NO_IMAGE: Image = np.zeros((0, 0), np.uint8)  # for classifiers that take none
 
 
@@ -144,5 +145,5 @@ def _event_row(event: Event, time_ns: int) -> Row:
         "published_ns": time_ns,
         "event": event.name,
         "latency_ms": 0.0,
-        **{name: getattr(event, name) for name in ("state", "animal", "onset_frame", "value", "threshold", "added_delay_ms", "reason")},
+        **{name: getattr(event, name) for name in _OF_EVENT},
     }

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from tracker.behaviour.rule import RuleState
-from tracker.behaviour.sources import NO_REGIONS, Measure, Sight, measure_of
-from tracker.config import BrightnessSource, ClassSource, EventConfig, MotionSource, Zone
+from tracker.behaviour.sources import NO_REGIONS, Measure, OfTheImage, Sight, measure_of
+from tracker.config import EventConfig, Zone
 from tracker.event import Event, Reason
 from tracker.pose import Pose
 
@@ -158,5 +158,5 @@ class Behaviour:
         return measure_of(item, self._zones, point_names=self._point_names, has_mm=self._has_mm, dimensions=self._dimensions)
 
     def _animals_of(self, item: EventConfig) -> range:
-        """Motion, brightness and classes belong to the image: they are judged once and reported as of animal 0."""
-        return range(1 if isinstance(item.source, MotionSource | BrightnessSource | ClassSource) else self._animals)
+        """Motion, its forecasts, brightness and classes belong to the image: they are judged once and reported as of animal 0."""
+        return range(1 if isinstance(item.source, OfTheImage) else self._animals)

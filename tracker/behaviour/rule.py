@@ -173,4 +173,5 @@ class RuleState:
             threshold=rule.on if on else rule.off,
             added_delay_ms=rule.minimum_ms if on else rule.maximum_gap_ms,
             reason=reason,
+            horizon_ms=self._item.horizon_ms,
         )

@@ -6,8 +6,20 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
+from tracker.behaviour.burst_forecast import BurstForecast
 from tracker.behaviour.zones import Depth, depth_in
-from tracker.config import BrightnessSource, ClassSource, DistanceSource, EventConfig, HeightSource, MotionSource, SpeedSource, Zone
+from tracker.config import (
+    BinaryForecastSource,
+    BrightnessSource,
+    ClassSource,
+    DistanceSource,
+    EventConfig,
+    ForecastSource,
+    HeightSource,
+    MotionSource,
+    SpeedSource,
+    Zone,
+)
 from tracker.errors import ConfigError
 from tracker.parsing.value_fault import meant
 
@@ -15,6 +27,7 @@ from tracker.parsing.value_fault import meant
 # Whole numbers can be added and taken away for weeks without an error that grows.
 FINE = 1 << 20
 NO_REGIONS: Mapping[str, float] = MappingProxyType({})
+OfTheImage = MotionSource | ForecastSource | BinaryForecastSource | BrightnessSource | ClassSource  # there is one value, not one per animal
 _NOTHING = (0, 0, 0, 0, 0, 0, 0, 0)  # sums over a speed's window: t, t², x, y, z, t·x, t·y, t·z
 
 
@@ -101,6 +114,17 @@ class MotionEnergy:
     def value(self, sight: Sight) -> float | None:
         """Mean absolute difference of the pair of frames just completed, 0..1."""
         return sight.motion
+
+
+class MotionForecast:
+    """What a published rule makes of the motion so far."""
+
+    def __init__(self, source: ForecastSource | BinaryForecastSource) -> None:
+        self._forecast = BurstForecast(source)
+
+    def value(self, sight: Sight) -> float | None:
+        """Probability that a burst follows, 0..1; None until enough frames were seen."""
+        return self._forecast.update(sight.motion, sight.time_ns)
 
 
 class ClassProbability:
@@ -213,12 +237,12 @@ def measure_of(
             raise ConfigError(f"behaviour '{item.event}' is in mm but there is no calibration; give one, or use px")
         return Place(list(point_names).index(point), unit, confidence=item.rule.confidence)
 
-    if isinstance(source, MotionSource):
+    if isinstance(source, MotionSource | ForecastSource | BinaryForecastSource):
         if dimensions == 3:
             raise ConfigError(
                 f"behaviour '{item.event}' is motion of a picture, which a rig does not have; put it into a camera's tracker.yaml"
             )
-        return MotionEnergy()
+        return MotionEnergy() if isinstance(source, MotionSource) else MotionForecast(source)
     if isinstance(source, ClassSource | BrightnessSource) and dimensions == 3:
         raise ConfigError(f"behaviour '{item.event}' is of one camera, which a rig is not; put it into a camera's tracker.yaml")
     if isinstance(source, ClassSource):

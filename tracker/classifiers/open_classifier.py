@@ -28,7 +28,9 @@ def open_classifier(bundle: Bundle, *, threads: int = 1) -> Classifier:
         from tracker.engines.openvino.step_engine import StepEngine
     except (ImportError, OSError) as problem:
         raise EngineError(f"classifiers run on OpenVINO, which cannot be loaded ({problem}); run `pip install openvino`") from problem
-    engine = StepEngine(bundle.model.read_bytes(), [state.name for state in description.states], threads=threads)
+    names, forecast = [state.name for state in description.states], description.forecast
+    phases, of_phase = (forecast.phases, forecast.phase_states) if forecast is not None else (1, ())
+    engine = StepEngine(bundle.model.read_bytes(), names, threads=threads, phases=phases, phase_states=of_phase)
     check_tensors(bundle, inputs=engine.inputs, outputs=engine.outputs)
     found = engine.run(*_self_test(bundle))[-1]
     difference = np.abs(found.astype(np.float64) - np.array(description.self_test.expected)).max()

@@ -50,9 +50,10 @@ EVENTS = pa.schema(
         ("added_delay_ms", pa.float64()),
         ("latency_ms", pa.float64()),
         ("reason", pa.string()),
+        ("horizon_ms", pa.float64()),  # null where the event says what is now
     ]
 )
-ADDED = ("brightness", "motion_full")  # columns that sessions of earlier releases lack, the later ones first: null there
+ADDED = ("brightness", "motion_full", "horizon_ms")  # columns at the end that sessions of earlier releases lack: null there
 Row = dict[str, Any]
 
 

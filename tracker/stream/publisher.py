@@ -67,6 +67,7 @@ def event_message(event: Event, *, camera: str, session: str, received_ns: int, 
         added_delay_ms=event.added_delay_ms,
         latency_ms=(published_ns - received_ns) / 1e6,
         reason=event.reason,
+        horizon_ms=event.horizon_ms,
     )
 
 

@@ -9,7 +9,7 @@ from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_trainin
 if TYPE_CHECKING:
     from trainer.behaviour.bundle_request import BehaviourRequest
 
-_OF_KEY_POINTS = {
+OF_KEY_POINTS = {
     "refresh": "--refresh",
     "swap": "--swap",
     "accept_worse": "--accept-worse",
@@ -29,7 +29,7 @@ _OF_KEY_POINTS = {
     "target": "--target",
 }
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
-_OF_BEHAVIOUR = {
+OF_BEHAVIOUR = {
     "classes": "--classes",
     "leave_out": "--leave-out",
     "validate": "--validate",
@@ -55,7 +55,7 @@ _OF_BEHAVIOUR = {
 
 def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task behaviour`."""
-    parser.add_argument("--task", choices=("keypoints", "behaviour"), default="keypoints", help="what is learnt (%(default)s)")
+    parser.add_argument("--task", choices=("keypoints", "behaviour", "forecast"), default="keypoints", help="what is learnt (%(default)s)")
     group = parser.add_argument_group(
         "behaviour; from poses, --data is a .csv with a row for each video: poses, labels, and video, fps, part"
     )
@@ -95,7 +95,7 @@ def refuse_behaviour_options(options: argparse.Namespace) -> None:
     Raises:
         TrainingError: naming the first.
     """
-    _refuse(options, _OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
+    refuse(options, OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
 
 
 def refuse_key_point_options(options: argparse.Namespace) -> None:
@@ -104,7 +104,7 @@ def refuse_key_point_options(options: argparse.Namespace) -> None:
     Raises:
         TrainingError: naming the first.
     """
-    _refuse(options, _OF_KEY_POINTS, "is for key points; leave it out with --task behaviour")
+    refuse(options, OF_KEY_POINTS, "is for key points; leave it out with --task behaviour")
 
 
 def refuse_misfits_of_images(options: argparse.Namespace) -> None:
@@ -113,8 +113,8 @@ def refuse_misfits_of_images(options: argparse.Namespace) -> None:
     Raises:
         TrainingError: naming the first.
     """
-    of_key_points = {name: option for name, option in _OF_KEY_POINTS.items() if name not in OF_BOTH}
-    _refuse(options, of_key_points, "is for key points; leave it out with --task behaviour")
+    of_key_points = {name: option for name, option in OF_KEY_POINTS.items() if name not in OF_BOTH}
+    refuse(options, of_key_points, "is for key points; leave it out with --task behaviour")
     of_poses = {
         "front": "--front",
         "back": "--back",
@@ -123,7 +123,7 @@ def refuse_misfits_of_images(options: argparse.Namespace) -> None:
         "no_reference": "--no-reference",
         "roles": "--roles",
     }
-    _refuse(options, of_poses, "is for behaviour from poses; leave it out with --region")
+    refuse(options, of_poses, "is for behaviour from poses; leave it out with --region")
 
 
 def refuse_key_point_scoring(options: argparse.Namespace) -> None:
@@ -134,7 +134,7 @@ def refuse_key_point_scoring(options: argparse.Namespace) -> None:
     """
     from trainer.errors import TrainingError
 
-    _refuse(options, {name: f"--{name}" for name in ("train", "floor", "classical", "chamber")}, _NOT_OF_BEHAVIOUR)
+    refuse(options, {name: f"--{name}" for name in ("train", "floor", "classical", "chamber")}, _NOT_OF_BEHAVIOUR)
     if (options.runtime, options.precision) != ("openvino", "fp32"):
         raise TrainingError("a bundle that finds behaviour is scored on openvino in fp32; leave --runtime and --precision out")
 
@@ -150,7 +150,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     from trainer.errors import TrainingError
 
     refuse_key_point_options(options)
-    _refuse(options, OF_IMAGES, "is for behaviour from images; give --region with it")
+    refuse(options, OF_IMAGES, "is for behaviour from images; give --region with it")
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
     if options.data[0].is_dir():
@@ -183,7 +183,17 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     )
 
 
-def _refuse(options: argparse.Namespace, names: dict[str, str], why: str) -> None:
+def refuse(options: argparse.Namespace, names: dict[str, str], why: str) -> None:
+    """Refuse options by the names that argparse gives them.
+
+    Args:
+        options: as parsed.
+        names: the option as it is written, by its name.
+        why: the rest of the sentence.
+
+    Raises:
+        TrainingError: naming the first that was given.
+    """
     from trainer.errors import TrainingError
 
     for name, option in names.items():

@@ -39,10 +39,16 @@ def add(commands: Commands) -> None:
 def compare(options: argparse.Namespace) -> int:
     """Score both, test, print and report."""
     from tracker.bundle import read_bundle
+    from trainer.errors import TrainingError
     from trainer.reports.compare_bundles import compare_bundles, write_comparison
 
     talk = Console(stderr=True)
     bundles = read_bundle(options.first), read_bundle(options.second)
+    ahead = next((bundle for bundle in bundles if bundle.description.forecast is not None), None)
+    if ahead is not None:
+        raise TrainingError(
+            f"{ahead.folder}: forecasts; score each such bundle with `trainer evaluate`, which compares it with what is trivial"
+        )
     if all(bundle.description.behaviour is not None for bundle in bundles):
         refuse_key_point_scoring(options)
         return _compare_behaviour(options, bundles)

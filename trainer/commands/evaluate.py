@@ -67,7 +67,7 @@ def evaluate(options: argparse.Namespace) -> int:
     bundle = read_bundle(options.bundle)
     if bundle.description.behaviour is not None:
         refuse_key_point_scoring(options)
-        return _evaluate_behaviour(options, bundle)
+        return _evaluate_behaviour(options, bundle) if bundle.description.forecast is None else _evaluate_forecast(options, bundle)
     refuse_behaviour_options(options)
     names = bundle.description.point_names
     floor = read_floor(options.floor, names) if options.floor else floor_of_data(options.data[0], names)
@@ -112,6 +112,20 @@ def _evaluate_behaviour(options: argparse.Namespace, bundle: "Bundle") -> int:
     if options.predictions is not None:
         write_predictions(Path(options.predictions), run)
     tell_scores(run, options, talk=talk)
+    return 0
+
+
+def _evaluate_forecast(options: argparse.Namespace, bundle: "Bundle") -> int:
+    from trainer.commands.forecast_options import refuse_behaviour_scoring
+    from trainer.forecast.evaluate_forecast import evaluate_forecast
+    from trainer.forecast.report import write_forecast_report
+
+    refuse_behaviour_scoring(options)
+    talk = Console(stderr=True, soft_wrap=True)
+    run = evaluate_forecast(bundle, options.data, fps=options.fps, say=lambda sentence: talk.print(sentence, markup=False, highlight=False))
+    if options.report is not None:
+        talk.print(f"report: {write_forecast_report(options.report, run)}")
+    print(json.dumps(run.as_json()) if options.json else "\n".join([*run.lines, *run.sentences, *run.notes]))
     return 0
 
 

@@ -15,6 +15,8 @@ from trainer.commands.behaviour_options import (
     refuse_misfits_of_images,
 )
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
+from trainer.commands.fit_forecast import fit_forecast
+from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
 from trainer.commands.image_options import image_request
 
 
@@ -33,7 +35,8 @@ def add(commands: Commands) -> None:
         nargs="+",
         required=True,
         help="labelling project, DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set; several are joined. "
-        "With --task behaviour: a table of videos, or with --region frame a folder with a folder of images for each class",
+        "With --task behaviour: a table of videos, or with --region frame a folder with a folder of images for each class; "
+        "with --task forecast: recordings",
     )
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, help=f"folder for the bundle ({USUAL_PLACE}); the run is kept beside it in OUT.run")
@@ -60,10 +63,14 @@ def add(commands: Commands) -> None:
     add_training(parser)
     add_split(parser)
     add_behaviour_training(parser)
+    add_forecast_training(parser)
 
 
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
+    if options.task == "forecast":
+        return fit_forecast(options)
+    refuse_forecast_options(options)
     if options.task == "behaviour":
         return _fit_behaviour(options)
     refuse_behaviour_options(options)

@@ -1,6 +1,6 @@
 """A network that takes poses or an image, one step a frame, on the CPU by OpenVINO: the rig runs what the trainer proves and scores."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,16 @@ class StepEngine:
         model: the ONNX file.
         states: names of its states, of any shape; each begins as zeros and comes back under its name and `_next`.
         threads: cores to use.
+        phases: of slices of several frames that follow each other without overlap: frame n belongs to phase n modulo so many.
+        phase_states: states of which there is a set for every phase; the others are used by every frame.
 
     Raises:
         EngineError: OpenVINO cannot compile it, or it takes neither poses nor an image, with the seconds beside them.
     """
 
-    def __init__(self, model: bytes, states: Iterable[str], *, threads: int = 1) -> None:
+    def __init__(
+        self, model: bytes, states: Iterable[str], *, threads: int = 1, phases: int = 1, phase_states: Collection[str] = ()
+    ) -> None:
         try:
             compiled = core().compile_model(core().read_model(model, b""), DEVICE, hints(precision="fp32", threads=threads))
         except RuntimeError as problem:
@@ -46,15 +50,23 @@ class StepEngine:
         self._taken = taken[0]
         self._request = compiled.create_infer_request()
         self._arrays: dict[str, NDArray[Any]] = {}
+        self._states: dict[str, list[tuple[NDArray[Any], Any]]] = {}  # arrays, which must live as long as the tensors on their memory
+        for name in states:  # one set more than is carried: a frame reads the oldest and writes the spare one, and nothing is copied
+            shape, dtype = self.inputs[name]
+            sets = phases if name in phase_states else 1
+            arrays = [np.zeros(shape, dtype) for _ in range(sets + 1)]
+            self._states[name] = [(array, ov.Tensor(array, shared_memory=True)) for array in arrays]
+        carried = {*self._states, *(name + NEXT_STATE for name in self._states)}
         for name, (shape, dtype) in (self.inputs | self.outputs).items():
-            array = self._arrays[name] = np.zeros(shape, dtype)
-            self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
-        self._states = tuple(states)
+            if name not in carried:
+                array = self._arrays[name] = np.zeros(shape, dtype)
+                self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
 
     def reset(self) -> None:
         """Forget everything."""
-        for name in self._states:
-            self._arrays[name].fill(0)
+        for sets in self._states.values():
+            for array, _ in sets:
+                array.fill(0)
 
     def step(self, taken: NDArray[np.float32] | NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:
         """Take one frame.
@@ -69,9 +81,11 @@ class StepEngine:
         """
         np.copyto(self._arrays[self._taken][0], taken)
         self._arrays[SECONDS].fill(seconds)
+        for name, sets in self._states.items():
+            self._request.set_tensor(name, sets[0][1])
+            self._request.set_tensor(name + NEXT_STATE, sets[-1][1])
+            sets.append(sets.pop(0))  # what was read is the spare one of the next frame, what was written the newest
         self._request.infer(share_outputs=True)
-        for name in self._states:
-            np.copyto(self._arrays[name], self._arrays[name + NEXT_STATE])
         answer: NDArray[np.float32] = self._arrays[PROBABILITIES][0].copy()
         return answer
 

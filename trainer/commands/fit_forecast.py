@@ -1,0 +1,41 @@
+"""`trainer fit --task forecast`: recordings in, forecast bundle and report out."""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from trainer.commands.forecast_options import forecast_request
+
+if TYPE_CHECKING:
+    from trainer.forecast.make_forecast_bundle import ForecastRequest
+
+
+def fit_forecast(options: argparse.Namespace) -> int:
+    """Train and write the bundle, or see only what a network can learn by heart."""
+    from trainer.errors import TrainingError
+    from trainer.forecast.make_forecast_bundle import make_forecast_bundle
+
+    if options.out is None:
+        raise TrainingError("--out is missing; say which folder the bundle goes to")
+    request = forecast_request(options)
+    if options.memorise:
+        return _memorise(request, frames=options.memorise, permuted=options.permuted)
+    made = make_forecast_bundle(request, Console(stderr=True))
+    print(json.dumps(made.as_json()) if options.json else made.sentence)
+    return 0
+
+
+def _memorise(request: "ForecastRequest", *, frames: int, permuted: bool) -> int:
+    from trainer.forecast.make_forecast_bundle import read_parts
+    from trainer.forecast.memorise import memorise
+
+    talk = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    with tempfile.TemporaryDirectory() as folder:
+        _, parts = read_parts(request, Path(folder), talk.print)
+        for kind in request.kinds:
+            print(memorise(parts, request.settings.of(kind), frames=frames, permuted=permuted, say=talk.print).sentence)
+    return 0

@@ -1,0 +1,183 @@
+"""A trained forecaster → model.onnx, one step with its states, proved: reloaded and carried over thousands of frames beside torch."""
+
+import copy
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from tracker.engines.declared_tensors import NEXT_STATE
+from tracker.engines.openvino.step_engine import IMAGE, PROBABILITIES, SECONDS, StepEngine
+from trainer.errors import TrainingError
+from trainer.forecast.forecaster import Forecaster
+from trainer.forecast.from_pixels import PixelForecaster
+from trainer.forecast.recordings import small
+from trainer.forecast.step_graph import StepGraph, step_of
+
+OPSET = 17  # the newest that TensorRT 8.6 reads
+PROVED_FRAMES = 10_000
+PARITY_FP32 = 1e-5  # of a probability, after any number of carried frames
+_PROVED_WHOLE = 300  # frames as they come; making them small costs more than the network
+CHANGE = 1.1  # factor on weights that the comparison must notice
+Pictures = NDArray[np.uint8]  # (n, height, width, channels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedForecaster:
+    """What a bundle needs of a network.
+
+    Attributes:
+        model: the ONNX file.
+        state_shapes: name and shape of every state, with the first axis of 1.
+        phase_states: names of those of which there is a set for every phase.
+        phases: how many sets.
+        frames: carried in the proof.
+        largest: difference of any probability from torch.
+        changed: largest difference of a network with changed weights: what the proof would have noticed.
+    """
+
+    model: bytes
+    state_shapes: dict[str, tuple[int, ...]]
+    phase_states: tuple[str, ...]
+    phases: int
+    frames: int
+    largest: float
+    changed: float
+
+
+def export(network: Forecaster, pictures: Pictures, *, frames: int = PROVED_FRAMES) -> ExportedForecaster:
+    """Write the graph and prove it, carried without a reset: over some frames as they come, and over all as small as the network sees them.
+
+    Args:
+        network: in evaluation mode.
+        pictures: as they come from the camera; they are walked forth and back where they are too few.
+        frames: how many are carried.
+
+    Raises:
+        TrainingError: the graph's probabilities differ from torch's, or changed weights go unnoticed.
+    """
+    step = step_of(network, pictures.shape[1:])
+    model = to_onnx(step)
+    little = _as_seen(network, pictures)
+    reduced = step_of(network, little.shape[1:])
+    largest = max(_proof(step, model, pictures, min(frames, _PROVED_WHOLE)), _proof(reduced, to_onnx(reduced), little, frames))
+    few = min(frames, 200)
+    found = _engine(step, model).run(_walked(pictures, few), np.zeros(few, np.float32))
+    changed = _difference(_torch_run(_with_changed_weights(step), _walked(pictures, few)), found)
+    if changed <= PARITY_FP32:
+        raise TrainingError(
+            f"a network with weights changed by {CHANGE:g} answers the same to {changed:.2g}: the comparison proves nothing; give "
+            "recordings in which something moves"
+        )
+    return ExportedForecaster(
+        model=model,
+        state_shapes=step.states,
+        phase_states=tuple(step.phase_states),
+        phases=step.phases,
+        frames=frames,
+        largest=largest,
+        changed=changed,
+    )
+
+
+def to_onnx(step: StepGraph) -> bytes:
+    """The graph of one step. No shape in it is dynamic, and every state `s` comes back as `s_next`."""
+    names = list(step.states)
+    image = torch.zeros((1, *step.shape), dtype=torch.uint8)
+    inputs = (image, torch.zeros(1, 1), *(torch.zeros(shape) for shape in step.states.values()))
+    graph = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            copy.deepcopy(step).eval(),
+            inputs,
+            graph,  # type: ignore[arg-type]  # torch's stub lacks the file-like form, which the older exporter takes
+            opset_version=OPSET,
+            input_names=[IMAGE, SECONDS, *names],
+            output_names=[PROBABILITIES, *(name + NEXT_STATE for name in names)],
+            dynamo=False,
+        )
+        onnx.checker.check_model(graph.getvalue(), full_check=True)
+    return graph.getvalue()
+
+
+def pictures_of(motion: Sequence[float], shape: tuple[int, int, int], *, seed: int = 0) -> Pictures:
+    """Pictures whose motion is nearly the one given, for proving a network that was trained without any.
+
+    Args:
+        motion: of each pair.
+        shape: (height, width, channels).
+        seed: of which pixels change.
+
+    Returns:
+        One more than pairs.
+    """
+    rng, size, step = np.random.default_rng(seed), int(np.prod(shape)), 20
+    pictures = [np.full(size, 100, np.uint8)]
+    for value in motion:
+        picture = pictures[-1].copy()
+        chosen = rng.permutation(size)[: round(min(1.0, value * 255 / step) * size)]
+        picture[chosen] = np.where(picture[chosen] > 110, 100, 120)
+        pictures.append(picture)
+    return np.stack(pictures).reshape(-1, *shape)
+
+
+def _as_seen(network: Forecaster, pictures: Pictures) -> Pictures:
+    """As small as a network from pixels sees them; for one from motion, some of the pixels."""
+    if isinstance(network, PixelForecaster):
+        return small(list(pictures), network.plan.size)[:, :, :, None]
+    return np.ascontiguousarray(pictures[:, :: max(1, pictures.shape[1] // 48), :: max(1, pictures.shape[2] // 64), :1])
+
+
+def _engine(step: StepGraph, model: bytes) -> StepEngine:
+    return StepEngine(model, step.states, phases=step.phases, phase_states=step.phase_states)
+
+
+def _proof(step: StepGraph, model: bytes, pictures: Pictures, frames: int) -> float:
+    found = _engine(step, model).run(_walked(pictures, frames), np.zeros(frames, np.float32))
+    largest = _difference(found, _torch_run(step, _walked(pictures, frames)))
+    if largest > PARITY_FP32:
+        raise TrainingError(
+            f"the graph's probabilities differ from torch's by up to {largest:.2g} over {frames} carried frames; expected at most "
+            f"{PARITY_FP32:g}: the graph is not the network"
+        )
+    return largest
+
+
+def _walked(pictures: Pictures, frames: int) -> Iterator[NDArray[np.uint8]]:
+    """Forth and back, so that nothing jumps."""
+    last = len(pictures) - 1
+    for number in range(frames):
+        place = number % (2 * last) if last else 0
+        yield np.ascontiguousarray(pictures[place if place <= last else 2 * last - place])
+
+
+@torch.no_grad()
+def _torch_run(step: StepGraph, pictures: Iterator[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    step.eval()
+    shared = [torch.zeros(shape) for shape in step.frame_states.values()]
+    sets = [[torch.zeros(shape) for shape in step.phase_states.values()] for _ in range(step.phases)]
+    answers = []
+    for number, picture in enumerate(pictures):
+        answer, *after = step(torch.from_numpy(picture)[None], torch.zeros(1, 1), *shared, *sets[number % step.phases])
+        shared, sets[number % step.phases] = after[: len(shared)], after[len(shared) :]
+        answers.append(answer[0].numpy())
+    return np.stack(answers)
+
+
+def _with_changed_weights(step: StepGraph) -> StepGraph:
+    changed = copy.deepcopy(step)
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            parameter.mul_(CHANGE)
+    return changed
+
+
+def _difference(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    difference = np.abs(found.astype(np.float64) - expected)
+    return float(np.where(np.isfinite(difference), difference, np.inf).max())

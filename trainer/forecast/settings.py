@@ -1,0 +1,86 @@
+"""How a forecaster is trained."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from trainer.errors import TrainingError
+from trainer.forecast.scores import ThresholdRule
+
+Kind = Literal["logit", "lstm", "convlstm-small", "convlstm-medium", "convlstm-large"]
+KINDS: tuple[Kind, ...] = ("logit", "lstm", "convlstm-small", "convlstm-medium", "convlstm-large")
+Pooling = Literal["max", "flatten"]
+_RATES: dict[Kind, float] = {"logit": 0.0, "lstm": 3e-3}  # of the others: 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastSettings:
+    """One training.
+
+    Attributes:
+        kind: `logit` on the last values of motion; `lstm`, two layers on motion; `convlstm-...` on pixels.
+        epochs: each sees every labelled training frame once (with flips, once in each).
+        minutes: longest time of learning; None for no limit.
+        patience: epochs without a smaller validation loss before it stops.
+        batch: sequences of a step.
+        learning_rate: of Adam, with 0.9 and 0.999; None: 3e-3 for `lstm`, 1e-3 for the others.
+        weight_decay: L2, added to the gradient.
+        dropout: share of what the recurrent layers answer that is left out in training.
+        hidden: numbers that each layer of `lstm` carries.
+        slice_frames: consecutive frames that are the channels of one step of a network from pixels; 1 for frames one by one.
+        flips: learn from the clips flipped from left to right, from top to bottom, and both, too; for scenes that are symmetric.
+        class_weights: a frame counts by the share of the other label, so that both weigh the same.
+        pooling: greatest of each map, or all of it.
+        motion_beside: the network from pixels is told the newest motion beside what it finds itself.
+        threshold: the rule by which the threshold is chosen.
+        seed: of weights and order.
+    """
+
+    kind: Kind = "lstm"
+    epochs: int = 15
+    minutes: float | None = None
+    patience: int = 6
+    batch: int = 4
+    learning_rate: float | None = None
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    hidden: int = 32
+    slice_frames: int = 4
+    flips: bool = True
+    class_weights: bool = True
+    pooling: Pooling = "max"
+    motion_beside: bool = False
+    threshold: ThresholdRule = "false_alarms"
+    seed: int = 0
+
+    @property
+    def from_pixels(self) -> bool:
+        """Whether it looks at pictures."""
+        return self.kind.startswith("convlstm")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate in use."""
+        return _RATES.get(self.kind, 1e-3) if self.learning_rate is None else self.learning_rate
+
+    def of(self, kind: Kind) -> "ForecastSettings":
+        """The same for another network."""
+        return replace(self, kind=kind)
+
+    def check(self) -> None:
+        """Refuse what cannot be trained with.
+
+        Raises:
+            TrainingError: a number out of bounds.
+        """
+        for name in ("epochs", "minutes", "patience", "hidden", "batch", "learning_rate", "slice_frames"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise TrainingError(f"{name} is {value}; expected more than 0")
+        if not 0 <= self.dropout < 1 or not self.weight_decay >= 0:
+            raise TrainingError(f"dropout is {self.dropout:g} and weight_decay {self.weight_decay:g}; expected 0 to 1, and at least 0")
+
+    def as_plain(self) -> dict[str, Any]:
+        """What a run must agree with to be gone on with; how long it may take, and the threshold, are no part of it."""
+        plain = asdict(self)
+        del plain["minutes"], plain["threshold"]
+        return plain
