@@ -17,6 +17,7 @@ import pytest
 import sleap_io  # type: ignore[import-untyped]
 
 from tests.conftest import BundleMaker
+from trainer.__main__ import main
 from trainer.formats.read_labels import read_labels
 from trainer.video_files.writer import VideoWriter
 
@@ -252,6 +253,17 @@ def test_a_gpu_host_is_prepared_and_the_rivals_start_without_one(openfield: tupl
 
     assert {path.name for path in carry.iterdir()} >= {"vga", "vga-fp16", "vga-int8", "wide", "answers.npz", "network.pt", "video.mp4"}
     assert "the same network, torch eager fp32" in json.loads(out.read_text())
+
+
+def test_the_confidence_of_a_cross_validation_is_measured_from_what_is_stored(tmp_path: Path) -> None:
+    data, out = tmp_path / "set", tmp_path / "blocks"
+    assert main(["synth", "--out", str(data), "--count", "12", "--width", "96", "--height", "96"]) == 0
+    quick = ["--epochs", "1", "--batch", "4", "--batches", "1", "--workers", "0", "--device", "cpu"]
+    assert main(["crossval", "--data", str(data), "--out", str(out), "--folds", "2", *quick]) == 0
+    found = json.loads(script("crossval_confidence.py", out, "--data", data, "--json"))
+    assert [one["name"] for one in found][-1] == "all"
+    assert found[-1]["points"] == sum(one["points"] for one in found[:-1]) > 0
+    assert all(one["before"] == one["after"] for one in found if one["detail"] == "unchanged")
 
 
 def test_the_border_benchmark_measures_every_border() -> None:

@@ -120,6 +120,14 @@ def fit_confidence(predicted: NDArray[np.floating], frames: LabelledFrames, *, w
     return best
 
 
+def on_frames_left_out(found: ConfidenceMap, points: Judged, frames: LabelledFrames) -> NDArray[np.float64]:
+    """The confidence of points (m,), each by a map as detailed as the found one that was fitted on other blocks of time of these frames."""
+    if not found.changes:
+        return points.confidence
+    block = blocks_in_time(frames, FOLDS)[points.frame]
+    return _on_blocks_left_out(points, block, found.detail, count=len(frames.point_names))
+
+
 def _supported(points: Judged, count: int) -> list[Detail]:
     """What the counts allow, most detailed first."""
     wrong = np.bincount(points.point[~points.right], minlength=count)
