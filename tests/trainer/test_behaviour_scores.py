@@ -19,6 +19,7 @@ from trainer.behaviour_scores.bout_score import cleaned, score_bouts
 from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.kappa import kappa, kappa_by_bout
 from trainer.behaviour_scores.probability_file import probabilities_csv, read_probabilities
+from trainer.behaviour_scores.read_answers import read_answers
 from trainer.behaviour_scores.reliability_bins import calibration
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_labels
 from trainer.behaviour_scores.threshold_curves import choose_threshold, curve
@@ -168,11 +169,21 @@ def test_answers_to_different_videos_or_too_few_blocks_are_not_compared() -> Non
 
 def test_probabilities_come_back_and_warming_frames_are_no_decision(tmp_path: Path) -> None:
     probabilities = np.array([[np.nan, np.nan], [0.7, 0.3], [0.2, 0.8]], np.float32)
-    (tmp_path / "p.csv").write_bytes(probabilities_csv(probabilities, ("a", "b")))
-    found, names = read_probabilities(tmp_path / "p.csv", ())
-    np.testing.assert_allclose(found, probabilities, atol=1e-6)
-    assert names == ("a", "b")
-    assert Decide(exclusive=True, thresholds=(0.5, 0.5)).of(found).tolist() == [[False, False], [True, False], [False, True]]
+    (tmp_path / "p.csv").write_bytes(probabilities_csv(probabilities, ("a", "b"), exclusive=False))
+    found = read_probabilities(tmp_path / "p.csv", ())
+    np.testing.assert_allclose(found.probabilities, probabilities, atol=1e-6)
+    assert found.class_names == ("a", "b")
+    assert Decide(exclusive=True, thresholds=(0.5, 0.5)).of(found.probabilities).tolist() == [[False, False], [True, False], [False, True]]
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_a_table_says_whether_its_classes_exclude_each_other(exclusive: bool, tmp_path: Path) -> None:
+    probabilities = np.array([[np.nan, np.nan], [0.4, 0.35], [0.2, 0.3]], np.float32)
+    (tmp_path / "net.csv").write_bytes(probabilities_csv(probabilities, ("groom", "rear"), exclusive=exclusive))
+    truth = write_labels(tmp_path / "truth.csv", np.array([[0, 0], [1, 0], [0, 0]], np.int8))
+    [video], notes = read_answers([truth], [tmp_path / "net.csv"], asked=ReadOptions(fps=30.0), threshold=0.5)
+    assert video.said.tolist() == [[False, False], [exclusive, False], [False, False]]
+    assert notes == []
 
 
 @pytest.mark.parametrize("text", ["a,b\n0.5\n", "a\nhigh\n", "a\n1.5\n", "frame\n0\n"])
@@ -194,7 +205,7 @@ def test_the_command_scores_an_answer_and_a_second_person(tmp_path: Path, capsys
     truth = write_labels(tmp_path / "truth.csv", marks)
     person = write_labels(tmp_path / "person.csv", np.roll(marks, 5, axis=0))
     probabilities = np.column_stack([np.where(np.roll(marks, 3, axis=0) == 1, 0.9, 0.1)]).astype(np.float32)
-    (tmp_path / "net.csv").write_bytes(probabilities_csv(probabilities, ("groom", "rear")))
+    (tmp_path / "net.csv").write_bytes(probabilities_csv(probabilities, ("groom", "rear"), exclusive=False))
     report = tmp_path / "report"
     arguments = ["bouts", "score", str(truth), "--found", str(tmp_path / "net.csv"), "--probabilities", "--person", str(person)]
     assert main([*arguments, "--fps", "30", "--gap-ms", "100", "--report", str(report), "--json"]) == 0

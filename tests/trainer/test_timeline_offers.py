@@ -62,7 +62,8 @@ def test_frames_without_an_answer_count_for_no_model() -> None:
 
 def test_the_likeliest_of_classes_that_exclude_each_other_is_on_below_a_half(tmp_path: Path) -> None:
     video = LabelledVideo(name="film", title="film.mkv", path=None, tracks=None, frames=2, fps=25.0)
-    (tmp_path / "film.csv").write_bytes(probabilities_csv(np.array([[0.4, 0.35], [0.2, 0.3]], np.float32), ("groom", "rear")))
+    probabilities = np.array([[0.4, 0.35], [0.2, 0.3]], np.float32)
+    (tmp_path / "film.csv").write_bytes(probabilities_csv(probabilities, ("groom", "rear"), exclusive=False))
     [one] = read_tables([tmp_path], [video], exclusive=True, say=lambda _: None)["film"]
     assert one.said.tolist() == [[True, False], [False, False]]
     [loose] = read_tables([tmp_path], [video], exclusive=False, say=lambda _: None)["film"]
@@ -73,7 +74,7 @@ def test_a_table_of_another_length_and_a_folder_without_any_are_refused(tmp_path
     video = LabelledVideo(name="film", title="film.mkv", path=None, tracks=None, frames=40, fps=25.0)
     with pytest.raises(LabelError, match=r"holds probabilities of none of the videos; expected film\.csv"):
         read_tables([tmp_path], [video], exclusive=True, say=lambda _: None)
-    (tmp_path / "film.csv").write_bytes(probabilities_csv(np.zeros((39, 1), np.float32), ("groom",)))
+    (tmp_path / "film.csv").write_bytes(probabilities_csv(np.zeros((39, 1), np.float32), ("groom",), exclusive=False))
     with pytest.raises(LabelError, match=r"film\.csv: holds 39 frames, film\.mkv has 40"):
         read_tables([tmp_path], [video], exclusive=True, say=lambda _: None)
 

@@ -110,7 +110,7 @@ def write_tables(folder: Path, name: str, levels: list[tuple[int, float]]) -> No
     groom = np.concatenate([np.full(length, level) for length, level in levels])
     folder.mkdir(exist_ok=True)
     found = np.column_stack([groom, np.full(len(groom), 0.02)]).astype(np.float32)
-    (folder / f"{name}.csv").write_bytes(probabilities_csv(found, CLASSES))
+    (folder / f"{name}.csv").write_bytes(probabilities_csv(found, CLASSES, exclusive=False))
 
 
 def test_offers_are_taken_doubtful_ones_first_over_all_videos(tmp_path: Path, browser: Chromium) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,29 @@ from trainer.errors import LabelError
 from trainer.ethogram.read_options import cells_in, text_of
 
 _SUM_SLACK = 1e-3  # a row of exclusive classes adds up to 1 within this
+NONE = "none"  # the column of what exclusive classes leave to 1
 
 
-def probabilities_csv(probabilities: Probabilities, class_names: Sequence[str]) -> bytes:
-    """One row per frame: its number and a probability for each class, NaN as an empty cell."""
+@dataclass(frozen=True, slots=True)
+class ProbabilityTable:
+    """What a file says of one video.
+
+    Attributes:
+        probabilities: float32 (frames, classes), NaN where it says nothing.
+        class_names: of the columns, without "none".
+        exclusive: whether the classes exclude each other: with "none", the rows add up to 1.
+    """
+
+    probabilities: Probabilities
+    class_names: tuple[str, ...]
+    exclusive: bool
+
+
+def probabilities_csv(probabilities: Probabilities, class_names: Sequence[str], *, exclusive: bool) -> bytes:
+    """One row per frame: its number and a probability for each class, NaN as an empty cell; of exclusive classes, "none" as well."""
+    if exclusive:
+        probabilities = np.column_stack([probabilities, np.clip(1 - probabilities.sum(axis=1), 0, 1)])
+        class_names = (*class_names, NONE)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["frame", *class_names])
@@ -24,15 +44,12 @@ def probabilities_csv(probabilities: Probabilities, class_names: Sequence[str]) 
     return text.getvalue().encode()
 
 
-def read_probabilities(path: Path, class_names: Sequence[str]) -> tuple[Probabilities, tuple[str, ...]]:
+def read_probabilities(path: Path, class_names: Sequence[str]) -> ProbabilityTable:
     """Read a table with a header, or a .npy array (frames, classes) whose classes are named.
 
     Args:
         path: .csv or .npy.
         class_names: of the columns of an array without names.
-
-    Returns:
-        float32 (frames, classes), and the names.
 
     Raises:
         LabelError: not such a file, a number outside 0..1, or no names.
@@ -63,10 +80,13 @@ def read_probabilities(path: Path, class_names: Sequence[str]) -> tuple[Probabil
     if len(odd):
         frame, place = odd[0].tolist()
         raise LabelError(f"{path}: the probability of '{names[place]}' in frame {frame} is {values[frame, place]:g}; expected 0 to 1")
-    return values.astype(np.float32), names
+    exclusive = _seem_exclusive(values)
+    places = [place for place, name in enumerate(names) if name.lower() != NONE]
+    if not places:
+        raise LabelError(f"{path}: has a column for '{NONE}' alone; expected one for each class")
+    return ProbabilityTable(values[:, places].astype(np.float32), tuple(names[place] for place in places), exclusive)
 
 
-def seem_exclusive(probabilities: Probabilities) -> bool:
-    """Whether the rows add up to 1, as those of exclusive classes do."""
+def _seem_exclusive(probabilities: Probabilities) -> bool:
     rows = probabilities[np.isfinite(probabilities).all(axis=1)]
     return bool(rows.shape[1] > 1 and len(rows) and np.abs(rows.sum(axis=1) - 1).max() < _SUM_SLACK)

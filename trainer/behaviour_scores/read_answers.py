@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainer.behaviour_scores.probability_file import read_probabilities, seem_exclusive
+from trainer.behaviour_scores.probability_file import read_probabilities
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo, against_labels, against_probabilities
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import Ethogram
@@ -42,9 +42,9 @@ def read_answers(
             notes += said
             video, said = against_labels(truth, answer, name=name)
         else:
-            probabilities, names = read_probabilities(other, asked.class_names or truth.class_names)
-            decide = Decide(exclusive=seem_exclusive(probabilities), thresholds=(threshold,) * len(names))
-            video, said = against_probabilities(truth, probabilities, names, name=name, decide=decide)
+            table = read_probabilities(other, asked.class_names or truth.class_names)
+            decide = Decide(exclusive=table.exclusive, thresholds=(threshold,) * len(table.class_names))
+            video, said = against_probabilities(truth, table.probabilities, table.class_names, name=name, decide=decide)
         notes += said
         videos.append(video)
     strange = next((video for video in videos if video.class_names != videos[0].class_names), None)

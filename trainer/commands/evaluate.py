@@ -110,7 +110,8 @@ def _evaluate_behaviour(options: argparse.Namespace, bundle: "Bundle") -> int:
         say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
     )
     if options.predictions is not None:
-        write_predictions(Path(options.predictions), run)
+        about = bundle.description.behaviour
+        write_predictions(Path(options.predictions), run, exclusive=about is not None and about.exclusive)
     tell_scores(run, options, talk=talk)
     return 0
 

@@ -103,15 +103,15 @@ def compare_behaviour(
     return ComparedBundles(between=compare_f1(names, answers[0], answers[1]), references=tuple(references))
 
 
-def write_predictions(folder: Path, run: BehaviourRun) -> None:
-    """A table of probabilities for each video.
+def write_predictions(folder: Path, run: BehaviourRun, *, exclusive: bool) -> None:
+    """A table of probabilities for each video; `exclusive` says whether its classes exclude each other.
 
     Raises:
         TrainingError: the folder cannot be written.
     """
     _, videos = run.answers[0]
     tables = {
-        f"{video.name}.csv": probabilities_csv(video.probabilities, video.class_names)
+        f"{video.name}.csv": probabilities_csv(video.probabilities, video.class_names, exclusive=exclusive)
         for video in videos
         if video.probabilities is not None
     }

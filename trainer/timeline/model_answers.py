@@ -90,7 +90,8 @@ def _table_of(folder: Path, video: LabelledVideo, *, alone: bool) -> Path | None
 
 
 def _of_table(path: Path, video: LabelledVideo, *, exclusive: bool, model: str) -> Answer:
-    probabilities, names = read_probabilities(path, ())
+    table = read_probabilities(path, ())
+    probabilities, names = table.probabilities, table.class_names
     if len(probabilities) != video.frames:
         raise LabelError(f"{path}: holds {len(probabilities)} frames, {video.title} has {video.frames}; expected the table of this video")
     exclusive = exclusive and float(np.nansum(probabilities, axis=1).max()) <= 1 + _SUM_SLACK
