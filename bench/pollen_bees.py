@@ -1,6 +1,6 @@
 """Pollen on bees from images alone: five blocks of frames, each held out once, no weights from elsewhere; and with red and blue swapped.
 
-    python -m bench.pollen_bees [--data ../shared/data/pollen_bees] [--epochs 25]
+    python -m bench.pollen_bees [--data ../shared/data/pollen_bees] [--epochs 25] [--only 1 2]
 
 Prints a line for each block and one for all. Data: github.com/piperod/PollenDataset, in folders by class where a name begins with P or NP.
 """
@@ -32,13 +32,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/pollen_bees"))
     parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--only", type=int, nargs="+", default=list(range(1, BLOCKS + 1)), help="blocks (all)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = by_class(options.data / "images", Path(place) / "bees")
         right, swapped, all_frames, errors = 0.0, 0.0, 0, []
-        for block in range(1, BLOCKS + 1):
+        for block in options.only:
             out = Path(place) / f"block-{block}"
-            settings = ImageSettings(epochs=options.epochs, patience=options.epochs, batch=32, upside_down=True)
+            settings = ImageSettings(epochs=options.epochs, patience=options.epochs, upside_down=True)
             made = make_image_bundle(
                 ImageRequest(
                     data=folder,

@@ -28,7 +28,7 @@ from trainer.image_behaviour.make_image_bundle import make_image_bundle
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan
 from trainer.image_behaviour.read_images import ClassesAsked, read_image_videos
 from trainer.image_behaviour.region import RegionAsked
-from trainer.image_behaviour.samples import NEAR_FRAMES, Samples
+from trainer.image_behaviour.samples import NEAR_FRAMES, Samples, augmented
 from trainer.image_behaviour.settings import ImageSettings
 from trainer.image_behaviour.train_images import plan_for, train_images, whole_logits
 
@@ -229,6 +229,15 @@ def test_half_of_the_negatives_lie_near_bouts_and_all_positives_are_shown() -> N
     near = [frame for frame in off if 100 - NEAR_FRAMES <= frame < 110 + NEAR_FRAMES]
     assert sorted(set(shown) - set(off)) == list(range(100, 110))
     assert (len(off), len(near)) == (20, 10)
+
+
+def test_images_are_changed_about_what_they_are() -> None:
+    clip = torch.full((1, 3, 20, 20), 0.4)
+    rng = np.random.default_rng(0)
+    changed = torch.stack([augmented(clip, replace(FAST, brightness=0.2), rng) for _ in range(200)])
+    assert float(changed.mean()) == pytest.approx(0.4, abs=0.02)
+    assert 0.219 < float(changed.min()) < 0.26
+    assert 0.54 < float(changed.max()) < 0.581
 
 
 def test_frames_before_a_videos_beginning_were_never_seen() -> None:

@@ -13,6 +13,7 @@ from trainer.networks.backbone import Backbone
 _GREY = 0.5  # of 0..1: what a frame that was never seen shows
 _FLAT = 0.02  # of 0..1, added to the deviation: an even image has no contrast to bring out
 _WIDTHS = (16, 32, 48, 64)
+_GROUPS = 8
 _DENSE = 512
 
 
@@ -175,12 +176,17 @@ def scaled(images: Tensor) -> Tensor:
 
 
 def _small(seen: int, plan: ImagePlan) -> nn.Module:
-    """Four halvings, each a convolution that is normalised, then the mean over the image."""
+    """Four halvings, each a convolution that is normalised within the image, then the largest of every map."""
     layers: list[nn.Module] = []
     for width in _WIDTHS:
-        layers += [nn.Conv2d(seen, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True)]
+        layers += [
+            nn.Conv2d(seen, width, 3, padding=1, bias=False),
+            nn.GroupNorm(_GROUPS, width),
+            nn.ReLU(),
+            nn.MaxPool2d(2, ceil_mode=True),
+        ]
         seen = width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten())
 
 
 def _shallow(seen: int, plan: ImagePlan) -> nn.Module:

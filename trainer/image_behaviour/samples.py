@@ -104,10 +104,7 @@ def augmented(clip: Tensor, settings: ImageSettings, rng: np.random.Generator) -
         clip = torch.rot90(clip, int(rng.integers(4)), (-2, -1))
     clip = _shifted(clip, settings.shift, rng)
     if settings.brightness:
-        gain, offset = (
-            1 + rng.uniform(-settings.brightness, settings.brightness),
-            rng.uniform(-settings.brightness, settings.brightness) / 2,
-        )
+        gain, offset = rng.uniform(-settings.brightness, settings.brightness, 2)
         clip = (clip * (1 + gain) + offset / 2).clamp(0, 1)
     return clip
 

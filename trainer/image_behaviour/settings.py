@@ -49,16 +49,16 @@ class ImageSettings:
     epochs: int = 30
     minutes: float | None = None
     patience: int = 12
-    batch: int = 32
+    batch: int = 16
     window: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     dropout: float = 0.2
     mirror: bool = True
     upside_down: bool = False
     turns: bool = False
     shift: float = 0.05
-    brightness: float = 0.2
+    brightness: float = 0.1
     threshold: Rule = "f1"
     seed: int = 0
 
