@@ -2,8 +2,8 @@
 
     python -m bench.whisker --out results/whisker [--trials 24] [--epochs 12]
 
-Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region frame` does, and scores the trials that were
-held out, with an error for every touch against how fast the whisker came. A set and a training that are there are used again.
+Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region frame` does, and scores the trials that
+were held out, with an error for every touch against how fast the whisker came. A set and a training that are there are used again.
 """
 
 import argparse
@@ -127,9 +127,10 @@ def main() -> None:
         settings = ImageSettings(
             epochs=options.epochs, patience=options.epochs, lags=tuple(options.lags), memory=options.memory, mirror=False, shift=0.02
         )
-        made = make_image_bundle(
-            ImageRequest(data=data / TABLE_FILE, out=bundle, region=RegionAsked(), settings=settings, asked=ReadOptions()), talk
+        asked = ImageRequest(
+            data=data / TABLE_FILE, out=bundle, region=RegionAsked(), settings=settings, asked=ReadOptions(), proved_frames=500
         )
+        made = make_image_bundle(asked, talk)
         talk.print(made.sentence)
     run = evaluate_behaviour(
         read_bundle(bundle), data / TABLE_FILE, asked=ReadOptions(), left_out=(), cleaning=Cleaning(), say=lambda _: None
