@@ -127,9 +127,10 @@ def main() -> None:
         settings = ImageSettings(
             epochs=options.epochs, patience=options.epochs, lags=tuple(options.lags), memory=options.memory, mirror=False, shift=0.02
         )
-        made = make_image_bundle(
-            ImageRequest(data=data / TABLE_FILE, out=bundle, region=RegionAsked(), settings=settings, asked=ReadOptions()), talk
+        asked = ImageRequest(
+            data=data / TABLE_FILE, out=bundle, region=RegionAsked(), settings=settings, asked=ReadOptions(), proved_frames=500
         )
+        made = make_image_bundle(asked, talk)
         talk.print(made.sentence)
     run = evaluate_behaviour(
         read_bundle(bundle), data / TABLE_FILE, asked=ReadOptions(), left_out=(), cleaning=Cleaning(), say=lambda _: None
