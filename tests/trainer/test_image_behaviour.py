@@ -339,7 +339,7 @@ def test_only_the_last_layer_of_a_librarys_network_learns_and_the_rest_stays_bit
     [
         ({"network": "vgg"}, "there is no network 'vgg' for behaviour in images"),
         ({"network": "small", "head_only": True}, "--weights and --train head are for a library's networks"),
-        ({"network": "resnet18", "lags": (1,)}, "--lags and --contrast are not for 'resnet18'"),
+        ({"network": "resnet18", "lags": (1,)}, "--lags and --contrast whole are not for 'resnet18'"),
         ({"lags": (2, 2)}, "--lags is 2 2; expected different numbers"),
         ({"turns": True}, "--turns needs square images; these are 24x20"),
         ({"batch": 0}, "batch is 0; expected more than 0"),

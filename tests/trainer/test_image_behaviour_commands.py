@@ -60,12 +60,13 @@ def test_two_bundles_of_images_are_compared_on_a_table_of_videos(fitted: Path, t
         (["--region", "81"], "--region 81 is a square around a key point; name that with --follow"),
         (["--region", "frame", "--follow", "nose"], "--follow needs the side of a square in pixels"),
         (["--region", "1,2,3"], "--region is '1,2,3'; expected the side of a square"),
+        (["--region", "frame", "--contrast", "local"], "--contrast local is for key points; expected none or whole"),
         (["--region", "frame", "--size", "big"], "--size is 'big'; expected WIDTHxHEIGHT"),
         (["--region", "frame", "--front", "nose"], "--front is for behaviour from poses"),
         (["--region", "frame", "--head", "xy"], "--head is for key points"),
         (["--lags", "1"], "--lags is for behaviour from images; give --region with it"),
     ],
-    ids=["no point", "no side", "three numbers", "size", "of poses", "of key points", "no region"],
+    ids=["no point", "no side", "three numbers", "contrast", "size", "of poses", "of key points", "no region"],
 )
 def test_options_that_do_not_go_together_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], complaint: str

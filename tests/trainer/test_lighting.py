@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -114,6 +115,12 @@ def test_a_background_that_cannot_be_is_refused_in_a_sentence(picture: bytes | N
         path.write_bytes(picture)
     with pytest.raises(TrainingError, match=sentence):
         lighting_of(frames, FitSettings(background=str(path)), GREY)
+
+
+def test_a_contrast_of_whole_images_is_not_for_key_points(tmp_path: Path) -> None:
+    whole: Any = "whole"
+    with pytest.raises(TrainingError, match="contrast is 'whole', which is for behaviour from images; expected none or local"):
+        lighting_of(labelled(tmp_path, 3), FitSettings(contrast=whole), GREY)
 
 
 def test_a_median_of_few_frames_or_of_several_sizes_is_refused(tmp_path: Path) -> None:

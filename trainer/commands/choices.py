@@ -63,7 +63,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         metavar="median|FILE",
         help="taken off every frame, at the rig too: median of the training frames, or a picture (none)",
     )
-    network.add_argument("--contrast", choices=("none", "local"), help="local: made the same everywhere in a frame, at the rig too (none)")
+    network.add_argument(
+        "--contrast",
+        choices=("none", "local", "whole"),
+        help="at the rig too: local (key points): made the same everywhere in a frame; whole (behaviour from images): every image brought "
+        "to one mean and deviation (none)",
+    )
     network.add_argument("--train", dest="trained", choices=("all", "head"), help="layers to train (all)")
     network.add_argument("--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps, distance or mse for xy")
     network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from trainer.image_behaviour.image_request import ImageRequest
     from trainer.image_behaviour.region import RegionAsked
 
-OF_BOTH = ("network", "weights", "trained")  # options of key points that images have too
+OF_BOTH = ("network", "weights", "trained", "contrast")  # options of key points that images have too
 OF_IMAGES = {
     "region": "--region",
     "follow": "--follow",
@@ -20,7 +20,6 @@ OF_IMAGES = {
     "colour": "--colour",
     "lags": "--lags",
     "memory": "--memory",
-    "contrast": "--contrast",
     "upside_down": "--upside-down",
     "turns": "--turns",
 }
@@ -40,7 +39,6 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--colour", choices=("grey", "rgb"), help="what the network sees (what the images have)")
     group.add_argument("--lags", type=int, nargs="+", metavar="N", help="see also the frames so many back (none)")
     group.add_argument("--memory", type=int, metavar="N", help="numbers that a recurrent unit on top carries (0: none)")
-    group.add_argument("--contrast", action="store_true", help="bring every image to one mean and deviation")
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
     group.add_argument("--turns", action="store_true", help="learn also from images turned by 90, 180 and 270 degrees")
 
@@ -76,7 +74,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
             **given,
             head_only=options.trained == "head",
             inside=size if region.side is not None or region.rectangle is not None else None,
-            contrast=options.contrast,
+            contrast=_contrast(options.contrast),
             mirror=not options.no_mirror,
             upside_down=options.upside_down,
             turns=options.turns,
@@ -88,6 +86,14 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         nothing_held_out=options.no_held_out,
         anew=options.force,
     )
+
+
+def _contrast(asked: str | None) -> bool:
+    from trainer.errors import TrainingError
+
+    if asked == "local":
+        raise TrainingError("--contrast local is for key points; expected none or whole with --region")
+    return asked == "whole"
 
 
 def _region(options: argparse.Namespace) -> "RegionAsked":

@@ -83,7 +83,7 @@ class ImageSettings:
         if self.network in OWN and (self.weights != "scratch" or self.head_only):
             raise TrainingError(f"--weights and --train head are for a library's networks, such as resnet18; '{self.network}' has none")
         if self.network not in OWN and (self.lags or self.contrast):
-            raise TrainingError(f"--lags and --contrast are not for '{self.network}', which takes one image as its weights know it")
+            raise TrainingError(f"--lags and --contrast whole are not for '{self.network}', which takes one image as its weights know it")
         if any(lag < 1 for lag in self.lags) or len(set(self.lags)) < len(self.lags):
             raise TrainingError(f"--lags is {' '.join(map(str, self.lags))}; expected different numbers of frames back, from 1")
         if (self.lags or self.memory) and not in_time:

@@ -28,7 +28,7 @@ def lighting_of(train: LabelledFrames, settings: FitSettings, view: View) -> Eve
         TrainingError: no such contrast; the background cannot be read, is of another size, or cannot be made of these frames.
     """
     if settings.contrast not in (NONE, LOCAL):
-        raise TrainingError(f"contrast is '{settings.contrast}'; expected {NONE} or {LOCAL}")
+        raise TrainingError(f"contrast is '{settings.contrast}', which is for behaviour from images; expected {NONE} or {LOCAL}")
     contrast = settings.contrast == LOCAL
     if settings.background == NONE and not contrast:
         return None
