@@ -117,6 +117,20 @@ def test_a_frame_without_the_animal_teaches_the_coarse_stage_nothing() -> None:
     assert not logits.grad.any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(("x", "y"), [(64.0, 48.0), (66.0, 51.0), (71.0, 45.0), (60.0, 52.0)])
+def test_a_crop_is_laid_around_the_middle_not_around_the_best_cell(x: float, y: float, dtype: torch.dtype) -> None:
+    finder = Finder(FRAME, CROP)
+    cells = to_cells(torch.tensor([[[x, y]]]), left=ZERO, top=ZERO, cell=finder.cell, grid=(finder.rows, finder.columns))
+    seen = gaussian(cells, grid=(finder.rows, finder.columns), sigma=1.0).clamp(min=1e-9).log().to(dtype)
+    far_off = seen[..., :1, :1].clone() + 20  # another peak, lower than the best
+    seen[..., :1, :1] = far_off.clamp(max=float(seen.max()) - 1)
+    left, top = finder.corners(seen)
+    # crops move by whole steps of 4 px: half a step, and half a pixel of the middle
+    assert abs(int(left) + CROP.width / 2 - x) <= 2.5
+    assert abs(int(top) + CROP.height / 2 - y) <= 2.5
+
+
 @pytest.mark.parametrize("point", [[127.0, 95.0], [0.0, 0.0]])
 def test_an_animal_in_the_corner_has_a_coarse_target(point: list[float]) -> None:
     finder = Finder(FrameShape(height=99, width=131, channels=1), CROP)

@@ -1,11 +1,15 @@
 """The coarse stage: find the animal in a reduced frame and cut a crop of full-resolution pixels around it."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from trainer.networks.blocks import CropPlan, FrameShape, convolution, first_and_last, peak, scaled
 
 WIDTHS = (16, 32)
+RADIUS = 2  # cells around the best one that the animal's middle is the mean of
+STEP_PX = 4  # crops move by whole steps: what a runtime rounds otherwise in the last digit then hardly ever moves one
 
 
 class Finder(nn.Module):
@@ -45,7 +49,7 @@ class Finder(nn.Module):
         return answer
 
     def corners(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Left and top of the crop around the best cell.
+        """Left and top of the crop around the middle of the best cells.
 
         Args:
             logits: (n, 1, rows, columns).
@@ -53,8 +57,8 @@ class Finder(nn.Module):
         Returns:
             Two int64 (n,), frame pixels.
         """
-        row, column = peak(logits)
-        return self.around(row[:, 0], column[:, 0])
+        place = best_place(logits, cell=self.cell)
+        return corner_around(place.row[:, 0], place.column[:, 0], place.off(0), cell=self.cell, frame=self.frame, plan=self.plan)
 
     def around(self, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
         """Left and top of the crop around a cell, kept in or close to the frame: two int64 of the shape of `row` and `column`."""
@@ -65,10 +69,69 @@ class Finder(nn.Module):
         return cut(planes, left, top, self.plan)
 
 
-def corner_around(row: Tensor, column: Tensor, *, cell: int, frame: FrameShape, plan: CropPlan) -> tuple[Tensor, Tensor]:
-    """Left and top of a crop around a cell, kept in or close to the frame: two int64 of the shape of `row` and `column`."""
+class BestPlace(NamedTuple):
+    """Where maps are highest: a cell of each, and how far the middle of the cells around it is off its own. All int64 (n, maps)."""
+
+    row: Tensor
+    column: Tensor
+    right: Tensor  # frame pixels, whole steps
+    down: Tensor
+
+    def off(self, number: int) -> tuple[Tensor, Tensor]:
+        """How far to the right and down for one of the maps, (n,) each."""
+        return self.right[:, number], self.down[:, number]
+
+
+def best_place(logits: Tensor, *, cell: int) -> BestPlace:
+    """The best cell of each map, and the mean of the probability near it: a cell alone is up to half its side off.
+
+    Only the way from the best cell is a fraction, and that is rounded to whole steps, so that in any precision the crops are the same.
+
+    Args:
+        logits: (n, maps, rows, columns).
+        cell: frame pixels per cell.
+    """
+    row, column = peak(logits)
+    probability = torch.softmax(logits.flatten(2), 2).reshape(logits.shape)
+    down = (torch.arange(logits.shape[2], device=logits.device) - row[..., None]).to(logits.dtype)  # (n, maps, rows)
+    right = (torch.arange(logits.shape[3], device=logits.device) - column[..., None]).to(logits.dtype)  # (n, maps, columns)
+    near = probability * _near(down)[..., None] * _near(right)[:, :, None]
+    steps = (cell / STEP_PX) / near.sum((2, 3))  # the best cell is near, so that this is never 0
+    return BestPlace(
+        row,
+        column,
+        STEP_PX * torch.round((near.sum(2) * right).sum(2) * steps).to(torch.int64),
+        STEP_PX * torch.round((near.sum(3) * down).sum(2) * steps).to(torch.int64),
+    )
+
+
+def _near(offset: Tensor) -> Tensor:
+    return (offset.abs() < RADIUS + 0.5).to(offset.dtype)
+
+
+def corner_around(
+    row: Tensor,
+    column: Tensor,
+    off: tuple[Tensor, Tensor] | None = None,
+    *,
+    cell: int,
+    frame: FrameShape,
+    plan: CropPlan,
+) -> tuple[Tensor, Tensor]:
+    """Left and top of a crop, kept in or close to the frame: two int64 of the shape of `row` and `column`.
+
+    Args:
+        row: int64, of the cell that it is laid around.
+        column: of that cell.
+        off: int64, how far its middle is to the right of the cell's and below it, frame pixels; nothing for exactly around the cell.
+        cell: frame pixels per cell.
+        frame: what the network takes.
+        plan: the crop.
+    """
     left = column * cell + (cell // 2 - plan.width // 2)
     top = row * cell + (cell // 2 - plan.height // 2)
+    if off is not None:
+        left, top = left + off[0], top + off[1]
     across = first_and_last(frame.width, plan.width, beyond=plan.beyond)
     down = first_and_last(frame.height, plan.height, beyond=plan.beyond)
     return left.clamp(*across), top.clamp(*down)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import USUAL, FrameShape, Layers, PointGroup, peak, to_planes
-from trainer.networks.coarse import Finder, corner_around, cut
+from trainer.networks.blocks import USUAL, FrameShape, Layers, PointGroup, to_planes
+from trainer.networks.coarse import Finder, best_place, corner_around, cut
 from trainer.networks.coarse_to_fine import STRIDE, CoarseToFine
 from trainer.networks.decode import Maps, decode
 from trainer.networks.map_network import SeenCrop
@@ -59,11 +59,11 @@ class Grouped(nn.Module):
         return logits
 
     def corners(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Left and top of every group's crop around its best cell: two int64 (n, groups), frame pixels."""
-        rows, columns = peak(logits)
+        """Left and top of every group's crop around the middle of its best cells: two int64 (n, groups), frame pixels."""
         cell = self.fine.finder.cell
+        place = best_place(logits, cell=cell)
         each = [
-            corner_around(rows[:, number], columns[:, number], cell=cell, frame=self.frame, plan=group.crop)
+            corner_around(place.row[:, number], place.column[:, number], place.off(number), cell=cell, frame=self.frame, plan=group.crop)
             for number, group in enumerate(self.groups)
         ]
         return torch.stack([left for left, _ in each], 1), torch.stack([top for _, top in each], 1)
