@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.trainer.learnable import labelled
 from trainer.experiments.progress import RunMeter
-from trainer.scoring.evaluation_progress import said
+from trainer.scoring.counted import said
 from trainer.training import fit as fitting
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 from torch import Tensor, nn
 
 from tracker.engines.declared_tensors import NEXT_STATE
@@ -18,6 +19,7 @@ from tracker.engines.openvino.step_engine import POSES, PROBABILITIES, SECONDS, 
 from trainer.behaviour.network import PoseBehaviour
 from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
+from trainer.scoring.counted import counted
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
 PROVED_FRAMES = 10_000
@@ -66,21 +68,26 @@ class StepNetwork(Protocol):
         ...
 
 
-def export(network: PoseBehaviour, videos: Sequence[PoseVideo], *, frames: int = PROVED_FRAMES) -> ExportedBehaviour:
+def export(
+    network: PoseBehaviour, videos: Sequence[PoseVideo], *, frames: int = PROVED_FRAMES, console: Console | None = None
+) -> ExportedBehaviour:
     """Write the graph and prove it on real poses, carried without a reset.
 
     Args:
         network: in evaluation mode.
         videos: whose frames are carried, one video after the other, from the first again where they are too few.
         frames: how many.
+        console: told how far it is.
 
     Raises:
         TrainingError: the graph's probabilities differ from torch's, or a changed weight goes unnoticed.
     """
-    return export_step(network, POSES, *carried_frames(videos, frames))
+    return export_step(network, POSES, *carried_frames(videos, frames), console=console)
 
 
-def export_step(network: StepNetwork, name: str, taken: NDArray[Any], seconds: NDArray[np.float32]) -> ExportedBehaviour:
+def export_step(
+    network: StepNetwork, name: str, taken: NDArray[Any], seconds: NDArray[np.float32], *, console: Console | None = None
+) -> ExportedBehaviour:
     """Write the graph and prove it on what it takes of real frames, carried without a reset.
 
     Args:
@@ -88,6 +95,7 @@ def export_step(network: StepNetwork, name: str, taken: NDArray[Any], seconds: N
         name: of the tensor that it takes.
         taken: (frames, ...), of each frame.
         seconds: float32 (frames,) since the frame before.
+        console: told how far it is.
 
     Raises:
         TrainingError: the graph's probabilities differ from torch's, or a changed weight goes unnoticed.
@@ -95,7 +103,7 @@ def export_step(network: StepNetwork, name: str, taken: NDArray[Any], seconds: N
     shapes = {state: (1, *shape) for state, shape in network.state_shapes.items()}
     model = to_onnx(network, name, taken[:1])
     frames = len(taken)
-    expected = _torch_run(network, taken, seconds)
+    expected = _torch_run(network, taken, seconds, console)
     found = StepEngine(model, shapes).run(taken, seconds)
     largest = _difference(found, expected)
     if largest > PARITY_FP32:
@@ -148,11 +156,15 @@ def carried_frames(videos: Sequence[PoseVideo], frames: int) -> tuple[NDArray[np
 
 
 @torch.no_grad()
-def _torch_run(network: StepNetwork, taken: NDArray[Any], seconds: NDArray[np.float32]) -> NDArray[np.float32]:
+def _torch_run(
+    network: StepNetwork, taken: NDArray[Any], seconds: NDArray[np.float32], console: Console | None = None
+) -> NDArray[np.float32]:
     states: Sequence[Tensor] = network.zero_states()
     answers = []
-    for one, time in zip(torch.from_numpy(taken), torch.from_numpy(seconds), strict=True):
-        answer, *states = network(one[None], time.reshape(1, 1), *states)
+    for number in counted(len(taken), console, doing="comparing the graph with the network", done="compared"):
+        answer, *states = network(
+            torch.from_numpy(taken[number : number + 1]), torch.from_numpy(seconds[number : number + 1]).reshape(1, 1), *states
+        )
         answers.append(answer[0].numpy())
     return np.stack(answers)
 

@@ -111,7 +111,7 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
     )
-    exported = export(trained.network, videos.videos, frames=request.proved_frames)
+    exported = export(trained.network, videos.videos, frames=request.proved_frames, console=console)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
     reference, absent = _reference(request, videos, axis, prepared, say)
     return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent)

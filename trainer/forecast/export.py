@@ -3,13 +3,14 @@
 import copy
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 
 from tracker.engines.declared_tensors import NEXT_STATE
 from tracker.engines.openvino.step_engine import IMAGE, PROBABILITIES, SECONDS, StepEngine
@@ -18,6 +19,7 @@ from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.from_pixels import PixelForecaster
 from trainer.forecast.recordings import small
 from trainer.forecast.step_graph import StepGraph, step_of
+from trainer.scoring.counted import counted
 
 OPSET = 17  # the newest that TensorRT 8.6 reads
 PROVED_FRAMES = 10_000
@@ -50,13 +52,14 @@ class ExportedForecaster:
     changed: float
 
 
-def export(network: Forecaster, pictures: Pictures, *, frames: int = PROVED_FRAMES) -> ExportedForecaster:
+def export(network: Forecaster, pictures: Pictures, *, frames: int = PROVED_FRAMES, console: Console | None = None) -> ExportedForecaster:
     """Write the graph and prove it, carried without a reset: over some frames as they come, and over all as small as the network sees them.
 
     Args:
         network: in evaluation mode.
         pictures: as they come from the camera; they are walked forth and back where they are too few.
         frames: how many are carried.
+        console: told how far it is.
 
     Raises:
         TrainingError: the graph's probabilities differ from torch's, or changed weights go unnoticed.
@@ -65,10 +68,12 @@ def export(network: Forecaster, pictures: Pictures, *, frames: int = PROVED_FRAM
     model = to_onnx(step)
     little = _as_seen(network, pictures)
     reduced = step_of(network, little.shape[1:])
-    largest = max(_proof(step, model, pictures, min(frames, _PROVED_WHOLE)), _proof(reduced, to_onnx(reduced), little, frames))
+    largest = max(
+        _proof(step, model, pictures, min(frames, _PROVED_WHOLE), console), _proof(reduced, to_onnx(reduced), little, frames, console)
+    )
     few = min(frames, 200)
-    found = _engine(step, model).run(_walked(pictures, few), np.zeros(few, np.float32))
-    changed = _difference(_torch_run(_with_changed_weights(step), _walked(pictures, few)), found)
+    found = _engine(step, model).run(_walked(pictures, range(few)), np.zeros(few, np.float32))
+    changed = _difference(_torch_run(_with_changed_weights(step), _walked(pictures, range(few))), found)
     if changed <= PARITY_FP32:
         raise TrainingError(
             f"a network with weights changed by {CHANGE:g} answers the same to {changed:.2g}: the comparison proves nothing; give "
@@ -138,9 +143,11 @@ def _engine(step: StepGraph, model: bytes) -> StepEngine:
     return StepEngine(model, step.states, phases=step.phases, phase_states=step.phase_states)
 
 
-def _proof(step: StepGraph, model: bytes, pictures: Pictures, frames: int) -> float:
-    found = _engine(step, model).run(_walked(pictures, frames), np.zeros(frames, np.float32))
-    largest = _difference(found, _torch_run(step, _walked(pictures, frames)))
+def _proof(step: StepGraph, model: bytes, pictures: Pictures, frames: int, console: Console | None) -> float:
+    found = _engine(step, model).run(_walked(pictures, range(frames)), np.zeros(frames, np.float32))
+    largest = _difference(
+        found, _torch_run(step, _walked(pictures, counted(frames, console, doing="comparing the graph with the network", done="compared")))
+    )
     if largest > PARITY_FP32:
         raise TrainingError(
             f"the graph's probabilities differ from torch's by up to {largest:.2g} over {frames} carried frames; expected at most "
@@ -149,10 +156,10 @@ def _proof(step: StepGraph, model: bytes, pictures: Pictures, frames: int) -> fl
     return largest
 
 
-def _walked(pictures: Pictures, frames: int) -> Iterator[NDArray[np.uint8]]:
+def _walked(pictures: Pictures, numbers: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
     """Forth and back, so that nothing jumps."""
     last = len(pictures) - 1
-    for number in range(frames):
+    for number in numbers:
         place = number % (2 * last) if last else 0
         yield np.ascontiguousarray(pictures[place if place <= last else 2 * last - place])
 

@@ -125,7 +125,7 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
     if pictures is None and request.picture is not None:
         pictures = pictures_of(parts.of("train")[0].motion[:64].tolist(), request.picture)
     if pictures is not None:
-        exported = export(main, pictures, frames=request.proved_frames)
+        exported = export(main, pictures, frames=request.proved_frames, console=console)
         say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
         _write(request, parts, run, main, exported, pictures)
     report = write_forecast_report(out, run)

@@ -17,9 +17,9 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
 from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed
 from trainer.scoring.baseline import Baseline, score_baselines, score_baselines_of_sizes
+from trainer.scoring.counted import counted
 from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.scoring.evaluation import Evaluation
-from trainer.scoring.evaluation_progress import counted
 from trainer.scoring.inference_by_shape import InferenceByShape
 from trainer.scoring.metrics import point_errors
 
