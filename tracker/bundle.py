@@ -181,6 +181,7 @@ class BehaviourNetwork(BundlePart, frozen=True, kw_only=True):
     seen: tuple[Sha256, ...]  # of the poses or images of every video that weights, temperature or thresholds are from
     accuracy: BehaviourAccuracy
     region: Viewed | Following | None = None  # which part of the frame it takes; null where it takes poses
+    resized: tuple[Side, Side] | None = None  # (width, height) that the graph resizes it to; null where it sees it as it is
 
 
 class Forecast(BundlePart, frozen=True, kw_only=True):

@@ -74,6 +74,7 @@ def write_image_classifier(
     warming_frames: int = 0,
     longest_gap_s: float = 1.0,
     classes: tuple[str, str] = IMAGE_CLASSES,
+    resized: tuple[int, int] | None = None,
 ) -> Path:
     """Two classes: `red` is the mean of the first channel, white being 1, `moved` how far the image differs from the frame before."""
     view = view or View(crop=None, fit="exact", colour="grey")
@@ -93,6 +94,7 @@ def write_image_classifier(
         warming_frames=warming_frames,
         longest_gap_s=longest_gap_s,
         region=region or Viewed(),
+        resized=resized,
     )
     write_bundle(folder, model=model, self_test_image=np.zeros((0, 0), np.uint8), description=description, self_test_clip=clip)
     return folder
@@ -110,6 +112,7 @@ def _description(
     warming_frames: int,
     longest_gap_s: float,
     region: Viewed | Following | None,
+    resized: tuple[int, int] | None = None,
 ) -> Description:
     no_hash = "0" * 64
     return Description(
@@ -143,6 +146,7 @@ def _description(
             seen=(),
             accuracy=BehaviourAccuracy(macro_f1=None, f1=(None, None), bout_f1=(None, None), calibration_error=None, frames=0),
             region=region,
+            resized=resized,
         ),
     )
 

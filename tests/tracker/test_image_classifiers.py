@@ -87,6 +87,12 @@ def test_the_whole_frame_is_fitted_as_its_view_says_and_that_is_stated(tmp_path:
     assert "black bars that fill 30x30" in scores.fields_of_view["look"]
 
 
+def test_what_the_graph_resizes_itself_is_stated(tmp_path: Path) -> None:
+    view = View(crop=(10, 20, 8, 4), fit="exact", colour="grey")
+    scores = alone(opened(tmp_path, height=4, width=8, view=view, resized=(32, 16)), (40, 60))
+    assert scores.fields_of_view["look"].endswith("in grey. It resizes them to 32x16 itself.")
+
+
 def test_a_rectangle_outside_the_cameras_image_is_refused_by_name(tmp_path: Path) -> None:
     classifier = opened(tmp_path, height=4, width=8, view=View(crop=(55, 20, 8, 4), fit="exact", colour="grey"))
     with pytest.raises(BundleError, match=r"classifier 'look' .* outside the camera's 60x40 image"):

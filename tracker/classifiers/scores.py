@@ -122,15 +122,24 @@ class Scores:
                 fit = ViewFit(description.view, input_shape=description.input.shape, source_shape=source_shape)
             except BundleError as problem:
                 raise BundleError(f"classifier '{name}' ({classifier.bundle.folder}): {problem}") from None
-            self._fields_of_view[name] = fit.field_of_view
+            self._fields_of_view[name] = fit.field_of_view + _resized(classifier)
             return lambda image, pose, time_ns: fit.to_input(image)
         square = classifier.square
         if isinstance(region, Following) and square is not None:
             place, side = point_names.index(region.point), description.input.shape[1]
-            self._fields_of_view[name] = f"The network sees the {side}x{side} pixels around '{region.point}', in {description.view.colour}."
+            self._fields_of_view[name] = (
+                f"The network sees the {side}x{side} pixels around '{region.point}', in {description.view.colour}." + _resized(classifier)
+            )
             return lambda image, pose, time_ns: square.cut(image, pose.points[0, place], time_ns)
         places = [point_names.index(point) for point in description.point_names]
         return lambda image, pose, time_ns: pose.points[:, places]
+
+
+def _resized(classifier: Classifier) -> str:
+    if classifier.about.resized is None:
+        return ""
+    width, height = classifier.about.resized
+    return f" It resizes them to {width}x{height} itself."
 
 
 def score_names(classifiers: Mapping[str, Classifier]) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ def describe_images(
             seen=tuple(video.taken_sha256 for video in (*videos.of("train"), *videos.of("validation"))),
             accuracy=nothing,
             region=plan.region,
+            resized=request.settings.inside,
         ),
     )
 

@@ -54,7 +54,7 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
 
     read = read_image_videos(request.data, request.region, asked=request.asked, classes=request.classes)
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
-    for sentence in _introduction(videos):
+    for sentence in _introduction(videos, request.settings.inside):
         say(sentence)
     with disk_refusals(run):
         trained = train_images(videos, request.settings, run, say=say, anew=request.anew)
@@ -108,13 +108,13 @@ def _score_and_write(
     )
 
 
-def _introduction(videos: ImageVideos) -> list[str]:
+def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[str]:
     parts = {part: [f"{video.name} ({len(video.images)})" for video in videos.of(part)] for part in ("train", "validation", "test")}
     said = [
         f"{len(videos.videos)} videos or blocks, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
         *(f"{part}: {', '.join(names)} frames" for part, names in parts.items() if names),
-        f"the network takes {videos.plan.words}",
+        f"the network takes {videos.plan.words}" + (f", and resizes it to {inside[0]}x{inside[1]} itself" if inside is not None else ""),
     ]
     return said + [f"labels: {sentence}" for sentence in (*videos.notes, *findings(videos.sessions))]
 
