@@ -174,7 +174,7 @@ def test_a_square_is_cut_around_the_key_point_as_at_the_rig(tmp_path: Path) -> N
         ({"images": "gone.mp4"}, RegionAsked(), "gone.mp4: is not there"),
         ({"images": "floats.npy"}, RegionAsked(), "expected images: uint8"),
         ({}, SQUARE, "names no poses, and the region follows 'nose'"),
-        ({}, RegionAsked(rectangle=(10, 10, 50, 50)), "outside the camera's 24x20 image"),
+        ({}, RegionAsked(rectangle=(10, 10, 50, 50)), "--region 10,10,50,50 reaches out of images of 24x20"),
     ],
     ids=["no file", "floats", "no poses", "outside"],
 )

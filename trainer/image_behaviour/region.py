@@ -78,13 +78,22 @@ class RegionAsked:
     hold_ms: float = 100.0
 
     def plan(self, first: Image) -> RegionPlan:
-        """For images like the first one."""
+        """For images like the first one.
+
+        Raises:
+            TrainingError: the rectangle reaches out of it.
+        """
         colour = self.colour or _colour_of(first)
         if self.side is not None and self.follow is not None:
             region = Following(point=self.follow, confidence=self.confidence, hold_ms=self.hold_ms)
             return RegionPlan(region=region, view=View(crop=None, fit="exact", colour=colour), height=self.side, width=self.side)
         if self.rectangle is not None:
-            _, _, width, height = self.rectangle
+            left, top, width, height = self.rectangle
+            if left + width > first.shape[1] or top + height > first.shape[0]:
+                raise TrainingError(
+                    f"--region {left},{top},{width},{height} reaches out of images of {first.shape[1]}x{first.shape[0]}; give a rectangle "
+                    "inside them"
+                )
             return RegionPlan(region=Viewed(), view=View(crop=self.rectangle, fit="exact", colour=colour), height=height, width=width)
         width, height = self.size or (first.shape[1], first.shape[0])
         fit: Literal["letterbox", "stretch", "exact"] = self.fit if self.size is not None else "exact"
