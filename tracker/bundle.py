@@ -177,7 +177,7 @@ class BehaviourNetwork(BundlePart, frozen=True, kw_only=True):
     threshold_rule: str  # in words, and on which videos
     warming_frames: Annotated[int, Meta(ge=0)]  # after zeroed states, until scores are those of a network that ran all along
     frame_interval_s: tuple[float, float]  # shortest and longest (1st and 99th percentile) that it has learnt from
-    longest_gap_s: float
+    longest_gap_s: Annotated[float, Meta(gt=0)]
     seen: tuple[Sha256, ...]  # of the poses or images of every video that weights, temperature or thresholds are from
     accuracy: BehaviourAccuracy
     region: Viewed | Following | None = None  # which part of the frame it takes; null where it takes poses
@@ -360,6 +360,9 @@ def _read_once(folder: Path) -> Bundle:
             f"{folder / DESCRIPTION_FILE}: correct_within_px has {len(description.correct_within_px)} numbers; expected one for each of "
             f"{len(description.point_names)} key points: write the bundle again with `trainer fit`"
         )
+    contradiction = _contradiction(description)
+    if contradiction is not None:
+        raise BundleError(f"{folder / DESCRIPTION_FILE}: {contradiction}: write the bundle again with `trainer fit`")
     _compare(folder / MODEL_FILE, description.onnx_sha256)
     if description.behaviour is not None and description.behaviour.region is not None:
         return Bundle(
@@ -384,6 +387,29 @@ def _read_once(folder: Path) -> Bundle:
         raise BundleError(f"{folder / SELF_TEST_FILE}: is not a PNG image; write the bundle again with `trainer fit`")
     rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
     return Bundle(folder=folder, description=description, self_test_image=np.asarray(rgb, np.uint8))
+
+
+def _contradiction(description: Description) -> str | None:
+    """What no network can have, and what was expected; None where there is nothing of the kind."""
+    names, learnt, behaviour = description.class_names, description.learnt, description.behaviour
+    if any(not name.strip() for name in names):
+        return "class_names has an empty name; expected a name for every class"
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        return f"class_names has '{twice}' twice; expected different names"
+    intervals = {"learnt.brightness": learnt.brightness, "learnt.contrast": learnt.contrast} if learnt is not None else {}
+    if behaviour is not None:
+        intervals["behaviour.frame_interval_s"] = behaviour.frame_interval_s
+        numbers, expected = len(description.self_test.expected), math.prod(description.output.shape[1:])
+        if numbers != expected:
+            return f"self_test.expected has {numbers} numbers, the output {expected}; expected as many"
+        if (description.task == "forecast") != (description.forecast is not None):
+            part = "no part" if description.forecast is None else "a part"
+            return f"task is '{description.task}' and there is {part} forecast; expected that part for the task 'forecast' alone"
+    for name, (low, high) in intervals.items():
+        if not 0 <= low <= high:
+            return f"{name} is {low:g} to {high:g}; expected the smaller number first, from 0"
+    return None
 
 
 def _self_test_poses(folder: Path, description: Description, behaviour: BehaviourNetwork) -> NDArray[np.float32]:

@@ -131,6 +131,13 @@ def test_a_classifier_of_other_points_or_animals_is_refused(tmp_path: Path) -> N
         scores_of(classifier, ("spot", "nose"), animals=2)
 
 
+def test_a_state_that_the_network_does_not_carry_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    bundle = read_bundle(write_classifier(tmp_path / "place"))
+    state = msgspec.structs.replace(bundle.description.states[0], name="memory")
+    with pytest.raises(EngineError, match="expected the state 'memory', coming back as 'memory_next'"):
+        open_classifier(msgspec.structs.replace(bundle, description=msgspec.structs.replace(bundle.description, states=(state,))))
+
+
 def test_a_classifier_proves_itself_when_it_is_opened(tmp_path: Path) -> None:
     bundle = read_bundle(write_classifier(tmp_path / "place"))
     test = msgspec.structs.replace(bundle.description.self_test, expected=[0.9, 0.9])

@@ -136,6 +136,21 @@ def test_a_square_over_the_edge_repeats_the_edge_and_is_counted(tmp_path: Path, 
     assert scores.frames_padded == 1
 
 
+@pytest.mark.parametrize("place", [(1e6, 5), (9.3e18, 1), (-3e38, 3e38)], ids=str)
+def test_a_key_point_however_far_outside_takes_the_edge_and_ends_nothing(tmp_path: Path, place: tuple[float, float]) -> None:
+    image = np.random.default_rng(1).integers(0, 255, (40, 60)).astype(np.uint8)
+    scores = following(tmp_path, image.shape)
+    x, y = (int(np.clip(value, 0, size - 1)) for value, size in zip(place, (60, 40), strict=True))
+    wide = np.pad(image, 2, mode="edge")
+    columns = slice(x, x + 5) if 0 <= place[0] < 60 else [x + 2] * 5
+    rows = slice(y, y + 5) if 0 <= place[1] < 40 else [y + 2] * 5
+
+    found = scores.of(at(*place), image, 0).scores["look.red"]
+
+    assert found == pytest.approx(wide[rows][:, columns].mean() / 255, abs=1e-6)
+    assert scores.frames_padded == 1
+
+
 def test_an_absent_key_point_is_taken_to_stay_for_a_while_then_there_is_no_region(tmp_path: Path) -> None:
     image = image_with(slice(8, 13), slice(18, 23))
     scores = following(tmp_path, image.shape)

@@ -17,8 +17,10 @@ from tests.tracker.videos import write_video
 from tracker.bundle import Following, View, read_bundle
 from tracker.classifiers.open_classifier import open_classifier
 from tracker.classifiers.scores import Scores
+from tracker.engines.openvino.step_engine import IMAGE, StepEngine
 from tracker.pose import NO_KEY_POINTS, Pose
 from tracker.recording.original_video import OriginalVideo
+from trainer.behaviour.export import export_step
 from trainer.behaviour.train import loss_of
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.read_options import ReadOptions
@@ -168,6 +170,22 @@ def test_a_square_is_cut_around_the_key_point_as_at_the_rig(tmp_path: Path) -> N
     assert ["1 of 4 squares reach over" in found.notes[0], "2 of 6 frames have no region" in found.notes[1]] == [True, True]
 
 
+@pytest.mark.parametrize("place", ["1e19", "-3e38"])
+def test_a_key_point_however_far_outside_is_learnt_from_at_the_edge(tmp_path: Path, place: str) -> None:
+    images = np.random.default_rng(3).integers(0, 255, (4, 40, 60)).astype(np.uint8)
+    np.save(tmp_path / "i.npy", images)
+    np.save(tmp_path / "l.npy", np.array([1, 0, 1, 0]))
+    header = "scorer,net,net,net\nbodyparts,nose,nose,nose\ncoords,x,y,likelihood\n"
+    (tmp_path / "p.csv").write_text(header + "".join(f"{number},{place},20,1\n" for number in range(4)))
+    table = write_table(tmp_path, [{"video": "one", "images": "i.npy", "labels": "l.npy", "poses": "p.csv", "fps": "10"}])
+
+    found = read_image_videos(table, SQUARE, asked=ReadOptions(class_names=("lick",)), classes=ClassesAsked())
+
+    column = images[:, 14:26, 59 if float(place) > 0 else 0]
+    assert np.array_equal(found.videos[0].images[..., 0], np.repeat(column[:, :, None], 12, axis=2))
+    assert "4 of 4 squares reach over" in found.notes[0]
+
+
 @pytest.mark.parametrize(
     ("row", "region", "complaint"),
     [
@@ -295,6 +313,20 @@ def test_a_network_with_memory_and_lags_becomes_a_bundle_that_warms_up(tmp_path:
     images, _ = blinking(about.warming_frames + 1, seed=9)
     answers = [classifier.step(image, 0.02) for image in images]
     assert [answer is None for answer in answers] == [True] * about.warming_frames + [False]
+
+
+@pytest.mark.parametrize("lags", [(1,), (2,), (1, 2)], ids=str)
+@pytest.mark.parametrize("memory", [0, 4])
+def test_a_graph_whose_whole_state_is_one_slice_keeps_its_declared_names(lags: tuple[int, ...], memory: int) -> None:
+    torch.manual_seed(0)
+    network = ImageBehaviour(plan(lags=lags, memory=memory)).eval()
+    images, _ = blinking(30, seed=4)
+
+    exported = export_step(network, IMAGE, images, np.full(30, 0.03, np.float32))
+
+    engine = StepEngine(exported.model, exported.state_shapes)
+    assert set(engine.inputs) == {IMAGE, "seconds", *exported.state_shapes}
+    assert set(engine.outputs) == {"probabilities", *(f"{name}_next" for name in exported.state_shapes)}
 
 
 def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tracker.bundle import Following
 from tracker.frame import Image
 
 _GREY = 1  # channels
+_FARTHEST = 1 << 40  # pixels: beyond every image, and still counted in 64 bits
 
 
 class FollowedSquare:
@@ -54,7 +55,7 @@ class FollowedSquare:
         """
         x, y, confidence = point.tolist()
         if math.isfinite(x) and math.isfinite(y) and confidence >= self._confidence:
-            self._place, self._seen_ns = (math.floor(x + 0.5), math.floor(y + 0.5)), time_ns
+            self._place, self._seen_ns = (_pixel(x), _pixel(y)), time_ns
         elif self._place is None or not 0 <= time_ns - self._seen_ns <= self._hold_ns:
             self._place = None
             self.absent += 1
@@ -75,3 +76,8 @@ class FollowedSquare:
             grey = square if square.ndim == 2 else cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
             return np.asarray(grey, np.uint8)[:, :, None]
         return square if square.ndim == 3 else np.asarray(cv2.cvtColor(square, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _pixel(coordinate: float) -> int:
+    """The pixel that a finite coordinate lies in; a network that fails may give any number."""
+    return min(max(math.floor(coordinate + 0.5), -_FARTHEST), _FARTHEST)

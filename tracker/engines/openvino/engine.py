@@ -4,7 +4,7 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from tracker.bundle import Bundle
 from tracker.config import EngineConfig
 from tracker.engines.build_request import BuildRequest
-from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
+from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors, declared_tensors
 from tracker.engines.engine_cache import Payload, Say
 from tracker.engines.kept_engine import load_or_build
 from tracker.engines.openvino.options import DEVICE, ELEMENTS, cpu_name, hints, made_for, reason, version
+from tracker.engines.openvino.port_name import port_name
 from tracker.engines.openvino.runtime import core
 from tracker.engines.openvino.runtime import openvino as ov
 from tracker.errors import EngineError
@@ -61,7 +62,9 @@ class OpenVINOEngine:
 
         compiled, kept = load_or_build(request, load=load, say=say, cancelled=cancelled or threading.Event())
         _check_read_back(compiled, asked, precision)
-        check_tensors(bundle, inputs=_kinds(compiled.inputs), outputs=_kinds(compiled.outputs))
+        declared = declared_tensors(bundle)
+        inputs, outputs = _kinds(compiled.inputs, declared.inputs), _kinds(compiled.outputs, declared.outputs)
+        check_tensors(bundle, inputs=inputs, outputs=outputs)
         self.runtime = f"openvino {version()}"
         self.device = f"CPU {cpu_name()}"
         self.precision: str = precision
@@ -150,8 +153,8 @@ def _check_read_back(compiled: ov.CompiledModel, hints: Mapping[str, Any], preci
             )
 
 
-def _kinds(ports: list[ov.ConstOutput]) -> dict[str, Kind]:
-    return {port.get_any_name(): (_shape(port), np.dtype(port.element_type.to_dtype()).name) for port in ports}
+def _kinds(ports: list[ov.ConstOutput], declared: Collection[str]) -> dict[str, Kind]:
+    return {port_name(port, declared): (_shape(port), np.dtype(port.element_type.to_dtype()).name) for port in ports}
 
 
 def _shape(port: ov.ConstOutput) -> tuple[int, ...]:

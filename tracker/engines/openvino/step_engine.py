@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tracker.engines.declared_tensors import NEXT_STATE, Kind
 from tracker.engines.openvino.options import DEVICE, cpu_name, hints, reason, version
+from tracker.engines.openvino.port_name import port_name
 from tracker.engines.openvino.runtime import core
 from tracker.engines.openvino.runtime import openvino as ov
 from tracker.errors import EngineError
@@ -27,7 +28,7 @@ class StepEngine:
         phase_states: states of which there is a set for every phase; the others are used by every frame.
 
     Raises:
-        EngineError: OpenVINO cannot compile it, or it takes neither poses nor an image, with the seconds beside them.
+        EngineError: OpenVINO cannot compile it, or it takes neither poses nor an image, with the seconds beside them, or lacks a state.
     """
 
     def __init__(
@@ -39,14 +40,22 @@ class StepEngine:
             raise EngineError(f"OpenVINO {version()} cannot compile the network ({reason(problem)}); write the bundle again") from problem
         self.runtime = f"openvino {version()}"
         self.device = f"CPU {cpu_name()}"
-        self.inputs: dict[str, Kind] = {port.get_any_name(): _kind(port) for port in compiled.inputs}
-        self.outputs: dict[str, Kind] = {port.get_any_name(): _kind(port) for port in compiled.outputs}
+        states = tuple(states)
+        taking, giving = {POSES, IMAGE, SECONDS, *states}, {PROBABILITIES, *(name + NEXT_STATE for name in states)}
+        self.inputs: dict[str, Kind] = {port_name(port, taking): _kind(port) for port in compiled.inputs}
+        self.outputs: dict[str, Kind] = {port_name(port, giving): _kind(port) for port in compiled.outputs}
         taken = [name for name in (POSES, IMAGE) if name in self.inputs]
         if len(taken) != 1 or SECONDS not in self.inputs or PROBABILITIES not in self.outputs:
             raise EngineError(
                 f"the network takes {', '.join(self.inputs)} and gives {', '.join(self.outputs)}; expected {POSES} or {IMAGE}, "
                 f"with {SECONDS}, and {PROBABILITIES}: write the bundle again"
             )
+        for name in states:
+            if name not in self.inputs or name + NEXT_STATE not in self.outputs:
+                raise EngineError(
+                    f"the network takes {', '.join(self.inputs)} and gives {', '.join(self.outputs)}; expected the state '{name}', "
+                    f"coming back as '{name + NEXT_STATE}': write the bundle again"
+                )
         self._taken = taken[0]
         self._request = compiled.create_infer_request()
         self._arrays: dict[str, NDArray[Any]] = {}
