@@ -1,5 +1,6 @@
-"""What may be imported with what, seen from a running interpreter: a lazy or dynamic import escapes a linter."""
+"""Every program starts, and what may be imported with what, seen from a running interpreter: a lazy or dynamic import escapes a linter."""
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,19 @@ skipped = {skipped!r}
 for module in pkgutil.walk_packages(tracker.__path__, "tracker."):
     if module.name not in skipped:
         importlib.import_module(module.name)
+"""
+EXPLAIN_ALL = """
+import contextlib, io, re
+from {program}.__main__ import main
+def explained(*command):
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        try:
+            main([*command, "--help"])
+        except SystemExit as end:
+            assert end.code == 0, command
+    return said.getvalue()
+for command in re.findall(r"^    (\\w+)", explained(), re.MULTILINE):
+    print(explained(command).splitlines()[0])
 """
 # Each needs a library that a rig has only if it uses it; the one place that imports them does so when asked to.
 NEED_AN_EXTRA = (
@@ -78,6 +92,22 @@ NEED_AN_EXTRA = (
 
 def python(code: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("program", ["tracker", "trainer", "calib"])
+def test_every_program_starts_and_tells_the_version_of_the_package(program: str) -> None:
+    """It adds every option of every command: one that is added twice stops them all."""
+    told = subprocess.run([sys.executable, "-m", program, "--version"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout == f"rigtrack {importlib.metadata.version('rigtrack')}\n"
+
+
+@pytest.mark.parametrize("program", ["tracker", "trainer", "calib"])
+def test_every_command_of_a_program_explains_itself(program: str) -> None:
+    """A percent sign in a help text is noticed by nobody else before it is asked for."""
+    answer = python(EXPLAIN_ALL.format(program=program))
+    assert answer.returncode == 0, answer.stderr
+    assert len(answer.stdout.splitlines()) >= 6
 
 
 def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.tracker.joined import PERIOD_NS, Film, by_arrival, feed, pulses
 from tracker.triangulation.joiner import Joiner
-from tracker.triangulation.moment import Moment
+from tracker.triangulation.moment import Moment, Sighting
 
 By = Literal["number", "time"]
 BOTH: list[By] = ["number", "time"]
@@ -297,6 +298,75 @@ def test_a_stamp_later_than_its_publication_is_refused(by: By) -> None:
 
     assert joiner.counts[0].contradicting == 1
     assert len(whole(moments)) > 100 - LEARNT
+
+
+GARBAGE = {
+    "far ahead": lambda number: number + 10**9,
+    "largest": lambda number: 2**63 - 1,
+    "zero": lambda number: 0,
+    "negative": lambda number: -1,
+    "a little ahead": lambda number: number + 3,
+    "a little back": lambda number: number - 3,
+    "the one before": lambda number: number - 1,
+}
+
+
+def with_garbage(films: list[Film], camera: int, bad: Collection[int], number: Callable[[int], int]) -> list[Sighting]:
+    """300 pulses, of which the bad ones have other numbers in one camera."""
+    poses = []
+    for pulse in range(300):
+        for film in films:
+            pose = film.pose(pulse)
+            if film.camera == camera and pulse in bad:
+                pose = replace(pose, number=number(pose.number))
+                film.truth[pose.session, pose.number, pose.time_ns] = pulse
+            poses.append(pose)
+    return poses
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("camera", [0, 1])
+def test_one_garbage_number_costs_the_one_moment_whose_frame_it_is(camera: int, garbage: str) -> None:
+    films = [Film(0, first=1000), Film(1, first=2000, phase_ns=1000)]
+    clean = len(whole(feed(Joiner(2, by="number"), with_garbage(films, camera, (), GARBAGE[garbage]))))
+    joiner = Joiner(2, by="number")
+
+    moments = feed(joiner, with_garbage(films, camera, [150], GARBAGE[garbage]))
+
+    assert {len(pulses(moment, films)) for moment in moments} == {1}
+    assert len(whole(moments)) == clean - 1
+    assert joiner.counts[camera].contradicting == 1
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("camera", [0, 1])
+def test_garbage_in_every_tenth_number_costs_one_moment_in_ten(camera: int, garbage: str) -> None:
+    films = [Film(0, first=1000), Film(1, first=2000, phase_ns=1000)]
+    bad = range(20, 300, 10)
+    clean = len(whole(feed(Joiner(2, by="number"), with_garbage(films, camera, (), GARBAGE[garbage]))))
+
+    moments = feed(Joiner(2, by="number"), with_garbage(films, camera, bad, GARBAGE[garbage]))
+
+    assert {len(pulses(moment, films)) for moment in moments} == {1}
+    assert len(whole(moments)) == clean - len(bad)
+
+
+def test_a_camera_whose_count_began_anew_holds_nobody_up_while_it_is_being_found() -> None:
+    films = [Film(0), Film(1), Film(2, first=60_000)]
+    joiner = Joiner(3, by="number")
+    feed(joiner, [film.pose(pulse) for pulse in range(100) for film in films], deadlines=False)
+    films[2].first = -100
+
+    waited = []
+    for pulse in range(100, 140):
+        poses = [film.pose(pulse) for film in films]
+        closed = [moment for pose in poses for moment in joiner.take(pose)]
+        if not closed:
+            waited.append(pulse)
+            joiner.due(poses[0].sent_ns + PERIOD_NS)
+
+    assert waited == list(range(100, 104))
+    assert joiner.offset(2) == -100
 
 
 @pytest.mark.parametrize("seed", range(6))

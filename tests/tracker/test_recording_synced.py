@@ -19,6 +19,7 @@ from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import MS, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
 from tests.tracker.sessions import setup_message
 from tracker.config import Config, RecordingConfig, load_config
+from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.recording.describe import describe
 from tracker.recording.encoder_choice import choose_encoder
@@ -266,6 +267,37 @@ def test_every_frame_has_its_own_picture_in_grey_of_any_size(tmp_path: Path, siz
         assert np.abs(luma.astype(int) - image).mean() < 3
         assert number_in(luma) == number_in(image)
         assert np.abs(chroma.astype(int) - 128).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("right", "shape"),
+    [
+        ((64, 96), (32, 48)),
+        ((64, 96), (1, 96)),
+        ((64, 96), (64, 95)),
+        ((64, 96), (128, 192)),
+        ((64, 96), (64, 96, 3)),
+        ((64, 96, 3), (32, 48, 3)),
+        ((64, 96, 3), (64, 96)),
+    ],
+    ids=str,
+)
+def test_an_image_of_another_size_or_colour_is_refused_and_never_written(
+    tmp_path: Path, right: tuple[int, ...], shape: tuple[int, ...]
+) -> None:
+    colour = len(right) == 3
+    form = VideoFormat(width=96, height=64, colour=colour, rate_hz=100, crf=18, preset="superfast")
+    with VideoSegment(tmp_path / VIDEO, form) as video:
+        video.write(np.full(right, 60, np.uint8))
+        with pytest.raises(RecordingError) as refused:
+            video.write(np.full(shape, 200, np.uint8))
+        video.write(np.full(right, 60, np.uint8))
+    assert VIDEO in str(refused.value)
+    assert str(shape) in str(refused.value)
+    assert str(right) in str(refused.value)
+    with av.open(str(tmp_path / VIDEO)) as read:
+        lumas = [frame.to_ndarray()[:64] for frame in read.decode(video=0)]
+    assert [(luma.min() > 50, luma.max() < 70) for luma in lumas] == [(True, True)] * 2
 
 
 def test_the_recorders_thread_gives_way_to_the_loop(tmp_path: Path, recording_config: Config) -> None:

@@ -110,6 +110,7 @@ class SessionWriter:
             dropped: frames before this one that are not in the video, so far.
 
         Raises:
+            RecordingError: the image is not of the session's size and colour.
             OSError: the disk refuses.
         """
         video = self._segment(frame.received_ns)

@@ -56,7 +56,7 @@ class VideoSegment:
         context.thread_count = threads
         context.color_range, context.colorspace = ColorRange.JPEG, Colorspace.ITU601
         self._time_base = 1 / rate
-        self._form = form
+        self._shape = (form.height, form.width, 3) if form.colour else (form.height, form.width)
         self._grey_frame = None if form.colour else _grey_frame(_even(form.width), _even(form.height))
 
     def __enter__(self) -> "VideoSegment":
@@ -69,8 +69,14 @@ class VideoSegment:
         """Append a frame, uint8 (h, w) or (h, w, 3) RGB of the session's size.
 
         Raises:
+            RecordingError: the image has another size, or is colour where the session is grey, or grey where it is colour.
             OSError: the disk refuses.
         """
+        if image.shape != self._shape:  # a smaller one would be written into a corner of the last, or be stretched
+            raise RecordingError(
+                f"{self.path}: the camera delivers images of the shape {image.shape}, the session is of {self._shape}; begin a new "
+                "session; what was recorded before is mended by `tracker recover`"
+            )
         frame = self._colour(image) if self._grey_frame is None else self._grey(image, self._grey_frame)
         frame.pts, frame.time_base = self.frames, self._time_base
         frame.color_range, frame.colorspace = ColorRange.JPEG, Colorspace.ITU601

@@ -77,9 +77,10 @@ class Joiner:
     """Joins the poses of the cameras of a rig, by number or by time.
 
     *By number* needs one hardware trigger: see Numbering. A pose whose time stamp is more than half a period off its number's is
-    left out, and one whose number lies further ahead, or back, than the trigger can have come in that time. *By time* joins each pose to
-    the nearest moment without one of its camera if that keeps all stamps of the moment within less than half a period, the shortest of
-    the cameras'. One camera's frames are a period apart, so at most one of them fits.
+    left out, and one whose number lies further ahead, or back, than the trigger can have come in that time. Each costs its own moment
+    only; several in a row are a count that began anew. *By time* joins each pose to the nearest moment without one of its camera if
+    that keeps all stamps of the moment within less than half a period, the shortest of the cameras'. One camera's frames are a period
+    apart, so at most one of them fits.
 
     A moment is closed as soon as every camera has delivered its pose for it or one for a later moment; else half a period
     (or `deadline_ns`) after the first of its poses was *published*: by the pose's own stamp, so that a reader that was held up for a
@@ -163,17 +164,16 @@ class Joiner:
         return self._close(passed[-1] + 1 if passed else 0)
 
     def _follow(self, stream: _CameraPoses, sighting: Sighting) -> _CameraPoses:
-        """Keep a camera's period; notice where it begins to count anew: another session, or a lower number at a later time."""
-        anew = stream.session != sighting.session or (sighting.number <= stream.number and sighting.time_ns > stream.time_ns)
-        if anew:
-            self._streams[sighting.camera] = fresh = _CameraPoses(session=sighting.session)
-            if stream.session == sighting.session:
-                fresh.intervals_ns, fresh.period_ns = stream.intervals_ns, stream.period_ns
+        """Keep a camera's period; another session counts anew.
+
+        A lower number at a later time is garbage, or the first after some, or the first of a new count: the numbering tells them apart.
+        """
+        if stream.session != sighting.session:
+            self._streams[sighting.camera] = stream = _CameraPoses(session=sighting.session)
             self._numbering.forget(sighting.camera)
-            stream = fresh
         elif sighting.number > stream.number and sighting.time_ns > stream.time_ns:
             stream.add_interval((sighting.time_ns - stream.time_ns) / (sighting.number - stream.number))
-        if anew or sighting.number > stream.number:
+        if sighting.number > stream.number or sighting.time_ns > stream.time_ns:
             stream.number, stream.time_ns = sighting.number, sighting.time_ns
         stream.seen.append((sighting.number, sighting.time_ns))
         return stream
@@ -197,6 +197,8 @@ class Joiner:
         if apart or (known_ns is None and numbering.is_impossible(key, time_ns, period_ns=2 * tolerance_ns)):
             self.counts[camera].contradicting += 1
             numbering.contradicted(camera)
+            if numbering.offset(camera) is None:
+                self._streams[camera].newest = None  # nobody waits for it while it is being found
             return
         numbering.agreed(camera, key, time_ns + numbering.lag_ns(camera))
         if self._closed is not None and key <= self._closed.key:

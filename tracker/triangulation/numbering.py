@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 _FOUND_AFTER = 8  # poses that must agree on one offset
 _COMPARED = 12  # of so many; the rest may have no partner, since frames get lost
-_DISAGREEING = 5  # poses one after the other at the wrong time for their number: the counter has slipped
+_DISAGREEING = 5  # poses one after the other at the wrong time for their number: the counter has slipped or begun again
 _REMEMBERED = 256  # moments that a counter is compared with
 _STALE_NS = 1_000_000_000  # with nobody to compare with for so long, counting begins anew
 
@@ -25,7 +25,7 @@ class Numbering:
     under the same numbers. The offset of each is therefore found from time stamps, as that on which eight of its last twelve
     poses agree when each is compared with the nearest moment in time, at most half a period away. From then on numbers decide,
     so that a frame that arrives late by more than a period is still joined to its own moment; five poses in a row whose
-    stamps contradict their numbers have the offset found anew.
+    stamps contradict their numbers have the offset found anew, be it that a counter slipped or that it began again.
 
     Attributes:
         begun: how often the common count began anew, because no camera was left to go on with it.
