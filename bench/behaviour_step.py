@@ -1,6 +1,6 @@
 """Time of one step of behaviour networks, poses and images by turns in one run: one thread of OpenVINO, as a rig runs them.
 
-    python -m bench.behaviour_step [--steps 2000]
+    python bench/behaviour_step.py [--steps 2000]
 
 Weights are random, which costs what learnt ones cost. Prints median and 99th percentile of each, and the median as a ratio to that of the
 network from poses.

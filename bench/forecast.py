@@ -12,6 +12,7 @@ from trainer.forecast.from_pixels import FILTERS, PixelForecaster, PixelPlan
 from trainer.forecast.step_graph import StepGraph, step_of
 
 CAMERA = (480, 640, 1)
+WARM_UP = 10  # frames that are not counted; of few frames, half
 
 
 def pixel_step(size: tuple[int, int], shape: tuple[int, int, int]) -> StepGraph:
@@ -28,6 +29,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    if options.frames < 1:
+        parser.error(f"--frames is {options.frames}; expected at least 1")
     steps = {
         "120x160, picture of that size": pixel_step((120, 160), (120, 160, 1)),
         "60x80, picture of that size": pixel_step((60, 80), (60, 80, 1)),
@@ -48,7 +51,7 @@ def main() -> None:
             engine.step(pictures[name][frame % 2], 0.03)
             took[name].append(1000 * (time.perf_counter() - begun))
     for name, times in took.items():
-        quick, half, slow = np.percentile(times[10:], [5, 50, 99])
+        quick, half, slow = np.percentile(times[min(WARM_UP, len(times) // 2) :], [5, 50, 99])
         print(f"{name:<30}  p5 {quick:.2f}  p50 {half:.2f}  p99 {slow:.2f} ms")
 
 

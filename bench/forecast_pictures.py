@@ -32,12 +32,15 @@ def main() -> None:
     """Train an LSTM on it and draw its report's pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    out: Path = parser.parse_args().out
+    parser.add_argument("--frames", type=int, default=18_000, help="of motion (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=12, help="(%(default)s)")
+    options = parser.parse_args()
+    out: Path = options.out
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "made-up motion.npy"
-        np.save(data, motion_of_bursts(18_000, seed=0))
+        np.save(data, motion_of_bursts(options.frames, seed=0))
         request = ForecastRequest(
-            data=(data,), out=Path(folder) / "ahead", kinds=("lstm",), settings=ForecastSettings(kind="lstm", epochs=12),
+            data=(data,), out=Path(folder) / "ahead", kinds=("lstm",), settings=ForecastSettings(kind="lstm", epochs=options.epochs),
             rule=BurstRule(), shares=(0.6, 0.2, 0.2), fps=30.0,
         )  # fmt: skip
         run = make_forecast_bundle(request, Console()).run

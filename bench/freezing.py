@@ -33,18 +33,19 @@ from trainer.ethogram.bouts import ethogram
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "behaviour_freezing" / "demo1"
 FPS = 50.0
-ENDS = {"train": (0, 2250), "validation": (2250, 3000), "test": (3000, 6000)}
+ENDS = {"train": (0, 3), "validation": (3, 4), "test": (4, 8)}  # eighths of the frames
 RULE = Rule(when="below", on=60.0, off=60.0, minimum_ms=900.0, confidence=0.1, missing="hold")
 CLEANED = Cleaning(minimum_ms=900.0, gap_ms=200.0)  # as the rule's own minimum
 
 
-def session(data: Path) -> PoseVideos:
+def session(data: Path, frames: int) -> PoseVideos:
     """The session in three parts."""
     tracks = read_tracks(data / "demo1_tracking.csv")
     with h5py.File(data / "hB_demo1_manual_annotations.mat.mat") as file:
         marks = (np.asarray(file["hBehavior/Freezing/Vector"]).ravel() > 0).astype(np.int8)[:, None]
     videos = []
-    for part, (begin, end) in ENDS.items():
+    for part, eighths in ENDS.items():
+        begin, end = (frames * eighth // 8 for eighth in eighths)
         labels = ethogram(("freezing",), [], where="", frames=end - begin, fps=FPS)
         one = PoseVideo(name=part, poses=tracks.poses[begin:end], marks=marks[begin:end], fps=FPS, labels=labels, part=None)
         videos.append(replace(one, part=part))  # type: ignore[arg-type]
@@ -66,12 +67,12 @@ def rule(videos: PoseVideos) -> ScoredVideo:
     return ScoredVideo(name="test", class_names=("freezing",), truth=video.marks, said=said, probabilities=None, fps=FPS)
 
 
-def network(videos: PoseVideos, seed: int, folder: Path) -> tuple[ScoredVideo, ScoredVideo]:
+def network(videos: PoseVideos, seed: int, epochs: int, folder: Path) -> tuple[ScoredVideo, ScoredVideo]:
     """A network and the trees, trained on the first half."""
     body = find_body_axis(videos, front=None, back=None, confidence=0.2)
     if seed == 0:
         print("\n".join(body.sentences), file=sys.stderr)
-    settings = BehaviourSettings(epochs=20, seed=seed, batch=2, window=300)
+    settings = BehaviourSettings(epochs=epochs, seed=seed, batch=2, window=300)
     prepared = prepare(videos, body.plan, settings)
     trained = train(videos, body.plan, settings, folder / str(seed), say=lambda _: None, prepared=prepared)
     found = calibrate_answers(trained.network, trained.logits, trained.targets, rule="f1", warming_frames=0)
@@ -90,14 +91,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--frames", type=int, default=6000, help="of the session (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=20, help="(%(default)s)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    videos = session(options.data)
+    videos = session(options.data, options.frames)
     rows: dict[str, Any] = {"rule": [rule(videos)]}
     with tempfile.TemporaryDirectory() as folder:
         for seed in options.seeds:
-            one, trees = network(videos, seed, Path(folder))
+            one, trees = network(videos, seed, options.epochs, Path(folder))
             for name, answer in (("network", one), (NAME, trees)):
                 rows.setdefault(name, []).append(answer)
                 rows.setdefault(f"{name}, cleaned", []).extend(clean([answer], CLEANED))

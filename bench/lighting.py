@@ -32,7 +32,6 @@ from trainer.training.fit_settings import FitSettings
 from trainer.training.predict import mean_error_px
 
 LEAST_LIGHT = 1 / 3
-TIMED = 100
 
 
 def unevenly_lit(frames: LabelledFrames, folder: Path) -> LabelledFrames:
@@ -48,7 +47,7 @@ def unevenly_lit(frames: LabelledFrames, folder: Path) -> LabelledFrames:
     return replace(frames, images=tuple(references))
 
 
-def frame_ms(results: dict[str, FitResult], image: Image) -> dict[str, float]:
+def frame_ms(results: dict[str, FitResult], image: Image, *, timed: int) -> dict[str, float]:
     """Median time of a frame in each graph, fp32 on one core, by turns."""
     batch: NDArray[np.uint8] = image.reshape(1, *image.shape[:2], -1)
     hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1"}
@@ -57,7 +56,7 @@ def frame_ms(results: dict[str, FitResult], image: Image) -> dict[str, float]:
         network = result.network if result.lighting is None else LitNetwork(result.lighting, result.network).eval()
         compiled[name] = core().compile_model(core().read_model(to_onnx(network, batch), b""), "CPU", hints)
     times: dict[str, list[int]] = {name: [] for name in results}
-    for _ in range(TIMED):
+    for _ in range(timed):
         for name, model in compiled.items():
             began = time.perf_counter_ns()
             model([batch])
@@ -65,7 +64,7 @@ def frame_ms(results: dict[str, FitResult], image: Image) -> dict[str, float]:
     return {name: float(np.median(values)) / 1e6 for name, values in times.items()}
 
 
-def measure(out: Path, settings: FitSettings, *, count: int) -> dict[str, Any]:
+def measure(out: Path, settings: FitSettings, *, count: int, timed: int) -> dict[str, Any]:
     """Train both, score both."""
     data = out / "rodent.set"
     if not data.exists():
@@ -84,7 +83,7 @@ def measure(out: Path, settings: FitSettings, *, count: int) -> dict[str, Any]:
             name: mean_error_px(result.network, FrameStore(one, result.view, lighting=result.lighting))
             for name, one in (("even", even), ("uneven", uneven))
         }
-    times = frame_ms(results, even.read(0))
+    times = frame_ms(results, even.read(0), timed=timed)
     return {name: {**errors, "frame_ms": times[name]} for name, errors in found.items()} | {"scored": len(even)}
 
 
@@ -95,10 +94,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="frames, a fifth of which are scored (%(default)s)")
     parser.add_argument("--epochs", type=int, default=4, help="(%(default)s)")
     parser.add_argument("--batches", type=int, default=64, help="steps an epoch, at least (%(default)s)")
+    parser.add_argument("--timed", type=int, default=100, help="frames for the time of a frame (%(default)s)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     settings = FitSettings(epochs=options.epochs, batches=options.batches, workers=0)
-    print(json.dumps(measure(options.out, settings, count=options.count), indent=2))
+    print(json.dumps(measure(options.out, settings, count=options.count, timed=options.timed), indent=2))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Pollen on bees from images alone: five blocks of frames, each held out once, no weights from elsewhere; and with red and blue swapped.
 
-    python -m bench.pollen_bees [--data ../shared/data/pollen_bees] [--epochs 25] [--only 1 2]
+    python bench/pollen_bees.py [--data ../shared/data/pollen_bees] [--epochs 25] [--only 1 2]
 
 Prints a line for each block and one for all. Data: github.com/piperod/PollenDataset, in folders by class where a name begins with P or NP.
 """
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data/pollen_bees"))
     parser.add_argument("--epochs", type=int, default=25)
     parser.add_argument("--only", type=int, nargs="+", default=list(range(1, BLOCKS + 1)), help="blocks (all)")
+    parser.add_argument("--proof", type=int, default=1000, help="images carried beside torch, at most (%(default)s)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = by_class(options.data / "images", Path(place) / "bees")
@@ -49,7 +50,7 @@ def main() -> None:
                     asked=ReadOptions(),
                     test=(f"block {block}",),
                     validation=(f"block {block % BLOCKS + 1}",),
-                    proved_frames=1000,
+                    proved_frames=options.proof,
                 ),
                 Console(quiet=True),
             )

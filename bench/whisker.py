@@ -1,6 +1,6 @@
 """A network of images on the rendered whisker and pole: are touches counted, and onsets found within a frame?
 
-    python -m bench.whisker --out results/whisker [--trials 24] [--epochs 12]
+    python bench/whisker.py --out results/whisker [--trials 24] [--epochs 12]
 
 Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region frame` does, and scores the trials
 that were held out, with an error for every touch against how fast the whisker came. A set and a training that are there are used again.
@@ -113,6 +113,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "whisker")
     parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--trial-frames", type=int, default=TRIAL_FRAMES, help="of each trial (%(default)s)")
+    parser.add_argument("--proof", type=int, default=500, help="frames carried beside torch, at most (%(default)s)")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--lags", type=int, nargs="+", default=[2, 4])
@@ -122,13 +124,13 @@ def main() -> None:
     talk = Console(stderr=True, soft_wrap=True)
     data, bundle = options.out / "set", options.out / "bundle"
     if not (data / TABLE_FILE).exists():
-        write_whisker_set(data, count=options.trials * TRIAL_FRAMES, seed=options.seed)
+        write_whisker_set(data, count=options.trials * options.trial_frames, seed=options.seed, trial_frames=options.trial_frames)
     if not (bundle / "bundle.json").exists():
         settings = ImageSettings(
             epochs=options.epochs, patience=options.epochs, lags=tuple(options.lags), memory=options.memory, mirror=False, shift=0.02
         )
         asked = ImageRequest(
-            data=data / TABLE_FILE, out=bundle, region=RegionAsked(), settings=settings, asked=ReadOptions(), proved_frames=500
+            data=data / TABLE_FILE, out=bundle, region=RegionAsked(), settings=settings, asked=ReadOptions(), proved_frames=options.proof
         )
         made = make_image_bundle(asked, talk)
         talk.print(made.sentence)

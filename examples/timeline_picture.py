@@ -63,7 +63,7 @@ def write_all(folder: Path, *, frames: int) -> list[str]:
         _write_labels(folder, name, on, until=frames * 2 // 3 if name == "monday" else frames)
         for number, model in enumerate(("network", "second-network")):
             found = _probabilities(on, seed=10 * seed + number)
-            (folder / model / f"{name}.csv").write_bytes(probabilities_csv(found, CLASSES))
+            (folder / model / f"{name}.csv").write_bytes(probabilities_csv(found, CLASSES, exclusive=True))
     start = [sys.executable, "-m", "trainer", "bouts", "label", str(folder), "--annotator", "anna", "--no-browser"]
     poses = [str(folder / "poses" / f"{name}.npy") for name in ("monday", "tuesday")]
     return [*start, "--poses", *poses, "--predictions", str(folder / "network"), str(folder / "second-network"), "--classes", *CLASSES]

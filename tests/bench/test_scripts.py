@@ -2,10 +2,7 @@
 
 import importlib
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -16,28 +13,15 @@ import numpy as np
 import pytest
 import sleap_io  # type: ignore[import-untyped]
 
+from tests.bench.run_script import BENCH, script
 from tests.conftest import BundleMaker
 from trainer.__main__ import main
 from trainer.formats.read_labels import read_labels
 from trainer.video_files.writer import VideoWriter
 
-BENCH = Path(__file__).resolve().parents[2] / "bench"
 HEIGHT, WIDTH, FRAMES = 480, 640, 10  # what bench/engine.py and bench/gpu/prepare.py are made for
 POINTS = ("snout", "left_ear", "right_ear", "tail_base")
 TESTED_ELSEWHERE = {"gpu/run.py", "gpu/report.py", "peers/sleap_nn_worker.py"}  # the last runs in an environment of its own alone
-
-
-def script(name: str, *arguments: object) -> str:
-    """Run one to its end, and return what it printed."""
-    command = [sys.executable, str(BENCH / name), *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as started:
-        try:
-            printed, said = started.communicate()
-        finally:
-            if started.poll() is None:
-                os.killpg(started.pid, signal.SIGKILL)  # what it has started, too
-    assert started.returncode == 0, said
-    return printed
 
 
 def mouse(number: int) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.float64]]]:
@@ -87,7 +71,8 @@ def spot(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_every_script_of_the_benchmarks_is_started_by_a_test() -> None:
     scripts = {str(path.relative_to(BENCH)) for path in BENCH.rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
-    started = set(re.findall(r'[ (=]script\(\s*"([a-z_/]+\.py)"', Path(__file__).read_text(encoding="utf-8")))
+    tests = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_*.py")))
+    started = set(re.findall(r'[ (=]script\(\s*"([a-z_/]+\.py)"', tests))
 
     assert scripts == started | TESTED_ELSEWHERE
 

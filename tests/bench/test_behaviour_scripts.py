@@ -1,0 +1,135 @@
+"""The scripts of `bench/` about behaviour, forecasts and light run to their end at their smallest size, on data made up here."""
+
+import json
+import re
+from pathlib import Path
+
+import cv2
+import h5py  # type: ignore[import-untyped]
+import numpy as np
+import pytest
+
+from tests.bench.run_script import script
+from tests.trainer.chromium import find_chromium
+
+FRAMES = 160
+RATS = ("1", "8", "12", "19", "24", "35", "46", "54")  # the videos of the benchmark
+SPEED = r"p50 +(\d+\.\d+)"
+
+
+def _tracks(path: Path, points: tuple[str, ...], animals: int, *, moving: np.ndarray[tuple[int], np.dtype[np.bool_]], seed: int) -> None:
+    """DeepLabCut's predictions: points in a row along each animal, which walks where it moves."""
+    rng = np.random.default_rng(seed)
+    frames, columns = len(moving), animals * len(points)
+    at = np.cumsum(np.where(moving[:, None, None], rng.normal(0, 8, (frames, animals, 2)), 0), axis=0) + 300
+    x = at[:, :, None, 0] + 20.0 * np.arange(len(points))
+    y = np.broadcast_to(at[:, :, None, 1], x.shape)
+    cells = np.stack([x, y, np.full(x.shape, 0.99)], axis=-1).reshape(frames, -1) + rng.normal(0, 0.01, (frames, 3 * columns))
+    cells[:, 2::3] = 0.99
+    individuals = [f"individual{number + 1}" for number in range(animals) for _ in points for _ in "xyl"]
+    rows = [["scorer", *["net"] * len(individuals)]]
+    if animals > 1:
+        rows.append(["individuals", *individuals])
+    rows.append(["bodyparts", *[point for _ in range(animals) for point in points for _ in "xyl"]])
+    rows.append(["coords", *["x", "y", "likelihood"] * columns])
+    rows += [[str(number), *(f"{cell:.3f}" for cell in row)] for number, row in enumerate(cells.tolist())]
+    path.write_text("\n".join(",".join(row) for row in rows) + "\n")
+
+
+def test_the_behaviour_benchmark_scores_networks_beside_boosted_trees(tmp_path: Path) -> None:
+    data = tmp_path / "rats"
+    for folder in ("tracks", "annotations"):
+        (data / folder).mkdir(parents=True)
+    configuration = "Caltech Behavior Annotator - Annotation File\n\nConfiguration file:\nbase\tz\naggression\ta\nsocial\ts\n\n"
+    bouts = ((1, 10, "base"), (11, 50, "social"), (51, 90, "aggression"), (91, 130, "social"), (131, FRAMES, "aggression"))
+    channel = "S1:\tstart\tend\ttype\n-----------------------------\n" + "".join(f"   \t{a}\t{b}\t{name}\n" for a, b, name in bouts)
+    moving = np.isin(np.arange(FRAMES), [*range(50, 90), *range(130, FRAMES)])
+    for seed, name in enumerate(RATS):
+        _tracks(data / "tracks" / f"{name}DLC_net.csv", ("top", "body", "tail"), 2, moving=moving, seed=seed)
+        (data / "annotations" / f"{name}_annot.txt").write_text(configuration + channel)
+
+    small = ("--epochs", 1, "--members", 1, "--seeds", 0)
+    found = json.loads(script("behaviour.py", "--data", data, "--out", tmp_path / "out", *small, "--json"))
+
+    assert {"seed 0", "mean", "always the commonest"} < set(found["frames"])
+    assert all(0 <= row["macro_f1"] <= 1 for row in found["frames"].values())
+    assert len(found["rules"]["seed 0"]) == len(RATS) // 2
+    assert found["aggression bouts"]["seed 0"]["detected"] >= 0
+
+
+def test_the_freezing_benchmark_scores_the_rule_a_network_and_trees(tmp_path: Path) -> None:
+    frames = 1200
+    freezing = np.arange(frames) % 200 < 100
+    _tracks(tmp_path / "demo1_tracking.csv", ("Nose", "Left Ear", "Right Ear", "Tailbase"), 1, moving=~freezing, seed=0)
+    with h5py.File(tmp_path / "hB_demo1_manual_annotations.mat.mat", "w") as file:
+        file["hBehavior/Freezing/Vector"] = freezing.astype(float)[:, None]
+
+    found = json.loads(script("freezing.py", "--data", tmp_path, "--frames", frames, "--epochs", 1, "--seeds", 0, "--json"))
+
+    assert {"rule", "network", "network, cleaned"} < set(found)
+    assert found["rule"]["f1"][0] > 0.9, "the rule finds freezing that is nothing but standing still"
+
+
+def test_the_pollen_benchmark_scores_blocks_of_images_by_colour_too(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        for prefix, colour in (("P", (20, 160, 230)), ("NP", (90, 90, 90))):
+            image = rng.integers(60, 90, (108, 180, 3)).astype(np.uint8)
+            cv2.circle(image, (90, 54), 20, colour, -1)
+            cv2.imwrite(str(tmp_path / "images" / f"{prefix}{number + 1}.jpg"), image)
+
+    printed = script("pollen_bees.py", "--data", tmp_path, "--epochs", 3, "--only", 1, "--proof", 4).splitlines()
+
+    assert re.fullmatch(r"block 1: 8 images, accuracy [01]\.\d{3}, .*; red and blue swapped [01]\.\d{3}", printed[0])
+    assert printed[1].startswith("all: 8 images, accuracy ")
+
+
+def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -> None:
+    small = ("--trials", 4, "--trial-frames", 60, "--epochs", 1, "--proof", 4)
+    found = json.loads(script("whisker.py", "--out", tmp_path, *small, "--json"))
+
+    assert set(found) == {"touches", "errors_per_touch", "onsets_within_one_frame", "frame_f1"}
+    assert found["touches"] > 0
+    assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_benchmark_of_behaviour_steps_measures_every_network() -> None:
+    lines = script("behaviour_step.py", "--steps", 1).splitlines()
+
+    assert len(lines) == 8
+    assert all(float(found[1]) > 0 for found in (re.search(SPEED, line) for line in lines) if found is not None)
+    assert lines[0].endswith("1.0 x poses")
+
+
+@pytest.mark.parametrize("frames", [1, 12])
+def test_the_benchmark_of_forecasts_measures_as_few_frames_as_are_asked_for(frames: int) -> None:
+    lines = script("forecast.py", "--frames", frames, "--threads", 1).splitlines()
+
+    assert len(lines) == 5
+    assert all(re.search(SPEED, line) for line in lines)
+
+
+def test_the_pictures_of_forecasts_are_drawn_from_made_up_motion(tmp_path: Path) -> None:
+    printed = script("forecast_pictures.py", tmp_path, "--frames", 3000, "--epochs", 1)
+
+    assert "lstm" in printed.lower()
+    for name in ("forecast-motion.png", "forecast-curves.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_benchmark_of_light_scores_both_networks_under_both_lights(tmp_path: Path) -> None:
+    small = ("--count", 10, "--epochs", 1, "--batches", 1, "--timed", 2)
+    found = json.loads(script("lighting.py", "--out", tmp_path, *small))
+
+    assert set(found) == {"none", "local", "scored"}
+    assert all(found[name][column] > 0 for name in ("none", "local") for column in ("even", "uneven", "frame_ms"))
+
+
+def test_the_timeline_benchmark_measures_every_key_in_a_browser() -> None:
+    find_chromium()
+
+    printed = script("timeline.py", "--frames", 200, "--bouts", 4, "--rounds", 1)
+
+    for measured in ("idle", "step", "second", "bout", "edit", "zoom"):
+        assert re.search(rf"^{measured}: p50 \d+ ms, p95 \d+ ms of 1$", printed, re.MULTILINE)
