@@ -112,7 +112,11 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
     assert "3 of 4 videos are those it was made with, and are left out" in found["notes"]
     with (tmp_path / "p" / "v3.csv").open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert sorted(rows[0]) == sorted(["frame", *CLASSES])
+    assert rows[0][0] == "frame"
+    assert sorted(rows[0][1:]) == sorted([*CLASSES, "none"])  # classes that exclude each other
+    assert [sum(map(float, row[1:])) for row in rows[1:] if row[1]] == pytest.approx(
+        [1.0] * sum(bool(row[1]) for row in rows[1:]), abs=1e-5
+    )
     assert len(rows) == 451
 
 
