@@ -107,6 +107,22 @@ def test_a_point_that_is_never_there_takes_no_more_frames_than_others() -> None:
     assert sum("tongue" in one for one in told) <= 1, told
 
 
+def test_every_uncertain_point_has_a_frame_before_a_second_sign_of_one_point() -> None:
+    """The snout shows all three signs, each far beyond its limit; the ear and the paw are a little unsure, in a frame each."""
+    points = np.tile(np.array([50.0, 50.0, 0.95], np.float32), (200, 1, 3, 1))
+    points[20, 0, 0, 2], points[60, 0, 0, 0], spread = 0.01, 300.0, np.full((200, 1, 3), 0.1)
+    spread[100, 0, 0] = 90.0
+    points[140, 0, 1, 2] = points[180, 0, 2, 2] = 0.4
+    answers = [
+        EngineAnswers(points=points[number], before=points[number - 1] if number else None, spread_px=spread[number])
+        for number in range(200)
+    ]
+    candidates = candidates_of(np.zeros((200, 12), np.float32))
+    preference = by_uncertainty(candidates, np.arange(200), answers=answers, point_names=("snout", "ear", "paw"), count=3)
+    told = [preference.reason(index).detail.split()[0] for index in choose(preference, sieve_of(candidates, count=3), 3)]
+    assert sorted(told) == ["ear", "paw", "snout"]
+
+
 def test_uncertain_frames_of_every_look_are_taken_before_a_second_of_one() -> None:
     """One point is unsure in half of all frames; those of the first scene are the least sure, and all alike."""
     points = np.tile(np.array([50.0, 50.0, 0.95], np.float32), (200, 1, 1, 1))

@@ -21,6 +21,7 @@ from trainer.scoring.evaluate_sets import evaluate_sets
 
 MIDDLE = SplitChoice(fold=None, folds=5, groups=(), random_fraction=None, seed=0, everything=False)
 QUICK = ["--epochs", "2", "--batch", "8", "--batches", "20", "--device", "cpu", "--workers", "0"]
+ASKED = ["--no-flip", "--rotation", "20", "--target-px", "50"]
 
 
 def as_csv(folder: Path, frames: LabelledFrames) -> Path:
@@ -44,7 +45,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "bars"
-    assert main(["fit", "--data", str(data), "--out", str(out), "--fold", "1", "--folds", "2", *QUICK]) == 0
+    assert main(["fit", "--data", str(data), "--out", str(out), "--fold", "1", "--folds", "2", *ASKED, *QUICK]) == 0
     return out
 
 
@@ -67,6 +68,8 @@ def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     assert held_out["baseline"]["fitted_on"] == "training labels"
     assert found["verdict"]["kind"] == json.loads((bundle / "metrics.json").read_text())["verdict"]["kind"] == "too short"
     assert found["verdict"]["next"][0]["command"].startswith(f"trainer fit --data {data} --out {bundle}-longer --batches 20 ")
+    assert " --no-flip --rotation 20 " in found["verdict"]["next"][0]["command"]  # as the training was asked for
+    assert " --target-px 50 " in found["verdict"]["next"][0]["command"]
     assert {one["field_of_view"] for one in found["sets"]} == {
         "The network sees all of the camera's 128x96 image, at its own size, in grey."
     }

@@ -149,6 +149,12 @@ def test_the_first_step_follows_the_rules(measured: Measurements, kind: str) -> 
     assert verdict(measured, PLACE).steps[0].kind == kind
 
 
+def test_scattered_labels_come_before_a_training_that_is_too_short_as_well() -> None:
+    """No training mends labels; both faults are there, and both are told, the labels first."""
+    both = replace(GOOD, train_median_px=5.2, train_mean_px=5.8, median_px=5.5, mean_px=6.0, scatter_px=5.1, pictures=5_000, falling=0.2)
+    assert [step.kind for step in verdict(both, PLACE).steps][:2] == ["scattered labels", "too short"]
+
+
 def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
     wrong = Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=31.0, confidence=0.9)
     found = verdict(replace(GOOD, suspects=(wrong,)), PLACE)

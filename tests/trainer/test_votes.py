@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.trainer.learnable import GREY, labelled
-from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.blocks import CropPlan, FrameShape, to_planes
 from trainer.networks.votes import CELL, REACH_CELLS, Votes, strongest
 from trainer.training.augment import AugmentSettings
 from trainer.training.datasets import FrameStore
@@ -74,3 +74,16 @@ def test_votes_are_learnt_by_distances_alone(tmp_path: Path) -> None:
     result = fit(seen, seen, replace(settings, augment=AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)), tmp_path / "run")
     poses = predict_animals(result.network, FrameStore(seen, GREY), np.arange(8))
     assert np.linalg.norm(poses[..., :2] - seen.points, axis=-1).mean() < 2.0
+
+
+@torch.no_grad()
+def test_the_network_itself_answers_by_the_strongest_place_not_by_the_mean(network: Votes) -> None:
+    """Votes of two far places lie on both sides of their mean, where neither of them is."""
+    rng = torch.Generator().manual_seed(2)
+    torch.nn.init.normal_(network.vote.get_parameter("weight"), std=3.0, generator=rng)
+    image = frames()
+    planes_left, planes_top = network.finder.corners(network.finder(to_planes(image)))
+    ballot = network.coarse_and_ballot(image, planes_left, planes_top)[1]
+    answer = (network(image)[0, 0, :, :2] - torch.stack([planes_left, planes_top], 1).float() + 0.5) / 64 - 0.5
+    assert (ballot.mean[0] - strongest(ballot, rows=8)[0]).abs().max() > 1 / 64  # by a pixel: the two can be told apart here
+    assert torch.allclose(answer, strongest(ballot, rows=8)[0], atol=1e-4)

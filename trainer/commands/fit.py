@@ -84,11 +84,25 @@ def fit(options: argparse.Namespace) -> int:
     settings, split, talk = fit_settings(options), split_choice(options), Console(stderr=True)
     if options.refresh:
         made = refresh_bundle(
-            options.refresh, options.data, settings, split=split, accept_worse=options.accept_worse, judging=judging, console=talk
+            options.refresh,
+            options.data,
+            settings,
+            split=split,
+            accept_worse=options.accept_worse,
+            judging=judging,
+            console=talk,
+            augment_file=options.augment,
         )
     else:
         made = make_bundle(
-            options.data, options.out or Path(USUAL_PLACE), settings, split=split, judging=judging, console=talk, anew=options.force
+            options.data,
+            options.out or Path(USUAL_PLACE),
+            settings,
+            split=split,
+            judging=judging,
+            console=talk,
+            anew=options.force,
+            augment_file=options.augment,
         )
     if made is None:
         return 0

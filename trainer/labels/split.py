@@ -61,7 +61,7 @@ class SplitChoice:
         folds = () if self.folds == USUAL_FOLDS else ("--folds", str(self.folds))
         fold = () if self.fold is None else ("--fold", str(self.fold))
         groups = ("--hold-out", *self.groups) if self.groups else ()
-        share = () if self.random_fraction is None else ("--random-split", f"{self.random_fraction:g}")
+        share = () if self.random_fraction is None else ("--random-split", f"{self.random_fraction:.12g}")
         return (*folds, *fold, *groups, *share, *(("--no-held-out",) if self.everything else ()))
 
 

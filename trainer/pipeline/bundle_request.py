@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tracker.bundle import Bundle
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import Split
+from trainer.labels.split import Split, SplitChoice
 from trainer.scoring.correct_radius import Judging, Radii, radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.training.fit_settings import FitSettings
+from trainer.training.fit_settings import FitSettings, fit_options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class BundleRequest:
 
     Attributes:
         data: the labels, as they were named.
-        split_options: how the frames were divided, as options of `trainer fit`.
+        fit_options: all that was asked for besides labels, place and length, as options of `trainer fit`.
         frames: all labels.
         parts: which to learn from and which to hold out.
         source: what the labels are called.
@@ -34,7 +34,7 @@ class BundleRequest:
     """
 
     data: Sequence[Path]
-    split_options: tuple[str, ...]
+    fit_options: tuple[str, ...]
     frames: LabelledFrames
     parts: Split
     source: str
@@ -61,6 +61,18 @@ class BundleRequest:
     def held_out(self) -> LabelledFrames:
         """Not to learn from."""
         return self.frames.subset(self.parts.held_out)
+
+
+def options_of_training(settings: FitSettings, *, augment_file: Path | None, split: SplitChoice, judging: Judging) -> tuple[str, ...]:
+    """All that was asked for besides labels, place and length, as options of `trainer fit`.
+
+    Args:
+        settings: before the labels settle what was left open.
+        augment_file: where the augmentation was read from; None where from no file.
+        split: how the frames are divided.
+        judging: what the answers are judged by.
+    """
+    return (*fit_options(settings, augment_file=augment_file), *split.options, *judging.options)
 
 
 def run_folder(bundle: Path) -> Path:

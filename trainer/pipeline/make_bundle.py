@@ -10,7 +10,7 @@ from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.pipeline.bundle_request import BundleRequest, run_folder
+from trainer.pipeline.bundle_request import BundleRequest, options_of_training, run_folder
 from trainer.pipeline.train_and_write import train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.correct_radius import Judging
@@ -30,6 +30,7 @@ def make_bundle(
     console: Console,
     judging: Judging = Judging(),  # noqa: B008  # frozen
     anew: bool = False,
+    augment_file: Path | None = None,
 ) -> TrainedBundle | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
@@ -41,6 +42,7 @@ def make_bundle(
         console: where progress is shown.
         judging: how near counts as right, and what error the task can do with.
         anew: replace the bundle and the run of other labels or settings that may be there; otherwise they are refused.
+        augment_file: where the augmentation was read from, for the commands that the verdict proposes.
 
     Returns:
         What was made; None in all but the first of several processes, whose part ends with the training.
@@ -64,7 +66,7 @@ def make_bundle(
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
     request = BundleRequest(
         data=data,
-        split_options=split.options,
+        fit_options=options_of_training(settings, augment_file=augment_file, split=split, judging=judging),
         frames=frames,
         parts=parts,
         source=", ".join(one.name for one in data),

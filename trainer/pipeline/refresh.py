@@ -18,7 +18,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.networks.build import plan_from_plain
-from trainer.pipeline.bundle_request import BundleRequest, run_folder
+from trainer.pipeline.bundle_request import BundleRequest, options_of_training, run_folder
 from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
@@ -37,7 +37,15 @@ WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even wher
 
 
 def refresh_bundle(
-    bundle: Path, data: Sequence[Path], settings: FitSettings, *, split: SplitChoice, accept_worse: bool, console: Console, judging: Judging
+    bundle: Path,
+    data: Sequence[Path],
+    settings: FitSettings,
+    *,
+    split: SplitChoice,
+    accept_worse: bool,
+    console: Console,
+    judging: Judging,
+    augment_file: Path | None = None,
 ) -> TrainedBundle | None:
     """Train from a bundle's own weights on its labels and added ones, and replace it if the new one is not worse.
 
@@ -49,6 +57,7 @@ def refresh_bundle(
         accept_worse: write the new bundle whatever the comparison says.
         console: where progress is shown.
         judging: how near counts as right, and what error the task can do with.
+        augment_file: where the augmentation was read from, for the commands that the verdict proposes.
 
     Returns:
         What was made; None in all but the first of several processes.
@@ -66,16 +75,17 @@ def refresh_bundle(
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
     console.print(f"{division.known} frames known to {bundle.name}, {division.added} added", soft_wrap=True)
+    asked = from_weights(lit_as(in_use, _augmented_as(in_use, settings), run), run / CHECKPOINTS / LAST)
     request = BundleRequest(
         data=data,
-        split_options=split.options,
+        fit_options=options_of_training(asked, augment_file=augment_file, split=split, judging=judging),
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),
         floor=floor_of_data(data[0], frames.point_names),
         out=bundle,
         run=bundle.with_name(f"{bundle.name}.refresh"),
-        settings=from_weights(lit_as(in_use, _augmented_as(in_use, settings), run), run / CHECKPOINTS / LAST),
+        settings=asked,
         judging=judging,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
         gate=_gate(in_use, console, accept_worse=accept_worse),

@@ -143,7 +143,7 @@ def _training(request: BundleRequest, result: FitResult, empty: EmptyScene | Non
         labels=request.train,
         plan=result.plan,
         settings=request.settings,
-        split_options=request.split_options,
+        fit_options=request.fit_options,
         history=history_of(result),
         radii=request.radii,
         floor=request.floor,

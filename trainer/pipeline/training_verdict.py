@@ -14,7 +14,7 @@ from trainer.scoring.floor import Floor
 from trainer.scoring.measurements import Circumstances, EmptyScene, measure
 from trainer.scoring.training_record import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
-from trainer.training.fit_settings import EPOCHS, FitSettings, fit_options
+from trainer.training.fit_settings import EPOCHS, FitSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Training:
         labels: all frames learnt from.
         plan: of the network.
         settings: of the training.
-        split_options: how the frames were divided, as `trainer fit` was told.
+        fit_options: all that was asked for besides labels, place and length, as options of `trainer fit`.
         history: as the report has it.
         radii: how near to its label each point counts as right.
         floor: between annotators, where known.
@@ -40,7 +40,7 @@ class Training:
     labels: LabelledFrames
     plan: NetworkPlan
     settings: FitSettings
-    split_options: tuple[str, ...]
+    fit_options: tuple[str, ...]
     history: Mapping[str, Any]
     radii: Radii
     floor: Floor | None
@@ -56,14 +56,7 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         ProjectError: a damaged project.
     """
     settings = training.settings
-    trained = TrainedAs(
-        seen_px=float(max(crop.shrink for crop in training.plan.crops)),
-        batch=settings.batch,
-        options=(*fit_options(settings), *training.split_options),
-        minutes=settings.minutes if settings.epochs is None else None,
-        epochs=settings.epochs or EPOCHS,
-        view=training.plan.view,
-    )
+    trained = trained_as(settings, training.plan, options=training.fit_options)
     about = Circumstances(
         labels=training.labels,
         radii=training.radii,
@@ -77,3 +70,22 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
     measured = measure(train, held_out, about)
     found = verdict(measured, next_commands(training.data, training.bundle, training.labels, trained))
     return JudgedTraining(verdict=found, measured=measured, radii=training.radii, trained_as=trained)
+
+
+def trained_as(settings: FitSettings, plan: NetworkPlan, *, options: tuple[str, ...]) -> TrainedAs:
+    """What a later verdict needs to know of a training.
+
+    Args:
+        settings: of the training.
+        plan: of its network.
+        options: what was asked for besides labels, place and length, as options of `trainer fit`.
+    """
+    return TrainedAs(
+        seen_px=float(max(crop.shrink for crop in plan.crops)),
+        batch=settings.batch,
+        options=options,
+        minutes=settings.minutes if settings.epochs is None else None,
+        epochs=settings.epochs or EPOCHS,
+        most_minutes=settings.minutes if settings.epochs is not None else None,
+        view=plan.view,
+    )

@@ -40,6 +40,13 @@ class Judging:
     correct_within: Mapping[str, float] = field(default_factory=dict)
     target_px: float | None = None
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What was asked for, as options of `trainer fit`."""
+        words = [f"{name}={px:.12g}" if name else f"{px:.12g}" for name, px in self.correct_within.items()]
+        within = ("--correct-within", *words) if words else ()
+        return (*within, *(() if self.target_px is None else ("--target-px", f"{self.target_px:.12g}")))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Radii:

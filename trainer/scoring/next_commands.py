@@ -10,6 +10,10 @@ SECOND_PERSON = "second-person"
 MORE_FRAMES = 20
 LONGEST = 10  # times as long at most: more than that is another network, not patience
 
+ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
+OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--weights", "--train")  # which another network does not take, or takes otherwise
+NOT_OF_CURVE = ("--correct-within", "--target-px")  # the second is given apart
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextCommands:
@@ -24,7 +28,8 @@ class NextCommands:
         videos: the file of a video by the name of its group, where it is known.
         fit_options: those of the training besides its length, as they were given.
         minutes: its longest time; None where it has none.
-        epochs: how many it has where it has no longest time.
+        epochs: how many it has where it has no longest time alone.
+        most_minutes: its longest time beside the number of epochs.
         view: `crop` or `full`.
     """
 
@@ -37,6 +42,7 @@ class NextCommands:
     fit_options: tuple[str, ...] = ()
     minutes: float | None = None
     epochs: int = 40
+    most_minutes: float | None = None
     view: str = "crop"
 
     def select(self, groups: Sequence[str] = (), *, count: int = MORE_FRAMES, uncertain: bool = True) -> str:
@@ -64,13 +70,25 @@ class NextCommands:
     def longer(self, times: float) -> str:
         """The same training, several times as long."""
         factor = min(max(math.ceil(times), 2), LONGEST)
-        length = ["--minutes", f"{factor * self.minutes:g}"] if self.minutes is not None else ["--epochs", str(factor * self.epochs)]
-        return self._fit("longer", *length)
+        return self._fit("longer", *self._length(factor))
 
-    def other_view(self) -> str:
-        """A network that sees more pixels of the animal."""
-        more = ["--view", "crop"] if self.view == "full" else ["--network", "resnet18", "--view", "full"]
-        return self._fit("finer", *more, *self._length(), without=("--view", "--network"))
+    def other_view(self) -> str | None:
+        """A network that sees more pixels of the animal; None where the head has no other.
+
+        A library's network takes the other view. Compact and trackrat have one view each: then it is another network, without the
+        options that are for the layers and weights of the one before.
+        """
+        network, head = _value(self.fit_options, "--network", "compact"), _value(self.fit_options, "--head", "heatmap")
+        if head == "several":
+            return None
+        if network not in ONE_VIEW:
+            return self._fit("finer", "--view", "crop" if self.view == "full" else "full", *self._length(), without=("--view",))
+        more, without = ["--view", "crop"], ["--view", "--network", *OF_ONE_NETWORK]
+        if self.view != "full":
+            more = ["--network", "resnet18", "--view", "full"]
+        if head == "votes":  # a regression too, that learns with the same losses
+            more, without = ["--head", "xy", *more], ["--head", *without]
+        return self._fit("finer", *more, *self._length(), without=without)
 
     def patient(self) -> str:
         """The same training, ended where the held-out error no longer falls."""
@@ -91,14 +109,20 @@ class NextCommands:
     def curve(self, target_px: float | None = None) -> str:
         """What more labels would bring."""
         target = ["--target-px", f"{target_px:g}"] if target_px is not None else []
-        return _typed("curve", "--data", self.data[0], "--out", f"{self.bundle}-curve", "--repeats", "3", *target, *self._length())
+        options = _left(self.fit_options, NOT_OF_CURVE)
+        return _typed(
+            "curve", "--data", self.data[0], "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._length()
+        )
 
     def render(self) -> str:
         """The bundle's answers drawn on a video; the known ones have frames that it learnt from."""
         return _typed("render", NEW_VIDEO, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
 
-    def _length(self) -> list[str]:
-        return ["--minutes", f"{self.minutes:g}"] if self.minutes is not None else []
+    def _length(self, factor: int = 1) -> list[str]:
+        """The training's own, times a factor."""
+        longest = self.most_minutes if self.minutes is None else self.minutes
+        minutes = [] if longest is None else ["--minutes", f"{factor * longest:.12g}"]
+        return minutes if self.minutes is not None else ["--epochs", str(factor * self.epochs), *minutes]
 
     def _fit(self, ending: str, *more: str, without: Sequence[str] = ()) -> str:
         return _typed("fit", "--data", *self.data, "--out", f"{self.bundle}-{ending}", *_left(self.fit_options, without), *more)
@@ -112,6 +136,11 @@ def _left(options: Sequence[str], without: Sequence[str]) -> list[str]:
         if keep:
             kept.append(word)
     return kept
+
+
+def _value(options: Sequence[str], name: str, usual: str) -> str:
+    """What follows an option."""
+    return options[options.index(name) + 1] if name in options else usual
 
 
 def _typed(*words: str) -> str:

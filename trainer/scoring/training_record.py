@@ -30,7 +30,8 @@ class TrainedAs:
         batch: pictures a step; None where not known.
         options: of `trainer fit`, besides labels, place and length, that were not the usual ones.
         minutes: its longest time; None where it had none.
-        epochs: how many it had where it had no longest time.
+        epochs: how many it had where it had no longest time alone.
+        most_minutes: its longest time beside the number of epochs.
         view: `crop` or `full`.
     """
 
@@ -39,6 +40,7 @@ class TrainedAs:
     options: tuple[str, ...] = ()
     minutes: float | None = None
     epochs: int = 40
+    most_minutes: float | None = None
     view: str = "crop"
 
     def as_json(self) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, tr
         fit_options=trained.options,
         minutes=trained.minutes,
         epochs=trained.epochs,
+        most_minutes=trained.most_minutes,
         view=trained.view,
     )
 

@@ -96,12 +96,15 @@ def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
     """An animal seen too coarsely."""
     if m.seen_px is None or m.seen_px < SEEN_PX or not unlearnt(m) or gap(m) or m.train_median_px > SEEN_TIMES * m.seen_px:
         return None
+    finer, cut = commands.other_view(), "cut the images to the part that matters"
     return NextStep(
         kind="resolution",
         why=f"The points are seen too coarsely: one pixel of the network's picture is {m.seen_px:g} of the image, and the error on its own "
         f"training frames stays at {m.train_median_px:.1f} px (median).",
-        do="Train a network that sees more pixels of the animal (slower), or cut the images to the part that matters.",
-        command=commands.other_view(),
+        do=f"Train a network that sees more pixels of the animal (slower), or {cut}."
+        if finer is not None
+        else f"Film from nearer, or {cut}, and train again: no other network has this head. Before that, measure what more labels bring.",
+        command=finer or commands.curve(m.target_px),
     )
 
 

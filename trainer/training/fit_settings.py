@@ -1,8 +1,10 @@
 """Everything that a training run depends on besides its data."""
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from trainer.networks.names import MAP_HEADS
 from trainer.training.augment import AugmentSettings
 from trainer.training.losses import LossSettings
 from trainer.training.oversampling import Oversampled
@@ -76,7 +78,7 @@ class FitSettings:
     augment: AugmentSettings = field(default_factory=AugmentSettings)
 
 
-# of FitSettings, as `trainer fit` names them; the length is given apart
+# of FitSettings, as `trainer fit` names them; the length is given apart, augmentation and loss have options of their own
 OPTIONS = {
     "network": "--network",
     "head": "--head",
@@ -103,8 +105,32 @@ OPTIONS = {
 }
 
 
-def fit_options(settings: FitSettings) -> tuple[str, ...]:
-    """The settings that are not the usual ones, as options of `trainer fit`."""
+def fit_options(settings: FitSettings, *, augment_file: Path | None = None) -> tuple[str, ...]:
+    """The settings that are not the usual ones, as options of `trainer fit`, without the length.
+
+    Args:
+        settings: as they were asked for, before the labels settle what was left open.
+        augment_file: where more of the augmentation was read from than has an option of its own.
+    """
     usual, given = asdict(FitSettings()), asdict(settings)
     chosen = [(option, given[name]) for name, option in OPTIONS.items() if given[name] != usual[name]]
-    return tuple(word for option, value in chosen for word in (option, f"{value:g}" if isinstance(value, float) else str(value)))
+    words = [word for option, value in chosen for word in (option, f"{value:.12g}" if isinstance(value, float) else str(value))]
+    file = [] if augment_file is None else ["--augment", str(augment_file)]
+    return (*words, *_loss_options(settings), *file, *_augmentation_options(settings.augment))
+
+
+def _loss_options(settings: FitSettings) -> list[str]:
+    """What was asked for of what the head learns with."""
+    maps, loss, usual = settings.head in MAP_HEADS, settings.loss, LossSettings()
+    asked, unasked = (loss.maps, usual.maps) if maps else (loss.coordinates, usual.coordinates)
+    kind = ["--loss", asked] if asked != unasked else []
+    return [*kind, *(["--target", loss.target] if maps and loss.target != usual.target else [])]
+
+
+def _augmentation_options(asked: AugmentSettings) -> list[str]:
+    """What was not left to the labels; these options stand before a file."""
+    flip = [] if asked.flip is None else ["--flip" if asked.flip else "--no-flip"]
+    rotation = [] if asked.rotation_deg is None else ["--rotation", f"{asked.rotation_deg:.12g}"]
+    pairs = ["--pairs", *(f"{one}:{other}" for one, other in asked.pairs)] if asked.pairs else []
+    views = [] if asked.two_views is None else ["--two-views" if asked.two_views else "--no-two-views"]
+    return [*flip, *rotation, *pairs, *views]
