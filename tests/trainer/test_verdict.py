@@ -155,6 +155,13 @@ def test_scattered_labels_come_before_a_training_that_is_too_short_as_well() -> 
     assert [step.kind for step in verdict(both, PLACE).steps][:2] == ["scattered labels", "too short"]
 
 
+def test_several_animals_seen_too_coarsely_get_no_network_that_cannot_find_them() -> None:
+    coarse = replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0, seen_px=3.0)
+    step = verdict(coarse, replace(PLACE, fit_options=("--head", "several"))).steps[0]
+    assert step.do.startswith("Film from nearer, or cut the images")
+    assert step.command == "trainer curve --data mouse --out models/mine-curve --repeats 3 --head several --minutes 5"
+
+
 def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
     wrong = Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=31.0, confidence=0.9)
     found = verdict(replace(GOOD, suspects=(wrong,)), PLACE)
