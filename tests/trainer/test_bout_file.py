@@ -75,12 +75,13 @@ def test_bouts_that_touch_and_marks_come_back_from_the_file(tmp_path: Path) -> N
     ("change", "sentence"),
     [
         ({"bouts": (LabelledBout(name="dig", first=0, end=2),)}, "'dig' is no class that is listed"),
+        ({"bouts": (LabelledBout(name="to decide", first=-5, end=10**12),)}, "a bout is called 'to decide'"),
         ({"bouts": (LabelledBout(name="groom", first=90, end=101),)}, "run past the video, which has 100 frames"),
         ({"bouts": (LabelledBout(name="groom", first=5, end=5),)}, "the first before the end"),
         ({"bouts": (LabelledBout(name="rear", first=5, end=9), LabelledBout(name="rear", first=8, end=10))}, "share frames"),
         ({"judged": {"groom": ((0, 10), (9, 12))}}, "judged frames of 'groom' from frame 9"),
     ],
-    ids=["class", "past the end", "empty", "shared", "judged twice"],
+    ids=["class", "mark", "past the end", "empty", "shared", "judged twice"],
 )
 def test_a_file_that_contradicts_itself_is_refused_in_one_sentence(tmp_path: Path, change: dict[str, object], sentence: str) -> None:
     path = written(tmp_path / "a.bouts.json", **change)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,3 +111,18 @@ def test_what_cannot_be_labelled_is_refused_in_one_sentence(
     paths = [str(tmp_path / part) if "." in part else part for part in given] or ["--annotator", "eve"]
     assert main(["bouts", "label", *paths, "--no-browser"]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_a_server_clears_half_written_labels_and_writes_none_without_its_lock(tmp_path: Path) -> None:
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    left = labels / ".film.ann.bouts.json.7.0f.part"
+    left.touch()
+    film = write_film(tmp_path / "film.mkv", frames=4)
+    edit = {"video": "film", "revision": "none", "label": {"bouts": [{"name": "groom", "first": 1, "end": 3}]}}
+    with TimelineServer(tmp_path, str(film), "--labels", str(labels), "--classes", *CLASSES) as running:
+        assert not left.exists()
+        shutil.rmtree(labels)
+        status, content = ask(running, "/api/label", method="PUT", body=json.dumps(edit).encode())
+        assert (status, "nothing was saved" in json.loads(content)["message"]) == (507, True)
+        assert not labels.exists()

@@ -1,5 +1,7 @@
 """The timeline's files while they are edited, and what is opened beside them: nothing newer is overwritten, nothing wrong is taken."""
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -10,7 +12,8 @@ from tests.trainer.timeline_page import CLASSES, write_film
 from trainer.errors import LabelError
 from trainer.ethogram.bout_file import BoutFile, BoutLabels, LabelledBout, encode_bout_file
 from trainer.ethogram.files import read_ethograms
-from trainer.timeline.bout_store import UNTOUCHED, BoutStore, Edit, check_name, revision
+from trainer.project.layer_lock import LayerLock
+from trainer.timeline.bout_store import UNTOUCHED, BoutStore, Edit, check_name, remove_unfinished, revision
 from trainer.timeline.labelled_videos import LabelledVideo, open_videos, pair
 from trainer.timeline.person_agreement import agreement_of
 
@@ -69,8 +72,10 @@ def test_a_file_that_another_program_replaced_is_seen_at_once(tmp_path: Path) ->
             msgspec.json.encode(edit(BoutLabels(bouts=(*groom(3, 9).bouts, *groom(8, 12, name="rear").bouts)))),
             "groom and rear are both on in frame 8",
         ),
+        (msgspec.json.encode(edit(groom(-5, 1, name="uncuratable"))), "a bout is called 'uncuratable'"),
+        (msgspec.json.encode(edit(groom(10, 10**12, name="to decide"))), "a bout is called 'to decide'"),
     ],
-    ids=["no JSON", "video", "past the end", "class", "both"],
+    ids=["no JSON", "video", "past the end", "class", "both", "mark", "long mark"],
 )
 def test_an_edit_that_cannot_be_is_refused_in_one_sentence(tmp_path: Path, body: bytes, sentence: str) -> None:
     with pytest.raises(LabelError, match=sentence):
@@ -90,6 +95,46 @@ def test_others_are_read_beside_and_never_those_of_another_video(tmp_path: Path)
     assert store(tmp_path).others("film") == {"bob": groom(4, 9)}
     with pytest.raises(LabelError, match="has a dot"):
         check_name("2.eve")
+
+
+def test_labels_are_held_against_their_own_video_where_names_begin_alike(tmp_path: Path) -> None:
+    films = [FILM, replace(FILM, name="film.2", frames=80), replace(FILM, name="film.ann", frames=20)]
+
+    def opened() -> BoutStore:
+        return BoutStore(tmp_path, "ann", films, class_names=CLASSES, exclusive=True)
+
+    opened().apply(Edit(video="film.2", revision=UNTOUCHED, label=groom(50, 60)))
+    opened().apply(Edit(video="film", revision=UNTOUCHED, label=groom(30, 40)))
+    assert opened().labels("film.2") == groom(50, 60)
+    assert opened().labels("film") == groom(30, 40), "which is not labels of film.ann"
+    file = BoutFile(class_names=CLASSES, bouts=(LabelledBout(name="groom", first=50, end=81),))
+    (tmp_path / "film.2.bob.bouts.json").write_bytes(encode_bout_file(file))
+    with pytest.raises(LabelError, match=r"film\.2\.bob\.bouts\.json: .* has 80 frames"):
+        opened()
+
+
+def test_what_a_killed_server_left_half_written_goes_at_the_next_start(tmp_path: Path) -> None:
+    mine, others = tmp_path / ".film.ann.bouts.json.7.0f.part", tmp_path / ".film.bob.bouts.json.7.0f.part"
+    for part in (mine, others):
+        part.touch()
+    store(tmp_path).apply(edit(groom(3, 9)))
+    remove_unfinished(tmp_path, "ann")
+    assert not mine.exists()
+    assert others.exists(), "bob's server may be writing it"
+    assert store(tmp_path).labels("film") == groom(3, 9)
+
+
+def test_an_edit_is_refused_once_the_folder_of_the_labels_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    with closing(LayerLock(folder, "ann", inside="")) as lock:
+        mine = BoutStore(folder, "ann", [FILM], class_names=CLASSES, exclusive=True, lock=lock)
+        folder.rename(tmp_path / "away")
+        with pytest.raises(LabelError, match="was deleted or moved while it was in use; nothing was saved"):
+            mine.apply(edit(groom(3, 9)))
+        assert not folder.exists(), "a second server would find no lock in it"
+        (tmp_path / "away").rename(folder)
+        assert mine.apply(edit(groom(3, 9))).saved
 
 
 def test_labels_longer_than_the_video_are_refused_with_the_file(tmp_path: Path) -> None:

@@ -9,25 +9,10 @@ from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_trainin
 if TYPE_CHECKING:
     from trainer.behaviour.bundle_request import BehaviourRequest
 
-OF_KEY_POINTS = {
-    "refresh": "--refresh",
-    "swap": "--swap",
-    "accept_worse": "--accept-worse",
-    "fold": "--fold",
-    "random_split": "--random-split",
-    "optimiser": "--optimiser",
-    "batches": "--batches",
-    "precision": "--precision",
-    "accelerator": "--device",
-    "workers": "--workers",
-    "network": "--network",
-    "head": "--head",
-    "view": "--view",
-    "weights": "--weights",
-    "trained": "--train",
-    "loss_name": "--loss",
-    "target": "--target",
-}
+OF_EVERY_TASK = (
+    *("help", "data", "out", "force", "json", "task", "minutes", "epochs", "seed", "learning_rate", "weight_decay", "batch", "patience"),
+    *("hold_out", "no_held_out"),
+)
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
 OF_BEHAVIOUR = {
     "classes": "--classes",
@@ -98,13 +83,29 @@ def refuse_behaviour_options(options: argparse.Namespace) -> None:
     refuse(options, OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
 
 
-def refuse_key_point_options(options: argparse.Namespace) -> None:
-    """Refuse options of key points where behaviour is asked for.
+def keep_declared(parser: argparse.ArgumentParser) -> None:
+    """Keep with what is parsed which options the parser has by now: `refuse_key_point_options` goes over them."""
+    actions = parser._actions  # noqa: SLF001  # argparse has no public list of a parser's options
+    parser.set_defaults(declared={action.dest: (action.option_strings, action.default) for action in actions})
+
+
+def refuse_key_point_options(options: argparse.Namespace, *others: str, task: str = "behaviour") -> None:
+    """Refuse every option that was given, is not of every task, and that no other task names as its own.
+
+    Args:
+        options: as parsed, after `keep_declared`.
+        others: names of options that the task takes, or refuses in other words.
+        task: what is asked for, for the sentence.
 
     Raises:
         TrainingError: naming the first.
     """
-    refuse(options, OF_KEY_POINTS, "is for key points; leave it out with --task behaviour")
+    from trainer.errors import TrainingError
+
+    for name, (spellings, usual) in options.declared.items():
+        given = getattr(options, name, usual)
+        if given != usual and name not in OF_EVERY_TASK and name not in OF_BEHAVIOUR and name not in others:
+            raise TrainingError(f"{spellings[-1 if given is False else 0]} is for key points; leave it out with --task {task}")
 
 
 def refuse_misfits_of_images(options: argparse.Namespace) -> None:
@@ -113,8 +114,7 @@ def refuse_misfits_of_images(options: argparse.Namespace) -> None:
     Raises:
         TrainingError: naming the first.
     """
-    of_key_points = {name: option for name, option in OF_KEY_POINTS.items() if name not in OF_BOTH}
-    refuse(options, of_key_points, "is for key points; leave it out with --task behaviour")
+    refuse_key_point_options(options, *OF_BOTH)
     of_poses = {
         "front": "--front",
         "back": "--back",

@@ -11,6 +11,7 @@ from tracker.config import load_config
 from trainer.commands.behaviour_options import (
     add_behaviour_training,
     behaviour_request,
+    keep_declared,
     refuse_behaviour_options,
     refuse_misfits_of_images,
 )
@@ -64,6 +65,7 @@ def add(commands: Commands) -> None:
     add_split(parser)
     add_behaviour_training(parser)
     add_forecast_training(parser)
+    keep_declared(parser)
 
 
 def fit(options: argparse.Namespace) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from trainer.commands.behaviour_options import OF_BEHAVIOUR, OF_KEY_POINTS, refuse
+from trainer.commands.behaviour_options import OF_BEHAVIOUR, refuse, refuse_key_point_options
 
 if TYPE_CHECKING:
     from trainer.forecast.make_forecast_bundle import ForecastRequest
@@ -95,7 +95,7 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
     from trainer.forecast.parts import PUBLISHED_SHARES
     from trainer.forecast.settings import ForecastSettings
 
-    refuse(options, OF_KEY_POINTS, "is for key points; leave it out with --task forecast")
+    refuse_key_point_options(options, *_OF_FORECAST, "dropout", task="forecast")
     others = {name: option for name, option in OF_BEHAVIOUR.items() if name not in _SHARED}
     if options.permuted and not options.memorise:
         raise TrainingError("--permuted goes with --memorise; give both, or none")

@@ -105,12 +105,17 @@ def _region(options: argparse.Namespace) -> "RegionAsked":
     hold_ms = 100.0 if options.hold_ms is None else options.hold_ms
     if not 0 <= confidence < 1:
         raise TrainingError(f"--least-confidence is {confidence:g}; expected 0 or more, less than 1")
+    if text != "frame" and options.fit_by is not None:
+        raise TrainingError(f"--fit is for whole frames; leave it out with --region {text}")
     if not 0 <= hold_ms <= 3_600_000:
         raise TrainingError(f"--hold-ms is {hold_ms:g}; expected milliseconds, 0 to 3600000")
     if re.fullmatch(r"[1-9][0-9]{0,4}", text):
         if follow is None:
             raise TrainingError(f"--region {text} is a square around a key point; name that with --follow, or give X,Y,W,H or frame")
         return RegionAsked(side=int(text), follow=follow, colour=options.colour, confidence=confidence, hold_ms=hold_ms)
+    for option, value in (("--hold-ms", options.hold_ms), ("--least-confidence", options.least_confidence)):
+        if value is not None:
+            raise TrainingError(f"{option} is for a square around a key point; leave it out with --region {text}")
     if follow is not None:
         raise TrainingError(f"--follow needs the side of a square in pixels, such as --region 81; found --region {text}")
     rectangle = re.fullmatch(r"([0-9]{1,5}),([0-9]{1,5}),([1-9][0-9]{0,4}),([1-9][0-9]{0,4})", text)

@@ -163,6 +163,9 @@ def check_labels(labels: BoutLabels, class_names: Sequence[str], *, frames: int 
     strange = sorted(listed - set(class_names) - set(STRETCH_MARKS))
     if strange:
         raise LabelError(f"{where}: '{strange[0]}' is no class that is listed ({', '.join(class_names)}); add it with --classes")
+    marks = [bout.name for bout in labels.bouts if bout.name in STRETCH_MARKS]
+    if marks:
+        raise LabelError(f"{where}: a bout is called '{marks[0]}', which is said of frames of every class; expected it among the stretches")
     _check_spans(spans, "bouts", frames, where)
     _check_spans({"": [(one.first, one.end) for one in labels.stretches]}, "uncuratable or undecided stretches", frames, where)
     _check_spans({name: list(judged) for name, judged in labels.judged.items()}, "judged frames", frames, where)

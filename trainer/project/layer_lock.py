@@ -29,7 +29,7 @@ class LayerLock:
         Raises:
             LabelError: another server holds it, or the folder cannot be written.
         """
-        path = folder / inside / f".{annotator}.lock"
+        path = self._path = folder / inside / f".{annotator}.lock"
         try:
             path.parent.mkdir(exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
@@ -44,6 +44,22 @@ class LayerLock:
             ) from problem
         text = os.pread(self._file, 16, 0).decode("ascii", "replace").strip()
         self.last_port = int(text) if text.isdecimal() and 0 < int(text) < 2**16 else None
+
+    def refuse_lost(self) -> None:
+        """Refuse to go on where the lock's file was deleted, moved or replaced: another server could take the lock anew.
+
+        Raises:
+            LabelError: it is not there any more.
+        """
+        try:
+            there = os.path.samestat(self._path.stat(follow_symlinks=False), os.fstat(self._file))
+        except OSError:
+            there = False
+        if not there:
+            raise LabelError(
+                f"{self._path.parent}: the folder, or the file {self._path.name} in it, was deleted or moved while it was in use; "
+                "nothing was saved: put it back, or end this server and start it again"
+            )
 
     def remember(self, port: int) -> None:
         """Keep the port for the next server."""

@@ -1,5 +1,6 @@
 """One annotator's labels of several videos while they are being edited: on disk before they are acknowledged, never over newer ones."""
 
+import glob
 import hashlib
 import threading
 from collections.abc import Sequence
@@ -19,8 +20,9 @@ from trainer.ethogram.bout_file import (
     encode_bout_file,
     overlapping_classes,
 )
+from trainer.project.layer_lock import LayerLock
 from trainer.timeline.labelled_videos import LabelledVideo
-from trainer.whole_files import replace_files
+from trainer.whole_files import remove_parts, replace_files
 
 UNTOUCHED = "none"  # the revision of a video that has no file
 
@@ -58,7 +60,14 @@ class BoutStore:
     """Files of bouts in one folder, VIDEO.ANNOTATOR.bouts.json. Safe to be called from several threads."""
 
     def __init__(
-        self, folder: Path, annotator: str, videos: Sequence[LabelledVideo], *, class_names: Sequence[str], exclusive: bool
+        self,
+        folder: Path,
+        annotator: str,
+        videos: Sequence[LabelledVideo],
+        *,
+        class_names: Sequence[str],
+        exclusive: bool,
+        lock: LayerLock | None = None,
     ) -> None:
         """Read what is there.
 
@@ -68,11 +77,12 @@ class BoutStore:
             videos: what may be labelled.
             class_names: beside those that the files have.
             exclusive: whether at most one class is on in a frame.
+            lock: on the annotator's labels; without its file nothing is written, because another server may start.
 
         Raises:
             LabelError: a file is damaged or of another video, or there is no class at all.
         """
-        self.folder, self.annotator = folder, annotator
+        self.folder, self.annotator, self._lock = folder, annotator, lock
         self._videos = {video.name: video for video in videos}
         self._one_at_a_time = threading.Lock()
         self._read: dict[Path, _Stamped] = {}
@@ -145,9 +155,11 @@ class BoutStore:
 
         Raises:
             TrainingError: the file cannot be written; it stays as it was.
-            LabelError: what is there is damaged.
+            LabelError: what is there is damaged, or the lock's file is gone.
         """
         with self._one_at_a_time:
+            if self._lock is not None:
+                self._lock.refuse_lost()
             path = self._path(edit.video)
             current = _labels(self._file(path))
             if revision(current) == revision(edit.label):
@@ -201,7 +213,7 @@ class BoutStore:
         return known.file
 
     def _refuse_other_video(self, path: Path, file: BoutFile) -> None:
-        video = next(video for name, video in self._videos.items() if path.name.startswith(f"{name}."))
+        video = self._videos[path.name.removesuffix(ENDING).rpartition(".")[0]]  # an annotator's name has no dot, a video's may
         check_labels(file, file.class_names, frames=video.frames, where=str(path))
 
 
@@ -210,6 +222,11 @@ def revision(labels: BoutLabels | None) -> str:
     if labels is None:
         return UNTOUCHED
     return hashlib.sha256(msgspec.json.encode(labels, order="sorted")).hexdigest()[:16]
+
+
+def remove_unfinished(folder: Path, annotator: str) -> None:
+    """Delete what a server that was killed while it saved has left; for who holds the lock on the annotator's labels."""
+    remove_parts(folder, of=f"*.{glob.escape(annotator)}{ENDING}")
 
 
 def check_name(annotator: str) -> str:

@@ -11,7 +11,7 @@ from tracker.pages.local_server import LOOPBACK, server_of
 from trainer.errors import LabelError
 from trainer.labelling.last_port import listen_where_last
 from trainer.project.layer_lock import LayerLock
-from trainer.timeline.bout_store import BoutStore, check_name
+from trainer.timeline.bout_store import BoutStore, check_name, remove_unfinished
 from trainer.timeline.labelled_videos import open_videos
 from trainer.timeline.model_answers import Answers, read_tables, run_bundles
 from trainer.timeline.offers import rank_offers
@@ -68,7 +68,8 @@ def serve(asked: TimelineRequest, *, ready: Callable[[str, int], None], say: Cal
     refuse_unwritable(folder, option="--labels")
     folder.mkdir(parents=True, exist_ok=True)
     with closing(LayerLock(folder, annotator, inside="", command=COMMAND)) as lock, contextlib.ExitStack() as opened:
-        session = _session(asked, folder, annotator, say)
+        remove_unfinished(folder, annotator)
+        session = _session(asked, folder, annotator, lock, say)
         listening = opened.enter_context(listen_where_last(asked.port, last=lock.last_port, say=say))
         port = listening.getsockname()[1]
         lock.remember(port)
@@ -88,14 +89,14 @@ def _folder(asked: TimelineRequest) -> Path:
     return given[0] if asked.videos and given[0].is_dir() else given[0].parent
 
 
-def _session(asked: TimelineRequest, folder: Path, annotator: str, say: Callable[[str], None]) -> TimelineSession:
+def _session(asked: TimelineRequest, folder: Path, annotator: str, lock: LayerLock, say: Callable[[str], None]) -> TimelineSession:
     videos = open_videos(asked.videos, asked.poses, fps=asked.fps, say=say)
     answers: Answers = {video.name: [] for video in videos}
     for more in (read_tables(asked.predictions, videos, exclusive=asked.exclusive, say=say), run_bundles(asked.bundles, videos, say=say)):
         for name, each in more.items():
             answers[name] += each
     found = (name for each in answers.values() for answer in each for name in answer.class_names)
-    store = BoutStore(folder, annotator, videos, class_names=(*asked.class_names, *found), exclusive=asked.exclusive)
+    store = BoutStore(folder, annotator, videos, class_names=(*asked.class_names, *found), exclusive=asked.exclusive, lock=lock)
     if store.overlap is not None and asked.exclusive:
         one, other, frame = store.overlap
         say(f"{one} and {other} are both on in frame {frame} of what is labelled: classes may overlap, as with --overlapping")
