@@ -14,7 +14,15 @@ from tests.tracker.small_classifier import write_classifier, write_image_classif
 from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_CLIP, read_bundle
 from tracker.errors import BundleError
 
-FORECAST = {"horizon_ms": 100, "horizon_frames": 5, "share": 0.5, "least_range": 0.1, "motion_size": None, "phases": 1, "phase_states": []}
+FORECAST: dict[str, Any] = {
+    "horizon_ms": 100,
+    "horizon_frames": 5,
+    "share": 0.5,
+    "least_range": 0.1,
+    "motion_size": None,
+    "phases": 1,
+    "phase_states": [],
+}
 LEARNT = {"brightness": [10, 200], "contrast": [5, 9], "confidence": None}
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "no expected answer": ({"self_test": {"expected": []}}, "self_test.expected has 0 numbers, the output 2"),
