@@ -80,7 +80,7 @@ def browser_driver() -> Any:
 
 
 def offered(tab: Any) -> Image:
-    """The page where a person has come to, with the most doubtful bout on hand."""
+    """The page where a person has come to, with the most uncertain bout on hand."""
     tab.wait("document.querySelector('#agreement table') !== null")
     tab.key("w")
     tab.wait("!document.querySelector('#accept').disabled")

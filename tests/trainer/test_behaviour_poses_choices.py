@@ -102,24 +102,24 @@ def renamed(videos: PoseVideos, *names: str) -> PoseVideos:
 def test_points_beside_the_midline_are_no_axis_where_others_are_seen(tmp_path: Path) -> None:
     videos = renamed(divided(tmp_path), "left_ear", "neck", "tail")
     axis = find_body_axis(videos, front=None, back=None, confidence=0.2)
-    assert (axis.plan.front, axis.plan.back, axis.doubts) == (1, 2, ())
+    assert (axis.plan.front, axis.plan.back, axis.warnings) == (1, 2, ())
 
 
 def test_an_axis_beside_the_midline_is_said_to_be_unsure_unless_asked_for(tmp_path: Path) -> None:
     videos = renamed(divided(tmp_path), "left_ear", "right_ear", "tail")
-    [doubt] = find_body_axis(videos, front=None, back=None, confidence=0.2).doubts
-    assert doubt == (
+    [warning] = find_body_axis(videos, front=None, back=None, confidence=0.2).warnings
+    assert warning == (
         "the body's axis is not sure: left_ear is beside the body's midline, no better points were seen; name the points with "
         "--front and --back"
     )
-    assert find_body_axis(videos, front="left_ear", back="tail", confidence=0.2).doubts == ()
+    assert find_body_axis(videos, front="left_ear", back="tail", confidence=0.2).warnings == ()
 
 
 def test_animals_that_never_move_leave_the_front_a_guess(tmp_path: Path) -> None:
     videos = divided(tmp_path)
     still = tuple(replace(one, poses=np.repeat(np.nan_to_num(one.poses[60:61]), len(one.poses), axis=0)) for one in videos.videos)
-    doubts = find_body_axis(replace(videos, videos=still), front=None, back=None, confidence=0.2).doubts
-    assert any("which end is in front is a guess" in doubt for doubt in doubts)
+    warnings = find_body_axis(replace(videos, videos=still), front=None, back=None, confidence=0.2).warnings
+    assert any("which end is in front is a guess" in warning for warning in warnings)
 
 
 def labelled(folder: Path, *, exclusive: bool = True, both: int = 0) -> PoseVideos:

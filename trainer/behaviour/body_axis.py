@@ -28,17 +28,17 @@ class BodyAxis:
     Attributes:
         plan: of the features.
         sentence: which points were chosen, and how long the axis is.
-        doubts: what speaks against the choice, a sentence each; none of points that were asked for.
+        warnings: what speaks against the choice, a sentence each; none of points that were asked for.
     """
 
     plan: BodyPlan
     sentence: str
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """All that is said of it."""
-        return (self.sentence, *self.doubts)
+        return (self.sentence, *self.warnings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def find_body_axis(videos: PoseVideos, *, front: str | None, back: str | None, c
     if len(names) == 1:
         reach = _reach(xy)
         said = f"with one point there is no axis of the body: distances are in units of {reach:.1f} px, a tenth of where the animals go"
-        return BodyAxis(plan=plan((0, 0), reach), sentence=said, doubts=())
+        return BodyAxis(plan=plan((0, 0), reach), sentence=said, warnings=())
     pairs = _pairs(xy, step=step)
     ends = _ends(pairs, names, front, back)
     length = np.linalg.norm(xy[:, :, ends[0]] - xy[:, :, ends[1]], axis=-1)
@@ -102,7 +102,7 @@ def find_body_axis(videos: PoseVideos, *, front: str | None, back: str | None, c
     scale = max(float(np.nanmedian(length)), 1e-3)
     said = f"the body's axis goes from {names[ends[1]]} to {names[ends[0]]}, {scale:.1f} px long (--back, --front)"
     asked = front is not None and back is not None
-    return BodyAxis(plan=plan(ends, scale), sentence=said, doubts=() if asked else tuple(_doubts(xy, pairs, ends, names)))
+    return BodyAxis(plan=plan(ends, scale), sentence=said, warnings=() if asked else tuple(_warnings(xy, pairs, ends, names)))
 
 
 def _pairs(xy: Points, *, step: int) -> list[_Pair]:
@@ -137,7 +137,7 @@ def _ends(pairs: Sequence[_Pair], names: Sequence[str], front: str | None, back:
     return both
 
 
-def _doubts(xy: Points, pairs: Sequence[_Pair], ends: tuple[int, int], names: Sequence[str]) -> list[str]:
+def _warnings(xy: Points, pairs: Sequence[_Pair], ends: tuple[int, int], names: Sequence[str]) -> list[str]:
     """What makes an axis that was found unsure."""
     said = []
     sided = [names[end] for end in ends if names[end] in _sided(names)]

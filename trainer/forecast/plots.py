@@ -24,15 +24,17 @@ def curves_figure(scores: Sequence[ForecastScore], main: str) -> Figure:
     roc, accuracy, j = figure.subplots(1, 3)
     roc.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (5, 2)))
     shown = [score for score in scores if score.name != CONSTANT]
-    for place, score in enumerate(sorted(shown, key=lambda one: one.name not in (main, QUIET))):
+    shown.sort(key=lambda one: one.name not in (main, QUIET))
+    colours = {score.name: COLOURS[place % len(COLOURS)] for place, score in enumerate(shown)}
+    for score in shown:
         curve, strong = score.curve, score.name in (main, QUIET)
         label = f"{score.name} {curve.auc:.3f}"
-        roc.plot(curve.false_alarms, curve.hits, color=COLOURS[place % len(COLOURS)], linewidth=2.0 if strong else 1.1, label=label)
+        roc.plot(curve.false_alarms, curve.hits, color=colours[score.name], linewidth=2.0 if strong else 1.1, label=label)
     of = next(score for score in scores if score.name == main)
     inside = np.isfinite(of.curve.thresholds)
     for axes, values, title in ((accuracy, of.curve.accuracy, "Accuracy (dotted: majority)"), (j, of.curve.j, "J: hits less false alarms")):
-        axes.plot(of.curve.thresholds[inside], values[inside], color=TRAIN, linewidth=1.6)
-        axes.axvline(of.threshold, color=HELD_OUT, linewidth=1, label="threshold in use")
+        axes.plot(of.curve.thresholds[inside], values[inside], color=colours[main], linewidth=1.6)
+        axes.axvline(of.threshold, color=INK, linewidth=1, label="threshold in use")
         axes.set(xlabel=f"threshold of {main}", xlim=(0, 1), ylim=(min(0.0, float(values.min())), 1.01))
         finish(axes, title=title)
     accuracy.axhline(of.curve.majority, color=FAINT, linewidth=1.2, linestyle=(0, (2, 2)))

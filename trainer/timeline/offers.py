@@ -1,4 +1,4 @@
-"""A model's bouts in the order in which a person should look at them: the doubtful ones first, and videos in turn. Pure."""
+"""A model's bouts in the order in which a person should look at them: the uncertain ones first, and videos in turn. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Offer:
         first: its first frame.
         end: the first frame after it.
         confidence: mean probability in it, over the models.
-        doubt: 0..1, the mean of the three below, or of the first two where one model gave an answer.
+        uncertainty: 0..1, the mean of the three below, or of the first two where one model gave an answer.
         entropy: mean over its frames and the models of the binary entropy of the class's probability, in bits, 0..1.
         edges: share of the frames around its two edges whose probability is neither high nor low, 0..1.
         disagreement: share of its frames in which one model says yes and another no, 0..1; 0 of one model.
@@ -37,7 +37,7 @@ class Offer:
     first: int
     end: int
     confidence: float
-    doubt: float
+    uncertainty: float
     entropy: float
     edges: float
     disagreement: float
@@ -45,7 +45,7 @@ class Offer:
 
 
 def rank_offers(answers: Mapping[str, Sequence[Answer]]) -> list[Offer]:
-    """Every bout that any model found, the most doubtful of every video first, then the second of every video, and so on.
+    """Every bout that any model found, the most uncertain of every video first, then the second of every video, and so on.
 
     Bouts of a class that models find at the same time are one offer.
 
@@ -54,8 +54,8 @@ def rank_offers(answers: Mapping[str, Sequence[Answer]]) -> list[Offer]:
     """
     turns: list[tuple[int, float, Offer]] = []
     for video, each in answers.items():
-        ranked = sorted(_of_video(video, each), key=lambda offer: (-offer.doubt, offer.first, offer.name))
-        turns += [(turn, -offer.doubt, offer) for turn, offer in enumerate(ranked)]
+        ranked = sorted(_of_video(video, each), key=lambda offer: (-offer.uncertainty, offer.first, offer.name))
+        turns += [(turn, -offer.uncertainty, offer) for turn, offer in enumerate(ranked)]
     return [offer for *_, offer in sorted(turns, key=lambda turn: turn[:2])]
 
 
@@ -84,7 +84,7 @@ class _Seen:
 def _offer(video: str, name: str, first: int, end: int, seen: _Seen) -> Offer:
     inside = slice(first, end)
     differing = seen.said[:, inside].any(axis=0) & (~seen.said[:, inside] & seen.known[:, inside]).any(axis=0)
-    doubts: dict[Reason, float] = {
+    uncertainties: dict[Reason, float] = {
         "unsure": float(seen.entropy[inside].mean()),
         "unsure edges": (_unsure_edge(seen.mean, first) + _unsure_edge(seen.mean, end)) / 2,
         "models differ": float(differing.mean()),
@@ -95,11 +95,11 @@ def _offer(video: str, name: str, first: int, end: int, seen: _Seen) -> Offer:
         first=first,
         end=end,
         confidence=float(seen.mean[inside].mean()),
-        doubt=sum(doubts.values()) / (3 if len(seen.said) > 1 else 2),
-        entropy=doubts["unsure"],
-        edges=doubts["unsure edges"],
-        disagreement=doubts["models differ"],
-        reason=max(doubts, key=lambda each: doubts[each]),
+        uncertainty=sum(uncertainties.values()) / (3 if len(seen.said) > 1 else 2),
+        entropy=uncertainties["unsure"],
+        edges=uncertainties["unsure edges"],
+        disagreement=uncertainties["models differ"],
+        reason=max(uncertainties, key=lambda each: uncertainties[each]),
     )
 
 

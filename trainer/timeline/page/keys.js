@@ -29,7 +29,7 @@ export const HELP = [
   ["Delete", "delete the chosen bout: its frames are “no”"],
   ["c 1 … c 9", "the chosen bout is of another class"],
   ["Shift+x  Shift+d", "the chosen bout is uncuratable, is to decide; again: it is yes"],
-  ["w", "the most doubtful bout of the models that is not decided yet, all videos in turn"],
+  ["w", "the most uncertain bout of the models that is not decided yet, all videos in turn"],
   ["a  r", "accept the offer as it is drawn, reject it; then comes the next"],
   ["click", "on the timeline: go there, choose a bout; on somebody's bout: it can be accepted"],
   ["Ctrl+Z  Ctrl+Shift+Z", "undo, redo; goes back to where it was done"],

@@ -145,7 +145,7 @@ export class Panel {
     byId("offer").textContent = offer
       ? `${offer.name} · ${spanText(offer, place.video.fps)}${offer.as ? " · edges moved" : ""}`
       : open.length
-        ? "w shows the most doubtful bout that is not decided."
+        ? "w shows the most uncertain bout that is not decided."
         : "Every bout that was offered is decided.";
     byId("why").textContent = offer ? whyText(offer) : "";
     byId("offer-count").textContent = place.project.offers.length ? `${open.length} of ${place.project.offers.length} open` : "";
@@ -199,9 +199,9 @@ function spanText({ first, end }, fps) {
   return `frames ${first} to ${end - 1} · ${((end - first) / fps).toFixed(2)} s`;
 }
 
-function whyText({ from, doubt, confidence, reason }) {
-  if (doubt === undefined) return `said by ${from}`;
-  return `${Math.round(100 * confidence)} % sure on average · doubt ${Math.round(100 * doubt)} % (${reason})`;
+function whyText({ from, uncertainty, confidence, reason }) {
+  if (uncertainty === undefined) return `said by ${from}`;
+  return `${Math.round(100 * confidence)} % sure on average · uncertainty ${Math.round(100 * uncertainty)} % (${reason})`;
 }
 
 function speedText(speed) {

@@ -208,7 +208,7 @@ export class Workplace extends EventTarget {
 
   // Yes as it is shown, with edges that were moved; then the next one.
   accept() {
-    if (!this.offer) return this.tell("There is no offer: w goes to the most doubtful one; a click on somebody's bout offers that.");
+    if (!this.offer) return this.tell("There is no offer: w goes to the most uncertain one; a click on somebody's bout offers that.");
     const { name, first, end, as } = this.offer;
     const painted = withBout(this.labels, { name, first, end }, this.rules);
     this.#decide(withJudged(painted, this.#decidedNames(name), as ?? [first, end]));
@@ -216,7 +216,7 @@ export class Workplace extends EventTarget {
 
   // Its frames are judged, and nothing is added.
   reject() {
-    if (!this.offer) return this.tell("There is no offer: w goes to the most doubtful one; a click on somebody's bout offers that.");
+    if (!this.offer) return this.tell("There is no offer: w goes to the most uncertain one; a click on somebody's bout offers that.");
     const { name, first, end, as } = this.offer;
     this.#decide(withJudged(this.labels, this.#decidedNames(name), as ?? [first, end]));
   }
