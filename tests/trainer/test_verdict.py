@@ -111,6 +111,14 @@ def test_each_fault_gets_the_right_first_step_with_its_command(measured: Measure
     assert found.sentence.startswith(found.steps[0].why)
 
 
+def test_names_are_not_called_wrong_by_a_network_that_has_not_learnt_the_point() -> None:
+    swapped, _, _ = CASES["wrong names"]
+    snout = replace(point("snout"), train_median_px=51.9)
+    measured = replace(swapped, points=(snout, point("tail")), pictures=576, train_median_px=9.0, train_mean_px=15.0)
+    assert "other names" not in [step.kind for step in verdict(measured, PLACE).steps]
+    assert verdict(replace(measured, points=(point("snout"), point("tail"))), PLACE).steps[0].kind == "other names"
+
+
 @pytest.mark.parametrize(
     "place", [PLACE, NextCommands(data=("a.csv", "b.csv"), bundle="models/mine", point_names=("snout", "ear"))], ids=["project", "tables"]
 )

@@ -62,6 +62,8 @@ def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Ev
     assert "In the empty scene of monday, made from its frames, snout is the surest point, with a confidence of 0.71." in point_section(
         with_empty, train, RADII
     )
+    single = replace(measured, points=tuple(replace(one, scored=1) for one in measured.points))
+    assert "No key point is biased beyond chance." in point_section(single, train, RADII)
     panels = bias_vectors(train, measured.points, RADII.px).axes
     assert [axes.get_title(loc="left") for axes in panels[:2]] == ["snout", "tail <base>"]
     assert all(len(axes.texts) == 1 for axes in panels[:2]), "the arrow"

@@ -12,6 +12,7 @@ from trainer.scoring.verdict import Verdict
 
 SURE_BIAS = 3.0  # standard errors; below that a bias is chance
 LEAST_BIAS_PX = 0.5
+FEWEST_FOR_BIAS = 5  # held-out labels; the spread of fewer says nothing
 
 
 def verdict_box(found: Verdict) -> str:
@@ -88,7 +89,7 @@ def _biased(measured: Measurements) -> list[str]:
 
 def _is_biased(point: PointMeasure) -> bool:
     size = math.hypot(*point.bias_px)
-    return size > LEAST_BIAS_PX and size > SURE_BIAS * point.bias_error_px
+    return point.scored >= FEWEST_FOR_BIAS and size > LEAST_BIAS_PX and size > SURE_BIAS * point.bias_error_px
 
 
 def _direction(x: float, y: float) -> str:

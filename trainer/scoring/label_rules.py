@@ -32,8 +32,8 @@ def few_frames(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A video, or half of all frames, whose names mean other points."""
-    if m.other_names:
-        found = m.other_names[0]
+    found = next((one for one in m.other_names if all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
+    if found is not None:
         return NextStep(
             kind="other names",
             why=found.sentence,
@@ -50,6 +50,11 @@ def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
         do="Agree on which of the two is which in every image, and correct the labels.",
         command=commands.look_at_labels(),
     )
+
+
+def _is_learnt(m: Measurements, name: str) -> bool:
+    """Whether a point is found on the frames that it was learnt from; one that is not says nothing of the labels of others."""
+    return not any(point.name == name and point.train_median_px > m.radius_px for point in m.points)
 
 
 def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
