@@ -122,10 +122,11 @@ def test_a_table_that_is_none_is_refused_with_its_row(tmp_path: Path, content: s
     [
         (np.array([0.1, 2.0]), None, "motion outside 0 to 1"),
         (np.array([0.1, 0.2]), (4, 4), "holds motion and no pictures"),
-        (np.zeros((5, 4, 4)), (4, 4), "expected uint8 images"),
+        (np.zeros((5, 4, 4)), (4, 4), "or uint8 images"),
+        (np.zeros((0, 4, 4), np.uint8), (4, 4), "is empty"),
         (np.zeros((5, 4, 4), np.uint8), (8, 8), "larger than the 4x4 of its pictures"),
     ],
-    ids=["not motion", "no pictures", "not images", "enlarged"],
+    ids=["not motion", "no pictures", "not images", "empty", "enlarged"],
 )
 def test_a_recording_that_cannot_be_used_is_refused(
     tmp_path: Path, array: NDArray[np.generic], size: tuple[int, int] | None, said: str
@@ -134,6 +135,13 @@ def test_a_recording_that_cannot_be_used_is_refused(
     source = Source(path=tmp_path / "a.npy", fps=30.0, part=None)
     with pytest.raises(LabelError, match=said):
         read_recording(source, size=size, motion_size=None, keep=tmp_path / "keep", say=lambda _: None)
+
+
+def test_a_recording_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match=r"gone\.npy: is not there"):
+        read_recording(
+            Source(path=tmp_path / "gone.npy", fps=30.0, part=None), size=None, motion_size=None, keep=tmp_path / "keep", say=lambda _: None
+        )
 
 
 def test_the_published_rule_in_the_table_is_the_code_that_runs_at_the_rig() -> None:

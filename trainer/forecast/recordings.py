@@ -224,7 +224,8 @@ def _hdf5(path: Path) -> Iterator[Image]:
 def _of_array(path: Path, array: "NDArray[np.uint8]") -> Iterator[Image]:
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3)):
         raise LabelError(
-            f"{path}: has shape {array.shape} of {array.dtype}; expected uint8 images (frames, height, width), or with 3 channels"
+            f"{path}: has shape {array.shape} of {array.dtype}; expected motion (frames,), 0 to 1, or uint8 images (frames, height, "
+            "width), or with 3 channels"
         )
     for image in array:
         yield np.ascontiguousarray(image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image)
@@ -233,8 +234,12 @@ def _of_array(path: Path, array: "NDArray[np.uint8]") -> Iterator[Image]:
 def _motion_array(path: Path) -> Motion | None:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise LabelError(f"{path}: is not there") from None
     except (OSError, ValueError, EOFError) as problem:
         raise LabelError(f"{path}: cannot be read as an array ({problem}); save it with numpy.save") from problem
+    if not array.size:
+        raise LabelError(f"{path}: is empty, its shape is {array.shape}; expected motion (frames,) or images (frames, height, width)")
     if array.ndim != 1:
         return None
     motion = np.asarray(array, np.float64)
