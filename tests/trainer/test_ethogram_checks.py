@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from trainer.ethogram.checks import Session, counts, findings
 from trainer.ethogram.read_options import Reading
 from trainer.ethogram.sessions import frames_of_video, sessions_of
 from trainer.video_files.writer import VideoWriter
+
+PARTS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
 
 
 def labels(*bouts: tuple[str, int, int], frames: int = 4000, names: tuple[str, ...] = ("walk", "rest")) -> Ethogram:
@@ -24,7 +27,7 @@ def many(name: str, *, length: int, count: int = 10) -> list[tuple[str, int, int
 
 def test_labels_with_enough_of_everything_give_no_finding() -> None:
     one = labels(*many("walk", length=100), *many("rest", length=100))
-    assert findings([Session(name=str(held_out), labels=one, frames=4000, held_out=held_out) for held_out in (False, True)]) == []
+    assert findings([Session(name=part, labels=one, frames=4000, part=part) for part in PARTS]) == []
 
 
 def test_classes_are_counted_in_each_session() -> None:
@@ -37,7 +40,7 @@ def test_classes_are_counted_in_each_session() -> None:
     ("sessions", "sentence"),
     [
         ([Session(name="a", labels=labels(*many("walk", length=9)))], "'rest' is in no frame; label some"),
-        ([Session(name="a", labels=labels(("walk", 0, 900)))], "'walk' has 900 frames in 1 bouts"),
+        ([Session(name="a", labels=labels(("walk", 0, 900)))], "'walk' has 900 frames in 1 bout;"),
         (
             [Session(name="a", labels=labels(*many("walk", length=250), *many("rest", length=5)))],
             "lopsided: 'walk' has 50 times the frames of 'rest' (2500 and 50)",
@@ -48,14 +51,26 @@ def test_classes_are_counted_in_each_session() -> None:
         ),
         (
             [
-                Session(name="a", labels=labels(*many("walk", length=90)), held_out=False),
-                Session(name="b", labels=labels(*many("rest", length=90)), held_out=True),
+                Session(name="a", labels=labels(*many("walk", length=90)), part="train"),
+                Session(name="b", labels=labels(*many("rest", length=90)), part="test"),
             ],
             "'walk' is in no session that is held out; divide the sessions otherwise",
         ),
         (
+            [
+                Session(name="a", labels=labels(*many("rest", length=90)), part="train"),
+                Session(name="b", labels=labels(*many("walk", length=90)), part="validation"),
+                Session(name="c", labels=labels(*many("walk", length=90)), part="test"),
+            ],
+            "'walk' is in no session that is learnt from; divide the sessions otherwise",
+        ),
+        (
+            [Session(name="a", labels=labels(*many("walk", length=90)), frames=150)],
+            "'walk' has 90 frames in 1 bout;",
+        ),
+        (
             [Session(name="a", labels=labels(("walk", 3000, 4000)), frames=3500)],
-            "a: its labels run 500 frames past the 3500 of the video, 1 bouts among them",
+            "a: its labels run 500 frames past the 3500 of the video, 1 bout among them",
         ),
         ([Session(name="a", labels=labels(frames=100), frames=120)], "a: the video has 120 frames, its labels 100"),
         (
@@ -67,7 +82,19 @@ def test_classes_are_counted_in_each_session() -> None:
             "3 frames are still to be decided, 3 of 'walk' in a",
         ),
     ],
-    ids=["absent", "too-few", "lopsided", "one-session", "one-part", "past-the-end", "shorter", "not-listed", "to-decide"],
+    ids=[
+        "absent",
+        "too-few",
+        "lopsided",
+        "one-session",
+        "one-part",
+        "none-learnt-from",
+        "within-the-video",
+        "past-the-end",
+        "shorter",
+        "not-listed",
+        "to-decide",
+    ],
 )
 def test_what_is_wrong_with_labels_is_said_in_plain_words(sessions: list[Session], sentence: str) -> None:
     assert any(said.startswith(sentence) for said in findings(sessions)), findings(sessions)

@@ -303,8 +303,8 @@ def test_the_command_counts_converts_and_never_replaces_unasked(tmp_path: Path, 
     np.save(tmp_path / "images.npy", np.zeros((50, 4, 4), np.uint8))
     assert main(["bouts", "check", str(labels), "--video", str(tmp_path / "images.npy")]) == 0
     said = capsys.readouterr().out
-    assert "its labels run 50 frames past the 50 of the video, 1 bouts among them" in said
-    assert "'attack' has 30 frames in 1 bouts" in said
+    assert "its labels run 50 frames past the 50 of the video, 1 bout among them" in said
+    assert "'attack' has 20 frames in 1 bout;" in said
     assert main(["bouts", "convert", str(labels), str(out), "--as", "boris"]) == 0
     assert spans(read_ethograms(out), "attack") == [[30, 60]]
     assert main(["bouts", "convert", str(labels), str(out)]) == 1

@@ -50,7 +50,7 @@ class PoseVideo:
             name=self.name,
             labels=self.labels,
             frames=self.video_frames or len(self.poses),
-            held_out=None if self.part is None else self.part == "test",
+            part=self.part,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from trainer.ethogram.bouts import TO_DECIDE, UNCURATABLE, YES, Ethogram
 
@@ -20,13 +20,13 @@ class Session:
         name: what people call it.
         labels: its ethogram.
         frames: how long the video is, or its table of poses; None where it is not known.
-        held_out: whether it is kept from training; None where nothing was divided.
+        part: what it is used for; None where nothing was divided.
     """
 
     name: str
     labels: Ethogram
     frames: int | None = None
-    held_out: bool | None = None
+    part: Literal["train", "validation", "test"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +54,10 @@ class Count:
 
 
 def counts(sessions: Sequence[Session]) -> list[Count]:
-    """Every class of every session."""
+    """Every class of every session, as far as its video goes."""
     found = []
     for session in sessions:
-        labels, marks = session.labels, session.labels.marks()
+        labels, marks = session.labels, session.labels.marks()[: session.frames]
         for place, name in enumerate(labels.class_names):
             column = marks[:, place]
             found.append(
@@ -65,7 +65,7 @@ def counts(sessions: Sequence[Session]) -> list[Count]:
                     session=session.name,
                     name=name,
                     frames=int((column == YES).sum()),
-                    bouts=len(labels.of_class(name)),
+                    bouts=int((labels.of_class(name)[:, 0] < (session.frames or labels.frames)).sum()),
                     judged=int(((column != UNCURATABLE) & (column != TO_DECIDE)).sum()),
                     to_decide=int((column == TO_DECIDE).sum()),
                 )
@@ -94,8 +94,8 @@ def _lengths(session: Session) -> list[str]:
     if past > 0:
         on = sum(bout.end > session.frames for bout in session.labels.bouts)
         return [
-            f"{session.name}: its labels run {past} frames past the {session.frames} of the video, {on} bouts among them; what is past the "
-            "end is left out: see that labels and video belong together"
+            f"{session.name}: its labels run {past} frames past the {session.frames} of the video, {_bouts(on)} among them; what is past "
+            "the end is left out: see that labels and video belong together"
         ]
     return [
         f"{session.name}: the video has {session.frames} frames, its labels {session.labels.frames}; "
@@ -129,10 +129,14 @@ def _amounts(name: str, of_class: Sequence[Count]) -> list[str]:
         return [f"'{name}' is in no frame; label some, or leave the class out"]
     if frames < FEWEST_FRAMES or bouts < FEWEST_BOUTS:
         return [
-            f"'{name}' has {frames} frames in {bouts} bouts; fewer than {FEWEST_FRAMES} frames or {FEWEST_BOUTS} "
+            f"'{name}' has {frames} frames in {_bouts(bouts)}; fewer than {FEWEST_FRAMES} frames or {FEWEST_BOUTS} "
             "bouts are too few to learn or to judge by"
         ]
     return []
+
+
+def _bouts(count: int) -> str:
+    return "1 bout" if count == 1 else f"{count} bouts"
 
 
 def _lopsided(totals: dict[str, int]) -> list[str]:
@@ -153,14 +157,10 @@ def _parts(sessions: Sequence[Session], table: Sequence[Count], name: str) -> li
     total = sum(of_class.values())
     if not total or len(sessions) < 2:
         return []
-    parts = {False: 0, True: 0}
-    for session in sessions:
-        if session.held_out is not None:
-            parts[session.held_out] += of_class.get(session.name, 0)
-    divided = {session.held_out for session in sessions} >= {False, True}
-    for held_out, words in ((False, "learnt from"), (True, "held out")):
-        if divided and not parts[held_out]:
-            return [f"'{name}' is in no session that is {words}; divide the sessions otherwise"]
+    for part, words in (("train", "is learnt from"), ("validation", "validates"), ("test", "is held out")):
+        of_part = [session for session in sessions if session.part == part]
+        if of_part and not any(of_class.get(session.name) for session in of_part):
+            return [f"'{name}' is in no session that {words}; divide the sessions otherwise"]
     place, most = max(of_class.items(), key=lambda item: item[1])
     if most > ONE_PART * total:
         return [f"{most / total:.0%} of the frames of '{name}' are in {place}; label it in others too"]

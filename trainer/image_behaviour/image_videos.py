@@ -101,7 +101,7 @@ class ImageVideos:
                 name=video.name,
                 labels=video.labels(self.class_names),
                 frames=len(video.images),
-                held_out=None if video.part is None else video.part == "test",
+                part=video.part,
             )
             for video in self.videos
         ]
