@@ -10,7 +10,7 @@ end_at_signals(sys.argv)  # the imports below take a second
 
 import cv2  # noqa: E402
 
-from tracker.command import run_command, version  # noqa: E402
+from tracker.command import OneSentenceParser, run_command, version  # noqa: E402
 from tracker.commands import (  # noqa: E402
     analyse,
     cameras,
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tracker", description="Track an animal through a live camera and publish what it does.")
+    parser = OneSentenceParser(prog="tracker", description="Track an animal through a live camera and publish what it does.")
     parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:

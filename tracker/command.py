@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TypeGuard
+from typing import NoReturn, TypeGuard
 
 from tracker.errors import RigtrackError
 from tracker.service.log import WRITER
@@ -31,6 +31,14 @@ def version() -> str:
         return importlib.metadata.version("rigtrack")
     except importlib.metadata.PackageNotFoundError:
         return "of a copy that is not installed"
+
+
+class OneSentenceParser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong with a command line, without the list of everything that it could have been."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists what it takes\n")
 
 
 def load_commands(package: str, names: Sequence[str]) -> tuple[list[ModuleType], dict[str, str]]:

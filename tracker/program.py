@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracker.command import load_commands, run_command, version
+from tracker.command import OneSentenceParser, load_commands, run_command, version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Program:
 
     def parser(self) -> argparse.ArgumentParser:
         """What reads the command line; a subcommand that cannot be had is listed with the reason."""
-        parser = argparse.ArgumentParser(prog=self.name, description=self.description)
+        parser = OneSentenceParser(prog=self.name, description=self.description)
         parser.add_argument("--version", action="version", version=f"rigtrack {version()}")
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
         modules, missing = load_commands(f"{self.name}.commands", self.commands)

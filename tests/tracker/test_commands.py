@@ -232,3 +232,14 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         ended = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     assert ended.returncode == 1
     assert ended.stderr == "tracker check: what it prints cannot be written: No space left on device; give it another place\n"
+
+
+@pytest.mark.parametrize("program", ["tracker", "trainer", "calib"])
+@pytest.mark.parametrize("asked", [[], ["nothing"], ["check", "--nothing"]], ids=["no command", "no such command", "no such option"])
+def test_a_command_line_that_is_wrong_is_one_sentence_and_status_2(program: str, asked: list[str]) -> None:
+    command = [sys.executable, "-m", program, *asked]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith(program)
+    assert answer.stderr.count("\n") == 1
+    assert "--help` lists what it takes" in answer.stderr
