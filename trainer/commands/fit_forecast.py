@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from tracker.bundle import USUAL_PLACE
 from trainer.commands.forecast_options import forecast_request
 
 if TYPE_CHECKING:
@@ -16,11 +17,9 @@ if TYPE_CHECKING:
 
 def fit_forecast(options: argparse.Namespace) -> int:
     """Train and write the bundle, or see only what a network can learn by heart."""
-    from trainer.errors import TrainingError
     from trainer.forecast.make_forecast_bundle import make_forecast_bundle
 
-    if options.out is None:
-        raise TrainingError("--out is missing; say which folder the bundle goes to")
+    options.out = options.out or Path(USUAL_PLACE)
     request = forecast_request(options)
     if options.memorise:
         return _memorise(request, frames=options.memorise, permuted=options.permuted)
