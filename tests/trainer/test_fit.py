@@ -208,7 +208,7 @@ def test_one_two_and_five_frames_can_be_learnt_from(count: int, tmp_path: Path) 
     ("change", "message"),
     [
         ({"network": "hourglass"}, "no network 'hourglass'; expected one of compact, trackrat, alexnet, resnet18"),
-        ({"head": "points"}, "no head 'points'; expected one of heatmap, xy, dense_heatmap"),
+        ({"head": "points"}, "no head 'points'; expected one of heatmap, xy, votes, dense_heatmap, several"),
         ({"minutes": -1.0}, "minutes is -1.0"),
     ],
     ids=["network", "head", "minutes"],

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainer.errors import LabelError
-from trainer.labelling.encoded_frames import EncodedFrames
 from trainer.project.store import Project, ProjectFrame
 from trainer.project.video_places import place_of_video
+from trainer.video_files.encoded_frames import EncodedFrames
 from trainer.video_files.frames_by_number import IndexedVideo
 
 OPEN = 2  # videos

@@ -12,13 +12,13 @@ import numpy as np
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import bouts_of_marks
-from trainer.labelling.encoded_frames import EncodedFrames
 from trainer.timeline.body_lines import body_lines
 from trainer.timeline.bout_store import BoutStore, revision
 from trainer.timeline.labelled_videos import LabelledVideo
 from trainer.timeline.model_answers import Answer
 from trainer.timeline.offers import Offer
 from trainer.timeline.person_agreement import agreement_of
+from trainer.video_files.encoded_frames import EncodedFrames
 from trainer.video_files.frames_by_number import IndexedVideo
 
 LONGEST_PX = 1280  # of a picture as it is sent; a 4K frame would take longer on its way than a frame lasts

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tracker.bundle import View
 from tracker.frame import Image
-from tracker.whole_files import write_whole
 from trainer.errors import TrainingError
+from trainer.formats.background_picture import read_background, write_background_planes
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import NetworkInput, channels_of
 from trainer.networks.blocks import FrameShape
@@ -50,9 +49,7 @@ def write_background(lighting: EvenLighting, folder: Path) -> None:
         OSError: the disk refuses.
     """
     if lighting.background is not None:
-        planes = lighting.background[0].numpy()
-        picture = planes[0] if len(planes) == 1 else cv2.cvtColor(np.ascontiguousarray(planes.transpose(1, 2, 0)), cv2.COLOR_RGB2BGR)
-        write_whole(folder / BACKGROUND_FILE, cv2.imencode(".png", picture)[1].tobytes())
+        write_background_planes(folder / BACKGROUND_FILE, lighting.background[0].numpy())
 
 
 def _background(train: LabelledFrames, asked: str, view: View) -> Image | None:
@@ -78,22 +75,5 @@ def _median(train: LabelledFrames, view: View) -> Image:
 
 
 def _from_file(path: Path, train: LabelledFrames, view: View) -> Image:
-    try:
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as problem:
-        raise TrainingError(
-            f"{path}: the background cannot be read: {problem.strerror}; expected a picture, or the word {MEDIAN}"
-        ) from problem
-    try:
-        bgr = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    except cv2.error:
-        bgr = None
-    if bgr is None:
-        raise TrainingError(f"{path}: is not an image; expected a PNG or JPEG of the empty arena by the same camera, or the word {MEDIAN}")
-    if bgr.shape[:2] != train.size:
-        raise TrainingError(
-            f"{path}: the background is of {bgr.shape[1]}x{bgr.shape[0]} pixels, the labelled images of {train.size[1]}x{train.size[0]}; "
-            "expected a picture of the empty arena by the same camera"
-        )
-    rgb = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    rgb = read_background(path, size=train.size, otherwise=MEDIAN)
     return np.array(NetworkInput(view, size=train.size, source_size=train.size).image(rgb))
