@@ -59,6 +59,16 @@ class Commands:
         raise PermissionError(13, "Permission denied", request.get("path"))
 
 
+class DoneAMomentLater(Future[Answer]):
+    """Long work that ends just after somebody looked whether it has."""
+
+    def done(self) -> bool:
+        was = super().done()
+        if not was:
+            self.set_result({"bundle": "new"})
+        return was
+
+
 @pytest.fixture
 def commands() -> Commands:
     return Commands()
@@ -159,6 +169,11 @@ def test_others_are_answered_while_something_takes_long(address: str, commands: 
         commands.long.set_result({"bundle": "new"})
         assert client.poll(DEADLINE_MS)
         assert json.loads(client.recv()) == {"ok": True, "bundle": "new"}
+
+
+def test_work_that_ends_while_it_is_looked_at_is_answered(address: str, commands: Commands) -> None:
+    commands.long = DoneAMomentLater()
+    assert ask(address, {"command": "swap"}, timeout_s=10) == {"bundle": "new"}
 
 
 def test_long_work_that_fails_is_answered_with_its_sentence(address: str, commands: Commands) -> None:

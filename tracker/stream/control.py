@@ -129,10 +129,13 @@ class Control:
         return name, _guarded(name, lambda: command(values))
 
     def _answer_pending(self) -> None:
-        done = [entry for entry in self._pending if entry[2].done()]
-        self._pending = [entry for entry in self._pending if not entry[2].done()]
-        for back, name, future in done:
-            self._send(back, _guarded(name, future.result))
+        waiting, self._pending = self._pending, []
+        for entry in waiting:
+            back, name, future = entry
+            if future.done():  # asked once: work may end at any moment, and an answer that is passed over never comes
+                self._send(back, _guarded(name, future.result))
+            else:
+                self._pending.append(entry)
 
     def _send(self, back: list[bytes], answer: "Answer | Future[Answer]") -> None:
         self._socket.send_multipart([*back, json.dumps(answer).encode()])
