@@ -26,8 +26,10 @@ from tracker.frame import Frame
 from tracker.messages import PoseMessage, StatusMessage
 
 try:
+    from gi.repository import Gio
+
     from tracker.cameras.aravis import BUFFERS, AravisDevice
-except CameraError:
+except (CameraError, ImportError):
     pytest.skip(MISSING, allow_module_level=True)
 
 NAME = f"Aravis Fake {SERIAL}"
@@ -267,8 +269,9 @@ def test_a_tracker_publishes_a_gige_cameras_frames_and_ends_while_it_is_away(
 @contextmanager
 def another_kind(camera: AravisDevice, gige: FakeGige, path: Path, change: Callable[[str], str]) -> Iterator[FakeGige]:
     """The same camera with another description of itself."""
-    xml, _ = camera._camera.get_device().get_genicam_xml()
-    path.write_text(change(xml))
+    # from the library: what a device has read of it lacks the zero at its end, and Python then reads past it
+    xml = Gio.resources_lookup_data("/org/aravis/arv-fake-camera.xml", Gio.ResourceLookupFlags.NONE).get_data()
+    path.write_text(change(xml.decode()))
     camera.close()
     gige.unplug()
     with fake_gige(path) as other:
