@@ -5,6 +5,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/installed
+# Files of tests at the same time: as many as there are cores, four at most, since each holds torch.
+TESTS_AT_ONCE ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
+PYTEST := $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 help:
 	@sed -n 1p Makefile
@@ -26,7 +29,7 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	@./.ci/test_programs
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: $(STAMP)
 	@./.ci/test_programs
@@ -34,7 +37,7 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 clean:
 	rm -rf .venv build demo *.egg-info

@@ -44,6 +44,7 @@ BACKBONES = ["timm>=1.0", "torchvision>=0.19", "safetensors>=0.4"]
 DEV = [
     "pytest>=8",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",
     "hypothesis>=6.100",
     "ruff>=0.6",
     "mypy>=1.11",
