@@ -29,10 +29,11 @@ from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.score_tables import summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
-from trainer.errors import TrainingError
+from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.ethogram.checks import findings
 from trainer.reports.behaviour_report import write_behaviour_report
-from trainer.whole_files import disk_refusals, refuse_unwritable
+from trainer.sentences import sentences_to
+from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 64
 
@@ -87,15 +88,9 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     out = request.out
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
-        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
-    run = out.with_name(f"{out.name}.run")
-    for folder in (out.parent, run):
-        refuse_unwritable(folder, option="--out")
-
-    def say(sentence: str) -> None:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-
+    refuse_other_content(out)
+    refuse_unwritable_places(out)
+    run, say = run_folder(out), sentences_to(console)
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
     videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
@@ -127,7 +122,6 @@ def _score_and_write(
     reference: Reference | None,
     absent: str | None,
 ) -> BehaviourBundle:
-    run_folder = request.out.with_name(f"{request.out.name}.run")
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
     description = describe(request, videos, trained, calibrated, exported)
@@ -137,7 +131,7 @@ def _score_and_write(
     self_test = msgspec.structs.replace(description.self_test, expected=[float(value) for value in answer])
     description = msgspec.structs.replace(description, self_test=self_test)
     none = np.zeros((0, 0), np.uint8)
-    unscored = run_folder / "unscored"
+    unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
     notes = [

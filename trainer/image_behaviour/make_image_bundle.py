@@ -19,7 +19,7 @@ from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
-from trainer.errors import TrainingError
+from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.ethogram.checks import findings
 from trainer.image_behaviour.describe_images import describe_images
 from trainer.image_behaviour.image_request import ImageRequest
@@ -28,7 +28,8 @@ from trainer.image_behaviour.networks import ImageBehaviour
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.train_images import TrainedImages, all_targets, train_images, whole_features, whole_logits
 from trainer.reports.behaviour_report import write_behaviour_report
-from trainer.whole_files import disk_refusals, refuse_unwritable
+from trainer.sentences import sentences_to
+from trainer.whole_files import disk_refusals
 
 _CLIP_BYTES, _FEWEST, _MOST = 2_000_000, 4, 64  # of the self-test, and its frames
 _PROOF_BYTES = 400_000_000  # of the images carried in the proof
@@ -43,15 +44,9 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         LabelError, TrainingError, CameraError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     out = request.out
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
-        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
-    run = out.with_name(f"{out.name}.run")
-    for folder in (out.parent, run):
-        refuse_unwritable(folder, option="--out")
-
-    def say(sentence: str) -> None:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-
+    refuse_other_content(out)
+    refuse_unwritable_places(out)
+    run, say = run_folder(out), sentences_to(console)
     read = read_image_videos(request.data, request.region, asked=request.asked, classes=request.classes)
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
     for sentence in _introduction(videos, request.settings.inside):
@@ -85,7 +80,7 @@ def _score_and_write(
     self_test = msgspec.structs.replace(description.self_test, expected=[float(value) for value in answer])
     description = msgspec.structs.replace(description, self_test=self_test)
     none = np.zeros((0, 0), np.uint8)
-    unscored = request.out.with_name(f"{request.out.name}.run") / "unscored"
+    unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
     notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
