@@ -37,4 +37,4 @@ class ImageRequest:
     validation: tuple[str, ...] = ()
     nothing_held_out: bool = False
     anew: bool = False
-    proved_frames: int = 10_000
+    proved_frames: int = PROVED_FRAMES
