@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from rich.console import Console
 
-from tracker.bundle import (
-    read_bundle,
-    write_bundle,
-)
+from tracker.bundle import read_bundle, write_bundle
 from tracker.engines.openvino.step_engine import StepEngine
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.body_axis import BodyAxis, find_body_axis
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
@@ -128,8 +125,7 @@ def _score_and_write(
     test = _self_test_poses(videos)
     states = exported.state_shapes
     answer = StepEngine(exported.model, states).run(test[:, :-1].reshape(len(test), *description.input.shape[1:]), test[:, -1])[-1]
-    self_test = msgspec.structs.replace(description.self_test, expected=[float(value) for value in answer])
-    description = msgspec.structs.replace(description, self_test=self_test)
+    description = with_answer(description, answer)
     none = np.zeros((0, 0), np.uint8)
     unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
@@ -143,11 +139,8 @@ def _score_and_write(
     ]
     beside = (NAME, answers_of(reference, judged)) if reference is not None else None
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, notes=notes)
-    if videos.of("test") and description.behaviour is not None:
-        behaviour = msgspec.structs.replace(
-            description.behaviour, accuracy=accuracy(run.scores[0], frames=sum(len(v.poses) for v in judged))
-        )
-        description = msgspec.structs.replace(description, behaviour=behaviour)
+    if videos.of("test"):
+        description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.poses) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     report = write_behaviour_report(request.out, run)
     if reference is not None:

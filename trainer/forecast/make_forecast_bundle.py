@@ -12,12 +12,13 @@ from rich.console import Console
 from tracker.bundle import write_bundle
 from tracker.engines.openvino.step_engine import StepEngine
 from tracker.self_test_clip import Clip
+from trainer.behaviour.carried_description import with_answer
 from trainer.behaviour.carried_proof import PROVED_FRAMES
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of, calibrate, probabilities
 from trainer.forecast.build import build, fit_logit
-from trainer.forecast.bundle_description import describe, with_answer
+from trainer.forecast.bundle_description import describe
 from trainer.forecast.export import ExportedForecaster, Pictures, export, pictures_of
 from trainer.forecast.forecast_run import ForecastRun, verdict
 from trainer.forecast.forecaster import Forecaster

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from tracker.engines.openvino.step_engine import IMAGE, StepEngine
 from tracker.self_test_clip import Clip
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.bundle_description import accuracy
+from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
@@ -21,7 +21,7 @@ from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.ethogram.checks import findings
-from trainer.image_behaviour.describe_images import describe_images
+from trainer.image_behaviour.bundle_description import describe
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
 from trainer.image_behaviour.networks import ImageBehaviour
@@ -74,11 +74,10 @@ def _score_and_write(
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
-    description = describe_images(request, videos, trained.network, calibrated, exported)
+    description = describe(request, videos, trained.network, calibrated, exported)
     clip = _self_test(videos)
     answer = StepEngine(exported.model, exported.state_shapes).run(clip.images, clip.seconds)[-1]
-    self_test = msgspec.structs.replace(description.self_test, expected=[float(value) for value in answer])
-    description = msgspec.structs.replace(description, self_test=self_test)
+    description = with_answer(description, answer)
     none = np.zeros((0, 0), np.uint8)
     unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
@@ -86,9 +85,8 @@ def _score_and_write(
     notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
     say(f"on the frames that it has learnt from, without augmentation, its accuracy is {_training_accuracy(trained.network, videos):.3f}")
-    if videos.of("test") and description.behaviour is not None:
-        scored = accuracy(run.scores[0], frames=sum(len(video.images) for video in judged))
-        description = msgspec.structs.replace(description, behaviour=msgspec.structs.replace(description.behaviour, accuracy=scored))
+    if videos.of("test"):
+        description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.images) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
     report = write_behaviour_report(request.out, run)
     shutil.rmtree(unscored, ignore_errors=True)
