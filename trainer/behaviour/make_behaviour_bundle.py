@@ -19,6 +19,7 @@ from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
+from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Prepared, Trained, prepare, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
@@ -183,7 +184,7 @@ def collapsed(found: Sequence[ScoredVideo]) -> list[str]:
 
 
 def _introduction(videos: PoseVideos, axis: BodyAxis) -> list[str]:
-    parts = {part: [video.name for video in videos.of(part)] for part in ("train", "validation", "test")}
+    parts = {part: [video.name for video in videos.of(part)] for part in PARTS}
     said = [
         f"{len(videos.videos)} videos, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",

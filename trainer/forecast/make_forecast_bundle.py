@@ -14,6 +14,7 @@ from tracker.engines.openvino.step_engine import StepEngine
 from tracker.self_test_clip import Clip
 from trainer.behaviour.carried_description import with_answer
 from trainer.behaviour.carried_proof import PROVED_FRAMES
+from trainer.behaviour.table_rows import PARTS
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of, calibrate, probabilities
@@ -147,7 +148,7 @@ def read_parts(request: ForecastRequest, folder: Path, say: Callable[[str], None
 def introduction(parts: Parts) -> list[str]:
     """What is learnt from and judged by."""
     said = []
-    for part in ("train", "validation", "test"):
+    for part in PARTS:
         labelled, positive = parts.shares(part)
         names = ", ".join(f"{one.recording.name} frames {one.first} to {one.end - 1}" for one in parts.of(part))
         if labelled:

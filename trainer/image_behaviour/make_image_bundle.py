@@ -16,6 +16,7 @@ from trainer.behaviour.bundle_description import accuracy
 from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
+from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
@@ -102,7 +103,7 @@ def _score_and_write(
 
 
 def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[str]:
-    parts = {part: [f"{video.name} ({len(video.images)})" for video in videos.of(part)] for part in ("train", "validation", "test")}
+    parts = {part: [f"{video.name} ({len(video.images)})" for video in videos.of(part)] for part in PARTS}
     said = [
         f"{len(videos.videos)} videos or blocks, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
