@@ -1,6 +1,5 @@
 """Networks that forecast: their steps, their states, what they learn from, and a training that goes on."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,14 +27,6 @@ from trainer.forecast.train import class_weights, judged_logits, losses, train
 
 PIXELS = ForecastSettings(kind="convlstm-small", epochs=2, batch=4)
 MOTION = ForecastSettings(kind="lstm", epochs=2, hidden=4)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def plan(kind: Kind = "convlstm-small", *, slice_frames: int = 4, **changes: object) -> PixelPlan:

@@ -26,7 +26,6 @@ LEARN = """
 import hashlib, json, sys, warnings
 from pathlib import Path
 import torch
-torch.set_num_threads(1)
 from learnable import labelled
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings

@@ -1,16 +1,13 @@
 """A training that a person stops says where, and says so again when it goes on; what it prints into a log stays readable."""
 
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.trainer.learnable import labelled
 from tests.trainer.test_evaluate_command import as_csv
@@ -19,15 +16,6 @@ from trainer.__main__ import main
 
 EPOCHS = 3
 OPTIONS = ["--epochs", str(EPOCHS), "--batch", "8", "--batches", "20", "--device", "cpu", "--precision", "32", "--workers", "0"]
-ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}  # the tests share the machine
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the tests share the machine
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +32,7 @@ def fit_command(data: Path, out: Path) -> list[str]:
 def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A bundle, and what its command printed into two files."""
     out = tmp_path_factory.mktemp("models") / "model"
-    ended = subprocess.run(fit_command(data, out), capture_output=True, text=True, check=True, env=ONE_THREAD, timeout=300)
+    ended = subprocess.run(fit_command(data, out), capture_output=True, text=True, check=True, timeout=300)
     return out, ended.stdout, ended.stderr
 
 
@@ -53,7 +41,7 @@ def test_ctrl_c_says_where_it_stopped_and_the_same_command_goes_on_from_there(
 ) -> None:
     out = tmp_path / "model"
     command = [*fit_command(data, out), "--workers", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ONE_THREAD) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("epoch 1 of"):  # its checkpoint is kept by then

@@ -48,11 +48,6 @@ def empty(frames: LabelledFrames) -> LabelledFrames:
     return frames.subset(np.array([], np.int64))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.mark.parametrize("kind", ["torch", "safetensors", "checkpoint of torch"])
 def test_a_librarys_weights_are_taken_from_a_file_its_classifier_left_out(kind: str, tmp_path: Path) -> None:
     path = tmp_path / ("weights.safetensors" if kind == "safetensors" else "weights.pth")
