@@ -37,8 +37,7 @@ def request(data: Path, out: Path, *kinds: Kind, picture: tuple[int, int, int] |
 def told(tmp_path_factory: pytest.TempPathFactory) -> ForecastBundle:
     folder = tmp_path_factory.mktemp("forecast")
     np.save(folder / "images.npy", twitching(600))
-    made = make_forecast_bundle(request(folder / "images.npy", folder / "ahead", "convlstm-small", "lstm"), Console(quiet=True))
-    return made
+    return make_forecast_bundle(request(folder / "images.npy", folder / "ahead", "convlstm-small", "lstm"), Console(quiet=True))
 
 
 @pytest.fixture
