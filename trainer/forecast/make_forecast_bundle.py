@@ -34,6 +34,7 @@ from trainer.forecast.simple_forecasts import QUIET, Answers, simple_forecasts
 from trainer.forecast.step_graph import step_of
 from trainer.forecast.train import Trained, judged_logits, train
 from trainer.networks.layer_table import NetworkTable, table_of_calls
+from trainer.reports.report_files import REPORT_FILE
 from trainer.sentences import sentences_to
 from trainer.whole_files import disk_refusals
 
@@ -109,7 +110,7 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
         LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     out = request.out
-    refuse_other_content(out, marks=("bundle.json", "report.html"))
+    refuse_other_content(out, marks=("bundle.json", REPORT_FILE))
     refuse_unwritable_places(out)
     request.settings.check()
     request.rule.check()
