@@ -15,7 +15,8 @@ import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper
 
-from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, write_bundle
+from tracker.bundle import write_bundle
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 from tracker.messages import VERSION, StatusMessage
 
 # The networks here are tiny: threads that spin while they wait for one another double the processor time (18.7 s → 8.7 s of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tracker.bundle import Description, LearntImages
+from tracker.bundle_description import Description, LearntImages
 from tracker.frame import Image
 from tracker.pose import KeyPoints
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tracker.bundle import LearntImages
+from tracker.bundle_description import LearntImages
 from tracker.resemblance import FEWEST, Appearance, appearance, differences
 
 LEARNT = LearntImages(brightness=(60.0, 170.0), contrast=(20.0, 60.0), confidence=0.7)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.trainer.learnable import GREY, labelled
-from tracker.bundle import Augmentation, read_bundle
+from tracker.bundle import read_bundle
+from tracker.bundle_description import Augmentation
 from trainer.__main__ import main
 from trainer.experiments.run import RUN_FILE, RUNS
 from trainer.formats.write_synthetic_set import write_synthetic_set

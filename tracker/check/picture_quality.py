@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import Description
+from tracker.bundle_description import Description
 from tracker.check.result import CheckResult, Measured, judged, unjudged
 from tracker.frame import Image
 from tracker.pose import KeyPoints

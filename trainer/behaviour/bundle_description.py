@@ -1,6 +1,6 @@
 """What a behaviour bundle says of itself: names, shapes, training data, thresholds, accuracy."""
 
-from tracker.bundle import BehaviourAccuracy, BehaviourNetwork, Description, TensorShape, TrainingData, View
+from tracker.bundle_description import BehaviourAccuracy, BehaviourNetwork, Description, TensorShape, TrainingData, View
 from tracker.engines.openvino.step_engine import POSES
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.carried_description import SECONDS_SHAPE, carried_description, not_measured, parts_in_words, usual_intervals

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import (
+from tracker.bundle_description import (
     Accuracy,
     BehaviourAccuracy,
     BehaviourNetwork,

@@ -3,16 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from tracker.bundle import (
-    BehaviourAccuracy,
-    BehaviourNetwork,
-    Description,
-    Forecast,
-    TensorShape,
-    TrainingData,
-    View,
-    Viewed,
-)
+from tracker.bundle_description import BehaviourAccuracy, BehaviourNetwork, Description, Forecast, TensorShape, TrainingData, View, Viewed
 from tracker.engines.openvino.step_engine import IMAGE
 from trainer.behaviour.carried_description import SECONDS_SHAPE, carried_description
 from trainer.forecast.export import ExportedForecaster

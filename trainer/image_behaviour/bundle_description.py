@@ -1,6 +1,6 @@
 """What a bundle of images says of itself: region, shapes, training data, thresholds."""
 
-from tracker.bundle import BehaviourNetwork, Description, TensorShape, TrainingData
+from tracker.bundle_description import BehaviourNetwork, Description, TensorShape, TrainingData
 from tracker.engines.openvino.step_engine import IMAGE
 from trainer.behaviour.bundle_description import LONGEST_GAP_S
 from trainer.behaviour.carried_description import SECONDS_SHAPE, carried_description, not_measured, parts_in_words, usual_intervals

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tracker.bundle import LearntImages
+from tracker.bundle_description import LearntImages
 from tracker.resemblance import appearance
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.appearances import appearances_of, spread_over

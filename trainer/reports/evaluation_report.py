@@ -3,7 +3,7 @@
 import datetime
 from pathlib import Path
 
-from tracker.bundle import distance_words
+from tracker.bundle_description import distance_words
 from tracker.pages.document import page as page_of
 from tracker.pages.document import table, text
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
