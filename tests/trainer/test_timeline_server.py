@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.trainer.label_server import ROOT
-from tests.trainer.page_server import PageServer
+from tests.trainer.page_server import ROOT, PageServer
 from tests.trainer.timeline_page import CLASSES, FRAMES, timeline_server, write_film
 from trainer.__main__ import main
 
