@@ -26,7 +26,8 @@ import onnx.parser
 from daemon import daemon
 from onnx import numpy_helper
 
-from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from tracker.bundle import read_bundle, write_bundle
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 from tracker.client import Client
 from tracker.config import EngineConfig
 from tracker.engines.open_engine import open_engine

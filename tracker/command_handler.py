@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from tracker.bundle import Bundle, Viewed, read_bundle
+from tracker.bundle import Bundle, read_bundle
+from tracker.bundle_description import Viewed
 from tracker.calibration import read_calibration
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tracker.bundle import Description, LearntImages
+from tracker.bundle_description import Description, LearntImages
 from tracker.frame import Image
 from tracker.pose import KeyPoints
 
@@ -18,7 +18,7 @@ FEWEST = 6  # images; of fewer, half of them are one posture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Appearance:
     """One image and the answer for it.
 
     Attributes:
@@ -32,7 +32,7 @@ class Look:
     confidence: float
 
 
-def look(image: Image, points: KeyPoints) -> Look:
+def appearance(image: Image, points: KeyPoints) -> Appearance:
     """Measure one image.
 
     Args:
@@ -43,34 +43,36 @@ def look(image: Image, points: KeyPoints) -> Look:
     mean, deviation = cv2.meanStdDev(grey)
     known = np.asarray(points[..., 2], np.float64)
     known = known[np.isfinite(known)]
-    return Look(brightness=float(mean[0, 0]), contrast=float(deviation[0, 0]), confidence=float(known.mean()) if known.size else math.nan)
+    return Appearance(
+        brightness=float(mean[0, 0]), contrast=float(deviation[0, 0]), confidence=float(known.mean()) if known.size else math.nan
+    )
 
 
-def differences(learnt: LearntImages, looks: Sequence[Look]) -> tuple[str, ...]:
+def differences(learnt: LearntImages, appearances: Sequence[Appearance]) -> tuple[str, ...]:
     """In what half of these images differ from those learnt from, a clause each; nothing where they resemble them, or are too few."""
-    if len(looks) < FEWEST:
+    if len(appearances) < FEWEST:
         return ()
     found = []
     for name, (low, high), values in (
-        ("mean grey level", learnt.brightness, [one.brightness for one in looks]),
-        ("contrast (standard deviation of the grey levels)", learnt.contrast, [one.contrast for one in looks]),
+        ("mean grey level", learnt.brightness, [one.brightness for one in appearances]),
+        ("contrast (standard deviation of the grey levels)", learnt.contrast, [one.contrast for one in appearances]),
     ):
         median = float(np.median(values))
         if not low <= median <= high:
             found.append(f"their {name} is {median:.0f}, where training had {low:.0f} to {high:.0f}, augmentation included")
-    sure = float(np.median(np.nan_to_num([one.confidence for one in looks])))
+    sure = float(np.median(np.nan_to_num([one.confidence for one in appearances])))
     if learnt.confidence is not None and sure < learnt.confidence:
         usual = f"where 95 % of the held-out images had more than {learnt.confidence:.2f}"
         found.append(f"in half of them the mean confidence is at most {sure:.2f}, {usual}")
     return tuple(found)
 
 
-def unlike_learnt(about: Description, looks: Sequence[Look]) -> str | None:
+def unlike_learnt(about: Description, appearances: Sequence[Appearance]) -> str | None:
     """That these images do not resemble those that a bundle was trained on, and in what; None where they do.
 
     Args:
         about: of the bundle; one from before these figures were noted is never judged.
-        looks: of images, spread over what is to be judged.
+        appearances: of images, spread over what is to be judged.
     """
-    found = differences(about.learnt, looks) if about.learnt is not None else ()
+    found = differences(about.learnt, appearances) if about.learnt is not None else ()
     return f"the images do not resemble those that {about.name} was trained on: {'; '.join(found)}" if found else None

@@ -12,7 +12,8 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.brightness import Brightness
-from tracker.bundle import Bundle, Description, check_task
+from tracker.bundle import Bundle, check_task
+from tracker.bundle_description import Description
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.scores import Scores, check_classifiers, score_names

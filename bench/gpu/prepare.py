@@ -20,6 +20,7 @@ import torch  # noqa: E402
 from carried import grey  # noqa: E402
 
 from tracker.bundle import Bundle, read_bundle, write_bundle  # noqa: E402
+from trainer.bundle_places import run_folder  # noqa: E402
 from trainer.bundles.parity import ReferenceEngine  # noqa: E402
 from trainer.bundles.quantise import to_fp16  # noqa: E402
 from trainer.bundles.variant import write_variant  # noqa: E402
@@ -39,7 +40,7 @@ def main() -> None:
     bundle = read_bundle(options.bundle)
     frames = read_labels(options.data.resolve())
     images = np.stack([grey(image.path) for image in frames.images])
-    network, about = load_network(options.bundle.with_name(f"{options.bundle.name}.run") / "checkpoints" / options.checkpoint)
+    network, about = load_network(run_folder(options.bundle) / "checkpoints" / options.checkpoint)
     plan = plan_from_plain(about["plan"])
     out: Path = options.out
     shutil.rmtree(out, ignore_errors=True)

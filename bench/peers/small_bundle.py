@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 
 POINTS = 4
 CELL = 8  # px of the input for each cell of the maps

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from studies.rectangles.peaks import peaks_of
 from studies.rectangles.sets import RectangleSet
-from tracker.bundle import View
+from tracker.bundle_description import View
 from trainer.errors import TrainingError
 from trainer.networks.decode import with_absent
 from trainer.networks.map_network import MapNetwork

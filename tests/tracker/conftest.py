@@ -1,4 +1,4 @@
-"""A recorder of the test's own, for whoever asks for it."""
+"""A recorder of the test's own, and a V4L2 device in user space, for whoever asks for them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from tests.tracker.daemon import ROOT
+from tests.tracker.fake_device import FakeDevice, build
 from tests.tracker.recorded import recorder_of
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.recording.recorder import Recorder
@@ -23,3 +24,10 @@ def recorder(recording_config: Config) -> Iterator[Recorder]:
     made = recorder_of(recording_config)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def fake_v4l2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeDevice]:
+    device = FakeDevice(build(tmp_path_factory.mktemp("v4l2")))
+    yield device
+    device.close()

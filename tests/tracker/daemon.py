@@ -16,10 +16,11 @@ import yaml
 
 from tracker.client import Client
 from tracker.config import load_config
-from tracker.messages import Message
+from tracker.messages import Message, PoseMessage
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 300.0
+SPOTS = [(10 + 3 * (i % 200), 400 - 7 * (i % 50)) for i in range(150)]
 
 
 def write_images(folder: Path, spots: list[tuple[int, int]], *, size: tuple[int, int] = (640, 480)) -> None:
@@ -44,6 +45,18 @@ def write_config(folder: Path, bundle: Path, camera: dict[str, Any], **sections:
     path = folder / "tracker.yaml"
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     return path
+
+
+def endless(folder: Path) -> dict[str, Any]:
+    """A camera that never ends: images in a circle, at 100 frames per second."""
+    write_images(folder / "images", SPOTS)
+    return {"source": "image_folder", "folder": str(folder / "images"), "rate_hz": 100, "loop_folder": True}
+
+
+def synthetic(**changes: Any) -> dict[str, Any]:
+    """A camera that shows a rodent without end, at 100 frames per second."""
+    camera = {"source": "synthetic", "scene": "rodent", "seed": 1, "width": 640, "height": 480, "rate_hz": 100, "frames": None}
+    return camera | {"rectangles": 1, "faults": []} | changes
 
 
 class Daemon:
@@ -91,3 +104,12 @@ def wait_for(client: Client, wanted: Callable[[Message], bool]) -> Message:
         if message is not None and wanted(message):
             return message
     raise AssertionError("what was waited for did not come")
+
+
+def stream(folder: Path) -> Client:
+    """What is published by the tracker that `write_config` configured there."""
+    return Client(f"ipc://{folder}/stream")
+
+
+def is_pose(message: object) -> bool:
+    return isinstance(message, PoseMessage)

@@ -14,6 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 NODE = "/dev/zero"
 LIMIT_S = 100
+THROUGH = ["own calls", "opencv"]  # what reads the device
 
 SERVE = """
 import json, os, sys, traceback
@@ -114,3 +115,8 @@ class FakeDevice:
         asked = {"settings": keys, "reads": reads, "through": through, "timeout_s": timeout_s}
         answer: dict[str, Any] = self.run(READ, asked, **(fake or {}))
         return answer
+
+
+def numbers(answer: dict[str, Any]) -> list[int]:
+    """Of the frames that `FakeDevice.read` gave."""
+    return [frame["number"] for frame in answer["frames"]]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import TensorShape
+from tracker.bundle_description import TensorShape
 from tracker.engines.tensorrt.options import OWN_TACTICS, PRECISION_RULES
 
 IMAGE = TensorShape(name="image", shape=(1, 4, 6, 1), dtype="uint8")

@@ -7,7 +7,8 @@ import onnx
 import onnx.parser
 from numpy.typing import NDArray
 
-from tracker.bundle import (
+from tracker.bundle import write_bundle
+from tracker.bundle_description import (
     Accuracy,
     BehaviourAccuracy,
     BehaviourNetwork,
@@ -18,7 +19,6 @@ from tracker.bundle import (
     TrainingData,
     View,
     Viewed,
-    write_bundle,
 )
 from tracker.engines.openvino.step_engine import StepEngine
 from tracker.self_test_clip import Clip

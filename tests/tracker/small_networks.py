@@ -7,7 +7,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 
 HEIGHT, WIDTH = 24, 40
 IMAGE = TensorShape(name="image", shape=(1, HEIGHT, WIDTH, 1), dtype="uint8")

@@ -18,7 +18,7 @@ from tests.tracker.videos import write_video
 from tracker.analysis import one_video
 from tracker.analysis.job import Job, analysed_with, analysis_config, job_for
 from tracker.analysis.one_video import AnalysisRequest, StoppedError
-from tracker.bundle import View
+from tracker.bundle_description import View
 from tracker.config import load_config
 from tracker.errors import RecordingError
 from tracker.export.export_session import Wanted, export_session

@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import BundleMaker
-from tracker.bundle import Bundle, expected_answer, read_bundle, write_bundle
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.bundle_description import expected_answer
 from tracker.errors import BundleError
 from tracker.exchange_folders import exchange
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,9 @@ import pytest
 import zmq
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import DEADLINE_S, ROOT, Daemon, wait_for, write_config, write_images
+from tests.tracker.daemon import DEADLINE_S, ROOT, SPOTS, Daemon, endless, is_pose, stream, synthetic, wait_for, write_config, write_images
 from tracker.client import Client
-from tracker.messages import EventMessage, PoseMessage, StatusMessage
-
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-SPOTS = [(10 + 3 * (i % 200), 400 - 7 * (i % 50)) for i in range(150)]
+from tracker.messages import PoseMessage, StatusMessage
 
 
 @pytest.fixture(scope="module")
@@ -31,23 +27,7 @@ def bundle(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -
     return make_bundle(tmp_path_factory.mktemp("bundles") / "spot")
 
 
-def endless(folder: Path) -> dict[str, Any]:
-    """A camera that never ends: fifty images in a circle, at 100 frames per second."""
-    write_images(folder / "images", SPOTS)
-    return {"source": "image_folder", "folder": str(folder / "images"), "rate_hz": 100, "loop_folder": True}
-
-
-def synthetic(**changes: Any) -> dict[str, Any]:
-    camera = {"source": "synthetic", "scene": "rodent", "seed": 1, "width": 640, "height": 480, "rate_hz": 100, "frames": None}
-    return camera | {"rectangles": 1, "faults": []} | changes
-
-
-def stream(folder: Path) -> Client:
-    return Client(f"ipc://{folder}/stream")
-
-
-def is_pose(message: object) -> bool:
-    return isinstance(message, PoseMessage)
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
 
 def test_a_folder_is_published_frame_by_frame_exactly_and_the_daemon_then_ends(tmp_path: Path, bundle: Path) -> None:
@@ -133,82 +113,6 @@ def test_a_bundle_that_is_not_whole_is_refused_and_the_one_in_use_stays(tmp_path
         assert status["bundle"] == "spot"
 
 
-ZONE = {"shape": "circle", "name": "all", "unit": "px", "centre": [320, 240], "radius": 2000}
-RULE = {
-    "when": "above",
-    "on": 0,
-    "off": 0,
-    "minimum_ms": 0,
-    "maximum_gap_ms": 0,
-    "refractory_ms": 0,
-    "confidence": 0.5,
-    "missing": "hold",
-    "end_after_ms": 3_600_000,
-}
-EVENT = {"event": "present", "source": {"kind": "zone", "point": "spot", "zone": "all"}, "rule": RULE}
-
-
-def test_sighup_takes_new_rules_and_keeps_the_old_ones_when_the_file_is_wrong(tmp_path: Path, bundle: Path) -> None:
-    camera = endless(tmp_path)
-    config = write_config(tmp_path, bundle, camera)
-    with stream(tmp_path) as client, Daemon(config) as daemon:
-        wait_for(client, is_pose)
-        write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[EVENT])
-        daemon.process.send_signal(signal.SIGHUP)
-        event = wait_for(client, lambda message: isinstance(message, EventMessage))
-        assert isinstance(event, EventMessage)
-        assert (event.event, event.state, event.animal) == ("present", "on", 0)
-        daemon.process.send_signal(signal.SIGHUP)
-        ended = wait_for(client, lambda message: isinstance(message, EventMessage))
-        assert isinstance(ended, EventMessage)
-        assert ended.state == "off", "rules that are replaced end what they had begun"
-        config.write_text(config.read_text().replace("radius: 2000", "radius: -1"))
-        daemon.process.send_signal(signal.SIGHUP)
-        status = wait_for(client, lambda message: isinstance(message, StatusMessage) and bool(message.problems))
-        assert isinstance(status, StatusMessage)
-        (problem,) = status.problems
-        assert problem.cause == "reload"
-        assert "radius is -1" in problem.sentence
-        assert [zone["name"] for zone in status.zones] == ["all"]
-        wait_for(client, is_pose)
-
-
-IN_VIEW = {"zones": [ZONE], "behaviour": [EVENT]}
-
-
-def ends_by(tmp_path: Path, bundle: Path, act: Callable[[Daemon], object]) -> EventMessage:
-    """Have something happen in the middle of a bout; returns how the bout ended."""
-    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)
-    with stream(tmp_path) as client, Daemon(config) as daemon:
-        on = wait_for(client, lambda message: isinstance(message, EventMessage))
-        assert isinstance(on, EventMessage)
-        assert on.state == "on"
-        act(daemon)
-        off = wait_for(client, lambda message: isinstance(message, EventMessage))
-        assert isinstance(off, EventMessage)
-        assert off.state == "off"
-    return off
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_stop_ends_the_bout_first(tmp_path: Path, bundle: Path, number: signal.Signals) -> None:
-    assert ends_by(tmp_path, bundle, lambda daemon: daemon.process.send_signal(number)).reason == "stopping"
-
-
-def test_the_command_to_stop_ends_the_bout_first(tmp_path: Path, bundle: Path) -> None:
-    assert ends_by(tmp_path, bundle, lambda daemon: daemon.ask("stop")).reason == "stopping"
-
-
-def test_a_swap_ends_the_bout_and_says_so(tmp_path: Path, bundle: Path, make_bundle: BundleMaker) -> None:
-    other = make_bundle(tmp_path / "other")
-    assert ends_by(tmp_path, bundle, lambda daemon: daemon.ask("swap", str(other))).reason == "swap"
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_the_client_ends_the_bout_of_a_tracker_that_can_say_nothing(tmp_path: Path, bundle: Path, number: signal.Signals) -> None:
-    assert ends_by(tmp_path, bundle, lambda daemon: daemon.process.send_signal(number)).reason == "silent"
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_daemon_whose_first_engine_is_still_being_built(tmp_path: Path, bundle: Path, number: signal.Signals) -> None:
     config = write_config(tmp_path, bundle, endless(tmp_path))
@@ -236,16 +140,6 @@ def frozen_builder(daemon: Daemon) -> int:
                         os.kill(int(child), signal.SIGSTOP)
                         return int(child)
     raise AssertionError("nothing was built")
-
-
-def test_a_camera_that_stalls_in_a_bout_ends_it(tmp_path: Path, bundle: Path) -> None:
-    camera = synthetic(faults=[{"fault": "stall", "at_frame": 100, "seconds": 3600}])
-    hasty = EVENT | {"rule": RULE | {"end_after_ms": None}}
-    config = write_config(tmp_path, bundle, camera, zones=[ZONE], behaviour=[hasty])
-    with stream(tmp_path) as client, Daemon(config):
-        off = wait_for(client, lambda message: isinstance(message, EventMessage) and message.state == "off")
-        assert isinstance(off, EventMessage)
-        assert off.reason == "camera_lost"
 
 
 def test_a_reader_of_the_log_that_is_stuck_holds_nothing_up(tmp_path: Path, bundle: Path) -> None:
@@ -281,25 +175,6 @@ def test_a_tracker_is_commanded_by_its_address_while_its_file_is_wrong(tmp_path:
         assert daemon.ask("stop").returncode == 1
         assert daemon.ask("stop", "--control", f"ipc://{tmp_path}/control").returncode == 0
         assert daemon.process.wait(timeout=DEADLINE_S) == 0
-
-
-def test_a_file_that_is_not_there_is_refused_at_the_start(tmp_path: Path, bundle: Path) -> None:
-    missing = str(tmp_path / "monday.mp4")
-    assert missing in refused(write_config(tmp_path, bundle, {"source": "opencv", "device": missing}))
-
-
-def test_a_second_signal_does_not_cut_the_end_short(tmp_path: Path, bundle: Path) -> None:
-    config = write_config(tmp_path, bundle, endless(tmp_path), **IN_VIEW)
-    with stream(tmp_path) as client, Daemon(config) as daemon:
-        wait_for(client, lambda message: isinstance(message, EventMessage))
-        while daemon.process.poll() is None:
-            daemon.process.send_signal(signal.SIGTERM)
-            daemon.process.send_signal(signal.SIGHUP)
-            time.sleep(0.002)
-        assert daemon.process.returncode == 0, daemon.words
-        off = wait_for(client, lambda message: isinstance(message, EventMessage))
-        assert isinstance(off, EventMessage)
-        assert (off.state, off.reason) == ("off", "stopping")
 
 
 def test_whatever_the_control_socket_is_sent_the_daemon_answers_and_lives(tmp_path: Path, bundle: Path) -> None:
@@ -432,49 +307,6 @@ def test_a_subscriber_that_never_reads_costs_the_others_nothing(tmp_path: Path, 
             last = wait_for(client, lambda message: is_pose(message) and message.frame > first.frame + 500)
             assert isinstance(last, PoseMessage)
             assert last.lost == client.gaps["top"] == 0
-
-
-def refused(config: Path) -> str:
-    """Run a daemon that must not start; returns its one sentence."""
-    with Daemon(config) as daemon:
-        assert daemon.process.wait(timeout=DEADLINE_S) == 1
-        assert "Traceback" not in daemon.words
-        (sentence,) = [line for line in daemon.words.splitlines() if line.startswith("tracker run: ")]
-    return sentence
-
-
-def test_an_address_in_use_is_refused(tmp_path: Path, bundle: Path, free_port: int) -> None:
-    camera = endless(tmp_path)
-    with socket.create_server(("127.0.0.1", free_port)):
-        taken = f"tcp://127.0.0.1:{free_port}"
-        sentence = refused(write_config(tmp_path, bundle, camera, publisher={"bind": [taken]}))
-    assert sentence == f"tracker run: {taken} is already in use by another process; stop it or choose another address"
-
-
-def test_a_second_daemon_does_not_take_the_firsts_ipc_address(tmp_path: Path, bundle: Path) -> None:
-    config = write_config(tmp_path, bundle, endless(tmp_path))
-    with stream(tmp_path) as client, Daemon(config):
-        wait_for(client, is_pose)
-        (tmp_path / "second").mkdir()
-        second = tmp_path / "second" / "tracker.yaml"
-        second.write_text(config.read_text())
-        assert "is already in use by another process" in refused(second)
-        wait_for(client, is_pose)
-
-
-def test_an_open_address_without_keys_is_refused(tmp_path: Path, bundle: Path, free_port: int) -> None:
-    address = f"tcp://0.0.0.0:{free_port}"
-    assert "can be reached from other machines" in refused(write_config(tmp_path, bundle, endless(tmp_path), publisher={"bind": [address]}))
-
-
-def test_an_absent_bundle_and_a_wrong_key_are_refused_with_status_1(tmp_path: Path) -> None:
-    camera = endless(tmp_path)
-    assert "expected an engine bundle" in refused(write_config(tmp_path, tmp_path / "nothing", camera))
-
-
-def test_a_bundle_for_another_image_size_is_refused(tmp_path: Path, make_bundle: BundleMaker) -> None:
-    bundle = make_bundle(tmp_path / "small", height=240, width=320)
-    assert "640x480" in refused(write_config(tmp_path, bundle, endless(tmp_path)))
 
 
 def test_only_the_services_group_can_open_the_control_socket(tmp_path: Path, bundle: Path) -> None:

@@ -15,7 +15,8 @@ from tests.tracker.daemon import Daemon, wait_for, write_config, write_images
 from tests.tracker.engine_settings import engine_settings
 from tests.tracker.rig import HEIGHT, WIDTH
 from tests.tracker.small_classifier import write_classifier, write_image_classifier
-from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_CLIP, Following, View, read_bundle
+from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_CLIP, read_bundle
+from tracker.bundle_description import Following, View
 from tracker.check.check import check
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier

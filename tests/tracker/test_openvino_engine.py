@@ -16,7 +16,8 @@ import pytest
 
 from tests.tracker.engine_settings import engine_settings
 from tests.tracker.small_networks import FORECAST, MEMORY, POSE, centroid_model, describe, recurrent_model, spot
-from tracker.bundle import Bundle, Description, read_bundle, write_bundle
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.bundle_description import Description
 from tracker.engines.open_engine import open_engine
 from tracker.engines.openvino.engine import OpenVINOEngine
 from tracker.engines.openvino.runtime import core

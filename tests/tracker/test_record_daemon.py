@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import ROOT, Daemon, wait_for, write_config, write_images
+from tests.tracker.daemon import ROOT, SPOTS, Daemon, wait_for, write_config, write_images
 from tracker.bundle import read_bundle
 from tracker.client import Client
 from tracker.messages import EventMessage, Message, PoseMessage, StatusMessage
@@ -21,7 +21,6 @@ from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
 from tracker.recording.session import read_closed, read_description
 
-SPOTS = [(10 + 3 * (i % 200), 400 - 7 * (i % 50)) for i in range(150)]
 RULE = {
     "when": "above",
     "on": 300,

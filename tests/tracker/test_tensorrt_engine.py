@@ -18,7 +18,8 @@ import pytest
 
 from tests.tracker.engine_settings import engine_settings
 from tests.tracker.gpu_stand_in import IMAGE, MEMORY, SUM, StandIn, make_cuda, make_tensorrt, write_modules
-from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 from tracker.engines.open_engine import open_engine
 from tracker.engines.tensorrt.options import PRECISION_RULES
 from tracker.errors import BundleError, EngineError

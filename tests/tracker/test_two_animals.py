@@ -12,7 +12,8 @@ from onnx import TensorProto, helper
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import Daemon, write_config
-from tracker.bundle import TensorShape, read_bundle, write_bundle
+from tracker.bundle import read_bundle, write_bundle
+from tracker.bundle_description import TensorShape
 from tracker.client import Client
 from tracker.config import load_config
 from tracker.engines.open_engine import open_engine

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tracker.bundle import View
+from tracker.bundle_description import View
 from tracker.engines.view_fit import ViewFit, unlike_training
 from tracker.errors import BundleError, CameraError
 

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.trainer.chromium import Chromium, Tab
-from tests.trainer.label_server import LabelServer, labels_on_disk
+from tests.trainer.label_server import label_server, labels_on_disk
+from tests.trainer.page_server import PageServer
 
 IMAGES = [f"images/run 1#a/{number:06d}.png" for number in range(600)]
 
 
 @contextlib.contextmanager
-def open_page(project: Path, browser: Chromium, *more: str) -> Iterator[tuple[LabelServer, Tab]]:
+def open_page(project: Path, browser: Chromium, *more: str) -> Iterator[tuple[PageServer, Tab]]:
     """A server and a tab that shows its first frame."""
-    with LabelServer(project, *more) as server:
+    with label_server(project, *more) as server:
         tab = browser.open(server.address)
         shown(tab, 0)
         yield server, tab

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import View
+from tracker.bundle_description import View
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 

@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 from trainer.formats.read_labels import read_labels
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.split import division_of, split_block

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.trainer.learnable import GREY, labelled
-from tracker.bundle import Augmentation, read_bundle
+from tracker.bundle import read_bundle
+from tracker.bundle_description import Augmentation
 from trainer.__main__ import main
 from trainer.experiments.run import RUN_FILE, RUNS
 from trainer.formats.write_synthetic_set import write_synthetic_set
@@ -16,7 +17,7 @@ from trainer.networks.blocks import CropPlan
 from trainer.training.augment import UNCHANGED
 from trainer.training.datasets import Draw, FrameStore, TrainingFrames
 
-QUICK = ["--epochs", "1", "--batch", "4", "--batches", "60", "--workers", "0", "--device", "cpu", "--precision", "32"]
+QUICK = ["--epochs", "1", "--batch", "4", "--batches", "20", "--workers", "0", "--device", "cpu", "--precision", "32"]
 ASKED = ["--no-flip", "--rotation", "30", "--pairs", "snout:tail_base"]
 
 

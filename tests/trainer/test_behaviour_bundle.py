@@ -2,14 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -35,24 +33,13 @@ from trainer.timeline.labelled_videos import open_videos
 from trainer.timeline.model_answers import read_tables, run_bundles
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walkers")
     table = write_table(folder, frames=450)
     settings = BehaviourSettings(epochs=16, hidden=12, window=90, batch=4, learning_rate=2e-2, dropout=0.1, mirror=False)
     request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=ReadOptions(), proved_frames=300)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     made = make_behaviour_bundle(request, Console(quiet=True))
-    torch.set_num_threads(threads)
     assert made.exported.largest <= 1e-5
     return folder / "bundle"
 

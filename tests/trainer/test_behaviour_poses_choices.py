@@ -12,12 +12,12 @@ from tests.trainer.walkers import CLASSES
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.export import export
 from trainer.behaviour.features import MEMORIES_S
+from trainer.behaviour.kept_training import LAST
 from trainer.behaviour.members import together
 from trainer.behaviour.network import features_of
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.temperature_and_thresholds import warming_frames
 from trainer.behaviour.train import train
-from trainer.behaviour.training_run import LAST
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 

@@ -1,7 +1,5 @@
 """What a behaviour bundle rests on: its graph is the network, and its probabilities are calibrated."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -12,14 +10,6 @@ from trainer.behaviour.export import carried_frames, export, export_step, to_onn
 from trainer.behaviour.temperature_and_thresholds import calibrate_answers
 from trainer.errors import TrainingError
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_a_graph_of_another_network_of_poses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,12 @@
 
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 
 from tests.trainer.pose_videos import BODY, divided
@@ -30,14 +29,6 @@ from trainer.ethogram.read_options import ReadOptions
 
 if missing_library():
     pytest.skip(str(missing_library()), allow_module_level=True)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from tracker.bundle import read_bundle, write_bundle
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 from tracker.errors import EngineError
 from trainer.bundles.compile import compile_engine
 from trainer.scoring.engine_choice import EngineChoice

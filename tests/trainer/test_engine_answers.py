@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
-from tracker.bundle import Augmentation, read_bundle
+from tracker.bundle import read_bundle
+from tracker.bundle_description import Augmentation
 from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.selection.candidates import Candidates
 from trainer.selection.duplicates import Known, Sieve

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
-from tracker.bundle import Accuracy, Bundle, Description, SelfTest, TensorShape, TrainingData, View, read_bundle, write_bundle
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData, View
 from tracker.errors import BundleError
 from tracker.frame import Image
 from trainer.errors import TrainingError

@@ -13,9 +13,10 @@ from tests.trainer.learnable import SIZE, draw, labelled
 from trainer.errors import TrainingError
 from trainer.networks.blocks import CropPlan, FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
+from trainer.networks.onnx_graph import OPSET
 from trainer.networks.planning import plan_network
 from trainer.networks.trackrat import TrackRat
-from trainer.pipeline.export import OPSET, compare, export, to_onnx, with_a_changed_weight
+from trainer.pipeline.export import compare, export, to_onnx, with_a_changed_weight
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 

@@ -35,11 +35,6 @@ def weights(checkpoint: Path) -> dict[str, Tensor]:
     return load_network(checkpoint)[0].state_dict()
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # sums in another order give other last digits
-
-
 def test_a_few_frames_are_learnt_to_below_two_pixels(tmp_path: Path) -> None:
     frames = labelled(tmp_path, 8)
     easy = AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)

@@ -2,13 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 
 from tests.trainer.twitching import FPS, RULE, SHARES, twitching
@@ -27,14 +25,6 @@ NOTHING = Pose(points=np.empty((0, 0, 3), np.float32), mm=None)
 HORIZON_MS = 1000 * RULE.horizon / FPS
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def request(data: Path, out: Path, *kinds: Kind, picture: tuple[int, int, int] | None = None) -> ForecastRequest:
     settings = ForecastSettings(kind=kinds[0], epochs=1, learning_rate=1e-2, flips=False, hidden=4)
     return ForecastRequest(
@@ -47,11 +37,7 @@ def request(data: Path, out: Path, *kinds: Kind, picture: tuple[int, int, int] |
 def told(tmp_path_factory: pytest.TempPathFactory) -> ForecastBundle:
     folder = tmp_path_factory.mktemp("forecast")
     np.save(folder / "images.npy", twitching(600))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    made = make_forecast_bundle(request(folder / "images.npy", folder / "ahead", "convlstm-small", "lstm"), Console(quiet=True))
-    torch.set_num_threads(threads)
-    return made
+    return make_forecast_bundle(request(folder / "images.npy", folder / "ahead", "convlstm-small", "lstm"), Console(quiet=True))
 
 
 @pytest.fixture

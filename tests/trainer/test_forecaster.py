@@ -1,6 +1,5 @@
 """Networks that forecast: their steps, their states, what they learn from, and a training that goes on."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 from tests.trainer.twitching import RULE, parts_of, twitching
 from tracker.engines.openvino.step_engine import StepEngine
 from tracker.motion import Motion
+from trainer.behaviour.kept_training import BEST, LAST
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of, calibrate, probabilities
 from trainer.forecast.build import build, fit_logit
@@ -23,18 +23,10 @@ from trainer.forecast.memorise import few_labelled, memorise
 from trainer.forecast.sequences import UNJUDGED, Lengths, batches, sequences_of
 from trainer.forecast.settings import ForecastSettings, Kind
 from trainer.forecast.step_graph import StepGraph, step_of
-from trainer.forecast.train import BEST, LAST, class_weights, judged_logits, losses, train
+from trainer.forecast.train import class_weights, judged_logits, losses, train
 
 PIXELS = ForecastSettings(kind="convlstm-small", epochs=2, batch=4)
 MOTION = ForecastSettings(kind="lstm", epochs=2, hidden=4)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def plan(kind: Kind = "convlstm-small", *, slice_frames: int = 4, **changes: object) -> PixelPlan:

@@ -15,7 +15,7 @@ import tracker.engines.openvino.engine  # noqa: F401  (its import starts a threa
 from tests.tracker.recorded import number_in, picture
 from tests.tracker.sessions import Points, write_session
 from tests.trainer.chromium import SHIFT, Chromium
-from tests.trainer.label_server import LabelServer, labels_on_disk
+from tests.trainer.label_server import label_server, labels_on_disk
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
 from trainer.__main__ import main
@@ -255,7 +255,7 @@ def test_the_page_offers_what_the_rig_saw_and_stores_nothing_until_it_is_accepte
     select(session, count=3, options=["--end", "3.5"])
     project = open_project(tmp_path / "project")
     (first, *_), proposals = project.frames, read_proposals(project.folder)
-    with LabelServer(project.folder) as server:
+    with label_server(project.folder) as server:
         tab = browser.open(server.address)
         tab.wait(f"document.querySelector('#stage')?.dataset.shown === '{first.image}'")
         tab.wait_text("#prediction", "the rig: 2 offered")

@@ -1,10 +1,7 @@
 """Nothing of a bundle of behaviour comes from the videos that it is scored on."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-import torch
 from rich.console import Console
 
 from tests.trainer.walkers import CLASSES, FPS, POINTS, walkers, write_deeplabcut, write_table
@@ -14,14 +11,6 @@ from trainer.behaviour.settings import BehaviourSettings
 from trainer.ethogram.bouts import bouts_of_marks, ethogram
 from trainer.ethogram.files import file_of
 from trainer.ethogram.read_options import ReadOptions
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def bundle_with(folder: Path, *, held_out_frames: int, held_out_seed: int) -> BehaviourBundle:

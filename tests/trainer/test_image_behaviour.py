@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tests.tracker.videos import write_video
-from tracker.bundle import Following, View, read_bundle
+from tracker.bundle import read_bundle
+from tracker.bundle_description import Following, View
 from tracker.classifiers.open_classifier import open_classifier
 from tracker.classifiers.scores import Scores
 from tracker.engines.openvino.step_engine import IMAGE, StepEngine

@@ -1,10 +1,8 @@
 """The order of colours, from a recorded video through the rig's engine: red is first in what a network from images takes."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
@@ -16,14 +14,6 @@ from trainer.behaviour.export import export_step
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan
 
 RED, GREEN, BLUE = (200, 40, 20), (30, 190, 60), (20, 50, 210)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def of_one_colour_each() -> ImageBehaviour:

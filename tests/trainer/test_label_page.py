@@ -9,7 +9,7 @@ import pytest
 
 from tests.trainer.chromium import CTRL, SHIFT, Chromium, wait_for
 from tests.trainer.label_page import IMAGES, at, loaded_ahead, open_page, painted, place, points_of, saved, shown, under
-from tests.trainer.label_server import LabelServer, labels_on_disk, make_project
+from tests.trainer.label_server import label_server, labels_on_disk, make_project
 
 WHITE = (10.0, 20.0)  # of frame 0
 
@@ -37,7 +37,7 @@ def test_a_click_on_the_middle_of_a_pixel_is_a_whole_number_at_any_zoom(
 ) -> None:
     """Against the screen itself: the white pixel is looked for in a screenshot and clicked in its middle."""
     project = make_project(tmp_path / "mice", frames=1).folder
-    with LabelServer(project) as server:
+    with label_server(project) as server:
         tab = browser.open(server.address, pixel_ratio=pixel_ratio, width=1173, height=801)
         shown(tab, 0)
         if turns:
@@ -180,7 +180,7 @@ def test_reloading_brings_back_the_labels_and_the_place(tmp_path: Path, browser:
 
 def test_a_killed_server_and_a_killed_browser_lose_nothing(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mice", frames=5).folder
-    with Chromium(tmp_path / "profile") as browser, LabelServer(project) as server:
+    with Chromium(tmp_path / "profile") as browser, label_server(project) as server:
         tab = browser.open(server.address)
         shown(tab, 0)
         place(tab, 10, 20)
@@ -192,7 +192,7 @@ def test_a_killed_server_and_a_killed_browser_lose_nothing(tmp_path: Path) -> No
         tab.wait_text("#saved", "1 frame not saved: start `trainer label` again, it does not answer. Kept in this browser")
         assert points_of(project) == {"snout": [10, 20]}, "what was acknowledged is on disk"
         browser.kill()
-    with LabelServer(project) as server, Chromium(tmp_path / "profile") as browser:
+    with label_server(project) as server, Chromium(tmp_path / "profile") as browser:
         tab = browser.open(server.address)
         wait_for(lambda: labels_on_disk(project)[IMAGES[0]]["excluded"], "the kept edit has been sent")
         assert points_of(project) == {"snout": [10, 20], "left ear": pytest.approx([30, 30], abs=1e-9)}
@@ -202,7 +202,7 @@ def test_a_killed_server_and_a_killed_browser_lose_nothing(tmp_path: Path) -> No
 def test_a_server_killed_again_and_again_while_edits_are_made_loses_none(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice", frames=24, names=("snout",)).folder
     with contextlib.ExitStack() as servers:
-        server = servers.enter_context(LabelServer(project))
+        server = servers.enter_context(label_server(project))
         tab = browser.open(server.address)
         for number in range(24):
             shown(tab, number)
@@ -211,7 +211,7 @@ def test_a_server_killed_again_and_again_while_edits_are_made_loses_none(tmp_pat
             if number % 8 == 4:  # at once: this edit and those before it are anywhere on their way
                 server.kill()
             if number % 8 == 6:  # the pictures up to here were loaded ahead, so labelling went on
-                server = servers.enter_context(LabelServer(project))
+                server = servers.enter_context(label_server(project))
                 assert server.address.startswith(tab.value("location.origin"))
                 browser.open(server.address)  # lets this browser in again
                 tab.call("Page.bringToFront")
@@ -222,7 +222,7 @@ def test_a_server_killed_again_and_again_while_edits_are_made_loses_none(tmp_pat
         server.kill()
         tab.key("e")
         tab.wait("document.querySelector('#saved').dataset.state === 'unsaved'")
-        browser.open(servers.enter_context(LabelServer(project)).address)
+        browser.open(servers.enter_context(label_server(project)).address)
         saved(tab)  # of its own accord, with no further edit
         assert labels_on_disk(project)[IMAGES[23]]["excluded"]
 
@@ -245,7 +245,7 @@ def test_a_stale_tab_overwrites_nothing_and_says_so(tmp_path: Path, browser: Chr
 
 def test_two_annotators_label_at_the_same_time_each_in_a_layer_of_their_own(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice").folder
-    with open_page(project, browser) as (_, tab), LabelServer(project, annotator="bob") as other:
+    with open_page(project, browser) as (_, tab), label_server(project, annotator="bob") as other:
         second = browser.open(other.address)
         shown(second, 0)
         assert second.text("#points .place") == "–"

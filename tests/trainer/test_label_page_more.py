@@ -11,7 +11,7 @@ import pytest
 
 from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab, wait_for
 from tests.trainer.label_page import IMAGES, at, open_page, painted, place, points_of, saved, shown
-from tests.trainer.label_server import LabelServer, labels_on_disk, make_project
+from tests.trainer.label_server import label_server, labels_on_disk, make_project
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 
 MANY = tuple(f"point {number}" for number in range(1, 23))
@@ -301,5 +301,5 @@ def test_a_label_of_before_a_point_was_added_is_read_as_it_was(tmp_path: Path) -
     give_labels(project.folder, {0: label})
     project.add_names(points=["tongue"], skeleton=[("snout", "tongue")], pairs=[("snout", "tongue")])
     assert json.loads((project.folder / "project.json").read_text())["pairs"] == [["snout", "tongue"]]
-    with LabelServer(project.folder):
+    with label_server(project.folder):
         assert open_project(project.folder).read_layer("ann").frames == {IMAGES[0]: label}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.trainer.chromium import SHIFT, Chromium, Tab, wait_for
 from tests.trainer.label_page import IMAGES, at, open_page, painted, place, points_of, saved, shown
-from tests.trainer.label_server import LabelServer, labels_on_disk, make_project, spot
+from tests.trainer.label_server import label_server, labels_on_disk, make_project, spot
 from trainer.labels.images import read_image
 from trainer.project.store import FrameLabel, Layer, open_project
 
@@ -126,7 +126,7 @@ def test_a_server_killed_while_a_frame_is_added_loses_no_label(tmp_path: Path, b
     """The page says so, keeps what was labelled, and the same key adds the frame when the server is there again."""
     project = make_project(tmp_path / "mice", frames=2).folder
     write_film(tmp_path / VIDEO)
-    with LabelServer(project) as server:
+    with label_server(project) as server:
         tab = browser.open(server.address)
         shown(tab, 0)
         place(tab, 10, 20)
@@ -137,7 +137,7 @@ def test_a_server_killed_while_a_frame_is_added_loses_no_label(tmp_path: Path, b
         server.kill()
         tab.key("i")
         tab.wait_text("#notice", "the server does not answer: start `trainer label` again")
-        with LabelServer(project) as again:
+        with label_server(project) as again:
             browser.open(again.address)  # lets this browser in again
             tab.call("Page.bringToFront")
             tab.key("i")
@@ -165,7 +165,7 @@ def test_a_project_is_whole_wherever_a_server_is_killed_while_it_grows(tmp_path:
 def grow_until_killed(folder: Path, attempt: int) -> set[int]:
     """Add frame after frame, with a name after each, and kill the server meanwhile; the numbers that it acknowledged."""
     acknowledged: set[int] = set()
-    with LabelServer(folder) as server:
+    with label_server(folder) as server:
         own = f"127.0.0.1:{server.port}"
         headers = {"Cookie": f"rigtrack_label_{server.port}={server.token}", "Origin": f"http://{own}"}
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
@@ -190,7 +190,7 @@ def grow_until_killed(folder: Path, attempt: int) -> set[int]:
 def test_two_servers_that_add_the_same_frame_agree(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice", frames=1).folder
     write_film(tmp_path / VIDEO)
-    with open_page(project, browser) as (_, tab), LabelServer(project, annotator="bob") as other:
+    with open_page(project, browser) as (_, tab), label_server(project, annotator="bob") as other:
         second = browser.open(other.address)
         shown(second, 0)
         for one in (tab, second):

@@ -12,19 +12,20 @@ from typing import Any
 
 import pytest
 
-from tests.trainer.label_server import ROOT, LabelServer, labels_on_disk, make_project
+from tests.trainer.label_server import label_server, labels_on_disk, make_project
+from tests.trainer.page_server import ROOT, PageServer
 
 IMAGE = "images/run 1#a/000000.png"
 LABEL = {"animals": [{"snout": [1.5, 2.25]}], "excluded": False, "tags": ["rearing"]}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     """One server for the tests that change nothing."""
     folder = tmp_path_factory.mktemp("server") / "mice"
     make_project(folder)
     (folder / "secret.png").write_bytes(b"secret")
-    with LabelServer(folder) as running:
+    with label_server(folder) as running:
         yield running
 
 
@@ -42,7 +43,7 @@ class Answer:
 
 
 def ask(
-    server: LabelServer, path: str, *, method: str = "GET", body: bytes | None = None, headers: dict[str, str | None] | None = None
+    server: PageServer, path: str, *, method: str = "GET", body: bytes | None = None, headers: dict[str, str | None] | None = None
 ) -> Answer:
     """A request as the page makes it, except for the given headers; None leaves one out."""
     own = f"127.0.0.1:{server.port}"
@@ -62,7 +63,7 @@ def ask(
         connection.close()
 
 
-def put(server: LabelServer, value: Any, **more: Any) -> Answer:
+def put(server: PageServer, value: Any, **more: Any) -> Answer:
     return ask(server, "/api/label", method="PUT", body=json.dumps(value).encode(), **more)
 
 
@@ -88,7 +89,7 @@ def edit(label: object, *, image: str = IMAGE, revision: str = "none") -> dict[s
     ids=str,
 )
 @pytest.mark.parametrize("path", ["/", "/api/project", "/images/run%201%23a/000000.png", "/page/main.js", "/api/prediction?image=x"])
-def test_strangers_are_refused_in_one_sentence(server: LabelServer, path: str, headers: dict[str, str | None]) -> None:
+def test_strangers_are_refused_in_one_sentence(server: PageServer, path: str, headers: dict[str, str | None]) -> None:
     """No token, another name for the server (DNS rebinding), another site, another server's page on this machine."""
     filled = {name: value and value.format(port=server.port, token=server.token) for name, value in headers.items()}
     answer = ask(server, path, headers=filled)
@@ -96,14 +97,14 @@ def test_strangers_are_refused_in_one_sentence(server: LabelServer, path: str, h
     assert answer.sentence
 
 
-def test_an_edit_must_come_from_the_servers_own_page(server: LabelServer) -> None:
+def test_an_edit_must_come_from_the_servers_own_page(server: PageServer) -> None:
     for origin in (None, "http://evil.example", "null"):
         assert put(server, edit(LABEL), headers={"Origin": origin}).status == 403
     project = ask(server, "/api/project")
     assert all(frame["label"] is None for frame in json.loads(project.body)["frames"])
 
 
-def test_the_printed_address_lets_a_browser_in_and_then_the_cookie_does(server: LabelServer) -> None:
+def test_the_printed_address_lets_a_browser_in_and_then_the_cookie_does(server: PageServer) -> None:
     entry = ask(server, f"/?token={server.token}", headers={"Cookie": None, "Origin": None})
     assert entry.status == 200
     cookie = entry.headers["Set-Cookie"]
@@ -137,7 +138,7 @@ def test_the_printed_address_lets_a_browser_in_and_then_the_cookie_does(server: 
         "/docs",
     ],
 )
-def test_only_the_page_and_named_images_can_be_reached(server: LabelServer, path: str) -> None:
+def test_only_the_page_and_named_images_can_be_reached(server: PageServer, path: str) -> None:
     answer = ask(server, path)
     assert answer.status == 404
     assert answer.sentence
@@ -148,7 +149,7 @@ def test_images_that_are_links_or_no_files_are_not_served(tmp_path: Path) -> Non
     secret = tmp_path / "secret.png"
     secret.write_bytes((project.folder / IMAGE).read_bytes())
     paths = [project.folder / frame.image for frame in project.frames]
-    with LabelServer(project.folder) as server:
+    with label_server(project.folder) as server:
         for path in paths[:3]:
             path.unlink()
         paths[0].symlink_to(secret)
@@ -182,7 +183,7 @@ def test_images_that_are_links_or_no_files_are_not_served(tmp_path: Path) -> Non
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_rubbish_is_refused_and_nothing_is_written(tmp_path: Path, server: LabelServer, body: bytes, refusal: str) -> None:
+def test_rubbish_is_refused_and_nothing_is_written(tmp_path: Path, server: PageServer, body: bytes, refusal: str) -> None:
     before = ask(server, "/api/project").body
     answer = ask(server, "/api/label", method="PUT", body=body)
     assert answer.status == 400
@@ -205,7 +206,7 @@ def test_rubbish_is_refused_and_nothing_is_written(tmp_path: Path, server: Label
         ("frames", b'{"group": "run 1#a", "frame": 1}', "is not found"),
     ],
 )
-def test_what_cannot_be_added_is_refused_and_nothing_is_written(server: LabelServer, path: str, body: bytes, refusal: str) -> None:
+def test_what_cannot_be_added_is_refused_and_nothing_is_written(server: PageServer, path: str, body: bytes, refusal: str) -> None:
     before = ask(server, "/api/project").body
     answer = ask(server, f"/api/{path}", method="POST", body=body)
     assert answer.status == 400
@@ -214,25 +215,25 @@ def test_what_cannot_be_added_is_refused_and_nothing_is_written(server: LabelSer
     assert ask(server, "/api/project").body == before
 
 
-def test_names_that_are_refused_are_answered_without_the_folder_of_the_project(server: LabelServer) -> None:
+def test_names_that_are_refused_are_answered_without_the_folder_of_the_project(server: PageServer) -> None:
     answer = ask(server, "/api/names", method="POST", body=b'{"pairs": [["snout", "left ear"], ["snout", "tailbase"]]}')
     assert answer.sentence == "project.json: pairs: 'snout' is in two pairs; expected each point in one"
 
 
-def test_only_the_servers_own_page_may_add_to_a_project(server: LabelServer) -> None:
+def test_only_the_servers_own_page_may_add_to_a_project(server: PageServer) -> None:
     for path, value in (("names", {"tags": ["x"]}), ("frames", {"group": "run 1#a", "frame": 1})):
         for headers in ({"Origin": None}, {"Origin": "http://evil.example"}, {"Cookie": None}):
             assert ask(server, f"/api/{path}", method="POST", body=json.dumps(value).encode(), headers=dict(headers)).status == 403
 
 
 @pytest.mark.parametrize("query", ["group=run%201%23a&frame=0", "group=x&frame=0", "group=run%201%23a&frame=-1", "group=run%201%23a", ""])
-def test_a_video_frame_that_is_not_there_is_refused_in_one_sentence(server: LabelServer, query: str) -> None:
+def test_a_video_frame_that_is_not_there_is_refused_in_one_sentence(server: PageServer, query: str) -> None:
     answer = ask(server, f"/api/video-frame?{query}")
     assert answer.status == 404
     assert answer.sentence
 
 
-def test_an_edit_that_is_too_large_is_refused(server: LabelServer) -> None:
+def test_an_edit_that_is_too_large_is_refused(server: PageServer) -> None:
     answer = ask(server, "/api/label", method="PUT", body=b" " * 300_000)
     assert answer.status == 413
     assert "262144 bytes" in answer.sentence
@@ -241,13 +242,13 @@ def test_an_edit_that_is_too_large_is_refused(server: LabelServer) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/api/label"), ("GET", "/api/label"), ("DELETE", "/"), ("PUT", "/api/project"), ("TRACE", "/")]
 )
-def test_a_wrong_method_is_refused(server: LabelServer, method: str, path: str) -> None:
+def test_a_wrong_method_is_refused(server: PageServer, method: str, path: str) -> None:
     answer = ask(server, path, method=method, body=b"{}" if method in ("POST", "PUT") else None)
     assert answer.status == 405
     assert answer.sentence
 
 
-def test_an_edit_broken_off_in_the_middle_is_not_written_and_the_server_goes_on(server: LabelServer) -> None:
+def test_an_edit_broken_off_in_the_middle_is_not_written_and_the_server_goes_on(server: PageServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=300) as connection:
         head = f"PUT /api/label HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nOrigin: http://127.0.0.1:{server.port}\r\n"
         head += f"Cookie: rigtrack_label_{server.port}={server.token}\r\nContent-Length: 500\r\n\r\n"
@@ -258,7 +259,7 @@ def test_an_edit_broken_off_in_the_middle_is_not_written_and_the_server_goes_on(
 
 def test_an_acknowledged_edit_is_in_the_file_and_a_stale_one_gets_the_newer_label(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mice").folder
-    with LabelServer(project) as server:
+    with label_server(project) as server:
         first = put(server, edit(LABEL))
         assert first.status == 200
         assert labels_on_disk(project) == {IMAGE: LABEL}
@@ -268,7 +269,7 @@ def test_an_acknowledged_edit_is_in_the_file_and_a_stale_one_gets_the_newer_labe
         assert json.loads(stale.body)["label"] == LABEL
         revision = json.loads(first.body)["revision"]
         server.kill()
-    with LabelServer(project) as server:  # revisions outlive the server
+    with label_server(project) as server:  # revisions outlive the server
         assert put(server, edit({"excluded": True})).status == 409
         assert put(server, edit(None, revision=revision)).status == 200
         assert labels_on_disk(project) == {}
@@ -276,7 +277,7 @@ def test_an_acknowledged_edit_is_in_the_file_and_a_stale_one_gets_the_newer_labe
 
 def test_labels_that_another_program_wrote_are_not_overwritten(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mice")
-    with LabelServer(project.folder) as server:
+    with label_server(project.folder) as server:
         revision = json.loads(put(server, edit(LABEL)).body)["revision"]
         layer = project.read_layer("ann")
         layer.frames[IMAGE].excluded = True
@@ -287,7 +288,7 @@ def test_labels_that_another_program_wrote_are_not_overwritten(tmp_path: Path) -
 
 def test_a_layer_that_cannot_be_written_keeps_the_earlier_labels_and_says_why(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mice").folder
-    with LabelServer(project) as server:
+    with label_server(project) as server:
         put(server, edit(LABEL))
         labels = project / "labels"
         labels.rename(project / "away")
@@ -313,19 +314,19 @@ def label_command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_same_layer_is_served_once_and_another_annotators_beside_it(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mice").folder
-    with LabelServer(project) as first, LabelServer(project, annotator="bob") as other:
+    with label_server(project) as first, label_server(project, annotator="bob") as other:
         assert first.port != other.port
         second = label_command(str(project), "--annotator", "ann")
         assert second.returncode == 1
         assert "are open in another `trainer label`" in second.stderr
         assert len(second.stderr.strip().splitlines()) == 1
         first.kill()
-        with LabelServer(project) as again:  # a killed server leaves no lock behind, and its address is taken up again
+        with label_server(project) as again:  # a killed server leaves no lock behind, and its address is taken up again
             assert again.port == first.port
 
 
 def test_ctrl_c_ends_the_server_with_status_0(tmp_path: Path) -> None:
-    with LabelServer(make_project(tmp_path / "mice").folder) as server:
+    with label_server(make_project(tmp_path / "mice").folder) as server:
         put(server, edit(LABEL))
         assert server.interrupt() == 0
     assert "Traceback" not in (tmp_path / "server.log").read_text()
@@ -341,7 +342,7 @@ def test_an_annotator_who_cannot_be_a_file_is_refused(tmp_path: Path, annotator:
     assert [path.name for path in tmp_path.rglob("*.lock")] == []
 
 
-def test_a_folder_without_a_project_and_a_taken_port_are_refused_in_a_sentence(tmp_path: Path, server: LabelServer) -> None:
+def test_a_folder_without_a_project_and_a_taken_port_are_refused_in_a_sentence(tmp_path: Path, server: PageServer) -> None:
     nothing = label_command(str(tmp_path), "--annotator", "ann")
     taken = label_command(str(make_project(tmp_path / "mice").folder), "--annotator", "ann", "--port", str(server.port))
     foreign = label_command(str(tmp_path / "mice"), "--annotator", "ann", "--bundle", str(tmp_path))

@@ -1,6 +1,11 @@
 """Labels in, bundle out, through the `trainer` command as a user runs it."""
 
+import contextlib
+import io
 import json
+import logging
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +16,7 @@ from tracker.init.new_config import new_config
 from trainer.__main__ import main
 from trainer.formats.read_labels import read_labels
 
-QUICK = ["--epochs", "1", "--batch", "4", "--device", "cpu"]
+QUICK = ["--epochs", "1", "--batch", "4", "--batches", "24", "--device", "cpu", "--workers", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +25,46 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     size = ["--width", "160", "--height", "120"]
     assert main(["synth", "--out", str(folder), "--scene", "rodent", "--count", "20", "--seed", "3", *size]) == 0
     return folder
+
+
+class Warnings(logging.Handler):
+    """Keeps what is warned of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        self.said.append(record.getMessage())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What one command made in `folder`, and what it said."""
+
+    folder: Path
+    command: list[str]
+    out: str
+    err: str
+    warned: list[str]
+
+
+@pytest.fixture(scope="module")
+def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Without a place for the bundle, in a folder of its own; read-only."""
+    folder = tmp_path_factory.mktemp("project")
+    judged_by = ["--correct-within", "4", "snout=2.5", "--target-px", "0.01"]
+    command = ["fit", "--data", str(data), "--seed", "5", "--random-split", "0.2", *QUICK, *judged_by]
+    out, err, warnings = io.StringIO(), io.StringIO(), Warnings()
+    logging.getLogger().addHandler(warnings)
+    try:
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.chdir(folder)
+            assert main(command) == 0
+    finally:
+        logging.getLogger().removeHandler(warnings)
+    return Made(folder=folder, command=command, out=out.getvalue(), err=err.getvalue(), warned=warnings.said)
 
 
 @pytest.mark.parametrize(("network", "head"), [("compact", "heatmap"), ("compact", "xy"), ("mobilenet_v3_small", "heatmap")])
@@ -103,33 +148,31 @@ def test_a_folder_that_is_no_bundle_is_never_replaced(data: Path, tmp_path: Path
     assert (precious / "chapter.txt").read_text() == "years of work"
 
 
-def test_a_random_split_warns_that_neighbours_leak(data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert main(["fit", "--data", str(data), "--out", str(tmp_path / "model"), "--random-split", "0.2", *QUICK]) == 0
-    assert "neighbouring frames fall on both sides" in caplog.text
+def test_a_random_split_warns_that_neighbours_leak(made: Made) -> None:
+    assert [one for one in made.warned if "neighbouring frames fall on both sides" in one]
 
 
-def test_a_bundle_scores_only_labels_of_its_own_points(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_scores_only_labels_of_its_own_points(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Any bundle is scored on any set with the same points; another set is refused with both lists of names."""
-    out, other = tmp_path / "model", tmp_path / "rectangles"
-    assert main(["fit", "--data", str(data), "--out", str(out), *QUICK]) == 0
+    other = tmp_path / "rectangles"
     assert main(["synth", "--out", str(other), "--scene", "rectangles", "--domain", "2", "--count", "10"]) == 0
     capsys.readouterr()
-    assert main(["evaluate", str(out), "--data", str(other)]) == 1
+    assert main(["evaluate", str(made.folder / "models" / "mine"), "--data", str(other)]) == 1
     message = capsys.readouterr().err
     assert "centre" in message
     assert "snout" in message
 
 
-def test_the_same_command_finishes_a_finished_training_without_training_again(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "model"
-    command = ["fit", "--data", str(data), "--out", str(out), "--seed", "5", *QUICK]
-    assert main(command) == 0
-    before = (out / "model.onnx").read_bytes()
-    last = tmp_path / "model.run" / "checkpoints" / "last.ckpt"
-    trained = last.stat().st_mtime_ns
-    assert main(command) == 0
+def test_the_same_command_finishes_a_finished_training_without_training_again(
+    made: Made, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(made.folder, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    model, last = Path("models/mine/model.onnx"), Path("models/mine.run/checkpoints/last.ckpt")
+    before, trained = model.read_bytes(), last.stat().st_mtime_ns
+    assert main(made.command) == 0
     assert last.stat().st_mtime_ns == trained
-    assert (out / "model.onnx").read_bytes() == before
+    assert model.read_bytes() == before
     assert np.isfinite(read_labels(data).points).any()
 
 
@@ -141,17 +184,11 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
     assert f"example: trainer {command}" in capsys.readouterr().out
 
 
-def test_without_a_place_the_bundle_is_written_where_a_new_tracker_looks(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    radius = ["--correct-within", "4", "snout=2.5", "--target-px", "0.01"]
-    assert main(["fit", "--data", str(data), *QUICK, *radius]) == 0
-    said = capsys.readouterr()
-    found = read_bundle(Path("models/mine")).description
+def test_without_a_place_the_bundle_is_written_where_a_new_tracker_looks(made: Made) -> None:
+    found = read_bundle(made.folder / "models" / "mine").description
     assert found.correct_within_px == (2.5, 4.0, 4.0, 4.0)
-    assert "models/mine" in new_config(name="top", device=None, cameras=(), bundle=None, folder=tmp_path)
-    assert "next:" in said.out
+    assert "models/mine" in new_config(name="top", device=None, cameras=(), bundle=None, folder=made.folder)
+    assert "next:" in made.out
     stages = ["measuring the error", "fitting the confidence", "writing the graph", "scoring the bundle", "drawing its report"]
-    places = [said.err.index(stage) for stage in stages]
+    places = [made.err.index(stage) for stage in stages]
     assert places == sorted(places), "what takes long after the last epoch is said"

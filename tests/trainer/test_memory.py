@@ -29,7 +29,6 @@ from trainer.formats.read_labels import read_labels
 from trainer.training.augment import UNCHANGED
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
-torch.set_num_threads(1)
 folder, batch = Path(sys.argv[1]), int(sys.argv[2])
 frames = read_labels(folder / "CollectedData_a.csv")
 nothing = frames.subset(np.empty(0, int))

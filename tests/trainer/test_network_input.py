@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tracker.bundle import Bundle, TensorShape, View, read_bundle
+from tracker.bundle import Bundle, read_bundle
+from tracker.bundle_description import TensorShape, View
 from tracker.cameras.camera import Camera
 from tracker.cameras.image_folder import FolderCamera
 from tracker.cameras.synthetic import SyntheticRig

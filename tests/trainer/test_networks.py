@@ -81,11 +81,6 @@ def raw(network: nn.Module, head: str, pictures: Tensor) -> Tensor:
     return answer
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # sums in another order give other last digits
-
-
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "rgb"])
 @pytest.mark.parametrize(("network", "head"), [("compact", "heatmap"), ("compact", "xy"), ("mobilenet_v3_small", "heatmap")])
 @torch.no_grad()

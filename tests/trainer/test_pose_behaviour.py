@@ -1,6 +1,5 @@
 """Behaviour learnt from poses: features, the step with its states, and training that goes on."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,14 +21,6 @@ from trainer.behaviour.video_table import divide, read_videos
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.read_options import ReadOptions
 from trainer.labels.mirror import swapped_order
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_one_step_per_frame_gives_what_the_whole_clip_gives() -> None:

@@ -26,23 +26,23 @@ LEARN = """
 import hashlib, json, sys, warnings
 from pathlib import Path
 import torch
-torch.set_num_threads(1)
 from learnable import labelled
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.learner import Learner
 from trainer.training.processes import processes_here
 found = {}
+out, rank = Path(sys.argv[1]), processes_here().rank
 def note(learner):
     weights = [value.detach().numpy().tobytes() for value in learner.network.parameters()]
     found.update(weights=hashlib.sha256(b"".join(weights)).hexdigest(), losses=len(learner.history.batch_loss), stopped=learner.stopped)
 Learner.on_train_end = note
-out, rank = Path(sys.argv[1]), processes_here().rank
 folder = out / f"images-{rank}"
 folder.mkdir(parents=True)
-settings = FitSettings(accelerator="cpu", precision="32", batch=8, batches=12, averaging=0.8, **json.loads(sys.argv[2]))
-made = fit(labelled(folder, 12), labelled(folder, 4, first=50), settings, out / "run")
-(out / f"{rank}.json").write_text(json.dumps({**found, "held_out_px": made.held_out_px}))
+for number, asked in enumerate(json.loads(sys.argv[2])):
+    settings = FitSettings(accelerator="cpu", precision="32", batch=8, batches=12, averaging=0.8, **asked)
+    made = fit(labelled(folder, 12), labelled(folder, 4, first=50), settings, out / f"run-{number}")
+    (out / f"{rank}-{number}.json").write_text(json.dumps({**found, "held_out_px": made.held_out_px}))
 """
 
 
@@ -83,29 +83,38 @@ def test_processes_share_each_batch_without_gap(tmp_path: Path, count: int) -> N
         assert len({len(share[number]) for share in shares}) == 1  # a process without a picture would wait for the others for good
 
 
-def learn(out: Path, processes: int, **settings: float) -> list[dict[str, Any]]:
-    """Train in real processes and return what each says."""
+def learn(out: Path, processes: int, *asked: dict[str, float]) -> list[list[dict[str, Any]]]:
+    """Train with these settings, one after the other, in real processes; what each process says of each training."""
     script = out / "learn.py"
     out.mkdir()
     script.write_text(LEARN)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{Path(__file__).parent}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launcher, str(script), str(out), json.dumps(settings)]
+    command = [sys.executable, *launcher, str(script), str(out), json.dumps(asked)]
     ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=800)
     assert ran.returncode == 0, ran.stderr
-    return [json.loads((out / f"{rank}.json").read_text()) for rank in range(processes)]
+    return [[json.loads((out / f"{rank}-{number}.json").read_text()) for rank in range(processes)] for number in range(len(asked))]
 
 
-def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
-    (one,), two = learn(tmp_path / "one", 1, epochs=3), learn(tmp_path / "two", 2, epochs=3)
-    assert two[0]["weights"] == two[1]["weights"]
-    assert two[0]["losses"] == one["losses"]
+THREE_EPOCHS, BY_THE_CLOCK = {"epochs": 3}, {"minutes": 0.03}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]:
+    """What two processes say of both trainings."""
+    return learn(tmp_path_factory.mktemp("processes") / "two", 2, THREE_EPOCHS, BY_THE_CLOCK)
+
+
+def test_two_processes_learn_what_one_does(two: list[list[dict[str, Any]]], tmp_path: Path) -> None:
+    ((one,),), (first, second) = learn(tmp_path / "one", 1, THREE_EPOCHS), two[0]
+    assert first["weights"] == second["weights"]
+    assert first["losses"] == one["losses"]
     # guessing the middle costs 30 px; after so few steps the same training with another seed differs by a third
     assert one["held_out_px"] < 15
-    assert two[0]["held_out_px"] < 15
+    assert first["held_out_px"] < 15
 
 
-def test_processes_that_train_by_the_clock_stop_together_with_the_same_weights(tmp_path: Path) -> None:
-    two = learn(tmp_path / "two", 2, minutes=0.03)
-    assert two[0]["stopped"] == "minutes"
-    assert two[0]["weights"] == two[1]["weights"]
+def test_processes_that_train_by_the_clock_stop_together_with_the_same_weights(two: list[list[dict[str, Any]]]) -> None:
+    first, second = two[1]
+    assert first["stopped"] == "minutes"
+    assert first["weights"] == second["weights"]

@@ -15,7 +15,7 @@ from trainer.pipeline.refresh import verdict
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 from trainer.scoring.compare import Comparison, PairedDifference
 
-QUICK = ["--epochs", "1", "--batches", "60", "--batch", "8", "--device", "cpu", "--precision", "32", "--workers", "0"]
+QUICK = ["--epochs", "1", "--batches", "30", "--batch", "8", "--device", "cpu", "--precision", "32", "--workers", "0"]
 
 
 def project(folder: Path, numbers: range, *, swapped: bool = False) -> Path:

@@ -24,7 +24,8 @@ from trainer.reports import training_plots
 from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import error_section
 from trainer.reports.plot_style import png
-from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, metrics, plain_json, write_report
+from trainer.reports.report_files import plain_json
+from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, metrics, write_report
 from trainer.scoring.confidence_map import fit_confidence
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.floor import Floor

@@ -11,8 +11,9 @@ from torch import nn
 from tests.trainer.two_bars import SIZE, draw, labelled
 from trainer.errors import TrainingError
 from trainer.networks.blocks import CropPlan, FrameShape
+from trainer.networks.onnx_graph import OPSET
 from trainer.networks.several import Several, plan_several
-from trainer.pipeline.export import OPSET, compare, export, to_onnx
+from trainer.pipeline.export import compare, export, to_onnx
 from trainer.scoring.assignment import answers_of_labels, present
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings

@@ -16,7 +16,8 @@ from tests.trainer.test_evaluate_command import as_csv
 from tests.trainer.test_export_labels import KINDS, assert_same, write
 from tests.trainer.test_label_checks import animals
 from tests.trainer.test_network_input import Keeping, bundle_of, scene
-from tracker.bundle import View, read_bundle
+from tracker.bundle import read_bundle
+from tracker.bundle_description import View
 from tracker.engines.inference import Inference
 from tracker.frame import Image
 from trainer.__main__ import main

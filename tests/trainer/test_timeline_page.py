@@ -8,7 +8,6 @@ import numpy as np
 from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab, wait_for
 from tests.trainer.timeline_page import (
     CLASSES,
-    TimelineServer,
     at,
     bouts_on_disk,
     keys,
@@ -16,6 +15,7 @@ from tests.trainer.timeline_page import (
     open_timeline,
     saved,
     shown,
+    timeline_server,
     write_film,
 )
 from trainer.__main__ import main
@@ -189,7 +189,7 @@ def test_a_stale_tab_overwrites_nothing_and_says_so(tmp_path: Path, browser: Chr
 def test_a_killed_server_and_a_killed_browser_lose_no_bout(tmp_path: Path) -> None:
     film = write_film(tmp_path / "film.mkv")
     asked = (str(film), "--classes", *CLASSES)
-    with Chromium(tmp_path / "profile") as browser, TimelineServer(tmp_path, *asked) as server:
+    with Chromium(tmp_path / "profile") as browser, timeline_server(tmp_path, *asked) as server:
         tab = browser.open(server.address)
         shown(tab, 0)
         keys(tab, "1", RIGHT, "1")
@@ -205,7 +205,7 @@ def test_a_killed_server_and_a_killed_browser_lose_no_bout(tmp_path: Path) -> No
         tab.wait_text("#saved", "start `trainer bouts label` again, it does not answer. Kept in this browser")
         assert bouts_on_disk(tmp_path) == [("groom", 0, 1)], "what was acknowledged is on disk"
         browser.kill()
-    with TimelineServer(tmp_path, *asked) as server, Chromium(tmp_path / "profile") as browser:
+    with timeline_server(tmp_path, *asked) as server, Chromium(tmp_path / "profile") as browser:
         tab = browser.open(server.address)
         wait_for(lambda: labels_on_disk(tmp_path)["started"], "the kept edit has been sent")
         assert labels_on_disk(tmp_path)["started"] == [{"name": "rear", "first": 1}]

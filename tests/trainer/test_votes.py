@@ -24,7 +24,6 @@ CROP = CropPlan(height=64, width=64, shrink=1, pool=4)
 @pytest.fixture
 def network() -> Votes:
     """Every place votes alike: for itself, for both points."""
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     made = Votes(2, frame=FRAME, plan=CROP).eval()
     for parameter in made.vote.parameters():
@@ -68,7 +67,6 @@ def test_a_missing_label_teaches_no_vote(network: Votes) -> None:
 
 
 def test_votes_are_learnt_by_distances_alone(tmp_path: Path) -> None:
-    torch.set_num_threads(1)
     seen = labelled(tmp_path, 8)
     settings = FitSettings(head="votes", epochs=4, batch=8, batches=25, workers=0, accelerator="cpu", precision="32", averaging=0.9)
     result = fit(seen, seen, replace(settings, augment=AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)), tmp_path / "run")

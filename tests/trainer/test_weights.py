@@ -48,11 +48,6 @@ def empty(frames: LabelledFrames) -> LabelledFrames:
     return frames.subset(np.array([], np.int64))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.mark.parametrize("kind", ["torch", "safetensors", "checkpoint of torch"])
 def test_a_librarys_weights_are_taken_from_a_file_its_classifier_left_out(kind: str, tmp_path: Path) -> None:
     path = tmp_path / ("weights.safetensors" if kind == "safetensors" else "weights.pth")
@@ -150,6 +145,7 @@ def test_imagenet_without_a_network_names_the_file_option(network: str, tmp_path
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("urllib.request._opener", None)  # it keeps the proxies of the first request of the process
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with torch.device("meta"):

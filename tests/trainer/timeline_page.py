@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import av
 
 from tests.trainer.chromium import Chromium, Tab
-from tests.trainer.label_server import ROOT, spot
+from tests.trainer.label_server import spot
+from tests.trainer.page_server import PageServer
 
 FRAMES, RATE = 40, 25
 CLASSES = ("groom", "rear")
@@ -28,39 +27,15 @@ def write_film(path: Path, *, frames: int = FRAMES) -> Path:
     return path
 
 
-class TimelineServer:
-    """`trainer bouts label` as a process. A context manager; `address` is what it prints."""
-
-    def __init__(self, folder: Path, *given: str, annotator: str = "ann") -> None:
-        self.folder = folder
-        self._log = (folder / "server.log").open("ab")
-        command = [sys.executable, "-m", "trainer", "bouts", "label", *given, "--annotator", annotator, "--no-browser"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True)
-        assert self._process.stdout is not None
-        self.address = self._process.stdout.readline().strip()
-        assert self.address.startswith("http://127.0.0.1:"), (folder / "server.log").read_text()
-        self.port = int(self.address.split(":")[2].split("/")[0])
-        self.token = self.address.partition("token=")[2]
-
-    def __enter__(self) -> "TimelineServer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._log.close()
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self._process.kill()
-        self._process.wait(300)
+def timeline_server(folder: Path, *given: str, annotator: str = "ann") -> PageServer:
+    """`trainer bouts label`."""
+    return PageServer(folder, "bouts", "label", *given, "--annotator", annotator)
 
 
 @contextlib.contextmanager
-def open_timeline(browser: Chromium, folder: Path, *given: str, annotator: str = "ann") -> Iterator[tuple[TimelineServer, Tab]]:
+def open_timeline(browser: Chromium, folder: Path, *given: str, annotator: str = "ann") -> Iterator[tuple[PageServer, Tab]]:
     """A server and a tab that shows its first frame; the page must not have met an error in the end."""
-    with TimelineServer(folder, *given, annotator=annotator) as server:
+    with timeline_server(folder, *given, annotator=annotator) as server:
         tab = browser.open(server.address, width=1300)
         tab.wait("document.querySelector('#stage')?.dataset.shown")
         yield server, tab

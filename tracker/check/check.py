@@ -20,7 +20,7 @@ from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.pose import KeyPoints, Pose
 from tracker.recording.place import nearest
-from tracker.resemblance import look
+from tracker.resemblance import appearance
 from tracker.setup import Setup
 from tracker.whole_files import remedy, write_whole
 
@@ -138,7 +138,7 @@ class _Check:
             picture_quality.exposure(images),
             picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", self._no_poses),
             picture_quality.focus(background),
-            *([picture_quality.resemblance(key_points, list(map(look, images, poses)))] if key_points is not None else []),
+            *([picture_quality.resemblance(key_points, list(map(appearance, images, poses)))] if key_points is not None else []),
             timing.flicker(watched, has_own_rate=self._own_rate),
             timing.rate(watched, expected_hz=self._config.camera.rate_hz, has_own_rate=self._own_rate),
             timing.losses(watched),

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from tracker.bundle import Bundle, distance_words, read_bundle
+from tracker.bundle import Bundle, read_bundle
+from tracker.bundle_description import distance_words
 from tracker.calibration import load_calibration
 from tracker.check.result import CheckResult
 from tracker.classifiers.classifier import Classifier

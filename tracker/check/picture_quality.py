@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import Description
+from tracker.bundle_description import Description
 from tracker.check.result import CheckResult, Measured, judged, unjudged
 from tracker.frame import Image
 from tracker.pose import KeyPoints
-from tracker.resemblance import FEWEST, RETRAIN, Look, differences
+from tracker.resemblance import FEWEST, RETRAIN, Appearance, differences
 
 CLIPPED_FROM, DARK_TO = 254, 1  # grey levels in which light or shade has lost its detail
 SEEN_FROM = 0.3  # confidence of a key point
@@ -63,21 +63,23 @@ def histogram(pictures: list[Image]) -> NDArray[np.int64]:
     return np.asarray(np.sum([np.bincount(picture.reshape(-1), minlength=256) for picture in pictures], axis=0), np.int64)
 
 
-def resemblance(about: Description, looks: Sequence[Look]) -> CheckResult:
+def resemblance(about: Description, appearances: Sequence[Appearance]) -> CheckResult:
     """Whether the pictures and the engine's confidence are like those of the training."""
     if about.learnt is None:
         return unjudged("resemblance", f"not judged: {about.name} does not say what its training images looked like")
-    if len(looks) < FEWEST:
-        return unjudged("resemblance", f"not judged: it takes {FEWEST} pictures, {len(looks)} came")
-    brightness, contrast = (float(np.median(values)) for values in zip(*((one.brightness, one.contrast) for one in looks), strict=True))
-    confidence = float(np.median(np.nan_to_num([one.confidence for one in looks])))
+    if len(appearances) < FEWEST:
+        return unjudged("resemblance", f"not judged: it takes {FEWEST} pictures, {len(appearances)} came")
+    brightness, contrast = (
+        float(np.median(values)) for values in zip(*((one.brightness, one.contrast) for one in appearances), strict=True)
+    )
+    confidence = float(np.median(np.nan_to_num([one.confidence for one in appearances])))
     (dim, bright), (flat, hard), usual = about.learnt.brightness, about.learnt.contrast, about.learnt.confidence
     found = (
         f"medians: mean grey level {brightness:.0f} ({dim:.0f} to {bright:.0f} learnt from), contrast {contrast:.0f} "
         f"({flat:.0f} to {hard:.0f}), mean confidence {confidence:.2f}" + (f" (usually above {usual:.2f})" if usual is not None else "")
     )
     measured = {"brightness": brightness, "contrast": contrast, "confidence": confidence}
-    unlike = differences(about.learnt, looks)
+    unlike = differences(about.learnt, appearances)
     return judged("resemblance", found, measured, warn=f"unlike what {about.name} was trained on: {RETRAIN}" if unlike else None)
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import BehaviourNetwork, Bundle, Following
+from tracker.bundle import Bundle
+from tracker.bundle_description import BehaviourNetwork, Following
 from tracker.classifiers.followed_square import FollowedSquare
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import Following
+from tracker.bundle_description import Following
 from tracker.frame import Image
 
 _GREY = 1  # channels

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from tracker.bundle import Following, Viewed
+from tracker.bundle_description import Following, Viewed
 from tracker.classifiers.classifier import Classifier
 from tracker.engines.view_fit import ViewFit
 from tracker.errors import BundleError, ConfigError

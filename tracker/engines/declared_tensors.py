@@ -6,7 +6,8 @@ A state tensor named `h` is an input `h` and an output `h_next`: `h_next` of one
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracker.bundle import Bundle, Shape, TensorShape
+from tracker.bundle import Bundle
+from tracker.bundle_description import Shape, TensorShape
 from tracker.errors import BundleError
 
 NEXT_STATE = "_next"

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_FILE, Bundle, check_task, expected_answer
+from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_FILE, Bundle, check_task
+from tracker.bundle_description import expected_answer
 from tracker.config import EngineConfig
 from tracker.engines.engine import Engine
 from tracker.errors import BundleError, EngineError, RigtrackError

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import View
+from tracker.bundle_description import View
 from tracker.errors import BundleError, CameraError
 from tracker.frame import Image
 from tracker.pose import KeyPoints

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from tracker.boot_id import boot_id
-from tracker.bundle import Description
+from tracker.bundle_description import Description
 from tracker.cameras.capture import Capture
 from tracker.engines.view_fit import unlike_training
 from tracker.frame import Frame

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from tracker.bundle import distance_words
+from tracker.bundle_description import distance_words
 
 _QUANTILES = ("p50", "p99", "p99.9", "max")
 _STATE_STYLE = {"tracking": "green", "camera_lost": "bold red", "stopping": "yellow", "starting": "yellow"}

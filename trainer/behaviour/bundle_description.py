@@ -1,21 +1,9 @@
 """What a behaviour bundle says of itself: names, shapes, training data, thresholds, accuracy."""
 
-import datetime
-
-import numpy as np
-
-from tracker.bundle import (
-    Accuracy,
-    BehaviourAccuracy,
-    BehaviourNetwork,
-    Description,
-    SelfTest,
-    TensorShape,
-    TrainingData,
-    View,
-)
-from tracker.engines.openvino.step_engine import POSES, PROBABILITIES, SECONDS
+from tracker.bundle_description import BehaviourAccuracy, BehaviourNetwork, Description, TensorShape, TrainingData, View
+from tracker.engines.openvino.step_engine import POSES
 from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.carried_description import SECONDS_SHAPE, carried_description, not_measured, parts_in_words, usual_intervals
 from trainer.behaviour.export import ExportedBehaviour
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration
@@ -25,9 +13,6 @@ from trainer.behaviour_scores.behaviour_score import BehaviourScore
 from trainer.behaviour_scores.bout_score import number
 
 LONGEST_GAP_S = 1.0  # the features' shorter memories have faded by then, and an animal has gone elsewhere
-TOLERANCE_FP32 = 1e-4
-TOLERANCE_REDUCED = 0.02
-NO_HASH = "0" * 64  # filled in by write_bundle
 
 
 def describe(
@@ -35,48 +20,34 @@ def describe(
 ) -> Description:
     """All but the accuracy, which is measured with a bundle, and the digests, which writing one fills in."""
     body = trained.network.plan.body
-    intervals = np.concatenate([video.seconds[1:] for video in videos.of("train")])
-    shortest, longest = (float(value) for value in np.percentile(intervals, [1, 99]))
-    classes = len(videos.class_names)
-    nothing = BehaviourAccuracy(macro_f1=None, f1=(None,) * classes, bout_f1=(None,) * classes, calibration_error=None, frames=0)
+    held_out, validation = videos.of("test"), videos.of("validation")
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
-    lengths = {part: sum(len(video.poses) for video in videos.of(part)) for part in ("train", "validation", "test")}
-    return Description(
-        schema=1,
+    return carried_description(
         name=request.out.name,
         task="behaviour",
-        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        point_names=videos.point_names,
-        skeleton=(),
-        class_names=videos.class_names,
         network=f"{_units(request.settings)} on {trained.network.features.count} features, {parameters} parameters",
+        point_names=videos.point_names,
+        class_names=videos.class_names,
         view=View(crop=None, fit="exact", colour="grey"),
-        input=TensorShape(name=POSES, shape=(1, body.animals, body.points, 3), dtype="float32"),
-        output=TensorShape(name=PROBABILITIES, shape=(1, classes), dtype="float32"),
-        states=tuple(TensorShape(name=name, shape=shape, dtype="float32") for name, shape in exported.state_shapes.items()),
-        precision="fp32",
-        onnx_sha256=NO_HASH,
+        taken=TensorShape(name=POSES, shape=(1, body.animals, body.points, 3), dtype="float32"),
+        state_shapes=exported.state_shapes,
         training=TrainingData(
             sha256=videos.sha256,
             source=request.table.name,
-            frames=lengths["train"],
-            held_out_frames=lengths["test"],
-            split=_split(videos),
-        ),
-        accuracy=Accuracy(mean_px=None, median_px=None, p95_px=None, frames=0),
-        self_test=SelfTest(
-            image_sha256=NO_HASH, expected=[0.0] * classes, tolerance_fp32=TOLERANCE_FP32, tolerance_reduced=TOLERANCE_REDUCED
+            frames=sum(len(video.poses) for video in videos.of("train")),
+            held_out_frames=sum(len(video.poses) for video in held_out),
+            split=f"by video; {parts_in_words([video.name for video in held_out], [video.name for video in validation])}",
         ),
         behaviour=BehaviourNetwork(
-            seconds=TensorShape(name=SECONDS, shape=(1, 1), dtype="float32"),
+            seconds=SECONDS_SHAPE,
             exclusive=videos.exclusive,
             thresholds=calibrated.thresholds,
             threshold_rule=calibrated.rule,
             warming_frames=calibrated.warming_frames,
-            frame_interval_s=(shortest, longest),
+            frame_interval_s=usual_intervals([video.seconds for video in videos.of("train")]),
             longest_gap_s=LONGEST_GAP_S,
-            seen=tuple(video.taken_sha256 for video in (*videos.of("train"), *videos.of("validation"))),
-            accuracy=nothing,
+            seen=tuple(video.taken_sha256 for video in (*videos.of("train"), *validation)),
+            accuracy=not_measured(len(videos.class_names)),
         ),
     )
 
@@ -85,11 +56,6 @@ def _units(settings: BehaviourSettings) -> str:
     if settings.members == 1:
         return f"gated recurrent unit of {settings.hidden}"
     return f"{settings.members} gated recurrent units of {settings.hidden}"
-
-
-def _split(videos: PoseVideos) -> str:
-    parts = {"held out": videos.of("test"), "validation": videos.of("validation")}
-    return "by video; " + "; ".join(f"{words}: {', '.join(video.name for video in of)}" for words, of in parts.items() if of)
 
 
 def accuracy(score: BehaviourScore, *, frames: int) -> BehaviourAccuracy:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.behaviour.export import PROVED_FRAMES
+from trainer.behaviour.carried_proof import PROVED_FRAMES
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.ethogram.read_options import ReadOptions
 

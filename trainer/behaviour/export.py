@@ -1,29 +1,23 @@
 """A trained network → model.onnx, one step with its states, proved: reloaded and carried over thousands of frames beside torch."""
 
 import copy
-import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor, nn
 
-from tracker.engines.declared_tensors import NEXT_STATE
-from tracker.engines.openvino.step_engine import POSES, PROBABILITIES, SECONDS, StepEngine
+from tracker.engines.openvino.step_engine import POSES, StepEngine
+from trainer.behaviour.carried_proof import PARITY_FP32, PROVED_FRAMES, difference, proved, step_to_onnx
 from trainer.behaviour.network import PoseBehaviour
 from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
 from trainer.scoring.counted import counted
 
-OPSET = 17  # the newest that TensorRT 8.6 reads
-PROVED_FRAMES = 10_000
-PARITY_FP32 = 1e-5  # of a probability, after any number of carried frames
 CHANGES = (1.1, 0.5, 0.0)  # factors on the last weights, one of which the comparison must notice; a sure network needs the larger ones
 
 
@@ -105,16 +99,11 @@ def export_step(
     frames = len(taken)
     expected = _torch_run(network, taken, seconds, console)
     found = StepEngine(model, shapes).run(taken, seconds)
-    largest = _difference(found, expected)
-    if largest > PARITY_FP32:
-        raise TrainingError(
-            f"the graph's probabilities differ from torch's by up to {largest:.2g} over {frames} carried frames; expected at most "
-            f"{PARITY_FP32:g}: the graph is not the network"
-        )
+    largest = proved(found, expected)
     few = min(frames, 200)
     changed = 0.0
     for factor in CHANGES:
-        changed = _difference(_torch_run(_with_changed_weights(network, factor), taken[:few], seconds[:few]), found[:few])
+        changed = difference(_torch_run(_with_changed_weights(network, factor), taken[:few], seconds[:few]), found[:few])
         if changed > PARITY_FP32:
             break
     else:
@@ -128,21 +117,7 @@ def export_step(
 def to_onnx(network: StepNetwork, name: str, example: NDArray[Any]) -> bytes:
     """The graph of one step. No shape in it is dynamic, and every state `s` comes back as `s_next`."""
     inputs = (torch.from_numpy(example), torch.full((1, 1), 0.03), *network.zero_states())
-    names = list(network.state_shapes)
-    graph = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            copy.deepcopy(network).eval(),  # type: ignore[attr-defined]
-            inputs,
-            graph,  # type: ignore[arg-type]  # torch's stub lacks the file-like form, which the older exporter takes
-            opset_version=OPSET,
-            input_names=[name, SECONDS, *names],
-            output_names=[PROBABILITIES, *(state + NEXT_STATE for state in names)],
-            dynamo=False,
-        )
-        onnx.checker.check_model(graph.getvalue(), full_check=True)
-    return graph.getvalue()
+    return step_to_onnx(network, inputs, name=name, states=list(network.state_shapes))  # type: ignore[arg-type]
 
 
 def carried_frames(videos: Sequence[PoseVideo], frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -174,8 +149,3 @@ def _with_changed_weights(network: StepNetwork, factor: float) -> StepNetwork:
     with torch.no_grad():
         changed.answer.weight.mul_(factor)
     return changed
-
-
-def _difference(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    difference = np.abs(found.astype(np.float64) - expected)
-    return float(np.where(np.isfinite(difference), difference, np.inf).max())

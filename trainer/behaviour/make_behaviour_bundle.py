@@ -6,22 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from rich.console import Console
 
-from tracker.bundle import (
-    read_bundle,
-    write_bundle,
-)
+from tracker.bundle import read_bundle, write_bundle
 from tracker.engines.openvino.step_engine import StepEngine
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.body_axis import BodyAxis, find_body_axis
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
+from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Prepared, Trained, prepare, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
@@ -29,10 +27,11 @@ from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.score_tables import summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
-from trainer.errors import TrainingError
+from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.ethogram.checks import findings
 from trainer.reports.behaviour_report import write_behaviour_report
-from trainer.whole_files import disk_refusals, refuse_unwritable
+from trainer.sentences import sentences_to
+from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 64
 
@@ -87,15 +86,9 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     out = request.out
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
-        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
-    run = out.with_name(f"{out.name}.run")
-    for folder in (out.parent, run):
-        refuse_unwritable(folder, option="--out")
-
-    def say(sentence: str) -> None:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-
+    refuse_other_content(out)
+    refuse_unwritable_places(out)
+    run, say = run_folder(out), sentences_to(console)
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
     videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
@@ -127,17 +120,15 @@ def _score_and_write(
     reference: Reference | None,
     absent: str | None,
 ) -> BehaviourBundle:
-    run_folder = request.out.with_name(f"{request.out.name}.run")
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
     description = describe(request, videos, trained, calibrated, exported)
     test = _self_test_poses(videos)
     states = exported.state_shapes
     answer = StepEngine(exported.model, states).run(test[:, :-1].reshape(len(test), *description.input.shape[1:]), test[:, -1])[-1]
-    self_test = msgspec.structs.replace(description.self_test, expected=[float(value) for value in answer])
-    description = msgspec.structs.replace(description, self_test=self_test)
+    description = with_answer(description, answer)
     none = np.zeros((0, 0), np.uint8)
-    unscored = run_folder / "unscored"
+    unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
     notes = [
@@ -149,11 +140,8 @@ def _score_and_write(
     ]
     beside = (NAME, answers_of(reference, judged)) if reference is not None else None
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, notes=notes)
-    if videos.of("test") and description.behaviour is not None:
-        behaviour = msgspec.structs.replace(
-            description.behaviour, accuracy=accuracy(run.scores[0], frames=sum(len(v.poses) for v in judged))
-        )
-        description = msgspec.structs.replace(description, behaviour=behaviour)
+    if videos.of("test"):
+        description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.poses) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
     report = write_behaviour_report(request.out, run)
     if reference is not None:
@@ -196,7 +184,7 @@ def collapsed(found: Sequence[ScoredVideo]) -> list[str]:
 
 
 def _introduction(videos: PoseVideos, axis: BodyAxis) -> list[str]:
-    parts = {part: [video.name for video in videos.of(part)] for part in ("train", "validation", "test")}
+    parts = {part: [video.name for video in videos.of(part)] for part in PARTS}
     said = [
         f"{len(videos.videos)} videos, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",

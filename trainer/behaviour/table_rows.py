@@ -1,6 +1,6 @@
 """The rows of a table of videos: names, labels, frame rates and parts; and which video is used for what."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +26,7 @@ def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tupl
     Raises:
         LabelError: in one sentence, with the line.
     """
-    lines = [row for row in cells_in(table, text_of(table)) if any(cell.strip() for cell in row)]
-    header = [cell.strip().lower() for cell in lines[0]]
+    header, cells = header_and_rows(table)
     strange = [name for name in header if name not in columns]
     if strange or not {source, "labels"} <= set(header):
         raise LabelError(
@@ -35,10 +34,7 @@ def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tupl
             f"{', '.join(name for name in columns if name not in (source, 'labels'))}: a row for each video"
         )
     rows = []
-    for line, cells in enumerate(lines[1:], 2):
-        if len(cells) != len(header):
-            raise LabelError(f"{table}:{line}: has {len(cells)} cells; expected {len(header)} as in the header")
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+    for line, row in cells:
         row["video"] = row.get("video") or Path(row["labels"]).stem
         rows.append((line, row))
     names = [row["video"] for _, row in rows]
@@ -50,6 +46,24 @@ def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tupl
             if not row[what]:
                 raise LabelError(f"{table}:{line}: names no {what}; give a path, relative to the table")
     return rows
+
+
+def header_and_rows(table: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+    """Names of the columns, in small letters; then, as they are taken, line and cells of every row that is not empty.
+
+    Raises:
+        LabelError: it is no table; while rows are taken, one with more or fewer cells than the header.
+    """
+    lines = [row for row in cells_in(table, text_of(table)) if any(cell.strip() for cell in row)]
+    header = [cell.strip().lower() for cell in lines[0]] if lines else []
+    return header, _rows(table, header, lines[1:])
+
+
+def _rows(table: Path, header: list[str], lines: list[list[str]]) -> Iterator[tuple[int, dict[str, str]]]:
+    for line, cells in enumerate(lines, 2):
+        if len(cells) != len(header):
+            raise LabelError(f"{table}:{line}: has {len(cells)} cells; expected {len(header)} as in the header")
+        yield line, dict(zip(header, (cell.strip() for cell in cells), strict=True))
 
 
 def labels_of(table: Path, line: int, row: dict[str, str], asked: ReadOptions) -> tuple[Ethogram, float, list[str]]:

@@ -1,10 +1,9 @@
 """A training that is kept whole after every epoch, and goes on where it was left."""
 
-import io
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,9 +12,9 @@ import torch
 from torch import nn
 
 from tracker.whole_files import write_whole
+from trainer.behaviour.kept_training import BEST, LAST, read_training, refuse_differing, training_as_bytes
 from trainer.errors import TrainingError
 
-LAST, BEST = "last.ckpt", "best.ckpt"
 CLIP = 1.0  # longest gradient
 BETTER = 1e-3  # of the loss; a smaller gain is chance
 Stopped = Literal["epochs", "minutes", "no improvement"]
@@ -95,14 +94,9 @@ class TrainingRun:
             for name in (LAST, BEST):
                 (self.out / name).unlink(missing_ok=True)
             return
-        kept = _load(last)
+        kept = read_training(last)
         differ = [name for name in self.about if kept["about"].get(name) != self.about[name]]
-        if differ:
-            said = ", ".join(_WORDS.get(name, name.replace("_", " ")) for name in differ)
-            raise TrainingError(
-                f"{self.out}: holds a training in which {said} differ; give another --out, the same options to go on, "
-                "or --force to begin again"
-            )
+        refuse_differing(self.out, [_WORDS.get(name, name.replace("_", " ")) for name in differ])
         self.network.load_state_dict(kept["network"])
         self.optimiser.load_state_dict(kept["optimiser"])
         of_epoch = [field.name for field in fields(BehaviourEpoch)]  # earlier versions kept more
@@ -143,7 +137,7 @@ class TrainingRun:
 
     def take_best(self) -> None:
         """Put the weights of the best epoch into the network."""
-        self.network.load_state_dict(_load(self.out / BEST)["network"])
+        self.network.load_state_dict(read_training(self.out / BEST)["network"])
         self.network.eval()
 
     def _epoch(self, epoch: Callable[[int], list[float]]) -> float:
@@ -172,29 +166,17 @@ class TrainingRun:
         write_whole(self.out / LAST, self._content())
 
     def _content(self) -> bytes:
-        kept = {
-            "about": self.about,
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "history": [asdict(epoch) for epoch in self.history],
-            "stopped": self.stopped,
-            "smallest": self._smallest,
-            "since": self._since,
-        }
-        content = io.BytesIO()
-        torch.save(kept, content)
-        return content.getvalue()
+        return training_as_bytes(
+            self.network,
+            self.optimiser,
+            about=self.about,
+            history=self.history,
+            stopped=self.stopped,
+            more={"smallest": self._smallest, "since": self._since},
+        )
 
 
 def _rate(epoch: int, epochs: int) -> float:
     """Two epochs of rise, then half a cosine down to a hundredth."""
     rise = min(1.0, (epoch + 1) / 3)
     return rise * (0.01 + 0.99 * (1 + math.cos(math.pi * epoch / max(1, epochs))) / 2)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        kept: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, ValueError) as problem:
-        raise TrainingError(f"{path}: cannot be read ({type(problem).__name__}); delete it and train again") from problem
-    return kept

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from tracker.bundle import Accuracy, Bundle, Description, read_bundle, write_bundle
+from tracker.bundle import Bundle, read_bundle, write_bundle
+from tracker.bundle_description import Accuracy, Description
 from tracker.engines.view_fit import ViewFit
 from tracker.frame import Image
 from trainer.bundles.parity import ReferenceEngine

@@ -178,7 +178,7 @@ def tell_scores(run: "BehaviourRun", options: argparse.Namespace, *, talk: Conso
 
         talk.print(f"report: {write_behaviour_report(options.report, run)}", markup=False)
     if options.json:
-        from trainer.reports.training_page import plain_json
+        from trainer.reports.report_files import plain_json
 
         print(plain_json(run.as_json()).decode())
         return

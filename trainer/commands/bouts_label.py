@@ -1,13 +1,12 @@
 """`trainer bouts label`: mark behaviours on a timeline in the browser."""
 
 import argparse
-import webbrowser
 from pathlib import Path
 
 from rich.console import Console
 
 from trainer.commands.choices import Commands, add_command, frame_rate
-from trainer.commands.label import has_screen, port
+from trainer.commands.serving import add_serving, announce
 
 
 def add(actions: Commands) -> None:
@@ -39,10 +38,7 @@ def add(actions: Commands) -> None:
     )
     parser.add_argument("--bundle", type=Path, nargs="+", default=[], metavar="DIR", help="behaviour bundles to run over the poses")
     parser.add_argument("--fps", type=frame_rate, help="frames per second, where the video says none or a wrong one")
-    parser.add_argument(
-        "--port", type=port, metavar="N", help="where it is served; 0 for any free port (default: where it was the last time)"
-    )
-    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    add_serving(parser)
 
 
 def bouts_label(options: argparse.Namespace) -> int:
@@ -52,10 +48,7 @@ def bouts_label(options: argparse.Namespace) -> int:
     talk = Console(stderr=True, soft_wrap=True)
 
     def ready(address: str, videos: int) -> None:
-        talk.print(f"{videos} {'video' if videos == 1 else 'videos'} for {options.annotator}; Ctrl-C ends the server", highlight=False)
-        print(address, flush=True)
-        if not options.no_browser and has_screen():
-            webbrowser.open(address)
+        announce(address, f"{videos} {'video' if videos == 1 else 'videos'}", options, talk)
 
     asked = TimelineRequest(
         videos=tuple(options.videos),

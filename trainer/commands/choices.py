@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from trainer.errors import TrainingError
 from trainer.labels.split import USUAL_FOLDS, SplitChoice
 from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, TIMM, VIEWS
+from trainer.sentences import sentences_to
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -179,7 +180,7 @@ def _loss_choices(head: str, loss: str | None, target: str | None) -> dict[str, 
 def say(console: "Console", sentences: Iterable[str]) -> None:
     """Print sentences, a line for each however long."""
     for sentence in sentences:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+        sentences_to(console)(sentence)
 
 
 def add_split(parser: argparse.ArgumentParser) -> None:

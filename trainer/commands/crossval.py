@@ -34,8 +34,9 @@ def add(commands: Commands) -> None:
 
 def crossval(options: argparse.Namespace) -> int:
     """Run what is not finished, write the report, print the result."""
-    from trainer.experiments.crossval_report import REPORT_FILE, sentence, write_crossval_report
+    from trainer.experiments.crossval_report import sentence, write_crossval_report
     from trainer.experiments.experiment import finished_runs, read_experiment
+    from trainer.reports.report_files import REPORT_FILE
 
     experiment = read_experiment(options.out, kind="crossval") if options.report_only else _run(options)
     found = write_crossval_report(options.out, experiment)

@@ -36,8 +36,9 @@ def add(commands: Commands) -> None:
 
 def curve(options: argparse.Namespace) -> int:
     """Run what is not finished, write the report, print the reading."""
-    from trainer.experiments.curve_report import REPORT_FILE, sentences, write_curve_report
+    from trainer.experiments.curve_report import sentences, write_curve_report
     from trainer.experiments.experiment import read_experiment
+    from trainer.reports.report_files import REPORT_FILE
 
     experiment = read_experiment(options.out, kind="curve") if options.report_only else _run(options)
     curves = write_curve_report(options.out, experiment)

@@ -153,7 +153,7 @@ def _print(run: "EvaluationRun") -> None:
 
 
 def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
-    from tracker.bundle import distance_words
+    from tracker.bundle_description import distance_words
     from trainer.scoring.breakdown import UNTAGGED, by_group, by_tag
 
     evaluation = one.evaluation

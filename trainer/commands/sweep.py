@@ -52,7 +52,8 @@ def sweep(options: argparse.Namespace) -> int:
     """Work until nothing is left, write the report, print the winner."""
     from trainer.experiments.study_database import Database, sqlite_file, url_of
     from trainer.experiments.sweep import search
-    from trainer.experiments.sweep_report import REPORT_FILE, fit_command, read_found, sentence, write_sweep_report
+    from trainer.experiments.sweep_report import fit_command, read_found, sentence, write_sweep_report
+    from trainer.reports.report_files import REPORT_FILE
     from trainer.whole_files import refuse_unwritable
 
     for name, least in (("trials", 1), ("confirm", 0), ("heartbeat", 1)):

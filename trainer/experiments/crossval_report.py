@@ -18,10 +18,9 @@ from trainer.experiments.run import Run
 from trainer.experiments.run_plots import PlottedCurve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.report_files import write_report_files
 from trainer.scoring.metrics import WITHIN_PX
-from trainer.whole_files import replace_files
 
-REPORT_FILE = "report.html"
 _KEPT = {"blocks": "blocks of time", "videos": "whole videos", "animals": "whole animals", "random": "random frames"}
 _LEAK = "The folds are random frames: neighbouring frames fall on both sides, so these errors are too good."
 
@@ -37,7 +36,7 @@ def write_crossval_report(out: Path, experiment: Experiment) -> CrossValidation:
     whole = page(
         f"Cross-validation of {experiment.data}", _parts(experiment, runs, found), kind="cross-validation", footer=runs[-1].created
     )
-    replace_files(out, {REPORT_FILE: whole.encode()}, what="the report")
+    write_report_files(out, whole)
     return found
 
 

@@ -17,9 +17,8 @@ from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
-from trainer.whole_files import replace_files
+from trainer.reports.report_files import write_report_files
 
-REPORT_FILE = "report.html"
 # Mathis et al. 2018, Nature Neuroscience 21:1281, their mouse: the error at 10 labelled frames, and at about 200, where the
 # paper finds it comparable to people's own, 2.7 px
 DEEPLABCUT = ((10, 18.0), (200, 3.0))
@@ -43,7 +42,7 @@ def write_curve_report(out: Path, experiment: Experiment) -> list[LearningCurve]
     runs = finished_runs(out, experiment)
     curves = summarise(runs)
     whole = page(f"Learning curve of {experiment.data}", _parts(experiment, runs, curves), kind="learning curve", footer=runs[-1].created)
-    replace_files(out, {REPORT_FILE: whole.encode()}, what="the report")
+    write_report_files(out, whole)
     return curves
 
 

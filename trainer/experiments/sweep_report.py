@@ -24,11 +24,10 @@ from trainer.experiments.study_database import ABOUT, Database, quiet, read_stud
 from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
 from trainer.labels.mirror import sides_of
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
+from trainer.reports.report_files import write_report_files
 from trainer.training.augment import ROTATION_DEG
 from trainer.training.fit_settings import OPTIONS, FitSettings
-from trainer.whole_files import replace_files
 
-REPORT_FILE = "report.html"
 _GROUPS = 12  # more values than that are drawn as points, not as panels, and so are those of a range
 _OPTIONS = OPTIONS | {"epochs": "--epochs", "minutes": "--minutes"}
 _ELSEWHERE = ("seed", "precision", "accelerator", "workers")  # of the machine and the search, not of the winner
@@ -90,7 +89,7 @@ def write_sweep_report(out: Path, found: SearchResult, *, url: str, name: str, h
     """
     data = found.winner.run.data if found.winner.run else name
     whole = page(f"Search on {data}", _parts(found, url=url, name=name, human_px=human_px), kind="search", footer=_newest(found))
-    replace_files(out, {REPORT_FILE: whole.encode()}, what="the report")
+    write_report_files(out, whole)
 
 
 def sentence(found: SearchResult) -> str:

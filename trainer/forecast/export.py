@@ -1,19 +1,16 @@
 """A trained forecaster → model.onnx, one step with its states, proved: reloaded and carried over thousands of frames beside torch."""
 
 import copy
-import io
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from tracker.engines.declared_tensors import NEXT_STATE
-from tracker.engines.openvino.step_engine import IMAGE, PROBABILITIES, SECONDS, StepEngine
+from tracker.engines.openvino.step_engine import IMAGE, StepEngine
+from trainer.behaviour.carried_proof import PARITY_FP32, PROVED_FRAMES, difference, proved, step_to_onnx
 from trainer.errors import TrainingError
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.from_pixels import PixelForecaster
@@ -21,9 +18,6 @@ from trainer.forecast.recordings import small
 from trainer.forecast.step_graph import StepGraph, step_of
 from trainer.scoring.counted import counted
 
-OPSET = 17  # the newest that TensorRT 8.6 reads
-PROVED_FRAMES = 10_000
-PARITY_FP32 = 1e-5  # of a probability, after any number of carried frames
 _PROVED_WHOLE = 300  # frames as they come; making them small costs more than the network
 CHANGE = 1.1  # factor on weights that the comparison must notice
 Pictures = NDArray[np.uint8]  # (n, height, width, channels)
@@ -73,7 +67,7 @@ def export(network: Forecaster, pictures: Pictures, *, frames: int = PROVED_FRAM
     )
     few = min(frames, 200)
     found = _engine(step, model).run(_walked(pictures, range(few)), np.zeros(few, np.float32))
-    changed = _difference(_torch_run(_with_changed_weights(step), _walked(pictures, range(few))), found)
+    changed = difference(_torch_run(_with_changed_weights(step), _walked(pictures, range(few))), found)
     if changed <= PARITY_FP32:
         raise TrainingError(
             f"a network with weights changed by {CHANGE:g} answers the same to {changed:.2g}: the comparison proves nothing; give "
@@ -92,23 +86,9 @@ def export(network: Forecaster, pictures: Pictures, *, frames: int = PROVED_FRAM
 
 def to_onnx(step: StepGraph) -> bytes:
     """The graph of one step. No shape in it is dynamic, and every state `s` comes back as `s_next`."""
-    names = list(step.states)
     image = torch.zeros((1, *step.shape), dtype=torch.uint8)
     inputs = (image, torch.zeros(1, 1), *(torch.zeros(shape) for shape in step.states.values()))
-    graph = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            copy.deepcopy(step).eval(),
-            inputs,
-            graph,  # type: ignore[arg-type]  # torch's stub lacks the file-like form, which the older exporter takes
-            opset_version=OPSET,
-            input_names=[IMAGE, SECONDS, *names],
-            output_names=[PROBABILITIES, *(name + NEXT_STATE for name in names)],
-            dynamo=False,
-        )
-        onnx.checker.check_model(graph.getvalue(), full_check=True)
-    return graph.getvalue()
+    return step_to_onnx(step, inputs, name=IMAGE, states=list(step.states))
 
 
 def pictures_of(motion: Sequence[float], shape: tuple[int, int, int], *, seed: int = 0) -> Pictures:
@@ -145,15 +125,8 @@ def _engine(step: StepGraph, model: bytes) -> StepEngine:
 
 def _proof(step: StepGraph, model: bytes, pictures: Pictures, frames: int, console: Console | None) -> float:
     found = _engine(step, model).run(_walked(pictures, range(frames)), np.zeros(frames, np.float32))
-    largest = _difference(
-        found, _torch_run(step, _walked(pictures, counted(frames, console, doing="comparing the graph with the network", done="compared")))
-    )
-    if largest > PARITY_FP32:
-        raise TrainingError(
-            f"the graph's probabilities differ from torch's by up to {largest:.2g} over {frames} carried frames; expected at most "
-            f"{PARITY_FP32:g}: the graph is not the network"
-        )
-    return largest
+    numbers = counted(frames, console, doing="comparing the graph with the network", done="compared")
+    return proved(found, _torch_run(step, _walked(pictures, numbers)))
 
 
 def _walked(pictures: Pictures, numbers: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
@@ -183,8 +156,3 @@ def _with_changed_weights(step: StepGraph) -> StepGraph:
         for parameter in changed.parameters():
             parameter.mul_(CHANGE)
     return changed
-
-
-def _difference(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    difference = np.abs(found.astype(np.float64) - expected)
-    return float(np.where(np.isfinite(difference), difference, np.inf).max())

@@ -12,11 +12,15 @@ from rich.console import Console
 from tracker.bundle import write_bundle
 from tracker.engines.openvino.step_engine import StepEngine
 from tracker.self_test_clip import Clip
+from trainer.behaviour.carried_description import with_answer
+from trainer.behaviour.carried_proof import PROVED_FRAMES
+from trainer.behaviour.table_rows import PARTS
+from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of, calibrate, probabilities
 from trainer.forecast.build import build, fit_logit
-from trainer.forecast.bundle_description import describe, with_answer
-from trainer.forecast.export import PROVED_FRAMES, ExportedForecaster, Pictures, export, pictures_of
+from trainer.forecast.bundle_description import describe
+from trainer.forecast.export import ExportedForecaster, Pictures, export, pictures_of
 from trainer.forecast.forecast_run import ForecastRun, verdict
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.from_motion import MotionLogit
@@ -30,7 +34,9 @@ from trainer.forecast.simple_forecasts import QUIET, Answers, simple_forecasts
 from trainer.forecast.step_graph import step_of
 from trainer.forecast.train import Trained, judged_logits, train
 from trainer.networks.layer_table import NetworkTable, table_of_calls
-from trainer.whole_files import disk_refusals, refuse_unwritable
+from trainer.reports.report_files import REPORT_FILE
+from trainer.sentences import sentences_to
+from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 8
 USUAL_SIZE: Size = (120, 160)
@@ -104,17 +110,11 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
         LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     out = request.out
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists() or (out / "report.html").exists())):
-        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
-    folder = out.with_name(f"{out.name}.run")
-    for each in (out.parent, folder):
-        refuse_unwritable(each, option="--out")
+    refuse_other_content(out, marks=("bundle.json", REPORT_FILE))
+    refuse_unwritable_places(out)
     request.settings.check()
     request.rule.check()
-
-    def say(sentence: str) -> None:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-
+    folder, say = run_folder(out), sentences_to(console)
     with disk_refusals(folder):
         recordings, parts = read_parts(request, folder, say)
         networks, trained = _train(request, parts, folder, say)
@@ -149,7 +149,7 @@ def read_parts(request: ForecastRequest, folder: Path, say: Callable[[str], None
 def introduction(parts: Parts) -> list[str]:
     """What is learnt from and judged by."""
     said = []
-    for part in ("train", "validation", "test"):
+    for part in PARTS:
         labelled, positive = parts.shares(part)
         names = ", ".join(f"{one.recording.name} frames {one.first} to {one.end - 1}" for one in parts.of(part))
         if labelled:

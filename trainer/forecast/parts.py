@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.behaviour.table_rows import PARTS
 from trainer.errors import TrainingError
 from trainer.forecast.labels import NOT_LABELLED, BurstRule, Labels, Motion, burst_labels
-from trainer.forecast.recordings import PARTS, Recording
+from trainer.forecast.recordings import Recording
 
 Shares = tuple[float, float, float]
 PUBLISHED_SHARES: Shares = (0.8338, 0.0666, 0.0995)

@@ -14,15 +14,14 @@ from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.errors import CameraError
 from tracker.frame import Image
 from tracker.motion import Motion as MotionMeter
+from trainer.behaviour.table_rows import fps_of, header_and_rows, part_of
 from trainer.errors import LabelError
-from trainer.ethogram.read_options import cells_in, text_of
 from trainer.forecast.labels import Motion
 from trainer.forecast.shrink import shrink
 from trainer.video_files.endings import video_ending
 from trainer.video_files.reader import VideoReader
 
 Size = tuple[int, int]  # (height, width)
-PARTS = ("train", "validation", "test")
 _COLUMNS = ("recording", "fps", "part")
 _AT_ONCE = 64  # frames that are made smaller together
 _PICTURES = 32  # that are kept as they came
@@ -80,19 +79,13 @@ def sources_of(given: Sequence[Path], *, fps: float | None) -> tuple[Source, ...
     if len(given) != 1 or given[0].suffix.lower() != ".csv":
         return tuple(Source(path=path, fps=fps, part=None) for path in given)
     table = given[0]
-    lines = [row for row in cells_in(table, text_of(table)) if any(cell.strip() for cell in row)]
-    header = [cell.strip().lower() for cell in lines[0]] if lines else []
+    header, rows = header_and_rows(table)
     if "recording" not in header or not set(header) <= set(_COLUMNS):
         raise LabelError(f"{table}: has the columns {', '.join(header)}; expected recording and, where wanted, fps and part")
     found = []
-    for line, cells in enumerate(lines[1:], 2):
-        if len(cells) != len(header):
-            raise LabelError(f"{table}:{line}: has {len(cells)} cells; expected {len(header)} as in the header")
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        part = row.get("part", "").lower() or None
-        if part not in (None, *PARTS):
-            raise LabelError(f"{table}:{line}: part is '{part}'; expected train, validation or test")
-        found.append(Source(path=table.parent / row["recording"], fps=_fps(f"{table}:{line}", row.get("fps", "")) or fps, part=part))
+    for line, row in rows:
+        part = part_of(table, line, row)
+        found.append(Source(path=table.parent / row["recording"], fps=fps_of(table, line, row.get("fps", "")) or fps, part=part))
     if not found:
         raise LabelError(f"{table}: holds no recording; expected a row for each")
     return tuple(found)
@@ -256,16 +249,4 @@ def known_fps(path: Path, fps: float | None) -> float:
     """
     if fps is None:
         raise LabelError(f"{path}: does not say its frame rate; give it with --fps, or in a column fps")
-    return fps
-
-
-def _fps(where: str, cell: str) -> float | None:
-    if not cell:
-        return None
-    try:
-        fps = float(cell)
-    except ValueError:
-        fps = 0.0
-    if not 0 < fps < 1e6:
-        raise LabelError(f"{where}: fps is '{cell}'; expected frames per second, more than 0")
     return fps

@@ -12,8 +12,7 @@ from trainer.forecast.plots import curves_figure, histogram_figure, losses_figur
 from trainer.forecast.scores import FALSE_ALARMS, ForecastScore
 from trainer.forecast.simple_forecasts import QUIET
 from trainer.reports.plot_style import png
-from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
-from trainer.whole_files import replace_files
+from trainer.reports.report_files import METRICS_FILE, write_report_files
 
 FRAME_HEAD = ("AUC", "less newest motion", "AP", f"hits at {FALSE_ALARMS:.0%}", "hits", "false alarms", "accuracy")
 BURST_HEAD = ("detected", "share", "false per minute", "lead")
@@ -27,8 +26,7 @@ def write_forecast_report(out: Path, run: ForecastRun) -> Path:
         TrainingError: the folder cannot be written; an earlier report is left as it was.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    replace_files(out, {REPORT_FILE: forecast_page(run, created).encode(), METRICS_FILE: plain_json(run.as_json())}, what="the report")
-    return out / REPORT_FILE
+    return write_report_files(out, forecast_page(run, created), run.as_json())
 
 
 def forecast_page(run: ForecastRun, created: str) -> str:

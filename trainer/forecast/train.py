@@ -1,10 +1,9 @@
 """A forecaster learns, epoch after epoch; goes on where it was left."""
 
-import io
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tracker.whole_files import write_whole
+from trainer.behaviour.kept_training import BEST, LAST, read_training, refuse_differing, training_as_bytes
 from trainer.behaviour_scores.threshold_curves import curve
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of
@@ -21,7 +21,7 @@ from trainer.forecast.parts import Parts, Stretch
 from trainer.forecast.sequences import UNJUDGED, batches, lengths, sequences_of
 from trainer.forecast.settings import ForecastSettings
 
-LAST, BEST, BEST_AUC = "last.ckpt", "best.ckpt", "best-auc.ckpt"
+BEST_AUC = "best-auc.ckpt"
 CLIP = 1.0  # longest gradient
 BETTER = 1e-4  # of the loss; a smaller gain is chance
 SAME = 1e-3  # a spread of probabilities below it is one answer to everything
@@ -147,13 +147,9 @@ class _Run:
                 (self.out / name).unlink(missing_ok=True)
         if not last.exists():
             return
-        kept = _load(last)
+        kept = read_training(last)
         differ = [name.replace("_", " ") for name in self.about if kept["about"].get(name) != self.about[name] and name != "epochs"]
-        if differ:
-            raise TrainingError(
-                f"{self.out}: holds a training in which {', '.join(differ)} differ; give another --out, the same options to go on, "
-                "or --force to begin again"
-            )
+        refuse_differing(self.out, differ)
         self.network.load_state_dict(kept["network"])
         self.optimiser.load_state_dict(kept["optimiser"])
         self.history = [ForecastEpoch(**epoch) for epoch in kept["history"]]
@@ -178,7 +174,7 @@ class _Run:
 
     def best(self) -> Forecaster:
         """The network of the best epoch."""
-        self.network.load_state_dict(_load(self.out / BEST)["network"])
+        self.network.load_state_dict(read_training(self.out / BEST)["network"])
         return self.network.eval()
 
     def _epoch(self) -> tuple[float, float, float]:
@@ -245,16 +241,7 @@ class _Run:
         write_whole(self.out / LAST, content)
 
     def _content(self) -> bytes:
-        kept = {
-            "about": self.about,
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "history": [asdict(epoch) for epoch in self.history],
-            "stopped": self.stopped,
-        }
-        content = io.BytesIO()
-        torch.save(kept, content)
-        return content.getvalue()
+        return training_as_bytes(self.network, self.optimiser, about=self.about, history=self.history, stopped=self.stopped)
 
 
 def judged_logits(network: Forecaster, stretches: Sequence[Stretch], settings: ForecastSettings) -> tuple[Any, Any]:
@@ -262,11 +249,3 @@ def judged_logits(network: Forecaster, stretches: Sequence[Stretch], settings: F
     answers = [answers_of(network, stretch, settings) for stretch in stretches]
     logits = np.concatenate([answer[stretch.labelled] for answer, stretch in zip(answers, stretches, strict=True)])
     return logits, np.concatenate([stretch.labels[stretch.labelled] for stretch in stretches])
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        kept: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
-    except (OSError, RuntimeError, EOFError, ValueError) as problem:
-        raise TrainingError(f"{path}: cannot be read ({type(problem).__name__}); delete it and train again") from problem
-    return kept

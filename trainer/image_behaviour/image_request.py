@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trainer.behaviour.carried_proof import PROVED_FRAMES
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.read_images import ClassesAsked
 from trainer.image_behaviour.region import RegionAsked
@@ -37,4 +38,4 @@ class ImageRequest:
     validation: tuple[str, ...] = ()
     nothing_held_out: bool = False
     anew: bool = False
-    proved_frames: int = 10_000
+    proved_frames: int = PROVED_FRAMES

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,21 +13,24 @@ from tracker.engines.openvino.step_engine import IMAGE, StepEngine
 from tracker.self_test_clip import Clip
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.bundle_description import accuracy
+from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
+from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
-from trainer.errors import TrainingError
+from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.ethogram.checks import findings
-from trainer.image_behaviour.describe_images import describe_images
+from trainer.image_behaviour.bundle_description import describe
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
 from trainer.image_behaviour.networks import ImageBehaviour
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.train_images import TrainedImages, all_targets, train_images, whole_features, whole_logits
 from trainer.reports.behaviour_report import write_behaviour_report
-from trainer.whole_files import disk_refusals, refuse_unwritable
+from trainer.sentences import sentences_to
+from trainer.whole_files import disk_refusals
 
 _CLIP_BYTES, _FEWEST, _MOST = 2_000_000, 4, 64  # of the self-test, and its frames
 _PROOF_BYTES = 400_000_000  # of the images carried in the proof
@@ -43,15 +45,9 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         LabelError, TrainingError, CameraError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
     out = request.out
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
-        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
-    run = out.with_name(f"{out.name}.run")
-    for folder in (out.parent, run):
-        refuse_unwritable(folder, option="--out")
-
-    def say(sentence: str) -> None:
-        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-
+    refuse_other_content(out)
+    refuse_unwritable_places(out)
+    run, say = run_folder(out), sentences_to(console)
     read = read_image_videos(request.data, request.region, asked=request.asked, classes=request.classes)
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
     for sentence in _introduction(videos, request.settings.inside):
@@ -79,21 +75,19 @@ def _score_and_write(
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
-    description = describe_images(request, videos, trained.network, calibrated, exported)
+    description = describe(request, videos, trained.network, calibrated, exported)
     clip = _self_test(videos)
     answer = StepEngine(exported.model, exported.state_shapes).run(clip.images, clip.seconds)[-1]
-    self_test = msgspec.structs.replace(description.self_test, expected=[float(value) for value in answer])
-    description = msgspec.structs.replace(description, self_test=self_test)
+    description = with_answer(description, answer)
     none = np.zeros((0, 0), np.uint8)
-    unscored = request.out.with_name(f"{request.out.name}.run") / "unscored"
+    unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
     notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
     say(f"on the frames that it has learnt from, without augmentation, its accuracy is {_training_accuracy(trained.network, videos):.3f}")
-    if videos.of("test") and description.behaviour is not None:
-        scored = accuracy(run.scores[0], frames=sum(len(video.images) for video in judged))
-        description = msgspec.structs.replace(description, behaviour=msgspec.structs.replace(description.behaviour, accuracy=scored))
+    if videos.of("test"):
+        description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.images) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
     report = write_behaviour_report(request.out, run)
     shutil.rmtree(unscored, ignore_errors=True)
@@ -109,7 +103,7 @@ def _score_and_write(
 
 
 def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[str]:
-    parts = {part: [f"{video.name} ({len(video.images)})" for video in videos.of(part)] for part in ("train", "validation", "test")}
+    parts = {part: [f"{video.name} ({len(video.images)})" for video in videos.of(part)] for part in PARTS}
     said = [
         f"{len(videos.videos)} videos or blocks, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import Description, Following, View, Viewed
+from tracker.bundle_description import Description, Following, View, Viewed
 from tracker.classifiers.followed_square import FollowedSquare
 from tracker.engines.view_fit import ViewFit
 from tracker.errors import BundleError

@@ -1,16 +1,14 @@
 """Serve one annotator's layer on loopback until Ctrl-C."""
 
 import contextlib
-import secrets
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.pages.local_server import LOOPBACK, server_of
 from trainer.errors import LabelError
 from trainer.labelling.annotation_session import AnnotationSession, Proposer
-from trainer.labelling.last_port import listen_where_last
+from trainer.labelling.last_port import serve_where_last
 from trainer.labelling.layer_store import LayerStore
 from trainer.labelling.project_videos import ProjectVideos
 from trainer.labelling.server import make_app
@@ -21,8 +19,6 @@ from trainer.project.store import Project, open_project
 
 if TYPE_CHECKING:
     from trainer.labelling.predictor import Predictor
-
-GRACE_S = 2  # for requests under way when Ctrl-C comes; an edit takes milliseconds
 
 
 def serve(
@@ -58,14 +54,13 @@ def serve(
         predictor: Proposer | None = opened.enter_context(closing(open_predictor(project))) if open_predictor is not None else None
         if predictor is None and read_proposals(folder):
             predictor = StoredProposals(project)
-        listening = opened.enter_context(listen_where_last(port, last=lock.last_port, say=say))
-        port = listening.getsockname()[1]
-        lock.remember(port)
-        token = secrets.token_urlsafe(32)
         session = AnnotationSession(
             project=project, annotator=annotator, store=store, videos=ProjectVideos(project, videos), predictor=predictor
         )
-        server = server_of(make_app(session, port=port, token=token), grace_s=GRACE_S)
-        ready(f"http://{LOOPBACK}:{port}/?token={token}", len(project.frames))
-        with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
-            server.run(sockets=[listening])
+        serve_where_last(
+            lambda at, token: make_app(session, port=at, token=token),
+            port=port,
+            lock=lock,
+            ready=lambda address: ready(address, len(project.frames)),
+            say=say,
+        )

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import Description, View
+from tracker.bundle_description import Description, View
 from tracker.engines.view_fit import ViewFit
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames

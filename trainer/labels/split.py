@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import Division
+from tracker.bundle_description import Division
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import did_you_mean

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracker.bundle import Lighting
+from tracker.bundle_description import Lighting
 from tracker.frame import Image
 from trainer.networks.blocks import FrameShape, to_planes
 

@@ -2,7 +2,7 @@
 
 import datetime
 
-from tracker.bundle import Accuracy, Description, SelfTest, TensorShape, TrainingData
+from tracker.bundle_description import Accuracy, Description, SelfTest, TensorShape, TrainingData
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.split import division_of
 from trainer.pipeline.bundle_request import BundleRequest

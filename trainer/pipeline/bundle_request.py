@@ -73,8 +73,3 @@ def options_of_training(settings: FitSettings, *, augment_file: Path | None, spl
         judging: what the answers are judged by.
     """
     return (*fit_options(settings, augment_file=augment_file), *split.options, *judging.options)
-
-
-def run_folder(bundle: Path) -> Path:
-    """Where a bundle's training keeps its checkpoints, history and record of the split."""
-    return bundle.with_name(f"{bundle.name}.run")

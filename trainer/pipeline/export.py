@@ -1,8 +1,6 @@
 """A trained network → model.onnx, proved before it is given away: reloaded in two runtimes, compared with torch on real frames."""
 
 import copy
-import io
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -18,8 +16,8 @@ from tracker.engines.openvino.runtime import core, openvino
 from tracker.frame import Image
 from trainer.bundles.parity import Parity, ReferenceEngine, sure_distances
 from trainer.errors import TrainingError
+from trainer.networks.onnx_graph import onnx_graph
 
-OPSET = 17  # the newest that TensorRT 8.6 reads
 INPUT, OUTPUT = "frames", "poses"
 Poses = NDArray[np.float32]  # (n, animals, K, 3): x, y, confidence
 Runtime = Callable[[NDArray[np.uint8]], Poses]  # (1, h, w, c) → (1, animals, K, 3)
@@ -91,24 +89,8 @@ def export(
 
 def to_onnx(network: nn.Module, frame: NDArray[np.uint8], *, precision: Literal["fp32", "fp16"] = "fp32") -> bytes:
     """The graph for frames like this one, (1, h, w, c). No shape in it is dynamic."""
-    written = copy.deepcopy(network).eval()
-    if precision == "fp16":
-        written = written.half()
-    graph = io.BytesIO()  # in memory: a full temporary folder must not lose a trained network
-    with warnings.catch_warnings(), torch.no_grad():
-        # the newer exporter writes opset 18 and above; converting down leaves operators that TensorRT 8.6 lacks
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            written,
-            (torch.from_numpy(frame),),
-            graph,  # type: ignore[arg-type]  # torch's stub lacks the file-like form, which the older exporter takes
-            opset_version=OPSET,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamo=False,
-        )
-        onnx.checker.check_model(graph.getvalue(), full_check=True)
-        return graph.getvalue()
+    written = copy.deepcopy(network).half() if precision == "fp16" else network
+    return onnx_graph(written, (torch.from_numpy(frame),), input_names=[INPUT], output_names=[OUTPUT])
 
 
 def compare(model: bytes, batch: NDArray[np.uint8], answers: Poses, *, precision: str = "fp32") -> tuple[Parity, ...]:

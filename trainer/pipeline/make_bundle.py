@@ -5,12 +5,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.pipeline.bundle_request import BundleRequest, options_of_training, run_folder
+from trainer.pipeline.bundle_request import BundleRequest, options_of_training
 from trainer.pipeline.train_and_write import train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.correct_radius import Judging
@@ -18,7 +19,6 @@ from trainer.scoring.floor import floor_of_data
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
-from trainer.whole_files import refuse_unwritable
 
 
 def make_bundle(
@@ -50,13 +50,11 @@ def make_bundle(
     Raises:
         LabelError, TrainingError, BundleError: in one sentence; an earlier bundle of that name is left as it was.
     """
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "bundle.json").exists())):
-        raise TrainingError(f"{out}: exists but is not a bundle; choose another --out, so that nothing of yours is replaced")
+    refuse_other_content(out)
     if out.name in ("", ".."):  # --out . has no name that the run's folder could be called by
         out = out.resolve()
     run = run_folder(out)
-    for folder in (out.parent, run):
-        refuse_unwritable(folder, option="--out")
+    refuse_unwritable_places(out)
     if (out / "bundle.json").exists() and not (run / CHECKPOINTS / LAST).exists() and not anew:
         raise TrainingError(
             f"{out}: holds a bundle, and {run} no training that it is from; give another --out, or --force to replace the bundle"

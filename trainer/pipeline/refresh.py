@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 
 from tracker.bundle import Bundle, read_bundle
+from trainer.bundle_places import run_folder
 from trainer.errors import TrainingError
 from trainer.formats.read_labels import read_and_join
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.networks.build import plan_from_plain
-from trainer.pipeline.bundle_request import BundleRequest, options_of_training, run_folder
+from trainer.pipeline.bundle_request import BundleRequest, options_of_training
 from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare

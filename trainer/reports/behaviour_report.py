@@ -13,8 +13,7 @@ from trainer.behaviour_scores.score_tables import BOUT_HEAD, FRAME_HEAD, bout_ro
 from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure
 from trainer.reports.plot_style import png
-from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
-from trainer.whole_files import replace_files
+from trainer.reports.report_files import write_report_files
 
 
 def write_behaviour_report(out: Path, run: BehaviourRun) -> Path:
@@ -24,8 +23,7 @@ def write_behaviour_report(out: Path, run: BehaviourRun) -> Path:
         TrainingError: the folder cannot be written; an earlier report is left as it was.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    replace_files(out, {REPORT_FILE: behaviour_page(run, created).encode(), METRICS_FILE: plain_json(run.as_json())}, what="the report")
-    return out / REPORT_FILE
+    return write_report_files(out, behaviour_page(run, created), run.as_json())
 
 
 def behaviour_page(run: BehaviourRun, created: str) -> str:

@@ -22,7 +22,7 @@ from trainer.labels.split import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
-from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.report_files import write_report_files
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.compare import Comparison, PairedDifference, compare
@@ -30,7 +30,6 @@ from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.scoring.evaluate import score
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
-from trainer.whole_files import replace_files
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +94,7 @@ def write_comparison(out: Path, found: Comparison) -> Path:
         LabelError: an image that is to be shown cannot be read any more.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    replace_files(out, {REPORT_FILE: page(found, created=created).encode(), METRICS_FILE: plain_json(found.as_json())}, what="the report")
-    return out / REPORT_FILE
+    return write_report_files(out, page(found, created=created), found.as_json())
 
 
 def page(found: Comparison, *, created: str) -> str:

@@ -3,7 +3,7 @@
 import datetime
 from pathlib import Path
 
-from tracker.bundle import distance_words
+from tracker.bundle_description import distance_words
 from tracker.pages.document import page as page_of
 from tracker.pages.document import table, text
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
@@ -17,11 +17,10 @@ from trainer.reports.error_report import (
     spread_texts,
     tag_section,
 )
-from trainer.reports.training_page import METRICS_FILE, REPORT_FILE, plain_json
+from trainer.reports.report_files import write_report_files
 from trainer.reports.verdict_section import fault_section, point_section, verdict_box
 from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
 from trainer.scoring.reliability import judge
-from trainer.whole_files import replace_files
 
 FAR = 2.0  # times the error of the first set: such a set is shown with frames that fail
 
@@ -37,9 +36,7 @@ def write_evaluation_report(out: Path, run: EvaluationRun) -> Path:
         LabelError: an image that is to be shown cannot be read any more.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    files = {REPORT_FILE: page(run, created=created).encode(), METRICS_FILE: plain_json(run.as_json())}
-    replace_files(out, files, what="the report")
-    return out / REPORT_FILE
+    return write_report_files(out, page(run, created=created), run.as_json())
 
 
 def page(run: EvaluationRun, *, created: str) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from tracker.bundle import distance_words
+from tracker.bundle_description import distance_words
 from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.reliability import BINS, Judged, Reliability

@@ -1,7 +1,6 @@
 """What one training run came to: `report.html` for people, `metrics.json` for programs. Both whole, or as they were before."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from trainer.reports import training_plots
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import Named, confidence_section, error_section, figure_part, group_section, px, tag_section
 from trainer.reports.machine import machine
+from trainer.reports.report_files import write_report_files
 from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
 from trainer.scoring.confidence_map import RULE as CONFIDENCE_RULE
 from trainer.scoring.confidence_map import ConfidenceMap
@@ -28,10 +28,7 @@ from trainer.scoring.measurements import Measurements
 from trainer.scoring.reliability import judge
 from trainer.scoring.training_record import TRAINED_AS, TrainedAs
 from trainer.scoring.verdict import RULE, Verdict
-from trainer.whole_files import replace_files
 
-REPORT_FILE = "report.html"
-METRICS_FILE = "metrics.json"
 IN_THE_TITLE = ("head", "seed", "batch", "learning_rate", "weight_decay", "optimiser")
 
 
@@ -125,9 +122,7 @@ def write_report(out: Path, run: TrainingRun) -> Path:
         TrainingError: the folder cannot be written or its disk is full; an earlier report is left as it was.
         LabelError: an image that is to be shown cannot be read any more.
     """
-    files = {REPORT_FILE: page(run).encode(), METRICS_FILE: plain_json(metrics(run))}
-    replace_files(out, files, what="the report")
-    return out / REPORT_FILE
+    return write_report_files(out, page(run), metrics(run))
 
 
 def metrics(run: TrainingRun) -> dict[str, Any]:
@@ -152,11 +147,6 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
         "settings": dict(run.settings),
         "history": run.history,
     }
-
-
-def plain_json(value: Mapping[str, Any]) -> bytes:
-    """A JSON file; what is not a number becomes null, which JSON has."""
-    return (json.dumps(_plain(value), indent=2, allow_nan=False, default=str) + "\n").encode()
 
 
 def page(run: TrainingRun) -> str:
@@ -254,15 +244,6 @@ def _time_rows(run: TrainingRun) -> list[list[str]]:
 
 def _seconds(history: Mapping[str, Any]) -> list[float]:
     return [float(row["seconds"]) for row in history["epochs"] if row.get("seconds") is not None]
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no not-a-number: a loss that diverged becomes null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _setting(value: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tracker.bundle import Description
+from tracker.bundle_description import Description
 from tracker.frame import Image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view

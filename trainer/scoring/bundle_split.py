@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from tracker.bundle import Bundle
+from trainer.bundle_places import run_folder
 from trainer.errors import TrainingError
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.join import image_keys
@@ -72,7 +73,7 @@ def split_as_trained(bundle: Bundle, frames: LabelledFrames, *, source: str) -> 
 
 def _record(bundle: Bundle) -> SplitRecord | None:
     """The record in the run's folder; None where there is none, or it is of another run than the bundle."""
-    run = bundle.folder.with_name(f"{bundle.folder.name}.run")
+    run = run_folder(bundle.folder)
     if not (run / RECORD_FILE).is_file():
         return None
     record, about = read_record(run), bundle.description.training

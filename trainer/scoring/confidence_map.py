@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
-from tracker.bundle import distance_words
+from tracker.bundle_description import distance_words
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.reliability import CLIP, Judged, Reliability, blocks_in_time, judge, reliability
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle import Bundle, distance_words
+from tracker.bundle import Bundle
+from tracker.bundle_description import distance_words
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import did_you_mean

@@ -15,6 +15,7 @@ from tracker.resemblance import RETRAIN, unlike_learnt
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
+from trainer.scoring.appearances import appearances_of
 from trainer.scoring.breakdown import GroupErrors, TagErrors, by_group, by_tag
 from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
@@ -25,7 +26,6 @@ from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import Absence, absence
 from trainer.scoring.label_faults import other_names
-from trainer.scoring.looks import looks_of
 from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
@@ -202,7 +202,9 @@ def evaluate_sets(
             evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
             seen = fields_of_view(bundle.description, part.frames)
             one = _scored(part, evaluation, asked, seen=seen, within=within, console=console)
-            scored.append(replace(one, unlike=unlike_learnt(bundle.description, looks_of(evaluation))) if part.part != "training" else one)
+            scored.append(
+                replace(one, unlike=unlike_learnt(bundle.description, appearances_of(evaluation))) if part.part != "training" else one
+            )
     return _judged(EvaluationRun(bundle=bundle, sets=tuple(scored), asked=asked, radii=within), data)
 
 

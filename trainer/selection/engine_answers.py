@@ -11,7 +11,7 @@ from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from tracker.pose import KeyPoints
-from tracker.resemblance import Look, look
+from tracker.resemblance import Appearance, appearance
 from trainer.labels.mirror import order_of, swapped_order
 from trainer.scoring.inference_by_shape import InferenceByShape
 
@@ -40,7 +40,7 @@ class AnswerCollector:
     def __init__(self, bundle: Bundle, engine: Engine) -> None:
         self.point_names = bundle.description.point_names
         self.by_number: dict[int, EngineAnswers] = {}
-        self.looks: list[Look] = []  # of the frames that were examined
+        self.appearances: list[Appearance] = []  # of the frames that were examined
         self._crop = bundle.description.view.crop
         self._swap = _swap(bundle)
         self._finders = InferenceByShape(bundle, engine)
@@ -53,7 +53,7 @@ class AnswerCollector:
             known = self._points(before)
         points = self._points(image)
         self._last = (number, points)
-        self.looks.append(look(image, points))
+        self.appearances.append(appearance(image, points))
         squares = [moves(answer, points) ** 2 for answer in self._of_copies(image)]
         self.by_number[number] = EngineAnswers(points=points, before=known, spread_px=np.sqrt(np.mean(squares, axis=0)))
 

@@ -132,7 +132,7 @@ class Selector:
             sheet=self._draw(self._group(video), video.name, [(self._project.image_of(video.name, each.frame), each) for each in chosen])
             if chosen
             else None,
-            unlike=unlike_learnt(self._engine[0].description, collector.looks) if collector is not None and self._engine else None,
+            unlike=unlike_learnt(self._engine[0].description, collector.appearances) if collector is not None and self._engine else None,
         )
 
     def select_session(self, folder: Path) -> Selection:

@@ -1,15 +1,12 @@
 """Serve the timeline of one annotator on loopback until Ctrl-C."""
 
-import contextlib
-import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracker.pages.local_server import LOOPBACK, server_of
 from trainer.errors import LabelError
-from trainer.labelling.last_port import listen_where_last
+from trainer.labelling.last_port import serve_where_last
 from trainer.project.layer_lock import LayerLock
 from trainer.timeline.bout_store import BoutStore, check_name, remove_unfinished
 from trainer.timeline.labelled_videos import open_videos
@@ -18,8 +15,6 @@ from trainer.timeline.offers import rank_offers
 from trainer.timeline.server import COMMAND, make_app
 from trainer.timeline.timeline_session import TimelineSession
 from trainer.whole_files import refuse_unwritable
-
-GRACE_S = 2  # for requests under way when Ctrl-C comes; an edit takes milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +62,16 @@ def serve(asked: TimelineRequest, *, ready: Callable[[str, int], None], say: Cal
     folder = _folder(asked)
     refuse_unwritable(folder, option="--labels")
     folder.mkdir(parents=True, exist_ok=True)
-    with closing(LayerLock(folder, annotator, inside="", command=COMMAND)) as lock, contextlib.ExitStack() as opened:
+    with closing(LayerLock(folder, annotator, inside="", command=COMMAND)) as lock:
         remove_unfinished(folder, annotator)
         session = _session(asked, folder, annotator, lock, say)
-        listening = opened.enter_context(listen_where_last(asked.port, last=lock.last_port, say=say))
-        port = listening.getsockname()[1]
-        lock.remember(port)
-        token = secrets.token_urlsafe(32)
-        server = server_of(make_app(session, port=port, token=token), grace_s=GRACE_S)
-        ready(f"http://{LOOPBACK}:{port}/?token={token}", len(session.videos))
-        with contextlib.suppress(KeyboardInterrupt):  # raised again by uvicorn after an orderly end
-            server.run(sockets=[listening])
+        serve_where_last(
+            lambda at, token: make_app(session, port=at, token=token),
+            port=asked.port,
+            lock=lock,
+            ready=lambda address: ready(address, len(session.videos)),
+            say=say,
+        )
 
 
 def _folder(asked: TimelineRequest) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tracker.bundle import Augmentation
+from tracker.bundle_description import Augmentation
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import Pairs, Sides, sides_of
 from trainer.labels.network_input import sizes_sentence

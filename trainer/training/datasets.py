@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from tracker.bundle import View
+from tracker.bundle_description import View
 from tracker.frame import Image
 from trainer.labels.images import Size
 from trainer.labels.labelled_frames import LabelledFrames

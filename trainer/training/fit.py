@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from tracker.bundle import View
+from tracker.bundle_description import View
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import whole_view
 from trainer.networks.build import NetworkPlan

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tracker.bundle import View
+from tracker.bundle_description import View
 from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.formats.background_picture import read_background, write_background_planes

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tracker.bundle import View
+from tracker.bundle_description import View
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import channels_of, whole_view

@@ -1,6 +1,6 @@
 """How often each frame is shown in one pass over them: those with a rare point, video or tag more often, where that is asked for."""
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,6 @@ from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 
 Oversampled = Literal["nothing", "points", "videos", "tags"]
-OVERSAMPLED: tuple[Oversampled, ...] = get_args(Oversampled)
 
 MOST = 5  # times as often: of a few frames shown more often than that, their very pixels would be learnt
 MOST_NAMED = 4  # in a sentence; more are counted

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from tracker.resemblance import Look, look
+from tracker.resemblance import Appearance, appearance
 from trainer.scoring.evaluation import Evaluation
 
 LOOKED_AT = 100  # images at most, spread over all
 
 
-def looks_of(evaluation: Evaluation) -> list[Look]:
+def appearances_of(evaluation: Evaluation) -> list[Appearance]:
     """Some of its images with their answers.
 
     Raises:
         LabelError: an image cannot be read.
     """
     frames = evaluation.frames
-    return [look(frames.read(index), np.asarray(evaluation.predicted[index], np.float32)) for index in spread_over(len(frames))]
+    return [appearance(frames.read(index), np.asarray(evaluation.predicted[index], np.float32)) for index in spread_over(len(frames))]
 
 
 def spread_over(count: int) -> list[int]:
