@@ -77,7 +77,7 @@ def play(options: argparse.Namespace) -> None:
                 publisher.alive(frame=pulse, received_ns=exposed_ns, interval_ms=100.0, open_events=[])
 
 
-def status(publisher: Publisher, camera: str) -> StatusMessage:
+def status(publisher: Publisher, camera: str, names: tuple[str, ...] = POINT_NAMES) -> StatusMessage:
     """What a tracker says of itself, as far as a rig reads it."""
     return StatusMessage(
         v=VERSION,
@@ -87,7 +87,7 @@ def status(publisher: Publisher, camera: str) -> StatusMessage:
         received_ns=0,
         published_ns=time.monotonic_ns(),
         state="tracking",
-        point_names=list(POINT_NAMES),
+        point_names=list(names),
         skeleton=[],
         class_names=[],
         zones=[],
@@ -232,13 +232,19 @@ def real_board(folder: Path) -> dict[str, Any] | str:
     """Corners of a real board in two cameras: lengths between them against the board's."""
     if not folder.is_dir():
         return f"skipped: {folder.name} is not in {folder.parent}"
+    board, cameras = read_board(folder / "board.toml"), real_cameras(folder)
+    triangulate = RigTriangulation(solve_rig(cameras, board), confidence=0.3, largest_error_px=10.0)
+    return lengths(triangulate, [seen_at(cameras, board, view.name) for view in cameras[0].views], board.square_mm)
+
+
+def real_cameras(folder: Path) -> list[RigCameraViews]:
+    """Both cameras of the real rig with the boards that they saw, and their lenses solved from these."""
     board, cameras = read_board(folder / "board.toml"), []
     for name in ("back", "mid"):
         found = find_views(folder / name / "calibration_images", board, every=1, progress=lambda done, of: None)
         lens = solve_and_assess(list(found.views), size=found.size, model="five_parameter").solution.lens
         cameras.append(RigCameraViews(name=name, lens=lens, reasons=(), views=named_by_moment(found.views, name)))
-    triangulate = RigTriangulation(solve_rig(cameras, board), confidence=0.3, largest_error_px=10.0)
-    return lengths(triangulate, [seen_at(cameras, board, view.name) for view in cameras[0].views], board.square_mm)
+    return cameras
 
 
 def lengths(triangulate: RigTriangulation, seen: list[Any], square_mm: float) -> dict[str, Any]:

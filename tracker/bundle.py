@@ -200,9 +200,26 @@ def _contradiction(description: Description) -> str | None:
         if (description.task == "forecast") != (description.forecast is not None):
             part = "no part" if description.forecast is None else "a part"
             return f"task is '{description.task}' and there is {part} forecast; expected that part for the task 'forecast' alone"
+    if description.lighting is not None and (half := _half_described(description.lighting)) is not None:
+        return half
     for name, (low, high) in intervals.items():
         if low < 0 or (low > high and not math.isclose(low, high)):  # of equal intervals, percentiles may differ by rounding
             return f"{name} is {low:g} to {high:g}; expected the smaller number first, from 0"
+    return None
+
+
+def _half_described(lighting: Lighting) -> str | None:
+    pairs = (
+        (("contrast", lighting.contrast), ("cell_px", lighting.cell_px)),
+        (("background", lighting.background), ("background_sha256", lighting.background_sha256)),
+    )
+    for pair in pairs:
+        there = [name for name, value in pair if value is not None]
+        away = [name for name, value in pair if value is None]
+        if there and away:
+            return f"lighting has {there[0]} and no {away[0]}; expected both or neither"
+    if lighting.contrast is None and lighting.background is None:
+        return "lighting says that nothing is done; expected null in its place"
     return None
 
 

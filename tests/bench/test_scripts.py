@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import shutil
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -205,6 +206,10 @@ def test_poses_over_real_sockets_are_joined_rightly_with_frames_lost_at_random(t
         assert report["error_mm"]["max"] < 0.01
 
 
+def test_labels_of_a_real_rig_that_are_not_there_are_said_to_be_left_out(tmp_path: Path) -> None:
+    assert json.loads(script("rig_labels.py", "--data", tmp_path))["rig_charuco"].startswith("skipped")
+
+
 def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
     skeleton, tracks = sleap_io.Skeleton(["head", "tail"]), [sleap_io.Track(name) for name in ("one", "two")]
     film = sleap_io.Video(filename=str(tmp_path / "film.mp4"), backend=None, open_backend=False)
@@ -298,3 +303,14 @@ def test_a_point_that_a_peer_does_not_answer_counts_as_answered_in_the_middle(pr
     off = float(np.hypot(*(frames.points[3, 0, 2] - [WIDTH / 2, HEIGHT / 2])))
     assert found["unanswered"] == 1
     assert found["mean_px"] == pytest.approx(off / (FRAMES * len(POINTS)))
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed, so no screen can be filmed")
+def test_the_benchmark_of_a_screens_clock_finds_it_with_and_without_a_delay(tmp_path: Path) -> None:
+    few = ["--turns", 1, "--pictures", 4, "--picture", tmp_path / "report.png", "--dots", tmp_path / "dots.png"]
+    report = json.loads(script("latency_screen.py", *few, "--json"))
+
+    (turn,) = report["turns"]
+    assert all(turn[kind]["n"] + sum(turn[kind]["refused"].values()) == 4 for kind in ("with", "without"))
+    assert (tmp_path / "report.png").stat().st_size > 0
+    assert (tmp_path / "dots.png").stat().st_size > 0

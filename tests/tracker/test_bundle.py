@@ -91,6 +91,30 @@ def test_a_foreign_description_is_refused(bundle: Path, changes: dict[str, objec
         read_bundle(bundle)
 
 
+@pytest.mark.parametrize(
+    ("lighting", "complaint"),
+    [
+        ({"contrast": "local"}, "lighting has contrast and no cell_px; expected both or neither"),
+        ({"cell_px": 20}, "lighting has cell_px and no contrast; expected both or neither"),
+        ({"background": "median"}, "lighting has background and no background_sha256; expected both or neither"),
+        ({"background_sha256": "0" * 64}, "lighting has background_sha256 and no background; expected both or neither"),
+        ({}, "lighting says that nothing is done; expected null"),
+    ],
+    ids=["no cell", "no contrast", "no hash", "no background", "nothing"],
+)
+def test_lighting_that_is_described_by_half_is_refused(bundle: Path, lighting: dict[str, object], complaint: str) -> None:
+    nothing = {"background": None, "background_sha256": None, "contrast": None, "cell_px": None}
+    describe(bundle, lighting=nothing | lighting)
+    with pytest.raises(BundleError, match=complaint):
+        read_bundle(bundle)
+
+
+def test_lighting_that_is_described_whole_is_read(bundle: Path) -> None:
+    whole = {"background": "median", "background_sha256": "0" * 64, "contrast": "local", "cell_px": 20}
+    describe(bundle, lighting=whole)
+    assert msgspec.to_builtins(read_bundle(bundle).description.lighting) == whole
+
+
 def test_an_absent_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="expected an engine bundle"):
         read_bundle(tmp_path / "nothing")

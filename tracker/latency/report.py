@@ -7,10 +7,13 @@ import numpy as np
 
 from tracker.latency.edges import PARTS, Edge, light_ms
 
+BY_HAND = "stopped by hand"
 MEANING = {
     "output": "output and light",
     "next_exposure": "waiting for an exposure",
     "light": "output, light, waiting for an exposure",
+    "screen": "screen: refresh, lag, age of its picture",
+    "unseen_screen": "screen, exposure, transfer",
     "unseen": "output, light, exposure, transfer",
     "exposure": "exposure",
     "transfer": "transfer",

@@ -12,11 +12,9 @@ from tracker.errors import RigtrackError
 from tracker.latency.edges import edges_of
 from tracker.latency.listener import Listener
 from tracker.latency.measure import Measurement
-from tracker.latency.report import report
+from tracker.latency.report import BY_HAND, report
 from tracker.latency.serial_output import SerialOutput
 from tracker.latency.settings import Settings
-
-BY_HAND = "stopped by hand"
 
 
 def run(client: Client, settings: Settings) -> dict[str, Any]:

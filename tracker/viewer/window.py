@@ -135,7 +135,7 @@ def check_display() -> None:
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if not display:
         raise RigtrackError(
-            "there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set); run `tracker view` at a desktop or log in with `ssh -X`"
+            "there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set); run this at a desktop or log in with `ssh -X`"
         )
     try:
         probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PROBE_S, check=False)
