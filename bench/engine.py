@@ -6,6 +6,7 @@ or max. Warm-up is excluded.
 
     python bench/engine.py models/mouse --json
     python bench/engine.py --contenders openvino-fp32,openvino-bf16     # a small hand-made network, without a trained bundle
+    python bench/engine.py models/new --beside models/old --contenders openvino-fp32,beside-fp32
 """
 
 import argparse
@@ -31,6 +32,7 @@ from rich.table import Table
 HEIGHT, WIDTH, POINTS = 480, 640, 4
 CONTENDERS = ("openvino-fp32", "openvino-bf16", "unet-stride2", "unet-stride4", "resnet50")
 OURS = CONTENDERS[:2]
+BESIDE = ("beside-fp32", "beside-bf16")  # another bundle of ours
 LONGEST_S = 10.0  # a slow contender measures fewer frames rather than longer
 FEWEST = 10  # frames of a contender that is slower still
 SLOW_MS = 1000.0  # opening and first frame together; fewer frames of warm-up then
@@ -49,8 +51,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         bundle = prepare(Path(folder), arguments)
         contenders = arguments.contenders.split(",")
-        if unknown := set(contenders) - set(CONTENDERS):
-            print(f"bench/engine.py: no contender {', '.join(sorted(unknown))}; expected some of {', '.join(CONTENDERS)}", file=sys.stderr)
+        known = CONTENDERS if arguments.beside is None else (*CONTENDERS, *BESIDE)
+        if unknown := set(contenders) - set(known):
+            print(f"bench/engine.py: no contender {', '.join(sorted(unknown))}; expected some of {', '.join(known)}", file=sys.stderr)
             return 2
         load = os.getloadavg()[0]
         if load > IDLE:
@@ -68,13 +71,14 @@ def main() -> int:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", nargs="?", type=Path, help="engine bundle; without one a small hand-made network is used")
+    parser.add_argument("--beside", type=Path, metavar="BUNDLE", help="a second bundle, for the contenders beside-fp32 and beside-bf16")
     parser.add_argument("--contenders", default=",".join(CONTENDERS), help="which, separated by commas (default: all)")
     parser.add_argument("--launches", type=int, default=5, help="processes for each contender (default: 5)")
     parser.add_argument("--frames", type=int, default=3000, help="frames for each launch, within 10 s (default: 3000)")
     parser.add_argument("--warm-up", type=int, default=50, help="frames of each launch that are not measured (default: 50)")
     parser.add_argument("--threads", type=int, default=2, help="CPU cores for everybody (default: 2)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    parser.add_argument("--measure", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=(*CONTENDERS, *BESIDE), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -94,7 +98,7 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> Path:
 
 
 def launch(name: str, bundle: Path, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, __file__, str(bundle), "--measure", name, "--folder", str(folder)]
+    command = [sys.executable, __file__, str(arguments.beside if name in BESIDE else bundle), "--measure", name, "--folder", str(folder)]
     command += ["--frames", str(arguments.frames), "--threads", str(arguments.threads), "--warm-up", str(arguments.warm_up)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
@@ -126,8 +130,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def contender(arguments: argparse.Namespace) -> tuple[Locate, str]:
     """Open one contender in this process."""
     name: str = arguments.measure
-    if name in OURS:
-        return ours(arguments.bundle, name.removeprefix("openvino-"), arguments.threads)
+    if name in (*OURS, *BESIDE):
+        return ours(arguments.bundle, name.rpartition("-")[2], arguments.threads)
     if name == "resnet50":
         from peers.resnet50_deconv import ResNet50Peer
 
@@ -169,7 +173,10 @@ def summarise(results: list[dict[str, Any]], contenders: list[str]) -> dict[str,
         }
     own = {name: table[name]["p50"] for name in OURS if name in table}
     ratios = {
-        f"{name} / {mine}": round(table[name]["p50"] / p50, 1) for name in contenders if name not in OURS for mine, p50 in own.items()
+        f"{name} / {mine}": round(table[name]["p50"] / p50, 2 if name in BESIDE else 1)
+        for name in contenders
+        if name not in OURS
+        for mine, p50 in own.items()
     }
     return {"ms": table, "ratios": ratios}
 

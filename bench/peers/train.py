@@ -1,14 +1,16 @@
 """sleap-nn and rigtrack trained from scratch side by side: the same frames, the same processor time, one core each, one scorer.
 
 sleap-nn comes from the package index into an environment of its own below `--work`, with torch's CPU build. For each row both get
-the same SLEAP package of training frames. `trainer fit --minutes` goes first; sleap-nn then trains for as much processor time as
-that took in all, which on a busy machine is fairer than minutes. Both answer the same held-out frames, which are scored by
-rigtrack's scorer in pixels of the source images; then both exported graphs answer the same frames in turns, fp32, one thread.
+the same SLEAP package of training frames. `trainer fit --minutes` (or `--epochs`) goes first; sleap-nn then trains for as much
+processor time as that took in all, which on a busy machine is fairer than minutes. Both answer the same held-out frames, which are
+scored by rigtrack's scorer in pixels of the source images; then both exported graphs answer the same clip of them in turns, fp32,
+one thread.
 
     python bench/peers/train.py --minutes 6 --work runs/peers
+    python bench/peers/train.py --table --work runs/peers
 
-A part that is done is not repeated (`--only`, `--part`); the table is made from what is stored. Where pip finds torch's CPU builds
-is for you to say (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS) if the index that it uses has none.
+A part that is done is not repeated (`--only`, `--part`); `--table` shows each row's longest training of those that are stored.
+Where pip finds torch's CPU builds is for you to say (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS) if the index that it uses has none.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the other scripts of bench/
 
+from comparison_table import longest, table
 from rows import ROWS, Row, make_row
 from scores import score
 
@@ -69,17 +72,17 @@ def run(command: list[str], log: Path, *, core: int) -> dict[str, float]:
     return {"processor_s": spent, "wall_s": time.perf_counter() - began}
 
 
-def train_ours(row: Row, folder: Path, *, minutes: float, core: int) -> dict[str, Any]:
+def train_ours(row: Row, folder: Path, *, length: tuple[str, str], core: int) -> dict[str, Any]:
     bundle = folder / "ours"
     command = [sys.executable, "-m", "trainer", "fit", "--data", str(row.train), "--out", str(bundle), "--no-held-out", "--force"]
-    took = run([*command, "--minutes", str(minutes), *row.options], folder / "ours.log", core=core)
+    took = run([*command, *length, *row.options], folder / "ours.log", core=core)
     history = json.loads((folder / "ours.run" / "history.json").read_text())
     answers, _ = our_answers(bundle, read_labels(row.held_out))
     return {**took, "epochs": len(history["epochs"]), "scores": score(answers, read_labels(row.held_out))}
 
 
-def our_answers(bundle: Path, frames: LabelledFrames) -> tuple[NDArray[np.float64], float]:
-    """Answers (n, A, K, 3) of the engine that the rig runs, fp32 on one thread, and the median time of a frame in ms."""
+def our_answers(bundle: Path, frames: LabelledFrames) -> tuple[NDArray[np.float64], list[float]]:
+    """Answers (n, A, K, 3) of the engine that the rig runs, fp32 on one thread, and the seconds that each frame took."""
     described, found, times = read_bundle(bundle), [], []
     settings = EngineChoice(runtime="openvino", precision="fp32", threads=1, gpu=0).settings(described)
     with closing(open_engine(described, settings, say=lambda _: None)) as engine:
@@ -89,7 +92,7 @@ def our_answers(bundle: Path, frames: LabelledFrames) -> tuple[NDArray[np.float6
             began = time.perf_counter()
             found.append(finder.points(image))
             times.append(time.perf_counter() - began)
-    return np.asarray(found, np.float64), 1e3 * float(np.median(times))
+    return np.asarray(found, np.float64), times
 
 
 def train_theirs(row: Row, folder: Path, python: Path, *, seconds: float, core: int) -> dict[str, Any]:
@@ -114,7 +117,10 @@ def train_theirs(row: Row, folder: Path, python: Path, *, seconds: float, core: 
 
 
 def time_both(row: Row, folder: Path, python: Path) -> dict[str, Any]:
-    """Time of a frame in ms, median, in turns: our bundle in OpenVINO and their exported graph in ONNX Runtime, one thread each."""
+    """Both exported networks over the same clip, in turns: our bundle in OpenVINO, theirs in ONNX Runtime, one thread each.
+
+    Median time of a frame in ms, and frames a second over the whole clip, reading not counted; the median of the turns.
+    """
     exported = folder / "theirs.onnx"
     if not (exported / "model.onnx").exists():
         run(
@@ -128,14 +134,18 @@ def time_both(row: Row, folder: Path, python: Path) -> dict[str, Any]:
     given = session.get_inputs()[0]
     frames = read_labels(row.held_out)
     frames = frames.subset(np.arange(min(len(frames), TIMED_FRAMES)))
-    ours, theirs = [], []
+    times: dict[str, list[list[float]]] = {"ours": [], "theirs": []}
     for _ in range(TURNS):
-        ours.append(our_answers(folder / "ours", frames)[1])
-        theirs.append(_their_time(session, given, frames))
-    return {"ours_ms": float(np.median(ours)), "theirs_ms": float(np.median(theirs)), "ratio": float(np.median(np.divide(theirs, ours)))}
+        times["ours"].append(our_answers(folder / "ours", frames)[1])
+        times["theirs"].append(_their_times(session, given, frames))
+    ms = {name: 1e3 * np.median(turns, axis=1) for name, turns in times.items()}
+    rate = {name: len(frames) / np.sum(turns, axis=1) for name, turns in times.items()}
+    found = {f"{name}_ms": float(np.median(values)) for name, values in ms.items()}
+    found |= {f"{name}_per_s": float(np.median(values)) for name, values in rate.items()}
+    return {**found, "ratio": float(np.median(ms["theirs"] / ms["ours"])), "frames": len(frames), "turns": TURNS}
 
 
-def _their_time(session: Any, given: Any, frames: LabelledFrames) -> float:
+def _their_times(session: Any, given: Any, frames: LabelledFrames) -> list[float]:
     times, channels = [], given.shape[1]
     for index in range(len(frames)):
         image = np.atleast_3d(frames.read(index))
@@ -144,7 +154,7 @@ def _their_time(session: Any, given: Any, frames: LabelledFrames) -> float:
         began = time.perf_counter()
         session.run(None, {given.name: planes})
         times.append(time.perf_counter() - began)
-    return 1e3 * float(np.median(times))
+    return times
 
 
 def measure(name: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -153,10 +163,11 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> dict[str, A
     def theirs(row: Row) -> dict[str, Any]:
         if "ours" not in found:
             raise SystemExit(f"{name}: sleap-nn gets the processor time that ours took; run --part ours first")
-        return train_theirs(row, folder, their_python(options.work), seconds=found["ours"]["processor_s"], core=options.core)
+        seconds = options.their_seconds or found["ours"]["processor_s"]
+        return train_theirs(row, folder, their_python(options.work), seconds=seconds, core=options.core)
 
     making: dict[str, Callable[[Row], dict[str, Any]]] = {
-        "ours": lambda row: train_ours(row, folder, minutes=options.minutes, core=options.core),
+        "ours": lambda row: train_ours(row, folder, length=length(options), core=options.core),
         "theirs": theirs,
         "time": lambda row: time_both(row, folder, their_python(options.work)),
     }
@@ -171,55 +182,33 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> dict[str, A
     return found
 
 
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """The table of docs/benchmarks.md."""
-    columns = ("", "held out", "ours: mean, median, p95 px", "epochs", "sleap-nn: mean, median, p95 px", "passes", "its loss", "ms a frame")
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for name, parts in rows.items():
-        ours, theirs, clock = (parts.get(part) for part in PARTS)
-        frames, epochs = (str(ours["scores"]["frames"]), str(ours["epochs"])) if ours else ("", "")
-        cells = (name, frames, _spread(ours), epochs, _spread(theirs), _passes(theirs), _losses(theirs), _clock(clock))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _spread(part: dict[str, Any] | None) -> str:
-    if part is None:
-        return "not run"
-    scores = part["scores"]
-    counts = ", ".join(f"{scores[name]} {name}" for name in ("missed", "false", "unanswered") if scores[name])
-    return f"{scores['mean_px']:.2f}, {scores['median_px']:.2f}, {scores['p95_px']:.1f}" + (f" ({counts})" if counts else "")
-
-
-def _passes(part: dict[str, Any] | None) -> str:
-    return "" if part is None else ", ".join(f"{network['passes']:.0f}" for network in part["networks"])
-
-
-def _losses(part: dict[str, Any] | None) -> str:
-    return "" if part is None else "; ".join(f"{n['first_loss']:.2g} → {n['last_loss']:.2g}" for n in part["networks"])
-
-
-def _clock(clock: dict[str, Any] | None) -> str:
-    return "not run" if clock is None else f"{clock['ours_ms']:.1f}, {clock['theirs_ms']:.1f} ({clock['ratio']:.0f} times)"
+def length(options: argparse.Namespace) -> tuple[str, str]:
+    """How long ours trains, as an option of `trainer fit`."""
+    return ("--minutes", f"{options.minutes:g}") if options.epochs is None else ("--epochs", str(options.epochs))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(__file__).parents[1] / "results" / "peers")
     parser.add_argument("--minutes", type=float, default=6, help="of `trainer fit` (%(default)s)")
+    parser.add_argument("--epochs", type=int, help="of `trainer fit`, instead of minutes")
+    parser.add_argument("--their-seconds", type=float, help="of processor time for sleap-nn, instead of what ours took")
     parser.add_argument("--core", type=int, default=0, help="number of the core that everything runs on (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--count", type=int, default=300, help="images of a synthetic scene, a fifth of which are scored (%(default)s)")
-    parser.add_argument("--table", action="store_true", help="run nothing: the table of what is stored")
+    parser.add_argument("--table", action="store_true", help="run nothing: the table of the longest trainings that are stored")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = {}
+    asked = f"{options.minutes:g}min" if options.epochs is None else f"{options.epochs}epochs"
+    rows: dict[str, tuple[str, dict[str, Any]]] = {}
     for name in options.only:
-        folder = options.work / f"{name}-{options.minutes:g}min"
+        folder = longest(options.work, name) if options.table else options.work / f"{name}-{asked}"
+        if folder is None:
+            continue
         folder.mkdir(parents=True, exist_ok=True)
-        found[name] = measure(name, folder, options)
-    print(json.dumps(found) if options.json else table(found))
+        rows[name] = folder.name.removeprefix(f"{name}-"), measure(name, folder, options)
+    print(json.dumps({name: parts for name, (_, parts) in rows.items()}) if options.json else table(rows))
 
 
 if __name__ == "__main__":
