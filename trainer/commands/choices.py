@@ -74,6 +74,15 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")
 
 
+def add_empty(parser: argparse.ArgumentParser) -> None:
+    """The option that says what labels of another tool leave open."""
+    parser.add_argument(
+        "--empty",
+        choices=("hidden", "unlabelled"),
+        help="what an empty cell of another tool's labels means (asked for where a point is mostly empty)",
+    )
+
+
 def add_augmentation(parser: argparse.ArgumentParser) -> None:
     """Options that say how training images are changed; one that is not given is left to the labels."""
     group = parser.add_argument_group("augmentation (without these, settled by the names and places of the labelled points, and said)")

@@ -84,7 +84,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.search_space import chosen_space, grid_points, refuse_unknown
     from trainer.experiments.sweep import Search
     from trainer.experiments.train_runs import labels_of
-    from trainer.formats.read_labels import read_labels
+    from trainer.formats.read_labels import read_settled
     from trainer.training.augmentation_choice import settled
 
     usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
@@ -92,7 +92,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     refuse_unknown(space, asked)
     grid = options.full_grid or options.sampler == "grid" or (options.sampler is None and is_grid)
     data = data_of(options)
-    labels = labels_of(read_labels(data), data)
+    labels = labels_of(read_settled(data, options.empty), data)
     base, said = settled(asked, labels.frames)
     say(Console(stderr=True), said)
     parts = divide(data, labels.frames, split_choice(options), test=True)

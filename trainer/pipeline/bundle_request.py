@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tracker.bundle import Bundle
+from trainer.formats.empty_cells import Empty
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice
 from trainer.scoring.correct_radius import Judging, Radii, radii
@@ -63,7 +64,9 @@ class BundleRequest:
         return self.frames.subset(self.parts.held_out)
 
 
-def options_of_training(settings: FitSettings, *, augment_file: Path | None, split: SplitChoice, judging: Judging) -> tuple[str, ...]:
+def options_of_training(
+    settings: FitSettings, *, augment_file: Path | None, split: SplitChoice, judging: Judging, empty: Empty | None
+) -> tuple[str, ...]:
     """All that was asked for besides labels, place and length, as options of `trainer fit`.
 
     Args:
@@ -71,8 +74,10 @@ def options_of_training(settings: FitSettings, *, augment_file: Path | None, spl
         augment_file: where the augmentation was read from; None where from no file.
         split: how the frames are divided.
         judging: what the answers are judged by.
+        empty: what an empty cell means, None where nobody has said.
     """
-    return (*fit_options(settings, augment_file=augment_file), *split.options, *judging.options)
+    said = () if empty is None else ("--empty", empty)
+    return (*said, *fit_options(settings, augment_file=augment_file), *split.options, *judging.options)
 
 
 def run_folder(bundle: Path) -> Path:

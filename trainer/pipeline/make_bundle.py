@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from trainer.errors import TrainingError
+from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
@@ -31,6 +32,7 @@ def make_bundle(
     judging: Judging = Judging(),  # noqa: B008  # frozen
     anew: bool = False,
     augment_file: Path | None = None,
+    empty: Empty | None = None,
 ) -> TrainedBundle | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
@@ -43,6 +45,7 @@ def make_bundle(
         judging: how near counts as right, and what error the task can do with.
         anew: replace the bundle and the run of other labels or settings that may be there; otherwise they are refused.
         augment_file: where the augmentation was read from, for the commands that the verdict proposes.
+        empty: what an empty cell of another tool's labels means, None where nobody has said.
 
     Returns:
         What was made; None in all but the first of several processes, whose part ends with the training.
@@ -62,11 +65,11 @@ def make_bundle(
             f"{out}: holds a bundle, and {run} no training that it is from; give another --out, or --force to replace the bundle"
         )
     console.quiet = console.quiet or not processes_here().first
-    frames = read_and_join(data)
+    frames = read_and_join(data, empty)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(settings, augment_file=augment_file, split=split, judging=judging),
+        fit_options=options_of_training(settings, augment_file=augment_file, split=split, judging=judging, empty=empty),
         frames=frames,
         parts=parts,
         source=", ".join(one.name for one in data),

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tracker.bundle import Bundle, read_bundle
 from trainer.errors import TrainingError
+from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_and_join
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
@@ -26,6 +27,7 @@ from trainer.scoring.correct_radius import Judging
 from trainer.scoring.evaluate import evaluate
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
+from trainer.scoring.training_record import empty_as_trained
 from trainer.training.augmentation_choice import as_before
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
@@ -46,6 +48,7 @@ def refresh_bundle(
     console: Console,
     judging: Judging,
     augment_file: Path | None = None,
+    empty: Empty | None = None,
 ) -> TrainedBundle | None:
     """Train from a bundle's own weights on its labels and added ones, and replace it if the new one is not worse.
 
@@ -58,6 +61,7 @@ def refresh_bundle(
         console: where progress is shown.
         judging: how near counts as right, and what error the task can do with.
         augment_file: where the augmentation was read from, for the commands that the verdict proposes.
+        empty: what an empty cell of another tool's labels means; None for what was said in the training of the bundle.
 
     Returns:
         What was made; None in all but the first of several processes.
@@ -70,7 +74,8 @@ def refresh_bundle(
     for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
         refuse_unwritable(folder, option="--refresh")
     console.quiet = console.quiet or not processes_here().first
-    frames = _fitted_as(in_use, read_and_join(data))
+    meaning = empty or empty_as_trained(bundle)
+    frames = _fitted_as(in_use, read_and_join(data, meaning))
     division = split_for_comparison(frames, read_record(run), split)
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
@@ -78,7 +83,7 @@ def refresh_bundle(
     asked = from_weights(lit_as(in_use, _augmented_as(in_use, settings), run), run / CHECKPOINTS / LAST)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(asked, augment_file=augment_file, split=split, judging=judging),
+        fit_options=options_of_training(asked, augment_file=augment_file, split=split, judging=judging, empty=meaning),
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),
