@@ -20,12 +20,12 @@ from trainer.labels.split import SplitChoice
 from trainer.networks.blocks import CropPlan, FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.names import HEADS, VIEWS, refuse_misfits, usual_view
-from trainer.pipeline.bundle_request import options_of_training
 from trainer.pipeline.training_verdict import trained_as
 from trainer.scoring.correct_radius import Judging, correct_within
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.training_record import next_commands
 from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.training_options import options_of_training
 
 # a value that is not the usual one for every option of `trainer fit` that a training for key points depends on
 GIVEN = {
@@ -40,6 +40,7 @@ GIVEN = {
     "--batches": "60",
     "--held-out-batch": "2",
     "--oversample": "points",
+    "--averaging": "0.9",
     "--patience": "9",
     "--precision": "32",
     "--device": "cpu",

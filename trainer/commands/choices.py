@@ -42,6 +42,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--learning-rate", type=float, help="peak learning rate (0.002)")
     training.add_argument("--weight-decay", type=float, help="weight decay; an L2 penalty with --optimiser adam")
     training.add_argument("--optimiser", choices=("adamw", "adam"), help="optimiser (adamw)")
+    training.add_argument("--averaging", type=_share, metavar="SHARE", help="of the averaged weights, what each step keeps (0.998)")
     training.add_argument("--batch", type=int, help="batch size (8)")
     training.add_argument("--batches", type=int, help="optimiser steps per epoch, at least (128)")
     training.add_argument("--held-out-batch", type=int, metavar="N", help="held-out frames that are answered at a time (8)")
@@ -123,6 +124,16 @@ def _angle(text: str) -> float:
         value = math.nan
     if not 0 <= value <= 180:
         raise argparse.ArgumentTypeError(f"'{text}' is not an angle; expected degrees from 0 to 180")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no share; expected 0 or more, less than 1")
     return value
 
 

@@ -13,6 +13,8 @@ from trainer.commands.experiment_options import add_experiment, data_of, human_p
 if TYPE_CHECKING:
     from trainer.experiments.study_database import Database
     from trainer.experiments.sweep import Search
+    from trainer.training.fit_settings import FitSettings
+    from trainer.training.training_options import AskedTraining
 
 PRESETS = ("default", "transfer", "grid-xy", "grid-heatmap", "base-xy", "base-heatmap")
 
@@ -73,10 +75,19 @@ def sweep(options: argparse.Namespace) -> int:
     write_sweep_report(options.out, found, url=url, name=options.name, human_px=human_px(options, names))
     report = options.out / REPORT_FILE
     if options.json:
-        print(json.dumps({"report": str(report), **found.as_json()}))
+        print(json.dumps({"report": str(report), "command": fit_command(found, options.out), **found.as_json()}))
     else:
-        print(f"{sentence(found)}\n{fit_command(found)}\nReport: {report}")
+        print(f"{sentence(found)}\n{fit_command(found, options.out)}\nReport: {report}")
     return 0
+
+
+def asked_training(options: argparse.Namespace, settings: "FitSettings") -> "AskedTraining":
+    """The training as it was asked for, from which the winner's command is made."""
+    from trainer.training.training_options import AskedTraining
+
+    file = str(options.augment) if options.augment is not None else None
+    data = str(data_of(options))
+    return AskedTraining(data=data, settings=settings, augment_file=file, split=split_choice(options), empty=options.empty)
 
 
 def _task(options: argparse.Namespace, database: "Database") -> "Search":
@@ -103,6 +114,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
         parts=parts,
         base=base,
         space=space,
+        asked=asked_training(options, asked),
         points=grid_points(space, base, full=options.full_grid) if grid else None,
         trials=options.trials,
         confirm=options.confirm,

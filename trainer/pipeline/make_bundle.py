@@ -11,7 +11,7 @@ from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.pipeline.bundle_request import BundleRequest, options_of_training, run_folder
+from trainer.pipeline.bundle_request import BundleRequest, run_folder
 from trainer.pipeline.train_and_write import train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.correct_radius import Judging
@@ -19,6 +19,7 @@ from trainer.scoring.floor import floor_of_data
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
+from trainer.training.training_options import options_of_training
 from trainer.whole_files import refuse_unwritable
 
 

@@ -19,7 +19,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.networks.build import plan_from_plain
-from trainer.pipeline.bundle_request import BundleRequest, options_of_training, run_folder
+from trainer.pipeline.bundle_request import BundleRequest, run_folder
 from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
@@ -33,6 +33,7 @@ from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lighting_choice import BACKGROUND_FILE, NONE
 from trainer.training.processes import processes_here
+from trainer.training.training_options import options_of_training
 from trainer.whole_files import refuse_unwritable
 
 WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even where so few frames cannot prove it
