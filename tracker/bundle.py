@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle_description import BehaviourNetwork, Description, Following
+from tracker.bundle_description import BehaviourNetwork, Description, Following, Lighting
 from tracker.errors import BundleError
 from tracker.exchange_folders import exchange
 from tracker.frame import Image

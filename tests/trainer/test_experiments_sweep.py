@@ -1,5 +1,6 @@
 """The search: its space, its database, and its trials, of which a real one is pruned and one diverges."""
 
+import html
 import json
 import shutil
 import signal
@@ -16,8 +17,7 @@ from tests.trainer.studies_of_search import database, join, wait_for
 from trainer.__main__ import main
 from trainer.errors import TrainingError
 from trainer.experiments.search_space import PRESETS, changed, chosen_space, grid_points, refuse_unknown
-from trainer.experiments.study_database import Database, join_study, quiet, read_study, shown, url_of
-from trainer.experiments.sweep import make_pruner
+from trainer.experiments.study_database import Database, join_study, make_pruner, quiet, read_study, shown, url_of
 from trainer.experiments.trial_queue import empty_slots
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.training.fit_settings import EPOCHS, FitSettings
@@ -201,6 +201,9 @@ def test_a_trial_that_diverges_is_reported_and_not_the_end(tmp_path: Path, capsy
     found = json.loads(capsys.readouterr().out)
     assert [trial["ended"].split(":")[0] for trial in found["trials"]] == ["finished", "diverged"]
     assert found["winner"]["values"] == {"learning_rate": 1e-3}
+    given = "--batch 4 --batches 1 --learning-rate 0.001 --precision 32 --device cpu --workers 0 --epochs 3"
+    assert found["command"] == f"trainer fit --data {data} --out models/best {given}"
+    assert found["command"] in html.unescape(Path(found["report"]).read_text())
 
 
 def test_a_hopeless_trial_is_pruned(tmp_path: Path) -> None:

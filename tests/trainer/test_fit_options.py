@@ -21,7 +21,7 @@ NOT_TRIED = ("help", "task", "data", "region", "json")  # read by the command it
 def of_key_points(options: argparse.Namespace) -> object:
     refuse_forecast_options(options)
     refuse_behaviour_options(options)
-    direct = [getattr(options, name) for name in ("out", "refresh", "accept_worse", "force", "swap", "target_px")]
+    direct = [getattr(options, name) for name in ("out", "refresh", "accept_worse", "force", "swap", "target_px", "empty")]
     return fit_settings(options), split_choice(options), correct_within(options.correct_within), direct
 
 

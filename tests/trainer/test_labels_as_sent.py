@@ -179,7 +179,9 @@ def test_one_command_makes_a_project_of_a_colleagues_folder(tmp_path: Path, caps
     project = open_project(tmp_path / "p")
     assert place_of_video(project.folder, "m1", "m1") == sent / "videos/m1.mkv"
     next_steps = next_commands([project.folder], tmp_path / "mine", read_project(project.folder), TrainedAs())
-    assert next_steps.select(["m1"]).startswith(f"trainer select {sent}/videos/m1.mkv --project "), "a command that can be typed"
+    assert next_steps.more_frames("", ["m1"]).command.startswith(f"trainer select {sent}/videos/m1.mkv --project "), (
+        "a command that can be typed"
+    )
     assert (project.point_names, project.skeleton) == (("snout", "tail"), (("snout", "tail"),))
     assert project.read_layer("me").frames["images/m1/000002.png"].animals == [{"snout": (5.0, 6.0)}]
 

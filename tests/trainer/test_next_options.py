@@ -20,15 +20,16 @@ from trainer.labels.split import SplitChoice
 from trainer.networks.blocks import CropPlan, FrameShape, Layers
 from trainer.networks.build import NetworkPlan, build
 from trainer.networks.names import HEADS, VIEWS, refuse_misfits, usual_view
-from trainer.pipeline.bundle_request import options_of_training
 from trainer.pipeline.training_verdict import trained_as
 from trainer.scoring.correct_radius import Judging, correct_within
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.training_record import next_commands
 from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.training_options import options_of_training
 
 # a value that is not the usual one for every option of `trainer fit` that a training for key points depends on
 GIVEN = {
+    "--empty": "hidden",
     "--minutes": "7",
     "--epochs": "3",
     "--seed": "5",
@@ -39,6 +40,7 @@ GIVEN = {
     "--batches": "60",
     "--held-out-batch": "2",
     "--oversample": "points",
+    "--averaging": "0.9",
     "--patience": "9",
     "--precision": "32",
     "--device": "cpu",
@@ -82,11 +84,12 @@ class Asked:
     settings: FitSettings
     split: SplitChoice
     judging: Judging
+    empty: str | None
 
 
 def asked(options: argparse.Namespace) -> Asked:
     judging = Judging(correct_within=correct_within(options.correct_within), target_px=options.target_px)
-    return Asked(fit_settings(options), split_choice(options), judging)
+    return Asked(fit_settings(options), split_choice(options), judging, options.empty)
 
 
 def typed(command: str) -> argparse.Namespace:
@@ -97,7 +100,7 @@ def after(command: str, folder: Path) -> tuple[Asked, NextCommands]:
     """What a training that was so begun asks for, and what its verdict's commands are given."""
     options = typed(command)
     was = asked(options)
-    words = options_of_training(was.settings, augment_file=options.augment, split=was.split, judging=was.judging)
+    words = options_of_training(was.settings, augment_file=options.augment, split=was.split, judging=was.judging, empty=options.empty)
     view = usual_view(was.settings.network) if was.settings.view == "auto" else was.settings.view
     trained = trained_as(was.settings, plan(was.settings, view), options=words)
     return was, next_commands([folder / "mice"], folder / "mine", labelled(folder, 1), trained)
@@ -140,9 +143,9 @@ def test_the_next_training_is_the_one_asked_for_but_for_its_change(names: list[s
     )
     assert asked(typed(commands.longer(3))) == replace(was, settings=tripled)
     assert asked(typed(commands.patient())) == replace(was, settings=replace(same, patience=5))
-    assert asked(typed(commands.hold_out())) == Asked(same, replace(was.split, everything=False), was.judging)
+    assert asked(typed(commands.hold_out())) == Asked(same, replace(was.split, everything=False), was.judging, was.empty)
     curve = typed(commands.curve(0.7))
-    assert (fit_settings(curve), split_choice(curve), curve.target_px) == (same, was.split, 0.7)
+    assert (fit_settings(curve), split_choice(curve), curve.target_px, curve.empty) == (same, was.split, 0.7, was.empty)
 
 
 def combinations() -> list[str]:

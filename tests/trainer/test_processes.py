@@ -96,7 +96,8 @@ def learn(out: Path, processes: int, *asked: dict[str, float]) -> list[list[dict
     return [[json.loads((out / f"{rank}-{number}.json").read_text()) for rank in range(processes)] for number in range(len(asked))]
 
 
-THREE_EPOCHS, BY_THE_CLOCK = {"epochs": 3}, {"minutes": 0.03}
+THREE_EPOCHS: dict[str, float] = {"epochs": 3}
+BY_THE_CLOCK: dict[str, float] = {"minutes": 0.03}
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from trainer.scoring.measurements import EmptyScene, GroupMeasure, Measurements,
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.verdict import MOST_STEPS, verdict
 
+PARSER = PROGRAM.parser()
 PLACE = NextCommands(
     data=("mouse",),
     bundle="models/mine",
@@ -88,7 +89,7 @@ CASES = {
         "unlike",
         "trainer select videos/tuesday.mp4 --project mouse --count 20 --by uncertainty --bundle models/mine",
     ),
-    "good": (GOOD, "good", "trainer render NEW-VIDEO.mp4 --bundle models/mine --out models/mine-drawn.mp4"),
+    "good": (GOOD, "good", "trainer render 'videos/monday 1.mp4' --bundle models/mine --out models/mine-drawn.mp4"),
     "over-fitted": (
         replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17),
         "over-fitted",
@@ -120,15 +121,23 @@ def test_names_are_not_called_wrong_by_a_network_that_has_not_learnt_the_point()
 
 
 @pytest.mark.parametrize(
-    "place", [PLACE, NextCommands(data=("a.csv", "b.csv"), bundle="models/mine", point_names=("snout", "ear"))], ids=["project", "tables"]
+    "place",
+    [
+        PLACE,
+        replace(PLACE, videos={}),
+        NextCommands(data=("a.csv", "b.csv"), bundle="models/mine", fit_options=("--empty", "hidden")),
+        NextCommands(data=("a.csv",), bundle="models/mine", videos={"monday": "monday.mp4"}),
+    ],
+    ids=["project", "project without videos", "tables", "table with its video"],
 )
 @pytest.mark.parametrize("measured", [case[0] for case in CASES.values()], ids=CASES.keys())
 def test_every_command_that_is_named_can_be_typed(measured: Measurements, place: NextCommands) -> None:
-    for step in verdict(replace(measured, target_px=0.5), place).steps:
-        for command in step.command.split(" && "):
+    found = verdict(replace(measured, target_px=0.5), place)
+    for proposed in (found.select, *(step.command for step in found.steps)):
+        for command in proposed.split(" && "):
             program, *arguments = shlex.split(command)
             assert program == "trainer"
-            assert isinstance(PROGRAM.parser().parse_args(arguments), argparse.Namespace)
+            assert isinstance(PARSER.parse_args(arguments), argparse.Namespace)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +210,41 @@ def test_labels_that_are_no_project_become_one_before_a_second_person_labels() -
     measured = CASES["labels jittered by 5 px"][0]
     found = verdict(measured, NextCommands(data=("my labels.csv",), bundle="models/mine", point_names=("snout", "ear")))
     assert found.steps[0].command == (
-        "trainer project create labels --points snout ear && trainer project import labels 'my labels.csv' --annotator first-person"
+        "trainer project import models/mine-labels 'my labels.csv' --annotator first-person && "
+        "trainer label models/mine-labels --annotator second-person"
+    )
+
+
+def test_a_point_that_is_always_hidden_is_labelled_in_the_users_own_data() -> None:
+    absent = PointMeasure(name="tongue", learnt=0, hidden=93)
+    measured = replace(GOOD, points=(point("snout"), point("ear"), absent))
+    step = verdict(measured, PLACE).steps[0]
+    assert step.why == "'tongue' is hidden in each of 93 frames learnt from: where it is cannot be learnt."
+    assert step.command == "trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty --bundle models/mine"
+    table = NextCommands(data=("a.csv",), bundle="models/mine", fit_options=("--empty", "hidden"), videos={"monday": "monday.mp4"})
+    assert verdict(measured, table).steps[0].command == (
+        "trainer project import models/mine-labels a.csv --annotator first-person --empty hidden && "
+        "trainer select monday.mp4 --project models/mine-labels --count 20 --by uncertainty --bundle models/mine"
+    )
+
+
+def test_where_no_video_is_known_it_is_said_how_to_name_one() -> None:
+    few, place = CASES["one frame"][0], replace(PLACE, videos={})
+    step = verdict(few, place).steps[0]
+    assert step.do.endswith("No video of these labels is known here: `trainer select VIDEO --project mouse` adds frames of one.")
+    assert step.command == "trainer label mouse --annotator ann --bundle models/mine"
+    good = verdict(GOOD, place).steps[0]
+    assert good.command == "trainer evaluate models/mine --data mouse --report models/mine-evaluation"
+    assert good.do.endswith("best on one that it has not seen: `trainer render VIDEO --bundle models/mine --out drawn.mp4`.")
+
+
+def test_a_curve_of_several_sets_is_of_a_project_made_of_them() -> None:
+    measured = replace(GOOD, target_px=1.0)
+    several = NextCommands(data=("a.csv", "mouse"), project="mouse", bundle="m", fit_options=("--empty", "hidden"))
+    assert verdict(measured, several).steps[0].command == (
+        "trainer project import m-labels a.csv --annotator first-person --empty hidden && "
+        "trainer project import m-labels mouse --annotator first-person && "
+        "trainer curve --data m-labels --out m-curve --repeats 3 --empty hidden --target-px 1 --epochs 40"
     )
 
 

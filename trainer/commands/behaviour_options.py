@@ -134,7 +134,7 @@ def refuse_key_point_scoring(options: argparse.Namespace) -> None:
     """
     from trainer.errors import TrainingError
 
-    refuse(options, {name: f"--{name}" for name in ("train", "floor", "classical", "chamber")}, _NOT_OF_BEHAVIOUR)
+    refuse(options, {name: f"--{name}" for name in ("train", "empty", "floor", "classical", "chamber")}, _NOT_OF_BEHAVIOUR)
     if (options.runtime, options.precision) != ("openvino", "fp32"):
         raise TrainingError("a bundle that finds behaviour is scored on openvino in fp32; leave --runtime and --precision out")
 

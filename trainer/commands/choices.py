@@ -43,6 +43,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--learning-rate", type=float, help="peak learning rate (0.002)")
     training.add_argument("--weight-decay", type=float, help="weight decay; an L2 penalty with --optimiser adam")
     training.add_argument("--optimiser", choices=("adamw", "adam"), help="optimiser (adamw)")
+    training.add_argument("--averaging", type=_share, metavar="SHARE", help="of the averaged weights, what each step keeps (0.998)")
     training.add_argument("--batch", type=int, help="batch size (8)")
     training.add_argument("--batches", type=int, help="optimiser steps per epoch, at least (128)")
     training.add_argument("--held-out-batch", type=int, metavar="N", help="held-out frames that are answered at a time (8)")
@@ -73,6 +74,15 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--train", dest="trained", choices=("all", "head"), help="layers to train (all)")
     network.add_argument("--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps, distance or mse for xy")
     network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")
+
+
+def add_empty(parser: argparse.ArgumentParser) -> None:
+    """The option that says what labels of another tool leave open."""
+    parser.add_argument(
+        "--empty",
+        choices=("hidden", "unlabelled"),
+        help="what an empty cell of another tool's labels means (asked for where a point is mostly empty)",
+    )
 
 
 def add_augmentation(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +125,16 @@ def _angle(text: str) -> float:
         value = math.nan
     if not 0 <= value <= 180:
         raise argparse.ArgumentTypeError(f"'{text}' is not an angle; expected degrees from 0 to 180")
+    return value
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no share; expected 0 or more, less than 1")
     return value
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
 from trainer.commands.bouts import reading_asked
-from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
+from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
 
 if TYPE_CHECKING:
     from tracker.bundle import Bundle
@@ -29,6 +29,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="LABELS", help="labels; frames that a bundle has learnt from are left out"
     )
+    add_empty(parser)
     parser.add_argument("--learnt-too", action="store_true", help="count frames that one of the two has learnt from as well")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and metrics.json there")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -53,7 +54,9 @@ def compare(options: argparse.Namespace) -> int:
         refuse_key_point_scoring(options)
         return _compare_behaviour(options, bundles)
     refuse_behaviour_options(options)
-    found = compare_bundles(bundles, options.data, engine=engine_choice(options), learnt_too=options.learnt_too, console=talk)
+    found = compare_bundles(
+        bundles, options.data, engine=engine_choice(options), learnt_too=options.learnt_too, empty=options.empty, console=talk
+    )
     if options.report is not None:
         talk.print(f"report: {write_comparison(options.report, found)}", soft_wrap=True)
     if options.json:

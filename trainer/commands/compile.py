@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command
+from trainer.commands.choices import Commands, add_command, add_empty
 from trainer.errors import TrainingError
 
 
@@ -31,6 +31,7 @@ def add(commands: Commands) -> None:
         help="labels: every frame is compared with the reference, and the result kept in the bundle; "
         "with --in-graph all labels it was trained on, in the order of its `trainer fit`",
     )
+    add_empty(parser)
     parser.add_argument(
         "--in-graph",
         action="store_true",
@@ -50,13 +51,14 @@ def compile_bundle(options: argparse.Namespace) -> int:
     from trainer.bundles.compile import compile_engine
     from trainer.formats.read_labels import read_and_join
     from trainer.scoring.engine_choice import EngineChoice
+    from trainer.scoring.training_record import empty_as_trained
 
     talk = Console(stderr=True)
     compiled = compile_engine(
         bundle,
         EngineChoice(runtime=options.runtime, precision=options.precision, threads=options.threads, gpu=options.gpu),
         say=lambda sentence: talk.print(sentence, soft_wrap=True),
-        frames=read_and_join(options.data) if options.data else None,
+        frames=read_and_join(options.data, options.empty or empty_as_trained(options.bundle)) if options.data else None,
     )
     print(f"{compiled.runtime} on {compiled.device}, {compiled.precision}: {compiled.folder}")
     return 0
@@ -67,6 +69,7 @@ def _write_variant(options: argparse.Namespace) -> int:
     from trainer.bundles.variant import write_variant
     from trainer.formats.read_labels import read_and_join
     from trainer.scoring.bundle_split import split_as_trained
+    from trainer.scoring.training_record import empty_as_trained
     from trainer.whole_files import refuse_unwritable
 
     if options.precision not in ("fp16", "int8"):
@@ -76,7 +79,7 @@ def _write_variant(options: argparse.Namespace) -> int:
     out = options.out or options.bundle.with_name(f"{options.bundle.name}-{options.precision}")
     refuse_unwritable(out.parent, option="--out")
     bundle = read_bundle(options.bundle)
-    frames = read_and_join(options.data)
+    frames = read_and_join(options.data, options.empty or empty_as_trained(options.bundle))
     split = split_as_trained(bundle, frames, source=", ".join(str(one) for one in options.data))
     talk = Console(stderr=True)
     variant = write_variant(bundle, out, frames, split=split, precision=options.precision, threads=options.threads, console=talk)

@@ -54,7 +54,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.folds import folds_of
     from trainer.experiments.train_runs import execute_all, labels_of
-    from trainer.formats.read_labels import read_labels
+    from trainer.formats.read_labels import read_settled
     from trainer.labels.split import time_is_known
     from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     if options.repeats < 1:
         raise TrainingError(f"--repeats is {options.repeats}; expected 1 or more")
     data = data_of(options)
-    labels = labels_of(read_labels(data), data)
+    labels = labels_of(read_settled(data, options.empty), data)
     folds = folds_of(labels.frames, by=options.by, folds=options.folds, animal=options.animal, seed=options.seed)
     in_time = options.by != "blocks" or time_is_known(labels.frames)
     settings, said = settled(fit_settings(options), labels.frames)

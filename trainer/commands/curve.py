@@ -56,7 +56,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.experiments.experiment import Experiment, write_experiment
     from trainer.experiments.frame_division import divide
     from trainer.experiments.train_runs import execute_all, labels_of
-    from trainer.formats.read_labels import read_labels
+    from trainer.formats.read_labels import read_settled
     from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     if options.repeats < 1:
         raise TrainingError(f"--repeats is {options.repeats}; expected 1 or more")
     data, asked = data_of(options), fit_settings(options)
-    labels = labels_of(read_labels(data), data)
+    labels = labels_of(read_settled(data, options.empty), data)
     settings, said = settled(asked, labels.frames)
     parts = divide(data, labels.frames, split_choice(options), test=False)
     sizes = sizes_of(len(parts.train), sizes=options.sizes, fractions=options.fractions)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_augmentation, add_command, augment_settings
+from trainer.commands.choices import Commands, add_augmentation, add_command, add_empty, augment_settings
 from trainer.networks.names import HEADS
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
         example="trainer diagnose --data project --out diagnosis",
     )
     parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
+    add_empty(parser)
     parser.add_argument("--out", type=Path, help="folder for the picture of the learning-rate range test")
     parser.add_argument("--labels-only", action="store_true", help="check the labels and train nothing")
     parser.add_argument(
@@ -41,7 +42,7 @@ def add(commands: Commands) -> None:
 
 def diagnose(options: argparse.Namespace) -> int:
     """Print one sentence for each finding; exit status 1 if the network cannot memorise a few frames."""
-    from trainer.formats.read_labels import read_labels
+    from trainer.formats.read_labels import read_settled
     from trainer.labels.checks import check_labels
     from trainer.labels.network_input import sizes_sentence
     from trainer.training.augmentation_choice import augmentation_in_force
@@ -49,7 +50,7 @@ def diagnose(options: argparse.Namespace) -> int:
 
     if options.out is not None:
         refuse_unwritable(options.out, option="--out")
-    frames = read_labels(options.data)
+    frames = read_settled(options.data, options.empty)
     found = check_labels(frames)
     asked = augment_settings(options)
     augmentation = augmentation_in_force(asked, frames).sentences

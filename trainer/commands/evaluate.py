@@ -11,7 +11,7 @@ from rich.console import Console
 
 from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
 from trainer.commands.bouts import reading_asked, tell_scores
-from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
+from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
 
 if TYPE_CHECKING:
     from tracker.bundle import Bundle
@@ -40,6 +40,7 @@ def add(commands: Commands) -> None:
         help="labelling or DeepLabCut project, CSV, SLEAP .slp, COCO .json or synthetic set; several give a table across data sets. "
         "Of labels that the bundle was trained on, frames held out and frames learnt from are scored apart",
     )
+    add_empty(parser)
     parser.add_argument("--train", type=Path, metavar="LABELS", help="what it has learnt from, where that cannot be told from --data")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write report.html and metrics.json there")
     parser.add_argument("--thresholds", type=float, nargs="+", default=list(THRESHOLDS_PX), metavar="PX", help="shares within (2 5 10)")
@@ -78,7 +79,9 @@ def evaluate(options: argparse.Namespace) -> int:
         chamber=tuple(options.chamber) if options.chamber is not None else None,
         target_px=options.target_px,
     )
-    run = evaluate_sets(bundle, options.data, train=options.train, asked=asked, engine=engine_choice(options), console=talk)
+    run = evaluate_sets(
+        bundle, options.data, train=options.train, asked=asked, engine=engine_choice(options), empty=options.empty, console=talk
+    )
     if options.report is not None:
         from trainer.reports.evaluation_report import write_evaluation_report
 

@@ -4,11 +4,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from trainer.commands.choices import add_empty
+
 
 def add_experiment(parser: argparse.ArgumentParser, *, out_required: bool = True, out_help: str = "folder for runs and report") -> None:
     """Data in, folder out, and how the result is shown."""
     parser.set_defaults(refuse=parser.error)
     parser.add_argument("--data", type=Path, help="DeepLabCut project or CSV, SLEAP .slp, COCO .json, or a synthetic set")
+    add_empty(parser)
     parser.add_argument("--out", type=Path, required=out_required, help=out_help)
     parser.add_argument(
         "--human-px",

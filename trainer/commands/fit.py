@@ -15,7 +15,7 @@ from trainer.commands.behaviour_options import (
     refuse_behaviour_options,
     refuse_misfits_of_images,
 )
-from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
+from trainer.commands.choices import Commands, add_command, add_empty, add_split, add_training, fit_settings, split_choice
 from trainer.commands.fit_forecast import fit_forecast
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
 from trainer.commands.image_options import image_request
@@ -39,6 +39,7 @@ def add(commands: Commands) -> None:
         "With --task behaviour: a table of videos, or with --region frame a folder with a folder of images for each class; "
         "with --task forecast: recordings",
     )
+    add_empty(parser)
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--out", type=Path, help=f"folder for the bundle ({USUAL_PLACE}); the run is kept beside it in OUT.run")
     place.add_argument(
@@ -94,6 +95,7 @@ def fit(options: argparse.Namespace) -> int:
             judging=judging,
             console=talk,
             augment_file=options.augment,
+            empty=options.empty,
         )
     else:
         made = make_bundle(
@@ -105,6 +107,7 @@ def fit(options: argparse.Namespace) -> int:
             console=talk,
             anew=options.force,
             augment_file=options.augment,
+            empty=options.empty,
         )
     if made is None:
         return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from trainer.commands.choices import Commands, add_command
+from trainer.commands.choices import Commands, add_command, add_empty
 
 KINDS = ("deeplabcut", "sleap", "coco")
 
@@ -93,9 +93,7 @@ def _add_import(actions: Commands) -> None:
     parser.add_argument(
         "--media", type=Path, nargs="+", default=[], metavar="FOLDER", help="where the pictures or videos are, if elsewhere"
     )
-    parser.add_argument(
-        "--empty", choices=("hidden", "unlabelled"), help="what an empty cell means (asked for where a point is mostly empty)"
-    )
+    add_empty(parser)
 
 
 def _add_export(actions: Commands) -> None:

@@ -13,6 +13,8 @@ from trainer.commands.experiment_options import add_experiment, data_of, human_p
 if TYPE_CHECKING:
     from trainer.experiments.study_database import Database
     from trainer.experiments.sweep import Search
+    from trainer.training.fit_settings import FitSettings
+    from trainer.training.training_options import AskedTraining
 
 PRESETS = ("default", "transfer", "grid-xy", "grid-heatmap", "base-xy", "base-heatmap")
 
@@ -74,10 +76,19 @@ def sweep(options: argparse.Namespace) -> int:
     write_sweep_report(options.out, found, url=url, name=options.name, human_px=human_px(options, names))
     report = options.out / REPORT_FILE
     if options.json:
-        print(json.dumps({"report": str(report), **found.as_json()}))
+        print(json.dumps({"report": str(report), "command": fit_command(found, options.out), **found.as_json()}))
     else:
-        print(f"{sentence(found)}\n{fit_command(found)}\nReport: {report}")
+        print(f"{sentence(found)}\n{fit_command(found, options.out)}\nReport: {report}")
     return 0
+
+
+def asked_training(options: argparse.Namespace, settings: "FitSettings") -> "AskedTraining":
+    """The training as it was asked for, from which the winner's command is made."""
+    from trainer.training.training_options import AskedTraining
+
+    file = str(options.augment) if options.augment is not None else None
+    data = str(data_of(options))
+    return AskedTraining(data=data, settings=settings, augment_file=file, split=split_choice(options), empty=options.empty)
 
 
 def _task(options: argparse.Namespace, database: "Database") -> "Search":
@@ -85,7 +96,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     from trainer.experiments.search_space import chosen_space, grid_points, refuse_unknown
     from trainer.experiments.sweep import Search
     from trainer.experiments.train_runs import labels_of
-    from trainer.formats.read_labels import read_labels
+    from trainer.formats.read_labels import read_settled
     from trainer.training.augmentation_choice import settled
 
     usual, space, is_grid = chosen_space(options.preset, options.space, weights=options.weights)
@@ -93,7 +104,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
     refuse_unknown(space, asked)
     grid = options.full_grid or options.sampler == "grid" or (options.sampler is None and is_grid)
     data = data_of(options)
-    labels = labels_of(read_labels(data), data)
+    labels = labels_of(read_settled(data, options.empty), data)
     base, said = settled(asked, labels.frames)
     say(Console(stderr=True), said)
     parts = divide(data, labels.frames, split_choice(options), test=True)
@@ -104,6 +115,7 @@ def _task(options: argparse.Namespace, database: "Database") -> "Search":
         parts=parts,
         base=base,
         space=space,
+        asked=asked_training(options, asked),
         points=grid_points(space, base, full=options.full_grid) if grid else None,
         trials=options.trials,
         confirm=options.confirm,

@@ -7,17 +7,21 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.exceptions import ExperimentalWarning, OptunaError
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
 
 from trainer.errors import TrainingError
+from trainer.training.fit_settings import EPOCHS, FitSettings
 
+PrunerName = Literal["median", "hyperband", "none"]
 ABOUT = "rigtrack"
+ASKED = "rigtrack asked"
 GRACE = 4  # heartbeats missed before a worker counts as dead; one late beat of a busy machine is not a death
 LOCK_WAIT_S = 60.0
 _TRIES = 20
@@ -59,7 +63,7 @@ class Database:
     lock_wait_s: float = LOCK_WAIT_S
 
 
-def join_study(database: Database, name: str, *, about: dict[str, Any], pruner: optuna.pruners.BasePruner) -> optuna.Study:
+def join_study(database: Database, name: str, *, about: dict[str, Any], pruner: BasePruner) -> optuna.Study:
     """Open a study to work on it, or begin it.
 
     Args:
@@ -77,6 +81,20 @@ def join_study(database: Database, name: str, *, about: dict[str, Any], pruner: 
         study = optuna.create_study(storage=storage, study_name=name, pruner=pruner, direction="minimize", load_if_exists=True)
         _claim(study, about, database.url)
         return study
+
+
+def make_pruner(name: PrunerName, settings: FitSettings) -> BasePruner:
+    """What compares a run's held-out error, epoch by epoch, with that of earlier runs."""
+    epochs = settings.epochs or EPOCHS
+    if name == "median":
+        return MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 4))
+    return HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs) if name == "hyperband" else NopPruner()
+
+
+def remember_asked(study: optuna.Study, asked: dict[str, Any]) -> None:
+    """Keep what the first worker was asked for, in plain values; those that join it may name the same labels otherwise."""
+    if ASKED not in study.user_attrs:
+        study.set_user_attr(ASKED, asked)
 
 
 def read_study(database: Database, name: str) -> optuna.Study | None:

@@ -7,11 +7,10 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import optuna
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
@@ -20,13 +19,13 @@ from trainer.experiments.progress import RunMeter
 from trainer.experiments.run import Run, RunEpoch, kept, run_from_json
 from trainer.experiments.run_plan import FramesOfRun, PlannedRun
 from trainer.experiments.search_space import Space, Value, changed
-from trainer.experiments.study_database import Database, join_study, quiet, refusals_of
+from trainer.experiments.study_database import Database, PrunerName, join_study, make_pruner, quiet, refusals_of, remember_asked
 from trainer.experiments.train_runs import Labels, execute, sentence
 from trainer.experiments.trial_queue import ENDED, HOW, Slot, empty_slots, given_up, lasting, note_end, superfluous
-from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.fit_settings import FitSettings
 from trainer.training.history import Epoch, History
+from trainer.training.training_options import AskedTraining
 
-PrunerName = Literal["median", "hyperband", "none"]
 RUN, EPOCHS_RUN = "run", "epochs"
 FINISHED, UNFINISHED = "finished", ("running", "waiting")
 PRUNED, DIVERGED, OUT_OF_MEMORY, GIVEN_UP = BROKEN_OFF = ("pruned", "diverged", "out of memory", "given up")
@@ -42,6 +41,7 @@ class Search:
         database: where the study is kept.
         name: of the study.
         labels, parts, base, space: what is learnt from, and what is changed.
+        asked: the training, as the command was given.
         points: of a grid; None draws.
         trials: how many are drawn.
         confirm: seeds that the winner is run with again.
@@ -56,6 +56,7 @@ class Search:
     parts: FramesOfRun
     base: FitSettings
     space: Space
+    asked: AskedTraining
     points: Sequence[Mapping[str, Value]] | None
     trials: int
     confirm: int
@@ -130,6 +131,7 @@ def search(task: Search, console: Console) -> None:
     slots: list[Slot] = list(task.points) if task.points is not None else [None] * task.trials
     with quiet(), refusals_of(task.database.url):
         study = _open(task, task.name)
+        remember_asked(study, msgspec.to_builtins(task.asked))
         with RunMeter(console, len(slots)) as meter:
             _empty(task, study, slots, meter, console=console, values=lambda trial: _suggested(trial, task))
         found = tried(study)
@@ -168,14 +170,6 @@ def best(found: Sequence[Tried]) -> Tried:
 def confirming_name(name: str, winner: Tried) -> str:
     """The study in which a winner is run again."""
     return f"{name}.confirm-{winner.slot}"
-
-
-def make_pruner(name: PrunerName, settings: FitSettings) -> BasePruner:
-    """What compares a run's held-out error, epoch by epoch, with that of earlier runs."""
-    epochs = settings.epochs or EPOCHS
-    if name == "median":
-        return MedianPruner(n_startup_trials=5, n_warmup_steps=max(1, epochs // 4))
-    return HyperbandPruner(min_resource=max(1, epochs // 9), max_resource=epochs) if name == "hyperband" else NopPruner()
 
 
 def _open(task: Search, name: str) -> optuna.Study:

@@ -1,13 +1,13 @@
 """The report of a search, made from its study alone: every worker's runs are in it."""
 
 import math
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,19 +18,19 @@ from tracker.pages.document import page, picture, table, text
 from trainer.errors import TrainingError
 from trainer.experiments.run import Run, RunEpoch, RunScore
 from trainer.experiments.run_plots import PlottedCurve, draw_floor, four_panels, number_log_axis
+from trainer.experiments.search_space import changed
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.spread import SpreadOfRuns, spread
-from trainer.experiments.study_database import ABOUT, Database, quiet, read_study, refusals_of, shown
+from trainer.experiments.study_database import ABOUT, ASKED, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
-from trainer.labels.mirror import sides_of
+from trainer.labels.split import USUAL_SPLIT
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
 from trainer.reports.report_files import write_report_files
-from trainer.training.augment import ROTATION_DEG
-from trainer.training.fit_settings import OPTIONS, FitSettings
+from trainer.training.fit_settings import FitSettings
+from trainer.training.training_options import AskedTraining, augment_file_of, needs_augment_file, without_option
 
 _GROUPS = 12  # more values than that are drawn as points, not as panels, and so are those of a range
-_OPTIONS = OPTIONS | {"epochs": "--epochs", "minutes": "--minutes"}
-_ELSEWHERE = ("seed", "precision", "accelerator", "workers")  # of the machine and the search, not of the winner
+AUGMENT_FILE = "augment.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,19 @@ class SearchResult:
         winner: the best by held-out error.
         confirmed: the winner's runs with other seeds.
         about: what the workers agreed on.
+        asked: the training that the first of them was asked for.
     """
 
     tried: tuple[Tried, ...]
     winner: Tried
     confirmed: tuple[Run, ...]
     about: Mapping[str, Any]
+    asked: AskedTraining
+
+    @property
+    def winning_settings(self) -> FitSettings:
+        """What was asked for, with what was found in its place."""
+        return changed(self.asked.settings, self.winner.values)
 
     def confirmation(self, part: str) -> SpreadOfRuns | None:
         """Mean and SD of the winner's error on one part over other seeds; None where it was not run again."""
@@ -78,7 +85,17 @@ def read_found(database: Database, name: str) -> SearchResult:
         again = read_study(database, confirming_name(name, winner))
         confirmed = tried(again) if again is not None else []
     runs = tuple(one.run for one in confirmed if one.run is not None)
-    return SearchResult(tried=tuple(every), winner=winner, confirmed=runs, about=study.user_attrs[ABOUT])
+    about = study.user_attrs[ABOUT]
+    asked = _asked(study.user_attrs.get(ASKED), about, winner)
+    return SearchResult(tried=tuple(every), winner=winner, confirmed=runs, about=about, asked=asked)
+
+
+def _asked(stored: Any, about: Mapping[str, Any], winner: Tried) -> AskedTraining:
+    """What was asked for; of an earlier study, that says it not, what the labels had settled."""
+    if stored is not None:
+        return msgspec.convert(stored, AskedTraining)
+    data = winner.run.data if winner.run is not None else ""
+    return AskedTraining(data=data, settings=msgspec.convert(about["settings"], FitSettings), split=USUAL_SPLIT)
 
 
 def write_sweep_report(out: Path, found: SearchResult, *, url: str, name: str, human_px: float | None) -> None:
@@ -88,8 +105,9 @@ def write_sweep_report(out: Path, found: SearchResult, *, url: str, name: str, h
         TrainingError: the disk takes no more.
     """
     data = found.winner.run.data if found.winner.run else name
-    whole = page(f"Search on {data}", _parts(found, url=url, name=name, human_px=human_px), kind="search", footer=_newest(found))
-    write_report_files(out, whole)
+    whole = page(f"Search on {data}", _parts(found, out, url=url, name=name, human_px=human_px), kind="search", footer=_newest(found))
+    augment = {AUGMENT_FILE: augment_file_of(found.winning_settings.augment)} if needs_augment_file(found.winner.values) else {}
+    write_report_files(out, whole, beside=augment)
 
 
 def sentence(found: SearchResult) -> str:
@@ -108,28 +126,15 @@ def sentence(found: SearchResult) -> str:
     )
 
 
-def fit_command(found: SearchResult) -> str:
-    """How to make a bundle with the winner's settings."""
-    run = found.winner.run
-    if run is None:
-        return ""
-    usual = asdict(FitSettings())
-    chosen = [name for name in run.settings if name in _OPTIONS and name not in _ELSEWHERE]
-    names = [name for name in chosen if name in found.winner.values or run.settings[name] != usual.get(name)]
-    options = " ".join(f"{_OPTIONS[name]} {run.settings[name]}" for name in names)
-    return f"trainer fit --data {run.data} --out models/best {options}{_augmentation_options(run)}"
+def fit_command(found: SearchResult, out: Path) -> str:
+    """How to make a bundle with the winner's settings.
 
-
-def _augmentation_options(run: Run) -> str:
-    """What of a run's mirroring and turning the labels alone would not settle."""
-    found = run.settings.get("augment", {})
-    asked = [] if found.get("flip") != 0 else ["--no-flip"]
-    if found.get("rotation_deg") not in (None, ROTATION_DEG):
-        asked.append(f"--rotation {found['rotation_deg']:g}")
-    pairs = [tuple(pair) for pair in found.get("pairs") or ()]
-    if pairs and set(pairs) != set(sides_of(run.point_names).pairs):
-        asked.append("--pairs " + " ".join(shlex.quote(f"{one}:{other}") for one, other in pairs))
-    return "".join(f" {option}" for option in asked)
+    Args:
+        found: the search.
+        out: folder of the report, which has the file of the augmentation where one was searched.
+    """
+    file = out / AUGMENT_FILE if needs_augment_file(found.winner.values) else None
+    return found.asked.command(found.winning_settings, out="models/best", augment_file=file)
 
 
 def values_words(values: Mapping[str, Any]) -> str:
@@ -137,16 +142,16 @@ def values_words(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in values.items())
 
 
-def _parts(found: SearchResult, *, url: str, name: str, human_px: float | None) -> list[str]:
+def _parts(found: SearchResult, out: Path, *, url: str, name: str, human_px: float | None) -> list[str]:
     runs = [one.run for one in found.tried if one.run is not None]
     options = {"database": shown(url), "study": name, "sampler": found.about["sampler"], "split": found.about["split"]}
     searched = [key for key in found.winner.values if len({one.values.get(key) for one in found.tried}) > 1]
-    without = [key for key in found.winner.values if key not in _OPTIONS and key != "augment.rotation_deg"]
+    without = without_option(found.winner.values)
     note = f'<p class="note">{text("trainer fit has no option for " + ", ".join(without) + ".")}</p>' if without else ""
     return [
         f"<h1>Search on {text(runs[0].data)}</h1>",
         f'<p class="lead">{text(sentence(found))}</p>',
-        f'<p class="note">A bundle with these settings: <code>{text(fit_command(found))}</code></p>{note}',
+        f'<p class="note">A bundle with these settings: <code>{text(fit_command(found, out))}</code></p>{note}',
         "<h2>Trials</h2>",
         _trial_table(found),
         "<h2>Course of all trials</h2>",

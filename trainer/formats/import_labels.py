@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from trainer.errors import ProjectError
-from trainer.formats.empty_cells import Empty, settle_empty
-from trainer.formats.read_labels import is_own, read_labels
+from trainer.formats.empty_cells import Empty
+from trainer.formats.read_labels import read_settled
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
@@ -65,9 +65,7 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
     """
     check_annotator(choice.annotator)
     made = not (project_folder / PROJECT_FILE).exists()
-    frames = read_labels(source, media=choice.media)
-    if not is_own(source):  # a labelling project says which of its points are hidden
-        frames = settle_empty(frames, choice.empty, source=source)
+    frames = read_settled(source, choice.empty, media=choice.media)
     images = tuple(picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True))
     _refuse_shared_names(images, frames, source)
     project = _made_for(project_folder, frames) if made else open_project(project_folder)

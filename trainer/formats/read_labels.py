@@ -6,6 +6,7 @@ from pathlib import Path
 from trainer.errors import LabelError
 from trainer.formats.coco import read_coco
 from trainer.formats.deeplabcut import PROJECT_FILE, find_tables, read_deeplabcut_project, read_deeplabcut_table
+from trainer.formats.empty_cells import Empty, settle_empty
 from trainer.formats.project import read_project
 from trainer.formats.sleap import read_sleap
 from trainer.formats.synthetic_set import LABELS_FILE, SET_FILE, read_synthetic_set
@@ -52,18 +53,33 @@ def read_labels(path: Path, *, media: Sequence[Path] = ()) -> LabelledFrames:
     return reader(path, media)
 
 
-def is_own(path: Path) -> bool:
-    """Whether a path is that of a labelling project."""
-    return (path / LABELLING_FILE).is_file() or path.name == LABELLING_FILE
+def read_settled(path: Path, empty: Empty | None = None, *, media: Sequence[Path] = ()) -> LabelledFrames:
+    """Read labelled frames to learn from or to score with: what an empty cell means is settled.
 
-
-def read_and_join(data: Sequence[Path]) -> LabelledFrames:
-    """Read labels from one or several places and join them.
+    Args:
+        path: as for `read_labels`.
+        empty: what an empty cell of another tool's labels means, None where nobody has said.
+        media: as for `read_labels`.
 
     Raises:
-        LabelError: one cannot be read, or they disagree.
+        LabelError: as `read_labels`; or nobody has said, and a point is empty in most frames.
     """
-    return join_labels([read_labels(one) for one in data], sources=[str(one) for one in data])
+    frames = read_labels(path, media=media)
+    return frames if _says_hidden(path) else settle_empty(frames, empty, source=path)
+
+
+def read_and_join(data: Sequence[Path], empty: Empty | None = None) -> LabelledFrames:
+    """Read labels from one or several places, settle what their empty cells mean, and join them.
+
+    Raises:
+        LabelError: one cannot be read, they disagree, or nobody has said what empty cells mean.
+    """
+    return join_labels([read_settled(one, empty) for one in data], sources=[str(one) for one in data])
+
+
+def _says_hidden(path: Path) -> bool:
+    """Whether labels say themselves which points are hidden: a labelling project, or a synthetic set."""
+    return path.name in (LABELLING_FILE, SET_FILE) or any((path / name).is_file() for name in (LABELLING_FILE, SET_FILE))
 
 
 def _read_folder(folder: Path, media: Sequence[Path]) -> LabelledFrames:

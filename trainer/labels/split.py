@@ -65,6 +65,9 @@ class SplitChoice:
         return (*folds, *fold, *groups, *share, *(("--no-held-out",) if self.everything else ()))
 
 
+USUAL_SPLIT = SplitChoice(fold=None, folds=USUAL_FOLDS, groups=(), random_fraction=None, seed=0, everything=False)
+
+
 def choose_split(frames: LabelledFrames, choice: SplitChoice) -> Split:
     """Divide frames as asked.
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tracker.bundle import Bundle
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import Split, SplitChoice
+from trainer.labels.split import Split
 from trainer.scoring.correct_radius import Judging, Radii, radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.training.fit_settings import FitSettings, fit_options
+from trainer.training.fit_settings import FitSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +61,3 @@ class BundleRequest:
     def held_out(self) -> LabelledFrames:
         """Not to learn from."""
         return self.frames.subset(self.parts.held_out)
-
-
-def options_of_training(settings: FitSettings, *, augment_file: Path | None, split: SplitChoice, judging: Judging) -> tuple[str, ...]:
-    """All that was asked for besides labels, place and length, as options of `trainer fit`.
-
-    Args:
-        settings: before the labels settle what was left open.
-        augment_file: where the augmentation was read from; None where from no file.
-        split: how the frames are divided.
-        judging: what the answers are judged by.
-    """
-    return (*fit_options(settings, augment_file=augment_file), *split.options, *judging.options)

@@ -7,11 +7,12 @@ from rich.console import Console
 
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
+from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_and_join
 from trainer.formats.synthetic_set import own_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import Split, SplitChoice, choose_split
-from trainer.pipeline.bundle_request import BundleRequest, options_of_training
+from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.train_and_write import train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.correct_radius import Judging
@@ -19,6 +20,7 @@ from trainer.scoring.floor import floor_of_data
 from trainer.training.checkpoint import CHECKPOINTS, LAST
 from trainer.training.fit_settings import FitSettings
 from trainer.training.processes import processes_here
+from trainer.training.training_options import options_of_training
 
 
 def make_bundle(
@@ -31,6 +33,7 @@ def make_bundle(
     judging: Judging = Judging(),  # noqa: B008  # frozen
     anew: bool = False,
     augment_file: Path | None = None,
+    empty: Empty | None = None,
 ) -> TrainedBundle | None:
     """Train on labelled frames and write a bundle with its report; an interrupted run of the same labels and settings goes on.
 
@@ -43,6 +46,7 @@ def make_bundle(
         judging: how near counts as right, and what error the task can do with.
         anew: replace the bundle and the run of other labels or settings that may be there; otherwise they are refused.
         augment_file: where the augmentation was read from, for the commands that the verdict proposes.
+        empty: what an empty cell of another tool's labels means, None where nobody has said.
 
     Returns:
         What was made; None in all but the first of several processes, whose part ends with the training.
@@ -60,11 +64,11 @@ def make_bundle(
             f"{out}: holds a bundle, and {run} no training that it is from; give another --out, or --force to replace the bundle"
         )
     console.quiet = console.quiet or not processes_here().first
-    frames = read_and_join(data)
+    frames = read_and_join(data, empty)
     parts = _divide(data[0], frames, split) if len(data) == 1 else choose_split(frames, split)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(settings, augment_file=augment_file, split=split, judging=judging),
+        fit_options=options_of_training(settings, augment_file=augment_file, split=split, judging=judging, empty=empty),
         frames=frames,
         parts=parts,
         source=", ".join(one.name for one in data),

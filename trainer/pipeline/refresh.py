@@ -14,12 +14,13 @@ from rich.console import Console
 from tracker.bundle import Bundle, read_bundle
 from trainer.bundle_places import run_folder
 from trainer.errors import TrainingError
+from trainer.formats.empty_cells import Empty
 from trainer.formats.read_labels import read_and_join
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import SplitChoice
 from trainer.labels.split_record import read_record, split_for_comparison
 from trainer.networks.build import plan_from_plain
-from trainer.pipeline.bundle_request import BundleRequest, options_of_training
+from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.train_and_write import ENGINE, train_and_write
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.scoring.compare import Comparison, compare
@@ -27,11 +28,13 @@ from trainer.scoring.correct_radius import Judging
 from trainer.scoring.evaluate import evaluate
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
+from trainer.scoring.training_record import empty_as_trained
 from trainer.training.augmentation_choice import as_before
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.fit_settings import FitSettings
 from trainer.training.lighting_choice import BACKGROUND_FILE, NONE
 from trainer.training.processes import processes_here
+from trainer.training.training_options import options_of_training
 from trainer.whole_files import refuse_unwritable
 
 WORSE_SHARE = 0.05  # a mean error larger by more than this is refused even where so few frames cannot prove it
@@ -47,6 +50,7 @@ def refresh_bundle(
     console: Console,
     judging: Judging,
     augment_file: Path | None = None,
+    empty: Empty | None = None,
 ) -> TrainedBundle | None:
     """Train from a bundle's own weights on its labels and added ones, and replace it if the new one is not worse.
 
@@ -59,6 +63,7 @@ def refresh_bundle(
         console: where progress is shown.
         judging: how near counts as right, and what error the task can do with.
         augment_file: where the augmentation was read from, for the commands that the verdict proposes.
+        empty: what an empty cell of another tool's labels means; None for what was said in the training of the bundle.
 
     Returns:
         What was made; None in all but the first of several processes.
@@ -71,7 +76,8 @@ def refresh_bundle(
     for folder in (bundle.parent, bundle.with_name(f"{bundle.name}.refresh")):
         refuse_unwritable(folder, option="--refresh")
     console.quiet = console.quiet or not processes_here().first
-    frames = _fitted_as(in_use, read_and_join(data))
+    meaning = empty or empty_as_trained(bundle)
+    frames = _fitted_as(in_use, read_and_join(data, meaning))
     division = split_for_comparison(frames, read_record(run), split)
     if not division.added:
         raise TrainingError(f"{bundle}: knows all {len(frames)} frames already; give new labels beside the old")
@@ -79,7 +85,7 @@ def refresh_bundle(
     asked = from_weights(lit_as(in_use, _augmented_as(in_use, settings), run), run / CHECKPOINTS / LAST)
     request = BundleRequest(
         data=data,
-        fit_options=options_of_training(asked, augment_file=augment_file, split=split, judging=judging),
+        fit_options=options_of_training(asked, augment_file=augment_file, split=split, judging=judging, empty=meaning),
         frames=frames,
         parts=division.split,
         source=", ".join(one.name for one in data),

@@ -74,7 +74,8 @@ def read_project_description(folder: Path) -> ProjectDescription:
     """
     path = folder / PROJECT_FILE
     if not path.is_file():
-        raise ProjectError(f"{folder}: no {PROJECT_FILE} there; make a labelling project with `trainer project create {folder}`")
+        made = "`trainer project create`, or of labels with `trainer project import`"
+        raise ProjectError(f"{folder}: no {PROJECT_FILE} there; make a labelling project with {made}")
     return _checked(path, _decode(path, _read(path), kind=ProjectDescription))
 
 

@@ -16,7 +16,8 @@ from tracker.bundle import Bundle
 from tracker.pages.document import StrongRow, table, text
 from tracker.pages.document import page as page_of
 from trainer.errors import TrainingError
-from trainer.formats.read_labels import read_labels
+from trainer.formats.empty_cells import Empty
+from trainer.formats.read_labels import read_settled
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
@@ -30,6 +31,7 @@ from trainer.scoring.engine_choice import EngineChoice, open_chosen
 from trainer.scoring.evaluate import score
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import floor_of_data
+from trainer.scoring.training_record import empty_as_trained
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +40,13 @@ SHOWN = 4  # frames on which the two differ most
 
 
 def compare_bundles(
-    bundles: tuple[Bundle, Bundle], data: Path, *, engine: EngineChoice, learnt_too: bool = False, console: Console | None = None
+    bundles: tuple[Bundle, Bundle],
+    data: Path,
+    *,
+    engine: EngineChoice,
+    learnt_too: bool = False,
+    empty: Empty | None = None,
+    console: Console | None = None,
 ) -> Comparison:
     """Score both on the same frames and test the difference.
 
@@ -47,6 +55,7 @@ def compare_bundles(
         data: what `read_labels` reads.
         engine: runtime, precision and device, for both.
         learnt_too: whether frames that one of them has learnt from count as well; they favour it.
+        empty: what an empty cell of another tool's labels means; None for what was said in the training of one of the bundles.
         console: where progress is shown.
 
     Raises:
@@ -58,7 +67,8 @@ def compare_bundles(
             f"{bundles[0].folder} finds {', '.join(wanted)}; {bundles[1].folder} finds {', '.join(other)}: "
             "only bundles with the same point names can be compared"
         )
-    frames = read_labels(data)
+    said = (empty, *(empty_as_trained(bundle.folder) for bundle in bundles))
+    frames = read_settled(data, next((meaning for meaning in said if meaning is not None), None))
     learnt = learnt_from(bundles, data, frames)
     chosen = frames if learnt_too else frames.subset(_left_over(learnt, data, len(frames)))
     names = bundles[0].description.name, bundles[1].description.name

@@ -12,8 +12,16 @@ REPORT_FILE = "report.html"
 METRICS_FILE = "metrics.json"
 
 
-def write_report_files(out: Path, page: str, metrics: Mapping[str, Any] | None = None) -> Path:
+def write_report_files(
+    out: Path, page: str, metrics: Mapping[str, Any] | None = None, *, beside: Mapping[str, bytes] | None = None
+) -> Path:
     """Write `report.html`, and `metrics.json` where there are figures for it, into a folder.
+
+    Args:
+        out: the folder.
+        page: the report.
+        metrics: its figures.
+        beside: more files that the report names, by their names.
 
     Returns:
         The path of the report.
@@ -22,7 +30,7 @@ def write_report_files(out: Path, page: str, metrics: Mapping[str, Any] | None =
         TrainingError: the folder cannot be written or its disk is full; an earlier report is left as it was.
     """
     figures = {} if metrics is None else {METRICS_FILE: plain_json(metrics)}
-    replace_files(out, {REPORT_FILE: page.encode(), **figures}, what="the report")
+    replace_files(out, {REPORT_FILE: page.encode(), **figures, **(beside or {})}, what="the report")
     return out / REPORT_FILE
 
 

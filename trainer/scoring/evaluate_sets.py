@@ -12,7 +12,8 @@ from rich.console import Console
 
 from tracker.bundle import Bundle
 from tracker.resemblance import RETRAIN, unlike_learnt
-from trainer.formats.read_labels import read_labels
+from trainer.formats.empty_cells import Empty
+from trainer.formats.read_labels import read_settled
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import fields_of_view
 from trainer.scoring.appearances import appearances_of
@@ -29,7 +30,7 @@ from trainer.scoring.label_faults import other_names
 from trainer.scoring.measurements import Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
-from trainer.scoring.training_record import next_commands, read_trained_as
+from trainer.scoring.training_record import empty_as_trained, next_commands, read_trained_as
 from trainer.scoring.verdict import Verdict, verdict
 
 Part = Literal["held-out", "training", "all"]
@@ -171,6 +172,7 @@ def evaluate_sets(
     train: Path | None,
     asked: EvaluationOptions,
     engine: EngineChoice,
+    empty: Empty | None = None,
     console: Console | None = None,
 ) -> EvaluationRun:
     """Score a bundle on several sets of labels with one engine.
@@ -183,14 +185,16 @@ def evaluate_sets(
         train: labels that it has learnt from, where that cannot be told from `data`; scored as such.
         asked: what else is measured.
         engine: runtime, precision and device.
+        empty: what an empty cell of another tool's labels means; None for what was said in the training of the bundle.
         console: where progress is shown.
 
     Raises:
         LabelError, TrainingError, BundleError: in one sentence.
     """
-    parts = [part for path in data for part in _parts(bundle, path, read_labels(path))]
+    meaning = empty or empty_as_trained(bundle.folder)
+    parts = [part for path in data for part in _parts(bundle, path, read_settled(path, meaning))]
     if train is not None:
-        known = read_labels(train)
+        known = read_settled(train, meaning)
         parts = [part for part in parts if part.part != "training"]
         parts.append(_FramesToScore(data=train, part="training", frames=known, scene=known))
     learnt = next((part.frames for part in parts if part.part == "training"), None)

@@ -22,12 +22,9 @@ def few_frames(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Fewer frames than teach anything."""
     if m.learnt >= FEWEST_FRAMES:
         return None
-    return NextStep(
-        kind="few frames",
-        why=f"Too few labels: {frames(m.learnt)} cannot teach more than themselves.",
-        do="Label 50 frames or more, of different times and videos, and train again.",
-        command=commands.select(count=50, uncertain=False),
-    )
+    more = commands.more_frames("Label 50 frames or more, of different times and videos, and train again.", count=50, uncertain=False)
+    why = f"Too few labels: {frames(m.learnt)} cannot teach more than themselves."
+    return NextStep(kind="few frames", why=why, do=more.do, command=more.command)
 
 
 def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -92,12 +89,17 @@ def rare_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     if not rare:
         return None
     point = min(rare, key=lambda one: one.learnt)
+    if not point.learnt and point.hidden:
+        why = f"'{point.name}' is hidden in each of {frames(point.hidden)} learnt from: where it is cannot be learnt."
+        more = commands.more_frames(f"Label frames in which '{point.name}' can be seen, or leave it out of the labels.")
+        return NextStep(kind="rare point", why=why, do=more.do, command=more.command)
+    more = commands.more_frames(f"Label '{point.name}' in more frames; mark it hidden where it cannot be seen.")
     error = f", and is off by {point.median_px:.1f} px (median)" if point.scored else ", so rarely that none was held out"
     return NextStep(
         kind="rare point",
         why=f"'{point.name}' is labelled in {frames(point.learnt)} learnt from, other points in up to {most}{error}.",
-        do=f"Label '{point.name}' in more frames; mark it hidden where it cannot be seen.",
-        command=commands.select(),
+        do=more.do,
+        command=more.command,
     )
 
 

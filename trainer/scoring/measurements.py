@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class PointMeasure:
     Attributes:
         name: its own.
         learnt: training labels.
+        hidden: training labels that say it is out of sight.
         scored: held-out labels.
         median_px, mean_px: of the held-out errors.
         train_median_px: of the training errors.
@@ -40,6 +41,7 @@ class PointMeasure:
 
     name: str
     learnt: int
+    hidden: int = 0
     scored: int = 0
     median_px: float = math.nan
     mean_px: float = math.nan
@@ -197,9 +199,11 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
 
 def _points(train: Evaluation, scored: Evaluation | None, labels: LabelledFrames) -> tuple[PointMeasure, ...]:
     learnt = (~np.isnan(labels.points).any(axis=3)).sum(axis=(0, 1)).tolist()
+    hidden = labels.hidden.sum(axis=(0, 1)).tolist()
     at_border = _at_border(scored.frames) if scored is not None else None
     return tuple(
-        _point(place, name, learnt[place], train=train, scored=scored, at_border=at_border) for place, name in enumerate(labels.point_names)
+        replace(_point(place, name, learnt[place], train=train, scored=scored, at_border=at_border), hidden=hidden[place])
+        for place, name in enumerate(labels.point_names)
     )
 
 

@@ -1,18 +1,28 @@
-"""The commands that a verdict ends with, as they can be typed: with the data, bundle, project and videos that are known."""
+"""The commands that a verdict ends with, as they can be typed: with the data, bundle, project and videos that are known.
+
+Each can be run as it is printed. Where labels are no labelling project, one is made of them first: nobody labels anything anew.
+"""
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-VIDEO, NEW_VIDEO, PROJECT = "VIDEO.mp4", "NEW-VIDEO.mp4", "labels"  # where nobody knows the name of one
-SECOND_PERSON = "second-person"
+FIRST_PERSON, SECOND_PERSON = "first-person", "second-person"  # whose names nobody knows
 MORE_FRAMES = 20
 LONGEST = 10  # times as long at most: more than that is another network, not patience
 
 ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
 OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--weights", "--train")  # which another network does not take, or takes otherwise
 NOT_OF_CURVE = ("--correct-within", "--target-px")  # the second is given apart
+
+
+class Advice(NamedTuple):
+    """What to do, a sentence or two, and the command for it."""
+
+    do: str
+    command: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,27 +55,27 @@ class NextCommands:
     most_minutes: float | None = None
     view: str = "crop"
 
-    def select(self, groups: Sequence[str] = (), *, count: int = MORE_FRAMES, uncertain: bool = True) -> str:
-        """More frames to label; of the videos of these groups, or of any."""
-        videos = [self.videos[group] for group in groups if group in self.videos] or [next(iter(self.videos.values()), VIDEO)]
+    def more_frames(self, do: str, groups: Sequence[str] = (), *, count: int = MORE_FRAMES, uncertain: bool = True) -> Advice:
+        """More frames to label, of the videos of these groups or of any; where no video is known, the labels and where to name one."""
+        project = self.project or self._new_project
+        videos = [self.videos[group] for group in groups if group in self.videos] or list(self.videos.values())[:1]
+        if not videos:
+            named = f"No video of these labels is known here: `trainer select VIDEO --project {shlex.quote(project)}` adds frames of one."
+            return Advice(f"{do} {named}", self._in_project("label", project, "--annotator", self._annotator, "--bundle", self.bundle))
         by = ["--by", "uncertainty", "--bundle", self.bundle] if uncertain else []
-        points = [] if self.project is not None else ["--points", *self.point_names]
-        return _typed("select", *videos, "--project", self.project or PROJECT, "--count", str(count), *by, *points)
+        return Advice(do, self._in_project("select", *videos, "--project", project, "--count", str(count), *by))
 
     def look_at_labels(self) -> str:
         """Where labels are corrected; of labels that are no project, what lists the odd ones."""
         if self.project is None:
-            return _typed("diagnose", "--data", self.data[0], "--labels-only")
-        return _typed("label", self.project, "--annotator", next(iter(self.annotators), SECOND_PERSON), "--bundle", self.bundle)
+            return _after_each_other(_typed("diagnose", "--data", one, "--labels-only", *self._empty) for one in self.data)
+        return _typed("label", self.project, "--annotator", self._annotator, "--bundle", self.bundle)
 
     def second_opinion(self) -> str:
         """How far apart people's labels lie, or how to find out."""
-        if self.project is None:
-            made = _typed("project", "create", PROJECT, "--points", *self.point_names)
-            return f"{made} && {_typed('project', 'import', PROJECT, self.data[0], '--annotator', 'first-person')}"
-        if len(self.annotators) > 1:
+        if self.project is not None and len(self.annotators) > 1:
             return _typed("agreement", self.project)
-        return _typed("label", self.project, "--annotator", SECOND_PERSON)
+        return self._in_project("label", self.project or self._new_project, "--annotator", SECOND_PERSON)
 
     def longer(self, times: float) -> str:
         """The same training, several times as long."""
@@ -100,23 +110,53 @@ class NextCommands:
 
     def diagnose(self) -> str:
         """Whether labels, network and settings can work at all."""
-        return _typed("diagnose", "--data", self.data[0], "--out", "diagnosis")
+        return _typed("diagnose", "--data", self.data[0], *self._empty, "--out", f"{self.bundle}-diagnosis")
 
     def evaluate(self) -> str:
         """The bundle scored again, on corrected labels."""
-        return _typed("evaluate", self.bundle, "--data", *self.data)
+        return _typed("evaluate", self.bundle, "--data", *self.data, *self._empty)
 
     def curve(self, target_px: float | None = None) -> str:
-        """What more labels would bring."""
+        """What more labels would bring; several sets of labels are joined in a project first, since a curve takes one."""
         target = ["--target-px", f"{target_px:g}"] if target_px is not None else []
-        options = _left(self.fit_options, NOT_OF_CURVE)
-        return _typed(
-            "curve", "--data", self.data[0], "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._length()
-        )
+        options, alone = _left(self.fit_options, NOT_OF_CURVE), len(self.data) == 1
+        data = self.data[0] if alone else self._new_project
+        typed = _typed("curve", "--data", data, "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._length())
+        return typed if alone else _after_each_other([*self._imports(), typed])
 
-    def render(self) -> str:
-        """The bundle's answers drawn on a video; the known ones have frames that it learnt from."""
-        return _typed("render", NEW_VIDEO, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
+    def look_at_answers(self) -> Advice:
+        """The bundle's answers drawn on a video, or where none is known its largest errors."""
+        video, do = next(iter(self.videos.values()), None), "Look at its answers on a video, best on one that it has not seen"
+        if video is not None:
+            return Advice(f"{do}.", _typed("render", video, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4"))
+        drawn = f"`trainer render VIDEO --bundle {shlex.quote(self.bundle)} --out drawn.mp4`"
+        report = _typed("evaluate", self.bundle, "--data", *self.data, *self._empty, "--report", f"{self.bundle}-evaluation")
+        return Advice(f"Look at its largest errors in a report. {do}: {drawn}.", report)
+
+    @property
+    def _annotator(self) -> str:
+        return next(iter(self.annotators), FIRST_PERSON)
+
+    @property
+    def _new_project(self) -> str:
+        """Where a labelling project is made of labels that are none."""
+        return f"{self.bundle}-labels"
+
+    @property
+    def _empty(self) -> list[str]:
+        """What was said of empty cells."""
+        return ["--empty", self.fit_options[self.fit_options.index("--empty") + 1]] if "--empty" in self.fit_options else []
+
+    def _in_project(self, *words: str) -> str:
+        """A command that works on the project, after what makes it."""
+        return _typed(*words) if self.project is not None else _after_each_other([*self._imports(), _typed(*words)])
+
+    def _imports(self) -> list[str]:
+        """What makes a project of all data; doing it again changes nothing."""
+        return [
+            _typed("project", "import", self._new_project, one, "--annotator", FIRST_PERSON, *([] if one == self.project else self._empty))
+            for one in self.data
+        ]
 
     def _length(self, factor: int = 1) -> list[str]:
         """The training's own, times a factor."""
@@ -141,6 +181,10 @@ def _left(options: Sequence[str], without: Sequence[str]) -> list[str]:
 def _value(options: Sequence[str], name: str, usual: str) -> str:
     """What follows an option."""
     return options[options.index(name) + 1] if name in options else usual
+
+
+def _after_each_other(commands: Iterable[str]) -> str:
+    return " && ".join(commands)
 
 
 def _typed(*words: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from trainer.formats.empty_cells import Empty
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.store import PROJECT_FILE, open_project
 from trainer.project.video_places import place_of_video
@@ -62,6 +63,17 @@ def read_trained_as(bundle: Path) -> tuple[TrainedAs, Mapping[str, Any]]:
         return msgspec.convert(said[TRAINED_AS], TrainedAs), history
     except (OSError, ValueError, KeyError, TypeError):  # of an older training, copied without it, or damaged
         return TrainedAs(), NO_HISTORY
+
+
+def empty_as_trained(bundle: Path) -> Empty | None:
+    """What an empty cell was said to mean in the training of a bundle; None where nobody said so, or nothing is known of it.
+
+    Args:
+        bundle: its folder.
+    """
+    options = read_trained_as(bundle)[0].options
+    said = options[options.index("--empty") + 1] if "--empty" in options else None
+    return "hidden" if said == "hidden" else "unlabelled" if said == "unlabelled" else None
 
 
 def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, trained: TrainedAs) -> NextCommands:

@@ -62,13 +62,14 @@ def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
         return None
     worst = max(strange, key=lambda one: one.median_px)
     light = f"; brightness or contrast differ by {m.unlike:.0f} spreads of the training frames" if m.unlike >= UNLIKE_SPREADS else ""
+    more = commands.more_frames(f"Label frames of '{worst.name}' and others like it.", [worst.name])
     new = f"'{worst.name}', of which it has learnt {frames(worst.learnt) if worst.learnt else 'no frame'},"
     return NextStep(
         kind="unlike",
         why=f"The held-out frames are unlike those learnt from: {new} has a median error of {worst.median_px:.1f} px, the training frames "
         f"{m.train_median_px:.1f} px{light}.",
-        do=f"Label frames of '{worst.name}' and others like it.",
-        command=commands.select([worst.name]),
+        do=more.do,
+        command=more.command,
     )
 
 
@@ -114,11 +115,14 @@ def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
         return None
     rises = f"; from epoch {m.crossing} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)
+    more = commands.more_frames(
+        "Label more frames, most of all those that the network is least certain of.", [one.name for one in worst[:1]]
+    )
     return NextStep(
         kind="over-fitted",
         why=f"Over-fitted: the held-out median is {m.gap:.1f} times the training median{rises}.",
-        do="Label more frames, most of all those that the network is least certain of.",
-        command=commands.select([one.name for one in worst[:1]]),
+        do=more.do,
+        command=more.command,
     )
 
 
@@ -166,25 +170,25 @@ def sure_of_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
         return None
     longer = m.pictures is not None and short(m)
     shown_empty = "label frames that show no animal: every point hidden (Shift+h)"
+    more = commands.more_frames(f"Before the animal can be out of sight, {shown_empty}.", [m.empty.group], uncertain=False)
     return NextStep(
         kind="empty scene",
         why=f"In the empty scene of '{m.empty.group}' (made from its frames, without the animal) '{m.empty.point}' is found with a "
         f"confidence of {m.empty.confidence:.2f}: a rule may begin before the animal is there.",
-        do=f"Before the animal can be out of sight, train longer; or {shown_empty}."
-        if longer
-        else f"Before the animal can be out of sight, {shown_empty}.",
-        command=commands.longer(times(m)) if longer else commands.select([m.empty.group], uncertain=False),
+        do=f"Before the animal can be out of sight, train longer; or {shown_empty}." if longer else more.do,
+        command=commands.longer(times(m)) if longer else more.command,
     )
 
 
 def good(m: Measurements, commands: NextCommands) -> NextStep:
     """Nothing to mend."""
+    shown_next = commands.look_at_answers()
     met = f", and below the {m.target_px:g} px of the task" if m.target_px is not None else ""
     return NextStep(
         kind="good",
         why=f"Good: the median error of {m.median_px:.2f} px is within the {m.radius_px:.1f} px that count as right{met}.",
-        do="Look at its answers on a video that it has not seen.",
-        command=commands.render(),
+        do=shown_next.do,
+        command=shown_next.command,
     )
 
 

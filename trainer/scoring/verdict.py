@@ -125,13 +125,15 @@ def verdict(m: Measurements, commands: NextCommands) -> Verdict:
 
 def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, finding: str) -> Verdict:
     worst = sorted((one for one in m.groups if not math.isnan(one.median_px)), key=lambda one: -one.median_px)[:MOST_NEEDY]
+    needed = needs_labels(m, worst)
+    more = commands.more_frames(needed, [one.name for one in worst])
     return Verdict(
         finding=finding,
         summary=_summary(m),
         steps=tuple(steps[:MOST_STEPS]),
         labels_or_minutes=labels_or_minutes(m),
-        needs_labels=needs_labels(m, worst),
-        select=commands.select([one.name for one in worst]),
+        needs_labels=more.do if needed else "",
+        select=more.command,
     )
 
 

@@ -98,6 +98,7 @@ OPTIONS = {
     "learning_rate": "--learning-rate",
     "weight_decay": "--weight-decay",
     "optimiser": "--optimiser",
+    "averaging": "--averaging",
     "patience": "--patience",
     "precision": "--precision",
     "accelerator": "--device",

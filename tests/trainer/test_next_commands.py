@@ -1,0 +1,58 @@
+"""The commands that a verdict proposes run as they are printed, on labels that are no labelling project."""
+
+import shlex
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.conftest import BundleMaker
+from tests.trainer.test_labels import write_video
+from trainer.__main__ import main
+from trainer.formats.read_labels import read_settled
+from trainer.project.store import open_project
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.training_record import TrainedAs, next_commands
+
+HEADER = "scorer,me,me\nbodyparts,spot,spot\ncoords,x,y\n"
+LABELLED = (1, 2, 10)
+
+
+@pytest.fixture
+def given(tmp_path: Path, make_bundle: BundleMaker, monkeypatch: pytest.MonkeyPatch) -> NextCommands:
+    """Of a lone table with its video beside it, as DeepLabCut has them."""
+    monkeypatch.chdir(tmp_path)
+    sent, pictures = Path("my labels"), Path("my labels/labeled-data/monday")
+    (sent / "videos").mkdir(parents=True)
+    pictures.mkdir(parents=True)
+    images = write_video(sent / "videos/monday.mp4", frames=12)
+    for number in LABELLED:
+        cv2.imwrite(str(pictures / f"img{number}.png"), images[number])
+    rows = "".join(f"labeled-data/monday/img{number}.png,5,{number}\n" for number in LABELLED)
+    (sent / "table.csv").write_text(f"{HEADER}{rows}")
+    make_bundle(Path("models/mine"), height=48, width=64)
+    data = sent / "table.csv"
+    return next_commands([data], Path("models/mine"), read_settled(data, "hidden"), TrainedAs(options=("--empty", "hidden")))
+
+
+def run(command: str) -> None:
+    for one in command.split(" && "):
+        assert main(shlex.split(one)[1:]) == 0, one
+
+
+def test_more_frames_go_into_a_project_with_the_labels_that_were_given(given: NextCommands, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in ("once", "again"):
+        run(given.more_frames("Label more.", ["monday"], count=2).command)
+        assert "left out: 3 in the project already" in capsys.readouterr().out
+    project = open_project(Path("models/mine-labels"))
+    assert project.read_layer("first-person").frames["images/monday/000010.png"].animals == [{"spot": (5.0, 10.0)}]
+
+
+def test_what_shows_labels_and_answers_runs_on_them(given: NextCommands) -> None:
+    run(given.look_at_labels())
+    run(given.look_at_answers().command)
+    assert Path("models/mine-drawn.mp4").is_file()
+    without_video = NextCommands(data=given.data, bundle=given.bundle, fit_options=given.fit_options)
+    run(without_video.evaluate())
+    run(without_video.look_at_answers().command)
+    assert Path("models/mine-evaluation/report.html").is_file()
