@@ -13,7 +13,7 @@ from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.export import export
 from trainer.behaviour.features import MEMORIES_S
 from trainer.behaviour.members import together
-from trainer.behaviour.network import features_of
+from trainer.behaviour.network import PoseNetwork, features_of
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.temperature_and_thresholds import warming_frames
 from trainer.behaviour.train import train
@@ -67,14 +67,15 @@ def test_a_network_that_only_sees_means_needs_no_warming_up() -> None:
     assert warming_frames(made, [video(3, frames=600)], longest=300) < 45  # 79 where means begin at zero
 
 
-def test_several_networks_answer_with_the_mean_of_their_logits_in_one_graph() -> None:
-    parts, one = [network(seed=seed) for seed in (0, 1, 2)], video(0, frames=80)
+@pytest.mark.parametrize(("kind", "state"), [("gru", "memory"), ("tcn", "past_2")])
+def test_several_networks_answer_with_the_mean_of_their_logits_in_one_graph(kind: PoseNetwork, state: str) -> None:
+    parts, one = [network(seed=seed, kind=kind) for seed in (0, 1, 2)], video(0, frames=80)
     whole = together(parts)
     seconds = torch.full((80,), 1 / 30)
     features = whole.normalised(features_of(whole, [torch.from_numpy(one.poses)], [seconds])[0])
-    mean = torch.stack([part.logits(features[None])[0] for part in parts]).mean(dim=0)
-    torch.testing.assert_close(whole.logits(features[None])[0], mean, atol=1e-5, rtol=0)
-    assert whole.state_shapes["memory"] == (24,)
+    mean = torch.stack([part.logits(features[None]) for part in parts]).mean(dim=0)
+    torch.testing.assert_close(whole.logits(features[None]), mean, atol=1e-5, rtol=0)
+    assert whole.state_shapes[state][0] == 24
     assert export(whole, [one], frames=80).largest <= 1e-5
 
 

@@ -283,7 +283,7 @@ def test_a_step_a_frame_gives_what_the_whole_video_gives(memory: int) -> None:
     assert torch.allclose(torch.stack(stepped), whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("network", ["small", "shallow", "deep"])
+@pytest.mark.parametrize("network", ["small", "shallow", "deep", "dense"])
 def test_what_is_learnt_from_has_been_through_no_softmax(network: str) -> None:
     torch.manual_seed(0)
     built = ImageBehaviour(plan(network=network, height=30, width=30)).eval()

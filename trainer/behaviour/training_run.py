@@ -26,6 +26,7 @@ _WORDS = {
     "region": "the region of the frame",
     "features": "the definition of the features",
 }
+_EARLIER: dict[str, Any] = {"loss": "cross_entropy", "network": "gru"}  # what runs were made with that do not say so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ class TrainingRun:
                 (self.out / name).unlink(missing_ok=True)
             return
         kept = _load(last)
-        differ = [name for name in self.about if kept["about"].get(name) != self.about[name]]
+        differ = [name for name in self.about if kept["about"].get(name, _EARLIER.get(name)) != self.about[name]]
         if differ:
             said = ", ".join(_WORDS.get(name, name.replace("_", " ")) for name in differ)
             raise TrainingError(

@@ -4,7 +4,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from trainer.commands.bouts import add_reading, reading_asked
-from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training
+from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training, loss_asked
+from trainer.networks.names import OF_POSES
 
 if TYPE_CHECKING:
     from trainer.behaviour.bundle_request import BehaviourRequest
@@ -42,14 +43,14 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task behaviour`."""
     parser.add_argument("--task", choices=("keypoints", "behaviour", "forecast"), default="keypoints", help="what is learnt (%(default)s)")
     group = parser.add_argument_group(
-        "behaviour; from poses, --data is a .csv with a row for each video: poses, labels, and video, fps, part"
+        "behaviour; from poses, --data is a .csv with a row for each video: poses, labels, and video, fps, part. --network gru or tcn (gru)"
     )
     add_behaviour_labels(group)
     group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
     group.add_argument("--front", metavar="POINT", help="where the body's axis ends (found from how the animals move)")
     group.add_argument("--back", metavar="POINT", help="where it begins")
     group.add_argument("--least-confidence", type=float, metavar="C", help="below it a point is not there (0.2)")
-    group.add_argument("--hidden", type=int, metavar="N", help="numbers that the recurrent unit carries (64)")
+    group.add_argument("--hidden", type=int, metavar="N", help="numbers that the network carries, or of each of its layers (64)")
     group.add_argument("--members", type=int, metavar="N", help="networks that answer together, each validated by other videos (1)")
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
@@ -149,7 +150,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     from trainer.behaviour.settings import BehaviourSettings
     from trainer.errors import TrainingError
 
-    refuse_key_point_options(options)
+    refuse_key_point_options(options, "network", "loss_name")
     refuse(options, OF_IMAGES, "is for behaviour from images; give --region with it")
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
@@ -161,6 +162,14 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
+    if options.loss_name:
+        given["loss"] = loss_asked(options.loss_name)
+    if options.network:
+        if options.network not in OF_POSES:
+            raise TrainingError(
+                f"--network {options.network} does not take poses; expected {' or '.join(OF_POSES)}, or --region with images"
+            )
+        given["network"] = options.network
     confidence = 0.2 if options.least_confidence is None else options.least_confidence
     if not 0 <= confidence < 1:
         raise TrainingError(f"--least-confidence is {confidence:g}; expected 0 or more, less than 1")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from trainer.image_behaviour.image_request import ImageRequest
     from trainer.image_behaviour.region import RegionAsked
 
-OF_BOTH = ("network", "weights", "trained", "contrast")  # options of key points that images have too
+OF_BOTH = ("network", "weights", "trained", "contrast", "loss_name")  # options of key points that images have too
 OF_IMAGES = {
     "region": "--region",
     "follow": "--follow",
@@ -29,7 +29,7 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task behaviour --region ...`."""
     group = parser.add_argument_group(
         "behaviour from images; --data is a .csv with a row for each video: images (a video, a folder or .npy), labels, and video, poses, "
-        "fps, part; or a folder with a folder of images for each class. --network small, shallow, deep, or a library's"
+        "fps, part; or a folder with a folder of images for each class. --network small, shallow, deep, dense, or a library's"
     )
     group.add_argument("--region", metavar="PX|X,Y,W,H|frame", help="what the network sees: a square around --follow, a rectangle, all")
     group.add_argument("--follow", metavar="POINT", help="the key point that the square goes with")
@@ -62,6 +62,8 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
     given: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
+    if options.loss_name:
+        given["loss"] = loss_asked(options.loss_name)
     if options.lags:
         given["lags"] = tuple(options.lags)
     region = _region(options)
@@ -86,6 +88,19 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         nothing_held_out=options.no_held_out,
         anew=options.force,
     )
+
+
+def loss_asked(name: str) -> str:
+    """A loss that behaviour is learnt with.
+
+    Raises:
+        TrainingError: it is for key points.
+    """
+    from trainer.errors import TrainingError
+
+    if name == "distance":
+        raise TrainingError("--loss distance is for key points; expected cross_entropy or mse with --task behaviour")
+    return name
 
 
 def _contrast(asked: str | None) -> bool:

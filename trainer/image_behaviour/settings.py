@@ -3,11 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from trainer.behaviour.settings import Loss
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
-from trainer.networks.names import BACKBONES, TIMM, is_backbone
+from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
 
-OWN = ("small", "shallow", "deep")  # networks of our own; see networks.py
+OWN = OF_IMAGES  # networks of our own; see networks.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class ImageSettings:
         shift: at most, as a share of the image's side.
         brightness: at most, of gain (about 1) and offset (of white).
         threshold: the rule by which thresholds are chosen.
+        loss: what is made smallest.
         seed: of weights, order and augmentation.
     """
 
@@ -60,6 +62,7 @@ class ImageSettings:
     shift: float = 0.05
     brightness: float = 0.1
     threshold: Rule = "f1"
+    loss: Loss = "cross_entropy"
     seed: int = 0
 
     def check(self, *, height: int, width: int, in_time: bool) -> None:

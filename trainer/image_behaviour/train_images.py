@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainer.behaviour.clips import targets_of
+from trainer.behaviour.settings import Loss
 from trainer.behaviour.train import class_weights, loss_of
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.errors import TrainingError
@@ -105,21 +106,21 @@ def _learn(run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, setti
         for norm in held_norms(network):
             norm.eval()
         rng = np.random.default_rng((settings.seed, number))
-        return [run.step(_loss(network, batch, weights)) for batch in samples.batches(rng)]
+        return [run.step(_loss(network, batch, weights, settings.loss)) for batch in samples.batches(rng)]
 
     def validation_loss() -> float:
-        return float(loss_of(whole_logits(network, validation), targets, weights, exclusive=exclusive))
+        return float(loss_of(whole_logits(network, validation), targets, weights, exclusive=exclusive, kind=settings.loss))
 
     run.learn(epoch, validation_loss, say=say)
 
 
-def _loss(network: ImageBehaviour, batch: Batch, weights: tuple[Tensor, Tensor]) -> Tensor:
+def _loss(network: ImageBehaviour, batch: Batch, weights: tuple[Tensor, Tensor], kind: Loss) -> Tensor:
     clips, frames = batch.images.shape[:2]
     prepared = network.prepared(batch.images.flatten(0, 1))
     prepared = prepared.reshape(clips, frames, *prepared.shape[1:])
     stacked = network.stacked(prepared * batch.seen[:, :, None, None, None])
     features = network.features(stacked.flatten(0, 1)).reshape(clips, stacked.shape[1], -1)
-    return loss_of(network.logits(features), batch.targets, weights, exclusive=network.plan.exclusive)
+    return loss_of(network.logits(features), batch.targets, weights, exclusive=network.plan.exclusive, kind=kind)
 
 
 def all_targets(videos: Sequence[ImageVideo], *, exclusive: bool) -> Tensor:
