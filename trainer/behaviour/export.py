@@ -3,7 +3,7 @@
 import copy
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,6 +63,10 @@ class StepNetwork(Protocol):
 
     def zero_states(self, count: int = 1) -> list[Tensor]:
         """As every run begins."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """All weights."""
         ...
 
     def __call__(self, taken: Tensor, seconds: Tensor, *states: Tensor) -> tuple[Tensor, ...]:

@@ -26,7 +26,7 @@ _WORDS = {
     "region": "the region of the frame",
     "features": "the definition of the features",
 }
-_EARLIER: dict[str, Any] = {"loss": "cross_entropy", "network": "gru"}  # what runs were made with that do not say so
+_EARLIER: dict[str, Any] = {"loss": "cross_entropy", "network": "gru", "crop_area": 1.0}  # what runs were made with that do not say so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

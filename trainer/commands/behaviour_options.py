@@ -1,6 +1,7 @@
 """Options of `fit`, `evaluate` and `compare` for behaviour, and what of the other options does not go with them."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.bouts import add_reading, reading_asked
@@ -17,6 +18,7 @@ OF_EVERY_TASK = (
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
 OF_BEHAVIOUR = {
     "classes": "--classes",
+    "class_words": "--class-words",
     "leave_out": "--leave-out",
     "validate": "--validate",
     "front": "--front",
@@ -72,6 +74,9 @@ def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> No
 def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
     """Options for what the labels say."""
     add_reading(group, classes="classes to learn (all that are on anywhere); of an array of numbers, all of its classes")
+    group.add_argument(
+        "--class-words", type=Path, metavar="FILE", help="what classes in folders are called: folder, tab, names (words.txt beside them)"
+    )
     group.add_argument("--leave-out", nargs="+", metavar="CLASS", help="classes whose frames count as judged by nobody")
 
 

@@ -20,6 +20,8 @@ OF_IMAGES = {
     "colour": "--colour",
     "lags": "--lags",
     "memory": "--memory",
+    "crop_area": "--crop-area",
+    "per_class": "--per-class",
     "upside_down": "--upside-down",
     "turns": "--turns",
 }
@@ -35,10 +37,23 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--follow", metavar="POINT", help="the key point that the square goes with")
     group.add_argument("--hold-ms", type=float, metavar="MS", help="for so long an absent point is taken to stay where it was (100)")
     group.add_argument("--size", metavar="WxH", help="to which the region is resized (its own)")
-    group.add_argument("--fit", dest="fit_by", choices=("letterbox", "stretch"), help="how a whole frame is (letterbox)")
+    group.add_argument("--fit", dest="fit_by", choices=("letterbox", "stretch", "centre"), help="how a whole frame is (letterbox)")
     group.add_argument("--colour", choices=("grey", "rgb"), help="what the network sees (what the images have)")
     group.add_argument("--lags", type=int, nargs="+", metavar="N", help="see also the frames so many back (none)")
     group.add_argument("--memory", type=int, metavar="N", help="numbers that a recurrent unit on top carries (0: none)")
+    group.add_argument(
+        "--crop-area",
+        type=float,
+        metavar="SHARE",
+        help="learn from random parts of the image too, of at least this share of it (1: all of it)",
+    )
+    group.add_argument(
+        "--per-class",
+        type=int,
+        nargs=3,
+        metavar="N",
+        help="of images by class: so many of each class must be there to train, validate and test by; a class that is short is named",
+    )
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
     group.add_argument("--turns", action="store_true", help="learn also from images turned by 90, 180 and 270 degrees")
 
@@ -50,8 +65,8 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         TrainingError: options that do not go together.
     """
     from trainer.errors import TrainingError
+    from trainer.image_behaviour.classes_asked import ClassesAsked
     from trainer.image_behaviour.image_request import ImageRequest
-    from trainer.image_behaviour.read_images import ClassesAsked
     from trainer.image_behaviour.settings import ImageSettings
 
     if len(options.data) != 1:
@@ -64,6 +79,8 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         given["threshold"] = options.threshold_rule
     if options.loss_name:
         given["loss"] = loss_asked(options.loss_name)
+    if options.crop_area is not None:
+        given["crop_area"] = options.crop_area
     if options.lags:
         given["lags"] = tuple(options.lags)
     region = _region(options)
@@ -86,6 +103,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         test=tuple(options.hold_out or ()),
         validation=tuple(options.validate or ()),
         nothing_held_out=options.no_held_out,
+        per_class=tuple(options.per_class) if options.per_class else None,
         anew=options.force,
     )
 

@@ -21,6 +21,8 @@ from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
+from trainer.ethogram.class_words import write_class_words
+from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes
 from trainer.image_behaviour.describe_images import describe_images
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
@@ -54,6 +56,8 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
 
     read = read_image_videos(request.data, request.region, asked=request.asked, classes=request.classes)
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    if request.per_class is not None:
+        refuse_short_classes(videos, request.per_class)
     for sentence in _introduction(videos, request.settings.inside):
         say(sentence)
     with disk_refusals(run):
@@ -95,6 +99,7 @@ def _score_and_write(
         scored = accuracy(run.scores[0], frames=sum(len(video.images) for video in judged))
         description = msgspec.structs.replace(description, behaviour=msgspec.structs.replace(description.behaviour, accuracy=scored))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
+    write_class_words(request.out, videos.class_words)
     report = write_behaviour_report(request.out, run)
     shutil.rmtree(unscored, ignore_errors=True)
     return BehaviourBundle(
@@ -116,7 +121,8 @@ def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[s
         *(f"{part}: {', '.join(names)} frames" for part, names in parts.items() if names),
         f"the network takes {videos.plan.words}" + (f", and resizes it to {inside[0]}x{inside[1]} itself" if inside is not None else ""),
     ]
-    return said + [f"labels: {sentence}" for sentence in (*videos.notes, *findings(videos.sessions))]
+    found = findings(videos.sessions) if videos.in_time else count_sentences(videos)
+    return said + [f"labels: {sentence}" for sentence in (*videos.notes, *found)]
 
 
 def _calibrate(network: ImageBehaviour, videos: ImageVideos, request: ImageRequest) -> BehaviourCalibration:
