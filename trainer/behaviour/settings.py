@@ -31,6 +31,7 @@ class BehaviourSettings:
         mirror: learn from mirrored poses too, left points taking the place of right ones.
         threshold: the rule by which thresholds are chosen.
         loss: what is made smallest.
+        start_from: bundle whose layers the network begins with, where they are alike; None for none.
         seed: of weights, order and noise.
     """
 
@@ -49,6 +50,7 @@ class BehaviourSettings:
     mirror: bool = True
     threshold: Rule = "f1"
     loss: Loss = "cross_entropy"
+    start_from: str | None = None
     seed: int = 0
 
     def check(self) -> None:

@@ -9,16 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
+from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.members import together
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.settings import BehaviourSettings, Loss
+from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
 _NEXT_SEED = 7919  # between the networks of one training
-_WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
+WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,9 @@ def _train_one(
     }
     out.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(network, settings, out, about=about)
+    if settings.start_from is not None:
+        for sentence in take_layers(network, Path(settings.start_from)):
+            say(sentence)
     run.resume(anew=anew, say=say)
     if not run.history:
         _set_normalisation(network, mean_of)
@@ -167,8 +172,11 @@ def _train_one(
         rng = np.random.default_rng((settings.seed, number))
         return [run.step(_loss(network, settings, *batch, weights)) for batch in clips.batches(settings, rng)]
 
+    standstill = Standstill(say)
+
     def validation_loss() -> float:
         logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
+        standstill.look(network.probabilities(logits))
         return float(loss_of(logits, targets, weights, exclusive=network.plan.exclusive, kind=settings.loss))
 
     run.learn(epoch, validation_loss, say=say)
@@ -251,4 +259,4 @@ def _loss(network: PoseBehaviour, settings: BehaviourSettings, features: Tensor,
     """Of one batch, with dropout and noise."""
     shown = nn.functional.dropout(features + settings.noise * torch.randn_like(features), settings.dropout)
     logits = network.answer(nn.functional.dropout(network.hidden(shown), settings.dropout))
-    return loss_of(logits[:, _WARM_UP:], targets[:, _WARM_UP:], weights, exclusive=network.plan.exclusive, kind=settings.loss)
+    return loss_of(logits[:, WARM_UP:], targets[:, WARM_UP:], weights, exclusive=network.plan.exclusive, kind=settings.loss)

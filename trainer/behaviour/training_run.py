@@ -25,6 +25,7 @@ _WORDS = {
     "body": "the body's axis or the confidence",
     "region": "the region of the frame",
     "features": "the definition of the features",
+    "start_from": "the layers it begins with",
 }
 _EARLIER: dict[str, Any] = {"loss": "cross_entropy", "network": "gru", "crop_area": 1.0}  # what runs were made with that do not say so
 

@@ -25,6 +25,7 @@ OF_BEHAVIOUR = {
     "back": "--back",
     "hidden": "--hidden",
     "members": "--members",
+    "start_from": "--from",
     "threshold_rule": "--threshold-rule",
     "least_confidence": "--least-confidence",
     "no_mirror": "--no-mirror",
@@ -37,6 +38,8 @@ OF_BEHAVIOUR = {
     "minimum_ms": "--minimum-ms",
     "gap_ms": "--gap-ms",
     "predictions": "--predictions",
+    "memorise": "--memorise",
+    "permuted": "--permuted",
     **OF_IMAGES,
 }
 
@@ -55,9 +58,17 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--hidden", type=int, metavar="N", help="numbers that the network carries, or of each of its layers (64)")
     group.add_argument("--members", type=int, metavar="N", help="networks that answer together, each validated by other videos (1)")
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
+    group.add_argument(
+        "--from", dest="start_from", metavar="BUNDLE", help="begin with the layers of this bundle's network that are alike, but the last"
+    )
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
     group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
     group.add_argument("--no-reference", action="store_true", help="train no boosted trees (LightGBM) for the network to beat")
+    both = parser.add_argument_group("behaviour and forecast")
+    both.add_argument(
+        "--memorise", type=int, metavar="FRAMES", help="see only whether the network can learn so many frames by heart; nothing is written"
+    )
+    both.add_argument("--permuted", action="store_true", help="with --memorise: with labels exchanged at random")
     add_image_training(parser)
 
 
@@ -163,7 +174,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         raise TrainingError(f"{options.data[0]}: is a folder; give a table of videos, or --region frame to learn from folders of images")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "hidden", "members", "batch", "learning_rate", "weight_decay", "seed")
+    names = ("epochs", "minutes", "patience", "hidden", "members", "batch", "learning_rate", "weight_decay", "seed", "start_from")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule

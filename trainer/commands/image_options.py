@@ -73,7 +73,19 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         raise TrainingError(f"--data names {len(options.data)} places; expected one table, or one folder")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "seed", "network", "weights", "memory")
+    names = (
+        "epochs",
+        "minutes",
+        "patience",
+        "batch",
+        "learning_rate",
+        "weight_decay",
+        "seed",
+        "network",
+        "weights",
+        "memory",
+        "start_from",
+    )
     given: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule

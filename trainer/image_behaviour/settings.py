@@ -39,6 +39,7 @@ class ImageSettings:
         brightness: at most, of gain (about 1) and offset (of white).
         threshold: the rule by which thresholds are chosen.
         loss: what is made smallest.
+        start_from: bundle whose layers the network begins with, where they are alike; None for none.
         seed: of weights, order and augmentation.
     """
 
@@ -65,6 +66,7 @@ class ImageSettings:
     brightness: float = 0.1
     threshold: Rule = "f1"
     loss: Loss = "cross_entropy"
+    start_from: str | None = None
     seed: int = 0
 
     def check(self, *, height: int, width: int, in_time: bool) -> None:
