@@ -17,7 +17,7 @@ from trainer.behaviour.train import WARM_UP, Prepared, prepare, train
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
-EPOCHS, STEPS = 30, 10  # and of each, all alike: keeping an epoch takes longer than a step
+EPOCHS, STEPS = 20, 10  # and of each, all alike: keeping an epoch takes longer than a step
 BY_HEART = 0.99  # of the frames
 LEAST_SHARE = 0.1  # of the frames, of the second commonest answer
 

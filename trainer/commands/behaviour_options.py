@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OF_EVERY_TASK = (
     *("help", "data", "out", "force", "json", "task", "minutes", "epochs", "seed", "learning_rate", "weight_decay", "batch", "patience"),
-    *("hold_out", "no_held_out"),
+    *("hold_out", "no_held_out", "trials", "confirm", "space"),
 )
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
 OF_BEHAVIOUR = {

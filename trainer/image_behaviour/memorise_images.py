@@ -12,7 +12,7 @@ from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.settings import ImageSettings
 from trainer.image_behaviour.train_images import all_targets, train_images, whole_logits
 
-EPOCHS, STEPS = 20, 10  # and of each, all alike: keeping an epoch takes longer than a step
+EPOCHS, STEPS = 10, 10  # and of each, all alike: keeping an epoch takes longer than a step
 
 
 def memorise_images(videos: ImageVideos, settings: ImageSettings, *, frames: int, permuted: bool) -> MemorisedBehaviour:
