@@ -134,8 +134,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return two_hundred(tmp_path_factory.mktemp("many"))
 
 
-def read(folder: Path, **asked: int) -> ImageVideos:
-    return read_image_videos(folder, RegionAsked(), asked=ReadOptions(**asked), classes=ClassesAsked())
+def read(folder: Path) -> ImageVideos:
+    return read_image_videos(folder, RegionAsked(), asked=ReadOptions(), classes=ClassesAsked())
 
 
 def test_200_classes_are_read_by_word_in_the_parts_that_their_folders_say(many: Path) -> None:

@@ -51,12 +51,16 @@ def scores_figure(found: SettingsSearch, space: Space) -> Figure:
         for one in drawn:
             colour, size = (HELD_OUT, 46) if one is found.best else (TRAIN, 26)
             value = one.values[name]
-            axes.scatter(str(value) if dimension.choices is not None else value, one.score, color=colour, s=size)
+            place = dimension.choices.index(value) if dimension.choices is not None else value
+            axes.scatter(place, one.score, color=colour, s=size)
+        if dimension.choices is not None:
+            axes.set_xticks(range(len(dimension.choices)), [str(choice) for choice in dimension.choices])
         if found.tried[0].score is not None:
             axes.axhline(found.tried[0].score, color=FAINT, linewidth=1, linestyle=(0, (5, 2)))
         if dimension.log:
             axes.set_xscale("log")
         finish(axes, title=name)
+    panels[0].set_ylabel(found.scored_by, fontsize=9)
     for axes in panels[len(space) :]:
         axes.set_visible(False)
     return figure
