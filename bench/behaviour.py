@@ -119,7 +119,7 @@ def keep_seed(out: Path, videos: PoseVideos, settings: BehaviourSettings, body: 
     arrays: dict[str, Values] = {}
     with torch.no_grad():
         for video, (seen, _) in zip(videos.of("test"), clips.variants, strict=True):
-            arrays[video.name] = trained.network.probabilities(trained.network.logits(seen[None])[0])[0].numpy()
+            arrays[video.name] = trained.network.probabilities(trained.network.logits(seen[None]))[0].numpy()
         arrays["validation"] = trained.network.probabilities(trained.logits).numpy()
     arrays |= {"targets": trained.targets.numpy(), "temperature": np.array([found.temperature], np.float32)}
     arrays["validation_frames"] = np.array([len(video.poses) for video in validating(videos, settings.members)], np.float32)

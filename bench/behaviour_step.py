@@ -16,16 +16,16 @@ import torch
 from tracker.engines.openvino.step_engine import IMAGE, POSES, StepEngine
 from trainer.behaviour.export import to_onnx
 from trainer.behaviour.features import BodyPlan
-from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
+from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan
 
 _BLOCK = 50  # steps of one network before the next has its turn
 
 
-def poses() -> Callable[[], None]:
-    """Two animals of five points, a recurrent unit of 64."""
+def poses(kind: PoseNetwork = "gru") -> Callable[[], None]:
+    """Two animals of five points, a recurrent unit of 64 or convolutions of 64."""
     body = BodyPlan(animals=2, points=5, front=0, back=4, scale_px=40.0, confidence=0.2, roles=False)
-    network = PoseBehaviour(BehaviourPlan(body=body, classes=4, exclusive=True, hidden=64)).eval()
+    network = PoseBehaviour(BehaviourPlan(body=body, classes=4, exclusive=True, hidden=64, network=kind)).eval()
     taken = np.random.default_rng(0).uniform(0, 100, (2, 5, 3)).astype(np.float32)
     engine = StepEngine(to_onnx(network, POSES, taken[None]), network.state_shapes)
     return lambda: _do(engine, taken)
@@ -64,6 +64,7 @@ def main() -> None:
     torch.manual_seed(0)
     steps = {
         "poses, 2 animals of 5 points": poses(),
+        "the same, causal convolutions": poses("tcn"),
         "small, 81x81 grey": images("small", 81),
         "small, 81x81 grey, frames 1 and 2 back": images("small", 81, lags=(1, 2)),
         "the same, recurrent unit of 32": images("small", 81, lags=(1, 2), memory=32),
@@ -71,6 +72,7 @@ def main() -> None:
         "small, 128x128 grey": images("small", 128),
         "shallow, 81x81 grey": images("shallow", 81),
         "deep, 81x81 grey": images("deep", 81),
+        "dense, 81x81 grey": images("dense", 81),
     }
     spent: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(max(1, options.steps // _BLOCK)):

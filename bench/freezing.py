@@ -78,7 +78,7 @@ def network(videos: PoseVideos, seed: int, epochs: int, folder: Path) -> tuple[S
     found = calibrate_answers(trained.network, trained.logits, trained.targets, rule="f1", warming_frames=0)
     clips = clips_of(trained.network, videos.of("test"), videos.point_names, None).normalise(trained.network)
     with torch.no_grad():
-        answer = trained.network.probabilities(trained.network.logits(clips.variants[0][0][None])[0])[0].numpy()
+        answer = trained.network.probabilities(trained.network.logits(clips.variants[0][0][None]))[0].numpy()
     [video] = videos.of("test")
     said = Decide(exclusive=False, thresholds=found.thresholds).of(answer)
     trees = train_reference(videos, body.plan, rule="f1", seed=seed, say=lambda _: None, prepared=prepared)

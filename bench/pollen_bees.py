@@ -16,10 +16,11 @@ from tracker.bundle import read_bundle
 from tracker.classifiers.open_classifier import open_classifier
 from trainer.ethogram.bouts import YES
 from trainer.ethogram.read_options import ReadOptions
+from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import BLOCKS
 from trainer.image_behaviour.make_image_bundle import make_image_bundle
-from trainer.image_behaviour.read_images import ClassesAsked, read_image_videos
+from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
 from trainer.image_behaviour.settings import ImageSettings
 

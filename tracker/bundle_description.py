@@ -23,11 +23,12 @@ class View(BundlePart, frozen=True, kw_only=True):
 
     It counts for nothing where the input is poses, and only its colour does where the input follows a key point.
     `crop` takes (x, y, width, height) in source pixels, null being the whole image; what is left is fitted to the
-    input by `letterbox` (aspect kept, black bars), `stretch`, or `exact` (sizes must agree).
+    input by `letterbox` (aspect kept, black bars), `stretch`, `centre` (the middle of the largest part of its aspect, 7/8 as wide
+    and high), or `exact` (sizes must agree).
     """
 
     crop: tuple[int, int, int, int] | None
-    fit: Literal["letterbox", "stretch", "exact"]
+    fit: Literal["letterbox", "stretch", "centre", "exact"]
     colour: Literal["grey", "rgb"]
 
 

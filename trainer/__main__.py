@@ -21,6 +21,7 @@ PROGRAM = Program(
         "sweep",
         "curve",
         "project",
+        "arrange",
         "select",
         "label",
         "agreement",

@@ -97,7 +97,7 @@ def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -
 def test_the_benchmark_of_behaviour_steps_measures_every_network() -> None:
     lines = script("behaviour_step.py", "--steps", 1).splitlines()
 
-    assert len(lines) == 8
+    assert len(lines) == 10
     assert all(float(found[1]) > 0 for found in (re.search(SPEED, line) for line in lines) if found is not None)
     assert lines[0].endswith("1.0 x poses")
 

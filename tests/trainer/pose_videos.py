@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tests.trainer.walkers import CLASSES, FPS, walkers, write_table
 from trainer.behaviour.features import BodyPlan
-from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, features_of
+from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork, features_of
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, divide, read_videos
 from trainer.ethogram.bouts import ethogram
@@ -18,11 +18,11 @@ BODY = BodyPlan(animals=2, points=3, front=0, back=2, scale_px=40.0, confidence=
 QUICK = BehaviourSettings(epochs=3, hidden=8, window=150, batch=8, learning_rate=1e-2)
 
 
-def network(*, exclusive: bool = True, seed: int = 0) -> PoseBehaviour:
+def network(*, exclusive: bool = True, seed: int = 0, kind: PoseNetwork = "gru") -> PoseBehaviour:
     torch.manual_seed(seed)
-    made = PoseBehaviour(BehaviourPlan(body=BODY, classes=2, exclusive=exclusive, hidden=8)).eval()
+    made = PoseBehaviour(BehaviourPlan(body=BODY, classes=2, exclusive=exclusive, hidden=8, network=kind)).eval()
     with torch.no_grad():
-        made.gru.get_parameter("weight_ih_l0").mul_(2)
+        made.get_parameter("gru.weight_ih_l0" if kind == "gru" else "convolutions.enter.weight").mul_(2)
     return made
 
 

@@ -122,9 +122,10 @@ def test_a_bundle_says_on_the_timeline_what_its_evaluation_wrote(made: Path, tmp
 
 def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:
     words = "fit --task behaviour --data t.csv --out b --hold-out c d --validate e --leave-out base --channel S1 --epochs 7 --roles"
-    request = behaviour_request(PROGRAM.parser().parse_args(words.split()))
+    request = behaviour_request(PROGRAM.parser().parse_args([*words.split(), "--network", "tcn", "--loss", "mse"]))
     assert (request.table, request.out, request.test, request.validation) == (Path("t.csv"), Path("b"), ("c", "d"), ("e",))
-    assert (request.left_out, request.asked.channel, request.settings) == (("base",), "S1", BehaviourSettings(epochs=7))
+    assert (request.left_out, request.asked.channel) == (("base",), "S1")
+    assert request.settings == BehaviourSettings(epochs=7, network="tcn", loss="mse")
     assert request.roles
     assert request.proved_frames == 10_000
 
@@ -165,6 +166,11 @@ def test_the_same_bundle_is_not_better_than_itself(made: Path, tmp_path: Path, c
     [
         (["--task", "behaviour", "--head", "xy"], "--head is for key points; leave it out with --task behaviour"),
         (["--classes", "walk"], "--classes is for behaviour"),
+        (["--task", "behaviour", "--loss", "distance"], "--loss distance is for key points; expected cross_entropy or mse"),
+        (
+            ["--task", "behaviour", "--network", "small"],
+            "--network small does not take poses; expected gru or tcn, or --region with images",
+        ),
         (["--task", "behaviour", "--no-held-out", "--hold-out", "v1"], "contradict each other"),
         (["--task", "behaviour", "--classes", "sleep"], "no video labels 'sleep'; the labels have circle, walk"),
         (["--task", "behaviour", "--front", "beak"], "there is no point 'beak'; the poses have nose, middle, tail"),

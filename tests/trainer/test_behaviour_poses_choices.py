@@ -10,14 +10,15 @@ import torch
 from tests.trainer.pose_videos import BODY, QUICK, divided, network, video
 from tests.trainer.walkers import CLASSES
 from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.export import export
 from trainer.behaviour.features import MEMORIES_S
 from trainer.behaviour.kept_training import LAST
 from trainer.behaviour.members import together
-from trainer.behaviour.network import features_of
+from trainer.behaviour.network import PoseNetwork, features_of
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.temperature_and_thresholds import warming_frames
-from trainer.behaviour.train import train
+from trainer.behaviour.train import prepare, train
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
@@ -67,14 +68,15 @@ def test_a_network_that_only_sees_means_needs_no_warming_up() -> None:
     assert warming_frames(made, [video(3, frames=600)], longest=300) < 45  # 79 where means begin at zero
 
 
-def test_several_networks_answer_with_the_mean_of_their_logits_in_one_graph() -> None:
-    parts, one = [network(seed=seed) for seed in (0, 1, 2)], video(0, frames=80)
+@pytest.mark.parametrize(("kind", "state"), [("gru", "memory"), ("tcn", "past_2")])
+def test_several_networks_answer_with_the_mean_of_their_logits_in_one_graph(kind: PoseNetwork, state: str) -> None:
+    parts, one = [network(seed=seed, kind=kind) for seed in (0, 1, 2)], video(0, frames=80)
     whole = together(parts)
     seconds = torch.full((80,), 1 / 30)
     features = whole.normalised(features_of(whole, [torch.from_numpy(one.poses)], [seconds])[0])
-    mean = torch.stack([part.logits(features[None])[0] for part in parts]).mean(dim=0)
-    torch.testing.assert_close(whole.logits(features[None])[0], mean, atol=1e-5, rtol=0)
-    assert whole.state_shapes["memory"] == (24,)
+    mean = torch.stack([part.logits(features[None]) for part in parts]).mean(dim=0)
+    torch.testing.assert_close(whole.logits(features[None]), mean, atol=1e-5, rtol=0)
+    assert whole.state_shapes[state][0] == 24
     assert export(whole, [one], frames=80).largest <= 1e-5
 
 
@@ -151,3 +153,29 @@ def test_none_alone_is_no_class_to_learn(tmp_path: Path) -> None:
     alone = tuple(replace(one, marks=one.marks[:, :1]) for one in videos.videos)
     with pytest.raises(TrainingError, match="the only class is 'none'"):
         without_none(replace(videos, class_names=("none",), videos=alone))
+
+
+def test_a_network_begins_with_the_layers_of_another_that_are_alike(tmp_path: Path) -> None:
+    videos = divided(tmp_path)
+    once = replace(QUICK, epochs=1)
+    prepared = prepare(videos, BODY, once)
+    earlier = train(videos, BODY, once, tmp_path / "first.run", say=lambda _: None, prepared=prepared)
+    fresh = network(seed=5)
+    said = take_layers(fresh, tmp_path / "first")
+    assert torch.equal(fresh.gru.get_parameter("weight_ih_l0"), earlier.network.gru.get_parameter("weight_ih_l0"))
+    assert not torch.equal(fresh.answer.weight, earlier.network.answer.weight)
+    assert said[0].startswith(f"begins with 4 tensors of {tmp_path / 'first'}, ")
+    assert said[1] == "not taken: the last layer, which is of these classes"
+    log: list[str] = []
+    again = replace(once, start_from=str(tmp_path / "first"), learning_rate=1e-9)
+    later = train(videos, BODY, again, tmp_path / "second.run", say=log.append, prepared=prepared)
+    torch.testing.assert_close(
+        later.network.gru.get_parameter("weight_hh_l0"), earlier.network.gru.get_parameter("weight_hh_l0"), atol=1e-6, rtol=0
+    )
+    assert said[0] in log
+    with pytest.raises(TrainingError, match="in which learning rate, the layers it begins with differ"):
+        train(videos, BODY, once, tmp_path / "second.run", say=log.append, prepared=prepared)
+    with pytest.raises(TrainingError, match="no layer of it is of the name and size of one here"):
+        take_layers(network(kind="tcn"), tmp_path / "first")
+    with pytest.raises(TrainingError, match=r"its training, .*gone.run/best.ckpt, is not there; --from needs it beside the bundle"):
+        take_layers(fresh, tmp_path / "gone")

@@ -61,3 +61,41 @@ def test_an_oversure_network_is_less_sure_once_calibrated_in_torch_and_graph() -
     exported = export(made, [one], frames=60)
     ran = StepEngine(exported.model, exported.state_shapes).run(*carried_frames([one], 60))
     assert np.abs(ran - 0.5).mean() < np.abs(sure - 0.5).mean() - 0.02
+
+
+def amplified() -> ImageBehaviour:
+    """A network whose probabilities hang on the last digits of its logits."""
+    made = of_images(0)
+    made.temperature.fill_(1e-2)
+    with torch.no_grad():
+        made.answer.weight[1:] = made.answer.weight[0] * torch.tensor([[1.001], [0.999]])
+        made.answer.bias.fill_(0.0)
+    return made
+
+
+def test_rounding_that_a_network_amplifies_costs_no_bundle_and_a_wrong_weight_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any difference counts as too large here, so that what float32 itself leaves open decides."""
+    monkeypatch.setattr("trainer.behaviour.export.PARITY_FP32", 0.0)
+    images = np.random.default_rng(0).integers(0, 255, (12, 20, 24, 3), np.uint8)
+    seconds = np.full(12, 0.02, np.float32)
+    assert export_step(amplified(), IMAGE, images, seconds).largest > 0
+
+    wrong = amplified()
+    with torch.no_grad():
+        wrong.answer.weight[1].mul_(1.001)
+    graph = to_onnx(wrong, IMAGE, images[:1])
+    monkeypatch.setattr("trainer.behaviour.export.to_onnx", lambda *_: graph)
+    with pytest.raises(TrainingError, match="the graph is not the network"):
+        export_step(amplified(), IMAGE, images, seconds)
+
+
+def test_even_images_have_no_contrast_to_bring_out() -> None:
+    torch.manual_seed(0)
+    plan = ImagePlan(
+        height=40, width=40, channels=1, inside=None, contrast=True, lags=(), network="small", memory=0, dropout=0.0, classes=2,
+        exclusive=True,
+    )  # fmt: skip
+    even = np.tile(np.arange(0, 250, 10, dtype=np.uint8)[:, None, None, None], (1, 40, 40, 1))
+    textured = np.random.default_rng(0).integers(0, 255, (4, 40, 40, 1), np.uint8)
+    images = np.concatenate([even, textured])
+    assert export_step(ImageBehaviour(plan).eval(), IMAGE, images, np.full(len(images), 0.02, np.float32)).largest <= 1e-5

@@ -25,11 +25,12 @@ from trainer.behaviour.export import export_step
 from trainer.behaviour.train import loss_of
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.read_options import ReadOptions
+from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, divide
 from trainer.image_behaviour.make_image_bundle import make_image_bundle
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan
-from trainer.image_behaviour.read_images import ClassesAsked, read_image_videos
+from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
 from trainer.image_behaviour.samples import NEAR_FRAMES, Samples, augmented
 from trainer.image_behaviour.settings import ImageSettings
@@ -284,7 +285,7 @@ def test_a_step_a_frame_gives_what_the_whole_video_gives(memory: int) -> None:
     assert torch.allclose(torch.stack(stepped), whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("network", ["small", "shallow", "deep"])
+@pytest.mark.parametrize("network", ["small", "shallow", "deep", "dense"])
 def test_what_is_learnt_from_has_been_through_no_softmax(network: str) -> None:
     torch.manual_seed(0)
     built = ImageBehaviour(plan(network=network, height=30, width=30)).eval()

@@ -64,9 +64,10 @@ def test_two_bundles_of_images_are_compared_on_a_table_of_videos(fitted: Path, t
         (["--region", "frame", "--size", "big"], "--size is 'big'; expected WIDTHxHEIGHT"),
         (["--region", "frame", "--front", "nose"], "--front is for behaviour from poses"),
         (["--region", "frame", "--head", "xy"], "--head is for key points"),
+        (["--region", "frame", "--network", "tcn"], "there is no network 'tcn' for behaviour in images; expected one of small, shallow"),
         (["--lags", "1"], "--lags is for behaviour from images; give --region with it"),
     ],
-    ids=["no point", "no side", "three numbers", "contrast", "size", "of poses", "of key points", "no region"],
+    ids=["no point", "no side", "three numbers", "contrast", "size", "of poses", "of key points", "network", "no region"],
 )
 def test_options_that_do_not_go_together_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], complaint: str

@@ -10,9 +10,10 @@ import torch
 from tests.trainer.pose_videos import BODY, QUICK, divided, features, network, steps, video
 from tests.trainer.walkers import POINTS, walkers, write_deeplabcut, write_table
 from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.causal_convolutions import CausalConvolutions
 from trainer.behaviour.clips import UNJUDGED, clips_of, mirrored, targets_of
 from trainer.behaviour.export import export
-from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
+from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.tracks import read_tracks
@@ -23,15 +24,17 @@ from trainer.ethogram.read_options import ReadOptions
 from trainer.labels.mirror import swapped_order
 
 
-def test_one_step_per_frame_gives_what_the_whole_clip_gives() -> None:
-    made, one = network(), video(0)
+@pytest.mark.parametrize("kind", ["gru", "tcn"])
+def test_one_step_per_frame_gives_what_the_whole_clip_gives(kind: PoseNetwork) -> None:
+    made, one = network(kind=kind), video(0)
     clips = clips_of(made, [one], POINTS, None).normalise(made)
-    whole = made.probabilities(made.logits(clips.variants[0][0][None])[0])[0].detach().numpy()
+    whole = made.probabilities(made.logits(clips.variants[0][0][None]))[0].detach().numpy()
     np.testing.assert_allclose(steps(made, one.poses), whole, atol=1e-5)
 
 
-def test_no_answer_depends_on_a_later_frame() -> None:
-    made, one = network(), video(0, frames=60)
+@pytest.mark.parametrize("kind", ["gru", "tcn"])
+def test_no_answer_depends_on_a_later_frame(kind: PoseNetwork) -> None:
+    made, one = network(kind=kind), video(0, frames=60)
     altered = one.poses.copy()
     altered[40:] += 100
     assert np.array_equal(steps(made, one.poses)[:40], steps(made, altered)[:40])
@@ -95,6 +98,15 @@ def test_frames_that_nobody_judged_teach_nothing() -> None:
     assert loss_of(logits, targets, None, exclusive=True) == loss_of(wild, targets, None, exclusive=True)
 
 
+def test_squared_error_is_that_of_probabilities_from_what_is_on() -> None:
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.9, 0.05, 0.05]]))
+    targets = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [UNJUDGED] * 3])
+    expected = ((0.25 + 0.09 + 0.04) + (0.01 + 0.04 + 0.01)) / 2
+    assert float(loss_of(logits, targets, None, exclusive=True, kind="mse")) == pytest.approx(expected, rel=1e-5)
+    apart = torch.logit(torch.tensor([[0.5, 0.2]]))
+    assert float(loss_of(apart, torch.tensor([[1.0, 0]]), None, exclusive=False, kind="mse")) == pytest.approx(0.145, rel=1e-5)
+
+
 def test_classes_weigh_by_the_root_of_how_rare_they_are() -> None:
     targets = torch.zeros(100, 2)
     targets[:4, 0], targets[4:, 1] = 1, 1
@@ -121,22 +133,34 @@ def test_training_goes_on_where_it_was_left_and_ends_with_the_same_weights(tmp_p
     assert [epoch.validation for epoch in resumed.history] == [epoch.validation for epoch in whole.history]
     for one, other in zip(resumed.network.state_dict().values(), whole.network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
-    other = BehaviourSettings(**QUICK.as_plain() | {"hidden": 9})
-    with pytest.raises(TrainingError, match=r"holds a training in which hidden differ"):
+    other = BehaviourSettings(**QUICK.as_plain() | {"hidden": 9, "loss": "mse"})
+    with pytest.raises(TrainingError, match=r"holds a training in which hidden, loss differ"):
         train(videos, BODY, other, tmp_path / "cut", say=said.append)
 
 
-def test_the_exported_step_is_the_network_over_many_carried_frames(tmp_path: Path) -> None:
-    made = network()
-    found = export(made, [video(0), video(1)], frames=400)
+@pytest.mark.parametrize(("kind", "remembers"), [("gru", {"memory"}), ("tcn", {f"past_{each}" for each in (1, 2, 4, 8, 16, 32)})])
+def test_the_exported_step_is_the_network_over_many_carried_frames(kind: PoseNetwork, remembers: set[str]) -> None:
+    found = export(network(kind=kind), [video(0), video(1)], frames=400)
     assert found.largest <= 1e-5
     assert found.changed > 1e-5
-    assert set(found.state_shapes) == {"points", "heading", "motion", "pairs", "memory"}
+    assert set(found.state_shapes) == {"points", "heading", "motion", "pairs", *remembers}
+
+
+def test_convolutions_see_126_frames_back_and_no_further() -> None:
+    torch.manual_seed(0)
+    convolutions = CausalConvolutions(3, 8)
+    early = torch.zeros(1, 200, 3)
+    early[0, 0] = 3.0
+    with torch.no_grad():
+        moved = (convolutions(early) - convolutions(torch.zeros(1, 200, 3))).abs().amax(dim=2)[0]
+    assert float(moved[126]) > 0
+    assert float(moved[127:].max()) == 0
 
 
 def test_temperature_never_makes_the_validation_loss_worse(tmp_path: Path) -> None:
     videos = divided(tmp_path)
-    trained = train(videos, BODY, QUICK, tmp_path / "run", say=lambda _: None)
+    trained = train(videos, BODY, replace(QUICK, network="tcn", loss="mse"), tmp_path / "run", say=lambda _: None)
+    assert trained.history[-1].train < trained.history[0].train
     found = calibrate(replace(trained, logits=20 * trained.logits), videos.of("validation"), rule="f1")
     assert found.loss_after < found.loss_before
     assert found.temperature > 1

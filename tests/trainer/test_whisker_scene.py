@@ -10,7 +10,8 @@ from trainer.ethogram.bouts import YES
 from trainer.ethogram.read_options import ReadOptions
 from trainer.formats.whisker_scene import SIDE_PX, WhiskerTrial, contacts, whisker_trial
 from trainer.formats.write_whisker_set import TABLE_FILE, write_whisker_set
-from trainer.image_behaviour.read_images import ClassesAsked, read_image_videos
+from trainer.image_behaviour.classes_asked import ClassesAsked
+from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
 
 

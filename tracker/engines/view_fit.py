@@ -16,6 +16,7 @@ from tracker.frame import Image
 from tracker.pose import KeyPoints
 
 _CHANNELS = {"grey": 1, "rgb": 3}
+_MIDDLE = 224 / 256  # of the longest sides that fit: what networks of ImageNet are judged on, whose short side is 256 and crop 224
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class ViewFit:
         self._height, self._width, self._channels = _input_sides(view, input_shape)
         self._grey_source = _is_grey(self._source_shape)
         self._crop = _crop(view, self._source_shape)
+        if view.fit == "centre":
+            self._crop = _middle(self._crop, height=self._height, width=self._width)
         self._inner = self._place()
         self._input: Image = np.zeros((self._height, self._width, self._channels), np.uint8)  # bars stay black for good
         pixels = self._input[:, :, 0] if self._channels == 1 else self._input
@@ -258,3 +261,11 @@ def _crop(view: View, shape: tuple[int, ...]) -> _Rectangle:
             "set the camera to the size that was trained on"
         )
     return _Rectangle(x=x, y=y, width=crop_width, height=crop_height)
+
+
+def _middle(whole: _Rectangle, *, height: int, width: int) -> _Rectangle:
+    """The middle of a part of an image, of the input's aspect."""
+    factor = _MIDDLE * min(whole.width / width, whole.height / height)
+    inner_width, inner_height = max(1, round(width * factor)), max(1, round(height * factor))
+    left, top = (whole.width - inner_width) // 2, (whole.height - inner_height) // 2
+    return _Rectangle(x=whole.x + left, y=whole.y + top, width=inner_width, height=inner_height)

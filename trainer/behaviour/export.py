@@ -1,7 +1,7 @@
 """A trained network → model.onnx, one step with its states, proved: reloaded and carried over thousands of frames beside torch."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,12 +12,14 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from tracker.engines.openvino.step_engine import POSES, StepEngine
-from trainer.behaviour.carried_proof import PARITY_FP32, PROVED_FRAMES, difference, proved, step_to_onnx
+from trainer.behaviour.carried_proof import PARITY_FP32, PROVED_FRAMES, difference, step_to_onnx
+from trainer.behaviour.float_resolution import PLACES, float_resolution
 from trainer.behaviour.network import PoseBehaviour
 from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
 from trainer.scoring.counted import counted
 
+PARITY_MOST = 1e-4  # where float32 itself knows the scores no better; what a bundle's self-test bears
 CHANGES = (1.1, 0.5, 0.0)  # factors on the last weights, one of which the comparison must notice; a sure network needs the larger ones
 
 
@@ -55,6 +57,10 @@ class StepNetwork(Protocol):
 
     def zero_states(self, count: int = 1) -> list[Tensor]:
         """As every run begins."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """All weights."""
         ...
 
     def __call__(self, taken: Tensor, seconds: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
@@ -99,7 +105,9 @@ def export_step(
     frames = len(taken)
     expected = _torch_run(network, taken, seconds, console)
     found = StepEngine(model, shapes).run(taken, seconds)
-    largest = proved(found, expected)
+    largest = difference(found, expected)
+    if largest > PARITY_FP32:
+        _refuse_another(network, largest, taken, seconds)
     few = min(frames, 200)
     changed = 0.0
     for factor in CHANGES:
@@ -112,6 +120,22 @@ def export_step(
             "something happens"
         )
     return ExportedBehaviour(model=model, state_shapes=shapes, frames=frames, largest=largest, changed=changed)
+
+
+def _refuse_another(network: StepNetwork, largest: float, taken: NDArray[Any], seconds: NDArray[np.float32]) -> None:
+    """Refuse a graph whose difference is more than the rounding of float32 explains.
+
+    Raises:
+        TrainingError: it is.
+    """
+    resolution = float_resolution(network, lambda moved: _torch_run(moved, taken, seconds))
+    allowed = min(PARITY_MOST, PLACES * resolution)
+    if largest > allowed:
+        raise TrainingError(
+            f"the graph's probabilities differ from torch's by up to {largest:.2g} over {len(taken)} carried frames; expected at most "
+            f"{max(PARITY_FP32, allowed):.2g}: the graph is not the network, or its scores hang on the last digits; the training is kept "
+            "beside the bundle's place"
+        )
 
 
 def to_onnx(network: StepNetwork, name: str, example: NDArray[Any]) -> bytes:

@@ -1,14 +1,17 @@
-"""The network from poses: features, their normalisation, a gated recurrent unit, calibrated probabilities. One step per frame."""
+"""The network from poses: features, their normalisation, what remembers, calibrated probabilities. One step per frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from trainer.behaviour.causal_convolutions import CausalConvolutions
 from trainer.behaviour.features import BodyPlan, PoseFeatures
 from trainer.behaviour.recurrent_step import recurrent_step
 
+PoseNetwork = Literal["gru", "tcn"]
 FARTHEST = 4.0  # standard deviations; what is farther says no more
 
 
@@ -20,13 +23,15 @@ class BehaviourPlan:
         body: of the features.
         classes: how many answers.
         exclusive: soft-max over the classes and "none", or a logistic function of each.
-        hidden: numbers that the recurrent unit carries.
+        hidden: numbers that the recurrent unit carries, or of every layer of convolutions.
+        network: what remembers: a gated recurrent unit, or causal convolutions whose past is carried.
     """
 
     body: BodyPlan
     classes: int
     exclusive: bool
     hidden: int
+    network: PoseNetwork = "gru"
 
 
 class PoseBehaviour(nn.Module):
@@ -43,7 +48,10 @@ class PoseBehaviour(nn.Module):
         super().__init__()
         self.plan = plan
         self.features = PoseFeatures(plan.body)
-        self.gru = nn.GRU(self.features.count, plan.hidden, batch_first=True)
+        if plan.network == "gru":
+            self.gru = nn.GRU(self.features.count, plan.hidden, batch_first=True)
+        else:
+            self.convolutions = CausalConvolutions(self.features.count, plan.hidden)
         self.answer = nn.Linear(plan.hidden, self.answers)
         self.register_buffer("mean", torch.zeros(self.features.count))
         self.register_buffer("deviation", torch.ones(self.features.count))
@@ -57,7 +65,9 @@ class PoseBehaviour(nn.Module):
     @property
     def state_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every state, without the first axis of 1."""
-        return self.features.state_shapes | {"memory": (self.plan.hidden,)}
+        if self.plan.network == "gru":
+            return self.features.state_shapes | {"memory": (self.plan.hidden,)}
+        return self.features.state_shapes | self.convolutions.state_shapes
 
     def zero_states(self, count: int = 1) -> list[Tensor]:
         """As every run begins."""
@@ -71,26 +81,28 @@ class PoseBehaviour(nn.Module):
             seconds: float32 (n, 1) since the frame before, 0 for the first.
             states: as `state_shapes`.
         """
-        features, following = self.features(poses, seconds, states[:-1])
-        memory = recurrent_step(self.gru, self.normalised(features), states[-1])
-        return (self.probabilities(self.answer(memory)), *following, memory)
+        own = len(self.features.state_shapes)
+        features, following = self.features(poses, seconds, states[:own])
+        seen = self.normalised(features)
+        if self.plan.network == "gru":
+            hidden = recurrent_step(self.gru, seen, states[own])
+            return (self.probabilities(self.answer(hidden)), *following, hidden)
+        hidden, *pasts = self.convolutions.step(seen, states[own:])
+        return (self.probabilities(self.answer(hidden)), *following, *pasts)
 
     def normalised(self, features: Tensor) -> Tensor:
         """By mean and deviation of the training frames."""
         return ((features - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST)
 
-    def logits(self, features: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Whole clips at once, for training.
+    def hidden(self, features: Tensor) -> Tensor:
+        """What remembers, over whole clips that begin with nothing seen: normalised (n, frames, count) to (n, frames, hidden)."""
+        found: Tensor = self.gru(features)[0] if self.plan.network == "gru" else self.convolutions(features)
+        return found
 
-        Args:
-            features: normalised, (n, frames, count).
-            memory: (1, n, hidden) to go on with, None for zeros.
-
-        Returns:
-            (n, frames, answers), and the memory after the last frame.
-        """
-        hidden, memory = self.gru(features, memory)
-        return self.answer(hidden), memory
+    def logits(self, features: Tensor) -> Tensor:
+        """Of whole clips: normalised (n, frames, count) to (n, frames, answers)."""
+        answers: Tensor = self.answer(self.hidden(features))
+        return answers
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Calibrated, of the classes alone."""

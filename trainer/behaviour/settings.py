@@ -1,10 +1,13 @@
 """How a behaviour network is trained."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
+from trainer.behaviour.network import PoseNetwork
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
+
+Loss = Literal["cross_entropy", "mse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +18,8 @@ class BehaviourSettings:
         epochs: each sees every training frame once.
         minutes: longest time of learning; None for no limit.
         patience: epochs without a smaller validation loss before it stops.
-        hidden: numbers that the recurrent unit carries.
+        network: what remembers.
+        hidden: numbers that the recurrent unit carries, or of every layer of convolutions.
         members: networks that answer together, in one graph. Of several, each is validated by another share of the videos that are
             not held out, and learns from the rest.
         window: frames of a clip.
@@ -26,12 +30,15 @@ class BehaviourSettings:
         noise: standard deviation of what is added to the normalised features in training.
         mirror: learn from mirrored poses too, left points taking the place of right ones.
         threshold: the rule by which thresholds are chosen.
+        loss: what is made smallest.
+        start_from: bundle whose layers the network begins with, where they are alike; None for none.
         seed: of weights, order and noise.
     """
 
     epochs: int = 30
     minutes: float | None = None
     patience: int = 12
+    network: PoseNetwork = "gru"
     hidden: int = 64
     members: int = 1
     window: int = 450
@@ -42,6 +49,8 @@ class BehaviourSettings:
     noise: float = 0.05
     mirror: bool = True
     threshold: Rule = "f1"
+    loss: Loss = "cross_entropy"
+    start_from: str | None = None
     seed: int = 0
 
     def check(self) -> None:

@@ -112,8 +112,8 @@ def warming_frames(network: PoseBehaviour, videos: Sequence[PoseVideo], *, longe
         features = features_of(
             network, [poses, *(poses[start : start + length] for start in starts)], [seconds] + [seconds[:length]] * len(starts)
         )
-        whole = network.probabilities(network.logits(network.normalised(features[0])[None])[0])[0]
-        fresh = network.probabilities(network.logits(network.normalised(torch.stack(features[1:])))[0])
+        whole = network.probabilities(network.logits(network.normalised(features[0])[None]))[0]
+        fresh = network.probabilities(network.logits(network.normalised(torch.stack(features[1:]))))
         for start, one in zip(starts, fresh, strict=True):
             last = torch.nonzero((one - whole[start : start + length]).abs().amax(dim=-1) > AGREES)
             worst.append(int(last.max()) + 1 if len(last) else 0)

@@ -9,16 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
+from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.members import together
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
-from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.settings import BehaviourSettings, Loss
+from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
 _NEXT_SEED = 7919  # between the networks of one training
-_WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
+WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,9 @@ def _train_one(
 ) -> Trained:
     """One network; the features are normalised by the mean and deviation of `mean_of`."""
     torch.manual_seed(settings.seed)
-    plan = BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden)
+    plan = BehaviourPlan(
+        body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden, network=settings.network
+    )
     network = PoseBehaviour(plan)
     about = {
         "sha256": videos.sha256,
@@ -154,6 +158,9 @@ def _train_one(
     }
     out.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(network, settings, out, about=about)
+    if settings.start_from is not None:
+        for sentence in take_layers(network, Path(settings.start_from)):
+            say(sentence)
     run.resume(anew=anew, say=say)
     if not run.history:
         _set_normalisation(network, mean_of)
@@ -165,9 +172,12 @@ def _train_one(
         rng = np.random.default_rng((settings.seed, number))
         return [run.step(_loss(network, settings, *batch, weights)) for batch in clips.batches(settings, rng)]
 
+    standstill = Standstill(say)
+
     def validation_loss() -> float:
         logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
-        return float(loss_of(logits, targets, weights, exclusive=network.plan.exclusive))
+        standstill.look(network.probabilities(logits))
+        return float(loss_of(logits, targets, weights, exclusive=network.plan.exclusive, kind=settings.loss))
 
     run.learn(epoch, validation_loss, say=say)
     run.take_best()
@@ -198,24 +208,34 @@ def class_weights(targets: list[Tensor]) -> tuple[Tensor, Tensor]:
     return (yes / mean).float(), (no / mean).float()
 
 
-def loss_of(logits: Tensor, targets: Tensor, weights: tuple[Tensor, Tensor] | None, *, exclusive: bool) -> Tensor:
+def loss_of(
+    logits: Tensor, targets: Tensor, weights: tuple[Tensor, Tensor] | None, *, exclusive: bool, kind: Loss = "cross_entropy"
+) -> Tensor:
     """Mean over judged frames: cross-entropy over exclusive answers, binary cross-entropy over each where classes overlap.
 
-    The soft-max is in the loss; the logits must not have been through one.
+    The soft-max is in the loss; the logits must not have been through one. `mse` is the squared distance of the probabilities from 1
+    for what is on and 0 for what is not (Brier's score), summed over exclusive answers.
 
     Args:
         logits: (..., answers).
         targets: (..., answers), 1, 0 or `UNJUDGED`.
         weights: as `class_weights`, None to count every frame as one.
         exclusive: which of the two.
+        kind: cross-entropy, or mse.
     """
     if exclusive:
         judged = (targets != UNJUDGED).all(dim=-1)
-        of_frame = -(torch.log_softmax(logits, dim=-1) * targets)[judged].sum(dim=-1)
+        if kind == "mse":
+            of_frame = ((torch.softmax(logits, dim=-1) - targets) ** 2)[judged].sum(dim=-1)
+        else:
+            of_frame = -(torch.log_softmax(logits, dim=-1) * targets)[judged].sum(dim=-1)
         each = targets[judged] @ weights[0] if weights is not None else torch.ones_like(of_frame)
     else:
         judged = targets != UNJUDGED
-        of_frame = nn.functional.binary_cross_entropy_with_logits(logits[judged], targets[judged], reduction="none")
+        if kind == "mse":
+            of_frame = (torch.sigmoid(logits[judged]) - targets[judged]) ** 2
+        else:
+            of_frame = nn.functional.binary_cross_entropy_with_logits(logits[judged], targets[judged], reduction="none")
         each = torch.ones_like(of_frame)
         if weights is not None:
             each = (targets * weights[0] + (1 - targets) * weights[1])[judged]
@@ -226,7 +246,7 @@ def loss_of(logits: Tensor, targets: Tensor, weights: tuple[Tensor, Tensor] | No
 def whole_logits(network: PoseBehaviour, clips: Clips) -> Tensor:
     """Of every video as seen, each as one run, one after the other: (frames of all, answers)."""
     network.eval()
-    return torch.cat([network.logits(of[0][None])[0][0] for of in clips.variants])
+    return torch.cat([network.logits(of[0][None])[0] for of in clips.variants])
 
 
 def _set_normalisation(network: PoseBehaviour, raw: Clips) -> None:
@@ -238,6 +258,5 @@ def _set_normalisation(network: PoseBehaviour, raw: Clips) -> None:
 def _loss(network: PoseBehaviour, settings: BehaviourSettings, features: Tensor, targets: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
     """Of one batch, with dropout and noise."""
     shown = nn.functional.dropout(features + settings.noise * torch.randn_like(features), settings.dropout)
-    hidden, _ = network.gru(shown)
-    logits = network.answer(nn.functional.dropout(hidden, settings.dropout))
-    return loss_of(logits[:, _WARM_UP:], targets[:, _WARM_UP:], weights, exclusive=network.plan.exclusive)
+    logits = network.answer(nn.functional.dropout(network.hidden(shown), settings.dropout))
+    return loss_of(logits[:, WARM_UP:], targets[:, WARM_UP:], weights, exclusive=network.plan.exclusive, kind=settings.loss)

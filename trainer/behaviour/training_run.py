@@ -24,7 +24,9 @@ _WORDS = {
     "body": "the body's axis or the confidence",
     "region": "the region of the frame",
     "features": "the definition of the features",
+    "start_from": "the layers it begins with",
 }
+_EARLIER: dict[str, Any] = {"loss": "cross_entropy", "network": "gru", "crop_area": 1.0}  # what runs were made with that do not say so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ class TrainingRun:
                 (self.out / name).unlink(missing_ok=True)
             return
         kept = read_training(last)
-        differ = [name for name in self.about if kept["about"].get(name) != self.about[name]]
+        differ = [name for name in self.about if kept["about"].get(name, _EARLIER.get(name)) != self.about[name]]
         refuse_differing(self.out, [_WORDS.get(name, name.replace("_", " ")) for name in differ])
         self.network.load_state_dict(kept["network"])
         self.optimiser.load_state_dict(kept["optimiser"])

@@ -1,27 +1,31 @@
 """Options of `fit`, `evaluate` and `compare` for behaviour, and what of the other options does not go with them."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.bouts import add_reading, reading_asked
-from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training
+from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training, loss_asked
+from trainer.networks.names import OF_POSES
 
 if TYPE_CHECKING:
     from trainer.behaviour.bundle_request import BehaviourRequest
 
 OF_EVERY_TASK = (
     *("help", "data", "out", "force", "json", "task", "minutes", "epochs", "seed", "learning_rate", "weight_decay", "batch", "patience"),
-    *("hold_out", "no_held_out"),
+    *("hold_out", "no_held_out", "trials", "confirm", "space"),
 )
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
 OF_BEHAVIOUR = {
     "classes": "--classes",
+    "class_words": "--class-words",
     "leave_out": "--leave-out",
     "validate": "--validate",
     "front": "--front",
     "back": "--back",
     "hidden": "--hidden",
     "members": "--members",
+    "start_from": "--from",
     "threshold_rule": "--threshold-rule",
     "least_confidence": "--least-confidence",
     "no_mirror": "--no-mirror",
@@ -34,6 +38,8 @@ OF_BEHAVIOUR = {
     "minimum_ms": "--minimum-ms",
     "gap_ms": "--gap-ms",
     "predictions": "--predictions",
+    "memorise": "--memorise",
+    "permuted": "--permuted",
     **OF_IMAGES,
 }
 
@@ -42,19 +48,27 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task behaviour`."""
     parser.add_argument("--task", choices=("keypoints", "behaviour", "forecast"), default="keypoints", help="what is learnt (%(default)s)")
     group = parser.add_argument_group(
-        "behaviour; from poses, --data is a .csv with a row for each video: poses, labels, and video, fps, part"
+        "behaviour; from poses, --data is a .csv with a row for each video: poses, labels, and video, fps, part. --network gru or tcn (gru)"
     )
     add_behaviour_labels(group)
     group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
     group.add_argument("--front", metavar="POINT", help="where the body's axis ends (found from how the animals move)")
     group.add_argument("--back", metavar="POINT", help="where it begins")
     group.add_argument("--least-confidence", type=float, metavar="C", help="below it a point is not there (0.2)")
-    group.add_argument("--hidden", type=int, metavar="N", help="numbers that the recurrent unit carries (64)")
+    group.add_argument("--hidden", type=int, metavar="N", help="numbers that the network carries, or of each of its layers (64)")
     group.add_argument("--members", type=int, metavar="N", help="networks that answer together, each validated by other videos (1)")
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
+    group.add_argument(
+        "--from", dest="start_from", metavar="BUNDLE", help="begin with the layers of this bundle's network that are alike, but the last"
+    )
     group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
     group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
     group.add_argument("--no-reference", action="store_true", help="train no boosted trees (LightGBM) for the network to beat")
+    both = parser.add_argument_group("behaviour and forecast")
+    both.add_argument(
+        "--memorise", type=int, metavar="FRAMES", help="see only whether the network can learn so many frames by heart; nothing is written"
+    )
+    both.add_argument("--permuted", action="store_true", help="with --memorise: with labels exchanged at random")
     add_image_training(parser)
 
 
@@ -71,6 +85,9 @@ def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> No
 def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
     """Options for what the labels say."""
     add_reading(group, classes="classes to learn (all that are on anywhere); of an array of numbers, all of its classes")
+    group.add_argument(
+        "--class-words", type=Path, metavar="FILE", help="what classes in folders are called: folder, tab, names (words.txt beside them)"
+    )
     group.add_argument("--leave-out", nargs="+", metavar="CLASS", help="classes whose frames count as judged by nobody")
 
 
@@ -149,7 +166,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     from trainer.behaviour.settings import BehaviourSettings
     from trainer.errors import TrainingError
 
-    refuse_key_point_options(options)
+    refuse_key_point_options(options, "network", "loss_name")
     refuse(options, OF_IMAGES, "is for behaviour from images; give --region with it")
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
@@ -157,10 +174,18 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         raise TrainingError(f"{options.data[0]}: is a folder; give a table of videos, or --region frame to learn from folders of images")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "hidden", "members", "batch", "learning_rate", "weight_decay", "seed")
+    names = ("epochs", "minutes", "patience", "hidden", "members", "batch", "learning_rate", "weight_decay", "seed", "start_from")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
+    if options.loss_name:
+        given["loss"] = loss_asked(options.loss_name)
+    if options.network:
+        if options.network not in OF_POSES:
+            raise TrainingError(
+                f"--network {options.network} does not take poses; expected {' or '.join(OF_POSES)}, or --region with images"
+            )
+        given["network"] = options.network
     confidence = 0.2 if options.least_confidence is None else options.least_confidence
     if not 0 <= confidence < 1:
         raise TrainingError(f"--least-confidence is {confidence:g}; expected 0 or more, less than 1")

@@ -96,10 +96,17 @@ def add_reading(parser: "argparse.ArgumentParser | argparse._ArgumentGroup", *, 
 
 def reading_asked(options: argparse.Namespace) -> "ReadOptions":
     """What was said with the options of `add_reading`."""
+    from trainer.ethogram.class_words import read_class_words
     from trainer.ethogram.read_options import ReadOptions
 
+    words = getattr(options, "class_words", None)
     return ReadOptions(
-        class_names=tuple(options.classes), fps=options.fps, frames=options.frames, variable=options.variable, channel=options.channel
+        class_names=tuple(options.classes),
+        fps=options.fps,
+        frames=options.frames,
+        variable=options.variable,
+        channel=options.channel,
+        class_words=read_class_words(words) if words is not None else {},
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from trainer.errors import TrainingError
 from trainer.labels.split import USUAL_FOLDS, SplitChoice
-from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, TIMM, VIEWS
+from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, OF_IMAGES, OF_POSES, TIMM, VIEWS
 from trainer.sentences import sentences_to
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "to one mean and deviation (none)",
     )
     network.add_argument("--train", dest="trained", choices=("all", "head"), help="layers to train (all)")
-    network.add_argument("--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps, distance or mse for xy")
+    network.add_argument(
+        "--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps and behaviour, distance or mse for xy"
+    )
     network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")
 
 
@@ -147,7 +149,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 def add_network(parser: "argparse._ArgumentGroup | argparse.ArgumentParser") -> None:
     """Options that say which network; one that is not given is left to FitSettings."""
-    parser.add_argument("--network", type=network_name, metavar="NAME", help=f"{', '.join(NETWORKS)}, or {TIMM}MODEL (compact)")
+    parser.add_argument(
+        "--network", type=network_name, metavar="NAME", help=f"of key points: {', '.join(NETWORKS)}, or {TIMM}MODEL (compact)"
+    )
     parser.add_argument("--head", choices=HEADS, help="how coordinates are found (heatmap)")
     parser.add_argument("--width", type=float, metavar="FACTOR", help="filters of compact and trackrat: 2 for twice as many (1)")
     parser.add_argument("--depth", type=int, help="convolutions at each resolution of compact (2), or blocks of trackrat (4)")
@@ -157,9 +161,11 @@ def add_network(parser: "argparse._ArgumentGroup | argparse.ArgumentParser") -> 
 
 def network_name(text: str) -> str:
     """A network's name; argparse turns the error into wrong usage."""
-    if text in NETWORKS or (text.startswith(TIMM) and text != TIMM):
+    if text in (*NETWORKS, *OF_IMAGES, *OF_POSES) or (text.startswith(TIMM) and text != TIMM):
         return text
-    raise argparse.ArgumentTypeError(f"there is no network '{text}'; expected one of {', '.join(NETWORKS)}, or {TIMM} and a model's name")
+    raise argparse.ArgumentTypeError(
+        f"there is no network '{text}'; expected one of {', '.join((*NETWORKS, *OF_IMAGES, *OF_POSES))}, or {TIMM} and a model's name"
+    )
 
 
 def fit_settings(options: argparse.Namespace, **usual: Any) -> "FitSettings":

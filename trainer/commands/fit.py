@@ -10,15 +10,13 @@ from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
 from trainer.commands.behaviour_options import (
     add_behaviour_training,
-    behaviour_request,
     keep_declared,
     refuse_behaviour_options,
-    refuse_misfits_of_images,
 )
 from trainer.commands.choices import Commands, add_command, add_empty, add_split, add_training, fit_settings, split_choice
+from trainer.commands.fit_behaviour import fit_behaviour
 from trainer.commands.fit_forecast import fit_forecast
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
-from trainer.commands.image_options import image_request
 
 
 def add(commands: Commands) -> None:
@@ -75,7 +73,7 @@ def fit(options: argparse.Namespace) -> int:
         return fit_forecast(options)
     refuse_forecast_options(options)
     if options.task == "behaviour":
-        return _fit_behaviour(options)
+        return fit_behaviour(options)
     refuse_behaviour_options(options)
     from trainer.pipeline.make_bundle import make_bundle  # only training needs torch; the other commands start without it
     from trainer.pipeline.put_in_place import put_in_place
@@ -116,19 +114,4 @@ def fit(options: argparse.Namespace) -> int:
     if control:
         running = put_in_place(control, made.bundle, say=lambda sentence: talk.print(sentence, soft_wrap=True))
         talk.print(f"{control}: runs {running} now", soft_wrap=True)
-    return 0
-
-
-def _fit_behaviour(options: argparse.Namespace) -> int:
-    options.out = options.out or Path(USUAL_PLACE)
-    if options.region is not None:
-        from trainer.image_behaviour.make_image_bundle import make_image_bundle
-
-        refuse_misfits_of_images(options)
-        made = make_image_bundle(image_request(options), Console(stderr=True))
-    else:
-        from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
-
-        made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
-    print(json.dumps(made.as_json()) if options.json else made.sentence)
     return 0

@@ -8,7 +8,7 @@ from trainer.commands.behaviour_options import OF_BEHAVIOUR, refuse, refuse_key_
 if TYPE_CHECKING:
     from trainer.forecast.make_forecast_bundle import ForecastRequest
 
-_SHARED = ("hidden", "fps")  # of behaviour, and of use here
+_SHARED = ("hidden", "fps", "memorise", "permuted")  # of behaviour, and of use here
 _OF_FORECAST = {
     "forecaster": "--forecaster",
     "horizon": "--horizon",
@@ -25,8 +25,6 @@ _OF_FORECAST = {
     "pooling": "--pooling",
     "motion_beside": "--motion-beside",
     "alarm_rule": "--alarm-rule",
-    "memorise": "--memorise",
-    "permuted": "--permuted",
 }
 
 
@@ -68,10 +66,6 @@ def add_forecast_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--alarm-rule", choices=("false_alarms", "j", "accuracy"), help="how a threshold is chosen on the validation part (false_alarms)"
     )
-    group.add_argument(
-        "--memorise", type=int, metavar="FRAMES", help="see only whether the network can learn so many frames by heart; nothing is written"
-    )
-    group.add_argument("--permuted", action="store_true", help="with --memorise: with labels exchanged at random")
 
 
 def refuse_forecast_options(options: argparse.Namespace) -> None:

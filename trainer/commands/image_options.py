@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from trainer.image_behaviour.image_request import ImageRequest
     from trainer.image_behaviour.region import RegionAsked
 
-OF_BOTH = ("network", "weights", "trained", "contrast")  # options of key points that images have too
+OF_BOTH = ("network", "weights", "trained", "contrast", "loss_name")  # options of key points that images have too
 OF_IMAGES = {
     "region": "--region",
     "follow": "--follow",
@@ -20,6 +20,8 @@ OF_IMAGES = {
     "colour": "--colour",
     "lags": "--lags",
     "memory": "--memory",
+    "crop_area": "--crop-area",
+    "per_class": "--per-class",
     "upside_down": "--upside-down",
     "turns": "--turns",
 }
@@ -29,16 +31,29 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task behaviour --region ...`."""
     group = parser.add_argument_group(
         "behaviour from images; --data is a .csv with a row for each video: images (a video, a folder or .npy), labels, and video, poses, "
-        "fps, part; or a folder with a folder of images for each class. --network small, shallow, deep, or a library's"
+        "fps, part; or a folder with a folder of images for each class. --network small, shallow, deep, dense, or a library's"
     )
     group.add_argument("--region", metavar="PX|X,Y,W,H|frame", help="what the network sees: a square around --follow, a rectangle, all")
     group.add_argument("--follow", metavar="POINT", help="the key point that the square goes with")
     group.add_argument("--hold-ms", type=float, metavar="MS", help="for so long an absent point is taken to stay where it was (100)")
     group.add_argument("--size", metavar="WxH", help="to which the region is resized (its own)")
-    group.add_argument("--fit", dest="fit_by", choices=("letterbox", "stretch"), help="how a whole frame is (letterbox)")
+    group.add_argument("--fit", dest="fit_by", choices=("letterbox", "stretch", "centre"), help="how a whole frame is (letterbox)")
     group.add_argument("--colour", choices=("grey", "rgb"), help="what the network sees (what the images have)")
     group.add_argument("--lags", type=int, nargs="+", metavar="N", help="see also the frames so many back (none)")
     group.add_argument("--memory", type=int, metavar="N", help="numbers that a recurrent unit on top carries (0: none)")
+    group.add_argument(
+        "--crop-area",
+        type=float,
+        metavar="SHARE",
+        help="learn from random parts of the image too, of at least this share of it (1: all of it)",
+    )
+    group.add_argument(
+        "--per-class",
+        type=int,
+        nargs=3,
+        metavar="N",
+        help="of images by class: so many of each class must be there to train, validate and test by; a class that is short is named",
+    )
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
     group.add_argument("--turns", action="store_true", help="learn also from images turned by 90, 180 and 270 degrees")
 
@@ -50,18 +65,34 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         TrainingError: options that do not go together.
     """
     from trainer.errors import TrainingError
+    from trainer.image_behaviour.classes_asked import ClassesAsked
     from trainer.image_behaviour.image_request import ImageRequest
-    from trainer.image_behaviour.read_images import ClassesAsked
     from trainer.image_behaviour.settings import ImageSettings
 
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} places; expected one table, or one folder")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "seed", "network", "weights", "memory")
+    names = (
+        "epochs",
+        "minutes",
+        "patience",
+        "batch",
+        "learning_rate",
+        "weight_decay",
+        "seed",
+        "network",
+        "weights",
+        "memory",
+        "start_from",
+    )
     given: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
+    if options.loss_name:
+        given["loss"] = loss_asked(options.loss_name)
+    if options.crop_area is not None:
+        given["crop_area"] = options.crop_area
     if options.lags:
         given["lags"] = tuple(options.lags)
     region = _region(options)
@@ -84,8 +115,22 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         test=tuple(options.hold_out or ()),
         validation=tuple(options.validate or ()),
         nothing_held_out=options.no_held_out,
+        per_class=tuple(options.per_class) if options.per_class else None,
         anew=options.force,
     )
+
+
+def loss_asked(name: str) -> str:
+    """A loss that behaviour is learnt with.
+
+    Raises:
+        TrainingError: it is for key points.
+    """
+    from trainer.errors import TrainingError
+
+    if name == "distance":
+        raise TrainingError("--loss distance is for key points; expected cross_entropy or mse with --task behaviour")
+    return name
 
 
 def _contrast(asked: str | None) -> bool:

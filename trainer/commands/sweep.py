@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trainer.commands.behaviour_options import add_behaviour_training, keep_declared, refuse_behaviour_options
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, say, split_choice
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
+from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
+from trainer.commands.sweep_settings import sweep_settings
 
 if TYPE_CHECKING:
     from trainer.experiments.study_database import Database
@@ -25,12 +28,13 @@ def add(commands: Commands) -> None:
         commands,
         "sweep",
         call=sweep,
-        text="Search for better settings. Start the same command again, here or on other machines, for more workers, or after a kill.",
+        text="Search for better settings. Start the same command again after a kill; with --study also beside it, here or on other "
+        "machines, for more workers. With --task: of what finds behaviour or forecasts bursts, with the options of `trainer fit`.",
         example="trainer sweep --data project --study search.db --name first --trials 40 --epochs 20",
     )
     add_experiment(parser, out_required=False, out_help="folder for this worker's runs and the report (FILE.runs beside an SQLite file)")
     parser.add_argument(
-        "--study", required=True, metavar="DB", help="an SQLite file, or an address that Optuna knows: postgresql://…, mysql://…"
+        "--study", metavar="DB", help="of key points: an SQLite file, or an address that Optuna knows: postgresql://…, mysql://…"
     )
     parser.add_argument("--name", default="sweep", help="of the study in its database (%(default)s)")
     parser.add_argument("--trials", type=int, default=20, help="how many are drawn (%(default)s); a grid has its own number")
@@ -48,6 +52,10 @@ def add(commands: Commands) -> None:
     )
     add_training(parser)
     add_split(parser)
+    add_behaviour_training(parser)
+    add_forecast_training(parser)
+    parser.set_defaults(force=False)
+    keep_declared(parser)
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -61,6 +69,12 @@ def sweep(options: argparse.Namespace) -> int:
     for name, least in (("trials", 1), ("confirm", 0), ("heartbeat", 1)):
         if getattr(options, name) < least:
             options.refuse(f"--{name} is {getattr(options, name)}; expected {least} or more")
+    if options.task != "keypoints":
+        return sweep_settings(options)
+    refuse_forecast_options(options)
+    refuse_behaviour_options(options)
+    if options.study is None:
+        options.refuse("--study is needed: an SQLite file, or an address of a database")
     url = url_of(options.study)
     file = sqlite_file(url)
     if options.out is None:

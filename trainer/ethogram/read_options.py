@@ -2,7 +2,8 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainer.errors import LabelError
@@ -19,6 +20,7 @@ class ReadOptions:
         frames: length of the video, where the file does not say.
         variable: which array of a .mat file, as `group/name`.
         channel: which of several sets of classes of a Caltech or Bento file; None for all.
+        class_words: names to show in the place of those of class folders.
     """
 
     class_names: tuple[str, ...] = ()
@@ -26,6 +28,7 @@ class ReadOptions:
     frames: int | None = None
     variable: str | None = None
     channel: str | None = None
+    class_words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

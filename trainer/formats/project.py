@@ -41,7 +41,7 @@ def read_project(folder: Path, *, annotators: Sequence[str] | None = None) -> La
     averaged = 0
     for frame in project.frames:
         labels = [layer.frames[frame.image] for layer in layers if frame.image in layer.frames]
-        reason = _left_out(labels)
+        reason = why_left_out(labels)
         if reason is not None:
             left_out[reason] += 1
             continue
@@ -52,7 +52,7 @@ def read_project(folder: Path, *, annotators: Sequence[str] | None = None) -> La
     return assemble(rows, source=str(folder), point_names=project.point_names, skeleton=project.skeleton, pairs=project.pairs)
 
 
-def _left_out(labels: Sequence[FrameLabel]) -> str | None:
+def why_left_out(labels: Sequence[FrameLabel]) -> str | None:
     """Why a frame is not used, None where it is."""
     if any(label.excluded for label in labels):
         return "excluded frames are left out"

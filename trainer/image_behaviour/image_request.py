@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trainer.behaviour.carried_proof import PROVED_FRAMES
 from trainer.ethogram.read_options import ReadOptions
-from trainer.image_behaviour.read_images import ClassesAsked
+from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.region import RegionAsked
 from trainer.image_behaviour.settings import ImageSettings
 
@@ -24,6 +24,7 @@ class ImageRequest:
         test: videos to be judged by.
         validation: videos to choose temperature and thresholds by.
         nothing_held_out: no video is kept to be judged by.
+        per_class: images of every class that must be there in training, validation and test; None for as many as there are.
         anew: put away a training of other labels or settings.
         proved_frames: carried beside torch before the bundle is written, at most.
     """
@@ -37,5 +38,6 @@ class ImageRequest:
     test: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     nothing_held_out: bool = False
+    per_class: tuple[int, int, int] | None = None
     anew: bool = False
     proved_frames: int = PROVED_FRAMES

@@ -2,8 +2,8 @@
 
 import hashlib
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,7 @@ class ImageVideos:
         videos: in the order of the table or of the frames.
         plan: which part of the frames they are.
         notes: what was mended, padded or left out.
+        class_words: name of each class that is not called as its folder, by that folder.
     """
 
     class_names: tuple[str, ...]
@@ -83,6 +84,7 @@ class ImageVideos:
     videos: tuple[ImageVideo, ...]
     plan: RegionPlan
     notes: tuple[str, ...]
+    class_words: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, part: Part) -> tuple[ImageVideo, ...]:
         """The videos of one part."""

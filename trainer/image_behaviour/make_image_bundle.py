@@ -22,7 +22,9 @@ from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.ethogram.checks import findings
+from trainer.ethogram.class_words import write_class_words
 from trainer.image_behaviour.bundle_description import describe
+from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
 from trainer.image_behaviour.networks import ImageBehaviour
@@ -50,6 +52,8 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
     run, say = run_folder(out), sentences_to(console)
     read = read_image_videos(request.data, request.region, asked=request.asked, classes=request.classes)
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    if request.per_class is not None:
+        refuse_short_classes(videos, request.per_class)
     for sentence in _introduction(videos, request.settings.inside):
         say(sentence)
     with disk_refusals(run):
@@ -89,6 +93,7 @@ def _score_and_write(
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.images) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
+    write_class_words(request.out, videos.class_words)
     report = write_behaviour_report(request.out, run)
     shutil.rmtree(unscored, ignore_errors=True)
     return BehaviourBundle(
@@ -110,7 +115,8 @@ def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[s
         *(f"{part}: {', '.join(names)} frames" for part, names in parts.items() if names),
         f"the network takes {videos.plan.words}" + (f", and resizes it to {inside[0]}x{inside[1]} itself" if inside is not None else ""),
     ]
-    return said + [f"labels: {sentence}" for sentence in (*videos.notes, *findings(videos.sessions))]
+    found = findings(videos.sessions) if videos.in_time else count_sentences(videos)
+    return said + [f"labels: {sentence}" for sentence in (*videos.notes, *found)]
 
 
 def _calibrate(network: ImageBehaviour, videos: ImageVideos, request: ImageRequest) -> BehaviourCalibration:

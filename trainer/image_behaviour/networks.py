@@ -12,9 +12,11 @@ from trainer.networks.backbone import Backbone
 
 _GREY = 0.5  # of 0..1: what a frame that was never seen shows
 _FLAT = 0.02  # of 0..1, added to the deviation: an even image has no contrast to bring out
+_ROUNDING = 1e-4  # of 0..1, a fortieth of a grey level: else an even image's rounding errors would be brought out as its contrast
 _WIDTHS = (16, 32, 48, 64)
 _GROUPS = 8
 _DENSE = 512
+_DENSE_ALONE = (512, 256, 128)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ class ImageBehaviour(nn.Module):
             images = nn.functional.interpolate(images, size=self.plan.inside, mode="bilinear", align_corners=False)
         if not self.plan.contrast:
             return images - _GREY
-        centred = images - images.mean((1, 2, 3), keepdim=True)
+        centred = nn.functional.softshrink(images - images.mean((1, 2, 3), keepdim=True), _ROUNDING)
         return centred / ((centred * centred).mean((1, 2, 3), keepdim=True).sqrt() + _FLAT)
 
     def stacked(self, prepared: Tensor) -> Tensor:
@@ -211,6 +213,16 @@ def _deep(seen: int, plan: ImagePlan) -> nn.Module:
     return nn.Sequential(*layers, *_dense(plan, ((32, 3), (64, 3), (64, 2)), 0.4))
 
 
+def _dense_alone(seen: int, plan: ImagePlan) -> nn.Module:
+    """Dense layers of 512, 256 and 128 on every pixel: where the others are too slow to train."""
+    layers: list[nn.Module] = [nn.Flatten()]
+    count = seen * plan.size[0] * plan.size[1]
+    for width in _DENSE_ALONE:
+        layers += [nn.Linear(count, width), nn.ReLU()]
+        count = width
+    return nn.Sequential(*layers)
+
+
 def _pair(seen: int, width: int, kernel: int) -> list[nn.Module]:
     return [
         nn.Conv2d(seen, width, kernel),
@@ -239,4 +251,4 @@ def _features_of(body: nn.Module, shape: tuple[int, ...], plan: ImagePlan) -> in
     return count
 
 
-_BODIES = {"small": _small, "shallow": _shallow, "deep": _deep}
+_BODIES = {"small": _small, "shallow": _shallow, "deep": _deep, "dense": _dense_alone}

@@ -1,8 +1,6 @@
-"""Read what behaviour is learnt from: a table of videos or arrays with labels, or a folder of folders of images."""
+"""Read what behaviour is learnt from: a table of videos or arrays with labels, folders of images by class, or a labelling project."""
 
-import hashlib
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,54 +8,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.cameras.image_folder import numbered_images, read_image
-from tracker.errors import CameraError
 from tracker.frame import Image
 from tracker.recording.original_video import OriginalVideo
 from trainer.behaviour.table_rows import classes_of, fps_of, labels_of, marks_of, part_of, table_rows
 from trainer.behaviour.tracks import Tracks, read_tracks
 from trainer.errors import LabelError, TrainingError
-from trainer.ethogram.image_folders import read_image_folders
 from trainer.ethogram.read_options import ReadOptions
-from trainer.image_behaviour.image_videos import BLOCKS, ImageVideo, ImageVideos, exclude_each_other
+from trainer.image_behaviour.classes_asked import ClassesAsked
+from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, exclude_each_other
+from trainer.image_behaviour.read_class_folders import read_class_folders
+from trainer.image_behaviour.read_tagged_frames import read_tagged_frames
 from trainer.image_behaviour.region import Cutter, RegionAsked, RegionPlan
-from trainer.labels.numeric_order import numeric_key
+from trainer.project.files import PROJECT_FILE
 
 _COLUMNS = ("video", "images", "labels", "poses", "fps", "part")
-_IMAGES_FPS = 1.0  # of images that do not follow one another; only scores per minute would depend on it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassesAsked:
-    """Which classes.
-
-    Attributes:
-        class_names: to learn; empty for all that are on anywhere.
-        left_out: whose frames count as judged by nobody.
-        known: those of a bundle, all of which are taken in its order.
-    """
-
-    class_names: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
 
 
 def read_image_videos(path: Path, region: RegionAsked | RegionPlan, *, asked: ReadOptions, classes: ClassesAsked) -> ImageVideos:
-    """Read a table with the columns `images` and `labels`, and, where wanted, `video`, `poses`, `fps` and `part`; or a folder of folders.
+    """Read a table with the columns `images` and `labels`, and, where wanted, `video`, `poses`, `fps` and `part`; or a folder.
 
     Images are videos, folders of numbered images, or .npy arrays (frames, height, width[, 3]), uint8, red first; paths are relative to the
-    table. A folder of folders of images gives a class for each, in five blocks by the first number in the images' names, so that images
-    of one moment are not on both sides.
+    table. A folder is a labelling project, whose tags are the classes, or holds a folder of images for each class, see
+    `read_class_folders`.
 
     Raises:
         LabelError, TrainingError, CameraError: in one sentence.
     """
-    return _class_folders(path, region, asked, classes) if path.is_dir() else _table(path, region, asked, classes)
+    if not path.is_dir():
+        return _table(path, region, asked, classes)
+    if (path / PROJECT_FILE).is_file():
+        return read_tagged_frames(path, region, asked=asked, classes=classes)
+    return read_class_folders(path, region, asked=asked, classes=classes)
 
 
 def _table(path: Path, region: RegionAsked | RegionPlan, asked: ReadOptions, classes: ClassesAsked) -> ImageVideos:
     rows = table_rows(path, source="images", columns=_COLUMNS)
     sources = [_Source(path.parent / row["images"]) for _, row in rows]
-    plan = region.plan(sources[0].first) if isinstance(region, RegionAsked) else region
+    plan = region.plan(sources[0].first, [source.first for source in sources[1:]]) if isinstance(region, RegionAsked) else region
     own = [fps_of(path, line, row.get("fps", "")) or source.fps for (line, row), source in zip(rows, sources, strict=True)]
     read = [labels_of(path, line, row, replace(asked, fps=fps or asked.fps)) for (line, row), fps in zip(rows, own, strict=True)]
     notes = [note for *_, said in read for note in said]
@@ -187,51 +174,3 @@ def _array(path: Path) -> NDArray[np.uint8]:
         raise LabelError(f"{path}: holds {found}; expected images: uint8 (frames, height, width), or (frames, height, width, 3), red first")
     images: NDArray[np.uint8] = array
     return images
-
-
-def _class_folders(folder: Path, region: RegionAsked | RegionPlan, asked: ReadOptions, classes: ClassesAsked) -> ImageVideos:
-    reading = read_image_folders(folder, replace(asked, class_names=classes.known or asked.class_names, fps=asked.fps or _IMAGES_FPS))
-    labels = reading.ethograms[0]
-    paths = {path.name: path for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(".") for path in _in(each)}
-    order = {name: place for place, name in enumerate(sorted(paths, key=numeric_key))}  # as the labels count their frames
-    names = classes_of([labels], classes.class_names, classes.left_out, classes.known)
-    marks, _ = marks_of(labels, names, classes.left_out, frames=len(order), name=folder.name)
-    moments = sorted(paths, key=lambda name: (_moment(name), name))
-    first = read_image(paths[moments[0]])
-    plan = region.plan(first) if isinstance(region, RegionAsked) else region
-    if plan.point is not None:
-        raise TrainingError(f"{folder}: images by class have no key points to follow; take --region frame, or a rectangle")
-    cutter = Cutter(plan)
-    videos = []
-    for number, block in enumerate(_blocks(moments), 1):
-        cut = [cutter.cut(read_image(paths[name]), None, 0) for name in block]
-        images = np.stack([each for each in cut if each is not None])
-        chosen = marks[[order[name] for name in block]]
-        videos.append(ImageVideo(name=f"block {number}", images=images, marks=chosen, fps=_IMAGES_FPS, part=None, times_s=None))
-    return ImageVideos(
-        class_names=names, exclusive=exclude_each_other(videos), videos=tuple(videos), plan=plan, notes=tuple(reading.mended)
-    )
-
-
-def _in(folder: Path) -> list[Path]:
-    try:
-        return numbered_images(folder)
-    except CameraError:  # holds no image, which the labels have said
-        return []
-
-
-def _moment(name: str) -> tuple[int, str]:
-    """The first number in a name; what has none is put in an order that says nothing."""
-    found = re.search(r"[0-9]+", name)
-    return (int(found[0]), "") if found else (0, hashlib.sha256(name.encode()).hexdigest())
-
-
-def _blocks(moments: Sequence[str]) -> list[list[str]]:
-    """Of about the same size, each moment in one of them."""
-    edges, blocks = np.linspace(0, len(moments), BLOCKS + 1)[1:], [[]]  # type: ignore[var-annotated]
-    for place, name in enumerate(moments):
-        new = place and _moment(name) != _moment(moments[place - 1])
-        if new and len(blocks) < BLOCKS and place >= edges[len(blocks) - 1]:
-            blocks.append([])
-        blocks[-1].append(name)
-    return blocks

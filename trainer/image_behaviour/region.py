@@ -1,6 +1,6 @@
 """Which part of the frame a network takes: as it is asked for, as a bundle says it, and cut by the code that runs at the rig."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,18 +72,18 @@ class RegionAsked:
     follow: str | None = None
     rectangle: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
-    fit: Literal["letterbox", "stretch"] = "letterbox"
+    fit: Literal["letterbox", "stretch", "centre"] = "letterbox"
     colour: Colour | None = None
     confidence: float = 0.2
     hold_ms: float = 100.0
 
-    def plan(self, first: Image) -> RegionPlan:
-        """For images like the first one.
+    def plan(self, first: Image, others: Iterable[Image] = ()) -> RegionPlan:
+        """For images like the first one; in colour where it or any of the others shown has colour.
 
         Raises:
             TrainingError: the rectangle reaches out of it.
         """
-        colour = self.colour or _colour_of(first)
+        colour: Colour = self.colour or ("grey" if all(_colour_of(each) == "grey" for each in (first, *others)) else "rgb")
         if self.side is not None and self.follow is not None:
             region = Following(point=self.follow, confidence=self.confidence, hold_ms=self.hold_ms)
             return RegionPlan(region=region, view=View(crop=None, fit="exact", colour=colour), height=self.side, width=self.side)
@@ -96,7 +96,7 @@ class RegionAsked:
                 )
             return RegionPlan(region=Viewed(), view=View(crop=self.rectangle, fit="exact", colour=colour), height=height, width=width)
         width, height = self.size or (first.shape[1], first.shape[0])
-        fit: Literal["letterbox", "stretch", "exact"] = self.fit if self.size is not None else "exact"
+        fit: Literal["letterbox", "stretch", "centre", "exact"] = self.fit if self.size is not None else "exact"
         return RegionPlan(region=Viewed(), view=View(crop=None, fit=fit, colour=colour), height=height, width=width)
 
 

@@ -102,11 +102,25 @@ def augmented(clip: Tensor, settings: ImageSettings, rng: np.random.Generator) -
         clip = clip.flip(-2)
     if settings.turns:
         clip = torch.rot90(clip, int(rng.integers(4)), (-2, -1))
-    clip = _shifted(clip, settings.shift, rng)
+    clip = _part_of(clip, settings.crop_area, rng) if settings.crop_area < 1 else _shifted(clip, settings.shift, rng)
     if settings.brightness:
         gain, offset = rng.uniform(-settings.brightness, settings.brightness, 2)
         clip = (clip * (1 + gain) + offset / 2).clamp(0, 1)
     return clip
+
+
+def _part_of(clip: Tensor, least: float, rng: np.random.Generator) -> Tensor:
+    """A random part of all frames of a clip, enlarged to their size.
+
+    Its share of the area is drawn evenly between `least` and 1, its aspect differs by up to a third.
+    """
+    height, width = clip.shape[-2:]
+    area, aspect = rng.uniform(least, 1), float(np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3))))
+    rows = min(height, max(1, round(height * float(np.sqrt(area / aspect)))))
+    columns = min(width, max(1, round(width * float(np.sqrt(area * aspect)))))
+    top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+    part = clip[..., top : top + rows, left : left + columns]
+    return nn.functional.interpolate(part, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def _shifted(clip: Tensor, share: float, rng: np.random.Generator) -> Tensor:

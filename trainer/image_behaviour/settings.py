@@ -3,11 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from trainer.behaviour.settings import Loss
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
-from trainer.networks.names import BACKBONES, TIMM, is_backbone
+from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
 
-OWN = ("small", "shallow", "deep")  # networks of our own; see networks.py
+OWN = OF_IMAGES  # networks of our own; see networks.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,11 @@ class ImageSettings:
         upside_down: and from images mirrored top to bottom.
         turns: and from images turned by multiples of 90 degrees.
         shift: at most, as a share of the image's side.
+        crop_area: least share of the image that a random part of it has, which is shown in its place; 1 for the whole.
         brightness: at most, of gain (about 1) and offset (of white).
         threshold: the rule by which thresholds are chosen.
+        loss: what is made smallest.
+        start_from: bundle whose layers the network begins with, where they are alike; None for none.
         seed: of weights, order and augmentation.
     """
 
@@ -58,8 +62,11 @@ class ImageSettings:
     upside_down: bool = False
     turns: bool = False
     shift: float = 0.05
+    crop_area: float = 1.0
     brightness: float = 0.1
     threshold: Rule = "f1"
+    loss: Loss = "cross_entropy"
+    start_from: str | None = None
     seed: int = 0
 
     def check(self, *, height: int, width: int, in_time: bool) -> None:
@@ -88,6 +95,8 @@ class ImageSettings:
             raise TrainingError(f"--lags is {' '.join(map(str, self.lags))}; expected different numbers of frames back, from 1")
         if (self.lags or self.memory) and not in_time:
             raise TrainingError("--lags and --memory need frames that follow one another; images in folders by class do not")
+        if not 0 < self.crop_area <= 1:
+            raise TrainingError(f"--crop-area is {self.crop_area:g}; expected a share of the image, more than 0, at most 1")
         if self.turns and height != width:
             raise TrainingError(f"--turns needs square images; these are {width}x{height}: give a square --region or --size")
 

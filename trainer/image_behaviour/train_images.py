@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from trainer.behaviour.clips import targets_of
+from trainer.behaviour.earlier_layers import take_layers
+from trainer.behaviour.settings import Loss
+from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.train import class_weights, loss_of
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.errors import TrainingError
@@ -55,6 +58,9 @@ def train_images(
     taken = load_library_weights(network, settings.network, settings.weights) if settings.network not in OWN else None
     if taken is not None:
         say(f"{len(taken.taken)} tensors begin with the weights of {taken.source}")
+    if settings.start_from is not None:
+        for sentence in take_layers(network, Path(settings.start_from)):
+            say(sentence)
     if settings.head_only:
         freeze_all_but_head(network)
     held = {name: value.clone() for name, value in network.state_dict().items() if settings.head_only and name.startswith("backbone.")}
@@ -105,21 +111,25 @@ def _learn(run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, setti
         for norm in held_norms(network):
             norm.eval()
         rng = np.random.default_rng((settings.seed, number))
-        return [run.step(_loss(network, batch, weights)) for batch in samples.batches(rng)]
+        return [run.step(_loss(network, batch, weights, settings.loss)) for batch in samples.batches(rng)]
+
+    standstill = Standstill(say)
 
     def validation_loss() -> float:
-        return float(loss_of(whole_logits(network, validation), targets, weights, exclusive=exclusive))
+        logits = whole_logits(network, validation)
+        standstill.look(network.probabilities(logits))
+        return float(loss_of(logits, targets, weights, exclusive=exclusive, kind=settings.loss))
 
     run.learn(epoch, validation_loss, say=say)
 
 
-def _loss(network: ImageBehaviour, batch: Batch, weights: tuple[Tensor, Tensor]) -> Tensor:
+def _loss(network: ImageBehaviour, batch: Batch, weights: tuple[Tensor, Tensor], kind: Loss) -> Tensor:
     clips, frames = batch.images.shape[:2]
     prepared = network.prepared(batch.images.flatten(0, 1))
     prepared = prepared.reshape(clips, frames, *prepared.shape[1:])
     stacked = network.stacked(prepared * batch.seen[:, :, None, None, None])
     features = network.features(stacked.flatten(0, 1)).reshape(clips, stacked.shape[1], -1)
-    return loss_of(network.logits(features), batch.targets, weights, exclusive=network.plan.exclusive)
+    return loss_of(network.logits(features), batch.targets, weights, exclusive=network.plan.exclusive, kind=kind)
 
 
 def all_targets(videos: Sequence[ImageVideo], *, exclusive: bool) -> Tensor:

@@ -5,6 +5,8 @@ from trainer.errors import TrainingError
 TIMM = "timm:"  # followed by any model of timm that gives feature maps
 BACKBONES = ("alexnet", "resnet18", "resnet34", "resnet50", "mobilenet_v3_large", "mobilenet_v3_small")
 NETWORKS = ("compact", "trackrat", *BACKBONES)
+OF_IMAGES = ("small", "shallow", "deep", "dense")  # our own that find behaviour in images
+OF_POSES = ("gru", "tcn")  # and in poses
 HEADS = ("heatmap", "xy", "votes", "dense_heatmap", "several")
 MAP_HEADS = ("heatmap", "dense_heatmap", "several")  # these answer by heat maps
 VIEWS = ("crop", "full")

@@ -1,7 +1,7 @@
 """Behaviour bundles scored on a table of videos, alone or two beside each other."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from trainer.behaviour_scores.probability_file import probabilities_csv
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
+from trainer.ethogram.class_words import WORDS_FILE, read_class_words
 from trainer.ethogram.read_options import ReadOptions
+from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, in_parts
-from trainer.image_behaviour.read_images import ClassesAsked, read_image_videos
+from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import plan_of
 from trainer.whole_files import replace_files
 
@@ -137,6 +139,8 @@ def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str
         raise TrainingError(f"{bundle.folder}: finds key points; expected a bundle that finds behaviour")
     region = plan_of(about)
     if region is not None:
+        if not asked.class_words and (bundle.folder / WORDS_FILE).is_file():
+            asked = replace(asked, class_words=read_class_words(bundle.folder / WORDS_FILE))
         images = read_image_videos(table, region, asked=asked, classes=ClassesAsked(left_out=left_out, known=about.class_names))
         return in_parts(images)
     videos = read_videos(table, asked=asked, left_out=left_out, known=about.class_names)

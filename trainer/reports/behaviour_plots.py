@@ -16,18 +16,21 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#9
 
 
 def curves_figure(score: BehaviourScore) -> Figure | None:
-    """ROC of each class, and accuracy and J of each against the threshold; None without probabilities."""
-    with_curve = [(place, each) for place, each in enumerate(score.classes) if each.curve is not None]
-    if not with_curve:
+    """ROC of each class, and accuracy and J of each against the threshold; None without probabilities.
+
+    Of many classes, those with the least area.
+    """
+    curves = [(each.name, each.curve) for each in score.classes if each.curve is not None]
+    if not curves:
         return None
+    every = len(curves)
+    if every > len(COLOURS):
+        curves = sorted(curves, key=lambda one: one[1].auc)[: len(COLOURS)]
     figure = Figure(figsize=(WIDTH, 3.7), dpi=DPI, layout="constrained")
     roc, accuracy, j = figure.subplots(1, 3)
     roc.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=(0, (5, 2)))
-    for place, each in with_curve:
-        curve, colour = each.curve, COLOURS[place % len(COLOURS)]
-        if curve is None:
-            continue
-        roc.plot(curve.false_alarms, curve.hits, color=colour, linewidth=1.6, label=f"{each.name} {curve.auc:.3f}")
+    for (name, curve), colour in zip(curves, COLOURS, strict=False):
+        roc.plot(curve.false_alarms, curve.hits, color=colour, linewidth=1.6, label=f"{name} {curve.auc:.3f}")
         inside = np.isfinite(curve.thresholds)
         accuracy.plot(curve.thresholds[inside], curve.accuracy[inside], color=colour, linewidth=1.6)
         accuracy.axhline(curve.majority, color=colour, linewidth=1, linestyle=(0, (2, 2)))
@@ -35,7 +38,11 @@ def curves_figure(score: BehaviourScore) -> Figure | None:
     roc.set(xlabel="false alarms (share of other frames)", ylabel="hits (share of true frames)", xlim=(0, 1), ylim=(0, 1.01))
     accuracy.set(xlabel="threshold", xlim=(0, 1), ylim=(0, 1.01))
     j.set(xlabel="threshold", xlim=(0, 1), ylim=(min(0.0, j.get_ylim()[0]), 1.01))
-    for axes, title in ((roc, "ROC, with the area under it"), (accuracy, "Accuracy (dotted: majority)"), (j, "J: hits less false alarms")):
+    for axes, title in (
+        (roc, "ROC, with the area under it" if every == len(curves) else f"ROC: least area of {every} classes"),
+        (accuracy, "Accuracy (dotted: majority)"),
+        (j, "J: hits less false alarms"),
+    ):
         finish(axes, title=title)
     roc.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=8)
     return figure
@@ -81,8 +88,10 @@ def ethogram_figure(videos: Sequence[ScoredVideo], rows: Sequence[tuple[str, Seq
         axes.title.set_fontsize(9)
         axes.grid(False)
     grid[-1].set_xlabel("seconds", color=INK)
-    for place, name in enumerate(names):
-        grid[0].plot([], [], color=COLOURS[place % len(COLOURS)], linewidth=7, label=name)
+    for name, colour in zip(names, COLOURS if len(names) > 2 * len(COLOURS) else COLOURS * 2, strict=False):
+        grid[0].plot([], [], color=colour, linewidth=7, label=name)
+    if len(names) > 2 * len(COLOURS):
+        grid[0].plot([], [], linestyle="", label=f"and {len(names) - len(COLOURS)} more in the same colours")
     figure.legend(loc="outside upper center", ncols=min(len(names), 6), frameon=False, labelcolor=INK, fontsize=9)
     return figure
 

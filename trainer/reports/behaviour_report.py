@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from tracker.pages.document import StrongRow, page, picture, table, text
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
@@ -14,6 +16,8 @@ from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure
 from trainer.reports.plot_style import png
 from trainer.reports.report_files import write_report_files
+
+_WHOLE_CONFUSION, _MOST_CONFUSED = 24, 20  # classes in a square, and rows in their place where there are more
 
 
 def write_behaviour_report(out: Path, run: BehaviourRun) -> Path:
@@ -72,8 +76,18 @@ def _confusion(score: BehaviourScore) -> str:
         return ""
     classes = [each.name for each in score.classes]
     names = [*classes, "none" if "none" not in classes else "no class"]
+    if len(names) > _WHOLE_CONFUSION:
+        return _most_confused(names, score.confusion)
     rows = [[f"is {name}", *map(str, row)] for name, row in zip(names, score.confusion.tolist(), strict=True)]
     return "<h2>Confusion (frames)</h2>" + table(["", *(f"found {name}" for name in names)], rows, kind="figures")
+
+
+def _most_confused(names: Sequence[str], confusion: NDArray[np.int64]) -> str:
+    """Of many classes, the pairs that are taken for each other most often."""
+    wrong = np.where(np.eye(len(names), dtype=bool), 0, confusion)
+    most = [divmod(int(place), len(names)) for place in np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSED]]
+    rows = [[names[true], names[found], str(wrong[true, found])] for true, found in most if wrong[true, found]]
+    return "<h2>What is taken for what most often (frames)</h2>" + table(["is", "found", "frames"], rows, kind="figures")
 
 
 def _pictured(drawn: Figure | None, caption: str) -> str:

@@ -1,0 +1,62 @@
+"""`trainer fit --task behaviour`: videos or images with labels in, bundle and report out; or what a network can learn by heart."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from tracker.bundle import USUAL_PLACE
+from trainer.commands.behaviour_options import behaviour_request, refuse_misfits_of_images
+from trainer.commands.image_options import image_request
+
+
+def fit_behaviour(options: argparse.Namespace) -> int:
+    """Train and write the bundle, or see only what a network can learn by heart: exit status 1 if it cannot."""
+    options.out = options.out or Path(USUAL_PLACE)
+    if options.region is not None:
+        refuse_misfits_of_images(options)
+    if options.memorise is not None or options.permuted:
+        return _memorise(options)
+    if options.region is not None:
+        from trainer.image_behaviour.make_image_bundle import make_image_bundle
+
+        made = make_image_bundle(image_request(options), Console(stderr=True))
+    else:
+        from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
+
+        made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
+    print(json.dumps(made.as_json()) if options.json else made.sentence)
+    return 0
+
+
+def _memorise(options: argparse.Namespace) -> int:
+    from trainer.behaviour.memorise import memorise
+    from trainer.errors import TrainingError
+    from trainer.image_behaviour.memorise_images import memorise_images
+
+    frames, permuted = options.memorise, options.permuted
+    if frames is None:
+        raise TrainingError("--permuted goes with --memorise; give both, or none")
+    if frames < 2:
+        raise TrainingError(f"--memorise is {frames}; expected at least 2 frames")
+    if options.region is not None:
+        from trainer.image_behaviour.image_videos import divide as divide_images
+        from trainer.image_behaviour.read_images import read_image_videos
+
+        asked = image_request(options)
+        images = read_image_videos(asked.data, asked.region, asked=asked.asked, classes=asked.classes)
+        images = divide_images(images, test=asked.test, validation=asked.validation, nothing_held_out=asked.nothing_held_out)
+        found = memorise_images(images, asked.settings, frames=frames, permuted=permuted)
+    else:
+        from trainer.behaviour.body_axis import find_body_axis
+        from trainer.behaviour.none_class import without_none
+        from trainer.behaviour.video_table import divide, read_videos
+
+        request = behaviour_request(options)
+        read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
+        videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+        axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
+        found = memorise(videos, axis, request.settings, frames=frames, permuted=permuted)
+    print(json.dumps(found.as_json()) if options.json else found.sentence)
+    return 0 if found.passed or permuted else 1
