@@ -96,7 +96,7 @@ class TrainingRun:
                 (self.out / name).unlink(missing_ok=True)
             return
         kept = _load(last)
-        differ = [name for name in self.about if kept["about"].get(name) != self.about[name]]
+        differ = [name for name in {**kept["about"], **self.about} if kept["about"].get(name) != self.about.get(name)]
         if differ:
             said = ", ".join(_WORDS.get(name, name.replace("_", " ")) for name in differ)
             raise TrainingError(

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +12,11 @@ from tracker.config import load_config
 from trainer.commands.behaviour_options import (
     add_behaviour_training,
     behaviour_request,
+    choice_asked,
     keep_declared,
     refuse_behaviour_options,
     refuse_misfits_of_images,
+    rules_asked,
 )
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, split_choice
 from trainer.commands.fit_forecast import fit_forecast
@@ -122,7 +125,8 @@ def _fit_behaviour(options: argparse.Namespace) -> int:
         from trainer.image_behaviour.make_image_bundle import make_image_bundle
 
         refuse_misfits_of_images(options)
-        made = make_image_bundle(image_request(options), Console(stderr=True))
+        request = replace(image_request(options), choice=choice_asked(options), rules=rules_asked(options))
+        made = make_image_bundle(replace(request, hard_negatives_from=options.hard_negatives_from), Console(stderr=True))
     else:
         from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 

@@ -22,6 +22,7 @@ OF_IMAGES = {
     "memory": "--memory",
     "upside_down": "--upside-down",
     "turns": "--turns",
+    "negatives": "--negatives",
 }
 
 
@@ -39,6 +40,11 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--colour", choices=("grey", "rgb"), help="what the network sees (what the images have)")
     group.add_argument("--lags", type=int, nargs="+", metavar="N", help="see also the frames so many back (none)")
     group.add_argument("--memory", type=int, metavar="N", help="numbers that a recurrent unit on top carries (0: none)")
+    group.add_argument(
+        "--negatives",
+        choices=("mixed", "near", "random"),
+        help="frames without a class that an epoch shows: half of them near bouts, near bouts alone, or any (mixed)",
+    )
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
     group.add_argument("--turns", action="store_true", help="learn also from images turned by 90, 180 and 270 degrees")
 
@@ -58,7 +64,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         raise TrainingError(f"--data names {len(options.data)} places; expected one table, or one folder")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "seed", "network", "weights", "memory")
+    names = ("epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "seed", "network", "weights", "memory", "negatives")
     given: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trainer.behaviour.frame_choice import FrameChoice
+from trainer.behaviour.rule_answers import HandRules
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.read_images import ClassesAsked
 from trainer.image_behaviour.region import RegionAsked
@@ -25,6 +27,9 @@ class ImageRequest:
         nothing_held_out: no video is kept to be judged by.
         anew: put away a training of other labels or settings.
         proved_frames: carried beside torch before the bundle is written, at most.
+        choice: which frames go to the network; None: all of them.
+        rules: scored beside the network on the same videos.
+        hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
     """
 
     data: Path
@@ -38,3 +43,6 @@ class ImageRequest:
     nothing_held_out: bool = False
     anew: bool = False
     proved_frames: int = 10_000
+    choice: FrameChoice | None = None
+    rules: HandRules | None = None
+    hard_negatives_from: Path | None = None

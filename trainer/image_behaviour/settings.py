@@ -1,12 +1,13 @@
 """How a network that finds behaviour in images is built and trained."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.networks.names import BACKBONES, TIMM, is_backbone
 
+Negatives = Literal["mixed", "near", "random"]
 OWN = ("small", "shallow", "deep")  # networks of our own; see networks.py
 
 
@@ -35,6 +36,7 @@ class ImageSettings:
         turns: and from images turned by multiples of 90 degrees.
         shift: at most, as a share of the image's side.
         brightness: at most, of gain (about 1) and offset (of white).
+        negatives: which frames without a class an epoch shows: half of them near bouts (mixed), near bouts alone, or any (random).
         threshold: the rule by which thresholds are chosen.
         seed: of weights, order and augmentation.
     """
@@ -59,6 +61,7 @@ class ImageSettings:
     turns: bool = False
     shift: float = 0.05
     brightness: float = 0.1
+    negatives: Negatives = "mixed"
     threshold: Rule = "f1"
     seed: int = 0
 
@@ -88,6 +91,8 @@ class ImageSettings:
             raise TrainingError(f"--lags is {' '.join(map(str, self.lags))}; expected different numbers of frames back, from 1")
         if (self.lags or self.memory) and not in_time:
             raise TrainingError("--lags and --memory need frames that follow one another; images in folders by class do not")
+        if self.memory and self.negatives != "mixed":
+            raise TrainingError(f"--negatives {self.negatives} is for networks without --memory, which shows every frame; leave one out")
         if self.turns and height != width:
             raise TrainingError(f"--turns needs square images; these are {width}x{height}: give a square --region or --size")
 
@@ -95,4 +100,6 @@ class ImageSettings:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""
         plain = asdict(self)
         del plain["minutes"]
+        if self.negatives == "mixed":  # earlier versions knew no other
+            del plain["negatives"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

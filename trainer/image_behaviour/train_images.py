@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainer.behaviour.clips import targets_of
+from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.train import class_weights, loss_of
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.errors import TrainingError
@@ -31,17 +32,25 @@ class TrainedImages:
         network: of the epoch with the smallest validation loss, in evaluation mode, not yet calibrated.
         history: of all epochs.
         stopped: by what.
+        shown: what an epoch has shown, a sentence.
     """
 
+    shown: str
     network: ImageBehaviour
     history: tuple[BehaviourEpoch, ...]
     stopped: Stopped
 
 
 def train_images(
-    videos: ImageVideos, settings: ImageSettings, out: Path, *, say: Callable[[str], None], anew: bool = False
+    videos: ImageVideos,
+    settings: ImageSettings,
+    out: Path,
+    *,
+    say: Callable[[str], None],
+    anew: bool = False,
+    false: Sequence[Runs] | None = None,
 ) -> TrainedImages:
-    """Train, or go on with the run in `out`.
+    """Train, or go on with the run in `out`; `false` are the false bouts of an earlier bundle in each training video.
 
     Raises:
         TrainingError: settings that do not go together, a run of other labels or settings in `out`, weights that cannot be had, a loss
@@ -64,15 +73,18 @@ def train_images(
         "parts": [str(video.part) for video in videos.videos],
         **settings.as_plain(),
         "region": msgspec.json.encode({"region": plan.region, "view": plan.view, "size": [plan.height, plan.width]}).decode(),
+        **({"hard_negatives": [runs.tolist() for runs in false]} if false is not None else {}),
     }
     run = TrainingRun(network, settings, out, about=about)
     run.resume(anew=anew, say=say)
-    _learn(run, network, videos, settings, say=say)
+    samples = Samples(videos.of("train"), settings, exclusive=network.plan.exclusive, reach=network.reach, false=false)
+    say(samples.sentence)
+    _learn(run, network, videos, samples, seed=settings.seed, say=say)
     run.take_best()
     changed = [name for name, value in held.items() if not torch.equal(network.state_dict()[name], value)]
     if changed:
         raise TrainingError(f"{changed[0]} was to be held and has changed; please report this, and train all layers meanwhile")
-    return TrainedImages(network=network, history=tuple(run.history), stopped=run.stopped or "epochs")
+    return TrainedImages(shown=samples.sentence, network=network, history=tuple(run.history), stopped=run.stopped or "epochs")
 
 
 def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
@@ -93,9 +105,10 @@ def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
     )
 
 
-def _learn(run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, settings: ImageSettings, *, say: Callable[[str], None]) -> None:
+def _learn(
+    run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, samples: Samples, *, seed: int, say: Callable[[str], None]
+) -> None:
     exclusive = network.plan.exclusive
-    samples = Samples(videos.of("train"), settings, exclusive=exclusive, reach=network.reach)
     validation = videos.of("validation")
     targets = all_targets(validation, exclusive=exclusive)
     weights = class_weights(samples.targets)
@@ -104,7 +117,7 @@ def _learn(run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, setti
         network.train()
         for norm in held_norms(network):
             norm.eval()
-        rng = np.random.default_rng((settings.seed, number))
+        rng = np.random.default_rng((seed, number))
         return [run.step(_loss(network, batch, weights)) for batch in samples.batches(rng)]
 
     def validation_loss() -> float:
