@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -62,6 +63,7 @@ def config_file(folder: Path, video: Path) -> Path:
         ],
         behaviour=[BRIGHT],
         recording=recording,
+        overlay={"label": {"place": [4, 40], "scale": 1.5, "colour": [0, 255, 0]}},
     )
 
 
@@ -94,7 +96,13 @@ def test_every_score_and_event_of_an_analysis_is_that_of_the_live_tracker(tmp_pa
     assert found.rows.num_rows == live.rows.num_rows == FRAMES
     for name in ("ordinal", "frame", "exposed_ns", "setup", "points", "scores", "without_network", "motion"):
         assert found.rows[name].to_pylist() == live.rows[name].to_pylist(), name
-    assert [len(row) for row in found.rows["scores"].to_pylist()][:5] == [2, 2, 2, 4, 4]
+    assert [len(row) for row in found.rows["scores"].to_pylist()][:5] == [
+        2,
+        2,
+        2,
+        4,
+        2,
+    ]  # the part of the trial begins, and its network warms up
     assert 5 < found.rows["without_network"].to_pylist().count(["part"]) < FRAMES - 5
     for name in ("frame", "event", "state", "animal", "onset_frame", "value", "reason"):
         assert found.events[name].to_pylist() == live.events[name].to_pylist(), name
@@ -114,6 +122,14 @@ def test_an_analysis_of_images_that_was_stopped_goes_on_to_the_same_bytes(tmp_pa
     sure = json.loads((job.folder / "overview.json").read_text())
     assert sure == json.loads((whole / "overview.json").read_text())
     assert 0.5 <= sure["mean"] <= 1
+
+
+def test_the_pictures_of_an_analysis_have_the_label_where_it_is_configured(tmp_path: Path, video: Path) -> None:
+    job, request = asked(tmp_path, video)
+    analyse_now(job, request)
+    picture = np.asarray(cv2.imread(str(job.folder / "typical.jpg")), int)
+    rows, columns = np.nonzero(picture[..., 1] - picture[..., 2] > 60)  # green, in a picture without any
+    assert (len(rows) > 20, int(columns.min()) < 10, int(rows.min()) > 20, int(rows.max()) < 46) == (True,) * 4
 
 
 @pytest.mark.parametrize("form", ["csv", "nwb"])

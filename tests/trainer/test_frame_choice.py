@@ -23,7 +23,7 @@ from tracker.classifiers.open_classifier import open_classifier
 from tracker.classifiers.scores import Scores
 from tracker.config import load_config
 from tracker.pose import Pose
-from trainer.__main__ import main
+from trainer.__main__ import PROGRAM, main
 from trainer.behaviour.answers import probabilities_of
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.frame_choice import chosen, in_runs, read_choice
@@ -32,6 +32,9 @@ from trainer.behaviour.rule_answers import read_rules
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
 from trainer.behaviour_scores.probability_file import read_probabilities
+from trainer.commands.behaviour_options import behaviour_request
+from trainer.commands.fit import with_rig
+from trainer.commands.image_options import image_request
 from trainer.errors import TrainingError
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.image_request import ImageRequest
@@ -304,3 +307,16 @@ def test_a_choice_that_cannot_be_followed_offline_is_refused(
     path = tracker_yaml(tmp_path, only_when, behaviour=[cue])
     with pytest.raises(TrainingError, match=complaint):
         chosen(videos_of(swinging(10)), read_choice(path, name))
+
+
+def test_what_a_rigs_file_says_is_asked_of_a_training_from_poses_and_from_images(tmp_path: Path) -> None:
+    cue = {"event": "cue", "source": {"kind": "speed", "point": "nose"}, "rule": {"on": 1, "off": 1}}
+    path = tracker_yaml(tmp_path, NEAR, behaviour=[cue])
+    words = f"fit --task behaviour --data t.csv --out b --only-when {path} touch --rules {path} cue=lick --hard-negatives-from old"
+    of_poses = behaviour_request(PROGRAM.parser().parse_args(words.split()))
+    options = PROGRAM.parser().parse_args([*words.split(), "--region", "frame", "--negatives", "near"])
+    of_images = with_rig(image_request(options), options)
+    for request in (of_poses, of_images):
+        assert (request.choice, request.rules) == (read_choice(path, "touch"), read_rules(path, ["cue=lick"]))
+        assert request.hard_negatives_from == Path("old")
+    assert of_images.settings.negatives == "near"

@@ -4,6 +4,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -22,6 +23,9 @@ from trainer.commands.choices import Commands, add_command, add_split, add_train
 from trainer.commands.fit_forecast import fit_forecast
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
 from trainer.commands.image_options import image_request
+
+if TYPE_CHECKING:
+    from trainer.image_behaviour.image_request import ImageRequest
 
 
 def add(commands: Commands) -> None:
@@ -125,11 +129,15 @@ def _fit_behaviour(options: argparse.Namespace) -> int:
         from trainer.image_behaviour.make_image_bundle import make_image_bundle
 
         refuse_misfits_of_images(options)
-        request = replace(image_request(options), choice=choice_asked(options), rules=rules_asked(options))
-        made = make_image_bundle(replace(request, hard_negatives_from=options.hard_negatives_from), Console(stderr=True))
+        made = make_image_bundle(with_rig(image_request(options), options), Console(stderr=True))
     else:
         from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 
         made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
     print(json.dumps(made.as_json()) if options.json else made.sentence)
     return 0
+
+
+def with_rig(request: "ImageRequest", options: argparse.Namespace) -> "ImageRequest":
+    """What was asked, with what a rig's file says of frames and rules, and an earlier bundle."""
+    return replace(request, choice=choice_asked(options), rules=rules_asked(options), hard_negatives_from=options.hard_negatives_from)
