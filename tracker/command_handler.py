@@ -188,7 +188,7 @@ class CommandHandler:
         self._notifier.reloading()
         try:
             running, fresh = self._now(), load_config(self._path)
-            config = msgspec.structs.replace(running.config, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration)
+            config = _with_rules_of(fresh, running.config)
             check_rules(config, running.bundle, running.classifiers)
             self._check_unseen_calibration(running, config)
             self._put("reload", config, running.bundle, running.engine, running.classifiers)
@@ -274,6 +274,15 @@ class CommandHandler:
         logger.info("%s", sentence)
         self._notifier.status(sentence)
         self._notifier.extend_timeout(_BUILD_EXTENSION_S)
+
+
+def _with_rules_of(fresh: Config, running: Config) -> Config:
+    """What runs, with the zones, rules, calibration, choice of frames and overlay of a file that was read again."""
+    only_when = {each.name: each.only_when for each in fresh.classifiers}
+    classifiers = tuple(msgspec.structs.replace(each, only_when=only_when.get(each.name, each.only_when)) for each in running.classifiers)
+    return msgspec.structs.replace(
+        running, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration, classifiers=classifiers, overlay=fresh.overlay
+    )
 
 
 def _takes_frames(bundle: Bundle) -> bool:

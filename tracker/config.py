@@ -23,6 +23,7 @@ Number = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=8, le=16384)]
 Blocks = Annotated[int, Meta(ge=1, le=16384)]
 Offset = Annotated[int, Meta(ge=0, le=16384)]
+Level8 = Annotated[int, Meta(ge=0, le=255)]
 Level = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 Past = Annotated[int, Meta(ge=2, le=10_000)]
 Slope = Annotated[float, Meta(ge=0, le=1_000_000_000)]
@@ -169,7 +170,7 @@ class Polygon(Section, frozen=True, kw_only=True, tag_field="shape", tag="polygo
 
     name: Name
     unit: Literal["px", "mm"] = "px"
-    corners: Annotated[tuple[XY, ...], Meta(min_length=3, max_length=10_000)]
+    corners: Annotated[tuple[XY, ...], Meta(min_length=2, max_length=10_000)]  # two are a line
 
 
 class Circle(Section, frozen=True, kw_only=True, tag_field="shape", tag="circle"):
@@ -308,12 +309,41 @@ class EventConfig(Section, frozen=True, kw_only=True):
         return self.source.horizon_ms if isinstance(self.source, ClassSource | ForecastSource | BinaryForecastSource) else None
 
 
+class Condition(Section, frozen=True, kw_only=True):
+    """That a source's value is above or below a number, or between two; a tie is neither."""
+
+    source: ZoneSource | SpeedSource | DistanceSource
+    above: Threshold | None = None
+    below: Threshold | None = None
+
+
+class TrialWindow(Section, frozen=True, kw_only=True):
+    """A part of every trial. A trial begins with the first frame and after a gap, or with an event."""
+
+    from_ms: Milliseconds = 0  # of the trial, included
+    until_ms: Milliseconds | None = None  # not included; null: until the next trial
+    event: Name | None = None  # whose "on" begins a trial; null: the first frame does, and the first after a gap
+    gap_ms: Milliseconds = 1000  # longer without a frame, and the next begins a trial; where no event does
+
+
+class Preselection(Section, frozen=True, kw_only=True):
+    """Which frames go to a classifier's network. The others are decided without it: there is nothing."""
+
+    conditions: tuple[Condition, ...] = ()  # all of them must hold, of any animal
+    trial: TrialWindow | None = None  # null: at any time
+    missing: Literal["network", "nothing"] = "network"  # where a condition's value is missing: it holds, or does not
+    confidence: Fraction = 0.5  # a key point below this counts as missing
+    maximum_gap_ms: Milliseconds = 0  # for so long after the conditions held, frames still go to the network
+    otherwise: Text | None = None  # class of probability 1 where the network is not asked; null: 'none' where there is one, else no class
+
+
 class ClassifierConfig(Section, frozen=True, kw_only=True):
     """A network that finds behaviour in poses or images, one step a frame. It runs on the CPU."""
 
     name: Name
     bundle: Text  # as `trainer fit --task behaviour` writes it
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    only_when: Preselection | None = None  # null: the network takes every frame
 
 
 class IdentityConfig(Section, frozen=True, kw_only=True):
@@ -340,6 +370,33 @@ class PublisherConfig(Section, frozen=True, kw_only=True):
     high_water_mark: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000  # messages kept for a slow subscriber before it loses some
     curve_keys: Text | None = None  # folder made by `tracker keys`; required beyond ipc:// and loopback
     alive_ms: Annotated[float, Meta(ge=10, le=10_000)] = 100  # interval of the heartbeat
+
+
+class LabelConfig(Section, frozen=True, kw_only=True):
+    """The label on the picture: the likeliest class of every classifier."""
+
+    place: Literal["top_left", "top_right", "bottom_left", "bottom_right", "none"] | tuple[Offset, Offset] | None = None
+    """A corner, or [x, y] of its left foot in source pixels; None: at the bottom left where there are no key points, else nowhere."""
+    scale: Annotated[float, Meta(gt=0, le=50)] = 2.0  # of the letters; 1 is about those of the status lines
+    colour: tuple[Level8, Level8, Level8] = (255, 255, 100)  # RGB
+    thickness: Annotated[float, Meta(gt=0, le=50)] = 2.0  # of the strokes, px in a picture of 480 rows
+
+
+class ScoreBarsConfig(Section, frozen=True, kw_only=True):
+    """A bar for each score."""
+
+    place: Literal["panel", "top_left", "top_right", "bottom_left", "bottom_right", "none"] | tuple[Offset, Offset] = "panel"
+    """Beside the picture, in a corner of it, or [x, y] of their left top in source pixels."""
+    scale: Annotated[float, Meta(gt=0, le=50)] = 1.0  # on the picture
+    colour: tuple[Level8, Level8, Level8] = (40, 110, 150)  # of the bars, RGB
+    thickness: Annotated[int, Meta(ge=1, le=20)] = 1  # of the letters, on the picture
+
+
+class OverlayConfig(Section, frozen=True, kw_only=True):
+    """How what classifiers say is drawn, in every viewer of this tracker and of what it records."""
+
+    label: LabelConfig = field(default_factory=LabelConfig)
+    scores: ScoreBarsConfig = field(default_factory=ScoreBarsConfig)
 
 
 class ControlConfig(Section, frozen=True, kw_only=True):
@@ -401,6 +458,7 @@ class Config(Section, frozen=True, kw_only=True):
     publisher: PublisherConfig = field(default_factory=PublisherConfig)
     control: ControlConfig = field(default_factory=ControlConfig)
     viewer: ViewerConfig = field(default_factory=ViewerConfig)
+    overlay: OverlayConfig = field(default_factory=OverlayConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
     recording: RecordingConfig | None = None  # a rig that records has the section, if only as `recording: {}`
 
@@ -432,6 +490,9 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     _check_anything_runs(config, file)
     _check_unique("classifiers", "name", [each.name for each in config.classifiers], file)
     check_events(config.zones, config.behaviour, file)
+    for index, each in enumerate(config.classifiers):
+        if each.only_when is not None:
+            _check_preselection(each.only_when, config, file, ("classifiers", index, "only_when"))
     _check_triggers(config, file)
     for index, item in enumerate(config.behaviour):
         _check_classifier(item, config, file, ("behaviour", index))
@@ -495,12 +556,42 @@ def _check_rule(item: EventConfig, names: list[str], file: YamlFile, place: Plac
             f"{file.at(where)}: {dotted(where)} of event '{item.event}' is {rule.off:g}; expected {side} rule.on ({rule.on:g}), "
             f"since rule.when is '{rule.when}'"
         )
-    if isinstance(item.source, ZoneSource) and item.source.zone not in names:
-        where = (*place, "source", "zone")
+    if isinstance(item.source, ZoneSource):
+        _check_zone(item.source, names, file, (*place, "source", "zone"), of=f" of event '{item.event}'")
+
+
+def _check_zone(source: ZoneSource, names: list[str], file: YamlFile, where: Place, *, of: str) -> None:
+    if source.zone not in names:
         known = f"one of {', '.join(names)}" if names else "a zone of the section zones, which is empty"
+        raise ConfigError(f"{file.at(where)}: {dotted(where)}{of} is '{source.zone}'; expected {known}{meant(source.zone, names)}")
+
+
+def _check_preselection(only_when: Preselection, config: Config, file: YamlFile, place: Place) -> None:
+    for index, condition in enumerate(only_when.conditions):
+        where: Place = (*place, "conditions", index)
+        if condition.above is None and condition.below is None:
+            raise ConfigError(f"{file.at(where)}: {dotted(where)} says neither above nor below; expected at least one of them")
+        if condition.above is not None and condition.below is not None and condition.above >= condition.below:
+            raise ConfigError(
+                f"{file.at((*where, 'below'))}: {dotted(where)} is above {condition.above:g} and below {condition.below:g}, which no value "
+                "is; expected below to be the larger"
+            )
+        if isinstance(condition.source, ZoneSource):
+            _check_zone(condition.source, [zone.name for zone in config.zones], file, (*where, "source", "zone"), of="")
+    trial = only_when.trial
+    if trial is None:
+        return
+    where = (*place, "trial")
+    if trial.until_ms is not None and trial.until_ms <= trial.from_ms:
         raise ConfigError(
-            f"{file.at(where)}: {dotted(where)} of event '{item.event}' is '{item.source.zone}'; expected {known}"
-            f"{meant(item.source.zone, names)}"
+            f"{file.at((*where, 'until_ms'))}: {dotted((*where, 'until_ms'))} is {trial.until_ms:g}; expected more than from_ms "
+            f"({trial.from_ms:g})"
+        )
+    events = [item.event for item in config.behaviour]
+    if trial.event is not None and trial.event not in events:
+        known = f"one of {', '.join(events)}" if events else "an event of the section behaviour, which is empty"
+        raise ConfigError(
+            f"{file.at((*where, 'event'))}: {dotted((*where, 'event'))} is '{trial.event}'; expected {known}{meant(trial.event, events)}"
         )
 
 

@@ -120,6 +120,7 @@ def _pose(message: PoseMessage) -> str:
     scores = "".join(f"  {name} {value:.2f}" for name, value in message.scores.items())
     scores += "".join(f"  {name} warming up" for name in message.warming)
     scores += "".join(f"  {name} has no region" for name in message.no_region)
+    scores += "".join(f"  {name} network not asked" for name in message.without_network)
     return f"{delay_ms:7.2f} ms  {absent} {animals}{scores}{motion}"
 
 

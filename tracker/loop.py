@@ -110,6 +110,8 @@ class Tracking:
         events = setup.behaviour.update(
             frame_number=frame.number, time_ns=time_ns, pose=pose, motion=motion.configured, brightness=brightness
         )
+        if events and setup.scores.preselect:
+            setup.scores.take_events(events)
         decided_ns = self._clock()
         message = publisher.pose(
             frame,

@@ -58,6 +58,7 @@ class PoseMessage(Stamp):
     no_region: list[str] = field(default_factory=list)  # classifiers without scores: the key point that they follow is not to be found
     brightness: dict[str, float] = field(default_factory=dict)  # by "left,top,width,height" in px: mean there, 0..1
     motion_full: float | None = None  # the same of all pixels, whatever is configured
+    without_network: list[str] = field(default_factory=list)  # classifiers whose scores are not their network's: only_when left it out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,7 @@ class ClassifierMessage:
     bundle: str
     bundle_sha256: str
     class_names: list[str]
+    only_when: dict[str, Any] | None = None  # as configured; None: its network takes every frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +236,7 @@ class StatusMessage(Stamp):
     # source pixels by key point: confidence is the chance of an error of at most this; empty where the bundle does not say
     correct_within_px: dict[str, float] = field(default_factory=dict)
     boot_id: str = ""  # of the host: where it is the same, the monotonic clock is; "" where the kernel tells none
+    overlay: dict[str, Any] = field(default_factory=dict)  # how label and scores are drawn, as configured
     rig: RigMessage | None = None  # of `tracker triangulate`, which has no camera, bundle or picture of its own
 
 

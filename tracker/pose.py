@@ -21,6 +21,7 @@ class Pose:
         scores: probability of each class of behaviour, by name; empty where there is no classifier.
         warming: classifiers that have no scores yet.
         no_region: classifiers without scores, since the key point that they follow is not to be found.
+        without_network: classifiers whose scores are not their network's: `only_when` says that there is nothing to be found.
     """
 
     points: KeyPoints
@@ -28,3 +29,4 @@ class Pose:
     scores: Mapping[str, float] = field(default_factory=dict)
     warming: tuple[str, ...] = ()
     no_region: tuple[str, ...] = ()
+    without_network: tuple[str, ...] = ()

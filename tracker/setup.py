@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
+from tracker.behaviour.preselection import preselections
 from tracker.brightness import Brightness
 from tracker.bundle import Bundle, check_task
 from tracker.bundle_description import Description
@@ -104,7 +105,13 @@ def make_setup(
         inference=inference,
         identity=_identity(config, bundle),
         locate=locate,
-        scores=Scores(classifiers, point_names=_point_names(bundle), animals=_animals(bundle), source_shape=source_shape),
+        scores=Scores(
+            classifiers,
+            point_names=_point_names(bundle),
+            animals=_animals(bundle),
+            source_shape=source_shape,
+            preselections=preselections(config, point_names=_point_names(bundle), animals=_animals(bundle)),
+        ),
         brightness=Brightness(config.behaviour, image_size=(width, height)),
         behaviour=_behaviour(config, bundle),
         image_size=(width, height),
@@ -127,6 +134,8 @@ def check_rules(config: Config, bundle: Bundle | None, classifiers: Mapping[str,
         with_outline(zone, locate)
     _identity(config, bundle)
     check_classifiers(classifiers, point_names=_point_names(bundle), animals=_animals(bundle))
+    for name, frames in preselections(config, point_names=_point_names(bundle), animals=_animals(bundle)).items():
+        frames.otherwise(classifiers[name].bundle.description.class_names)
     names = score_names(classifiers)
     for item in config.behaviour:
         if isinstance(item.source, ClassSource) and item.source.score not in names:
@@ -169,6 +178,7 @@ def setup_message(
 ) -> SetupMessage:
     """What the stream says of a setup that takes over after the frame `after`."""
     description = setup.bundle
+    only_when = {each.name: msgspec.to_builtins(each.only_when) for each in setup.config.classifiers}
     return SetupMessage(
         v=VERSION,
         camera=publisher.camera,
@@ -190,6 +200,7 @@ def setup_message(
                 bundle=each.bundle.description.name,
                 bundle_sha256=each.bundle.description.onnx_sha256,
                 class_names=list(each.bundle.description.class_names),
+                only_when=only_when.get(name),
             )
             for name, each in setup.scores.classifiers.items()
         ],

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -28,6 +29,8 @@ from tracker.recording.read_session import RecordedSession
 FRAMES = 60
 HEIGHT, WIDTH = 48, 64
 BRIGHT = {"event": "bright", "source": {"kind": "class", "classifier": "look", "class_name": "red"}, "rule": {"on": 0.4, "off": 0.3}}
+
+TRIAL = {"trial": {"event": "bright", "from_ms": 40, "until_ms": 400}}
 
 
 def blinking(number: int) -> Image:
@@ -54,9 +57,13 @@ def config_file(folder: Path, video: Path) -> Path:
         Path("none"),
         camera,
         engine={"bundle": None},
-        classifiers=[{"name": "look", "bundle": str(folder / "look")}],
+        classifiers=[
+            {"name": "look", "bundle": str(folder / "look")},
+            {"name": "part", "bundle": str(folder / "look"), "only_when": TRIAL},
+        ],
         behaviour=[BRIGHT],
         recording=recording,
+        overlay={"label": {"place": [4, 40], "scale": 1.5, "colour": [0, 255, 0]}},
     )
 
 
@@ -87,9 +94,16 @@ def test_every_score_and_event_of_an_analysis_is_that_of_the_live_tracker(tmp_pa
 
     found = RecordedSession(job.folder)
     assert found.rows.num_rows == live.rows.num_rows == FRAMES
-    for name in ("ordinal", "frame", "exposed_ns", "setup", "points", "scores", "motion"):
+    for name in ("ordinal", "frame", "exposed_ns", "setup", "points", "scores", "without_network", "motion"):
         assert found.rows[name].to_pylist() == live.rows[name].to_pylist(), name
-    assert [len(row) for row in found.rows["scores"].to_pylist()][:5] == [0, 0, 0, 2, 2]
+    assert [len(row) for row in found.rows["scores"].to_pylist()][:5] == [
+        2,
+        2,
+        2,
+        4,
+        2,
+    ]  # the part of the trial begins, and its network warms up
+    assert 5 < found.rows["without_network"].to_pylist().count(["part"]) < FRAMES - 5
     for name in ("frame", "event", "state", "animal", "onset_frame", "value", "reason"):
         assert found.events[name].to_pylist() == live.events[name].to_pylist(), name
     assert found.events.num_rows > 2
@@ -110,6 +124,14 @@ def test_an_analysis_of_images_that_was_stopped_goes_on_to_the_same_bytes(tmp_pa
     assert 0.5 <= sure["mean"] <= 1
 
 
+def test_the_pictures_of_an_analysis_have_the_label_where_it_is_configured(tmp_path: Path, video: Path) -> None:
+    job, request = asked(tmp_path, video)
+    analyse_now(job, request)
+    picture = np.asarray(cv2.imread(str(job.folder / "typical.jpg")), int)
+    rows, columns = np.nonzero(picture[..., 1] - picture[..., 2] > 60)  # green, in a picture without any
+    assert (len(rows) > 20, int(columns.min()) < 10, int(rows.min()) > 20, int(rows.max()) < 46) == (True,) * 4
+
+
 @pytest.mark.parametrize("form", ["csv", "nwb"])
 def test_scores_without_key_points_are_exported(tmp_path: Path, video: Path, form: Any) -> None:
     job, request = asked(tmp_path, video)
@@ -121,6 +143,8 @@ def test_scores_without_key_points_are_exported(tmp_path: Path, video: Path, for
     assert (exported.frames, exported.point_names) == (FRAMES, ())
     if form == "csv":
         header = exported.files[0].read_text().splitlines()[0]
-        assert header.replace('"', "").endswith("motion,score_look.moved,score_look.red")
+        assert header.replace('"', "").endswith(
+            "motion,score_look.moved,score_look.red,score_part.moved,score_part.red,without_network_part"
+        )
     with pytest.raises(RecordingError, match="holds no key points, which the format sleap is for; export it as csv, parquet or nwb"):
         export_session(session, Wanted(form="sleap"))

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.frame import Image
-from tracker.pose import KeyPoints, Pose
+from tracker.analysis.inferring import Inferred
+from tracker.pose import Pose
 from tracker.setup import Setup
 
 
@@ -19,23 +19,28 @@ class FrameScores:
 
     def __init__(self, setup: Setup) -> None:
         """Begin with a setup through which no frame has gone."""
+        setup.scores.reset()
         self._setup = setup
+        self._frames = 0
         self.names = setup.scores.names if setup.scores.take_images else ()
 
-    def of(self, image: Image, points: KeyPoints, time_ns: int) -> NDArray[np.float64]:
+    def of(self, frame: Inferred) -> NDArray[np.float64]:
         """Score one frame.
-
-        Args:
-            image: of the frame.
-            points: as the network found them in it.
-            time_ns: of the frame.
 
         Returns:
             float64 (scores,) in the order of the names; NaN where there is none.
         """
         if not self.names:
             return np.empty(0)
-        if self._setup.identity is not None:
-            points = self._setup.identity.update(points.copy(), time_ns)
-        found = self._setup.scores.of(Pose(points=points, mm=None), image, time_ns).scores
-        return np.array([found.get(name, np.nan) for name in self.names])
+        setup, points, number = self._setup, frame.points, self._frames
+        self._frames += 1
+        if setup.identity is not None:
+            points = setup.identity.update(points.copy(), frame.time_ns)
+        mm = setup.locate.to_mm(points) if setup.locate is not None and setup.scores.preselect else None
+        pose = setup.scores.of(Pose(points=points, mm=mm), frame.image, frame.time_ns)
+        if setup.scores.preselect:  # an event may begin a trial
+            events = setup.behaviour.update(
+                frame_number=number, time_ns=frame.time_ns, pose=pose, motion=frame.motion.configured, brightness=frame.brightness
+            )
+            setup.scores.take_events(events)
+        return np.array([pose.scores.get(name, np.nan) for name in self.names])

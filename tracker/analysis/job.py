@@ -92,7 +92,10 @@ def analysed_with(config: Config, bundle: Bundle | None) -> AnalysedWith:
     except OSError as problem:
         raise RecordingError(f"{config.calibration}: the calibration cannot be read: {problem.strerror}") from problem
     engine = config.engine
-    classifiers = [(each.name, _sha256(read_bundle(Path(each.bundle)).description)) for each in config.classifiers]
+    classifiers = [
+        (each.name, _sha256(read_bundle(Path(each.bundle)).description), *([each.only_when] if each.only_when is not None else []))
+        for each in config.classifiers
+    ]
     rules = (config.identity, calibration, config.zones, config.motion, classifiers, config.behaviour)
     settings = (engine.runtime, engine.precision, config.name, *rules)
     return AnalysedWith(bundle_sha256=_sha256(bundle.description if bundle else None), settings_sha256=_sha256(settings))

@@ -15,7 +15,7 @@ from tracker.analysis.frame_scores import FrameScores
 from tracker.analysis.inferring import Engines, Inferred, infer
 from tracker.analysis.job import Job, check_same, is_done
 from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
-from tracker.analysis.tables import StreamName, write_tables
+from tracker.analysis.tables import StreamName, scores_at, write_tables
 from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog, confidence_of
 from tracker.config import Config, OpenCVCamera, RecordingConfig
 from tracker.errors import RecordingError
@@ -210,6 +210,8 @@ def _work(
             size=(video.shape[0], video.shape[1]),
             kept=log.progress.pictures,
             fault=video.fault(),
+            overlay=request.config.overlay,
+            scores=scores_at(job.work, {each.frame for each in log.progress.pictures.values()}),
         )
         write_part(job.work, CLOSED_FILE, Closed(reason=_REASON, frames=len(found), dropped=0, segments=[len(found)]))
     finally:
@@ -221,7 +223,7 @@ def _log_all(
 ) -> None:
     synced = said = time.monotonic()
     for each in frames:
-        found = scores.of(each.image, each.points, each.time_ns)
+        found = scores.of(each)
         pictures.take(log.frames, each.image, float(confidence_of(each.points[None], found[None])[0]))
         log.append(time_ns=each.time_ns, motion=each.motion, points=each.points, brightness=each.brightness, scores=found)
         now = time.monotonic()

@@ -1,5 +1,6 @@
 """What shows at a glance whether a video was analysed well: two pictures and how sure the network was throughout."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -8,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.analysis.unfinished_poses import Kept
+from tracker.config import OverlayConfig
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.pose import KeyPoints
+from tracker.viewer.class_label import PictureScale, draw_label, draw_scores, label_of_scores
 from tracker.viewer.legend import disc
 from tracker.viewer.palette import DARK, colour_of
 from tracker.whole_files import write_synced
@@ -21,6 +24,7 @@ TYPICAL, WORST = "typical", "worst"
 _LONGEST_PX = 400
 _PARTS = 240  # of the strip
 _QUALITY = 88
+_REFERENCE_PX = 480  # the height of a picture at which sizes are in pixels
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +88,8 @@ def write_overview(
     size: tuple[int, int],
     kept: dict[str, Kept],
     fault: str | None,
+    overlay: OverlayConfig,
+    scores: Mapping[int, Mapping[str, float]],
 ) -> Overview:
     """Draw the pictures and sum up.
 
@@ -95,6 +101,8 @@ def write_overview(
         size: (height, width) of the video.
         kept: the pictures' frames.
         fault: of the file.
+        overlay: how the label of the classes and the scores are drawn.
+        scores: of the pictures' frames, by name.
 
     Raises:
         OSError: the disk refuses.
@@ -112,6 +120,10 @@ def write_overview(
         image = cv2.imread(str(_picture(folder, each.frame)))
         if image is not None:
             drawn = _drawn(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), points[each.frame], height=size[0])
+            scale = PictureScale(zoom=drawn.shape[0] / size[0], unit=max(0.55, min(drawn.shape[:2]) / _REFERENCE_PX))
+            of_frame = scores.get(each.frame, {})
+            draw_label(drawn, label_of_scores(of_frame), overlay.label, scale, key_points=bool(points.shape[1]))
+            draw_scores(drawn, of_frame, overlay.scores, scale, lines_px=0)
             write_synced(folder / f"{name}.jpg", _jpeg(drawn, quality=_QUALITY))
     for path in folder.glob("frame-*.jpg"):
         path.unlink()

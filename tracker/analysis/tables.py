@@ -5,6 +5,7 @@ the same bytes as one that was not.
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tracker.frame import Image
 from tracker.messages import encoder
 from tracker.pose import KeyPoints, Pose
 from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE
-from tracker.recording.tables import EVENTS, FRAMES, Row
+from tracker.recording.tables import EVENTS, FRAMES, Row, read_batches
 from tracker.setup import Setup, setup_message
 from tracker.whole_files import write_synced
 
@@ -76,6 +77,22 @@ def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: Stre
     return found
 
 
+def scores_at(folder: Path, frames: Collection[int]) -> dict[int, dict[str, float]]:
+    """The scores of some frames, as they stand in a session's table.
+
+    Args:
+        folder: of the session.
+        frames: their numbers, from 0.
+    """
+    found, first = {}, 0
+    for batch in read_batches(folder / FRAMES_FILE, FRAMES):
+        for frame in frames:
+            if first <= frame < first + batch.num_rows:
+                found[frame] = dict(batch["scores"][frame - first].as_py())
+        first += batch.num_rows
+    return found
+
+
 def _follow(
     part: NDArray[Any], setup: Setup, score_names: tuple[str, ...], *, first: int, found: KeyPoints, events: list[Row]
 ) -> list[Pose]:
@@ -90,7 +107,10 @@ def _follow(
         pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
         if score_names:
             known = zip(score_names, record["scores"].tolist(), strict=True)
-            pose = replace(pose, scores={name: value for name, value in known if value == value})  # NaN is not itself
+            without = setup.scores.without_network(pose, time_ns)  # as when the scores were found
+            pose = replace(
+                pose, scores={name: value for name, value in known if value == value}, without_network=without
+            )  # NaN is not itself
         else:
             pose = setup.scores.of(pose, _NO_IMAGE, time_ns)
         changes = setup.behaviour.update(
@@ -100,6 +120,7 @@ def _follow(
             motion=None if np.isnan(motion) else motion,
             brightness=dict(zip(rectangles, record["brightness"].tolist(), strict=True)),
         )
+        setup.scores.take_events(changes)
         events += [_event_row(event, time_ns) for event in changes]
         found[index] = points
         poses.append(pose)
@@ -125,6 +146,7 @@ def _batch(part: NDArray[Any], points: KeyPoints, poses: list[Pose], *, first: i
         "motion": pa.array(np.ascontiguousarray(part["motion"][:, 0]), from_pandas=True),
         "motion_full": pa.array(np.ascontiguousarray(part["motion"][:, 1]), from_pandas=True),
         "scores": pa.array([list(pose.scores.items()) for pose in poses], FRAMES.field("scores").type),
+        "without_network": pa.array([list(pose.without_network) for pose in poses], FRAMES.field("without_network").type),
         "brightness": pa.array(
             [list(zip(rectangles, row, strict=True)) for row in part["brightness"].tolist()], FRAMES.field("brightness").type
         ),

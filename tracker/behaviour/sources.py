@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
@@ -19,6 +20,7 @@ from tracker.config import (
     MotionSource,
     SpeedSource,
     Zone,
+    ZoneSource,
 )
 from tracker.errors import ConfigError
 from tracker.parsing.value_fault import meant
@@ -222,48 +224,72 @@ def measure_of(
     Raises:
         ConfigError: it names an unknown point or zone, needs mm where there is no calibration, or does not go with the dimensions.
     """
-    source = item.source
-
-    def place(point: str, unit: Literal["px", "mm"]) -> Place:
-        if point not in point_names:
-            known = ", ".join(point_names) or "none"
-            raise ConfigError(
-                f"behaviour '{item.event}': point '{point}' is not one of the network's points ({known}); correct the name"
-                f"{meant(point, point_names)}"
-            )
-        if unit == "px" and dimensions == 3:
-            raise ConfigError(f"behaviour '{item.event}' is in px, which places in space do not have; write `unit: mm`")
-        if unit == "mm" and not has_mm:
-            raise ConfigError(f"behaviour '{item.event}' is in mm but there is no calibration; give one, or use px")
-        return Place(list(point_names).index(point), unit, confidence=item.rule.confidence)
-
+    source, where = item.source, f"behaviour '{item.event}'"
     if isinstance(source, MotionSource | ForecastSource | BinaryForecastSource):
         if dimensions == 3:
-            raise ConfigError(
-                f"behaviour '{item.event}' is motion of a picture, which a rig does not have; put it into a camera's tracker.yaml"
-            )
+            raise ConfigError(f"{where} is motion of a picture, which a rig does not have; put it into a camera's tracker.yaml")
         return MotionEnergy() if isinstance(source, MotionSource) else MotionForecast(source)
     if isinstance(source, ClassSource | BrightnessSource) and dimensions == 3:
-        raise ConfigError(f"behaviour '{item.event}' is of one camera, which a rig is not; put it into a camera's tracker.yaml")
+        raise ConfigError(f"{where} is of one camera, which a rig is not; put it into a camera's tracker.yaml")
     if isinstance(source, ClassSource):
         return ClassProbability(source.score)
     if isinstance(source, BrightnessSource):
         return RegionBrightness(source.region)
+    points = PointSources(
+        where, zones, point_names=tuple(point_names), has_mm=has_mm, dimensions=dimensions, confidence=item.rule.confidence
+    )
     if isinstance(source, HeightSource):
         if dimensions == 2:
+            raise ConfigError(f"{where} is a height, which one camera cannot see; put it into the file of `tracker triangulate`")
+        return Height(points.place(source.point, "mm"))
+    return points.measure(source)
+
+
+@dataclass(frozen=True, slots=True)
+class PointSources:
+    """Makes sources of key points.
+
+    Attributes:
+        where: whose they are, for sentences: "behaviour 'freezing'".
+        zones: by name.
+        point_names: of the key points.
+        has_mm: whether sights carry mm.
+        confidence: a point with less is missing.
+        dimensions: as in `measure_of`.
+    """
+
+    where: str
+    zones: Mapping[str, Zone]
+    point_names: tuple[str, ...]
+    has_mm: bool
+    confidence: float
+    dimensions: Literal[2, 3] = 2
+
+    def measure(self, source: ZoneSource | SpeedSource | DistanceSource) -> Measure:
+        """One source for one animal; a ConfigError as in `measure_of`."""
+        if isinstance(source, SpeedSource):
+            return Speed(self.place(source.point, source.unit), round(source.window_ms * 1e6))
+        if isinstance(source, DistanceSource):
+            return Distance(self.place(source.point, source.unit), self.place(source.other_point, source.unit))
+        if source.zone not in self.zones:
+            known = ", ".join(self.zones) or "none"
             raise ConfigError(
-                f"behaviour '{item.event}' is a height, which one camera cannot see; put it into the file of `tracker triangulate`"
+                f"{self.where}: zone '{source.zone}' is not one of the zones ({known}); add it or correct the name"
+                f"{meant(source.zone, self.zones)}"
             )
-        return Height(place(source.point, "mm"))
-    if isinstance(source, SpeedSource):
-        return Speed(place(source.point, source.unit), round(source.window_ms * 1e6))
-    if isinstance(source, DistanceSource):
-        return Distance(place(source.point, source.unit), place(source.other_point, source.unit))
-    if source.zone not in zones:
-        known = ", ".join(zones) or "none"
-        raise ConfigError(
-            f"behaviour '{item.event}': zone '{source.zone}' is not one of the zones ({known}); add it or correct the name"
-            f"{meant(source.zone, zones)}"
-        )
-    zone = zones[source.zone]
-    return ZoneDepth(place(source.point, zone.unit), depth_in(zone))
+        zone = self.zones[source.zone]
+        return ZoneDepth(self.place(source.point, zone.unit), depth_in(zone))
+
+    def place(self, point: str, unit: Literal["px", "mm"]) -> Place:
+        """Where a point is; a ConfigError likewise."""
+        if point not in self.point_names:
+            known = ", ".join(self.point_names) or "none"
+            raise ConfigError(
+                f"{self.where}: point '{point}' is not one of the network's points ({known}); correct the name"
+                f"{meant(point, self.point_names)}"
+            )
+        if unit == "px" and self.dimensions == 3:
+            raise ConfigError(f"{self.where} is in px, which places in space do not have; write `unit: mm`")
+        if unit == "mm" and not self.has_mm:
+            raise ConfigError(f"{self.where} is in mm but there is no calibration; give one, or use px")
+        return Place(self.point_names.index(point), unit, confidence=self.confidence)

@@ -68,5 +68,5 @@ def _edges(zone: Polygon) -> list[tuple[float, float, float, float, float, float
         if squared > 0.0:
             edges.append((x1, y1, x2 - x1, y2 - y1, y2, 1.0 / squared))
     if not edges:
-        raise ConfigError(f"zone '{zone.name}': all corners are the same place {corners[0]}; give at least three different ones")
+        raise ConfigError(f"zone '{zone.name}': all corners are the same place {corners[0]}; give at least two different ones")
     return edges

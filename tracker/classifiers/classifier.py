@@ -48,6 +48,11 @@ class Classifier:
         self._last_ns: int | None = None
         self.warming = True
 
+    def leave_out(self) -> None:
+        """Begin anew with the next frame that it takes: of this one, which is decided without the network, it knows nothing."""
+        if self._began:
+            self.reset()
+
     def at(self, taken: NDArray[np.float32] | NDArray[np.uint8], time_ns: int) -> NDArray[np.float32] | None:
         """The same as `step`, for a frame of this time: it is here that the time of the frame before is kept, since rules come and go."""
         seconds = 0.0 if self._last_ns is None else (time_ns - self._last_ns) / 1e9

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from tracker.behaviour.preselection import FramesToClassify
 from tracker.bundle_description import Following, Viewed
 from tracker.classifiers.classifier import Classifier
 from tracker.engines.view_fit import ViewFit
 from tracker.errors import BundleError, ConfigError
+from tracker.event import Event
 from tracker.frame import Image
 from tracker.pose import Pose
 
+NO_PRESELECTIONS: Mapping[str, FramesToClassify] = MappingProxyType({})
 _Take = Callable[[Image, Pose, int], NDArray[Any] | None]  # image, pose, time in ns: what the network takes, None where it has no region
 
 
@@ -21,6 +25,8 @@ class _Part(NamedTuple):
     classifier: Classifier
     take: _Take
     score_names: tuple[str, ...]
+    frames: FramesToClassify | None  # None: every frame goes to the network
+    without: tuple[float, ...]  # the scores of a frame that does not
 
 
 class Scores:
@@ -31,6 +37,10 @@ class Scores:
         point_names: of the poses to come.
         animals: rows of the poses to come.
         source_shape: of the images to come: (height, width) or (height, width, 3).
+        preselections: of the classifiers that do not take every frame, by the same name.
+
+    Attributes:
+        frames_without_network: over all classifiers, frames so far that were decided without the network.
 
     Raises:
         ConfigError: a classifier was trained on other key points, or on another number of animals.
@@ -38,15 +48,30 @@ class Scores:
     """
 
     def __init__(
-        self, classifiers: Mapping[str, Classifier], *, point_names: Sequence[str], animals: int, source_shape: Sequence[int]
+        self,
+        classifiers: Mapping[str, Classifier],
+        *,
+        point_names: Sequence[str],
+        animals: int,
+        source_shape: Sequence[int],
+        preselections: Mapping[str, FramesToClassify] = NO_PRESELECTIONS,
     ) -> None:
         check_classifiers(classifiers, point_names=point_names, animals=animals)
         self.classifiers = dict(classifiers)
+        self.frames_without_network = 0
         self._fields_of_view: dict[str, str] = {}
         self._parts = [
-            _Part(name, each, self._take(name, each, list(point_names), source_shape), tuple(score_names({name: each})))
+            _Part(
+                name,
+                each,
+                self._take(name, each, list(point_names), source_shape),
+                tuple(score_names({name: each})),
+                preselections.get(name),
+                preselections[name].otherwise(each.bundle.description.class_names) if name in preselections else (),
+            )
             for name, each in classifiers.items()
         ]
+        self._preselected = [part for part in self._parts if part.frames is not None]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,16 +108,37 @@ class Scores:
         """The same: frames so far in which there was no place to look at, and hence no score."""
         return sum(each.square.absent for each in self.classifiers.values() if each.square is not None)
 
+    @property
+    def preselect(self) -> bool:
+        """Whether some frames are decided without a network."""
+        return bool(self._preselected)
+
     def reset(self) -> None:
         """Begin anew, as at the start of a session."""
         for part in self._parts:
             part.classifier.reset()
+            if part.frames is not None:
+                part.frames.reset()
+
+    def without_network(self, pose: Pose, time_ns: int) -> tuple[str, ...]:
+        """The classifiers that decide this frame without their network. To be asked once for every frame, where `of` is not."""
+        return tuple(
+            part.name for part in self._preselected if part.frames is not None and not part.frames.goes(pose.points, pose.mm, time_ns)
+        )
+
+    def take_events(self, events: Sequence[Event]) -> None:
+        """Hear what the rules made of the frame that came last: an event may begin a trial."""
+        if events:
+            for part in self._preselected:
+                if part.frames is not None:
+                    part.frames.take_events(events)
 
     def of(self, pose: Pose, image: Image, time_ns: int) -> Pose:
         """The pose with the scores of this frame.
 
         Those of a classifier that warms up are left out, and its name is in `warming`; those of one whose key point is not to be found
-        are left out, and its name is in `no_region`: it then takes nothing of the frame.
+        are left out, and its name is in `no_region`: it then takes nothing of the frame. Where a frame is decided without the network,
+        there are scores, the name is in `without_network`, and the network begins anew with the next frame that it takes.
 
         Args:
             pose: of one frame.
@@ -103,7 +149,12 @@ class Scores:
             return pose
         scores: dict[str, float] = {}
         warming, no_region = [], []
+        without = self.without_network(pose, time_ns) if self._preselected else ()
         for part in self._parts:
+            if part.name in without:
+                part.classifier.leave_out()
+                scores.update(zip(part.score_names, part.without, strict=True))
+                continue
             taken = part.take(image, pose, time_ns)
             if taken is None:
                 no_region.append(part.name)
@@ -113,7 +164,8 @@ class Scores:
                 warming.append(part.name)
             else:
                 scores.update(zip(part.score_names, answer.tolist(), strict=True))
-        return replace(pose, scores=scores, warming=tuple(warming), no_region=tuple(no_region))
+        self.frames_without_network += len(without)
+        return replace(pose, scores=scores, warming=tuple(warming), no_region=tuple(no_region), without_network=without)
 
     def _take(self, name: str, classifier: Classifier, point_names: list[str], source_shape: Sequence[int]) -> _Take:
         description, region = classifier.bundle.description, classifier.about.region

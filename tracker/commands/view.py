@@ -51,10 +51,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--thickness", type=int, default=1, help="of lines and letters (%(default)s)")
     parser.add_argument("--confidence", type=float, default=0.5, help="points below are not drawn (%(default)s)")
     parser.add_argument(
-        "--label", type=int, nargs=2, metavar=("X", "Y"), help="where classes stand on the picture, px (bottom left without key points)"
+        "--label", type=int, nargs=2, metavar=("X", "Y"), help="where classes stand on the picture, px (as the tracker is configured)"
     )
-    parser.add_argument("--label-scale", type=float, default=2.0, help="size of their letters (%(default)s)")
-    parser.add_argument("--label-colour", type=int, nargs=3, default=[255, 255, 100], metavar=("R", "G", "B"))
+    parser.add_argument("--label-scale", type=float, help="size of their letters (as configured)")
+    parser.add_argument("--label-colour", type=int, nargs=3, metavar=("R", "G", "B"), help="their colour (as configured)")
+    parser.add_argument("--label-thickness", type=float, help="of their strokes (as configured)")
     parser.set_defaults(refuse=parser.error)
 
 
@@ -69,7 +70,8 @@ def view_either(options: argparse.Namespace) -> int:
         trail_points=tuple(options.trail),
         label=tuple(options.label) if options.label is not None else None,
         label_scale=options.label_scale,
-        label_colour=tuple(options.label_colour),
+        label_colour=tuple(options.label_colour) if options.label_colour is not None else None,
+        label_thickness=options.label_thickness,
     )
     of_session = options.address is not None and "://" not in options.address
     if (options.out is not None and not of_session) or ((options.to_s is not None or options.force) and options.out is None):

@@ -37,6 +37,7 @@ class Stretch:
         mm: (n, animals, key points, 2) float64; NaN where absent.
         motion: (n,) float64, NaN where unknown.
         scores: (n, scores) float64, NaN where unknown.
+        without_network: (n, classifiers) bool: whether `only_when` has decided it.
     """
 
     first: int
@@ -50,6 +51,7 @@ class Stretch:
     mm: NDArray[np.float64]
     motion: NDArray[np.float64]
     scores: NDArray[np.float64]
+    without_network: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.segment)
@@ -64,6 +66,7 @@ class SessionPoses:
         point_names: in the order of the arrays; none where classifiers ran alone.
         animals: rows of every pose; a row is an identity.
         score_names: of the class or forecast scores.
+        preselected: classifiers of which some frames were decided without the network, by name.
         has_mm: whether any pose has millimetres.
         received_ns: (frames,) int64, of every frame.
         camera_frame: (frames,) int64, likewise.
@@ -87,6 +90,7 @@ class SessionPoses:
         self.received_ns, self.camera_frame = seen.received_ns, seen.camera_frame
         self._first_exposed_ns = seen.first_exposed_ns
         self.score_names = tuple(sorted(seen.score_names))
+        self.preselected = tuple(sorted(seen.preselected))
         self.has_mm = seen.has_mm
         self.setup, self._setups = _one_set_of_points(session, list(seen.widths), setup)
         self.point_names = tuple(self.setup.point_names)
@@ -148,6 +152,7 @@ class SessionPoses:
             mm=self._poses(_column(table, "mm"), has_pose, np.full((*shape, 2), np.nan, np.float64)),
             motion=_column(table, "motion").to_numpy(zero_copy_only=False),
             scores=_scores(_column(table, "scores"), self.score_names),
+            without_network=_named(_column(table, "without_network"), self.preselected),
         )
 
     def _exposed_s(self, column: pa.Array) -> NDArray[np.float64]:
@@ -184,6 +189,7 @@ class _Seen:
     first_exposed_ns: int
     widths: dict[int, int]
     score_names: set[str]
+    preselected: set[str]
     has_mm: bool
 
 
@@ -200,6 +206,7 @@ def _look_through(session: RecordedSession, advance: Advance) -> _Seen:
     received, frames, exposed = [], [], 0
     widths: dict[int, int] = {}
     names: set[str] = set()
+    preselected: set[str] = set()
     has_mm = False
     for table in session.row_batches(STRETCH):
         received.append(_integers(table, "received_ns"))
@@ -211,6 +218,7 @@ def _look_through(session: RecordedSession, advance: Advance) -> _Seen:
         for number in dict.fromkeys(setups[lengths >= 0].tolist()):
             widths[number] = max(widths.get(number, 0), int(lengths[setups == number].max()))
         names.update(_column(table, "scores").keys.unique().to_pylist())
+        preselected.update(_column(table, "without_network").flatten().unique().to_pylist())
         has_mm = has_mm or len(_column(table, "mm").flatten()) > 0
         advance(len(setups))
     return _Seen(
@@ -219,6 +227,7 @@ def _look_through(session: RecordedSession, advance: Advance) -> _Seen:
         first_exposed_ns=exposed,
         widths=widths,
         score_names=names,
+        preselected=preselected,
         has_mm=has_mm,
     )
 
@@ -267,4 +276,13 @@ def _scores(column: pa.MapArray, names: tuple[str, ...]) -> NDArray[np.float64]:
     for place, name in enumerate(names):
         here = keys == name
         found[frame_of[here], place] = values[here]
+    return found
+
+
+def _named(column: pa.ListArray, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(n, names) bool from a list of names for each frame."""
+    found = np.zeros((len(column), len(names)), np.bool_)
+    for row, named in enumerate(column.to_pylist() if names else ()):
+        for name in named or ():
+            found[row, names.index(name)] = True
     return found

@@ -86,6 +86,7 @@ def _schema(poses: SessionPoses) -> pa.Schema:
             if poses.has_mm:
                 fields += [(f"{name}_x_mm", pa.float64()), (f"{name}_y_mm", pa.float64())]
     fields += [("motion", pa.float64()), *((f"score_{name}", pa.float64()) for name in poses.score_names)]
+    fields += [(f"without_network_{name}", pa.bool_()) for name in poses.preselected]
     description = poses.session.description
     told = {"session": poses.session.folder.name, "camera": description.camera, "bundle": poses.setup.bundle, "meta": description.meta}
     return pa.schema(fields, metadata={"rigtrack": json.dumps(told)})
@@ -108,7 +109,7 @@ def _batch(poses: SessionPoses, stretch: Stretch, schema: pa.Schema) -> pa.Recor
             columns += [stretch.points[:, animal, point, number] for number in range(3)]
             if poses.has_mm:
                 columns += [stretch.mm[:, animal, point, number] for number in range(2)]
-    columns += [stretch.motion, *stretch.scores.T]
+    columns += [stretch.motion, *stretch.scores.T, *stretch.without_network.T]
     arrays = [pa.array(column, field.type, from_pandas=True) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

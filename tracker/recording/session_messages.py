@@ -100,6 +100,7 @@ def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: 
         scores=dict(row["scores"]),
         brightness=dict(row["brightness"] or ()),
         motion_full=row["motion_full"],
+        without_network=list(row["without_network"] or ()),
     )
 
 

@@ -34,6 +34,7 @@ FRAMES = pa.schema(
         ("scores", pa.map_(pa.string(), pa.float64())),
         ("brightness", pa.map_(pa.string(), pa.float64())),
         ("motion_full", pa.float64()),
+        ("without_network", pa.list_(pa.string())),  # classifiers whose scores are not their network's
     ]
 )
 EVENTS = pa.schema(
@@ -53,7 +54,12 @@ EVENTS = pa.schema(
         ("horizon_ms", pa.float64()),  # null where the event says what is now
     ]
 )
-ADDED = ("brightness", "motion_full", "horizon_ms")  # columns at the end that sessions of earlier releases lack: null there
+ADDED = (
+    "brightness",
+    "motion_full",
+    "without_network",
+    "horizon_ms",
+)  # columns at the end that sessions of earlier releases lack: null there
 Row = dict[str, Any]
 
 
@@ -221,6 +227,7 @@ def pose_columns(message: PoseMessage) -> Row:
         "scores": list(message.scores.items()),
         "brightness": list(message.brightness.items()),
         "motion_full": message.motion_full,
+        "without_network": message.without_network,
     }
 
 

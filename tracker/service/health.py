@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+import msgspec
+
 from tracker.boot_id import boot_id
 from tracker.bundle_description import Description
 from tracker.cameras.capture import Capture
@@ -162,6 +164,7 @@ class Health:
             open=open_events(setup, received_ns=self._last_received_ns) if setup else [],
             correct_within_px=_radii(description),
             boot_id=self._boot_id,
+            overlay=msgspec.to_builtins(setup.config.overlay) if setup else {},
         )
 
     def _problems(self, now: int) -> list[Problem]:
@@ -191,11 +194,12 @@ class Health:
         } | self._region_counters()
 
     def _region_counters(self) -> dict[str, int]:
-        """Of classifiers that follow a key point, where there are some."""
+        """Of classifiers that follow a key point, and of those that do not take every frame, where there are some."""
         scores = self._setup.scores if self._setup is not None else None
-        if scores is None or not scores.follows:
+        if scores is None:
             return {}
-        return {"region_padded": scores.frames_padded, "region_absent": scores.frames_without_region}
+        followed = {"region_padded": scores.frames_padded, "region_absent": scores.frames_without_region}
+        return (followed if scores.follows else {}) | ({"without_network": scores.frames_without_network} if scores.preselect else {})
 
     def _measure_rates(self, now: int, counters: dict[str, int]) -> None:
         since, before = self._rates_since

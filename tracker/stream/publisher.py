@@ -179,6 +179,7 @@ class Publisher:
             motion_full=motion_full,
             warming=list(pose.warming),
             no_region=list(pose.no_region),
+            without_network=list(pose.without_network),
             brightness=brightness,
         )
         self._send("pose", self._encode(message))

@@ -8,6 +8,7 @@ import numpy as np
 
 from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
+from tracker.viewer.class_label import configured
 from tracker.viewer.lettering import fit, measure, wrap, write
 from tracker.viewer.palette import AMBER, DARK, PALE, PANEL, WHITE, YELLOW, Colour, colour_of, dotted
 
@@ -20,7 +21,6 @@ _LETTERS = 0.45
 _NARROWEST_COLUMN_PX = 74
 _MOST_COLUMNS = 3
 _SHIFT = 4
-_BAR: Colour = (40, 110, 150)
 _BAR_GROUND: Colour = (58, 58, 64)
 
 
@@ -33,6 +33,7 @@ class Entry:
     index: int | None = None
     ground: Colour | None = None
     share: float | None = None  # 0..1: how far a bar behind the text reaches
+    bar: Colour = (40, 110, 150)  # of that bar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +71,13 @@ def sections(
             LegendSection(title="events" if live else "events (not live)", entries=[_event(e, several=several, live=live) for e in ordered])
         )
     if pose is not None and (pose.scores or pose.warming or pose.no_region):
-        bars = [Entry(text=f"{name} {value:.2f}", share=value) for name, value in pose.scores.items()]
+        style = configured(status.overlay if status is not None else {}).scores
+        shown = pose.scores.items() if style.place == "panel" else ()
+        bars = [Entry(text=f"{name} {value:.2f}", share=value, bar=style.colour) for name, value in shown]
         bars += [Entry(text=f"{name}: warming up", colour=PALE) for name in pose.warming]
         bars += [Entry(text=f"{name}: no region", colour=PALE) for name in pose.no_region]
-        found.append(LegendSection(title="behaviour", entries=bars))
+        bars += [Entry(text=f"{name}: network not asked", colour=PALE) for name in pose.without_network]
+        found += [LegendSection(title="behaviour", entries=bars)] if bars else []
     problems = [problem for problem in status.problems if problem.cause != "camera"] if status is not None else []
     if problems:
         found.append(LegendSection(title="problems", entries=[Entry(text=f"{p.cause}: {p.sentence}", colour=AMBER) for p in problems]))
@@ -152,7 +156,7 @@ class _Writer:
         if entry.share is not None:
             top, bottom = round(middle - 0.42 * self._row_px), round(middle + 0.42 * self._row_px)
             cv2.rectangle(self._panel, (left, top), (left + wide, bottom), _BAR_GROUND, -1)
-            cv2.rectangle(self._panel, (left, top), (left + round(wide * min(1.0, max(0.0, entry.share))), bottom), _BAR, -1)
+            cv2.rectangle(self._panel, (left, top), (left + round(wide * min(1.0, max(0.0, entry.share))), bottom), entry.bar, -1)
         if entry.index is not None:
             radius = 5.0 * self._scale
             disc(self._panel, (left + radius, middle), radius, entry.index)

@@ -10,6 +10,7 @@ from tracker.viewer.palette import DARK, Colour
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _RIM_PX = 3  # room for it around letters
+_THICKEST = 2  # of the strokes that OpenCV 5 draws, whatever it is asked for
 _LONGEST = 400  # letters; more could never be seen, and a mask of them would only cost memory
 
 
@@ -56,7 +57,7 @@ def write(canvas: Image, text: str, foot: tuple[int, int], colour: Colour, *, si
         rim: a dark one around the letters, for text that stands on the picture itself.
     """
     letters, around, baseline = _rendered(text[:_LONGEST], round(size, 3), thickness)
-    left, top = foot[0] - _RIM_PX, foot[1] - baseline
+    left, top = foot[0] - _room(thickness), foot[1] - baseline
     for ink, mask in ((DARK, around), (colour, letters)) if rim else ((colour, letters),):
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(canvas.shape[1], left + mask.shape[1]), min(canvas.shape[0], top + mask.shape[0])
@@ -87,8 +88,17 @@ def _rendered(text: str, size: float, thickness: int) -> tuple[Image, Image, int
     The rim is the letters grown by a pixel or two; drawing them thicker would not do, as OpenCV 5 then moves them apart.
     """
     (width, height), below = cv2.getTextSize(text, _FONT, size, thickness)
-    letters = np.zeros((height + below + 2 * _RIM_PX, width + 2 * _RIM_PX), np.uint8)
-    cv2.putText(letters, text, (_RIM_PX, _RIM_PX + height), _FONT, size, 255, thickness, cv2.LINE_AA)
+    room = _room(thickness)
+    letters = np.zeros((height + below + 2 * room, width + 2 * room), np.uint8)
+    cv2.putText(letters, text, (room, room + height), _FONT, size, 255, min(thickness, _THICKEST), cv2.LINE_AA)
+    if thickness > _THICKEST:
+        more = thickness - _THICKEST + 1
+        letters = np.asarray(cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (more, more))), np.uint8)
     grow = 2 * max(1, round(1.6 * size)) + 1
     rim = cv2.dilate(letters, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (grow, grow)))
-    return letters, np.asarray(rim, np.uint8), _RIM_PX + height
+    return letters, np.asarray(rim, np.uint8), room + height
+
+
+def _room(thickness: int) -> int:
+    """Pixels around the letters for their rim and for what thick strokes take beside them."""
+    return _RIM_PX + max(0, thickness - _THICKEST)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.messages import PoseMessage, StatusMessage
-from tracker.viewer.class_label import label_of
+from tracker.viewer.class_label import PictureScale, configured, draw_label, draw_scores, label_of
 from tracker.viewer.legend import disc
 from tracker.viewer.lettering import blend, fit, measure, shade, write
 from tracker.viewer.palette import AMBER, DARK, WHITE, YELLOW, Colour, colour_of
@@ -26,7 +27,6 @@ _ZONE: Colour = (150, 215, 255)
 _SHIFT = 4  # OpenCV then takes sixteenths of a pixel
 _FAR_PX = 100_000.0  # beyond this OpenCV's fixed-point coordinates overflow
 _REFERENCE_PX = 480  # the height at which sizes below are in pixels
-_LABEL_MARGIN, _LABEL_LETTERS = 0.03, 0.5  # of the picture's smaller side; size of its letters
 _TRAIL_STEPS = 100  # segments drawn at most; more cannot be told apart
 
 
@@ -43,8 +43,8 @@ class OverlaySettings:
         zoom: the drawn picture is this much larger than the source.
         trail, zones, names: whether to draw the trail, the zones and the panel's names of key points.
         trail_points: key points that leave a trail; empty means all.
-        label: left foot of the classes' label, source pixels; None: at the bottom left where there are no key points.
-        label_scale, label_colour: of its letters; 1 is about those of the status lines.
+        label: left foot of the classes' label, source pixels; None: as configured.
+        label_scale, label_colour, label_thickness: of its letters; None: as configured.
     """
 
     confidence: float = 0.5
@@ -58,8 +58,9 @@ class OverlaySettings:
     names: bool = True
     trail_points: tuple[str, ...] = ()
     label: tuple[int, int] | None = None
-    label_scale: float = 2.0
-    label_colour: Colour = (255, 255, 100)
+    label_scale: float | None = None
+    label_colour: Colour | None = None
+    label_thickness: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def draw(
     names = names_of(pose or (trail[-1] if trail else None), status)
     if settings.trail and trail:
         _trails(sheet, trail, names)
-    _lines(sheet, _health(pose, status, settings.text_colour) if lines is None else lines, settings.place)
+    lines_px = _lines(sheet, _health(pose, status, settings.text_colour) if lines is None else lines, settings.place)
     animals = pose.animals if pose is not None else []
     for animal in animals:  # last, so that no text ever hides the animal's points
         own = colour_of(animal.id) if len(animals) > 1 else None
@@ -117,7 +118,7 @@ def draw(
         _points(sheet, animal.points, names, colour=own)
         if own is not None:
             _tag(sheet, animal.points, f"{animal.id}", own)
-    _label(sheet, pose)
+    _scores(sheet, pose, status, lines_px)
     return canvas
 
 
@@ -127,16 +128,15 @@ def panel(canvas: Image, lines: Sequence[str], *, place: Place, text_scale: floa
     _lines(_Sheet(canvas, unit, OverlaySettings()), [(line, WHITE) for line in lines], place)
 
 
-def _label(sheet: _Sheet, pose: PoseMessage | None) -> None:
-    settings, (height, width) = sheet.settings, sheet.canvas.shape[:2]
-    text = label_of(pose)
-    if not text or (settings.label is None and pose is not None and pose.animals):
-        return
-    margin = round(_LABEL_MARGIN * min(height, width))
-    x, y = sheet.at(*settings.label) if settings.label else (margin, height - margin)
-    size, thickness = settings.label_scale * _LABEL_LETTERS * sheet.unit, sheet.line_width(2)
-    text = fit(text, width - round(x), size, thickness)
-    write(sheet.canvas, text, (round(x), round(y)), settings.label_colour, size=size, thickness=thickness, rim=True)
+def _scores(sheet: _Sheet, pose: PoseMessage | None, status: StatusMessage | None, lines_px: int) -> None:
+    """What classifiers say, as the tracker has it configured, or as asked for here."""
+    settings, style = sheet.settings, configured(status.overlay if status is not None else {})
+    asked = {name: getattr(settings, f"label_{name}") for name in ("scale", "colour", "thickness")} | {"place": settings.label}
+    label = msgspec.structs.replace(style.label, **{name: value for name, value in asked.items() if value is not None})
+    scale = PictureScale(zoom=settings.zoom, unit=sheet.unit)
+    draw_label(sheet.canvas, label_of(pose), label, scale, key_points=pose is not None and bool(pose.animals))
+    below = lines_px if style.scores.place == settings.place else 0
+    draw_scores(sheet.canvas, pose.scores if pose is not None else {}, style.scores, scale, lines_px=below)
 
 
 def names_of(pose: PoseMessage | None, status: StatusMessage | None) -> list[str]:
@@ -234,7 +234,7 @@ def _path(sheet: _Sheet, places: Sequence[tuple[float, float] | None], colour: C
 
 def _zone(sheet: _Sheet, zone: dict[str, Any], pose: PoseMessage | None) -> None:
     outline = np.asarray(zone.get("outline_px", ()), np.float64)
-    if outline.ndim != 2 or len(outline) < 3 or not (np.abs(outline) < _FAR_PX).all():
+    if outline.ndim != 2 or len(outline) < 2 or not (np.abs(outline) < _FAR_PX).all():
         return
     occupied = _occupied(outline, pose, sheet.settings.confidence)
     colour = YELLOW if occupied else _ZONE
@@ -283,10 +283,10 @@ def _write(sheet: _Sheet, text: str, foot: tuple[int, int], colour: Colour) -> N
     write(sheet.canvas, text, foot, colour, size=_letters(sheet), thickness=sheet.settings.thickness, rim=True)
 
 
-def _lines(sheet: _Sheet, lines: Sequence[Line], place: Place) -> None:
-    """Write lines one under the other in a corner, on a dark ground."""
+def _lines(sheet: _Sheet, lines: Sequence[Line], place: Place) -> int:
+    """Write lines one under the other in a corner, on a dark ground; returns how far from the edge they reach."""
     if not lines:
-        return
+        return 0
     unit, (height, width) = sheet.unit, sheet.canvas.shape[:2]
     step, pad = round(19 * unit), round(6 * unit)
     size, thickness = _letters(sheet), sheet.settings.thickness
@@ -298,3 +298,4 @@ def _lines(sheet: _Sheet, lines: Sequence[Line], place: Place) -> None:
     shade(sheet.canvas, (left, top, widest, tall))
     for row, (text, (_, colour)) in enumerate(zip(texts, lines, strict=True)):
         _write(sheet, text, (left + pad, top + pad // 2 + (row + 1) * step - round(5 * unit)), colour)
+    return tall + pad

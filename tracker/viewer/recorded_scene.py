@@ -197,6 +197,7 @@ class RecordedScene:
             zones=[] if setup is None else _outlined(setup, self._locate), image_size=self.source_size(),
             bundle="" if setup is None else setup.bundle, bundle_sha256="", runtime="", device="", precision="", fps={}, latency_ms={},
             counters={}, unix_offset_ns=description.unix_offset_ns, setup=number, field_of_view="", problems=[],
+            overlay=description.config.get("overlay", {}),
         )  # fmt: skip
 
 

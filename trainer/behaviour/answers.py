@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.behaviour.preselection import scores_without
 from tracker.bundle import Bundle
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
@@ -41,17 +42,41 @@ class JudgedVideo(Protocol):
         """Frames per second."""
         ...
 
+    @property
+    def to_network(self) -> NDArray[np.bool_] | None:
+        """Which frames go to the network, bool (frames,); None: all of them."""
+        ...
 
-def probabilities_of(classifier: Classifier, video: JudgedVideo) -> Probabilities:
-    """Class probabilities of every frame, float32 (frames, classes), as the rig finds them; NaN while the network warms up."""
+
+def probabilities_of(classifier: Classifier, video: JudgedVideo, *, otherwise: str | None = None) -> Probabilities:
+    """Class probabilities of every frame, as the rig finds them.
+
+    Args:
+        classifier: begins anew.
+        video: in which frames may be decided without the network.
+        otherwise: the class of probability 1 in these, as `only_when` has it.
+
+    Returns:
+        float32 (frames, classes); NaN while the network warms up.
+    """
     classifier.reset()
-    silent = np.full(len(classifier.bundle.description.class_names), np.nan, np.float32)
-    answers = (classifier.step(taken, float(seconds)) for taken, seconds in zip(video.taken, video.seconds, strict=True))
-    return np.stack([silent if answer is None else answer for answer in answers])
+    names = classifier.bundle.description.class_names
+    silent, without = np.full(len(names), np.nan, np.float32), np.array(scores_without(names, otherwise), np.float32)
+    found = []
+    for number, (taken, seconds) in enumerate(zip(video.taken, video.seconds, strict=True)):
+        if video.to_network is not None and not video.to_network[number]:
+            classifier.leave_out()
+            found.append(without)
+        else:
+            answer = classifier.step(taken, float(seconds))
+            found.append(silent if answer is None else answer)
+    return np.stack(found)
 
 
-def decisions_of(bundle: Bundle, videos: Sequence[JudgedVideo], *, say: Callable[[str], None]) -> list[ScoredVideo]:
-    """Every video with the bundle's probabilities and decisions.
+def decisions_of(
+    bundle: Bundle, videos: Sequence[JudgedVideo], *, say: Callable[[str], None], otherwise: str | None = None
+) -> list[ScoredVideo]:
+    """Every video with the bundle's probabilities and decisions; `otherwise` as in `probabilities_of`.
 
     Raises:
         BundleError: the bundle is for another task.
@@ -62,7 +87,7 @@ def decisions_of(bundle: Bundle, videos: Sequence[JudgedVideo], *, say: Callable
     decide = Decide(exclusive=about.exclusive, thresholds=about.thresholds)
     found = []
     for video in videos:
-        probabilities = probabilities_of(classifier, video)
+        probabilities = probabilities_of(classifier, video, otherwise=otherwise)
         found.append(
             ScoredVideo(
                 name=video.name,
@@ -71,6 +96,7 @@ def decisions_of(bundle: Bundle, videos: Sequence[JudgedVideo], *, say: Callable
                 said=decide.of(probabilities),
                 probabilities=probabilities,
                 fps=video.fps,
+                to_network=video.to_network,
             )
         )
         say(f"{video.name}: {len(probabilities)} frames")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.behaviour.carried_proof import PROVED_FRAMES
+from trainer.behaviour.frame_choice import FrameChoice
+from trainer.behaviour.rule_answers import HandRules
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.ethogram.read_options import ReadOptions
 
@@ -29,6 +31,9 @@ class BehaviourRequest:
         reference: train trees beside the network, which it must beat.
         anew: put away a training of other labels or settings.
         proved_frames: carried beside torch before the bundle is written.
+        choice: which frames go to the network; None: all of them.
+        rules: scored beside the network on the same videos.
+        hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
     """
 
     table: Path
@@ -47,3 +52,6 @@ class BehaviourRequest:
     reference: bool = True
     anew: bool = False
     proved_frames: int = PROVED_FRAMES
+    choice: FrameChoice | None = None
+    rules: HandRules | None = None
+    hard_negatives_from: Path | None = None

@@ -25,30 +25,42 @@ class Clips:
         variants: of each video, its features as seen first, then mirrored: float32 (frames, count) each.
         targets: of each video, float32 (frames, answers): 1 for what is on ("none" last, where classes are exclusive), 0 for what is
             not, `UNJUDGED` for what nobody judged.
+        again: places of videos and frames in them, around which every epoch shows one clip more.
     """
 
     variants: tuple[tuple[Tensor, ...], ...]
     targets: tuple[Tensor, ...]
+    again: tuple[tuple[int, int], ...] = ()
 
     def normalise(self, network: PoseBehaviour) -> "Clips":
         """The same by the network's mean and deviation."""
-        return Clips(variants=tuple(tuple(network.normalised(each) for each in of) for of in self.variants), targets=self.targets)
+        variants = tuple(tuple(network.normalised(each) for each in of) for of in self.variants)
+        return Clips(variants=variants, targets=self.targets, again=self.again)
 
     def of(self, places: Sequence[int]) -> "Clips":
         """Those of some of the videos, by their places."""
-        return Clips(variants=tuple(self.variants[place] for place in places), targets=tuple(self.targets[place] for place in places))
+        again = tuple((list(places).index(place), frame) for place, frame in self.again if place in places)
+        return Clips(
+            variants=tuple(self.variants[place] for place in places), targets=tuple(self.targets[place] for place in places), again=again
+        )
 
     def followed_by(self, other: "Clips") -> "Clips":
         """Those of these videos and then of others."""
-        return Clips(variants=self.variants + other.variants, targets=self.targets + other.targets)
+        later = tuple((len(self.targets) + place, frame) for place, frame in other.again)
+        return Clips(variants=self.variants + other.variants, targets=self.targets + other.targets, again=self.again + later)
 
     def batches(self, settings: BehaviourSettings, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Every frame once, in clips from random places, each in a random variant: (n, window, count) and (n, window, answers)."""
+        """Every frame once and those around `again` once more, in clips from random places, each in a random variant.
+
+        Returns:
+            float32 (n, window, count) and (n, window, answers).
+        """
         clips = []
         for place, targets in enumerate(self.targets):
             first = int(rng.integers(settings.window)) if len(targets) > settings.window else 0
             starts = range(first, max(1, len(targets) - settings.window // 4), settings.window)
             clips += [(place, start) for start in ([0] if first > settings.window // 4 else [])] + [(place, start) for start in starts]
+        clips += [(place, max(0, frame - settings.window // 2)) for place, frame in self.again]
         order = rng.permutation(len(clips))
         for begin in range(0, len(order), settings.batch):
             chosen = [clips[place] for place in order[begin : begin + settings.batch]]

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,11 @@ from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
+from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
+from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, said_of, without_network
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
+from trainer.behaviour.rule_answers import answers_of_rules
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Prepared, Trained, prepare, train
@@ -28,6 +31,7 @@ from trainer.behaviour_scores.score_tables import summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
+from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.sentences import sentences_to
@@ -91,23 +95,28 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     run, say = run_folder(out), sentences_to(console)
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
     videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    if request.choice is not None and request.settings.members > 1:
+        raise TrainingError("--members divides whole videos, which --only-when cuts into runs; leave one of them out")
+    videos = chosen(videos, request.choice)
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
-    for sentence in _introduction(videos, axis):
+    for sentence in [*_introduction(videos, axis), *said_of(videos.videos, videos.class_names, request.choice)]:
         say(sentence)
     request.settings.check()
+    learnt = replace(videos, videos=(*in_runs(videos.of("train")), *in_runs(videos.of("validation")), *videos.of("test")))
     say("computing the features of every video")
-    prepared = prepare(videos, axis.plan, request.settings)
+    prepared = _with_false_bouts(request, learnt, prepare(learnt, axis.plan, request.settings), say)
     with disk_refusals(run):
-        trained = train(videos, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
-    calibrated = calibrate(trained, videos.of("validation"), rule=request.settings.threshold)
+        trained = train(learnt, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
+    calibrated = calibrate(trained, longest_runs(learnt.of("validation")), rule=request.settings.threshold)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
     )
     exported = export(trained.network, videos.videos, frames=request.proved_frames, console=console)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
-    reference, absent = _reference(request, videos, axis, prepared, say)
-    return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent)
+    reference, absent = _reference(request, learnt, axis, prepared, say)
+    again = len(prepared.training.again)
+    return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent, shown_again=again)
 
 
 def _score_and_write(
@@ -119,8 +128,11 @@ def _score_and_write(
     exported: ExportedBehaviour,
     reference: Reference | None,
     absent: str | None,
+    *,
+    shown_again: int,
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
+    otherwise = request.choice.otherwise if request.choice is not None else None
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
     description = describe(request, videos, trained, calibrated, exported)
     test = _self_test_poses(videos)
@@ -130,16 +142,22 @@ def _score_and_write(
     none = np.zeros((0, 0), np.uint8)
     unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
-    found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
+    found = decisions_of(read_bundle(unscored), judged, say=lambda _: None, otherwise=otherwise)
     notes = [
         *videos.notes,
         *axis.sentences,
+        *said_of(judged, videos.class_names, request.choice),
         *([absent] if absent else []),
+        *([_shown_again(shown_again)] if request.hard_negatives_from is not None else []),
         *collapsed(found),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
-    beside = (NAME, answers_of(reference, judged)) if reference is not None else None
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, notes=notes)
+    beside = (NAME, without_network(answers_of(reference, judged), judged, otherwise)) if reference is not None else None
+    rules = None
+    if request.rules is not None:
+        by_rules = answers_of_rules(request.rules, judged, point_names=videos.point_names, class_names=videos.class_names)
+        rules = request.rules.name, by_rules
+    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, rules=rules, notes=notes)
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.poses) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
@@ -156,6 +174,26 @@ def _score_and_write(
         exported=exported,
         epochs=len(trained.history),
     )
+
+
+def _with_false_bouts(request: BehaviourRequest, videos: PoseVideos, prepared: Prepared, say: Callable[[str], None]) -> Prepared:
+    """The same, with the false bouts of an earlier bundle to be shown once more."""
+    if request.hard_negatives_from is None:
+        return prepared
+    bundle = earlier_bundle(request.hard_negatives_from, videos.class_names)
+    if bundle.description.point_names != videos.point_names:
+        raise TrainingError(
+            f"{bundle.folder}: takes the points {', '.join(bundle.description.point_names) or 'of no pose'}; expected those learnt"
+        )
+    otherwise = request.choice.otherwise if request.choice is not None else None
+    found = false_bouts(bundle, videos.of("train"), videos.class_names, say=say, otherwise=otherwise)
+    again = tuple((place, (first + end) // 2) for place, runs in enumerate(found) for first, end in runs.tolist())
+    say(_shown_again(len(again)))
+    return replace(prepared, training=replace(prepared.training, again=again))
+
+
+def _shown_again(bouts: int) -> str:
+    return f"every epoch shows every frame, and once more a clip around each of {bouts} false bouts of an earlier bundle"
 
 
 def _reference(

@@ -33,6 +33,16 @@ class Tracks:
     numbers: NDArray[np.int64] | None = None
     times_s: NDArray[np.float64] | None = None
 
+    def by_number(self) -> dict[int, NDArray[np.float32]]:
+        """The pose of each frame of the video that has one, (animals, K, 3), by the frame's number."""
+        numbers = range(len(self.poses)) if self.numbers is None else self.numbers.tolist()
+        return dict(zip(numbers, self.poses, strict=True))
+
+    def of_frames(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The poses of frames of the video, (n, animals, K, 3), NaN where one has none."""
+        poses, absent = self.by_number(), np.full(self.poses.shape[1:], np.nan, np.float32)
+        return np.stack([poses.get(number, absent) for number in numbers.tolist()])
+
 
 def read_tracks(path: Path) -> Tracks:
     """Read poses by the ending of the file's name: .csv, .h5 or .npy; a folder is a recorded session.

@@ -155,6 +155,7 @@ def _train_one(
         **settings.as_plain(),
         "body": asdict(body),
         "features": DEFINITION,
+        **({"hard_negatives": [list(each) for each in prepared.training.again]} if prepared.training.again else {}),
     }
     out.mkdir(parents=True, exist_ok=True)
     run = TrainingRun(network, settings, out, about=about)

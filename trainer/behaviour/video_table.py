@@ -32,6 +32,7 @@ class PoseVideo:
         part: what it is used for; None where it is not yet divided.
         times_s: float64 (frames,), where the frames' own times are known.
         video_frames: of the video, where some of them have no pose and are left out.
+        to_network: bool (frames,), which of them go to the network; None: all of them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PoseVideo:
     part: Part | None
     times_s: NDArray[np.float64] | None = None
     video_frames: int | None = None
+    to_network: NDArray[np.bool_] | None = None
 
     @property
     def session(self) -> Session:
@@ -53,10 +55,21 @@ class PoseVideo:
             part=self.part,
         )
 
+    def between(self, first: int, end: int, *, name: str) -> "PoseVideo":
+        """Some of its frames, with the labels as they were read."""
+        flags = self.to_network[first:end] if self.to_network is not None else None
+        times_s = self.times_s[first:end] if self.times_s is not None else None
+        return replace(self, name=name, poses=self.poses[first:end], marks=self.marks[first:end], times_s=times_s, to_network=flags)
+
     @property
     def taken(self) -> NDArray[np.float32]:
         """What a network takes of every frame: the poses."""
         return self.poses
+
+    @property
+    def times_ns(self) -> tuple[int, ...]:
+        """When each frame was taken, by which rules go."""
+        return frame_times_ns(len(self.poses), self.fps, self.times_s)
 
     @property
     def taken_sha256(self) -> str:
@@ -156,6 +169,11 @@ def read_videos(
             )
     exclusive = all(int((video.marks == YES).sum(axis=1).max(initial=0)) <= 1 for video in videos)
     return PoseVideos(class_names=names, point_names=tracks.point_names, exclusive=exclusive, videos=tuple(videos), notes=tuple(notes))
+
+
+def frame_times_ns(frames: int, fps: float, times_s: NDArray[np.float64] | None) -> tuple[int, ...]:
+    """When frames were taken: at their own times, or evenly by the rate. As at the rig, without sums that would drift."""
+    return tuple(round(at_s * 1e9) for at_s in (times_s.tolist() if times_s is not None else (number / fps for number in range(frames))))
 
 
 def _bytes(poses: NDArray[np.float32]) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainer.behaviour_scores.scored_video import Probabilities
 from trainer.errors import LabelError
@@ -31,16 +32,26 @@ class ProbabilityTable:
     exclusive: bool
 
 
-def probabilities_csv(probabilities: Probabilities, class_names: Sequence[str], *, exclusive: bool) -> bytes:
-    """One row per frame: its number and a probability for each class, NaN as an empty cell; of exclusive classes, "none" as well."""
+WITHOUT_NETWORK = "without_network"  # the column that says 1 where a frame was decided without the network
+
+
+def probabilities_csv(
+    probabilities: Probabilities, class_names: Sequence[str], *, exclusive: bool, to_network: NDArray[np.bool_] | None = None
+) -> bytes:
+    """One row per frame: its number and a probability for each class, NaN as an empty cell; of exclusive classes, "none" as well.
+
+    Where some frames were decided without the network, a last column says 1 of these.
+    """
     if exclusive:
         probabilities = np.column_stack([probabilities, np.clip(1 - probabilities.sum(axis=1), 0, 1)])
         class_names = (*class_names, NONE)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["frame", *class_names])
+    without = None if to_network is None else (~to_network).astype(int).tolist()
+    writer.writerow(["frame", *class_names, *([] if without is None else [WITHOUT_NETWORK])])
     for frame, row in enumerate(probabilities.tolist()):
-        writer.writerow([frame, *("" if value != value else f"{value:.6g}" for value in row)])
+        cells = ["" if value != value else f"{value:.6g}" for value in row]
+        writer.writerow([frame, *cells, *([] if without is None else [without[frame]])])
     return text.getvalue().encode()
 
 
@@ -64,7 +75,7 @@ def read_probabilities(path: Path, class_names: Sequence[str]) -> ProbabilityTab
             values = values[:, None]
     else:
         rows = cells_in(path, text_of(path))
-        names = tuple(name.strip() for name in rows[0] if name.strip().lower() not in ("", "frame"))
+        names = tuple(name.strip() for name in rows[0] if name.strip().lower() not in ("", "frame", WITHOUT_NETWORK))
         places = [place for place, name in enumerate(rows[0]) if name.strip() in names]
         try:
             values = np.array([[float(row[place] or "nan") for place in places] for row in rows[1:] if row])

@@ -22,6 +22,7 @@ class BehaviourRun:
         scores: of each.
         comparison: the first against the trivial one, None where the videos are too short for any.
         against_reference: the first against the reference, None where there is none, or the videos are too short.
+        against_rules: the same against rules written by hand.
         cleaning: what was done for the cleaned ones.
         notes: what was left out or mended, a sentence each.
     """
@@ -31,6 +32,7 @@ class BehaviourRun:
     scores: tuple[BehaviourScore, ...]
     comparison: PairedF1 | None
     against_reference: PairedF1 | None
+    against_rules: PairedF1 | None
     cleaning: Cleaning
     notes: tuple[str, ...]
 
@@ -43,6 +45,8 @@ class BehaviourRun:
     def verdicts(self) -> tuple[str, ...]:
         """What may be claimed, a sentence for each comparison; that the reference is not beaten is said in words."""
         said = [self.comparison.sentence] if self.comparison is not None else []
+        if self.against_rules is not None:
+            said.append(self.against_rules.sentence)
         if self.against_reference is not None:
             said.append(self.against_reference.sentence)
             first, second = self.against_reference.first, self.against_reference.second
@@ -57,6 +61,7 @@ class BehaviourRun:
             "scores": [score.as_json() for score in self.scores],
             "comparison": self.comparison.as_json() if self.comparison else None,
             "against_reference": self.against_reference.as_json() if self.against_reference else None,
+            "against_rules": self.against_rules.as_json() if self.against_rules else None,
             "cleaning": {"minimum_ms": self.cleaning.minimum_ms, "gap_ms": self.cleaning.gap_ms},
             "notes": list(self.notes),
         }
@@ -69,6 +74,7 @@ def score_answers(
     cleaning: Cleaning,
     others: Sequence[tuple[str, Sequence[ScoredVideo]]] = (),
     reference: tuple[str, Sequence[ScoredVideo]] | None = None,
+    rules: tuple[str, Sequence[ScoredVideo]] | None = None,
     notes: Sequence[str] = (),
 ) -> BehaviourRun:
     """Score an answer beside others of the same videos and the trivial one.
@@ -79,19 +85,26 @@ def score_answers(
         cleaning: of its decisions, scored beside the raw ones where it changes anything.
         others: names and videos of other people, rules or networks.
         reference: name and videos of what the answer is to beat.
+        rules: the same of rules written by hand.
         notes: what was left out or mended.
     """
     name, videos = answer
     answers = [answer]
     if cleaning.changes:
         answers.append((f"{name}, cleaned", clean(videos, cleaning)))
-    answers += [*others, *([reference] if reference is not None else []), (TRIVIAL, always_the_commonest(videos))]
+    answers += [
+        *others,
+        *([rules] if rules is not None else []),
+        *([reference] if reference is not None else []),
+        (TRIVIAL, always_the_commonest(videos)),
+    ]
     return BehaviourRun(
         title=title,
         answers=tuple(answers),
         scores=tuple(score_behaviour(each, of) for each, of in answers),
         comparison=_compared(answers[-1], answer),
         against_reference=_compared(reference, answer) if reference is not None else None,
+        against_rules=_compared(rules, answer) if rules is not None else None,
         cleaning=cleaning,
         notes=tuple(notes),
     )

@@ -24,6 +24,7 @@ class ScoredVideo:
         said: bool (frames, classes), which classes were found on.
         probabilities: float32 (frames, classes), None where only decisions are known.
         fps: frames per second.
+        to_network: bool (frames,), which frames a network was asked about; None: all of them.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ScoredVideo:
     said: Said
     probabilities: Probabilities | None
     fps: float
+    to_network: NDArray[np.bool_] | None = None
 
     @property
     def judged(self) -> Said:

@@ -10,6 +10,8 @@ from trainer.networks.names import OF_POSES
 
 if TYPE_CHECKING:
     from trainer.behaviour.bundle_request import BehaviourRequest
+    from trainer.behaviour.frame_choice import FrameChoice
+    from trainer.behaviour.rule_answers import HandRules
 
 OF_EVERY_TASK = (
     *("help", "data", "out", "force", "json", "task", "minutes", "epochs", "seed", "learning_rate", "weight_decay", "batch", "patience"),
@@ -40,6 +42,9 @@ OF_BEHAVIOUR = {
     "predictions": "--predictions",
     "memorise": "--memorise",
     "permuted": "--permuted",
+    "only_when": "--only-when",
+    "rules": "--rules",
+    "hard_negatives_from": "--hard-negatives-from",
     **OF_IMAGES,
 }
 
@@ -51,6 +56,13 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
         "behaviour; from poses, --data is a .csv with a row for each video: poses, labels, and video, fps, part. --network gru or tcn (gru)"
     )
     add_behaviour_labels(group)
+    add_rules(group)
+    group.add_argument(
+        "--hard-negatives-from",
+        type=Path,
+        metavar="BUNDLE",
+        help="show the false bouts of this earlier bundle in the training videos more often",
+    )
     group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
     group.add_argument("--front", metavar="POINT", help="where the body's axis ends (found from how the animals move)")
     group.add_argument("--back", metavar="POINT", help="where it begins")
@@ -77,9 +89,20 @@ def add_behaviour_scoring(parser: argparse.ArgumentParser, *, alone: bool) -> No
     group = parser.add_argument_group("of a bundle that finds behaviour; --data is the table of videos")
     add_behaviour_labels(group)
     if alone:
+        add_rules(group)
         group.add_argument("--minimum-ms", type=float, metavar="MS", help="score also with shorter bouts dropped")
         group.add_argument("--gap-ms", type=float, metavar="MS", help="score also with interruptions up to this filled")
         group.add_argument("--predictions", metavar="DIR", help="write the probabilities of every video there, a table each")
+
+
+def add_rules(group: "argparse._ArgumentGroup") -> None:
+    """The option for rules written by hand."""
+    group.add_argument(
+        "--rules",
+        nargs="+",
+        metavar=("CONFIG", "EVENT=CLASS"),
+        help="score the rules of this tracker.yaml beside the network; events called otherwise than the classes are named",
+    )
 
 
 def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
@@ -89,6 +112,12 @@ def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
         "--class-words", type=Path, metavar="FILE", help="what classes in folders are called: folder, tab, names (words.txt beside them)"
     )
     group.add_argument("--leave-out", nargs="+", metavar="CLASS", help="classes whose frames count as judged by nobody")
+    group.add_argument(
+        "--only-when",
+        nargs="+",
+        metavar=("CONFIG", "CLASSIFIER"),
+        help="frames go to the network as this tracker.yaml says with only_when of its classifier, or of the one named",
+    )
 
 
 def refuse_behaviour_options(options: argparse.Namespace) -> None:
@@ -205,7 +234,41 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         roles=options.roles,
         reference=not options.no_reference,
         anew=options.force,
+        choice=choice_asked(options),
+        rules=rules_asked(options),
+        hard_negatives_from=options.hard_negatives_from,
     )
+
+
+def rules_asked(options: argparse.Namespace) -> "HandRules | None":
+    """The rules that --rules names; None for none.
+
+    Raises:
+        ConfigError, TrainingError: there are no such rules.
+    """
+    from trainer.behaviour.rule_answers import read_rules
+
+    if options.rules is None:
+        return None
+    path, *pairs = options.rules
+    return read_rules(Path(path), pairs)
+
+
+def choice_asked(options: argparse.Namespace) -> "FrameChoice | None":
+    """Which frames go to the network, as --only-when says; None for all of them.
+
+    Raises:
+        ConfigError, TrainingError: there is no such choice.
+    """
+    from trainer.behaviour.frame_choice import read_choice
+    from trainer.errors import TrainingError
+
+    if options.only_when is None:
+        return None
+    path, *classifier = options.only_when
+    if len(classifier) > 1:
+        raise TrainingError(f"--only-when names {len(classifier)} classifiers; expected a tracker.yaml and at most one of its classifiers")
+    return read_choice(Path(path), classifier[0] if classifier else None)
 
 
 def refuse(options: argparse.Namespace, names: dict[str, str], why: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
+from trainer.commands.behaviour_options import add_behaviour_scoring, choice_asked, refuse_behaviour_options, refuse_key_point_scoring
 from trainer.commands.bouts import reading_asked
 from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
 
@@ -86,6 +86,7 @@ def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bund
         asked=reading_asked(options),
         left_out=tuple(options.leave_out or ()),
         say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
+        choice=choice_asked(options),
     )
     print(json.dumps(found.as_json()) if options.json else "\n".join(found.sentences))
     return 0

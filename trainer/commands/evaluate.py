@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
+from trainer.commands.behaviour_options import (
+    add_behaviour_scoring,
+    choice_asked,
+    refuse_behaviour_options,
+    refuse_key_point_scoring,
+    rules_asked,
+)
 from trainer.commands.bouts import reading_asked, tell_scores
 from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
 
@@ -111,6 +117,8 @@ def _evaluate_behaviour(options: argparse.Namespace, bundle: "Bundle") -> int:
         left_out=tuple(options.leave_out or ()),
         cleaning=Cleaning(minimum_ms=options.minimum_ms or 0.0, gap_ms=options.gap_ms or 0.0),
         say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
+        choice=choice_asked(options),
+        rules=rules_asked(options),
     )
     if options.predictions is not None:
         about = bundle.description.behaviour

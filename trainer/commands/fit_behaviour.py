@@ -2,13 +2,18 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from tracker.bundle import USUAL_PLACE
-from trainer.commands.behaviour_options import behaviour_request, refuse_misfits_of_images
+from trainer.commands.behaviour_options import behaviour_request, choice_asked, refuse_misfits_of_images, rules_asked
 from trainer.commands.image_options import image_request
+
+if TYPE_CHECKING:
+    from trainer.image_behaviour.image_request import ImageRequest
 
 
 def fit_behaviour(options: argparse.Namespace) -> int:
@@ -21,13 +26,18 @@ def fit_behaviour(options: argparse.Namespace) -> int:
     if options.region is not None:
         from trainer.image_behaviour.make_image_bundle import make_image_bundle
 
-        made = make_image_bundle(image_request(options), Console(stderr=True))
+        made = make_image_bundle(with_rig(image_request(options), options), Console(stderr=True))
     else:
         from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 
         made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
     print(json.dumps(made.as_json()) if options.json else made.sentence)
     return 0
+
+
+def with_rig(request: "ImageRequest", options: argparse.Namespace) -> "ImageRequest":
+    """What was asked, with what a rig's file says of frames and rules, and an earlier bundle."""
+    return replace(request, choice=choice_asked(options), rules=rules_asked(options), hard_negatives_from=options.hard_negatives_from)
 
 
 def _memorise(options: argparse.Namespace) -> int:

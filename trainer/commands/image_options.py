@@ -24,6 +24,7 @@ OF_IMAGES = {
     "per_class": "--per-class",
     "upside_down": "--upside-down",
     "turns": "--turns",
+    "negatives": "--negatives",
 }
 
 
@@ -53,6 +54,11 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
         nargs=3,
         metavar="N",
         help="of images by class: so many of each class must be there to train, validate and test by; a class that is short is named",
+    )
+    group.add_argument(
+        "--negatives",
+        choices=("mixed", "near", "random"),
+        help="frames without a class that an epoch shows: half of them near bouts, near bouts alone, or any (mixed)",
     )
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
     group.add_argument("--turns", action="store_true", help="learn also from images turned by 90, 180 and 270 degrees")
@@ -85,6 +91,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         "weights",
         "memory",
         "start_from",
+        "negatives",
     )
     given: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainer.behaviour.carried_proof import PROVED_FRAMES
+from trainer.behaviour.frame_choice import FrameChoice
+from trainer.behaviour.rule_answers import HandRules
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.region import RegionAsked
@@ -27,6 +29,9 @@ class ImageRequest:
         per_class: images of every class that must be there in training, validation and test; None for as many as there are.
         anew: put away a training of other labels or settings.
         proved_frames: carried beside torch before the bundle is written, at most.
+        choice: which frames go to the network; None: all of them.
+        rules: scored beside the network on the same videos.
+        hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
     """
 
     data: Path
@@ -41,3 +46,6 @@ class ImageRequest:
     per_class: tuple[int, int, int] | None = None
     anew: bool = False
     proved_frames: int = PROVED_FRAMES
+    choice: FrameChoice | None = None
+    rules: HandRules | None = None
+    hard_negatives_from: Path | None = None

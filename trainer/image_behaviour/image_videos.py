@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.behaviour.table_rows import Part, divided
+from trainer.behaviour.video_table import frame_times_ns
 from trainer.ethogram.bouts import YES, Ethogram, Marks, bouts_of_marks, ethogram
 from trainer.ethogram.checks import Session
 from trainer.image_behaviour.region import RegionPlan
@@ -27,6 +28,8 @@ class ImageVideo:
         fps: frames per second.
         part: what it is used for; None where it is not yet divided.
         times_s: float64 (frames,), when each was taken; None where the frames do not follow one another in time.
+        poses: float32 (frames, animals, K, 3), where they were asked for.
+        to_network: bool (frames,), which of them go to the network; None: all of them.
     """
 
     name: str
@@ -35,6 +38,8 @@ class ImageVideo:
     fps: float
     part: Part | None
     times_s: NDArray[np.float64] | None
+    poses: NDArray[np.float32] | None = None
+    to_network: NDArray[np.bool_] | None = None
 
     @property
     def taken(self) -> NDArray[np.uint8]:
@@ -42,10 +47,18 @@ class ImageVideo:
         return self.images
 
     @property
+    def times_ns(self) -> tuple[int, ...]:
+        """When each frame was taken, by which rules go."""
+        return frame_times_ns(len(self.images), self.fps, self.times_s)
+
+    @property
     def taken_sha256(self) -> str:
         """Tells the video again, whatever it is called and however it is labelled."""
-        whole = hashlib.sha256(f"{self.images.shape}".encode())
-        whole.update(np.ascontiguousarray(self.images).tobytes())
+        images = self.images
+        if self.to_network is not None:  # without what only stands for a frame that has no region and does not go to the network
+            images = images[self.to_network | images.any(axis=(1, 2, 3))]
+        whole = hashlib.sha256(f"{images.shape}".encode())
+        whole.update(np.ascontiguousarray(images).tobytes())
         return whole.hexdigest()
 
     @property
@@ -62,8 +75,16 @@ class ImageVideo:
 
     def between(self, first: int, end: int, *, name: str) -> "ImageVideo":
         """A block of its frames."""
-        times_s = self.times_s[first:end] if self.times_s is not None else None
-        return replace(self, name=name, images=self.images[first:end], marks=self.marks[first:end], times_s=times_s)
+        here = slice(first, end)
+        return replace(
+            self,
+            name=name,
+            images=self.images[here],
+            marks=self.marks[here],
+            times_s=self.times_s[here] if self.times_s is not None else None,
+            poses=self.poses[here] if self.poses is not None else None,
+            to_network=self.to_network[here] if self.to_network is not None else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +98,7 @@ class ImageVideos:
         plan: which part of the frames they are.
         notes: what was mended, padded or left out.
         class_words: name of each class that is not called as its folder, by that folder.
+        point_names: of the poses, where they were asked for.
     """
 
     class_names: tuple[str, ...]
@@ -85,6 +107,7 @@ class ImageVideos:
     plan: RegionPlan
     notes: tuple[str, ...]
     class_words: Mapping[str, str] = field(default_factory=dict)
+    point_names: tuple[str, ...] = ()
 
     def of(self, part: Part) -> tuple[ImageVideo, ...]:
         """The videos of one part."""

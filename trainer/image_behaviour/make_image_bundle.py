@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,12 +16,16 @@ from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.bundle_description import accuracy
 from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, export_step
+from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
+from trainer.behaviour.frame_choice import in_runs, longest_runs, said_of
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
+from trainer.behaviour.rule_answers import answers_of_rules
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
+from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.ethogram.class_words import write_class_words
 from trainer.image_behaviour.bundle_description import describe
@@ -29,6 +34,7 @@ from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
 from trainer.image_behaviour.networks import ImageBehaviour
 from trainer.image_behaviour.read_images import read_image_videos
+from trainer.image_behaviour.region import plan_of
 from trainer.image_behaviour.train_images import TrainedImages, all_targets, train_images, whole_features, whole_logits
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.sentences import sentences_to
@@ -50,15 +56,24 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
     refuse_other_content(out)
     refuse_unwritable_places(out)
     run, say = run_folder(out), sentences_to(console)
-    read = read_image_videos(request.data, request.region, asked=request.asked, classes=request.classes)
+    read = read_image_videos(
+        request.data,
+        request.region,
+        asked=request.asked,
+        classes=request.classes,
+        choice=request.choice,
+        with_poses=request.rules is not None,
+    )
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
     if request.per_class is not None:
         refuse_short_classes(videos, request.per_class)
-    for sentence in _introduction(videos, request.settings.inside):
+    for sentence in [*_introduction(videos, request.settings.inside), *said_of(videos.videos, videos.class_names, request.choice)]:
         say(sentence)
+    learnt = replace(videos, videos=(*in_runs(videos.of("train")), *in_runs(videos.of("validation")), *videos.of("test")))
+    false = _false_bouts(request, learnt, say)
     with disk_refusals(run):
-        trained = train_images(videos, request.settings, run, say=say, anew=request.anew)
-    calibrated = _calibrate(trained.network, videos, request)
+        trained = train_images(learnt, request.settings, run, say=say, anew=request.anew, false=false)
+    calibrated = _calibrate(trained.network, learnt, request)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
@@ -86,9 +101,21 @@ def _score_and_write(
     none = np.zeros((0, 0), np.uint8)
     unscored = run_folder(request.out) / "unscored"
     write_bundle(unscored, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
-    found = decisions_of(read_bundle(unscored), judged, say=lambda _: None)
-    notes = [*videos.notes, *collapsed(found), *([] if videos.of("test") else ["no video was held out: these scores flatter the network"])]
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), notes=notes)
+    otherwise = request.choice.otherwise if request.choice is not None else None
+    found = decisions_of(read_bundle(unscored), judged, say=lambda _: None, otherwise=otherwise)
+    about = said_of(judged, videos.class_names, request.choice)
+    notes = [
+        *videos.notes,
+        trained.shown,
+        *about,
+        *collapsed(found),
+        *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
+    ]
+    rules = None
+    if request.rules is not None:
+        by_rules = answers_of_rules(request.rules, judged, point_names=videos.point_names, class_names=videos.class_names)
+        rules = request.rules.name, by_rules
+    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), rules=rules, notes=notes)
     say(f"on the frames that it has learnt from, without augmentation, its accuracy is {_training_accuracy(trained.network, videos):.3f}")
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.images) for video in judged)))
@@ -107,6 +134,17 @@ def _score_and_write(
     )
 
 
+def _false_bouts(request: ImageRequest, videos: ImageVideos, say: Callable[[str], None]) -> list[Runs] | None:
+    """Those of the earlier bundle in every training video; None where none is asked for."""
+    if request.hard_negatives_from is None:
+        return None
+    bundle = earlier_bundle(request.hard_negatives_from, videos.class_names)
+    if plan_of(bundle.description) != videos.plan:
+        raise TrainingError(f"{bundle.folder}: takes another region of the frame; expected {videos.plan.words}")
+    otherwise = request.choice.otherwise if request.choice is not None else None
+    return false_bouts(bundle, videos.of("train"), videos.class_names, say=say, otherwise=otherwise)
+
+
 def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[str]:
     parts = {part: [f"{video.name} ({len(video.images)})" for video in videos.of(part)] for part in PARTS}
     said = [
@@ -122,7 +160,7 @@ def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[s
 def _calibrate(network: ImageBehaviour, videos: ImageVideos, request: ImageRequest) -> BehaviourCalibration:
     validation = videos.of("validation")
     logits, targets = whole_logits(network, validation), all_targets(validation, exclusive=videos.exclusive)
-    warming = network.reach + (_memory_warming(network, validation) if network.plan.memory else 0)
+    warming = network.reach + (_memory_warming(network, longest_runs(validation)) if network.plan.memory else 0)
     return calibrate_answers(network, logits, targets, rule=request.settings.threshold, warming_frames=warming)
 
 

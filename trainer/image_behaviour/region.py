@@ -123,6 +123,11 @@ class Cutter:
         """Frames so far whose square reached over the image's edge."""
         return self._square.padded if self._square is not None else 0
 
+    def begin_anew(self) -> None:
+        """Forget where the key point was, as the rig does at a frame that does not go to the network."""
+        if self._square is not None:
+            self._square.reset()
+
     def cut(self, image: Image, point: NDArray[np.float32] | None, time_ns: int) -> NDArray[np.uint8] | None:
         """What the network takes of a frame: uint8 (height, width, channels); None where the key point is not to be found.
 

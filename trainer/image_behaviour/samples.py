@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.behaviour.clips import UNJUDGED, targets_of
+from trainer.behaviour.false_bouts import Runs, flags_of
 from trainer.ethogram.bouts import NO, YES
 from trainer.image_behaviour.image_videos import ImageVideo
 from trainer.image_behaviour.networks import scaled
@@ -32,13 +33,48 @@ class Batch:
     targets: Tensor
 
 
-class Samples:
-    """The training videos. Every epoch draws what it shows from them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many frames an epoch shows, and of how many: with a class on; false ones of an earlier bundle; near bouts; others."""
 
-    def __init__(self, videos: Sequence[ImageVideo], settings: ImageSettings, *, exclusive: bool, reach: int) -> None:
+    on: int
+    false: int
+    near: int
+    far: int
+
+
+class Samples:
+    """The training videos. Every epoch draws what it shows from them.
+
+    Attributes:
+        targets: of each video, see `Clips`.
+        there: how many frames of each kind there are.
+        shown: how many an epoch shows; the same, where it shows every frame.
+    """
+
+    def __init__(
+        self, videos: Sequence[ImageVideo], settings: ImageSettings, *, exclusive: bool, reach: int, false: Sequence[Runs] | None = None
+    ) -> None:
         self._videos, self._settings, self._reach = videos, settings, reach
+        self._false = list(false) if false is not None else [np.zeros((0, 2), np.int64) for _ in videos]
         self.targets = [torch.from_numpy(targets_of(video.marks, exclusive=exclusive)) for video in videos]
         self._frames = settings.window if settings.memory else 1
+        self._kinds = self._by_kind()
+        self.there = Counts(**{kind: len(frames) for kind, frames in self._kinds.items()})
+        self.shown = self.there if settings.memory else self._shares()
+
+    @property
+    def sentence(self) -> str:
+        """What an epoch shows, for the report."""
+        if self._settings.memory:
+            again = sum(map(len, self._false))
+            return f"every epoch shows every frame{f', and once more a clip around each of {again} false bouts' if again else ''}"
+        shown, there = self.shown, self.there
+        false = f"{shown.false} of {there.false} in false bouts of the earlier bundle, " if there.false else ""
+        return (
+            f"every epoch shows the {shown.on} frames with a class on, and of those without {false}{shown.near} of {there.near} within "
+            f"{NEAR_FRAMES} frames of a bout and {shown.far} of {there.far} others"
+        )
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         """One epoch."""
@@ -48,29 +84,47 @@ class Samples:
             yield self._batch(starts[begin : begin + per_batch], rng)
 
     def _single(self, rng: np.random.Generator) -> list[tuple[int, int]]:
-        """Every frame with a class on, and of the others at most twice as many: half of them near bouts."""
-        on: list[tuple[int, int]] = []
-        near: list[tuple[int, int]] = []
-        far: list[tuple[int, int]] = []
-        for place, video in enumerate(self._videos):
-            classes_on = (video.marks == YES).any(axis=1)
-            judged = ((video.marks == YES) | (video.marks == NO)).any(axis=1)
-            close = np.convolve(classes_on, np.ones(2 * NEAR_FRAMES + 1), "full")[NEAR_FRAMES : NEAR_FRAMES + len(classes_on)] > 0
-            for wanted, chosen in ((on, classes_on), (near, judged & ~classes_on & close), (far, judged & ~classes_on & ~close)):
-                wanted += [(place, int(frame)) for frame in np.flatnonzero(chosen)]
-        wanted_off = min(len(near) + len(far), max(MOST_NEGATIVES * len(on), self._settings.batch))
-        from_near = min(len(near), max(wanted_off // 2, wanted_off - len(far)))
-        chosen_off = [near[i] for i in rng.permutation(len(near))[:from_near]]
-        chosen_off += [far[i] for i in rng.permutation(len(far))[: wanted_off - from_near]]
-        together = on + chosen_off
+        """Every frame with a class on, and of the others at most twice as many, of each kind as many as `shown` says."""
+        together = list(self._kinds["on"])
+        for kind, count in (("false", self.shown.false), ("near", self.shown.near), ("far", self.shown.far)):
+            frames = self._kinds[kind]
+            together += [frames[i] for i in rng.permutation(len(frames))[:count]]
         return [together[i] for i in rng.permutation(len(together))]
 
+    def _by_kind(self) -> dict[str, list[tuple[int, int]]]:
+        """Place and frame of every judged frame, by what it is."""
+        kinds: dict[str, list[tuple[int, int]]] = {"on": [], "false": [], "near": [], "far": []}
+        for place, video in enumerate(self._videos):
+            classes_on = (video.marks == YES).any(axis=1)
+            off = (video.marks == NO).any(axis=1) & ~classes_on
+            false = off & flags_of(self._false[place], len(off))
+            close = np.convolve(classes_on, np.ones(2 * NEAR_FRAMES + 1), "full")[NEAR_FRAMES : NEAR_FRAMES + len(classes_on)] > 0
+            for kind, chosen in (("on", classes_on), ("false", false), ("near", off & close & ~false), ("far", off & ~close & ~false)):
+                kinds[kind] += [(place, int(frame)) for frame in np.flatnonzero(chosen)]
+        return kinds
+
+    def _shares(self) -> Counts:
+        """At most twice as many without a class as with one: up to half of them false ones, the rest near bouts or not as it was asked."""
+        there, how = self.there, self._settings.negatives
+        wanted = max(MOST_NEGATIVES * there.on, self._settings.batch)
+        false = min(there.false, wanted // 2)
+        rest = min(there.near + there.far, wanted - false)
+        if how == "near":
+            near = min(there.near, rest)
+            return Counts(on=there.on, false=false, near=near, far=0 if there.near else rest)
+        if how == "random":
+            near = round(rest * there.near / max(1, there.near + there.far))
+        else:
+            near = min(there.near, max(rest // 2, rest - there.far))
+        return Counts(on=there.on, false=false, near=near, far=rest - near)
+
     def _clips(self, rng: np.random.Generator) -> list[tuple[int, int]]:
-        """Every frame once, in clips from random places."""
+        """Every frame once, in clips from random places, and once more a clip around each false bout."""
         starts = []
         for place, video in enumerate(self._videos):
             first = -int(rng.integers(self._frames)) if len(video.images) > self._frames else 0
             starts += [(place, start) for start in range(first, len(video.images), self._frames)]
+        starts += [(place, (first + end - self._frames) // 2) for place, runs in enumerate(self._false) for first, end in runs.tolist()]
         return [starts[i] for i in rng.permutation(len(starts))]
 
     def _batch(self, starts: Sequence[tuple[int, int]], rng: np.random.Generator) -> Batch:

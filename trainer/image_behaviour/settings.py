@@ -1,13 +1,14 @@
 """How a network that finds behaviour in images is built and trained."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from trainer.behaviour.settings import Loss
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
 
+Negatives = Literal["mixed", "near", "random"]
 OWN = OF_IMAGES  # networks of our own; see networks.py
 
 
@@ -37,6 +38,7 @@ class ImageSettings:
         shift: at most, as a share of the image's side.
         crop_area: least share of the image that a random part of it has, which is shown in its place; 1 for the whole.
         brightness: at most, of gain (about 1) and offset (of white).
+        negatives: which frames without a class an epoch shows: half of them near bouts (mixed), near bouts alone, or any (random).
         threshold: the rule by which thresholds are chosen.
         loss: what is made smallest.
         start_from: bundle whose layers the network begins with, where they are alike; None for none.
@@ -64,6 +66,7 @@ class ImageSettings:
     shift: float = 0.05
     crop_area: float = 1.0
     brightness: float = 0.1
+    negatives: Negatives = "mixed"
     threshold: Rule = "f1"
     loss: Loss = "cross_entropy"
     start_from: str | None = None
@@ -97,6 +100,8 @@ class ImageSettings:
             raise TrainingError("--lags and --memory need frames that follow one another; images in folders by class do not")
         if not 0 < self.crop_area <= 1:
             raise TrainingError(f"--crop-area is {self.crop_area:g}; expected a share of the image, more than 0, at most 1")
+        if self.memory and self.negatives != "mixed":
+            raise TrainingError(f"--negatives {self.negatives} is for networks without --memory, which shows every frame; leave one out")
         if self.turns and height != width:
             raise TrainingError(f"--turns needs square images; these are {width}x{height}: give a square --region or --size")
 
@@ -104,4 +109,6 @@ class ImageSettings:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""
         plain = asdict(self)
         del plain["minutes"]
+        if self.negatives == "mixed":  # earlier versions knew no other
+            del plain["negatives"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainer.behaviour.clips import targets_of
 from trainer.behaviour.earlier_layers import take_layers
+from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
 from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.train import class_weights, loss_of
@@ -34,17 +35,25 @@ class TrainedImages:
         network: of the epoch with the smallest validation loss, in evaluation mode, not yet calibrated.
         history: of all epochs.
         stopped: by what.
+        shown: what an epoch has shown, a sentence.
     """
 
+    shown: str
     network: ImageBehaviour
     history: tuple[BehaviourEpoch, ...]
     stopped: Stopped
 
 
 def train_images(
-    videos: ImageVideos, settings: ImageSettings, out: Path, *, say: Callable[[str], None], anew: bool = False
+    videos: ImageVideos,
+    settings: ImageSettings,
+    out: Path,
+    *,
+    say: Callable[[str], None],
+    anew: bool = False,
+    false: Sequence[Runs] | None = None,
 ) -> TrainedImages:
-    """Train, or go on with the run in `out`.
+    """Train, or go on with the run in `out`; `false` are the false bouts of an earlier bundle in each training video.
 
     Raises:
         TrainingError: settings that do not go together, a run of other labels or settings in `out`, weights that cannot be had, a loss
@@ -70,15 +79,18 @@ def train_images(
         "parts": [str(video.part) for video in videos.videos],
         **settings.as_plain(),
         "region": msgspec.json.encode({"region": plan.region, "view": plan.view, "size": [plan.height, plan.width]}).decode(),
+        **({"hard_negatives": [runs.tolist() for runs in false]} if false is not None else {}),
     }
     run = TrainingRun(network, settings, out, about=about)
     run.resume(anew=anew, say=say)
-    _learn(run, network, videos, settings, say=say)
+    samples = Samples(videos.of("train"), settings, exclusive=network.plan.exclusive, reach=network.reach, false=false)
+    say(samples.sentence)
+    _learn(run, network, videos, samples, settings, say=say)
     run.take_best()
     changed = [name for name, value in held.items() if not torch.equal(network.state_dict()[name], value)]
     if changed:
         raise TrainingError(f"{changed[0]} was to be held and has changed; please report this, and train all layers meanwhile")
-    return TrainedImages(network=network, history=tuple(run.history), stopped=run.stopped or "epochs")
+    return TrainedImages(shown=samples.sentence, network=network, history=tuple(run.history), stopped=run.stopped or "epochs")
 
 
 def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
@@ -99,9 +111,10 @@ def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
     )
 
 
-def _learn(run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, settings: ImageSettings, *, say: Callable[[str], None]) -> None:
+def _learn(
+    run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, samples: Samples, settings: ImageSettings, *, say: Callable[[str], None]
+) -> None:
     exclusive = network.plan.exclusive
-    samples = Samples(videos.of("train"), settings, exclusive=exclusive, reach=network.reach)
     validation = videos.of("validation")
     targets = all_targets(validation, exclusive=exclusive)
     weights = class_weights(samples.targets)

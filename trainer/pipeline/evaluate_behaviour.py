@@ -7,7 +7,9 @@ from typing import Any
 
 from tracker.bundle import Bundle
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
 from trainer.behaviour.reference import NAME, REFERENCE_FILE, answers_of, missing_library, read_reference
+from trainer.behaviour.rule_answers import HandRules, answers_of_rules
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
@@ -25,25 +27,52 @@ from trainer.whole_files import replace_files
 
 
 def evaluate_behaviour(
-    bundle: Bundle, table: Path, *, asked: ReadOptions, left_out: tuple[str, ...], cleaning: Cleaning, say: Callable[[str], None]
+    bundle: Bundle,
+    table: Path,
+    *,
+    asked: ReadOptions,
+    left_out: tuple[str, ...],
+    cleaning: Cleaning,
+    say: Callable[[str], None],
+    choice: FrameChoice | None = None,
+    rules: HandRules | None = None,
 ) -> BehaviourRun:
     """Score a bundle on the videos of a table that it was not made with; on all of them where it was made with all, and say so.
 
+    Args:
+        bundle: that finds behaviour.
+        table: of videos.
+        asked: what label files do not say.
+        left_out: classes whose frames count as judged by nobody.
+        cleaning: scored beside the raw decisions.
+        say: told what is done.
+        choice: which frames go to the network; the others are decided without it, and scored like all.
+        rules: scored beside it on the same frames.
+
     Raises:
-        LabelError, TrainingError: in one sentence.
+        LabelError, TrainingError, ConfigError: in one sentence.
     """
-    videos = _videos(bundle, table, asked, left_out)
+    videos = _videos(bundle, table, asked, left_out, choice, with_poses=rules is not None)
     judged, notes = _not_learnt(bundle, videos)
     if not judged:
         judged, notes = list(videos.videos), ["it was made with all of these videos: the scores flatter it"]
-    found = decisions_of(bundle, judged, say=say)
+    otherwise = choice.otherwise if choice is not None else None
+    found = decisions_of(bundle, judged, say=say, otherwise=otherwise)
     beside, absent = _reference_of(bundle, judged)
+    if beside is not None:
+        beside = without_network(beside, judged, otherwise)
+    by_rules = (
+        (rules.name, answers_of_rules(rules, judged, point_names=videos.point_names, class_names=videos.class_names))
+        if rules is not None
+        else None
+    )
     return score_answers(
         bundle.description.name,
         (bundle.description.name, found),
         cleaning=cleaning,
         reference=(NAME, beside) if beside is not None else None,
-        notes=[*videos.notes, *notes, *absent],
+        rules=by_rules,
+        notes=[*videos.notes, *notes, *absent, *said_of(judged, videos.class_names, choice)],
     )
 
 
@@ -70,7 +99,13 @@ class ComparedBundles:
 
 
 def compare_behaviour(
-    bundles: tuple[Bundle, Bundle], table: Path, *, asked: ReadOptions, left_out: tuple[str, ...], say: Callable[[str], None]
+    bundles: tuple[Bundle, Bundle],
+    table: Path,
+    *,
+    asked: ReadOptions,
+    left_out: tuple[str, ...],
+    say: Callable[[str], None],
+    choice: FrameChoice | None = None,
 ) -> ComparedBundles:
     """Two bundles on the videos that neither has learnt from, and each against its own reference.
 
@@ -85,15 +120,17 @@ def compare_behaviour(
         )
     answers: list[list[ScoredVideo]] = []
     beside: list[list[ScoredVideo] | None] = []
-    read = [_videos(bundle, table, asked, left_out) for bundle in bundles]
+    otherwise = choice.otherwise if choice is not None else None
+    read = [_videos(bundle, table, asked, left_out, choice) for bundle in bundles]
     fresh = [{video.name for video in _not_learnt(bundle, videos)[0]} for bundle, videos in zip(bundles, read, strict=True)]
     chosen = [video.name for video in read[0].videos if video.name in fresh[0] & fresh[1]]
     if not chosen:
         raise TrainingError(f"{table}: holds no video that neither bundle has learnt from; give others")
     for bundle, videos in zip(bundles, read, strict=True):
         judged = [video for video in videos.videos if video.name in chosen]
-        answers.append(decisions_of(bundle, judged, say=say))
-        beside.append(_reference_of(bundle, judged)[0])
+        answers.append(decisions_of(bundle, judged, say=say, otherwise=otherwise))
+        trees = _reference_of(bundle, judged)[0]
+        beside.append(without_network(trees, judged, otherwise) if trees is not None else None)
     names = (first.description.name, second.description.name)
     if names[0] == names[1]:
         names = (str(first.folder), str(second.folder))
@@ -113,7 +150,7 @@ def write_predictions(folder: Path, run: BehaviourRun, *, exclusive: bool) -> No
     """
     _, videos = run.answers[0]
     tables = {
-        f"{video.name}.csv": probabilities_csv(video.probabilities, video.class_names, exclusive=exclusive)
+        f"{video.name}.csv": probabilities_csv(video.probabilities, video.class_names, exclusive=exclusive, to_network=video.to_network)
         for video in videos
         if video.probabilities is not None
     }
@@ -133,7 +170,9 @@ def _reference_of(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> t
     return answers_of(reference, [video for video in judged if isinstance(video, PoseVideo)]), []
 
 
-def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str, ...]) -> PoseVideos | ImageVideos:
+def _videos(
+    bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str, ...], choice: FrameChoice | None, *, with_poses: bool = False
+) -> PoseVideos | ImageVideos:
     about = bundle.description
     if about.behaviour is None:
         raise TrainingError(f"{bundle.folder}: finds key points; expected a bundle that finds behaviour")
@@ -141,8 +180,8 @@ def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str
     if region is not None:
         if not asked.class_words and (bundle.folder / WORDS_FILE).is_file():
             asked = replace(asked, class_words=read_class_words(bundle.folder / WORDS_FILE))
-        images = read_image_videos(table, region, asked=asked, classes=ClassesAsked(left_out=left_out, known=about.class_names))
-        return in_parts(images)
+        classes = ClassesAsked(left_out=left_out, known=about.class_names)
+        return in_parts(read_image_videos(table, region, asked=asked, classes=classes, choice=choice, with_poses=with_poses))
     videos = read_videos(table, asked=asked, left_out=left_out, known=about.class_names)
     poses = videos.videos[0].poses
     if videos.point_names != about.point_names or poses.shape[1] != about.input.shape[1]:
@@ -150,7 +189,7 @@ def _videos(bundle: Bundle, table: Path, asked: ReadOptions, left_out: tuple[str
             f"{table}: has {poses.shape[1]} animals with the points {', '.join(videos.point_names)}; {bundle.folder} takes "
             f"{about.input.shape[1]} with {', '.join(about.point_names)}"
         )
-    return videos
+    return chosen(videos, choice)
 
 
 def _not_learnt(bundle: Bundle, videos: PoseVideos | ImageVideos) -> tuple[list[PoseVideo | ImageVideo], list[str]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.behaviour_scores.probability_file import read_probabilities
+from tracker.errors import RecordingError
+from trainer.behaviour_scores.probability_file import NONE, read_probabilities
 from trainer.behaviour_scores.scored_video import Decide, Probabilities, Said
 from trainer.errors import LabelError
 from trainer.timeline.labelled_videos import LabelledVideo
@@ -38,7 +39,8 @@ Answers = dict[str, list[Answer]]  # by video
 def read_tables(folders: Sequence[Path], videos: Sequence[LabelledVideo], *, exclusive: bool, say: Callable[[str], None]) -> Answers:
     """Tables that `trainer evaluate --predictions FOLDER` wrote, one folder for each model: VIDEO.csv or VIDEO.npy.
 
-    A file in the place of a folder is the table of the only video.
+    A file in the place of a folder is the table of the only video. A folder of `tracker analyse` holds sessions in the place of tables,
+    with the scores of every classifier of the rig: each is a model.
 
     Args:
         folders: of the models.
@@ -62,9 +64,12 @@ def read_tables(folders: Sequence[Path], videos: Sequence[LabelledVideo], *, exc
             say(f"{folder}: says nothing of {', '.join(missing)}")
         for video in videos:
             if video.name in tables:
-                found[video.name].append(
-                    _of_table(tables[video.name], video, exclusive=exclusive, model=folder.name if folder.is_dir() else folder.stem)
-                )
+                path = tables[video.name]
+                if path.is_dir():
+                    found[video.name] += _of_session(path, video, exclusive=exclusive)
+                else:
+                    model = folder.name if folder.is_dir() else folder.stem
+                    found[video.name].append(_of_table(path, video, exclusive=exclusive, model=model))
     return found
 
 
@@ -86,12 +91,43 @@ def run_bundles(folders: Sequence[Path], videos: Sequence[LabelledVideo], *, say
 def _table_of(folder: Path, video: LabelledVideo, *, alone: bool) -> Path | None:
     if alone and folder.is_file():
         return folder
+    if (folder / video.name / "session.json").is_file():
+        return folder / video.name
     return next((path for ending in (".csv", ".npy") if (path := folder / f"{video.name}{ending}").is_file()), None)
 
 
 def _of_table(path: Path, video: LabelledVideo, *, exclusive: bool, model: str) -> Answer:
     table = read_probabilities(path, ())
-    probabilities, names = table.probabilities, table.class_names
+    return _answer(path, video, table.probabilities, table.class_names, exclusive=exclusive, model=model)
+
+
+def _of_session(folder: Path, video: LabelledVideo, *, exclusive: bool) -> list[Answer]:
+    """What every classifier of the rig said of an analysed video."""
+    try:
+        from tracker.recording.read_session import RecordedSession
+        from tracker.recording.session_messages import setup_messages
+    except ImportError as problem:
+        raise LabelError(f"{folder}: a session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    try:
+        session = RecordedSession(folder)
+        classifiers = {one.name: tuple(one.class_names) for setup in setup_messages(session) for one in setup.classifiers}
+        scores = [dict(row or ()) for row in session.rows["scores"].to_pylist()]
+    except RecordingError as problem:
+        raise LabelError(str(problem)) from problem
+    if not classifiers:
+        raise LabelError(f"{folder}: no classifier ran; analyse the video with the configuration of a rig that has some")
+    answers = []
+    for name, class_names in classifiers.items():
+        found = np.array([[row.get(f"{name}.{each}", np.nan) for each in class_names] for row in scores], np.float32)
+        places = [place for place, each in enumerate(class_names) if each.lower() != NONE]
+        named = tuple(class_names[place] for place in places)
+        answers.append(_answer(folder, video, found[:, places], named, exclusive=exclusive, model=name))
+    return answers
+
+
+def _answer(
+    path: Path, video: LabelledVideo, probabilities: Probabilities, names: tuple[str, ...], *, exclusive: bool, model: str
+) -> Answer:
     if len(probabilities) != video.frames:
         raise LabelError(f"{path}: holds {len(probabilities)} frames, {video.title} has {video.frames}; expected the table of this video")
     exclusive = exclusive and float(np.nansum(probabilities, axis=1).max()) <= 1 + _SUM_SLACK
