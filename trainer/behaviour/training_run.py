@@ -98,7 +98,8 @@ class TrainingRun:
                 (self.out / name).unlink(missing_ok=True)
             return
         kept = _load(last)
-        differ = [name for name in self.about if kept["about"].get(name, _EARLIER.get(name)) != self.about[name]]
+        there, here = _EARLIER | kept["about"], _EARLIER | self.about
+        differ = [name for name in self.about | kept["about"] if there.get(name) != here.get(name)]
         if differ:
             said = ", ".join(_WORDS.get(name, name.replace("_", " ")) for name in differ)
             raise TrainingError(
