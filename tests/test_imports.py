@@ -34,6 +34,7 @@ for command in re.findall(r"^    (\\w+)", explained(), re.MULTILINE):
 # Each needs a library that a rig has only if it uses it; the one place that imports them does so when asked to.
 NEED_AN_EXTRA = (
     "tracker.__main__",
+    "tracker.analysis.frame_scores",
     "tracker.analysis.index_page",
     "tracker.analysis.inferring",
     "tracker.analysis.job",

@@ -54,6 +54,13 @@ def test_a_network_of_images_learns_labels_that_mean_nothing_and_says_so(tmp_pat
     assert "--permuted goes with --memorise" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("made", [["fit", "--memorise", "20"], ["sweep"]], ids=["by heart", "search"])
+@pytest.mark.parametrize("option", ["--only-when", "--rules", "--hard-negatives-from"])
+def test_what_concerns_a_bundle_alone_is_refused_elsewhere(made: list[str], option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*made, "--task", "behaviour", "--data", "table.csv", "--out", "m", option, "somewhere"]) == 1
+    assert f"{option} is for the making of a bundle; leave it out" in capsys.readouterr().err
+
+
 def test_frames_to_learn_by_heart_show_two_answers() -> None:
     targets = torch.zeros(60, 2)
     targets[:50, 0], targets[50:, 1] = 1, 1

@@ -97,8 +97,8 @@ class TrainingRun:
                 (self.out / name).unlink(missing_ok=True)
             return
         kept = read_training(last)
-        before = {**_EARLIER, **kept["about"]}
-        differ = [name for name in {**kept["about"], **self.about} if before.get(name) != self.about.get(name)]
+        there, here = _EARLIER | kept["about"], _EARLIER | self.about
+        differ = [name for name in self.about | kept["about"] if there.get(name) != here.get(name)]
         refuse_differing(self.out, [_WORDS.get(name, name.replace("_", " ")) for name in differ])
         self.network.load_state_dict(kept["network"])
         self.optimiser.load_state_dict(kept["optimiser"])

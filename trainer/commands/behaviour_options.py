@@ -120,6 +120,18 @@ def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
     )
 
 
+OF_MAKING = {"only_when": "--only-when", "rules": "--rules", "hard_negatives_from": "--hard-negatives-from"}
+
+
+def refuse_options_of_making(options: argparse.Namespace) -> None:
+    """Refuse what concerns the making of a bundle alone.
+
+    Raises:
+        TrainingError: naming the first that was given.
+    """
+    refuse(options, OF_MAKING, "is for the making of a bundle; leave it out")
+
+
 def refuse_behaviour_options(options: argparse.Namespace) -> None:
     """Refuse options of behaviour where key points are asked for.
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tracker.bundle import USUAL_PLACE
-from trainer.commands.behaviour_options import behaviour_request, choice_asked, refuse_misfits_of_images, rules_asked
+from trainer.commands.behaviour_options import (
+    behaviour_request,
+    choice_asked,
+    refuse_misfits_of_images,
+    refuse_options_of_making,
+    rules_asked,
+)
 from trainer.commands.image_options import image_request
 
 if TYPE_CHECKING:
@@ -48,6 +54,7 @@ def _memorise(options: argparse.Namespace) -> int:
     frames, permuted = options.memorise, options.permuted
     if frames is None:
         raise TrainingError("--permuted goes with --memorise; give both, or none")
+    refuse_options_of_making(options)
     if frames < 2:
         raise TrainingError(f"--memorise is {frames}; expected at least 2 frames")
     if options.region is not None:

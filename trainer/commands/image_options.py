@@ -73,8 +73,10 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
     from trainer.errors import TrainingError
     from trainer.image_behaviour.classes_asked import ClassesAsked
     from trainer.image_behaviour.image_request import ImageRequest
-    from trainer.image_behaviour.settings import ImageSettings
+    from trainer.image_behaviour.settings import ImageSettings, refuse_unknown_network
 
+    if options.network is not None:
+        refuse_unknown_network(options.network)
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} places; expected one table, or one folder")
     if options.no_held_out and options.hold_out:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.behaviour_options import behaviour_request, refuse_misfits_of_images
+from trainer.commands.behaviour_options import behaviour_request, refuse_misfits_of_images, refuse_options_of_making
 from trainer.commands.choices import say
 from trainer.commands.forecast_options import forecast_request, refuse_forecast_options
 from trainer.commands.image_options import image_request
@@ -48,6 +48,7 @@ def _behaviour(options: argparse.Namespace) -> "tuple[Trials, Space]":
     from trainer.experiments.behaviour_trials import IMAGE_SPACE, POSE_SPACE, ImageTrials, PoseTrials
 
     refuse_forecast_options(options)
+    refuse_options_of_making(options)
     if options.region is not None:
         from trainer.image_behaviour.image_videos import divide as divide_images
         from trainer.image_behaviour.read_images import read_image_videos

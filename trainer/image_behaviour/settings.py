@@ -87,9 +87,7 @@ class ImageSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise TrainingError(f"{name} is {value}; expected more than 0")
-        if self.network not in OWN and not is_backbone(self.network):
-            known = ", ".join((*OWN, *BACKBONES))
-            raise TrainingError(f"there is no network '{self.network}' for behaviour in images; expected one of {known}, or {TIMM}MODEL")
+        refuse_unknown_network(self.network)
         if self.network in OWN and (self.weights != "scratch" or self.head_only):
             raise TrainingError(f"--weights and --train head are for a library's networks, such as resnet18; '{self.network}' has none")
         if self.network not in OWN and (self.lags or self.contrast):
@@ -112,3 +110,14 @@ class ImageSettings:
         if self.negatives == "mixed":  # earlier versions knew no other
             del plain["negatives"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+
+
+def refuse_unknown_network(name: str) -> None:
+    """Refuse a network that does not take images.
+
+    Raises:
+        TrainingError: with those that do.
+    """
+    if name not in OWN and not is_backbone(name):
+        known = ", ".join((*OWN, *BACKBONES))
+        raise TrainingError(f"there is no network '{name}' for behaviour in images; expected one of {known}, or {TIMM}MODEL")
