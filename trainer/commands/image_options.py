@@ -21,6 +21,7 @@ OF_IMAGES = {
     "lags": "--lags",
     "memory": "--memory",
     "upside_down": "--upside-down",
+    "average_mirrors": "--average-mirrors",
     "turns": "--turns",
 }
 
@@ -40,6 +41,7 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--lags", type=int, nargs="+", metavar="N", help="see also the frames so many back (none)")
     group.add_argument("--memory", type=int, metavar="N", help="numbers that a recurrent unit on top carries (0: none)")
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
+    group.add_argument("--average-mirrors", action="store_true", help="answer with the mean over an image and its mirrored ones")
     group.add_argument("--turns", action="store_true", help="learn also from images turned by 90, 180 and 270 degrees")
 
 
@@ -77,6 +79,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
             contrast=_contrast(options.contrast),
             mirror=not options.no_mirror,
             upside_down=options.upside_down,
+            average_mirrors=options.average_mirrors,
             turns=options.turns,
         ),
         asked=reading_asked(options),

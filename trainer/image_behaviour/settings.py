@@ -32,6 +32,7 @@ class ImageSettings:
         dropout: share of the features left out in training.
         mirror: learn from images mirrored left to right too.
         upside_down: and from images mirrored top to bottom.
+        average_mirrors: the finished network answers with the mean over all of these views of an image, which takes 2 or 4 times as long.
         turns: and from images turned by multiples of 90 degrees.
         shift: at most, as a share of the image's side.
         brightness: at most, of gain (about 1) and offset (of white).
@@ -56,6 +57,7 @@ class ImageSettings:
     dropout: float = 0.2
     mirror: bool = True
     upside_down: bool = False
+    average_mirrors: bool = False
     turns: bool = False
     shift: float = 0.05
     brightness: float = 0.1
@@ -88,8 +90,18 @@ class ImageSettings:
             raise TrainingError(f"--lags is {' '.join(map(str, self.lags))}; expected different numbers of frames back, from 1")
         if (self.lags or self.memory) and not in_time:
             raise TrainingError("--lags and --memory need frames that follow one another; images in folders by class do not")
+        if self.average_mirrors and not (self.mirror or self.upside_down):
+            raise TrainingError("--average-mirrors has nothing to average with --no-mirror; leave one of them out")
         if self.turns and height != width:
             raise TrainingError(f"--turns needs square images; these are {width}x{height}: give a square --region or --size")
+
+    @property
+    def mirrors(self) -> tuple[tuple[int, ...], ...]:
+        """Axes of the image that are reversed in each view of it that is averaged; of the first view none."""
+        if not self.average_mirrors:
+            return ((),)
+        across, down = ((), (-1,)) if self.mirror else ((),), ((), (-2,)) if self.upside_down else ((),)
+        return tuple((*one, *other) for one in down for other in across)
 
     def as_plain(self) -> dict[str, Any]:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""
