@@ -79,27 +79,34 @@ def test_the_pollen_benchmark_scores_blocks_of_images_by_colour_too(tmp_path: Pa
             cv2.circle(image, (90, 54), 20, colour, -1)
             cv2.imwrite(str(tmp_path / "images" / f"{prefix}{number + 1}.jpg"), image)
 
-    printed = script("pollen_bees.py", "--data", tmp_path, "--epochs", 3, "--only", 1, "--proof", 4).splitlines()
+    small = ("--data", tmp_path, "--out", tmp_path / "out", "--epochs", 3, "--only", 1, "--proof", 4)
+    printed = script("pollen_bees.py", *small, "--average-mirrors").splitlines()
 
-    assert re.fullmatch(r"block 1: 8 images, accuracy [01]\.\d{3}, .*; red and blue swapped [01]\.\d{3}", printed[0])
-    assert printed[1].startswith("all: 8 images, accuracy ")
+    assert re.fullmatch(
+        r"seed 0 block 1: 8 images, accuracy [01]\.\d{3}, .*; red and blue swapped [01]\.\d{3}; validating block [01]\.\d{3}", printed[0]
+    )
+    assert printed[1].startswith("seed 0: 8 images, accuracy ")
+    assert re.fullmatch(r"all: accuracy [01]\.\d{4}, mean of 1", printed[2])
 
 
 def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -> None:
-    small = ("--trials", 4, "--trial-frames", 60, "--epochs", 1, "--proof", 4)
-    found = json.loads(script("whisker.py", "--out", tmp_path, *small, "--json"))
+    small = ("--trials", 8, "--trial-frames", 60, "--epochs", 1, "--proof", 4, "--side", 21, "--picture", tmp_path / "speed.png")
+    found = json.loads(script("whisker.py", "--out", tmp_path / "out", *small, "--json"))
 
-    assert set(found) == {"touches", "errors_per_touch", "onsets_within_one_frame", "frame_f1"}
+    assert found["trials"] == 3
     assert found["touches"] > 0
+    assert {"errors_per_touch", "onsets_within_one_frame", "errors_per_touch_raw", "minimum_ms", "frame_f1"} < set(found)
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_benchmark_of_behaviour_steps_measures_every_network() -> None:
-    lines = script("behaviour_step.py", "--steps", 1).splitlines()
+def test_the_benchmark_of_behaviour_steps_measures_networks_bare_and_in_the_loop() -> None:
+    lines = script("behaviour_step.py", "--steps", 1, "--only", "poses", "61x61", "60x80").splitlines()
 
-    assert len(lines) == 8
-    assert all(float(found[1]) > 0 for found in (re.search(SPEED, line) for line in lines) if found is not None)
-    assert lines[0].endswith("1.0 x poses")
+    assert lines[0].startswith("load ")
+    assert len(lines) == 5
+    for line in lines[1:-1]:
+        assert [float(figure) > 0 for figure in re.findall(SPEED, line)] == [True] * 3, "bare, step and frame"
+        assert re.search(r"frame less bare -?\d+\.\d+ ms; frame \d+\.\d+ x bare$", line)
 
 
 @pytest.mark.parametrize("frames", [1, 12])
