@@ -67,6 +67,7 @@ def test_the_freezing_benchmark_scores_the_rule_a_network_and_trees(tmp_path: Pa
     found = json.loads(script("freezing.py", "--data", tmp_path, "--frames", frames, "--epochs", 1, "--seeds", 0, "--json"))
 
     assert {"rule", "network", "network, cleaned"} < set(found)
+    assert len(found["against the rule"]["verdicts"]) == 2
     assert found["rule"]["f1"][0] > 0.9, "the rule finds freezing that is nothing but standing still"
 
 
