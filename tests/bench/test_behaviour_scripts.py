@@ -36,7 +36,7 @@ def _tracks(path: Path, points: tuple[str, ...], animals: int, *, moving: np.nda
     path.write_text("\n".join(",".join(row) for row in rows) + "\n")
 
 
-def test_the_behaviour_benchmark_scores_networks_beside_boosted_trees(tmp_path: Path) -> None:
+def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(tmp_path: Path) -> None:
     data = tmp_path / "rats"
     for folder in ("tracks", "annotations"):
         (data / folder).mkdir(parents=True)
@@ -55,6 +55,11 @@ def test_the_behaviour_benchmark_scores_networks_beside_boosted_trees(tmp_path: 
     assert all(0 <= row["macro_f1"] <= 1 for row in found["frames"].values())
     assert len(found["rules"]["seed 0"]) == len(RATS) // 2
     assert found["aggression bouts"]["seed 0"]["detected"] >= 0
+
+    script("behaviour_pictures.py", tmp_path, "--data", data, "--out", tmp_path / "out", "--members", 1)
+
+    for name in ("behaviour-ethogram.png", "behaviour-curves.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_freezing_benchmark_scores_the_rule_a_network_and_trees(tmp_path: Path) -> None:
