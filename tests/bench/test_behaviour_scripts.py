@@ -56,6 +56,9 @@ def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(tmp
     assert len(found["rules"]["seed 0"]) == len(RATS) // 2
     assert found["aggression bouts"]["seed 0"]["detected"] >= 0
 
+    answers = script("behaviour_answers.py", "--data", data, "--out", tmp_path / "out", "--held-out").splitlines()
+    assert [line.split("  ")[0] for line in (answers[0], answers[-1][:20])] == ["as they are", "held out, weights ou"]
+
     script("behaviour_pictures.py", tmp_path, "--data", data, "--out", tmp_path / "out", "--members", 1)
 
     for name in ("behaviour-ethogram.png", "behaviour-curves.png"):
