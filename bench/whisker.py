@@ -1,6 +1,6 @@
 """A network of images on the rendered whisker and pole: are touches counted, and onsets found within a frame?
 
-    python bench/whisker.py --out results/whisker [--trials 160] [--epochs 12]
+    python bench/whisker.py --out results/whisker [--trials 96] [--epochs 10]
 
 Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region SIDE --follow pole` does on the first
 half of them, chooses on the next eighth how found touches are cleaned, and scores the rest, which nothing has seen: touches, onsets, and
@@ -128,11 +128,11 @@ def main() -> None:
     """Render, train, choose the cleaning, score."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "whisker")
-    parser.add_argument("--trials", type=int, default=160)
+    parser.add_argument("--trials", type=int, default=96)
     parser.add_argument("--trial-frames", type=int, default=250, help="of each trial (%(default)s)")
     parser.add_argument("--side", type=int, default=41, help="of the square around the pole, px (%(default)s)")
     parser.add_argument("--proof", type=int, default=500, help="frames carried beside torch, at most (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--lags", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seed", type=int, default=1)
