@@ -28,6 +28,7 @@ from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.train import prepare, train
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
 from trainer.behaviour_scores.behaviour_score import Cleaning, clean, score_behaviour
+from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.ethogram.bouts import ethogram
 
@@ -35,6 +36,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "behaviour_free
 FPS = 50.0
 ENDS = {"train": (0, 3), "validation": (3, 4), "test": (4, 8)}  # eighths of the frames
 RULE = Rule(when="below", on=60.0, off=60.0, minimum_ms=900.0, confidence=0.1, missing="hold")
+BLOCKS = 10  # of the intervals, in what is held out
 CLEANED = Cleaning(minimum_ms=900.0, gap_ms=200.0)  # as the rule's own minimum
 
 
@@ -104,10 +106,17 @@ def main() -> None:
             for name, answer in (("network", one), (NAME, trees)):
                 rows.setdefault(name, []).append(answer)
                 rows.setdefault(f"{name}, cleaned", []).extend(clean([answer], CLEANED))
-    table = {}
+    table: dict[str, Any] = {}
     for name, answers in rows.items():
         scores = [score_behaviour(name, [answer]).classes[0] for answer in answers]
         table[name] = {"f1": [each.frames.f1 for each in scores], "bout_f1": [each.bouts.f1 for each in scores]}
+    [hand_written] = rows["rule"]
+    verdicts = [
+        compare_f1(("the rule", f"{name}, seed {seed}"), [hand_written], [answer], block_s=len(hand_written.truth) / FPS / BLOCKS).sentence
+        for name in ("network, cleaned", f"{NAME}, cleaned")
+        for seed, answer in zip(options.seeds, rows[name], strict=True)
+    ]
+    table["against the rule"] = {"verdicts": verdicts}
     print(json.dumps(table) if options.json else "\n".join(f"{name:<20} {figures}" for name, figures in table.items()))
 
 

@@ -51,7 +51,8 @@ def learn_moves(out: Path, *, rate_hz: float, trainer: Callable[..., None]) -> P
             rows.writerow([f"animal{seed}", f"poses-{seed}.csv", f"labels-{seed}.csv", f"{rate_hz:g}"])
     videos = {part: [f"animal{seed}" for seed in seeds] for part, seeds in SEEDS.items()}
     chosen = ["--validate", *videos["validate"], "--hold-out", *videos["held_out"]]
-    options = ["--classes", *CLASSES, "--front", "snout", "--back", "tail_base", "--epochs", str(EPOCHS), "--batch", "8", "--seed", "1"]
+    options = ["--classes", *CLASSES, "--front", "snout", "--back", "tail_base", "--epochs", str(EPOCHS), "--batch", "8"]
+    options += ["--seed", "1", "--no-reference"]  # no trees: the demo compares with the script
     trainer("fit", "--task", "behaviour", "--data", str(table), "--out", str(bundle), *chosen, *options)
     return bundle
 

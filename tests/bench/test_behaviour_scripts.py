@@ -36,7 +36,7 @@ def _tracks(path: Path, points: tuple[str, ...], animals: int, *, moving: np.nda
     path.write_text("\n".join(",".join(row) for row in rows) + "\n")
 
 
-def test_the_behaviour_benchmark_scores_networks_beside_boosted_trees(tmp_path: Path) -> None:
+def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(tmp_path: Path) -> None:
     data = tmp_path / "rats"
     for folder in ("tracks", "annotations"):
         (data / folder).mkdir(parents=True)
@@ -56,6 +56,14 @@ def test_the_behaviour_benchmark_scores_networks_beside_boosted_trees(tmp_path: 
     assert len(found["rules"]["seed 0"]) == len(RATS) // 2
     assert found["aggression bouts"]["seed 0"]["detected"] >= 0
 
+    answers = script("behaviour_answers.py", "--data", data, "--out", tmp_path / "out", "--held-out").splitlines()
+    assert [line.split("  ")[0] for line in (answers[0], answers[-1][:20])] == ["as they are", "held out, weights ou"]
+
+    script("behaviour_pictures.py", tmp_path, "--data", data, "--out", tmp_path / "out", "--members", 1)
+
+    for name in ("behaviour-ethogram.png", "behaviour-curves.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
 
 def test_the_freezing_benchmark_scores_the_rule_a_network_and_trees(tmp_path: Path) -> None:
     frames = 1200
@@ -67,6 +75,7 @@ def test_the_freezing_benchmark_scores_the_rule_a_network_and_trees(tmp_path: Pa
     found = json.loads(script("freezing.py", "--data", tmp_path, "--frames", frames, "--epochs", 1, "--seeds", 0, "--json"))
 
     assert {"rule", "network", "network, cleaned"} < set(found)
+    assert len(found["against the rule"]["verdicts"]) == 2
     assert found["rule"]["f1"][0] > 0.9, "the rule finds freezing that is nothing but standing still"
 
 
@@ -79,27 +88,34 @@ def test_the_pollen_benchmark_scores_blocks_of_images_by_colour_too(tmp_path: Pa
             cv2.circle(image, (90, 54), 20, colour, -1)
             cv2.imwrite(str(tmp_path / "images" / f"{prefix}{number + 1}.jpg"), image)
 
-    printed = script("pollen_bees.py", "--data", tmp_path, "--epochs", 3, "--only", 1, "--proof", 4).splitlines()
+    small = ("--data", tmp_path, "--out", tmp_path / "out", "--epochs", 3, "--only", 1, "--proof", 4)
+    printed = script("pollen_bees.py", *small, "--average-mirrors").splitlines()
 
-    assert re.fullmatch(r"block 1: 8 images, accuracy [01]\.\d{3}, .*; red and blue swapped [01]\.\d{3}", printed[0])
-    assert printed[1].startswith("all: 8 images, accuracy ")
+    assert re.fullmatch(
+        r"seed 0 block 1: 8 images, accuracy [01]\.\d{3}, .*; red and blue swapped [01]\.\d{3}; validating block [01]\.\d{3}", printed[0]
+    )
+    assert printed[1].startswith("seed 0: 8 images, accuracy ")
+    assert re.fullmatch(r"all: accuracy [01]\.\d{4}, mean of 1", printed[2])
 
 
 def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -> None:
-    small = ("--trials", 4, "--trial-frames", 60, "--epochs", 1, "--proof", 4)
-    found = json.loads(script("whisker.py", "--out", tmp_path, *small, "--json"))
+    small = ("--trials", 8, "--trial-frames", 60, "--epochs", 1, "--proof", 4, "--side", 21, "--picture", tmp_path / "speed.png")
+    found = json.loads(script("whisker.py", "--out", tmp_path / "out", *small, "--json"))
 
-    assert set(found) == {"touches", "errors_per_touch", "onsets_within_one_frame", "frame_f1"}
+    assert found["trials"] == 3
     assert found["touches"] > 0
+    assert {"errors_per_touch", "onsets_within_one_frame", "errors_per_touch_raw", "minimum_ms", "frame_f1"} < set(found)
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_benchmark_of_behaviour_steps_measures_every_network() -> None:
-    lines = script("behaviour_step.py", "--steps", 1).splitlines()
+def test_the_benchmark_of_behaviour_steps_measures_networks_bare_and_in_the_loop() -> None:
+    lines = script("behaviour_step.py", "--steps", 1, "--only", "poses", "61x61", "60x80").splitlines()
 
-    assert len(lines) == 10
-    assert all(float(found[1]) > 0 for found in (re.search(SPEED, line) for line in lines) if found is not None)
-    assert lines[0].endswith("1.0 x poses")
+    assert lines[0].startswith("load ")
+    assert len(lines) == 5
+    for line in lines[1:-1]:
+        assert [float(figure) > 0 for figure in re.findall(SPEED, line)] == [True] * 3, "bare, step and frame"
+        assert re.search(r"frame less bare -?\d+\.\d+ ms; frame \d+\.\d+ x bare$", line)
 
 
 @pytest.mark.parametrize("frames", [1, 12])

@@ -285,6 +285,34 @@ def test_a_step_a_frame_gives_what_the_whole_video_gives(memory: int) -> None:
     assert torch.allclose(torch.stack(stepped), whole, atol=1e-6)
 
 
+def test_averaged_mirrors_answer_the_same_to_an_image_and_its_mirror() -> None:
+    settings = ImageSettings(upside_down=True, average_mirrors=True)
+    assert settings.mirrors == ((), (-1,), (-2,), (-2, -1))
+    assert replace(settings, mirror=False).mirrors == ((), (-2,))
+    torch.manual_seed(0)
+    network = ImageBehaviour(plan(mirrors=settings.mirrors, lags=(1,))).eval()
+    images, _ = blinking(6, seed=4)
+    seconds = np.full(6, 0.03, np.float32)
+
+    exported = export_step(network, IMAGE, images, seconds)
+
+    answers = [
+        StepEngine(exported.model, exported.state_shapes).run(seen, seconds) for seen in (images, images[:, ::-1], images[:, :, ::-1])
+    ]
+    assert np.allclose(answers[0], answers[1], atol=1e-5)
+    assert np.allclose(answers[0], answers[2], atol=1e-5)
+    plain = ImageBehaviour(plan(lags=(1,))).eval()
+    plain.load_state_dict(network.state_dict())
+    stacked = torch.rand(1, 6, 20, 24)
+    assert not torch.allclose(plain.features(stacked), plain.features(stacked.flip(-1)))
+    assert torch.equal(network.train().features(stacked), plain.features(stacked)), "what is learnt from is one view"
+
+
+def test_mirrors_that_are_not_learnt_from_cannot_be_averaged() -> None:
+    with pytest.raises(TrainingError, match="--average-mirrors has nothing to average with --no-mirror"):
+        ImageSettings(mirror=False, average_mirrors=True).check(height=20, width=24, in_time=True)
+
+
 @pytest.mark.parametrize("network", ["small", "shallow", "deep", "dense"])
 def test_what_is_learnt_from_has_been_through_no_softmax(network: str) -> None:
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ from trainer.__main__ import main
 from trainer.ethogram.bouts import YES
 from trainer.ethogram.read_options import ReadOptions
 from trainer.formats.whisker_scene import SIDE_PX, WhiskerTrial, contacts, whisker_trial
-from trainer.formats.write_whisker_set import TABLE_FILE, write_whisker_set
+from trainer.formats.write_whisker_set import POLE, TABLE_FILE, write_whisker_set
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
@@ -62,6 +62,17 @@ def test_the_set_is_read_as_images_with_labels_of_contact(tmp_path: Path) -> Non
     assert np.array_equal(found.videos[0].marks[:, 0] == YES, whole.contact)
     assert np.array_equal(np.load(tmp_path / "set" / "trial0000-images.npy"), whole.images)
     assert np.array_equal(np.load(tmp_path / "set" / "trial0000-speed.npy"), whole.speed)
+
+
+def test_a_square_that_follows_the_pole_has_it_in_its_middle(tmp_path: Path) -> None:
+    write_whisker_set(tmp_path / "set", count=4, seed=3, trial_frames=2)
+    region = RegionAsked(side=21, follow=POLE)
+    found = read_image_videos(tmp_path / "set" / TABLE_FILE, region, asked=ReadOptions(), classes=ClassesAsked(class_names=("contact",)))
+    for number, video in enumerate(found.videos):
+        trial = whisker_trial(seed=3, number=number, frames=2)
+        x, y = trial.pole.round().astype(int).tolist()
+        padded = np.pad(trial.images, ((0, 0), (10, 10), (10, 10)), "edge")
+        assert np.array_equal(video.images[..., 0], padded[:, y : y + 21, x : x + 21])
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,13 @@ _WORDS = {
     "features": "the definition of the features",
     "start_from": "the layers it begins with",
 }
-_EARLIER: dict[str, Any] = {"loss": "cross_entropy", "network": "gru", "crop_area": 1.0}  # what runs were made with that do not say so
+_EARLIER: dict[str, Any] = {
+    "loss": "cross_entropy",
+    "network": "gru",
+    "crop_area": 1.0,
+    "negatives": "mixed",
+    "average_mirrors": False,
+}  # what runs were made with that do not say so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ OF_IMAGES = {
     "crop_area": "--crop-area",
     "per_class": "--per-class",
     "upside_down": "--upside-down",
+    "average_mirrors": "--average-mirrors",
     "turns": "--turns",
     "negatives": "--negatives",
 }
@@ -61,6 +62,7 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
         help="frames without a class that an epoch shows: half of them near bouts, near bouts alone, or any (mixed)",
     )
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
+    group.add_argument("--average-mirrors", action="store_true", help="answer with the mean over an image and its mirrored ones")
     group.add_argument("--turns", action="store_true", help="learn also from images turned by 90, 180 and 270 degrees")
 
 
@@ -117,6 +119,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
             contrast=_contrast(options.contrast),
             mirror=not options.no_mirror,
             upside_down=options.upside_down,
+            average_mirrors=options.average_mirrors,
             turns=options.turns,
         ),
         asked=reading_asked(options),

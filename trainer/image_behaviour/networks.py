@@ -35,6 +35,7 @@ class ImagePlan:
         dropout: share of the features left out in training.
         classes: how many answers.
         exclusive: soft-max over the classes and "none", or a logistic function of each.
+        mirrors: axes of the image, -1 and -2, that are reversed in each view of it whose features are averaged once learnt.
     """
 
     height: int
@@ -48,6 +49,7 @@ class ImagePlan:
     dropout: float
     classes: int
     exclusive: bool
+    mirrors: tuple[tuple[int, ...], ...] = ((),)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -152,7 +154,12 @@ class ImageBehaviour(nn.Module):
         return torch.cat(parts, 2)
 
     def features(self, stacked: Tensor) -> Tensor:
-        """(n, channels, h, w) to (n, count)."""
+        """(n, channels, h, w) to (n, count): in training of the image as it is, else their mean over its mirrored views."""
+        mirrors = ((),) if self.training else self.plan.mirrors
+        seen = [self._of_view(stacked.flip(axes) if axes else stacked) for axes in mirrors]
+        return torch.stack(seen).mean(0) if len(seen) > 1 else seen[0]
+
+    def _of_view(self, stacked: Tensor) -> Tensor:
         found: Tensor = self.body(stacked) if hasattr(self, "body") else self.backbone(stacked)
         return found
 

@@ -34,6 +34,7 @@ class ImageSettings:
         dropout: share of the features left out in training.
         mirror: learn from images mirrored left to right too.
         upside_down: and from images mirrored top to bottom.
+        average_mirrors: the finished network answers with the mean over all of these views of an image, which takes 2 or 4 times as long.
         turns: and from images turned by multiples of 90 degrees.
         shift: at most, as a share of the image's side.
         crop_area: least share of the image that a random part of it has, which is shown in its place; 1 for the whole.
@@ -62,6 +63,7 @@ class ImageSettings:
     dropout: float = 0.2
     mirror: bool = True
     upside_down: bool = False
+    average_mirrors: bool = False
     turns: bool = False
     shift: float = 0.05
     crop_area: float = 1.0
@@ -100,8 +102,18 @@ class ImageSettings:
             raise TrainingError(f"--crop-area is {self.crop_area:g}; expected a share of the image, more than 0, at most 1")
         if self.memory and self.negatives != "mixed":
             raise TrainingError(f"--negatives {self.negatives} is for networks without --memory, which shows every frame; leave one out")
+        if self.average_mirrors and not (self.mirror or self.upside_down):
+            raise TrainingError("--average-mirrors has nothing to average with --no-mirror; leave one of them out")
         if self.turns and height != width:
             raise TrainingError(f"--turns needs square images; these are {width}x{height}: give a square --region or --size")
+
+    @property
+    def mirrors(self) -> tuple[tuple[int, ...], ...]:
+        """Axes of the image that are reversed in each view of it that is averaged; of the first view none."""
+        if not self.average_mirrors:
+            return ((),)
+        across, down = ((), (-1,)) if self.mirror else ((),), ((), (-2,)) if self.upside_down else ((),)
+        return tuple((*one, *other) for one in down for other in across)
 
     def as_plain(self) -> dict[str, Any]:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""

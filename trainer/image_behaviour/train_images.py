@@ -108,6 +108,7 @@ def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
         dropout=settings.dropout,
         classes=len(videos.class_names),
         exclusive=videos.exclusive,
+        mirrors=settings.mirrors,
     )
 
 
