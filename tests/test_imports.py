@@ -155,29 +155,28 @@ def test_in_the_tracker_only_the_server_of_a_page_needs_a_web_framework() -> Non
     assert answer.returncode == 0, answer.stderr
 
 
+OF_THE_TRAINER = (
+    *("torch", "lightning", "onnx", "onnxruntime", "sleap_io", "PIL", "matplotlib", "av", "h5py", "optuna", "starlette", "uvicorn"),
+    "caliscope",
+)
+
+
+def trainer_alone(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """The trainer's command as after an installation of the tracker alone."""
+    return python(
+        f"import sys; sys.modules.update(dict.fromkeys({OF_THE_TRAINER!r})); sys.argv = {['trainer', *arguments]!r}; "
+        "from trainer.__main__ import main; sys.exit(main())"
+    )
+
+
+def test_a_program_without_its_extra_lists_its_commands() -> None:
+    listed = trainer_alone("--help")
+    assert listed.returncode == 0, listed.stderr
+
+
 @pytest.mark.parametrize("command", ["label", "fit", "evaluate"])
 def test_a_program_without_its_extra_says_what_to_install(command: str) -> None:
-    """As after an installation of the tracker alone."""
-    missing = (
-        "torch",
-        "lightning",
-        "onnx",
-        "onnxruntime",
-        "sleap_io",
-        "PIL",
-        "matplotlib",
-        "av",
-        "h5py",
-        "optuna",
-        "starlette",
-        "uvicorn",
-        "caliscope",
-    )
-    block = f"import sys; sys.modules.update(dict.fromkeys({missing!r})); sys.argv = ['trainer', {{}}]; "
-    run = "from trainer.__main__ import main; sys.exit(main())"
-    listed = python(block.format("'--help'") + run)
-    assert listed.returncode == 0, listed.stderr
-    refused = python(block.format(f"{command!r}, '--data', 'x'") + run)
+    refused = trainer_alone(command, "--data", "x")
     assert refused.returncode == 1
     (sentence,) = refused.stderr.splitlines()
     assert sentence.startswith(f"trainer {command}: needs ")

@@ -1,11 +1,14 @@
 """A whole tracker as a child process: its configuration, its stream and its words. For tests that look at it from outside."""
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import msgspec
 import numpy as np
 import yaml
 
+from tracker.__main__ import main
 from tracker.client import Client
 from tracker.config import load_config
 from tracker.messages import Message, PoseMessage
@@ -59,6 +63,15 @@ def synthetic(**changes: Any) -> dict[str, Any]:
     return camera | {"rectangles": 1, "faults": []} | changes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Daemon:
     """`tracker run` as a child. Use it in a `with`; its words are read when it has ended."""
 
@@ -85,10 +98,12 @@ class Daemon:
     def words(self) -> str:
         return self._log.read_text()
 
-    def ask(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run another tracker command on the same configuration."""
-        command = [sys.executable, "-m", "tracker", *arguments, "--config", str(self.config)]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    def ask(self, *arguments: str) -> Answer:
+        """Give another tracker command on the same configuration, in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main([*arguments, "--config", str(self.config)])
+        return Answer(returncode=status, stdout=out.getvalue(), stderr=err.getvalue())
 
     def stop(self) -> None:
         """SIGTERM, and wait for the end."""

@@ -17,7 +17,7 @@ from trainer.networks.blocks import CropPlan
 from trainer.training.augment import UNCHANGED
 from trainer.training.datasets import Draw, FrameStore, TrainingFrames
 
-QUICK = ["--epochs", "1", "--batch", "4", "--batches", "20", "--workers", "0", "--device", "cpu", "--precision", "32"]
+QUICK = ["--epochs", "1", "--batch", "4", "--batches", "40", "--workers", "0", "--device", "cpu", "--precision", "32"]
 ASKED = ["--no-flip", "--rotation", "30", "--pairs", "snout:tail_base"]
 
 

@@ -20,7 +20,7 @@ from trainer.scoring.bundle_split import split_of
 from trainer.scoring.evaluate_sets import evaluate_sets
 
 MIDDLE = SplitChoice(fold=None, folds=5, groups=(), random_fraction=None, seed=0, everything=False)
-QUICK = ["--epochs", "2", "--batch", "8", "--batches", "10", "--device", "cpu", "--workers", "0"]
+QUICK = ["--epochs", "2", "--batch", "8", "--batches", "16", "--device", "cpu", "--workers", "0"]
 ASKED = ["--no-flip", "--rotation", "20", "--target-px", "50"]
 
 
@@ -67,7 +67,7 @@ def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     assert set(held_out) == set(training)
     assert held_out["baseline"]["fitted_on"] == "training labels"
     assert found["verdict"]["kind"] == json.loads((bundle / "metrics.json").read_text())["verdict"]["kind"] == "too short"
-    assert found["verdict"]["next"][0]["command"].startswith(f"trainer fit --data {data} --out {bundle}-longer --batches 10 ")
+    assert found["verdict"]["next"][0]["command"].startswith(f"trainer fit --data {data} --out {bundle}-longer --batches 16 ")
     assert " --no-flip --rotation 20 " in found["verdict"]["next"][0]["command"]  # as the training was asked for
     assert " --target-px 50 " in found["verdict"]["next"][0]["command"]
     assert {one["field_of_view"] for one in found["sets"]} == {

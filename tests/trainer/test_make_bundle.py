@@ -16,7 +16,7 @@ from tracker.init.new_config import new_config
 from trainer.__main__ import main
 from trainer.formats.read_labels import read_labels
 
-QUICK = ["--epochs", "1", "--batch", "4", "--batches", "24", "--device", "cpu", "--workers", "0"]
+QUICK = ["--epochs", "1", "--batch", "4", "--batches", "40", "--device", "cpu", "--workers", "0"]
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SLURM = {"SLURM_STEP_NUM_TASKS": "6", "SLURM_PROCID": "0", "SLURM_STEP_NUM_NODES
 # what each of the processes runs: train, then say how it went and what its weights are
 LEARN = """
 import hashlib, json, sys, warnings
+from collections.abc import Mapping
 from pathlib import Path
 import torch
 from learnable import labelled
@@ -83,7 +85,7 @@ def test_processes_share_each_batch_without_gap(tmp_path: Path, count: int) -> N
         assert len({len(share[number]) for share in shares}) == 1  # a process without a picture would wait for the others for good
 
 
-def learn(out: Path, processes: int, *asked: dict[str, float]) -> list[list[dict[str, Any]]]:
+def learn(out: Path, processes: int, *asked: Mapping[str, float]) -> list[list[dict[str, Any]]]:
     """Train with these settings, one after the other, in real processes; what each process says of each training."""
     script = out / "learn.py"
     out.mkdir()

@@ -16,7 +16,7 @@ from tracker.bundle import read_bundle
 from trainer.__main__ import main
 
 EPOCHS = 3
-OPTIONS = ["--epochs", str(EPOCHS), "--batch", "8", "--batches", "10", "--device", "cpu", "--precision", "32", "--workers", "0"]
+OPTIONS = ["--epochs", str(EPOCHS), "--batch", "8", "--batches", "15", "--device", "cpu", "--precision", "32", "--workers", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,15 @@ def test_ctrl_c_says_where_it_stopped_and_the_same_command_goes_on_from_there(
                 break
         after = process.stderr.read()
         assert process.wait(300) == 130
-    found = re.search(r"trainer fit: stopped at step (\d+) of 30; its checkpoint is of step (10|20); run the same command to go on", after)
+    found = re.search(r"trainer fit: stopped at step (\d+) of 45; its checkpoint is of step (15|30); run the same command to go on", after)
     assert found, after
-    assert int(found[2]) <= int(found[1]) < 30
+    assert int(found[2]) <= int(found[1]) < 45
     assert "Traceback" not in after
     assert not out.exists()
 
     assert main(fit_command(data, out)[3:]) == 0
     said = capfd.readouterr().err
-    assert f"resuming from step {found[2]} of 30, after" in said
+    assert f"resuming from step {found[2]} of 45, after" in said
     assert "epoch 3 of 3: loss" in said
     assert "epoch 1 of" not in said
     read_bundle(out)
@@ -71,7 +71,7 @@ def test_a_finished_training_is_said_to_be_finished(
 ) -> None:
     assert main(fit_command(data, finished[0])[3:]) == 0
     said = capsys.readouterr().err
-    assert "trained already: 30 steps in" in said
+    assert "trained already: 45 steps in" in said
     assert "epoch" not in said
 
 

@@ -68,7 +68,9 @@ def test_a_missing_label_teaches_no_vote(network: Votes) -> None:
 
 def test_votes_are_learnt_by_distances_alone(tmp_path: Path) -> None:
     seen = labelled(tmp_path, 8)
-    settings = FitSettings(head="votes", epochs=4, batch=8, batches=25, workers=0, accelerator="cpu", precision="32", averaging=0.9)
+    settings = FitSettings(
+        head="votes", epochs=3, batch=8, batches=25, learning_rate=3e-3, workers=0, accelerator="cpu", precision="32", averaging=0.9
+    )
     result = fit(seen, seen, replace(settings, augment=AugmentSettings(rotation_deg=30, occlusion=0, light=0.3)), tmp_path / "run")
     poses = predict_animals(result.network, FrameStore(seen, GREY), np.arange(8))
     assert np.linalg.norm(poses[..., :2] - seen.points, axis=-1).mean() < 2.0
