@@ -29,6 +29,7 @@ WIDTH, HEIGHT = 100, 92
 NEAR_PX, AT_PX = 8.0, 4.0  # from the border: where heads are put, and where the bias is measured
 LENGTH_PX = 44.0
 SHIFT = 6  # OpenCV's fractional bits
+MARGIN = 64  # drawn beyond the frame, px: a bar that ends at its border reaches no further
 
 
 def draw(number: int) -> tuple[Image, NDArray[np.float64]]:
@@ -43,9 +44,11 @@ def draw(number: int) -> tuple[Image, NDArray[np.float64]]:
         head[axis] = size[axis] - 1 - off if far else off
     towards = (size - 1) / 2 + rng.normal(0, 12, 2) - head
     tail = head + LENGTH_PX * towards / np.linalg.norm(towards)
-    image = np.full((HEIGHT, WIDTH), rng.integers(80, 110), np.uint8)
-    cv2.line(image, _fixed(head), _fixed(tail), 200, 7, cv2.LINE_AA, SHIFT)
-    cv2.circle(image, _fixed(head), 5 << SHIFT, 20, -1, cv2.LINE_AA, SHIFT)
+    # OpenCV draws what reaches beyond the left or upper edge otherwise than what lies inside: so it all lies inside, and is cut out
+    whole = np.full((HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN), rng.integers(80, 110), np.uint8)
+    cv2.line(whole, _fixed(head + MARGIN), _fixed(tail + MARGIN), 200, 7, cv2.LINE_AA, SHIFT)
+    cv2.circle(whole, _fixed(head + MARGIN), 5 << SHIFT, 20, -1, cv2.LINE_AA, SHIFT)
+    image = whole[MARGIN:-MARGIN, MARGIN:-MARGIN]
     noisy = image + rng.normal(0, 4, image.shape)
     return np.clip(noisy, 0, 255).astype(np.uint8), np.stack([head, tail])
 

@@ -14,7 +14,14 @@ from trainer.commands.image_options import image_request
 from trainer.errors import TrainingError
 from trainer.scoring.correct_radius import correct_within
 
-SAID = {"pairs": "a:b", "size": "32x32", "network": "timm:resnet18", "correct_within": "3", "augment": "no_such_file.yaml"}
+SAID = {
+    "pairs": "a:b",
+    "averaging": "0.9",
+    "size": "32x32",
+    "network": "timm:resnet18",
+    "correct_within": "3",
+    "augment": "no_such_file.yaml",
+}
 NOT_TRIED = ("help", "task", "data", "region", "json")  # read by the command itself, whatever the task
 
 

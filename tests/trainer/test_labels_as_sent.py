@@ -193,6 +193,12 @@ def test_a_folder_with_two_label_files_asks_which(tmp_path: Path) -> None:
         read_labels(tmp_path)
 
 
+def test_how_many_pictures_are_missing_is_said_at_once(tmp_path: Path) -> None:
+    sent = table(pictures(tmp_path, 1) / "labels.csv", *(f"img{number}.png,1,2,3,4" for number in (1, 2, 3, 4)))
+    with pytest.raises(LabelError, match=r"labels\.csv:5: image .*img2\.png is not there.* \(2 more rows of 4 without an image\)$"):
+        read_labels(sent)
+
+
 def mostly_empty(folder: Path) -> Path:
     table(pictures(folder, 1, 2, 3) / "CollectedData_me.csv", "img1.png,1,2,,", "img2.png,5,6,,", "img3.png,5,6,7,8")
     return folder

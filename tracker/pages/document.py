@@ -90,22 +90,26 @@ h2 {{ font-size: 1.25rem; margin: 2.75rem 0 .75rem; padding-top: 1rem; border-to
 .rejected {{ border-color: #c4501b; background: var(--bad); }}
 .accepted ul, .rejected ul {{ margin: .4rem 0 0; padding-left: 1.3rem; }}
 .pictures {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 0 1rem; align-items: start; }}
-pre {{ margin: .35rem 0 .75rem; padding: .5rem .7rem; overflow-x: auto; }}
+pre {{ margin: .35rem 0 .75rem; padding: .5rem .7rem; white-space: pre-wrap; overflow-wrap: anywhere; }}
 pre {{ background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }}
 code {{ font: .875rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; }}
 .note, footer {{ color: var(--soft); font-size: .875rem; }}
 figure {{ margin: 1.25rem 0; padding: .75rem; background: #fff; border: 1px solid var(--line); border-radius: 8px; }}
 img {{ display: block; max-width: 100%; height: auto; margin: 0 auto; }}
 figcaption {{ color: #1d2430; font-size: .875rem; padding: .5rem .25rem 0; }}
-.scroll {{ overflow-x: auto; }}
+/* a table takes as much of the window as it needs; what does not fit even there scrolls, with a bar that is always seen */
+.scroll {{ width: min-content; min-width: 100%; max-width: calc(100vw - 2.5rem); position: relative; left: 50%; transform: translateX(-50%);
+  overflow-x: auto; scrollbar-width: thin; scrollbar-color: var(--soft) var(--band); }}
 table {{ border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; font-weight: 400; }}
-thead th {{ color: var(--soft); white-space: nowrap; }}
-.figures td, .figures thead th {{ text-align: right; white-space: nowrap; }}
+thead th {{ color: var(--soft); vertical-align: bottom; }}
+.figures td, .figures thead th {{ text-align: right; }}
+.figures td {{ white-space: nowrap; }}
+.figures th[scope=row] {{ min-width: 9rem; max-width: 28rem; overflow-wrap: break-word; }}
 .figures th[scope=row], .figures thead th:first-child {{ padding-left: 1.6rem; text-align: left; }}
 .figures .strong th, .figures .strong td {{ font-weight: 600; background: var(--band); }}
 .figures .strong th {{ padding-left: .6rem; }}
 .pairs th {{ color: var(--soft); width: 14rem; }}
 .pairs td {{ overflow-wrap: anywhere; }}
-@media print {{ figure, tr {{ break-inside: avoid; }} }}
+@media print {{ figure, tr {{ break-inside: avoid; }} .scroll {{ overflow: visible; }} .figures td {{ white-space: normal; }} }}
 </style></head><body>"""

@@ -79,10 +79,19 @@ def label_rows(table: DeepLabCutTable, *, group: str | None = None, media: Seque
     """The rows of a table with their images found; the group is the image's folder unless given.
 
     Raises:
-        LabelError: an image is not there, nor its video.
+        LabelError: images are not there, nor their videos: the first of them, and how many more.
     """
     images = TableImages(table.path, media, folders={image_path(row.image).parent.name for row in table.rows})
-    rows = [_label_row(table, row, group, images) for row in table.rows]
+    rows, missing = list[LabelRow](), list[str]()
+    for row in table.rows:
+        try:
+            rows.append(_label_row(table, row, group, images))
+        except LabelError as problem:
+            missing.append(str(problem))
+    if missing:
+        others = len(missing) - 1
+        more = f" ({others} more {'row' if others == 1 else 'rows'} of {len(table.rows)} without an image)" if others else ""
+        raise LabelError(f"{missing[0]}{more}")
     images.tell()
     return rows
 

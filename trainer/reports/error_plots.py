@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from trainer.labels.split import time_is_known
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, lines_of, plain_numbers
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
@@ -23,6 +23,7 @@ from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_ring, in_colour
 TILE = (240, 320)  # (height, width) in px of one picture on the contact sheet
 TILE_MARGIN_PX = 30.0  # source pixels around the points that matter
 TILE_COLUMNS = 4
+TITLE_LETTERS = 34  # of a tile's title in a line
 SMALLEST_PX = 0.05  # left end of logarithmic error axes: far below any annotator's precision
 PEOPLE = "#009E73"
 PEOPLE_LABEL = "distance between annotators"
@@ -95,19 +96,27 @@ def contact_sheet(evaluation: Evaluation, places: Sequence[tuple[int, int, int]]
     rows = max(1, -(-len(places) // TILE_COLUMNS))
     tile_height, tile_width = TILE
     width = WIDTH + 1
-    height = rows * (width / TILE_COLUMNS * tile_height / tile_width + 0.42) + 0.4
+    titles = [_tile_title(evaluation, frame, animal, point) for frame, animal, point in places]
+    title_lines = max((title.count("\n") + 1 for title in titles), default=2)
+    height = rows * (width / TILE_COLUMNS * tile_height / tile_width + 0.14 + 0.14 * title_lines) + 0.4
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     every = np.atleast_1d(figure.subplots(rows, TILE_COLUMNS, squeeze=False).ravel())
     for axes in every:
         axes.axis("off")
-    for axes, (frame, animal, point) in zip(every, places, strict=False):
+    for axes, (frame, animal, point), title in zip(every, places, titles, strict=False):
         axes.imshow(_tile(evaluation, frame, animal, point=point), interpolation="none")
-        distance = evaluation.errors.distance_px[frame, animal, point]
-        where = evaluation.frames.images[frame]
-        name = f"{where.path.parent.name}/{where.path.name}" if where.frame is None else f"{where.path.name}#{where.frame}"
-        axes.set_title(f"{evaluation.frames.point_names[point]}  {distance:.1f} px\n{name}", fontsize=8.5, color=INK, loc="left")
+        axes.set_title(title, fontsize=8.5, color=INK, loc="left")
     draw_ring_legend(figure)
     return figure
+
+
+def _tile_title(evaluation: Evaluation, frame: int, animal: int, point: int) -> str:
+    """The point, how far off, and where."""
+    distance = evaluation.errors.distance_px[frame, animal, point]
+    where = evaluation.frames.images[frame]
+    name = f"{where.path.parent.name}/{where.path.name}" if where.frame is None else f"{where.path.name}#{where.frame}"
+    of_point = lines_of(f"{evaluation.frames.point_names[point]}  {distance:.1f} px", TITLE_LETTERS)
+    return f"{of_point}\n{lines_of(name, TITLE_LETTERS)}"
 
 
 def draw_ring_legend(figure: Figure) -> None:
@@ -173,7 +182,7 @@ def _draw_boxes(axes: Axes, evaluation: Evaluation, floor: Floor | None) -> None
             axes.plot([floor.per_point[name]] * 2, [row - 0.42, row + 0.42], color=PEOPLE, linewidth=1.6, linestyle="-.")
     axes.set_yticks(places, names)
     axes.invert_yaxis()
-    axes.set_xlabel("error (px): median, quartiles, 5 % and 95 %", color=INK)
+    axes.set_xlabel("error (px)\nmedian, quartiles, 5 % and 95 %", color=INK)
     finish(axes, title="Error per key point")
     axes.grid(False, axis="y")
 

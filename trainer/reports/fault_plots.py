@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from trainer.reports.error_plots import contact_sheet
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, lines_of
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.label_faults import Exchange, Suspect
 from trainer.scoring.measurements import PointMeasure
 
 COLUMNS, FEWEST_COLUMNS = 5, 4
+TITLE_LETTERS = 22  # of a panel's title in a line
 SPAN = 3.0  # radii shown around the label; what is farther is drawn at the edge
 
 
@@ -28,7 +29,8 @@ def bias_vectors(evaluation: Evaluation, points: Sequence[PointMeasure], radii_p
     """
     columns = min(COLUMNS, max(len(points), FEWEST_COLUMNS))
     rows = max(1, math.ceil(len(points) / columns))
-    figure = Figure(figsize=(WIDTH, 0.35 + rows * (WIDTH / columns + 0.3)), dpi=DPI, layout="constrained")
+    title_lines = max((lines_of(point.name, TITLE_LETTERS).count("\n") + 1 for point in points), default=1)
+    figure = Figure(figsize=(WIDTH, 0.35 + rows * (WIDTH / columns + 0.15 + 0.15 * title_lines)), dpi=DPI, layout="constrained")
     grid = np.atleast_1d(figure.subplots(rows, columns, squeeze=False).ravel())
     for axes in grid[len(points) :]:
         axes.axis("off")
@@ -62,5 +64,6 @@ def _draw_point(axes: Axes, offset: np.ndarray[tuple[int, ...], np.dtype[np.floa
     axes.set_xlim(-1.08 * reach, 1.08 * reach)
     axes.set_ylim(1.08 * reach, -1.08 * reach)  # as in the image, down is positive
     axes.set_aspect("equal")
-    finish(axes, title=point.name)
+    finish(axes, title="")
+    axes.set_title(lines_of(point.name, TITLE_LETTERS), fontsize=8.5, color=INK, loc="left")
     axes.tick_params(labelsize=7.5)

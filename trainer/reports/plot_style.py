@@ -1,6 +1,7 @@
 """The style that all plots share: colours told apart by colour-blind people, quiet axes, and figures as PNG files."""
 
 import io
+import re
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,6 +33,17 @@ def finish(axes: Axes, *, title: str, log_values: NDArray[np.float64] | None = N
     if log_values is not None:
         finite = log_values[np.isfinite(log_values)]
         axes.set_yscale("log" if finite.size and finite.min() > 0 else "symlog")
+
+
+def lines_of(name: str, letters: int) -> str:
+    """A name on as many lines as it needs, none longer than that; broken behind blanks, underscores, dashes and dots where it can be."""
+    parts = re.findall(r"[^ _\-./]*[ _\-./]?", name)
+    lines = [""]
+    for piece in (part[place : place + letters] for part in parts for place in range(0, len(part), letters)):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > letters:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def plain_numbers(axis: Axis) -> None:
