@@ -8,7 +8,7 @@ from tracker.latency.dots import DotPicture
 
 UNIT_PX = 20
 SIZE = (640, 480)
-_CORNERS = np.array([(120, 140), (520, 140), (520, 340), (120, 340)], np.float32)
+_CORNERS = np.array([(120, 90), (520, 90), (520, 390), (120, 390)], np.float32)
 
 
 def drawn(number: int) -> Image:
@@ -25,7 +25,7 @@ def blended(before: Image, after: Image, rng: np.random.Generator) -> Image:
     elif kind == 1:  # torn at a column
         share = np.clip((np.arange(width) - rng.uniform(0, width)) / rng.choice([1.0, 40.0]), 0, 1) * np.ones((height, 1))
     elif kind == 2:  # tiles in any sequence
-        tiles = (rng.random((4, 8)) < rng.random()).astype(np.float64)
+        tiles = (rng.random((6, 8)) < rng.random()).astype(np.float64)
         share = cv2.resize(tiles, (width, height), interpolation=cv2.INTER_NEAREST)
     elif kind == 3:  # dark becomes bright later than bright becomes dark, or sooner
         share = np.where(after > before, rng.random(), rng.random())

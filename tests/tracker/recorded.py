@@ -61,13 +61,13 @@ def event_at(frame: Frame) -> EventMessage:
     )  # fmt: skip
 
 
-def recorder_of(config: Config, **settings: object) -> Recorder:
+def recorder_of(config: Config, *, clock: Callable[[], int] = time.monotonic_ns, **settings: object) -> Recorder:
     kept = msgspec.structs.replace(config.recording or RecordingConfig(minimum_free_gb=0), **settings)
 
     def said(first: list[Frame], meta: dict[str, str]) -> Description:
         return describe(config, kept, first, camera_description="a camera of the test's", stream_session="a", meta=meta)
 
-    return Recorder(RecordedRig(settings=kept, describe=said, pose_wait_ns=300 * MS))
+    return Recorder(RecordedRig(settings=kept, describe=said, pose_wait_ns=300 * MS), clock=clock)
 
 
 def ask(folder: Path, *, seconds: float | None = None, **meta: str) -> Request:

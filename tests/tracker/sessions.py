@@ -38,6 +38,7 @@ def write_session(
     events: Sequence[tuple[str, int, int]] = (),
     segments: Sequence[int] = (),
     closed: bool = True,
+    dropped: int = 0,
 ) -> Path:
     """A session at 100 frames per second.
 
@@ -50,6 +51,7 @@ def write_session(
         events: (name, number of the first frame on, number of the first frame off).
         segments: numbers with which a new video file begins.
         closed: or cut off.
+        dropped: frames that the encoder did not take, before the first.
     """
     config = load_config(ROOT / "examples" / "synthetic.yaml")
     folder.mkdir(parents=True)
@@ -68,7 +70,7 @@ def write_session(
         if frame.number in known:
             setup += 1
             writer.setup(replace(setup_message(setup, frame), **known[frame.number]))
-        writer.frame(frame, dropped=0)
+        writer.frame(frame, dropped=dropped)
         found = points(frame.number)
         if found is not None:
             writer.pose(pose_message(frame, found, setup=setup))
@@ -76,7 +78,7 @@ def write_session(
             _, name, state = changes.pop(0)
             writer.event(event_message(frame, name, "on" if state == "on" else "off"))
     if closed:
-        writer.close(reason="stopped", dropped=0)
+        writer.close(reason="stopped", dropped=dropped)
     else:
         writer._sync(0)
         writer.abandon()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import write_config
+from tests.tracker.daemon import DEADLINE_S, write_config
 from tests.tracker.dots_seen import blended, drawn, seen
 from tests.tracker.rig import Rig, rig
 from tracker.__main__ import _parser
@@ -244,6 +244,31 @@ def test_a_screen_that_the_camera_does_not_see_is_said_in_a_sentence(
     with filming(watching, None), pytest.raises(LatencyError, match=r"did not see the dots within 1 s \(0 of 4 corner markers seen\)"):
         run(watching, tmp_path, "--aim-s", 1)
     assert not (tmp_path / "report.json").exists()
+
+
+@pytest.mark.skipif(shutil.which("xdotool") is None, reason="xdotool is not installed, so no key can be pressed")
+def test_q_ends_it_and_keeps_what_was_measured(
+    watching: Rig, screen: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen[0])
+    ended = threading.Event()
+
+    def press() -> None:
+        while not ended.wait(0.1):
+            if any("sees the dots" in line for line in caplog.messages):
+                subprocess.run(["xdotool", "search", "--name", "^rigtrack - ", "windowfocus", "key", "q"], check=False, timeout=DEADLINE_S)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    try:
+        with filming(watching, screen[1]), caplog.at_level("INFO"):
+            assert run(watching, tmp_path, "--pictures", 5000, "--aim-s", 300) == 130
+    finally:
+        ended.set()
+        pressing.join()
+    found = json.loads((tmp_path / "report.json").read_text())
+    assert found["stopped"] == "stopped by hand"
+    assert len(found["readings"]) < 5000
 
 
 @pytest.mark.parametrize(

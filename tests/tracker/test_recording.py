@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,7 @@ from tracker.recording.place import check_place, free_folder
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recorder import Recorder
 from tracker.recording.recover import recover
-from tracker.recording.session import FRAMES_FILE, read_closed
+from tracker.recording.session import FRAMES_FILE, Description, read_closed
 from tracker.recording.tables import FRAMES, read_table
 
 
@@ -189,6 +190,26 @@ def test_a_video_file_ends_by_time_and_where_the_camera_was_away(recording_confi
     assert session.closed.segments == [20, 10, 10]
     assert session.rows["segment"].to_pylist() == [1] * 20 + [2] * 10 + [3] * 10
     assert [number_in(image) for image in session.frames()] == list(range(40))
+
+
+def test_a_recorder_that_is_behind_does_not_take_the_camera_for_away(recording_config: Config, tmp_path: Path) -> None:
+    """Its clock runs so fast that more than a second lies between one frame and the next."""
+    recorder, offered = recorder_of(recording_config, clock=lambda: 1_000_000 * time.monotonic_ns()), threading.Event()
+    assert recorder._rig is not None
+    describe = recorder._rig.describe
+
+    def described(first: list[Frame], meta: dict[str, str]) -> Description:
+        assert offered.wait(DEADLINE_S)
+        return describe(first, meta)
+
+    recorder._rig = replace(recorder._rig, describe=described)
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 40)
+    offered.set()
+    wait_until(lambda: recorder.counts[0] == 40)
+    recorder.stop()
+
+    assert RecordedSession(tmp_path / "s").rows["segment"].to_pylist() == [1] * 40
 
 
 def test_a_session_ends_when_its_time_is_over(recorder: Recorder, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import CHILD, FROM_HERE, MS, ask, feed, number_in, recorder_of, wait_until
 from tests.tracker.sessions import write_session
+from tracker.__main__ import _parser
 from tracker.config import Config
 from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
@@ -147,6 +148,14 @@ def test_a_session_continues_the_newest_of_its_camera_if_that_was_cut_off(tmp_pa
     assert cut_off_before(tmp_path, "top") == "a"
     recover(tmp_path / "a")
     assert cut_off_before(tmp_path, "top") is None, "it was mended, and what is older is not what goes on"
+
+
+def test_recovery_says_how_many_frames_the_encoder_had_not_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", range(3), closed=False, dropped=48)
+    options = _parser().parse_args(["recover", str(folder)])
+
+    assert options.call(options) == 0
+    assert "in 1 video file, each with its row; 48 others were dropped while it was recorded\n" in capsys.readouterr().out
 
 
 def test_other_files_beside_a_recording_do_no_harm(recorder: Recorder, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def recover_sessions(options: argparse.Namespace) -> int:
         else:
             cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
             cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
+            cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
             files = sum(frames > 0 for frames in closed.segments)
             print(f"{folder}: {closed.frames} frames in {files} video {'file' if files == 1 else 'files'}, each with its row{cut}")
     return 0

@@ -1,8 +1,11 @@
-"""The number of a picture as dots: a Gray code with a parity bit, shown twice, between four corner markers. Pure.
+"""The number of a picture as dots: a Gray code with a parity bit, shown twice, and a checksum, between four corner markers. Pure.
 
 One update changes one dot of the code and the parity. The second copy is inverted, and turned by half a turn about the middle: where an
-update has reached only a part of the screen, or dark dots sooner than bright ones, the two copies differ.
+update has reached only a part of the screen, or dark dots sooner than bright ones, the two copies differ. Where a screen has left out
+several numbers, parts of two may by chance make a third in both copies; it has another checksum.
 """
+
+import hashlib
 
 import cv2
 import numpy as np
@@ -10,8 +13,8 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 
-WIDTH, HEIGHT = 16, 8  # of the whole, in units: one dot's place is a unit wide and high
-ROWS, COLUMNS = 6, 8  # of dots
+WIDTH, HEIGHT = 16, 12  # of the whole, in units: one dot's place is a unit wide and high
+ROWS, COLUMNS = 10, 8  # of dots
 PANEL = (4, 1)  # left, top of the dots
 MARKER, MARGIN = 3.0, 0.5  # side of a corner marker, and the white around it
 MARKER_PLACES = (
@@ -23,29 +26,29 @@ MARKER_PLACES = (
 DICTIONARY = cv2.aruco.DICT_4X4_50
 CODE_BITS = 15
 MODULUS = 2**CODE_BITS  # numbers begin anew after so many pictures
-UNIT_PX = 60
+UNIT_PX = 45
 _DOT = 0.72  # side of a dot
-_REFERENCES = (2, 3)  # rows whose dots never change: bright and dark in turn, and the other way round
+_CODE, _REFERENCES, _CHECK, _AGAIN = slice(0, 2), slice(2, 4), slice(4, 8), slice(8, 10)  # rows
 
 
 def cells(number: int) -> NDArray[np.bool_]:
-    """Which dots are bright, (ROWS, COLUMNS): the code, the references, the code again."""
+    """Which dots are bright, (ROWS, COLUMNS): the code, the references, the checksum, the code again."""
     code = number % MODULUS
     gray = code ^ code >> 1
     bits = np.array([gray >> place & 1 for place in range(CODE_BITS)] + [gray.bit_count() & 1], np.bool_)
     upper = bits.reshape(2, COLUMNS)
-    return np.concatenate([upper, references(), ~upper[::-1, ::-1]])
+    return np.concatenate([upper, references(), _check(code), ~upper[::-1, ::-1]])
 
 
 def references() -> NDArray[np.bool_]:
-    """The dots that never change, (2, COLUMNS)."""
+    """The dots that never change, (2, COLUMNS): bright and dark in turn, and the other way round."""
     bright = np.arange(COLUMNS) % 2 == 0
     return np.stack([bright, ~bright])
 
 
 def number_of(bright: NDArray[np.bool_]) -> int | None:
-    """The number modulo MODULUS that such dots show, (ROWS, COLUMNS); None where copies or parity disagree."""
-    upper, lower = bright[:2], ~bright[4:][::-1, ::-1]
+    """The number modulo MODULUS that such dots show, (ROWS, COLUMNS); None where copies, parity or checksum disagree."""
+    upper, lower = bright[_CODE], ~bright[_AGAIN][::-1, ::-1]
     if not np.array_equal(upper, lower):
         return None
     *bits, parity = (int(bit) for bit in upper.ravel())
@@ -56,7 +59,7 @@ def number_of(bright: NDArray[np.bool_]) -> int | None:
     while gray:
         code ^= gray
         gray >>= 1
-    return code
+    return code if np.array_equal(bright[_CHECK], _check(code)) else None
 
 
 class DotPicture:
@@ -92,4 +95,9 @@ def marker_corners() -> NDArray[np.float32]:
 
 def reference_rows() -> slice:
     """The rows of `cells` that never change."""
-    return slice(_REFERENCES[0], _REFERENCES[-1] + 1)
+    return _REFERENCES
+
+
+def _check(code: int) -> NDArray[np.bool_]:
+    digest = hashlib.blake2b(code.to_bytes(2, "little"), digest_size=4).digest()
+    return np.unpackbits(np.frombuffer(digest, np.uint8)).reshape(4, COLUMNS).astype(np.bool_)

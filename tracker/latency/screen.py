@@ -1,5 +1,6 @@
 """Show a clock on this machine's screen, and find it in the camera's pictures: how late at most is a published pose?"""
 
+import logging
 import sys
 import time
 from collections import deque
@@ -30,6 +31,8 @@ KINDS = ("pose", "image", "status")
 _AIMED = 5  # pictures in a row that must be read before it begins
 _POSES, _IMAGES = 2000, 50  # kept until the other comes
 _AT_ONCE_S = 0.02
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def _measure(measurement: ScreenMeasurement, settings: ScreenSettings) -> str | 
         task = progress.add_task("looking for the dots", total=None)
         for seen in measurement.aim():
             progress.update(task, description=seen)
+        logger.info("the camera sees the dots: pictures=%d", settings.pictures)
         progress.update(task, description="pictures", total=settings.pictures)
         try:
             for done in measurement.collect():

@@ -205,7 +205,7 @@ class Recording:
             if is_last and not self._waits_for_poses(ended_ns):  # the loop goes on: the queue need never be empty
                 break
             if self._writer is not None:
-                self._writer.tick()
+                self._writer.tick(frames_wait=self._offered > self._taken)
                 self._look_after_space()
             if self._ending is None and self._clock() > self._end_ns + _RATE_WAIT_NS:  # no frame has come to end it
                 self._ending = _TIME_OVER

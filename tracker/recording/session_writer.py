@@ -149,15 +149,18 @@ class SessionWriter:
         self._setups.write(self._encode(message) + b"\n")
         os.fdatasync(self._setups.fileno())
 
-    def tick(self) -> None:
+    def tick(self, *, frames_wait: bool = False) -> None:
         """Sync what is due, and finish a video file in which nothing more comes.
+
+        Args:
+            frames_wait: some are on their way here: then it is not the camera that is late.
 
         Raises:
             RecordingError: the session's files were deleted.
             OSError: the disk refuses.
         """
         now = self._clock()
-        if self._video is not None and now - self._written_ns > self._limits.idle_ns:
+        if self._video is not None and not frames_wait and now - self._written_ns > self._limits.idle_ns:
             self._finish_segment()
         if now - self._synced_ns >= SYNC_EVERY_NS:
             self._sync(now)
