@@ -4,6 +4,7 @@ import io
 import os
 import runpy
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -28,7 +29,8 @@ def status_of(name: str, *arguments: object) -> tuple[int, str]:
     It finds what a file run by Python finds: its folder first in the search path, its name and arguments, itself as `__main__`.
     """
     path, printed = BENCH / name, io.StringIO()
-    with _as_before(), pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+    with _as_before(), pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), warnings.catch_warnings():
+        warnings.simplefilter("default")  # a mean of nothing, at these sizes, is no mistake
         patch.setattr(sys, "argv", [str(path), *map(str, arguments)])
         patch.setattr(sys, "path", [str(path.parent), *sys.path])
         try:

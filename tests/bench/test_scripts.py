@@ -103,7 +103,7 @@ def test_the_engine_benchmark_makes_a_bundle_and_measures_another_beside_it(spot
 
     assert report["ms"]["openvino-fp32"]["frames"] == 3
     assert report["ms"]["openvino-fp32"]["description"] != report["ms"]["beside-fp32"]["description"]
-    assert report["ratios"]["beside-fp32 / openvino-fp32"] > 0
+    assert set(report["ratios"]) == {"beside-fp32 / openvino-fp32"}
 
 
 def test_the_benchmark_of_recorded_videos_measures_every_contender(tmp_path: Path, spot: Path) -> None:
@@ -129,10 +129,10 @@ def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
     skeleton, tracks = sleap_io.Skeleton(["head", "tail"]), [sleap_io.Track(name) for name in ("one", "two")]
     film = sleap_io.Video(filename=str(tmp_path / "film.mp4"), backend=None, open_backend=False)
     labelled = []
-    with VideoWriter(tmp_path / "film.mp4", rate=Fraction(25), size=(128, 192)) as writer:
+    with VideoWriter(tmp_path / "film.mp4", rate=Fraction(25), size=(80, 112)) as writer:
         for number in range(FRAMES):
-            image = np.full((128, 192), 90, np.uint8)
-            ends = np.array([[[40, 30 + 7 * number], [40, 50 + 7 * number]], [[140, 30], [120, 30 + 5 * number]]], float)
+            image = np.full((80, 112), 90, np.uint8)
+            ends = np.array([[[24, 10 + 4 * number], [24, 30 + 4 * number]], [[88, 16], [70, 16 + 4 * number]]], float)
             for head, tail in ends.astype(int).tolist():
                 cv2.line(image, head, tail, 220, 5)
                 cv2.circle(image, head, 5, 10, -1)
@@ -143,7 +143,7 @@ def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
             labelled.append(sleap_io.LabeledFrame(video=film, frame_idx=number, instances=animals))
     sleap_io.save_slp(sleap_io.Labels(labelled), str(tmp_path / "clip.slp"), embed=False, verbose=False)
 
-    small = ["--frames", FRAMES, "--epochs", 1, "--batches", 150]
+    small = ["--frames", FRAMES, "--epochs", 1, "--batches", 100]
     printed = script("flies.py", "--data", tmp_path / "clip.slp", "--out", tmp_path / "out", *small)
 
     [report] = [json.loads(line) for line in printed.splitlines() if line.startswith('{"last-fifth"')]
