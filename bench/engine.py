@@ -77,6 +77,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=3000, help="frames for each launch, within 10 s (default: 3000)")
     parser.add_argument("--warm-up", type=int, default=50, help="frames of each launch that are not measured (default: 50)")
     parser.add_argument("--threads", type=int, default=2, help="CPU cores for everybody (default: 2)")
+    parser.add_argument(
+        "--processor-time", action="store_true", help="of the process, instead of the clock's: for one thread beside others"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--measure", choices=(*CONTENDERS, *BESIDE), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -100,6 +103,7 @@ def prepare(folder: Path, arguments: argparse.Namespace) -> Path:
 def launch(name: str, bundle: Path, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, __file__, str(arguments.beside if name in BESIDE else bundle), "--measure", name, "--folder", str(folder)]
     command += ["--frames", str(arguments.frames), "--threads", str(arguments.threads), "--warm-up", str(arguments.warm_up)]
+    command += ["--processor-time"] if arguments.processor_time else []
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"bench/engine.py: {name} failed with status {done.returncode}; its words are above")
@@ -117,11 +121,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     for index in range(arguments.warm_up if first_ms < SLOW_MS else min(arguments.warm_up, FEWEST // 3)):
         locate(frames[index % len(frames)])
     taken: list[int] = []
+    clock = time.process_time_ns if arguments.processor_time else time.perf_counter_ns
     end = time.perf_counter_ns() + int(1e9 * LONGEST_S)
     while len(taken) < arguments.frames and (len(taken) < FEWEST or time.perf_counter_ns() < end):
-        before = time.perf_counter_ns()
+        before = clock()
         locate(frames[len(taken) % len(frames)])
-        taken.append(time.perf_counter_ns() - before)
+        taken.append(clock() - before)
     ms = np.array(taken) / 1e6
     figures = dict(zip(FIGURES, [*np.quantile(ms, [0.5, 0.99, 0.999]), ms.max()], strict=True))
     return {"contender": arguments.measure, "description": description, "frames": len(ms), "first_ms": first_ms, **figures}
@@ -185,7 +190,8 @@ def facts(arguments: argparse.Namespace, load: float) -> dict[str, Any]:
     """What the figures hold for."""
     model = next((line.partition(":")[2].strip() for line in _cpu_lines() if line.startswith("model name")), platform.processor())
     machine = f"{model}, {os.cpu_count()} cores, load {load:.1f} before"
-    return {"frame": [WIDTH, HEIGHT], "threads": arguments.threads, "machine": machine, "python": platform.python_version()}
+    clock = "processor time" if arguments.processor_time else "wall clock"
+    return {"frame": [WIDTH, HEIGHT], "threads": arguments.threads, "clock": clock, "machine": machine, "python": platform.python_version()}
 
 
 def _cpu_lines() -> list[str]:

@@ -7,10 +7,9 @@ the whole video is tracked in order, as the rig would, and its identities are co
 
 import argparse
 import json
-import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tracker.config import IdentityConfig
 from tracker.engines.inference import Inference
 from tracker.engines.open_engine import open_engine
 from tracker.identity import Identity
+from trainer.__main__ import main as trainer
 from trainer.formats.read_labels import read_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.assignment import SPOT, answers_of_labels, present, without_missed
@@ -61,9 +61,12 @@ def train(data: Path, frames: LabelledFrames, out: Path, *, held_out: tuple[int,
         numbers = set(frames.order[chosen].tolist())
         kept = [frame for frame in labels.labeled_frames if frame.frame_idx in numbers]
         sleap_io.save_slp(sleap_io.Labels(kept), str(part), embed=False, verbose=False)
-        command = [sys.executable, "-m", "trainer", "fit", "--data", str(part), "--out", str(out), "--head", "several", "--no-held-out"]
-        print(" ".join(command[2:] + options), file=sys.stderr, flush=True)
-        subprocess.run(command + options, check=True, stdout=sys.stderr)
+        command = ["fit", "--data", str(part), "--out", str(out), "--head", "several", "--no-held-out", *options]
+        print("trainer", " ".join(command), file=sys.stderr, flush=True)
+        with redirect_stdout(sys.stderr):
+            status = trainer(command)
+        if status:
+            raise SystemExit(f"flies: `trainer fit` ended with {status}; the reason is above")
     seconds = json.loads((out / "metrics.json").read_text())["seconds"]["total"] if (out / "metrics.json").exists() else None
     return {"frames": len(chosen), "seconds": seconds}
 

@@ -9,18 +9,21 @@ differences, and the output's own delay as each report tells it. Other programs 
 """
 
 import argparse
+import io
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from daemon import daemon
 from rich.progress import track
+
+from tracker.__main__ import main as tracker
 
 EVENT = {
     "event": "led",
@@ -39,10 +42,14 @@ def measure(
         camera = {"light": light, "exposure_ms": exposure_ms}
         engine = {"precision": "fp32", "threads": 1}
         with daemon(bundle, camera=camera, behaviour=[EVENT], engine=engine) as (_, address):
-            command = [sys.executable, "-m", "tracker", "latency", mode, address, "--port", light["port"], "--line", "byte", "--json"]
+            command = ["latency", mode, address, "--port", str(light["port"]), "--line", "byte", "--json"]
             command += ["--pulses", str(pulses), "--seed", str(seed), "--exposure-ms", str(exposure_ms), "--out", str(folder)]
             _wait_for(Path(str(light["port"])))
-            found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            with redirect_stdout(io.StringIO()) as printed:
+                status = tracker(command)
+            if status:
+                raise SystemExit(f"latency: `tracker {' '.join(command)}` ended with {status}; the reason is above")
+            found: dict[str, Any] = json.loads(printed.getvalue())
         if picture is not None:
             shutil.copy(folder / "report.png", picture)
     return found

@@ -6,12 +6,14 @@ against are in docs/benchmarks.md.
 
 import argparse
 import json
-import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from trainer.__main__ import main as trainer
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "dlc_openfield"
 BLOCKS, RANDOM = 5, 5
@@ -27,9 +29,12 @@ def train(data: Path, out: Path, options: list[str]) -> dict[str, Any]:
     """Run one fit unless it was finished before; returns its metrics.json."""
     metrics = out / "metrics.json"
     if not metrics.exists():
-        command = [sys.executable, "-m", "trainer", "fit", "--data", str(data), "--out", str(out), *options]
-        print(" ".join(command[2:]), file=sys.stderr, flush=True)
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        command = ["fit", "--data", str(data), "--out", str(out), *options]
+        print("trainer", " ".join(command), file=sys.stderr, flush=True)
+        with redirect_stdout(sys.stderr):
+            status = trainer(command)
+        if status:
+            raise SystemExit(f"openfield: `trainer fit` ended with {status}; the reason is above")
     found: dict[str, Any] = json.loads(metrics.read_text())
     return found
 

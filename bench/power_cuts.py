@@ -35,7 +35,6 @@ from tracker.recording.recover import recover
 
 IMAGE_MB = 400
 START_S = 60.0
-SHORTEST_S, LONGEST_S = 2.0, 6.0  # of a recording before it is cut
 OLD_S = 1.0  # nothing older may be missing
 DARK_FRAMES = 50
 
@@ -47,6 +46,7 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=20, help="of each kind (%(default)s)")
     parser.add_argument("--kinds", nargs="+", choices=("kill", "power"), default=["kill", "power"])
     parser.add_argument("--rate-hz", type=float, default=100.0)
+    parser.add_argument("--seconds", nargs=2, type=float, default=(2.0, 6.0), help="of a recording before it is cut, from and to (2 6)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
@@ -60,7 +60,7 @@ def main() -> None:
         for kind in options.kinds:
             for number in range(options.cuts):
                 dark = Path(folder) / "dark" if number % 2 else None
-                after_s = moments.uniform(SHORTEST_S, LONGEST_S)
+                after_s = moments.uniform(*options.seconds)
                 one = cut(Path(folder), options.bundle, kind=kind, dark=dark, after_s=after_s, rate_hz=options.rate_hz)
                 print(f"{kind} {number + 1} of {options.cuts}: {one}", file=sys.stderr)
                 found.setdefault(kind, []).append(one)

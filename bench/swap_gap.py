@@ -57,10 +57,7 @@ brightest_pixel (uint8[1, 480, 640, 1] image) => (float[1, 1, 2, 3] points)
 }
 """
 START_S = 60.0
-WARM_UP_S = 3.0
-PAUSE_S = 1.0  # between two swaps
 SWAP_S = 120.0
-WITHOUT_S = 3.0  # how long is listened for each gap without a swap
 
 
 def main() -> None:
@@ -70,6 +67,9 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=5, help="of each kind (%(default)s)")
     parser.add_argument("--rate", type=float, default=100.0, help="frames per second (%(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of the engine (%(default)s)")
+    parser.add_argument("--warm-up", type=float, default=3.0, help="seconds before the first measurement (%(default)s)")
+    parser.add_argument("--without", type=float, default=3.0, help="seconds listened for each gap without a swap (%(default)s)")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds before and after each swap (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     parser.add_argument("--open", type=Path, metavar="BUNDLE", help=argparse.SUPPRESS)  # what the process of `elsewhere` does
     options = parser.parse_args()
@@ -80,7 +80,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="rigtrack-swap-") as folder:
         os.environ["CACHE_DIRECTORY"] = str(Path(folder) / "cache")  # so that "cold" is cold, and no engine is left behind
-        result = measure(Path(folder), megabytes=options.megabytes, swaps=options.swaps, rate_hz=options.rate, threads=options.threads)
+        result = measure(Path(folder), options)
     if options.json:
         print(json.dumps(result))
         return
@@ -90,18 +90,23 @@ def main() -> None:
         print(f"{name:10} {found['gaps']:6d} {found['median_ms']:8.2f} {found['p99_ms']:8.2f} {largest}; each took {found['took_s']}")
 
 
-def measure(folder: Path, *, megabytes: int, swaps: int, rate_hz: float, threads: int) -> dict[str, Any]:
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Gaps without a swap, while another process opens engines, and during swaps that build or find one."""
-    bundles = [write_large(folder / f"bundle{index}", megabytes=megabytes, seed=index) for index in range(swaps + 1)]
+    swaps, threads = options.swaps, options.threads
+    bundles = [write_large(folder / f"bundle{index}", megabytes=options.megabytes, seed=index) for index in range(swaps + 1)]
     sections: dict[str, Any] = {
-        "camera": {"rate_hz": rate_hz},
+        "camera": {"rate_hz": options.rate},
         "capture": {"pace": "newest_frame"},
         "engine": {"precision": "fp32", "threads": threads},
     }
-    with daemon(bundles[0], **sections) as (_, address), Client(address, high_water_mark=100_000) as client, Listener(client) as listener:
+    with (
+        daemon(bundles[0], **sections) as (_, address),
+        Client(address, high_water_mark=100_000) as client,
+        Listener(client, options.pause) as listener,
+    ):
         control = address.replace("/stream", "/control")
         listener.wait_for_first(START_S)
-        time.sleep(WARM_UP_S)
+        time.sleep(options.warm_up)
 
         def swap_to(index: int) -> Callable[[], None]:
             return lambda: print(ask(control, {"command": "swap", "bundle": str(bundles[index])}, timeout_s=SWAP_S), file=sys.stderr)
@@ -111,7 +116,7 @@ def measure(folder: Path, *, megabytes: int, swaps: int, rate_hz: float, threads
             cache = os.environ | {"CACHE_DIRECTORY": str(folder / "cache-elsewhere")}
             return lambda: print(subprocess.run(command, env=cache, check=True, capture_output=True, text=True).stdout, file=sys.stderr)
 
-        result = {"none": listener.gaps([lambda: time.sleep(WITHOUT_S)] * swaps)}
+        result = {"none": listener.gaps([lambda: time.sleep(options.without)] * swaps)}
         result["elsewhere"] = listener.gaps([open_elsewhere(index + 1) for index in range(swaps)])
         result["cold"] = listener.gaps([swap_to(index + 1) for index in range(swaps)])
         result["warm"] = listener.gaps([swap_to(swaps - 1 - index) for index in range(swaps)])
@@ -121,9 +126,10 @@ def measure(folder: Path, *, megabytes: int, swaps: int, rate_hz: float, threads
 class Listener(threading.Thread):
     """Collects when each pose was published, on a thread of its own."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, pause_s: float) -> None:
         super().__init__(name="listener")
-        self._client, self._published_ns, self._ended = client, list[int](), threading.Event()
+        self._client, self._pause_s = client, pause_s
+        self._published_ns, self._ended = list[int](), threading.Event()
 
     def run(self) -> None:
         """Listen until stopped."""
@@ -152,11 +158,11 @@ class Listener(threading.Thread):
         """Gaps in ms between poses while each action goes on, and a moment longer."""
         all_gaps, largest, took = [], [], []
         for action in actions:
-            time.sleep(PAUSE_S)
+            time.sleep(self._pause_s)
             begun = time.monotonic_ns()
             action()
             took.append(round((time.monotonic_ns() - begun) / 1e9, 1))
-            time.sleep(PAUSE_S)
+            time.sleep(self._pause_s)
             published = np.asarray(self._published_ns, np.int64)
             found = np.diff(published[published >= begun - 50_000_000]) / 1e6
             all_gaps.append(found)

@@ -1,14 +1,12 @@
 """The page of GPU figures, made from a results.json as a GPU host writes it: no GPU is needed to write or to test it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPORT = Path(__file__).resolve().parents[2] / "bench" / "gpu" / "report.py"
+from tests.bench.run_script import script
 
 
 def figures(p50: float) -> dict[str, Any]:
@@ -86,9 +84,7 @@ def page(recorded: Path) -> str:
 
 
 def write(folder: Path, *more: str) -> str:
-    done = subprocess.run([sys.executable, str(REPORT), str(folder), *more], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.strip()).read_text()
+    return Path(script("gpu/report.py", folder, *more).strip()).read_text()
 
 
 @pytest.mark.parametrize(

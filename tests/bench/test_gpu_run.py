@@ -1,8 +1,6 @@
 """`bench/gpu/run` from end to end on the CPU: the path that a GPU host takes, with OpenVINO in the place of TensorRT and tiny counts."""
 
 import json
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.bench.run_script import status_of
 from tests.trainer.spot_network import SIDE, spot_bundle, spot_labels, spot_model
 from tracker.bundle import Bundle, read_bundle, write_bundle
 from trainer.bundles.parity import ReferenceEngine, points_of
@@ -18,8 +17,6 @@ from trainer.bundles.quantise import to_int8
 from trainer.formats.read_labels import read_labels
 from trainer.pipeline.export import with_a_changed_weight
 from trainer.video_files.writer import VideoWriter
-
-GPU = Path(__file__).resolve().parents[2] / "bench" / "gpu"
 
 
 def copy(bundle: Bundle, folder: Path, model: bytes, *, precision: str = "fp32") -> None:
@@ -53,9 +50,10 @@ def carry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return carry
 
 
-def run(carry: Path, out: Path, *more: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, str(GPU / "run.py"), "--dry-run", "--carry", str(carry), "--out", str(out), *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=800, check=False)
+def run(carry: Path, out: Path, *only: str) -> int:
+    """The status of a run of some steps."""
+    status, _ = status_of("gpu/run.py", "--dry-run", "--carry", carry, "--out", out, "--only", *only)
+    return status
 
 
 def results(out: Path) -> dict[str, Any]:
@@ -65,11 +63,11 @@ def results(out: Path) -> dict[str, Any]:
 def test_every_step_runs_on_the_cpu_and_the_report_is_written(carry: Path, tmp_path: Path) -> None:
     """No mistake of syntax or wiring is left to waste minutes on a GPU; what only a GPU can do is left out, and said."""
     quick = ["facts", "compile", "parity", "engine", "floor", "idle", "offline", "rivals", "fit"]
-    done = run(carry, tmp_path, "--only", *quick)
+    status = run(carry, tmp_path, *quick)
 
     found = results(tmp_path)
     problems = {name: step.get("problem") for name, step in found.items() if step["status"] != "done"}
-    assert (done.returncode, problems) == (0, {}), done.stderr
+    assert (status, problems) == (0, {})
     assert all(found["compile"]["result"][key]["cache_hit"] for key in ("vga bf16", "vga fp32", "vga int8", "wide bf16") if key in found)
     assert {name: spoilt["loaded"] for name, spoilt in found["compile"]["result"]["spoilt"].items()} == {
         "truncated": False,
@@ -87,7 +85,7 @@ def test_every_step_runs_on_the_cpu_and_the_report_is_written(carry: Path, tmp_p
 
 
 def test_the_loop_and_the_faults_run_in_real_processes(carry: Path, tmp_path: Path) -> None:
-    run(carry, tmp_path, "--only", "loop", "start", "faults")
+    run(carry, tmp_path, "loop", "start", "faults")
 
     found = results(tmp_path)
     assert {name: (step["status"], step.get("problem")) for name, step in found.items()} == dict.fromkeys(
@@ -102,22 +100,22 @@ def test_the_loop_and_the_faults_run_in_real_processes(carry: Path, tmp_path: Pa
 
 
 def test_a_run_that_is_repeated_does_only_what_is_not_done(carry: Path, tmp_path: Path) -> None:
-    run(carry, tmp_path, "--only", "facts")
+    run(carry, tmp_path, "facts")
     before = (tmp_path / "facts.json").stat().st_mtime_ns
 
-    done = run(carry, tmp_path, "--only", "facts")
+    status = run(carry, tmp_path, "facts")
 
-    assert (done.returncode, (tmp_path / "facts.json").stat().st_mtime_ns) == (0, before)
+    assert (status, (tmp_path / "facts.json").stat().st_mtime_ns) == (0, before)
 
 
 def test_a_step_that_fails_is_named_with_its_reason_and_keeps_what_it_measured(carry: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
 
-    done = run(empty, tmp_path / "out", "--only", "facts", "parity")
+    status = run(empty, tmp_path / "out", "facts", "parity")
 
     found = results(tmp_path / "out")
-    assert done.returncode == 1
+    assert status == 1
     assert (found["facts"]["status"], found["parity"]["status"]) == ("done", "failed")
     assert "answers.npz" in found["parity"]["problem"]
     assert "parity" in (tmp_path / "out" / "benchmarks-gpu.md").read_text()

@@ -22,7 +22,7 @@ from trainer.video_files.writer import VideoWriter
 
 HEIGHT, WIDTH, FRAMES = 480, 640, 10  # what bench/engine.py and bench/gpu/prepare.py are made for
 POINTS = ("snout", "left_ear", "right_ear", "tail_base")
-TESTED_ELSEWHERE = {"gpu/run.py", "gpu/report.py", "peers/sleap_nn_worker.py"}  # the last runs in an environment of its own alone
+IN_ITS_OWN_ENVIRONMENT = {"peers/sleap_nn_worker.py"}
 
 
 def mouse(number: int) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.float64]]]:
@@ -73,9 +73,9 @@ def spot(make_bundle: BundleMaker, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_every_script_of_the_benchmarks_is_started_by_a_test() -> None:
     scripts = {str(path.relative_to(BENCH)) for path in BENCH.rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")}
     tests = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_*.py")))
-    started = set(re.findall(r'[ (=]script\(\s*"([a-z_/]+\.py)"', tests))
+    started = set(re.findall(r'[ (=](?:script|status_of)\(\s*"([a-z_/]+\.py)"', tests))
 
-    assert scripts == started | TESTED_ELSEWHERE
+    assert scripts == started | IN_ITS_OWN_ENVIRONMENT
 
 
 def test_the_open_field_benchmark_trains_and_prints_its_table(openfield: tuple[Path, dict[str, Any]]) -> None:
@@ -98,74 +98,13 @@ def test_the_engine_benchmark_measures_every_contender(spot: Path) -> None:
     assert all(row["p50"] > 0 for row in report["ms"].values())
 
 
-def test_the_engine_benchmark_makes_a_bundle_where_none_is_given() -> None:
-    report = json.loads(script("engine.py", "--contenders", "openvino-fp32", "--launches", 1, "--frames", 3, "--warm-up", 1, "--json"))
+def test_the_engine_benchmark_makes_a_bundle_and_measures_another_beside_it(spot: Path) -> None:
+    both = ("--beside", spot, "--contenders", "openvino-fp32,beside-fp32", "--launches", 1, "--frames", 3, "--warm-up", 1)
+    report = json.loads(script("engine.py", *both, "--json"))
 
     assert report["ms"]["openvino-fp32"]["frames"] == 3
-
-
-def test_the_loop_benchmark_measures_frames(openfield: tuple[Path, dict[str, Any]]) -> None:
-    few = ["--frames", 20, "--warm-up", 5, "--attached", "none", "--precision", "fp32"]
-    printed = script("loop_latency.py", "--bundle", openfield[0], *few, "--json")
-
-    assert json.loads(printed)["frames"] == 20
-
-
-def test_the_soak_watches_everything_that_must_stay_flat(openfield: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    short = ["--hours", 0.001, "--every-s", 0.4, "--window-s", 2, "--precision", "fp32", "--folder", tmp_path / "disk"]
-    report = json.loads(script("soak.py", "--bundle", openfield[0], *short, "--out", tmp_path / "out", "--json"))
-
-    assert json.loads((tmp_path / "out" / "soak.json").read_text()) == report
-    assert (tmp_path / "out" / "soak.png").read_bytes().startswith(b"\x89PNG")
-    assert set(report["slopes"]) == {"pss_mb", "rss_mb", "descriptors", "threads", "disk_mb"}
-    assert all(sample["pss_mb"] > 0 and sample["threads"] > 0 and sample["disk_mb"] > 0 for sample in report["samples"])
-    assert sum(window["frames"] for window in report["windows"]) == report["frames"] > 0
-    assert report["recorded"]["frames"] > 0
-    assert report["verdict"]["long_enough"] is False
-    assert list((tmp_path / "disk").iterdir()) == [], "the recording is deleted"
-
-
-def test_the_benchmark_of_latency_finds_light_with_and_without_a_delay(spot: Path, tmp_path: Path) -> None:
-    few = ["--turns", 1, "--pulses", 4, "--picture", tmp_path / "led.png", "--loop", tmp_path / "loop.png"]
-    report = json.loads(script("latency.py", "--bundle", spot, *few, "--json"))
-
-    (turn,) = report["turns"]
-    assert all(
-        turn[name][kind]["n"] + turn[name][kind]["missed"] + turn[name][kind]["unclear"] == 4
-        for name in ("on", "off")
-        for kind in ("with", "without")
-    )
-    assert (tmp_path / "led.png").stat().st_size > 0
-    assert (tmp_path / "loop.png").stat().st_size > 0
-
-
-def test_the_recording_benchmark_measures_with_and_without_a_recording(openfield: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    short = ["--turns", 1, "--seconds", 1, "--precision", "fp32", "--folder", tmp_path]
-    report = json.loads(script("recording.py", "--bundle", openfield[0], *short, "--json"))
-
-    assert report["without"]["frames"] > 0
-    assert report["recording"]["frames"] > 0
-    assert report["recorded"] > 0
-
-
-def test_the_memory_benchmark_measures_memory(openfield: tuple[Path, dict[str, Any]]) -> None:
-    printed = script("memory.py", "--bundle", openfield[0], "--minutes", 0.05, "--every-s", 0.5, "--starts", 1, "--json")
-
-    assert json.loads(printed)["resident_mb"]["max"] > 0
-
-
-def test_the_benchmark_of_subscriptions_measures_before_with_and_after_the_peer() -> None:
-    measured = json.loads(script("subscriptions.py", "--count", 100, "--seconds", 0.2))
-
-    assert set(measured) == {"before_ms", "with_peer_ms", "after_ms"}
-    assert all(0 < costs["p50"] <= costs["p99"] <= costs["max"] for costs in measured.values())
-
-
-def test_the_benchmark_of_swaps_measures_gaps_without_cold_and_warm() -> None:
-    measured = json.loads(script("swap_gap.py", "--megabytes", 1, "--swaps", 1, "--json"))
-
-    assert set(measured) == {"none", "elsewhere", "cold", "warm"}
-    assert all(found["gaps"] > 0 and len(found["largest_ms"]) == 1 for found in measured.values())
+    assert report["ms"]["openvino-fp32"]["description"] != report["ms"]["beside-fp32"]["description"]
+    assert set(report["ratios"]) == {"beside-fp32 / openvino-fp32"}
 
 
 def test_the_benchmark_of_recorded_videos_measures_every_contender(tmp_path: Path, spot: Path) -> None:
@@ -180,14 +119,6 @@ def test_the_benchmark_of_recorded_videos_measures_every_contender(tmp_path: Pat
     assert report["frames"] == FRAMES
 
 
-def test_the_benchmark_of_cuts_kills_recovers_and_compares(openfield: tuple[Path, dict[str, Any]]) -> None:
-    measured = json.loads(script("power_cuts.py", "--bundle", openfield[0], "--cuts", 1, "--kinds", "kill", "--json"))
-
-    assert set(measured) == {"kill"}
-    assert (measured["kill"]["cuts"], measured["kill"]["rows_unlike_frames"]) == (1, 0)
-    assert measured["kill"]["lost_s"]["largest"] > 0
-
-
 def test_the_calibration_benchmark_measures_without_real_data(tmp_path: Path) -> None:
     report = json.loads(script("calibration.py", "--data", tmp_path, "--resolves", 3, "--pictures", 12, "--json"))
 
@@ -195,29 +126,14 @@ def test_the_calibration_benchmark_measures_without_real_data(tmp_path: Path) ->
     assert report["recovered"]["five_parameter"]["found"] == 12
 
 
-def test_poses_over_real_sockets_are_joined_rightly_with_frames_lost_at_random(tmp_path: Path) -> None:
-    for join in ("number", "time"):
-        report = json.loads(script("triangulate.py", "--data", tmp_path, "--seconds", 2, "--deadline-ms", 1000, "--join", join))
-
-        assert report["rig_charuco"].startswith("skipped")
-        assert report["wrong_pairings"] == 0
-        assert report["counters"]["late"] <= 2  # while period and offset are being found
-        assert report["whole"] > 9 * report["partial"] / 2
-        assert report["error_mm"]["max"] < 0.01
-
-
-def test_labels_of_a_real_rig_that_are_not_there_are_said_to_be_left_out(tmp_path: Path) -> None:
-    assert json.loads(script("rig_labels.py", "--data", tmp_path))["rig_charuco"].startswith("skipped")
-
-
 def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
     skeleton, tracks = sleap_io.Skeleton(["head", "tail"]), [sleap_io.Track(name) for name in ("one", "two")]
     film = sleap_io.Video(filename=str(tmp_path / "film.mp4"), backend=None, open_backend=False)
     labelled = []
-    with VideoWriter(tmp_path / "film.mp4", rate=Fraction(25), size=(128, 192)) as writer:
+    with VideoWriter(tmp_path / "film.mp4", rate=Fraction(25), size=(80, 112)) as writer:
         for number in range(FRAMES):
-            image = np.full((128, 192), 90, np.uint8)
-            ends = np.array([[[40, 30 + 7 * number], [40, 50 + 7 * number]], [[140, 30], [120, 30 + 5 * number]]], float)
+            image = np.full((80, 112), 90, np.uint8)
+            ends = np.array([[[24, 10 + 4 * number], [24, 30 + 4 * number]], [[88, 16], [70, 16 + 4 * number]]], float)
             for head, tail in ends.astype(int).tolist():
                 cv2.line(image, head, tail, 220, 5)
                 cv2.circle(image, head, 5, 10, -1)
@@ -228,7 +144,7 @@ def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:
             labelled.append(sleap_io.LabeledFrame(video=film, frame_idx=number, instances=animals))
     sleap_io.save_slp(sleap_io.Labels(labelled), str(tmp_path / "clip.slp"), embed=False, verbose=False)
 
-    small = ["--frames", FRAMES, "--epochs", 1, "--batches", 150]
+    small = ["--frames", FRAMES, "--epochs", 1, "--batches", 100]
     printed = script("flies.py", "--data", tmp_path / "clip.slp", "--out", tmp_path / "out", *small)
 
     [report] = [json.loads(line) for line in printed.splitlines() if line.startswith('{"last-fifth"')]
@@ -287,8 +203,26 @@ def test_a_comparison_repeats_no_part_that_is_stored_and_says_what_was_not_run(t
 
     printed = script("peers/train.py", "--work", tmp_path, "--only", "mirror", "--part", "ours")
 
-    assert printed.splitlines()[-1] == "| mirror | 60 | 1.25, 1.00, 3.5 (2 false) | 17 | not run |  |  | not run |"
+    row = "| mirror | 60 | 6min; 300 s, not run | 1.25, 1.00, 3.5 (2 false) | 17 | not run |  |  | not run | not run |  |"
+    assert printed.splitlines()[-1] == row
     assert not (folder / "ours.log").exists()
+
+
+def test_the_table_shows_the_longest_training_and_in_what_the_other_is_ahead(tmp_path: Path) -> None:
+    scores = {"frames": 60, "mean_px": 1.25, "median_px": 1.0, "p95_px": 3.5, "unanswered": 0, "missed": 0, "false": 0}
+    network = {"passes": 12.4, "first_loss": 0.012, "last_loss": 0.0009}
+    for folder, seconds, their_median in (("mirror-6min", 300.0, 2.0), ("mirror-14epochs", 400.0, 0.5)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "ours.json").write_text(json.dumps({"processor_s": seconds, "epochs": 17, "scores": scores}))
+        theirs = {"processor_s": seconds, "networks": [network], "scores": scores | {"mean_px": 1.5, "median_px": their_median}}
+        (tmp_path / folder / "theirs.json").write_text(json.dumps(theirs))
+
+    [row] = [line for line in script("peers/train.py", "--work", tmp_path, "--table").splitlines() if "mirror" in line]
+
+    assert row == (
+        "| mirror | 60 | 14epochs; 400 s, 400 s | **1.25**, 1.00, 3.5 | 17 | 1.50, 0.50, 3.5 | 12 | 0.012 → 0.0009 | not run | not run "
+        "| sleap-nn in median; ours in the rest |"
+    )
 
 
 def test_a_point_that_a_peer_does_not_answer_counts_as_answered_in_the_middle(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
