@@ -15,6 +15,7 @@ from tests.trainer.test_image_behaviour import NO_CHANGE, video_of
 from tracker.bundle import read_bundle
 from trainer.behaviour.clips import Clips
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
+from trainer.behaviour.training_run import TrainingRun
 from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES
@@ -110,3 +111,11 @@ def test_clips_of_poses_show_false_bouts_once_more_whatever_videos_are_taken() -
     assert sorted([*plain, 1175.0, 2000.0]) == sorted(more)
     assert clips.of([2, 0]).again == ((0, 10),)
     assert clips.of([0]).followed_by(clips).again == ((2, 200), (3, 10))
+
+
+def test_a_training_that_began_with_hard_negatives_does_not_go_on_without(tmp_path: Path) -> None:
+    begun = TrainingRun(torch.nn.Linear(1, 1), QUICK, tmp_path, about={"sha256": "a", "hard_negatives": [[0, 1]]})
+    begun.learn(lambda number: [0.5], lambda: 0.5, say=lambda _: None)
+    other = TrainingRun(torch.nn.Linear(1, 1), QUICK, tmp_path, about={"sha256": "a"})
+    with pytest.raises(TrainingError, match="holds a training in which hard negatives differ"):
+        other.resume(anew=False, say=lambda _: None)

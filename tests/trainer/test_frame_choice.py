@@ -192,8 +192,10 @@ def test_a_network_learns_from_the_frames_that_go_to_it_and_is_scored_on_all(fit
     assert (len(video.truth), video.probabilities is not None and len(video.probabilities)) == (180, 180)
     assert 0 < video.to_network.sum() < 180
     assert any("frames go to the network; the others are decided without it" in note for note in fitted.run.notes)
-    about = read_bundle(fitted.bundle).description.behaviour
+    description = read_bundle(fitted.bundle).description
+    about = description.behaviour
     assert about is not None
+    assert description.training.split.endswith("; learnt from the frames that only_when of 'touch' chose")
     assert len(about.seen) == 2  # whole videos, by which an evaluation knows them again
 
 
@@ -285,6 +287,7 @@ def test_a_network_of_images_learns_from_the_frames_that_go_to_it_and_is_scored_
     assert video.probabilities is not None
     nothing = video.class_names.index("none")  # a class here, so that it is the one that is on
     assert (video.probabilities[~video.to_network, nothing] == 1).all()
+    assert read_bundle(fitted_to_images.bundle).description.training.split.endswith("that only_when of 'touch' chose")
     assert (np.delete(video.probabilities[~video.to_network], nothing, axis=1) == 0).all()
 
 

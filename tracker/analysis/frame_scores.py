@@ -1,11 +1,15 @@
 """Scores of classifiers that take images: found while the frames go by, since no image is kept for the end."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.analysis.inferring import Inferred
 from tracker.pose import Pose
 from tracker.setup import Setup
+
+if TYPE_CHECKING:
+    from tracker.analysis.inferring import Inferred
 
 
 class FrameScores:
@@ -24,7 +28,7 @@ class FrameScores:
         self._frames = 0
         self.names = setup.scores.names if setup.scores.take_images else ()
 
-    def of(self, frame: Inferred) -> NDArray[np.float64]:
+    def of(self, frame: "Inferred") -> NDArray[np.float64]:
         """Score one frame.
 
         Returns:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.preselection import preselections, scores_without
+from tracker.bundle import Description
 from tracker.calibration import PlaneMapper, read_calibration
 from tracker.config import Config, DistanceSource, EventConfig, Preselection, SpeedSource, ZoneSource, load_config
 from tracker.pose import KeyPoints, Pose
@@ -135,6 +136,14 @@ class _Cut(_Judged, Protocol):
 
 
 Video = TypeVar("Video", bound=_Cut)
+
+
+def noted(description: Description, choice: FrameChoice | None) -> Description:
+    """A bundle's description that says in words which frames it has learnt from."""
+    if choice is None:
+        return description
+    said = f"{description.training.split}; learnt from the frames that only_when of '{choice.classifier}' chose"
+    return msgspec.structs.replace(description, training=msgspec.structs.replace(description.training, split=said))
 
 
 def chosen(videos: PoseVideos, choice: FrameChoice | None) -> PoseVideos:

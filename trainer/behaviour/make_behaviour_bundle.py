@@ -18,7 +18,7 @@ from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
-from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, said_of, without_network
+from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted, said_of, without_network
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
 from trainer.behaviour.rule_answers import answers_of_rules
@@ -134,7 +134,7 @@ def _score_and_write(
     judged = videos.of("test") or videos.of("validation")
     otherwise = request.choice.otherwise if request.choice is not None else None
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
-    description = describe(request, videos, trained, calibrated, exported)
+    description = noted(describe(request, videos, trained, calibrated, exported), request.choice)
     test = _self_test_poses(videos)
     states = exported.state_shapes
     answer = StepEngine(exported.model, states).run(test[:, :-1].reshape(len(test), *description.input.shape[1:]), test[:, -1])[-1]

@@ -17,7 +17,7 @@ from trainer.behaviour.bundle_description import accuracy
 from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
-from trainer.behaviour.frame_choice import in_runs, longest_runs, said_of
+from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
 from trainer.behaviour.rule_answers import answers_of_rules
 from trainer.behaviour.table_rows import PARTS
@@ -94,7 +94,7 @@ def _score_and_write(
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
-    description = describe(request, videos, trained.network, calibrated, exported)
+    description = noted(describe(request, videos, trained.network, calibrated, exported), request.choice)
     clip = _self_test(videos)
     answer = StepEngine(exported.model, exported.state_shapes).run(clip.images, clip.seconds)[-1]
     description = with_answer(description, answer)
