@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.preselection import preselections, scores_without
-from tracker.bundle import Description
+from tracker.bundle_description import Description
 from tracker.calibration import PlaneMapper, read_calibration
 from tracker.config import Config, DistanceSource, EventConfig, Preselection, SpeedSource, ZoneSource, load_config
 from tracker.pose import KeyPoints, Pose
