@@ -41,7 +41,7 @@ def table(rows: dict[str, tuple[str, Parts]]) -> str:
             "" if theirs is None else ", ".join(f"{network['passes']:.0f}" for network in theirs["networks"]),
             "" if theirs is None else "; ".join(f"{n['first_loss']:.2g} → {n['last_loss']:.2g}" for n in theirs["networks"]),
             "not run" if clock is None else f"{clock['ours_ms']:.1f}, {clock['theirs_ms']:.1f} ({clock['ratio']:.0f} times)",
-            "not run" if clock is None else f"{clock['ours_per_s']:.0f}, {clock['theirs_per_s']:.0f}",
+            "not run" if clock is None else f"{clock['ours_per_s']:.3g}, {clock['theirs_per_s']:.3g}",
             ahead(ours, theirs, clock),
         )
         lines.append(f"| {' | '.join(cells)} |")
