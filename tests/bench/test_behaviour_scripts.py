@@ -2,6 +2,8 @@
 
 import json
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import cv2
@@ -9,7 +11,7 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
-from tests.bench.run_script import script
+from tests.bench.run_script import BENCH, script
 from tests.trainer.chromium import find_chromium
 
 FRAMES = 160
@@ -36,7 +38,9 @@ def _tracks(path: Path, points: tuple[str, ...], animals: int, *, moving: np.nda
     path.write_text("\n".join(",".join(row) for row in rows) + "\n")
 
 
-def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(tmp_path: Path) -> None:
+def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = tmp_path / "rats"
     for folder in ("tracks", "annotations"):
         (data / folder).mkdir(parents=True)
@@ -56,10 +60,15 @@ def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(tmp
     assert len(found["rules"]["seed 0"]) == len(RATS) // 2
     assert found["aggression bouts"]["seed 0"]["detected"] >= 0
 
-    answers = script("behaviour_answers.py", "--data", data, "--out", tmp_path / "out", "--held-out").splitlines()
+    monkeypatch.syspath_prepend(str(BENCH))  # the others read what it keeps, and import it
+    kept = ["--data", str(data), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["behaviour_answers.py", *kept, "--held-out"])
+    runpy.run_path(str(BENCH / "behaviour_answers.py"), run_name="__main__")
+    answers = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in (answers[0], answers[-1][:20])] == ["as they are", "held out, weights ou"]
 
-    script("behaviour_pictures.py", tmp_path, "--data", data, "--out", tmp_path / "out", "--members", 1)
+    monkeypatch.setattr(sys, "argv", ["behaviour_pictures.py", str(tmp_path), *kept, "--members", "1"])
+    runpy.run_path(str(BENCH / "behaviour_pictures.py"), run_name="__main__")
 
     for name in ("behaviour-ethogram.png", "behaviour-curves.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
