@@ -64,10 +64,10 @@ class RecordHandler:
         folder = session_folder(self._settings, name, camera=self._camera, meta=meta)
         return Request(folder=folder, duration_s=seconds, meta=meta)
 
-    def close(self) -> None:
-        """Take no more commands, and finish what is being recorded."""
+    def close(self, *, hurried: Callable[[], bool]) -> None:
+        """Take no more commands, and finish what is being recorded; `hurried` as for the recorder."""
         self._worker.close(_CLOSE_S)
-        self._recorder.close()
+        self._recorder.close(hurried=hurried)
 
     def _start(self, asked: Request) -> Answer:
         folder = self._recorder.start(asked)

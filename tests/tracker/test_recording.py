@@ -55,6 +55,19 @@ def test_every_frame_has_its_row_and_every_row_its_pose_or_none(recorder: Record
     assert (session.closed.frames, session.closed.dropped, session.closed.reason) == (60, 0, "stopped")
 
 
+def test_a_camera_that_has_ended_is_recorded_whole_however_slow_the_encoder(
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.recording.recorder._END_S", 0.0)
+    for hurried, name in ((False, "ended"), (True, "told")):
+        recorder.start(ask(tmp_path / name))
+        feed(recorder, 200)
+        recorder.close(hurried=lambda hurried=hurried: hurried)  # type: ignore[misc]
+        frames, dropped = recorder.counts
+        assert frames + dropped == 200
+        assert (dropped > 0) == hurried
+
+
 def test_events_that_end_with_the_tracker_are_recorded(recorder: Recorder, tmp_path: Path) -> None:
     """They come after the last pose, with nothing behind them to wait for."""
     recorder.start(ask(tmp_path / "s"))

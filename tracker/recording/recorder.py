@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracker.recording.recording import Recording
 
 _STOP_S = 30.0  # how long frames that wait for the encoder may take when recording is stopped
-_END_S = 1.0  # and when the whole tracker ends
+_END_S = 1.0  # and when the whole tracker is told to end
 
 
 class Recorder:
@@ -165,10 +165,15 @@ class Recorder:
             raise RecordingError(recording.failure)
         return recording.status()
 
-    def close(self) -> None:
-        """Finish what is being recorded. May be called twice; a fault is logged."""
+    def close(self, *, hurried: Callable[[], bool] = lambda: True) -> None:
+        """Finish what is being recorded. May be called twice; a fault is logged.
+
+        Args:
+            hurried: whether the tracker was told to end, and must within moments; asked as long as it lasts. A file that was read
+                to its end leaves time to record it all.
+        """
         if self._recording is not None and not self._recording.over:
-            self._recording.stop("the tracker ended", within_s=_END_S)
+            self._recording.stop("the tracker ended", within_s=_STOP_S, hurried=hurried, hurried_s=_END_S)
 
     @property
     def status(self) -> RecordingMessage | None:

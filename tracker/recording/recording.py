@@ -140,11 +140,23 @@ class Recording:
         if not self.over:
             self._items.put(item)
 
-    def stop(self, reason: str, *, within_s: float) -> None:
-        """Take nothing more, and wait for the files. Frames that are not encoded within that time are dropped, and counted."""
+    def stop(self, reason: str, *, within_s: float, hurried: Callable[[], bool] = lambda: False, hurried_s: float = 0.0) -> None:
+        """Take nothing more, and wait for the files. Frames that are not encoded within that time are dropped, and counted.
+
+        Args:
+            reason: for the description.
+            within_s: how long that may take.
+            hurried: asked again and again whether it may take no longer than `hurried_s` from then on.
+            hurried_s: this long.
+        """
         self._deadline_ns = self._clock() + int(within_s * 1e9)
         self._ending = reason
-        self._thread.join(within_s + _FILES_S)
+        is_hurried = False
+        while self._thread.is_alive() and self._clock() < self._deadline_ns + _FILES_S * 1e9:
+            if hurried() and not is_hurried:
+                is_hurried = True
+                self._deadline_ns = min(self._deadline_ns, self._clock() + int(hurried_s * 1e9))
+            self._thread.join(_POLL_S)
         if self._thread.is_alive():
             self.failure = f"{self.folder}: the disk does not take the last of the recording; `tracker recover` mends what is there"
             self.over = True
