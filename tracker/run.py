@@ -86,7 +86,7 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
         handler = CommandHandler(config_path, config, inbox=inbox, health=health, notifier=notifier)
         stack.callback(handler.close)
         records = RecordHandler(config, recorder)
-        stack.callback(records.close)
+        stack.callback(records.close, hurried=inbox.stop.is_set)  # a file that has ended is recorded whole
         if config.recording is not None and config.recording.on_event:
             stack.enter_context(Bouts(recorder, config.recording, camera=config.name))
         refusals: list[str] = []
@@ -97,7 +97,7 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
 
         if record is not None:
             recorder.start(_from_the_start(records.request(record), config.name), refused=refused)
-        elif config.recording is not None and config.recording.at_start:
+        elif config.recording is not None and config.recording.at_start and recorder.problem is None:
             _record_unattended(recorder, records, config.name)
         stack.enter_context(Control(config.control.bind, handler.commands | records.commands))
         signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
@@ -138,8 +138,6 @@ def _recorder(
     settings = config.recording or (RecordingConfig() if record else None)
     if settings is None:
         return Recorder(None)
-    load_libraries()
-    _name_unfinished(Path(settings.folder))
 
     def describe(first: list[Frame], meta: dict[str, str]) -> Description:
         last = status()
@@ -155,8 +153,21 @@ def _recorder(
 
     rig = RecordedRig(settings=settings, describe=describe, pose_wait_ns=_POSE_WAIT_NS, rate_hz=config.camera.rate_hz)
     recorder = Recorder(rig)
+    try:
+        load_libraries()
+        _name_unfinished(Path(settings.folder))
+    except RecordingError as problem:
+        if record:
+            raise
+        _note(recorder, problem)
     capture.offer_to(recorder.offer)
     return recorder
+
+
+def _note(recorder: Recorder, problem: RecordingError) -> None:
+    """A problem in the status, and tracking goes on: nobody may be there."""
+    logger.error("the tracker begins without recording: %s", problem)
+    recorder.note(str(problem))
 
 
 def _record_unattended(recorder: Recorder, records: RecordHandler, camera: str) -> None:
@@ -164,8 +175,7 @@ def _record_unattended(recorder: Recorder, records: RecordHandler, camera: str) 
     try:
         recorder.start(_from_the_start(records.request({}), camera))
     except RecordingError as problem:
-        logger.error("the tracker begins without recording: %s", problem)  # noqa: TRY400 the sentence says it all
-        recorder.note(str(problem))
+        _note(recorder, problem)
 
 
 def _from_the_start(asked: Request, camera: str) -> Request:

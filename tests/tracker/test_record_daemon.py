@@ -165,16 +165,22 @@ def test_a_killed_tracker_begun_again_records_to_the_next_free_name(tmp_path: Pa
     assert read_closed(recordings / "night") is None, "what was cut off is untouched"
 
 
-def test_a_tracker_that_cannot_record_at_its_start_tracks_and_says_so(tmp_path: Path, bundle: Path) -> None:
-    config = config_of(tmp_path, bundle, loop=True, at_start=True, minimum_free_gb=1e6)
-    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
+@pytest.mark.parametrize("is_installed", [True, False], ids=["no space", "no library"])
+def test_a_tracker_that_cannot_record_at_its_start_tracks_and_says_so(tmp_path: Path, bundle: Path, is_installed: bool) -> None:
+    config = config_of(tmp_path, bundle, loop=True, at_start=True, **({"minimum_free_gb": 1e6} if is_installed else {}))
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    if not is_installed:
+        (hidden / "av.py").write_text("raise ImportError('no module av')")
+    with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config, PYTHONPATH=f"{hidden}:{ROOT}") as daemon:
         wait_for(client, lambda message: isinstance(message, PoseMessage))
         status = wait_for(client, lambda message: isinstance(message, StatusMessage))
         daemon.stop()
     assert isinstance(status, StatusMessage)
     (problem,) = status.problems
     assert problem.cause == "recording"
-    assert "GB are free, recording.minimum_free_gb is 1e+06" in problem.sentence
+    why = "GB are free, recording.minimum_free_gb is 1e+06" if is_installed else "recording needs PyAV and pyarrow (no module av)"
+    assert why in problem.sentence
     assert "the tracker begins without recording: " in daemon.words
 
 
