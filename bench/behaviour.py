@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.score import bouts_of_events, labels_of
-from tracker.config import ClassSource, EventConfig, Rule
+from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.clips import Clips, clips_of, targets_of

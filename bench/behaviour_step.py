@@ -35,7 +35,7 @@ from tracker.bundle_description import (
 )
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.scores import Scores
-from tracker.config import ClassSource, EventConfig, Rule
+from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.engines.openvino.options import DEVICE, hints
 from tracker.engines.openvino.runtime import core
 from tracker.engines.openvino.step_engine import IMAGE, POSES, StepEngine

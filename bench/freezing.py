@@ -17,7 +17,7 @@ import torch
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.score import bouts_of_events, labels_of
-from tracker.config import EventConfig, Rule, SpeedSource
+from tracker.config_rules import EventConfig, Rule, SpeedSource
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.clips import clips_of

@@ -10,7 +10,7 @@ from calib.board_views import BoardView, view_of
 from calib.corners import BoardFinder
 from tracker.cameras.image_folder import IMAGE_SUFFIXES, numbered_images, read_image
 from tracker.cameras.open_camera import camera_factory
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CalibrationError, CameraError, CorruptFrameError
 from tracker.frame import Image
 

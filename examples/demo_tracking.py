@@ -19,7 +19,8 @@ from rich.live import Live
 from rich.table import Table
 
 from tracker.client import Client
-from tracker.config import Config, SyntheticCamera, load_config
+from tracker.config import Config, load_config
+from tracker.config_cameras import SyntheticCamera
 from tracker.errors import RigtrackError
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
 from tracker.synthetic.open_scene import open_scene

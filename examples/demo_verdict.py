@@ -9,7 +9,7 @@ from demo_behaviour import LEAST_F1
 from demo_tracking import Frames, Heard, Run, talk
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import ClassSource
+from tracker.config_rules import ClassSource
 from tracker.pose import Pose
 
 LARGEST_MEDIAN_PX = 2.0

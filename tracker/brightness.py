@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import cv2
 
-from tracker.config import BrightnessSource, EventConfig
+from tracker.config_rules import BrightnessSource, EventConfig
 from tracker.errors import ConfigError
 from tracker.frame import Image
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import BrightnessSource, EventConfig, Zone
+from tracker.config_rules import BrightnessSource, EventConfig, Zone
 from tracker.errors import RecordingError, StreamError
 from tracker.event import Event, Reason
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, decode

@@ -18,7 +18,8 @@ from tracker.bundle_description import Description
 from tracker.calibration import PlaneMapper, load_calibration, read_calibration
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.scores import Scores, check_classifiers, score_names
-from tracker.config import Circle, ClassSource, Config, EventConfig, Zone
+from tracker.config import Config
+from tracker.config_rules import Circle, ClassSource, EventConfig, Zone
 from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
 from tracker.errors import ConfigError

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from tracker.cameras.video_file import VideoFile
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import RigtrackError
 from tracker.frame import Frame, Image
 from tracker.whole_files import remedy, write_synced

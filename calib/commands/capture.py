@@ -14,7 +14,8 @@ from calib.coverage import VIEWS_WANTED
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory, check_source, is_file
 from tracker.commands.options import CONFIG, Commands, add_command
-from tracker.config import CameraSource, CaptureConfig, ImageFolder, OpenCVCamera, load_config
+from tracker.config import load_config
+from tracker.config_cameras import CameraSource, CaptureConfig, ImageFolder, OpenCVCamera
 from tracker.errors import CalibrationError
 
 _STEP_S = 0.1

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from tracker.cameras.capture import Capture
-from tracker.config import ImageFolder, InjectedFault, SyntheticCamera
+from tracker.config_cameras import ImageFolder, InjectedFault, SyntheticCamera
 from tracker.frame import Frame
 
 DEADLINE_S = 300.0  # for conditions that come true within a second on an idle machine

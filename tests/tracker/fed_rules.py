@@ -6,14 +6,7 @@ from typing import Any
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import (
-    Circle,
-    EventConfig,
-    Polygon,
-    Rule,
-    Source,
-    Zone,
-)
+from tracker.config_rules import Circle, EventConfig, Polygon, Rule, Source, Zone
 from tracker.event import Event
 from tracker.pose import Pose
 

@@ -4,7 +4,7 @@ from tests.tracker.camera_capture import TIMES, take_all
 from tracker.cameras.camera import Camera
 from tracker.cameras.capture import Capture
 from tracker.cameras.synthetic import SyntheticDevice, SyntheticRig
-from tracker.config import CaptureConfig, SyntheticCamera
+from tracker.config_cameras import CaptureConfig, SyntheticCamera
 from tracker.frame import Frame
 
 

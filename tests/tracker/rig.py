@@ -16,7 +16,8 @@ from tracker.bundle import Bundle, read_bundle
 from tracker.cameras.camera import Camera
 from tracker.cameras.capture import Capture
 from tracker.client import Client
-from tracker.config import Config, EventConfig, Rule, Zone, load_config
+from tracker.config import Config, load_config
+from tracker.config_rules import EventConfig, Rule, Zone
 from tracker.errors import CameraError
 from tracker.frame import Frame, Image
 from tracker.loop import LoopParts, track

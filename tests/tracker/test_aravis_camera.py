@@ -20,7 +20,7 @@ from tracker.cameras.capture import Capture
 from tracker.cameras.genicam_pixels import decode
 from tracker.cameras.open_camera import camera_factory
 from tracker.client import Client
-from tracker.config import AravisCamera, CaptureConfig
+from tracker.config_cameras import AravisCamera, CaptureConfig
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame
 from tracker.messages import PoseMessage, StatusMessage

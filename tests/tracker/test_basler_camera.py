@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tracker.cameras.block_number import NOT_SUPPORTED, BlockNumber
-from tracker.config import BaslerCamera
+from tracker.config_cameras import BaslerCamera
 from tracker.errors import CameraError, CorruptFrameError
 
 with warnings.catch_warnings():

@@ -8,10 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracker.fed_rules import GOOD, NO_POINTS, STEP_MS, at, behaviour, feed, said
-from tracker.config import (
-    MotionSource,
-    ZoneSource,
-)
+from tracker.config_rules import MotionSource, ZoneSource
 from tracker.errors import ConfigError
 from tracker.event import Event
 

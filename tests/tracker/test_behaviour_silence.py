@@ -7,11 +7,7 @@ import pytest
 
 from tests.tracker.fed_rules import NAMES, NO_POINTS, STEP_MS, ZONES, at, behaviour, feed, rule
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import (
-    EventConfig,
-    MotionSource,
-    SpeedSource,
-)
+from tracker.config_rules import EventConfig, MotionSource, SpeedSource
 from tracker.event import Event
 
 MS = 1_000_000

@@ -14,7 +14,7 @@ from tests.tracker.fed_rules import GOOD, NAMES, STEP_MS, ZONES, at, behaviour, 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.sources import Sight, measure_of
 from tracker.behaviour.zones import depth_in
-from tracker.config import (
+from tracker.config_rules import (
     Circle,
     DistanceSource,
     EventConfig,

@@ -11,7 +11,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import HEIGHT, WIDTH, Rig, rig
 from tracker.brightness import Brightness
-from tracker.config import BrightnessSource, EventConfig, Rule
+from tracker.config_rules import BrightnessSource, EventConfig, Rule
 from tracker.errors import ConfigError, StreamError
 from tracker.messages import EventMessage, PoseMessage, SetupMessage
 from tracker.recording.tables import FRAMES, read_table

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.sources import Sight, measure_of
-from tracker.config import BinaryForecastSource, ClassSource, EventConfig, ForecastSource, MotionSource, Rule, Source
+from tracker.config_rules import BinaryForecastSource, ClassSource, EventConfig, ForecastSource, MotionSource, Rule, Source
 from tracker.errors import ConfigError
 from tracker.event import Event
 from tracker.messages import EventMessage

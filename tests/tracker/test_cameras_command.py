@@ -14,7 +14,8 @@ from tests.tracker.fake_gige import MISSING, SERIAL, fake_gige, the_only_one
 from tracker.__main__ import main
 from tracker.cameras.found_camera import Allowed, FoundCamera, Mode
 from tracker.commands.cameras import lines
-from tracker.config import AravisCamera, load_config
+from tracker.config import load_config
+from tracker.config_cameras import AravisCamera
 from tracker.errors import CameraError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from tracker.cameras.camera import Camera
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory
 from tracker.cameras.synthetic import SyntheticRig
-from tracker.config import CaptureConfig, ImageFolder
+from tracker.config_cameras import CaptureConfig, ImageFolder
 from tracker.errors import CameraError
 from tracker.frame import Frame
 

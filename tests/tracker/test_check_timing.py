@@ -7,7 +7,7 @@ from tests.tracker.daemon import DEADLINE_S
 from tracker.cameras.synthetic import SyntheticRig
 from tracker.check.timing import flicker, losses, rate
 from tracker.check.watch import BANDS, SPREAD, Watched, watch
-from tracker.config import InjectedFault, SyntheticCamera
+from tracker.config_cameras import InjectedFault, SyntheticCamera
 from tracker.errors import CameraError
 from tracker.frame import Frame
 

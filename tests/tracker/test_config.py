@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tracker.config import OpenCVCamera, SyntheticCamera, load_config
+from tracker.config import load_config
+from tracker.config_cameras import OpenCVCamera, SyntheticCamera
 from tracker.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from scipy.io import loadmat  # type: ignore[import-untyped]
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.score import bouts_of_events, labels_of
-from tracker.config import ClassSource, EventConfig, Rule
+from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.event import Event
 from tracker.pose import Pose
 

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import EventConfig, IdentityConfig, Rule, SpeedSource, load_config
+from tracker.config import IdentityConfig, load_config
+from tracker.config_rules import EventConfig, Rule, SpeedSource
 from tracker.errors import ConfigError
 from tracker.identity import Identity
 from tracker.pose import Pose

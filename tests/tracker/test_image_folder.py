@@ -10,7 +10,7 @@ import pytest
 
 from tracker.cameras.image_folder import FolderCamera, numbered_images, read_image
 from tracker.cameras.open_camera import camera_factory
-from tracker.config import ImageFolder
+from tracker.config_cameras import ImageFolder
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame
 

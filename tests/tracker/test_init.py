@@ -16,7 +16,8 @@ from tests.tracker.daemon import write_images
 from tracker.__main__ import main
 from tracker.cameras.found_camera import FoundCamera
 from tracker.cameras.found_cameras import found_cameras
-from tracker.config import AravisCamera, BaslerCamera, ImageFolder, OpenCVCamera, RecordingConfig, SyntheticCamera, load_config
+from tracker.config import RecordingConfig, load_config
+from tracker.config_cameras import AravisCamera, BaslerCamera, ImageFolder, OpenCVCamera, SyntheticCamera
 from tracker.errors import ConfigError
 from tracker.init.new_config import chosen_first, find_bundle, new_config
 from tracker.init.service_files import service_config, service_folder

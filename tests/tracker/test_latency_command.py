@@ -17,7 +17,8 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import DEADLINE_S, ROOT, Daemon, wait_for, write_config
 from tracker.__main__ import _parser
 from tracker.client import Client
-from tracker.config import BrightnessSource, load_config
+from tracker.config import load_config
+from tracker.config_rules import BrightnessSource
 from tracker.errors import LatencyError, OutputError, RigtrackError
 from tracker.latency.serial_output import SerialOutput, _refusal
 from tracker.messages import EventMessage

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tracker.config import SyntheticLight
+from tracker.config_cameras import SyntheticLight
 from tracker.latency.edges import Command, Edge, FrameTimes, Heard, edges_of, light_ms, phases
 from tracker.latency.report import lines, made_of, report
 from tracker.synthetic.light import Light

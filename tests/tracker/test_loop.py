@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import DEADLINE_S, HEIGHT, RULE, WIDTH, BrightestPixel, Rig, rig
-from tracker.config import Circle, EventConfig, MotionConfig, Polygon, ZoneSource
+from tracker.config import MotionConfig
+from tracker.config_rules import Circle, EventConfig, Polygon, ZoneSource
 from tracker.errors import BundleError, ConfigError, EngineError
 from tracker.loop_inbox import Change
 from tracker.messages import AliveMessage, EventMessage, PoseMessage, SetupMessage, StatusMessage

@@ -23,7 +23,7 @@ from tracker.cameras.camera import Camera
 from tracker.cameras.open_camera import open_opencv
 from tracker.cameras.opencv_capture import as_rgb
 from tracker.cameras.video_stream import SILENCE_MS, without_password
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 
 HERE = Path(__file__).parent

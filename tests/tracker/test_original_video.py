@@ -8,7 +8,7 @@ import pytest
 from tests.tracker.recorded import number_in
 from tests.tracker.videos import damaged, numbered, promising, turned, write_video
 from tracker.cameras.video_file import VideoFile
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 from tracker.frame import Frame
 from tracker.recording.original_video import OriginalVideo

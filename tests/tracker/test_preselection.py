@@ -18,7 +18,8 @@ from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
 from tracker.classifiers.scores import Scores
 from tracker.command_handler import _with_rules_of
-from tracker.config import Config, Polygon, Preselection, load_config
+from tracker.config import Config, load_config
+from tracker.config_rules import Polygon, Preselection
 from tracker.errors import ConfigError
 from tracker.event import Event
 from tracker.messages import PoseMessage

@@ -13,19 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.behaviour.behaviour import Behaviour
-from tracker.config import (
+from tracker.config_rules import (
     Circle,
     DistanceSource,
     EventConfig,
     ForecastSource,
     MotionSource,
     Rule,
-    Section,
     Source,
     SpeedSource,
     Zone,
     ZoneSource,
 )
+from tracker.config_values import Section
 from tracker.errors import ConfigError, StreamError
 from tracker.event import Event, Reason
 from tracker.listen import json_line

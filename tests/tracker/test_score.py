@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.score import Bouts, Labels, bouts_of_events, bouts_of_labels, labels_of, score
-from tracker.config import EventConfig, MotionSource, Rule, SpeedSource
+from tracker.config_rules import EventConfig, MotionSource, Rule, SpeedSource
 from tracker.event import Event
 from tracker.pose import Pose
 

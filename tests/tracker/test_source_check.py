@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tracker.cameras.open_camera import check_source
-from tracker.config import BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.config_cameras import BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
 from tracker.errors import CameraError
 
 

@@ -9,7 +9,7 @@ import serial  # type: ignore[import-untyped]
 
 from tracker.cameras.open_camera import check_source
 from tracker.cameras.synthetic import SyntheticRig
-from tracker.config import SyntheticCamera, SyntheticLight
+from tracker.config_cameras import SyntheticCamera, SyntheticLight
 from tracker.errors import CameraError
 from tracker.synthetic.light import BRIGHT, DARK, Light
 

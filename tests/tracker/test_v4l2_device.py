@@ -14,7 +14,7 @@ from tests.tracker.fake_device import THROUGH, FakeDevice
 from tracker.cameras import v4l2_calls
 from tracker.cameras.open_camera import open_opencv
 from tracker.cameras.v4l2_controls import CONTROLS
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 
 NOBODY = 65534

@@ -8,7 +8,7 @@ import pytest
 
 from tracker.__main__ import main
 from tracker.cameras.image_folder import FolderCamera, read_image
-from tracker.config import ImageFolder
+from tracker.config_cameras import ImageFolder
 from tracker.frame import Image
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.rule import RuleState
 from tracker.behaviour.score import bouts_of_events, bouts_of_labels, score_frames
-from tracker.config import EventConfig, MotionSource, Rule
+from tracker.config_rules import EventConfig, MotionSource, Rule
 from tracker.event import Event
 from trainer.__main__ import main
 from trainer.behaviour_scores.behaviour_score import Cleaning, always_the_commonest, clean, score_behaviour

@@ -12,7 +12,9 @@ from rich.console import Console
 from tests.trainer.twitching import FPS, RULE, SHARES, twitching
 from tracker.bundle import check_task, read_bundle
 from tracker.classifiers.open_classifier import open_classifier
-from tracker.config import ClassifierConfig, ClassSource, Config, EngineConfig, EventConfig, Rule, SyntheticCamera
+from tracker.config import Config, EngineConfig
+from tracker.config_cameras import SyntheticCamera
+from tracker.config_rules import ClassifierConfig, ClassSource, EventConfig, Rule
 from tracker.errors import BundleError, ConfigError
 from tracker.pose import Pose
 from tracker.setup import check_rules, make_setup

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tests.trainer.twitching import FPS, RULE, SHARES, parts_of, recording_of, twitching
 from tracker.behaviour.burst_forecast import BurstForecast
-from tracker.config import ForecastSource
+from tracker.config_rules import ForecastSource
 from tracker.motion import Motion
 from trainer.errors import LabelError, TrainingError
 from trainer.forecast.labels import NOT_LABELLED, BurstRule, burst_labels

@@ -17,7 +17,7 @@ from tracker.cameras.camera import Camera
 from tracker.cameras.image_folder import FolderCamera
 from tracker.cameras.synthetic import SyntheticRig
 from tracker.cameras.video_file import VideoFile
-from tracker.config import ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.config_cameras import ImageFolder, OpenCVCamera, SyntheticCamera
 from tracker.engines.inference import Inference
 from tracker.errors import BundleError, CameraError
 from tracker.frame import Image

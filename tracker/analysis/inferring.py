@@ -17,7 +17,8 @@ import msgspec
 from tracker.brightness import Brightness
 from tracker.bundle import Bundle, read_bundle
 from tracker.classifiers.open_classifier import open_classifier
-from tracker.config import ClassifierConfig, EngineConfig
+from tracker.config import EngineConfig
+from tracker.config_rules import ClassifierConfig
 from tracker.engines.engine import Engine
 from tracker.engines.inference import Inference
 from tracker.engines.open_engine import open_engine

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from tracker.bundle import Bundle, read_bundle
-from tracker.config import Config, EngineConfig, IdentityConfig, OpenCVCamera
+from tracker.config import Config, EngineConfig, IdentityConfig
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import RecordingError
 from tracker.recording.original_video import identify
 from tracker.recording.session import AnalysedWith, SourceVideo, read_closed, read_description

@@ -17,7 +17,8 @@ from tracker.analysis.job import Job, check_same, is_done
 from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
 from tracker.analysis.tables import StreamName, scores_at, write_tables
 from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog, confidence_of
-from tracker.config import Config, OpenCVCamera, RecordingConfig
+from tracker.config import Config, RecordingConfig
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.motion import ImageMotion

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tracker.behaviour.rule import RuleState
 from tracker.behaviour.sources import NO_REGIONS, Measure, OfTheImage, Sight, measure_of
-from tracker.config import EventConfig, Zone
+from tracker.config_rules import EventConfig, Zone
 from tracker.event import Event, Reason
 from tracker.pose import Pose
 

@@ -3,7 +3,7 @@
 import math
 from collections import deque
 
-from tracker.config import BinaryForecastSource, ForecastSource
+from tracker.config_rules import BinaryForecastSource, ForecastSource
 
 
 class BurstForecast:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.behaviour.sources import Measure, PointSources, Sight
-from tracker.config import Condition, Config, Preselection, TrialWindow, Zone
+from tracker.config import Config
+from tracker.config_rules import Condition, Preselection, TrialWindow, Zone
 from tracker.errors import ConfigError
 from tracker.event import Event
 from tracker.parsing.value_fault import meant

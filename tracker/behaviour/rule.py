@@ -5,7 +5,7 @@ from collections.abc import Collection
 from enum import Enum, auto
 from typing import Literal
 
-from tracker.config import EventConfig
+from tracker.config_rules import EventConfig
 from tracker.errors import ConfigError
 from tracker.event import Event, Reason
 

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from tracker.behaviour.burst_forecast import BurstForecast
 from tracker.behaviour.zones import Depth, depth_in
-from tracker.config import (
+from tracker.config_rules import (
     BinaryForecastSource,
     BrightnessSource,
     ClassSource,

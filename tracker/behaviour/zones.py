@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from tracker.config import Circle, Polygon, Zone
+from tracker.config_rules import Circle, Polygon, Zone
 from tracker.errors import ConfigError
 
 Depth = Callable[[float, float], float]  # (x, y) to the distance from the edge: positive inside, negative outside

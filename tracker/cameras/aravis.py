@@ -16,7 +16,7 @@ from tracker.cameras.aravis_library import Aravis, GLib, attached, words
 from tracker.cameras.aravis_settings import apply_settings
 from tracker.cameras.block_number import BlockNumber
 from tracker.cameras.genicam_pixels import decode, frame_bytes
-from tracker.config import AravisCamera
+from tracker.config_cameras import AravisCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from tracker.cameras.aravis_library import Aravis, GLib, words
-from tracker.config import AravisCamera
+from tracker.config_cameras import AravisCamera
 from tracker.errors import CameraError
 
 TOLERANCE = 0.01  # of what was asked: a sensor's steps of time and gain are coarser than the camera says

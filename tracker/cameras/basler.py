@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tracker.cameras.block_number import BlockNumber
-from tracker.config import BaslerCamera
+from tracker.config_cameras import BaslerCamera
 from tracker.errors import CameraError, CorruptFrameError, MissingLibraryError
 from tracker.frame import Frame
 

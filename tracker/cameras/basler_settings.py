@@ -4,7 +4,7 @@ from typing import Any
 
 from pypylon import genicam  # type: ignore[import-untyped]
 
-from tracker.config import BaslerCamera
+from tracker.config_cameras import BaslerCamera
 from tracker.errors import CameraError
 
 Names = tuple[str, ...]  # the first that the camera has is used: newer standard names before older ones

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tracker.config import ImageFolder
+from tracker.config_cameras import ImageFolder
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracker.cameras.camera import Camera
 from tracker.cameras.device_node import is_device
-from tracker.config import AravisCamera, BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.config_cameras import AravisCamera, BaslerCamera, CameraSource, ImageFolder, OpenCVCamera, SyntheticCamera
 from tracker.errors import CameraError
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from tracker.cameras.serial_light import SerialLight
-from tracker.config import InjectedFault, SyntheticCamera
+from tracker.config_cameras import InjectedFault, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
 from tracker.synthetic.light import Light

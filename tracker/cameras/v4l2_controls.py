@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tracker.cameras import v4l2_calls as v4l2
 from tracker.cameras.found_camera import Allowed
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 
 _USER, _CAMERA = 0x00980900, 0x009A0900  # where <linux/v4l2-controls.h> begins to count

@@ -8,7 +8,7 @@ from tracker.cameras.device_node import device_path
 from tracker.cameras.opencv_capture import CaptureFormat, compare, quieten
 from tracker.cameras.v4l2_pixels import decode
 from tracker.cameras.v4l2_stream import Taken, V4l2Stream
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame
 

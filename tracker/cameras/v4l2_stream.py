@@ -15,7 +15,7 @@ from tracker.cameras import v4l2_calls as v4l2
 from tracker.cameras.device_node import busy, open_node
 from tracker.cameras.v4l2_controls import apply_controls
 from tracker.cameras.v4l2_pixels import FORMATS, Bytes, Layout, line_bytes
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 
 # The driver fills buffers in order, so each is one frame of slack and, once the reader lags, one frame of delay.

@@ -11,7 +11,7 @@ import numpy as np
 from tracker.cameras.device_node import device_path, open_node
 from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
 from tracker.cameras.v4l2_controls import apply_controls
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
 

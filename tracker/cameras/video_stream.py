@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 from tracker.frame import Frame
 

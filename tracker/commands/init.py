@@ -6,7 +6,8 @@ from pathlib import Path
 from tracker.bundle import check_task, read_bundle
 from tracker.cameras.found_cameras import found_cameras
 from tracker.commands.options import CONFIG, Commands, add_command
-from tracker.config import Name, load_config
+from tracker.config import load_config
+from tracker.config_values import Name
 from tracker.errors import ConfigError
 from tracker.init.new_config import chosen_first, find_bundle, new_config
 from tracker.init.service_files import service_folder

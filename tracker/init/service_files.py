@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from tracker.config import Config, ImageFolder, OpenCVCamera, load_config
+from tracker.config import Config, load_config
+from tracker.config_cameras import ImageFolder, OpenCVCamera
 from tracker.errors import ConfigError
 from tracker.parsing.yaml_file import open_yaml
 

@@ -18,7 +18,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from tracker.cameras.video_file import VideoFile
-from tracker.config import OpenCVCamera
+from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, RecordingError
 from tracker.frame import Frame, Image
 from tracker.recording.session import SourceVideo

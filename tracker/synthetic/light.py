@@ -5,7 +5,7 @@ from collections import deque
 
 import numpy as np
 
-from tracker.config import SyntheticLight
+from tracker.config_cameras import SyntheticLight
 from tracker.frame import Image
 
 DARK, BRIGHT = 20, 235  # grey levels

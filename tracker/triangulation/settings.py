@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 from msgspec.structs import replace
 
-from tracker.config import ControlConfig, EventConfig, Fraction, Name, PublisherConfig, Section, Text, Zone, check_events, full_address
+from tracker.config import ControlConfig, PublisherConfig, check_events, full_address
+from tracker.config_rules import EventConfig, Zone
+from tracker.config_values import Fraction, Name, Section, Text
 from tracker.errors import ConfigError
 from tracker.parsing.yaml_file import open_yaml, typed
 

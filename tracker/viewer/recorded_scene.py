@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.calibration import PlaneMapper, read_calibration
-from tracker.config import Zone
+from tracker.config_rules import Zone
 from tracker.errors import CalibrationError, ConfigError, RecordingError
 from tracker.frame import Image
 from tracker.messages import VERSION, PoseMessage, SetupMessage, StatusMessage

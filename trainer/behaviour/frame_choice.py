@@ -13,7 +13,8 @@ from tracker.behaviour.behaviour import Behaviour
 from tracker.behaviour.preselection import preselections, scores_without
 from tracker.bundle_description import Description
 from tracker.calibration import PlaneMapper, read_calibration
-from tracker.config import Config, DistanceSource, EventConfig, Preselection, SpeedSource, ZoneSource, load_config
+from tracker.config import Config, load_config
+from tracker.config_rules import DistanceSource, EventConfig, Preselection, SpeedSource, ZoneSource
 from tracker.pose import KeyPoints, Pose
 from trainer.behaviour.video_table import PoseVideos
 from trainer.behaviour_scores.scored_video import ScoredVideo

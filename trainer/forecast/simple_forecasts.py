@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tracker.behaviour.burst_forecast import BurstForecast
-from tracker.config import BinaryForecastSource, ForecastSource
+from tracker.config_rules import BinaryForecastSource, ForecastSource
 from trainer.forecast.labels import Motion
 
 Answers = NDArray[np.float64]  # (frames,): greater is likelier; NaN where there is no answer
