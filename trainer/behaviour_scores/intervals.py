@@ -53,7 +53,7 @@ class PairedF1:
         difference = self.second_f1 - self.first_f1
         interval = f"95 % interval of the difference {self.low:+.3f} to {self.high:+.3f}"
         figures = f"macro-F1 {self.second_f1:.3f} against {self.first_f1:.3f}, {interval}"
-        how = f"{self.blocks} blocks of {self.block_s:g} s of these videos"
+        how = f"{self.blocks} blocks of at most {self.block_s:g} s of these videos"
         if not self.shown:
             return f"No difference between {self.second} and {self.first} that {how} can show ({figures})."
         better, worse = (self.second, self.first) if difference > 0 else (self.first, self.second)
