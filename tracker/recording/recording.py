@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -81,6 +82,7 @@ class Recording:
         self._items: SimpleQueue[Item] = SimpleQueue()
         self._begun_with = 0  # frames, which wait beside those that the queue takes
         self._offered = self._taken = 0  # frames: the first counted by the capture thread alone, the second by this one's
+        self._dropped_before: deque[int] = deque()  # frames dropped before each that waits
         self._writer: SessionWriter | None = None
         self._first_ns: int | None = None
         self._held: list[Item] = []  # until there are frames enough to know their rate
@@ -112,6 +114,7 @@ class Recording:
             return
         self._offered += 1
         self.last_ns = frame.received_ns
+        self._dropped_before.append(self.dropped)
         self._items.put(frame)
 
     def begin_with(self, items: list[Item], setup: SetupMessage | None) -> None:
@@ -128,6 +131,7 @@ class Recording:
                 self._begun_with += 1
                 self.last_ns = item.received_ns
                 self._offered += 1
+                self._dropped_before.append(self.dropped)
             self._items.put(item)
 
     @property
@@ -151,11 +155,12 @@ class Recording:
         """
         self._deadline_ns = self._clock() + int(within_s * 1e9)
         self._ending = reason
-        is_hurried = False
-        while self._thread.is_alive() and self._clock() < self._deadline_ns + _FILES_S * 1e9:
-            if hurried() and not is_hurried:
+        ends_s, is_hurried = time.monotonic() + within_s + _FILES_S, False
+        while self._thread.is_alive() and time.monotonic() < ends_s:
+            if not is_hurried and hurried():
                 is_hurried = True
                 self._deadline_ns = min(self._deadline_ns, self._clock() + int(hurried_s * 1e9))
+                ends_s = min(ends_s, time.monotonic() + hurried_s + _FILES_S)
             self._thread.join(_POLL_S)
         if self._thread.is_alive():
             self.failure = f"{self.folder}: the disk does not take the last of the recording; `tracker recover` mends what is there"
@@ -245,13 +250,14 @@ class Recording:
                 self._held.append(item)
         elif isinstance(item, Frame):
             self._taken += 1
+            dropped = self._dropped_before.popleft()
             if self._deadline_ns is not None and self._clock() > self._deadline_ns:
                 self.dropped += 1
                 return
             if item.received_ns >= self._end_ns:
                 self._ending = _TIME_OVER
                 return
-            self._writer.frame(item, dropped=self.dropped)
+            self._writer.frame(item, dropped=dropped)
             self.frames += 1
         elif isinstance(item, PoseMessage):
             self._writer.pose(item)

@@ -236,8 +236,8 @@ def _point(
 
 
 def _at_border(frames: LabelledFrames) -> NDArray[np.bool_]:
-    """(n, A, K); False where a point is missing."""
-    far = np.array([frames.size[1] - 1, frames.size[0] - 1]) - BORDER_PX
+    """(n, A, K), of each image's own borders; False where a point is missing."""
+    far = np.array(frames.own_sizes, float)[:, None, None, ::-1] - 1 - BORDER_PX
     with np.errstate(invalid="ignore"):
         return np.asarray(((frames.points < BORDER_PX) | (frames.points > far)).any(axis=-1), bool)
 
