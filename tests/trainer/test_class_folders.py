@@ -1,6 +1,7 @@
 """Images in folders named by class: moved there, called by their words, divided and counted; and the tags of a labelling project."""
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +108,34 @@ def test_images_that_cannot_be_arranged_are_refused_before_any_is_moved(tmp_path
         with pytest.raises(LabelError, match=complaint):
             arrange_images(images, tmp_path / "bad.txt", tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
+
+
+@pytest.mark.parametrize("case", ["the images' own folder", "a link to it", "a file", "a folder called as an image", "a control character"])
+def test_an_arrangement_in_which_an_image_would_be_lost_is_refused(tmp_path: Path, case: str) -> None:
+    images, table = flat(tmp_path)
+    out, complaint = tmp_path, "n01"
+    if case == "the images' own folder":
+        out, complaint = tmp_path / "val", "would be the folder of the class 'n01', and is that of the images"
+        out.mkdir()
+        images = images.rename(out / "n01")
+    elif case == "a link to it":
+        (tmp_path / "n01").symlink_to(images)
+        complaint = "would be the folder of the class 'n01', and is a link"
+    elif case == "a file":
+        (tmp_path / "n01").write_text("")
+        complaint = "n01: is a file; expected to make the folder of the class 'n01' there"
+    elif case == "a folder called as an image":
+        (images / "val_6.png").unlink()
+        (images / "val_6.png").mkdir()
+        table.write_text(f"{table.read_text()}val_6.png\tn01\n")
+        complaint = "val_6.png: is no image but a folder"
+    else:
+        table.write_text(f"{table.read_text()}val_6.png\tn\x1b[2J\n")
+        complaint = "cannot be a class"
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png") if path.is_file()}
+    with pytest.raises(LabelError, match=re.escape(complaint)):
+        arrange_images(images, table, out)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.png") if path.is_file()} == before
 
 
 def test_a_class_is_called_by_its_first_word_and_two_of_one_word_stay_apart(tmp_path: Path) -> None:

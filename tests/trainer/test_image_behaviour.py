@@ -32,9 +32,9 @@ from trainer.image_behaviour.make_image_bundle import make_image_bundle
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
-from trainer.image_behaviour.samples import NEAR_FRAMES, Samples, augmented
+from trainer.image_behaviour.samples import NEAR_FRAMES, Batch, Samples, augmented
 from trainer.image_behaviour.settings import ImageSettings
-from trainer.image_behaviour.train_images import plan_for, train_images, whole_logits
+from trainer.image_behaviour.train_images import _loss, plan_for, train_images, whole_logits
 
 FAST = ImageSettings(epochs=6, batch=16, learning_rate=4e-3, shift=0.0)
 SQUARE = RegionAsked(side=12, follow="nose", colour="grey")
@@ -322,6 +322,20 @@ def test_what_is_learnt_from_has_been_through_no_softmax(network: str) -> None:
     assert not torch.allclose(logits.sum(dim=1), torch.ones(4), atol=1e-2)
     sure = torch.tensor([[30.0, -30.0, -30.0]])
     assert float(loss_of(sure, torch.tensor([[1.0, 0.0, 0.0]]), None, exclusive=True)) < 1e-6  # after a soft-max it could not be
+
+
+def test_the_loss_of_a_training_is_that_of_the_answers_before_any_softmax() -> None:
+    built = ImageBehaviour(plan(exclusive=True)).eval()
+    sure = torch.full((built.answers,), -30.0)
+    sure[0] = 30.0
+    with torch.no_grad():
+        built.answer.weight.zero_()
+        built.answer.bias.copy_(sure)
+    targets = torch.zeros(1, 3, built.answers)
+    targets[..., 0] = 1
+    batch = Batch(images=torch.rand(1, 3, 3, 20, 24), seen=torch.ones(1, 3), targets=targets)
+    loss = _loss(built, batch, (torch.ones(built.answers), torch.ones(built.answers)), "cross_entropy")
+    assert loss.item() < 1e-6
 
 
 def test_an_image_too_small_for_a_network_is_refused_in_a_sentence() -> None:

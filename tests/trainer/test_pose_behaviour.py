@@ -17,11 +17,25 @@ from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.tracks import read_tracks
-from trainer.behaviour.train import class_weights, loss_of, train
+from trainer.behaviour.train import _loss, class_weights, loss_of, train
 from trainer.behaviour.video_table import divide, read_videos
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.read_options import ReadOptions
 from trainer.labels.mirror import swapped_order
+
+
+def test_the_loss_of_a_training_is_that_of_the_answers_before_any_softmax() -> None:
+    made = network()
+    sure = torch.full((made.answers,), -30.0)
+    sure[0] = 30.0
+    with torch.no_grad():
+        made.answer.weight.zero_()
+        made.answer.bias.copy_(sure)
+    shown = clips_of(made, [video(0)], POINTS, None).normalise(made).variants[0][0][None]
+    targets = torch.zeros(*shown.shape[:2], made.answers)
+    targets[..., 0] = 1
+    loss = _loss(made, QUICK, shown, targets, (torch.ones(made.answers), torch.ones(made.answers)))
+    assert loss.item() < 1e-6
 
 
 @pytest.mark.parametrize("kind", ["gru", "tcn"])

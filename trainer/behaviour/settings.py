@@ -63,6 +63,8 @@ class BehaviourSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise TrainingError(f"{name} is {value}; expected more than 0")
+        if not 0 <= self.dropout < 1:
+            raise TrainingError(f"--dropout is {self.dropout:g}; expected 0 or more, less than 1")
 
     def as_plain(self) -> dict[str, Any]:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OF_EVERY_TASK = (
     *("help", "data", "out", "force", "json", "task", "minutes", "epochs", "seed", "learning_rate", "weight_decay", "batch", "patience"),
-    *("hold_out", "no_held_out", "trials", "confirm", "space"),
+    *("hold_out", "no_held_out", "trials", "confirm", "space", "dropout"),
 )
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
 OF_BEHAVIOUR = {
@@ -215,7 +215,19 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         raise TrainingError(f"{options.data[0]}: is a folder; give a table of videos, or --region frame to learn from folders of images")
     if options.no_held_out and options.hold_out:
         raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
-    names = ("epochs", "minutes", "patience", "hidden", "members", "batch", "learning_rate", "weight_decay", "seed", "start_from")
+    names = (
+        "epochs",
+        "minutes",
+        "patience",
+        "hidden",
+        "members",
+        "batch",
+        "learning_rate",
+        "weight_decay",
+        "dropout",
+        "seed",
+        "start_from",
+    )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule

@@ -90,6 +90,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         "batch",
         "learning_rate",
         "weight_decay",
+        "dropout",
         "seed",
         "network",
         "weights",

@@ -1,8 +1,9 @@
 """A flat folder of images and a table of their classes → a folder for each class. Nothing is lost or replaced, however often it runs."""
 
+import errno
 import filecmp
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def read_classes_of_images(path: Path) -> dict[str, str]:
         image, name = row[0].strip(), row[1].strip()
         if Path(image).suffix.lower() not in IMAGES or Path(image).name != image:
             raise LabelError(f"{path}:{line}: '{image}' is not the name of an image; expected one such as val_0.JPEG")
-        if not name or name.startswith(".") or Path(name).name != name:
+        if not name or name.startswith(".") or Path(name).name != name or not name.isprintable():
             raise LabelError(f"{path}:{line}: '{name}' cannot be a class, whose name its folder takes; rename it")
         if found.setdefault(image, name) != name:
             raise LabelError(f"{path}:{line}: {image} is of the class {name}, and above of {found[image]}; leave one of them")
@@ -76,6 +77,7 @@ def arrange_images(images: Path, table: Path, out: Path) -> Arranged:
         LabelError: an image that is nowhere, another image already in its place, or a folder that cannot be written; in one sentence.
     """
     classes = read_classes_of_images(table)
+    _refuse_places(images, out, sorted(set(classes.values())))
     _refuse_gaps(images, table, out, classes)
     moved = 0
     try:
@@ -83,13 +85,25 @@ def arrange_images(images: Path, table: Path, out: Path) -> Arranged:
             here = [image for image, of in classes.items() if of == name and (images / image).exists()]
             moved += _move(images, out / name, here)
     except OSError as problem:
-        raise LabelError(
-            f"{problem.filename2 or problem.filename or out}: {problem.strerror}; images are to be moved within one disk"
-        ) from problem
+        remedy = "; images are moved within one disk: give an --out on the disk of the images" if problem.errno == errno.EXDEV else ""
+        raise LabelError(f"{problem.filename2 or problem.filename or out}: {problem.strerror}{remedy}; run it again") from problem
     left = [path for path in images.iterdir() if path.suffix.lower() in IMAGES] if images.is_dir() else []
     return Arranged(
         classes=len(set(classes.values())), moved=moved, there_before=len(classes) - moved, not_listed=len(left) if images != out else 0
     )
+
+
+def _refuse_places(images: Path, out: Path, names: Sequence[str]) -> None:
+    """Refuse class folders in which an image would meet itself, or that are none."""
+    for name in names:
+        folder = out / name
+        if folder.is_symlink() or folder.resolve() == images.resolve():
+            raise LabelError(
+                f"{folder}: would be the folder of the class '{name}', and is {'a link' if folder.is_symlink() else 'that of the images'}; "
+                "give another --out. Nothing was moved"
+            )
+        if folder.exists() and not folder.is_dir():
+            raise LabelError(f"{folder}: is a file; expected to make the folder of the class '{name}' there. Nothing was moved")
 
 
 def _refuse_gaps(images: Path, table: Path, out: Path, classes: Mapping[str, str]) -> None:
@@ -101,6 +115,9 @@ def _refuse_gaps(images: Path, table: Path, out: Path, classes: Mapping[str, str
         )
     for image, name in classes.items():
         source, target = images / image, out / name / image
+        for path in (source, target):
+            if path.exists() and (path.is_symlink() or not path.is_file()):
+                raise LabelError(f"{path}: is no image but a {'link' if path.is_symlink() else 'folder'}; take it out. Nothing was moved")
         if source.exists() and target.exists() and not filecmp.cmp(source, target, shallow=False):
             raise LabelError(f"{target}: is another image than {source}; rename one of them. Nothing was moved")
 

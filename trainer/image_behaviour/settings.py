@@ -98,6 +98,8 @@ class ImageSettings:
             raise TrainingError(f"--lags is {' '.join(map(str, self.lags))}; expected different numbers of frames back, from 1")
         if (self.lags or self.memory) and not in_time:
             raise TrainingError("--lags and --memory need frames that follow one another; images in folders by class do not")
+        if not 0 <= self.dropout < 1:
+            raise TrainingError(f"--dropout is {self.dropout:g}; expected 0 or more, less than 1")
         if not 0 < self.crop_area <= 1:
             raise TrainingError(f"--crop-area is {self.crop_area:g}; expected a share of the image, more than 0, at most 1")
         if self.memory and self.negatives != "mixed":
