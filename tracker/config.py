@@ -177,7 +177,7 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     check_events(config.zones, config.behaviour, file)
     for index, each in enumerate(config.classifiers):
         if each.only_when is not None:
-            _check_preselection(each.only_when, config, file, ("classifiers", index, "only_when"))
+            _check_preselection(each, each.only_when, config, file, ("classifiers", index, "only_when"))
     _check_triggers(config, file)
     for index, item in enumerate(config.behaviour):
         _check_classifier(item, config, file, ("behaviour", index))
@@ -251,7 +251,7 @@ def _check_zone(source: ZoneSource, names: list[str], file: YamlFile, where: Pla
         raise ConfigError(f"{file.at(where)}: {dotted(where)}{of} is '{source.zone}'; expected {known}{meant(source.zone, names)}")
 
 
-def _check_preselection(only_when: Preselection, config: Config, file: YamlFile, place: Place) -> None:
+def _check_preselection(of: ClassifierConfig, only_when: Preselection, config: Config, file: YamlFile, place: Place) -> None:
     for index, condition in enumerate(only_when.conditions):
         where: Place = (*place, "conditions", index)
         if condition.above is None and condition.below is None:
@@ -277,6 +277,14 @@ def _check_preselection(only_when: Preselection, config: Config, file: YamlFile,
         known = f"one of {', '.join(events)}" if events else "an event of the section behaviour, which is empty"
         raise ConfigError(
             f"{file.at((*where, 'event'))}: {dotted((*where, 'event'))} is '{trial.event}'; expected {known}{meant(trial.event, events)}"
+        )
+    sources = {item.event: item.source for item in config.behaviour}
+    source = sources.get(trial.event) if trial.event is not None else None
+    if isinstance(source, ClassSource) and source.classifier == of.name:
+        where = (*where, "event")
+        raise ConfigError(
+            f"{file.at(where)}: {dotted(where)} is '{trial.event}', which comes from {of.name} itself and could never begin; expected an "
+            "event of something else"
         )
 
 

@@ -169,8 +169,10 @@ class Tracking:
     def _use(self, setup: Setup, change: Change) -> Setup:
         if change.cause != "start":
             self.end(change.cause)
-        if change.cause != "reload":
+        if change.cause == "start":
             setup.scores.reset()
+        elif change.cause == "swap":
+            setup.scores.reset_networks()
         if self._setup is not None:
             setup.behaviour.expect_intervals(self._setup.behaviour.known_intervals_ns)
         self._setup, self._number = setup, self._number + 1

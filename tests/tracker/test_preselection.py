@@ -125,6 +125,15 @@ def scored(scores: Scores, taken: Any) -> list[Pose]:
     return [scores.of(Pose(points=each, mm=None), NO_IMAGE, number * 100 * MS) for number, each in enumerate(taken)]
 
 
+def test_a_swap_in_the_middle_of_a_trial_leaves_its_frames_to_the_network(tmp_path: Path) -> None:
+    frames = chosen(trial={"event": "cue", "until_ms": 40})
+    scores = scores_of(opened(tmp_path), frames)
+    scores.reset_networks()
+    assert [frames.goes(poses((1, 0))[0], None, time * MS) for time in (0, 10, 20)] == [True] * 3
+    scores.reset()
+    assert [frames.goes(poses((1, 0))[0], None, time * MS) for time in (30, 40)] == [False] * 2, "as a session begins"
+
+
 def test_a_frame_decided_without_the_network_has_scores_and_says_so(tmp_path: Path) -> None:
     scores = scores_of(opened(tmp_path), chosen(NEAR))
 
@@ -236,6 +245,12 @@ def test_a_setup_says_which_frames_its_classifiers_take(tmp_path: Path, make_bun
     stream = type("Stream", (), {"camera": "top", "session": "s"})()
     (told,) = setup_message(setup, number=1, cause="start", after=None, publisher=stream).classifiers
     assert told.only_when == msgspec.to_builtins(config.classifiers[0].only_when)
+
+
+def test_a_trial_that_its_own_classifier_would_have_to_begin_is_refused(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    own = {"event": "own", "source": {"kind": "class", "classifier": "touch", "class_name": "touch"}, "rule": {"on": 0.6, "off": 0.4}}
+    with pytest.raises(ConfigError, match=r"trial.event .*is 'own', which comes from touch itself and could never begin"):
+        rig_config(tmp_path, make_bundle, only_when={"trial": {"event": "own"}}, behaviour=[own])
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,15 @@ class Scores:
 
     def reset(self) -> None:
         """Begin anew, as at the start of a session."""
-        for part in self._parts:
-            part.classifier.reset()
+        self.reset_networks()
+        for part in self._preselected:
             if part.frames is not None:
                 part.frames.reset()
+
+    def reset_networks(self) -> None:
+        """Zero what the networks carry, in the midst of a session, whose trial goes on."""
+        for part in self._parts:
+            part.classifier.reset()
 
     def without_network(self, pose: Pose, time_ns: int) -> tuple[str, ...]:
         """The classifiers that decide this frame without their network. To be asked once for every frame, where `of` is not."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tracker.recording.recording import Recording
 
 _STOP_S = 30.0  # how long frames that wait for the encoder may take when recording is stopped
-_END_S = 1.0  # and when the whole tracker is told to end
+_ENDED_S = 86_400.0  # when the camera's file is over and nobody waits
+_END_S = 1.0  # when the whole tracker is told to end
 
 
 class Recorder:
@@ -173,7 +174,7 @@ class Recorder:
                 to its end leaves time to record it all.
         """
         if self._recording is not None and not self._recording.over:
-            self._recording.stop("the tracker ended", within_s=_STOP_S, hurried=hurried, hurried_s=_END_S)
+            self._recording.stop("the tracker ended", within_s=_ENDED_S, hurried=hurried, hurried_s=_END_S)
 
     @property
     def status(self) -> RecordingMessage | None:
