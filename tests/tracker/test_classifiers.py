@@ -191,7 +191,10 @@ def test_a_check_names_the_classes_and_refuses_a_damaged_classifier(tmp_path: Pa
     camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": True}
     path = write_config(tmp_path, bundle, camera, classifiers=[{"name": "place", "bundle": str(place)}], behaviour=[RIGHT])
 
-    assert "place: place, right (threshold 0.50), late (threshold 0.50); self-test passed" in _checked(path, "classifiers")["found"]
+    assert (
+        "place: place, right (threshold 0.50), late (threshold 0.50); self-test passed; no score in the first"
+        in _checked(path, "classifiers")["found"]
+    )
     (place / "model.onnx").write_bytes(b"not a network")
     broken = _checked(path, "classifiers")
     assert not broken["ok"]

@@ -215,6 +215,17 @@ def test_a_class_that_is_short_is_named_in_plain_words(tmp_path: Path) -> None:
         make_image_bundle(request, Console(quiet=True))
 
 
+def test_a_class_that_the_blocks_leave_nothing_of_to_learn_from_is_refused(tmp_path: Path) -> None:
+    for item in range(60):
+        name = ("ant", "bee", "cow")[item // 20]  # class after class
+        picture(tmp_path / "bugs" / name / f"{item}.png", item, height=2, width=2)
+    request = ImageRequest(data=tmp_path / "bugs", out=tmp_path / "m", region=RegionAsked(), settings=QUICK, asked=ReadOptions())
+    with pytest.raises(
+        TrainingError, match="no image is left to learn 'cow' from: parts are blocks by the first number in the images' names"
+    ):
+        make_image_bundle(request, Console(quiet=True))
+
+
 def test_the_middle_of_an_image_is_what_training_and_rig_see_and_say(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (256, 340, 3)).astype(np.uint8)

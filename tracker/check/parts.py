@@ -135,7 +135,8 @@ def _classes(classifier: Classifier) -> str:
     about = classifier.bundle.description
     thresholds = about.behaviour.thresholds if about.behaviour is not None else ()
     found = ", ".join(f"{name} (threshold {threshold:.2f})" for name, threshold in zip(about.class_names, thresholds, strict=True))
-    return f"{about.name}, {found}; self-test passed"
+    warming = about.behaviour.warming_frames if about.behaviour is not None else 0
+    return f"{about.name}, {found}; self-test passed; no score in the first {warming} frames after every start, gap or frame without it"
 
 
 def rules(

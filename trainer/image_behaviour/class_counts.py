@@ -31,6 +31,20 @@ def count_sentences(videos: ImageVideos) -> list[str]:
     return said
 
 
+def refuse_unlearnt_classes(videos: ImageVideos) -> None:
+    """Refuse a division by which nothing is learnt from of a class.
+
+    Raises:
+        TrainingError: naming the classes.
+    """
+    none = [f"'{name}'" for name, count in _counts(videos, "train").items() if count == 0]
+    if none:
+        raise TrainingError(
+            f"no image is left to learn {_some(none)} from: parts are blocks by the first number in the images' names, and these classes "
+            "lie in others; put images of every class into folders train, val and test, or name them so that numbers mix the classes"
+        )
+
+
 def refuse_short_classes(videos: ImageVideos, per_class: tuple[int, int, int]) -> None:
     """Refuse parts in which a class has fewer or more images than it is said to have.
 

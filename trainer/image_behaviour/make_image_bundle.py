@@ -29,7 +29,7 @@ from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.ethogram.class_words import write_class_words
 from trainer.image_behaviour.bundle_description import describe
-from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes
+from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes, refuse_unlearnt_classes
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
 from trainer.image_behaviour.networks import ImageBehaviour
@@ -65,6 +65,8 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         with_poses=request.rules is not None,
     )
     videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    if not videos.in_time:
+        refuse_unlearnt_classes(videos)
     if request.per_class is not None:
         refuse_short_classes(videos, request.per_class)
     for sentence in [*_introduction(videos, request.settings.inside), *said_of(videos.videos, videos.class_names, request.choice)]:
