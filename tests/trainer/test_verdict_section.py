@@ -14,7 +14,7 @@ from trainer.reports.verdict_section import fault_section, point_section
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.hidden_points import absence
-from trainer.scoring.measurements import Circumstances, EmptyScene, Measurements, measure
+from trainer.scoring.measurements import Circumstances, EmptyScene, Measurements, _at_border, measure
 from trainer.scoring.metrics import point_errors
 
 RADII = Radii(px=(2.0, 2.0), source="2% of the animal's length, 100 px")
@@ -72,3 +72,12 @@ def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Ev
 def test_points_out_of_sight_have_a_table_of_their_own(train: Evaluation) -> None:
     assert "AUC" in absence_part(absence(train.predicted, train.frames))
     assert "mark points as hidden" in absence_part(())
+
+
+def test_labels_at_the_border_are_told_by_each_images_own_size(tmp_path: Path) -> None:
+    frames = noise_frames(tmp_path, 2, names=("snout",))
+    frames.points[:, 0, 0] = (98, 50)
+    one_small = replace(frames, size=(400, 400), sizes=((100, 100), (400, 400)))
+    assert _at_border(one_small)[:, 0, 0].tolist() == [True, False]
+    frames.points[1, 0, 0] = (np.nan, np.nan)
+    assert _at_border(replace(frames, size=(100, 100)))[:, 0, 0].tolist() == [True, False]
