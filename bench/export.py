@@ -89,6 +89,7 @@ def _rows(begin: int, count: int, points: int) -> pa.RecordBatch:
         "ended": empty,
         "scores": score,
         "brightness": pa.array([[]] * count, FRAMES.field("brightness").type),
+        "without_network": pa.array([[]] * count, FRAMES.field("without_network").type),
         "motion": rng.random(count),
         "setup": zeros + 1,
     }

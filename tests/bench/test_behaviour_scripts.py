@@ -2,8 +2,6 @@
 
 import json
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,7 +9,7 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
-from tests.bench.run_script import BENCH, script
+from tests.bench.run_script import script
 from tests.trainer.chromium import find_chromium
 
 FRAMES = 160
@@ -39,7 +37,7 @@ def _tracks(path: Path, points: tuple[str, ...], animals: int, *, moving: np.nda
 
 
 def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     data = tmp_path / "rats"
     for folder in ("tracks", "annotations"):
@@ -60,15 +58,11 @@ def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(
     assert len(found["rules"]["seed 0"]) == len(RATS) // 2
     assert found["aggression bouts"]["seed 0"]["detected"] >= 0
 
-    monkeypatch.syspath_prepend(str(BENCH))  # the others read what it keeps, and import it
-    kept = ["--data", str(data), "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["behaviour_answers.py", *kept, "--held-out"])
-    runpy.run_path(str(BENCH / "behaviour_answers.py"), run_name="__main__")
-    answers = capsys.readouterr().out.splitlines()
+    kept = ("--data", data, "--out", tmp_path / "out")  # the others read what it keeps
+    answers = script("behaviour_answers.py", *kept, "--held-out").splitlines()
     assert [line.split("  ")[0] for line in (answers[0], answers[-1][:20])] == ["as they are", "held out, weights ou"]
 
-    monkeypatch.setattr(sys, "argv", ["behaviour_pictures.py", str(tmp_path), *kept, "--members", "1"])
-    runpy.run_path(str(BENCH / "behaviour_pictures.py"), run_name="__main__")
+    script("behaviour_pictures.py", tmp_path, *kept, "--members", 1)
 
     for name in ("behaviour-ethogram.png", "behaviour-curves.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")

@@ -118,7 +118,6 @@ def test_poses_over_real_sockets_are_joined_rightly_with_frames_lost_at_random(t
 
         assert report["rig_charuco"].startswith("skipped")
         assert report["wrong_pairings"] == 0
-        assert report["counters"]["late"] <= 2  # while period and offset are being found
         assert report["whole"] > 9 * report["partial"] / 2
         assert report["error_mm"]["max"] < 0.01
 

@@ -90,7 +90,9 @@ def test_a_replay_with_a_rectangle_that_nobody_measured_is_refused(lit: Rig) -> 
         list(replay([pose], Rules(events=(elsewhere,), zones=())))
 
 
-@pytest.mark.parametrize("lacking", [("motion_full",), ("brightness", "motion_full")], ids=["of one", "of two"])
+@pytest.mark.parametrize(
+    "lacking", [("without_network",), ("motion_full", "without_network"), ("brightness", "motion_full", "without_network")]
+)
 def test_a_session_from_before_columns_were_added_is_read(lacking: tuple[str, ...], tmp_path: Path) -> None:
     earlier = pa.schema([column for column in FRAMES if column.name not in lacking])
     with pa.OSFile(str(tmp_path / "frames.arrows"), "wb") as file, pa.ipc.new_stream(file, earlier) as stream:

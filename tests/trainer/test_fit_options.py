@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from tracker.errors import RigtrackError
 from trainer.__main__ import PROGRAM
 from trainer.commands.behaviour_options import behaviour_request, refuse_behaviour_options, refuse_misfits_of_images
 from trainer.commands.choices import fit_settings, split_choice
+from trainer.commands.fit_behaviour import with_rig
 from trainer.commands.forecast_options import forecast_request, refuse_forecast_options
 from trainer.commands.image_options import image_request
 from trainer.errors import TrainingError
@@ -21,6 +23,9 @@ SAID = {
     "network": "timm:resnet18",
     "correct_within": "3",
     "augment": "no_such_file.yaml",
+    "class_words": "no_such_words.txt",
+    "only_when": "no_such_rig.yaml",
+    "rules": "no_such_rules.yaml",
 }
 NOT_TRIED = ("help", "task", "data", "region", "json")  # read by the command itself, whatever the task
 
@@ -34,13 +39,13 @@ def of_key_points(options: argparse.Namespace) -> object:
 
 def of_poses(options: argparse.Namespace) -> object:
     refuse_forecast_options(options)
-    return behaviour_request(options)
+    return behaviour_request(options), options.memorise, options.permuted
 
 
 def of_images(options: argparse.Namespace) -> object:
     refuse_forecast_options(options)
     refuse_misfits_of_images(options)
-    return image_request(options)
+    return with_rig(image_request(options), options), options.memorise, options.permuted
 
 
 def of_forecast(options: argparse.Namespace) -> object:
@@ -81,7 +86,7 @@ def test_every_option_changes_what_is_asked_or_is_refused(task: str, asked: Call
         for spelling in action.option_strings if action.dest not in NOT_TRIED else ():
             try:
                 ignored += [spelling] if asked(parser.parse_args([*base, *words(action, spelling)])) == usual else []
-            except TrainingError as refusal:
+            except RigtrackError as refusal:
                 named = spelling in str(refusal) or SAID.get(action.dest, spelling) in str(refusal)
                 ignored += [] if named else [f"{spelling}: {refusal}"]
     assert ignored == []

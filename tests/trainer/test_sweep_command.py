@@ -19,7 +19,8 @@ from trainer.training.fit_settings import FitSettings
 from trainer.training.training_options import AskedTraining, augment_file_of, needs_augment_file, without_option
 
 PARSER = PROGRAM.parser()
-NOT_OF_TRAINING = {"-h", "--help", "--data", "--out", "--json"}
+NOT_OF_TRAINING = {"-h", "--help", "--data", "--out", "--json", "--task"}
+OTHER_TASKS = ("behaviour", "forecast")  # titles of groups of options; `trainer sweep --task` searches those in another way
 NOT_OF_SEARCH = {"--correct-within", "--target-px"}  # a search judges nothing by them
 TOGETHER = [name for name in GIVEN if name not in ("--flip", "--two-views", "--target", "--view", "--network", *NOT_OF_SEARCH)]
 
@@ -39,7 +40,8 @@ def stored(options: argparse.Namespace) -> AskedTraining:
 
 def options_of(command: str) -> set[str]:
     commands = next(action for action in PARSER._actions if isinstance(action, argparse._SubParsersAction))
-    return set(commands.choices[command]._option_string_actions)
+    groups = [group for group in commands.choices[command]._action_groups if not str(group.title).startswith(OTHER_TASKS)]
+    return {spelling for group in groups for action in group._group_actions for spelling in action.option_strings}
 
 
 def test_every_option_that_a_search_shares_with_a_training_is_tried_here() -> None:
