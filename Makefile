@@ -7,7 +7,7 @@ BIN := .venv/bin
 STAMP := .venv/installed
 # Files of tests at the same time: as many as there are cores, four at most, since each holds torch.
 TESTS_AT_ONCE ?= $(shell n=$$(nproc); echo $$((n < 4 ? n : 4)))
-PYTEST := $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 help:
 	@sed -n 1p Makefile
