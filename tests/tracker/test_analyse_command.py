@@ -18,6 +18,7 @@ from rich.console import Console
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import DEADLINE_S, ROOT
+from tests.tracker.processes import wait_for_end
 from tests.tracker.videos import damaged, write_video
 from tracker.analysis.index_page import INDEX_FILE, write_index
 from tracker.analysis.job import Job
@@ -149,7 +150,7 @@ def test_a_killed_command_leaves_nobody_behind_and_goes_on_at_once(tmp_path: Pat
 
     assert status == 0, words
     assert told.startswith(f"{tmp_path / 'out' / 'long'}: 2000 frames, ")
-    assert not Path(f"/proc/{worker}").exists()
+    wait_for_end(worker)
 
 
 def test_a_process_that_dies_costs_its_video_alone(tmp_path: Path, bundle: Path) -> None:

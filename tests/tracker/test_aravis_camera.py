@@ -100,13 +100,14 @@ def test_frames_that_nobody_takes_in_time_are_missing_in_the_numbers(camera: Ara
 
 
 def test_a_damaged_frame_is_told_once_and_reading_goes_on(camera: AravisDevice, gige: FakeGige) -> None:
+    first, _ = read(camera, 1)  # a busy machine damages frames before it, which the numbers cannot show
     gige.lose(0.03)
     frames, damaged = read(camera, 100)
     gige.lose(0)
     last, more = read(camera, 2 * BUFFERS)
     assert damaged
     assert set(damaged) == {f"{NAME}: a frame arrived damaged (missing packets); check cable, port and packet size"}
-    assert gaps(frames + last) >= len(damaged) + len(more)
+    assert gaps(first + frames + last) >= len(damaged) + len(more)
 
 
 def test_pictures_are_stamped_by_the_camera_and_outlive_the_librarys_memory(camera: AravisDevice) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import BundleMaker
 from tests.tracker.engine_settings import engine_settings
 from tests.tracker.gpu_stand_in import StandIn, write_modules
+from tests.tracker.processes import alive
 from tracker.bundle import read_bundle
 from tracker.engines.build_in_child import build_in_child
 from tracker.engines.build_request import BuildRequest
@@ -58,14 +59,6 @@ def asked(tmp_path: Path) -> BuildRequest:
         gpu=0,
         tactic_sources=(),
     )
-
-
-def alive(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 class Build(threading.Thread):

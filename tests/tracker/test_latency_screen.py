@@ -213,18 +213,27 @@ def on_screen(frame_buffer: Path) -> Image:
     return np.asarray(pixels.reshape(height, row)[::2, ::8], np.uint8)
 
 
-def run(camera: Rig, display: str, out: Path, *options: object) -> "subprocess.CompletedProcess[str]":
+def started(camera: Rig, display: str, out: Path, *options: object) -> "subprocess.Popen[str]":
     """The command as a process: its window would else live in this one, beside whatever other tests have loaded."""
     given = [sys.executable, "-m", "tracker", "latency", "screen", camera.config.publisher.bind[0], "--out", out, *options]
-    return subprocess.run(
+    return subprocess.Popen(
         [str(each) for each in given],
         cwd=ROOT,
         env={**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=DEADLINE_S,
-        check=False,
     )
+
+
+def run(camera: Rig, display: str, out: Path, *options: object) -> "subprocess.CompletedProcess[str]":
+    """The command to its end."""
+    process = started(camera, display, out, *options)
+    try:
+        printed, said = process.communicate(timeout=DEADLINE_S)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, printed, said)
 
 
 def test_the_clock_on_a_screen_is_found_by_a_tracker_that_sees_it(watching: Rig, screen: tuple[str, Path], tmp_path: Path) -> None:
@@ -252,26 +261,27 @@ def test_a_screen_that_the_camera_does_not_see_is_said_in_a_sentence(watching: R
 
 
 @pytest.mark.skipif(shutil.which("xdotool") is None, reason="xdotool is not installed, so no key can be pressed")
-def test_q_ends_it_and_keeps_what_was_measured(watching: Rig, screen: tuple[str, Path], tmp_path: Path) -> None:
-    ended = threading.Event()
+@pytest.mark.parametrize("seen", [True, False], ids=["measuring", "aiming"])
+def test_q_ends_it_and_keeps_what_was_measured(watching: Rig, screen: tuple[str, Path], tmp_path: Path, *, seen: bool) -> None:
     press_q = ["xdotool", "search", "--name", "^rigtrack - ", "windowfocus", "key", "q"]
+    display = {**os.environ, "DISPLAY": screen[0]}
 
-    def press() -> None:
-        while not ended.wait(1.0):
-            subprocess.run(press_q, check=False, capture_output=True, env={**os.environ, "DISPLAY": screen[0]}, timeout=DEADLINE_S)
+    with filming(watching, screen[1] if seen else None):
+        process = started(watching, screen[0], tmp_path, "--pictures", 5000, "--aim-s", DEADLINE_S)
+        assert process.stderr is not None
+        if seen:
+            assert any("the camera sees the dots" in line for line in process.stderr), "it never began to measure"
+        while process.poll() is None:  # it ends at the latest when its time to see the dots is over, or after so many pictures
+            subprocess.run(press_q, check=False, capture_output=True, env=display, timeout=DEADLINE_S)
+            time.sleep(0.2)
+        process.communicate(timeout=DEADLINE_S)
 
-    pressing = threading.Thread(target=press)
-    pressing.start()
-    try:
-        with filming(watching, screen[1]):
-            done = run(watching, screen[0], tmp_path, "--pictures", 5000, "--aim-s", 300)
-    finally:
-        ended.set()
-        pressing.join()
-    assert done.returncode == 130, done.stderr
-    found = json.loads((tmp_path / "report.json").read_text())
-    assert found["stopped"] == "stopped by hand"
-    assert len(found["readings"]) < 5000
+    assert process.returncode == 130
+    assert (tmp_path / "report.json").exists() == seen
+    if seen:
+        found = json.loads((tmp_path / "report.json").read_text())
+        assert found["stopped"] == "stopped by hand"
+        assert len(found["readings"]) < 5000
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def run_screen(client: Client, settings: ScreenSettings) -> dict[str, Any]:
 
     Raises:
         RigtrackError: no window can be opened, or the camera does not see it.
+        KeyboardInterrupt: stopped by hand before the camera saw it.
     """
     with display_held() as display, ClockWindow(display, rate_hz=settings.screen_hz, seed=settings.seed) as window:
         measurement = ScreenMeasurement(client, window, settings)
@@ -161,8 +162,11 @@ def _measure(measurement: ScreenMeasurement, settings: ScreenSettings) -> str | 
     """Returns why it stopped too early."""
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("looking for the dots", total=None)
-        for seen in measurement.aim():
-            progress.update(task, description=seen)
+        try:
+            for seen in measurement.aim():
+                progress.update(task, description=seen)
+        except WindowClosedError:
+            raise KeyboardInterrupt from None  # nothing was measured yet: as Ctrl-C
         logger.info("the camera sees the dots: pictures=%d", settings.pictures)
         progress.update(task, description="pictures", total=settings.pictures)
         try:
