@@ -96,7 +96,8 @@ def _page(analysed: Sequence[Analysed], failures: Sequence[str]) -> str:
 def _video(analysed: Analysed) -> str:
     overview = analysed.overview
     uncertain = _share(overview.uncertain)
-    facts = f"{overview.frames} frames, {_time(overview.seconds)}. Mean confidence {overview.mean:.2f}; {uncertain} of the frames are uncertain."
+    length = f"{overview.frames} frames, {_time(overview.seconds)}"
+    facts = f"{length}. Mean confidence {overview.mean:.2f}; {uncertain} of the frames are uncertain."
     fault = f'<p class="bad">{_text(overview.fault)}</p>' if overview.fault else ""
     pictures = "".join(
         _picture(analysed.folder, name, f"{caption} {overview.pictures[name].frame} ({overview.pictures[name].confidence:.2f})")

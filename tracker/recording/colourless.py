@@ -48,14 +48,16 @@ class Colourless:
         Returns:
             uint8 (height, width), a new array; None where the picture has colour, or is of a kind that cannot be looked up.
         """
-        if picture.format.name not in _EIGHT_BIT or not all(_is_neutral(plane_of(plane)) for plane in picture.planes[1:]):
+        if (form := picture.format.name) not in _EIGHT_BIT:
             return None
-        colours = tuple(int(getattr(picture, name)) for name in _COLOURS)
-        kind = _Kind(picture.format.name, picture.width, picture.height, colours)
+        luma, *chroma = (plane_of(plane) for plane in picture.planes)
+        if not all(map(_is_neutral, chroma)):
+            return None
+        kind = _Kind(form, picture.width, picture.height, tuple(int(getattr(picture, name)) for name in _COLOURS))
         if kind not in self._tables:
             self._tables[kind] = self._table(kind)
         table = self._tables[kind]
-        return None if table is None else np.asarray(cv2.LUT(plane_of(picture.planes[0]), table), np.uint8)
+        return None if table is None else np.asarray(cv2.LUT(luma, table), np.uint8)
 
     def _table(self, kind: _Kind) -> NDArray[np.uint8] | None:
         """uint8 (256,); None where red, green and blue differ, or a level is not the same everywhere."""
@@ -71,7 +73,7 @@ class Colourless:
 
 def plane_of(plane: av.video.plane.VideoPlane, *, channels: int = 1) -> Image:
     """The bytes of a plane, where they lie: uint8 (height, channels x width)."""
-    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : channels * plane.width]
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : channels * plane.width]
 
 
 def _is_neutral(chroma: Image) -> bool:
