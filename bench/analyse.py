@@ -101,9 +101,10 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def images_of(video: OriginalVideo, bundle: Bundle) -> Iterator[Image]:
     """As the network takes them."""
-    convert = video.converter()
-    take = convert.grey_if_colourless if bundle.description.view.colour == "grey" else convert.image
-    return (take(decoded) for decoded in video.frames())
+    convert, grey = video.converter(), bundle.description.view.colour == "grey"
+    for decoded in video.frames():
+        levels = convert.levels(decoded) if grey else None
+        yield convert.image(decoded) if levels is None else levels
 
 
 def sleap_nn(row: Path, video: Path, answer: Path) -> tuple[float, float]:

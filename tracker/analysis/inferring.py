@@ -27,7 +27,8 @@ from tracker.engines.open_engine import open_engine
 from tracker.frame import Image
 from tracker.motion import ImageMotion, MotionValues
 from tracker.pose import NO_KEY_POINTS, KeyPoints
-from tracker.recording.original_video import Converter, Decoded, OriginalVideo, in_colour
+from tracker.recording.frame_converter import Converter, Decoded, in_colour
+from tracker.recording.original_video import OriginalVideo
 
 _AHEAD = 2  # batches decoded ahead, for each engine
 _TOGETHER, _TOGETHER_BYTES = 8, 1 << 23  # frames in a batch: handed over one by one, each costs a tenth of a millisecond more
@@ -138,30 +139,36 @@ def infer(
     grey = not colour and (engines.bundle is None or engines.bundle.description.view.colour == "grey")
     together = max(1, min(_TOGETHER, _TOGETHER_BYTES // math.prod(video.shape)))
 
-    def process(batch: list[Decoded]) -> list[tuple[Image, KeyPoints]]:
+    here = video.converter()
+
+    def take(decoded: Decoded) -> tuple[int, Decoded | Image]:
+        """What is converted quickly is converted here, while the decoder's planes are still in the cache, and then takes less memory."""
+        levels = here.levels(decoded) if grey else None
+        return decoded.time_ns, decoded if levels is None else levels
+
+    def process(given: list[Decoded | Image]) -> list[tuple[Image, KeyPoints]]:
         chain = chains.get()
-        convert = chain.converter.grey_if_colourless if grey else chain.converter.image
         try:
-            images = (convert(decoded) for decoded in batch)
+            images = (chain.converter.image(each) if isinstance(each, Decoded) else each for each in given)
             return [(image, chain.points(image)) for image in images]
         finally:
             chains.put(chain)
 
-    waiting: deque[tuple[list[Decoded], Future[list[tuple[Image, KeyPoints]]]]] = deque()
+    waiting: deque[tuple[tuple[int, ...], Future[list[tuple[Image, KeyPoints]]]]] = deque()
 
     def next_ones() -> Iterator[Inferred]:
-        batch, future = waiting.popleft()
-        for decoded, (image, points) in zip(batch, future.result(), strict=True):
-            measured = brightness.of(image)
-            yield Inferred(time_ns=decoded.time_ns, image=image, points=points, motion=moved.update(image), brightness=measured)
+        times, future = waiting.popleft()
+        for time_ns, (image, points) in zip(times, future.result(), strict=True):
+            yield Inferred(time_ns=time_ns, image=image, points=points, motion=moved.update(image), brightness=brightness.of(image))
 
     with ThreadPoolExecutor(engines.count, "infer") as pool:
         try:
             frames = takewhile(lambda _: not stop.is_set(), video.frames())
             for decoded in islice(frames, max(0, begin - 1), begin):  # the one before, for its difference from the first
-                moved.update(video.converter().image(decoded))
-            while batch := list(islice(frames, together)):
-                waiting.append((batch, pool.submit(process, batch)))
+                moved.update(here.image(decoded))
+            while batch := [take(decoded) for decoded in islice(frames, together)]:
+                times, given = zip(*batch, strict=True)
+                waiting.append((times, pool.submit(process, list(given))))
                 if len(waiting) > (1 + _AHEAD) * engines.count:
                     yield from next_ones()
             while waiting:

@@ -73,7 +73,7 @@ class Colourless:
 
 def plane_of(plane: av.video.plane.VideoPlane, *, channels: int = 1) -> Image:
     """The bytes of a plane, where they lie: uint8 (height, channels x width)."""
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : channels * plane.width]
+    return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : channels * plane.width]
 
 
 def _is_neutral(chroma: Image) -> bool:

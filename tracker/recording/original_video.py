@@ -6,22 +6,19 @@ Where it ends the decoder says, not the header.
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import av
-import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, RecordingError
 from tracker.frame import Frame, Image
-from tracker.recording.colourless import Colourless, plane_of
+from tracker.recording.frame_converter import Converter, Decoded
 from tracker.recording.session import SourceVideo
 
 logger = logging.getLogger(__name__)
@@ -32,21 +29,6 @@ _COMPARED = 24  # frames whose times are compared with the live source's: more t
 _READ_S = 60.0
 _SLACK_S = 0.5  # by which its duration may be
 _FEW_MISSING = 2  # frames by which a header may be wrong
-_WRITTEN_PX = 16  # columns that swscale's routine for planes writes at once
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A frame whose pixels have not been asked for yet.
-
-    Attributes:
-        time_ns: presentation time after the first frame, as the live source gives it.
-        picture: what the decoder made.
-    """
-
-    time_ns: int
-    picture: "av.VideoFrame | Frame"
 
 
 def identify(path: Path) -> SourceVideo:
@@ -208,71 +190,6 @@ class OriginalVideo:
         with _live(self.path) as camera:
             while (frame := camera.read(_READ_S)) is not None:
                 yield Decoded(frame.exposed_ns or 0, frame)
-
-
-class Converter:
-    """Makes images of decoded frames. Used by one thread."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self._path, self._shape = path, shape
-        self._reformatter = VideoReformatter()
-        self._colourless = Colourless(self._rgb)
-
-    def image(self, decoded: Decoded) -> Image:
-        """A new array, uint8, (height, width) or (height, width, 3) RGB, C-contiguous.
-
-        Raises:
-            CameraError: another size than the first frame's.
-        """
-        return in_colour(self.grey_if_colourless(decoded), self._shape)
-
-    def grey_if_colourless(self, decoded: Decoded) -> Image:
-        """The same, but (height, width) of a picture without colour where that is quickly found; `in_colour` makes the rest of it.
-
-        Raises:
-            CameraError: as `image`.
-        """
-        picture = decoded.picture
-        image = picture.image if isinstance(picture, Frame) else self._of(picture)
-        if image.shape not in (self._shape, self._shape[:2]):
-            raise CameraError(
-                f"{self._path}: the picture changes from {_size(self._shape)} to {_size(image.shape)}; convert the video to one size"
-            )
-        return image
-
-    def _of(self, picture: av.VideoFrame) -> Image:
-        image = self._colourless.levels(picture)
-        if image is None:
-            rgb = self._rgb(picture)
-            image = rgb if len(self._shape) == 3 else rgb[..., 1].copy()
-        turn = _TURNS.get(round(picture.rotation) % 360)
-        return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
-
-    def _rgb(self, picture: av.VideoFrame) -> Image:
-        """A new array (height, width, 3).
-
-        In planes swscale takes half as long as to RGB in one, to the same values, but it leaves the last columns of some widths unwritten.
-        """
-        in_planes = picture.width % _WRITTEN_PX == 0
-        planes = self._reformatter.reformat(picture, format="gbrp" if in_planes else "rgb24", interpolation="BICUBIC", threads=1).planes
-        if not in_planes:
-            return plane_of(planes[0], channels=3).copy().reshape(picture.height, picture.width, 3)
-        green, blue, red = (plane_of(plane) for plane in planes)
-        return np.asarray(cv2.merge([red, green, blue]), np.uint8)
-
-
-def in_colour(image: Image, shape: Sequence[int]) -> Image:
-    """An image of `Converter.grey_if_colourless` as the live source gives it.
-
-    Args:
-        image: uint8 (height, width), or of the shape already.
-        shape: of the video's images.
-    """
-    return image if image.ndim == len(shape) else np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"
 
 
 @contextmanager
