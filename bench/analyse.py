@@ -1,11 +1,14 @@
-"""How fast recorded videos are analysed, beside what decoding alone and the engine alone allow, and beside a SLEAP-like U-Net, in one run.
+"""How fast recorded videos are analysed, beside what decoding alone and the engine alone allow, and beside others, in one run.
 
     python bench/analyse.py --bundle demo/model --video ../shared/data/dlc_openfield/videos/m3v1mp4.mp4
+    taskset -c 1 python bench/analyse.py --bundle runs/peers/reach-5epochs/ours --sleap-nn runs/peers/reach-5epochs
 
 Contenders take turns on the same video and the same cores; a figure is the median over turns. `decode` is FFmpeg's decoding alone,
-`images` decoding and conversion to images, `engine` the network alone on images in memory, an engine of one thread on each core,
-`analyse` everything from the file to a finished session, without opening the engine. `unet` decodes too, and sees fewer frames.
-CPU times are of all threads. Frames per second depend on what else the machine does; so do ratios, less.
+`images` decoding and conversion to images as the network takes them, `engine` the network alone on such images in memory, an engine
+of one thread on each core, `analyse` everything from the file to a finished session, without opening the engine. `unet` is a
+SLEAP-like U-Net, which decodes too, `sleap_nn` its own command for videos with the graph that it exported in a training of
+peers/train.py, once it is warm; both see fewer frames. CPU times are of all threads. Frames per second depend on what else the
+machine does; so do ratios, less.
 """
 
 import argparse
@@ -13,12 +16,14 @@ import itertools
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +35,15 @@ from rich.progress import track
 from tracker.analysis.inferring import Engines
 from tracker.analysis.job import analysed_with, analysis_config, job_for
 from tracker.analysis.one_video import AnalysisRequest, analyse
-from tracker.bundle import read_bundle
+from tracker.bundle import Bundle, read_bundle
 from tracker.engines.inference import Inference
+from tracker.frame import Image
 from tracker.recording.original_video import OriginalVideo
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "dlc_openfield" / "videos" / "m3v1mp4.mp4"
 MODEL = Path(__file__).resolve().parents[1] / "demo" / "model"
 IN_MEMORY = 100  # images for the engine alone
-UNET_FRAMES = 40
+UNET_FRAMES, SLEAP_NN_FRAMES = 40, 200
 FEWEST_S = 1.0  # of the engine alone
 
 
@@ -49,16 +55,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     engines = Engines(bundle, config.engine, count=cores, say=lambda said: print(said, file=sys.stderr))
     request = AnalysisRequest(config=config, made_with=analysed_with(config, bundle), force=False, threads=cores)
     shape = OriginalVideo(options.video).shape
-    kept = list(itertools.islice(OriginalVideo(options.video).images(), IN_MEMORY))
+    kept = list(itertools.islice(images_of(OriginalVideo(options.video), bundle), IN_MEMORY))
 
     def decode() -> int:
         return sum(1 for _ in OriginalVideo(options.video, decoder="pyav", threads=cores).frames())
 
     def images() -> int:
-        return sum(1 for _ in OriginalVideo(options.video, decoder="pyav", threads=cores).images())
+        return sum(1 for _ in images_of(OriginalVideo(options.video, decoder="pyav", threads=cores), bundle))
 
     def engine() -> int:
-        chains = [Inference(bundle, each, source_shape=shape) for each in engines.engines]
+        chains = [Inference(bundle, each, source_shape=kept[0].shape) for each in engines.engines]
         end = time.perf_counter() + FEWEST_S
 
         def run(chain: Inference) -> int:
@@ -77,17 +83,38 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             job = job_for(options.video, Path(folder), taken={})
             return analyse(job, request, lambda: engines, told=lambda *_: None, stop=threading.Event()).frames
 
-    contenders: dict[str, Callable[[], int]] = {"decode": decode, "images": images, "engine": engine, "analyse": whole}
+    contenders = {each.__name__: partial(timed, each) for each in (decode, images, engine, whole)}
+    contenders["analyse"] = contenders.pop("whole")
     with tempfile.TemporaryDirectory() as folder:
         if not options.without_unet:
-            contenders["unet"] = unet(Path(folder), options.video, shape, threads=cores)
+            contenders["unet"] = partial(timed, unet(Path(folder), options.video, shape, threads=cores))
+        if options.sleap_nn is not None:
+            contenders["sleap_nn"] = partial(sleap_nn, options.sleap_nn, options.video, Path(folder) / "sleap-nn.json")
         load = os.getloadavg()[0]
         turns = [name for _ in range(options.turns) for name in contenders]
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
         for name in track(turns, "measuring", console=Console(stderr=True)):
-            found[name].append(timed(contenders[name]))
+            found[name].append(contenders[name]())
     engines.close()
     return summary(found) | {"frames": decode(), "size": f"{shape[1]}x{shape[0]}", "cores": cores, "load": round(load, 2)}
+
+
+def images_of(video: OriginalVideo, bundle: Bundle) -> Iterator[Image]:
+    """As the network takes them."""
+    convert, grey = video.converter(), bundle.description.view.colour == "grey"
+    for decoded in video.frames():
+        levels = convert.levels(decoded) if grey else None
+        yield convert.image(decoded) if levels is None else levels
+
+
+def sleap_nn(row: Path, video: Path, answer: Path) -> tuple[float, float]:
+    """sleap-nn's own way through the first frames, measured in its own process."""
+    worker = Path(__file__).parent / "peers" / "sleap_nn_worker.py"
+    command = [str(row.parent / "sleap-nn" / "bin" / "python"), str(worker), "video", "--labels", str(video)]
+    command += ["--models", str(row / "theirs.onnx"), "--frames", str(SLEAP_NN_FRAMES), "--out", str(answer)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    took = json.loads(answer.read_text())
+    return took["frames"] / took["wall_s"], 1000 * took["cpu_s"] / took["frames"]
 
 
 def unet(folder: Path, video: Path, shape: tuple[int, ...], *, threads: int) -> Callable[[], int]:
@@ -122,8 +149,10 @@ def summary(found: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
     cpu = {name: statistics.median(each for _, each in turns) for name, turns in found.items()}
     ratios = {"of_the_slower_of_decode_and_engine": rate["analyse"] / min(rate["decode"], rate["engine"])}
     ratios["of_images_and_engine_sharing_the_cores"] = (cpu["images"] + cpu["engine"]) / cpu["analyse"]
-    if "unet" in rate:
-        ratios["times_the_unet"] = rate["analyse"] / rate["unet"]
+    for name in ("unet", "sleap_nn"):
+        if name in rate:
+            ratios[f"times_{name}"] = rate["analyse"] / rate[name]
+            ratios[f"times_{name}_by_cpu_time"] = cpu[name] / cpu["analyse"]
     return {
         "frames_per_s": {name: round(value, 1) for name, value in rate.items()},
         "cpu_ms": {name: round(value, 3) for name, value in cpu.items()},
@@ -138,6 +167,9 @@ def main() -> None:
     parser.add_argument("--video", type=Path, default=DATA)
     parser.add_argument("--turns", type=int, default=3, help="of each (%(default)s)")
     parser.add_argument("--without-unet", action="store_true", help="which needs torch and onnxruntime")
+    parser.add_argument(
+        "--sleap-nn", type=Path, metavar="FOLDER", help="of a row of peers/train.py, beside whose folder is its environment"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     cv2.setNumThreads(1)

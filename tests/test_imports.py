@@ -44,6 +44,8 @@ NEED_AN_EXTRA = (
     "tracker.analysis.run",
     "tracker.analysis.tables",
     "tracker.analysis.worker",
+    "tracker.recording.colourless",
+    "tracker.recording.frame_converter",
     "tracker.recording.original_video",
     "tracker.triangulation.replay",
     "tracker.cameras.aravis",

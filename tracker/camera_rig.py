@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tracker.calibration import CameraPose, Count, Distortion, Length, Made, Matrix, Part, Side, check_lens
 from tracker.errors import CalibrationError
 from tracker.parsing.yaml_file import read_yaml
-from tracker.undistortion import lens_of
+from tracker.undistortion import lenses_of
 
 Array = NDArray[np.float64]
 _FEWEST_CAMERAS = 2
@@ -96,14 +96,16 @@ class Triangulate:
         if len(rig.cameras) < _FEWEST_CAMERAS:
             raise CalibrationError("a rig of one camera gives no places in space; add another camera with `calib rig`")
         self.names = tuple(camera.name for camera in rig.cameras)
-        matrices = [np.asarray(camera.camera_matrix, np.float64) for camera in rig.cameras]
-        self._focal = np.array([np.sqrt(matrix[0, 0] * matrix[1, 1]) for matrix in matrices])
-        self._lenses = [
-            lens_of(camera.distortion.model, matrix, np.asarray(camera.distortion.coefficients, np.float64))
-            for camera, matrix in zip(rig.cameras, matrices, strict=True)
-        ]
-        self._rotations = np.stack([np.asarray(cv2.Rodrigues(np.asarray(camera.pose.rotation))[0], np.float64) for camera in rig.cameras])
-        self._translations = np.array([camera.pose.translation_mm for camera in rig.cameras], np.float64)
+        matrices = np.array([camera.camera_matrix for camera in rig.cameras], np.float64)
+        self._focal = np.sqrt(matrices[:, 0, 0] * matrices[:, 1, 1])[:, None]
+        models = [camera.distortion.model for camera in rig.cameras]
+        self._lenses = lenses_of(models, matrices, [np.asarray(camera.distortion.coefficients, np.float64) for camera in rig.cameras])
+        rotations = np.stack([np.asarray(cv2.Rodrigues(np.asarray(camera.pose.rotation))[0], np.float64) for camera in rig.cameras])
+        translations = np.array([camera.pose.translation_mm for camera in rig.cameras], np.float64)
+        self._turned = np.ascontiguousarray(np.swapaxes(rotations, 1, 2))  # mm @ turned + moved: in the frame of each camera
+        self._moved = translations[:, None]
+        self._rows = np.concatenate((rotations, -translations[..., None]), axis=2)[:, None]  # (cameras, 1, 3, 4)
+        self._ahead, self._depth = rotations[:, 2], translations[:, 2:]
 
     def __call__(self, seen: Array, weights: Array | None = None) -> Places:
         """Find the places that agree best with all cameras, in the sense of least squares of pixels.
@@ -112,36 +114,35 @@ class Triangulate:
             seen: float64 (cameras, n, 2), px in the order of `names`; NaN where a camera does not see a point.
             weights: float64 (cameras, n), above 0: how much a camera's deviation counts, 1 for all where None.
         """
-        rays = np.stack(
-            [lens.undistort(np.ascontiguousarray(pixels).reshape(-1, 1, 2)) for lens, pixels in zip(self._lenses, seen, strict=True)]
-        )
+        rays = self._lenses.undistort(seen)
         sees = np.isfinite(rays[..., 0] + rays[..., 1])
         count = sees.sum(axis=0)
         mm = np.full((seen.shape[1], 3), np.nan)
         enough = count >= _FEWEST_CAMERAS
         if enough.any():
-            counted = sees if weights is None else sees * np.sqrt(np.where(sees, weights, 0.0))
-            mm[enough] = self._solve(np.where(sees[:, enough, None], rays[:, enough], 0.0), counted[:, enough])
-        return Places(mm=mm, error_px=self._error(mm, seen, sees & enough), cameras=count)
+            counted = sees if weights is None else np.sqrt(np.where(sees, weights, 0.0))
+            wanted = slice(None) if enough.all() else enough
+            mm[wanted] = self._solve(np.where(sees[..., None], rays, 0.0)[:, wanted], counted[:, wanted])
+        squares = np.where(sees & enough, self._squares(mm, seen), 0.0).sum(axis=0)
+        return Places(mm=mm, error_px=np.sqrt(squares / np.where(enough, count, np.nan)), cameras=count)
 
     def _solve(self, rays: Array, sees: Array | NDArray[np.bool_]) -> Array:
         """Rows (r1 - x r3) X = x t3 - t1 and the same for y, each divided by the depth at which the camera sees the place.
 
         `sees` (cameras, n) is how much each camera's rows count, 0 where it does not see the point.
         """
-        rows = self._rotations[:, None, :2, :] - rays[..., None] * self._rotations[:, None, 2:, :]  # (cameras, n, 2, 3)
-        right = rays * self._translations[:, None, 2:] - self._translations[:, None, :2]
-        weight = sees * self._focal[:, None]
-        for _ in range(_PASSES):
-            squared = (weight * weight)[..., None, None]
-            normal = (np.swapaxes(rows, 2, 3) @ rows * squared).sum(axis=0)
-            mm = np.linalg.solve(
-                normal + 1e-12 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3),
-                (np.swapaxes(rows, 2, 3) @ right[..., None] * squared).sum(axis=0),
-            )[..., 0]
-            depth = mm @ self._rotations[:, 2].T + self._translations[:, 2]
-            weight = sees * self._focal[:, None] / np.maximum(np.abs(depth.T), 1e-6)
-        return np.asarray(mm)
+        rows = self._rows[:, :, :2] - rays[..., None] * self._rows[:, :, 2:]  # (cameras, n, 2, 4), the right side in the last column
+        products = np.swapaxes(rows, 2, 3) @ rows
+        scale = sees * self._focal
+        weight, mm = scale, np.empty(0)
+        for again in reversed(range(_PASSES)):
+            normal = np.einsum("cn,cnij->nij", weight * weight, products)
+            diagonal = np.einsum("nii->ni", normal[:, :3, :3])
+            diagonal += 1e-12 * diagonal.sum(axis=1, keepdims=True)
+            mm = np.linalg.solve(normal[:, :3, :3], normal[:, :3, 3:])[..., 0]
+            if again:
+                weight = scale / np.maximum(np.abs(self._ahead @ mm.T + self._depth), 1e-6)
+        return mm
 
     def deviations_px(self, mm: Array, seen: Array) -> Array:
         """How far each place (n, 3) appears from where a camera saw it: float64 (cameras, n); NaN behind a camera or where it saw none.
@@ -150,15 +151,12 @@ class Triangulate:
             mm: places.
             seen: float64 (cameras, n, 2), px.
         """
-        found = np.empty(seen.shape[:2])
-        for index, lens in enumerate(self._lenses):
-            local = mm @ self._rotations[index].T + self._translations[index]
-            depth = np.where(local[:, 2] > 0, local[:, 2], np.nan)
-            apart = lens.distort(np.ascontiguousarray(local[:, :2] / depth[:, None])) - seen[index]
-            found[index] = np.sqrt((apart * apart).sum(axis=1))
-        return found
+        return np.sqrt(self._squares(mm, seen))
 
-    def _error(self, mm: Array, seen: Array, sees: NDArray[np.bool_]) -> Array:
-        squares = np.where(sees, self.deviations_px(mm, seen) ** 2, 0.0)
-        count = sees.sum(axis=0)
-        return np.asarray(np.sqrt(squares.sum(axis=0) / np.where(count > 0, count, np.nan)))
+    def _squares(self, mm: Array, seen: Array) -> Array:
+        """The same, squared."""
+        local = mm @ self._turned + self._moved
+        depth = local[..., 2:]
+        apart = self._lenses.distort(local[..., :2] / np.where(depth > 0, depth, np.nan)) - seen
+        apart *= apart
+        return np.asarray(apart[..., 0] + apart[..., 1])

@@ -1,8 +1,8 @@
-"""What runs inside sleap-nn's own environment: training for a given processor time, answers for labelled frames, export.
+"""What runs inside sleap-nn's own environment: training for a given processor time, answers for labelled frames, export, a video.
 
-`train.py` beside this file starts it; it imports nothing of rigtrack. Settings are those that sleap-nn's configuration generator
-finds for the labels, with the backbones, targets and batch size of its sample configurations for a medium receptive field: the
-generator's own are made for a GPU, and one step of theirs takes half a minute on one core.
+`train.py` beside this file starts it, and for videos `../analyse.py`; it imports nothing of rigtrack. Settings are those that
+sleap-nn's configuration generator finds for the labels, with the backbones, targets and batch size of its sample configurations for
+a medium receptive field: the generator's own are made for a GPU, and one step of theirs takes half a minute on one core.
 """
 
 import argparse
@@ -49,6 +49,7 @@ SAMPLES = {
 SIGMA, BATCH = 2.5, 4
 HALVED_ABOVE_PX = 512  # the input of larger frames is halved, as their guide advises for speed
 NEVER = 100_000  # epochs
+FEW = 2  # frames
 
 
 class ForSeconds(lightning.Callback):
@@ -165,11 +166,24 @@ def answers(labels: Path, models: list[str], *, animals: int) -> tuple[np.ndarra
     return np.array(numbers, np.int64), np.array(poses)
 
 
+def run_video(video: Path, exported: Path, *, frames: int) -> dict[str, float]:
+    """Their own way through the first frames of a video with the exported ONNX graph, which takes RGB, once it is warm."""
+    source = sleap_io.load_video(str(video), grayscale=False)
+    wanted = {"export_dir": str(exported), "runtime": "onnx", "device": "cpu", "batch_size": 1}
+    ends = []
+    for first in (FEW, FEW, FEW + frames):  # to warm it; what a call costs that opens the graph; the same with the frames
+        began, cpu = time.perf_counter(), time.process_time()
+        found = len(predict(source, frames=list(range(first)), **wanted))
+        ends.append((found, time.perf_counter() - began, time.process_time() - cpu))
+    return {name: last - opening for name, opening, last in zip(("frames", "wall_s", "cpu_s"), *ends[1:], strict=True)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("train", "answer", "export"))
-    parser.add_argument("--labels", type=Path, required=True)
-    parser.add_argument("--models", type=Path, required=True, help="folder with a folder for each network")
+    parser.add_argument("what", choices=("train", "answer", "export", "video"))
+    parser.add_argument("--labels", type=Path, required=True, help="or a video")
+    parser.add_argument("--models", type=Path, required=True, help="folder with a folder for each network; for a video, what was exported")
+    parser.add_argument("--frames", type=int, default=100, help="of the video")
     parser.add_argument("--seconds", type=float, default=60, help="of processor time")
     parser.add_argument("--animals", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
@@ -177,6 +191,9 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.what == "train":
         options.out.write_text(json.dumps(train(options.labels, options.models, seconds=options.seconds)))
+        return
+    if options.what == "video":
+        options.out.write_text(json.dumps(run_video(options.labels, options.models, frames=options.frames)))
         return
     models = [str(options.models / name) for name in SAMPLES if (options.models / name / "best.ckpt").exists()]
     if options.what == "export":

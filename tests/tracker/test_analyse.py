@@ -51,12 +51,12 @@ test_analyse.analyse_and_die(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv
 
 
 def meeting(number: int) -> Image:
-    """Two bright animals that pass each other, over a ground that flickers now and then; colour, 160x120."""
+    """Two bright animals that pass each other, over a ground that flickers now and then; at first without colour, 160x120."""
     image = np.zeros((HEIGHT, WIDTH), np.uint8)
     for animal, (x, y) in enumerate(places(number % 60)):
         image[y - 2 : y + 3, x - 2 : x + 3] = 250 if (number + animal) % 2 else 200
     image[100:, :8] = 40 * (number // 7 % 2)
-    return np.dstack([image, image, image // 2])
+    return np.dstack([image, image, image // 2 if number >= FRAMES // 3 else image])
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import time
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
@@ -22,6 +23,7 @@ from tests.tracker.processes import wait_for_end
 from tests.tracker.videos import damaged, write_video
 from tracker.analysis.index_page import INDEX_FILE, write_index
 from tracker.analysis.job import Job
+from tracker.analysis.overview import OVERVIEW_FILE, read_overview
 from tracker.analysis.shown_progress import ShownProgress
 from tracker.analysis.worker_messages import Finished
 from tracker.frame import Image
@@ -99,6 +101,11 @@ def test_one_bad_video_does_not_stop_the_others_and_bad_ones_are_shown_first(tmp
     assert re.findall(r'<h2><a href="(\w+)/">', page) == ["broken", "unsure", "good"]
     assert page.index("Not analysed") < page.index("notes.mp4") < page.index("broken/")
     assert page.count("data:image/jpeg;base64,") == 6
+    assert "30 frames, 1.2 s." in page
+
+    overview = read_overview(out / "good")  # of a longer video
+    (out / "good" / OVERVIEW_FILE).write_bytes(msgspec.json.encode(msgspec.structs.replace(overview, seconds=3725.4)))
+    assert "30 frames, 1:02:05." in write_index(out, []).read_text()
 
     status, told, words = analysed(good, unsure, "--bundle", bundle, "--out", out)
     assert (status, words) == (0, "")

@@ -12,7 +12,7 @@ import yaml
 
 from tracker.camera_rig import CameraRig, Triangulate, read_rig
 from tracker.errors import CalibrationError
-from tracker.undistortion import lens_of
+from tracker.undistortion import lens_of, lenses_of
 
 SPREAD_MM = 40.0
 
@@ -78,6 +78,27 @@ def test_places_come_back_from_what_the_cameras_see(rig: CameraRig, places: Any)
     assert found.mm == pytest.approx(places, abs=1e-3)
     assert found.error_px.max() < 0.01
     assert found.cameras.tolist() == [3] * 12
+
+
+@pytest.mark.parametrize("models", [("five_parameter",) * 3, ("five_parameter", "fisheye", "five_parameter")], ids=["alike", "mixed"])
+def test_the_lenses_of_a_rig_are_each_as_alone(models: Any) -> None:
+    coefficients = [
+        np.array([-0.3, 0.1, 0.002, -0.001, 0.05]) * sign if sign else np.array([0.05, -0.01, 0.003, -0.001]) for sign in (1, 0, -1)
+    ]
+    if models[1] == "five_parameter":
+        coefficients[1] = np.zeros(5)
+    matrices = np.array([[[f, 0, 320.0], [0, f + 5, 240.0], [0, 0, 1.0]] for f in (400.0, 500.0, 600.0)])
+    directions = np.random.default_rng(4).uniform(-2.5, 2.5, (3, 40, 2))  # beyond what some of the lenses reach
+    together = lenses_of(models, matrices, coefficients)
+
+    pixels = together.distort(directions)
+    back = together.undistort(pixels)
+
+    assert np.isnan(pixels).any()
+    for index, lens in enumerate(map(lens_of, models, matrices, coefficients)):
+        alone = lens.distort(directions[index])
+        assert pixels[index] == pytest.approx(alone, abs=1e-9, nan_ok=True)
+        assert back[index] == pytest.approx(lens.undistort(alone.reshape(-1, 1, 2)), abs=1e-12, nan_ok=True)
 
 
 def test_a_point_that_some_cameras_miss_is_found_by_the_others(rig: CameraRig, places: Any) -> None:

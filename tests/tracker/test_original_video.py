@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
-from tests.tracker.recorded import number_in
+from tests.tracker.recorded import number_in, picture
 from tests.tracker.videos import damaged, numbered, promising, turned, write_video
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
-from tracker.frame import Frame
+from tracker.frame import Frame, Image
+from tracker.recording.colourless import Colourless
+from tracker.recording.frame_converter import in_colour
 from tracker.recording.original_video import OriginalVideo
 
 FRAMES = 40
@@ -39,10 +42,48 @@ def made(path: Path, kind: str) -> Path:
         return write_video(path.with_suffix(".avi"), FRAMES, codec="ffv1", pixels="gray")
     if kind == "chroma at full size, odd sides":
         return write_video(path.with_suffix(".mkv"), FRAMES, pixels="yuv444p", image=lambda number: numbered(number)[:-1, :-1].copy())
+    if kind == "no colour":
+        return write_video(path.with_suffix(".mkv"), FRAMES, codec="ffv1", image=levels)
+    if kind == "no colour, turned by a quarter":
+        return turned(write_video(path.with_suffix(".mp4"), FRAMES, image=levels))
+    if kind == "no colour, chroma at full size, odd sides":
+        return write_video(path.with_suffix(".mkv"), FRAMES, codec="ffv1", pixels="yuv444p", image=lambda number: levels(number)[1:, 1:])
+    if kind == "no colour, full range":
+        return write_video(path.with_suffix(".avi"), FRAMES, codec="mjpeg", pixels="yuvj420p", image=levels)
+    if kind == "a width of no whole sixteens":
+        return write_video(path.with_suffix(".mkv"), FRAMES, image=lambda number: picture(number, height=64, width=168, colour=True))
+    if kind == "no colour, a width of no whole sixteens":
+        return write_video(path.with_suffix(".mkv"), FRAMES, codec="ffv1", image=lambda number: levels(number, width=162))
     return write_video(path.with_suffix(".mkv"), FRAMES, codec="ffv1", pixels="yuv420p10le")
 
 
-KINDS = ("B-frames", "a variable rate", "B-frames in AVI", "turned by a quarter", "grey", "chroma at full size, odd sides", "ten bits")
+def levels(number: int, *, width: int = 96) -> Image:
+    """A picture without colour that says its number; every level is in it."""
+    image = picture(number, height=96, width=width)
+    image[32:, :64] = np.arange(256, dtype=np.uint8).repeat(16).reshape(64, 64)
+    image[:, 96:] = np.arange(96, dtype=np.uint8)[:, None] * 2
+    return np.dstack([image] * 3)
+
+
+def coloured(number: int) -> Image:
+    return np.dstack([levels(number)[..., 0], *np.moveaxis(levels(number + 1)[..., 1:], 2, 0)])
+
+
+KINDS = (
+    "B-frames",
+    "a variable rate",
+    "B-frames in AVI",
+    "turned by a quarter",
+    "grey",
+    "chroma at full size, odd sides",
+    "ten bits",
+    "no colour",
+    "no colour, turned by a quarter",
+    "no colour, chroma at full size, odd sides",
+    "no colour, full range",
+    "no colour, a width of no whole sixteens",
+    "a width of no whole sixteens",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,14 +94,43 @@ def test_every_frame_has_the_pixels_and_time_of_the_live_source(tmp_path: Path, 
     video = OriginalVideo(path)
     convert = video.converter()
     found = [(decoded.time_ns, convert.image(decoded)) for decoded in video.frames()]
+    assert video.decoder == ("opencv" if kind in ("B-frames in AVI", "ten bits") else "pyav")
 
     assert [time_ns for time_ns, _ in found] == [frame.exposed_ns for frame in expected]
     assert len(found) == FRAMES == len({time_ns for time_ns, _ in found})
     for (_, image), frame in zip(found, expected, strict=True):
         np.testing.assert_array_equal(image, frame.image)
-    if kind != "turned by a quarter":
+    if "turned" not in kind:
         assert [number_in(image) for _, image in found] == list(range(FRAMES))
     assert video.fault() is None
+
+
+def test_pictures_without_colour_are_given_as_their_levels_those_with_it_are_not(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "video.mkv", FRAMES, codec="ffv1", image=lambda number: (levels if number < 20 else coloured)(number))
+    video = OriginalVideo(path)
+    convert = video.converter()
+
+    found = [convert.levels(decoded) for decoded in video.frames()]
+
+    assert [image is None for image in found] == [False] * 20 + [True] * 20
+    whole = [in_colour(image, video.shape) for image in found if image is not None]
+    np.testing.assert_array_equal(whole, [frame.image for frame in live(path)[:20]])
+
+
+@pytest.mark.parametrize("unwritten", [0, 1])
+def test_a_conversion_that_treats_columns_unlike_one_another_is_not_shortened(unwritten: int) -> None:
+    def convert(frame: av.VideoFrame) -> Image:
+        rgb = frame.to_ndarray(format="rgb24")
+        rgb[:, rgb.shape[1] - unwritten :] = 0
+        return np.asarray(rgb, np.uint8)
+
+    grey = av.VideoFrame.from_ndarray(levels(3), format="rgb24").reformat(format="yuv420p")
+
+    found = Colourless(convert).levels(grey)
+
+    assert (found is None) == bool(unwritten)
+    if found is not None:
+        np.testing.assert_array_equal(found, convert(grey)[..., 1])
 
 
 def test_a_header_that_promises_less_ends_no_video(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from tracker.whole_files import remedy, write_whole
 
 INDEX_FILE = "index.html"
 _STRIP = (720, 72)  # px
+_SHORT_S = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +96,8 @@ def _page(analysed: Sequence[Analysed], failures: Sequence[str]) -> str:
 def _video(analysed: Analysed) -> str:
     overview = analysed.overview
     uncertain = _share(overview.uncertain)
-    facts = (
-        f"{overview.frames} frames, {overview.seconds:.1f} s. Mean confidence {overview.mean:.2f}; {uncertain} of the frames are uncertain."
-    )
+    length = f"{overview.frames} frames, {_time(overview.seconds)}"
+    facts = f"{length}. Mean confidence {overview.mean:.2f}; {uncertain} of the frames are uncertain."
     fault = f'<p class="bad">{_text(overview.fault)}</p>' if overview.fault else ""
     pictures = "".join(
         _picture(analysed.folder, name, f"{caption} {overview.pictures[name].frame} ({overview.pictures[name].confidence:.2f})")
@@ -127,7 +127,7 @@ def _strip(overview: Overview) -> str:
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{title}"><title>{title}</title>'
         f'<polygon class="mean" points="0,{height} {points(0)} {width},{height}"/><polyline class="least" points="{points(1)}"/>'
         f'<line class="half" x1="0" x2="{width}" y1="{middle}" y2="{middle}"/></svg>'
-        f'<div class="ends"><span>0 s</span><span>{overview.seconds:.1f} s</span></div>'
+        f'<div class="ends"><span>0 s</span><span>{_time(overview.seconds)}</span></div>'
     )
 
 
@@ -137,6 +137,12 @@ def _picture(folder: Path, name: str, caption: str) -> str:
     except OSError:
         return ""
     return f'<figure><img alt="{_text(caption)}" src="data:image/jpeg;base64,{data}"><figcaption>{_text(caption)}</figcaption></figure>'
+
+
+def _time(seconds: float) -> str:
+    """Short ones in seconds, others as a player shows them."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{seconds:.1f} s" if seconds < _SHORT_S else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 def _share(part: float) -> str:
@@ -165,14 +171,14 @@ h2 { font-size: 1.15rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 a { color: inherit; }
 section { margin-top: 1.5rem; padding-top: 1.25rem; border-top: 1px solid var(--line); }
 p { margin: .25rem 0; }
-.bad { background: var(--bad); border-left: 5px solid var(--half); border-radius: 6px; padding: .6rem .9rem; }
+.bad { background: var(--bad); border-left: 5px solid var(--half); border-radius: 6px; padding: .6rem .9rem; margin: .6rem 0; }
 .bad ul { margin: .3rem 0 0; padding-left: 1.3rem; }
 .row { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; margin-top: .6rem; }
-figure { margin: 0; flex: 0 1 15rem; }
-img { display: block; width: 100%; height: auto; border-radius: 6px; }
+figure { margin: 0; max-width: calc(50% - .5rem); }
+img { display: block; max-width: 100%; max-height: 11.25rem; border-radius: 6px; }
 figcaption, .ends, .note { color: var(--soft); font-size: .85rem; overflow-wrap: anywhere; }
-.strip { flex: 1 1 20rem; }
-svg { display: block; width: 100%; height: 9rem; background: var(--band); border-radius: 6px; }
+.strip { flex: 1 1 24rem; }
+svg { display: block; width: 100%; height: 11.25rem; background: var(--band); border-radius: 6px; }
 .mean { fill: var(--mean); }
 .least { fill: none; stroke: var(--least); stroke-width: 1; vector-effect: non-scaling-stroke; }
 .half { stroke: var(--half); stroke-dasharray: 6 5; vector-effect: non-scaling-stroke; }

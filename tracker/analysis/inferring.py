@@ -4,12 +4,14 @@ A frame's key points depend on nothing but its image, so frames are shared out a
 several threads waits for its slowest thread in every layer.
 """
 
+import math
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from pathlib import Path
 
 import msgspec
@@ -25,9 +27,11 @@ from tracker.engines.open_engine import open_engine
 from tracker.frame import Image
 from tracker.motion import ImageMotion, MotionValues
 from tracker.pose import NO_KEY_POINTS, KeyPoints
-from tracker.recording.original_video import Converter, Decoded, OriginalVideo
+from tracker.recording.frame_converter import Converter, Decoded, in_colour
+from tracker.recording.original_video import OriginalVideo
 
-_AHEAD = 2  # frames decoded ahead, for each engine
+_AHEAD = 2  # batches decoded ahead, for each engine
+_TOGETHER, _TOGETHER_BYTES = 8, 1 << 23  # frames in a batch: handed over one by one, each costs a tenth of a millisecond more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,7 @@ class Inferred:
 
     Attributes:
         time_ns: presentation time.
-        image: as the camera source gives it.
+        image: as the camera source gives it; (height, width) of one without colour, unless colour was asked for.
         points: float32 (animals, K, 3), x and y in pixels of the image, confidence.
         motion: difference from the frame before.
         brightness: of every rectangle that an event asks for, by name.
@@ -99,7 +103,14 @@ class Engines:
 
 
 def infer(
-    video: OriginalVideo, engines: Engines, *, begin: int, stop: threading.Event, motion: ImageMotion, brightness: Brightness
+    video: OriginalVideo,
+    engines: Engines,
+    *,
+    begin: int,
+    stop: threading.Event,
+    motion: ImageMotion,
+    brightness: Brightness,
+    colour: bool = True,
 ) -> Iterator[Inferred]:
     """Take every frame from `begin` on, until the last one or until told to stop.
 
@@ -110,6 +121,7 @@ def infer(
         stop: once set, the frames under way are the last.
         motion: as configured, fresh.
         brightness: as configured.
+        colour: give every image in the camera source's shape, though it may have no colour.
 
     Raises:
         CameraError: the video cannot be read.
@@ -123,40 +135,69 @@ def infer(
     for one in every:
         chains.put(_Chain(video.converter(), _finder(engines.bundle, one, video.shape)))
 
-    def process(decoded: Decoded) -> tuple[Image, KeyPoints]:
+    moved = _Moved(motion, video.shape)
+    grey = not colour and (engines.bundle is None or engines.bundle.description.view.colour == "grey")
+    together = max(1, min(_TOGETHER, _TOGETHER_BYTES // math.prod(video.shape)))
+
+    here = video.converter()
+
+    def take(decoded: Decoded) -> tuple[int, Decoded | Image]:
+        """What is converted quickly is converted here, while the decoder's planes are still in the cache, and then takes less memory."""
+        levels = here.levels(decoded) if grey else None
+        return decoded.time_ns, decoded if levels is None else levels
+
+    def process(given: list[Decoded | Image]) -> list[tuple[Image, KeyPoints]]:
         chain = chains.get()
         try:
-            image = chain.converter.image(decoded)
-            return image, chain.points(image)
+            images = (chain.converter.image(each) if isinstance(each, Decoded) else each for each in given)
+            return [(image, chain.points(image)) for image in images]
         finally:
             chains.put(chain)
 
-    count = engines.count
-    waiting: deque[tuple[int, Future[tuple[Image, KeyPoints]]]] = deque()
+    waiting: deque[tuple[tuple[int, ...], Future[list[tuple[Image, KeyPoints]]]]] = deque()
 
-    def next_one() -> Inferred:
-        time_ns, future = waiting.popleft()
-        image, points = future.result()
-        return Inferred(time_ns=time_ns, image=image, points=points, motion=motion.update(image), brightness=brightness.of(image))
+    def next_ones() -> Iterator[Inferred]:
+        times, future = waiting.popleft()
+        for time_ns, (image, points) in zip(times, future.result(), strict=True):
+            yield Inferred(time_ns=time_ns, image=image, points=points, motion=moved.update(image), brightness=brightness.of(image))
 
-    with ThreadPoolExecutor(count, "infer") as pool:
+    with ThreadPoolExecutor(engines.count, "infer") as pool:
         try:
-            for number, decoded in enumerate(video.frames()):
-                if stop.is_set():
-                    break
-                if number == begin - 1:
-                    motion.update(video.converter().image(decoded))
-                if number >= begin:
-                    waiting.append((decoded.time_ns, pool.submit(process, decoded)))
-                if len(waiting) > (1 + _AHEAD) * count:
-                    yield next_one()
+            frames = takewhile(lambda _: not stop.is_set(), video.frames())
+            for decoded in islice(frames, max(0, begin - 1), begin):  # the one before, for its difference from the first
+                moved.update(here.image(decoded))
+            while batch := [take(decoded) for decoded in islice(frames, together)]:
+                times, given = zip(*batch, strict=True)
+                waiting.append((times, pool.submit(process, list(given))))
+                if len(waiting) > (1 + _AHEAD) * engines.count:
+                    yield from next_ones()
             while waiting:
-                yield next_one()
+                yield from next_ones()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _finder(bundle: Bundle | None, engine: Engine | None, source_shape: tuple[int, ...]) -> Callable[[Image], KeyPoints]:
+    """Takes images of the shape; where the network sees in grey, also their levels alone."""
     if bundle is None or engine is None:
         return lambda image: NO_KEY_POINTS
-    return Inference(bundle, engine, source_shape=source_shape).points
+    whole = Inference(bundle, engine, source_shape=source_shape)
+    grey = Inference(bundle, engine, source_shape=source_shape[:2])
+    return lambda image: (whole if image.ndim == len(source_shape) else grey).points(image)
+
+
+class _Moved:
+    """Motion between images of which some come as their levels alone: from the first one in colour on, all are taken in colour."""
+
+    def __init__(self, motion: ImageMotion, shape: tuple[int, ...]) -> None:
+        self._motion, self._shape = motion, shape
+        self._before: Image | None = None
+
+    def update(self, image: Image) -> MotionValues:
+        before = self._before
+        if before is not None and before.ndim < image.ndim:
+            self._motion.update(in_colour(before, self._shape))
+        elif before is not None and before.ndim > image.ndim:
+            image = in_colour(image, self._shape)
+        self._before = image
+        return self._motion.update(image)

@@ -194,7 +194,13 @@ def _work(
     try:
         pictures = Pictures(job.work, log.progress.pictures)
         frames = infer(
-            video, engines, begin=log.frames, stop=stop, motion=ImageMotion(request.config.motion.size), brightness=setup.brightness
+            video,
+            engines,
+            begin=log.frames,
+            stop=stop,
+            motion=ImageMotion(request.config.motion.size),
+            brightness=setup.brightness,
+            colour=bool(scores.names),
         )
         _log_all(frames, log, pictures, scores, expected=video.expected, told=told)
         if stop.is_set():

@@ -5,7 +5,7 @@ the same bytes as one that was not.
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,35 +129,44 @@ def _follow(
 
 def _batch(part: NDArray[Any], points: KeyPoints, poses: list[Pose], *, first: int, rectangles: tuple[str, ...]) -> pa.RecordBatch:
     count = len(part)
-    times = np.ascontiguousarray(part["time_ns"])
-    none: list[list[Any]] = [[] for _ in range(count)]
-    zeros, times_column = pa.array(np.zeros(count, np.int64)), pa.array(times)
-    numbers = pa.array(np.arange(first, first + count, dtype=np.int64))
+    zeros, ones, times = _numbers(np.zeros(count, np.int64)), _numbers(np.ones(count, np.int32)), _numbers(part["time_ns"])
+    ordinals = _numbers(np.arange(first, first + count, dtype=np.int64))
     columns = dict.fromkeys(("record_dropped", "lost", "skipped", "corrupt"), zeros)
-    columns |= dict.fromkeys(("exposed_ns", "received_ns", "taken_ns", "inferred_ns", "published_ns"), times_column)
+    columns |= dict.fromkeys(("exposed_ns", "received_ns", "taken_ns", "inferred_ns", "published_ns"), times)
+    columns |= dict.fromkeys(("ordinal", "frame"), ordinals) | dict.fromkeys(("segment", "setup"), ones)
     columns |= {
-        "ordinal": numbers,
-        "frame": numbers,
-        "segment": pa.array(np.ones(count, np.int32)),
-        "setup": pa.array(np.ones(count, np.int32)),
         "points": _lists(points.reshape(count, -1)),
         "mm": _lists(np.array([pose.mm for pose in poses if pose.mm is not None], np.float64).reshape(count, -1)),
-        "ended": pa.array(none, FRAMES.field("ended").type),
-        "motion": pa.array(np.ascontiguousarray(part["motion"][:, 0]), from_pandas=True),
-        "motion_full": pa.array(np.ascontiguousarray(part["motion"][:, 1]), from_pandas=True),
-        "scores": pa.array([list(pose.scores.items()) for pose in poses], FRAMES.field("scores").type),
-        "without_network": pa.array([list(pose.without_network) for pose in poses], FRAMES.field("without_network").type),
-        "brightness": pa.array(
-            [list(zip(rectangles, row, strict=True)) for row in part["brightness"].tolist()], FRAMES.field("brightness").type
-        ),
+        "ended": _each([[]] * count, "ended"),
+        "motion": _numbers(part["motion"][:, 0], nan_is_null=True),
+        "motion_full": _numbers(part["motion"][:, 1], nan_is_null=True),
+        "scores": _each([list(pose.scores.items()) for pose in poses], "scores"),
+        "without_network": _each([list(pose.without_network) for pose in poses], "without_network"),
+        "brightness": _each([list(zip(rectangles, row, strict=True)) for row in part["brightness"].tolist()], "brightness"),
     }
     return pa.RecordBatch.from_arrays([columns[name] for name in FRAMES.names], schema=FRAMES)
+
+
+def _numbers(values: NDArray[Any], *, nan_is_null: bool = False) -> pa.Array:
+    """A column of numbers. Arrow's own way from an array loads pandas where it is installed, for a third of a second."""
+    values = np.ascontiguousarray(values)
+    known = pa.py_buffer(np.packbits(~np.isnan(values), bitorder="little")) if nan_is_null else None
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [known, pa.py_buffer(values)])
 
 
 def _lists(rows: NDArray[Any]) -> pa.Array:
     """A list for each row; NaN stays NaN."""
     offsets = np.arange(len(rows) + 1, dtype=np.int32) * rows.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows.ravel()))
+    return pa.ListArray.from_arrays(_numbers(offsets), _numbers(rows.ravel()))
+
+
+def _each(rows: Sequence[Sequence[Any]], column: str) -> pa.Array:
+    """A column of lists of other things; where all are empty, without pandas too."""
+    kind = FRAMES.field(column).type
+    if any(rows):
+        return pa.array(rows, kind)
+    offsets = pa.py_buffer(np.zeros(len(rows) + 1, np.int32))
+    return pa.Array.from_buffers(kind, len(rows), [None, offsets], children=[pa.nulls(0, kind.field(0).type)])
 
 
 def _event_row(event: Event, time_ns: int) -> Row:

@@ -69,6 +69,7 @@ class PoseLog:
             ]
         )
         self._rectangles = rectangles
+        self._row = np.zeros(1, self.record)
         self.progress = self._read_progress()
         self._file = open(self._path, "ab")  # noqa: SIM115, PTH123 closed by close
         whole = self.progress.frames * self.record.itemsize
@@ -95,9 +96,12 @@ class PoseLog:
             brightness: of every rectangle.
             scores: float64 (scores,), NaN where there is none.
         """
-        measured = [brightness[name] for name in self._rectangles]
-        moved = [np.nan if value is None else value for value in (motion.configured, motion.full)]
-        self._file.write(np.array((time_ns, moved, points, measured, scores), self.record).tobytes())
+        row = self._row
+        row["time_ns"] = time_ns
+        row["motion"] = [np.nan if value is None else value for value in (motion.configured, motion.full)]
+        row["points"], row["scores"] = points, scores
+        row["brightness"] = [brightness[name] for name in self._rectangles]
+        self._file.write(row.tobytes())
         self.frames += 1
 
     def sync(self, pictures: dict[str, Kept]) -> None:
@@ -140,7 +144,9 @@ def mean_confidence(points: KeyPoints) -> NDArray[np.float64]:
     Returns:
         float64 (...).
     """
-    return np.asarray(np.nan_to_num(points[..., 2].astype(np.float64)).mean(axis=(-2, -1)))
+    confidence = points[..., 2]
+    found = np.where(np.isnan(confidence), 0, confidence).sum(axis=(-2, -1), dtype=np.float64)
+    return np.asarray(found / (points.shape[-3] * points.shape[-2]))
 
 
 def confidence_of(points: KeyPoints, scores: NDArray[np.float64]) -> NDArray[np.float64]:

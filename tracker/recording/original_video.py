@@ -8,19 +8,17 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import av
-import cv2
 import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, RecordingError
 from tracker.frame import Frame, Image
+from tracker.recording.frame_converter import Converter, Decoded
 from tracker.recording.session import SourceVideo
 
 logger = logging.getLogger(__name__)
@@ -31,20 +29,6 @@ _COMPARED = 24  # frames whose times are compared with the live source's: more t
 _READ_S = 60.0
 _SLACK_S = 0.5  # by which its duration may be
 _FEW_MISSING = 2  # frames by which a header may be wrong
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A frame whose pixels have not been asked for yet.
-
-    Attributes:
-        time_ns: presentation time after the first frame, as the live source gives it.
-        picture: what the decoder made.
-    """
-
-    time_ns: int
-    picture: "av.VideoFrame | Frame"
 
 
 def identify(path: Path) -> SourceVideo:
@@ -206,42 +190,6 @@ class OriginalVideo:
         with _live(self.path) as camera:
             while (frame := camera.read(_READ_S)) is not None:
                 yield Decoded(frame.exposed_ns or 0, frame)
-
-
-class Converter:
-    """Makes images of decoded frames. Used by one thread."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self._path, self._shape = path, shape
-        self._reformatter = VideoReformatter()
-
-    def image(self, decoded: Decoded) -> Image:
-        """A new array, uint8, (height, width) or (height, width, 3) RGB, C-contiguous.
-
-        Raises:
-            CameraError: another size than the first frame's.
-        """
-        picture = decoded.picture
-        image = picture.image if isinstance(picture, Frame) else self._of(picture)
-        if image.shape != self._shape:
-            raise CameraError(
-                f"{self._path}: the picture changes from {_size(self._shape)} to {_size(image.shape)}; convert the video to one size"
-            )
-        return image
-
-    def _of(self, picture: av.VideoFrame) -> Image:
-        """In planes, since swscale takes half as long to them as to RGB in one, to the same values."""
-        planes = self._reformatter.reformat(picture, format="gbrp", interpolation="BICUBIC", threads=1).planes
-        green, blue, red = (
-            np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width] for plane in planes
-        )
-        image = green.copy() if len(self._shape) == 2 else cv2.merge([red, green, blue])
-        turn = _TURNS.get(round(picture.rotation) % 360)
-        return np.asarray(image if turn is None else cv2.rotate(image, turn), np.uint8)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"
 
 
 @contextmanager

@@ -64,21 +64,22 @@ class RigTriangulation:
             points: float64 (cameras, K, 3): x and y in px, confidence; NaN where a camera does not see a point.
         """
         confidence = points[..., 2]
-        used = np.isfinite(points).all(axis=2) & (confidence >= self._confidence) & (confidence > 0)
-        if used.any(axis=1).sum() < _FEWEST_CAMERAS:
+        used = np.isfinite(points[..., 0] + points[..., 1]) & (confidence >= self._confidence) & (confidence > 0)
+        if np.count_nonzero(used.any(axis=1)) < _FEWEST_CAMERAS:
             nowhere = np.full(points.shape[1], np.nan)
             return RigPlaces(mm=np.full((len(nowhere), 3), np.nan), confidence=nowhere, error_px=nowhere, used=np.zeros_like(used))
         mm, error_px = self._find(points, used)
-        is_off = self._is_off(error_px) & (used.sum(axis=0) > _FEWEST_CAMERAS)
+        is_off = self._is_off(error_px)
         if is_off.any():
-            used[:, is_off] = self._agreeing(points[:, is_off], used[:, is_off])
-            mm[is_off], error_px[is_off] = self._find(points[:, is_off], used[:, is_off])
-        is_placed = (used.sum(axis=0) >= _FEWEST_CAMERAS) & np.isfinite(mm).all(axis=1) & ~self._is_off(error_px)
-        used &= is_placed
+            tried = is_off & (used.sum(axis=0) > _FEWEST_CAMERAS)
+            if tried.any():
+                used[:, tried] = self._agreeing(points[:, tried], used[:, tried])
+                mm[tried], error_px[tried] = self._find(points[:, tried], used[:, tried])
+                is_off = self._is_off(error_px)
+            used &= ~is_off
+            mm[is_off] = np.nan
         lowest = np.where(used, confidence, np.inf).min(axis=0)
-        return RigPlaces(
-            mm=np.where(is_placed[:, None], mm, np.nan), confidence=np.where(is_placed, lowest, np.nan), error_px=error_px, used=used
-        )
+        return RigPlaces(mm=mm, confidence=np.where(is_off, np.nan, lowest), error_px=error_px, used=used)
 
     def _is_off(self, error_px: Array) -> NDArray[np.bool_]:
         """NaN, as of a place behind a camera, is off too."""
