@@ -76,14 +76,15 @@ def _solved(options: argparse.Namespace) -> tuple[CameraRig, dict[str, Calibrati
     for name, calibration, images in options.camera:
         calibrations[name], views = _camera(name, Path(calibration), Path(images), board, options.every)
         cameras.append(views)
-    rig = solve_rig(cameras, board, origin=options.origin)
+    with progress(f"placing {len(cameras)} cameras") as shown:
+        rig = solve_rig(cameras, board, origin=options.origin, stage=shown.stage)
     placed = {camera.name: replace(calibrations[camera.name], pose=camera.pose) for camera in rig.cameras}
     return rig, placed
 
 
 def _camera(name: str, path: Path, images: Path, board: Board, every: int) -> tuple[Calibration, RigCameraViews]:
-    with progress(f"finding the board in {name}") as told:
-        found = find_views(images, board, every=every, progress=told)
+    with progress(f"finding the board in {name}") as shown:
+        found = find_views(images, board, every=every, progress=shown.reached)
     for note in notes_on(found):
         say(f"{name}: {note}")
     calibration = load_calibration(path, found.size)

@@ -145,6 +145,7 @@ def test_pictures_are_solved_and_refused_for_coverage(tmp_path: Path, capsys: py
     assert json.loads(told)["verdict"] == "rejected"
     assert json.loads(told)["camera_matrix"][0][0] == pytest.approx(SMALL.parameters[0], rel=0.02)
     assert "shot-7.png: is not an image" in said
+    assert "solving the lens from 6 views\nsolving it again from each half of the views\n" in said
     assert "expected more than 80%" in said
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
     assert main(["check", str(tmp_path / "out" / "calibration.yaml")]) == 1
@@ -160,7 +161,10 @@ def test_images_without_the_board_end_in_one_sentence(tmp_path: Path, capsys: py
     assert "the board was found in none of the images" in capsys.readouterr().err
 
 
-def test_new_images_tell_a_lens_that_was_refocused(tmp_path: Path, good: Assessment, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_images_tell_a_lens_that_was_refocused(
+    tmp_path: Path, good: Assessment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     board = charuco(5, 7)
     folder = write_pictures(tmp_path / "new", board, SMALL, Placing(views=9, fill=(0.5, 0.6)), seed=3)
     for name, focal in (("kept", 1.0), ("refocused", 1.04)):
@@ -171,7 +175,9 @@ def test_new_images_tell_a_lens_that_was_refocused(tmp_path: Path, good: Assessm
     more = ["--images", str(folder), "--board", str(tmp_path / "board.yaml")]
 
     assert main(["check", str(tmp_path / "kept.yaml"), *more, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["new_images"]["rms_px"] < 0.3
+    told, said = capsys.readouterr()
+    assert json.loads(told)["new_images"]["rms_px"] < 0.3
+    assert said.splitlines()[-2:] == ["finding the board: 9 of 9 images", "comparing the lens with 9 views"]
     assert main(["check", str(tmp_path / "refocused.yaml"), *more]) == 1
     assert "the new images lead to a lens that differs by" in capsys.readouterr().err
 

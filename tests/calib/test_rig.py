@@ -195,8 +195,10 @@ def test_pictures_of_two_cameras_become_a_rig(tmp_path: Path, capsys: pytest.Cap
 
     status = main(["rig", *given, "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "rig"), "--json"])
 
-    told = json.loads(capsys.readouterr().out)
+    printed, said = capsys.readouterr()
+    told = json.loads(printed)
     assert status == 1
+    assert "placing the cameras from 6 moments\nplacing them again from each half of the moments\n" in said
     assert "the calibration of camera top is not good: it was never judged; solve it with `calib solve`" in told["quality"]["reasons"]
     assert "two cameras saw the board together at 6 moments; expected at least 10" in told["quality"]["reasons"]
     assert told["quality"]["moments"] == 6

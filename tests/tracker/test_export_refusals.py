@@ -182,11 +182,14 @@ def test_notes_for_a_format_that_holds_none_are_wrong_usage(tmp_path: Path, caps
     assert "--animal and --meta are for --to nwb" in capsys.readouterr().err
 
 
-def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     write_session(tmp_path / "s", events=EVENTS)
     assert main(["export", str(tmp_path / "s"), "--to", "csv", "--out", str(tmp_path / "x.csv"), "--json"]) == 0
     written = [str(tmp_path / "x.csv"), str(tmp_path / "x.events.csv")]
-    assert json.loads(capsys.readouterr().out) == {
+    told, said = capsys.readouterr()
+    assert said.splitlines()[-1] == "exporting s to csv: 40 of 40 frames"
+    assert json.loads(told) == {
         "session": str(tmp_path / "s"),
         "format": "csv",
         "files": written,
@@ -198,10 +201,15 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == f"40 frames, 2 key points:\n  {written[0]}\n  {written[1]}\n"
 
 
-def test_the_command_has_hdf5_written_by_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_has_hdf5_written_by_a_process_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     write_session(tmp_path / "s", segment=25)
     assert main(["export", str(tmp_path / "s"), "--to", "dlc", "--out", str(tmp_path), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    printed, said = capsys.readouterr()
+    told = json.loads(printed)
+    assert said.splitlines()[-1] == "exporting s to dlc: 40 of 40 frames"
     assert told["files"] == [str(tmp_path / f"video-00{number}DLC_rigtrack_mouse-v1.h5") for number in (1, 2)]
     for path, rows in zip(told["files"], (25, 15), strict=True):
         read_back(Path(path), rows)

@@ -1,6 +1,5 @@
 """`tracker view SESSION`: the window itself under Xvfb, driven by keys and mouse, and its sentences."""
 
-import io
 import os
 import re
 import shutil
@@ -15,13 +14,11 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-from rich.console import Console
 from session_picture import write_picture
 
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
 from tracker.recording.read_session import RecordedSession
-from tracker.viewer.drawing_progress import DrawingProgress
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.recorded_scene import RecordedScene
 from tracker.viewer.session_view import SessionContent, timeline_of, with_timeline
@@ -214,12 +211,15 @@ def test_without_a_display_a_session_is_one_sentence(
 
 
 def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
-    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     out = tmp_path / "new" / "part.mp4"
     assert main(["view", str(session), "--from", "0.5", "--to", "1.2", "--out", str(out)]) == 0
     expected = [number for number in NUMBERS if 50 <= number <= 120]
-    assert capsys.readouterr().out == f"{out}: {len(expected)} frames\n"
+    told, said = capsys.readouterr()
+    assert told == f"{out}: {len(expected)} frames\n"
+    assert said.splitlines()[-1] == f"drawing part.mp4: {len(expected)} of {len(expected)} frames"
     scene = RecordedScene(RecordedSession(session))
     timeline = timeline_of(scene)
     capture = cv2.VideoCapture(str(out))
@@ -246,15 +246,6 @@ def test_a_file_that_exists_is_replaced_by_a_video_only_with_force(
     assert out.read_text() == "somebody's"
     assert main([*asked, "--force"]) == 0
     assert out.read_bytes()[4:8] == b"ftyp"
-
-
-def test_drawing_says_how_far_it_is_without_a_terminal_too() -> None:
-    words, now = io.StringIO(), [0.0]
-    with DrawingProgress(Console(file=words), clock=lambda: now[0]) as shown:
-        for done in range(1, 31):
-            now[0] += 1.0
-            shown.reached(done, 30)
-    assert words.getvalue().splitlines() == [f"drawn: {done} of 30 frames" for done in (10, 20, 30)]
 
 
 @pytest.mark.parametrize(
