@@ -19,8 +19,11 @@ from session_picture import write_picture
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
 from tracker.recording.read_session import RecordedSession
+from tracker.viewer.legend import panel_width
 from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.palette import PANEL
 from tracker.viewer.recorded_scene import RecordedScene
+from tracker.viewer.session_video import enlargement, write_overlay_video
 from tracker.viewer.session_view import SessionContent, timeline_of, with_timeline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,13 +229,33 @@ def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
     for number in expected:
         ok, bgr = capture.read()
         assert ok
-        place, size = NUMBERS.index(number), (bgr.shape[1], bgr.shape[0])
-        near = {at: with_timeline(scene, timeline, at, OverlaySettings(), size) for at in (place - 1, place, place + 1)}
-        apart = {at: float(np.abs(bgr[:, :, ::-1].astype(int) - shown).mean()) for at, shown in near.items()}
+        place = NUMBERS.index(number)
+        near = {at: with_timeline(scene, timeline, at, OverlaySettings(zoom=6.0)) for at in (place - 1, place, place + 1)}
+        apart = {at: float(np.abs(bgr[: len(shown), :, ::-1].astype(int) - shown).mean()) for at, shown in near.items()}
         assert min(apart, key=lambda at: apart[at]) == place, f"another frame stands at {number}"
     assert not capture.read()[0]
     scene.close()
     assert [path.name for path in out.parent.iterdir()] == ["part.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"),
+    [((48, 64), 8), ((96, 96), 4), ((320, 240), 2), ((640, 480), 1), ((1280, 128), 1), ((2448, 2048), 1), ((900, 100), 2)],
+)
+def test_small_pictures_are_enlarged_by_a_whole_factor_so_that_letters_can_be_read(size: tuple[int, int], factor: int) -> None:
+    assert enlargement(size) == factor
+
+
+def test_a_video_of_tiny_pictures_shows_them_enlarged_beside_a_panel_that_can_be_read(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "s", range(3), images=lambda number: np.full((64, 48), 40, np.uint8))
+    write_overlay_video(session, tmp_path / "film.mp4")
+    ok, bgr = cv2.VideoCapture(str(tmp_path / "film.mp4")).read()
+    assert ok
+    height = 8 * 64
+    assert bgr.shape[1] == 8 * 48 + panel_width(height)
+    assert bgr.shape[0] > height
+    assert np.abs(bgr[height - 20 : height, :384].astype(int) - 40).max() < 8, "the picture ends where it should"
+    assert np.abs(bgr[height - 20 : height, 390:].astype(int) - PANEL[::-1]).max() < 8, "and the panel begins there"
 
 
 def test_a_file_that_exists_is_replaced_by_a_video_only_with_force(
