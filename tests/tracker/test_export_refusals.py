@@ -18,6 +18,7 @@ from tracker.errors import RecordingError
 from tracker.export.deeplabcut import read_back
 from tracker.export.export_session import FORMATS, Format, Wanted, export_session
 from tracker.export.in_child import export_folder
+from tracker.export.new_files import new_files
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover
 from tracker.recording.session import claimed
@@ -69,6 +70,19 @@ def test_what_is_there_is_replaced_by_force_only(tmp_path: Path, form: Format) -
     assert written[-1].read_bytes() == b"precious"
     export_session(session, Wanted(form=form, force=True))
     assert written[-1].read_bytes() != b"precious"
+
+
+def test_of_two_exports_at_once_the_second_does_not_replace_the_first(tmp_path: Path) -> None:
+    paths = [tmp_path / "new.csv", tmp_path / "s.csv"]
+    slow = new_files(paths, force=False)
+    for part in slow.__enter__():
+        part.write_text("slow")
+    with new_files(paths[1:], force=False) as (part,):
+        part.write_text("quick")
+    with pytest.raises(RecordingError, match=r"s\.csv: exists; give --force"):
+        slow.__exit__(None, None, None)
+    assert files(tmp_path) == {"s.csv"}
+    assert paths[1].read_text() == "quick"
 
 
 LIMITED = """
@@ -141,6 +155,23 @@ def test_a_video_that_is_gone_is_said(tmp_path: Path, form: Format) -> None:
     (tmp_path / "s" / "video-002.mkv").unlink()
     with pytest.raises(RecordingError, match=r"video-002\.mkv: is missing"):
         export_session(session, Wanted(form=form))
+
+
+@pytest.mark.parametrize("form", ["dlc", "parquet", "csv"])
+def test_formats_that_refer_to_no_video_are_written_although_one_is_gone(tmp_path: Path, form: Format) -> None:
+    session = write_session(tmp_path / "s", segment=15)
+    (tmp_path / "s" / "video-002.mkv").unlink()
+    assert export_session(session, Wanted(form=form)).frames == 40
+
+
+@FORMAT
+def test_a_session_without_frames_is_one_sentence(tmp_path: Path, form: Format) -> None:
+    write_session(tmp_path / "s", close=False)
+    (tmp_path / "s" / "video-001.mkv").unlink()
+    (tmp_path / "s" / "frames.arrows").unlink()
+    recover(tmp_path / "s", cut=True)
+    with pytest.raises(RecordingError, match=rf"^{tmp_path}/s: holds no frames, so there is nothing to export$"):
+        export_session(RecordedSession(tmp_path / "s"), Wanted(form=form))
 
 
 @pytest.mark.parametrize(
