@@ -85,12 +85,11 @@ def _validated(options: argparse.Namespace, calibration: Calibration) -> Validat
     board = read_board(options.board)
     with progress("finding the board") as shown:
         found = find_views(options.images, board, every=options.every, progress=shown.reached)
-        load_calibration(options.calibration, found.size)
-        shown.stage(f"comparing the lens with {len(found.views)} views")
-        validation = validate(lens_in(calibration), calibration.quality, found.views)
     for note in notes_on(found):
         say(note)
-    return validation
+    load_calibration(options.calibration, found.size)
+    with progress("comparing the lens with the new images"):
+        return validate(lens_in(calibration), calibration.quality, found.views)
 
 
 def _report(calibration: Calibration) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What several commands ask for in the same words, and how they talk."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -43,7 +44,11 @@ def notes_on(found: FoundViews) -> list[str]:
     """What a person should know of the images that gave nothing."""
     told = list(found.unreadable)
     if found.without:
-        names = ", ".join(found.without[:5]) + (" and others" if len(found.without) > 5 else "")
-        count = len(found.without)
-        told.append(f"no board was found in {count} image{'s' if count > 1 else ''}: {names}")
+        told.append(f"no board was found in {_listed(found.without)}")
+    if found.twice:
+        told.append(f"two boards of this kind, which cannot be told apart, are in {_listed(found.twice)}; show one at a time")
     return told
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{len(names)} image{'s' if len(names) > 1 else ''}: {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}"

@@ -39,16 +39,17 @@ def solve_images(options: argparse.Namespace) -> int:
     board = read_board(options.board)
     with progress("finding the board") as shown:
         found = find_views(options.images, board, every=options.every, progress=shown.reached)
-        if not found.views:
-            raise CalibrationError(
-                f"{options.images}: the board was found in none of the images; expected {board.description}: is the description right?"
-            )
+    for note in notes_on(found):
+        say(note)
+    if not found.views:
+        raise CalibrationError(
+            f"{options.images}: the board was found in none of the images; expected {board.description}: is the description right?"
+        )
+    with progress("solving the lens") as shown:
         shown.stage(f"solving the lens from {len(found.views)} views")
         solution = solve(found.views, size=found.size, model=options.lens)
         shown.stage("solving it again from each half of the views")
         assessment = assess(solution)
-    for note in notes_on(found):
-        say(note)
     _write(options, assessment, found)
     _tell(options, assessment)
     return 0 if assessment.is_good else 1

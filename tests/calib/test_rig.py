@@ -213,6 +213,25 @@ def test_a_rig_of_fewer_than_two_cameras_is_refused(cameras_given: list[list[str
     assert "expected at least two cameras with different names" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("up/down", "--camera 'up/down': expected a name of 1 to 64 letters, digits, _ or -, which its file gets"),
+        ("top", "none.yaml: no such file"),
+    ],
+    ids=["a name that is no file's", "a calibration that is not there"],
+)
+def test_what_is_wrong_with_a_camera_is_said_before_the_search_for_boards(
+    name: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "board.yaml").write_text(board_yaml(BOARD))
+    given = [["--camera", each, str(tmp_path / "none.yaml"), str(tmp_path / "no images")] for each in (name, "side")]
+
+    assert main(["rig", *(text for one in given for text in one), "--board", str(tmp_path / "board.yaml")]) == 1
+
+    assert sentence in capsys.readouterr().err
+
+
 def test_the_real_rig_has_its_baseline_and_is_rejected_for_coverage(shared_data: Path) -> None:
     folder = shared_data / "rig_charuco"
     if not folder.is_dir():
