@@ -47,8 +47,8 @@ print(json.dumps({"s": seconds, "peak_mb": peak(), "loaded_mb": loaded, "file_mb
 """
 
 
-def make_session(folder: Path, *, frames: int, points: int) -> None:
-    """One animal that walks, 100 frames per second, with millimetres."""
+def make_session(folder: Path, *, frames: int, points: int, animals: int = 1, absent: float = 0.0) -> None:
+    """Animals that jump about, 100 frames per second, with millimetres; a share of the key points is absent."""
     config = load_config(ROOT / "examples" / "synthetic.yaml")
     image = np.zeros((64, 96), np.uint8)
     first = Frame(image=image, number=0, exposed_ns=None, received_ns=0)
@@ -65,26 +65,28 @@ def make_session(folder: Path, *, frames: int, points: int) -> None:
     (folder / SETUPS_FILE).write_bytes(encoder()(setup) + b"\n")
     with pa.OSFile(str(folder / FRAMES_FILE), "wb") as file, pa.ipc.new_stream(file, FRAMES) as stream:
         for begin in range(0, frames, BATCH):
-            stream.write_batch(_rows(begin, min(BATCH, frames - begin), points))
+            stream.write_batch(_rows(begin, min(BATCH, frames - begin), points * animals, absent))
     with pa.OSFile(str(folder / EVENTS_FILE), "wb") as file, pa.ipc.new_stream(file, EVENTS):
         pass
     write_part(folder, CLOSED_FILE, Closed(reason="stopped", frames=frames, dropped=0, segments=[frames]))
 
 
-def _rows(begin: int, count: int, points: int) -> pa.RecordBatch:
+def _rows(begin: int, count: int, points: int, absent: float) -> pa.RecordBatch:
     numbers = np.arange(begin, begin + count)
     rng = np.random.default_rng(begin)
     zeros = np.zeros(count, np.int64)
     empty = pa.array([[]] * count, FRAMES.field("ended").type)
     score = pa.array([[("rearing", 0.5)]] * count, FRAMES.field("scores").type)
     offsets = np.arange(count + 1, dtype=np.int32)
+    places = rng.random((count, points, 3), np.float32)
+    places[rng.random((count, points)) < absent] = np.nan
     columns: dict[str, Any] = {
         "ordinal": numbers,
         "segment": zeros + 1,
         "frame": numbers,
         "exposed_ns": numbers * 10_000_000,
         "received_ns": numbers * 10_000_000 + rng.integers(0, 100_000, count),
-        "points": pa.ListArray.from_arrays(offsets * points * 3, pa.array(rng.random(count * points * 3, np.float32))),
+        "points": pa.ListArray.from_arrays(offsets * points * 3, pa.array(places.ravel())),
         "mm": pa.ListArray.from_arrays(offsets * points * 2, pa.array(rng.random(count * points * 2))),
         "ended": empty,
         "scores": score,

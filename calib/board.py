@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from calib.toml_file import read_toml
 from tracker.errors import CalibrationError
+from tracker.parsing.value_fault import first_fault
 from tracker.parsing.yaml_file import read_yaml
 
 Squares = Annotated[int, Meta(ge=3, le=100)]
@@ -95,13 +96,10 @@ def make_board(values: dict[str, Any], *, where: str) -> Board:
     Raises:
         CalibrationError: impossible, in one sentence that begins with `where`.
     """
-    try:
-        board = msgspec.convert(values, Board)
-    except msgspec.ValidationError as problem:
-        raise CalibrationError(
-            f"{where}: {str(problem).replace('`', chr(39))}; describe the board as docs/calibration.md does"
-        ) from problem
-    return _checked(board, where)
+    fault = first_fault(values, Board)
+    if fault is not None:
+        raise CalibrationError(f"{where}: {fault.sentence}")
+    return _checked(msgspec.convert(values, Board), where)
 
 
 def read_board(path: Path) -> Board:

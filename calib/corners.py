@@ -47,11 +47,21 @@ class BoardFinder:
         """
         if min(image.shape[:2]) < _SMALLEST_PX:
             return None
-        grey = image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-        found = self._detect(grey)
+        found = self._detect(_grey(image))
         if found is None or len(found.ids) < FEWEST_CORNERS or _on_a_line(self._board, found):
             return None
         return found
+
+    def shows_two(self, image: Image) -> bool:
+        """Whether a marker is seen twice, as with two boards of one kind; `find` then finds neither."""
+        if self._board.kind == "chessboard" or min(image.shape[:2]) < _SMALLEST_PX:
+            return False
+        _, ids, _ = cv2.aruco.ArucoDetector(self._board.charuco.getDictionary()).detectMarkers(_grey(image))
+        return ids is not None and len(np.unique(ids)) < len(ids)
+
+
+def _grey(image: Image) -> Image:
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _markers_of(board: Board) -> Detector:

@@ -26,12 +26,14 @@ class FoundViews:
         views: of the board, in the sequence of the source.
         size: (width, height) of the images.
         without: names of the images in which too little of the board is seen.
+        twice: names of the images that show two such boards, of which neither can be used.
         unreadable: one sentence for each that could not be read.
     """
 
     views: tuple[BoardView, ...]
     size: tuple[int, int]
     without: tuple[str, ...]
+    twice: tuple[str, ...]
     unreadable: tuple[str, ...]
 
 
@@ -48,7 +50,9 @@ def find_views(source: Path, board: Board, *, every: int, progress: Progress) ->
         CalibrationError: nothing to read, or images of several sizes.
         CameraError: a folder or video that cannot be read.
     """
-    finder, views, without, unreadable = BoardFinder(board), [], [], []
+    finder, views, unreadable = BoardFinder(board), [], []
+    without: list[str] = []
+    twice: list[str] = []
     size: tuple[int, int] | None = None
     for number, (name, image, of) in enumerate(_images(source, every), 1):
         if isinstance(image, str):
@@ -62,13 +66,13 @@ def find_views(source: Path, board: Board, *, every: int, progress: Progress) ->
             )
         corners = finder.find(image)
         if corners is None:
-            without.append(name)
+            (twice if finder.shows_two(image) else without).append(name)
         else:
             views.append(view_of(board, corners, name=name))
         progress(number, of)
     if size is None:
         raise CalibrationError(f"{source}: holds no image that can be read: {unreadable[0] if unreadable else 'it is empty'}")
-    return FoundViews(views=tuple(views), size=size, without=tuple(without), unreadable=tuple(unreadable))
+    return FoundViews(views=tuple(views), size=size, without=tuple(without), twice=tuple(twice), unreadable=tuple(unreadable))
 
 
 def read_picture(source: Path, name: str) -> Image | None:

@@ -61,7 +61,8 @@ def solve(views: Sequence[BoardView], *, size: tuple[int, int], model: LensModel
         CalibrationError: too few views, or no lens explains them.
     """
     if len(views) < FEWEST_VIEWS:
-        raise CalibrationError(f"the board was found in {len(views)} images; expected at least {FEWEST_VIEWS}, better 30: take more images")
+        images = f"{len(views)} image{'' if len(views) == 1 else 's'}"
+        raise CalibrationError(f"the board was found in {images}; expected at least {FEWEST_VIEWS}, better 30: take more images")
     calibrate = _fisheye if model == "fisheye" else _five_parameter
     try:
         lens, poses = calibrate(views, size, start)
@@ -98,9 +99,8 @@ def pose_of(lens: Lens, view: BoardView) -> Array:
     identity, none = np.eye(3), np.zeros(5)
     found, rotation, translation = cv2.solvePnP(view.mm[seen], flat[seen, :2].copy(), identity, none, flags=cv2.SOLVEPNP_IPPE)
     if not found:
-        raise CalibrationError(f"{view.name}: no place of the board explains its corners; leave this image out")
-    pose = np.concatenate((np.ravel(rotation), np.ravel(translation))).astype(np.float64)
-    return _refined(lens, view, pose)
+        raise _unexplained(view)
+    return _refined(lens, view, np.concatenate((np.ravel(rotation), np.ravel(translation))).astype(np.float64))
 
 
 def residuals_of(lens: Lens, view: BoardView, pose: Array) -> Array:
@@ -108,10 +108,20 @@ def residuals_of(lens: Lens, view: BoardView, pose: Array) -> Array:
     return project(lens, view.mm, pose[:3], pose[3:]).pixels - view.pixels
 
 
+def _unexplained(view: BoardView) -> CalibrationError:
+    return CalibrationError(f"{view.name}: no place of the board explains its corners; leave this image out")
+
+
 def _refined(lens: Lens, view: BoardView, pose: Array) -> Array:
-    """Gauss-Newton on pixels; solvePnP minimises in undistorted coordinates, which weigh the image's edge differently."""
+    """Gauss-Newton on pixels; solvePnP minimises in undistorted coordinates, which weigh the image's edge differently.
+
+    Raises:
+        CalibrationError: it leads nowhere, as from the answer without numbers that solvePnP has for points that fix no pose.
+    """
     for _ in range(10):
         at = project(lens, view.mm, pose[:3], pose[3:])
+        if not (np.isfinite(at.pixels).all() and np.isfinite(at.by_pose).all()):
+            raise _unexplained(view)
         step = np.linalg.lstsq(at.by_pose, (view.pixels - at.pixels).ravel(), rcond=None)[0]
         pose = pose + step
         if np.abs(step).max() < 1e-10:

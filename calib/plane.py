@@ -53,13 +53,19 @@ def plane_from_points(lens: Lens, pixels: Array, mm: Array) -> Plane:
     """The plane through points (n, 2) in px whose places on it (n, 2) are known in mm.
 
     Raises:
-        CalibrationError: fewer than four, all nearly on one line, or they contradict each other.
+        CalibrationError: fewer than four, all nearly on one line on the plane or in the image, or they contradict each other.
     """
     if len(pixels) < _FEWEST_POINTS:
         raise CalibrationError(f"{len(pixels)} points are given; expected at least {_FEWEST_POINTS}, far apart")
-    _refuse_line(mm)
+    _refuse_line(mm, "lie on one line")
+    _refuse_line(pixels, "lie on one line in the image")
     view = BoardView(name="the points", ids=np.arange(len(mm)), mm=np.column_stack((mm, np.zeros(len(mm)))), pixels=pixels)
-    plane = _plane(lens, view, "points", thickness_mm=0.0)
+    if not np.isfinite(directions(lens, pixels)).all():
+        raise CalibrationError("a point lies where the lens model does not reach; mark points nearer to the middle")
+    try:
+        plane = _plane(lens, view, "points", thickness_mm=0.0)
+    except CalibrationError as problem:
+        raise CalibrationError("no plane explains the points; mark at least four, no three of them on one line") from problem
     errors = np.linalg.norm(_to_mm(plane, lens, pixels) - mm, axis=1)
     extent = float(np.linalg.norm(np.ptp(mm, axis=0)))
     if plane.rms_mm is not None and not plane.rms_mm <= _WORST * extent:
@@ -80,13 +86,16 @@ def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequ
         distances: at least four, between marks.
 
     Raises:
-        CalibrationError: too few, a name that is not a mark, contradictory, or explained by two different planes.
+        CalibrationError: too few, a name that is not a mark, no length, contradictory, or explained by two different planes.
     """
     names = list(marks)
     for one in distances:
         for name in (one.first, one.second):
             if name not in marks:
                 raise CalibrationError(f"distance {one.first}-{one.second}: {name} is not marked; expected one of {', '.join(names)}")
+        if not one.mm > 0 or np.array_equal(marks[one.first], marks[one.second]):
+            here = "its marks are at one place" if one.mm > 0 else f"it is {one.mm:g} mm"
+            raise CalibrationError(f"distance {one.first}-{one.second}: {here}; expected two places and more than 0 mm between them")
     different = len({frozenset((one.first, one.second)) for one in distances})
     if different < _FEWEST_DISTANCES:
         raise CalibrationError(
@@ -130,10 +139,10 @@ def _to_mm(plane: Plane, lens: Lens, pixels: Array) -> Array:
     return np.asarray(raised[:, :2] / raised[:, 2:])
 
 
-def _refuse_line(mm: Array) -> None:
-    spread = np.linalg.svd(mm - mm.mean(axis=0), compute_uv=False)
+def _refuse_line(places: Array, how: str) -> None:
+    spread = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)
     if not spread[1] > _FLAT * spread[0]:
-        raise CalibrationError("the points lie on one line, which fixes no plane; mark points in both directions")
+        raise CalibrationError(f"the points {how}, which fixes no plane; mark points in both directions")
 
 
 def _find_plane(rays: Array, pairs: NDArray[np.int64], mm: Array, noise: Array) -> Array:

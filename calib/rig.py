@@ -1,7 +1,7 @@
 """Solve where several cameras are, from the moments at which they saw the board together. The bundle adjustment is caliscope's."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -54,13 +54,16 @@ class LengthErrors:
     bias: float
 
 
-def solve_rig(cameras: Sequence[RigCameraViews], board: Board, *, origin: str | None = None) -> CameraRig:
+def solve_rig(
+    cameras: Sequence[RigCameraViews], board: Board, *, origin: str | None = None, stage: Callable[[str], None] = lambda _: None
+) -> CameraRig:
     """Solve poses and judge them.
 
     Args:
         cameras: at least two.
         board: seen by all of them.
         origin: the moment whose board becomes the frame of reference; None: the first camera.
+        stage: told what is done next.
 
     Raises:
         CalibrationError: cameras that never see the board together, or a board that two cameras number differently.
@@ -76,9 +79,13 @@ def solve_rig(cameras: Sequence[RigCameraViews], board: Board, *, origin: str | 
             f"two cameras saw the board together at {len(moments)} moments; expected at least {_FEWEST_MOMENTS}, better 30: "
             "show the board where their views overlap, and give the images of one moment the same number"
         )
+    stage(f"placing the cameras from {len(moments)} moments")
     poses = _poses(cameras, board, moments)
     rig = _rig(cameras, poses, frame=f"camera {cameras[0].name}", quality=RigQuality(), moments=len(moments))
-    rig = replace(rig, quality=_quality(cameras, rig, moments, board, _held_out(cameras, board, moments)))
+    stage("placing them again from each half of the moments")
+    held_out = _held_out(cameras, board, moments)
+    stage("comparing one place of the board with a place for each camera")
+    rig = replace(rig, quality=_quality(cameras, rig, moments, held_out))
     return rig if origin is None else _moved(rig, board, cameras, origin)
 
 
@@ -157,9 +164,7 @@ def length_errors(places: Sequence[Array], board: Board) -> LengthErrors | None:
     return LengthErrors(rms_mm=float(np.sqrt(np.mean(errors[known] ** 2))), bias=float(errors[known].sum() / lengths[known].sum()))
 
 
-def _quality(
-    cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequence[str], board: Board, held_out: LengthErrors | None
-) -> RigQuality:
+def _quality(cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequence[str], held_out: LengthErrors | None) -> RigQuality:
     together, alone = _residuals(cameras, rig, moments)
     told = [f"the calibration of camera {camera.name} is not good: {camera.reasons[0]}" for camera in cameras if camera.reasons]
     if len(moments) < MOMENTS_NEEDED:

@@ -46,7 +46,9 @@ def validate(lens: Lens, quality: Quality | None, views: Sequence[BoardView]) ->
         CalibrationError: too few views.
     """
     if len(views) < _FEWEST:
-        raise CalibrationError(f"the board was found in {len(views)} new images; expected at least {_FEWEST}")
+        raise CalibrationError(
+            f"the board was found in {len(views)} new image{'' if len(views) == 1 else 's'}; expected at least {_FEWEST}: take more"
+        )
     left, told = [], []
     for view in views:
         try:

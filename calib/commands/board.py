@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from calib.board import board_yaml, make_board
-from calib.commands.options import positive, say
+from calib.commands.options import say
 from calib.print_board import PAPERS, board_pdf
 from calib.whole_files import write_files
 from tracker.commands.options import Commands, add_command
@@ -40,7 +40,7 @@ def draw(options: argparse.Namespace) -> int:
         values |= {"marker_mm": marker_mm, "marker_bits": options.marker_bits}
     elif options.marker_mm is not None:
         values["marker_mm"] = options.marker_mm
-    board = make_board(values, where="calib board")
+    board = make_board(values, where="such a board cannot be made")
     files = {"board.yaml": board_yaml(board).encode()}
     if not options.no_pdf:
         files["board.pdf"] = board_pdf(board, paper=options.paper)
@@ -54,4 +54,6 @@ def draw(options: argparse.Namespace) -> int:
 
 def _squares(text: str) -> tuple[int, int]:
     columns, _, rows = text.partition("x")
-    return positive(columns), positive(rows)
+    if not (columns.isdecimal() and rows.isdecimal()):
+        raise argparse.ArgumentTypeError(f"'{text}' is not COLUMNSxROWS, such as 7x10")
+    return int(columns), int(rows)

@@ -82,12 +82,14 @@ def _camera(options: argparse.Namespace) -> tuple[dict[str, Any], tuple[str, ...
 
 
 def _validated(options: argparse.Namespace, calibration: Calibration) -> Validation:
-    with progress("finding the board") as told:
-        found = find_views(options.images, read_board(options.board), every=options.every, progress=told)
+    board = read_board(options.board)
+    with progress("finding the board") as shown:
+        found = find_views(options.images, board, every=options.every, progress=shown.reached)
     for note in notes_on(found):
         say(note)
     load_calibration(options.calibration, found.size)
-    return validate(lens_in(calibration), calibration.quality, found.views)
+    with progress("comparing the lens with the new images"):
+        return validate(lens_in(calibration), calibration.quality, found.views)
 
 
 def _report(calibration: Calibration) -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """What several commands ask for in the same words, and how they talk."""
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from calib.images import FoundViews
+from tracker.task_progress import TaskProgress
 
 BOARD = Path("board.yaml")
 
@@ -36,20 +35,20 @@ def say(sentence: str) -> None:
     Console(stderr=True, soft_wrap=True).print(sentence, highlight=False, markup=False)
 
 
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar on stderr; gives what is to be told how many of how many are done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+def progress(task: str) -> TaskProgress:
+    """How far a search through images is, on stderr, and what comes after it."""
+    return TaskProgress(Console(stderr=True), task, unit="images")
 
 
 def notes_on(found: FoundViews) -> list[str]:
     """What a person should know of the images that gave nothing."""
     told = list(found.unreadable)
     if found.without:
-        names = ", ".join(found.without[:5]) + (" and others" if len(found.without) > 5 else "")
-        count = len(found.without)
-        told.append(f"no board was found in {count} image{'s' if count > 1 else ''}: {names}")
+        told.append(f"no board was found in {_listed(found.without)}")
+    if found.twice:
+        told.append(f"two boards of this kind, which cannot be told apart, are in {_listed(found.twice)}; show one at a time")
     return told
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{len(names)} image{'s' if len(names) > 1 else ''}: {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}"

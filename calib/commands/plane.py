@@ -91,11 +91,12 @@ def _plane(options: argparse.Namespace, calibration: Calibration) -> Plane:
             raise CalibrationError("--board needs --image, an image of the board lying on the floor")
         load_calibration(options.calibration, read_image(options.image).shape[1::-1])
         board, picture = read_board(options.board), read_picture(options.image, options.image.name)
-        corners = BoardFinder(board).find(picture) if picture is not None else None
+        finder = BoardFinder(board)
+        corners = finder.find(picture) if picture is not None else None
         if corners is None:
-            raise CalibrationError(
-                f"{options.image}: the board is not to be found; expected {board.description}, lying on the floor, well lit"
-            )
+            twice = picture is not None and finder.shows_two(picture)
+            what = "two boards of this kind are seen, which cannot be told apart" if twice else "the board is not to be found"
+            raise CalibrationError(f"{options.image}: {what}; expected {board.description}, lying on the floor, well lit")
         return plane_from_board(lens, view_of(board, corners, name=options.image.name), thickness_mm=options.thickness_mm)
     if options.points:
         numbers = np.array([_numbers(_POINT, text, "X,Y=X_MM,Y_MM, such as 102,80=0,0") for text in options.points])
@@ -103,6 +104,8 @@ def _plane(options: argparse.Namespace, calibration: Calibration) -> Plane:
     marks, distances = {}, []
     for text in options.marks or []:
         name, x, y = _match(_MARK, text, "NAME=X,Y, such as A=102,80")
+        if name in marks:
+            raise CalibrationError(f"mark {name} is given twice; give each mark another name")
         marks[name] = np.array([float(x), float(y)])
     for text in options.distances or []:
         first, second, mm = _match(_DISTANCE, text, "A-B=MM, such as A-B=400")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -13,12 +14,13 @@ from calib.commands.options import add_board, add_every, notes_on, progress, say
 from calib.images import find_views, named_by_moment
 from calib.rig import RigCameraViews, baselines_mm, solve_rig
 from calib.whole_files import write_files
-from tracker.calibration import Calibration, load_calibration
+from tracker.calibration import Calibration, load_calibration, read_calibration
 from tracker.camera_rig import CameraRig
 from tracker.commands.options import Commands, add_command
 from tracker.errors import CalibrationError
 
 _FEWEST_CAMERAS = 2
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 def add(commands: Commands) -> None:
@@ -69,21 +71,26 @@ def _solved(options: argparse.Namespace) -> tuple[CameraRig, dict[str, Calibrati
     names = [name for name, _, _ in options.camera]
     if len(names) < _FEWEST_CAMERAS or len(set(names)) < len(names):
         raise CalibrationError(f"--camera is given for {', '.join(names) or 'none'}; expected at least two cameras with different names")
+    for name in names:
+        if not _NAME.match(name):
+            raise CalibrationError(f"--camera '{name}': expected a name of 1 to 64 letters, digits, _ or -, which its file gets")
     if taken := {"rig"} & set(names):
         raise CalibrationError(f"--camera {taken.pop()}: a file of that name is written already; give the camera another name")
     board, cameras = read_board(options.board), []
     calibrations: dict[str, Calibration] = {}
+    for name, calibration, _ in options.camera:
+        calibrations[name] = read_calibration(Path(calibration))  # what is wrong with a file is said before the long search
     for name, calibration, images in options.camera:
-        calibrations[name], views = _camera(name, Path(calibration), Path(images), board, options.every)
-        cameras.append(views)
-    rig = solve_rig(cameras, board, origin=options.origin)
+        cameras.append(_views(name, Path(calibration), Path(images), board, options.every))
+    with progress(f"placing {len(cameras)} cameras") as shown:
+        rig = solve_rig(cameras, board, origin=options.origin, stage=shown.stage)
     placed = {camera.name: replace(calibrations[camera.name], pose=camera.pose) for camera in rig.cameras}
     return rig, placed
 
 
-def _camera(name: str, path: Path, images: Path, board: Board, every: int) -> tuple[Calibration, RigCameraViews]:
-    with progress(f"finding the board in {name}") as told:
-        found = find_views(images, board, every=every, progress=told)
+def _views(name: str, path: Path, images: Path, board: Board, every: int) -> RigCameraViews:
+    with progress(f"finding the board in {name}") as shown:
+        found = find_views(images, board, every=every, progress=shown.reached)
     for note in notes_on(found):
         say(f"{name}: {note}")
     calibration = load_calibration(path, found.size)
@@ -91,7 +98,7 @@ def _camera(name: str, path: Path, images: Path, board: Board, every: int) -> tu
     reasons = calibration.quality.reasons
     if calibration.quality.verdict == "unjudged":
         reasons = ("it was never judged; solve it with `calib solve`",)
-    return calibration, RigCameraViews(name=name, lens=lens_in(calibration), reasons=reasons, views=views)
+    return RigCameraViews(name=name, lens=lens_in(calibration), reasons=reasons, views=views)
 
 
 def _tell(options: argparse.Namespace, rig: CameraRig, files: list[str]) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from calib.assessment import Assessment, solve_and_assess
+from calib.assessment import Assessment, assess
 from calib.board import read_board
 from calib.calibration_file import as_yaml, calibration_of
 from calib.commands.options import add_board, add_every, notes_on, progress, say
 from calib.images import FoundViews, find_views, read_picture
+from calib.intrinsics import solve
 from calib.whole_files import write_files
 from tracker.commands.options import Commands, add_command
 from tracker.errors import CalibrationError
@@ -36,15 +37,19 @@ def add(commands: Commands) -> None:
 def solve_images(options: argparse.Namespace) -> int:
     """Find corners, solve, judge, write."""
     board = read_board(options.board)
-    with progress("finding the board") as told:
-        found = find_views(options.images, board, every=options.every, progress=told)
+    with progress("finding the board") as shown:
+        found = find_views(options.images, board, every=options.every, progress=shown.reached)
+    for note in notes_on(found):
+        say(note)
     if not found.views:
         raise CalibrationError(
             f"{options.images}: the board was found in none of the images; expected {board.description}: is the description right?"
         )
-    assessment = solve_and_assess(found.views, size=found.size, model=options.lens)
-    for note in notes_on(found):
-        say(note)
+    with progress("solving the lens") as shown:
+        shown.stage(f"solving the lens from {len(found.views)} views")
+        solution = solve(found.views, size=found.size, model=options.lens)
+        shown.stage("solving it again from each half of the views")
+        assessment = assess(solution)
     _write(options, assessment, found)
     _tell(options, assessment)
     return 0 if assessment.is_good else 1

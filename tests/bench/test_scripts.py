@@ -22,7 +22,7 @@ from trainer.video_files.writer import VideoWriter
 
 HEIGHT, WIDTH, FRAMES = 480, 640, 10  # what bench/engine.py and bench/gpu/prepare.py are made for
 POINTS = ("snout", "left_ear", "right_ear", "tail_base")
-IN_ITS_OWN_ENVIRONMENT = {"peers/sleap_nn_worker.py"}
+IN_ITS_OWN_ENVIRONMENT = {"peers/sleap_nn_worker.py", "peers/read_exports.py"}
 
 
 def mouse(number: int) -> tuple[np.ndarray[Any, np.dtype[np.uint8]], np.ndarray[Any, np.dtype[np.float64]]]:
@@ -83,6 +83,14 @@ def test_the_open_field_benchmark_trains_and_prints_its_table(openfield: tuple[P
 
     assert set(printed["runs"]) == {"block-2"}
     assert printed["runs"]["block-2"]["frames"] == FRAMES // 5
+
+
+def test_the_comparison_of_readers_finds_equal_numbers_by_those_that_are_here() -> None:
+    found = json.loads(script("readers.py"))
+
+    assert found["pandas"].items() >= {"one": 0.0, "two": 0.0}.items()
+    assert found["sleap-io"].items() >= {"one": 0.0, "two": 0.0}.items()
+    assert found["pynwb"]["one"] == 0.0
 
 
 def test_the_export_benchmark_measures_time_and_memory_of_a_format() -> None:

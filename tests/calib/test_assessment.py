@@ -11,6 +11,7 @@ import yaml
 from calib.__main__ import main
 from calib.assessment import Assessment, solve_and_assess
 from calib.board import board_yaml, make_board
+from calib.board_image import board_image
 from calib.board_views import BoardView, view_of
 from calib.calibration_file import as_yaml, calibration_of
 from calib.corners import BoardFinder
@@ -18,7 +19,7 @@ from calib.coverage import Coverage, covered_by, rough_lens, tilt
 from calib.report import report
 from calib.synthetic import Placing
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
-from tracker.calibration import read_calibration
+from tracker.calibration import Quality, read_calibration
 from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.undistortion import LensModel
 
@@ -145,6 +146,7 @@ def test_pictures_are_solved_and_refused_for_coverage(tmp_path: Path, capsys: py
     assert json.loads(told)["verdict"] == "rejected"
     assert json.loads(told)["camera_matrix"][0][0] == pytest.approx(SMALL.parameters[0], rel=0.02)
     assert "shot-7.png: is not an image" in said
+    assert "solving the lens from 6 views\nsolving it again from each half of the views\n" in said
     assert "expected more than 80%" in said
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
     assert main(["check", str(tmp_path / "out" / "calibration.yaml")]) == 1
@@ -160,7 +162,30 @@ def test_images_without_the_board_end_in_one_sentence(tmp_path: Path, capsys: py
     assert "the board was found in none of the images" in capsys.readouterr().err
 
 
-def test_new_images_tell_a_lens_that_was_refocused(tmp_path: Path, good: Assessment, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_boards_in_one_image_are_said_to_be_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    board = charuco(5, 7)
+    drawn = board_image(board, pixels_a_square=32, border_squares=1)
+    (tmp_path / "images").mkdir()
+    assert cv2.imwrite(str(tmp_path / "images" / "1.png"), np.hstack((drawn, drawn)))
+    (tmp_path / "board.yaml").write_text(board_yaml(board))
+    width, height = 2 * drawn.shape[1], drawn.shape[0]
+    wide = type(SMALL)(model=SMALL.model, size=(width, height), parameters=SMALL.parameters)
+    quality = Quality(rms_px=0.1, coverage=0.9, points=9)
+    (tmp_path / "lens.yaml").write_text(as_yaml(calibration_of(wide, quality, tool="test", images=1)))
+    given = ["--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out")]
+
+    assert main(["solve", str(tmp_path / "images"), *given]) == 1
+    said = capsys.readouterr().err
+    assert "two boards of this kind, which cannot be told apart, are in 1 image: 1.png; show one at a time\n" in said
+    assert "no board was found in" not in said
+    assert main(["plane", str(tmp_path / "lens.yaml"), "--image", str(tmp_path / "images" / "1.png"), *given]) == 1
+    assert "1.png: two boards of this kind are seen, which cannot be told apart; expected charuco 5x7" in capsys.readouterr().err
+
+
+def test_new_images_tell_a_lens_that_was_refocused(
+    tmp_path: Path, good: Assessment, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     board = charuco(5, 7)
     folder = write_pictures(tmp_path / "new", board, SMALL, Placing(views=9, fill=(0.5, 0.6)), seed=3)
     for name, focal in (("kept", 1.0), ("refocused", 1.04)):
@@ -171,7 +196,9 @@ def test_new_images_tell_a_lens_that_was_refocused(tmp_path: Path, good: Assessm
     more = ["--images", str(folder), "--board", str(tmp_path / "board.yaml")]
 
     assert main(["check", str(tmp_path / "kept.yaml"), *more, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["new_images"]["rms_px"] < 0.3
+    told, said = capsys.readouterr()
+    assert json.loads(told)["new_images"]["rms_px"] < 0.3
+    assert said.splitlines()[-1] == "finding the board: 9 of 9 images"
     assert main(["check", str(tmp_path / "refocused.yaml"), *more]) == 1
     assert "the new images lead to a lens that differs by" in capsys.readouterr().err
 

@@ -140,6 +140,29 @@ def test_squares_on_the_printed_page_are_as_long_as_they_should_be(tmp_path: Pat
     assert across == pytest.approx(3 * 30, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--square-mm", "nan"], "such a board cannot be made: square_mm is .nan; expected a number above 0, at most 10000"),
+        (["--squares", "2x9"], "such a board cannot be made: squares[0] is 2; expected a whole number from 3 to 100"),
+        (["--marker-mm", "30"], "such a board cannot be made: marker_mm is 30; expected less than square_mm, which is 25"),
+    ],
+)
+def test_an_impossible_board_is_refused_in_the_words_of_its_description(
+    options: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["board", *options, "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == f"calib board: {sentence}\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("squares", ["7", "7x", "axb", "7x10x3"])
+def test_squares_that_are_not_columns_and_rows_are_wrong_usage(squares: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["board", "--squares", squares])
+    assert f"'{squares}' is not COLUMNSxROWS, such as 7x10" in capsys.readouterr().err
+
+
 def test_a_board_that_does_not_fit_on_the_paper_is_refused_with_one_that_does(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["board", "--squares", "8x11", "--square-mm", "30", "--out", str(tmp_path)]) == 1
 

@@ -19,15 +19,19 @@ import yaml
 
 from calib.__main__ import main
 from calib.board import board_yaml
+from calib.board_image import board_image
 from calib.board_views import BoardView
 from calib.capture_picture import draw
-from calib.capture_session import CaptureProgress
+from calib.capture_session import CaptureProgress, CaptureSession
 from calib.capture_window import compose
 from calib.coverage import Coverage, covered, rough_lens
 from calib.synthetic import Placing
 from calib.view_choice import ViewChoice
 from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
 from tests.trainer.chromium import PATIENCE_S, Chromium, wait_for
+from tracker.cameras.capture import Capture
+from tracker.cameras.open_camera import camera_factory
+from tracker.config_cameras import CaptureConfig, ImageFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 BOARD = charuco(5, 7)
@@ -117,6 +121,23 @@ def test_a_folder_of_pictures_becomes_the_views_that_add_something(tmp_path: Pat
     assert np.array_equal(kept, same)
     assert main(arguments) == 0  # goes on where it left off, and finds nothing new
     assert capsys.readouterr().out.strip().endswith(": 5 views")
+
+
+def test_two_boards_in_the_picture_are_said_to_be_two(tmp_path: Path) -> None:
+    drawn = board_image(BOARD, pixels_a_square=32, border_squares=1)
+    (tmp_path / "shots").mkdir()
+    assert cv2.imwrite(str(tmp_path / "shots" / "1.png"), np.hstack((drawn, drawn)))
+    camera = Capture(camera_factory(ImageFolder(folder=str(tmp_path / "shots"))), CaptureConfig(pace="every_frame", queue_frames=2))
+    session = CaptureSession(camera, BOARD, tmp_path / "out", moving=False, wanted=30)
+    camera.start()
+    try:
+        while session.progress.picture is None:
+            assert session.step(PATIENCE_S)
+    finally:
+        camera.close()
+
+    assert session.progress.said == "two boards of one kind: show one at a time"
+    assert session.progress.kept == 0
 
 
 def test_of_a_video_those_moments_are_kept_at_which_the_board_is_still(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

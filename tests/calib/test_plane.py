@@ -95,6 +95,25 @@ def test_points_on_one_line_are_refused() -> None:
         plane_from_points(lens("five_parameter"), seen(line), line)
 
 
+@pytest.mark.parametrize(
+    ("pixels", "mm", "refusal"),
+    [
+        ([(100, 100)] * 4, [(0, 0), (100, 0), (0, 100), (100, 100)], "lie on one line in the image, which fixes no plane"),
+        ([(100, 100), (300, 300), (200, 200), (10, 10)], [(0, 0), (100, 0), (0, 100), (100, 100)], "lie on one line in the image"),
+        ([(639, 479), (5, 400), (5, 400), (300, 300)], [(100, 0), (50, 50), (50, 50), (0, 0)], "no plane explains the points"),
+        (
+            [(3000, -2500), (600, 400), (10, 10), (200, 300)],
+            [(0, 0), (100, 0), (0, 100), (100, 100)],
+            "where the lens model does not reach",
+        ),
+    ],
+    ids=["one place", "a line in the image", "a point twice", "outside the image"],
+)
+def test_points_that_fix_no_plane_are_refused(pixels: list[tuple[float, float]], mm: list[tuple[float, float]], refusal: str) -> None:
+    with pytest.raises(CalibrationError, match=refusal):
+        plane_from_points(lens("five_parameter"), np.array(pixels, float), np.array(mm, float))
+
+
 def test_known_distances_give_the_floor_in_the_frame_of_the_first_two_marks() -> None:
     marks = dict(zip(NAMES, seen(PLACES), strict=True))
 
@@ -106,7 +125,10 @@ def test_known_distances_give_the_floor_in_the_frame_of_the_first_two_marks() ->
 
 @pytest.mark.parametrize(
     ("pairs", "times", "refusal"),
-    [("AB BC CA", 1.0, "3 distances are given"), ("AB BC CD AX", 1.0, "X is not marked")],
+    [
+        ("AB BC CA", 1.0, "3 distances are given"),
+        ("AB BC CD AX", 1.0, "X is not marked"),
+    ],
     ids=["too few", "unknown mark"],
 )
 def test_distances_that_fix_no_plane_are_refused(pairs: str, times: float, refusal: str) -> None:
@@ -127,6 +149,21 @@ def test_marks_too_close_together_to_tell_the_tilt_are_refused() -> None:
 def test_the_same_distance_given_twice_counts_once() -> None:
     with pytest.raises(CalibrationError, match="3 distances are given"):
         plane_from_distances(lens("five_parameter"), dict(zip(NAMES, seen(PLACES), strict=True)), distances("AB BC CD AB"))
+
+
+@pytest.mark.parametrize("mm", [0.0, -5.0])
+def test_a_distance_that_is_no_length_is_refused(mm: float) -> None:
+    given = [*distances("AB BC CD DA"), KnownDistance(first="A", second="C", mm=mm)]
+
+    with pytest.raises(CalibrationError, match=f"distance A-C: it is {mm:g} mm; expected two places and more than 0 mm between them"):
+        plane_from_distances(lens("five_parameter"), dict(zip(NAMES, seen(PLACES), strict=True)), given)
+
+
+def test_a_distance_from_a_mark_to_itself_is_refused() -> None:
+    given = [*distances("AB BC CD DA"), KnownDistance(first="B", second="B", mm=10)]
+
+    with pytest.raises(CalibrationError, match="distance B-B: its marks are at one place"):
+        plane_from_distances(lens("five_parameter"), dict(zip(NAMES, seen(PLACES), strict=True)), given)
 
 
 def test_a_wrong_distance_is_refused() -> None:
@@ -176,8 +213,9 @@ def test_the_command_measures_from_distances(calibration: Path) -> None:
         (["--points", "1,2"], "'1,2' cannot be read; expected X,Y=X_MM,Y_MM"),
         (["--board", "board.yaml"], "--board needs --image"),
         (["--points", "1,2=3,4", "--marks", "A=1,2"], "--points and --marks with --distances is given"),
+        (["--marks", "A=1,2", "A=5,2", "--distances", "A-B=4"], "mark A is given twice; give each mark another name"),
     ],
-    ids=["nothing", "unreadable", "no image", "both"],
+    ids=["nothing", "unreadable", "no image", "both", "a name twice"],
 )
 def test_what_the_plane_command_cannot_use_is_said(
     calibration: Path, more: list[str], refusal: str, capsys: pytest.CaptureFixture[str]

@@ -195,8 +195,10 @@ def test_pictures_of_two_cameras_become_a_rig(tmp_path: Path, capsys: pytest.Cap
 
     status = main(["rig", *given, "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "rig"), "--json"])
 
-    told = json.loads(capsys.readouterr().out)
+    printed, said = capsys.readouterr()
+    told = json.loads(printed)
     assert status == 1
+    assert "placing the cameras from 6 moments\nplacing them again from each half of the moments\n" in said
     assert "the calibration of camera top is not good: it was never judged; solve it with `calib solve`" in told["quality"]["reasons"]
     assert "two cameras saw the board together at 6 moments; expected at least 10" in told["quality"]["reasons"]
     assert told["quality"]["moments"] == 6
@@ -209,6 +211,25 @@ def test_a_rig_of_fewer_than_two_cameras_is_refused(cameras_given: list[list[str
     assert main(["rig", *(text for one in cameras_given for text in ("--camera", *one))]) == 1
 
     assert "expected at least two cameras with different names" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("up/down", "--camera 'up/down': expected a name of 1 to 64 letters, digits, _ or -, which its file gets"),
+        ("top", "none.yaml: no such file"),
+    ],
+    ids=["a name that is no file's", "a calibration that is not there"],
+)
+def test_what_is_wrong_with_a_camera_is_said_before_the_search_for_boards(
+    name: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "board.yaml").write_text(board_yaml(BOARD))
+    given = [["--camera", each, str(tmp_path / "none.yaml"), str(tmp_path / "no images")] for each in (name, "side")]
+
+    assert main(["rig", *(text for one in given for text in one), "--board", str(tmp_path / "board.yaml")]) == 1
+
+    assert sentence in capsys.readouterr().err
 
 
 def test_the_real_rig_has_its_baseline_and_is_rejected_for_coverage(shared_data: Path) -> None:

@@ -60,6 +60,13 @@ def test_pandas_reads_deeplabcuts_table_with_a_row_for_each_frame_of_a_video(tmp
     np.testing.assert_array_equal(np.concatenate([table.to_numpy() for table in tables]), expected(animals).reshape(38, -1))
 
 
+def test_deeplabcuts_pandas_is_told_the_layout_of_its_table(tmp_path: Path) -> None:
+    """DeepLabCut needs pandas 2, which cannot read a table that does not say its layout; pandas 3 reads both."""
+    (file,) = export_session(write_session(tmp_path / "s"), Wanted(form="dlc")).files
+    with pd.HDFStore(str(file), "r") as store:
+        assert store.get_storer("df_with_missing").attrs.pandas_version == "0.15.2"
+
+
 @pytest.mark.parametrize("animals", [1, 2])
 def test_sleap_io_opens_the_poses_beside_the_frames_that_they_belong_to(tmp_path: Path, animals: int) -> None:
     session = write_session(tmp_path / "s", animals=animals, lost=LOST, segment=15)

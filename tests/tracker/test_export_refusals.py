@@ -18,6 +18,7 @@ from tracker.errors import RecordingError
 from tracker.export.deeplabcut import read_back
 from tracker.export.export_session import FORMATS, Format, Wanted, export_session
 from tracker.export.in_child import export_folder
+from tracker.export.new_files import new_files
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover
 from tracker.recording.session import claimed
@@ -69,6 +70,19 @@ def test_what_is_there_is_replaced_by_force_only(tmp_path: Path, form: Format) -
     assert written[-1].read_bytes() == b"precious"
     export_session(session, Wanted(form=form, force=True))
     assert written[-1].read_bytes() != b"precious"
+
+
+def test_of_two_exports_at_once_the_second_does_not_replace_the_first(tmp_path: Path) -> None:
+    paths = [tmp_path / "new.csv", tmp_path / "s.csv"]
+    slow = new_files(paths, force=False)
+    for part in slow.__enter__():
+        part.write_text("slow")
+    with new_files(paths[1:], force=False) as (part,):
+        part.write_text("quick")
+    with pytest.raises(RecordingError, match=r"s\.csv: exists; give --force"):
+        slow.__exit__(None, None, None)
+    assert files(tmp_path) == {"s.csv"}
+    assert paths[1].read_text() == "quick"
 
 
 LIMITED = """
@@ -143,6 +157,23 @@ def test_a_video_that_is_gone_is_said(tmp_path: Path, form: Format) -> None:
         export_session(session, Wanted(form=form))
 
 
+@pytest.mark.parametrize("form", ["dlc", "parquet", "csv"])
+def test_formats_that_refer_to_no_video_are_written_although_one_is_gone(tmp_path: Path, form: Format) -> None:
+    session = write_session(tmp_path / "s", segment=15)
+    (tmp_path / "s" / "video-002.mkv").unlink()
+    assert export_session(session, Wanted(form=form)).frames == 40
+
+
+@FORMAT
+def test_a_session_without_frames_is_one_sentence(tmp_path: Path, form: Format) -> None:
+    write_session(tmp_path / "s", close=False)
+    (tmp_path / "s" / "video-001.mkv").unlink()
+    (tmp_path / "s" / "frames.arrows").unlink()
+    recover(tmp_path / "s", cut=True)
+    with pytest.raises(RecordingError, match=rf"^{tmp_path}/s: holds no frames, so there is nothing to export$"):
+        export_session(RecordedSession(tmp_path / "s"), Wanted(form=form))
+
+
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
@@ -182,11 +213,14 @@ def test_notes_for_a_format_that_holds_none_are_wrong_usage(tmp_path: Path, caps
     assert "--animal and --meta are for --to nwb" in capsys.readouterr().err
 
 
-def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     write_session(tmp_path / "s", events=EVENTS)
     assert main(["export", str(tmp_path / "s"), "--to", "csv", "--out", str(tmp_path / "x.csv"), "--json"]) == 0
     written = [str(tmp_path / "x.csv"), str(tmp_path / "x.events.csv")]
-    assert json.loads(capsys.readouterr().out) == {
+    told, said = capsys.readouterr()
+    assert said.splitlines()[-1] == "exporting s to csv: 40 of 40 frames"
+    assert json.loads(told) == {
         "session": str(tmp_path / "s"),
         "format": "csv",
         "files": written,
@@ -198,10 +232,15 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out == f"40 frames, 2 key points:\n  {written[0]}\n  {written[1]}\n"
 
 
-def test_the_command_has_hdf5_written_by_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_has_hdf5_written_by_a_process_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     write_session(tmp_path / "s", segment=25)
     assert main(["export", str(tmp_path / "s"), "--to", "dlc", "--out", str(tmp_path), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    printed, said = capsys.readouterr()
+    told = json.loads(printed)
+    assert said.splitlines()[-1] == "exporting s to dlc: 40 of 40 frames"
     assert told["files"] == [str(tmp_path / f"video-00{number}DLC_rigtrack_mouse-v1.h5") for number in (1, 2)]
     for path, rows in zip(told["files"], (25, 15), strict=True):
         read_back(Path(path), rows)

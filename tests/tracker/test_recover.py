@@ -1,5 +1,6 @@
 """Sessions that were cut off or damaged: what is whole is kept, and nothing is lost unseen."""
 
+import json
 import os
 import re
 import signal
@@ -156,6 +157,30 @@ def test_recovery_says_how_many_frames_the_encoder_had_not_taken(tmp_path: Path,
 
     assert options.call(options) == 0
     assert "in 1 video file, each with its row; 48 others were dropped while it was recorded\n" in capsys.readouterr().out
+
+
+def test_recovery_says_which_session_it_mends_and_how_far_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
+    folders = [str(write_session(tmp_path / name, range(30), closed=False)) for name in ("a", "b")]
+    options = _parser().parse_args(["recover", *folders, "--json"])
+
+    assert options.call(options) == 0
+    told, said = capsys.readouterr()
+    assert [json.loads(line)["folder"] for line in told.splitlines()] == folders
+    begins = {line.partition(":")[0] for line in said.splitlines()}
+    assert begins == {"mending a, 1 of 2", "mending b, 2 of 2"}
+
+
+def test_recovery_counts_the_bytes_of_its_videos_up_to_all_of_them(tmp_path: Path) -> None:
+    folder = write_session(tmp_path / "s", range(30), closed=False)
+    told: list[tuple[int, int]] = []
+    recover(folder, progress=lambda done, of: told.append((done, of)))
+    done, of = zip(*told, strict=True)
+    assert list(done) == sorted(done)
+    assert len(set(of)) == 1
+    assert 0.5 * of[0] < done[-1] <= of[0]
 
 
 def test_other_files_beside_a_recording_do_no_harm(recorder: Recorder, tmp_path: Path) -> None:

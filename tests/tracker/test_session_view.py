@@ -1,6 +1,5 @@
 """`tracker view SESSION`: the window itself under Xvfb, driven by keys and mouse, and its sentences."""
 
-import io
 import os
 import re
 import shutil
@@ -15,15 +14,16 @@ import cv2
 import numpy as np
 import PIL.Image
 import pytest
-from rich.console import Console
 from session_picture import write_picture
 
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
 from tracker.recording.read_session import RecordedSession
-from tracker.viewer.drawing_progress import DrawingProgress
+from tracker.viewer.legend import panel_width
 from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.palette import PANEL
 from tracker.viewer.recorded_scene import RecordedScene
+from tracker.viewer.session_video import enlargement, write_overlay_video
 from tracker.viewer.session_view import SessionContent, timeline_of, with_timeline
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -214,25 +214,48 @@ def test_without_a_display_a_session_is_one_sentence(
 
 
 def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
-    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     out = tmp_path / "new" / "part.mp4"
     assert main(["view", str(session), "--from", "0.5", "--to", "1.2", "--out", str(out)]) == 0
     expected = [number for number in NUMBERS if 50 <= number <= 120]
-    assert capsys.readouterr().out == f"{out}: {len(expected)} frames\n"
+    told, said = capsys.readouterr()
+    assert told == f"{out}: {len(expected)} frames\n"
+    assert said.splitlines()[-1] == f"drawing part.mp4: {len(expected)} of {len(expected)} frames"
     scene = RecordedScene(RecordedSession(session))
     timeline = timeline_of(scene)
     capture = cv2.VideoCapture(str(out))
     for number in expected:
         ok, bgr = capture.read()
         assert ok
-        place, size = NUMBERS.index(number), (bgr.shape[1], bgr.shape[0])
-        near = {at: with_timeline(scene, timeline, at, OverlaySettings(), size) for at in (place - 1, place, place + 1)}
-        apart = {at: float(np.abs(bgr[:, :, ::-1].astype(int) - shown).mean()) for at, shown in near.items()}
+        place = NUMBERS.index(number)
+        near = {at: with_timeline(scene, timeline, at, OverlaySettings(zoom=6.0)) for at in (place - 1, place, place + 1)}
+        apart = {at: float(np.abs(bgr[: len(shown), :, ::-1].astype(int) - shown).mean()) for at, shown in near.items()}
         assert min(apart, key=lambda at: apart[at]) == place, f"another frame stands at {number}"
     assert not capture.read()[0]
     scene.close()
     assert [path.name for path in out.parent.iterdir()] == ["part.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"),
+    [((48, 64), 8), ((96, 96), 4), ((320, 240), 2), ((640, 480), 1), ((1280, 128), 1), ((2448, 2048), 1), ((900, 100), 2)],
+)
+def test_small_pictures_are_enlarged_by_a_whole_factor_so_that_letters_can_be_read(size: tuple[int, int], factor: int) -> None:
+    assert enlargement(size) == factor
+
+
+def test_a_video_of_tiny_pictures_shows_them_enlarged_beside_a_panel_that_can_be_read(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "s", range(3), images=lambda number: np.full((64, 48), 40, np.uint8))
+    write_overlay_video(session, tmp_path / "film.mp4")
+    ok, bgr = cv2.VideoCapture(str(tmp_path / "film.mp4")).read()
+    assert ok
+    height = 8 * 64
+    assert bgr.shape[1] == 8 * 48 + panel_width(height)
+    assert bgr.shape[0] > height
+    assert np.abs(bgr[height - 20 : height, :384].astype(int) - 40).max() < 8, "the picture ends where it should"
+    assert np.abs(bgr[height - 20 : height, 390:].astype(int) - PANEL[::-1]).max() < 8, "and the panel begins there"
 
 
 def test_a_file_that_exists_is_replaced_by_a_video_only_with_force(
@@ -246,15 +269,6 @@ def test_a_file_that_exists_is_replaced_by_a_video_only_with_force(
     assert out.read_text() == "somebody's"
     assert main([*asked, "--force"]) == 0
     assert out.read_bytes()[4:8] == b"ftyp"
-
-
-def test_drawing_says_how_far_it_is_without_a_terminal_too() -> None:
-    words, now = io.StringIO(), [0.0]
-    with DrawingProgress(Console(file=words), clock=lambda: now[0]) as shown:
-        for done in range(1, 31):
-            now[0] += 1.0
-            shown.reached(done, 30)
-    assert words.getvalue().splitlines() == [f"drawn: {done} of 30 frames" for done in (10, 20, 30)]
 
 
 @pytest.mark.parametrize(

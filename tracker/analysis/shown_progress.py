@@ -10,8 +10,8 @@ from rich.text import Text
 
 from tracker.analysis.job import Job
 from tracker.analysis.worker_messages import Finished
+from tracker.task_progress import LINE_EVERY_S, minutes
 
-_LINE_EVERY_S = 10.0
 _ALL = "all videos"
 
 
@@ -67,10 +67,10 @@ class ShownProgress:
             return
         now = self._clock()
         begun_s, begun = self._begun.setdefault(job, (now, frames))
-        if now - self._said_s.setdefault(job, begun_s) >= _LINE_EVERY_S:
+        if now - self._said_s.setdefault(job, begun_s) >= LINE_EVERY_S:
             self._said_s[job] = now
             rate = (frames - begun) / (now - begun_s)
-            left = f", {_time((expected - frames) / rate)} left" if expected is not None and expected > frames and rate > 0 else ""
+            left = f", {minutes((expected - frames) / rate)} left" if expected is not None and expected > frames and rate > 0 else ""
             of = f" of {expected}" if expected is not None else ""
             self.say(f"{job.video.name}: {frames}{of} frames, {rate:.0f} frames/s{left}")
 
@@ -81,9 +81,3 @@ class ShownProgress:
         if self._bars is not None and self._all is not None:
             self._bars.advance(self._all)
         self._finished(job, outcome)
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import Progress
 
 from tracker.command import not_installed
 from tracker.commands.options import Commands, add_command
 from tracker.commands.record import note
 from tracker.errors import RecordingError
+from tracker.task_progress import TaskProgress
 
 if TYPE_CHECKING:
     from tracker.export.export_session import Exported
 
 FORMATS = ("nwb", "dlc", "sleap", "parquet", "csv")
+_READINGS = 2  # of each frame: to learn what there is, and to write it
 
 
 def add(commands: Commands) -> None:
@@ -67,14 +68,17 @@ def _written(options: argparse.Namespace) -> "Exported":
     wanted = Wanted(
         form=options.form, out=options.out, setup=options.setup, animal=options.animal, meta=dict(options.meta), force=options.force
     )
-    with Progress(console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("frames", total=None)
+    with TaskProgress(Console(file=sys.stderr), f"exporting {options.session.name} to {options.form}") as shown:
+        session_frames, frames_read = 0, 0
 
         def begin(frames: int) -> None:
-            bar.update(task, total=2 * frames)
+            nonlocal session_frames
+            session_frames = frames
 
         def advance(frames: int) -> None:
-            bar.advance(task, frames)
+            nonlocal frames_read
+            frames_read += frames
+            shown.reached(frames_read / _READINGS, session_frames)
 
         return export_folder(options.session, wanted, begin=begin, advance=advance)
 

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from tracker.commands.options import Commands, add_command
+from tracker.task_progress import TaskProgress
 from tracker.video_frames import FrameRange, write_frames
 
 
@@ -29,10 +29,10 @@ def add(commands: Commands) -> None:
 
 def export_frames(options: argparse.Namespace) -> int:
     """Write them, with progress on stderr."""
-    with Progress(console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task("frames", total=None if options.last is None else options.last + 1)
-        wanted = FrameRange(first=options.first, last=options.last, step=options.every)
-        written = write_frames(options.video, options.out, wanted, progress=lambda position: bar.update(task, completed=position + 1))
+    wanted = FrameRange(first=options.first, last=options.last, step=options.every)
+    with TaskProgress(Console(file=sys.stderr), f"reading {options.video.name}") as shown:
+        total = None if options.last is None else options.last + 1
+        written = write_frames(options.video, options.out, wanted, progress=lambda position: shown.reached(position + 1, total))
     print(f"{options.out}: {written} frames")
     return 0
 

@@ -2,12 +2,17 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import msgspec
+from rich.console import Console
 
 from tracker.commands.options import Commands, add_command
 from tracker.errors import RecordingError
+from tracker.task_progress import TaskProgress
+
+_MB = 1e6
 
 
 def add(commands: Commands) -> None:
@@ -31,8 +36,11 @@ def recover_sessions(options: argparse.Namespace) -> int:
         from tracker.recording.recover import recover
     except ImportError as problem:
         raise RecordingError(f"this needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
-    for folder in options.folders:
-        found = recover(folder, cut=options.cut)
+    count = len(options.folders)
+    for number, folder in enumerate(options.folders, start=1):
+        task = f"mending {folder.name}" + (f", {number} of {count}" if count > 1 else "")
+        with TaskProgress(Console(file=sys.stderr), task, unit="MB") as shown:
+            found = recover(folder, cut=options.cut, progress=lambda done, of: shown.reached(done / _MB, of / _MB))
         closed = found.closed
         if options.json:
             print(json.dumps({"folder": str(folder), "was_whole": found.was_whole, **msgspec.to_builtins(closed)}))

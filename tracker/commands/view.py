@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tracker.commands.options import Commands, add_command, add_config, stream_addresses
 from tracker.errors import RecordingError
-from tracker.viewer.drawing_progress import DrawingProgress
+from tracker.task_progress import TaskProgress
 from tracker.viewer.live_view import view
 from tracker.viewer.overlay import OverlaySettings
 
@@ -104,7 +104,7 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
     if options.out is not None:
         if options.out.exists() and not options.force:
             raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")
-        with DrawingProgress(Console(file=sys.stderr)) as shown:
+        with TaskProgress(Console(file=sys.stderr), f"drawing {options.out.name}") as shown:
             written = write_overlay_video(
                 folder,
                 options.out,

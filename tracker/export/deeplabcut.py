@@ -16,6 +16,7 @@ from tracker.export.session_poses import SessionPoses, Stretch
 _NUMBER_BYTES = 8
 _FILE_BYTES = 2_000_000  # whatever is in a file beside its rows
 _KEY = "df_with_missing"
+_LAYOUT = "0.15.2"  # of pandas' tables; pandas 3 leaves it out, and pandas 2, which DeepLabCut needs, then takes the file for an old one
 _SEVERAL = "_el"  # what DeepLabCut appends to the name of tracks that it followed by ellipses
 _COORDINATES = ("x", "y", "likelihood")
 
@@ -44,6 +45,7 @@ def write_deeplabcut(poses: SessionPoses, folder: Path | None, *, force: bool) -
                 for _, rows in stretches:
                     store.append(_KEY, rows, format="table", index=False)
                     written[segment] += len(rows)
+                store.get_storer(_KEY).attrs.pandas_version = _LAYOUT
         for segment, part in part_of.items():
             read_back(part, written[segment])
     return paths

@@ -27,15 +27,22 @@ def new_files(paths: Sequence[Path], *, force: bool, at_most: int = 0) -> Iterat
     """
     there = [path for path in paths if os.path.lexists(path)]
     if there and not force:
-        raise RecordingError(f"{there[0]}: exists; give --force to replace it, or another place with --out")
+        raise _exists(there[0])
     parts = [path.with_name(f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex}.part{path.suffix}") for path in paths]
+    claimed: list[Path] = []
     try:
         _try_space(parts[0], at_most)
         yield parts
         for part in parts:
             _sync(part)
+        if not force:
+            for path in paths:
+                _claim(path)
+                claimed.append(path)
         for part, path in zip(parts, paths, strict=True):
             part.replace(path)
+            if path in claimed:
+                claimed.remove(path)
         for folder in {path.parent for path in paths}:
             sync_folder(folder)
     except OSError as problem:
@@ -45,7 +52,7 @@ def new_files(paths: Sequence[Path], *, force: bool, at_most: int = 0) -> Iterat
         why = " ".join(str(problem).split())
         raise RecordingError(f"{paths[0]}: cannot be written: {why}; free space or choose another folder") from problem
     finally:
-        for part in parts:
+        for part in (*parts, *claimed):
             with suppress(OSError):  # such as a folder that is a file, which was said above
                 part.unlink(missing_ok=True)
 
@@ -55,6 +62,22 @@ def remove_parts(folders: Iterable[Path], *, process: int) -> None:
     for folder in folders:
         for part in folder.glob(f".*.{process}.*.part*"):
             part.unlink(missing_ok=True)
+
+
+def _exists(path: Path) -> RecordingError:
+    return RecordingError(f"{path}: exists; give --force to replace it, or another place with --out")
+
+
+def _claim(path: Path) -> None:
+    """Take a name that nobody else has taken meanwhile, such as a second export of the same session.
+
+    Raises:
+        RecordingError: it is taken.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        raise _exists(path) from None
 
 
 def _try_space(path: Path, size: int) -> None:

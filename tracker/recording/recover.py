@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,6 +32,7 @@ from tracker.whole_files import remedy, sync_folder
 
 _REASON = "cut off"
 _TORN_BYTES = 65_536
+_READINGS = 2  # of each video: to count its frames, and to write it again
 _LATEST_ROW_S = 8.0  # rows are this much younger than their frames at most: a sync, and the longest wait for a pose
 
 
@@ -69,12 +71,26 @@ class _SegmentVideo:
         return min(self.frames, self.rows)
 
 
-def recover(folder: Path, *, cut: bool = False) -> Recovered:
+class _BytesRead:
+    """Counts the bytes of a session's videos that were read, and tells of them."""
+
+    def __init__(self, folder: Path, progress: Callable[[int, int], None]) -> None:
+        self._progress, self._done = progress, 0
+        self._all = _READINGS * sum(path.stat().st_size for path in video_files(folder))
+
+    def more(self, count: int) -> None:
+        """So many more were read."""
+        self._done += count
+        self._progress(self._done, self._all)
+
+
+def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Recovered:
     """Make a session whole: as many rows as frames, and videos that every program can seek in. May be interrupted and begun again.
 
     Args:
         folder: of the session.
         cut: accept that more is cut than a cut-off recording explains, such as everything behind damage.
+        progress: told how many bytes of video are through, of how many; each is read twice.
 
     Raises:
         RecordingError: the folder is not a session, is being recorded, cannot be written, or more than its last seconds would be
@@ -90,11 +106,12 @@ def recover(folder: Path, *, cut: bool = False) -> Recovered:
         rate = Fraction(description.video.rate_hz).limit_denominator(1000)
         rows = _table(folder, FRAMES_FILE, FRAMES)
         events = _table(folder, EVENTS_FILE, EVENTS)
-        videos = _videos(folder, rows, rate)
+        read = _BytesRead(folder, progress)
+        videos = _videos(folder, rows, rate, read)
         if not cut:
             _refuse_loss(folder, videos, rate_hz=description.video.rate_hz)
         try:
-            closed = _mend(folder, videos, rows, events, rate)
+            closed = _mend(folder, videos, rows, events, rate, read)
         except OSError as problem:
             raise RecordingError(f"{folder}: cannot be mended: {problem.strerror or problem}; {remedy(problem)}") from problem
         write_part(folder, CLOSED_FILE, closed)
@@ -123,14 +140,16 @@ def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     return read_table(path, schema) if path.exists() else schema.empty_table()
 
 
-def _videos(folder: Path, rows: pa.Table, rate: Fraction) -> list[_SegmentVideo]:
+def _videos(folder: Path, rows: pa.Table, rate: Fraction, read: _BytesRead) -> list[_SegmentVideo]:
     counts = Counter(rows["segment"].to_pylist())
     there = {path.name: path for path in video_files(folder)}
     last = max([*counts, *(int(name[6:-4]) for name in there)], default=0)
-    return [_look(there.get(video_name(number)) or folder / video_name(number), counts[number], rate) for number in range(1, last + 1)]
+    return [
+        _look(there.get(video_name(number)) or folder / video_name(number), counts[number], rate, read) for number in range(1, last + 1)
+    ]
 
 
-def _look(path: Path, rows: int, rate: Fraction) -> _SegmentVideo:
+def _look(path: Path, rows: int, rate: Fraction, read: _BytesRead) -> _SegmentVideo:
     """Count the frames of a video file up to the first gap in its time stamps, which count frames.
 
     Raises:
@@ -151,6 +170,7 @@ def _look(path: Path, rows: int, rate: Fraction) -> _SegmentVideo:
                 if gap:
                     break
                 frames, end = frames + 1, (packet.pos or 0) + packet.size
+                read.more(packet.size)
     except (av.error.FFmpegError, IndexError):
         gap = frames > 0
     torn_end = path.stat().st_size - end < _TORN_BYTES  # as a power cut leaves it
@@ -173,9 +193,9 @@ def _refuse_loss(folder: Path, videos: list[_SegmentVideo], *, rate_hz: float) -
             )
 
 
-def _mend(folder: Path, videos: list[_SegmentVideo], rows: pa.Table, events: pa.Table, rate: Fraction) -> Closed:
+def _mend(folder: Path, videos: list[_SegmentVideo], rows: pa.Table, events: pa.Table, rate: Fraction, read: _BytesRead) -> Closed:
     for video in videos:
-        _remux(video, rate)
+        _remux(video, rate, read)
     kept = {int(video.path.name[6:-4]): video.keep for video in videos}
     whole = _cut(rows, kept)
     _rewrite(folder / FRAMES_FILE, whole)
@@ -202,7 +222,7 @@ def _cut(rows: pa.Table, kept: dict[int, int]) -> pa.Table:
     return rows.filter(pa.array(chosen, pa.bool_()))
 
 
-def _remux(video: _SegmentVideo, rate: Fraction) -> None:
+def _remux(video: _SegmentVideo, rate: Fraction, read: _BytesRead) -> None:
     """Write the kept frames again without encoding them, so that the file has a length and an index. What holds none is put aside."""
     path = video.path
     if video.keep == 0:
@@ -219,6 +239,7 @@ def _remux(video: _SegmentVideo, rate: Fraction) -> None:
                 packet.stream = stream
                 packet.time_base = 1 / rate
                 packet.pts = packet.dts = number
+                read.more(packet.size)
                 target.mux(packet)
     except av.error.FFmpegError as problem:
         part.unlink(missing_ok=True)

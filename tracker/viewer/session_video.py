@@ -1,20 +1,25 @@
 """A recorded session as a video with its overlay, for talks and colleagues: what the window shows, every frame once."""
 
+import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
-from tracker.viewer.legend import panel_width
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.recorded_scene import RecordedScene
 from tracker.viewer.session_view import timeline_of, with_timeline
 from tracker.whole_files import remedy
+
+_LEGIBLE_PX = 360  # of the picture's shorter side: below, the status lines cover much of it and letters are hardly read
+_LONGEST_PX = 1920  # of its longer side, which every player shows
 
 
 def write_overlay_video(
@@ -27,7 +32,7 @@ def write_overlay_video(
     settings: OverlaySettings | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> int:
-    """Write the frames between two times with everything that the window shows.
+    """Write the frames between two times with everything that the window shows. Small pictures are enlarged by `enlargement`.
 
     Args:
         folder: of the session.
@@ -68,20 +73,19 @@ def _write(
     settings: OverlaySettings,
     progress: Callable[[int, int], None],
 ) -> int:
-    width, height = scene.source_size()
     timeline = timeline_of(scene)
-    wide = _even(width + panel_width(height))
-    size = wide, _even(height + timeline.height(wide))
+    enlarged = replace(settings, zoom=float(enlargement(scene.source_size())))
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream = container.add_stream("libx264", rate=Fraction(rate_hz).limit_denominator(1000))
-            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-            stream.options = {"crf": "20", "preset": "veryfast"}
+            stream.pix_fmt, stream.options = "yuv420p", {"crf": "20", "preset": "veryfast"}
             for done, place in enumerate(places, start=1):
-                picture: Image = with_timeline(scene, timeline, place, settings, size)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture[: size[1], : size[0]], format="rgb24")))
+                picture = _even(with_timeline(scene, timeline, place, enlarged))
+                if done == 1:
+                    stream.height, stream.width = picture.shape[:2]
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
                 progress(done, len(places))
             container.mux(stream.encode(None))
         part.replace(out)
@@ -94,5 +98,12 @@ def _write(
     return len(places)
 
 
-def _even(side: int) -> int:
-    return side + side % 2
+def enlargement(size: tuple[int, int]) -> int:
+    """By which whole factor a picture of (w, h) is drawn larger so that letters and points on it can be read."""
+    return max(1, min(math.ceil(_LEGIBLE_PX / min(size)), _LONGEST_PX // max(size)))
+
+
+def _even(picture: Image) -> Image:
+    """With its last row or column repeated where there is an odd number of them, which H.264 does not take."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -168,11 +168,26 @@ def timeline_of(scene: RecordedScene) -> Timeline:
     )
 
 
-def with_timeline(scene: RecordedScene, timeline: Timeline, place: int, settings: OverlaySettings, size: tuple[int, int]) -> Image:
-    """A frame with its panel and the bar below, for `size` (w, h): uint8 (h, w, 3) RGB."""
-    width, height = size
-    below = timeline.draw(width, place)
-    above = scene.picture(place, settings, (width, max(1, height - below.shape[0])))
+def with_timeline(
+    scene: RecordedScene, timeline: Timeline, place: int, settings: OverlaySettings, size: tuple[int, int] | None = None
+) -> Image:
+    """A frame with its panel and the bar below: uint8 (h, w, 3) RGB.
+
+    Args:
+        scene: the session.
+        timeline: its bar.
+        place: which frame.
+        settings: what is drawn, where and how large.
+        size: (width, height) of the whole; None: as large as the picture in the zoom of the settings makes it.
+    """
+    if size is None:
+        above = scene.picture(place, settings)
+        width = above.shape[1]
+        below = timeline.draw(width, place)
+    else:
+        width, height = size
+        below = timeline.draw(width, place)
+        above = scene.picture(place, settings, (width, max(1, height - below.shape[0])))
     whole = np.full((above.shape[0] + below.shape[0], max(width, above.shape[1]), 3), PANEL, np.uint8)
     whole[: above.shape[0], : above.shape[1]] = above
     whole[above.shape[0] :, :width] = below
