@@ -17,7 +17,7 @@ from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import PlottedCurve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, legend_below, plain_numbers, png
 from trainer.reports.report_files import write_report_files
 from trainer.scoring.metrics import WITHIN_PX
 
@@ -95,7 +95,7 @@ def share_within(error_px: NDArray[np.float64], names: Sequence[str], human_px: 
     axes.set_xlabel("error (px)", color=INK)
     finish(axes, title="Share of held-out points within a distance, all folds")
     plain_numbers(axes.xaxis)
-    axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=8.5)
+    legend_below(figure, axes)
     return figure
 
 
