@@ -17,6 +17,7 @@ from trainer.experiments.crossval_report import share_within
 from trainer.experiments.run_plots import curve_of, four_panels
 from trainer.reports.compare_bundles import paired_plot
 from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per_point
+from trainer.reports.plot_style import point_colours
 from trainer.reports.reliability_plots import reliability_diagram
 from trainer.reports.training_plots import CROSSING_LABEL, loss_curves
 from trainer.scoring.compare import compare
@@ -113,6 +114,13 @@ def test_a_legend_names_every_curve_and_hides_none(
     said = [text.get_text().replace("\n", " ") for legend in legends for text in legend.get_texts()]
     assert [name for name in names if name not in said] == []
     assert all(axes.get_window_extent().height > 50 for axes in figure.axes if isinstance(axes, Axes)), "what is drawn keeps its room"
+
+
+@pytest.mark.parametrize("count", [4, 17, 60])
+def test_no_two_key_points_are_drawn_in_one_colour(count: int) -> None:
+    assert len(set(point_colours(count))) == count
+    drawn = share_within(np.ones((3, count)), [f"point {place}" for place in range(count)], None).axes[0].lines
+    assert len({line.get_color() for line in drawn[:count]}) == count
 
 
 def _title(artist: object) -> bool:

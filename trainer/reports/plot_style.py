@@ -3,9 +3,11 @@
 import io
 import re
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter
@@ -82,6 +84,15 @@ def _columns(names: list[str], room: float) -> int:
 def _width(line: str) -> float:
     """Of a text in a legend, in points."""
     return float(TextPath((0, 0), line, size=LEGEND_POINTS).get_extents().width) if line.strip() else 0.0
+
+
+def point_colours(count: int) -> list[str]:
+    """A colour for each key point, none twice: up to ten as matplotlib has them, then pairs of light and dark, then a scale."""
+    if count <= 20:
+        chosen = [mpl.colormaps["tab10" if count <= 10 else "tab20"](place) for place in range(count)]
+    else:
+        chosen = [mpl.colormaps["turbo"](place) for place in np.linspace(0.02, 0.98, count)]
+    return [to_hex(colour) for colour in chosen]
 
 
 def lines_of(name: str, letters: int) -> str:

@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from tracker.bundle_description import distance_words
-from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, plain_numbers, point_colours
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.reliability import BINS, Judged, Reliability
 
@@ -74,6 +74,7 @@ def _draw_counts(axes: Axes, curve: Reliability) -> None:
 def _draw_errors(axes: Axes, evaluation: Evaluation, judged: Judged, *, within_px: NDArray[np.float64]) -> None:
     distance = evaluation.errors.distance_px
     confidence = evaluation.predicted[..., 2]
+    axes.set_prop_cycle(color=point_colours(len(evaluation.frames.point_names)))
     for point, name in enumerate(evaluation.frames.point_names):
         known = ~np.isnan(distance[..., point])
         error = np.maximum(distance[..., point][known], SMALLEST_PX)
