@@ -230,7 +230,7 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
     create = ["project", "create", folder, "--points", "snout", "tail", "--skeleton", "snout-tail", "--tags", "rearing"]
     assert main(create) == 0
     assert main(["project", "import", folder, str(source), "--annotator", "ann"]) == 0
-    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; 2 are labelled by ann"]
+    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; 2 have labels of ann"]
     for kind, name in (("deeplabcut", "config.yaml"), ("coco", "labels.json"), ("sleap", "")):
         out = tmp_path / ("x.pkg.slp" if kind == "sleap" else kind)
         assert main(["project", "export", folder, "--to", kind, "--out", str(out), "--annotator", "ann"]) == 0
