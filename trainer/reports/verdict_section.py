@@ -16,16 +16,21 @@ LEAST_BIAS_PX = 0.5
 FEWEST_FOR_BIAS = 5  # held-out labels; the spread of fewer says nothing
 
 
+def prose(sentence: str) -> str:
+    """A sentence as HTML; what stands in backticks is set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", text(sentence))
+
+
 def verdict_box(found: Verdict) -> str:
     """What matters most, and the next steps with their commands."""
-    steps = "".join(f"<li>{_prose(step.do)}<pre><code>{text(step.command)}</code></pre></li>" for step in found.steps)
-    return f'<div class="verdict"><p>{_prose(found.sentence)}</p><p>Next:</p><ol>{steps}</ol></div>'
+    steps = "".join(f"<li>{prose(step.do)}<pre><code>{text(step.command)}</code></pre></li>" for step in found.steps)
+    return f'<div class="verdict"><p>{prose(found.sentence)}</p><p>Next:</p><ol>{steps}</ol></div>'
 
 
 def labels_or_minutes_section(found: Verdict) -> str:
     """More labels, or a longer training? And of what labels are needed most."""
-    needed = f"<p>{_prose(found.needs_labels)}</p><pre><code>{text(found.select)}</code></pre>" if found.needs_labels else ""
-    return f"<h2>More labels or a longer training?</h2><p>{_prose(found.labels_or_minutes)}</p>{needed}"
+    needed = f"<p>{prose(found.needs_labels)}</p><pre><code>{text(found.select)}</code></pre>" if found.needs_labels else ""
+    return f"<h2>More labels or a longer training?</h2><p>{prose(found.labels_or_minutes)}</p>{needed}"
 
 
 def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> str:
@@ -80,11 +85,6 @@ def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluatio
     if other and held_out is not None:
         parts.append("<p>Of frames held out:</p>" + figure_part(suspected_labels(held_out, other), "Held-out labels that are likely wrong"))
     return "".join(parts)
-
-
-def _prose(sentence: str) -> str:
-    """A sentence as HTML; what stands in backticks is set as code."""
-    return re.sub("`([^`]+)`", r"<code>\1</code>", text(sentence))
 
 
 def _biased(measured: Measurements) -> list[str]:
