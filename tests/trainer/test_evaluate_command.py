@@ -101,7 +101,9 @@ def test_images_unlike_the_training_are_warned_of_and_those_of_the_same_rig_are_
     assert "their mean grey level is" in found["warnings"][0]
     main(["evaluate", str(bundle), "--data", str(night), "--threads", "1", "--report", str(tmp_path / "report")])
     assert "train on with `trainer fit --refresh`." in capsys.readouterr().out
-    assert "do not resemble those that bars was trained on" in (tmp_path / "report" / "report.html").read_text()
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "do not resemble those that bars was trained on" in page
+    assert "train on with <code>trainer fit --refresh</code>." in page
 
 
 def test_without_the_runs_folder_the_bundles_own_account_tells_the_split(bundle: Path, data: Path, tmp_path: Path) -> None:

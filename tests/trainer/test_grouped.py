@@ -23,6 +23,7 @@ from trainer.networks.coarse import cut
 from trainer.networks.decode import Maps
 from trainer.networks.grouped import Grouped
 from trainer.pipeline.export import export
+from trainer.scoring.hidden_points import absence
 from trainer.training.augment import UNCHANGED, AugmentSettings
 from trainer.training.checkpoint import load_network
 from trainer.training.datasets import Draw, FrameStore, TrainingFrames
@@ -165,6 +166,18 @@ def test_parts_far_apart_are_found_and_absent_ones_are_not_trusted(trained: FitR
     for part in ((0, 1, 2), (3,), (4, 5)):
         confidence = poses[:, list(part), 2]
         assert confidence[present[:, list(part)]].mean() > 0.2 + confidence[~present[:, list(part)]].mean()
+
+
+def test_confidence_tells_absent_points_from_present_ones_in_images_that_taught_nothing(trained: FitResult, tmp_path: Path) -> None:
+    """The bar of the benchmarks, by every point and by all together, after 150 steps."""
+    write_synthetic_set(tmp_path / "other", scene="reach", count=40, seed=9, width=256, height=240, rectangles=1)
+    other = read_labels(tmp_path / "other")
+    poses = predict_animals(trained.network, FrameStore(other, trained.view), np.arange(len(other)))
+    together, *each = absence(poses, other)
+    assert [one.name for one in each] == list(other.point_names)
+    assert together.absent > 100
+    assert min(one.auc for one in (together, *each)) >= 0.95
+    assert together.sure <= 0.02 * together.absent, "absent, and found with a confidence above a half"
 
 
 def test_the_graph_of_groups_answers_as_torch_does(trained: FitResult, labels: LabelledFrames) -> None:

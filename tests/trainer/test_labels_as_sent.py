@@ -172,7 +172,7 @@ def test_one_command_makes_a_project_of_a_colleagues_folder(tmp_path: Path, caps
     (sent / "config.yaml").write_text("skeleton:\n- [snout, tail]\n")
     table(sent / "CollectedData_me.csv", "img1.png,1,2,3,4", "img2.png,5,6,,")
     assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0
-    assert capsys.readouterr().out.strip() == f"{tmp_path / 'p'}: made, 2 frames added; 2 are labelled by me"
+    assert capsys.readouterr().out.strip() == f"{tmp_path / 'p'}: made, 2 frames added; 2 have labels of me"
     (sent / "videos").mkdir()
     write_video(sent / "videos/m1.mkv", frames=3)
     assert main(["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]) == 0, "again, with the video there"

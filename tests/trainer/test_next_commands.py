@@ -54,5 +54,7 @@ def test_what_shows_labels_and_answers_runs_on_them(given: NextCommands) -> None
     assert Path("models/mine-drawn.mp4").is_file()
     without_video = NextCommands(data=given.data, bundle=given.bundle, fit_options=given.fit_options)
     run(without_video.evaluate())
-    run(without_video.look_at_answers().command)
-    assert Path("models/mine-evaluation/report.html").is_file()
+    made, page = without_video.look_at_answers().command.split(" && ")
+    run(made)
+    assert open_project(Path("models/mine-labels")).annotators() == ("first-person",)
+    assert page == "trainer label models/mine-labels --annotator first-person --bundle models/mine"

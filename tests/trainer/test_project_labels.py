@@ -13,6 +13,7 @@ from trainer.formats.import_labels import ImportChoice, import_labels, merge_pro
 from trainer.formats.project import read_project
 from trainer.formats.read_labels import read_labels
 from trainer.formats.write_coco import write_coco
+from trainer.labelling.annotation_session import frames_of
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import FrameLabel, Layer, Project, create_project, open_project
 
@@ -135,6 +136,8 @@ def labelled(folder: Path, *, x: float = 1.25) -> Path:
 def test_an_import_meets_the_frames_that_were_selected_from_the_same_video(tmp_path: Path) -> None:
     project = make_project(tmp_path / "p", frames=(2, 3))
     assert import_labels(project.folder, labelled(tmp_path / "o"), ImportChoice(annotator="ann")).added == 1
+    said = [frame["why"] for frame in frames_of(open_project(project.folder).frames, {})]
+    assert said == ["imported from labels.json", "chosen by uniform", "chosen by uniform"]
     found = open_project(project.folder)
     assert [(frame.image, frame.video) for frame in found.frames] == [(image(number), "run.mp4") for number in (1, 2, 3)]
     assert found.read_layer("ann").frames == {
@@ -230,7 +233,7 @@ def test_the_command_creates_imports_and_exports(tmp_path: Path, capsys: pytest.
     create = ["project", "create", folder, "--points", "snout", "tail", "--skeleton", "snout-tail", "--tags", "rearing"]
     assert main(create) == 0
     assert main(["project", "import", folder, str(source), "--annotator", "ann"]) == 0
-    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; 2 are labelled by ann"]
+    assert capsys.readouterr().out.splitlines() == [folder, f"{folder}: 2 frames added; 2 have labels of ann"]
     for kind, name in (("deeplabcut", "config.yaml"), ("coco", "labels.json"), ("sleap", "")):
         out = tmp_path / ("x.pkg.slp" if kind == "sleap" else kind)
         assert main(["project", "export", folder, "--to", kind, "--out", str(out), "--annotator", "ann"]) == 0

@@ -16,6 +16,8 @@ from tracker.frame import Image
 from trainer.__main__ import main
 from trainer.labels.images import read_image
 from trainer.project.store import Project, open_project
+from trainer.selection.candidates import Candidates
+from trainer.selection.methods import by_k_means
 from trainer.video_files.reader import VideoReader
 
 SIZE = (96, 128)
@@ -130,6 +132,29 @@ def test_k_means_takes_one_of_each_scene_where_uniform_misses_the_short_one(sele
     by_time = numbers(select(video, count=5, by="uniform", options=["--similar", "--project", str(tmp_path / "other")]))
     assert sorted(SCENES[number] for number in by_k_means) == [0, 1, 2, 3, 4]
     assert 4 not in {SCENES[number] for number in by_time}
+
+
+def test_a_frame_that_is_like_no_other_stands_for_one_frame() -> None:
+    thumbnails = np.repeat(np.array([[0.0], [100.0], [100.0], [200.0]], np.float32), 16, axis=1)
+    flat = np.zeros(4, np.float32)
+    candidates = Candidates(
+        numbers=np.arange(4),
+        seconds=np.arange(4.0),
+        thumbnails=thumbnails,
+        motion=flat,
+        change=flat,
+        noise=flat,
+        stamps=np.arange(4),
+        step=1,
+        whole=True,
+    )
+    preference = by_k_means(candidates, np.arange(4), count=3, seed=0)
+    assert [preference.reason(index).detail for index in range(4)] == [
+        "stands for 1 frame",
+        "stands for 2 frames",
+        "stands for 2 frames",
+        "stands for 1 frame",
+    ]
 
 
 def test_uniform_takes_frames_at_equal_distances_in_time(select: Select, tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """Targets and losses: what a label becomes, and what counts."""
 
+import itertools
 import math
 from typing import Literal
 
+import onnx
 import pytest
 import torch
+from torch import nn
 
 from trainer.networks.blocks import CropPlan, FrameShape
 from trainer.networks.build import NetworkPlan, build
-from trainer.networks.coarse import Finder
+from trainer.networks.coarse import Finder, best_place, means_of_squares
+from trainer.networks.coarse_to_fine import CoarseToFine
 from trainer.networks.decode import Maps
+from trainer.networks.onnx_graph import onnx_graph
 from trainer.training.losses import Batch, LossSettings, coarse_loss, heatmap_loss, map_loss, xy_loss
 from trainer.training.targets import centre, disk, gaussian, to_cells
 
@@ -129,6 +134,33 @@ def test_a_crop_is_laid_around_the_middle_not_around_the_best_cell(x: float, y: 
     # crops move by whole steps of 4 px: half a step, and half a pixel of the middle
     assert abs(int(left) + CROP.width / 2 - x) <= 2.5
     assert abs(int(top) + CROP.height / 2 - y) <= 2.5
+
+
+def test_the_middle_of_a_map_is_the_mean_of_its_probability_within_two_cells_of_the_best() -> None:
+    logits = 3 * torch.randn((40, 2, 7, 9), generator=torch.Generator().manual_seed(0))
+    logits[0, 0, 0, 0] = logits[1, 0, 6, 8] = logits[2, 1, 0, 8] = logits[3, 1, 6, 0] = 20  # in each corner
+    found = best_place(logits, cell=16)
+    y, x = (one.double() for one in torch.meshgrid(torch.arange(7), torch.arange(9), indexing="ij"))
+    for n, k in itertools.product(range(40), range(2)):
+        row, column = divmod(int(logits[n, k].argmax()), 9)
+        near = logits[n, k].double().exp() * ((y - row).abs() <= 2) * ((x - column).abs() <= 2)
+        off_px = [16 * float((near * (place - own)).sum() / near.sum()) for place, own in ((x, column), (y, row))]
+        assert (int(found.row[n, k]), int(found.column[n, k])) == (row, column)
+        assert (int(found.right[n, k]), int(found.down[n, k])) == tuple(4 * round(one / 4) for one in off_px)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 128), (99, 131)])
+def test_the_coarse_stage_sees_means_of_squares_of_pixels(height: int, width: int) -> None:
+    planes = torch.randint(0, 256, (2, 3, height, width), generator=torch.Generator().manual_seed(0)).float()
+    assert torch.equal(means_of_squares(planes, 8), nn.functional.avg_pool2d(planes, 8))
+
+
+def test_the_graph_of_a_rig_takes_no_batch_apart() -> None:
+    """Each operator costs a microsecond or more however little it does; pooling one plane costs as much as three convolutions."""
+    network = CoarseToFine(2, frame=FRAME, plan=CROP)
+    frame = torch.zeros(1, FRAME.height, FRAME.width, 1, dtype=torch.uint8)
+    model = onnx.load_model_from_string(onnx_graph(network, (frame,), input_names=["frames"], output_names=["poses"]))
+    assert not {"Split", "AveragePool", "Loop"} & {node.op_type for node in model.graph.node}
 
 
 @pytest.mark.parametrize("point", [[127.0, 95.0], [0.0, 0.0]])

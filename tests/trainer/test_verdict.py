@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 import shlex
 from dataclasses import replace
 
@@ -11,7 +12,8 @@ from trainer.__main__ import PROGRAM
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import EmptyScene, GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
-from trainer.scoring.verdict import MOST_STEPS, verdict
+from trainer.scoring.next_step import frames
+from trainer.scoring.verdict import MOST_STEPS, RULES, verdict
 
 PARSER = PROGRAM.parser()
 PLACE = NextCommands(
@@ -26,6 +28,14 @@ PLACE = NextCommands(
 )
 
 
+PLACES = {
+    "project": PLACE,
+    "project without videos": replace(PLACE, videos={}),
+    "tables": NextCommands(data=("a.csv", "b.csv"), bundle="models/mine", fit_options=("--empty", "hidden")),
+    "table with its video": NextCommands(data=("a.csv",), bundle="models/mine", videos={"monday": "monday.mp4"}),
+}
+
+
 def point(name: str, *, learnt: int = 90, median_px: float = 1.3) -> PointMeasure:
     return PointMeasure(name=name, learnt=learnt, scored=20, median_px=median_px, mean_px=median_px, train_median_px=1.2)
 
@@ -33,6 +43,7 @@ def point(name: str, *, learnt: int = 90, median_px: float = 1.3) -> PointMeasur
 GOOD = Measurements(
     learnt=93,
     scored=23,
+    right=22,
     train_median_px=1.2,
     train_mean_px=1.4,
     median_px=1.3,
@@ -95,6 +106,11 @@ CASES = {
         "over-fitted",
         "trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty --bundle models/mine",
     ),
+    "two held out": (
+        replace(GOOD, scored=2, right=2),
+        "few held out",
+        "trainer select 'videos/monday 1.mp4' --project mouse --count 20",
+    ),
     "labels jittered by 5 px": (
         replace(GOOD, train_median_px=5.2, train_mean_px=5.8, median_px=5.5, mean_px=6.0, scatter_px=5.1),
         "scattered labels",
@@ -120,16 +136,7 @@ def test_names_are_not_called_wrong_by_a_network_that_has_not_learnt_the_point()
     assert verdict(replace(measured, points=(point("snout"), point("tail"))), PLACE).steps[0].kind == "other names"
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        PLACE,
-        replace(PLACE, videos={}),
-        NextCommands(data=("a.csv", "b.csv"), bundle="models/mine", fit_options=("--empty", "hidden")),
-        NextCommands(data=("a.csv",), bundle="models/mine", videos={"monday": "monday.mp4"}),
-    ],
-    ids=["project", "project without videos", "tables", "table with its video"],
-)
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
 @pytest.mark.parametrize("measured", [case[0] for case in CASES.values()], ids=CASES.keys())
 def test_every_command_that_is_named_can_be_typed(measured: Measurements, place: NextCommands) -> None:
     found = verdict(replace(measured, target_px=0.5), place)
@@ -177,6 +184,52 @@ def test_several_animals_seen_too_coarsely_get_no_network_that_cannot_find_them(
     step = verdict(coarse, replace(PLACE, fit_options=("--head", "several"))).steps[0]
     assert step.do.startswith("Film from nearer, or cut the images")
     assert step.command == "trainer curve --data mouse --out models/mine-curve --repeats 3 --head several --minutes 5"
+
+
+def test_of_many_faults_the_first_three_in_order_are_told() -> None:
+    wrong = Suspect(place=(3, 0, 1), learnt=True, image="img0003.png", point="ear", error_px=31.0, confidence=0.9)
+    many = replace(
+        GOOD,
+        scatter_px=5.0,
+        train_median_px=4.4,
+        train_mean_px=5.0,
+        median_px=5.4,
+        mean_px=6.0,
+        seen_px=3.0,
+        target_px=2.0,
+        points=(point("snout"), point("ear"), point("tongue", learnt=6, median_px=30.0)),
+        exchanges=(Exchange(first="leftear", second="rightear", learnt=0.2, scored=0.1, frames=19),),
+        suspects=(wrong,),
+    )
+    faults = [step.kind for rule in RULES if (step := rule(many, PLACE)) is not None]
+    assert faults[:4] == ["exchanged", "scattered labels", "rare point", "resolution"]
+    assert len(faults) > MOST_STEPS
+    found = verdict(many, PLACE)
+    assert [step.kind for step in found.steps] == faults[:MOST_STEPS]
+    assert len([line for line in found.lines if line.strip().startswith("trainer ")]) == MOST_STEPS
+
+
+@pytest.mark.parametrize(("right", "scored", "interval"), [(2, 2, "16% to 100%"), (5, 5, "48% to 100%"), (0, 1, "0% to 98%")])
+def test_a_few_held_out_frames_judge_nothing_however_well_they_are_found(right: int, scored: int, interval: str) -> None:
+    found = verdict(replace(GOOD, scored=scored, right=right), PLACE)
+    assert found.sentence.startswith(f"Too few held out to judge: {frames(scored)}. The median error of 1.30 px is within the 2.4 px")
+    assert f"so near on {right} of {frames(scored)} held out, which is {interval} of all such frames (95% interval)." in found.sentence
+    assert "Good" not in found.sentence
+    assert [step.command for step in found.steps] == [
+        "trainer select 'videos/monday 1.mp4' --project mouse --count 20",
+        "trainer crossval --data mouse --out models/mine-crossval --head xy --view crop --minutes 5",
+    ]
+
+
+def test_what_is_good_says_how_sure_that_is_by_the_frames_held_out() -> None:
+    assert "most points are so near on 22 of 23 frames held out, which is 78% to 100% of all such frames" in verdict(GOOD, PLACE).sentence
+    assert verdict(replace(GOOD, scored=6, right=6), PLACE).steps[0].kind == "good"
+
+
+def test_a_gap_that_only_few_held_out_frames_show_is_not_called_over_fitted() -> None:
+    few = replace(CASES["over-fitted"][0], scored=2, right=0)
+    assert [step.kind for step in verdict(few, PLACE).steps] == ["few held out", "few held out"]
+    assert "px on 2 frames (too few to judge by)" in verdict(few, PLACE).sentence
 
 
 def test_a_few_wrong_labels_are_named_beside_a_good_training() -> None:
@@ -231,11 +284,19 @@ def test_a_point_that_is_always_hidden_is_labelled_in_the_users_own_data() -> No
 def test_where_no_video_is_known_it_is_said_how_to_name_one() -> None:
     few, place = CASES["one frame"][0], replace(PLACE, videos={})
     step = verdict(few, place).steps[0]
-    assert step.do.endswith("No video of these labels is known here: `trainer select VIDEO --project mouse` adds frames of one.")
+    assert step.do.endswith("No video of these labels is known here; `trainer select` adds frames of any that it is given.")
     assert step.command == "trainer label mouse --annotator ann --bundle models/mine"
     good = verdict(GOOD, place).steps[0]
-    assert good.command == "trainer evaluate models/mine --data mouse --report models/mine-evaluation"
-    assert good.do.endswith("best on one that it has not seen: `trainer render VIDEO --bundle models/mine --out drawn.mp4`.")
+    assert good.command == "trainer label mouse --annotator ann --bundle models/mine"
+    assert good.do.startswith("Look at its answers beside the labels")
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
+@pytest.mark.parametrize("measured", [case[0] for case in CASES.values()], ids=CASES.keys())
+def test_no_sentence_leaves_a_name_to_be_filled_in(measured: Measurements, place: NextCommands) -> None:
+    found = verdict(measured, place)
+    for said in (found.sentence, found.needs_labels, *(f"{step.do} {step.command}" for step in found.steps)):
+        assert not re.search(r"\b[A-Z]{3,}\b", said), said
 
 
 def test_a_curve_of_several_sets_is_of_a_project_made_of_them() -> None:

@@ -1,5 +1,6 @@
 """What a report shows of faults: bias, exchanged labels, labels that are likely wrong, points out of sight."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from tests.trainer.scored import noise_frames, scored_with
 from tests.trainer.test_report import read_page
 from trainer.reports.error_report import absence_part
 from trainer.reports.fault_plots import bias_vectors
-from trainer.reports.verdict_section import fault_section, point_section
+from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.hidden_points import absence
 from trainer.scoring.measurements import Circumstances, EmptyScene, Measurements, _at_border, measure
 from trainer.scoring.metrics import point_errors
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.verdict import verdict
 
 RADII = Radii(px=(2.0, 2.0), source="2% of the animal's length, 100 px")
 
@@ -48,6 +51,23 @@ def test_exchanged_labels_and_a_single_one_that_is_wrong_are_shown_apart(train: 
     assert read_page(tmp_path / "page.html").count["img"] == 3  # exchanged, wrong among those learnt from, wrong among those held out
     assert "Exchanged: snout and tail &lt;base&gt;" in shown
     assert "Labels most likely wrong" in shown
+
+
+def test_frames_are_right_by_most_of_their_points_and_counted_where_they_have_labels(train: Evaluation, tmp_path: Path) -> None:
+    """Of 30 frames, four have both points exchanged, and one has one of its two points wrong."""
+    without = train.frames.points.copy()
+    without[5:8] = np.nan
+    some = replace(train, frames=replace(train.frames, points=without), errors=point_errors(train.predicted, without))
+    found = measure(train, some, Circumstances(labels=train.frames, radii=RADII))
+    assert (found.scored, found.right) == (27, 23)
+
+
+def test_what_stands_in_backticks_is_shown_as_code(measured: Measurements) -> None:
+    good = replace(measured, exchanges=(), suspects=(), train_mean_px=1.0, mean_px=1.0)
+    shown = verdict(good, NextCommands(data=("a <b>.csv",), bundle="models/mine"))
+    for part in (verdict_box(shown), labels_or_minutes_section(shown)):
+        assert "`" not in part
+        assert re.search("<code>trainer (render|curve)</code>", part)
 
 
 def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Evaluation, measured: Measurements) -> None:

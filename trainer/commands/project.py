@@ -153,7 +153,7 @@ def import_into(options: argparse.Namespace) -> int:
     choice = ImportChoice(annotator=options.annotator, media=tuple(options.media), empty=options.empty)
     done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
     made = "made, " if done.made else ""
-    print(f"{options.project}: {made}{done.added} frames added; {done.labelled} are labelled by {options.annotator}")
+    print(f"{options.project}: {made}{done.added} frames added; {done.labelled} have labels of {options.annotator}")
     return 0
 
 

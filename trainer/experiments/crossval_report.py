@@ -17,7 +17,7 @@ from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import PlottedCurve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, legend_below, plain_numbers, png, point_colours
 from trainer.reports.report_files import write_report_files
 from trainer.scoring.metrics import WITHIN_PX
 
@@ -82,6 +82,7 @@ def share_within(error_px: NDArray[np.float64], names: Sequence[str], human_px: 
     """Share of held-out points within a distance: every key point, and all together."""
     figure = Figure(figsize=(WIDTH, 4.2), dpi=DPI, layout="constrained")
     axes = figure.subplots()
+    axes.set_prop_cycle(color=point_colours(len(names)))
     for name, column in zip(names, error_px.T, strict=True):
         _step(axes, column, label=name, linewidth=1.0, alpha=0.75)
     _step(axes, error_px.ravel(), label="all points", color=INK, linewidth=2.2)
@@ -95,7 +96,7 @@ def share_within(error_px: NDArray[np.float64], names: Sequence[str], human_px: 
     axes.set_xlabel("error (px)", color=INK)
     finish(axes, title="Share of held-out points within a distance, all folds")
     plain_numbers(axes.xaxis)
-    axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=8.5)
+    legend_below(figure, axes)
     return figure
 
 

@@ -16,7 +16,7 @@ from trainer.experiments.power_law import REACH, PowerLaw
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels, number_log_axis
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers, png
+from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, legend_below, plain_numbers, png
 from trainer.reports.report_files import write_report_files
 
 # Mathis et al. 2018, Nature Neuroscience 21:1281, their mouse: the error at 10 labelled frames, and at about 200, where the
@@ -95,7 +95,7 @@ def error_against_frames(curves: Sequence[LearningCurve], human_px: float | None
     axes.xaxis.set_minor_locator(NullLocator())
     plain_numbers(axes.xaxis)
     axes.set_xlabel("labelled frames learnt from", color=INK)
-    figure.legend(loc="outside lower center", frameon=False, labelcolor=INK, fontsize=8.5, ncols=3)
+    legend_below(figure, axes)
     return figure
 
 

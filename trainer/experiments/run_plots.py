@@ -12,11 +12,11 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainer.experiments.run import Run, RunEpoch
-from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, legend_below, plain_numbers
 
 FEW = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito: told apart by everybody
 NARROW = 8  # largest over smallest value
-LEGEND = 8  # a longer legend hides what it explains
+LEGEND = 8  # groups; of more, the axes of the lower panels are enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def four_panels(curves: Sequence[PlottedCurve], *, title: str, what: str, human_
     for axes in (scores, times):
         axes.set_xlabel(what, color=INK)
     if len(groups) <= LEGEND:
-        losses.legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=8, title=what, title_fontsize=8)
+        legend_below(figure, losses, title=what)
     return figure
 
 

@@ -24,7 +24,7 @@ from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.experiments.study_database import ABOUT, ASKED, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
 from trainer.labels.split import USUAL_SPLIT
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, png
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, png
 from trainer.reports.report_files import write_report_files
 from trainer.training.fit_settings import FitSettings
 from trainer.training.training_options import AskedTraining, augment_file_of, needs_augment_file, without_option
@@ -180,7 +180,7 @@ def courses(found: SearchResult, human_px: float | None, *, title: str) -> Figur
     draw_floor(axes, human_px)
     axes.set_xlabel("epoch", color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.legend(loc="outside lower center", frameon=False, labelcolor=INK, fontsize=8.5, ncols=4)
+    legend_below(figure, axes)
     return figure
 
 

@@ -16,7 +16,7 @@ from trainer.formats.read_labels import read_settled
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
-from trainer.project.files import LABELS_FOLDER, PROJECT_FILE, picture_in
+from trainer.project.files import IMPORTED, LABELS_FOLDER, PROJECT_FILE, picture_in
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
 from trainer.project.layer_lock import LayerLock
 from trainer.project.store import Project, create_project, open_project
@@ -74,7 +74,7 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
         _refuse_other_vocabulary(project, frames, source)
         labels = {image: _label(frames, index) for index, image in enumerate(images)}
         _refuse_differences(project, mine, labels)
-        added = _add_frames(project, frames, why=f"imported from {source.name}", console=console)
+        added = _add_frames(project, frames, why=f"{IMPORTED} {source.name}", console=console)
         project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | labels))
     around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
     remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))

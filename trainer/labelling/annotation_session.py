@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from trainer.labelling.layer_store import LayerStore, revision
 from trainer.labelling.project_videos import ProjectVideos
 from trainer.labels.mirror import sides_of
+from trainer.project.files import IMPORTED
 from trainer.project.proposals import Guess
 from trainer.project.store import FrameLabel, Project, ProjectFrame
 
@@ -52,7 +53,7 @@ def frames_of(frames: Iterable[ProjectFrame], labels: dict[str, FrameLabel]) -> 
             "group": frame.group,
             "video": frame.video,
             "frame": frame.frame,
-            "why": frame.why,
+            "why": frame.why if frame.why.startswith(IMPORTED) else f"chosen by {frame.why}",
             "revision": revision(labels.get(frame.image)),
             "label": labels.get(frame.image),
         }

@@ -21,6 +21,7 @@ PROJECT_FILE = "project.json"
 FRAMES_FILE = "frames.json"
 IMAGES_FOLDER = "images"
 LABELS_FOLDER = "labels"
+IMPORTED = "imported from"  # why a frame is in a project that nobody chose
 
 _UNFIT = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')  # in file names, of one system or another
 

@@ -22,7 +22,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.split import time_is_known
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, contact_sheet
 from trainer.reports.error_report import figure_part, number
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, plain_numbers
 from trainer.reports.report_files import write_report_files
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.bundle_split import split_of
@@ -144,7 +144,6 @@ def paired_plot(found: Comparison) -> Figure:
     if found.floor is not None:
         left.axvline(found.floor.mean_px, color=PEOPLE, linewidth=1.4, linestyle="-.", label=PEOPLE_LABEL)
         left.axhline(found.floor.mean_px, color=PEOPLE, linewidth=1.4, linestyle="-.")
-        left.legend(loc="upper left", frameon=False, labelcolor=INK, fontsize=8.5)
     left.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
     left.set_xlabel(f"{found.first} (px)", color=INK)
     left.set_ylabel(f"{found.second} (px)", color=INK)
@@ -160,7 +159,7 @@ def paired_plot(found: Comparison) -> Figure:
     order_words = "order of time" if time_is_known(frames) else "the order of the files' names"
     right.set_xlabel(f"frame, in {order_words}", color=INK)
     finish(right, title=f"{found.second} minus {found.first} (px)")
-    right.legend(loc="best", frameon=False, labelcolor=INK, fontsize=8.5)
+    legend_below(figure, left, right)
     return figure
 
 

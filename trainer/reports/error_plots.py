@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from trainer.labels.split import time_is_known
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, lines_of, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, lines_of, plain_numbers
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
@@ -51,11 +51,11 @@ def error_per_point(scored: Evaluation, train: Evaluation | None, *, floor: Floo
     left.set_ylim(0, 1.02)
     left.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     left.set_xlabel("error (px)", color=INK)
-    left.legend(loc="upper left", frameon=False, labelcolor=INK, fontsize=9)
     finish(left, title="Share of points within a distance")
     _draw_boxes(right, scored, floor)
     for axes in (left, right):
         _error_axis(axes, limit)
+    legend_below(figure, left)
     return figure
 
 
@@ -79,7 +79,7 @@ def error_over_time(evaluation: Evaluation, *, floor: Floor | None = None) -> Fi
     plain_numbers(axes.yaxis)
     order_words = "in order of time" if known else "in the order of the files' names"
     axes.set_xlabel(f"frame, {order_words}" + (" within each group" if len(sequences) > 1 else ""), color=INK)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 0.99), frameon=False, labelcolor=INK, fontsize=9, ncols=3)
+    legend_below(figure, axes)
     return figure
 
 

@@ -18,7 +18,7 @@ from trainer.reports.error_report import (
     tag_section,
 )
 from trainer.reports.report_files import write_report_files
-from trainer.reports.verdict_section import fault_section, point_section, verdict_box
+from trainer.reports.verdict_section import fault_section, point_section, prose, verdict_box
 from trainer.scoring.evaluate_sets import EvaluationRun, ScoredSet
 from trainer.scoring.reliability import judge
 
@@ -45,7 +45,7 @@ def page(run: EvaluationRun, *, created: str) -> str:
     beside = run.training.evaluation if run.training is not None and run.training is not judged else None
     first = [judged, *([run.training] if beside is not None and run.training is not None else [])]
     warned, unlike = (
-        "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in sentences) for sentences in (run.warnings, run.unlike)
+        "".join(f'<p class="diagnosis">{prose(sentence)}</p>' for sentence in sentences) for sentences in (run.warnings, run.unlike)
     )
     parts = [
         f"<h1>{text(run.bundle.description.name)}</h1>",

@@ -3,16 +3,24 @@
 import io
 import re
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
 TRAIN, HELD_OUT, INK, FAINT, GRID = "#0072B2", "#D55E00", "#222222", "#6b6b6b", "#e4e4e4"
 WIDTH = 9.0  # inches
 DPI = 110
+POINTS_PER_INCH = 72
+LEGEND_POINTS = 8.5
+LEGEND_LETTERS = 56  # of a name in a line
+LEGEND_MARK = 4.8  # line, and space around it and between columns, in font sizes: matplotlib's 2, 0.8 and 2
+LEGEND_LINE = 1.5  # height of a line, in font sizes
 
 
 def png(figure: Figure) -> bytes:
@@ -33,6 +41,58 @@ def finish(axes: Axes, *, title: str, log_values: NDArray[np.float64] | None = N
     if log_values is not None:
         finite = log_values[np.isfinite(log_values)]
         axes.set_yscale("log" if finite.size and finite.min() > 0 else "symlog")
+
+
+def legend_below(figure: Figure, *panels: Axes, title: str = "") -> None:
+    """Name what is drawn in some axes, each name once, below all axes of the figure: nothing is hidden. The figure grows by as much.
+
+    Args:
+        figure: with constrained layout.
+        panels: its axes whose names are given, in their order.
+        title: above the names.
+    """
+    named = {
+        lines_of(label, LEGEND_LETTERS): line for axes in panels for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    if not named:
+        return
+    columns = _columns(list(named), figure.get_figwidth() * POINTS_PER_INCH)
+    rows = max(sum(name.count("\n") + 1 for name in column) for column in np.array_split(list(named), columns)) + bool(title)
+    figure.set_figheight(figure.get_figheight() + (rows * LEGEND_LINE + 1) * LEGEND_POINTS / POINTS_PER_INCH)
+    legend = figure.legend(
+        list(named.values()),
+        list(named),
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        labelcolor=INK,
+        fontsize=LEGEND_POINTS,
+        title=title or None,
+        title_fontsize=LEGEND_POINTS,
+        markerscale=1.4,
+    )
+    for line in legend.get_lines():
+        line.set_alpha(max(line.get_alpha() or 1.0, 0.6))  # what is faint in a crowd must be seen alone
+
+
+def _columns(names: list[str], room: float) -> int:
+    """As many columns as fit side by side into so many points, split as matplotlib does."""
+    widths = np.array([max(_width(line) for line in name.split("\n")) for name in names]) + LEGEND_MARK * LEGEND_POINTS
+    return next((n for n in range(len(names), 1, -1) if sum(part.max() for part in np.array_split(widths, n)) < room), 1)
+
+
+def _width(line: str) -> float:
+    """Of a text in a legend, in points."""
+    return float(TextPath((0, 0), line, size=LEGEND_POINTS).get_extents().width) if line.strip() else 0.0
+
+
+def point_colours(count: int) -> list[str]:
+    """A colour for each key point, none twice: up to ten as matplotlib has them, then pairs of light and dark, then a scale."""
+    if count <= 20:
+        chosen = [mpl.colormaps["tab10" if count <= 10 else "tab20"](place) for place in range(count)]
+    else:
+        chosen = [mpl.colormaps["turbo"](place) for place in np.linspace(0.02, 0.98, count)]
+    return [to_hex(colour) for colour in chosen]
 
 
 def lines_of(name: str, letters: int) -> str:

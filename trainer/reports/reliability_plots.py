@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from tracker.bundle_description import distance_words
-from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, plain_numbers, point_colours
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.reliability import BINS, Judged, Reliability
 
@@ -30,6 +30,7 @@ def reliability_diagram(curves: Sequence[tuple[str, Reliability]], *, evaluation
     _draw_curves(left, curves)
     _draw_counts(below, curves[-1][1])
     _draw_errors(right, evaluation, judged, within_px=curves[-1][1].within_px)
+    legend_below(figure, left, right)
     return figure
 
 
@@ -55,7 +56,6 @@ def _draw_curves(axes: Axes, curves: Sequence[tuple[str, Reliability]]) -> None:
     axes.tick_params(labelbottom=False)
     axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     finish(axes, title=f"Share within {distance_words(curves[-1][1].within_px.tolist())} (± 1 SE)")
-    axes.legend(loc="best", frameon=False, labelcolor=INK, fontsize=8.5)
 
 
 def _draw_counts(axes: Axes, curve: Reliability) -> None:
@@ -74,6 +74,7 @@ def _draw_counts(axes: Axes, curve: Reliability) -> None:
 def _draw_errors(axes: Axes, evaluation: Evaluation, judged: Judged, *, within_px: NDArray[np.float64]) -> None:
     distance = evaluation.errors.distance_px
     confidence = evaluation.predicted[..., 2]
+    axes.set_prop_cycle(color=point_colours(len(evaluation.frames.point_names)))
     for point, name in enumerate(evaluation.frames.point_names):
         known = ~np.isnan(distance[..., point])
         error = np.maximum(distance[..., point][known], SMALLEST_PX)
@@ -88,4 +89,3 @@ def _draw_errors(axes: Axes, evaluation: Evaluation, judged: Judged, *, within_p
     axes.set_xlabel(f"confidence ({len(judged.right)} points)", color=INK)
     finish(axes, title="Error against confidence (px; dotted: radius)")
     plain_numbers(axes.yaxis)
-    axes.legend(loc="lower left", frameon=False, labelcolor=INK, fontsize=8.5)

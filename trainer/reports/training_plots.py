@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from trainer.reports.error_plots import PEOPLE, PEOPLE_LABEL, draw_ring_legend
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, plain_numbers
 from trainer.scoring.floor import Floor
 from trainer.scoring.loss_curves import crossing
 from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
@@ -48,6 +48,7 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
     rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     rows[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 0 else ""))  # batches of 0 lie before it
     count = "1 epoch" if len(epoch) == 1 else f"{len(epoch)} epochs"
+    legend_below(figure, *rows[:-2])
     figure.suptitle(", ".join([*([title] if title else []), count]), fontsize=10.5, color=INK, ha="left", x=0.01)
     return figure
 
@@ -116,14 +117,12 @@ def _draw_losses(
     if (place_of := crossing(_known(train), _known(held_out))) is not None:
         axes.axvline(epoch[place_of], color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=CROSSING_LABEL)
     finish(axes, title="Loss (logarithmic)", log_values=np.concatenate([loss, train, held_out]))
-    axes.legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9)
 
 
 def _draw_held_out_error(axes: Axes, *, epoch: NDArray[np.float64], error: NDArray[np.float64], floor: Floor | None) -> None:
     axes.plot(epoch, error, color=HELD_OUT, linewidth=1.6, marker="." if len(epoch) < 40 else None)
     if floor is not None:
         axes.axhline(floor.mean_px, color=PEOPLE, linewidth=1.4, linestyle="-.", label=PEOPLE_LABEL)
-        axes.legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9)
     finish(axes, title="Mean error on held-out frames (px)", log_values=error)
     plain_numbers(axes.yaxis)
 
@@ -160,6 +159,9 @@ def _draw_changes(axes: Axes, *, epoch: NDArray[np.float64], train: NDArray[np.f
     size = np.abs(np.concatenate([change for change, *_ in changes]))
     size = size[np.isfinite(size) & (size > 0)]
     axes.set_yscale("symlog", linthresh=float(np.median(size)) if size.size else 1.0)
+    if size.size:
+        mark = 10.0 ** np.floor(np.log10(size.max()))
+        axes.set_yticks([-mark, 0, mark])  # more would stand on top of each other next to zero
     finish(axes, title="Change of the loss from epoch to epoch (below 0: better)")
 
 

@@ -1,6 +1,7 @@
 """Parts of a report that judge: the verdict with its next steps, each key point's labels and bias, and labels that are likely wrong."""
 
 import math
+import re
 
 from tracker.pages.document import StrongRow, table, text
 from trainer.reports.error_report import figure_part, number
@@ -15,16 +16,21 @@ LEAST_BIAS_PX = 0.5
 FEWEST_FOR_BIAS = 5  # held-out labels; the spread of fewer says nothing
 
 
+def prose(sentence: str) -> str:
+    """A sentence as HTML; what stands in backticks is set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", text(sentence))
+
+
 def verdict_box(found: Verdict) -> str:
     """What matters most, and the next steps with their commands."""
-    steps = "".join(f"<li>{text(step.do)}<pre><code>{text(step.command)}</code></pre></li>" for step in found.steps)
-    return f'<div class="verdict"><p>{text(found.sentence)}</p><p>Next:</p><ol>{steps}</ol></div>'
+    steps = "".join(f"<li>{prose(step.do)}<pre><code>{text(step.command)}</code></pre></li>" for step in found.steps)
+    return f'<div class="verdict"><p>{prose(found.sentence)}</p><p>Next:</p><ol>{steps}</ol></div>'
 
 
 def labels_or_minutes_section(found: Verdict) -> str:
     """More labels, or a longer training? And of what labels are needed most."""
-    needed = f"<p>{text(found.needs_labels)}</p><pre><code>{text(found.select)}</code></pre>" if found.needs_labels else ""
-    return f"<h2>More labels or a longer training?</h2><p>{text(found.labels_or_minutes)}</p>{needed}"
+    needed = f"<p>{prose(found.needs_labels)}</p><pre><code>{text(found.select)}</code></pre>" if found.needs_labels else ""
+    return f"<h2>More labels or a longer training?</h2><p>{prose(found.labels_or_minutes)}</p>{needed}"
 
 
 def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> str:

@@ -85,6 +85,7 @@ class Measurements:
     Attributes:
         learnt: frames learnt from.
         scored: frames held out that have a label.
+        right: those of them on which at least half of the labelled points lie within what counts as right.
         train_median_px: of the errors on frames learnt from.
         median_px, mean_px: of those on held-out frames.
         train_mean_px: mean of those on frames learnt from.
@@ -108,6 +109,7 @@ class Measurements:
 
     learnt: int
     scored: int
+    right: int = 0
     train_median_px: float
     train_mean_px: float
     median_px: float = math.nan
@@ -173,7 +175,8 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
     epochs, steps = about.history["epochs"], len(about.history["batches"])
     return Measurements(
         learnt=len(about.labels),
-        scored=len(scored.frames) if scored is not None else 0,
+        scored=int(_with_label(scored).sum()) if scored is not None else 0,
+        right=_right(scored, within) if scored is not None else 0,
         train_median_px=train.errors.spread.median_px,
         train_mean_px=train.errors.spread.mean_px,
         median_px=spread.median_px if spread is not None else math.nan,
@@ -195,6 +198,18 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         suspects=suspects(train, scored, within_px=within),
         empty=about.empty,
     )
+
+
+def _with_label(scored: Evaluation) -> NDArray[np.bool_]:
+    """(n,), frames that have one."""
+    return np.asarray(np.isfinite(scored.errors.distance_px).any(axis=(1, 2)), bool)
+
+
+def _right(scored: Evaluation, within_px: NDArray[np.float64]) -> int:
+    """Frames of which at least half of the labelled points lie within what counts as right."""
+    distance = scored.errors.distance_px[_with_label(scored)]
+    near, known = (np.asarray(kind).sum(axis=(1, 2)) for kind in (distance <= within_px, np.isfinite(distance)))
+    return int((2 * near >= known).sum())
 
 
 def _points(train: Evaluation, scored: Evaluation | None, labels: LabelledFrames) -> tuple[PointMeasure, ...]:

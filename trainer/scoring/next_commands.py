@@ -16,6 +16,7 @@ LONGEST = 10  # times as long at most: more than that is another network, not pa
 ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
 OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--weights", "--train")  # which another network does not take, or takes otherwise
 NOT_OF_CURVE = ("--correct-within", "--target-px")  # the second is given apart
+OF_SPLIT = ("--folds", "--fold", "--hold-out", "--random-split", "--no-held-out")  # a cross-validation has its own
 
 
 class Advice(NamedTuple):
@@ -60,8 +61,8 @@ class NextCommands:
         project = self.project or self._new_project
         videos = [self.videos[group] for group in groups if group in self.videos] or list(self.videos.values())[:1]
         if not videos:
-            named = f"No video of these labels is known here: `trainer select VIDEO --project {shlex.quote(project)}` adds frames of one."
-            return Advice(f"{do} {named}", self._in_project("label", project, "--annotator", self._annotator, "--bundle", self.bundle))
+            named = "No video of these labels is known here; `trainer select` adds frames of any that it is given."
+            return Advice(f"{do} {named}", self._label_page("--bundle", self.bundle))
         by = ["--by", "uncertainty", "--bundle", self.bundle] if uncertain else []
         return Advice(do, self._in_project("select", *videos, "--project", project, "--count", str(count), *by))
 
@@ -119,19 +120,22 @@ class NextCommands:
     def curve(self, target_px: float | None = None) -> str:
         """What more labels would bring; several sets of labels are joined in a project first, since a curve takes one."""
         target = ["--target-px", f"{target_px:g}"] if target_px is not None else []
-        options, alone = _left(self.fit_options, NOT_OF_CURVE), len(self.data) == 1
-        data = self.data[0] if alone else self._new_project
-        typed = _typed("curve", "--data", data, "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._length())
-        return typed if alone else _after_each_other([*self._imports(), typed])
+        options = _left(self.fit_options, NOT_OF_CURVE)
+        return self._of_one_set("curve", "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._length())
+
+    def in_turn(self) -> str:
+        """The same training once for each fifth of the frames, which is held out from it."""
+        options = _left(self.fit_options, (*NOT_OF_CURVE, *OF_SPLIT))
+        return self._of_one_set("crossval", "--out", f"{self.bundle}-crossval", *options, *self._length())
 
     def look_at_answers(self) -> Advice:
-        """The bundle's answers drawn on a video, or where none is known its largest errors."""
-        video, do = next(iter(self.videos.values()), None), "Look at its answers on a video, best on one that it has not seen"
+        """The bundle's answers drawn on a video, or where none is known beside the labels."""
+        video = next(iter(self.videos.values()), None)
         if video is not None:
-            return Advice(f"{do}.", _typed("render", video, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4"))
-        drawn = f"`trainer render VIDEO --bundle {shlex.quote(self.bundle)} --out drawn.mp4`"
-        report = _typed("evaluate", self.bundle, "--data", *self.data, *self._empty, "--report", f"{self.bundle}-evaluation")
-        return Advice(f"Look at its largest errors in a report. {do}: {drawn}.", report)
+            drawn = _typed("render", video, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
+            return Advice("Look at its answers on a video, best on one that it has not seen.", drawn)
+        do = "Look at its answers beside the labels (w: the worst, then the next), and on a video, where `trainer render` draws them."
+        return Advice(do, self._label_page("--bundle", self.bundle))
 
     @property
     def _annotator(self) -> str:
@@ -146,6 +150,16 @@ class NextCommands:
     def _empty(self) -> list[str]:
         """What was said of empty cells."""
         return ["--empty", self.fit_options[self.fit_options.index("--empty") + 1]] if "--empty" in self.fit_options else []
+
+    def _of_one_set(self, command: str, *words: str) -> str:
+        """An experiment, which takes one set of labels; several are joined in a project first."""
+        alone = len(self.data) == 1
+        typed = _typed(command, "--data", self.data[0] if alone else self._new_project, *words)
+        return typed if alone else _after_each_other([*self._imports(), typed])
+
+    def _label_page(self, *more: str) -> str:
+        """The page on which labels are looked at."""
+        return self._in_project("label", self.project or self._new_project, "--annotator", self._annotator, *more)
 
     def _in_project(self, *words: str) -> str:
         """A command that works on the project, after what makes it."""

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from scipy.special import betaincinv  # type: ignore[import-untyped]
+
 from trainer.scoring.measurements import Measurements
 
 Kind = Literal[
     "few frames",
+    "few held out",
     "other names",
     "exchanged",
     "nothing held out",
@@ -25,6 +28,7 @@ Kind = Literal[
 ]
 
 FEWEST_FRAMES = 10  # with fewer, a network memorises these and nothing else
+FEWEST_HELD_OUT = 6  # frames: of five that are all right, the interval of the share that is right still reaches below half
 ENOUGH_PICTURES = 30_000  # the usual 40 epochs show 41 000; below this the error of a compact network still falls
 BASELINE_SHARE = 0.5  # a mean error above this share of the mean-position baseline: the network hardly looks at the image
 OVERFIT_RATIO = 1.5  # held-out median over training median, both scored the same way
@@ -77,6 +81,26 @@ def unlearnt(m: Measurements) -> bool:
 def not_exact(m: Measurements) -> bool:
     """Held-out points are not within what counts as right."""
     return m.median_px > m.radius_px
+
+
+def few_held_out(m: Measurements) -> bool:
+    """So few frames to judge by that nothing about others can be concluded."""
+    return 0 < m.scored < FEWEST_HELD_OUT
+
+
+def right_share(m: Measurements) -> tuple[float, float]:
+    """Of frames like those held out, the share on which most points are right: the exact 95 % interval (Clopper and Pearson 1934)."""
+    wrong = m.scored - m.right
+    low = float(betaincinv(m.right, wrong + 1, 0.025)) if m.right else 0.0
+    high = float(betaincinv(m.right + 1, wrong, 0.975)) if wrong else 1.0
+    return low, high
+
+
+def right_in_words(m: Measurements) -> str:
+    """On how many held-out frames most points are right, and what that says of all others."""
+    low, high = right_share(m)
+    said = f"most points are so near on {m.right} of {frames(m.scored)} held out"
+    return f"{said}, which is {low:.0%} to {high:.0%} of all such frames (95% interval)"
 
 
 def gap(m: Measurements) -> bool:

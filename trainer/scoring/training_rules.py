@@ -11,10 +11,12 @@ from trainer.scoring.next_step import (
     UNLIKE_SPREADS,
     UNLIKE_TIMES,
     NextStep,
+    few_held_out,
     frames,
     gap,
     looks_at_images,
     not_exact,
+    right_in_words,
     short,
     shown,
     times,
@@ -109,9 +111,35 @@ def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
     )
 
 
+def hardly_held_out(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Too few frames to judge by, whatever their error is."""
+    if not few_held_out(m) or m.learnt < FEWEST_FRAMES:
+        return None
+    more = commands.more_frames("Label more frames, of different times and videos: some of them are held out as well.", uncertain=False)
+    return NextStep(
+        kind="few held out",
+        why=f"Too few held out to judge: {frames(m.scored)}. The median error of {m.median_px:.2f} px is "
+        f"{'above' if not_exact(m) else 'within'} the {m.radius_px:.1f} px that count as right; {right_in_words(m)}.",
+        do=more.do,
+        command=more.command,
+    )
+
+
+def judged_in_turn(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """What can be known from the same labels: each frame held out once."""
+    if not few_held_out(m) or m.learnt < FEWEST_FRAMES:
+        return None
+    return NextStep(
+        kind="few held out",
+        why="Every label can judge once, in a training that has not learnt from it.",
+        do="Until then, judge by every label in turn: five trainings, each with another fifth held out.",
+        command=commands.in_turn(),
+    )
+
+
 def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
-    if not gap(m) or not (not_exact(m) or m.crossing is not None):
+    if not gap(m) or few_held_out(m) or not (not_exact(m) or m.crossing is not None):
         return None
     rises = f"; from epoch {m.crossing} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)
@@ -128,7 +156,7 @@ def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def rising(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A training that went on after it had memorised them."""
-    if m.crossing is None or not gap(m):
+    if m.crossing is None or few_held_out(m) or not gap(m):
         return None
     return NextStep(
         kind="over-fitted",
@@ -186,7 +214,8 @@ def good(m: Measurements, commands: NextCommands) -> NextStep:
     met = f", and below the {m.target_px:g} px of the task" if m.target_px is not None else ""
     return NextStep(
         kind="good",
-        why=f"Good: the median error of {m.median_px:.2f} px is within the {m.radius_px:.1f} px that count as right{met}.",
+        why=f"Good: the median error of {m.median_px:.2f} px is within the {m.radius_px:.1f} px that count as right{met}; "
+        f"{right_in_words(m)}.",
         do=shown_next.do,
         command=shown_next.command,
     )

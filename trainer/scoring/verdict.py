@@ -18,6 +18,7 @@ from trainer.scoring.next_step import (
     ENOUGH_PICTURES,
     EXCHANGED,
     FEWEST_FRAMES,
+    FEWEST_HELD_OUT,
     OVERFIT_PX,
     OVERFIT_RATIO,
     RARE,
@@ -27,6 +28,7 @@ from trainer.scoring.next_step import (
     SURE_OF_NOTHING,
     UNLIKE_TIMES,
     NextStep,
+    few_held_out,
     frames,
 )
 
@@ -38,10 +40,10 @@ RULE = (
     f"scatter makes up {SCATTER_SHARE:.0%} of the error; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
     f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light; fewer than "
     f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the last fifth; {SEEN_PX:g} source "
-    f"pixels or more in one of the network's; a held-out median above {OVERFIT_RATIO:g} times the training median and {OVERFIT_PX:g} px "
-    "above it; the task's own threshold; single labels far from a sure answer; a point that is found with a confidence above "
-    f"{SURE_OF_NOTHING:g} in a scene without the animal. Training and held-out frames are scored in the same "
-    "way: the finished engine, no augmentation, no dropout."
+    f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; a held-out median above {OVERFIT_RATIO:g} "
+    f"times the training median and {OVERFIT_PX:g} px above it; the task's own threshold; single labels far from a sure answer; a point "
+    f"that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal. Training and held-out frames are scored in "
+    "the same way: the finished engine, no augmentation, no dropout."
 )
 
 Rule = Callable[[Measurements, NextCommands], NextStep | None]
@@ -56,6 +58,8 @@ RULES: tuple[Rule, ...] = (
     training_rules.unlike,
     training_rules.too_short,
     training_rules.resolution,
+    training_rules.hardly_held_out,
+    training_rules.judged_in_turn,
     training_rules.over_fitted,
     training_rules.rising,
     training_rules.not_good_enough,
@@ -175,4 +179,5 @@ def _summary(m: Measurements) -> str:
         return f"Nothing was held out; {learnt}."
     gap = "" if math.isnan(m.gap) else f", a gap of {m.gap - 1:+.0%}"
     floor = f"; annotators are {m.floor_px:.2f} px apart" if m.floor_px is not None else ""
-    return f"Held-out median {m.median_px:.2f} px on {frames(m.scored)}, {learnt}{gap}{floor}."
+    few = " (too few to judge by)" if few_held_out(m) else ""
+    return f"Held-out median {m.median_px:.2f} px on {frames(m.scored)}{few}, {learnt}{gap}{floor}."

@@ -33,7 +33,7 @@ def by_k_means(candidates: Candidates, open_: NDArray[np.int64], *, count: int, 
     sizes = {int(open_[place]): len(each) for each in members for place in each}
     return Preference(
         bins=[open_[each[np.argsort(away[each], kind="stable")]].tolist() for each in members],
-        reason=lambda index: Reason(why="k-means", detail=f"stands for {sizes[index]} frames"),
+        reason=lambda index: Reason(why="k-means", detail=f"stands for {sizes[index]} frame{'' if sizes[index] == 1 else 's'}"),
     )
 
 

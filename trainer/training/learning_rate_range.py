@@ -117,6 +117,11 @@ def smoothed(losses: list[float]) -> NDArray[np.float64]:
 
 def draw_range(found: RateRange, out: Path) -> None:
     """Write a picture of loss against learning rate."""
+    range_plot(found).savefig(out, dpi=110)
+
+
+def range_plot(found: RateRange) -> Figure:
+    """Loss against learning rate."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(found.rates, found.losses, color="#1f4e79")
@@ -124,5 +129,5 @@ def draw_range(found: RateRange, out: Path) -> None:
     if found.broken is not None:
         axes.axvline(found.broken, color="#c0392b", linestyle=":", label=f"breaks: {found.broken:.1g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss (running mean)")
-    axes.legend(frameon=False)
-    figure.savefig(out, dpi=110)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure

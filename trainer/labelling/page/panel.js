@@ -32,7 +32,7 @@ export class Panel {
     [this.#rows, this.#shownIndex] = [[], -1];
     this.session.frames.forEach((frame, index) => {
       if (frame.group !== group) rows.append(this.#headingFor(frame, (group = frame.group)));
-      const row = element("div", { className: "frame", title: `${frame.image}\nchosen by ${frame.why}` });
+      const row = element("div", { className: "frame", title: `${frame.image}\n${frame.why}` });
       row.append(element("span", { className: "mark" }), element("span", { text: frame.frame }), element("span", { className: "row-tags" }));
       clickable(row, () => this.session.goTo(this.session.indexOf(frame.image)));
       this.#rows.push(row);
@@ -97,7 +97,7 @@ export class Panel {
     this.#showProgress();
     this.#showVideo(frame.group);
     byId("undecided").hidden = !session.label.to_decide || session.label.excluded;
-    byId("where").textContent = `${session.index + 1} of ${session.frames.length} · ${videoName(frame)} · frame ${frame.frame} · chosen by ${frame.why}`;
+    byId("where").textContent = `${session.index + 1} of ${session.frames.length} · ${videoName(frame)} · frame ${frame.frame} · ${frame.why}`;
     byId("hint").textContent = this.#hint();
     byId("excluded").hidden = !session.label.excluded;
     byId("notice").hidden = !session.notice;
