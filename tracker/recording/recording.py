@@ -87,6 +87,9 @@ class Recording:
         self._first_ns: int | None = None
         self._held: list[Item] = []  # until there are frames enough to know their rate
         self._dropped_ns: int | None = None
+        self._late_ns: int | None = None  # when a pose came last whose row had been written
+        self._heard_ns = 0  # all that was given before is taken
+        self._posed_ns = 0  # when a pose was taken that is newer than those before
         self._ending: str | None = None
         self._end_ns = _NEVER_NS
         self._deadline_ns: int | None = None  # of what is still waiting when it ends
@@ -102,6 +105,8 @@ class Recording:
             return self.failure
         if self._dropped_ns is not None and self._clock() - self._dropped_ns < _BEHIND_NS:
             return f"{self.dropped} frames are not recorded: the encoder is behind; choose a faster preset or a lower frame rate"
+        if self._late_ns is not None and self._writer is not None and self._clock() - self._late_ns < _BEHIND_NS:
+            return f"poses came too late to be recorded with their frames: {self._writer.late_poses} so far; the network stood still"
         return None
 
     def offer(self, frame: Frame) -> None:
@@ -214,32 +219,49 @@ class Recording:
         while True:
             if ending is None and self._ending is not None:
                 ending, ended_ns = self._ending, self._clock()
-            with suppress(Empty):
-                self._take(self._items.get(timeout=_POLL_S))
+            self._take_next()
             is_last = ending is not None and self._offered == self._taken + len(self._held_frames())
             if self._held and (is_last or self._is_rate_known()):
                 self._begin()
             if is_last and not self._waits_for_poses(ended_ns):  # the loop goes on: the queue need never be empty
                 break
             if self._writer is not None:
-                self._writer.tick(frames_wait=self._offered > self._taken)
+                self._writer.tick(frames_wait=self._offered > self._taken, heard_ns=self._heard_ns)
                 self._look_after_space()
             if self._ending is None and self._clock() > self._end_ns + _RATE_WAIT_NS:  # no frame has come to end it
                 self._ending = _TIME_OVER
-        self._take_last_events()
+        self._take_last()
         if self._writer is not None:
             self._writer.close(reason=ending or "", dropped=self.dropped)
             logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
+            if self._writer.late_poses:
+                logger.warning("poses came too late for their frames: folder=%s poses=%d", self.folder, self._writer.late_poses)
         else:
             self.folder.rmdir()
             logger.info("nothing recorded, since no frame came: folder=%s", self.folder)
 
-    def _take_last_events(self) -> None:
-        """Those of its frames, which the loop gives right after the last pose; those of later frames are not this session's."""
+    def _take_next(self) -> None:
+        """Take what comes next, or wait for a moment. Poses are awaited by the time of what was taken, however far behind that is."""
+        now = self._clock()
+        try:
+            item = self._items.get(timeout=_POLL_S)
+        except Empty:
+            self._heard_ns = max(self._heard_ns, now)
+            return
+        if isinstance(item, Frame):
+            self._heard_ns = max(self._heard_ns, item.received_ns)
+        self._take(item)
+
+    def _take_last(self) -> None:
+        """Poses and events of its frames that still wait here; the loop gives the events right after the last pose."""
         time.sleep(_POLL_S)
         for _ in range(self._items.qsize()):
             item = self._items.get_nowait()
-            if self._writer is not None and isinstance(item, EventMessage) and item.received_ns <= self.last_ns:
+            if self._writer is None or isinstance(item, Frame) or item.received_ns > self.last_ns:
+                continue
+            if isinstance(item, PoseMessage):
+                self._writer.pose(item)
+            elif isinstance(item, EventMessage):
                 self._writer.event(item)
 
     def _take(self, item: Item) -> None:
@@ -260,7 +282,11 @@ class Recording:
             self._writer.frame(item, dropped=dropped)
             self.frames += 1
         elif isinstance(item, PoseMessage):
+            late = self._writer.late_poses
+            if item.published_ns > self._writer.posed_ns:
+                self._posed_ns = self._clock()
             self._writer.pose(item)
+            self._late_ns = self._clock() if self._writer.late_poses > late else self._late_ns
         elif isinstance(item, EventMessage):
             self._writer.event(item)
         else:
@@ -268,9 +294,11 @@ class Recording:
 
     def _waits_for_poses(self, ended_ns: int) -> bool:
         """Whether the loop may still give a pose to a frame that was taken before the end."""
+        if self._writer is None or not self._writer.waits_for_poses:
+            return False
         now = self._clock()
         late = self._deadline_ns is not None and now > self._deadline_ns
-        return self._writer is not None and self._writer.waits_for_poses and not late and now - ended_ns < self._rig.pose_wait_ns
+        return not late and now - max(ended_ns, self._posed_ns) < self._rig.pose_wait_ns
 
     def _is_rate_known(self) -> bool:
         frames = self._held_frames()
