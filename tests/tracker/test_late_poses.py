@@ -143,7 +143,7 @@ def test_an_encoder_that_is_far_behind_takes_no_pose_from_a_frame(recording_conf
     late_poses_given(recorder)
     given.set()
     wait_until(lambda: recorder.counts[0] == 60)
-    wait_until(lambda: recorder._recording is not None and recorder._recording._items.empty())
+    wait_until(lambda: recorder._recording is not None and recorder._recording._inbox.is_empty)
     recorder.stop()
     assert RecordedSession(tmp_path / "s").rows["points"].null_count == 0
 

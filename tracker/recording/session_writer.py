@@ -176,7 +176,7 @@ class SessionWriter:
         if self._video is not None and not frames_wait and now - self._written_ns > self._limits.idle_ns:
             self._finish_segment()
         if now - self._synced_ns >= SYNC_EVERY_NS:
-            self._sync(now, heard_ns=now if heard_ns is None else heard_ns)
+            self._sync(heard_ns=now if heard_ns is None else heard_ns)
 
     def close(self, *, reason: str, dropped: int) -> None:
         """Finish every file, and say how it ended.
@@ -187,7 +187,7 @@ class SessionWriter:
         self._finish_segment()
         for each in self._waiting:
             each.settled = True
-        self._sync(self._clock(), heard_ns=0)
+        self._sync(heard_ns=0)
         self._table.close()
         self._events.close()
         self._setups.close()
@@ -219,7 +219,7 @@ class SessionWriter:
             self.segments.append(self._video.frames)
             self._video = None
 
-    def _sync(self, now: int, *, heard_ns: int) -> None:
+    def _sync(self, *, heard_ns: int) -> None:
         if self._video is not None:
             for part in (self._video, self._table, self._events):
                 if not part.is_there():
@@ -234,7 +234,7 @@ class SessionWriter:
         self._table.append(rows)
         self._events.append(self._event_rows)
         self._event_rows = []
-        self._synced_ns = now
+        self._synced_ns = self._clock()  # from its end: a disk that takes longer than the interval would leave no time to encode
 
     def _is_ready(self, waiting: _Waiting, heard_ns: int) -> bool:
         """Whether its frame is on the disk and its pose known, or the loop stands still: as long as it gives poses, this one may come."""
