@@ -13,11 +13,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.bundle_description import BehaviourNetwork, Description, Following, Lighting
+from tracker.bundle_contradictions import contradiction, printable
+from tracker.bundle_description import BehaviourNetwork, Description, Following
 from tracker.errors import BundleError
 from tracker.exchange_folders import exchange
 from tracker.frame import Image
 from tracker.gentle_reading import sha256_of
+from tracker.parsing.one_line import one_line
 from tracker.self_test_clip import Clip, read_clip, written_clip
 from tracker.whole_files import remedy, write_synced
 
@@ -103,7 +105,7 @@ def write_bundle(
     else:
         test_file, test = SELF_TEST_POSES, _npy(self_test_poses)
     self_test = msgspec.structs.replace(description.self_test, image_sha256=_sha256(test))
-    final = msgspec.structs.replace(description, onnx_sha256=_sha256(model), self_test=self_test)
+    final = printable(msgspec.structs.replace(description, onnx_sha256=_sha256(model), self_test=self_test))
     text = msgspec.json.format(msgspec.json.encode(final), indent=2)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -146,17 +148,12 @@ def _read_once(folder: Path) -> Bundle:
     if not (folder / DESCRIPTION_FILE).is_file():
         raise BundleError(f"{folder}: no {DESCRIPTION_FILE} there; expected an engine bundle as `trainer fit --out` writes it")
     description = _describe(folder / DESCRIPTION_FILE)
+    said = contradiction(description)
+    if said is not None:
+        raise BundleError(f"{folder / DESCRIPTION_FILE}: {said}: write the bundle again with `trainer fit`")
     for tensor in (description.input, description.output, *description.states):
         if math.prod(tensor.shape) > _LARGEST_TENSOR:
             raise BundleError(f"{folder / DESCRIPTION_FILE}: tensor '{tensor.name}' has more than {_LARGEST_TENSOR} numbers")
-    if description.correct_within_px is not None and len(description.correct_within_px) != len(description.point_names):
-        raise BundleError(
-            f"{folder / DESCRIPTION_FILE}: correct_within_px has {len(description.correct_within_px)} numbers; expected one for each of "
-            f"{len(description.point_names)} key points: write the bundle again with `trainer fit`"
-        )
-    contradiction = _contradiction(description)
-    if contradiction is not None:
-        raise BundleError(f"{folder / DESCRIPTION_FILE}: {contradiction}: write the bundle again with `trainer fit`")
     _compare(folder / MODEL_FILE, description.onnx_sha256)
     if description.behaviour is not None and description.behaviour.region is not None:
         return Bundle(
@@ -181,46 +178,6 @@ def _read_once(folder: Path) -> Bundle:
         raise BundleError(f"{folder / SELF_TEST_FILE}: is not a PNG image; write the bundle again with `trainer fit`")
     rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if image.ndim == 3 else image
     return Bundle(folder=folder, description=description, self_test_image=np.asarray(rgb, np.uint8))
-
-
-def _contradiction(description: Description) -> str | None:
-    """What no network can have, and what was expected; None where there is nothing of the kind."""
-    names, learnt, behaviour = description.class_names, description.learnt, description.behaviour
-    if any(not name.strip() for name in names):
-        return "class_names has an empty name; expected a name for every class"
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        return f"class_names has '{twice}' twice; expected different names"
-    intervals = {"learnt.brightness": learnt.brightness, "learnt.contrast": learnt.contrast} if learnt is not None else {}
-    if behaviour is not None:
-        intervals["behaviour.frame_interval_s"] = behaviour.frame_interval_s
-        numbers, expected = len(description.self_test.expected), math.prod(description.output.shape[1:])
-        if numbers != expected:
-            return f"self_test.expected has {numbers} numbers, the output {expected}; expected as many"
-        if (description.task == "forecast") != (description.forecast is not None):
-            part = "no part" if description.forecast is None else "a part"
-            return f"task is '{description.task}' and there is {part} forecast; expected that part for the task 'forecast' alone"
-    if description.lighting is not None and (half := _half_described(description.lighting)) is not None:
-        return half
-    for name, (low, high) in intervals.items():
-        if low < 0 or (low > high and not math.isclose(low, high)):  # of equal intervals, percentiles may differ by rounding
-            return f"{name} is {low:g} to {high:g}; expected the smaller number first, from 0"
-    return None
-
-
-def _half_described(lighting: Lighting) -> str | None:
-    pairs = (
-        (("contrast", lighting.contrast), ("cell_px", lighting.cell_px)),
-        (("background", lighting.background), ("background_sha256", lighting.background_sha256)),
-    )
-    for pair in pairs:
-        there = [name for name, value in pair if value is not None]
-        away = [name for name, value in pair if value is None]
-        if there and away:
-            return f"lighting has {there[0]} and no {away[0]}; expected both or neither"
-    if lighting.contrast is None and lighting.background is None:
-        return "lighting says that nothing is done; expected null in its place"
-    return None
 
 
 def _self_test_poses(folder: Path, description: Description, behaviour: BehaviourNetwork) -> NDArray[np.float32]:
@@ -293,7 +250,7 @@ def _describe(path: Path) -> Description:
         return msgspec.json.decode(content, type=Description)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise BundleError(
-            f"{path}: {problem}; expected a description of schema {SCHEMA}: write the bundle again with `trainer fit`"
+            f"{path}: {one_line(str(problem))}; expected a description of schema {SCHEMA}: write the bundle again with `trainer fit`"
         ) from None
 
 

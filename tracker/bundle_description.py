@@ -10,8 +10,14 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-Side = Annotated[int, Meta(ge=1)]
-Shape = tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...]
+Side = Annotated[int, Meta(ge=1, le=1_000_000)]
+Corner = Annotated[int, Meta(ge=0, le=1_000_000)]
+Shape = tuple[Side, ...]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Pixels = Annotated[float, Meta(ge=0, le=1_000_000)]
+Tolerance = Annotated[float, Meta(ge=0, le=1_000_000)]
+Seconds = Annotated[float, Meta(le=1_000_000)]
 
 
 class BundlePart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,7 +33,7 @@ class View(BundlePart, frozen=True, kw_only=True):
     and high), or `exact` (sizes must agree).
     """
 
-    crop: tuple[int, int, int, int] | None
+    crop: tuple[Corner, Corner, Side, Side] | None
     fit: Literal["letterbox", "stretch", "centre", "exact"]
     colour: Literal["grey", "rgb"]
 
@@ -43,15 +49,15 @@ class TensorShape(BundlePart, frozen=True, kw_only=True):
 class Division(BundlePart, frozen=True, kw_only=True):
     """Which labelled frames were learnt from and which held out: ranges [first, end) of frames, counted from 0 as they were read."""
 
-    train: tuple[tuple[int, int], ...]
-    held_out: tuple[tuple[int, int], ...]
+    train: tuple[tuple[Count, Count], ...]
+    held_out: tuple[tuple[Count, Count], ...]
 
 
 class Augmentation(BundlePart, frozen=True, kw_only=True):
     """How far the training images were mirrored and turned."""
 
-    flip: float  # chance of a mirrored image
-    rotation_deg: float  # either way, at most
+    flip: Share  # chance of a mirrored image
+    rotation_deg: Annotated[float, Meta(ge=0, le=360)]  # either way, at most
     pairs: tuple[tuple[str, str], ...]  # points that change places in a mirrored image; one with itself was said to have no side
     two_views: bool  # an image shows the animal twice, once in a mirror say
 
@@ -61,8 +67,8 @@ class TrainingData(BundlePart, frozen=True, kw_only=True):
 
     sha256: Sha256  # over image bytes and labels
     source: str
-    frames: int
-    held_out_frames: int
+    frames: Count
+    held_out_frames: Count
     split: str  # in words: "block 3 of 5 held out", "video ..."
     division: Division | None = None  # the same as data; null in bundles from before it was noted
     augmentation: Augmentation | None = None  # null in bundles from before it was noted
@@ -72,10 +78,10 @@ class TrainingData(BundlePart, frozen=True, kw_only=True):
 class Accuracy(BundlePart, frozen=True, kw_only=True):
     """Error on the held-out frames: Euclidean distance per key point and frame, in source pixels. Null where none were held out."""
 
-    mean_px: float | None
-    median_px: float | None
-    p95_px: float | None
-    frames: int
+    mean_px: Pixels | None
+    median_px: Pixels | None
+    p95_px: Pixels | None
+    frames: Count
 
 
 class Lighting(BundlePart, frozen=True, kw_only=True):
@@ -91,12 +97,9 @@ class SelfTest(BundlePart, frozen=True, kw_only=True):
     """The expected answer to self_test.png, which is of exactly the input's size, or to the last frame of self_test.npy or .npz."""
 
     image_sha256: Sha256  # of the one of the three files that is there
-    expected: list[float]  # the output, flattened
-    tolerance_fp32: float  # largest difference of any number
-    tolerance_reduced: float  # the same for bf16, fp16 and int8
-
-
-Share = Annotated[float, Meta(ge=0, le=1)]
+    expected: list[Annotated[float, Meta(ge=-1e9, le=1e9)]]  # the output, flattened
+    tolerance_fp32: Tolerance  # largest difference of any number
+    tolerance_reduced: Tolerance  # the same for bf16, fp16 and int8
 
 
 Level = Annotated[float, Meta(ge=0, le=255)]
@@ -120,7 +123,7 @@ class BehaviourAccuracy(BundlePart, frozen=True, kw_only=True):
     f1: tuple[Share | None, ...]  # of each class, by frame
     bout_f1: tuple[Share | None, ...]  # the same by bout, cleaned by no rule
     calibration_error: Share | None
-    frames: int
+    frames: Count
 
 
 class Viewed(BundlePart, frozen=True, kw_only=True, tag_field="kind", tag="view"):
@@ -150,9 +153,9 @@ class BehaviourNetwork(BundlePart, frozen=True, kw_only=True):
     exclusive: bool  # at most one class is on; what the probabilities leave to 1 is "none of them"
     thresholds: tuple[Share, ...]  # one for each class: on above it
     threshold_rule: str  # in words, and on which videos
-    warming_frames: Annotated[int, Meta(ge=0)]  # after zeroed states, until scores are those of a network that ran all along
-    frame_interval_s: tuple[float, float]  # shortest and longest (1st and 99th percentile) that it has learnt from
-    longest_gap_s: Annotated[float, Meta(gt=0)]
+    warming_frames: Annotated[int, Meta(ge=0, le=100_000)]  # after zeroed states, until scores are those of a network that ran all along
+    frame_interval_s: tuple[Seconds, Seconds]  # shortest and longest (1st and 99th percentile) that it has learnt from
+    longest_gap_s: Annotated[float, Meta(gt=0, le=1_000_000)]
     seen: tuple[Sha256, ...]  # of the poses or images of every video that weights, temperature or thresholds are from
     accuracy: BehaviourAccuracy
     region: Viewed | Following | None = None  # which part of the frame it takes; null where it takes poses
@@ -167,10 +170,10 @@ class Forecast(BundlePart, frozen=True, kw_only=True):
     """
 
     horizon_ms: Annotated[float, Meta(gt=0, le=3_600_000)]  # how far ahead is meant
-    horizon_frames: Annotated[int, Meta(ge=1)]
+    horizon_frames: Annotated[int, Meta(ge=1, le=1_000_000)]
     share: Share
     least_range: Share
-    motion_size: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None  # blocks (w, h) that motion is of; null: every pixel
+    motion_size: tuple[Side, Side] | None  # blocks (w, h) that motion is of; null: every pixel
     phases: Annotated[int, Meta(ge=1, le=1000)]  # sets of states: frame n uses that of n modulo so many
     phase_states: tuple[str, ...]  # of which there is a set for every phase; the others are used by every frame
 
@@ -197,7 +200,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     self_test: SelfTest
     trained_on: tuple[Side, Side] | None = None  # (width, height) of the labelled images; null where they had several, or it was not noted
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
-    correct_within_px: tuple[Annotated[float, Meta(gt=0)], ...] | None = None
+    correct_within_px: tuple[Annotated[float, Meta(gt=0, le=1_000_000)], ...] | None = None
     learnt: LearntImages | None = None  # null in bundles from before it was noted
     behaviour: BehaviourNetwork | None = None  # of a network that is carried from frame to frame and gives class probabilities
     lighting: Lighting | None = None  # null where frames are seen as they are

@@ -9,7 +9,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from tracker.config_cameras import CameraSource, CaptureConfig, ImageFolder, OpenCVCamera, SyntheticCamera
-from tracker.config_rules import ClassifierConfig, ClassSource, EventConfig, Preselection, Zone, ZoneSource
+from tracker.config_rules import ClassifierConfig, ClassSource, EventConfig, Preselection, TrialWindow, Zone, ZoneSource
 from tracker.config_values import Blocks, Length, Level8, Milliseconds, Name, Offset, Rate, Seconds, Section, Text
 from tracker.errors import ConfigError
 from tracker.parsing.value_fault import Place, dotted, meant
@@ -271,6 +271,11 @@ def _check_preselection(of: ClassifierConfig, only_when: Preselection, config: C
         raise ConfigError(
             f"{file.at((*where, 'until_ms'))}: {dotted((*where, 'until_ms'))} is {trial.until_ms:g}; expected more than from_ms "
             f"({trial.from_ms:g})"
+        )
+    if trial.event is not None and trial.gap_ms != TrialWindow().gap_ms:
+        raise ConfigError(
+            f"{file.at((*where, 'gap_ms'))}: {dotted((*where, 'gap_ms'))} is {trial.gap_ms:g}, which means nothing where "
+            f"{dotted(where)}.event begins every trial ('{trial.event}'); leave out one of the two"
         )
     events = [item.event for item in config.behaviour]
     if trial.event is not None and trial.event not in events:

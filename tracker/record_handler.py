@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from tracker.config import Config, RecordingConfig
 from tracker.errors import ConfigError
 from tracker.recording.describe import session_folder
+from tracker.recording.place import free_folder
 from tracker.recording.recorder import Recorder
 from tracker.recording.request import Request
 from tracker.worker import Answer, Worker
@@ -35,9 +37,12 @@ class RecordHandler:
         }
 
     def start(self, request: dict[str, Any]) -> "Future[Answer]":
-        """Begin a session: {"name": NAME or null, "seconds": NUMBER or null, "meta": {NAME: TEXT}}, each of them optional."""
-        asked = self.request(request)
-        return self._worker.submit(f"the start of recording to {asked.folder.name}", lambda: self._start(asked))
+        """Begin a session: {"name": NAME or null, "seconds": NUMBER or null, "meta": {NAME: TEXT}}, each of them optional.
+
+        A name that was given must be free; one made by the configuration, which two starts in a second share, becomes the next that is.
+        """
+        asked, is_named = self.request(request), request.get("name") is not None
+        return self._worker.submit(f"the start of recording to {asked.folder.name}", lambda: self._start(asked, is_named=is_named))
 
     def stop(self, _: dict[str, Any]) -> "Future[Answer]":
         """Finish the session that is being recorded."""
@@ -69,8 +74,8 @@ class RecordHandler:
         self._worker.close(_CLOSE_S)
         self._recorder.close(hurried=hurried)
 
-    def _start(self, asked: Request) -> Answer:
-        folder = self._recorder.start(asked)
+    def _start(self, asked: Request, *, is_named: bool) -> Answer:
+        folder = self._recorder.start(asked if is_named else replace(asked, folder=free_folder(asked.folder)))
         self._recorder.settle(_SETTLE_S)
         return {"folder": str(folder)}
 

@@ -44,7 +44,7 @@ from tracker.stream.publisher import Publisher
 logger = logging.getLogger(__name__)
 
 _WINDOW_CLOSE_S = 0.5
-_POSE_WAIT_NS = 5_000_000_000  # a frame that got no pose within this time gets none; a later frame's pose tells earlier
+_POSE_WAIT_NS = 5_000_000_000  # so long a loop may stand still before frames are recorded without poses; a later frame's pose tells earlier
 _DESCRIPTORS = 65_536
 _SWITCH_INTERVAL_S = 0.00005  # Python's default of 5 ms is how long another thread may keep the loop waiting
 

@@ -80,7 +80,7 @@ def write_session(
     if closed:
         writer.close(reason="stopped", dropped=dropped)
     else:
-        writer._sync(0)
+        writer._sync(heard_ns=0)
         writer.abandon()
     return folder
 

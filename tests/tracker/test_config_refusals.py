@@ -54,6 +54,8 @@ def read_or_refuse(path: Path) -> None:
         ("name: synthetic", "name: !!int ''", "name is '', which is not a valid int"),
         ("name: synthetic", 'name: "a\\nb"', "name is 'a\\nb'; expected 1 to 64 letters, digits, _ or -"),
         ("bundle: ../demo/model", 'bundle: "a\\0b"', "engine.bundle is 'a\\x00b'; expected one line of text"),
+        ("bundle: ../demo/model", r'bundle: "a\x9b31mb"', r"engine.bundle is 'a\x9b31mb'; expected one line of text"),
+        ("bundle: ../demo/model", r'bundle: "a\u202eb"', r"engine.bundle is 'a\u202eb'; expected one line of text"),
         ("calibration: null", "\tcalibration: null", "is not YAML"),
         ("frames: null", "frames: *x", "is not YAML"),
         ("bundle: ../demo/model", r'bundle: "\ud800"', r"engine.bundle is '\ud800'; expected one line of text"),

@@ -267,9 +267,14 @@ def test_a_trial_that_its_own_classifier_would_have_to_begin_is_refused(tmp_path
         ),
         ({"trial": {"from_ms": 10, "until_ms": 10}}, r"until_ms .*is 10; expected more than from_ms \(10\)"),
         ({"trial": {"event": "cue"}}, r"trial.event .*is 'cue'; expected an event of the section behaviour, which is empty"),
+        (
+            {"trial": {"event": "cue", "gap_ms": 500}},
+            r"tracker.yaml:\d+: classifiers\[0\].only_when.trial.gap_ms is 500, which means nothing where "
+            r"classifiers\[0\].only_when.trial.event begins every trial \('cue'\); leave out one of the two",
+        ),
         ({"conditions": [{"source": {"kind": "motion"}, "above": 0}]}, "conditions"),
     ],
-    ids=["no bound", "no value between", "zone", "window", "event", "kind"],
+    ids=["no bound", "no value between", "zone", "window", "event", "gap beside an event", "kind"],
 )
 def test_a_choice_of_frames_that_cannot_be_is_refused(
     tmp_path: Path, make_bundle: BundleMaker, only_when: dict[str, Any], complaint: str

@@ -387,7 +387,7 @@ def test_an_event_of_the_last_frame_is_recorded(recorder: Recorder, tmp_path: Pa
     wait_until(lambda: not recording.takes_frames)
     for _ in range(2):  # it has seen that it ends once it has taken these
         recorder.pose(pose_of(frames[13]))
-        wait_until(lambda: recording._items.qsize() == 0)
+        wait_until(lambda: recording._inbox.is_empty)
     recorder.pose(pose_of(frames[14]))
     recorder.event(event_at(frames[14]))
     stopping.join()

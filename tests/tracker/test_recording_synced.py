@@ -58,6 +58,7 @@ class Syncs:
     folder: Path
     seen: list[Sync] = field(default_factory=list)
     refused: str | None = None  # the file that the disk takes no more
+    lasts: Callable[[], None] = lambda: None  # what passes meanwhile
 
     def see(self, descriptor: int) -> None:
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
@@ -69,6 +70,7 @@ class Syncs:
 
     def through(self, real: Callable[[int], None], descriptor: int) -> None:
         self.see(descriptor)
+        self.lasts()
         real(descriptor)
 
     def last(self, name: str) -> Sync:
@@ -175,6 +177,16 @@ def test_a_video_that_the_disk_does_not_sync_lets_no_row_out(syncs: Syncs, clock
         synced_now(writer, clock)
     writer.abandon()
     assert read_table(syncs.folder / FRAMES_FILE, FRAMES).num_rows == 0
+
+
+def test_a_disk_whose_syncs_are_long_leaves_time_to_encode_in_between(syncs: Syncs, clock: Clock) -> None:
+    writer = writer_of(syncs, clock)
+    syncs.lasts = lambda: setattr(clock, "now_ns", clock.now_ns + SYNC_EVERY_NS)
+    for _ in range(100):  # 1 s of frames
+        take(writer, clock, 1)
+        writer.tick()
+    assert sum(each.name == VIDEO for each in syncs.seen) <= 3
+    writer.close(reason="stopped", dropped=0)
 
 
 def test_the_names_of_a_session_s_files_are_synced_before_its_rows(syncs: Syncs, clock: Clock) -> None:

@@ -147,6 +147,9 @@ def test_a_class_is_called_by_its_first_word_and_two_of_one_word_stay_apart(tmp_
     (tmp_path / "words.txt").write_text("n01 goldfish\n")
     with pytest.raises(LabelError, match=r"words.txt:1: is 'n01 goldfish'; expected a class's folder, a tab"):
         read_class_words(tmp_path / "words.txt")
+    (tmp_path / "words.txt").write_text("n01\tgold\x1b[31mfish\n")
+    with pytest.raises(LabelError, match=r"words.txt:1: calls a class 'gold\\x1b\[31mfish'; expected a name of printable characters"):
+        read_class_words(tmp_path / "words.txt")
 
 
 def two_hundred(folder: Path) -> Path:

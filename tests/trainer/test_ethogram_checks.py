@@ -127,3 +127,10 @@ def test_marks_and_bouts_say_the_same() -> None:
     marks = one.marks()
     assert np.flatnonzero(marks[:, 0]).tolist() == list(range(3, 9))
     assert np.flatnonzero(marks[:, 1]).tolist() == [5]
+
+
+def test_a_class_whose_name_a_terminal_would_obey_is_refused() -> None:
+    with pytest.raises(
+        LabelError, match=r"test: has a class of behaviour 'walk\\nrun'; expected a name of printable characters on one line"
+    ):
+        labels(names=("walk\nrun",))

@@ -4,10 +4,8 @@ import logging
 import shutil
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 
 import msgspec
 
@@ -16,6 +14,7 @@ from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
 from tracker.recording.describe import RATE_FRAMES
 from tracker.recording.encoder_trial import too_slow
+from tracker.recording.inbox import Inbox
 from tracker.recording.place import make_folder, too_little
 from tracker.recording.priority import give_way
 from tracker.recording.recent import Item
@@ -43,8 +42,6 @@ class Recording:
         folder: of the session.
         over: nothing more is taken, and every file is closed.
         frames: in the video so far.
-        dropped: frames that the queue did not take.
-        last_ns: receipt of the last frame taken; -1 before the first.
         failure: why the session could not be finished, in one sentence.
     """
 
@@ -72,21 +69,19 @@ class Recording:
         make_folder(request.folder, minimum_free_gb=rig.settings.minimum_free_gb)
         self.folder = request.folder
         self.over = False
-        self.frames = self.dropped = 0
-        self.last_ns = -1
+        self.frames = 0
         self.failure: str | None = None
         self._request, self._rig, self._settings, self._clock = request, rig, rig.settings, clock
         self._began_setup = setup
         self._tell_refused, self._is_refused = refused, False
         self._settled = threading.Event()  # it has begun, or never will
-        self._items: SimpleQueue[Item] = SimpleQueue()
-        self._begun_with = 0  # frames, which wait beside those that the queue takes
-        self._offered = self._taken = 0  # frames: the first counted by the capture thread alone, the second by this one's
-        self._dropped_before: deque[int] = deque()  # frames dropped before each that waits
+        self._inbox = Inbox(queue_frames=rig.settings.queue_frames, clock=clock)
+        self._too_late = 0  # frames that were not encoded when it had to end
         self._writer: SessionWriter | None = None
         self._first_ns: int | None = None
         self._held: list[Item] = []  # until there are frames enough to know their rate
-        self._dropped_ns: int | None = None
+        self._late_ns: int | None = None  # when a pose came last whose row had been written
+        self._posed_ns = 0  # when a pose was taken that is newer than those before
         self._ending: str | None = None
         self._end_ns = _NEVER_NS
         self._deadline_ns: int | None = None  # of what is still waiting when it ends
@@ -96,26 +91,30 @@ class Recording:
         self._thread.start()
 
     @property
+    def dropped(self) -> int:
+        """Frames that the queue did not take, and those that were not encoded at the end."""
+        return self._inbox.dropped + self._too_late
+
+    @property
+    def last_ns(self) -> int:
+        """Receipt of the last frame taken; -1 before the first."""
+        return self._inbox.last_ns
+
+    @property
     def problem(self) -> str | None:
         """What is wrong, in one sentence."""
         if self.failure is not None:
             return self.failure
-        if self._dropped_ns is not None and self._clock() - self._dropped_ns < _BEHIND_NS:
+        if self._inbox.dropped_ns is not None and self._clock() - self._inbox.dropped_ns < _BEHIND_NS:
             return f"{self.dropped} frames are not recorded: the encoder is behind; choose a faster preset or a lower frame rate"
+        if self._late_ns is not None and self._writer is not None and self._clock() - self._late_ns < _BEHIND_NS:
+            return f"poses came too late to be recorded with their frames: {self._writer.late_poses} so far; the network stood still"
         return None
 
     def offer(self, frame: Frame) -> None:
         """Take a frame, or drop and count it where the queue is full."""
-        if self.over or self._ending is not None:
-            return
-        if self._offered - self._taken >= self._settings.queue_frames + self._begun_with:
-            self.dropped += 1
-            self._dropped_ns = self._clock()
-            return
-        self._offered += 1
-        self.last_ns = frame.received_ns
-        self._dropped_before.append(self.dropped)
-        self._items.put(frame)
+        if self.takes_frames:
+            self._inbox.offer(frame)
 
     def begin_with(self, items: list[Item], setup: SetupMessage | None) -> None:
         """Take what came before it began, at once and before anything else.
@@ -124,15 +123,7 @@ class Recording:
             items: the oldest first.
             setup: in use before them, None for the one given at the start.
         """
-        if setup is not None:
-            self._items.put(setup)
-        for item in items:
-            if isinstance(item, Frame):
-                self._begun_with += 1
-                self.last_ns = item.received_ns
-                self._offered += 1
-                self._dropped_before.append(self.dropped)
-            self._items.put(item)
+        self._inbox.begin_with(items, setup)
 
     @property
     def takes_frames(self) -> bool:
@@ -142,7 +133,7 @@ class Recording:
     def put(self, item: PoseMessage | EventMessage | SetupMessage) -> None:
         """Take what the loop has made, at the end too: of frames that were taken before."""
         if not self.over:
-            self._items.put(item)
+            self._inbox.put(item)
 
     def stop(self, reason: str, *, within_s: float, hurried: Callable[[], bool] = lambda: False, hurried_s: float = 0.0) -> None:
         """Take nothing more, and wait for the files. Frames that are not encoded within that time are dropped, and counted.
@@ -182,7 +173,7 @@ class Recording:
             folder=str(self.folder),
             frames=self.frames,
             dropped=self.dropped,
-            waiting=self._offered - self._taken,
+            waiting=self._inbox.waiting,
             segment=len(writer.segments) + 1 if writer else 0,
             bytes=self._bytes,
             seconds=0.0 if self._first_ns is None else (self._clock() - self._first_ns) / 1e9,
@@ -214,32 +205,38 @@ class Recording:
         while True:
             if ending is None and self._ending is not None:
                 ending, ended_ns = self._ending, self._clock()
-            with suppress(Empty):
-                self._take(self._items.get(timeout=_POLL_S))
-            is_last = ending is not None and self._offered == self._taken + len(self._held_frames())
+            item = self._inbox.take(_POLL_S)
+            if item is not None:
+                self._take(item)
+            is_last = ending is not None and self._inbox.waiting == len(self._held_frames())
             if self._held and (is_last or self._is_rate_known()):
                 self._begin()
             if is_last and not self._waits_for_poses(ended_ns):  # the loop goes on: the queue need never be empty
                 break
             if self._writer is not None:
-                self._writer.tick(frames_wait=self._offered > self._taken)
+                self._writer.tick(frames_wait=self._inbox.waiting > 0, heard_ns=self._inbox.heard_ns)
                 self._look_after_space()
             if self._ending is None and self._clock() > self._end_ns + _RATE_WAIT_NS:  # no frame has come to end it
                 self._ending = _TIME_OVER
-        self._take_last_events()
+        self._take_last()
         if self._writer is not None:
             self._writer.close(reason=ending or "", dropped=self.dropped)
             logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
+            if self._writer.late_poses:
+                logger.warning("poses came too late for their frames: folder=%s poses=%d", self.folder, self._writer.late_poses)
         else:
             self.folder.rmdir()
             logger.info("nothing recorded, since no frame came: folder=%s", self.folder)
 
-    def _take_last_events(self) -> None:
-        """Those of its frames, which the loop gives right after the last pose; those of later frames are not this session's."""
+    def _take_last(self) -> None:
+        """Poses and events of its frames that still wait here; the loop gives the events right after the last pose."""
         time.sleep(_POLL_S)
-        for _ in range(self._items.qsize()):
-            item = self._items.get_nowait()
-            if self._writer is not None and isinstance(item, EventMessage) and item.received_ns <= self.last_ns:
+        for item in self._inbox.rest():
+            if self._writer is None or isinstance(item, Frame) or item.received_ns > self.last_ns:
+                continue
+            if isinstance(item, PoseMessage):
+                self._writer.pose(item)
+            elif isinstance(item, EventMessage):
                 self._writer.event(item)
 
     def _take(self, item: Item) -> None:
@@ -249,10 +246,9 @@ class Recording:
             elif isinstance(item, Frame) or self._held:
                 self._held.append(item)
         elif isinstance(item, Frame):
-            self._taken += 1
-            dropped = self._dropped_before.popleft()
+            dropped = self._inbox.frame_done()
             if self._deadline_ns is not None and self._clock() > self._deadline_ns:
-                self.dropped += 1
+                self._too_late += 1
                 return
             if item.received_ns >= self._end_ns:
                 self._ending = _TIME_OVER
@@ -260,7 +256,11 @@ class Recording:
             self._writer.frame(item, dropped=dropped)
             self.frames += 1
         elif isinstance(item, PoseMessage):
+            late = self._writer.late_poses
+            if item.published_ns > self._writer.posed_ns:
+                self._posed_ns = self._clock()
             self._writer.pose(item)
+            self._late_ns = self._clock() if self._writer.late_poses > late else self._late_ns
         elif isinstance(item, EventMessage):
             self._writer.event(item)
         else:
@@ -268,9 +268,11 @@ class Recording:
 
     def _waits_for_poses(self, ended_ns: int) -> bool:
         """Whether the loop may still give a pose to a frame that was taken before the end."""
+        if self._writer is None or not self._writer.waits_for_poses:
+            return False
         now = self._clock()
         late = self._deadline_ns is not None and now > self._deadline_ns
-        return self._writer is not None and self._writer.waits_for_poses and not late and now - ended_ns < self._rig.pose_wait_ns
+        return not late and now - max(ended_ns, self._posed_ns) < self._rig.pose_wait_ns
 
     def _is_rate_known(self) -> bool:
         frames = self._held_frames()

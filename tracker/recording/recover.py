@@ -19,6 +19,7 @@ from tracker.recording.session import (
     FRAMES_FILE,
     SETUPS_FILE,
     Closed,
+    Description,
     claimed,
     is_claimed,
     read_closed,
@@ -33,7 +34,7 @@ from tracker.whole_files import remedy, sync_folder
 _REASON = "cut off"
 _TORN_BYTES = 65_536
 _READINGS = 2  # of each video: to count its frames, and to write it again
-_LATEST_ROW_S = 8.0  # rows are this much younger than their frames at most: a sync, and the longest wait for a pose
+_LATEST_ROW_S = 8.0  # rows are this much younger than their frames: a sync, and the longest wait for a loop that stands still
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], N
         read = _BytesRead(folder, progress)
         videos = _videos(folder, rows, rate, read)
         if not cut:
-            _refuse_loss(folder, videos, rate_hz=description.video.rate_hz)
+            _refuse_loss(folder, videos, description)
         try:
             closed = _mend(folder, videos, rows, events, rate, read)
         except OSError as problem:
@@ -178,7 +179,9 @@ def _look(path: Path, rows: int, rate: Fraction, read: _BytesRead) -> _SegmentVi
     return _SegmentVideo(path=path, frames=frames, rows=rows, fault=fault)
 
 
-def _refuse_loss(folder: Path, videos: list[_SegmentVideo], *, rate_hz: float) -> None:
+def _refuse_loss(folder: Path, videos: list[_SegmentVideo], description: Description) -> None:
+    rate_hz = description.video.rate_hz
+    without_pose = _LATEST_ROW_S * rate_hz + 10 + _behind(description.config.get("capture"))
     remedy_words = "nothing was changed. Copy the folder first; then `tracker recover --cut` keeps what goes together"
     for video in videos:
         without_row = video.frames - video.rows
@@ -186,11 +189,17 @@ def _refuse_loss(folder: Path, videos: list[_SegmentVideo], *, rate_hz: float) -
             raise RecordingError(
                 f"{video.path}: {video.fault}: {video.frames} of its frames can be read, and {video.rows} rows name it; {remedy_words}"
             )
-        if without_row > _LATEST_ROW_S * rate_hz + 10 or -without_row > rate_hz + 1:
+        if without_row > without_pose or -without_row > rate_hz + 1:
             raise RecordingError(
                 f"{folder / FRAMES_FILE}: has rows for {video.rows} of the {video.frames} frames of {video.path.name}, other than a "
                 f"cut-off recording explains, so one of the two is damaged; {remedy_words}"
             )
+
+
+def _behind(capture: object) -> int:
+    """Frames by which the loop may have been behind the camera, whose rows waited for their poses."""
+    frames = capture.get("queue_frames") if isinstance(capture, dict) and capture.get("pace") == "every_frame" else 0
+    return frames if isinstance(frames, int) else 0
 
 
 def _mend(folder: Path, videos: list[_SegmentVideo], rows: pa.Table, events: pa.Table, rate: Fraction, read: _BytesRead) -> Closed:

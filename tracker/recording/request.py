@@ -36,7 +36,7 @@ class RecordedRig:
     Attributes:
         settings: the section recording of its configuration.
         describe: says what a session is, from its first frames and its notes.
-        pose_wait_ns: a frame that got no pose within this time gets none.
+        pose_wait_ns: a frame older than this gets no pose where the loop has given none at all for as long.
         rate_hz: of the camera as configured, None where nothing is.
     """
 

@@ -41,7 +41,7 @@ class Limits:
     Attributes:
         segment_ns: length of a video file.
         idle_ns: without a frame for so long, the video file is finished; the next frame begins another.
-        pose_wait_ns: a frame that got no pose within this time gets none.
+        pose_wait_ns: a frame older than this gets no pose where the loop has given none at all for as long.
     """
 
     segment_ns: int
@@ -62,6 +62,14 @@ class SessionWriter:
     """One session's files. Used by one thread; `tick` is to be called at least every 0.1 s.
 
     A row is written once its frame is on the disk and its pose is known, so that a cut leaves at most as many rows as frames.
+
+    Attributes:
+        folder: of the session.
+        description: of it.
+        frames: written so far.
+        segments: frames of each finished video file.
+        late_poses: that came when their frames' rows had been written without them.
+        posed_ns: when the loop gave a pose last.
     """
 
     def __init__(self, folder: Path, description: Description, limits: Limits, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -73,8 +81,8 @@ class SessionWriter:
         """
         self.folder = folder
         self.description = description
-        self.frames = 0
-        self.segments: list[int] = []  # frames of each finished video file
+        self.frames = self.late_poses = self.posed_ns = 0
+        self.segments: list[int] = []
         self._limits, self._clock, self._encode = limits, clock, encoder()
         if (folder / SESSION_FILE).exists():
             raise RecordingError(f"{folder}: holds a session; a recording never writes into another")
@@ -89,6 +97,7 @@ class SessionWriter:
         self._segment_began_ns = self._written_ns = 0
         self._waiting: deque[_Waiting] = deque()
         self._event_rows: list[Row] = []
+        self._given_up: deque[int] = deque()  # receipts of the frames whose rows were written before it was known whether they get poses
         self._synced_ns = clock()
 
     @property
@@ -129,6 +138,9 @@ class SessionWriter:
 
     def pose(self, message: PoseMessage) -> None:
         """Give a frame that was encoded its pose; frames before it that have none were skipped and get none."""
+        self.posed_ns = max(self.posed_ns, message.published_ns)
+        while self._given_up and self._given_up[0] <= message.received_ns:
+            self.late_poses += self._given_up.popleft() == message.received_ns
         for each in self._waiting:
             if each.received_ns == message.received_ns:
                 each.row.update(pose_columns(message))
@@ -149,11 +161,12 @@ class SessionWriter:
         self._setups.write(self._encode(message) + b"\n")
         os.fdatasync(self._setups.fileno())
 
-    def tick(self, *, frames_wait: bool = False) -> None:
+    def tick(self, *, frames_wait: bool = False, heard_ns: int | None = None) -> None:
         """Sync what is due, and finish a video file in which nothing more comes.
 
         Args:
             frames_wait: some are on their way here: then it is not the camera that is late.
+            heard_ns: all that was given to the recorder before this time has come here; None: until now.
 
         Raises:
             RecordingError: the session's files were deleted.
@@ -163,7 +176,7 @@ class SessionWriter:
         if self._video is not None and not frames_wait and now - self._written_ns > self._limits.idle_ns:
             self._finish_segment()
         if now - self._synced_ns >= SYNC_EVERY_NS:
-            self._sync(now)
+            self._sync(heard_ns=now if heard_ns is None else heard_ns)
 
     def close(self, *, reason: str, dropped: int) -> None:
         """Finish every file, and say how it ended.
@@ -174,11 +187,12 @@ class SessionWriter:
         self._finish_segment()
         for each in self._waiting:
             each.settled = True
-        self._sync(self._clock())
+        self._sync(heard_ns=0)
         self._table.close()
         self._events.close()
         self._setups.close()
-        write_part(self.folder, CLOSED_FILE, Closed(reason=reason, frames=self.frames, dropped=dropped, segments=self.segments))
+        closed = Closed(reason=reason, frames=self.frames, dropped=dropped, segments=self.segments, late_poses=self.late_poses)
+        write_part(self.folder, CLOSED_FILE, closed)
         self._claim.close()
 
     def abandon(self) -> None:
@@ -205,22 +219,27 @@ class SessionWriter:
             self.segments.append(self._video.frames)
             self._video = None
 
-    def _sync(self, now: int) -> None:
+    def _sync(self, *, heard_ns: int) -> None:
         if self._video is not None:
             for part in (self._video, self._table, self._events):
                 if not part.is_there():
                     raise RecordingError(f"{part.path}: was deleted while it was being written; what follows cannot be kept there")
             self._video.sync()
         rows = []
-        while self._waiting and self._is_ready(self._waiting[0], now):
-            rows.append(self._waiting.popleft().row)
+        while self._waiting and self._is_ready(self._waiting[0], heard_ns):
+            written = self._waiting.popleft()
+            rows.append(written.row)
+            if not written.settled:
+                self._given_up.append(written.received_ns)
         self._table.append(rows)
         self._events.append(self._event_rows)
         self._event_rows = []
-        self._synced_ns = now
+        self._synced_ns = self._clock()  # from its end: a disk that takes longer than the interval would leave no time to encode
 
-    def _is_ready(self, waiting: _Waiting, now: int) -> bool:
-        return waiting.index < waiting.segment.synced and (waiting.settled or now - waiting.received_ns > self._limits.pose_wait_ns)
+    def _is_ready(self, waiting: _Waiting, heard_ns: int) -> bool:
+        """Whether its frame is on the disk and its pose known, or the loop stands still: as long as it gives poses, this one may come."""
+        newest_ns = max(waiting.received_ns, self.posed_ns)
+        return waiting.index < waiting.segment.synced and (waiting.settled or heard_ns - newest_ns > self._limits.pose_wait_ns)
 
 
 def why_not_written(folder: Path, problem: Exception) -> str:

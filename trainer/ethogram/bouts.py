@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.parsing.one_line import is_one_line
 from trainer.errors import LabelError
 
 YES, NO, UNCURATABLE, TO_DECIDE = 1, 0, -1, 2
@@ -107,6 +108,8 @@ def ethogram(
     for name in names:
         if not name.strip():
             raise LabelError(f"{start}: a class of behaviour has no name; give it one")
+        if not is_one_line(name):
+            raise LabelError(f"{start}: has a class of behaviour {name!r:.60}; expected a name of printable characters on one line")
         if names.count(name) > 1:
             raise LabelError(f"{start}: the class '{name}' stands twice; expected each once")
     if fps is not None and not 0 < fps < 1e6:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from tracker.parsing.one_line import escaped, is_one_line
 from trainer.errors import LabelError
 from trainer.ethogram.read_options import text_of
 from trainer.whole_files import replace_files
@@ -24,7 +25,11 @@ def read_class_words(path: Path) -> dict[str, str]:
         folder, tab, synonyms = row.partition("\t")
         first = synonyms.split(",")[0].strip()
         if not (tab and folder.strip() and first):
-            raise LabelError(f"{path}:{line}: is '{row[:40]}'; expected a class's folder, a tab, and its names with commas between")
+            raise LabelError(
+                f"{path}:{line}: is '{escaped(row[:40])}'; expected a class's folder, a tab, and its names with commas between"
+            )
+        if not is_one_line(first):
+            raise LabelError(f"{path}:{line}: calls a class {first!r:.60}; expected a name of printable characters on one line")
         if found.setdefault(folder.strip(), first) != first:
             raise LabelError(f"{path}:{line}: calls {folder.strip()} {first}, and above {found[folder.strip()]}; leave one of them")
     return found

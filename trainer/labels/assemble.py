@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.parsing.one_line import is_one_line
 from trainer.errors import LabelError
 from trainer.labels.images import ImageRef, Size, frame_of, image_size, sized
 from trainer.labels.labelled_frames import LabelledFrames
@@ -62,6 +63,9 @@ def assemble(
     """
     if not point_names:
         raise LabelError(f"{source}: names no key point; expected at least one")
+    strange = next((name for name in point_names if not name.strip() or not is_one_line(name)), None)
+    if strange is not None:
+        raise LabelError(f"{source}: has a key point {strange!r:.60}; expected a name of printable characters on one line")
     _refuse_duplicates(rows)
     sizes = {id(row): size for row, size in zip(rows, _sizes(rows), strict=True)}
     for row in rows:
