@@ -21,7 +21,8 @@ from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted, said_of, without_network
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
-from trainer.behaviour.rule_answers import answers_of_rules
+from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
+from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
 from trainer.behaviour.train import Prepared, Trained, prepare, train
@@ -153,11 +154,15 @@ def _score_and_write(
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
     beside = (NAME, without_network(answers_of(reference, judged), judged, otherwise)) if reference is not None else None
+    people = people_as_answers(judged, videos.class_names)
     rules = None
     if request.rules is not None:
         by_rules = answers_of_rules(request.rules, judged, point_names=videos.point_names, class_names=videos.class_names)
         rules = request.rules.name, by_rules
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, rules=rules, notes=notes)
+        notes += rule_sentences(request.rules, [video.marks for video in judged], videos.class_names)
+    run = score_answers(
+        request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, rules=rules, people=people, notes=notes
+    )
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.poses) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)

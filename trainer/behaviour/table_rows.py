@@ -1,6 +1,6 @@
 """The rows of a table of videos: names, labels, frame rates and parts; and which video is used for what."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from trainer.ethogram.read_options import ReadOptions, cells_in, text_of
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+GROUPS = ("animal", "session")  # columns by which videos belong together
 
 
 def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -89,6 +90,11 @@ def fps_of(table: Path, line: int, cell: str) -> float | None:
     if not 0 < fps < 1e6:
         raise LabelError(f"{table}:{line}: fps is '{cell}'; expected frames per second, more than 0")
     return fps
+
+
+def groups_of(row: Mapping[str, str]) -> dict[str, str]:
+    """Of which animal and which session a video is, as far as the table says."""
+    return {kind: row[kind] for kind in GROUPS if row.get(kind)}
 
 
 def part_of(table: Path, line: int, row: dict[str, str]) -> Part | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.behaviour.second_people import People
 from trainer.behaviour.table_rows import Part, divided
 from trainer.behaviour.video_table import frame_times_ns
 from trainer.ethogram.bouts import YES, Ethogram, Marks, bouts_of_marks, ethogram
@@ -30,6 +31,8 @@ class ImageVideo:
         times_s: float64 (frames,), when each was taken; None where the frames do not follow one another in time.
         poses: float32 (frames, animals, K, 3), where they were asked for.
         to_network: bool (frames,), which of them go to the network; None: all of them.
+        groups: of which `animal` and which `session` it is, as far as the table says.
+        people: what others than the labels' author said, int8 (frames, classes) each, by name.
     """
 
     name: str
@@ -40,6 +43,13 @@ class ImageVideo:
     times_s: NDArray[np.float64] | None
     poses: NDArray[np.float32] | None = None
     to_network: NDArray[np.bool_] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    people: People = field(default_factory=dict)
+
+    @property
+    def in_time(self) -> bool:
+        """Whether its frames follow one another."""
+        return self.times_s is not None
 
     @property
     def taken(self) -> NDArray[np.uint8]:
@@ -84,6 +94,7 @@ class ImageVideo:
             times_s=self.times_s[here] if self.times_s is not None else None,
             poses=self.poses[here] if self.poses is not None else None,
             to_network=self.to_network[here] if self.to_network is not None else None,
+            people={name: marks[here] for name, marks in self.people.items()},
         )
 
 
@@ -116,7 +127,7 @@ class ImageVideos:
     @property
     def in_time(self) -> bool:
         """Whether frames follow one another, so that a network may remember."""
-        return all(video.times_s is not None for video in self.videos)
+        return all(video.in_time for video in self.videos)
 
     @property
     def sessions(self) -> list[Session]:

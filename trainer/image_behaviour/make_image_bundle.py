@@ -19,7 +19,8 @@ from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
-from trainer.behaviour.rule_answers import answers_of_rules
+from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
+from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
 from trainer.behaviour_scores.behaviour_score import Cleaning
@@ -113,11 +114,13 @@ def _score_and_write(
         *collapsed(found),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
+    people = people_as_answers(judged, videos.class_names)
     rules = None
     if request.rules is not None:
         by_rules = answers_of_rules(request.rules, judged, point_names=videos.point_names, class_names=videos.class_names)
         rules = request.rules.name, by_rules
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), rules=rules, notes=notes)
+        notes += rule_sentences(request.rules, [video.marks for video in judged], videos.class_names)
+    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), rules=rules, people=people, notes=notes)
     say(f"on the frames that it has learnt from, without augmentation, its accuracy is {_training_accuracy(trained.network, videos):.3f}")
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.images) for video in judged)))

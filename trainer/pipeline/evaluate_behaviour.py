@@ -9,11 +9,15 @@ from tracker.bundle import Bundle
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
 from trainer.behaviour.reference import NAME, REFERENCE_FILE, answers_of, missing_library, read_reference
-from trainer.behaviour.rule_answers import HandRules, answers_of_rules
+from trainer.behaviour.rule_answers import HandRules, answers_of_rules, rule_sentences
+from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
-from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning, score_behaviour
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
+from trainer.behaviour_scores.people import SecondPerson, second_person
 from trainer.behaviour_scores.probability_file import probabilities_csv
+from trainer.behaviour_scores.same_frames import left_out_sentence, silent_frames, without_frames
+from trainer.behaviour_scores.score_tables import summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
@@ -66,12 +70,15 @@ def evaluate_behaviour(
         if rules is not None
         else None
     )
+    if rules is not None:
+        notes = [*notes, *rule_sentences(rules, [video.marks for video in judged], videos.class_names)]
     return score_answers(
         bundle.description.name,
         (bundle.description.name, found),
         cleaning=cleaning,
         reference=(NAME, beside) if beside is not None else None,
         rules=by_rules,
+        people=people_as_answers(judged, videos.class_names),
         notes=[*videos.notes, *notes, *absent, *said_of(judged, videos.class_names, choice)],
     )
 
@@ -83,19 +90,36 @@ class ComparedBundles:
     Attributes:
         between: the second against the first.
         references: each against the trees beside it, as far as there are any.
+        scores: of both, on the same frames.
+        people: every second person beside them.
+        notes: what was left out, a sentence each.
     """
 
     between: PairedF1
     references: tuple[PairedF1, ...]
+    scores: tuple[BehaviourScore, ...]
+    people: tuple[SecondPerson, ...]
+    notes: tuple[str, ...]
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """The verdicts."""
-        return (self.between.sentence, *(each.sentence for each in self.references))
+        return (self.between.sentence, *(each.sentence for each in self.references), *(each.sentence for each in self.people))
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: the figures over all classes, what was left out, and the verdicts."""
+        figures = [summary(score) for score in (*self.scores, *(each.score for each in self.people))]
+        return [*figures, *(f"note: {note}" for note in self.notes), *self.sentences]
 
     def as_json(self) -> dict[str, Any]:
         """For programs: the comparison, and below it the references."""
-        return self.between.as_json() | {"references": [each.as_json() for each in self.references]}
+        return self.between.as_json() | {
+            "references": [each.as_json() for each in self.references],
+            "scores": [each.as_json() for each in self.scores],
+            "people": [each.as_json() for each in self.people],
+            "notes": list(self.notes),
+        }
 
 
 def compare_behaviour(
@@ -120,6 +144,7 @@ def compare_behaviour(
         )
     answers: list[list[ScoredVideo]] = []
     beside: list[list[ScoredVideo] | None] = []
+    people: list[tuple[str, list[ScoredVideo]]] = []
     otherwise = choice.otherwise if choice is not None else None
     read = [_videos(bundle, table, asked, left_out, choice) for bundle in bundles]
     fresh = [{video.name for video in _not_learnt(bundle, videos)[0]} for bundle, videos in zip(bundles, read, strict=True)]
@@ -129,17 +154,30 @@ def compare_behaviour(
     for bundle, videos in zip(bundles, read, strict=True):
         judged = [video for video in videos.videos if video.name in chosen]
         answers.append(decisions_of(bundle, judged, say=say, otherwise=otherwise))
+        people = people_as_answers(judged, videos.class_names)
         trees = _reference_of(bundle, judged)[0]
         beside.append(without_network(trees, judged, otherwise) if trees is not None else None)
     names = (first.description.name, second.description.name)
     if names[0] == names[1]:
         names = (str(first.folder), str(second.folder))
+    if any(len(one.truth) != len(other.truth) for one, other in zip(*answers, strict=True)):
+        raise TrainingError(f"{names[0]} and {names[1]} do not have an answer to the same frames: their regions follow other key points")
+    silent = silent_frames(*answers)
+    warming = left_out_sentence(f"{names[0]} or {names[1]}", answers[0], silent)
+    scored = [without_frames(each, silent) for each in answers]
     references = [
-        compare_f1((f"{NAME} beside {name}", name), trees, answer)
-        for name, answer, trees in zip(names, answers, beside, strict=True)
+        compare_f1((f"{NAME} beside {name}", name), without_frames(trees, silent), answer)
+        for name, answer, trees in zip(names, scored, beside, strict=True)
         if trees is not None
     ]
-    return ComparedBundles(between=compare_f1(names, answers[0], answers[1]), references=tuple(references))
+    both = list(zip(names, scored, strict=True))
+    return ComparedBundles(
+        between=compare_f1(names, scored[0], scored[1]),
+        references=tuple(references),
+        scores=tuple(score_behaviour(*each) for each in both),
+        people=tuple(second_person((name, without_frames(each, silent)), both) for name, each in people),
+        notes=(warming,) if warming is not None else (),
+    )
 
 
 def write_predictions(folder: Path, run: BehaviourRun, *, exclusive: bool) -> None:
