@@ -63,7 +63,7 @@ def test_people_are_drawn_as_a_line_at_what_they_reach_in_each_class() -> None:
     drawn = f1_figure([run.scores[0]], run.people)
     assert drawn is not None
     [by_frame] = [each for each in drawn.axes[0].collections if isinstance(each, LineCollection)]
-    assert [float(path.vertices[0, 0]) for path in by_frame.get_paths()] == pytest.approx([2 / 3, 4 / 5])
+    assert [float(np.asarray(path.vertices)[0, 0]) for path in by_frame.get_paths()] == pytest.approx([2 / 3, 4 / 5])
     assert by_frame.get_label() == "people: bob"
     [dots] = drawn.axes[0].lines
     assert list(map(float, np.asarray(dots.get_xdata()))) == pytest.approx([1, 2 / 3])

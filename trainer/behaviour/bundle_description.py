@@ -36,7 +36,7 @@ def describe(
             source=request.table.name,
             frames=sum(len(video.poses) for video in videos.of("train")),
             held_out_frames=sum(len(video.poses) for video in held_out),
-            split=f"by video; {parts_in_words([video.name for video in held_out], [video.name for video in validation])}",
+            split=f"by {videos.divided_by}; {parts_in_words([video.name for video in held_out], [video.name for video in validation])}",
         ),
         behaviour=BehaviourNetwork(
             seconds=SECONDS_SHAPE,

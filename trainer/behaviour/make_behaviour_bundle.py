@@ -95,9 +95,11 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     refuse_unwritable_places(out)
     run, say = run_folder(out), sentences_to(console)
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
-    videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    videos = divide(without_none(read), request.division)
     if request.choice is not None and request.settings.members > 1:
         raise TrainingError("--members divides whole videos, which --only-when cuts into runs; leave one of them out")
+    if request.choice is not None and request.division.by == "block":
+        raise TrainingError("--split-by block cuts videos in which --only-when would begin anew with each block; leave one of them out")
     videos = chosen(videos, request.choice)
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
     for sentence in [*_introduction(videos, axis), *said_of(videos.videos, videos.class_names, request.choice)]:
@@ -231,6 +233,7 @@ def _introduction(videos: PoseVideos, axis: BodyAxis) -> list[str]:
     said = [
         f"{len(videos.videos)} videos, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
+        *([] if videos.divided_by == "video" else [f"divided by {videos.divided_by}: one is in one part alone"]),
         *(f"{part}: {', '.join(names)}" for part, names in parts.items() if names),
         *axis.sentences,
     ]

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.behaviour.blocks import in_blocks
+from trainer.behaviour.division import DivisionAsked, SplitBy, divided
 from trainer.behaviour.second_people import COLUMN, People, second_people
-from trainer.behaviour.table_rows import GROUPS, Part, classes_of, divided, fps_of, groups_of, labels_of, marks_of, part_of, table_rows
+from trainer.behaviour.table_rows import GROUPS, Part, classes_of, fps_of, groups_of, labels_of, marks_of, part_of, table_rows
 from trainer.behaviour.tracks import Tracks, read_tracks
 from trainer.errors import LabelError, TrainingError
-from trainer.ethogram.bouts import YES, Ethogram, Marks
+from trainer.ethogram.bouts import YES, Ethogram, Marks, bouts_of_marks, ethogram
 from trainer.ethogram.checks import Session
 from trainer.ethogram.read_options import ReadOptions
 
@@ -107,7 +109,8 @@ class PoseVideos:
         point_names: of the K points.
         exclusive: whether at most one class is on in every frame.
         videos: in the table's order.
-        notes: what was mended or left out.
+        notes: what was mended or left out, and how the videos were divided.
+        divided_by: what stayed together.
     """
 
     class_names: tuple[str, ...]
@@ -115,6 +118,7 @@ class PoseVideos:
     exclusive: bool
     videos: tuple[PoseVideo, ...]
     notes: tuple[str, ...]
+    divided_by: SplitBy = "video"
 
     def of(self, part: Part) -> tuple[PoseVideo, ...]:
         """The videos of one part."""
@@ -215,12 +219,32 @@ def _read(table: Path, line: int, row: dict[str, str], asked: ReadOptions) -> tu
     return tracks, fps, labels, mended
 
 
-def divide(videos: PoseVideos, *, test: Sequence[str], validation: Sequence[str], nothing_held_out: bool) -> PoseVideos:
-    """Give every video its part, see `divided`.
+def divide(videos: PoseVideos, asked: DivisionAsked) -> PoseVideos:
+    """Give every video its part, see `divided`; by blocks, each is cut into five first.
 
     Raises:
         TrainingError: a name that is none, or too few videos.
     """
-    names, given = [video.name for video in videos.videos], [video.part for video in videos.videos]
-    parts = divided(names, given, test=test, validation=validation, nothing_held_out=nothing_held_out)
-    return replace(videos, videos=tuple(replace(video, part=part) for video, part in zip(videos.videos, parts, strict=True)))
+    if asked.by == "block":
+        videos = replace(videos, videos=tuple(block for video in videos.videos for block in blocks_of(video)))
+    found = divided(
+        [video.name for video in videos.videos],
+        [video.part for video in videos.videos],
+        groups=[video.groups for video in videos.videos],
+        counts=np.stack([(video.marks == YES).sum(axis=0) for video in videos.videos]),
+        class_names=videos.class_names,
+        asked=asked,
+    )
+    parted = tuple(replace(video, part=part) for video, part in zip(videos.videos, found.parts, strict=True))
+    return replace(videos, videos=parted, notes=(*videos.notes, *found.notes), divided_by=found.by)
+
+
+def blocks_of(video: PoseVideo) -> tuple[PoseVideo, ...]:
+    """Five blocks of frames, see `in_blocks`; each belongs to a part of its own."""
+
+    def block(first: int, end: int, name: str, marks: Marks) -> PoseVideo:
+        names = video.labels.class_names
+        labels = ethogram(names, bouts_of_marks(marks, names), where=name, frames=end - first, fps=video.fps)
+        return replace(video.between(first, end, name=name), marks=marks, labels=labels, part=None, video_frames=None)
+
+    return in_blocks(video, block)

@@ -63,7 +63,7 @@ def _memorise(options: argparse.Namespace) -> int:
 
         asked = image_request(options)
         images = read_image_videos(asked.data, asked.region, asked=asked.asked, classes=asked.classes)
-        images = divide_images(images, test=asked.test, validation=asked.validation, nothing_held_out=asked.nothing_held_out)
+        images = divide_images(images, asked.division)
         found = memorise_images(images, asked.settings, frames=frames, permuted=permuted)
     else:
         from trainer.behaviour.body_axis import find_body_axis
@@ -72,7 +72,7 @@ def _memorise(options: argparse.Namespace) -> int:
 
         request = behaviour_request(options)
         read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
-        videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+        videos = divide(without_none(read), request.division)
         axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
         found = memorise(videos, axis, request.settings, frames=frames, permuted=permuted)
     print(json.dumps(found.as_json()) if options.json else found.sentence)

@@ -65,7 +65,7 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         choice=request.choice,
         with_poses=request.rules is not None,
     )
-    videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    videos = divide(read, request.division)
     if not videos.in_time:
         refuse_unlearnt_classes(videos)
     if request.per_class is not None:
@@ -155,6 +155,7 @@ def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[s
     said = [
         f"{len(videos.videos)} videos or blocks, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
+        *([] if videos.divided_by == "video" else [f"divided by {videos.divided_by}: one is in one part alone"]),
         *(f"{part}: {', '.join(names)} frames" for part, names in parts.items() if names),
         f"the network takes {videos.plan.words}" + (f", and resizes it to {inside[0]}x{inside[1]} itself" if inside is not None else ""),
     ]

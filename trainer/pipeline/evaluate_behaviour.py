@@ -7,11 +7,13 @@ from typing import Any
 
 from tracker.bundle import Bundle
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.division import BY_BLOCK
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
 from trainer.behaviour.reference import NAME, REFERENCE_FILE, answers_of, missing_library, read_reference
 from trainer.behaviour.rule_answers import HandRules, answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
+from trainer.behaviour.video_table import blocks_of as blocks_of_poses
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning, score_behaviour
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
 from trainer.behaviour_scores.people import SecondPerson, second_person
@@ -25,6 +27,7 @@ from trainer.ethogram.class_words import WORDS_FILE, read_class_words
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, in_parts
+from trainer.image_behaviour.image_videos import blocks_of as blocks_of_images
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import plan_of
 from trainer.whole_files import replace_files
@@ -233,7 +236,17 @@ def _videos(
 def _not_learnt(bundle: Bundle, videos: PoseVideos | ImageVideos) -> tuple[list[PoseVideo | ImageVideo], list[str]]:
     """The videos whose poses or images the bundle has not seen, and what must be known beside."""
     seen = bundle.description.behaviour.seen if bundle.description.behaviour is not None else ()
-    fresh: list[PoseVideo | ImageVideo] = [video for video in videos.videos if video.taken_sha256 not in seen]
-    if len(fresh) == len(videos.videos):
+    every: list[PoseVideo | ImageVideo] = list(videos.videos)
+    if bundle.description.training.split.startswith(BY_BLOCK):
+        every = [block for video in every for block in _in_its_blocks(video, seen)]
+    fresh = [video for video in every if video.taken_sha256 not in seen]
+    if len(fresh) == len(every):
         return fresh, []
-    return fresh, [f"{len(videos.videos) - len(fresh)} of {len(videos.videos)} videos are those it was made with, and are left out"]
+    what = "videos" if len(every) == len(videos.videos) else "videos or blocks"
+    return fresh, [f"{len(every) - len(fresh)} of {len(every)} {what} are those it was made with, and are left out"]
+
+
+def _in_its_blocks(video: PoseVideo | ImageVideo, seen: Sequence[str]) -> Sequence[PoseVideo | ImageVideo]:
+    """The blocks of a video of which a bundle has seen some; any other video as it is."""
+    blocks = blocks_of_images(video) if isinstance(video, ImageVideo) else blocks_of_poses(video)
+    return blocks if any(block.taken_sha256 in seen for block in blocks) else [video]
