@@ -13,8 +13,8 @@ from tracker.bundle import read_bundle
 from tracker.bundle_description import Description
 from trainer.__main__ import main
 from trainer.behaviour.blocks import GAP_S
-from trainer.behaviour.division import Divided, DivisionAsked, Part, divided
-from trainer.behaviour.table_rows import table_rows
+from trainer.behaviour.division import Divided, DivisionAsked, divided
+from trainer.behaviour.table_rows import Part, table_rows
 from trainer.behaviour.video_table import blocks_of, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.errors import LabelError, TrainingError

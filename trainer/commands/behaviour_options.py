@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.bouts import add_reading, reading_asked
+from trainer.commands.given_options import given_options
 from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training, division_asked, loss_asked
 from trainer.networks.names import OF_POSES
 
@@ -148,12 +149,6 @@ def refuse_behaviour_options(options: argparse.Namespace) -> None:
     refuse(options, OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
 
 
-def keep_declared(parser: argparse.ArgumentParser) -> None:
-    """Keep with what is parsed which options the parser has by now: `refuse_key_point_options` goes over them."""
-    actions = parser._actions  # noqa: SLF001  # argparse has no public list of a parser's options
-    parser.set_defaults(declared={action.dest: (action.option_strings, action.default) for action in actions})
-
-
 def refuse_key_point_options(options: argparse.Namespace, *others: str, task: str = "behaviour") -> None:
     """Refuse every option that was given, is not of every task, and that no other task names as its own.
 
@@ -264,6 +259,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         choice=choice_asked(options),
         rules=rules_asked(options),
         hard_negatives_from=options.hard_negatives_from,
+        options=given_options(options),
     )
 
 

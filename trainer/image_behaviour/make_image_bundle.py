@@ -18,13 +18,16 @@ from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of
+from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
+from trainer.behaviour.next_commands import commands_of
 from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
+from trainer.behaviour_scores.scored_video import Decide
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
@@ -111,7 +114,7 @@ def _score_and_write(
         *videos.notes,
         trained.shown,
         *about,
-        *collapsed(found),
+        *(standing := collapsed(found)),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
     people = people_as_answers(judged, videos.class_names)
@@ -121,12 +124,28 @@ def _score_and_write(
         rules = request.rules.name, by_rules
         notes += rule_sentences(request.rules, [video.marks for video in judged], videos.class_names)
     run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), rules=rules, people=people, notes=notes)
-    say(f"on the frames that it has learnt from, without augmentation, its accuracy is {_training_accuracy(trained.network, videos):.3f}")
+    train = videos.of("train")
+    with torch.no_grad():
+        answered = trained.network.probabilities(whole_logits(trained.network, train)).numpy()
+    decide = Decide(exclusive=videos.exclusive, thresholds=calibrated.thresholds)
+    learning = learning_record(
+        run,
+        training_answers(answered, train, videos.class_names, decide),
+        trained.history,
+        stopped=trained.stopped,
+        held_out=bool(videos.of("test")),
+        collapsed=bool(standing),
+        settings=settings_in_force(request.settings, description, calibrated),
+        commands=commands_of(request.data, request.out, epochs=request.settings.epochs, options=request.options, from_images=True),
+    )
+    accuracy_there = learning.learnt["accuracy"]
+    if accuracy_there is not None:
+        say(f"on the frames that it has learnt from, without augmentation, its accuracy is {accuracy_there:.3f}")
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.images) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
     write_class_words(request.out, videos.class_words)
-    report = write_behaviour_report(request.out, run)
+    report = write_behaviour_report(request.out, run, learning)
     shutil.rmtree(unscored, ignore_errors=True)
     return BehaviourBundle(
         bundle=request.out,
@@ -136,6 +155,7 @@ def _score_and_write(
         calibrated=calibrated,
         exported=exported,
         epochs=len(trained.history),
+        learning=learning,
     )
 
 
@@ -204,15 +224,3 @@ def _self_test(videos: ImageVideos) -> Clip:
     seconds = video.seconds[first : first + frames].copy()
     seconds[0] = 0
     return Clip(np.ascontiguousarray(video.images[first : first + frames]), seconds)
-
-
-def _training_accuracy(network: ImageBehaviour, videos: ImageVideos) -> float:
-    """Share of judged frames whose likeliest answer is right, evaluated as held-out frames are."""
-    train = videos.of("train")
-    logits, targets = whole_logits(network, train), all_targets(train, exclusive=videos.exclusive)
-    judged = (targets >= 0).all(dim=1)
-    if videos.exclusive:
-        right = logits[judged].argmax(dim=1) == targets[judged].argmax(dim=1)
-    else:
-        right = ((logits[judged] > 0) == (targets[judged] > 0)).all(dim=1)
-    return float(right.float().mean())

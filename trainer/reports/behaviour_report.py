@@ -16,6 +16,7 @@ from trainer.behaviour_scores.people import SecondPerson
 from trainer.behaviour_scores.score_tables import BOUT_HEAD, bout_row, figure, frame_head, frame_row, summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure, f1_figure
+from trainer.reports.learning_section import Learning, learning_parts, verdict_part
 from trainer.reports.plot_style import png
 from trainer.reports.report_files import METRICS_FILE, write_report_files
 
@@ -23,14 +24,15 @@ _WHOLE_CONFUSION, _MOST_CONFUSED = 24, 20  # classes in a square, and rows in th
 _CLASSES_BESIDE = 8  # in the columns of the table by video
 
 
-def write_behaviour_report(out: Path, run: BehaviourRun) -> Path:
-    """Write both files into a folder; the path of the report.
+def write_behaviour_report(out: Path, run: BehaviourRun, learning: Learning | None = None) -> Path:
+    """Write both files into a folder, with how the network was learnt where that is known; the path of the report.
 
     Raises:
         TrainingError: the folder cannot be written; an earlier report is left as it was.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return write_report_files(out, behaviour_page(run, created), run.as_json())
+    figures = run.as_json() | ({"training": learning.as_json()} if learning is not None else {})
+    return write_report_files(out, behaviour_page(run, created, learning), figures)
 
 
 def write_behaviour_comparison(
@@ -63,12 +65,13 @@ def write_behaviour_comparison(
     return write_report_files(out, page(title, parts, kind="comparison", footer=created), figures)
 
 
-def behaviour_page(run: BehaviourRun, created: str) -> str:
+def behaviour_page(run: BehaviourRun, created: str, learning: Learning | None = None) -> str:
     """The report as one HTML document."""
     score, videos = run.scores[0], run.answers[0][1]
     parts = [
         f"<h1>{text(run.title)}</h1>",
         f'<p class="lead">{text(summary(score))}.</p>',
+        verdict_part(learning) if learning is not None else "",
         "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.verdicts),
         f"<h2>By {score.unit[:-1]}</h2>",
         table(["", *frame_head(score)], _rows(run.scores, frame_row), kind="figures"),
@@ -82,6 +85,7 @@ def behaviour_page(run: BehaviourRun, created: str) -> str:
         "<h2>By video</h2>" if len(run.parts) == len(videos) else "<h2>By session, animal and video</h2>",
         _of_parts(run.parts, score),
         "".join(f'<p class="note">{text(note)}</p>' for note in run.notes),
+        *(learning_parts(learning) if learning is not None else []),
     ]
     return page(run.title, parts, kind="behaviour", footer=created)
 
