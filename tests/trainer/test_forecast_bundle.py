@@ -130,17 +130,18 @@ def test_the_verdict_of_a_forecast_names_what_matters_most(
 ) -> None:
     run, main_name = told.run, told.run.main
     epoch = run.trained[main_name].history[0]
-    validation = {"falling": 2.0 - np.arange(20) / 20, "rising": 1 + np.abs(np.arange(20) - 8) / 8}.get(curves, np.r_[2.0, np.ones(19)])
+    level = np.r_[2.0, np.ones(19)]
+    shapes = {"falling": 2.0 - np.arange(20) / 20, "rising": 1 + np.abs(np.arange(20) - 8) / 8, "level": level, "collapsed": level}
+    validation = shapes[curves]
     spread = 0.0 if curves == "collapsed" else 0.2
     train = [3 - number / 10 for number in range(20)] if curves == "rising" else [9.0] * 20
     history = [replace(epoch, train=loss, validation=float(v), spread=spread) for loss, v in zip(train, validation, strict=True)]
     trained = {main_name: replace(run.trained[main_name], history=tuple(history), stopped="epochs")}
-    score = replace(run.of_main, low=0.1 if changes.get("better") else -0.1, high=0.2)
+    learnt = replace(run.of_main, low=0.1 if changes.get("better") else -0.1, high=0.2)
+    score = replace(learnt, curve=replace(learnt.curve, hits=learnt.curve.hits * (1 - auc_gap)))
     scores = {part: tuple(score if one.name == main_name else one for one in of) for part, of in run.scores.items()}
     changed = replace(run, trained=trained, scores=scores, judged=changes.get("judged", "test"))
     commands = ForecastCommands(data=("a b.npy",), bundle="m", epochs=20, options=("--fps", "30", "--past", "12"), pictures=True)
-    shown = score.curve.hits if not auc_gap else np.minimum(1, score.curve.hits + 2 * auc_gap)
-    learnt = replace(score, curve=replace(score.curve, hits=shown))
 
     found = learning_record(changed, learnt, settings={}, commands=commands).verdict
 

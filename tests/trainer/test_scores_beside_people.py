@@ -95,6 +95,8 @@ def test_each_video_and_session_is_scored_class_by_class_in_one_table() -> None:
     ]  # fmt: skip
     monday = parts[0].classes
     assert [(one.frames, one.bouts, one.f1) for one in monday] == [(4, 3, pytest.approx(6 / 7)), (1, 1, 1.0)]
+    of_one_animal = [replace(part, kind="animal", name="m") for part in parts[:1]]
+    assert missing_sentences([*of_one_animal, *parts]) == missing_sentences(parts)
     assert missing_sentences(parts) == ["'a' is in no judged frame of session tuesday: nothing is said of how well it is found there"]
     run = score_answers("t", ("network", videos), cleaning=Cleaning())
     assert [part["classes"][1]["frames"] for part in run.as_json()["parts"]] == [1, 2, 1, 0, 2]

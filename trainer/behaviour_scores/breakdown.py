@@ -77,8 +77,8 @@ def breakdown(videos: Sequence[ScoredVideo]) -> tuple[SomeVideos, ...]:
 
 
 def missing_sentences(parts: Sequence[SomeVideos]) -> list[str]:
-    """Of each class, the videos (or sessions, or animals, where these were named) in whose judged frames it never is."""
-    kind = next((kind for kind in (*KINDS, "video") if any(part.kind == kind for part in parts)), "video")
+    """Of each class, the sessions (or animals, or videos, where there are not several of these) in whose judged frames it never is."""
+    kind = next((kind for kind in ("session", "animal") if sum(part.kind == kind for part in parts) > 1), "video")
     of_kind = [part for part in parts if part.kind == kind]
     said = []
     for place, one in enumerate(of_kind[0].classes if of_kind else ()):

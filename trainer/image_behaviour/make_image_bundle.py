@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from trainer.image_behaviour.bundle_description import describe
 from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes, refuse_unlearnt_classes
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
+from trainer.image_behaviour.learnt_light import learnt_light
 from trainer.image_behaviour.networks import ImageBehaviour
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import plan_of
@@ -101,6 +103,7 @@ def _score_and_write(
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
     description = noted(describe(request, videos, trained.network, calibrated, exported), request.choice)
+    description = msgspec.structs.replace(description, learnt=learnt_light(videos.of("train"), request.settings))
     clip = _self_test(videos)
     answer = StepEngine(exported.model, exported.state_shapes).run(clip.images, clip.seconds)[-1]
     description = with_answer(description, answer)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tracker.bundle import Bundle
+from tracker.resemblance import unlike_learnt
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.division import BY_BLOCK
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
@@ -28,6 +29,7 @@ from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, in_parts
 from trainer.image_behaviour.image_videos import blocks_of as blocks_of_images
+from trainer.image_behaviour.learnt_light import appearances_of_images
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import plan_of
 from trainer.whole_files import replace_files
@@ -82,7 +84,7 @@ def evaluate_behaviour(
         reference=(NAME, beside) if beside is not None else None,
         rules=by_rules,
         people=people_as_answers(judged, videos.class_names),
-        notes=[*videos.notes, *notes, *absent, *said_of(judged, videos.class_names, choice)],
+        notes=[*videos.notes, *notes, *_unlike(bundle, judged), *absent, *said_of(judged, videos.class_names, choice)],
     )
 
 
@@ -244,6 +246,12 @@ def _not_learnt(bundle: Bundle, videos: PoseVideos | ImageVideos) -> tuple[list[
         return fresh, []
     what = "videos" if len(every) == len(videos.videos) else "videos or blocks"
     return fresh, [f"{len(every) - len(fresh)} of {len(every)} {what} are those it was made with, and are left out"]
+
+
+def _unlike(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> list[str]:
+    """That images do not resemble those that a network was trained on, a sentence."""
+    found = unlike_learnt(bundle.description, appearances_of_images([video for video in judged if isinstance(video, ImageVideo)]))
+    return [found] if found is not None else []
 
 
 def _in_its_blocks(video: PoseVideo | ImageVideo, seen: Sequence[str]) -> Sequence[PoseVideo | ImageVideo]:

@@ -17,6 +17,7 @@ from trainer.reports.plot_style import DPI, FAINT, GRID, INK, TRAIN, WIDTH, fini
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
 
 
+PROGRAMS = tuple(colour for colour in COLOURS if colour != PEOPLE)  # people have a colour of their own
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 MOST_CLASSES = 24  # in one picture of F1
 
@@ -47,7 +48,7 @@ def f1_figure(scores: Sequence[BehaviourScore], people: Sequence[SecondPerson]) 
                 height,
                 linestyle="",
                 marker=MARKERS[place % len(MARKERS)],
-                color=COLOURS[place % len(COLOURS)],
+                color=PROGRAMS[place % len(PROGRAMS)],
                 markersize=6,
                 label=score.name,
             )
