@@ -23,6 +23,7 @@ from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.clips import Clips, clips_of, targets_of
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.reference import NAME, answers_of, train_reference
@@ -74,7 +75,7 @@ def fold(whole: PoseVideos, left_out: tuple[str, str], out: Path, settings: Sequ
     if not missing and (trees.exists() or not with_trees):
         return
     others = [video.name for video in whole.videos if video.name not in left_out]
-    videos = divide(whole, test=left_out, validation=[others[-1]], nothing_held_out=False)
+    videos = divide(whole, DivisionAsked(test=left_out, validation=[others[-1]]))
     body = find_body_axis(divided_nowhere(whole), front=None, back=None, confidence=0.2).plan
     prepared, test = features(videos, body, settings[0], out.parent / "features.npz")
     for one in missing:
@@ -234,7 +235,7 @@ def of_seed(whole: PoseVideos, out: Path, seed: int, members: int) -> dict[str, 
             arrays = {name: kept[name] for name in kept.files}
         found |= {name: arrays[name] for name in left_out}
         others = [video.name for video in whole.videos if video.name not in left_out]
-        videos = divide(whole, test=left_out, validation=[others[-1]], nothing_held_out=False)
+        videos = divide(whole, DivisionAsked(test=left_out, validation=[others[-1]]))
         ends = np.cumsum(arrays["validation_frames"].astype(int))[:-1]
         parts = np.split(arrays["validation"], ends)
         validation = scored(whole, {video.name: part for video, part in zip(validating(videos, members), parts, strict=True)})

@@ -16,11 +16,13 @@ from rich.console import Console
 
 from tracker.bundle import read_bundle
 from tracker.classifiers.open_classifier import open_classifier
+from trainer.behaviour.blocks import BLOCKS
+from trainer.behaviour.division import DivisionAsked
 from trainer.ethogram.bouts import YES
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_request import ImageRequest
-from trainer.image_behaviour.image_videos import BLOCKS, ImageVideo
+from trainer.image_behaviour.image_videos import ImageVideo
 from trainer.image_behaviour.make_image_bundle import make_image_bundle
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
@@ -102,8 +104,7 @@ def held_out(folder: Path, out: Path, blocks: tuple[ImageVideo, ...], block: int
             region=RegionAsked(size=SIZE),
             settings=settings,
             asked=ReadOptions(),
-            test=(f"block {block}",),
-            validation=(f"block {validating}",),
+            division=DivisionAsked(test=(f"block {block}",), validation=(f"block {validating}",)),
             proved_frames=proof,
         )
         make_image_bundle(asked, Console(quiet=True))

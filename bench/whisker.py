@@ -23,6 +23,7 @@ from rich.console import Console
 from tracker.behaviour.score import bouts_of_labels, pair_bouts
 from tracker.bundle import read_bundle
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour_scores.behaviour_score import Cleaning, clean, score_behaviour
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.ethogram.read_options import ReadOptions
@@ -163,8 +164,7 @@ def main() -> None:
             region=region,
             settings=settings,
             asked=ReadOptions(),
-            validation=tuple(validation),
-            test=tuple(held_out),
+            division=DivisionAsked(test=tuple(held_out), validation=tuple(validation)),
             proved_frames=options.proof,
         )
         talk.print(make_image_bundle(asked, talk).sentence)

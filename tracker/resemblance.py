@@ -14,6 +14,7 @@ from tracker.pose import KeyPoints
 RETRAIN = (
     "if an animal is in sight, label frames of this set-up (`trainer select --by uncertainty`) and train on with `trainer fit --refresh`"
 )
+RETRAIN_CLASSIFIER = "mend the light, or label videos of this set-up and train again with `trainer fit --task behaviour`"
 FEWEST = 6  # images; of fewer, half of them are one posture
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.tracker.rig import HEIGHT, WIDTH
 from tests.tracker.small_classifier import write_classifier, write_image_classifier
 from tracker.bundle import DESCRIPTION_FILE, SELF_TEST_CLIP, read_bundle
 from tracker.bundle_description import Following, View
-from tracker.check.check import check
+from tracker.check.check import Asked, check
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
 from tracker.classifiers.scores import Scores
@@ -279,9 +280,9 @@ def until(client: Client, wanted: Callable[[Any], bool]) -> Any:
     return wait_for(client, wanted)
 
 
-def checked(path: Path) -> dict[str, dict[str, Any]]:
+def checked(path: Path, asked: Asked | None = None) -> dict[str, dict[str, Any]]:
     out = io.StringIO()
-    check(path, as_json=True, out=out)
+    check(path, as_json=True, out=out, asked=asked or Asked())
     return {one["check"]: one for one in json.loads(out.getvalue())["checks"]}
 
 
@@ -295,6 +296,33 @@ def rig_without_key_points(folder: Path, **sections: Any) -> Path:
     del text["engine"]
     path.write_bytes(msgspec.yaml.encode(text))
     return path
+
+
+@pytest.mark.parametrize(
+    ("learnt", "ok", "words"),
+    [
+        (None, None, "not judged: look does not say what its training images looked like"),
+        ({"brightness": [0, 255], "contrast": [0, 128], "confidence": None}, True, "medians: mean grey level 255 (0 to 255 learnt from)"),
+        (
+            {"brightness": [20, 90], "contrast": [0, 128], "confidence": None},
+            True,
+            "unlike what look was trained on: mend the light, or label",
+        ),
+    ],
+    ids=["not noted", "alike", "other light"],
+)
+def test_a_check_says_whether_a_classifier_sees_what_it_has_learnt_from(
+    tmp_path: Path, learnt: dict[str, Any] | None, ok: bool | None, words: str
+) -> None:
+    path = rig_without_key_points(tmp_path)
+    described = tmp_path / "look" / "bundle.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"learnt": learnt}))
+    shutil.rmtree(tmp_path / "images")
+    write_images(tmp_path / "images", [(2, 2)] * 10, size=(64, 48))
+    found = checked(path, Asked(seconds=0.5))["resemblance of look"]
+    assert (found["ok"], found["warning"]) == (ok, "unlike" in words)
+    assert words in found["found"]
+    assert "confidence" not in found["found"]
 
 
 def test_a_rig_of_classifiers_alone_is_checked_runs_records_swaps_and_replays(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.trainer.walkers import CLASSES, FPS, walkers, write_table
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork, features_of
 from trainer.behaviour.settings import BehaviourSettings
@@ -50,4 +51,4 @@ def features(poses: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def divided(folder: Path) -> PoseVideos:
     folder.mkdir(exist_ok=True)
-    return divide(read_videos(write_table(folder, frames=300), asked=ReadOptions()), test=(), validation=(), nothing_held_out=False)
+    return divide(read_videos(write_table(folder, frames=300), asked=ReadOptions()), DivisionAsked())

@@ -22,6 +22,7 @@ from tracker.errors import BundleError
 from trainer.__main__ import PROGRAM, main
 from trainer.behaviour.answers import probabilities_of
 from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.make_behaviour_bundle import collapsed, make_behaviour_bundle
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate
@@ -122,8 +123,10 @@ def test_a_bundle_says_on_the_timeline_what_its_evaluation_wrote(made: Path, tmp
 
 def test_what_is_asked_on_the_command_line_is_what_is_trained() -> None:
     words = "fit --task behaviour --data t.csv --out b --hold-out c d --validate e --leave-out base --channel S1 --epochs 7 --roles"
+    words += " --split-by session"
     request = behaviour_request(PROGRAM.parser().parse_args([*words.split(), "--network", "tcn", "--loss", "mse"]))
-    assert (request.table, request.out, request.test, request.validation) == (Path("t.csv"), Path("b"), ("c", "d"), ("e",))
+    assert (request.table, request.out) == (Path("t.csv"), Path("b"))
+    assert request.division == DivisionAsked(test=("c", "d"), validation=("e",), by="session")
     assert (request.left_out, request.asked.channel) == (("base",), "S1")
     assert request.settings == BehaviourSettings(epochs=7, network="tcn", loss="mse")
     assert request.roles

@@ -11,6 +11,7 @@ from rich.console import Console
 from tests.trainer.test_image_behaviour import arrays
 from tests.trainer.walkers import write_table
 from trainer.__main__ import main
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.memorise import frames_to_learn, judged
 from trainer.behaviour.standstill import PATIENCE, Standstill
 from trainer.behaviour.temperature_and_thresholds import calibrate_answers
@@ -90,7 +91,7 @@ def test_the_temperature_is_fitted_on_validation_videos_alone(tmp_path: Path) ->
     made = make_image_bundle(request, Console(quiet=True))
 
     read = read_image_videos(table, request.region, asked=request.asked, classes=request.classes)
-    videos = divide(read, test=(), validation=(), nothing_held_out=False)
+    videos = divide(read, DivisionAsked())
     network = ImageBehaviour(plan_for(videos, settings))
     network.load_state_dict(torch.load(tmp_path / "m.run" / "best.ckpt", weights_only=True)["network"])
     network.eval()

@@ -16,6 +16,7 @@ from tracker.bundle import read_bundle
 from tracker.bundle_description import View
 from tracker.engines.view_fit import ViewFit
 from trainer.__main__ import main
+from trainer.behaviour.division import DivisionAsked
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.arrange_images import arrange_images
 from trainer.ethogram.class_words import class_names_of, read_class_words
@@ -172,7 +173,7 @@ def read(folder: Path) -> ImageVideos:
 
 
 def test_200_classes_are_read_by_word_in_the_parts_that_their_folders_say(many: Path) -> None:
-    videos = divide(read(many), test=(), validation=(), nothing_held_out=False)
+    videos = divide(read(many), DivisionAsked())
     assert videos.class_names == tuple(f"animal {number}" for number in range(200))
     assert [(video.name, video.part, len(video.images)) for video in videos.videos] == [
         ("train", "train", 600),
@@ -206,7 +207,7 @@ def test_a_class_that_is_short_is_named_in_plain_words(tmp_path: Path) -> None:
         for name in ("ant", "bee"):
             for item in range(count if name == "ant" or part != "train" else 12):
                 picture(tmp_path / "bugs" / part / name / f"{name}{item}.png", item, height=2, width=2)
-    videos = divide(read(tmp_path / "bugs"), test=(), validation=(), nothing_held_out=False)
+    videos = divide(read(tmp_path / "bugs"), DivisionAsked())
     assert count_sentences(videos)[:2] == [
         "12 to 30 images of each of 2 classes to learn from",
         "too few images to learn from: 'bee' (12); add images of them, or leave the classes out",
@@ -220,11 +221,11 @@ def test_a_class_that_is_short_is_named_in_plain_words(tmp_path: Path) -> None:
 
 def test_a_class_that_the_blocks_leave_nothing_of_to_learn_from_is_refused(tmp_path: Path) -> None:
     for item in range(60):
-        name = ("ant", "bee", "cow")[item // 20]  # class after class
+        name = ("ant", "bee", "cow", "dog", "elk")[item // 12]  # class after class, each a block
         picture(tmp_path / "bugs" / name / f"{item}.png", item, height=2, width=2)
     request = ImageRequest(data=tmp_path / "bugs", out=tmp_path / "m", region=RegionAsked(), settings=QUICK, asked=ReadOptions())
     with pytest.raises(
-        TrainingError, match="no image is left to learn 'cow' from: parts are blocks by the first number in the images' names"
+        TrainingError, match="no image is left to learn 'dog', 'elk' from: parts are blocks by the first number in the images' names"
     ):
         make_image_bundle(request, Console(quiet=True))
 

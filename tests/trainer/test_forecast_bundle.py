@@ -1,9 +1,11 @@
 """A forecast bundle: trained by the command, proved, described, opened as a classifier, and live in events that look ahead."""
 
 import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +20,9 @@ from tracker.config_rules import ClassifierConfig, ClassSource, EventConfig, Rul
 from tracker.errors import BundleError, ConfigError
 from tracker.pose import Pose
 from tracker.setup import check_rules, make_setup
-from trainer.__main__ import main
+from trainer.__main__ import PROGRAM, main
 from trainer.errors import TrainingError
+from trainer.forecast.learning_record import ForecastCommands, learning_record
 from trainer.forecast.make_forecast_bundle import ForecastBundle, ForecastRequest, make_forecast_bundle
 from trainer.forecast.settings import ForecastSettings, Kind
 
@@ -93,6 +96,59 @@ def test_the_report_says_what_a_forecast_means_and_what_it_does_not(made: Path) 
     assert "newest motion alone" in report
     assert report.count("<img") >= 4
     assert "11,520" in report
+
+
+def test_the_report_of_a_training_has_settings_training_figures_and_a_verdict(told: ForecastBundle, made: Path) -> None:
+    report, figures = (made / "report.html").read_text(), json.loads((made / "metrics.json").read_bytes())["training"]
+    for words in (
+        '<div class="verdict">',
+        "<th>training</th><th>held-out</th>",
+        '<th scope="row">seed</th><td>0</td>',
+        "<h2>Settings</h2>",
+    ):
+        assert words in report, words
+    assert figures["learnt"].keys() == {"AUC", "AP", "accuracy", "hits", "false alarms"}
+    assert (figures["taken_epoch"], len(figures["epochs"]), figures["settings"]["hidden"]) == (1, 1, 4)
+    assert told.lines[1] == told.learning.verdict.sentence
+    assert told.lines[2] == "next:"
+
+
+@pytest.mark.parametrize(
+    ("changes", "curves", "auc_gap", "kinds"),
+    [
+        ({"judged": "validation"}, "falling", 0.0, "nothing held out"),
+        ({}, "collapsed", 0.0, "collapsed"),
+        ({}, "falling", 0.0, "too short"),
+        ({}, "rising", 0.0, "over-fitted"),
+        ({}, "level", 0.3, "over-fitted"),
+        ({}, "level", 0.0, "no better"),
+        ({"better": True}, "level", 0.0, "good"),
+    ],
+)
+def test_the_verdict_of_a_forecast_names_what_matters_most(
+    told: ForecastBundle, changes: dict[str, Any], curves: str, auc_gap: float, kinds: str
+) -> None:
+    run, main_name = told.run, told.run.main
+    epoch = run.trained[main_name].history[0]
+    level = np.r_[2.0, np.ones(19)]
+    shapes = {"falling": 2.0 - np.arange(20) / 20, "rising": 1 + np.abs(np.arange(20) - 8) / 8, "level": level, "collapsed": level}
+    validation = shapes[curves]
+    spread = 0.0 if curves == "collapsed" else 0.2
+    train = [3 - number / 10 for number in range(20)] if curves == "rising" else [9.0] * 20
+    history = [replace(epoch, train=loss, validation=float(v), spread=spread) for loss, v in zip(train, validation, strict=True)]
+    trained = {main_name: replace(run.trained[main_name], history=tuple(history), stopped="epochs")}
+    learnt = replace(run.of_main, low=0.1 if changes.get("better") else -0.1, high=0.2)
+    score = replace(learnt, curve=replace(learnt.curve, hits=learnt.curve.hits * (1 - auc_gap)))
+    scores = {part: tuple(score if one.name == main_name else one for one in of) for part, of in run.scores.items()}
+    changed = replace(run, trained=trained, scores=scores, judged=changes.get("judged", "test"))
+    commands = ForecastCommands(data=("a b.npy",), bundle="m", epochs=20, options=("--fps", "30", "--past", "12"), pictures=True)
+
+    found = learning_record(changed, learnt, settings={}, commands=commands).verdict
+
+    assert found.steps[0].kind == kinds
+    assert len(found.steps) <= 3
+    for step in found.steps:
+        PROGRAM.parser().parse_args(shlex.split(step.command)[1:])
 
 
 def test_a_forecast_makes_events_ahead_of_time_from_the_cameras_pictures(made: Path) -> None:

@@ -23,7 +23,7 @@ from trainer.forecast.memorise import few_labelled, memorise
 from trainer.forecast.sequences import UNJUDGED, Lengths, batches, sequences_of
 from trainer.forecast.settings import ForecastSettings, Kind
 from trainer.forecast.step_graph import StepGraph, step_of
-from trainer.forecast.train import class_weights, judged_logits, losses, train
+from trainer.forecast.train import ForecastEpoch, Trained, class_weights, judged_logits, losses, train
 
 PIXELS = ForecastSettings(kind="convlstm-small", epochs=2, batch=4)
 MOTION = ForecastSettings(kind="lstm", epochs=2, hidden=4)
@@ -236,6 +236,23 @@ def test_a_network_that_gives_one_answer_to_everything_is_said_to_have_collapsed
         network.get_parameter("answer.weight").zero_()
     trained = train(network, parts, settings, tmp_path / "run", about={}, say=lambda _: None, anew=False)
     assert trained.notes == ["collapsed: the network gives the same answer to every frame; it has learnt nothing from these recordings"]
+
+
+def test_curves_that_part_say_that_more_epochs_learn_by_heart() -> None:
+    """Three epochs after that of the smallest validation loss, if the training loss fell on."""
+    network = MotionLogit(past=2)
+    epoch = ForecastEpoch(
+        train=1.0, validation=0.5, train_plain=1.0, validation_plain=1.0, train_auc=0.9, validation_auc=0.9, spread=0.2, seconds=1.0
+    )
+
+    def notes(validation: list[float], *, falls: bool = True) -> list[str]:
+        history = [replace(epoch, train=1 - place / 10 * falls, validation=loss) for place, loss in enumerate(validation)]
+        return Trained(network=network, history=tuple(history), stopped="epochs", weights=(1, 1)).notes
+
+    said = "from epoch 3 on the training loss falls and the validation loss rises: more epochs learn these frames by heart"
+    assert notes([0.6, 0.5, 0.55, 0.6]) == []
+    assert notes([0.6, 0.5, 0.55, 0.6, 0.7]) == [said]
+    assert notes([0.6, 0.5, 0.55, 0.6, 0.7], falls=False) == []
 
 
 def test_a_network_learns_from_pixels_what_motion_does_not_show(tmp_path: Path) -> None:

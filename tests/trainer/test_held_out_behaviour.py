@@ -6,6 +6,7 @@ from rich.console import Console
 
 from tests.trainer.walkers import CLASSES, FPS, POINTS, walkers, write_deeplabcut, write_table
 from trainer.behaviour.bundle_request import BehaviourRequest
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, make_behaviour_bundle
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.ethogram.bouts import bouts_of_marks, ethogram
@@ -27,7 +28,8 @@ def bundle_with(folder: Path, *, held_out_frames: int, held_out_seed: int) -> Be
             file.write(f"{name},{name}.csv,{name}-boris.csv,{FPS:g}\n")
     settings = BehaviourSettings(epochs=6, hidden=8, window=60, batch=1, learning_rate=0.03, noise=0.0, dropout=0.0, mirror=False)
     request = BehaviourRequest(
-        table=table, out=folder / "bundle", settings=settings, asked=ReadOptions(), proved_frames=40, test=("v2",), validation=("v1",),
+        table=table, out=folder / "bundle", settings=settings, asked=ReadOptions(), proved_frames=40,
+        division=DivisionAsked(test=("v2",), validation=("v1",)),
         front=POINTS[0], back=POINTS[-1], reference=False,
     )  # fmt: skip
     return make_behaviour_bundle(request, Console(quiet=True))

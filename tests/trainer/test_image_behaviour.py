@@ -21,6 +21,7 @@ from tracker.classifiers.scores import Scores
 from tracker.engines.openvino.step_engine import IMAGE, StepEngine
 from tracker.pose import NO_KEY_POINTS, Pose
 from tracker.recording.original_video import OriginalVideo
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.export import export_step
 from trainer.behaviour.train import loss_of
 from trainer.errors import LabelError, TrainingError
@@ -227,7 +228,7 @@ def test_folders_by_class_are_cut_into_blocks_and_no_moment_is_on_both_sides(tmp
             assert mark.tolist() == ([0, 1] if (int(image[3, 3, 0]) // 10) % 3 else [1, 0])
     assert found.videos[0].images[0, 0, 0].tolist()[2] == 255  # blue is last
     with pytest.raises(TrainingError, match="need frames that follow one another"):
-        train_images(divide(found, test=(), validation=(), nothing_held_out=False), replace(FAST, lags=(1,)), tmp_path / "run", say=print)
+        train_images(divide(found, DivisionAsked()), replace(FAST, lags=(1,)), tmp_path / "run", say=print)
 
 
 def video_of(marks: list[int], size: int = 8) -> ImageVideo:
@@ -376,7 +377,7 @@ def test_a_graph_whose_whole_state_is_one_slice_keeps_its_declared_names(lags: t
 def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) -> None:
     table = arrays(tmp_path)
     read = read_image_videos(table, RegionAsked(), asked=ReadOptions(), classes=ClassesAsked())
-    videos = divide(read, test=(), validation=(), nothing_held_out=False)
+    videos = divide(read, DivisionAsked())
     settings = replace(FAST, epochs=3)
     whole = train_images(videos, settings, tmp_path / "whole", say=lambda _: None)
     said: list[str] = []
@@ -399,7 +400,7 @@ def test_a_training_that_was_stopped_ends_as_one_that_was_not(tmp_path: Path) ->
 def test_only_the_last_layer_of_a_librarys_network_learns_and_the_rest_stays_bit_for_bit(tmp_path: Path) -> None:
     pytest.importorskip("timm")
     read = read_image_videos(arrays(tmp_path, frames=24), RegionAsked(size=(32, 32)), asked=ReadOptions(), classes=ClassesAsked())
-    videos = divide(read, test=(), validation=(), nothing_held_out=False)
+    videos = divide(read, DivisionAsked())
     settings = replace(FAST, epochs=1, network="mobilenet_v3_small", head_only=True)
     torch.manual_seed(settings.seed)
     before = ImageBehaviour(plan_for(videos, settings)).state_dict()

@@ -14,9 +14,10 @@ from trainer.__main__ import main
 FIT = ["fit", "--task", "behaviour", "--region", "frame", "--epochs", "4", "--batch", "16", "--learning-rate", "0.004"]
 
 
-def by_class(folder: Path, count: int = 100) -> Path:
+def by_class(folder: Path, count: int = 100, *, darker: int = 1) -> Path:
     """Red and blue squares in folders of their own; ten frames each of a kind."""
     images, labels = blinking(count, seed=4)
+    images //= darker
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
         place = folder / ("red" if label else "blue")
         place.mkdir(parents=True, exist_ok=True)
@@ -46,6 +47,19 @@ def test_a_bundle_of_images_is_scored_on_what_it_has_not_learnt_from(fitted: Pat
     found = json.loads(capsys.readouterr().out)
 
     assert any("3 of 5" in note or "4 of 5" in note for note in found["notes"])
+
+
+def test_images_in_another_light_than_those_learnt_from_are_said_to_be_unlike(
+    fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learnt = read_bundle(fitted / "model").description.learnt
+    assert learnt is not None
+    grey = [float(np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)).mean()) for path in sorted((fitted / "squares").rglob("*.png"))]
+    assert learnt.brightness[0] < min(grey) < max(grey) < learnt.brightness[1]
+    for folder, unlike in ((fitted / "squares", False), (by_class(tmp_path / "dark", 30, darker=12), True)):
+        assert main(["evaluate", str(fitted / "model"), "--data", str(folder)]) == 0
+        told = capsys.readouterr().out
+        assert ("note: the images do not resemble those that model was trained on: their mean grey level is" in told) == unlike
 
 
 def test_two_bundles_of_images_are_compared_on_a_table_of_videos(fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from tests.trainer.walkers import POINTS, walkers, write_deeplabcut, write_table
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.causal_convolutions import CausalConvolutions
 from trainer.behaviour.clips import UNJUDGED, clips_of, mirrored, targets_of
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.export import export
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork
 from trainer.behaviour.settings import BehaviourSettings
@@ -236,14 +237,14 @@ def test_a_malformed_table_of_videos_is_refused_in_one_sentence(change: tuple[st
 
 def test_videos_are_divided_whole_and_too_few_are_refused(tmp_path: Path) -> None:
     videos = read_videos(write_table(tmp_path, frames=60), asked=ReadOptions())
-    default = divide(videos, test=(), validation=(), nothing_held_out=False)
+    default = divide(videos, DivisionAsked())
     assert [video.part for video in default.videos] == ["train", "train", "validation", "test"]
-    named = divide(videos, test=["v0"], validation=["v1"], nothing_held_out=False)
+    named = divide(videos, DivisionAsked(test=["v0"], validation=["v1"]))
     assert [video.part for video in named.videos] == ["test", "validation", "train", "train"]
     with pytest.raises(TrainingError, match="there is not a video 'v9'; the table has v0, v1, v2, v3"):
-        divide(videos, test=["v9"], validation=(), nothing_held_out=False)
+        divide(videos, DivisionAsked(test=["v9"]))
     with pytest.raises(TrainingError, match="4 videos leave none for train"):
-        divide(videos, test=["v0", "v1"], validation=["v2", "v3"], nothing_held_out=False)
+        divide(videos, DivisionAsked(test=["v0", "v1"], validation=["v2", "v3"]))
 
 
 def test_left_out_classes_and_frames_past_the_poses_are_judged_by_nobody(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Rules written by hand, scored beside a network on the same frames."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from tests.tracker.small_classifier import write_classifier
 from tests.trainer.test_frame_choice import swinging, tracker_yaml, videos_of, write_poses
 from trainer.__main__ import main
-from trainer.behaviour.rule_answers import answers_of_rules, read_rules
+from trainer.behaviour.rule_answers import answers_of_rules, read_rules, rule_sentences
+from trainer.behaviour.video_table import PoseVideos
+from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.errors import TrainingError
 
 NEAR_TAIL: dict[str, Any] = {
@@ -79,3 +83,45 @@ def test_an_evaluation_has_the_rules_as_a_row_and_says_which_is_better(tmp_path:
     assert told["scores"][1]["classes"][0]["f1"] > 0.9
     versus = told["against_rules"]
     assert (versus["first"], versus["second"], versus["high"] < 0) == ("rules of tracker.yaml", "place", True)
+
+
+def half_left(frames: int = 3000) -> PoseVideos:
+    """Within 20 px in every other hundred of frames, as labelled; the other class is on in the others, or in some of them."""
+    near = np.arange(frames) // 100 % 2 == 0
+    poses = np.ones((frames, 1, 2, 3), np.float32)
+    poses[:, 0, 0, 0], poses[:, 0, 1, 0] = np.where(near, 5, 90), 0
+    [video] = videos_of(poses).videos
+    marks = np.column_stack([near, ~near]).astype(np.int8)
+    return replace(videos_of(poses), videos=(replace(video, marks=marks, fps=10.0),))
+
+
+def test_rules_for_one_of_two_classes_that_exclude_each_other_say_the_other(tmp_path: Path) -> None:
+    videos = half_left()
+    rules = read_rules(
+        tracker_yaml(tmp_path, None, behaviour=[{**NEAR_TAIL, "rule": {"when": "below", "on": 20, "off": 20}}]), ["near=right"]
+    )
+    (one,) = answers_of_rules(rules, videos.videos, point_names=("nose", "tail"), class_names=videos.class_names)
+    np.testing.assert_array_equal(one.said, one.true)
+    [said] = rule_sentences(rules, [videos.videos[0].marks], videos.class_names)
+    assert said.startswith("rules of tracker.yaml have no event for 'late': people marked exactly one class in every frame")
+
+
+def test_rules_are_not_scored_on_a_class_of_which_they_say_nothing(tmp_path: Path) -> None:
+    """Somewhere neither class is on, so that no event says nothing of the other."""
+    videos = half_left()
+    [video] = videos.videos
+    video.marks[100:150] = 0
+    rules = read_rules(
+        tracker_yaml(tmp_path, None, behaviour=[{**NEAR_TAIL, "rule": {"when": "below", "on": 20, "off": 20}}]), ["near=right"]
+    )
+    found = answers_of_rules(rules, videos.videos, point_names=("nose", "tail"), class_names=videos.class_names)
+    network = [replace(found[0], truth=video.marks, said=np.zeros_like(found[0].said))]
+
+    run = score_answers("t", ("network", network), cleaning=Cleaning(), rules=(rules.name, found))
+
+    assert [each.judged_frames for each in run.scores[1].classes] == [3000, 0]
+    assert run.scores[1].macro_f1 == 1
+    assert run.against_rules is not None
+    assert (run.against_rules.first_f1, run.against_rules.second_f1) == (1, 0)
+    [said] = rule_sentences(rules, [video.marks], videos.class_names)
+    assert said.endswith("no event for 'late': their row, and the network beside them, are scored on 'right' alone")

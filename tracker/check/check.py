@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -139,6 +139,7 @@ class _Check:
             picture_quality.contrast(images, poses, background) if poses else unjudged("contrast", self._no_poses),
             picture_quality.focus(background),
             *([picture_quality.resemblance(key_points, list(map(appearance, images, poses)))] if key_points is not None else []),
+            *(_of_classifiers(setup, images, poses) if setup is not None else []),
             timing.flicker(watched, has_own_rate=self._own_rate),
             timing.rate(watched, expected_hz=self._config.camera.rate_hz, has_own_rate=self._own_rate),
             timing.losses(watched),
@@ -205,3 +206,16 @@ def _write_report(folder: Path, report: dict[str, Any]) -> None:
         write_whole(folder / REPORT, (json.dumps(report, indent=2) + "\n").encode())
     except OSError as problem:
         raise RecordingError(f"{folder}: the report cannot be written: {problem.strerror}; {remedy(problem)}") from problem
+
+
+def _of_classifiers(setup: Setup, images: Sequence[Image], poses: Sequence[KeyPoints]) -> list[CheckResult]:
+    """Whether what each classifier takes of the pictures is like what it has learnt from."""
+    nobody = np.empty((0, 0, 3), np.float32)
+    taken = [setup.scores.images_taken(image, poses[place] if poses else nobody, 0) for place, image in enumerate(images)]
+    found = []
+    for name, classifier in setup.scores.classifiers.items():
+        seen = [image for each in taken if (image := each.get(name)) is not None]
+        if classifier.about.region is not None:
+            parts = [appearance(image[..., 0] if image.shape[2] == 1 else image, nobody) for image in seen]
+            found.append(picture_quality.resemblance(classifier.bundle.description, parts, classifier=name))
+    return found

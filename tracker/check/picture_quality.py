@@ -14,7 +14,7 @@ from tracker.bundle_description import Description
 from tracker.check.result import CheckResult, Measured, judged, unjudged
 from tracker.frame import Image
 from tracker.pose import KeyPoints
-from tracker.resemblance import FEWEST, RETRAIN, Appearance, differences
+from tracker.resemblance import FEWEST, RETRAIN, RETRAIN_CLASSIFIER, Appearance, differences
 
 CLIPPED_FROM, DARK_TO = 254, 1  # grey levels in which light or shade has lost its detail
 SEEN_FROM = 0.3  # confidence of a key point
@@ -63,12 +63,19 @@ def histogram(pictures: list[Image]) -> NDArray[np.int64]:
     return np.asarray(np.sum([np.bincount(picture.reshape(-1), minlength=256) for picture in pictures], axis=0), np.int64)
 
 
-def resemblance(about: Description, appearances: Sequence[Appearance]) -> CheckResult:
-    """Whether the pictures and the engine's confidence are like those of the training."""
+def resemblance(about: Description, appearances: Sequence[Appearance], *, classifier: str | None = None) -> CheckResult:
+    """Whether the pictures and the engine's confidence are like those of the training.
+
+    Args:
+        about: of the network.
+        appearances: of what it takes of the pictures, with its answers.
+        classifier: its name; None for the network that finds key points.
+    """
+    check = "resemblance" if classifier is None else f"resemblance of {classifier}"
     if about.learnt is None:
-        return unjudged("resemblance", f"not judged: {about.name} does not say what its training images looked like")
+        return unjudged(check, f"not judged: {about.name} does not say what its training images looked like")
     if len(appearances) < FEWEST:
-        return unjudged("resemblance", f"not judged: it takes {FEWEST} pictures, {len(appearances)} came")
+        return unjudged(check, f"not judged: it takes {FEWEST} pictures, {len(appearances)} came")
     brightness, contrast = (
         float(np.median(values)) for values in zip(*((one.brightness, one.contrast) for one in appearances), strict=True)
     )
@@ -76,11 +83,15 @@ def resemblance(about: Description, appearances: Sequence[Appearance]) -> CheckR
     (dim, bright), (flat, hard), usual = about.learnt.brightness, about.learnt.contrast, about.learnt.confidence
     found = (
         f"medians: mean grey level {brightness:.0f} ({dim:.0f} to {bright:.0f} learnt from), contrast {contrast:.0f} "
-        f"({flat:.0f} to {hard:.0f}), mean confidence {confidence:.2f}" + (f" (usually above {usual:.2f})" if usual is not None else "")
+        f"({flat:.0f} to {hard:.0f})"
     )
-    measured = {"brightness": brightness, "contrast": contrast, "confidence": confidence}
+    measured = {"brightness": brightness, "contrast": contrast}
+    if classifier is None:
+        found += f", mean confidence {confidence:.2f}" + (f" (usually above {usual:.2f})" if usual is not None else "")
+        measured["confidence"] = confidence
     unlike = differences(about.learnt, appearances)
-    return judged("resemblance", found, measured, warn=f"unlike what {about.name} was trained on: {RETRAIN}" if unlike else None)
+    do = RETRAIN if classifier is None else RETRAIN_CLASSIFIER
+    return judged(check, found, measured, warn=f"unlike what {about.name} was trained on: {do}" if unlike else None)
 
 
 def exposure(pictures: list[Image]) -> CheckResult:

@@ -14,7 +14,7 @@ from tracker.engines.view_fit import ViewFit
 from tracker.errors import BundleError, ConfigError
 from tracker.event import Event
 from tracker.frame import Image
-from tracker.pose import Pose
+from tracker.pose import KeyPoints, Pose
 
 NO_PRESELECTIONS: Mapping[str, FramesToClassify] = MappingProxyType({})
 _Take = Callable[[Image, Pose, int], NDArray[Any] | None]  # image, pose, time in ns: what the network takes, None where it has no region
@@ -171,6 +171,21 @@ class Scores:
                 scores.update(zip(part.score_names, answer.tolist(), strict=True))
         self.frames_without_network += len(without)
         return replace(pose, scores=scores, warming=tuple(warming), no_region=tuple(no_region), without_network=without)
+
+    def images_taken(self, image: Image, points: KeyPoints, time_ns: int) -> dict[str, Image | None]:
+        """By classifier that takes images: what it takes of this one, None where it has no region. For checks: nothing is carried.
+
+        Args:
+            image: of the source shape.
+            points: (animals, K, 3) of the key points in it.
+            time_ns: of the image.
+        """
+        pose = Pose(points=points, mm=None)
+        taken = {part.name: part.take(image, pose, time_ns) for part in self._parts if part.name in self._fields_of_view}
+        for part in self._parts:
+            if part.classifier.square is not None:
+                part.classifier.square.reset()
+        return taken
 
     def _take(self, name: str, classifier: Classifier, point_names: list[str], source_shape: Sequence[int]) -> _Take:
         description, region = classifier.bundle.description, classifier.about.region

@@ -1,6 +1,6 @@
 """A behaviour bundle over whole videos: the rig's own step, frame by frame, and its decisions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +40,16 @@ class JudgedVideo(Protocol):
     @property
     def fps(self) -> float:
         """Frames per second."""
+        ...
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """Of which animal and which session it is, as far as that is known."""
+        ...
+
+    @property
+    def in_time(self) -> bool:
+        """Whether its frames follow one another."""
         ...
 
     @property
@@ -97,6 +107,8 @@ def decisions_of(
                 probabilities=probabilities,
                 fps=video.fps,
                 to_network=video.to_network,
+                groups=video.groups,
+                in_time=video.in_time,
             )
         )
         say(f"{video.name}: {len(probabilities)} frames")

@@ -36,7 +36,7 @@ def describe(
             source=request.table.name,
             frames=sum(len(video.poses) for video in videos.of("train")),
             held_out_frames=sum(len(video.poses) for video in held_out),
-            split=f"by video; {parts_in_words([video.name for video in held_out], [video.name for video in validation])}",
+            split=f"by {videos.divided_by}; {parts_in_words([video.name for video in held_out], [video.name for video in validation])}",
         ),
         behaviour=BehaviourNetwork(
             seconds=SECONDS_SHAPE,
@@ -63,7 +63,7 @@ def accuracy(score: BehaviourScore, *, frames: int) -> BehaviourAccuracy:
     return BehaviourAccuracy(
         macro_f1=number(score.macro_f1),
         f1=tuple(number(each.frames.f1) for each in score.classes),
-        bout_f1=tuple(number(each.bouts.f1) for each in score.classes),
+        bout_f1=tuple(number(each.bouts.f1) if score.in_time else None for each in score.classes),
         calibration_error=number(score.calibration.ece) if score.calibration is not None else None,
         frames=frames,
     )

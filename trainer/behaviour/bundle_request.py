@@ -1,9 +1,10 @@
 """A behaviour bundle that is to be made: its table of videos, its training, and where it goes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainer.behaviour.carried_proof import PROVED_FRAMES
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.frame_choice import FrameChoice
 from trainer.behaviour.rule_answers import HandRules
 from trainer.behaviour.settings import BehaviourSettings
@@ -21,9 +22,7 @@ class BehaviourRequest:
         asked: what label files do not say.
         class_names: to learn; empty for all that are on anywhere.
         left_out: classes whose frames count as judged by nobody.
-        test: videos to be judged by.
-        validation: videos to choose temperature and thresholds by.
-        nothing_held_out: no video is kept to be judged by.
+        division: which videos are held out and validate.
         front: point in front on the body's axis, None to find it.
         back: the one behind.
         confidence: below it a point is not there.
@@ -34,6 +33,7 @@ class BehaviourRequest:
         choice: which frames go to the network; None: all of them.
         rules: scored beside the network on the same videos.
         hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
+        options: of `trainer fit` besides data, place and length, as they were given, for the commands that the verdict ends with.
     """
 
     table: Path
@@ -42,9 +42,7 @@ class BehaviourRequest:
     asked: ReadOptions
     class_names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
-    nothing_held_out: bool = False
+    division: DivisionAsked = field(default_factory=DivisionAsked)
     front: str | None = None
     back: str | None = None
     confidence: float = 0.2
@@ -55,3 +53,4 @@ class BehaviourRequest:
     choice: FrameChoice | None = None
     rules: HandRules | None = None
     hard_negatives_from: Path | None = None
+    options: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from tracker.bundle import read_bundle, write_bundle
@@ -19,21 +20,25 @@ from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted, said_of, without_network
+from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
+from trainer.behaviour.next_commands import commands_of
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
-from trainer.behaviour.rule_answers import answers_of_rules
+from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
+from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
-from trainer.behaviour.train import Prepared, Trained, prepare, train
+from trainer.behaviour.train import Prepared, Trained, prepare, train, whole_logits
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.score_tables import summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
-from trainer.behaviour_scores.scored_video import ScoredVideo
+from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.reports.behaviour_report import write_behaviour_report
+from trainer.reports.learning_section import Learning
 from trainer.sentences import sentences_to
 from trainer.whole_files import disk_refusals
 
@@ -52,6 +57,7 @@ class BehaviourBundle:
         calibrated: temperature, thresholds, warming.
         exported: the proof.
         epochs: how many were trained.
+        learning: how it was learnt, with the verdict.
     """
 
     bundle: Path
@@ -61,6 +67,12 @@ class BehaviourBundle:
     calibrated: BehaviourCalibration
     exported: ExportedBehaviour
     epochs: int
+    learning: Learning
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: the sentence, and the verdict with the next steps."""
+        return [self.sentence, *self.learning.verdict.lines]
 
     @property
     def sentence(self) -> str:
@@ -79,6 +91,7 @@ class BehaviourBundle:
             "thresholds": list(self.calibrated.thresholds),
             "warming_frames": self.calibrated.warming_frames,
             "parity": {"frames": self.exported.frames, "largest": self.exported.largest},
+            "training": self.learning.as_json(),
             **self.run.as_json(),
         }
 
@@ -94,9 +107,11 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     refuse_unwritable_places(out)
     run, say = run_folder(out), sentences_to(console)
     read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
-    videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    videos = divide(without_none(read), request.division)
     if request.choice is not None and request.settings.members > 1:
         raise TrainingError("--members divides whole videos, which --only-when cuts into runs; leave one of them out")
+    if request.choice is not None and request.division.by == "block":
+        raise TrainingError("--split-by block cuts videos in which --only-when would begin anew with each block; leave one of them out")
     videos = chosen(videos, request.choice)
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
     for sentence in [*_introduction(videos, axis), *said_of(videos.videos, videos.class_names, request.choice)]:
@@ -115,8 +130,12 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     exported = export(trained.network, videos.videos, frames=request.proved_frames, console=console)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
     reference, absent = _reference(request, learnt, axis, prepared, say)
+    with torch.no_grad():
+        found = trained.network.probabilities(whole_logits(trained.network, prepared.training.normalise(trained.network))).numpy()
+    decide = Decide(exclusive=videos.exclusive, thresholds=calibrated.thresholds)
+    answered = training_answers(found, learnt.of("train"), videos.class_names, decide)
     again = len(prepared.training.again)
-    return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent, shown_again=again)
+    return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent, learnt=answered, shown_again=again)
 
 
 def _score_and_write(
@@ -129,6 +148,7 @@ def _score_and_write(
     reference: Reference | None,
     absent: str | None,
     *,
+    learnt: Sequence[ScoredVideo],
     shown_again: int,
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
@@ -149,19 +169,33 @@ def _score_and_write(
         *said_of(judged, videos.class_names, request.choice),
         *([absent] if absent else []),
         *([_shown_again(shown_again)] if request.hard_negatives_from is not None else []),
-        *collapsed(found),
+        *(standing := collapsed(found)),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
     beside = (NAME, without_network(answers_of(reference, judged), judged, otherwise)) if reference is not None else None
+    people = people_as_answers(judged, videos.class_names)
     rules = None
     if request.rules is not None:
         by_rules = answers_of_rules(request.rules, judged, point_names=videos.point_names, class_names=videos.class_names)
         rules = request.rules.name, by_rules
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, rules=rules, notes=notes)
+        notes += rule_sentences(request.rules, [video.marks for video in judged], videos.class_names)
+    run = score_answers(
+        request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, rules=rules, people=people, notes=notes
+    )
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.poses) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_poses=test)
-    report = write_behaviour_report(request.out, run)
+    learning = learning_record(
+        run,
+        learnt,
+        trained.history,
+        stopped=trained.stopped,
+        held_out=bool(videos.of("test")),
+        collapsed=bool(standing),
+        settings=settings_in_force(request.settings, description, calibrated),
+        commands=commands_of(request.table, request.out, epochs=request.settings.epochs, options=request.options, from_images=False),
+    )
+    report = write_behaviour_report(request.out, run, learning)
     if reference is not None:
         write_reference(request.out, reference)
     shutil.rmtree(unscored, ignore_errors=True)
@@ -173,6 +207,7 @@ def _score_and_write(
         calibrated=calibrated,
         exported=exported,
         epochs=len(trained.history),
+        learning=learning,
     )
 
 
@@ -226,6 +261,7 @@ def _introduction(videos: PoseVideos, axis: BodyAxis) -> list[str]:
     said = [
         f"{len(videos.videos)} videos, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
+        *([] if videos.divided_by == "video" else [f"divided by {videos.divided_by}: one is in one part alone"]),
         *(f"{part}: {', '.join(names)}" for part, names in parts.items() if names),
         *axis.sentences,
     ]

@@ -40,6 +40,7 @@ def without_none(videos: PoseVideos) -> PoseVideos:
 
 
 def _without(video: PoseVideo, place: int, kept: tuple[str, ...]) -> PoseVideo:
-    marks = video.marks[:, [column for column in range(video.marks.shape[1]) if column != place]]
+    columns = [column for column in range(video.marks.shape[1]) if column != place]
+    people = {name: marks[:, columns] for name, marks in video.people.items()}
     labels = replace(video.labels, class_names=kept, bouts=tuple(bout for bout in video.labels.bouts if bout.name in kept))
-    return replace(video, marks=marks, labels=labels)
+    return replace(video, marks=video.marks[:, columns], labels=labels, people=people)

@@ -16,7 +16,7 @@ from tracker.pose import Pose
 from trainer.behaviour.frame_choice import mapper_of, of_points
 from trainer.behaviour_scores.scored_video import Said, ScoredVideo
 from trainer.errors import TrainingError
-from trainer.ethogram.bouts import Marks
+from trainer.ethogram.bouts import NO, YES, Marks
 
 
 class WatchedVideo(Protocol):
@@ -32,6 +32,8 @@ class WatchedVideo(Protocol):
     def marks(self) -> Marks: ...  # noqa: D102 int8 (frames, classes)
     @property
     def fps(self) -> float: ...  # noqa: D102
+    @property
+    def groups(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ def answers_of_rules(
 ) -> list[ScoredVideo]:
     """Every video as the rules decide it: a class is on in the bouts of its events, of any animal, looking back to their onset.
 
+    A class without an event is on wherever no event is, where that follows from the labels, see `left_over`; otherwise the rules say
+    nothing of it, and are not scored on it.
+
     Args:
         rules: of a file.
         videos: with poses.
@@ -112,11 +117,50 @@ def answers_of_rules(
         TrainingError: as `HandRules.classes`, or a video without poses.
     """
     classes = rules.classes(class_names)
-    return [_answer(rules, classes, video, point_names, tuple(class_names)) for video in videos]
+    rest = left_over(rules, [video.marks for video in videos], class_names)
+    return [_answer(rules, classes, video, point_names, tuple(class_names), rest=rest) for video in videos]
+
+
+def left_over(rules: HandRules, marks: Sequence[Marks], class_names: Sequence[str]) -> str | None:
+    """The one class without an event, where people marked exactly one class in every frame that they judged; None otherwise.
+
+    Where exactly one class is always on, no event of the others says that it is this one.
+    """
+    without = [name for name in class_names if name not in rules.classes(class_names).values()]
+    judged = [each[((each == YES) | (each == NO)).all(axis=1)] for each in marks]
+    if len(without) != 1 or not sum(map(len, judged)) or any(((each == YES).sum(axis=1) != 1).any() for each in judged):
+        return None
+    return without[0]
+
+
+def rule_sentences(rules: HandRules, marks: Sequence[Marks], class_names: Sequence[str]) -> list[str]:
+    """What became of the classes for which there is no event, a sentence; empty where each has one.
+
+    Args:
+        rules: of a file.
+        marks: of every video, int8 (frames, classes).
+        class_names: of the columns.
+    """
+    having = rules.classes(class_names).values()
+    without = [f"'{name}'" for name in class_names if name not in having]
+    if not without:
+        return []
+    rest = left_over(rules, marks, class_names)
+    if rest is not None:
+        said = "people marked exactly one class in every frame that they judged, so it is taken as on wherever no event is"
+        return [f"{rules.name} have no event for '{rest}': {said}"]
+    of = ", ".join(f"'{name}'" for name in class_names if name in having)
+    return [f"{rules.name} have no event for {', '.join(without)}: their row, and the network beside them, are scored on {of} alone"]
 
 
 def _answer(
-    rules: HandRules, classes: Mapping[str, str], video: WatchedVideo, point_names: Sequence[str], class_names: tuple[str, ...]
+    rules: HandRules,
+    classes: Mapping[str, str],
+    video: WatchedVideo,
+    point_names: Sequence[str],
+    class_names: tuple[str, ...],
+    *,
+    rest: str | None,
 ) -> ScoredVideo:
     if video.poses is None:
         raise TrainingError(f"{video.name}: has no poses, by which rules go; give them in a column poses")
@@ -128,7 +172,19 @@ def _answer(
         for animal in range(animals):
             bouts = bouts_of_events(events, frames, name=event, animal=animal, marks="bout")
             said[:, class_names.index(class_name)] |= labels_of(bouts, times_ns)
-    return ScoredVideo(name=video.name, class_names=class_names, truth=video.marks, said=said, probabilities=None, fps=video.fps)
+    if rest is not None:
+        said[:, class_names.index(rest)] = ~said.any(axis=1)
+    unsaid = np.array([name not in classes.values() and name != rest for name in class_names])
+    answer = ScoredVideo(
+        name=video.name,
+        class_names=class_names,
+        truth=video.marks,
+        said=said,
+        probabilities=None,
+        fps=video.fps,
+        groups=video.groups,
+    )
+    return answer.without(np.broadcast_to(unsaid, said.shape)) if unsaid.any() else answer
 
 
 def _events(

@@ -1,6 +1,6 @@
 """The rows of a table of videos: names, labels, frame rates and parts; and which video is used for what."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,8 @@ from trainer.ethogram.read_options import ReadOptions, cells_in, text_of
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_NAMED = 12  # columns in a sentence
+GROUPS = ("animal", "session")  # columns by which videos belong together
 
 
 def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -30,7 +32,7 @@ def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tupl
     strange = [name for name in header if name not in columns]
     if strange or not {source, "labels"} <= set(header):
         raise LabelError(
-            f"{table}: has the columns {', '.join(header)}; expected {source} and labels, and where wanted "
+            f"{table}: {_found(header, source)}; expected {source} and labels, and where wanted "
             f"{', '.join(name for name in columns if name not in (source, 'labels'))}: a row for each video"
         )
     rows = []
@@ -46,6 +48,22 @@ def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tupl
             if not row[what]:
                 raise LabelError(f"{table}:{line}: names no {what}; give a path, relative to the table")
     return rows
+
+
+def _found(header: Sequence[str], source: str) -> str:
+    """What a table is that has other columns than it should."""
+    columns = f"has the columns {', '.join(header[:_NAMED])}{' and more' if len(header) > _NAMED else ''}"
+    if header[:1] == ["scorer"]:
+        return "holds the poses of one video, as DeepLabCut writes them, and no table of videos"
+    if "labels" in header and "poses" in header and "images" in header and source == "poses":
+        return f"{columns}, images as well as poses: give `--region` to learn from images, or leave the column images out"
+    if "images" in header and source == "poses":
+        return f"{columns}, a table of images, where poses are taken (`trainer fit --region` is what learns from images)"
+    if "poses" in header and "images" not in header and source == "images":
+        return f"{columns}, a table of poses, where images are taken (`trainer fit` without `--region` is what learns from poses)"
+    if "frame" in header:
+        return f"{columns}, and so tells of the frames of one video, and is no table of videos"
+    return columns
 
 
 def header_and_rows(table: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
@@ -89,6 +107,11 @@ def fps_of(table: Path, line: int, cell: str) -> float | None:
     if not 0 < fps < 1e6:
         raise LabelError(f"{table}:{line}: fps is '{cell}'; expected frames per second, more than 0")
     return fps
+
+
+def groups_of(row: Mapping[str, str]) -> dict[str, str]:
+    """Of which animal and which session a video is, as far as the table says."""
+    return {kind: row[kind] for kind in GROUPS if row.get(kind)}
 
 
 def part_of(table: Path, line: int, row: dict[str, str]) -> Part | None:
@@ -135,34 +158,3 @@ def marks_of(labels: Ethogram, names: Sequence[str], left_out: Sequence[str], *,
     elif len(whole) < frames:
         said.append(f"{name}: its labels end {frames - len(whole)} frames before it does; nothing is learnt from those")
     return marks, said
-
-
-def divided(
-    names: Sequence[str], given: Sequence[Part | None], *, test: Sequence[str], validation: Sequence[str], nothing_held_out: bool
-) -> list[Part]:
-    """The part of every video: as the table says, as asked by name, or by default the last fifth tests, the one before validates.
-
-    Raises:
-        TrainingError: a name that is none, or too few videos.
-    """
-    for name in (*test, *validation):
-        if name not in names:
-            raise TrainingError(f"there is not a video '{name}'; the table has {', '.join(names)}")
-    both = [name for name in test if name in validation]
-    if both:
-        raise TrainingError(f"the video '{both[0]}' cannot both be held out and validate; name it once")
-    if not test and not validation and any(given):
-        parts: list[Part] = [part or "train" for part in given]
-    else:
-        fifth = max(1, len(names) // 5)
-        last = () if nothing_held_out else tuple(test) or tuple(name for name in names if name not in validation)[-fifth:]
-        before = tuple(validation) or tuple(name for name in names if name not in last)[-fifth:]
-        parts = ["test" if name in last else "validation" if name in before else "train" for name in names]
-    needed = ("train", "validation") if nothing_held_out else PARTS
-    for part in needed:
-        if part not in parts:
-            raise TrainingError(
-                f"{len(names)} videos leave none for {part}; give at least {len(needed)}: to learn from, to choose temperature and "
-                f"thresholds by{'' if nothing_held_out else ', and to be judged by (or --no-held-out)'}"
-            )
-    return parts

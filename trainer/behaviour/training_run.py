@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -183,6 +183,16 @@ class TrainingRun:
             stopped=self.stopped,
             more={"smallest": self._smallest, "since": self._since},
         )
+
+
+def taken_epoch(losses: Sequence[float], *, better: float = BETTER) -> int:
+    """Place of the epoch whose weights are kept, by the validation losses of all: the last that was smaller by more than chance."""
+    smallest, taken = math.inf, 0
+    for place, loss in enumerate(losses):
+        if loss < smallest - better:
+            taken = place
+        smallest = min(smallest, loss)
+    return taken
 
 
 def _rate(epoch: int, epochs: int) -> float:

@@ -1,21 +1,24 @@
 """The table of videos that behaviour is learnt from: poses, labels, frame rate and part of each."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.behaviour.table_rows import Part, classes_of, divided, fps_of, labels_of, marks_of, part_of, table_rows
+from trainer.behaviour.blocks import in_blocks
+from trainer.behaviour.division import DivisionAsked, SplitBy, divided
+from trainer.behaviour.second_people import COLUMN, People, second_people
+from trainer.behaviour.table_rows import GROUPS, Part, classes_of, fps_of, groups_of, labels_of, marks_of, part_of, table_rows
 from trainer.behaviour.tracks import Tracks, read_tracks
 from trainer.errors import LabelError, TrainingError
-from trainer.ethogram.bouts import YES, Ethogram, Marks
+from trainer.ethogram.bouts import YES, Ethogram, Marks, bouts_of_marks, ethogram
 from trainer.ethogram.checks import Session
 from trainer.ethogram.read_options import ReadOptions
 
-_COLUMNS = ("video", "poses", "labels", "fps", "part")
+_COLUMNS = ("video", "poses", "labels", "fps", "part", *GROUPS, COLUMN)
 _RATE_AGREES = 1.2  # a factor either way
 
 
@@ -33,6 +36,8 @@ class PoseVideo:
         times_s: float64 (frames,), where the frames' own times are known.
         video_frames: of the video, where some of them have no pose and are left out.
         to_network: bool (frames,), which of them go to the network; None: all of them.
+        groups: of which `animal` and which `session` it is, as far as the table says.
+        people: what others than the labels' author said, int8 (frames, classes) each, by name.
     """
 
     name: str
@@ -44,6 +49,8 @@ class PoseVideo:
     times_s: NDArray[np.float64] | None = None
     video_frames: int | None = None
     to_network: NDArray[np.bool_] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    people: People = field(default_factory=dict)
 
     @property
     def session(self) -> Session:
@@ -59,7 +66,14 @@ class PoseVideo:
         """Some of its frames, with the labels as they were read."""
         flags = self.to_network[first:end] if self.to_network is not None else None
         times_s = self.times_s[first:end] if self.times_s is not None else None
-        return replace(self, name=name, poses=self.poses[first:end], marks=self.marks[first:end], times_s=times_s, to_network=flags)
+        people = {name: marks[first:end] for name, marks in self.people.items()}
+        poses, marks = self.poses[first:end], self.marks[first:end]
+        return replace(self, name=name, poses=poses, marks=marks, times_s=times_s, to_network=flags, people=people)
+
+    @property
+    def in_time(self) -> bool:
+        """Its frames follow one another."""
+        return True
 
     @property
     def taken(self) -> NDArray[np.float32]:
@@ -95,7 +109,8 @@ class PoseVideos:
         point_names: of the K points.
         exclusive: whether at most one class is on in every frame.
         videos: in the table's order.
-        notes: what was mended or left out.
+        notes: what was mended or left out, and how the videos were divided.
+        divided_by: what stayed together.
     """
 
     class_names: tuple[str, ...]
@@ -103,6 +118,7 @@ class PoseVideos:
     exclusive: bool
     videos: tuple[PoseVideo, ...]
     notes: tuple[str, ...]
+    divided_by: SplitBy = "video"
 
     def of(self, part: Part) -> tuple[PoseVideo, ...]:
         """The videos of one part."""
@@ -144,9 +160,11 @@ def read_videos(
     for (line, row), (tracks, fps, labels, _) in zip(rows, read, strict=True):
         frames = len(tracks.poses) if tracks.numbers is None else int(tracks.numbers[-1]) + 1
         marks, said = marks_of(labels, names, left_out, frames=frames, name=row["video"])
+        people, aside = second_people(table, row, replace(asked, fps=fps), names, left_out, frames=frames)
         if tracks.numbers is not None:
             marks = marks[tracks.numbers]
-        notes += said
+            people = {name: others[tracks.numbers] for name, others in people.items()}
+        notes += [*said, *aside]
         kept = replace(labels, class_names=names, bouts=tuple(bout for bout in labels.bouts if bout.name in names))
         videos.append(
             PoseVideo(
@@ -158,6 +176,8 @@ def read_videos(
                 part=part_of(table, line, row),
                 times_s=tracks.times_s,
                 video_frames=frames,
+                groups=groups_of(row),
+                people=people,
             )
         )
     tracks = read[0][0]
@@ -199,12 +219,32 @@ def _read(table: Path, line: int, row: dict[str, str], asked: ReadOptions) -> tu
     return tracks, fps, labels, mended
 
 
-def divide(videos: PoseVideos, *, test: Sequence[str], validation: Sequence[str], nothing_held_out: bool) -> PoseVideos:
-    """Give every video its part, see `divided`.
+def divide(videos: PoseVideos, asked: DivisionAsked) -> PoseVideos:
+    """Give every video its part, see `divided`; by blocks, each is cut into five first.
 
     Raises:
         TrainingError: a name that is none, or too few videos.
     """
-    names, given = [video.name for video in videos.videos], [video.part for video in videos.videos]
-    parts = divided(names, given, test=test, validation=validation, nothing_held_out=nothing_held_out)
-    return replace(videos, videos=tuple(replace(video, part=part) for video, part in zip(videos.videos, parts, strict=True)))
+    if asked.by == "block":
+        videos = replace(videos, videos=tuple(block for video in videos.videos for block in blocks_of(video)))
+    found = divided(
+        [video.name for video in videos.videos],
+        [video.part for video in videos.videos],
+        groups=[video.groups for video in videos.videos],
+        counts=np.stack([(video.marks == YES).sum(axis=0) for video in videos.videos]),
+        class_names=videos.class_names,
+        asked=asked,
+    )
+    parted = tuple(replace(video, part=part) for video, part in zip(videos.videos, found.parts, strict=True))
+    return replace(videos, videos=parted, notes=(*videos.notes, *found.notes), divided_by=found.by)
+
+
+def blocks_of(video: PoseVideo) -> tuple[PoseVideo, ...]:
+    """Five blocks of frames, see `in_blocks`; each belongs to a part of its own."""
+
+    def block(first: int, end: int, name: str, marks: Marks) -> PoseVideo:
+        names = video.labels.class_names
+        labels = ethogram(names, bouts_of_marks(marks, names), where=name, frames=end - first, fps=video.fps)
+        return replace(video.between(first, end, name=name), marks=marks, labels=labels, part=None, video_frames=None)
+
+    return in_blocks(video, block)

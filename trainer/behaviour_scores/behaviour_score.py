@@ -85,6 +85,7 @@ class BehaviourScore:
         kappa_by_bout: over bouts of all classes.
         calibration: of the likeliest class, or of yes over all classes where they overlap; None without probabilities.
         videos: name and macro-F1 of each.
+        in_time: whether frames follow one another; of images in folders nothing is said by bout.
     """
 
     name: str
@@ -96,6 +97,12 @@ class BehaviourScore:
     kappa_by_bout: float
     calibration: ReliabilityBins | None
     videos: tuple[tuple[str, float], ...]
+    in_time: bool = True
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "frames" if self.in_time else "images"
 
     @property
     def macro_f1(self) -> float:
@@ -112,12 +119,13 @@ class BehaviourScore:
         return {
             "name": self.name,
             "macro_f1": number(self.macro_f1),
-            "macro_bout_f1": number(self.macro_bout_f1),
+            "macro_bout_f1": number(self.macro_bout_f1) if self.in_time else None,
+            "unit": self.unit,
             "accuracy": self.accuracy,
             "majority": self.majority,
             "kappa_by_frame": number(self.kappa_by_frame),
-            "kappa_by_bout": number(self.kappa_by_bout),
-            "classes": [each.as_json() for each in self.classes],
+            "kappa_by_bout": number(self.kappa_by_bout) if self.in_time else None,
+            "classes": [each.as_json() | ({} if self.in_time else {"bouts": None}) for each in self.classes],
             "confusion": self.confusion.tolist() if self.confusion is not None else None,
             "calibration": self.calibration.as_json() if self.calibration else None,
             "videos": [{"video": video, "macro_f1": number(value)} for video, value in self.videos],
@@ -138,7 +146,8 @@ def score_behaviour(name: str, videos: Sequence[ScoredVideo]) -> BehaviourScore:
         kappa_by_frame=kappa(table) if table is not None else _mean([each.kappa for each in classes]),
         kappa_by_bout=kappa_by_bout(videos),
         calibration=_calibration(videos, exclusive=exclusive),
-        videos=tuple((video.name, _macro_f1(video)) for video in videos),
+        videos=tuple((video.name, macro_f1_of_what_is_there([video])) for video in videos),
+        in_time=all(video.in_time for video in videos),
     )
 
 
@@ -161,8 +170,7 @@ def always_the_commonest(videos: Sequence[ScoredVideo]) -> list[ScoredVideo]:
 
 def _class_score(videos: Sequence[ScoredVideo], place: int) -> ClassScore:
     judged = [video.judged[:, place] for video in videos]
-    true = np.concatenate([video.true[inside, place] for video, inside in zip(videos, judged, strict=True)])
-    said = np.concatenate([video.said[inside, place] for video, inside in zip(videos, judged, strict=True)])
+    said, true = columns(videos, place)
     known = [video.probabilities[inside, place] for video, inside in zip(videos, judged, strict=True) if video.probabilities is not None]
     probability = np.concatenate(known) if len(known) == len(videos) else np.full(len(true), np.nan, np.float32)
     given = np.isfinite(probability)
@@ -195,14 +203,21 @@ def _calibration(videos: Sequence[ScoredVideo], *, exclusive: bool) -> Reliabili
     return calibration(np.concatenate(said), np.concatenate(true))
 
 
-def _macro_f1(video: ScoredVideo) -> float:
-    """Over the classes that a person marked in this video: one that is not there cannot be found."""
+def macro_f1_of_what_is_there(videos: Sequence[ScoredVideo]) -> float:
+    """Over the classes that a person marked in these videos: one that is not there cannot be found."""
     values = []
-    for place in range(len(video.class_names)):
-        inside = video.judged[:, place]
-        if video.true[inside, place].any():
-            values.append(score_frames(video.said[inside, place], video.true[inside, place]).f1)
+    for place in range(len(videos[0].class_names)):
+        said, true = columns(videos, place)
+        if true.any():
+            values.append(score_frames(said, true).f1)
     return _mean(values)
+
+
+def columns(videos: Sequence[ScoredVideo], place: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What was found and what is true of one class, bool (judged frames of all videos,) each."""
+    inside = [video.judged[:, place] for video in videos]
+    said = np.concatenate([video.said[judged, place] for video, judged in zip(videos, inside, strict=True)])
+    return said, np.concatenate([video.true[judged, place] for video, judged in zip(videos, inside, strict=True)])
 
 
 def _mean(values: Sequence[float]) -> float:

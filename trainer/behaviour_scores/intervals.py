@@ -25,7 +25,8 @@ class PairedF1:
         first_f1, second_f1: over all frames.
         low, high: interval of second less first.
         blocks: that were drawn.
-        block_s: length of each.
+        block_s: length of each, in images where these do not follow one another.
+        in_time: whether they do.
     """
 
     first: str
@@ -36,6 +37,7 @@ class PairedF1:
     high: float
     blocks: int
     block_s: float
+    in_time: bool = True
 
     @property
     def shown(self) -> bool:
@@ -53,7 +55,7 @@ class PairedF1:
         difference = self.second_f1 - self.first_f1
         interval = f"95 % interval of the difference {self.low:+.3f} to {self.high:+.3f}"
         figures = f"macro-F1 {self.second_f1:.3f} against {self.first_f1:.3f}, {interval}"
-        how = f"{self.blocks} blocks of at most {self.block_s:g} s of these videos"
+        how = f"{self.blocks} blocks of at most {self.block_s:g} {'s of these videos' if self.in_time else 'images'}"
         if not self.shown:
             return f"No difference between {self.second} and {self.first} that {how} can show ({figures})."
         better, worse = (self.second, self.first) if difference > 0 else (self.first, self.second)
@@ -87,7 +89,8 @@ def compare_f1(
     counts = [np.concatenate([_counts(video, block_s) for video in videos]) for videos in (first, second)]
     blocks = len(counts[0])
     if blocks < FEWEST_BLOCKS:
-        raise TrainingError(f"{blocks} blocks of {block_s:g} s are too few to compare two answers; give at least {FEWEST_BLOCKS}")
+        unit = "s" if all(video.in_time for video in first) else "images"
+        raise TrainingError(f"{blocks} blocks of {block_s:g} {unit} are too few to compare two answers; give at least {FEWEST_BLOCKS}")
     rng = np.random.default_rng(seed)
     differences = []
     for _ in range(RESAMPLES // _PIECE):
@@ -105,12 +108,13 @@ def compare_f1(
         high=float(high),
         blocks=blocks,
         block_s=block_s,
+        in_time=all(video.in_time for video in first),
     )
 
 
 def _counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
     """Frames that are right, falsely found and missed: (blocks, classes, 3)."""
-    length = max(1, round(block_s * video.fps))
+    length = max(1, round(block_s * (video.fps if video.in_time else 1)))
     edges = np.arange(0, len(video.truth), length)
     parts = (video.said & video.true, video.said & ~video.true & video.judged, ~video.said & video.true)
     return np.stack([np.add.reduceat(part.astype(np.int64), edges, axis=0) for part in parts], axis=-1)

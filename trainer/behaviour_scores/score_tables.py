@@ -8,7 +8,13 @@ from trainer.behaviour_scores.behaviour_score import BehaviourScore
 from trainer.behaviour_scores.bout_score import errors_ms
 
 FRAME_HEAD = ("precision", "recall", "F1", "AUC", "AP", "accuracy", "majority", "kappa", "frames")
+IMAGE_HEAD = (*FRAME_HEAD[:-1], "images")
 BOUT_HEAD = ("true", "found", "detected", "F1", "false/true", "false/min", "pieces", "onset ms", "offset ms")
+
+
+def frame_head(score: BehaviourScore) -> tuple[str, ...]:
+    """Over the cells of `frame_row`."""
+    return FRAME_HEAD if score.in_time else IMAGE_HEAD
 
 
 def frame_row(score: BehaviourScore, place: int) -> list[str]:
@@ -34,10 +40,10 @@ def lines(scores: Sequence[BehaviourScore]) -> list[str]:
     width = max(12, *(len(score.name) for score in scores))
     names = max(7, *(len(each.name) for score in scores for each in score.classes))
     said = []
-    for head, row in ((FRAME_HEAD, frame_row), (BOUT_HEAD, bout_row)):
-        said.append(
-            f"{'by frame' if head is FRAME_HEAD else 'by bout':<{width}} {'class':<{names}} " + " ".join(f"{cell:>10}" for cell in head)
-        )
+    in_time = scores[0].in_time
+    by_frame, by_bout = ("by frame" if in_time else "by image", frame_head(scores[0]), frame_row), ("by bout", BOUT_HEAD, bout_row)
+    for title, head, row in (by_frame, by_bout) if in_time else (by_frame,):
+        said.append(f"{title:<{width}} {'class':<{names}} " + " ".join(f"{cell:>10}" for cell in head))
         for score in scores:
             for place, each in enumerate(score.classes):
                 cells = " ".join(f"{cell:>10}" for cell in row(score, place))
@@ -47,10 +53,10 @@ def lines(scores: Sequence[BehaviourScore]) -> list[str]:
 
 def summary(score: BehaviourScore) -> str:
     """The figures over all classes, in one line."""
-    parts = [f"macro-F1 {figure(score.macro_f1)} by frame, {figure(score.macro_bout_f1)} by bout"]
+    parts = [f"macro-F1 {figure(score.macro_f1)}{f' by frame, {figure(score.macro_bout_f1)} by bout' if score.in_time else ' by image'}"]
     if score.accuracy is not None and score.majority is not None:
         parts.append(f"accuracy {figure(score.accuracy)} where always the commonest class gives {figure(score.majority)}")
-    parts.append(f"kappa {figure(score.kappa_by_frame)} by frame, {figure(score.kappa_by_bout)} by bout")
+    parts.append(f"kappa {figure(score.kappa_by_frame)}{f' by frame, {figure(score.kappa_by_bout)} by bout' if score.in_time else ''}")
     if score.calibration is not None:
         parts.append(f"calibration error {figure(score.calibration.ece)}")
     return f"{score.name}: {'; '.join(parts)}"

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning, always_the_commonest, clean, score_behaviour
+from trainer.behaviour_scores.breakdown import SomeVideos, breakdown, missing_sentences
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
+from trainer.behaviour_scores.people import SecondPerson, second_person
+from trainer.behaviour_scores.same_frames import judged_by_both, left_out_sentence, shaped_as, silent_frames, without_frames
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 
@@ -25,6 +28,8 @@ class BehaviourRun:
         against_rules: the same against rules written by hand.
         cleaning: what was done for the cleaned ones.
         notes: what was left out or mended, a sentence each.
+        people: every second person, with the others' answers on the frames that both judged.
+        parts: the first answer for each animal, session and video by itself.
     """
 
     title: str
@@ -35,6 +40,8 @@ class BehaviourRun:
     against_rules: PairedF1 | None
     cleaning: Cleaning
     notes: tuple[str, ...]
+    people: tuple[SecondPerson, ...] = ()
+    parts: tuple[SomeVideos, ...] = ()
 
     @property
     def not_trivial(self) -> tuple[tuple[str, Sequence[ScoredVideo]], ...]:
@@ -52,7 +59,7 @@ class BehaviourRun:
             first, second = self.against_reference.first, self.against_reference.second
             if not self.against_reference.second_is_better:
                 said.append(f"{second} does not beat the reference: what it has learnt, {first} learns too.")
-        return tuple(said)
+        return (*said, *(person.sentence for person in self.people))
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -64,6 +71,8 @@ class BehaviourRun:
             "against_rules": self.against_rules.as_json() if self.against_rules else None,
             "cleaning": {"minimum_ms": self.cleaning.minimum_ms, "gap_ms": self.cleaning.gap_ms},
             "notes": list(self.notes),
+            "people": [person.as_json() for person in self.people],
+            "parts": [part.as_json() for part in self.parts],
         }
 
 
@@ -72,32 +81,36 @@ def score_answers(
     answer: tuple[str, Sequence[ScoredVideo]],
     *,
     cleaning: Cleaning,
-    others: Sequence[tuple[str, Sequence[ScoredVideo]]] = (),
+    people: Sequence[tuple[str, Sequence[ScoredVideo]]] = (),
     reference: tuple[str, Sequence[ScoredVideo]] | None = None,
     rules: tuple[str, Sequence[ScoredVideo]] | None = None,
     notes: Sequence[str] = (),
 ) -> BehaviourRun:
-    """Score an answer beside others of the same videos and the trivial one.
+    """Score an answer beside others of the same videos and the trivial one, all on the frames to which the answer says something.
 
     Args:
         title: what is scored.
         answer: its name, and the videos with its decisions.
         cleaning: of its decisions, scored beside the raw ones where it changes anything.
-        others: names and videos of other people, rules or networks.
+        people: names and labels of other people, as answers to the same labels.
         reference: name and videos of what the answer is to beat.
         rules: the same of rules written by hand.
         notes: what was left out or mended.
     """
-    name, videos = answer
-    answers = [answer]
-    if cleaning.changes:
-        answers.append((f"{name}, cleaned", clean(videos, cleaning)))
-    answers += [
-        *others,
-        *([rules] if rules is not None else []),
-        *([reference] if reference is not None else []),
-        (TRIVIAL, always_the_commonest(videos)),
-    ]
+    name, videos = answer[0], list(answer[1])
+    silent = silent_frames(videos)
+    warming = left_out_sentence(name, videos, silent)
+    answer = name, without_frames(videos, silent)
+
+    def same(other: tuple[str, Sequence[ScoredVideo]] | None) -> tuple[str, Sequence[ScoredVideo]] | None:
+        return None if other is None else (other[0], without_frames(shaped_as(other[1], videos), silent))
+
+    rules, reference = same(rules), same(reference)
+    persons = [each for each in map(same, people) if each is not None]
+    own = [answer, *([(f"{name}, cleaned", clean(answer[1], cleaning))] if cleaning.changes else [])]
+    others = [*(each for each in (rules, reference) if each is not None), (TRIVIAL, always_the_commonest(answer[1]))]
+    answers = [*own, *persons, *others]
+    parts = breakdown(answer[1])
     return BehaviourRun(
         title=title,
         answers=tuple(answers),
@@ -106,12 +119,14 @@ def score_answers(
         against_reference=_compared(reference, answer) if reference is not None else None,
         against_rules=_compared(rules, answer) if rules is not None else None,
         cleaning=cleaning,
-        notes=tuple(notes),
+        notes=(*notes, *([warming] if warming is not None else []), *missing_sentences(parts)),
+        people=tuple(second_person(person, [*own, *others]) for person in persons),
+        parts=parts,
     )
 
 
 def _compared(first: tuple[str, Sequence[ScoredVideo]], second: tuple[str, Sequence[ScoredVideo]]) -> PairedF1 | None:
     try:
-        return compare_f1((first[0], second[0]), first[1], second[1])
+        return compare_f1((first[0], second[0]), *judged_by_both(first[1], second[1]))
     except TrainingError:  # too short for any
         return None

@@ -1,13 +1,13 @@
 """What is scored: for each video what a person said of every frame, and what was found there."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import TrainingError
-from trainer.ethogram.bouts import NO, YES, Ethogram, Marks
+from trainer.ethogram.bouts import NO, UNCURATABLE, YES, Ethogram, Marks
 
 Said = NDArray[np.bool_]  # (frames, classes)
 Probabilities = NDArray[np.float32]  # (frames, classes)
@@ -25,6 +25,8 @@ class ScoredVideo:
         probabilities: float32 (frames, classes), None where only decisions are known.
         fps: frames per second.
         to_network: bool (frames,), which frames a network was asked about; None: all of them.
+        groups: which `animal` and which `session` it is of, as far as that was said.
+        in_time: whether its frames follow one another; images in folders by class do not, and have no bouts.
     """
 
     name: str
@@ -34,6 +36,8 @@ class ScoredVideo:
     probabilities: Probabilities | None
     fps: float
     to_network: NDArray[np.bool_] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    in_time: bool = True
 
     @property
     def judged(self) -> Said:
@@ -44,6 +48,18 @@ class ScoredVideo:
     def true(self) -> Said:
         """Where a person says yes, bool (frames, classes)."""
         return np.asarray(self.truth == YES)
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """Frames to which a network gives no answer, as while it warms up, bool (frames,)."""
+        if self.probabilities is None:
+            return np.zeros(len(self.truth), np.bool_)
+        return np.asarray(~np.isfinite(self.probabilities).all(axis=1))
+
+    def without(self, left_out: NDArray[np.bool_]) -> "ScoredVideo":
+        """The same video with more that is not scored; `left_out` is bool (frames,), or (frames, classes)."""
+        marks = left_out if left_out.ndim == 2 else left_out[:, None]
+        return replace(self, truth=np.where(marks, np.int8(UNCURATABLE), self.truth))
 
     def saying(self, said: Said) -> "ScoredVideo":
         """The same video with other decisions, which no probabilities belong to."""

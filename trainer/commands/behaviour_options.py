@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainer.commands.bouts import add_reading, reading_asked
-from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training, loss_asked
+from trainer.commands.given_options import given_options
+from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training, division_asked, loss_asked
 from trainer.networks.names import OF_POSES
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ OF_BEHAVIOUR = {
     "class_words": "--class-words",
     "leave_out": "--leave-out",
     "validate": "--validate",
+    "split_by": "--split-by",
     "front": "--front",
     "back": "--back",
     "hidden": "--hidden",
@@ -64,6 +66,12 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
         help="show the false bouts of this earlier bundle in the training videos more often",
     )
     group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
+    group.add_argument(
+        "--split-by",
+        choices=("animal", "session", "video", "block"),
+        help="what stays together in one part: animals or sessions as columns of the table name them (the first of these that has enough), "
+        "videos, or a fifth of each video in a row",
+    )
     group.add_argument("--front", metavar="POINT", help="where the body's axis ends (found from how the animals move)")
     group.add_argument("--back", metavar="POINT", help="where it begins")
     group.add_argument("--least-confidence", type=float, metavar="C", help="below it a point is not there (0.2)")
@@ -141,12 +149,6 @@ def refuse_behaviour_options(options: argparse.Namespace) -> None:
     refuse(options, OF_BEHAVIOUR, "is for behaviour; leave it out, or give a bundle, or --task, that finds behaviour")
 
 
-def keep_declared(parser: argparse.ArgumentParser) -> None:
-    """Keep with what is parsed which options the parser has by now: `refuse_key_point_options` goes over them."""
-    actions = parser._actions  # noqa: SLF001  # argparse has no public list of a parser's options
-    parser.set_defaults(declared={action.dest: (action.option_strings, action.default) for action in actions})
-
-
 def refuse_key_point_options(options: argparse.Namespace, *others: str, task: str = "behaviour") -> None:
     """Refuse every option that was given, is not of every task, and that no other task names as its own.
 
@@ -213,8 +215,6 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
     if options.data[0].is_dir():
         raise TrainingError(f"{options.data[0]}: is a folder; give a table of videos, or --region frame to learn from folders of images")
-    if options.no_held_out and options.hold_out:
-        raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
     names = (
         "epochs",
         "minutes",
@@ -249,9 +249,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         asked=reading_asked(options),
         class_names=tuple(options.classes),
         left_out=tuple(options.leave_out or ()),
-        test=tuple(options.hold_out or ()),
-        validation=tuple(options.validate or ()),
-        nothing_held_out=options.no_held_out,
+        division=division_asked(options),
         front=options.front,
         back=options.back,
         confidence=confidence,
@@ -261,6 +259,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         choice=choice_asked(options),
         rules=rules_asked(options),
         hard_negatives_from=options.hard_negatives_from,
+        options=given_options(options),
     )
 
 

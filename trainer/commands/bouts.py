@@ -167,11 +167,11 @@ def score(options: argparse.Namespace) -> int:
     asked, cleaning = reading_asked(options), Cleaning(minimum_ms=options.minimum_ms, gap_ms=options.gap_ms)
     threshold = options.threshold if options.probabilities else None
     found, notes = read_answers(options.labels, options.found, asked=asked, threshold=threshold)
-    others = []
+    people = []
     if options.person:
-        people, more = read_answers(options.labels, options.person, asked=asked, threshold=None)
-        others, notes = [("second person", people)], notes + more
-    run = score_answers("Behaviour scores", ("found", found), cleaning=cleaning, others=others, notes=notes)
+        labelled, more = read_answers(options.labels, options.person, asked=asked, threshold=None)
+        people, notes = [("second person", labelled)], notes + more
+    run = score_answers("Behaviour scores", ("found", found), cleaning=cleaning, people=people, notes=notes)
     tell_scores(run, options, talk=Console(stderr=True, soft_wrap=True))
     return 0
 

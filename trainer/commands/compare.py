@@ -75,10 +75,13 @@ def compare(options: argparse.Namespace) -> int:
 def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bundle]") -> int:
     from trainer.errors import TrainingError
     from trainer.pipeline.evaluate_behaviour import compare_behaviour
+    from trainer.reports.report_files import plain_json
+    from trainer.whole_files import refuse_unwritable
 
-    if options.report is not None or options.learnt_too:
-        option = "--report" if options.report is not None else "--learnt-too"
-        raise TrainingError(f"{option} is for key points; leave it out with bundles that find behaviour")
+    if options.learnt_too:
+        raise TrainingError("--learnt-too is for key points; leave it out with bundles that find behaviour")
+    if options.report is not None:
+        refuse_unwritable(options.report, option="--report")
     talk = Console(stderr=True, soft_wrap=True)
     found = compare_behaviour(
         bundles,
@@ -88,5 +91,10 @@ def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bund
         say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
         choice=choice_asked(options),
     )
-    print(json.dumps(found.as_json()) if options.json else "\n".join(found.sentences))
+    if options.report is not None:
+        from trainer.reports.behaviour_report import write_behaviour_comparison
+
+        made = write_behaviour_comparison(options.report, found.scores, found.people, said=found.sentences, figures=found.as_json())
+        talk.print(f"report: {made}", markup=False)
+    print(plain_json(found.as_json()).decode() if options.json else "\n".join(found.lines))
     return 0

@@ -10,13 +10,13 @@ from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
 from trainer.commands.behaviour_options import (
     add_behaviour_training,
-    keep_declared,
     refuse_behaviour_options,
 )
 from trainer.commands.choices import Commands, add_command, add_empty, add_split, add_training, fit_settings, split_choice
 from trainer.commands.fit_behaviour import fit_behaviour
 from trainer.commands.fit_forecast import fit_forecast
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
+from trainer.commands.given_options import keep_declared
 
 
 def add(commands: Commands) -> None:

@@ -16,6 +16,7 @@ from trainer.commands.behaviour_options import (
     refuse_options_of_making,
     rules_asked,
 )
+from trainer.commands.given_options import given_options
 from trainer.commands.image_options import image_request
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 def fit_behaviour(options: argparse.Namespace) -> int:
     """Train and write the bundle, or see only what a network can learn by heart: exit status 1 if it cannot."""
+    from trainer.reports.report_files import plain_json
+
     options.out = options.out or Path(USUAL_PLACE)
     if options.region is not None:
         refuse_misfits_of_images(options)
@@ -37,13 +40,19 @@ def fit_behaviour(options: argparse.Namespace) -> int:
         from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 
         made = make_behaviour_bundle(behaviour_request(options), Console(stderr=True))
-    print(json.dumps(made.as_json()) if options.json else made.sentence)
+    print(plain_json(made.as_json()).decode() if options.json else "\n".join(made.lines))
     return 0
 
 
 def with_rig(request: "ImageRequest", options: argparse.Namespace) -> "ImageRequest":
-    """What was asked, with what a rig's file says of frames and rules, and an earlier bundle."""
-    return replace(request, choice=choice_asked(options), rules=rules_asked(options), hard_negatives_from=options.hard_negatives_from)
+    """What was asked, with what a rig's file says of frames and rules, an earlier bundle, and the options as they were given."""
+    return replace(
+        request,
+        choice=choice_asked(options),
+        rules=rules_asked(options),
+        hard_negatives_from=options.hard_negatives_from,
+        options=given_options(options),
+    )
 
 
 def _memorise(options: argparse.Namespace) -> int:
@@ -63,7 +72,7 @@ def _memorise(options: argparse.Namespace) -> int:
 
         asked = image_request(options)
         images = read_image_videos(asked.data, asked.region, asked=asked.asked, classes=asked.classes)
-        images = divide_images(images, test=asked.test, validation=asked.validation, nothing_held_out=asked.nothing_held_out)
+        images = divide_images(images, asked.division)
         found = memorise_images(images, asked.settings, frames=frames, permuted=permuted)
     else:
         from trainer.behaviour.body_axis import find_body_axis
@@ -72,7 +81,7 @@ def _memorise(options: argparse.Namespace) -> int:
 
         request = behaviour_request(options)
         read = read_videos(request.table, asked=request.asked, class_names=request.class_names, left_out=request.left_out)
-        videos = divide(without_none(read), test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+        videos = divide(without_none(read), request.division)
         axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
         found = memorise(videos, axis, request.settings, frames=frames, permuted=permuted)
     print(json.dumps(found.as_json()) if options.json else found.sentence)

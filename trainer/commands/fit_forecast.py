@@ -1,7 +1,6 @@
 """`trainer fit --task forecast`: recordings in, forecast bundle and report out."""
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +17,14 @@ if TYPE_CHECKING:
 def fit_forecast(options: argparse.Namespace) -> int:
     """Train and write the bundle, or see only what a network can learn by heart."""
     from trainer.forecast.make_forecast_bundle import make_forecast_bundle
+    from trainer.reports.report_files import plain_json
 
     options.out = options.out or Path(USUAL_PLACE)
     request = forecast_request(options)
     if options.memorise:
         return _memorise(request, frames=options.memorise, permuted=options.permuted)
     made = make_forecast_bundle(request, Console(stderr=True))
-    print(json.dumps(made.as_json()) if options.json else made.sentence)
+    print(plain_json(made.as_json()).decode() if options.json else "\n".join(made.lines))
     return 0
 
 

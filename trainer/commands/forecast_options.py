@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from trainer.commands.behaviour_options import OF_BEHAVIOUR, refuse, refuse_key_point_options
+from trainer.commands.given_options import given_options
 
 if TYPE_CHECKING:
     from trainer.forecast.make_forecast_bundle import ForecastRequest
@@ -120,6 +121,7 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
         picture=(picture[1], picture[0], picture[2]) if picture else None,
         anew=options.force,
         shares=tuple(options.parts) if options.parts else PUBLISHED_SHARES,
+        options=given_options(options),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trainer.commands.bouts import reading_asked
 
 if TYPE_CHECKING:
+    from trainer.behaviour.division import DivisionAsked
     from trainer.image_behaviour.image_request import ImageRequest
     from trainer.image_behaviour.region import RegionAsked
 
@@ -81,8 +82,6 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         refuse_unknown_network(options.network)
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} places; expected one table, or one folder")
-    if options.no_held_out and options.hold_out:
-        raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
     names = (
         "epochs",
         "minutes",
@@ -125,11 +124,28 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         ),
         asked=reading_asked(options),
         classes=ClassesAsked(class_names=tuple(options.classes), left_out=tuple(options.leave_out or ())),
+        division=division_asked(options),
+        per_class=tuple(options.per_class) if options.per_class else None,
+        anew=options.force,
+    )
+
+
+def division_asked(options: argparse.Namespace) -> "DivisionAsked":
+    """Which videos are held out and validate.
+
+    Raises:
+        TrainingError: options that contradict each other.
+    """
+    from trainer.behaviour.division import DivisionAsked
+    from trainer.errors import TrainingError
+
+    if options.no_held_out and options.hold_out:
+        raise TrainingError("--no-held-out and --hold-out contradict each other; give one of them")
+    return DivisionAsked(
         test=tuple(options.hold_out or ()),
         validation=tuple(options.validate or ()),
         nothing_held_out=options.no_held_out,
-        per_class=tuple(options.per_class) if options.per_class else None,
-        anew=options.force,
+        by=options.split_by,
     )
 
 

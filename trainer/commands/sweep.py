@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.behaviour_options import add_behaviour_training, keep_declared, refuse_behaviour_options
+from trainer.commands.behaviour_options import add_behaviour_training, refuse_behaviour_options
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, say, split_choice
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 from trainer.commands.forecast_options import add_forecast_training, refuse_forecast_options
+from trainer.commands.given_options import keep_declared
 from trainer.commands.sweep_settings import sweep_settings
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def _behaviour(options: argparse.Namespace) -> "tuple[Trials, Space]":
         refuse_misfits_of_images(options)
         wanted = image_request(options)
         images = read_image_videos(wanted.data, wanted.region, asked=wanted.asked, classes=wanted.classes)
-        images = divide_images(images, test=wanted.test, validation=wanted.validation, nothing_held_out=wanted.nothing_held_out)
+        images = divide_images(images, wanted.division)
         return ImageTrials(videos=images, settings=wanted.settings), IMAGE_SPACE
     from trainer.behaviour.body_axis import find_body_axis
     from trainer.behaviour.none_class import without_none
@@ -64,7 +64,7 @@ def _behaviour(options: argparse.Namespace) -> "tuple[Trials, Space]":
 
     asked = behaviour_request(options)
     read = read_videos(asked.table, asked=asked.asked, class_names=asked.class_names, left_out=asked.left_out)
-    videos = divide(without_none(read), test=asked.test, validation=asked.validation, nothing_held_out=asked.nothing_held_out)
+    videos = divide(without_none(read), asked.division)
     axis = find_body_axis(videos, front=asked.front, back=asked.back, confidence=asked.confidence, roles=asked.roles)
     return PoseTrials(videos=videos, axis=axis, settings=asked.settings), POSE_SPACE
 

@@ -25,6 +25,7 @@ from trainer.forecast.forecast_run import ForecastRun, verdict
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.from_motion import MotionLogit
 from trainer.forecast.labels import BurstRule
+from trainer.forecast.learning_record import ForecastCommands, learning_record, on_training_part
 from trainer.forecast.parts import PUBLISHED_SHARES, Parts, Shares, Stretch, divide
 from trainer.forecast.recordings import Recording, Size, read_recording, sources_of
 from trainer.forecast.report import write_forecast_report
@@ -34,6 +35,7 @@ from trainer.forecast.simple_forecasts import QUIET, Answers, simple_forecasts
 from trainer.forecast.step_graph import step_of
 from trainer.forecast.train import Trained, judged_logits, train
 from trainer.networks.layer_table import NetworkTable, table_of_calls
+from trainer.reports.learning_section import Learning
 from trainer.reports.report_files import REPORT_FILE
 from trainer.sentences import sentences_to
 from trainer.whole_files import disk_refusals
@@ -59,6 +61,7 @@ class ForecastRequest:
         picture: (height, width, channels) of the camera, for recordings of motion alone; None: no bundle is made of them.
         anew: put away a training of other recordings or settings.
         proved_frames: carried beside torch before the bundle is written.
+        options: of `trainer fit` besides data, place and length, as they were given, for the commands that the verdict ends with.
     """
 
     data: tuple[Path, ...]
@@ -73,6 +76,7 @@ class ForecastRequest:
     picture: tuple[int, int, int] | None = None
     anew: bool = False
     proved_frames: int = PROVED_FRAMES
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +88,19 @@ class ForecastBundle:
         report: the path of the report.
         run: scores.
         exported: the proof, None without a bundle.
+        learning: how the main network was learnt, with the verdict.
     """
 
     bundle: Path | None
     report: Path
     run: ForecastRun
     exported: ExportedForecaster | None
+    learning: Learning
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: the sentence, and the verdict with the next steps."""
+        return [self.sentence, *self.learning.verdict.lines]
 
     @property
     def sentence(self) -> str:
@@ -100,7 +111,8 @@ class ForecastBundle:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         parity = {"frames": self.exported.frames, "largest": self.exported.largest} if self.exported else None
-        return {"bundle": str(self.bundle) if self.bundle else None, "report": str(self.report), "parity": parity, **self.run.as_json()}
+        made = {"bundle": str(self.bundle) if self.bundle else None, "report": str(self.report), "parity": parity}
+        return made | {"training": self.learning.as_json()} | self.run.as_json()
 
 
 def make_forecast_bundle(request: ForecastRequest, console: Console) -> ForecastBundle:
@@ -128,8 +140,20 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
         exported = export(main, pictures, frames=request.proved_frames, console=console)
         say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
         _write(request, parts, run, main, exported, pictures)
-    report = write_forecast_report(out, run)
-    return ForecastBundle(bundle=out if exported else None, report=report, run=run, exported=exported)
+    learning = learning_record(
+        run,
+        on_training_part(parts, run, main, request.settings.of(request.kinds[0])),
+        settings=request.settings.as_plain() | {"minutes": request.settings.minutes, "threshold": run.threshold_rule},
+        commands=ForecastCommands(
+            data=tuple(map(str, request.data)),
+            bundle=str(out),
+            epochs=request.settings.epochs,
+            options=request.options,
+            pictures=recordings[0].shape is not None,
+        ),
+    )
+    report = write_forecast_report(out, run, learning)
+    return ForecastBundle(bundle=out if exported else None, report=report, run=run, exported=exported, learning=learning)
 
 
 def read_parts(request: ForecastRequest, folder: Path, say: Callable[[str], None]) -> tuple[list[Recording], Parts]:

@@ -8,10 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from trainer.behaviour.training_run import taken_epoch
 from trainer.forecast.parts import Stretch
 from trainer.forecast.scores import ForecastScore
 from trainer.forecast.simple_forecasts import CONSTANT, QUIET, Answers
-from trainer.forecast.train import ForecastEpoch
+from trainer.forecast.train import BETTER, ForecastEpoch
 from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito 2008
@@ -108,9 +109,11 @@ def losses_figure(history: Sequence[ForecastEpoch]) -> Figure:
     epochs = np.arange(1, len(history) + 1)
     panels = (("train", "validation", "Loss, with class weights"), ("train_plain", "validation_plain", "Loss, every frame as one"),
               ("train_auc", "validation_auc", "AUC"))  # fmt: skip
+    taken = taken_epoch([epoch.validation for epoch in history], better=BETTER)
     for axes, (train, validation, title) in zip(figure.subplots(1, 3), panels, strict=True):
         for name, colour, words in ((train, TRAIN, "training"), (validation, HELD_OUT, "validation")):
             axes.plot(epochs, [getattr(epoch, name) for epoch in history], color=colour, marker=".", linewidth=1.3, label=words)
+        axes.axvline(epochs[taken], color=INK, linewidth=1, linestyle=(0, (4, 2)), label=f"taken: epoch {epochs[taken]}")
         axes.set(xlabel="epoch")
         finish(axes, title=title)
     figure.axes[0].legend(frameon=False, labelcolor=INK, fontsize=8)

@@ -11,6 +11,7 @@ from trainer.forecast.forecast_run import ForecastRun, verdict
 from trainer.forecast.plots import curves_figure, histogram_figure, losses_figure, time_figure
 from trainer.forecast.scores import FALSE_ALARMS, ForecastScore
 from trainer.forecast.simple_forecasts import QUIET
+from trainer.reports.learning_section import Learning, learning_parts, verdict_part
 from trainer.reports.plot_style import png
 from trainer.reports.report_files import METRICS_FILE, write_report_files
 
@@ -19,17 +20,18 @@ BURST_HEAD = ("detected", "share", "false per minute", "lead")
 _BURSTS_SHOWN = 60
 
 
-def write_forecast_report(out: Path, run: ForecastRun) -> Path:
-    """Write both files into a folder; the path of the report.
+def write_forecast_report(out: Path, run: ForecastRun, learning: Learning | None = None) -> Path:
+    """Write both files into a folder, with how the network was learnt where that is known; the path of the report.
 
     Raises:
         TrainingError: the folder cannot be written; an earlier report is left as it was.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return write_report_files(out, forecast_page(run, created), run.as_json())
+    figures = run.as_json() | ({"training": learning.as_json()} if learning is not None else {})
+    return write_report_files(out, forecast_page(run, created, learning), figures)
 
 
-def forecast_page(run: ForecastRun, created: str) -> str:
+def forecast_page(run: ForecastRun, created: str, learning: Learning | None = None) -> str:
     """The report as one HTML document."""
     rule, fps = run.parts.rule, run.parts.fps
     stretches, score = run.parts.of(run.judged), run.of_main
@@ -37,6 +39,7 @@ def forecast_page(run: ForecastRun, created: str) -> str:
     parts = [
         f"<h1>{text(run.title)}</h1>",
         f'<p class="lead">{text(verdict(run.of_main, run.trivial))}</p>',
+        verdict_part(learning) if learning is not None else "",
         *(f"<h2>{text(_words(part))}</h2>{_tables(scores, run.main)}" for part, scores in run.scores.items()),
         f'<p class="note">{text(_how(run))}</p>',
         *(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.sentences),
@@ -51,6 +54,7 @@ def forecast_page(run: ForecastRun, created: str) -> str:
         f"<h2>Bursts of {text(run.main)}</h2>",
         _bursts(score, fps),
         *(f'<p class="note">{text(note)}</p>' for note in run.notes),
+        *(learning_parts(learning) if learning is not None else []),
         _layers(run),
     ]
     return page(run.title, parts, kind="behaviour", footer=created)

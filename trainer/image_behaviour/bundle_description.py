@@ -36,7 +36,8 @@ def describe(
             source=request.data.name,
             frames=sum(len(video.images) for video in videos.of("train")),
             held_out_frames=sum(len(video.images) for video in held_out),
-            split=parts_in_words([video.name for video in held_out], [video.name for video in validation]),
+            split=("" if videos.divided_by == "video" else f"by {videos.divided_by}; ")
+            + parts_in_words([video.name for video in held_out], [video.name for video in validation]),
         ),
         behaviour=BehaviourNetwork(
             seconds=SECONDS_SHAPE,

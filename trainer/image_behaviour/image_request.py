@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainer.behaviour.carried_proof import PROVED_FRAMES
+from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.frame_choice import FrameChoice
 from trainer.behaviour.rule_answers import HandRules
 from trainer.ethogram.read_options import ReadOptions
@@ -23,15 +24,14 @@ class ImageRequest:
         settings: of the training.
         asked: what label files do not say.
         classes: which to learn.
-        test: videos to be judged by.
-        validation: videos to choose temperature and thresholds by.
-        nothing_held_out: no video is kept to be judged by.
+        division: which videos are held out and validate.
         per_class: images of every class that must be there in training, validation and test; None for as many as there are.
         anew: put away a training of other labels or settings.
         proved_frames: carried beside torch before the bundle is written, at most.
         choice: which frames go to the network; None: all of them.
         rules: scored beside the network on the same videos.
         hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
+        options: of `trainer fit` besides data, place and length, as they were given, for the commands that the verdict ends with.
     """
 
     data: Path
@@ -40,12 +40,11 @@ class ImageRequest:
     settings: ImageSettings
     asked: ReadOptions
     classes: ClassesAsked = field(default_factory=ClassesAsked)
-    test: tuple[str, ...] = ()
-    validation: tuple[str, ...] = ()
-    nothing_held_out: bool = False
+    division: DivisionAsked = field(default_factory=DivisionAsked)
     per_class: tuple[int, int, int] | None = None
     anew: bool = False
     proved_frames: int = PROVED_FRAMES
     choice: FrameChoice | None = None
     rules: HandRules | None = None
     hard_negatives_from: Path | None = None
+    options: tuple[str, ...] = ()

@@ -1,20 +1,21 @@
 """What behaviour is learnt from, where it is found in images: cut frames with their labels, by video or by block of frames."""
 
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.behaviour.table_rows import Part, divided
+from trainer.behaviour.blocks import in_blocks
+from trainer.behaviour.division import DivisionAsked, SplitBy, divided
+from trainer.behaviour.second_people import People
+from trainer.behaviour.table_rows import Part
 from trainer.behaviour.video_table import frame_times_ns
+from trainer.errors import TrainingError
 from trainer.ethogram.bouts import YES, Ethogram, Marks, bouts_of_marks, ethogram
 from trainer.ethogram.checks import Session
 from trainer.image_behaviour.region import RegionPlan
-
-BLOCKS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class ImageVideo:
         times_s: float64 (frames,), when each was taken; None where the frames do not follow one another in time.
         poses: float32 (frames, animals, K, 3), where they were asked for.
         to_network: bool (frames,), which of them go to the network; None: all of them.
+        groups: of which `animal` and which `session` it is, as far as the table says.
+        people: what others than the labels' author said, int8 (frames, classes) each, by name.
     """
 
     name: str
@@ -40,6 +43,13 @@ class ImageVideo:
     times_s: NDArray[np.float64] | None
     poses: NDArray[np.float32] | None = None
     to_network: NDArray[np.bool_] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    people: People = field(default_factory=dict)
+
+    @property
+    def in_time(self) -> bool:
+        """Whether its frames follow one another."""
+        return self.times_s is not None
 
     @property
     def taken(self) -> NDArray[np.uint8]:
@@ -84,6 +94,7 @@ class ImageVideo:
             times_s=self.times_s[here] if self.times_s is not None else None,
             poses=self.poses[here] if self.poses is not None else None,
             to_network=self.to_network[here] if self.to_network is not None else None,
+            people={name: marks[here] for name, marks in self.people.items()},
         )
 
 
@@ -99,6 +110,7 @@ class ImageVideos:
         notes: what was mended, padded or left out.
         class_words: name of each class that is not called as its folder, by that folder.
         point_names: of the poses, where they were asked for.
+        divided_by: what stayed together.
     """
 
     class_names: tuple[str, ...]
@@ -108,6 +120,7 @@ class ImageVideos:
     notes: tuple[str, ...]
     class_words: Mapping[str, str] = field(default_factory=dict)
     point_names: tuple[str, ...] = ()
+    divided_by: SplitBy = "video"
 
     def of(self, part: Part) -> tuple[ImageVideo, ...]:
         """The videos of one part."""
@@ -116,7 +129,7 @@ class ImageVideos:
     @property
     def in_time(self) -> bool:
         """Whether frames follow one another, so that a network may remember."""
-        return all(video.times_s is not None for video in self.videos)
+        return all(video.in_time for video in self.videos)
 
     @property
     def sessions(self) -> list[Session]:
@@ -140,31 +153,37 @@ class ImageVideos:
         return whole.hexdigest()
 
 
-def divide(videos: ImageVideos, *, test: Sequence[str], validation: Sequence[str], nothing_held_out: bool) -> ImageVideos:
-    """Give every video its part, see `divided`; a single video is cut into five blocks of frames first.
+def divide(videos: ImageVideos, asked: DivisionAsked) -> ImageVideos:
+    """Give every video its part, see `divided`; a single video, or by blocks each of them, is cut into five blocks of frames first.
 
     Raises:
         TrainingError: a name that is none, or too few videos.
     """
-    videos = in_parts(videos)
-    names, given = [video.name for video in videos.videos], [video.part for video in videos.videos]
-    parts = divided(names, given, test=test, validation=validation, nothing_held_out=nothing_held_out)
-    return replace(videos, videos=tuple(replace(video, part=part) for video, part in zip(videos.videos, parts, strict=True)))
+    if asked.by == "block" and not videos.in_time:
+        raise TrainingError("--split-by block cuts videos in time, which images by class have none of; they are divided in blocks as it is")
+    alone = len(videos.videos) == 1
+    cut = tuple(block for video in videos.videos for block in blocks_of(video)) if asked.by == "block" else in_parts(videos).videos
+    videos = replace(videos, videos=cut)
+    found = divided(
+        [video.name for video in cut],
+        [None if alone else video.part for video in cut],
+        groups=[{} if alone else video.groups for video in cut],
+        counts=np.stack([(video.marks == YES).sum(axis=0) for video in cut]),
+        class_names=videos.class_names,
+        asked=asked,
+    )
+    parted = tuple(replace(video, part=part) for video, part in zip(cut, found.parts, strict=True))
+    return replace(videos, videos=parted, notes=(*videos.notes, *found.notes), divided_by=found.by)
 
 
 def in_parts(videos: ImageVideos) -> ImageVideos:
     """A single video in five blocks of frames, so that some can be held out; several as they are."""
-    return replace(videos, videos=in_blocks(videos.videos[0])) if len(videos.videos) == 1 else videos
+    return replace(videos, videos=blocks_of(videos.videos[0])) if len(videos.videos) == 1 else videos
 
 
-def in_blocks(video: ImageVideo) -> tuple[ImageVideo, ...]:
-    """Five blocks of frames in a row, called "NAME block 1" to 5."""
-    edges = np.linspace(0, len(video.images), BLOCKS + 1).round().astype(int).tolist()
-    return tuple(
-        video.between(first, end, name=f"{video.name} block {number}")
-        for number, (first, end) in enumerate(itertools.pairwise(edges), 1)
-        if end > first
-    )
+def blocks_of(video: ImageVideo) -> tuple[ImageVideo, ...]:
+    """Five blocks of frames, see `in_blocks`; each belongs to a part of its own."""
+    return in_blocks(video, lambda first, end, name, marks: replace(video.between(first, end, name=name), marks=marks, part=None))
 
 
 def exclude_each_other(videos: Sequence[ImageVideo]) -> bool:

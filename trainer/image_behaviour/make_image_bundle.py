@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,12 +19,16 @@ from trainer.behaviour.carried_description import with_accuracy, with_answer
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of
+from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
-from trainer.behaviour.rule_answers import answers_of_rules
+from trainer.behaviour.next_commands import commands_of
+from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
+from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STARTS, BehaviourCalibration, calibrate_answers
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
+from trainer.behaviour_scores.scored_video import Decide
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
@@ -32,6 +37,7 @@ from trainer.image_behaviour.bundle_description import describe
 from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes, refuse_unlearnt_classes
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
+from trainer.image_behaviour.learnt_light import learnt_light
 from trainer.image_behaviour.networks import ImageBehaviour
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import plan_of
@@ -64,7 +70,7 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         choice=request.choice,
         with_poses=request.rules is not None,
     )
-    videos = divide(read, test=request.test, validation=request.validation, nothing_held_out=request.nothing_held_out)
+    videos = divide(read, request.division)
     if not videos.in_time:
         refuse_unlearnt_classes(videos)
     if request.per_class is not None:
@@ -97,6 +103,7 @@ def _score_and_write(
     judged = videos.of("test") or videos.of("validation")
     words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
     description = noted(describe(request, videos, trained.network, calibrated, exported), request.choice)
+    description = msgspec.structs.replace(description, learnt=learnt_light(videos.of("train"), request.settings))
     clip = _self_test(videos)
     answer = StepEngine(exported.model, exported.state_shapes).run(clip.images, clip.seconds)[-1]
     description = with_answer(description, answer)
@@ -110,20 +117,38 @@ def _score_and_write(
         *videos.notes,
         trained.shown,
         *about,
-        *collapsed(found),
+        *(standing := collapsed(found)),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
+    people = people_as_answers(judged, videos.class_names)
     rules = None
     if request.rules is not None:
         by_rules = answers_of_rules(request.rules, judged, point_names=videos.point_names, class_names=videos.class_names)
         rules = request.rules.name, by_rules
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), rules=rules, notes=notes)
-    say(f"on the frames that it has learnt from, without augmentation, its accuracy is {_training_accuracy(trained.network, videos):.3f}")
+        notes += rule_sentences(request.rules, [video.marks for video in judged], videos.class_names)
+    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), rules=rules, people=people, notes=notes)
+    train = videos.of("train")
+    with torch.no_grad():
+        answered = trained.network.probabilities(whole_logits(trained.network, train)).numpy()
+    decide = Decide(exclusive=videos.exclusive, thresholds=calibrated.thresholds)
+    learning = learning_record(
+        run,
+        training_answers(answered, train, videos.class_names, decide),
+        trained.history,
+        stopped=trained.stopped,
+        held_out=bool(videos.of("test")),
+        collapsed=bool(standing),
+        settings=settings_in_force(request.settings, description, calibrated),
+        commands=commands_of(request.data, request.out, epochs=request.settings.epochs, options=request.options, from_images=True),
+    )
+    accuracy_there = learning.learnt["accuracy"]
+    if accuracy_there is not None:
+        say(f"on the frames that it has learnt from, without augmentation, its accuracy is {accuracy_there:.3f}")
     if videos.of("test"):
         description = with_accuracy(description, accuracy(run.scores[0], frames=sum(len(video.images) for video in judged)))
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
     write_class_words(request.out, videos.class_words)
-    report = write_behaviour_report(request.out, run)
+    report = write_behaviour_report(request.out, run, learning)
     shutil.rmtree(unscored, ignore_errors=True)
     return BehaviourBundle(
         bundle=request.out,
@@ -133,6 +158,7 @@ def _score_and_write(
         calibrated=calibrated,
         exported=exported,
         epochs=len(trained.history),
+        learning=learning,
     )
 
 
@@ -152,6 +178,7 @@ def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[s
     said = [
         f"{len(videos.videos)} videos or blocks, classes {', '.join(videos.class_names)} that "
         f"{'exclude each other' if videos.exclusive else 'may overlap'}",
+        *([] if videos.divided_by == "video" else [f"divided by {videos.divided_by}: one is in one part alone"]),
         *(f"{part}: {', '.join(names)} frames" for part, names in parts.items() if names),
         f"the network takes {videos.plan.words}" + (f", and resizes it to {inside[0]}x{inside[1]} itself" if inside is not None else ""),
     ]
@@ -200,15 +227,3 @@ def _self_test(videos: ImageVideos) -> Clip:
     seconds = video.seconds[first : first + frames].copy()
     seconds[0] = 0
     return Clip(np.ascontiguousarray(video.images[first : first + frames]), seconds)
-
-
-def _training_accuracy(network: ImageBehaviour, videos: ImageVideos) -> float:
-    """Share of judged frames whose likeliest answer is right, evaluated as held-out frames are."""
-    train = videos.of("train")
-    logits, targets = whole_logits(network, train), all_targets(train, exclusive=videos.exclusive)
-    judged = (targets >= 0).all(dim=1)
-    if videos.exclusive:
-        right = logits[judged].argmax(dim=1) == targets[judged].argmax(dim=1)
-    else:
-        right = ((logits[judged] > 0) == (targets[judged] > 0)).all(dim=1)
-    return float(right.float().mean())

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tracker.cameras.image_folder import read_image
+from trainer.behaviour.blocks import BLOCKS
 from trainer.behaviour.table_rows import PARTS, Part, classes_of, marks_of
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import Ethogram
@@ -16,7 +17,7 @@ from trainer.ethogram.class_words import WORDS_FILE, class_names_of, read_class_
 from trainer.ethogram.image_folders import class_folders, class_images, read_image_folders
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
-from trainer.image_behaviour.image_videos import BLOCKS, ImageVideo, ImageVideos, exclude_each_other
+from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, exclude_each_other
 from trainer.image_behaviour.region import Cutter, RegionAsked, RegionPlan
 from trainer.labels.numeric_order import numeric_key
 

@@ -11,7 +11,8 @@ from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.frame import Image
 from tracker.recording.original_video import OriginalVideo
 from trainer.behaviour.frame_choice import FrameChoice, FramesOfOneVideo
-from trainer.behaviour.table_rows import classes_of, fps_of, labels_of, marks_of, part_of, table_rows
+from trainer.behaviour.second_people import COLUMN, second_people
+from trainer.behaviour.table_rows import GROUPS, classes_of, fps_of, groups_of, labels_of, marks_of, part_of, table_rows
 from trainer.behaviour.tracks import Tracks, read_tracks
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.read_options import ReadOptions
@@ -22,7 +23,7 @@ from trainer.image_behaviour.read_tagged_frames import read_tagged_frames
 from trainer.image_behaviour.region import Cutter, RegionAsked, RegionPlan
 from trainer.project.files import PROJECT_FILE
 
-_COLUMNS = ("video", "images", "labels", "poses", "fps", "part")
+_COLUMNS = ("video", "images", "labels", "poses", "fps", "part", *GROUPS, COLUMN)
 
 
 def read_image_videos(
@@ -83,7 +84,8 @@ def _table(
         frames = choice.begin(tracks.point_names, animals=tracks.poses.shape[1]) if choice is not None and tracks is not None else None
         cut = _cut(source, plan, tracks, fps, frames)
         marks, said = marks_of(labels, names, classes.left_out, frames=cut.frames, name=row["video"])
-        notes += [*said, *cut.notes(row["video"])]
+        others, aside = second_people(path, row, replace(asked, fps=fps), names, classes.left_out, frames=cut.frames)
+        notes += [*said, *aside, *cut.notes(row["video"])]
         known = tracks.point_names if tracks is not None else known
         videos.append(
             ImageVideo(
@@ -95,6 +97,8 @@ def _table(
                 times_s=cut.times_s,
                 poses=tracks.of_frames(cut.numbers) if tracks is not None else None,
                 to_network=cut.to_network,
+                groups=groups_of(row),
+                people={name: each[cut.numbers] for name, each in others.items()},
             )
         )
     return ImageVideos(

@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from tracker.bundle import Bundle
+from tracker.resemblance import unlike_learnt
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.division import BY_BLOCK
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
 from trainer.behaviour.reference import NAME, REFERENCE_FILE, answers_of, missing_library, read_reference
-from trainer.behaviour.rule_answers import HandRules, answers_of_rules
+from trainer.behaviour.rule_answers import HandRules, answers_of_rules, rule_sentences
+from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
-from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour.video_table import blocks_of as blocks_of_poses
+from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning, score_behaviour
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
+from trainer.behaviour_scores.people import SecondPerson, second_person
 from trainer.behaviour_scores.probability_file import probabilities_csv
+from trainer.behaviour_scores.same_frames import left_out_sentence, silent_frames, without_frames
+from trainer.behaviour_scores.score_tables import summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
@@ -21,6 +28,8 @@ from trainer.ethogram.class_words import WORDS_FILE, read_class_words
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, in_parts
+from trainer.image_behaviour.image_videos import blocks_of as blocks_of_images
+from trainer.image_behaviour.learnt_light import appearances_of_images
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import plan_of
 from trainer.whole_files import replace_files
@@ -66,13 +75,16 @@ def evaluate_behaviour(
         if rules is not None
         else None
     )
+    if rules is not None:
+        notes = [*notes, *rule_sentences(rules, [video.marks for video in judged], videos.class_names)]
     return score_answers(
         bundle.description.name,
         (bundle.description.name, found),
         cleaning=cleaning,
         reference=(NAME, beside) if beside is not None else None,
         rules=by_rules,
-        notes=[*videos.notes, *notes, *absent, *said_of(judged, videos.class_names, choice)],
+        people=people_as_answers(judged, videos.class_names),
+        notes=[*videos.notes, *notes, *_unlike(bundle, judged), *absent, *said_of(judged, videos.class_names, choice)],
     )
 
 
@@ -83,19 +95,36 @@ class ComparedBundles:
     Attributes:
         between: the second against the first.
         references: each against the trees beside it, as far as there are any.
+        scores: of both, on the same frames.
+        people: every second person beside them.
+        notes: what was left out, a sentence each.
     """
 
     between: PairedF1
     references: tuple[PairedF1, ...]
+    scores: tuple[BehaviourScore, ...]
+    people: tuple[SecondPerson, ...]
+    notes: tuple[str, ...]
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """The verdicts."""
-        return (self.between.sentence, *(each.sentence for each in self.references))
+        return (self.between.sentence, *(each.sentence for each in self.references), *(each.sentence for each in self.people))
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: the figures over all classes, what was left out, and the verdicts."""
+        figures = [summary(score) for score in (*self.scores, *(each.score for each in self.people))]
+        return [*figures, *(f"note: {note}" for note in self.notes), *self.sentences]
 
     def as_json(self) -> dict[str, Any]:
         """For programs: the comparison, and below it the references."""
-        return self.between.as_json() | {"references": [each.as_json() for each in self.references]}
+        return self.between.as_json() | {
+            "references": [each.as_json() for each in self.references],
+            "scores": [each.as_json() for each in self.scores],
+            "people": [each.as_json() for each in self.people],
+            "notes": list(self.notes),
+        }
 
 
 def compare_behaviour(
@@ -120,6 +149,7 @@ def compare_behaviour(
         )
     answers: list[list[ScoredVideo]] = []
     beside: list[list[ScoredVideo] | None] = []
+    people: list[tuple[str, list[ScoredVideo]]] = []
     otherwise = choice.otherwise if choice is not None else None
     read = [_videos(bundle, table, asked, left_out, choice) for bundle in bundles]
     fresh = [{video.name for video in _not_learnt(bundle, videos)[0]} for bundle, videos in zip(bundles, read, strict=True)]
@@ -129,17 +159,30 @@ def compare_behaviour(
     for bundle, videos in zip(bundles, read, strict=True):
         judged = [video for video in videos.videos if video.name in chosen]
         answers.append(decisions_of(bundle, judged, say=say, otherwise=otherwise))
+        people = people_as_answers(judged, videos.class_names)
         trees = _reference_of(bundle, judged)[0]
         beside.append(without_network(trees, judged, otherwise) if trees is not None else None)
     names = (first.description.name, second.description.name)
     if names[0] == names[1]:
         names = (str(first.folder), str(second.folder))
+    if any(len(one.truth) != len(other.truth) for one, other in zip(*answers, strict=True)):
+        raise TrainingError(f"{names[0]} and {names[1]} do not have an answer to the same frames: their regions follow other key points")
+    silent = silent_frames(*answers)
+    warming = left_out_sentence(f"{names[0]} or {names[1]}", answers[0], silent)
+    scored = [without_frames(each, silent) for each in answers]
     references = [
-        compare_f1((f"{NAME} beside {name}", name), trees, answer)
-        for name, answer, trees in zip(names, answers, beside, strict=True)
+        compare_f1((f"{NAME} beside {name}", name), without_frames(trees, silent), answer)
+        for name, answer, trees in zip(names, scored, beside, strict=True)
         if trees is not None
     ]
-    return ComparedBundles(between=compare_f1(names, answers[0], answers[1]), references=tuple(references))
+    both = list(zip(names, scored, strict=True))
+    return ComparedBundles(
+        between=compare_f1(names, scored[0], scored[1]),
+        references=tuple(references),
+        scores=tuple(score_behaviour(*each) for each in both),
+        people=tuple(second_person((name, without_frames(each, silent)), both) for name, each in people),
+        notes=(warming,) if warming is not None else (),
+    )
 
 
 def write_predictions(folder: Path, run: BehaviourRun, *, exclusive: bool) -> None:
@@ -195,7 +238,23 @@ def _videos(
 def _not_learnt(bundle: Bundle, videos: PoseVideos | ImageVideos) -> tuple[list[PoseVideo | ImageVideo], list[str]]:
     """The videos whose poses or images the bundle has not seen, and what must be known beside."""
     seen = bundle.description.behaviour.seen if bundle.description.behaviour is not None else ()
-    fresh: list[PoseVideo | ImageVideo] = [video for video in videos.videos if video.taken_sha256 not in seen]
-    if len(fresh) == len(videos.videos):
+    every: list[PoseVideo | ImageVideo] = list(videos.videos)
+    if bundle.description.training.split.startswith(BY_BLOCK):
+        every = [block for video in every for block in _in_its_blocks(video, seen)]
+    fresh = [video for video in every if video.taken_sha256 not in seen]
+    if len(fresh) == len(every):
         return fresh, []
-    return fresh, [f"{len(videos.videos) - len(fresh)} of {len(videos.videos)} videos are those it was made with, and are left out"]
+    what = "videos" if len(every) == len(videos.videos) else "videos or blocks"
+    return fresh, [f"{len(every) - len(fresh)} of {len(every)} {what} are those it was made with, and are left out"]
+
+
+def _unlike(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> list[str]:
+    """That images do not resemble those that a network was trained on, a sentence."""
+    found = unlike_learnt(bundle.description, appearances_of_images([video for video in judged if isinstance(video, ImageVideo)]))
+    return [found] if found is not None else []
+
+
+def _in_its_blocks(video: PoseVideo | ImageVideo, seen: Sequence[str]) -> Sequence[PoseVideo | ImageVideo]:
+    """The blocks of a video of which a bundle has seen some; any other video as it is."""
+    blocks = blocks_of_images(video) if isinstance(video, ImageVideo) else blocks_of_poses(video)
+    return blocks if any(block.taken_sha256 in seen for block in blocks) else [video]

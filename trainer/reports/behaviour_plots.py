@@ -1,18 +1,71 @@
-"""Pictures of behaviour scores: ROC, accuracy and J against the threshold, calibration, and ethograms of truth and answer."""
+"""Pictures of behaviour scores: F1 beside people, ROC, accuracy and J against the threshold, calibration, and ethograms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from trainer.behaviour_scores.behaviour_score import BehaviourScore
+from trainer.behaviour_scores.behaviour_score import BehaviourScore, ClassScore
+from trainer.behaviour_scores.people import SecondPerson
 from trainer.behaviour_scores.scored_video import ScoredVideo
+from trainer.reports.error_plots import PEOPLE
 from trainer.reports.plot_style import DPI, FAINT, GRID, INK, TRAIN, WIDTH, finish
 
 # Okabe and Ito 2008, told apart by colour-blind people
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
+
+
+PROGRAMS = tuple(colour for colour in COLOURS if colour != PEOPLE)  # people have a colour of their own
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+MOST_CLASSES = 24  # in one picture of F1
+
+
+def f1_figure(scores: Sequence[BehaviourScore], people: Sequence[SecondPerson]) -> Figure | None:
+    """F1 of every class by each answer, by frame and by bout, and what people reach against each other as a line across the class.
+
+    None for more classes than a picture holds.
+
+    Args:
+        scores: of every answer but people's.
+        people: who labelled the same videos.
+    """
+    classes = [each.name for each in scores[0].classes]
+    if len(classes) > MOST_CLASSES:
+        return None
+    ways: list[tuple[str, Callable[[ClassScore], float]]] = [
+        (f"F1 by {scores[0].unit[:-1]}", lambda one: one.frames.f1),
+        *([("F1 by bout", _bout_f1)] if scores[0].in_time else []),
+    ]
+    figure = Figure(figsize=(WIDTH, 1.5 + 0.42 * len(classes)), dpi=DPI, layout="constrained")
+    grid = figure.subplots(1, len(ways), squeeze=False, sharey=True)[0]
+    for axes, (title, value) in zip(grid, ways, strict=True):
+        for place, score in enumerate(scores):
+            height = np.arange(len(classes)) + 0.5 * ((place + 0.5) / len(scores) - 0.5)
+            axes.plot(
+                [value(each) for each in score.classes],
+                height,
+                linestyle="",
+                marker=MARKERS[place % len(MARKERS)],
+                color=PROGRAMS[place % len(PROGRAMS)],
+                markersize=6,
+                label=score.name,
+            )
+        for place, person in enumerate(people):
+            levels = [value(each) for each in person.score.classes]
+            low, high = np.arange(len(classes)) - 0.42, np.arange(len(classes)) + 0.42
+            style = ("-.", ":", "--", "-")[place % 4]
+            axes.vlines(levels, low, high, color=PEOPLE, linewidth=1.8, linestyle=style, label=f"people: {person.name}")
+        axes.set_yticks(range(len(classes)), classes)
+        axes.set(xlim=(-0.02, 1.02), ylim=(len(classes) - 0.5, -0.5))
+        finish(axes, title=title)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, labelcolor=INK, fontsize=8.5)
+    return figure
+
+
+def _bout_f1(one: ClassScore) -> float:
+    return one.bouts.f1
 
 
 def curves_figure(score: BehaviourScore) -> Figure | None:
@@ -35,7 +88,8 @@ def curves_figure(score: BehaviourScore) -> Figure | None:
         accuracy.plot(curve.thresholds[inside], curve.accuracy[inside], color=colour, linewidth=1.6)
         accuracy.axhline(curve.majority, color=colour, linewidth=1, linestyle=(0, (2, 2)))
         j.plot(curve.thresholds[inside], curve.j[inside], color=colour, linewidth=1.6)
-    roc.set(xlabel="false alarms (share of other frames)", ylabel="hits (share of true frames)", xlim=(0, 1), ylim=(0, 1.01))
+    unit = score.unit
+    roc.set(xlabel=f"false alarms (share of other {unit})", ylabel=f"hits (share of true {unit})", xlim=(0, 1), ylim=(0, 1.01))
     accuracy.set(xlabel="threshold", xlim=(0, 1), ylim=(0, 1.01))
     j.set(xlabel="threshold", xlim=(0, 1), ylim=(min(0.0, j.get_ylim()[0]), 1.01))
     for axes, title in (
@@ -61,7 +115,7 @@ def calibration_figure(score: BehaviourScore) -> Figure | None:
     axes.plot(found.said[used], found.true[used], color=TRAIN, linewidth=1.2, zorder=1)
     axes.scatter(found.said[used], found.true[used], s=size, color=TRAIN, zorder=2)
     axes.set(xlabel="probability given", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
-    finish(axes, title=f"Calibration: off by {found.ece:.3f} on average (area: frames)")
+    finish(axes, title=f"Calibration: off by {found.ece:.3f} on average (area: {score.unit})")
     return figure
 
 
@@ -78,9 +132,10 @@ def ethogram_figure(videos: Sequence[ScoredVideo], rows: Sequence[tuple[str, Seq
     grid = figure.subplots(len(videos), 1, squeeze=False)[:, 0]
     for place, (axes, video) in enumerate(zip(grid, videos, strict=True)):
         _band(axes, video.true, video.fps, level=0)
-        _shade(axes, np.logical_not(video.judged.any(axis=1)), video.fps)
+        _shade(axes, np.logical_not(video.judged.any(axis=1)), video.fps, level=0)
         for level, (_, answers) in enumerate(rows, 1):
             _band(axes, answers[place].said, video.fps, level=level)
+            _shade(axes, np.logical_not(answers[place].judged.any(axis=1)), video.fps, level=level)
         axes.set_yticks(range(bands), ["people", *(name for name, _ in rows)])
         axes.set_ylim(bands - 0.5, -0.5)
         axes.set_xlim(0, len(video.truth) / video.fps)
@@ -107,6 +162,7 @@ def _band(axes: Axes, on: NDArray[np.bool_], fps: float, *, level: int) -> None:
         axes.broken_barh(spans, (bottom, height), facecolors=COLOURS[place % len(COLOURS)], linewidth=0)
 
 
-def _shade(axes: Axes, unjudged: NDArray[np.bool_], fps: float) -> None:
+def _shade(axes: Axes, unjudged: NDArray[np.bool_], fps: float, *, level: int) -> None:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], unjudged, [False])).astype(np.int8))) / fps
-    axes.broken_barh([(first, end - first) for first, end in edges.reshape(-1, 2)], (-0.5, 1.0), facecolors=GRID, linewidth=0, zorder=0)
+    spans = [(first, end - first) for first, end in edges.reshape(-1, 2)]
+    axes.broken_barh(spans, (level - 0.5, 1.0), facecolors=GRID, linewidth=0, zorder=0)

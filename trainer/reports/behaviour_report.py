@@ -1,7 +1,7 @@
 """What answers to behaviour labels came to: `report.html` for people, `metrics.json` for programs."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,46 +11,129 @@ from numpy.typing import NDArray
 
 from tracker.pages.document import StrongRow, page, picture, table, text
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
-from trainer.behaviour_scores.score_tables import BOUT_HEAD, FRAME_HEAD, bout_row, figure, frame_row, summary
+from trainer.behaviour_scores.breakdown import ClassThere, SomeVideos
+from trainer.behaviour_scores.people import SecondPerson
+from trainer.behaviour_scores.score_tables import BOUT_HEAD, bout_row, figure, frame_head, frame_row, summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun
-from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure
+from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure, f1_figure
+from trainer.reports.learning_section import Learning, learning_parts, verdict_part
 from trainer.reports.plot_style import png
-from trainer.reports.report_files import write_report_files
+from trainer.reports.report_files import METRICS_FILE, write_report_files
 
 _WHOLE_CONFUSION, _MOST_CONFUSED = 24, 20  # classes in a square, and rows in their place where there are more
+_CLASSES_BESIDE = 8  # in the columns of the table by video
 
 
-def write_behaviour_report(out: Path, run: BehaviourRun) -> Path:
-    """Write both files into a folder; the path of the report.
+def write_behaviour_report(out: Path, run: BehaviourRun, learning: Learning | None = None) -> Path:
+    """Write both files into a folder, with how the network was learnt where that is known; the path of the report.
 
     Raises:
         TrainingError: the folder cannot be written; an earlier report is left as it was.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    return write_report_files(out, behaviour_page(run, created), run.as_json())
+    figures = run.as_json() | ({"training": learning.as_json()} if learning is not None else {})
+    return write_report_files(out, behaviour_page(run, created, learning), figures)
 
 
-def behaviour_page(run: BehaviourRun, created: str) -> str:
+def write_behaviour_comparison(
+    out: Path, scores: Sequence[BehaviourScore], people: Sequence[SecondPerson], *, said: Sequence[str], figures: Mapping[str, Any]
+) -> Path:
+    """Write what two bundles reach on the same frames, beside people, as `report.html` and `metrics.json`; the path of the report.
+
+    Args:
+        out: the folder.
+        scores: of both.
+        people: who labelled the same videos.
+        said: the verdicts.
+        figures: for programs.
+
+    Raises:
+        TrainingError: the folder cannot be written; an earlier report is left as it was.
+    """
+    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    every = [*scores, *(person.score for person in people)]
+    title = " and ".join(score.name for score in scores)
+    parts = [
+        f"<h1>{text(title)}</h1>",
+        *(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in said),
+        f"<h2>By {scores[0].unit[:-1]}</h2>",
+        table(["", *frame_head(scores[0])], _rows(every, frame_row), kind="figures"),
+        *(["<h2>By bout</h2>", table(["", *BOUT_HEAD], _rows(every, bout_row), kind="figures")] if scores[0].in_time else []),
+        _pictured(f1_figure(scores, people), "F1 of every class by both, and of people against each other"),
+        _of_people(people),
+    ]
+    return write_report_files(out, page(title, parts, kind="comparison", footer=created), figures)
+
+
+def behaviour_page(run: BehaviourRun, created: str, learning: Learning | None = None) -> str:
     """The report as one HTML document."""
     score, videos = run.scores[0], run.answers[0][1]
     parts = [
         f"<h1>{text(run.title)}</h1>",
         f'<p class="lead">{text(summary(score))}.</p>',
+        verdict_part(learning) if learning is not None else "",
         "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.verdicts),
-        "<h2>By frame</h2>",
-        table(["", *FRAME_HEAD], _rows(run.scores, frame_row), kind="figures"),
-        "<h2>By bout</h2>",
-        table(["", *BOUT_HEAD], _rows(run.scores, bout_row), kind="figures"),
-        f'<p class="note">{text(_how(run.cleaning))}</p>',
-        _pictured(ethogram_figure(videos, run.not_trivial), "Ethograms of people and of each answer"),
+        f"<h2>By {score.unit[:-1]}</h2>",
+        table(["", *frame_head(score)], _rows(run.scores, frame_row), kind="figures"),
+        *(_of_bouts(run) if score.in_time else []),
+        _pictured(f1_figure(_programs(run), run.people), "F1 of every class by each answer, and of people against each other"),
+        _of_people(run.people),
+        _pictured(ethogram_figure(videos, run.not_trivial), "Ethograms of people and of each answer") if score.in_time else "",
         _pictured(curves_figure(score), "ROC curves, and accuracy and J against the threshold"),
         _pictured(calibration_figure(score), "Calibration"),
         _confusion(score),
-        "<h2>By video</h2>",
-        table(["", "macro-F1"], [[video, figure(value)] for video, value in score.videos], kind="figures"),
+        "<h2>By video</h2>" if len(run.parts) == len(videos) else "<h2>By session, animal and video</h2>",
+        _of_parts(run.parts, score),
         "".join(f'<p class="note">{text(note)}</p>' for note in run.notes),
+        *(learning_parts(learning) if learning is not None else []),
     ]
     return page(run.title, parts, kind="behaviour", footer=created)
+
+
+def _programs(run: BehaviourRun) -> list[BehaviourScore]:
+    people = [person.name for person in run.people]
+    return [score for score in run.scores if score.name not in people]
+
+
+def _of_bouts(run: BehaviourRun) -> list[str]:
+    rows = _rows(run.scores, bout_row)
+    return ["<h2>By bout</h2>", table(["", *BOUT_HEAD], rows, kind="figures"), f'<p class="note">{text(_how(run.cleaning))}</p>']
+
+
+def _of_people(people: Sequence[SecondPerson]) -> str:
+    if not people:
+        return ""
+    said = (
+        "The lines across a class are what another person reaches against the same labels, on the frames that both judged. A program "
+        "that is above them agrees with these labels more than people do: it has learnt how one person decides."
+    )
+    return f'<p class="note">{text(said)}</p>'
+
+
+def _of_parts(parts: Sequence[SomeVideos], score: BehaviourScore) -> str:
+    """Each video, session and animal in a row; of many classes their mean alone."""
+    classes = [each.name for each in score.classes]
+    if len(classes) > _CLASSES_BESIDE:
+        rows: list[Sequence[str] | StrongRow] = [[part.title, figure(part.macro_f1), str(_there(part))] for part in parts]
+        return table(["", "macro-F1", "classes there"], rows, kind="figures") + f'<p class="note">Each class: {METRICS_FILE}.</p>'
+    what = ("F1", "frames", "bouts") if score.in_time else ("F1", "images")
+    head = ["", "macro-F1", *(f"{name} {each}" for name in classes for each in what)]
+    rows = []
+    for part in parts:
+        row = [part.title, figure(part.macro_f1), *(cell for one in part.classes for cell in _cells(one))]
+        rows.append(row if part.kind == "video" else StrongRow(row))
+    note = "Frames and bouts are those that people marked; a dash where a class is neither there nor found." if score.in_time else ""
+    return table(head, rows, kind="figures") + (f'<p class="note">{note}</p>' if note else "")
+
+
+def _cells(one: ClassThere) -> list[str]:
+    if not one.judged:
+        return ["not judged"] + [""] * (1 if one.bouts is None else 2)
+    return [figure(one.f1), str(one.frames), *([str(one.bouts)] if one.bouts is not None else [])]
+
+
+def _there(part: SomeVideos) -> int:
+    return sum(one.frames > 0 for one in part.classes)
 
 
 def _rows(scores: Sequence[BehaviourScore], cells: Any) -> list[Sequence[str] | StrongRow]:
@@ -77,17 +160,17 @@ def _confusion(score: BehaviourScore) -> str:
     classes = [each.name for each in score.classes]
     names = [*classes, "none" if "none" not in classes else "no class"]
     if len(names) > _WHOLE_CONFUSION:
-        return _most_confused(names, score.confusion)
+        return _most_confused(names, score.confusion, score.unit)
     rows = [[f"is {name}", *map(str, row)] for name, row in zip(names, score.confusion.tolist(), strict=True)]
-    return "<h2>Confusion (frames)</h2>" + table(["", *(f"found {name}" for name in names)], rows, kind="figures")
+    return f"<h2>Confusion ({score.unit})</h2>" + table(["", *(f"found {name}" for name in names)], rows, kind="figures")
 
 
-def _most_confused(names: Sequence[str], confusion: NDArray[np.int64]) -> str:
+def _most_confused(names: Sequence[str], confusion: NDArray[np.int64], unit: str) -> str:
     """Of many classes, the pairs that are taken for each other most often."""
     wrong = np.where(np.eye(len(names), dtype=bool), 0, confusion)
     most = [divmod(int(place), len(names)) for place in np.argsort(-wrong, axis=None, kind="stable")[:_MOST_CONFUSED]]
     rows = [[names[true], names[found], str(wrong[true, found])] for true, found in most if wrong[true, found]]
-    return "<h2>What is taken for what most often (frames)</h2>" + table(["is", "found", "frames"], rows, kind="figures")
+    return f"<h2>What is taken for what most often ({unit})</h2>" + table(["is", "found", unit], rows, kind="figures")
 
 
 def _pictured(drawn: Figure | None, caption: str) -> str:

@@ -1,6 +1,5 @@
 """What one training run came to: `report.html` for people, `metrics.json` for programs. Both whole, or as they were before."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,12 +10,13 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.pages.document import page as page_of
-from tracker.pages.document import table, text
+from tracker.pages.document import text
 from trainer.reports import training_plots
 from trainer.reports.error_plots import error_over_time, error_per_point, worst_frames
 from trainer.reports.error_report import Named, confidence_section, error_section, figure_part, group_section, px, tag_section
 from trainer.reports.machine import machine
 from trainer.reports.report_files import write_report_files
+from trainer.reports.run_tables import seconds_of, settings_table, time_and_machine
 from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
 from trainer.scoring.confidence_map import RULE as CONFIDENCE_RULE
 from trainer.scoring.confidence_map import ConfidenceMap
@@ -127,7 +127,7 @@ def write_report(out: Path, run: TrainingRun) -> Path:
 
 def metrics(run: TrainingRun) -> dict[str, Any]:
     """All figures of the report, JSON-able; null for what does not exist."""
-    seconds = _seconds(run.history)
+    seconds = seconds_of(run.history)
     return {
         "name": run.name,
         "created": run.created,
@@ -163,10 +163,8 @@ def page(run: TrainingRun) -> str:
         *_learning_parts(run),
         labels_or_minutes_section(run.judged.verdict),
         f'<p class="note">{text(RULE)}</p>',
-        "<h2>Time and machine</h2>",
-        table(["", ""], _time_rows(run) + [[key, value] for key, value in machine(run.device).items()], kind="pairs"),
-        "<h2>Settings</h2>",
-        table(["", ""], [[key, _setting(value)] for key, value in run.settings.items()], kind="pairs"),
+        time_and_machine(run.history, run.device),
+        settings_table(run.settings),
     ]
     return page_of(run.name, parts, kind="training report", footer=run.created)
 
@@ -230,21 +228,3 @@ def _learning_parts(run: TrainingRun) -> list[str]:
     if run.heatmap is not None:
         parts.append(figure_part(training_plots.heatmap_overlay(*run.heatmap), "Heat map; the darker, the less probable"))
     return parts
-
-
-def _time_rows(run: TrainingRun) -> list[list[str]]:
-    seconds = _seconds(run.history)
-    if not seconds:
-        return []
-    return [
-        ["training, total", f"{sum(seconds):.0f} s in {len(seconds)} epoch{'' if len(seconds) == 1 else 's'}"],
-        ["one epoch", f"{np.mean(seconds):.2f} s on average, {min(seconds):.2f} to {max(seconds):.2f} s"],
-    ]
-
-
-def _seconds(history: Mapping[str, Any]) -> list[float]:
-    return [float(row["seconds"]) for row in history["epochs"] if row.get("seconds") is not None]
-
-
-def _setting(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -23,7 +23,9 @@ STRIP_TILE_PX = 260  # width of one picture
 STRIP_MARGIN_PX = 25.0  # source pixels around all that is drawn
 
 
-def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | None = None) -> Figure:
+def loss_curves(
+    history: Mapping[str, Any], *, title: str = "", floor: Floor | None = None, other: str = "held-out", kept: int | None = None
+) -> Figure:
     """Loss per batch (faint) and epoch on a logarithmic axis, held-out error, change from epoch to epoch, and time per epoch.
 
     Args:
@@ -31,6 +33,8 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
             was held out, and "batches", a list of {"epoch", "batch", "loss"}.
         title: the run's settings, in words; how many epochs are drawn is added from the history itself.
         floor: drawn under the held-out error.
+        other: what the loss is of that is not the training frames'.
+        kept: place of the epoch whose weights were taken, marked on that loss; None for the last, which is not marked.
     """
     epoch = _column(history["epochs"], "epoch")
     train, held_out = _column(history["epochs"], "train_loss"), _column(history["epochs"], "val_loss")
@@ -38,7 +42,11 @@ def loss_curves(history: Mapping[str, Any], *, title: str = "", floor: Floor | N
     scored = bool(np.isfinite(error).any())
     figure = Figure(figsize=(WIDTH, 9.0 if scored else 7.2), dpi=DPI, layout="constrained")
     rows = figure.subplots(4 if scored else 3, 1, sharex=True, height_ratios=[2.2, *([1.2] if scored else []), 1.2, 0.8])
-    _draw_losses(rows[0], history, epoch=epoch, train=train, held_out=held_out)
+    _draw_losses(rows[0], history, epoch=epoch, train=train, held_out=held_out, other=other)
+    if kept is not None and kept < len(epoch):
+        label = f"taken: epoch {epoch[kept]:g}"
+        rows[0].plot([epoch[kept]], [held_out[kept]], linestyle="", marker="o", markersize=9, mfc="none", color=INK, label=label)
+        rows[0].legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9)
     if scored:
         _draw_held_out_error(rows[1], epoch=epoch, error=error, floor=floor)
     _draw_changes(rows[-2], epoch=epoch, train=train, held_out=held_out)
@@ -106,16 +114,23 @@ def heatmap_overlay(image: Image, heatmap: NDArray[np.floating]) -> Figure:
 
 
 def _draw_losses(
-    axes: Axes, history: Mapping[str, Any], *, epoch: NDArray[np.float64], train: NDArray[np.float64], held_out: NDArray[np.float64]
+    axes: Axes,
+    history: Mapping[str, Any],
+    *,
+    epoch: NDArray[np.float64],
+    train: NDArray[np.float64],
+    held_out: NDArray[np.float64],
+    other: str,
 ) -> None:
     place, loss = _batches(history["batches"])
-    axes.plot(place, loss, color=TRAIN, alpha=0.22, linewidth=0.7, label="training, each batch")
+    if loss.size:
+        axes.plot(place, loss, color=TRAIN, alpha=0.22, linewidth=0.7, label="training, each batch")
     marker = "." if len(epoch) < 40 else None
     axes.plot(epoch, train, color=TRAIN, linewidth=1.8, marker=marker, label="training, each epoch")
     if np.isfinite(held_out).any():
-        axes.plot(epoch, held_out, color=HELD_OUT, linewidth=1.8, linestyle="--", marker=marker, label="held-out, each epoch")
+        axes.plot(epoch, held_out, color=HELD_OUT, linewidth=1.8, linestyle="--", marker=marker, label=f"{other}, each epoch")
     if (place_of := crossing(_known(train), _known(held_out))) is not None:
-        axes.axvline(epoch[place_of], color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=CROSSING_LABEL)
+        axes.axvline(epoch[place_of], color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=CROSSING_LABEL.replace("held-out", other))
     finish(axes, title="Loss (logarithmic)", log_values=np.concatenate([loss, train, held_out]))
 
 

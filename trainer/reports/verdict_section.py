@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Sequence
+from typing import Protocol
 
 from tracker.pages.document import StrongRow, table, text
 from trainer.reports.error_report import figure_part, number
@@ -9,6 +11,7 @@ from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspecte
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
+from trainer.scoring.next_step import NextStep
 from trainer.scoring.verdict import Verdict
 
 SURE_BIAS = 3.0  # standard errors; below that a bias is chance
@@ -21,7 +24,16 @@ def prose(sentence: str) -> str:
     return re.sub("`([^`]+)`", r"<code>\1</code>", text(sentence))
 
 
-def verdict_box(found: Verdict) -> str:
+class Judgement(Protocol):
+    """What of a verdict is shown first."""
+
+    @property
+    def sentence(self) -> str: ...  # noqa: D102
+    @property
+    def steps(self) -> Sequence[NextStep]: ...  # noqa: D102
+
+
+def verdict_box(found: Judgement) -> str:
     """What matters most, and the next steps with their commands."""
     steps = "".join(f"<li>{prose(step.do)}<pre><code>{text(step.command)}</code></pre></li>" for step in found.steps)
     return f'<div class="verdict"><p>{prose(found.sentence)}</p><p>Next:</p><ol>{steps}</ol></div>'

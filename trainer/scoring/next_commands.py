@@ -69,13 +69,13 @@ class NextCommands:
     def look_at_labels(self) -> str:
         """Where labels are corrected; of labels that are no project, what lists the odd ones."""
         if self.project is None:
-            return _after_each_other(_typed("diagnose", "--data", one, "--labels-only", *self._empty) for one in self.data)
-        return _typed("label", self.project, "--annotator", self._annotator, "--bundle", self.bundle)
+            return after_each_other(typed("diagnose", "--data", one, "--labels-only", *self._empty) for one in self.data)
+        return typed("label", self.project, "--annotator", self._annotator, "--bundle", self.bundle)
 
     def second_opinion(self) -> str:
         """How far apart people's labels lie, or how to find out."""
         if self.project is not None and len(self.annotators) > 1:
-            return _typed("agreement", self.project)
+            return typed("agreement", self.project)
         return self._in_project("label", self.project or self._new_project, "--annotator", SECOND_PERSON)
 
     def longer(self, times: float) -> str:
@@ -111,28 +111,28 @@ class NextCommands:
 
     def diagnose(self) -> str:
         """Whether labels, network and settings can work at all."""
-        return _typed("diagnose", "--data", self.data[0], *self._empty, "--out", f"{self.bundle}-diagnosis")
+        return typed("diagnose", "--data", self.data[0], *self._empty, "--out", f"{self.bundle}-diagnosis")
 
     def evaluate(self) -> str:
         """The bundle scored again, on corrected labels."""
-        return _typed("evaluate", self.bundle, "--data", *self.data, *self._empty)
+        return typed("evaluate", self.bundle, "--data", *self.data, *self._empty)
 
     def curve(self, target_px: float | None = None) -> str:
         """What more labels would bring; several sets of labels are joined in a project first, since a curve takes one."""
         target = ["--target-px", f"{target_px:g}"] if target_px is not None else []
-        options = _left(self.fit_options, NOT_OF_CURVE)
+        options = options_without(self.fit_options, NOT_OF_CURVE)
         return self._of_one_set("curve", "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._length())
 
     def in_turn(self) -> str:
         """The same training once for each fifth of the frames, which is held out from it."""
-        options = _left(self.fit_options, (*NOT_OF_CURVE, *OF_SPLIT))
+        options = options_without(self.fit_options, (*NOT_OF_CURVE, *OF_SPLIT))
         return self._of_one_set("crossval", "--out", f"{self.bundle}-crossval", *options, *self._length())
 
     def look_at_answers(self) -> Advice:
         """The bundle's answers drawn on a video, or where none is known beside the labels."""
         video = next(iter(self.videos.values()), None)
         if video is not None:
-            drawn = _typed("render", video, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
+            drawn = typed("render", video, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
             return Advice("Look at its answers on a video, best on one that it has not seen.", drawn)
         do = "Look at its answers beside the labels (w: the worst, then the next), and on a video, where `trainer render` draws them."
         return Advice(do, self._label_page("--bundle", self.bundle))
@@ -154,8 +154,8 @@ class NextCommands:
     def _of_one_set(self, command: str, *words: str) -> str:
         """An experiment, which takes one set of labels; several are joined in a project first."""
         alone = len(self.data) == 1
-        typed = _typed(command, "--data", self.data[0] if alone else self._new_project, *words)
-        return typed if alone else _after_each_other([*self._imports(), typed])
+        command = typed(command, "--data", self.data[0] if alone else self._new_project, *words)
+        return command if alone else after_each_other([*self._imports(), command])
 
     def _label_page(self, *more: str) -> str:
         """The page on which labels are looked at."""
@@ -163,12 +163,12 @@ class NextCommands:
 
     def _in_project(self, *words: str) -> str:
         """A command that works on the project, after what makes it."""
-        return _typed(*words) if self.project is not None else _after_each_other([*self._imports(), _typed(*words)])
+        return typed(*words) if self.project is not None else after_each_other([*self._imports(), typed(*words)])
 
     def _imports(self) -> list[str]:
         """What makes a project of all data; doing it again changes nothing."""
         return [
-            _typed("project", "import", self._new_project, one, "--annotator", FIRST_PERSON, *([] if one == self.project else self._empty))
+            typed("project", "import", self._new_project, one, "--annotator", FIRST_PERSON, *([] if one == self.project else self._empty))
             for one in self.data
         ]
 
@@ -179,10 +179,10 @@ class NextCommands:
         return minutes if self.minutes is not None else ["--epochs", str(factor * self.epochs), *minutes]
 
     def _fit(self, ending: str, *more: str, without: Sequence[str] = ()) -> str:
-        return _typed("fit", "--data", *self.data, "--out", f"{self.bundle}-{ending}", *_left(self.fit_options, without), *more)
+        return typed("fit", "--data", *self.data, "--out", f"{self.bundle}-{ending}", *options_without(self.fit_options, without), *more)
 
 
-def _left(options: Sequence[str], without: Sequence[str]) -> list[str]:
+def options_without(options: Sequence[str], without: Sequence[str]) -> list[str]:
     """The options but for some, each with the values that follow it."""
     kept, keep = list[str](), True
     for word in options:
@@ -197,9 +197,11 @@ def _value(options: Sequence[str], name: str, usual: str) -> str:
     return options[options.index(name) + 1] if name in options else usual
 
 
-def _after_each_other(commands: Iterable[str]) -> str:
+def after_each_other(commands: Iterable[str]) -> str:
+    """Commands of which each begins where the one before has succeeded."""
     return " && ".join(commands)
 
 
-def _typed(*words: str) -> str:
+def typed(*words: str) -> str:
+    """A command of the trainer as it can be typed."""
     return shlex.join(["trainer", *words])

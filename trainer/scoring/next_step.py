@@ -1,7 +1,8 @@
 """One step of a verdict, and what its rules ask of the measurements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from scipy.special import betaincinv  # type: ignore[import-untyped]
 
@@ -25,6 +26,12 @@ Kind = Literal[
     "not good enough",
     "not exact",
     "good",
+    "class missing",
+    "collapsed",
+    "few bouts",
+    "nothing shown",
+    "no better",
+    "in pieces",
 ]
 
 FEWEST_FRAMES = 10  # with fewer, a network memorises these and nothing else
@@ -61,6 +68,45 @@ class NextStep:
     why: str
     do: str
     command: str
+
+    def as_json(self) -> dict[str, str]:
+        """For programs."""
+        return {"kind": self.kind, "why": self.why, "do": self.do, "command": self.command}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortVerdict:
+    """What a training of behaviour or of a forecast came to.
+
+    Attributes:
+        finding: what matters most, a sentence.
+        summary: training beside held-out figures, a sentence.
+        steps: one to three, the most important first.
+    """
+
+    finding: str
+    summary: str
+    steps: tuple[NextStep, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What matters most, with the figures."""
+        return f"{self.finding} {self.summary}"
+
+    @property
+    def lines(self) -> list[str]:
+        """For a terminal, see `lines_of`."""
+        return lines_of(self.sentence, self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"kind": self.steps[0].kind, "sentence": self.sentence, "next": [step.as_json() for step in self.steps]}
+
+
+def lines_of(sentence: str, steps: Sequence[NextStep]) -> list[str]:
+    """A verdict for a terminal: the sentence, then each step with its command on a line of its own."""
+    numbered = [[f"  {place}. {step.do}", f"     {step.command}"] for place, step in enumerate(steps, 1)]
+    return [sentence, "next:", *(line for lines in numbered for line in lines)]
 
 
 def looks_at_images(m: Measurements) -> bool:

@@ -30,6 +30,7 @@ from trainer.scoring.next_step import (
     NextStep,
     few_held_out,
     frames,
+    lines_of,
 )
 
 MOST_STEPS = 3
@@ -98,8 +99,7 @@ class Verdict:
     @property
     def lines(self) -> list[str]:
         """For a terminal: the sentence, then each step with its command on a line of its own."""
-        numbered = [[f"  {place}. {step.do}", f"     {step.command}"] for place, step in enumerate(self.steps, 1)]
-        return [self.sentence, "next:", *(line for lines in numbered for line in lines)]
+        return lines_of(self.sentence, self.steps)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -108,7 +108,7 @@ class Verdict:
             "sentence": self.sentence,
             "labels_or_minutes": self.labels_or_minutes,
             "needs_labels": {"sentence": self.needs_labels, "command": self.select},
-            "next": [{"kind": step.kind, "why": step.why, "do": step.do, "command": step.command} for step in self.steps],
+            "next": [step.as_json() for step in self.steps],
         }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from trainer.errors import LabelError
+from trainer.ethogram.annotators import files_by_annotator
 from trainer.ethogram.bout_file import (
     ENDING,
     STRETCH_MARKS,
@@ -187,14 +188,7 @@ class BoutStore:
         return self.folder / f"{video}.{annotator or self.annotator}{ENDING}"
 
     def _others_paths(self, video: str) -> dict[str, Path]:
-        """By annotator; whose name has no dot, so that no other video's file is taken for one of this."""
-        start = f"{video}."
-        names = {
-            path.name[len(start) : -len(ENDING)]: path
-            for path in sorted(self.folder.glob(f"*{ENDING}"))
-            if path.name.startswith(start) and len(path.name) > len(start) + len(ENDING)
-        }
-        return {name: path for name, path in names.items() if "." not in name and name != self.annotator}
+        return {name: path for name, path in files_by_annotator(self.folder, video).items() if name != self.annotator}
 
     def _file(self, path: Path) -> BoutFile | None:
         """A file as it is now: another program, or another annotator's server, may have replaced it."""
