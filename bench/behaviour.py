@@ -22,6 +22,7 @@ from tracker.behaviour.score import bouts_of_events, labels_of
 from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.class_prior import without_class_weights
 from trainer.behaviour.clips import Clips, clips_of, targets_of
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
@@ -114,6 +115,7 @@ def divided_nowhere(whole: PoseVideos) -> PoseVideos:
 def keep_seed(out: Path, videos: PoseVideos, settings: BehaviourSettings, body: BodyPlan, prepared: Prepared, left_out: Clips) -> None:
     """Train one seed and keep what it says."""
     trained = train(videos, body, settings, out / f"run-{settings.seed}", say=tell, prepared=prepared)
+    trained, part = without_class_weights(trained)
     found = calibrate_answers(trained.network, trained.logits, trained.targets, rule="f1", warming_frames=0)
     clips = left_out.normalise(trained.network)
     arrays: dict[str, Values] = {}
@@ -121,7 +123,11 @@ def keep_seed(out: Path, videos: PoseVideos, settings: BehaviourSettings, body: 
         for video, (seen, _) in zip(videos.of("test"), clips.variants, strict=True):
             arrays[video.name] = trained.network.probabilities(trained.network.logits(seen[None]))[0].numpy()
         arrays["validation"] = trained.network.probabilities(trained.logits).numpy()
-    arrays |= {"targets": trained.targets.numpy(), "temperature": np.array([found.temperature], np.float32)}
+    arrays |= {
+        "targets": trained.targets.numpy(),
+        "temperature": np.array([found.temperature], np.float32),
+        "weights_out": np.array([part], np.float32),
+    }
     arrays["validation_frames"] = np.array([len(video.poses) for video in validating(videos, settings.members)], np.float32)
     keep(out / f"seed-{settings.seed}.npz", arrays)
 

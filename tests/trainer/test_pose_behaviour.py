@@ -11,7 +11,7 @@ from tests.trainer.pose_videos import BODY, QUICK, divided, features, network, s
 from tests.trainer.walkers import POINTS, walkers, write_deeplabcut, write_table
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.causal_convolutions import CausalConvolutions
-from trainer.behaviour.clips import Clips, UNJUDGED, clips_of, mirrored, targets_of
+from trainer.behaviour.clips import UNJUDGED, Clips, clips_of, mirrored, targets_of
 from trainer.behaviour.export import export
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork
 from trainer.behaviour.settings import BehaviourSettings

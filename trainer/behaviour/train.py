@@ -31,7 +31,8 @@ class Trained:
         network: of the epoch with the smallest validation loss, in evaluation mode, not yet calibrated.
         logits: (frames, answers) of the validation videos. Of several networks, each tells of the videos that it has not learnt from.
         targets: of the same frames, see `Clips`.
-        training: clips of the training videos, normalised.
+        weights: what a frame of each exclusive answer counted in the loss, (answers,), of several networks the geometric mean; None where
+            classes overlap.
         history: of all epochs; of the first member where there are several.
         stopped: by what.
     """
@@ -39,6 +40,7 @@ class Trained:
     network: PoseBehaviour
     logits: Tensor
     targets: Tensor
+    weights: Tensor | None
     history: tuple[BehaviourEpoch, ...]
     stopped: Stopped
 
@@ -121,6 +123,7 @@ def train(
         network=together([each.network for each in found]),
         logits=torch.cat([each.logits for each in found]),
         targets=torch.cat([each.targets for each in found]),
+        weights=_mean([each.weights for each in found if each.weights is not None]),
         history=found[0].history,
         stopped=found[0].stopped,
     )
@@ -186,9 +189,14 @@ def _train_one(
         network=network,
         logits=whole_logits(network, validation),
         targets=torch.cat(validation.targets),
+        weights=weights[0] if network.plan.exclusive else None,
         history=tuple(run.history),
         stopped=run.stopped or "epochs",
     )
+
+
+def _mean(weights: Sequence[Tensor]) -> Tensor | None:
+    return torch.stack(list(weights)).log().mean(dim=0).exp() if weights else None
 
 
 def class_weights(targets: list[Tensor]) -> tuple[Tensor, Tensor]:
