@@ -278,7 +278,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "behaviour")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--members", type=int, default=3, help="networks that answer together (%(default)s)")
+    parser.add_argument("--members", type=int, default=6, help="networks that answer together (%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(len(FOLDS))), help="train these alone, and print no table")
     parser.add_argument("--no-trees", action="store_true", help="train no trees yet, and print no table")

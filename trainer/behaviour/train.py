@@ -13,6 +13,7 @@ from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.members import together
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
+from trainer.behaviour.recurrent_step import spread_memories
 from trainer.behaviour.settings import BehaviourSettings, Loss
 from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
@@ -20,6 +21,7 @@ from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
 _NEXT_SEED = 7919  # between the networks of one training
+LONGEST_MEMORY_S = 10 / 3  # of the numbers that a recurrent unit carries, as it begins
 WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
 
 
@@ -152,6 +154,8 @@ def _train_one(
         body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden, network=settings.network
     )
     network = PoseBehaviour(plan)
+    if settings.network == "gru":
+        spread_memories(network.gru, max(1.0, LONGEST_MEMORY_S * videos.videos[0].fps))
     about = {
         "sha256": videos.sha256,
         "parts": [str(video.part) for video in videos.videos],
