@@ -22,6 +22,7 @@ from tracker.behaviour.score import bouts_of_events, labels_of
 from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.class_prior import without_class_weights
 from trainer.behaviour.clips import Clips, clips_of, targets_of
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.features import BodyPlan
@@ -115,6 +116,7 @@ def divided_nowhere(whole: PoseVideos) -> PoseVideos:
 def keep_seed(out: Path, videos: PoseVideos, settings: BehaviourSettings, body: BodyPlan, prepared: Prepared, left_out: Clips) -> None:
     """Train one seed and keep what it says."""
     trained = train(videos, body, settings, out / f"run-{settings.seed}", say=tell, prepared=prepared)
+    trained, part = without_class_weights(trained)
     found = calibrate_answers(trained.network, trained.logits, trained.targets, rule="f1", warming_frames=0)
     clips = left_out.normalise(trained.network)
     arrays: dict[str, Values] = {}
@@ -122,7 +124,11 @@ def keep_seed(out: Path, videos: PoseVideos, settings: BehaviourSettings, body: 
         for video, (seen, _) in zip(videos.of("test"), clips.variants, strict=True):
             arrays[video.name] = trained.network.probabilities(trained.network.logits(seen[None]))[0].numpy()
         arrays["validation"] = trained.network.probabilities(trained.logits).numpy()
-    arrays |= {"targets": trained.targets.numpy(), "temperature": np.array([found.temperature], np.float32)}
+    arrays |= {
+        "targets": trained.targets.numpy(),
+        "temperature": np.array([found.temperature], np.float32),
+        "weights_out": np.array([part], np.float32),
+    }
     arrays["validation_frames"] = np.array([len(video.poses) for video in validating(videos, settings.members)], np.float32)
     keep(out / f"seed-{settings.seed}.npz", arrays)
 
@@ -273,7 +279,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "behaviour")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--members", type=int, default=3, help="networks that answer together (%(default)s)")
+    parser.add_argument("--members", type=int, default=6, help="networks that answer together (%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(len(FOLDS))), help="train these alone, and print no table")
     parser.add_argument("--no-trees", action="store_true", help="train no trees yet, and print no table")

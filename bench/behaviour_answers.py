@@ -31,22 +31,28 @@ _LEAST = 1e-6
 
 
 def fold(out: Path, number: int, seed: int) -> tuple[Videos, Values]:
-    """Logits and true classes of the videos that validated in a fold, and the share of each class; "none" is the last of both."""
+    """Logits and true classes of the videos that validated in a fold, and the share of each class; "none" is the last of both.
+
+    What training took out of the class weights is in the logits again.
+    """
     with np.load(out / f"fold-{number}" / f"seed-{seed}.npz") as kept:
         answers, targets, frames = (kept[name] for name in ("validation", "targets", "validation_frames"))
+        taken_out = float(kept["weights_out"][0])
     ends = np.cumsum(frames.astype(int))[:-1]
-    videos = [(logits_of(answer), true_of(target)) for answer, target in zip(np.split(answers, ends), np.split(targets, ends), strict=True)]
-    truth = np.concatenate([truth for _, truth in videos])
+    truths = [true_of(target) for target in np.split(targets, ends)]
+    truth = np.concatenate(truths)
     share = np.bincount(truth[truth >= 0], minlength=targets.shape[1]) / (truth >= 0).sum()
-    return videos, np.clip(share, 1e-4, 1 - 1e-4)  # as training bounds it
+    share = np.clip(share, 1e-4, 1 - 1e-4)  # as training bounds it
+    logits = [weights_out(logits_of(answer), share, -taken_out) for answer in np.split(answers, ends)]
+    return list(zip(logits, truths, strict=True)), share
 
 
-def left_out(whole: PoseVideos, out: Path, number: int, seed: int) -> Videos:
-    """The same of the two videos that the fold leaves out."""
+def left_out(whole: PoseVideos, out: Path, number: int, seed: int, share: Values) -> Videos:
+    """The same of the two videos that the fold leaves out, given the share of each class in those that validated."""
     with np.load(out / f"fold-{number}" / f"seed-{seed}.npz") as kept:
-        answers = {name: kept[name] for name in FOLDS[number]}
+        answers = {name: weights_out(logits_of(kept[name]), share, -float(kept["weights_out"][0])) for name in FOLDS[number]}
     marks = {video.name: video.marks for video in whole.videos}
-    return [(logits_of(answer), true_of(targets_of(marks[name], exclusive=True))) for name, answer in answers.items()]
+    return [(answer, true_of(targets_of(marks[name], exclusive=True))) for name, answer in answers.items()]
 
 
 def logits_of(probabilities: NDArray[np.float32]) -> Values:
@@ -136,7 +142,7 @@ def main() -> None:
             pairs = [
                 (weights_out(logits, share, part) / (temperature(videos, share) if part else 1.0), truth)
                 for number, (videos, share) in enumerate(folds)
-                for logits, truth in left_out(whole, options.out, number, options.seed)
+                for logits, truth in left_out(whole, options.out, number, options.seed, share)
             ]
             logits, truth = judged(pairs)
             likeliest = logits[:, :-1].argmax(axis=1)

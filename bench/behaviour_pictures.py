@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "behaviour", help="of bench/behaviour.py")
-    parser.add_argument("--members", type=int, default=3, help="as there (%(default)s)")
+    parser.add_argument("--members", type=int, default=6, help="as there (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--videos", nargs="+", default=["8", "54"], help="in the ethogram (%(default)s)")
     options = parser.parse_args()

@@ -18,7 +18,7 @@ from trainer.behaviour.members import together
 from trainer.behaviour.network import PoseNetwork, features_of
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.temperature_and_thresholds import warming_frames
-from trainer.behaviour.train import prepare, train
+from trainer.behaviour.train import LONGEST_MEMORY_S, prepare, train
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
@@ -95,6 +95,18 @@ def test_each_of_several_networks_is_validated_by_videos_that_it_has_not_learnt_
     assert torch.equal(again.network.answer.weight, trained.network.answer.weight)
     with pytest.raises(TrainingError, match="4 networks need as many videos that are not held out, one for each; there are 3"):
         train(videos, BODY, replace(QUICK, epochs=1, members=4), tmp_path / "more", say=said.append)
+
+
+def test_a_training_begins_with_numbers_that_remember_for_frames_to_seconds(tmp_path: Path) -> None:
+    videos = divided(tmp_path)
+    one = replace(QUICK, epochs=1, hidden=200, learning_rate=1e-9, mirror=False)
+    unit = train(videos, BODY, one, tmp_path / "run", say=lambda _: None).network.gru
+    kept = torch.sigmoid((unit.get_parameter("bias_ih_l0") + unit.get_parameter("bias_hh_l0")).detach()[200:400])
+    frames = 1 / (1 - kept) - 1
+    longest = LONGEST_MEMORY_S * videos.videos[0].fps
+    assert 0.99 < float(frames.min()) < 1.5
+    assert 0.7 * longest < float(frames.max()) < 1.01 * longest
+    assert float(frames.median()) == pytest.approx(longest**0.5, rel=0.5)  # as many below as above, on a logarithmic scale
 
 
 def renamed(videos: PoseVideos, *names: str) -> PoseVideos:

@@ -11,7 +11,7 @@ from tests.trainer.pose_videos import BODY, QUICK, divided, features, network, s
 from tests.trainer.walkers import POINTS, walkers, write_deeplabcut, write_table
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.causal_convolutions import CausalConvolutions
-from trainer.behaviour.clips import UNJUDGED, clips_of, mirrored, targets_of
+from trainer.behaviour.clips import UNJUDGED, Clips, clips_of, mirrored, targets_of
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.export import export
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork
@@ -111,6 +111,15 @@ def test_frames_that_nobody_judged_teach_nothing() -> None:
     wild = logits.clone()
     wild[2] = torch.tensor([50.0, -50.0, 0.0])
     assert loss_of(logits, targets, None, exclusive=True) == loss_of(wild, targets, None, exclusive=True)
+
+
+def test_clips_in_which_nobody_judged_anything_are_not_shown() -> None:
+    targets = torch.full((400, 3), float(UNJUDGED))
+    targets[150:210] = torch.tensor([1.0, 0.0, 0.0])
+    clips = Clips(variants=((torch.zeros(400, 2),),), targets=(targets,))
+    shown = [part for _, parts in clips.batches(replace(QUICK, window=20, batch=4), np.random.default_rng(0)) for part in parts]
+    assert len(shown) in (3, 4)
+    assert all((part != UNJUDGED).any() for part in shown)
 
 
 def test_squared_error_is_that_of_probabilities_from_what_is_on() -> None:

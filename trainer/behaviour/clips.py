@@ -52,6 +52,8 @@ class Clips:
     def batches(self, settings: BehaviourSettings, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Every frame once and those around `again` once more, in clips from random places, each in a random variant.
 
+        A clip in which nobody judged anything is left out, for it teaches nothing.
+
         Returns:
             float32 (n, window, count) and (n, window, answers).
         """
@@ -61,11 +63,16 @@ class Clips:
             starts = range(first, max(1, len(targets) - settings.window // 4), settings.window)
             clips += [(place, start) for start in ([0] if first > settings.window // 4 else [])] + [(place, start) for start in starts]
         clips += [(place, max(0, frame - settings.window // 2)) for place, frame in self.again]
+        clips = [each for each in clips if self._judged(*each, settings.window)] or clips
         order = rng.permutation(len(clips))
         for begin in range(0, len(order), settings.batch):
             chosen = [clips[place] for place in order[begin : begin + settings.batch]]
             parts = [self._clip(place, start, settings.window, rng) for place, start in chosen]
             yield torch.stack([features for features, _ in parts]), torch.stack([targets for _, targets in parts])
+
+    def _judged(self, place: int, start: int, window: int) -> bool:
+        """Whether anybody judged a frame of a clip."""
+        return bool((self.targets[place][start : start + window] != UNJUDGED).any())
 
     def _clip(self, place: int, start: int, window: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         of = self.variants[place]

@@ -1,7 +1,26 @@
-"""One step of a gated recurrent unit, written out: in a graph it is products and sums that every runtime has."""
+"""A gated recurrent unit: one step of it written out, in a graph products and sums that every runtime has, and how long it remembers."""
+
+import math
 
 import torch
 from torch import Tensor, nn
+
+
+@torch.no_grad()
+def spread_memories(unit: nn.GRU, longest: float) -> None:
+    """Begin with numbers that remember for 2 to `longest` + 1 frames, drawn so that all scales are equally likely.
+
+    A number of which each step keeps the share z remembers for 1 / (1 − z) frames. With the usual small biases z begins at a half, and
+    all numbers have forgotten after two frames; behaviour lasts for seconds (Tallec and Ollivier 2018, "Can recurrent neural networks
+    warp time?", there evenly from 1 to the longest).
+
+    Args:
+        unit: of one layer, not yet trained.
+        longest: in frames, 1 or more.
+    """
+    size = unit.hidden_size
+    unit.get_parameter("bias_ih_l0")[size : 2 * size] = torch.rand(size) * math.log(longest)  # z = sigmoid(bias): 1 / (1 − z) = 1 + e^bias
+    unit.get_parameter("bias_hh_l0")[size : 2 * size] = 0.0
 
 
 def recurrent_step(unit: nn.GRU, features: Tensor, memory: Tensor) -> Tensor:

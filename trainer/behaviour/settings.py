@@ -41,8 +41,8 @@ class BehaviourSettings:
     network: PoseNetwork = "gru"
     hidden: int = 64
     members: int = 1
-    window: int = 450
-    batch: int = 16
+    window: int = 225
+    batch: int = 32
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     dropout: float = 0.15

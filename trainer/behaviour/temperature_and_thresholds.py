@@ -1,4 +1,4 @@
-"""What is fitted on validation videos after the weights: temperature, thresholds, and for how long a network must warm up."""
+"""What is fitted on validation videos after the weights: the classes' prior, temperature, thresholds, how long a network must warm up."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
 from torch import Tensor
 
+from trainer.behaviour.class_prior import without_class_weights
 from trainer.behaviour.clips import UNJUDGED
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.train import Trained, loss_of
@@ -33,6 +34,7 @@ class BehaviourCalibration:
         loss_before: unweighted validation loss without temperature.
         loss_after: and with it.
         warming_frames: see `warming_frames`.
+        weights_out: which part of the class weights was taken out of the logits, see `without_class_weights`.
     """
 
     temperature: float
@@ -41,18 +43,22 @@ class BehaviourCalibration:
     loss_before: float
     loss_after: float
     warming_frames: int
+    weights_out: float = 0.0
 
 
 def calibrate(trained: Trained, videos: Sequence[PoseVideo], *, rule: Rule) -> BehaviourCalibration:
-    """Fit all three and put the temperature into the network.
+    """Fit all of them and put prior and temperature into the network.
 
     Args:
         trained: the network, and its logits of the validation videos.
         videos: to measure the warming up on.
         rule: by which thresholds are chosen.
     """
+    trained, part = without_class_weights(trained)
     calibrated = calibrate_answers(trained.network, trained.logits, trained.targets, rule=rule, warming_frames=0)
-    return replace(calibrated, warming_frames=warming_frames(trained.network, videos, longest=round(LONGEST_S * videos[0].fps)))
+    return replace(
+        calibrated, weights_out=part, warming_frames=warming_frames(trained.network, videos, longest=round(LONGEST_S * videos[0].fps))
+    )
 
 
 class CalibratedNetwork(Protocol):

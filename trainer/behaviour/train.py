@@ -13,6 +13,7 @@ from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.members import together
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
+from trainer.behaviour.recurrent_step import spread_memories
 from trainer.behaviour.settings import BehaviourSettings, Loss
 from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
@@ -20,6 +21,7 @@ from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
 
 _NEXT_SEED = 7919  # between the networks of one training
+LONGEST_MEMORY_S = 10 / 3  # of the numbers that a recurrent unit carries, as it begins
 WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
 
 
@@ -31,7 +33,8 @@ class Trained:
         network: of the epoch with the smallest validation loss, in evaluation mode, not yet calibrated.
         logits: (frames, answers) of the validation videos. Of several networks, each tells of the videos that it has not learnt from.
         targets: of the same frames, see `Clips`.
-        training: clips of the training videos, normalised.
+        weights: what a frame of each exclusive answer counted in the loss, (answers,), of several networks the geometric mean; None where
+            classes overlap.
         history: of all epochs; of the first member where there are several.
         stopped: by what.
     """
@@ -39,6 +42,7 @@ class Trained:
     network: PoseBehaviour
     logits: Tensor
     targets: Tensor
+    weights: Tensor | None
     history: tuple[BehaviourEpoch, ...]
     stopped: Stopped
 
@@ -121,6 +125,7 @@ def train(
         network=together([each.network for each in found]),
         logits=torch.cat([each.logits for each in found]),
         targets=torch.cat([each.targets for each in found]),
+        weights=_mean([each.weights for each in found if each.weights is not None]),
         history=found[0].history,
         stopped=found[0].stopped,
     )
@@ -149,6 +154,8 @@ def _train_one(
         body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=settings.hidden, network=settings.network
     )
     network = PoseBehaviour(plan)
+    if settings.network == "gru":
+        spread_memories(network.gru, max(1.0, LONGEST_MEMORY_S * videos.videos[0].fps))
     about = {
         "sha256": videos.sha256,
         "parts": [str(video.part) for video in videos.videos],
@@ -186,9 +193,14 @@ def _train_one(
         network=network,
         logits=whole_logits(network, validation),
         targets=torch.cat(validation.targets),
+        weights=weights[0] if network.plan.exclusive else None,
         history=tuple(run.history),
         stopped=run.stopped or "epochs",
     )
+
+
+def _mean(weights: Sequence[Tensor]) -> Tensor | None:
+    return torch.stack(list(weights)).log().mean(dim=0).exp() if weights else None
 
 
 def class_weights(targets: list[Tensor]) -> tuple[Tensor, Tensor]:
