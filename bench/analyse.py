@@ -149,6 +149,7 @@ def summary(found: dict[str, list[tuple[float, float]]]) -> dict[str, Any]:
     cpu = {name: statistics.median(each for _, each in turns) for name, turns in found.items()}
     ratios = {"of_the_slower_of_decode_and_engine": rate["analyse"] / min(rate["decode"], rate["engine"])}
     ratios["of_images_and_engine_sharing_the_cores"] = (cpu["images"] + cpu["engine"]) / cpu["analyse"]
+    ratios["of_the_engine_by_cpu_time"] = cpu["engine"] / cpu["analyse"]
     for name in ("unet", "sleap_nn"):
         if name in rate:
             ratios[f"times_{name}"] = rate["analyse"] / rate[name]
