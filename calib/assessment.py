@@ -132,7 +132,7 @@ def _reasons(solution: Solution, coverage: Coverage, field: Field, halves: Halve
     if apart > HALVES_PX:
         bound = f"{apart:.1f} px" if math.isfinite(apart) else "more than the lens model reaches"
         told.append(f"two halves of the views differ by {bound} (p95 of the image); expected at most {HALVES_PX:g} px")
-    if halves.held_out_px > _HELD_OUT_RATIO * solution.rms_px + _HELD_OUT_PX:
+    if halves.held_out_px > held_out_limit_px(solution):
         told.append(f"on views left out the residual is {halves.held_out_px:.2f} px instead of {solution.rms_px:.2f} px")
     return tuple(told)
 
@@ -144,8 +144,18 @@ def _bad_views(solution: Solution) -> list[str]:
     return [
         f"{view.name} alone has a residual of {error:.2f} px, the median view {usual:.2f} px: remove it or take it again"
         for view, error in zip(solution.views, errors, strict=True)
-        if error > max(_BAD_RATIO * usual, _BAD_PX)
+        if error > view_limit_px(solution)
     ]
+
+
+def view_limit_px(solution: Solution) -> float:
+    """The largest residual of a single view that is taken."""
+    return max(_BAD_RATIO * float(np.median([rms([each]) for each in solution.residuals])), _BAD_PX)
+
+
+def held_out_limit_px(solution: Solution) -> float:
+    """The largest residual on views left out that is taken."""
+    return _HELD_OUT_RATIO * solution.rms_px + _HELD_OUT_PX
 
 
 def _finite(length: float) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calib import plots
-from calib.assessment import HALVES_PX, RMS_PX, UNCERTAINTY_PX, Assessment
+from calib.assessment import HALVES_PX, RMS_PX, UNCERTAINTY_PX, Assessment, held_out_limit_px, view_limit_px
 from calib.board_views import all_pixels
 from calib.coverage import CELLS_WANTED, COLUMNS, ROWS, TILTS_WANTED, VIEWS_NEEDED
 from calib.uncertainty import Field
@@ -69,8 +69,12 @@ def _rows(assessment: Assessment) -> list[tuple[str, ...]]:
         ("edges and corners reached", f"{len(coverage.places)} of 8", "8"),
         ("directions of tilt", f"{len(coverage.tilts)} of 8", f"at least {TILTS_WANTED}"),
         ("residual", f"{assessment.solution.rms_px:.3f} px", f"at most {RMS_PX:g} px"),
-        ("worst view", _worst(assessment), "hardly more"),
-        ("residual on views left out", f"{halves.held_out_px:.3f} px" if halves else "not known", "hardly more"),
+        ("worst view", _worst(assessment), f"at most {view_limit_px(assessment.solution):.3g} px"),
+        (
+            "residual on views left out",
+            f"{halves.held_out_px:.3f} px" if halves else "not known",
+            f"at most {held_out_limit_px(assessment.solution):.3f} px",
+        ),
         ("uncertainty, 1σ, median and p95 of the image", _pair(assessment.predicted), f"p95 at most {UNCERTAINTY_PX:g} px"),
         ("halves differ, median and p95 of the image", _pair(halves.apart) if halves else "not known", f"p95 at most {HALVES_PX:g} px"),
     ]

@@ -46,7 +46,7 @@ def solve_images(options: argparse.Namespace) -> int:
             f"{options.images}: the board was found in none of the images; expected {board.description}: is the description right?"
         )
     with progress("solving the lens") as shown:
-        shown.stage(f"solving the lens from {len(found.views)} views")
+        shown.stage(f"solving the lens from {len(found.views)} view{'' if len(found.views) == 1 else 's'}")
         solution = solve(found.views, size=found.size, model=options.lens)
         shown.stage("solving it again from each half of the views")
         assessment = assess(solution)

@@ -129,6 +129,9 @@ def test_the_report_states_the_verdict_and_needs_no_other_file(middling: Assessm
 
     assert "rejected: do not measure with it" in written
     assert all(reason in written.replace("&#x27;", "'") for reason in middling.reasons)
+    usual = float(np.median([np.sqrt((each**2).sum(axis=1).mean()) for each in middling.solution.residuals]))
+    assert f"at most {max(4 * usual, 0.5):.3g} px" in written, "of the worst view"
+    assert f"at most {1.3 * middling.solution.rms_px + 0.05:.3f} px" in written, "on views left out"
     assert "top &lt;camera&gt;" in written
     assert "one image was damaged" in written
     assert written.count("data:image/png;base64,") == 6

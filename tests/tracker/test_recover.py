@@ -17,7 +17,7 @@ import pytest
 from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import CHILD, FROM_HERE, MS, ask, feed, number_in, recorder_of, wait_until
 from tests.tracker.sessions import write_session
-from tracker.__main__ import _parser
+from tracker.__main__ import _parser, main
 from tracker.config import Config
 from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
@@ -171,6 +171,17 @@ def test_recovery_says_which_session_it_mends_and_how_far_it_is(
     assert [json.loads(line)["folder"] for line in told.splitlines()] == folders
     begins = {line.partition(":")[0] for line in said.splitlines()}
     assert begins == {"mending a, 1 of 2", "mending b, 2 of 2"}
+
+
+def test_a_session_that_cannot_be_mended_keeps_no_other_from_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", range(3), closed=False)
+    none = [str(tmp_path / "none"), str(tmp_path / "nothing")]
+
+    assert main(["recover", none[0], str(folder), none[1]]) == 1
+    told, said = capsys.readouterr()
+    assert told.startswith(f"{folder}: ")
+    assert RecordedSession(folder).closed is not None
+    assert [line.partition(": has no")[0] for line in said.splitlines()] == [f"tracker recover: {path}" for path in none]
 
 
 def test_recovery_counts_the_bytes_of_its_videos_up_to_all_of_them(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.console import Console
 from tracker.commands.options import Commands, add_command
 from tracker.errors import RecordingError
 from tracker.task_progress import TaskProgress
+
+if TYPE_CHECKING:
+    from tracker.recording.recover import Recovered
 
 _MB = 1e6
 
@@ -31,25 +35,37 @@ def add(commands: Commands) -> None:
 
 
 def recover_sessions(options: argparse.Namespace) -> int:
-    """Mend each, and say what is missing."""
+    """Mend each, and say what is missing. One that cannot be mended keeps none of the others from it."""
     try:
         from tracker.recording.recover import recover
     except ImportError as problem:
         raise RecordingError(f"this needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
-    count = len(options.folders)
+    count, problems = len(options.folders), []
     for number, folder in enumerate(options.folders, start=1):
         task = f"mending {folder.name}" + (f", {number} of {count}" if count > 1 else "")
-        with TaskProgress(Console(file=sys.stderr), task, unit="MB") as shown:
-            found = recover(folder, cut=options.cut, progress=lambda done, of: shown.reached(done / _MB, of / _MB))
-        closed = found.closed
+        try:
+            with TaskProgress(Console(file=sys.stderr), task, unit="MB") as shown:
+                found = recover(folder, cut=options.cut, progress=lambda done, of: shown.reached(done / _MB, of / _MB))
+        except RecordingError as problem:
+            problems.append(problem)
+            continue
         if options.json:
-            print(json.dumps({"folder": str(folder), "was_whole": found.was_whole, **msgspec.to_builtins(closed)}))
-        elif found.was_whole:
-            print(f"{folder}: is whole, {closed.frames} frames")
+            print(json.dumps({"folder": str(folder), "was_whole": found.was_whole, **msgspec.to_builtins(found.closed)}))
         else:
-            cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
-            cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
-            cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
-            files = sum(frames > 0 for frames in closed.segments)
-            print(f"{folder}: {closed.frames} frames in {files} video {'file' if files == 1 else 'files'}, each with its row{cut}")
+            print(_sentence(folder, found))
+    for other in problems[:-1]:
+        print(f"tracker recover: {other}", file=sys.stderr)
+    if problems:
+        raise problems[-1]
     return 0
+
+
+def _sentence(folder: Path, found: "Recovered") -> str:
+    closed = found.closed
+    if found.was_whole:
+        return f"{folder}: is whole, {closed.frames} frames"
+    cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
+    cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
+    cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
+    files = sum(frames > 0 for frames in closed.segments)
+    return f"{folder}: {closed.frames} frames in {files} video {'file' if files == 1 else 'files'}, each with its row{cut}"
