@@ -56,7 +56,7 @@ def test_a_part_that_lacks_what_the_other_shows_is_named() -> None:
     frames = frames_of(tongue, videos=["a"] * 60, tags={3: "rearing"})
     halves = {"training": np.arange(40), "held out": np.arange(40, 60)}
     said = list(lopsided_parts(count_parts(frames, halves)))
-    assert said[0].startswith("held out: too few labels of 'tongue' 0 to say how well they are found")
+    assert said[0].startswith("held out: too few labels of 'tongue' (0) to say how well they are found")
     assert said[1:] == ["held out: has no frame with the tag rearing"]
     thirds = {"training": np.arange(36), "held out": np.arange(24, 60)}
     assert "held out: shows 'tongue' (17% of the frames, elsewhere 83%) far more seldom" in "\n".join(

@@ -15,6 +15,9 @@ from tests.trainer.scored import noise_frames, scored_with
 from tests.trainer.stored_runs import stored_run
 from trainer.experiments.crossval_report import share_within
 from trainer.experiments.run_plots import curve_of, four_panels
+from trainer.experiments.sweep import Ended, Tried
+from trainer.experiments.sweep_report import SearchResult, courses
+from trainer.labels.split import USUAL_SPLIT
 from trainer.reports.compare_bundles import paired_plot
 from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per_point
 from trainer.reports.plot_style import point_colours
@@ -24,9 +27,12 @@ from trainer.scoring.compare import compare
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.reliability import judge, reliability
+from trainer.training.fit_settings import FitSettings
 from trainer.training.learning_rate_range import range_plot, read_range
+from trainer.training.training_options import AskedTraining
 
 PAWS = tuple(f"paw {number}, as it is seen in the mirror below" for number in range(17))
+WEIGHTS = ("models/drawn.run/checkpoints/last.ckpt", "scratch")
 LONG_NAME = "Held-out of a data set with a name that nobody has ever been able to write on a single line"
 
 
@@ -76,6 +82,31 @@ def folds(_: Evaluation, folder: Path) -> Figure:
     return four_panels([curve_of(run, str(run.place["fold"])) for run in runs], title="six folds", what="fold", human_px=1.0)
 
 
+def trials(_: Evaluation, folder: Path, *, count: int = 3) -> Figure:
+    """Some searched weights from a file; the second is the best."""
+    runs = [stored_run(folder, f"trial{slot}", 2.0 + abs(slot - 1)) for slot in range(count)]
+    values = [{"weights": f"models/drawn.run/checkpoints/number{slot}.ckpt", "trained": "all"} for slot in range(count)]
+    found = [
+        Tried(
+            slot=slot,
+            values=dict(values[slot]),
+            run=run,
+            epochs=run.epochs,
+            ended=Ended(how="finished", words="finished"),
+            worker="here:1",
+            attempts=1,
+        )
+        for slot, run in enumerate(runs)
+    ]
+    settings = AskedTraining(data="mice", settings=FitSettings(), augment_file=None, split=USUAL_SPLIT, empty=None)
+    return courses(SearchResult(tried=tuple(found), winner=found[1], confirmed=(), about={}, asked=settings), None, title="mice")
+
+
+def weights(_: Evaluation, folder: Path) -> Figure:
+    runs = [stored_run(folder, f"w{place}", 2.0, weights=name) for place, name in enumerate(WEIGHTS)]
+    return four_panels([curve_of(run, str(run.place["weights"])) for run in runs], title="two", what="weights", human_px=None)
+
+
 def all_folds(evaluation: Evaluation, _: Path) -> Figure:
     return share_within(evaluation.errors.distance_px.reshape(-1, len(PAWS)), PAWS, 2.7)
 
@@ -93,11 +124,15 @@ def rates(_: Evaluation, __: Path) -> Figure:
         (calibration, [*PAWS, "out of sight"]),
         (paired, ["mean", "95 % interval of the mean", PEOPLE_LABEL]),
         (folds, [f"video {place}" for place in range(6)]),
+        (trials, [f"trial {slot}: weights models/drawn.run/checkpoints/number{slot}.ckpt, trained all" for slot in (0, 2)]),
+        (weights, [*WEIGHTS]),
         (all_folds, [*PAWS, "all points", "two people's labels: 2.7 px"]),
         (rates, []),
     ],
-    ids=["losses", "errors", "errors over time", "confidence", "two bundles", "folds", "shares of all folds", "learning rates"],
-)
+    ids=[
+        "losses", "errors", "errors over time", "confidence", "two bundles", "folds", "trials", "weights", "shares of all folds", "rates",
+    ],
+)  # fmt: skip
 def test_a_legend_names_every_curve_and_hides_none(
     draw: Callable[[Evaluation, Path], Figure], names: list[str], evaluation: Evaluation, tmp_path: Path
 ) -> None:
@@ -111,8 +146,8 @@ def test_a_legend_names_every_curve_and_hides_none(
         assert not [box for box in beside if box is not None and taken.overlaps(box)]
         assert figure.bbox.x0 <= taken.x0 <= taken.x1 <= figure.bbox.x1
         assert figure.bbox.y0 <= taken.y0 <= taken.y1 <= figure.bbox.y1
-    said = [text.get_text().replace("\n", " ") for legend in legends for text in legend.get_texts()]
-    assert [name for name in names if name not in said] == []
+    said = ["".join(text.get_text().split()) for legend in legends for text in legend.get_texts()]
+    assert [name for name in names if "".join(name.split()) not in said] == [], "broken into lines or not"
     assert all(axes.get_window_extent().height > 50 for axes in figure.axes if isinstance(axes, Axes)), "what is drawn keeps its room"
 
 

@@ -12,10 +12,12 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from trainer.experiments.run import Run, RunEpoch
-from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, legend_below, plain_numbers
+from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, legend_below, lines_of, plain_numbers
 
 FEW = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito: told apart by everybody
 NARROW = 8  # largest over smallest value
+LETTERS = 42  # of all names side by side below a panel
+FEWEST_LETTERS = 8  # of a name in a line; with fewer, names are turned
 LEGEND = 8  # groups; of more, the axes of the lower panels are enough
 
 
@@ -150,6 +152,8 @@ def _draw_groups(axes: Axes, groups: Sequence[str], values: Sequence[Sequence[fl
         axes.plot(place + spread, known, "o", color=colour[group], markersize=5, alpha=0.85)
         if len(known) > 1:
             axes.plot([place - 0.3, place + 0.3], [np.mean(known)] * 2, color=colour[group], linewidth=2)
-    long = sum(len(group) for group in groups) > 42
-    axes.set_xticks(range(len(groups)), groups, rotation=60 if long else 0, ha="right" if long else "center")
+    room = LETTERS // len(groups)
+    long = room < FEWEST_LETTERS and sum(len(group) for group in groups) > LETTERS
+    names = [lines_of(group, LETTERS if long else max(room, FEWEST_LETTERS)) for group in groups]
+    axes.set_xticks(range(len(groups)), names, rotation=60 if long else 0, ha="right" if long else "center")
     axes.set_xlim(-0.6, len(groups) - 0.4)

@@ -17,18 +17,19 @@ from numpy.typing import NDArray
 from tracker.pages.document import page, picture, table, text
 from trainer.errors import TrainingError
 from trainer.experiments.run import Run, RunEpoch, RunScore
-from trainer.experiments.run_plots import PlottedCurve, draw_floor, four_panels, number_log_axis
+from trainer.experiments.run_plots import FEW, PlottedCurve, draw_floor, four_panels, number_log_axis
 from trainer.experiments.search_space import changed
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.experiments.spread import SpreadOfRuns, spread
 from trainer.experiments.study_database import ABOUT, ASKED, Database, quiet, read_study, refusals_of, shown
 from trainer.experiments.sweep import BROKEN_OFF, Tried, best, confirming_name, tried
 from trainer.labels.split import USUAL_SPLIT
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, png
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, legend_below, png
 from trainer.reports.report_files import write_report_files
 from trainer.training.fit_settings import FitSettings
 from trainer.training.training_options import AskedTraining, augment_file_of, needs_augment_file, without_option
 
+_NAMED = 6  # so many trials are named one by one
 _GROUPS = 12  # more values than that are drawn as points, not as panels, and so are those of a range
 AUGMENT_FILE = "augment.yaml"
 
@@ -167,13 +168,9 @@ def courses(found: SearchResult, human_px: float | None, *, title: str) -> Figur
     figure = Figure(figsize=(WIDTH, 4.4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     named: set[str] = set()
-    drawn = []
-    for one in sorted(found.tried, key=lambda one: one.slot == found.winner.slot):
-        line = ("the best", HELD_OUT, 2.2, "-") if one.slot == found.winner.slot else ("finished", FAINT, 0.9, "-")
-        if one.run is None:
-            line = ("broken off", "#b9b9b9", 0.9, ":")
-        drawn.append(_draw_course(axes, one.epochs, line, named))
-    drawn += [_draw_course(axes, run.epochs, ("the best, other seeds", TRAIN, 1.2, "--"), named) for run in found.confirmed]
+    best_last = sorted(found.tried, key=lambda one: one.slot == found.winner.slot)
+    drawn = [_draw_course(axes, one.epochs, _line_of(one, found), named) for one in best_last]
+    drawn += [_draw_course(axes, run.epochs, ("the best, other seeds", INK, 1.2, "--"), named) for run in found.confirmed]
     shown_px = np.concatenate(drawn)
     finish(axes, title=f"Mean error on held-out frames (px). {title}", log_values=shown_px)
     number_log_axis(axes.yaxis, shown_px, human_px)
@@ -182,6 +179,17 @@ def courses(found: SearchResult, human_px: float | None, *, title: str) -> Figur
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(figure, axes)
     return figure
+
+
+def _line_of(one: Tried, found: SearchResult) -> tuple[str, str, float, str]:
+    """What a trial is called in the legend, its colour, width and style: of a few each by its values, of many by how it ended."""
+    best, broken = one.slot == found.winner.slot, one.run is None
+    if len(found.tried) <= _NAMED:
+        ended = ", the best" if best else ", broken off" if broken else ""
+        colour = FEW[found.tried.index(one)]
+        return f"trial {one.slot}: {values_words(one.values)}{ended}", colour, 2.2 if best else 1.3, ":" if broken else "-"
+    other = ("broken off", "#b9b9b9", 0.9, ":") if broken else ("finished", FAINT, 0.9, "-")
+    return ("the best", HELD_OUT, 2.2, "-") if best else other
 
 
 def _draw_course(axes: Axes, epochs: Sequence[RunEpoch], line: tuple[str, str, float, str], named: set[str]) -> NDArray[np.float64]:

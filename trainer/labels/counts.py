@@ -83,7 +83,7 @@ def lopsided_parts(counts: Mapping[str, PartCount]) -> Iterator[str]:
     """One sentence for each point and tag that one part has too little of."""
     most = {name: max(part.points[name].placed for part in counts.values()) for name in next(iter(counts.values())).points}
     for part_name, part in counts.items():
-        few = [f"'{name}' {part.points[name].placed}" for name in most if part.points[name].placed < FEW <= most[name]]
+        few = [f"'{name}' ({part.points[name].placed})" for name in most if part.points[name].placed < FEW <= most[name]]
         if few:
             yield (
                 f"{part_name}: too few labels of {', '.join(few)} to say how well they are found; label more frames that show them, "
