@@ -138,6 +138,8 @@ def test_a_network_that_answers_the_same_to_everything_is_called_collapsed() -> 
     same = np.tile(np.array([[0.7, 0.1]], np.float32), (50, 1))
     decide = Decide(exclusive=True, thresholds=(0.5, 0.5))
     flat = ScoredVideo(name="v", class_names=CLASSES, truth=one.marks, said=decide.of(same), probabilities=same, fps=FPS)
+    alone = np.tile(np.array([1, 0], np.int8), (50, 1))
+    assert collapsed([replace(flat, truth=alone)]) == []
     assert collapsed([flat])[0].startswith("collapsed: the network answers walk in every frame")
     same[3] = 0.1, 0.8
     assert collapsed([replace(flat, said=decide.of(same), probabilities=same)]) == []

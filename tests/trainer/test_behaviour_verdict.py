@@ -102,6 +102,12 @@ def test_of_several_faults_the_first_three_are_told_in_order() -> None:
     )
 
 
+def test_what_one_command_mends_is_told_once() -> None:
+    found = judge(replace(GOOD, run=run_of("a" * 2400, truth="a" * 2400), learnt=FEW), COMMANDS)
+    assert [step.kind for step in found.steps][:2] == ["class missing", "nothing shown"]
+    assert len({step.command for step in found.steps}) == len(found.steps)
+
+
 def test_commands_hold_what_was_typed_and_the_files_of_the_table(tmp_path: Path) -> None:
     table = write_table(tmp_path, videos=2, frames=60)
     words = f"fit --task behaviour --data {table} --out m --epochs 5 --hold-out v1 --channel S1 --no-mirror --fps 30 --json"

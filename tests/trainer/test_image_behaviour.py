@@ -252,6 +252,13 @@ def test_half_of_the_negatives_lie_near_bouts_and_all_positives_are_shown() -> N
     assert (len(off), len(near)) == (20, 10)
 
 
+def test_of_images_by_class_an_epoch_shows_images_and_speaks_of_no_bout() -> None:
+    unordered = replace(video_of([1, 1, 0, 0, 0]), times_s=None)
+    assert (
+        Samples([unordered], FAST, exclusive=True, reach=0).sentence == "every epoch shows the 2 images with a class on, and 3 of 3 without"
+    )
+
+
 def test_images_are_changed_about_what_they_are() -> None:
     clip = torch.full((1, 3, 20, 20), 0.4)
     rng = np.random.default_rng(0)

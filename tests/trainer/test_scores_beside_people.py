@@ -154,7 +154,8 @@ def test_compare_shows_both_bundles_beside_people(tmp_path: Path, capsys: pytest
     told = capsys.readouterr().out
     assert "note: x or y says nothing in 9 of 2000 judged frames" in told
     assert "On 1991 frames that 'bob' judged too, people reach a macro-F1 of " in told
-    assert "people: " not in told
+    assert ", x 0.832 and " in told.splitlines()[-1]
+    assert ", y 0.832 and " in told.splitlines()[-1]
     page = (tmp_path / "r" / "report.html").read_text()
     assert (page.count("<img"), "bob" in page) == (1, True)
 

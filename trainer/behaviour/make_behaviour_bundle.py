@@ -155,7 +155,7 @@ def _score_and_write(
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
     otherwise = request.choice.otherwise if request.choice is not None else None
-    words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
+    words = counted(len(judged), f"{'held-out' if videos.of('test') else 'validation'} video")
     description = noted(describe(request, videos, trained, calibrated, exported), request.choice)
     test = _self_test_poses(videos)
     states = exported.state_shapes
@@ -249,11 +249,18 @@ def _reference(
     return made, None
 
 
+def counted(count: int, what: str) -> str:
+    """So many of something, in words."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def collapsed(found: Sequence[ScoredVideo]) -> list[str]:
     """That a network gives one answer whatever it is shown, a sentence; empty where it does not."""
     said = np.concatenate([video.said[np.isfinite(video.probabilities).all(axis=1)] for video in found if video.probabilities is not None])
     if len(said) < 2 or (said != said[0]).any():
         return []
+    if all((video.said == video.true)[video.judged].all() for video in found):
+        return []  # there is nothing else to be found
     names = [name for name, on in zip(found[0].class_names, said[0], strict=True) if on]
     return [f"collapsed: the network answers {' and '.join(names) or 'none'} in every frame; it has learnt nothing that these videos need"]
 

@@ -68,7 +68,8 @@ def judge(m: LearntBehaviour, commands: BehaviourCommands) -> ShortVerdict:
         m: what was measured.
         commands: what the commands are given.
     """
-    steps = [step for rule in RULES if (step := rule(m, commands)) is not None] or [_good(m, commands)]
+    found = [step for rule in RULES if (step := rule(m, commands)) is not None] or [_good(m, commands)]
+    steps = [step for place, step in enumerate(found) if step.command not in [other.command for other in found[:place]]]
     return ShortVerdict(finding=steps[0].why, summary=_summary(m), steps=tuple(steps[:MOST_STEPS]))
 
 
@@ -98,11 +99,12 @@ def _class_missing(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep 
     unlearnt = [name for name, frames in zip(m.learnt.class_names, m.learnt.true_frames, strict=True) if not frames]
     if not unscored and not unlearnt:
         return None
+    unit = m.run.scores[0].unit[:-1]
     where = [*([f"learnt from ({_names(unlearnt)})"] if unlearnt else []), *([f"held out ({_names(unscored)})"] if unscored else [])]
     return NextStep(
         kind="class missing",
-        why=f"Some classes are in no frame that is {' or '.join(where)}: nothing is known of how well they are found.",
-        do="Label these classes in more videos, so that every part has some of each.",
+        why=f"Some classes are in no {unit} that is {' or '.join(where)}: nothing is known of how well they are found.",
+        do=f"{'Label these classes in more videos' if m.in_time else 'Add images of these classes'}, so that every part has some of each.",
         command=commands.label_more(),
     )
 

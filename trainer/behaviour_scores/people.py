@@ -30,7 +30,7 @@ class SecondPerson:
 
     @property
     def sentence(self) -> str:
-        """The person beside the first answer."""
+        """The person beside the first two answers."""
         if not self.frames:
             return f"No frame that is scored was judged by '{self.name}' too: how far people agree is not known."
         of = ("", "") if not self.score.in_time else (" by frame", f" and {_figure(self.score.macro_bout_f1)} by bout")
@@ -38,7 +38,7 @@ class SecondPerson:
             f"On {self.frames} {self.score.unit} that '{self.name}' judged too, people reach a macro-F1 of {_figure(self.score.macro_f1)}"
         )
         said += of[0] + of[1]
-        for one in self.answers[:1]:
+        for one in self.answers[:2]:
             said += f", {one.name} {_figure(one.macro_f1)}{f' and {_figure(one.macro_bout_f1)}' if one.in_time else ''}"
         return f"{said}."
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from trainer.behaviour.training_run import taken_epoch
 from trainer.forecast.parts import Stretch
@@ -115,6 +116,7 @@ def losses_figure(history: Sequence[ForecastEpoch]) -> Figure:
             axes.plot(epochs, [getattr(epoch, name) for epoch in history], color=colour, marker=".", linewidth=1.3, label=words)
         axes.axvline(epochs[taken], color=INK, linewidth=1, linestyle=(0, (4, 2)), label=f"taken: epoch {epochs[taken]}")
         axes.set(xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         finish(axes, title=title)
     figure.axes[0].legend(frameon=False, labelcolor=INK, fontsize=8)
     return figure

@@ -20,7 +20,7 @@ from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of
 from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
-from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed
+from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed, counted
 from trainer.behaviour.next_commands import commands_of
 from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
@@ -101,7 +101,8 @@ def _score_and_write(
     say: Callable[[str], None],
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
-    words = f"{len(judged)} {'held-out' if videos.of('test') else 'validation'} videos"
+    kind = "held-out" if videos.of("test") else "validation"
+    words = counted(len(judged), f"{kind} video") if videos.in_time else counted(sum(len(one.images) for one in judged), f"{kind} image")
     description = noted(describe(request, videos, trained.network, calibrated, exported), request.choice)
     description = msgspec.structs.replace(description, learnt=learnt_light(videos.of("train"), request.settings))
     clip = _self_test(videos)

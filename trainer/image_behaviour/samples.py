@@ -56,6 +56,7 @@ class Samples:
         self, videos: Sequence[ImageVideo], settings: ImageSettings, *, exclusive: bool, reach: int, false: Sequence[Runs] | None = None
     ) -> None:
         self._videos, self._settings, self._reach = videos, settings, reach
+        self._in_time = all(video.in_time for video in videos)
         self._false = list(false) if false is not None else [np.zeros((0, 2), np.int64) for _ in videos]
         self.targets = [torch.from_numpy(targets_of(video.marks, exclusive=exclusive)) for video in videos]
         self._frames = settings.window if settings.memory else 1
@@ -70,6 +71,9 @@ class Samples:
             again = sum(map(len, self._false))
             return f"every epoch shows every frame{f', and once more a clip around each of {again} false bouts' if again else ''}"
         shown, there = self.shown, self.there
+        if not self._in_time:
+            others, of = shown.false + shown.near + shown.far, there.false + there.near + there.far
+            return f"every epoch shows the {shown.on} images with a class on" + (f", and {others} of {of} without" if of else "")
         false = f"{shown.false} of {there.false} in false bouts of the earlier bundle, " if there.false else ""
         return (
             f"every epoch shows the {shown.on} frames with a class on, and of those without {false}{shown.near} of {there.near} within "

@@ -113,7 +113,7 @@ def calibration_figure(score: BehaviourScore) -> Figure | None:
     used = found.frames > 0
     size = 8 + 90 * found.frames[used] / found.frames.max()
     axes.plot(found.said[used], found.true[used], color=TRAIN, linewidth=1.2, zorder=1)
-    axes.scatter(found.said[used], found.true[used], s=size, color=TRAIN, zorder=2)
+    axes.scatter(found.said[used], found.true[used], s=size, color=TRAIN, zorder=2, clip_on=False)
     axes.set(xlabel="probability given", ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
     finish(axes, title=f"Calibration: off by {found.ece:.3f} on average (area: {score.unit})")
     return figure

@@ -82,7 +82,7 @@ def behaviour_page(run: BehaviourRun, created: str, learning: Learning | None = 
         _pictured(curves_figure(score), "ROC curves, and accuracy and J against the threshold"),
         _pictured(calibration_figure(score), "Calibration"),
         _confusion(score),
-        "<h2>By video</h2>" if len(run.parts) == len(videos) else "<h2>By session, animal and video</h2>",
+        _parts_title(run),
         _of_parts(run.parts, score),
         "".join(f'<p class="note">{text(note)}</p>' for note in run.notes),
         *(learning_parts(learning) if learning is not None else []),
@@ -108,6 +108,12 @@ def _of_people(people: Sequence[SecondPerson]) -> str:
         "that is above them agrees with these labels more than people do: it has learnt how one person decides."
     )
     return f'<p class="note">{text(said)}</p>'
+
+
+def _parts_title(run: BehaviourRun) -> str:
+    if not run.scores[0].in_time:
+        return "<h2>By block or folder</h2>"
+    return "<h2>By video</h2>" if len(run.parts) == len(run.answers[0][1]) else "<h2>By session, animal and video</h2>"
 
 
 def _of_parts(parts: Sequence[SomeVideos], score: BehaviourScore) -> str:
