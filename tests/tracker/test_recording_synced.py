@@ -1,6 +1,7 @@
 """What a power cut finds: every byte and every name synced, and the video before the rows that point into it."""
 
 import errno
+import gc
 import os
 import shutil
 import threading
@@ -14,6 +15,7 @@ import av
 import msgspec
 import numpy as np
 import pytest
+from av.container import OutputContainer
 
 from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import MS, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
@@ -346,3 +348,19 @@ def test_a_session_says_what_encoded_it_and_the_log_why(tmp_path: Path, recordin
     assert session.description.video.encoder == choice.name
     assert choice.why_not is None or choice.why_not in caplog.text
     assert [number_in(image) for image in session.frames()] == list(range(12))
+
+
+def test_a_finished_video_gives_its_encoder_back_although_rows_still_refer_to_it(tmp_path: Path) -> None:
+    """Two encoders at a time, taken in turns, leave gaps in the memory: it grew by some 5 MB with each file."""
+    before = encoders()
+    finished = VideoSegment(tmp_path / VIDEO, VideoFormat(width=64, height=48, colour=False, rate_hz=100, crf=23, preset="superfast"))
+    finished.write(np.zeros((48, 64), np.uint8))
+    assert encoders() == before + 1
+    finished.close()
+    assert encoders() == before
+    finished.close()
+
+
+def encoders() -> int:
+    gc.collect()
+    return sum(isinstance(each, OutputContainer) for each in gc.get_objects())

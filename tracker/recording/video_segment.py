@@ -116,6 +116,7 @@ class VideoSegment:
             self.in_file = self.synced = self.frames
         finally:
             self._file.close()
+            self._stream = self._container = None  # rows still refer to this segment while the next one's encoder takes memory
 
     def abandon(self) -> None:
         """Close the file as it is, after the disk has refused."""
