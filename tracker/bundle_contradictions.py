@@ -39,6 +39,8 @@ def _unprintable(description: Description) -> str | None:
 
 
 def _odd_names(description: Description) -> str | None:
+    if len(description.name) > _LONGEST_NAME:
+        return f"name has {len(description.name)} characters; expected at most {_LONGEST_NAME}, for files are called after it"
     for kind, what in (("point_names", "key point"), ("class_names", "class")):
         names: tuple[str, ...] = getattr(description, kind)
         if any(not name.strip() for name in names):

@@ -35,6 +35,7 @@ HUGE = 10**25
 UNSHOWABLE = {"new line": "a\nb", "escape": "\x1b[31mred", "other escape": "a\x9bb", "direction": "a\u202eb", "line": "a\u2028b"}
 
 POINTS: list[tuple[str, Any]] = [
+    ("name", "x" * 5000),
     ("view.crop", [-1, 0, 40, 40]),
     ("view.crop", [0, 0, 0, 40]),
     ("view.crop", [0, 0, 40, HUGE]),

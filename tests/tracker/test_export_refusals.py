@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pynwb import NWBHDF5IO  # type: ignore[import-untyped]
 
+import tracker.export.new_files as new_files_module
 from tests.tracker.daemon import ROOT
 from tests.tracker.exported import EVENTS, write_session
 from tracker.__main__ import main
@@ -83,6 +84,26 @@ def test_of_two_exports_at_once_the_second_does_not_replace_the_first(tmp_path: 
         slow.__exit__(None, None, None)
     assert files(tmp_path) == {"s.csv"}
     assert paths[1].read_text() == "quick"
+
+
+def test_an_export_that_is_refused_leaves_the_files_of_a_forced_one_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [tmp_path / "s.csv", tmp_path / "s.events.csv"]
+    slow = new_files(paths, force=False)
+    for part in slow.__enter__():
+        part.write_text("slow")
+    claim = new_files_module._claim
+
+    def claim_and_be_overtaken(path: Path) -> int:
+        number = claim(path)
+        with new_files(paths, force=True) as parts:
+            for part in parts:
+                part.write_text("forced")
+        return number
+
+    monkeypatch.setattr(new_files_module, "_claim", claim_and_be_overtaken)
+    with pytest.raises(RecordingError, match=r"s\.events\.csv: exists; give --force"):
+        slow.__exit__(None, None, None)
+    assert [path.read_text() for path in paths] == ["forced", "forced"]
 
 
 LIMITED = """

@@ -179,9 +179,44 @@ def test_a_pose_that_came_too_late_is_a_problem_and_in_the_log(
     wait_until(lambda: bool(recording._writer and recording._writer._given_up))
     recorder.pose(pose_of(frames[0]))
     wait_until(lambda: recorder.problem is not None)
-    assert recorder.problem == "poses came too late to be recorded with their frames: 1 so far; the network stood still"
+    assert (
+        recorder.problem == "poses came too late to be recorded with their frames: 1 so far; the network stood still or was too far behind"
+    )
     recorder.stop()
     assert f"poses came too late for their frames: folder={tmp_path / 's'} poses=1" in caplog.text
+
+
+def test_poses_still_to_come_when_a_stop_has_waited_long_enough_are_counted(
+    recording_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tracker.recording.recorder._STOP_S", 0.3)
+    recorder = recorder_of(recording_config)
+    recorder.start(ask(tmp_path / "s"))
+    start = time.monotonic_ns()
+    frames = [frame_at(start + number * MS, number) for number in range(12)]
+    for frame in frames:
+        recorder.offer(frame)
+    recording = recorder._recording
+    assert recording is not None
+    over = threading.Event()
+
+    def poses() -> None:
+        while not over.wait(0.01):  # of the first frames again and again: the network goes on, and is too far behind
+            for frame in frames[:8]:
+                recorder.pose(replace(pose_of(frame), published_ns=time.monotonic_ns()))
+
+    giving = threading.Thread(target=poses)
+    giving.start()
+    recorder.stop()
+    over.set()
+    giving.join()
+    session = RecordedSession(tmp_path / "s")
+    assert session.rows["points"].null_count == 4
+    assert session.closed is not None
+    assert session.closed.late_poses == 4
+    assert recorder.problem is not None
+    assert "4 so far; the network stood still or was too far behind" in recorder.problem
+    assert "poses=4" in caplog.text
 
 
 @pytest.mark.parametrize(("pace", "is_explained"), [("every_frame", True), ("newest_frame", False)])

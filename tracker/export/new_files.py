@@ -29,7 +29,7 @@ def new_files(paths: Sequence[Path], *, force: bool, at_most: int = 0) -> Iterat
     if there and not force:
         raise _exists(there[0])
     parts = [path.with_name(f".{path.stem}.{os.getpid()}.{uuid.uuid4().hex}.part{path.suffix}") for path in paths]
-    claimed: list[Path] = []
+    claimed: dict[Path, int] = {}  # with the number of the file that holds the name
     try:
         _try_space(parts[0], at_most)
         yield parts
@@ -37,12 +37,10 @@ def new_files(paths: Sequence[Path], *, force: bool, at_most: int = 0) -> Iterat
             _sync(part)
         if not force:
             for path in paths:
-                _claim(path)
-                claimed.append(path)
+                claimed[path] = _claim(path)
         for part, path in zip(parts, paths, strict=True):
             part.replace(path)
-            if path in claimed:
-                claimed.remove(path)
+            claimed.pop(path, None)
         for folder in {path.parent for path in paths}:
             sync_folder(folder)
     except OSError as problem:
@@ -52,9 +50,12 @@ def new_files(paths: Sequence[Path], *, force: bool, at_most: int = 0) -> Iterat
         why = " ".join(str(problem).split())
         raise RecordingError(f"{paths[0]}: cannot be written: {why}; free space or choose another folder") from problem
     finally:
-        for part in (*parts, *claimed):
-            with suppress(OSError):  # such as a folder that is a file, which was said above
+        with suppress(OSError):  # such as a folder that is a file, which was said above
+            for part in parts:
                 part.unlink(missing_ok=True)
+            for path, number in claimed.items():
+                if path.stat().st_ino == number:  # else an export with --force has put its own there
+                    path.unlink()
 
 
 def remove_parts(folders: Iterable[Path], *, process: int) -> None:
@@ -68,16 +69,23 @@ def _exists(path: Path) -> RecordingError:
     return RecordingError(f"{path}: exists; give --force to replace it, or another place with --out")
 
 
-def _claim(path: Path) -> None:
+def _claim(path: Path) -> int:
     """Take a name that nobody else has taken meanwhile, such as a second export of the same session.
+
+    Returns:
+        Inode number of the empty file.
 
     Raises:
         RecordingError: it is taken.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
         raise _exists(path) from None
+    try:
+        return os.fstat(descriptor).st_ino
+    finally:
+        os.close(descriptor)
 
 
 def _try_space(path: Path, size: int) -> None:

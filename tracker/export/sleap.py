@@ -57,7 +57,9 @@ def _video(path: Path, folder: Path) -> Any:
     shape = video.shape
     video.close()
     if shape is None:
-        raise RecordingError(f"{path}: cannot be read as a video; run `tracker recover` on its session")
+        raise RecordingError(
+            f"{path}: cannot be read by SLEAP's reader, which takes no video of a single frame; `tracker recover` mends a cut-off one"
+        )
     video.filename = os.path.relpath(path, folder)
     return video
 

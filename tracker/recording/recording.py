@@ -76,6 +76,7 @@ class Recording:
         self._tell_refused, self._is_refused = refused, False
         self._settled = threading.Event()  # it has begun, or never will
         self._inbox = Inbox(queue_frames=rig.settings.queue_frames, clock=clock)
+        self._is_hurried = False  # the tracker is ending
         self._too_late = 0  # frames that were not encoded when it had to end
         self._writer: SessionWriter | None = None
         self._first_ns: int | None = None
@@ -108,7 +109,10 @@ class Recording:
         if self._inbox.dropped_ns is not None and self._clock() - self._inbox.dropped_ns < _BEHIND_NS:
             return f"{self.dropped} frames are not recorded: the encoder is behind; choose a faster preset or a lower frame rate"
         if self._late_ns is not None and self._writer is not None and self._clock() - self._late_ns < _BEHIND_NS:
-            return f"poses came too late to be recorded with their frames: {self._writer.late_poses} so far; the network stood still"
+            return (
+                f"poses came too late to be recorded with their frames: {self._writer.late_poses} so far; "
+                "the network stood still or was too far behind"
+            )
         return None
 
     def offer(self, frame: Frame) -> None:
@@ -146,10 +150,10 @@ class Recording:
         """
         self._deadline_ns = self._clock() + int(within_s * 1e9)
         self._ending = reason
-        ends_s, is_hurried = time.monotonic() + within_s + _FILES_S, False
+        ends_s = time.monotonic() + within_s + _FILES_S
         while self._thread.is_alive() and time.monotonic() < ends_s:
-            if not is_hurried and hurried():
-                is_hurried = True
+            if not self._is_hurried and hurried():
+                self._is_hurried = True
                 self._deadline_ns = min(self._deadline_ns, self._clock() + int(hurried_s * 1e9))
                 ends_s = min(ends_s, time.monotonic() + hurried_s + _FILES_S)
             self._thread.join(_POLL_S)
@@ -220,6 +224,9 @@ class Recording:
                 self._ending = _TIME_OVER
         self._take_last()
         if self._writer is not None:
+            if self._is_over_time() and not self._is_hurried:  # a loop that is ending too gives no more
+                self._writer.give_up_poses()
+                self._late_ns = self._clock() if self._writer.late_poses else None
             self._writer.close(reason=ending or "", dropped=self.dropped)
             logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
             if self._writer.late_poses:
@@ -247,7 +254,7 @@ class Recording:
                 self._held.append(item)
         elif isinstance(item, Frame):
             dropped = self._inbox.frame_done()
-            if self._deadline_ns is not None and self._clock() > self._deadline_ns:
+            if self._is_over_time():
                 self._too_late += 1
                 return
             if item.received_ns >= self._end_ns:
@@ -270,9 +277,11 @@ class Recording:
         """Whether the loop may still give a pose to a frame that was taken before the end."""
         if self._writer is None or not self._writer.waits_for_poses:
             return False
-        now = self._clock()
-        late = self._deadline_ns is not None and now > self._deadline_ns
-        return not late and now - max(ended_ns, self._posed_ns) < self._rig.pose_wait_ns
+        return not self._is_over_time() and self._clock() - max(ended_ns, self._posed_ns) < self._rig.pose_wait_ns
+
+    def _is_over_time(self) -> bool:
+        """Whether the end has been waited for as long as it may take."""
+        return self._deadline_ns is not None and self._clock() > self._deadline_ns
 
     def _is_rate_known(self) -> bool:
         frames = self._held_frames()

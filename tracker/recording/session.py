@@ -139,7 +139,7 @@ class Closed(SessionPart, frozen=True, kw_only=True):
         recovered: whether `tracker recover` has closed it.
         cut_frames: frames that were in the video without a row, and were cut off by recovery.
         cut_rows: rows without a frame, likewise.
-        late_poses: that came too late for their frames' rows, where the network stood still; not counted in a recovered session.
+        late_poses: that came too late for their frames' rows, or a stop could not wait for; not counted in a recovered session.
     """
 
     reason: str

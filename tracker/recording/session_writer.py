@@ -68,7 +68,7 @@ class SessionWriter:
         description: of it.
         frames: written so far.
         segments: frames of each finished video file.
-        late_poses: that came when their frames' rows had been written without them.
+        late_poses: that came when their frames' rows had been written without them, or had not come when the session had to end.
         posed_ns: when the loop gave a pose last.
     """
 
@@ -177,6 +177,10 @@ class SessionWriter:
             self._finish_segment()
         if now - self._synced_ns >= SYNC_EVERY_NS:
             self._sync(heard_ns=now if heard_ns is None else heard_ns)
+
+    def give_up_poses(self) -> None:
+        """Wait no longer: frames whose poses are still to come are counted among the late ones, and written without."""
+        self.late_poses += sum(not each.settled for each in self._waiting)
 
     def close(self, *, reason: str, dropped: int) -> None:
         """Finish every file, and say how it ended.
