@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,11 @@ import pytest
 
 from tests.trainer.learnable import GREY, labelled
 from trainer.__main__ import PROGRAM
+from trainer.behaviour.settings import BehaviourSettings
 from trainer.commands.choices import fit_settings
 from trainer.errors import TrainingError
+from trainer.forecast.settings import ForecastSettings
+from trainer.image_behaviour.settings import ImageSettings
 from trainer.labels.checks import check_labels
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.training.checkpoint import about_run
@@ -116,14 +119,21 @@ def test_help_states_the_usual_batches_rate_and_epochs(capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         PROGRAM.parser().parse_args(["fit", "--help"])
     said = re.sub(r"\s+", " ", capsys.readouterr().out)
-    usual = asdict(FitSettings()) | {"epochs": EPOCHS}
-    for option, name in (
-        ("--batch ", "batch"),
-        ("--held-out-batch ", "held_out_batch"),
-        ("--learning-rate ", "learning_rate"),
-        ("--epochs ", "epochs"),
-    ):
-        assert f"({usual[name]:g})" in said.split(f" {option}", 2)[-1].split(" --")[0], option
+    helps = {option: said.split(f" {option} ", 2)[-1].split(" --")[0] for option in ("--batch", "--learning-rate", "--epochs")}
+    rates = [ForecastSettings(kind=kind).rate for kind in ("convlstm-small", "lstm")]
+    assert (
+        f"({FitSettings().batch}; of behaviour from poses {BehaviourSettings().batch}, from images {ImageSettings().batch}; "
+        in (helps["--batch"])
+    )
+    assert f"of a forecast {ForecastSettings().batch})" in helps["--batch"]
+    assert f"({EPOCHS}; of behaviour {BehaviourSettings().epochs}; of a forecast {ForecastSettings().epochs})" in helps["--epochs"]
+    assert BehaviourSettings().epochs == ImageSettings().epochs
+    assert (
+        f"({FitSettings().learning_rate:g}; of behaviour {BehaviourSettings().learning_rate:g}; "
+        f"of a forecast {rates[0]:g}, {rates[1]:g} with lstm)"
+    ) in helps["--learning-rate"]
+    assert BehaviourSettings().learning_rate == ImageSettings().learning_rate
+    assert f"({FitSettings().held_out_batch})" in said.split(" --held-out-batch ", 2)[-1].split(" --")[0]
 
 
 def test_lopsided_labels_come_with_the_option_that_shows_the_rare_more_often(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from trainer.behaviour.network import PoseNetwork
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
+from trainer.networks.usual_training import POSES
 
 Loss = Literal["cross_entropy", "mse"]
 
@@ -35,15 +36,15 @@ class BehaviourSettings:
         seed: of weights, order and noise.
     """
 
-    epochs: int = 30
+    epochs: int = POSES.epochs
     minutes: float | None = None
     patience: int = 12
     network: PoseNetwork = "gru"
     hidden: int = 64
     members: int = 1
     window: int = 225
-    batch: int = 32
-    learning_rate: float = 3e-3
+    batch: int = POSES.batch
+    learning_rate: float = POSES.learning_rate
     weight_decay: float = 1e-2
     dropout: float = 0.15
     noise: float = 0.05

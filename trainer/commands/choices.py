@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from trainer.errors import TrainingError
 from trainer.labels.split import USUAL_FOLDS, SplitChoice
 from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, OF_IMAGES, OF_POSES, TIMM, VIEWS
+from trainer.networks.usual_training import FORECAST, IMAGES, KEY_POINTS, LSTM_RATE, POSES
 from trainer.sentences import sentences_to
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """Options that say how to train; one that is not given is left to FitSettings."""
     training = parser.add_argument_group("training")
     training.add_argument("--minutes", type=float, help="longest training time; without it and --epochs, a fixed number of epochs")
-    training.add_argument("--epochs", type=int, help="longest number of epochs (40)")
+    training.add_argument("--epochs", type=int, help=f"longest number of epochs {_usual('epochs')}")
     training.add_argument("--seed", type=int, default=0, help="random seed for weights, order and augmentation (%(default)s)")
-    training.add_argument("--learning-rate", type=float, help="peak learning rate (0.002)")
+    training.add_argument("--learning-rate", type=float, help=f"peak learning rate {_usual('learning_rate', f', {LSTM_RATE:g} with lstm')}")
     training.add_argument("--weight-decay", type=float, help="weight decay; an L2 penalty with --optimiser adam")
     training.add_argument("--optimiser", choices=("adamw", "adam"), help="optimiser (adamw)")
     training.add_argument("--averaging", type=_share, metavar="SHARE", help="of the averaged weights, what each step keeps (0.998)")
-    training.add_argument("--batch", type=int, help="batch size (8)")
+    training.add_argument("--batch", type=int, help=f"batch size {_usual('batch')}")
     training.add_argument("--batches", type=int, help="optimiser steps per epoch, at least (128)")
     training.add_argument("--held-out-batch", type=int, metavar="N", help="held-out frames that are answered at a time (8)")
     training.add_argument(
@@ -54,7 +55,12 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     )
     training.add_argument("--patience", type=int, help="stop after this many epochs without an improvement of 0.02 px")
     training.add_argument("--precision", choices=("auto", "32", "bf16"), help="numeric precision of training (auto)")
-    training.add_argument("--device", dest="accelerator", choices=("auto", "cpu", "gpu"), help="device to train on (auto)")
+    training.add_argument(
+        "--device",
+        dest="accelerator",
+        choices=("auto", "cpu", "gpu"),
+        help="device to train key points on (auto); behaviour and forecasts learn on the CPU",
+    )
     training.add_argument("--workers", type=int, help="processes that augment images during training; 0: none, augment between steps")
     add_augmentation(parser)
     network = parser.add_argument_group("network")
@@ -76,6 +82,13 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "--loss", dest="loss_name", choices=LOSSES, help="cross_entropy or mse for heat maps and behaviour, distance or mse for xy"
     )
     network.add_argument("--target", choices=("gaussian", "disk"), help="target density of a heat map (gaussian)")
+
+
+def _usual(name: str, more: str = "") -> str:
+    """What holds for each task where an option is not given; `more` follows on a forecast."""
+    of = {usual: f"{getattr(usual, name):g}" for usual in (KEY_POINTS, POSES, IMAGES, FORECAST)}
+    behaviour = of[POSES] if of[POSES] == of[IMAGES] else f"from poses {of[POSES]}, from images {of[IMAGES]}"
+    return f"({of[KEY_POINTS]}; of behaviour {behaviour}; of a forecast {of[FORECAST]}{more})"
 
 
 def add_empty(parser: argparse.ArgumentParser) -> None:

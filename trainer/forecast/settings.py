@@ -5,11 +5,12 @@ from typing import Any, Literal
 
 from trainer.errors import TrainingError
 from trainer.forecast.scores import ThresholdRule
+from trainer.networks.usual_training import FORECAST, LSTM_RATE
 
 Kind = Literal["logit", "lstm", "convlstm-small", "convlstm-medium", "convlstm-large"]
 KINDS: tuple[Kind, ...] = ("logit", "lstm", "convlstm-small", "convlstm-medium", "convlstm-large")
 Pooling = Literal["max", "flatten"]
-_RATES: dict[Kind, float] = {"logit": 0.0, "lstm": 3e-3}  # of the others: 1e-3
+_RATES: dict[Kind, float] = {"logit": 0.0, "lstm": LSTM_RATE}  # of the others that of FORECAST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,10 @@ class ForecastSettings:
     """
 
     kind: Kind = "lstm"
-    epochs: int = 15
+    epochs: int = FORECAST.epochs
     minutes: float | None = None
     patience: int = 6
-    batch: int = 4
+    batch: int = FORECAST.batch
     learning_rate: float | None = None
     weight_decay: float = 0.0
     dropout: float = 0.0
@@ -60,7 +61,7 @@ class ForecastSettings:
     @property
     def rate(self) -> float:
         """The learning rate in use."""
-        return _RATES.get(self.kind, 1e-3) if self.learning_rate is None else self.learning_rate
+        return _RATES.get(self.kind, FORECAST.learning_rate) if self.learning_rate is None else self.learning_rate
 
     def of(self, kind: Kind) -> "ForecastSettings":
         """The same for another network."""

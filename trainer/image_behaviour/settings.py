@@ -7,6 +7,7 @@ from trainer.behaviour.settings import Loss
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
+from trainer.networks.usual_training import IMAGES
 
 Negatives = Literal["mixed", "near", "random"]
 OWN = OF_IMAGES  # networks of our own; see networks.py
@@ -53,12 +54,12 @@ class ImageSettings:
     lags: tuple[int, ...] = ()
     memory: int = 0
     contrast: bool = False
-    epochs: int = 30
+    epochs: int = IMAGES.epochs
     minutes: float | None = None
     patience: int = 12
-    batch: int = 16
+    batch: int = IMAGES.batch
     window: int = 32
-    learning_rate: float = 3e-3
+    learning_rate: float = IMAGES.learning_rate
     weight_decay: float = 1e-2
     dropout: float = 0.2
     mirror: bool = True

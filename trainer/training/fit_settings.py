@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.networks.names import MAP_HEADS
+from trainer.networks.usual_training import KEY_POINTS
 from trainer.training.augment import AugmentSettings
 from trainer.training.losses import LossSettings
 from trainer.training.oversampling import Oversampled
 
 HELD_OUT_BATCH = 8
-EPOCHS = 40  # where neither epochs nor minutes are asked for: about 4 minutes on two cores
+EPOCHS = KEY_POINTS.epochs  # where neither epochs nor minutes are asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +63,11 @@ class FitSettings:
     seed: int = 0
     epochs: int | None = None
     minutes: float | None = None
-    batch: int = 8
+    batch: int = KEY_POINTS.batch
     batches: int = 128
     held_out_batch: int = HELD_OUT_BATCH
     oversample: Oversampled = "nothing"
-    learning_rate: float = 2e-3
+    learning_rate: float = KEY_POINTS.learning_rate
     weight_decay: float = 0.05
     optimiser: Literal["adamw", "adam"] = "adamw"
     averaging: float = 0.998
