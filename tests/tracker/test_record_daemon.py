@@ -155,9 +155,12 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
     with Daemon(config) as daemon, Client(f"ipc://{tmp_path}/stream") as client:
         wait_for(client, lambda message: isinstance(message, PoseMessage))
         assert f"a recording was cut off; mend it with `tracker recover {tmp_path}/recordings/one`" in daemon.words
-    answer = tracker("recover", str(tmp_path / "recordings" / "one"))
-    assert answer.returncode == 0, answer.stderr
-    assert "frames in 1 video file, each with its row" in answer.stdout
+        (line,) = [line for line in daemon.ask("status").stdout.splitlines() if line.startswith("cut off")]
+        assert line.endswith(f"{tmp_path}/recordings/one; `tracker recover {tmp_path}/recordings/one` mends it")
+        answer = tracker("recover", str(tmp_path / "recordings" / "one"))
+        assert answer.returncode == 0, answer.stderr
+        assert "frames in 1 video file, each with its row" in answer.stdout
+        assert "cut off" not in daemon.ask("status").stdout
     assert recover(tmp_path / "recordings" / "one").was_whole
 
 
