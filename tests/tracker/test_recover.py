@@ -59,7 +59,7 @@ def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> N
                 video.set(cv2.CAP_PROP_POS_FRAMES, int(place))
                 there, image = video.read()
                 assert there
-                assert number_in(image) == numbers_of_video[place], "a seek lands on exactly this frame"
+                assert number_in(np.asarray(image, np.uint8)) == numbers_of_video[place], "a seek lands on exactly this frame"
         assert unfinished(tmp_path) == []
         assert recover(folder).was_whole
 
