@@ -112,7 +112,9 @@ def main() -> None:
         "--test", type=int, default=3000, help="frames, one in sixteen of which has a point within 4 px of a given border (%(default)s)"
     )
     parser.add_argument("--epochs", type=int, default=12, help="(%(default)s)")
-    parser.add_argument("--batches", type=int, default=64, help="(%(default)s)")
+    parser.add_argument(
+        "--batches", type=int, default=64, help="steps an epoch at least (%(default)s); all frames as often as it takes, so 75"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the training (%(default)s)")
     parser.add_argument("--head", default="heatmap")
     parser.add_argument("--network", default="compact")

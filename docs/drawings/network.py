@@ -98,7 +98,13 @@ def _refine(drawing: Drawing, table: NetworkTable, plan: NetworkPlan, frame: Box
     drawing.box(crop, ["crop", size, f"1 of {plan.crop.shrink} px a side" if plan.crop.shrink > 1 else "full resolution"], fill=PALE)
     drawing.arrow(frame.bottom, crop.top)
     drawing.arrow(best.bottom, (best.bottom[0], 232), (106, 232), (106, crop.y), dashed=True)
-    drawing.text((best.bottom[0] - 10, 226), "the best cell is the middle of the crop", size=11, colour=GREY, anchor="end")
+    drawing.text(
+        (best.bottom[0] - 10, 226),
+        "the mean near the best cell is the middle of the crop, which may reach beyond the frame",
+        size=11,
+        colour=GREY,
+        anchor="end",
+    )
     stem = _layer(drawing, table, "stem", "stem", x=166, y=286, fill=BLUE)
     quarter = _layer(drawing, table, "quarter", "quarter", x=316, y=286, fill=BLUE)
     eighth = _layer(drawing, table, "eighth", "eighth", x=386, y=366, fill=BLUE)

@@ -15,6 +15,7 @@ from pynwb import NWBHDF5IO, validate  # type: ignore[import-untyped]
 
 from tests.tracker.exported import EVENTS, POINTS, place, received_ns, write_session
 from tests.tracker.recorded import number_in
+from tracker.__main__ import _parser
 from tracker.export.export_session import Wanted, export_session
 
 LOST, SKIPPED = (11, 12), (4, 9)
@@ -161,3 +162,9 @@ def test_an_nwb_file_says_who_when_and_whatever_else_was_noted(nwb: Path) -> Non
         assert file.notes == "first day\ntemperature: 23"
         assert file.session_id == "s"
         assert abs((datetime.now(timezone.utc) - file.session_start_time).total_seconds()) < 10**7
+
+
+@pytest.mark.parametrize(("name", "form"), [("h5", "dlc"), ("slp", "sleap"), ("dlc", "dlc"), ("csv", "csv")])
+def test_a_format_may_be_called_by_the_ending_of_its_files(name: str, form: str) -> None:
+    assert _parser().parse_args(["export", "s", "--to", name]).form == form
+    assert _parser().parse_args(["analyse", "v.mp4", "--out", "o", "--to", "nwb", name]).forms == ["nwb", form]

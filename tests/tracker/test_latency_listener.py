@@ -14,6 +14,7 @@ from tests.tracker.test_brightness import lamp
 from tracker.client import Client
 from tracker.errors import LatencyError
 from tracker.latency import listener
+from tracker.latency.edges import Heard
 from tracker.latency.listener import KINDS, Listener, times_of
 from tracker.latency.measure import Measurement
 from tracker.latency.serial_output import SerialOutput
@@ -101,6 +102,43 @@ def test_a_device_that_misses_its_first_pulse_costs_none_of_those_that_count(wat
     assert max(switched) >= 3, "a second pulse"
     assert subject.commands == []
     assert listening.heard == []
+
+
+def test_in_a_loop_every_event_switches_the_light_without_a_pause(watching: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(
+        mode="loop",
+        event="lamp",
+        port="loop://",
+        line="rts",
+        inverted=False,
+        pulses=3,
+        rest_ms=0,
+        timeout_ms=60_000,
+        exposure_ms=None,
+        seed=0,
+    )
+    waited: list[str] = []  # for what, from the beginning on
+    with SerialOutput("loop://", line="rts", inverted=False) as output, Client(watching.config.publisher.bind[0], kinds=KINDS) as client:
+        with frames(watching, lambda: 0):
+            listening = Listener(client, "lamp")
+        subject, listen, switch = Measurement(output, listening, settings), listening.listen, output.switch
+
+        def listened(until_ns: int, *, answer: bool | None = None) -> Heard | None:
+            waited.append({None: "time", True: "on", False: "off"}[answer])
+            return listen(until_ns, answer=answer)
+
+        def switched(*, lit: bool) -> int:
+            waited.append("switched")
+            return switch(lit=lit)
+
+        monkeypatch.setattr(listening, "listen", listened)
+        monkeypatch.setattr(output, "switch", switched)
+        with frames(watching, lambda: 10 if output._port.cts else 0):
+            assert list(subject.loop()) == [1, 2, 3]
+        monkeypatch.undo()
+
+    assert waited[waited.index("switched") :] == ["switched", "on", "switched", "off"] * 3, "half a period is the latency, and nothing else"
+    assert [event.on for event in listening.heard] == [True, False] * 3
 
 
 def test_nobody_there_is_said_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def test_a_recorded_run_holds_every_frame_and_replays_to_the_same_events(tmp_pat
     assert set(began) >= {(m.frame, m.event) for m in heard if isinstance(m, EventMessage) and m.state == "on"}
 
 
-def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path, bundle: Path) -> None:
+def test_a_running_tracker_starts_tells_of_stops_and_outlives_a_recording(tmp_path: Path, bundle: Path) -> None:
     config = config_of(tmp_path, bundle, loop=True)
     with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config) as daemon:
         wait_for(client, lambda message: isinstance(message, PoseMessage))
@@ -124,6 +125,14 @@ def test_a_running_tracker_starts_tells_of_and_stops_a_recording(tmp_path: Path,
         stopped = json.loads(answer.stdout)
         assert stopped["dropped"] == 0
         assert RecordedSession(tmp_path / "recordings" / "one").rows.num_rows == stopped["frames"] > 20
+        lost = tmp_path / "recordings" / "lost"
+        daemon.ask("record", "start", "--name", "lost")
+        wait_for(client, has_recorded(lost, 20))
+        shutil.rmtree(lost)
+        status = wait_for(client, lambda message: isinstance(message, StatusMessage) and bool(message.problems))
+        assert isinstance(status, StatusMessage)
+        assert [(problem.cause, str(lost) in problem.sentence) for problem in status.problems] == [("recording", True)], status.problems
+        wait_for(client, lambda message: isinstance(message, PoseMessage) and message.frame > status.frame)
         daemon.ask("record", "start", "--name", "two")
         wait_for(client, has_recorded(tmp_path / "recordings" / "two", 20))
         daemon.process.send_signal(signal.SIGTERM)
@@ -146,9 +155,12 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
     with Daemon(config) as daemon, Client(f"ipc://{tmp_path}/stream") as client:
         wait_for(client, lambda message: isinstance(message, PoseMessage))
         assert f"a recording was cut off; mend it with `tracker recover {tmp_path}/recordings/one`" in daemon.words
-    answer = tracker("recover", str(tmp_path / "recordings" / "one"))
-    assert answer.returncode == 0, answer.stderr
-    assert "frames in 1 video file, each with its row" in answer.stdout
+        (line,) = [line for line in daemon.ask("status").stdout.splitlines() if line.startswith("cut off")]
+        assert line.endswith(f"{tmp_path}/recordings/one; `tracker recover {tmp_path}/recordings/one` mends it")
+        answer = tracker("recover", str(tmp_path / "recordings" / "one"))
+        assert answer.returncode == 0, answer.stderr
+        assert "frames in 1 video file, each with its row" in answer.stdout
+        assert "cut off" not in daemon.ask("status").stdout
     assert recover(tmp_path / "recordings" / "one").was_whole
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import msgspec
+import numpy as np
 import pytest
 
 from tests.tracker.daemon import ROOT
@@ -48,8 +49,17 @@ def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> N
         lost_ns = offered[-1][1] - (rows[-1]["received_ns"] if rows else offered[0][1])
         assert lost_ns <= 1_000 * MS, "more than the last second is lost"
         assert (found.was_whole, found.closed.recovered, found.closed.frames) == (False, True, len(rows))
-        for video in video_files(folder):
-            assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        numbers = np.array([row["frame"] for row in rows])
+        segments = np.array([row["segment"] for row in rows])
+        for segment, path in enumerate(video_files(folder), 1):
+            numbers_of_video = numbers[segments == segment]
+            video = cv2.VideoCapture(str(path))
+            assert video.get(cv2.CAP_PROP_FRAME_COUNT) == len(numbers_of_video)
+            for place in np.random.default_rng(attempt).permutation(len(numbers_of_video))[:30]:
+                video.set(cv2.CAP_PROP_POS_FRAMES, int(place))
+                there, image = video.read()
+                assert there
+                assert number_in(np.asarray(image, np.uint8)) == numbers_of_video[place], "a seek lands on exactly this frame"
         assert unfinished(tmp_path) == []
         assert recover(folder).was_whole
 

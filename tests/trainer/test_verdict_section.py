@@ -1,5 +1,6 @@
 """What a report shows of faults: bias, exchanged labels, labels that are likely wrong, points out of sight."""
 
+import html
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,18 @@ def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Ev
     panels = bias_vectors(train, measured.points, RADII.px).axes
     assert [axes.get_title(loc="left") for axes in panels[:2]] == ["snout", "tail <base>"]
     assert all(len(axes.texts) == 1 for axes in panels[:2]), "the arrow"
+
+
+def test_labels_at_the_border_and_the_points_that_fail_there_are_named(train: Evaluation, measured: Measurements) -> None:
+    def said(snout_px: float, tail_px: float) -> str:
+        found = zip(measured.points, (snout_px, tail_px), strict=True)
+        points = tuple(replace(point, border=7, border_median_px=median_px) for point, median_px in found)
+        return html.unescape(point_section(replace(measured, points=points), train, RADII))
+
+    held_out = "14 held-out labels lie within 8 px of the image's edge"
+    assert f"{held_out}. " in said(0.1, 0.1)
+    assert f"{held_out}, where snout fails. " in said(9.0, 0.1)
+    assert f"{held_out}, where snout, tail <base> fail. " in said(9.0, 9.0)
 
 
 def test_points_out_of_sight_have_a_table_of_their_own(train: Evaluation) -> None:

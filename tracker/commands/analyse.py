@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tracker.command import not_installed
-from tracker.commands.export import FORMATS
+from tracker.commands.export import FORMATS, form_named
 from tracker.commands.options import Commands, add_command
 from tracker.config import load_config
 from tracker.errors import RecordingError, RigtrackError
@@ -32,7 +32,15 @@ def add(commands: Commands) -> None:
     parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
     parser.add_argument("--bundle", type=Path, help="the engine bundle; else that of --config")
     parser.add_argument("--out", type=Path, required=True, help="folder of the sessions; index.html in it shows them all")
-    parser.add_argument("--to", dest="forms", nargs="+", choices=FORMATS, default=[], help="export each session into its folder as well")
+    parser.add_argument(
+        "--to",
+        dest="forms",
+        nargs="+",
+        type=form_named,
+        choices=FORMATS,
+        default=[],
+        help="export each session into its folder, as `tracker export --to` does",
+    )
     parser.add_argument("--config", type=Path, help="whose identities, calibration, zones, events and precision to apply")
     parser.add_argument("--processes", type=_processes, metavar="N", help="videos at once; by default as many as there are cores")
     parser.add_argument("--force", action="store_true", help="replace results that were made with another bundle or other settings")

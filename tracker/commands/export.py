@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tracker.export.export_session import Exported
 
 FORMATS = ("nwb", "dlc", "sleap", "parquet", "csv")
+_ENDINGS = {"h5": "dlc", "slp": "sleap"}
 _READINGS = 2  # of each frame: to learn what there is, and to write it
 
 
@@ -33,7 +34,9 @@ def add(commands: Commands) -> None:
     )
     parser.set_defaults(refuse=parser.error)
     parser.add_argument("session", type=Path, metavar="SESSION", help="the folder of a recorded session")
-    parser.add_argument("--to", dest="form", choices=FORMATS, required=True, help="the format")
+    parser.add_argument(
+        "--to", dest="form", type=form_named, choices=FORMATS, required=True, help="the format; h5 is dlc, and slp is sleap"
+    )
     parser.add_argument("--out", type=Path, help="the file, for dlc a folder; beside the video if left out")
     parser.add_argument("--setup", type=int, metavar="N", help="whose key points, where they changed during the session")
     parser.add_argument("--animal", type=_number, metavar="N", help="whose poses, from 0: an NWB file is about one animal")
@@ -92,6 +95,11 @@ def _as_json(options: argparse.Namespace, written: "Exported") -> dict[str, obje
         "animals": written.animals,
         "point_names": list(written.point_names),
     }
+
+
+def form_named(name: str) -> str:
+    """The format's own name, where it is called by the ending of its files."""
+    return _ENDINGS.get(name, name)
 
 
 def _number(text: str) -> int:

@@ -4,11 +4,14 @@ import argparse
 import json
 import sys
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from tracker.commands.options import Commands, add_command, add_control, ask_tracker
+from tracker.config import load_config
 from tracker.service.status_table import status_table
 
 _UNFOLDED = 10_000  # columns
@@ -29,11 +32,26 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"state": "starting"} if found is None else found, indent=2))
         return 0
+    table = status_table(found)
+    for folder in _cut_off(options):
+        table.add_row("cut off", Text(f"{folder}; `tracker recover {folder}` mends it", style="yellow"))
     console = Console(file=sys.stdout, highlight=False, markup=False)
     if console.is_terminal:
-        console.print(status_table(found))
+        console.print(table)
         return 0
     with (whole := Console(file=StringIO(), width=_UNFOLDED, highlight=False, markup=False)).capture() as text:
-        whole.print(status_table(found))
+        whole.print(table)
     print("\n".join(line.rstrip() for line in text.get().splitlines()))  # one line each, for programs such as grep
     return 0
+
+
+def _cut_off(options: argparse.Namespace) -> list[Path]:
+    """Sessions that are to be mended, in the folder that this configuration records to."""
+    recording = None if options.control else load_config(options.config).recording
+    if recording is None:
+        return []
+    try:
+        from tracker.recording.recover import unfinished
+    except ImportError:  # without the extra `record` nothing is recorded or mended here
+        return []
+    return unfinished(Path(recording.folder))

@@ -248,6 +248,7 @@ def _remux(video: _SegmentVideo, rate: Fraction, read: _BytesRead) -> None:
                 packet.stream = stream
                 packet.time_base = 1 / rate
                 packet.pts = packet.dts = number
+                packet.duration = 1  # the source's is in milliseconds: read as frames, the file would end up to a second late
                 read.more(packet.size)
                 target.mux(packet)
     except av.error.FFmpegError as problem:

@@ -123,9 +123,8 @@ def _at_border(measured: Measurements) -> list[str]:
     ]
     if not count:
         return []
-    return [
-        f"{count} held-out labels lie within {BORDER_PX:g} px of the image's edge" + (f", where {', '.join(worse)} fail." if worse else ".")
-    ]
+    fail = f", where {', '.join(worse)} fail{'s' if len(worse) == 1 else ''}" if worse else ""
+    return [f"{count} held-out labels lie within {BORDER_PX:g} px of the image's edge{fail}."]
 
 
 def _seen(measured: Measurements) -> list[str]:
