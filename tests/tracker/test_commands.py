@@ -16,6 +16,7 @@ import pytest
 import zmq
 from rich.console import Console
 
+from tests.tracker.exported import write_session
 from tracker.__main__ import main
 from tracker.config import load_config
 from tracker.service.status_table import status_table
@@ -187,6 +188,15 @@ def test_what_a_command_did_is_a_sentence_for_people_and_json_for_programs(
         assert capsys.readouterr().out == f"{sentence}\n"
         assert main([command, *more, "--config", str(config), "--json"]) == 0
         assert {"ok": True} | json.loads(capsys.readouterr().out) == answer
+
+
+def test_recovering_a_whole_session_says_again_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", count=6).folder
+    closed = json.loads((folder / "closed.json").read_text())
+    (folder / "closed.json").write_text(json.dumps(closed | {"recovered": True, "dropped": 7, "cut_frames": 2}))
+    assert main(["recover", str(folder)]) == 0
+    cut = "2 frames had no row and were cut off; 7 others were dropped while it was recorded"
+    assert capsys.readouterr().out == f"{folder}: is whole, 6 frames; {cut}\n"
 
 
 def test_a_refusal_is_the_tracker_s_own_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

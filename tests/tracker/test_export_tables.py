@@ -1,7 +1,7 @@
 """A session as Parquet and CSV: every frame with its pose, what is absent empty, bouts beside it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
@@ -10,6 +10,7 @@ import pytest
 
 from tests.tracker.exported import EVENTS, change_of, place, received_ns, write_session
 from tracker.export.export_session import Format, Wanted, export_session
+from tracker.recording.read_session import RecordedSession
 
 LOST = (11, 12)
 
@@ -54,6 +55,20 @@ def test_a_table_has_every_number_of_a_pose_and_nothing_where_it_is_absent(tmp_p
                 absent += x is None
     assert absent > 10
     np.testing.assert_array_equal(table["score_rearing"], [np.nan if n < 6 or n == 9 else n / 128 for n in range(40)])
+
+
+@pytest.mark.parametrize("out", [None, Path("out")], ids=["in the session", "where it was asked for"])
+@pytest.mark.parametrize("form", get_args(Format))
+def test_every_format_names_its_files_by_whole_paths(
+    form: Format, out: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_session(Path("s"), count=6)
+    if out is not None:
+        out.mkdir()
+        out = out if form == "dlc" else out / f"s.{'slp' if form == 'sleap' else form}"
+    found = export_session(RecordedSession(Path("s")), Wanted(form=form, out=out))
+    assert [path.parent for path in found.files] == [tmp_path / ("s" if out is None else "out")] * len(found.files)
 
 
 def test_absent_numbers_are_null_in_parquet_and_empty_in_csv(tmp_path: Path) -> None:
