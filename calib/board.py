@@ -117,7 +117,7 @@ def board_yaml(board: Board) -> str:
     """The description as it is written beside the PDF."""
     columns, rows = board.squares
     lines = [
-        "# A calibration board. Measure a row of squares on the print; if it is not as long as it should be, correct the lengths here.",
+        "# A calibration board. Measure the line of 100 mm below it on the print; if it is not as long, correct the lengths here.",
         "schema: 1",
         f"kind: {board.kind}",
         f"squares: [{columns}, {rows}]  # columns, rows",

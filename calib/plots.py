@@ -94,6 +94,7 @@ def tilts(assessment: Assessment) -> bytes:
     axes.plot([np.deg2rad(towards) for _, towards in found], [angle for angle, _ in found], "o", color=_BLUE, markersize=4)
     axes.set_theta_direction(-1)  # y of an image points down
     axes.set_thetagrids([45 * sector for sector in range(8)], SECTORS, fontsize=8)
+    axes.tick_params(axis="x", pad=10)  # else the words of the oblique directions lie on the circle
     axes.set_rlim(0, 60)
     axes.set_rgrids([20, 40, 60], ["20°", "40°", "60°"], fontsize=7, color=_FAINT)
     return _png(figure)

@@ -20,6 +20,7 @@ _MM_PER_INCH = 25.4
 _MARGIN_MM = 8.0  # what most printers leave white
 _RULER_MM = 100.0
 _FOOT_MM = 14.0  # for the ruler and the text below the board
+_RULER_ABOVE_EDGE_MM = 18.5  # so that the text below it ends 10 mm from the paper's edge, which every printer reaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +73,12 @@ def board_pdf(board: Board, *, paper: str) -> bytes:
     for part in black_parts(board):
         corner = (page.left + part.x, page.top + part.y)
         axes.add_patch(Rectangle(corner, part.width, part.height, facecolor="black", edgecolor="none", linewidth=0))
-    foot = page.height - _FOOT_MM
+    foot = page.height - _RULER_ABOVE_EDGE_MM
     axes.plot([page.left, page.left + _RULER_MM], [foot, foot], color="black", linewidth=0.5, solid_capstyle="butt")
     for end in (page.left, page.left + _RULER_MM):
         axes.plot([end, end], [foot - 1.5, foot + 1.5], color="black", linewidth=0.5)
-    axes.text(page.left, foot + 4.5, f"this line is {_RULER_MM:g} mm; print at 100 %, not fitted to the page", fontsize=7)
-    axes.text(page.left, foot + 8.5, f"rigtrack: {board.description}", fontsize=7)
+    axes.text(page.left, foot + 4.0, f"this line is {_RULER_MM:g} mm; print at 100 %, not fitted to the page", fontsize=7)
+    axes.text(page.left, foot + 7.6, f"rigtrack: {board.description}", fontsize=7)
     written = io.BytesIO()
     canvas: Any = FigureCanvasPdf(figure)
     canvas.print_pdf(written, metadata={"Title": board.description, "Creator": "rigtrack calib board", "CreationDate": None})

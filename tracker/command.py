@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import ModuleType
-from typing import NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 from tracker.errors import RigtrackError
 from tracker.service.log import WRITER
@@ -35,6 +35,13 @@ def version() -> str:
 
 class OneSentenceParser(argparse.ArgumentParser):
     """Says in one sentence what is wrong with a command line, without the list of everything that it could have been."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is left over here, where the parser of the subcommand that it was said to can still name its own help."""
+        found, left_over = super().parse_known_args(args, namespace)
+        if left_over:
+            self.error(f"unrecognized arguments: {' '.join(left_over)}")
+        return found, left_over
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""

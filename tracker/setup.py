@@ -139,6 +139,11 @@ def check_rules(config: Config, bundle: Bundle | None, classifiers: Mapping[str,
         frames.otherwise(classifiers[name].bundle.description.class_names)
     names = score_names(classifiers)
     for item in config.behaviour:
+        if isinstance(item.source, ClassSource) and item.source.classifier not in classifiers:  # the file names it: it is read again
+            raise ConfigError(
+                f"behaviour '{item.event}': classifier '{item.source.classifier}' does not run yet; a new classifier needs a restart of "
+                "the tracker: `tracker stop`, `tracker run`"
+            )
         if isinstance(item.source, ClassSource) and item.source.score not in names:
             known = ", ".join(name.partition(".")[2] for name in names if name.startswith(f"{item.source.classifier}."))
             raise ConfigError(

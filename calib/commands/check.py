@@ -11,6 +11,7 @@ import numpy as np
 
 from calib.board import read_board
 from calib.calibration_file import lens_in, read_anipose
+from calib.check_words import check_lines
 from calib.commands.options import add_board, add_every, notes_on, progress, say
 from calib.images import find_views
 from calib.rig import baselines_mm
@@ -51,9 +52,7 @@ def check(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report, indent=2))
     else:
-        for name, value in report.items():
-            if name != "reasons":
-                print(f"{name:<24} {_shown(value)}")
+        print(*check_lines(report), sep="\n")
     if reasons:
         say("REJECTED: do not measure with it")
         for reason in reasons:
@@ -126,14 +125,6 @@ def _of_rig(rig: CameraRig) -> dict[str, Any]:
         "baselines_mm": baselines_mm(rig),
         **msgspec.to_builtins(rig.quality),
     }
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(inner)}" for name, inner in value.items())
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "none"
-    return "not known" if value is None else str(value)
 
 
 def _size(text: str) -> tuple[int, int]:

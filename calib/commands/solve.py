@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -50,12 +51,11 @@ def solve_images(options: argparse.Namespace) -> int:
         solution = solve(found.views, size=found.size, model=options.lens)
         shown.stage("solving it again from each half of the views")
         assessment = assess(solution)
-    _write(options, assessment, found)
-    _tell(options, assessment)
+    _tell(options, assessment, _write(options, assessment, found))
     return 0 if assessment.is_good else 1
 
 
-def _write(options: argparse.Namespace, assessment: Assessment, found: FoundViews) -> None:
+def _write(options: argparse.Namespace, assessment: Assessment, found: FoundViews) -> list[Path]:
     calibration = calibration_of(assessment.solution.lens, assessment.quality, tool="calib solve", images=len(found.views))
     files = {"calibration.yaml": as_yaml(calibration).encode()}
     try:
@@ -68,9 +68,10 @@ def _write(options: argparse.Namespace, assessment: Assessment, found: FoundView
         created = calibration.made.date.isoformat() if calibration.made else ""
         files["report.html"] = report(assessment, title=title, created=created, notes=notes_on(found), background=background).encode()
     write_files(options.out, files)
+    return [options.out / name for name in files]
 
 
-def _tell(options: argparse.Namespace, assessment: Assessment) -> None:
+def _tell(options: argparse.Namespace, assessment: Assessment, written: Sequence[Path]) -> None:
     lens, quality = assessment.solution.lens, assessment.quality
     if options.json:
         values = {"calibration": str(options.out / "calibration.yaml"), "lens": lens.model, "image_size": list(lens.size)}
@@ -81,7 +82,7 @@ def _tell(options: argparse.Namespace, assessment: Assessment) -> None:
         print(
             f"{lens.model}: f = {fx:.2f}, {fy:.2f} px, centre {cx:.1f}, {cy:.1f}; residual {quality.rms_px:.3f} px in {quality.views} views"
         )
-        print(options.out / "calibration.yaml")
+        print(*written, sep="\n")
     say("good" if assessment.is_good else "REJECTED: do not measure with this calibration")
     for reason in assessment.reasons:
         say(f"  {reason}")

@@ -1,6 +1,7 @@
 """What is called good and what is not, and that the files say so."""
 
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -154,6 +155,8 @@ def test_pictures_are_solved_and_refused_for_coverage(tmp_path: Path, capsys: py
     assert (tmp_path / "out" / "report.html").read_text().startswith("<!doctype html>")
     assert main(["check", str(tmp_path / "out" / "calibration.yaml")]) == 1
     assert "expected more than 80%" in capsys.readouterr().err
+    assert main(["solve", str(folder), "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [str(tmp_path / "out" / name) for name in ("calibration.yaml", "report.html")]
 
 
 def test_images_without_the_board_end_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,7 +206,10 @@ def test_new_images_tell_a_lens_that_was_refocused(
     assert json.loads(told)["new_images"]["rms_px"] < 0.3
     assert said.splitlines()[-1] == "finding the board: 9 of 9 images"
     assert main(["check", str(tmp_path / "refocused.yaml"), *more]) == 1
-    assert "the new images lead to a lens that differs by" in capsys.readouterr().err
+    told, said = capsys.readouterr()
+    assert "the new images lead to a lens that differs by" in said
+    assert "\n  lens of these images alone differs, p95, px  " in told
+    assert re.search(r"[a-z]_[a-z]|reasons|\d\.\d{5}", told.replace("five_parameter", "")) is None, "keys are for programs"
 
 
 def test_a_video_of_a_board_is_solved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -136,6 +136,8 @@ def test_squares_on_the_printed_page_are_as_long_as_they_should_be(tmp_path: Pat
 
     assert corners is not None
     mm = corners.pixels / 300 * 25.4
+    text = np.flatnonzero((page < 128).any(axis=1))
+    assert 10 <= (page.shape[0] - 1 - text[-1]) / 300 * 25.4 < 12, "printers leave a margin"
     across = np.linalg.norm(mm[corners.ids == 3] - mm[corners.ids == 0])
     assert across == pytest.approx(3 * 30, abs=0.1)
 

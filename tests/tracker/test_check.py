@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config, write_images
 from tracker.__main__ import main
 from tracker.check.check import Asked, check
+from tracker.check.parts import read
 from tracker.viewer.window_libraries import missing_window_libraries
 
 PICTURES = ("exposure", "contrast", "focus", "resemblance", "flicker", "rate", "frames")
@@ -254,3 +256,13 @@ def test_every_command_has_help_with_an_example(command: str, capsys: pytest.Cap
         main([command, "--help"])
     assert ended.value.code == 0
     assert f"example: tracker {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 events, 0 zones"), (1, "1 event, 1 zone"), (2, "2 events, 2 zones")])
+def test_zones_and_events_are_counted_in_words_that_fit(count: int, said: str, tmp_path: Path) -> None:
+    zones = [{"shape": "circle", "name": f"z{number}", "centre": [9, 9], "radius": 5} for number in range(count)]
+    rule = {"on": 1, "off": 0, "minimum_ms": 0, "maximum_gap_ms": 0, "confidence": 0.5, "missing": "end"}
+    events = [{"event": f"e{number}", "source": {"kind": "motion"}, "rule": rule} for number in range(count)]
+    values = {"camera": {"source": "synthetic"}, "engine": {"bundle": "mine"}, "zones": zones, "behaviour": events}
+    (tmp_path / "rig.yaml").write_text(yaml.safe_dump(values))
+    assert read(tmp_path / "rig.yaml")[0].found.endswith(f"rig.yaml: {said}")

@@ -16,6 +16,7 @@ import pytest
 import zmq
 from rich.console import Console
 
+from tests.tracker.exported import write_session
 from tracker.__main__ import main
 from tracker.config import load_config
 from tracker.service.status_table import status_table
@@ -189,6 +190,15 @@ def test_what_a_command_did_is_a_sentence_for_people_and_json_for_programs(
         assert {"ok": True} | json.loads(capsys.readouterr().out) == answer
 
 
+def test_recovering_a_whole_session_says_again_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", count=6).folder
+    closed = json.loads((folder / "closed.json").read_text())
+    (folder / "closed.json").write_text(json.dumps(closed | {"recovered": True, "dropped": 7, "cut_frames": 2}))
+    assert main(["recover", str(folder)]) == 0
+    cut = "2 frames had no row and were cut off; 7 others were dropped while it was recorded"
+    assert capsys.readouterr().out == f"{folder}: is whole, 6 frames; {cut}\n"
+
+
 def test_a_refusal_is_the_tracker_s_own_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_config(tmp_path)
     busy = "busy: a swap of bundle mouse has been under way for 12 s"
@@ -234,12 +244,13 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     assert ended.stderr == "tracker check: what it prints cannot be written: No space left on device; give it another place\n"
 
 
-@pytest.mark.parametrize("program", ["tracker", "trainer", "calib"])
-@pytest.mark.parametrize("asked", [[], ["nothing"], ["check", "--nothing"]], ids=["no command", "no such command", "no such option"])
-def test_a_command_line_that_is_wrong_is_one_sentence_and_status_2(program: str, asked: list[str]) -> None:
-    command = [sys.executable, "-m", program, *asked]
+@pytest.mark.parametrize(("program", "known"), [("tracker", "check"), ("trainer", "compile"), ("calib", "board")])
+@pytest.mark.parametrize("asked", [[], ["nothing"], ["KNOWN", "--nothing"]], ids=["no command", "no such command", "no such option"])
+def test_a_command_line_that_is_wrong_is_one_sentence_and_status_2(program: str, known: str, asked: list[str]) -> None:
+    command = [sys.executable, "-m", program, *(known if word == "KNOWN" else word for word in asked)]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.startswith(program)
     assert answer.stderr.count("\n") == 1
-    assert "--help` lists what it takes" in answer.stderr
+    named = f"{program} {known}" if "KNOWN" in asked else program
+    assert answer.stderr.endswith(f"; `{named} --help` lists what it takes\n")

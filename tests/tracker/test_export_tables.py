@@ -1,15 +1,16 @@
 """A session as Parquet and CSV: every frame with its pose, what is absent empty, bouts beside it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from tests.tracker.exported import EVENTS, place, received_ns, write_session
+from tests.tracker.exported import EVENTS, change_of, place, received_ns, write_session
 from tracker.export.export_session import Format, Wanted, export_session
+from tracker.recording.read_session import RecordedSession
 
 LOST = (11, 12)
 
@@ -56,6 +57,20 @@ def test_a_table_has_every_number_of_a_pose_and_nothing_where_it_is_absent(tmp_p
     np.testing.assert_array_equal(table["score_rearing"], [np.nan if n < 6 or n == 9 else n / 128 for n in range(40)])
 
 
+@pytest.mark.parametrize("out", [None, Path("out")], ids=["in the session", "where it was asked for"])
+@pytest.mark.parametrize("form", get_args(Format))
+def test_every_format_names_its_files_by_whole_paths(
+    form: Format, out: Path | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_session(Path("s"), count=6)
+    if out is not None:
+        out.mkdir()
+        out = out if form == "dlc" else out / f"s.{'slp' if form == 'sleap' else form}"
+    found = export_session(RecordedSession(Path("s")), Wanted(form=form, out=out))
+    assert [path.parent for path in found.files] == [tmp_path / ("s" if out is None else "out")] * len(found.files)
+
+
 def test_absent_numbers_are_null_in_parquet_and_empty_in_csv(tmp_path: Path) -> None:
     session = write_session(tmp_path / "s")
     table = pq.read_table(export_session(session, Wanted(form="parquet")).files[0])
@@ -79,6 +94,20 @@ def test_events_are_bouts_with_their_frames_and_open_ends(tmp_path: Path, form: 
     assert (poke["onset_s"], poke["on_s"], poke["off_s"]) == (seconds[6], seconds[8], seconds[14])
     assert poke["duration_s"] == (received_ns(14) - received_ns(8)) / 1e9
     assert (poke["on_published_s"], poke["value"], poke["latency_ms"]) == (seconds[8] + 0.003, 1.5, 3.0)
+
+
+def test_a_bout_outside_the_session_is_left_out_and_one_that_reaches_in_is_cut(tmp_path: Path) -> None:
+    changes = [("poke", "on", -9), ("poke", "off", -5), ("rear", "on", -3), ("rear", "off", 2), ("poke", "on", 10), ("poke", "off", 42)]
+    changes += [("walk", "on", -2), ("walk", "off", 44), ("poke", "on", 43), ("stay", "off", 45), ("rest", "off", -4)]
+    session = write_session(tmp_path / "s", events=[change_of(event, state, at, onset=at) for event, state, at in changes])
+    table = read("parquet", export_session(session, Wanted(form="parquet")).files[1])
+    assert table["event"].tolist() == ["rear", "walk", "stay", "poke"]
+    assert table["on_frame"].fillna(-1).tolist() == [-1, -1, -1, 10]
+    assert table["off_frame"].fillna(-1).tolist() == [2, -1, -1, -1]
+    for side, inside in (("on", [False, False, False, True]), ("off", [True, False, False, False])):
+        for name in (f"{side}_s", f"{side}_unix_s", f"{side}_published_s"):
+            assert table[name].notna().tolist() == inside, name
+    assert not table["duration_s"].notna().any()
 
 
 def test_a_night_is_read_a_stretch_at_a_time_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import yaml
 
@@ -85,6 +87,24 @@ def test_what_is_commented_out_is_a_configuration_too(tmp_path: Path) -> None:
         ["port", "left_half"],
         ["at_port", "running"],
     )
+
+
+@pytest.mark.parametrize("kind", ["video", "folder", "camera", "nothing known"])
+def test_the_zones_shown_lie_in_the_images_of_the_camera(kind: str, tmp_path: Path) -> None:
+    device: str | None = None
+    cameras = [WEBCAM if kind == "nothing known" else BASLER]
+    if kind == "folder":
+        write_images(tmp_path / "images", [(5, 5)], size=(64, 48))
+        device = str(tmp_path / "images")
+    elif kind == "video":
+        writer = cv2.VideoWriter(str(tmp_path / "monday.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, (96, 160))
+        writer.write(np.zeros((160, 96, 3), np.uint8))
+        writer.release()
+        device = str(tmp_path / "monday.mp4")
+    width, height = {"video": (96, 160), "folder": (64, 48), "camera": (1936, 1216)}.get(kind, (640, 480))
+    text = new_config(name="top", device=device, cameras=cameras, bundle=None, folder=tmp_path)
+    assert f"centre: [{width // 2}, {height // 2}], radius: {width // 16}}}" in text
+    assert f"corners: [[0, 0], [{width // 2}, 0], [{width // 2}, {height}], [0, {height}]]}}" in text
 
 
 def test_the_rules_shown_say_what_a_missing_key_point_means(tmp_path: Path) -> None:

@@ -187,6 +187,13 @@ def test_a_session_whose_recording_was_cut_off_says_how_to_mend_it(tmp_path: Pat
     scene.close()
 
 
+def test_a_video_of_a_session_that_was_cut_off_is_made_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", range(4), closed=False)
+    assert main(["view", str(folder), "--out", str(tmp_path / "film.mp4")]) == 0
+    said = capsys.readouterr()
+    assert f"tracker view: {folder}: was cut off: `tracker recover {folder}` mends it\n" in said.err
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

@@ -142,6 +142,14 @@ def test_rules_that_do_not_fit_are_refused_before_the_first_frame(
         make_setup(config, *engine, source_shape=(HEIGHT, WIDTH))
 
 
+def test_an_event_of_a_classifier_that_does_not_run_asks_for_a_restart(tmp_path: Path, one: Path) -> None:
+    walking = {"event": "walking", "source": {"kind": "class", "classifier": "beh", "class_name": "walk"}, "rule": RULE}
+    config = configured(tmp_path, one, classifiers=[{"name": "beh", "bundle": "beh"}], behaviour=[walking])
+    running = msgspec.structs.replace(config, classifiers=())
+    with pytest.raises(ConfigError, match=r"'walking': classifier 'beh' does not run yet; .* `tracker stop`, `tracker run`"):
+        check_rules(running, read_bundle(one))
+
+
 def test_several_animals_without_identity_are_refused_before_the_first_frame(tmp_path: Path, two: Path) -> None:
     with pytest.raises(ConfigError, match=r"finds up to 2 animals, in an order that changes .* add an identity section"):
         check_rules(configured(tmp_path, two), read_bundle(two))

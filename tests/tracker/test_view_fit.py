@@ -3,6 +3,7 @@
 import re
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -195,6 +196,8 @@ def test_points_that_are_missing_stay_missing() -> None:
 def test_the_field_of_view_is_stated(view: View, source: tuple[int, int], sentence: str) -> None:
     """Nobody has to guess which part of the picture the network sees."""
     assert re.fullmatch(sentence, ViewFit(view, input_shape=(1, 60, 80, 1), source_shape=source).field_of_view)
+    in_colour = ViewFit(msgspec.structs.replace(view, colour="rgb"), input_shape=(1, 60, 80, 3), source_shape=source).field_of_view
+    assert re.fullmatch(sentence.replace("in grey", "in colour"), in_colour)
 
 
 @pytest.mark.parametrize(

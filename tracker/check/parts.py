@@ -1,7 +1,7 @@
 """The parts of a configuration, each tried once: bundle, engine, calibration, view, rules, sockets, folder, window."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -45,7 +45,13 @@ def read(path: Path) -> tuple[CheckResult, Config | None]:
         config = load_config(path)
     except RigtrackError as problem:
         return CheckResult(check="configuration", ok=False, found=str(problem)), None
-    return CheckResult(check="configuration", ok=True, found=f"{path}: {len(config.behaviour)} events, {len(config.zones)} zones"), config
+    return CheckResult(
+        check="configuration", ok=True, found=f"{path}: {_counted(config.behaviour, 'event')}, {_counted(config.zones, 'zone')}"
+    ), config
+
+
+def _counted(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"
 
 
 def bundle(config: Config) -> tuple[CheckResult, Bundle | None]:

@@ -62,10 +62,10 @@ def recover_sessions(options: argparse.Namespace) -> int:
 
 def _sentence(folder: Path, found: "Recovered") -> str:
     closed = found.closed
-    if found.was_whole:
-        return f"{folder}: is whole, {closed.frames} frames"
     cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
     cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
     cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
+    if found.was_whole:
+        return f"{folder}: is whole, {closed.frames} frames{cut}"
     files = sum(frames > 0 for frames in closed.segments)
     return f"{folder}: {closed.frames} frames in {files} video {'file' if files == 1 else 'files'}, each with its row{cut}"

@@ -104,6 +104,7 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
     if options.out is not None:
         if options.out.exists() and not options.force:
             raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")
+        notices: list[str] = []
         with TaskProgress(Console(file=sys.stderr), f"drawing {options.out.name}") as shown:
             written = write_overlay_video(
                 folder,
@@ -113,7 +114,10 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
                 trail_s=options.trail_s,
                 settings=settings,
                 progress=shown.reached,
+                notice=notices.append,
             )
+        for notice in notices:
+            sys.stderr.write(f"tracker view: {folder}: {notice}\n")
         print(f"{options.out}: {written} frames")
         return
     view_session(folder, from_s=options.from_s, snapshot_folder=options.snapshots, trail_s=options.trail_s, settings=settings)

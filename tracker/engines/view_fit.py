@@ -87,7 +87,8 @@ class ViewFit:
         size = f"resized to {inner.width}x{inner.height}" if self._resizes else "at its own size"
         bars = (inner.width, inner.height) != (self._width, self._height)
         frame = f", between black bars that fill {self._width}x{self._height}" if bars else ""
-        return f"The network sees {seen} the camera's {width}x{height} image, {size}{frame}, in {self._view.colour}."
+        colour = "grey" if self._view.colour == "grey" else "colour"
+        return f"The network sees {seen} the camera's {width}x{height} image, {size}{frame}, in {colour}."
 
     def to_input(self, image: Image) -> Image:
         """Make the network's input from one camera image.

@@ -1,5 +1,6 @@
 """Events as bouts: each "on" with the "off" that ended it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,13 @@ from numpy.typing import NDArray
 
 from tracker.export.session_poses import SessionPoses
 
+_Row = dict[str, Any]  # of events.arrows
 _LOOK_BACK = 1024  # frames, then twice as many, and so on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bout:
-    """A stretch of time in which an event was on. Times are ns of the host's monotonic clock.
+    """A stretch of time in which an event was on, as far as it lies in the session. Times are ns of the host's monotonic clock.
 
     Attributes:
         event: its name.
@@ -44,24 +46,42 @@ class Bout:
 
 
 def session_bouts(poses: SessionPoses) -> list[Bout]:
-    """Every bout of a session, in the order of their beginnings."""
-    open_rows: dict[tuple[str, int], dict[str, Any]] = {}
-    found = []
-    for row in poses.session.events.to_pylist():
+    """Every bout of a session, in the order of their beginnings.
+
+    A recording keeps the changes of the moments around it too, such as a bout that ended before its first frame: one that lies wholly
+    outside the session is left out, and of one that reaches into it the change outside is None.
+    """
+    bouts = [_bout(poses, on, off) for on, off in _pairs(poses.session.events.to_pylist()) if not _outside(poses, on, off)]
+    return sorted(bouts, key=lambda bout: bout.begin_s(poses))
+
+
+def _pairs(rows: list[_Row]) -> Iterator[tuple[_Row | None, _Row | None]]:
+    """Each "on" with its "off", either of which may be missing."""
+    open_rows: dict[tuple[str, int], _Row] = {}
+    for row in rows:
         key = (row["event"], row["animal"])
         if row["state"] == "on":
             unended = open_rows.pop(key, None)
             if unended is not None:
-                found.append(_bout(poses, unended, None))
+                yield unended, None
             open_rows[key] = row
         else:
-            found.append(_bout(poses, open_rows.pop(key, None), row))
-    found += [_bout(poses, row, None) for row in open_rows.values()]
-    return sorted(found, key=lambda bout: bout.begin_s(poses))
+            yield open_rows.pop(key, None), row
+    for row in open_rows.values():
+        yield row, None
 
 
-def _bout(poses: SessionPoses, on: dict[str, Any] | None, off: dict[str, Any] | None) -> Bout:
+def _outside(poses: SessionPoses, on: _Row | None, off: _Row | None) -> bool:
+    ended_before = off is not None and off["received_ns"] < poses.received_ns[0]
+    return ended_before or (on is not None and bool(on["received_ns"] > poses.received_ns[-1]))
+
+
+def _bout(poses: SessionPoses, on: _Row | None, off: _Row | None) -> Bout:
     known = on or off or {}
+    if on is not None and on["received_ns"] < poses.received_ns[0]:
+        on = None
+    if off is not None and off["received_ns"] > poses.received_ns[-1]:
+        off = None
     on_frame = None if on is None else _frame_at(poses.received_ns, on["received_ns"])
     onset = None if on is None or on_frame is None else _number_before(poses.camera_frame, on_frame, on["onset_frame"])
     return Bout(

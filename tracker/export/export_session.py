@@ -63,7 +63,7 @@ def export_session(session: RecordedSession, wanted: Wanted, *, advance: Advance
         raise RecordingError(
             f"{session.folder}: holds no key points, which the format {wanted.form} is for; export it as csv, parquet or nwb"
         )
-    files = write(poses)
+    files = [path.absolute() for path in write(poses)]
     return Exported(files=files, frames=session.frame_count, animals=poses.animals, point_names=poses.point_names)
 
 

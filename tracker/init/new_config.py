@@ -8,6 +8,7 @@ import yaml
 from tracker.bundle import DESCRIPTION_FILE, USUAL_PLACE, Bundle, read_bundle
 from tracker.cameras.found_camera import FoundCamera
 from tracker.errors import BundleError, ConfigError
+from tracker.init.image_size import USUAL_SIZE, image_size
 
 _DEEPEST_BUNDLE = 3  # folders below the configuration's own
 
@@ -22,8 +23,8 @@ camera:
 {identity}
 # Places that matter, in pixels of the camera's image (or in mm, with a calibration).
 zones: []
-#  - {{shape: circle, name: port, centre: [320, 240], radius: 40}}
-#  - {{shape: polygon, name: left_half, corners: [[0, 0], [320, 0], [320, 480], [0, 480]]}}
+#  - {{shape: circle, name: port, centre: {centre}, radius: {radius}}}
+#  - {{shape: polygon, name: left_half, corners: {left_half}}}
 
 # What is to become an event; key points: {points}.
 # A point below `confidence` counts as missing. The event then ends after `maximum_gap_ms` (`missing: end`) or `end_after_ms` (`hold`).
@@ -52,8 +53,12 @@ def new_config(*, name: str, device: str | None, cameras: Sequence[FoundCamera],
         folder: that the configuration will lie in.
     """
     points = bundle.description.point_names if bundle else ("snout",)
+    width, height = image_size(device, cameras)
     return _TEXT.format(
         name=name,
+        centre=[width // 2, height // 2],
+        radius=max(1, width // 16),
+        left_half=[[0, 0], [width // 2, 0], [width // 2, height], [0, height]],
         camera=_indented(_named(device, folder) if device is not None else _found(cameras)),
         pace=_RECORDING if device is not None and (Path(device).is_file() or Path(device).is_dir()) else "",
         engine=_indented(_engine(bundle, folder)),
@@ -128,7 +133,7 @@ def _found(cameras: Sequence[FoundCamera]) -> list[str]:
 
 def _keys(camera: FoundCamera) -> list[str]:
     if camera.source in ("basler", "aravis"):
-        width, height = camera.size or (640, 480)
+        width, height = camera.size or USUAL_SIZE
         return [
             f"source: {camera.source}",
             f"{'serial' if camera.source == 'basler' else 'device'}: {_scalar(camera.device)}   # {camera.name}",

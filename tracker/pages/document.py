@@ -94,6 +94,7 @@ pre {{ margin: .35rem 0 .75rem; padding: .5rem .7rem; white-space: pre-wrap; ove
 pre {{ background: var(--paper); border: 1px solid var(--line); border-radius: 6px; }}
 code {{ font: .875rem/1.4 ui-monospace, "DejaVu Sans Mono", monospace; }}
 .note, footer {{ color: var(--soft); font-size: .875rem; }}
+footer {{ margin-top: 1.5rem; }}
 figure {{ margin: 1.25rem 0; padding: .75rem; background: #fff; border: 1px solid var(--line); border-radius: 8px; }}
 img {{ display: block; max-width: 100%; height: auto; margin: 0 auto; }}
 figcaption {{ color: #1d2430; font-size: .875rem; padding: .5rem .25rem 0; }}

@@ -31,6 +31,7 @@ def write_overlay_video(
     trail_s: float = 1.0,
     settings: OverlaySettings | None = None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Write the frames between two times with everything that the window shows. Small pictures are enlarged by `enlargement`.
 
@@ -42,6 +43,7 @@ def write_overlay_video(
         trail_s: length of the trail in seconds.
         settings: what is drawn, where and how large.
         progress: told how many frames are written, and of how many.
+        notice: told what is wrong with the session as a whole, such as that it was cut off; not called where nothing is.
 
     Returns:
         How many frames were written.
@@ -53,6 +55,8 @@ def write_overlay_video(
         raise RecordingError(f"{out}: expected a name that ends in .mp4")
     session = RecordedSession(folder)
     scene = RecordedScene(session, trail_s=trail_s)
+    if scene.notice:
+        notice(scene.notice)
     try:
         last = scene.frames - 1 if to_s is None else scene.nearest(to_s)
         first = scene.nearest(from_s) if from_s <= scene.seconds[-1] else scene.frames
