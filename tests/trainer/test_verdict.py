@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from trainer.__main__ import PROGRAM
+from trainer.labels.checks import FEW_FRAMES, too_few_in_words
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import EmptyScene, GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
@@ -224,6 +225,18 @@ def test_a_few_held_out_frames_judge_nothing_however_well_they_are_found(right: 
 def test_what_is_good_says_how_sure_that_is_by_the_frames_held_out() -> None:
     assert "most points are so near on 22 of 23 frames held out, which is 78% to 100% of all such frames" in verdict(GOOD, PLACE).sentence
     assert verdict(replace(GOOD, scored=6, right=6), PLACE).steps[0].kind == "good"
+
+
+def test_a_training_on_few_labels_is_not_called_good_but_asks_for_more() -> None:
+    """What the labels were said to be before the training holds after it, by the same number."""
+    found = verdict(replace(GOOD, learnt=FEW_FRAMES - 9, scored=8, right=8), PLACE)
+    said = too_few_in_words(FEW_FRAMES - 1)
+    assert said.startswith("49 labelled frames: below 50 neither the network nor the error")
+    assert found.sentence.startswith(f"{said}. The median error of 1.30 px is within the 2.4 px that count as right; most points are so near")
+    assert [(step.kind, step.command.split()[1]) for step in found.steps] == [("few labels", "select"), ("few labels", "render")]
+    assert verdict(replace(GOOD, learnt=FEW_FRAMES - 8, scored=8, right=8), PLACE).steps[0].kind == "good"
+    over_fitted = replace(CASES["over-fitted"][0], learnt=32, scored=8)
+    assert "few labels" not in [step.kind for step in verdict(over_fitted, PLACE).steps]  # more labels are asked for already
 
 
 def test_a_gap_that_only_few_held_out_frames_show_is_not_called_over_fitted() -> None:

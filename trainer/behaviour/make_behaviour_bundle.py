@@ -167,6 +167,7 @@ def _score_and_write(
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None, otherwise=otherwise)
     notes = [
         *videos.notes,
+        *findings([video.session for video in videos.videos]),
         *axis.sentences,
         *said_of(judged, videos.class_names, request.choice),
         *([absent] if absent else []),
