@@ -110,7 +110,9 @@ def test_what_is_wrong_with_labels_is_printed(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "monday.csv").write_bytes(file_of([one], "csv")[0])
     assert main(["bouts", "check", str(tmp_path / "monday.csv"), "--fps", "30"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert "labels: 'walk' has 90 frames in 1 bout; fewer than 200 frames and fewer than 5 bouts are too few to learn or to judge by" in told
+    assert (
+        "labels: 'walk' has 90 frames in 1 bout; fewer than 200 frames and fewer than 5 bouts are too few to learn or to judge by" in told
+    )
     assert [line for line in told if line.startswith("labels: 'rest' is in no frame")]
 
 

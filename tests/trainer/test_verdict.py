@@ -232,7 +232,9 @@ def test_a_training_on_few_labels_is_not_called_good_but_asks_for_more() -> None
     found = verdict(replace(GOOD, learnt=FEW_FRAMES - 9, scored=8, right=8), PLACE)
     said = too_few_in_words(FEW_FRAMES - 1)
     assert said.startswith("49 labelled frames: below 50 neither the network nor the error")
-    assert found.sentence.startswith(f"{said}. The median error of 1.30 px is within the 2.4 px that count as right; most points are so near")
+    assert found.sentence.startswith(
+        f"{said}. The median error of 1.30 px is within the 2.4 px that count as right; most points are so near"
+    )
     assert [(step.kind, step.command.split()[1]) for step in found.steps] == [("few labels", "select"), ("few labels", "render")]
     assert verdict(replace(GOOD, learnt=FEW_FRAMES - 8, scored=8, right=8), PLACE).steps[0].kind == "good"
     over_fitted = replace(CASES["over-fitted"][0], learnt=32, scored=8)
