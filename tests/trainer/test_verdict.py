@@ -332,7 +332,7 @@ def test_a_good_training_that_was_short_may_be_longer() -> None:
 
 def test_an_over_fitted_training_whose_held_out_loss_rises_is_told_to_end_earlier() -> None:
     found = verdict(replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17), PLACE)
-    assert "from epoch 17 on the held-out loss rose" in found.sentence
+    assert "from epoch 18 on the held-out loss rose" in found.sentence
     assert "--patience 5" in found.steps[1].command
 
 

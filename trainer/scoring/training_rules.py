@@ -142,7 +142,7 @@ def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
     if not gap(m) or few_held_out(m) or not (not_exact(m) or m.crossing is not None):
         return None
-    rises = f"; from epoch {m.crossing} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
+    rises = f"; from epoch {m.crossing + 1} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)
     more = commands.more_frames(
         "Label more frames, most of all those that the network is least certain of.", [one.name for one in worst[:1]]
@@ -185,7 +185,7 @@ def rising(m: Measurements, commands: NextCommands) -> NextStep | None:
         return None
     return NextStep(
         kind="over-fitted",
-        why=f"The held-out loss rises from epoch {m.crossing} on.",
+        why=f"The held-out loss rises from epoch {m.crossing + 1} on.",
         do="Until there are more labels, end the training where the held-out error no longer falls.",
         command=commands.patient(),
     )
