@@ -21,6 +21,7 @@ from trainer.behaviour.temperature_and_thresholds import STARTS, warming_frames
 from trainer.behaviour.video_table import divide, read_videos
 from trainer.behaviour_scores.behaviour_score import score_behaviour
 from trainer.behaviour_scores.scored_video import ScoredVideo
+from trainer.ethogram.checks import too_few
 from trainer.ethogram.files import file_of
 from trainer.ethogram.read_options import ReadOptions
 from trainer.forecast.parts import Stretch
@@ -109,8 +110,14 @@ def test_what_is_wrong_with_labels_is_printed(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "monday.csv").write_bytes(file_of([one], "csv")[0])
     assert main(["bouts", "check", str(tmp_path / "monday.csv"), "--fps", "30"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert "labels: 'walk' has 90 frames in 1 bout; fewer than 200 frames or 5 bouts are too few to learn or to judge by" in told
+    assert (
+        "labels: 'walk' has 90 frames in 1 bout; fewer than 200 frames and fewer than 5 bouts are too few to learn or to judge by" in told
+    )
     assert [line for line in told if line.startswith("labels: 'rest' is in no frame")]
+
+
+def test_what_is_said_to_be_too_few_is_what_a_class_misses() -> None:
+    assert [too_few(180, 6), too_few(400, 3), too_few(200, 5)] == ["fewer than 200 frames", "fewer than 5 bouts", ""]
 
 
 def test_a_training_says_first_what_is_wrong_with_its_labels(tmp_path: Path) -> None:

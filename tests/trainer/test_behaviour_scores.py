@@ -64,6 +64,22 @@ def test_onset_and_offset_errors_are_signed_milliseconds() -> None:
     assert (early.onset_ms.tolist(), early.offset_ms.tolist()) == ([-20.0], [-60.0])
 
 
+@pytest.mark.parametrize(
+    ("truth", "found", "onsets", "offsets"),
+    [
+        ("??##..", "####..", [], [0.0]),  # begun before anything was judged
+        ("??##..", "...#..", [], [0.0]),  # the true bout may have begun before
+        ("?.##.??", "?.#####", [0.0], []),
+        ("##...", ".##..", [], [100.0]),  # on in the first frame: since when is not known
+        ("..###", "..##.", [0.0], []),
+        (".##??##.", ".######.", [0.0], [0.0]),  # through a gap: one bout on either side of it
+    ],
+)
+def test_a_bout_at_the_edge_of_what_is_judged_has_no_error_there(truth: str, found: str, onsets: list[float], offsets: list[float]) -> None:
+    one = score_bouts([video(truth, found)], 0)
+    assert (one.onset_ms.tolist(), one.offset_ms.tolist()) == (onsets, offsets)
+
+
 def test_a_found_bout_where_nobody_judged_is_not_false() -> None:
     assert score_bouts([video("??????..##", ".##.....##")], 0).found == 1
 

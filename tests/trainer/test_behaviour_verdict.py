@@ -9,7 +9,7 @@ import pytest
 
 from tests.trainer.test_scores_beside_people import answer
 from tests.trainer.walkers import write_table
-from trainer.__main__ import PROGRAM
+from trainer.__main__ import PROGRAM, main
 from trainer.behaviour.learning_record import learning_record, training_answers
 from trainer.behaviour.next_commands import BehaviourCommands, commands_of
 from trainer.behaviour.training_run import BehaviourEpoch, taken_epoch
@@ -19,8 +19,10 @@ from trainer.behaviour_scores.frame_figures import FrameFigures, frame_figures
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import Decide
 from trainer.commands.behaviour_options import behaviour_request
+from trainer.ethogram.files import read_ethograms
 from trainer.reports.behaviour_report import behaviour_page
 from trainer.reports.training_plots import loss_curves
+from trainer.timeline.labelled_videos import open_videos
 
 COMMANDS = BehaviourCommands(
     data="my videos.csv",
@@ -121,6 +123,25 @@ def test_commands_hold_what_was_typed_and_the_files_of_the_table(tmp_path: Path)
     assert replace(commands, poses=(), labels=()).label_more().startswith("trainer evaluate m --data")
     for command in (commands.search(), commands.memorise(), commands.check_labels(), *videos.label_more().split(" && ")):
         PROGRAM.parser().parse_args(shlex.split(command)[1:])
+
+
+def test_labels_that_there_are_come_along_where_more_is_labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copied once: what was labelled there since is not written over when the command is given again."""
+    monkeypatch.chdir(tmp_path)
+    table = write_table(tmp_path, videos=2, frames=60)
+    commands = commands_of(table, Path("m"), epochs=5, options=("--hold-out", "v1"), from_images=False)
+    *copied, page = commands.label_more().split(" && ")
+    assert page.startswith("trainer bouts label --poses ")
+    assert page.endswith("--annotator first-person --labels m-labels --bundle m")
+    for _ in ("once", "again"):
+        assert [main(shlex.split(one)[1:]) for one in copied] == [0, 0]
+        made = Path("m-labels/1.first-person.bouts.json")
+        [again], [sent] = (read_ethograms(path).ethograms for path in (made, tmp_path / "1-boris.csv"))
+        assert [(one.name, one.first, one.end) for one in again.bouts] == [(one.name, one.first, one.end) for one in sent.bouts]
+    [video] = open_videos([], [tmp_path / "1.csv"], fps=30.0, say=lambda _: None)
+    made.write_bytes(b"labelled since")
+    assert main(shlex.split(copied[1])[1:]) == 0
+    assert (made.read_bytes(), made.name) == (b"labelled since", f"{video.name}.first-person.bouts.json")
 
 
 def test_figures_of_training_frames_are_counted_by_class() -> None:

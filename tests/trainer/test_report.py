@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -237,6 +238,28 @@ def test_loss_error_changes_and_time_are_drawn_for_each_epoch() -> None:
     assert [line.get_label() for line in losses.lines] == ["training, each batch", "training, each epoch", "held-out, each epoch"]
     assert np.asarray(changes.lines[1].get_ydata()) == pytest.approx(np.diff([1, 1 / 2, 1 / 3]))
     assert [bar.get_height() for bar in times.patches] == [2.5, 2.5, 2.5]  # type: ignore[attr-defined]
+
+
+def test_axes_of_losses_have_several_plain_numbers_and_name_each_line_once() -> None:
+    figure = training_plots.loss_curves(history([1.09, 0.95, 0.8]), kept=1)
+    figure.canvas.draw()
+    for axes in figure.axes[:3]:
+        low, high = axes.get_ylim()
+        marks = [(value, text) for which in ("major", "minor") for value, text in _marks(axes, which) if low <= value <= high and text]
+        assert len(marks) >= 3, axes.get_title()
+        assert all(float(text.replace("\N{MINUS SIGN}", "-")) == pytest.approx(value) for value, text in marks)
+        assert axes.get_legend() is None
+    assert "taken: epoch 1" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def _marks(axes: Axes, which: str) -> list[tuple[float, str]]:
+    axis = axes.yaxis
+    places, formatter = (
+        (axis.get_majorticklocs(), axis.get_major_formatter())
+        if which == "major"
+        else (axis.get_minorticklocs(), axis.get_minor_formatter())
+    )
+    return list(zip([float(place) for place in places], formatter.format_ticks(list(places)), strict=True))
 
 
 def test_the_title_names_the_settings_and_the_epochs_that_are_drawn() -> None:

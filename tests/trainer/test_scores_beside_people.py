@@ -83,6 +83,19 @@ def test_frames_in_which_a_network_warms_up_count_for_no_answer() -> None:
     assert said in run.notes
 
 
+def test_onsets_of_every_answer_are_measured_in_judged_frames_alone() -> None:
+    """Other answers go on in the frames in which the network warms up; the trivial one is on in all of them."""
+    network = answer(".aaa.aa.", "...a.aa.")
+    unknown = np.full((8, 2), 0.5, np.float32)
+    unknown[:2] = np.nan
+    trees = answer(".aaa.aa.", "aaaaaaa.")
+    run = score_answers("t", ("network", [replace(network, probabilities=unknown)]), cleaning=Cleaning(), reference=("trees", [trees]))
+    onsets = {score.name: score.classes[0].bouts.onset_ms.tolist() for score in run.scores}
+    offsets = {score.name: score.classes[0].bouts.offset_ms.tolist() for score in run.scores}
+    assert onsets == {"network": [0.0], "trees": [], "always the commonest": []}
+    assert offsets == {"network": [0.0, 0.0], "trees": [300.0], "always the commonest": []}
+
+
 def test_each_video_and_session_is_scored_class_by_class_in_one_table() -> None:
     videos = [
         answer("aab...", "aab...", name="v1", session="monday"),
@@ -103,6 +116,15 @@ def test_each_video_and_session_is_scored_class_by_class_in_one_table() -> None:
     page = behaviour_page(run, "now")
     assert '<tr class="strong"><th scope="row">session monday</th><td>0.929</td><td>0.857</td><td>4</td><td>3</td>' in page
     assert '<tr><th scope="row">v3</th>' in page
+
+
+def test_a_class_found_where_it_is_not_counts_nothing_in_a_videos_macro_f1() -> None:
+    """By video as over all videos: the mean over classes that are there or were found."""
+    one = answer("aa....", "aa.b..")
+    score = score_behaviour("network", [one])
+    assert score.macro_f1 == pytest.approx(0.5)
+    assert score.videos == (("v", pytest.approx(0.5)),)
+    assert breakdown([one])[0].macro_f1 == pytest.approx(0.5)
 
 
 def test_images_that_follow_no_time_are_scored_in_images_and_not_in_bouts() -> None:

@@ -9,13 +9,16 @@ import pytest
 
 from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import MS, ask, picture, pose_of, recorder_of
+from tests.trainer.test_labels import write_video
 from tracker.config import load_config
 from tracker.frame import Frame
 from tracker.messages import VERSION, SetupMessage
+from tracker.recording.original_video import identify
 from trainer.behaviour.tracks import read_tracks
 from trainer.behaviour.video_table import read_videos
 from trainer.errors import LabelError
 from trainer.ethogram.read_options import ReadOptions
+from trainer.timeline.labelled_videos import open_videos
 
 
 def setup(number: int = 1, names: tuple[str, ...] = ("snout", "tail")) -> SetupMessage:
@@ -86,3 +89,18 @@ def test_labels_follow_the_frames_that_have_poses_and_a_wrong_rate_is_refused(tm
     table.write_text(f"video,poses,labels,fps\none,{folder.name},labels.csv,25\n")
     with pytest.raises(LabelError, match=r"fps is 25, the session was recorded at 100\.0; leave fps out"):
         read_videos(table, asked=ReadOptions())
+
+
+def test_the_timeline_shows_the_video_that_a_session_was_analysed_from(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mp4", frames=40)
+    folder = record(tmp_path / "monday", setup())
+    about = msgspec.json.decode((folder / "session.json").read_bytes())
+    known = identify(tmp_path / "film.mp4")
+    source = {"path": str(tmp_path / "film.mp4"), "bytes": known.bytes, "fingerprint": known.fingerprint, "decoder": "pyav"}
+    (folder / "session.json").write_bytes(msgspec.json.encode({**about, "source": source}))
+    [shown] = open_videos([], [folder], fps=None, say=lambda _: None)
+    assert (shown.name, shown.path, shown.frames, shown.size) == ("monday", tmp_path / "film.mp4", 40, (48, 64))
+    assert shown.tracks is not None
+    (tmp_path / "film.mp4").unlink()
+    [alone] = open_videos([], [folder], fps=None, say=lambda _: None)
+    assert (alone.name, alone.path) == ("monday", None)

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from trainer.behaviour_scores.probability_file import probabilities_csv
 from trainer.errors import LabelError
-from trainer.timeline.body_lines import body_lines
 from trainer.timeline.labelled_videos import LabelledVideo
 from trainer.timeline.model_answers import Answer, read_tables
 from trainer.timeline.offers import binary_entropy, rank_offers
@@ -77,9 +76,3 @@ def test_a_table_of_another_length_and_a_folder_without_any_are_refused(tmp_path
     (tmp_path / "film.csv").write_bytes(probabilities_csv(np.zeros((39, 1), np.float32), ("groom",), exclusive=False))
     with pytest.raises(LabelError, match=r"film\.csv: holds 39 frames, film\.mkv has 40"):
         read_tables([tmp_path], [video], exclusive=True, say=lambda _: None)
-
-
-def test_lines_join_points_that_are_near_each_other_and_leave_out_one_never_seen() -> None:
-    body = np.array([[0, 0], [10, 0], [20, 0], [21, 5], [np.nan, np.nan]], np.float32)
-    poses = np.repeat(np.column_stack([body, np.ones(5)])[None, None], 8, axis=0).astype(np.float32)
-    assert sorted(tuple(sorted(line)) for line in body_lines(poses)) == [(0, 1), (1, 2), (2, 3)]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from trainer.__main__ import PROGRAM
+from trainer.labels.checks import FEW_FRAMES, too_few_in_words
 from trainer.scoring.label_faults import Exchange, OtherNames, Suspect
 from trainer.scoring.measurements import EmptyScene, GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
@@ -226,6 +227,20 @@ def test_what_is_good_says_how_sure_that_is_by_the_frames_held_out() -> None:
     assert verdict(replace(GOOD, scored=6, right=6), PLACE).steps[0].kind == "good"
 
 
+def test_a_training_on_few_labels_is_not_called_good_but_asks_for_more() -> None:
+    """What the labels were said to be before the training holds after it, by the same number."""
+    found = verdict(replace(GOOD, learnt=FEW_FRAMES - 9, scored=8, right=8), PLACE)
+    said = too_few_in_words(FEW_FRAMES - 1)
+    assert said.startswith("49 labelled frames: below 50 neither the network nor the error")
+    assert found.sentence.startswith(
+        f"{said}. The median error of 1.30 px is within the 2.4 px that count as right; most points are so near"
+    )
+    assert [(step.kind, step.command.split()[1]) for step in found.steps] == [("few labels", "select"), ("few labels", "render")]
+    assert verdict(replace(GOOD, learnt=FEW_FRAMES - 8, scored=8, right=8), PLACE).steps[0].kind == "good"
+    over_fitted = replace(CASES["over-fitted"][0], learnt=32, scored=8)
+    assert "few labels" not in [step.kind for step in verdict(over_fitted, PLACE).steps]  # more labels are asked for already
+
+
 def test_a_gap_that_only_few_held_out_frames_show_is_not_called_over_fitted() -> None:
     few = replace(CASES["over-fitted"][0], scored=2, right=0)
     assert [step.kind for step in verdict(few, PLACE).steps] == ["few held out", "few held out"]
@@ -317,7 +332,7 @@ def test_a_good_training_that_was_short_may_be_longer() -> None:
 
 def test_an_over_fitted_training_whose_held_out_loss_rises_is_told_to_end_earlier() -> None:
     found = verdict(replace(GOOD, train_median_px=0.6, median_px=3.0, mean_px=4.0, crossing=17), PLACE)
-    assert "from epoch 17 on the held-out loss rose" in found.sentence
+    assert "from epoch 18 on the held-out loss rose" in found.sentence
     assert "--patience 5" in found.steps[1].command
 
 

@@ -85,7 +85,10 @@ def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Ev
     )
     single = replace(measured, points=tuple(replace(one, scored=1) for one in measured.points))
     assert "No key point is biased beyond chance." in point_section(single, train, RADII)
-    panels = bias_vectors(train, measured.points, RADII.px).axes
+    drawn = bias_vectors(train, measured.points, RADII.px)
+    told = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert told == ["answer for a frame", "label", "counts as right, within", "arrow: median of the answers"]
+    panels = drawn.axes
     assert [axes.get_title(loc="left") for axes in panels[:2]] == ["snout", "tail <base>"]
     assert all(len(axes.texts) == 1 for axes in panels[:2]), "the arrow"
 

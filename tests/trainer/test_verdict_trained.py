@@ -78,7 +78,7 @@ def with_points(frames: LabelledFrames, points: NDArray[np.float64], *, group: s
 @pytest.fixture(scope="module")
 def bars(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelledFrames, LabelledFrames]:
     folder = tmp_path_factory.mktemp("bars")
-    return labelled(folder, 30), labelled(folder, 16, first=100)
+    return labelled(folder, 30), labelled(folder, 20, first=100)
 
 
 @pytest.fixture(scope="module")

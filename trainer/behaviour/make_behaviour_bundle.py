@@ -31,7 +31,6 @@ from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, c
 from trainer.behaviour.train import Prepared, Trained, prepare, train, whole_logits
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
-from trainer.behaviour_scores.score_tables import summary
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
@@ -78,7 +77,7 @@ class BehaviourBundle:
     def sentence(self) -> str:
         """One sentence for people."""
         verdict = "".join(f" {sentence}" for sentence in self.run.verdicts)
-        return f"{self.bundle}: on {self.judged} {summary(self.run.scores[0])}.{verdict} Report: {self.report}"
+        return f"{self.bundle}: on {self.judged}, {self.run.headline}.{verdict} Report: {self.report}"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -155,7 +154,8 @@ def _score_and_write(
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
     otherwise = request.choice.otherwise if request.choice is not None else None
-    words = counted(len(judged), f"{'held-out' if videos.of('test') else 'validation'} video")
+    unit = "block" if videos.divided_by == "block" else "video"
+    words = counted(len(judged), f"{'held-out' if videos.of('test') else 'validation'} {unit}")
     description = noted(describe(request, videos, trained, calibrated, exported), request.choice)
     test = _self_test_poses(videos)
     states = exported.state_shapes
@@ -167,6 +167,7 @@ def _score_and_write(
     found = decisions_of(read_bundle(unscored), judged, say=lambda _: None, otherwise=otherwise)
     notes = [
         *videos.notes,
+        *findings([video.session for video in videos.videos]),
         *axis.sentences,
         *said_of(judged, videos.class_names, request.choice),
         *([absent] if absent else []),

@@ -3,13 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from trainer.behaviour.table_rows import header_and_rows
 from trainer.scoring.next_commands import FIRST_PERSON, after_each_other, options_without, typed
 
 _OF_LABELS = ("--classes", "--class-words", "--leave-out", "--fps", "--frames", "--variable", "--channel", "--only-when", "--rules")
 _VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+_OF_READING = ("--fps", "--channel", "--variable", "--classes", "--frames")  # of `trainer bouts convert`
 LONGEST = 10  # times as long at most
+
+
+class LabelledRow(NamedTuple):
+    """The labels of a video: its name on the timeline, their file, and the frame rate in the table (may be empty)."""
+
+    name: str
+    labels: str
+    fps: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +34,7 @@ class BehaviourCommands:
         poses: a file for each video; empty where behaviour is learnt from images.
         images: videos, folders or arrays; empty where it is learnt from poses, or from images by class.
         labels: a file for each video; empty where folders say what images are.
+        labelled: the labels that more are added to, each of one video.
     """
 
     data: str
@@ -33,18 +44,25 @@ class BehaviourCommands:
     poses: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    labelled: tuple[LabelledRow, ...] = ()
 
     def label_more(self) -> str:
-        """Where more is labelled, beginning with what the network found; of images by class, what shows which are missed."""
-        place = ["--annotator", FIRST_PERSON, "--labels", f"{self.bundle}-labels"]
+        """Where more is labelled, with the labels that there are and what the network found; of images by class, what shows those missed.
+
+        Labels are copied once: what was added to them there is kept when the command is given again.
+        """
+        place = ["--annotator", FIRST_PERSON, "--labels", self._place]
         fps = with_values(self.options, ("--fps",))
         if self.poses:
-            return typed("bouts", "label", "--poses", *self.poses, *fps, *place, "--bundle", self.bundle)
+            return after_each_other(
+                [*self._with_labels(), typed("bouts", "label", "--poses", *self.poses, *fps, *place, "--bundle", self.bundle)]
+            )
         videos = [path for path in self.images if path.lower().endswith(_VIDEOS)]
         if videos:
             found = f"{self.bundle}-found"
             return after_each_other(
                 [
+                    *self._with_labels(),
                     typed("evaluate", self.bundle, "--data", self.data, *self._of_labels, "--predictions", found),
                     typed("bouts", "label", *videos, *place, "--predictions", found),
                 ]
@@ -76,6 +94,19 @@ class BehaviourCommands:
         """Whether the network can learn a few frames by heart."""
         return typed("fit", "--task", "behaviour", "--data", self.data, *options_without(self.options, _OF_MAKING), "--memorise", "64")
 
+    def _with_labels(self) -> list[str]:
+        """The labels that there are, in the place and form in which more are added."""
+        asked, made = with_values(self.options, _OF_READING), []
+        for name, labels, fps in self.labelled:
+            rate = ["--fps", fps] if fps and "--fps" not in asked else []
+            out = str(Path(self._place) / f"{name}.{FIRST_PERSON}.bouts.json")
+            made.append(typed("bouts", "convert", labels, out, "--keep", *rate, *asked))
+        return made
+
+    @property
+    def _place(self) -> str:
+        return f"{self.bundle}-labels"
+
     @property
     def several_members(self) -> bool:
         """Whether several networks answer together already."""
@@ -102,8 +133,22 @@ def commands_of(data: Path, bundle: Path, *, epochs: int, options: tuple[str, ..
         return tuple(str(data.parent / row[column]) for row in rows if row.get(column))
 
     poses, images = ((), paths("images")) if from_images else (paths("poses"), ())
+    labels = paths("labels")
+    column = "images" if from_images else "poses"
+    labelled = [
+        LabelledRow(Path(row[column]).stem, str(data.parent / row["labels"]), row.get("fps") or "")
+        for row in rows
+        if row.get(column) and row.get("labels") and labels.count(str(data.parent / row["labels"])) == 1  # not those of several videos
+    ]
     return BehaviourCommands(
-        data=str(data), bundle=str(bundle), epochs=epochs, options=options, poses=poses, images=images, labels=paths("labels")
+        data=str(data),
+        bundle=str(bundle),
+        epochs=epochs,
+        options=options,
+        poses=poses,
+        images=images,
+        labels=labels,
+        labelled=tuple(labelled),
     )
 
 

@@ -125,6 +125,21 @@ def _numpy(path: Path) -> Tracks:
     return _tracks(path, [f"point{place}" for place in range(poses.shape[2])], poses)
 
 
+def original_video(folder: Path) -> Path | None:
+    """The video that a session was analysed from, where it is still there; None for a recorded session and for other files of poses."""
+    if not folder.is_dir():
+        return None
+    try:
+        from tracker.recording.read_session import RecordedSession
+    except ImportError:  # `read_tracks` says what is missing
+        return None
+    try:
+        session = RecordedSession(folder)
+        return next(iter(session.video_paths().values())) if session.description.source is not None else None
+    except RecordingError:
+        return None
+
+
 def _session(folder: Path) -> Tracks:
     """The frames that got a pose, at their own times: as at the rig, where a frame that was skipped reaches no classifier."""
     try:

@@ -142,7 +142,9 @@ def _few(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | None:
     return NextStep(
         kind="few bouts",
         why=f"Too little to learn from: {_names(few)}.",
-        do="Label more of these classes, in other videos than before." if m.in_time else "Add images of these classes.",
+        do="Label more of these classes, best in other videos too: add their poses or files to the command."
+        if m.in_time
+        else "Add images of these classes.",
         command=commands.label_more(),
     )
 
@@ -187,7 +189,9 @@ def _nothing_shown(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep 
     return NextStep(
         kind="nothing shown",
         why=why,
-        do="Label more videos: with so few nothing is shown." if against is None else "Look at the labels first, with these counts.",
+        do="Label more, best in other videos too: with so few nothing is shown."
+        if against is None
+        else "Look at the labels first, with these counts.",
         command=commands.label_more() if against is None else commands.check_labels(),
     )
 

@@ -146,7 +146,7 @@ def score_behaviour(name: str, videos: Sequence[ScoredVideo]) -> BehaviourScore:
         kappa_by_frame=kappa(table) if table is not None else _mean([each.kappa for each in classes]),
         kappa_by_bout=kappa_by_bout(videos),
         calibration=_calibration(videos, exclusive=exclusive),
-        videos=tuple((video.name, macro_f1_of_what_is_there([video])) for video in videos),
+        videos=tuple((video.name, macro_f1([video])) for video in videos),
         in_time=all(video.in_time for video in videos),
     )
 
@@ -203,14 +203,9 @@ def _calibration(videos: Sequence[ScoredVideo], *, exclusive: bool) -> Reliabili
     return calibration(np.concatenate(said), np.concatenate(true))
 
 
-def macro_f1_of_what_is_there(videos: Sequence[ScoredVideo]) -> float:
-    """Over the classes that a person marked in these videos: one that is not there cannot be found."""
-    values = []
-    for place in range(len(videos[0].class_names)):
-        said, true = columns(videos, place)
-        if true.any():
-            values.append(score_frames(said, true).f1)
-    return _mean(values)
+def macro_f1(videos: Sequence[ScoredVideo]) -> float:
+    """Mean F1, by frame, of the classes that are there or were found in these videos: one that is found but not there counts 0."""
+    return _mean([score_frames(*columns(videos, place)).f1 for place in range(len(videos[0].class_names))])
 
 
 def columns(videos: Sequence[ScoredVideo], place: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.behaviour.score import Bouts, bouts_of_labels, score
+from tracker.behaviour.score import Bouts, bouts_of_labels, pair_bouts
 from trainer.behaviour_scores.scored_video import Said, ScoredVideo
 
 
@@ -17,13 +17,14 @@ class BoutScore:
 
     Attributes:
         true: bouts that people marked.
-        found: bouts that were found, without those in frames that nobody judged.
+        found: bouts that were found, in judged frames alone: one that goes on through others is as many as the judged parts it is in.
         matched: pairs of one found and one true bout that overlap, each in one pair at most.
         detected: true bouts that any found bout overlaps.
         false: found bouts that overlap no true bout.
         pieces: found bouts that overlap a true one.
         judged_s: seconds that people judged.
-        onset_ms: float64 (matched,), found minus true: positive is late.
+        onset_ms: float64 (at most matched,), found minus true: positive is late. Without the pairs of which either bout begins where a
+            judged part, or the video, begins: when it began is not known.
         offset_ms: the same for the ends.
     """
 
@@ -128,27 +129,29 @@ def _of_video(video: ScoredVideo, place: int) -> BoutScore:
     judged = video.judged[:, place]
     times_ns = np.round(np.arange(len(judged)) * 1e9 / video.fps).astype(np.int64)
     truth = bouts_of_labels(video.true[:, place], times_ns)
-    found = bouts_of_labels(video.said[:, place], times_ns)
-    found = found[_any_inside(found, times_ns[judged])]
-    one = score(found, truth, times_ns=times_ns[judged])
+    found = bouts_of_labels(video.said[:, place] & judged, times_ns)
+    pairs = pair_bouts(found, truth)
+    errors = (found[pairs[:, 0]] - truth[pairs[:, 1]]) / 1e6
+    known = _edges_known(found, judged, times_ns)[pairs[:, 0]] & _edges_known(truth, judged, times_ns)[pairs[:, 1]]
     reached, reaching = _overlapped(truth, found), _overlapped(found, truth)
     return BoutScore(
-        true=one.true,
-        found=one.found,
-        matched=one.matched,
+        true=len(truth),
+        found=len(found),
+        matched=len(pairs),
         detected=int(reached.sum()),
         false=int((~reaching).sum()),
         pieces=int(reaching.sum()),
         judged_s=float(judged.sum() / video.fps),
-        onset_ms=one.onset_error_ms,
-        offset_ms=one.end_error_ms,
+        onset_ms=errors[known[:, 0], 0],
+        offset_ms=errors[known[:, 1], 1],
     )
 
 
-def _any_inside(bouts: Bouts, times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which bouts hold at least one of the times."""
-    first, last = np.searchsorted(times_ns, bouts[:, 0]), np.searchsorted(times_ns, bouts[:, 1])
-    return np.asarray(last > first)
+def _edges_known(bouts: Bouts, judged: NDArray[np.bool_], times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of each bout, whether the frame before it and the first frame after it were judged: bool (bouts, 2)."""
+    beside = np.concatenate(([False], judged, [False]))  # place i + 1 is frame i
+    first, end = np.searchsorted(times_ns, bouts).T
+    return np.column_stack([beside[first], beside[end + 1]])
 
 
 def _overlapped(bouts: Bouts, by: Bouts) -> NDArray[np.bool_]:

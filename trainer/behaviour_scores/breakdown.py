@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracker.behaviour.score import score_frames
-from trainer.behaviour_scores.behaviour_score import columns, macro_f1_of_what_is_there
+from trainer.behaviour_scores.behaviour_score import columns, macro_f1
 from trainer.behaviour_scores.bout_score import number, score_bouts
 from trainer.behaviour_scores.scored_video import ScoredVideo
 
@@ -48,7 +48,7 @@ class SomeVideos:
     Attributes:
         kind: video, session or animal.
         name: of it.
-        macro_f1: over the classes that are there.
+        macro_f1: over the classes that are there or were found.
         classes: in the labels' order.
     """
 
@@ -103,7 +103,7 @@ def _scored(kind: str, name: str, videos: Sequence[ScoredVideo]) -> SomeVideos:
                 bout_f1=bouts.f1 if bouts is not None else float("nan"),
             )
         )
-    return SomeVideos(kind=kind, name=name, macro_f1=macro_f1_of_what_is_there(videos), classes=tuple(classes))
+    return SomeVideos(kind=kind, name=name, macro_f1=macro_f1(videos), classes=tuple(classes))
 
 
 def _some(names: Sequence[str]) -> str:

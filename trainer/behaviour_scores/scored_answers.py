@@ -9,6 +9,7 @@ from trainer.behaviour_scores.breakdown import SomeVideos, breakdown, missing_se
 from trainer.behaviour_scores.intervals import PairedF1, compare_f1
 from trainer.behaviour_scores.people import SecondPerson, second_person
 from trainer.behaviour_scores.same_frames import judged_by_both, left_out_sentence, shaped_as, silent_frames, without_frames
+from trainer.behaviour_scores.score_tables import figure, summary
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 
@@ -30,6 +31,7 @@ class BehaviourRun:
         notes: what was left out or mended, a sentence each.
         people: every second person, with the others' answers on the frames that both judged.
         parts: the first answer for each animal, session and video by itself.
+        reference: the name of what the answer is to beat, None where there is none.
     """
 
     title: str
@@ -42,11 +44,21 @@ class BehaviourRun:
     notes: tuple[str, ...]
     people: tuple[SecondPerson, ...] = ()
     parts: tuple[SomeVideos, ...] = ()
+    reference: str | None = None
 
     @property
     def not_trivial(self) -> tuple[tuple[str, Sequence[ScoredVideo]], ...]:
         """Name and videos of each answer but the trivial one."""
         return self.answers[:-1]
+
+    @property
+    def headline(self) -> str:
+        """The figures of the answer over all classes, and beside them those of the reference."""
+        beside = next((score for score in self.scores if score.name == self.reference), None)
+        if beside is None:
+            return summary(self.scores[0])
+        by_bout = f" by frame, {figure(beside.macro_bout_f1)} by bout" if beside.in_time else ""
+        return f"{summary(self.scores[0])}; the reference, {beside.name}, reaches macro-F1 {figure(beside.macro_f1)}{by_bout}"
 
     @property
     def verdicts(self) -> tuple[str, ...]:
@@ -122,6 +134,7 @@ def score_answers(
         notes=(*notes, *([warming] if warming is not None else []), *missing_sentences(parts)),
         people=tuple(second_person(person, [*own, *others]) for person in persons),
         parts=parts,
+        reference=reference[0] if reference is not None else None,
     )
 
 

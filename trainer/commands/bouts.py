@@ -56,6 +56,7 @@ def add(commands: Commands) -> None:
     converting.add_argument("out", type=Path, metavar="FILE", help="file to write")
     converting.add_argument("--as", dest="form", choices=FORMS, help="its form; by default that of its name")
     converting.add_argument("--force", action="store_true", help="replace a file that is there")
+    converting.add_argument("--keep", action="store_true", help="leave a file that is there as it is; no error")
     add_reading(converting)
     _add_score(actions)
     bouts_label.add(actions)
@@ -138,6 +139,9 @@ def convert(options: argparse.Namespace) -> int:
     from trainer.ethogram.files import file_of, form_of, read_ethograms
     from trainer.whole_files import replace_files
 
+    if options.out.exists() and options.keep:
+        print(f"{options.out}: is there already, and is kept")
+        return 0
     if options.out.exists() and not options.force:
         raise LabelError(f"{options.out}: is there already; give another name, or --force to replace it")
     form = options.form or form_of(options.out)

@@ -127,12 +127,17 @@ def _amounts(name: str, of_class: Sequence[Count]) -> list[str]:
     frames, bouts = sum(one.frames for one in of_class), sum(one.bouts for one in of_class)
     if not frames:
         return [f"'{name}' is in no frame; label some, or leave the class out"]
-    if frames < FEWEST_FRAMES or bouts < FEWEST_BOUTS:
-        return [
-            f"'{name}' has {frames} frames in {_bouts(bouts)}; fewer than {FEWEST_FRAMES} frames or {FEWEST_BOUTS} "
-            "bouts are too few to learn or to judge by"
-        ]
-    return []
+    missed = too_few(frames, bouts)
+    return [f"'{name}' has {frames} frames in {_bouts(bouts)}; {missed} are too few to learn or to judge by"] if missed else []
+
+
+def too_few(frames: int, bouts: int) -> str:
+    """Which of the two numbers a class misses, in words; empty where it misses none."""
+    missed = [
+        *([f"fewer than {FEWEST_FRAMES} frames"] if frames < FEWEST_FRAMES else []),
+        *([f"fewer than {FEWEST_BOUTS} bouts"] if bouts < FEWEST_BOUTS else []),
+    ]
+    return " and ".join(missed)
 
 
 def _bouts(count: int) -> str:

@@ -116,6 +116,7 @@ def _score_and_write(
     about = said_of(judged, videos.class_names, request.choice)
     notes = [
         *videos.notes,
+        *_odd_labels(videos),
         trained.shown,
         *about,
         *(standing := collapsed(found)),
@@ -183,8 +184,12 @@ def _introduction(videos: ImageVideos, inside: tuple[int, int] | None) -> list[s
         *(f"{part}: {', '.join(names)} frames" for part, names in parts.items() if names),
         f"the network takes {videos.plan.words}" + (f", and resizes it to {inside[0]}x{inside[1]} itself" if inside is not None else ""),
     ]
-    found = findings(videos.sessions) if videos.in_time else count_sentences(videos)
-    return said + [f"labels: {sentence}" for sentence in (*videos.notes, *found)]
+    return said + [f"labels: {sentence}" for sentence in (*videos.notes, *_odd_labels(videos))]
+
+
+def _odd_labels(videos: ImageVideos) -> list[str]:
+    """What is odd about the labels, a sentence each: said before the training, and kept in its report."""
+    return findings(videos.sessions) if videos.in_time else count_sentences(videos)
 
 
 def _calibrate(network: ImageBehaviour, videos: ImageVideos, request: ImageRequest) -> BehaviourCalibration:

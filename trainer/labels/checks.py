@@ -42,12 +42,17 @@ def check_labels(frames: LabelledFrames) -> list[LabelFinding]:
     return [*_too_few(frames), *_rare_points(frames), *_lopsided(frames), *_odd_distances(frames), *_mirrored(frames)]
 
 
+def too_few_in_words(count: int) -> str:
+    """That so many labelled frames, fewer than `FEW_FRAMES`, are too few; no full stop."""
+    said = f"below {FEW_FRAMES} neither the network nor the error measured on the held-out ones can be relied on"
+    return f"{'1 labelled frame' if count == 1 else f'{count} labelled frames'}: {said}"
+
+
 def _too_few(frames: LabelledFrames) -> Iterator[LabelFinding]:
     if len(frames) < FEW_FRAMES:
         yield LabelFinding(
             kind="too few",
-            sentence=f"{len(frames)} labelled frames: below {FEW_FRAMES} neither the network nor the error measured on the held-out ones "
-            "can be relied on; label more, from different times and videos (`trainer select`)",
+            sentence=f"{too_few_in_words(len(frames))}; label more, from different times and videos (`trainer select`)",
         )
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
 from tracker.bundle import Bundle, read_bundle, write_bundle
 from tracker.frame import Image
 from trainer.labels.checks import check_labels
-from trainer.labels.counts import count_parts, counts_table, lopsided_parts
+from trainer.labels.counts import PartCount, count_parts, counts_table, lopsided_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import sizes_in_words
 from trainer.labels.split_record import write_record
@@ -86,10 +87,18 @@ def _print_labels(request: BundleRequest, console: Console) -> None:
         soft_wrap=True,
     )
     console.print(f"a point counts as right within {request.radii.words} of its label ({request.radii.source})", soft_wrap=True)
-    counts = count_parts(frames, {"training": request.parts.train, "held out": request.parts.held_out})
-    console.print(counts_table(counts), highlight=False)
-    for sentence in (*(finding.sentence for finding in check_labels(frames)), *lopsided_parts(counts)):
-        console.print(f"[yellow]labels:[/yellow] {sentence}", soft_wrap=True)
+    console.print(counts_table(_counts(request)), highlight=False)
+    for sentence in _odd_labels(request):
+        console.print("[yellow]labels:[/yellow]", Text(sentence), soft_wrap=True)
+
+
+def _counts(request: BundleRequest) -> dict[str, PartCount]:
+    return count_parts(request.frames, {"training": request.parts.train, "held out": request.parts.held_out})
+
+
+def _odd_labels(request: BundleRequest) -> list[str]:
+    """What is odd about the labels, a sentence each: said before the training, and kept in its report."""
+    return [*(finding.sentence for finding in check_labels(request.frames)), *lopsided_parts(_counts(request))]
 
 
 def _some(train: LabelledFrames, result: FitResult) -> list[Image]:
@@ -123,7 +132,8 @@ def _score_and_write(
     training = ScoredTraining(
         result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
     )
-    report = report_training(request.out, description, training, judged=judged, notes=request.notes)
+    notes = (*request.notes, *(f"Labels: {sentence}" for sentence in _odd_labels(request)))
+    report = report_training(request.out, description, training, judged=judged, notes=notes)
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(
         bundle=request.out,

@@ -13,7 +13,7 @@ from tracker.pages.document import StrongRow, page, picture, table, text
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning
 from trainer.behaviour_scores.breakdown import ClassThere, SomeVideos
 from trainer.behaviour_scores.people import SecondPerson
-from trainer.behaviour_scores.score_tables import BOUT_HEAD, bout_row, figure, frame_head, frame_row, summary
+from trainer.behaviour_scores.score_tables import BOUT_HEAD, bout_row, figure, frame_head, frame_row
 from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.reports.behaviour_plots import calibration_figure, curves_figure, ethogram_figure, f1_figure
 from trainer.reports.learning_section import Learning, learning_parts, verdict_part
@@ -70,7 +70,7 @@ def behaviour_page(run: BehaviourRun, created: str, learning: Learning | None = 
     score, videos = run.scores[0], run.answers[0][1]
     parts = [
         f"<h1>{text(run.title)}</h1>",
-        f'<p class="lead">{text(summary(score))}.</p>',
+        f'<p class="lead">{text(_begun(run.headline))}.</p>',
         verdict_part(learning) if learning is not None else "",
         "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.verdicts),
         f"<h2>By {score.unit[:-1]}</h2>",
@@ -88,6 +88,11 @@ def behaviour_page(run: BehaviourRun, created: str, learning: Learning | None = 
         *(learning_parts(learning) if learning is not None else []),
     ]
     return page(run.title, parts, kind="behaviour", footer=created)
+
+
+def _begun(sentence: str) -> str:
+    """A sentence that begins with a capital letter; a bundle's name stays as it is."""
+    return sentence[0].upper() + sentence[1:] if sentence.startswith("network:") else sentence
 
 
 def _programs(run: BehaviourRun) -> list[BehaviourScore]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from trainer.reports.error_plots import contact_sheet
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, lines_of
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, lines_of
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.label_faults import Exchange, Suspect
 from trainer.scoring.measurements import PointMeasure
@@ -37,7 +37,10 @@ def bias_vectors(evaluation: Evaluation, points: Sequence[PointMeasure], radii_p
     offset = evaluation.errors.offset_px.reshape(-1, evaluation.errors.offset_px.shape[-2], 2)
     for place, (point, radius) in enumerate(zip(points, radii_px, strict=True)):
         _draw_point(grid[place], offset[:, place], point, radius=radius)
-    figure.suptitle("Answer minus label in the image (px), right and down; circle: counts as right", fontsize=10, x=0.01, ha="left")
+    figure.axes[0].plot([], [], color=FAINT, linewidth=1, linestyle=(0, (3, 2)), label="counts as right, within")
+    figure.axes[0].plot([], [], color=TRAIN, linewidth=2, label="arrow: median of the answers")
+    legend_below(figure, figure.axes[0])
+    figure.suptitle("Answer minus label in the image (px), right and down", fontsize=10, x=0.01, ha="left")
     return figure
 
 
@@ -55,9 +58,9 @@ def suspected_labels(evaluation: Evaluation, found: Sequence[Suspect]) -> Figure
 def _draw_point(axes: Axes, offset: np.ndarray[tuple[int, ...], np.dtype[np.float64]], point: PointMeasure, *, radius: float) -> None:
     known = offset[~np.isnan(offset).any(axis=1)]
     reach = SPAN * radius
-    axes.plot(*np.clip(known, -reach, reach).T, ".", color=HELD_OUT, alpha=0.35, markersize=4)
+    axes.plot(*np.clip(known, -reach, reach).T, ".", color=HELD_OUT, alpha=0.35, markersize=4, label="answer for a frame")
     axes.add_patch(Circle((0, 0), radius, fill=False, color=FAINT, linewidth=1, linestyle=(0, (3, 2))))
-    axes.plot([0], [0], "+", color=INK, markersize=7)
+    axes.plot([0], [0], "+", color=INK, markersize=7, linestyle="", label="label")
     if len(known) and math.isfinite(point.bias_px[0]):
         tip = np.clip(np.array(point.bias_px), -reach, reach)
         axes.annotate("", tip.tolist(), (0, 0), arrowprops={"arrowstyle": "->", "color": TRAIN, "linewidth": 2, "shrinkA": 0, "shrinkB": 0})

@@ -10,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 TRAIN, HELD_OUT, INK, FAINT, GRID = "#0072B2", "#D55E00", "#222222", "#6b6b6b", "#e4e4e4"
@@ -108,5 +108,9 @@ def lines_of(name: str, letters: int) -> str:
 
 def plain_numbers(axis: Axis) -> None:
     """Numbers of a logarithmic axis as people write them: 0.5, 20, 1000."""
+    low, high = sorted(axis.get_view_interval())
+    narrow = low > 0 and high < 6 * low  # hardly a 1, 2 or 5 lies inside: matplotlib's own steps, as on a linear axis
+    if narrow:
+        axis.set_major_locator(MaxNLocator(nbins=5))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else ""))
+    axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if not narrow and f"{value:.0e}"[0] in "25" else ""))

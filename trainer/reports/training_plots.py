@@ -46,7 +46,6 @@ def loss_curves(
     if kept is not None and kept < len(epoch):
         label = f"taken: epoch {epoch[kept]:g}"
         rows[0].plot([epoch[kept]], [held_out[kept]], linestyle="", marker="o", markersize=9, mfc="none", color=INK, label=label)
-        rows[0].legend(loc="upper right", frameon=False, labelcolor=INK, fontsize=9)
     if scored:
         _draw_held_out_error(rows[1], epoch=epoch, error=error, floor=floor)
     _draw_changes(rows[-2], epoch=epoch, train=train, held_out=held_out)
@@ -132,6 +131,7 @@ def _draw_losses(
     if (place_of := crossing(_known(train), _known(held_out))) is not None:
         axes.axvline(epoch[place_of], color=INK, linewidth=1.2, linestyle=(0, (4, 2)), label=CROSSING_LABEL.replace("held-out", other))
     finish(axes, title="Loss (logarithmic)", log_values=np.concatenate([loss, train, held_out]))
+    plain_numbers(axes.yaxis)
 
 
 def _draw_held_out_error(axes: Axes, *, epoch: NDArray[np.float64], error: NDArray[np.float64], floor: Floor | None) -> None:
@@ -175,9 +175,18 @@ def _draw_changes(axes: Axes, *, epoch: NDArray[np.float64], train: NDArray[np.f
     size = size[np.isfinite(size) & (size > 0)]
     axes.set_yscale("symlog", linthresh=float(np.median(size)) if size.size else 1.0)
     if size.size:
-        mark = 10.0 ** np.floor(np.log10(size.max()))
-        axes.set_yticks([-mark, 0, mark])  # more would stand on top of each other next to zero
+        step, end = float(np.median(size)), float(size.max())
+        marks = [
+            _one_digit(value) for value in ([end, step] if end > 4 * step else [end, end / 2])
+        ]  # more would stand on top of each other
+        axes.set_yticks([*(-mark for mark in marks), 0, *marks[::-1]])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     finish(axes, title="Change of the loss from epoch to epoch (below 0: better)")
+
+
+def _one_digit(value: float) -> float:
+    """Of a positive number, its first digit and its size: 0.032 is 0.03."""
+    return float(f"{value:.0e}")
 
 
 def _known(values: NDArray[np.float64]) -> list[float | None]:

@@ -88,18 +88,18 @@ def report_training(
 def _examples(result: FitResult, frames: LabelledFrames) -> Examples:
     """The frames that the network was asked about while learning, and the answers of its finished weights last."""
     store, places = FrameStore(frames, result.view, lighting=result.lighting), example_places(len(frames))
-    stages = [(f"epoch {each.epoch}", store.to_source(np.array(each.poses, np.float32), places)) for each in result.history.examples]
+    stages = [(f"epoch {each.epoch + 1}", store.to_source(np.array(each.poses, np.float32), places)) for each in result.history.examples]
     finished = ("finished", predict_animals(result.network, store, places))
     return Examples(images=[frames.read(int(place)) for place in places], truth=frames.points[places], stages=[*stages, finished])
 
 
 def history_of(result: FitResult) -> dict[str, Any]:
-    """What happened while learning, as report and verdict take it."""
+    """What happened while learning, as report and verdict take it: epochs count from 1."""
     epochs, before = [], 0.0
     for epoch in result.history.epochs:
         epochs.append(
             {
-                "epoch": epoch.epoch,
+                "epoch": epoch.epoch + 1,
                 "train_loss": epoch.loss,
                 "val_loss": epoch.held_out_loss,
                 "val_error_px": epoch.held_out_px,
@@ -111,7 +111,7 @@ def history_of(result: FitResult) -> dict[str, Any]:
     losses = result.history.batch_loss
     each = max(1, len(losses) // max(1, len(epochs)))
     places = [min(i // each, max(0, len(epochs) - 1)) for i in range(len(losses))]  # time may have ended the last epoch early
-    batches = [{"epoch": place, "batch": i - place * each, "loss": losses[i]} for i, place in enumerate(places)]
+    batches = [{"epoch": place + 1, "batch": i - place * each, "loss": losses[i]} for i, place in enumerate(places)]
     return {"epochs": epochs, "batches": batches}
 
 

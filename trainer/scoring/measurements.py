@@ -96,7 +96,7 @@ class Measurements:
         seen_px: source pixels that one pixel of the network's picture stands for; None where not known.
         pictures: shown while learning, repetitions counted; None where not known.
         falling: share by which the last fifth of the epochs lowered the held-out error; None where not known.
-        crossing: epoch from which the held-out loss rises while the training loss falls on; None where there is none.
+        crossing: place, from 0, of the epoch from which the held-out loss rises while the training loss falls on; None where there is none.
         scatter_px: of the labels, as their shape shows; see `label_scatter_px`.
         unlike: how far held-out images differ from training ones in brightness or contrast, in spreads of the training ones.
         points: the key points.

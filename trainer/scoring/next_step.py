@@ -11,6 +11,7 @@ from trainer.scoring.measurements import Measurements
 Kind = Literal[
     "few frames",
     "few held out",
+    "few labels",
     "other names",
     "exchanged",
     "nothing held out",

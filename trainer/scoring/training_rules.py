@@ -1,8 +1,9 @@
 """Rules of a verdict that find faults of the training, and say when there are none."""
 
+from trainer.labels.checks import FEW_FRAMES, too_few_in_words
 from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements
-from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_commands import MORE_FRAMES, NextCommands
 from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     SEEN_PX,
@@ -141,7 +142,7 @@ def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
     if not gap(m) or few_held_out(m) or not (not_exact(m) or m.crossing is not None):
         return None
-    rises = f"; from epoch {m.crossing} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
+    rises = f"; from epoch {m.crossing + 1} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)
     more = commands.more_frames(
         "Label more frames, most of all those that the network is least certain of.", [one.name for one in worst[:1]]
@@ -154,13 +155,37 @@ def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
     )
 
 
+def few_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Fewer labelled frames than a network or its error can be relied on, where nothing else asks for more."""
+    labelled = m.learnt + m.scored
+    if labelled >= FEW_FRAMES or m.learnt < FEWEST_FRAMES or not m.scored or few_held_out(m) or over_fitted(m, commands) is not None:
+        return None
+    missing = FEW_FRAMES - labelled
+    more = commands.more_frames("Label more frames, of different times and videos.", count=max(missing, MORE_FRAMES), uncertain=False)
+    return NextStep(
+        kind="few labels",
+        why=f"{too_few_in_words(labelled)}. The median error of {m.median_px:.2f} px is {'above' if not_exact(m) else 'within'} the "
+        f"{m.radius_px:.1f} px that count as right; {right_in_words(m)}.",
+        do=more.do,
+        command=more.command,
+    )
+
+
+def seen_meanwhile(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """What can be seen before there are more labels."""
+    if not_exact(m) or (few := few_labels(m, commands)) is None:
+        return None
+    shown_next = commands.look_at_answers()
+    return NextStep(kind="few labels", why=few.why, do=f"Until then: {shown_next.do}", command=shown_next.command)
+
+
 def rising(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A training that went on after it had memorised them."""
     if m.crossing is None or few_held_out(m) or not gap(m):
         return None
     return NextStep(
         kind="over-fitted",
-        why=f"The held-out loss rises from epoch {m.crossing} on.",
+        why=f"The held-out loss rises from epoch {m.crossing + 1} on.",
         do="Until there are more labels, end the training where the held-out error no longer falls.",
         command=commands.patient(),
     )

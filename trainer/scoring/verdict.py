@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from trainer.labels.checks import FEW_FRAMES
 from trainer.scoring import label_rules, training_rules
 from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements
@@ -42,9 +43,9 @@ RULE = (
     f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light; fewer than "
     f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the last fifth; {SEEN_PX:g} source "
     f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; a held-out median above {OVERFIT_RATIO:g} "
-    f"times the training median and {OVERFIT_PX:g} px above it; the task's own threshold; single labels far from a sure answer; a point "
-    f"that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal. Training and held-out frames are scored in "
-    "the same way: the finished engine, no augmentation, no dropout."
+    f"times the training median and {OVERFIT_PX:g} px above it; the task's own threshold; fewer than {FEW_FRAMES} labelled frames; single "
+    f"labels far from a sure answer; a point that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal. "
+    "Training and held-out frames are scored in the same way: the finished engine, no augmentation, no dropout."
 )
 
 Rule = Callable[[Measurements, NextCommands], NextStep | None]
@@ -65,8 +66,10 @@ RULES: tuple[Rule, ...] = (
     training_rules.rising,
     training_rules.not_good_enough,
     training_rules.not_exact_enough,
+    training_rules.few_labels,
     label_rules.single_labels,
     training_rules.sure_of_nothing,
+    training_rules.seen_meanwhile,
 )
 BESIDE_GOOD = ("single labels", "empty scene")  # of many labels a few are wrong, or none shows an empty scene; it is good all the same
 

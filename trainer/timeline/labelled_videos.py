@@ -1,14 +1,14 @@
 """The videos that are labelled on the timeline: pictures by frame number, poses, or both."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.behaviour.tracks import Tracks, read_tracks
+from trainer.behaviour.tracks import Tracks, original_video, read_tracks
 from trainer.errors import LabelError
 from trainer.video_files.endings import VIDEO_ENDINGS
 from trainer.video_files.frames_by_number import IndexedVideo
@@ -68,7 +68,8 @@ def open_videos(
 
     Args:
         videos: files, or folders of them.
-        poses: none, or a file for each video: the one whose name begins with the video's, or else the one in the same place.
+        poses: none, or a file for each video: the one whose name begins with the video's, or else the one in the same place. Without
+            videos, a session that `tracker analyse` made shows the video that it was made from, where that is still there.
         fps: frames per second, where a video is none or does not say the truth.
         say: told each video's length.
 
@@ -140,6 +141,9 @@ def _with_pictures(path: Path, beside: Path | None, fps: float | None) -> Labell
 
 
 def _of_poses_alone(path: Path, fps: float | None) -> LabelledVideo:
+    original = original_video(path)
+    if original is not None:
+        return replace(_with_pictures(original, path, fps), name=path.stem)
     tracks = read_tracks(path)
     if tracks.times_s is not None and len(tracks.times_s) > 1:
         fps = fps or round(1 / float(np.median(np.diff(tracks.times_s))), 3)

@@ -12,7 +12,6 @@ import numpy as np
 
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import bouts_of_marks
-from trainer.timeline.body_lines import body_lines
 from trainer.timeline.bout_store import BoutStore, revision
 from trainer.timeline.labelled_videos import LabelledVideo
 from trainer.timeline.model_answers import Answer
@@ -142,7 +141,6 @@ class TimelineSession:
             else {
                 "animals": tracks.poses.shape[1],
                 "points": tracks.point_names,
-                "lines": body_lines(tracks.poses),
                 "field": video.field(),
             },
             "revision": revision(labels),

@@ -94,7 +94,7 @@ export class PictureStage {
   #paintPoses(pen, video, picture, poses) {
     const [left, top] = picture ? [0, 0] : video.poses.field;
     const shrunk = picture && video.size ? picture.width / video.size[0] : 1;
-    const { animals, points, lines } = video.poses;
+    const { animals, points } = video.poses;
     for (let animal = 0; animal < animals; animal++) {
       const places = points.map((_, point) => {
         const at = (animal * points.length + point) * 3;
@@ -102,17 +102,6 @@ export class PictureStage {
         return Number.isNaN(x) ? null : this.view.toScreen((x - left) * shrunk, (y - top) * shrunk);
       });
       const colour = ANIMALS[animal % ANIMALS.length];
-      for (const [width, stroke] of [[4, DARK], [1.5, colour]]) {
-        pen.lineWidth = width;
-        pen.strokeStyle = stroke;
-        pen.beginPath();
-        for (const [one, other] of lines) {
-          if (!places[one] || !places[other]) continue;
-          pen.moveTo(...places[one]);
-          pen.lineTo(...places[other]);
-        }
-        pen.stroke();
-      }
       for (const place of places) if (place) this.#dot(pen, place, colour);
     }
   }
