@@ -123,7 +123,7 @@ def test_a_class_found_where_it_is_not_counts_nothing_in_a_videos_macro_f1() -> 
     one = answer("aa....", "aa.b..")
     score = score_behaviour("network", [one])
     assert score.macro_f1 == pytest.approx(0.5)
-    assert score.videos == (("v", pytest.approx(0.5)),)
+    assert dict(score.videos) == pytest.approx({"v": 0.5})
     assert breakdown([one])[0].macro_f1 == pytest.approx(0.5)
 
 
