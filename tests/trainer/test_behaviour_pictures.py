@@ -15,7 +15,7 @@ from tests.trainer.walkers import write_table
 from trainer.__main__ import main
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.division import DivisionAsked
-from trainer.behaviour.make_behaviour_bundle import _introduction
+from trainer.behaviour.make_behaviour_bundle import _introduction, _judged_in_words
 from trainer.behaviour.network import features_of
 from trainer.behaviour.temperature_and_thresholds import STARTS, warming_frames
 from trainer.behaviour.video_table import divide, read_videos
@@ -125,3 +125,6 @@ def test_a_training_says_first_what_is_wrong_with_its_labels(tmp_path: Path) -> 
     said = _introduction(videos, find_body_axis(videos, front="nose", back="tail", confidence=0.2))
     assert [sentence for sentence in said if sentence.startswith("labels: 'walk' has ") and "are too few to learn" in sentence]
     assert [sentence for sentence in said if sentence.startswith("train: v0, v1")]
+    assert _judged_in_words(videos) == "1 held-out video"
+    cut = divide(read_videos(tmp_path / "videos.csv", asked=ReadOptions()), DivisionAsked(by="block"))
+    assert _judged_in_words(cut) == "4 held-out blocks"

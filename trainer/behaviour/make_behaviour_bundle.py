@@ -154,8 +154,6 @@ def _score_and_write(
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
     otherwise = request.choice.otherwise if request.choice is not None else None
-    unit = "block" if videos.divided_by == "block" else "video"
-    words = counted(len(judged), f"{'held-out' if videos.of('test') else 'validation'} {unit}")
     description = noted(describe(request, videos, trained, calibrated, exported), request.choice)
     test = _self_test_poses(videos)
     states = exported.state_shapes
@@ -206,7 +204,7 @@ def _score_and_write(
         bundle=request.out,
         report=report,
         run=run,
-        judged=words,
+        judged=_judged_in_words(videos),
         calibrated=calibrated,
         exported=exported,
         epochs=len(trained.history),
@@ -248,6 +246,11 @@ def _reference(
     several = settings.members > 1
     made = train_reference(videos, axis.plan, rule=settings.threshold, seed=settings.seed, say=say, prepared=prepared, from_all=several)
     return made, None
+
+
+def _judged_in_words(videos: PoseVideos) -> str:
+    unit = "block" if videos.divided_by == "block" else "video"
+    return counted(len(videos.of("test") or videos.of("validation")), f"{'held-out' if videos.of('test') else 'validation'} {unit}")
 
 
 def counted(count: int, what: str) -> str:
