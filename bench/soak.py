@@ -4,8 +4,9 @@
 
 Synthetic camera, 640x480 at 100 frames per second. Attached: this process and one more subscriber, and a viewer that takes and decodes
 every picture. The recording is one session, for the whole time; `--keep` leaves it, else it is deleted at the end. Looks at the tracker
-every `--every-s`: memory (RSS and PSS), descriptors, threads, bytes of the session, frames that the recorder dropped, that no
-subscriber got, that the camera lost; and takes the loop's time, from a frame's receipt to its publication, in windows of `--window-s`.
+every `--every-s`: memory (RSS, and what of it is the process's own, for libraries are shared with other programs), descriptors, threads,
+bytes of the session, frames that the recorder dropped, that no subscriber got, that the camera lost; and takes the loop's time, from a
+frame's receipt to its publication, in windows of `--window-s`.
 Writes `soak.json` (again after every window, so that a run that is killed leaves what it had) and `soak.png`, and prints a verdict.
 """
 
@@ -50,12 +51,12 @@ class Told:
 
 def look(pid: int, session: Path, told: Told, *, hours: float, gaps: int) -> Sample:
     """Look at the process and its session."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines() + Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    number = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith(("VmRSS:", "Threads:", "Pss:"))}
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    number = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith(("VmRSS:", "RssAnon:", "Threads:"))}
     return Sample(
         hours=round(hours, 5),
         rss_mb=round(number["VmRSS"] / 1024, 2),
-        pss_mb=round(number["Pss"] / 1024, 2),
+        anonymous_mb=round(number["RssAnon"] / 1024, 2),
         descriptors=len(list(Path(f"/proc/{pid}/fd").iterdir())),
         threads=number["Threads"],
         disk_mb=round(sum(path.stat().st_size for path in session.iterdir()) / 1e6, 3),

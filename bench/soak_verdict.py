@@ -11,7 +11,7 @@ BY_HAND = "stopped by hand"
 SETTLING = 0.1  # of the run: caches fill, libraries load
 SHORTEST_H = 0.5  # a slope per hour from less says nothing
 # What may grow by how much per hour. A leak of one frame (0.3 MB) a minute is 18 MB/h; the allocator's own ups and downs are below 1 MB.
-LIMITS_PER_HOUR = {"pss_mb": 2.0, "rss_mb": 2.0, "descriptors": 0.5, "threads": 0.5}
+LIMITS_PER_HOUR = {"anonymous_mb": 2.0, "rss_mb": 2.0, "descriptors": 0.5, "threads": 0.5}
 SLOWER = 1.5  # times the median of all windows: what the p99 of the last may be. Windows of a steady machine differ by less
 
 
@@ -21,7 +21,7 @@ class Sample:
 
     hours: float
     rss_mb: float
-    pss_mb: float
+    anonymous_mb: float
     descriptors: int
     threads: int
     disk_mb: float
@@ -96,7 +96,7 @@ def draw(path: Path, report: dict[str, Any]) -> None:
     figure = Figure(figsize=(11, 8), layout="constrained", dpi=100)
     axes = figure.subplots(3, 2)
     panels = (
-        ("memory, MB", ("rss_mb", "pss_mb")),
+        ("memory, MB", ("rss_mb", "anonymous_mb")),
         ("descriptors and threads", ("descriptors", "threads")),
         ("session on the disk, MB", ("disk_mb",)),
         ("frames so far", ("record_dropped", "gaps", "lost", "skipped")),

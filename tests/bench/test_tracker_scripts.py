@@ -51,8 +51,8 @@ def test_the_soak_watches_everything_that_must_stay_flat(bundle: Path, tmp_path:
 
     assert json.loads((tmp_path / "out" / "soak.json").read_text()) == report
     assert (tmp_path / "out" / "soak.png").read_bytes().startswith(b"\x89PNG")
-    assert set(report["slopes"]) == {"pss_mb", "rss_mb", "descriptors", "threads", "disk_mb"}
-    assert all(sample["pss_mb"] > 0 and sample["threads"] > 0 and sample["disk_mb"] > 0 for sample in report["samples"])
+    assert set(report["slopes"]) == {"anonymous_mb", "rss_mb", "descriptors", "threads", "disk_mb"}
+    assert all(sample["anonymous_mb"] > 0 and sample["threads"] > 0 and sample["disk_mb"] > 0 for sample in report["samples"])
     assert sum(window["frames"] for window in report["windows"]) == report["frames"] > 0
     assert report["recorded"]["frames"] > 0
     assert report["verdict"]["long_enough"] is False
