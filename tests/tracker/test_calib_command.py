@@ -31,7 +31,7 @@ def test_a_good_calibration_is_described(calibration: Path, capsys: pytest.Captu
     assert report["rms_px"] == 0.21
     assert report["mm_per_px_middle"] == pytest.approx(0.5)
     assert main(["check", str(calibration), "--size", "640x480"]) == 0
-    assert "mm_per_px_middle" in capsys.readouterr().out
+    assert "mm a pixel, in the middle       0.5" in capsys.readouterr().out
 
 
 def test_another_image_size_is_refused_with_status_1(calibration: Path, capsys: pytest.CaptureFixture[str]) -> None:

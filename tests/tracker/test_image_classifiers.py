@@ -216,7 +216,7 @@ def test_a_bundle_from_before_there_were_regions_still_takes_poses(tmp_path: Pat
     ("change", "complaint"),
     [
         ({"view": {"crop": None, "fit": "exact", "colour": "rgb"}}, "contradict each other"),
-        ({"class_names": ["red"]}, "contradict each other"),
+        ({"class_names": ["red"]}, "behaviour.accuracy.f1 has 2 numbers; expected one for each of 1 classes"),
         ({"point_names": ["tail"]}, "contradict each other"),
         ({"task": "keypoints"}, "contradict each other"),
     ],
