@@ -27,10 +27,11 @@ from typing import Any
 
 import cv2
 import numpy as np
+from publish_pose import publish_pose
 
 from tracker.__main__ import main as tracker
 from tracker.config import PublisherConfig, ViewerConfig
-from tracker.frame import Frame, FrameCounts, Image
+from tracker.frame import Frame, Image
 from tracker.latency.dots import DotPicture
 from tracker.pose import Pose
 from tracker.stream.image_stream import ImageStream
@@ -118,17 +119,12 @@ class Camera:
             now_ns = time.monotonic_ns()
             frame = replace(filmed, received_ns=now_ns)
             self._publisher.serve()
-            self._publisher.pose(
+            publish_pose(
+                self._publisher,
                 frame,
                 nobody,
                 names=("point",),
-                taken_ns=now_ns,
-                inferred_ns=now_ns,
-                counts=FrameCounts(lost=0, skipped=0, corrupt=0),
-                setup=1,
-                ended=[],
-                motion=None,
-                brightness={},
+                now_ns=now_ns,
             )
             self._images.offer(frame)
 

@@ -22,13 +22,14 @@ import h5py  # type: ignore[import-untyped]
 import msgspec
 import numpy as np
 import yaml
+from publish_pose import publish_pose
 from triangulate import DATA, Heard, listen, real_cameras, status
 
 from calib.board import read_board
 from calib.rig import solve_rig
 from tracker.client import Client, StatusMessage
 from tracker.config import PublisherConfig
-from tracker.frame import Frame, FrameCounts
+from tracker.frame import Frame
 from tracker.pose import Pose
 from tracker.stream.publisher import Publisher
 from tracker.triangulation.places import RigTriangulation
@@ -62,17 +63,12 @@ def play(options: argparse.Namespace) -> None:
                 time.sleep(min(left_ns / 1e9, 0.005))
             confidence = np.where(np.isfinite(pixels[:, 0]), 0.9, 0.0)
             now_ns = time.monotonic_ns()
-            publisher.pose(
+            publish_pose(
+                publisher,
                 Frame(image=np.zeros((2, 2), np.uint8), number=number, exposed_ns=exposed_ns, received_ns=now_ns),
                 Pose(points=np.column_stack((pixels, confidence))[None].astype(np.float32), mm=None),
                 names=names,
-                taken_ns=now_ns,
-                inferred_ns=now_ns,
-                counts=FrameCounts(lost=0, skipped=0, corrupt=0),
-                setup=1,
-                ended=[],
-                motion=None,
-                brightness={},
+                now_ns=now_ns,
             )
             if number % 10 == 0:
                 publisher.alive(frame=number, received_ns=now_ns, interval_ms=1000.0, open_events=[])

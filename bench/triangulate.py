@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import yaml
+from publish_pose import publish_pose
 
 from calib.assessment import solve_and_assess
 from calib.board import read_board
@@ -29,7 +30,7 @@ from calib.images import find_views, named_by_moment
 from calib.rig import RigCameraViews, seen_at, solve_rig
 from tracker.client import Client, Pose3DMessage, PoseMessage, StatusMessage
 from tracker.config import PublisherConfig
-from tracker.frame import Frame, FrameCounts
+from tracker.frame import Frame
 from tracker.messages import VERSION
 from tracker.pose import Pose
 from tracker.stream.publisher import Publisher
@@ -61,17 +62,12 @@ def play(options: argparse.Namespace) -> None:
             pixels = seen_by(rig, places_mm(pulse))[0] + noise.normal(0, options.noise, (2, 2))
             points = np.column_stack((pixels, np.full(2, 0.9)))[None].astype(np.float32)
             now_ns = time.monotonic_ns()
-            publisher.pose(
+            publish_pose(
+                publisher,
                 Frame(image=image, number=pulse + options.first, exposed_ns=exposed_ns, received_ns=exposed_ns + ENGINE_NS // 2),
                 Pose(points=points, mm=None),
                 names=POINT_NAMES,
-                taken_ns=now_ns,
-                inferred_ns=now_ns,
-                counts=FrameCounts(lost=0, skipped=0, corrupt=0),
-                setup=1,
-                ended=[],
-                motion=None,
-                brightness={},
+                now_ns=now_ns,
             )
             if pulse % 10 == 0:
                 publisher.alive(frame=pulse, received_ns=exposed_ns, interval_ms=100.0, open_events=[])

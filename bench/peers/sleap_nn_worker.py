@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import library
 
-_declared = torch.library.Library("torchvision", "FRAGMENT")  # a torch for the CPU beside a torchvision that is not
+_declared = library.Library("torchvision", "FRAGMENT")  # a torch for the CPU beside a torchvision that is not
 
 
 def _declare_operators() -> None:

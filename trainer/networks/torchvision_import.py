@@ -9,13 +9,13 @@ import importlib
 import importlib.util
 import sys
 
-import torch
+from torch import library
 
 _OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_declared = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # the declarations end with this object
+_declared = library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # the declarations end with this object
 
 
 def load_torchvision() -> None:

@@ -119,11 +119,15 @@ def hardly_held_out(m: Measurements, commands: NextCommands) -> NextStep | None:
     more = commands.more_frames("Label more frames, of different times and videos: some of them are held out as well.", uncertain=False)
     return NextStep(
         kind="few held out",
-        why=f"Too few held out to judge: {frames(m.scored)}. The median error of {m.median_px:.2f} px is "
-        f"{'above' if not_exact(m) else 'within'} the {m.radius_px:.1f} px that count as right; {right_in_words(m)}.",
+        why=f"Too few held out to judge: {frames(m.scored)}. {_median_in_words(m)}",
         do=more.do,
         command=more.command,
     )
+
+
+def _median_in_words(m: Measurements) -> str:
+    limit = f"{'above' if not_exact(m) else 'within'} the {m.radius_px:.1f} px that count as right"
+    return f"The median error of {m.median_px:.2f} px is {limit}; {right_in_words(m)}."
 
 
 def judged_in_turn(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -164,8 +168,7 @@ def few_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     more = commands.more_frames("Label more frames, of different times and videos.", count=max(missing, MORE_FRAMES), uncertain=False)
     return NextStep(
         kind="few labels",
-        why=f"{too_few_in_words(labelled)}. The median error of {m.median_px:.2f} px is {'above' if not_exact(m) else 'within'} the "
-        f"{m.radius_px:.1f} px that count as right; {right_in_words(m)}.",
+        why=f"{too_few_in_words(labelled)}. {_median_in_words(m)}",
         do=more.do,
         command=more.command,
     )
