@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.tracker.daemon import ROOT
+from tests.tracker.meanwhile import meanwhile
 from tests.tracker.recorded import MS, ask, picture, pose_of, recorder_of, wait_until
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.errors import RecordingError
@@ -198,18 +199,13 @@ def test_poses_still_to_come_when_a_stop_has_waited_long_enough_are_counted(
         recorder.offer(frame)
     recording = recorder._recording
     assert recording is not None
-    over = threading.Event()
 
-    def poses() -> None:
-        while not over.wait(0.01):  # of the first frames again and again: the network goes on, and is too far behind
-            for frame in frames[:8]:
-                recorder.pose(replace(pose_of(frame), published_ns=time.monotonic_ns()))
+    def poses() -> None:  # of the first frames again and again: the network goes on, and is too far behind
+        for frame in frames[:8]:
+            recorder.pose(replace(pose_of(frame), published_ns=time.monotonic_ns()))
 
-    giving = threading.Thread(target=poses)
-    giving.start()
-    recorder.stop()
-    over.set()
-    giving.join()
+    with meanwhile(poses, every_s=0.01):
+        recorder.stop()
     session = RecordedSession(tmp_path / "s")
     assert session.rows["points"].null_count == 4
     assert session.closed is not None

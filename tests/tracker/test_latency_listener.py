@@ -1,6 +1,5 @@
 """What a measurement hears of a tracker: its rules, its frame interval, stamps of one clock only, and that it has fallen silent."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
+from tests.tracker.meanwhile import meanwhile
 from tests.tracker.rig import HEIGHT, WIDTH, Rig, rig
 from tests.tracker.test_brightness import lamp
 from tracker.client import Client
@@ -38,19 +38,8 @@ def watching(tmp_path: Path, make_bundle: BundleMaker) -> Iterator[Rig]:
 @contextmanager
 def frames(camera: Rig, x: Callable[[], int]) -> Iterator[None]:
     """One frame after the other meanwhile, with a white pixel at x."""
-    enough = threading.Event()
-
-    def show() -> None:
-        while not enough.wait(0.002):
-            camera.camera.show(x(), 20)
-
-    thread = threading.Thread(target=show)
-    thread.start()
-    try:
+    with meanwhile(lambda: camera.camera.show(x(), 20), every_s=0.002):
         yield
-    finally:
-        enough.set()
-        thread.join()
 
 
 def test_an_event_is_heard_with_the_stamps_of_its_frame(watching: Rig) -> None:

@@ -1,12 +1,12 @@
 """`tracker latency screen`: an injected delay is found in a simulated rig's pictures, and the whole way under Xvfb."""
 
+import itertools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ import pytest
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import DEADLINE_S, ROOT, write_config
 from tests.tracker.dots_seen import blended, drawn, seen
+from tests.tracker.meanwhile import meanwhile
 from tests.tracker.rig import Rig, rig
 from tracker.__main__ import _parser
 from tracker.errors import RigtrackError
@@ -181,27 +182,19 @@ def watching(tmp_path: Path, make_bundle: BundleMaker) -> Iterator[Rig]:
 @contextmanager
 def filming(camera: Rig, frame_buffer: Path | None, *, delay_s: float = 0.0) -> Iterator[None]:
     """Frames of what is on the screen meanwhile (None: of nothing), each going on late."""
-    enough = threading.Event()
+    late: deque[tuple[float, Frame]] = deque()
+    numbers = itertools.count()
 
     def film() -> None:
-        late: deque[tuple[float, Frame]] = deque()
-        number = 0
-        while not enough.wait(0.02):
-            at_ns = time.monotonic_ns()
-            image = np.zeros(SEEN_PX[::-1], np.uint8) if frame_buffer is None else on_screen(frame_buffer)
-            late.append((at_ns / 1e9 + delay_s, Frame(image=image, number=number, exposed_ns=at_ns, received_ns=at_ns)))
-            number += 1
-            while late and late[0][0] <= time.monotonic():
-                frame = late.popleft()[1]
-                camera.camera._frames.put(replace(frame, received_ns=time.monotonic_ns()))
+        at_ns = time.monotonic_ns()
+        image = np.zeros(SEEN_PX[::-1], np.uint8) if frame_buffer is None else on_screen(frame_buffer)
+        late.append((at_ns / 1e9 + delay_s, Frame(image=image, number=next(numbers), exposed_ns=at_ns, received_ns=at_ns)))
+        while late and late[0][0] <= time.monotonic():
+            frame = late.popleft()[1]
+            camera.camera._frames.put(replace(frame, received_ns=time.monotonic_ns()))
 
-    thread = threading.Thread(target=film)
-    thread.start()
-    try:
+    with meanwhile(film, every_s=0.02):
         yield
-    finally:
-        enough.set()
-        thread.join()
 
 
 def on_screen(frame_buffer: Path) -> Image:
