@@ -139,7 +139,8 @@ def waiting_recorder(config: Config, *, clock: Callable[[], int]) -> tuple[Recor
 
 def test_an_encoder_that_is_far_behind_takes_no_pose_from_a_frame(recording_config: Config, tmp_path: Path) -> None:
     """Its clock runs so fast that far more than the wait for a pose lies between one frame and the next."""
-    recorder, given = waiting_recorder(recording_config, clock=lambda: 1_000_000 * time.monotonic_ns())
+    began = time.monotonic_ns()
+    recorder, given = waiting_recorder(recording_config, clock=lambda: began + 1_000_000 * (time.monotonic_ns() - began))
     recorder.start(ask(tmp_path / "s"))
     late_poses_given(recorder)
     given.set()
