@@ -23,7 +23,8 @@ from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
 from trainer.behaviour.class_prior import without_class_weights
-from trainer.behaviour.clips import Clips, clips_of, targets_of
+from trainer.behaviour.clips import UNJUDGED, Clips, clips_of, delayed_targets, targets_of
+from trainer.behaviour.delay import on_own_frames
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
@@ -35,6 +36,7 @@ from trainer.behaviour.video_table import PoseVideo, PoseVideos, divide, read_vi
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, always_the_commonest, score_behaviour
 from trainer.behaviour_scores.bout_score import BoutScore, errors_ms, score_bouts
 from trainer.behaviour_scores.intervals import compare_f1
+from trainer.behaviour_scores.same_frames import silent_frames, without_frames
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.ethogram.read_options import ReadOptions
 
@@ -83,7 +85,9 @@ def fold(whole: PoseVideos, left_out: tuple[str, str], out: Path, settings: Sequ
         tell(f"{out.name}: seed {one.seed}")
         keep_seed(out, videos, one, body, prepared, test)
     if with_trees and not trees.exists():
-        reference = train_reference(videos, body, rule="f1", seed=0, say=tell, prepared=prepared, from_all=settings[0].members > 1)
+        reference = train_reference(
+            videos, body, rule="f1", seed=0, say=tell, prepared=prepared, from_all=settings[0].members > 1, delay_ms=settings[0].delay_ms
+        )
         keep(trees, {video.name: probabilities(video) for video in answers_of(reference, videos.of("test"))})
 
 
@@ -103,7 +107,7 @@ def features(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings, pa
             of_part = videos.of(part)
             parts[part] = Clips(
                 variants=tuple(tuple(torch.from_numpy(kept[f"{video.name} {how}"]) for how in ("seen", "mirrored")) for video in of_part),
-                targets=tuple(torch.from_numpy(targets_of(video.marks, exclusive=True)) for video in of_part),
+                targets=tuple(torch.from_numpy(delayed_targets(video, exclusive=True, delay_ms=settings.delay_ms)) for video in of_part),
             )
     return Prepared(training=parts["train"], validation=parts["validation"]), parts["test"]
 
@@ -122,14 +126,19 @@ def keep_seed(out: Path, videos: PoseVideos, settings: BehaviourSettings, body: 
     arrays: dict[str, Values] = {}
     with torch.no_grad():
         for video, (seen, _) in zip(videos.of("test"), clips.variants, strict=True):
-            arrays[video.name] = trained.network.probabilities(trained.network.logits(seen[None]))[0].numpy()
-        arrays["validation"] = trained.network.probabilities(trained.logits).numpy()
+            answers = trained.network.probabilities(trained.network.logits(seen[None]))[0].numpy()
+            arrays[video.name] = on_own_frames(answers, [video], settings.delay_ms)
+        given = trained.network.probabilities(trained.logits).numpy()
+    of = validating(videos, settings.members)
+    arrays["validation"] = on_own_frames(given, of, settings.delay_ms)
+    targets = np.concatenate([targets_of(video.marks, exclusive=True) for video in of])
+    targets[np.isnan(arrays["validation"]).any(axis=1)] = UNJUDGED
     arrays |= {
-        "targets": trained.targets.numpy(),
+        "targets": targets,
         "temperature": np.array([found.temperature], np.float32),
         "weights_out": np.array([part], np.float32),
     }
-    arrays["validation_frames"] = np.array([len(video.poses) for video in validating(videos, settings.members)], np.float32)
+    arrays["validation_frames"] = np.array([len(video.poses) for video in of], np.float32)
     keep(out / f"seed-{settings.seed}.npz", arrays)
 
 
@@ -156,9 +165,9 @@ def probabilities(video: ScoredVideo) -> Values:
 
 
 def scored(whole: PoseVideos, found: dict[str, Values]) -> list[ScoredVideo]:
-    """Every video with the likeliest class as the decision."""
+    """Every video with the likeliest class as the decision; frames without an answer are not scored."""
     decide = Decide(exclusive=True, thresholds=(0.5,) * len(whole.class_names))
-    return [
+    videos = [
         ScoredVideo(
             name=video.name,
             class_names=whole.class_names,
@@ -170,6 +179,7 @@ def scored(whole: PoseVideos, found: dict[str, Values]) -> list[ScoredVideo]:
         for video in whole.videos
         if video.name in found
     ]
+    return without_frames(videos, silent_frames(videos))
 
 
 def bouts(values: Values, rule: Hysteresis) -> NDArray[np.bool_]:
@@ -280,13 +290,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "behaviour")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--members", type=int, default=6, help="networks that answer together (%(default)s)")
+    parser.add_argument("--delay", type=float, default=0.0, help="how much later than a frame it is answered, in ms (%(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, nargs="+", default=list(range(len(FOLDS))), help="train these alone, and print no table")
     parser.add_argument("--no-trees", action="store_true", help="train no trees yet, and print no table")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     whole = read_videos(table_of(options.data, options.out), asked=ReadOptions(channel="S1"), left_out=["base"])
-    settings = [BehaviourSettings(epochs=options.epochs, members=options.members, seed=seed) for seed in options.seeds]
+    settings = [
+        BehaviourSettings(epochs=options.epochs, members=options.members, delay_ms=options.delay, seed=seed) for seed in options.seeds
+    ]
     for number in options.folds:
         folder = options.out / f"fold-{number}"
         folder.mkdir(exist_ok=True)

@@ -160,6 +160,7 @@ class BehaviourNetwork(BundlePart, frozen=True, kw_only=True):
     accuracy: BehaviourAccuracy
     region: Viewed | Following | None = None  # which part of the frame it takes; null where it takes poses
     resized: tuple[Side, Side] | None = None  # (width, height) that the graph resizes it to; null where it sees it as it is
+    delay_ms: Annotated[float, Meta(ge=0, le=10_000)] = 0.0  # the scores given at a frame are of the frame taken so much earlier
 
 
 class Forecast(BundlePart, frozen=True, kw_only=True):

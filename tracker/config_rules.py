@@ -60,6 +60,7 @@ class ClassSource(Section, frozen=True, kw_only=True, tag_field="kind", tag="cla
     classifier: Name
     class_name: Text
     horizon_ms: Milliseconds | None = None  # of a class that is forecast: how far ahead, as its bundle says; null: the class is now
+    delay_ms: Milliseconds = 0  # of a class that is told later than it is: by how much, as its bundle says
 
     @property
     def score(self) -> str:
@@ -149,6 +150,11 @@ class EventConfig(Section, frozen=True, kw_only=True):
     def horizon_ms(self) -> float | None:
         """How far ahead it means; None where it says what is now."""
         return self.source.horizon_ms if isinstance(self.source, ClassSource | ForecastSource | BinaryForecastSource) else None
+
+    @property
+    def delay_ms(self) -> float:
+        """How much later than it is the source tells of a frame."""
+        return self.source.delay_ms if isinstance(self.source, ClassSource) else 0.0
 
 
 class Condition(Section, frozen=True, kw_only=True):

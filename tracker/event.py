@@ -18,7 +18,7 @@ class Event:
         onset_frame: number of the first frame of the bout.
         value: the source's value when it crossed the threshold.
         threshold: the threshold it crossed.
-        added_delay_ms: delay that the rule itself adds (minimum duration for "on", longest gap for "off").
+        added_delay_ms: delay that the rule itself adds (minimum duration for "on", longest gap for "off"), and the source before it.
         reason: "rule" for every "on" and for an end that the rule decided; else what forced the end: no value for too long
             ("missing"), no frame for too long ("camera_lost"), or what the tracker was told or met with.
         horizon_ms: of a forecast, how far ahead it means; None where the event says what is now.

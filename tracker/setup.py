@@ -137,6 +137,11 @@ def check_rules(config: Config, bundle: Bundle | None, classifiers: Mapping[str,
     check_classifiers(classifiers, point_names=_point_names(bundle), animals=_animals(bundle))
     for name, frames in preselections(config, point_names=_point_names(bundle), animals=_animals(bundle)).items():
         frames.otherwise(classifiers[name].bundle.description.class_names)
+        if classifiers[name].about.delay_ms:
+            raise ConfigError(
+                f"only_when of classifier '{name}' decides frames at once, and the network tells of them "
+                f"{classifiers[name].about.delay_ms:g} ms later; leave only_when out"
+            )
     names = score_names(classifiers)
     for item in config.behaviour:
         if isinstance(item.source, ClassSource) and item.source.classifier not in classifiers:  # the file names it: it is read again
@@ -152,6 +157,7 @@ def check_rules(config: Config, bundle: Bundle | None, classifiers: Mapping[str,
             )
         if isinstance(item.source, ClassSource):
             _check_horizon(item, item.source, classifiers[item.source.classifier])
+            _check_delay(item, item.source, classifiers[item.source.classifier])
     _behaviour(config, bundle)
 
 
@@ -163,6 +169,14 @@ def _check_horizon(item: EventConfig, source: ClassSource, classifier: Classifie
         said = "null" if source.horizon_ms is None else f"{source.horizon_ms:g}"
         remedy = f"forecasts {expected:g} ms ahead; write `horizon_ms: {expected:g}`" if expected else "says what is now; leave it out"
         raise ConfigError(f"behaviour '{item.event}': horizon_ms is {said}, but classifier '{source.classifier}' {remedy}")
+
+
+def _check_delay(item: EventConfig, source: ClassSource, classifier: Classifier) -> None:
+    """An event says where its bout began and how late it is, so the configuration must say what the bundle was trained for."""
+    expected = classifier.about.delay_ms
+    if source.delay_ms != expected:
+        remedy = f"tells of frames {expected:g} ms later; write `delay_ms: {expected:g}`" if expected else "tells at once; leave it out"
+        raise ConfigError(f"behaviour '{item.event}': delay_ms is {source.delay_ms:g}, but classifier '{source.classifier}' {remedy}")
 
 
 class Stream(Protocol):

@@ -79,7 +79,10 @@ def test_frames_in_which_a_network_warms_up_count_for_no_answer() -> None:
     run = score_answers("t", ("network", [network]), cleaning=Cleaning(), reference=("trees", [trees]))
     assert [[each.judged_frames for each in score.classes] for score in run.scores] == [[3, 3]] * 3
     assert [run.scores[0].macro_f1, run.scores[1].macro_f1] == [1, 1]
-    said = "network says nothing in 2 of 5 judged frames, in which it warms up (2 of 'a'): they are left out of every answer's scores"
+    said = (
+        "network says nothing in 2 of 5 judged frames, while it warms up, or since the video ends before its answer (2 of 'a'): they are "
+        "left out of every answer's scores"
+    )
     assert said in run.notes
 
 

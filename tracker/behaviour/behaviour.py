@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from tracker.behaviour.earlier_frames import EarlierFrames
 from tracker.behaviour.rule import RuleState
 from tracker.behaviour.sources import NO_REGIONS, Measure, OfTheImage, Sight, measure_of
 from tracker.config_rules import EventConfig, Zone
@@ -75,6 +76,7 @@ class Behaviour:
         self._parts: list[tuple[str, int, Measure, RuleState]] = [
             (item.event, animal, self._measure(item), RuleState(item, animal)) for item in self._events for animal in self._animals_of(item)
         ]
+        self._earlier = EarlierFrames(max((rule.delay_ns for _, _, _, rule in self._parts), default=0))
         self._last_ns: int | None = None
         self._last_frame = -1
         self._elapsed_ns = 0
@@ -98,10 +100,11 @@ class Behaviour:
         step_ns = self._step(frame_number, time_ns)
         now_ns, intervals_ns = self._elapsed_ns, self._intervals_ns
         sights = self._sights(pose, motion, brightness)
+        self._earlier.add(now_ns, frame_number)
         events: list[Event] = []
         for _, animal, measure, rule in self._parts:
             value = measure.value(sights[animal])
-            changes = rule.update(frame_number, now_ns, value=value, step_ns=step_ns, intervals_ns=intervals_ns)
+            changes = rule.update(frame_number, now_ns, value=value, step_ns=step_ns, intervals_ns=intervals_ns, earlier=self._earlier)
             if changes:
                 events.extend(changes)
         if step_ns > 0:  # after the rules: a step is judged by the steps before it

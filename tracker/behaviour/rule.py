@@ -5,6 +5,7 @@ from collections.abc import Collection
 from enum import Enum, auto
 from typing import Literal
 
+from tracker.behaviour.earlier_frames import EarlierFrames
 from tracker.config_rules import EventConfig
 from tracker.errors import ConfigError
 from tracker.event import Event, Reason
@@ -51,6 +52,7 @@ class RuleState:
         self._sign = 1.0 if rule.when == "above" else -1.0
         self._on, self._off = self._sign * rule.on, self._sign * rule.off
         self._hold = rule.missing == "hold"
+        self.delay_ns = round(item.delay_ms * 1e6)
         self.end_after_ns = None if rule.end_after_ms is None else round(rule.end_after_ms * 1e6)
         self._shortest_end_ns = _SHORTEST_END_NS if self.end_after_ns is None else self.end_after_ns
         self._minimum_ns, self._gap_ns, self._refractory_ns = (
@@ -74,15 +76,24 @@ class RuleState:
 
     @property
     def onset_frame(self) -> int:
-        """First frame of the bout that is open."""
+        """First frame of the bout that is open, the source's delay taken off."""
         return self._onset_frame
 
     @property
     def onset_ns(self) -> int:
         """Its time, on the clock of `update`."""
-        return self._onset_ns
+        return self._onset_ns - self.delay_ns
 
-    def update(self, frame_number: int, now_ns: int, *, value: float | None, step_ns: int, intervals_ns: Collection[int]) -> list[Event]:
+    def update(
+        self,
+        frame_number: int,
+        now_ns: int,
+        *,
+        value: float | None,
+        step_ns: int,
+        intervals_ns: Collection[int],
+        earlier: EarlierFrames | None = None,
+    ) -> list[Event]:
         """Take one frame's value. Two events are possible after lost frames: the end of one bout and the start of the next.
 
         Args:
@@ -91,6 +102,7 @@ class RuleState:
             value: the source's value, None where it is missing.
             step_ns: time since the frame before.
             intervals_ns: the last steps before this one; without any nothing is overdue.
+            earlier: the frames up to this one, where the source may tell of frames later than they are.
         """
         events: list[Event] = []
         if self.state in _BOUT and now_ns - self._decided_ns > self._shortest_end_ns and intervals_ns:
@@ -106,7 +118,7 @@ class RuleState:
         if self.state is State.RESTING and now_ns - self._interrupted_ns >= self._refractory_ns:
             self.state = State.IDLE
         if self.state is State.IDLE and height > self._on:
-            self._start(frame_number, now_ns)
+            self._start(earlier.nearest(self.delay_ns) if earlier is not None and self.delay_ns else frame_number, now_ns)
         if self.state is State.STARTING and not self._interrupted and now_ns - self._onset_ns >= self._minimum_ns:
             self.state = State.ON
             events.append(self._event("on", frame_number))
@@ -171,7 +183,7 @@ class RuleState:
             onset_frame=self._onset_frame,
             value=self._onset_value if on else self._interrupting_value,
             threshold=rule.on if on else rule.off,
-            added_delay_ms=rule.minimum_ms if on else rule.maximum_gap_ms,
+            added_delay_ms=self._item.delay_ms + (rule.minimum_ms if on else rule.maximum_gap_ms),
             reason=reason,
             horizon_ms=self._item.horizon_ms,
         )

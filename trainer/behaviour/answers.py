@@ -10,6 +10,7 @@ from tracker.behaviour.preselection import scores_without
 from tracker.bundle import Bundle
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
+from trainer.behaviour.delay import later, taken_from
 from trainer.behaviour_scores.scored_video import Decide, Probabilities, ScoredVideo
 from trainer.ethogram.bouts import Marks
 
@@ -67,7 +68,8 @@ def probabilities_of(classifier: Classifier, video: JudgedVideo, *, otherwise: s
         otherwise: the class of probability 1 in these, as `only_when` has it.
 
     Returns:
-        float32 (frames, classes); NaN while the network warms up.
+        float32 (frames, classes), each frame's own, however much later it was given; NaN while the network warms up, and at the end of the
+        video, where a frame's answer would come after it.
     """
     classifier.reset()
     names = classifier.bundle.description.class_names
@@ -80,7 +82,7 @@ def probabilities_of(classifier: Classifier, video: JudgedVideo, *, otherwise: s
         else:
             answer = classifier.step(taken, float(seconds))
             found.append(silent if answer is None else answer)
-    return np.stack(found)
+    return taken_from(np.stack(found), later(video.seconds, classifier.about.delay_ms), absent=np.nan)
 
 
 def decisions_of(

@@ -48,6 +48,7 @@ def describe(
             longest_gap_s=LONGEST_GAP_S,
             seen=tuple(video.taken_sha256 for video in (*videos.of("train"), *validation)),
             accuracy=not_measured(len(videos.class_names)),
+            delay_ms=request.settings.delay_ms,
         ),
     )
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainer.behaviour.delay import earlier, taken_from
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.video_table import PoseVideo
@@ -85,7 +86,14 @@ class Clips:
         return features, targets
 
 
-def clips_of(network: PoseBehaviour, videos: Sequence[PoseVideo], point_names: Sequence[str], settings: BehaviourSettings | None) -> Clips:
+def clips_of(
+    network: PoseBehaviour,
+    videos: Sequence[PoseVideo],
+    point_names: Sequence[str],
+    settings: BehaviourSettings | None,
+    *,
+    delay_ms: float = 0.0,
+) -> Clips:
     """Run the feature step over the videos, in every variant that the settings ask for; as seen alone without settings."""
     order = swapped_order(point_names) if settings is not None and settings.mirror else None
     poses, seconds = [], []
@@ -97,7 +105,7 @@ def clips_of(network: PoseBehaviour, videos: Sequence[PoseVideo], point_names: S
     count = 1 if order is None else 2
     return Clips(
         variants=tuple(tuple(found[count * place : count * (place + 1)]) for place in range(len(videos))),
-        targets=tuple(torch.from_numpy(targets_of(video.marks, exclusive=network.plan.exclusive)) for video in videos),
+        targets=tuple(torch.from_numpy(delayed_targets(video, exclusive=network.plan.exclusive, delay_ms=delay_ms)) for video in videos),
     )
 
 
@@ -106,6 +114,11 @@ def mirrored(poses: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.flo
     result = poses[:, :, list(order)].copy()
     result[..., 1] *= -1
     return np.ascontiguousarray(result)
+
+
+def delayed_targets(video: PoseVideo, *, exclusive: bool, delay_ms: float) -> NDArray[np.float32]:
+    """What a network is to say at every frame of a video: of the frame so much earlier. See `Clips`."""
+    return taken_from(targets_of(video.marks, exclusive=exclusive), earlier(video.seconds, delay_ms), absent=UNJUDGED)
 
 
 def targets_of(marks: Marks, *, exclusive: bool) -> NDArray[np.float32]:

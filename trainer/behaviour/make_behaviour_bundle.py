@@ -17,6 +17,7 @@ from trainer.behaviour.body_axis import BodyAxis, find_body_axis
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.carried_description import with_accuracy, with_answer
+from trainer.behaviour.delay import on_own_frames
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted, said_of, without_network
@@ -31,6 +32,7 @@ from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, c
 from trainer.behaviour.train import Prepared, Trained, prepare, train, whole_logits
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
+from trainer.behaviour_scores.same_frames import silent_frames, without_frames
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
@@ -111,6 +113,8 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         raise TrainingError("--members divides whole videos, which --only-when cuts into runs; leave one of them out")
     if request.choice is not None and request.division.by == "block":
         raise TrainingError("--split-by block cuts videos in which --only-when would begin anew with each block; leave one of them out")
+    if request.choice is not None and request.settings.delay_ms:
+        raise TrainingError("--delay tells of frames that came before, which --only-when decides at once; leave one of them out")
     videos = chosen(videos, request.choice)
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
     for sentence in [*_introduction(videos, axis), *said_of(videos.videos, videos.class_names, request.choice)]:
@@ -121,20 +125,25 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     prepared = _with_false_bouts(request, learnt, prepare(learnt, axis.plan, request.settings), say)
     with disk_refusals(run):
         trained = train(learnt, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
-    calibrated = calibrate(trained, longest_runs(learnt.of("validation")), rule=request.settings.threshold)
+    calibrated = calibrate(
+        trained, longest_runs(learnt.of("validation")), rule=request.settings.threshold, delay_ms=request.settings.delay_ms
+    )
     if calibrated.weights_out:
         say(f"{calibrated.weights_out:.0%} of the class weights taken out of the answers: so the validation videos are found best")
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
+        f"{f' and answers {request.settings.delay_ms:g} ms after a frame' if request.settings.delay_ms else ''}"
     )
     exported = export(trained.network, videos.videos, frames=request.proved_frames, console=console)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
     reference, absent = _reference(request, learnt, axis, prepared, say)
     with torch.no_grad():
         found = trained.network.probabilities(whole_logits(trained.network, prepared.training.normalise(trained.network))).numpy()
+    found = on_own_frames(found, learnt.of("train"), request.settings.delay_ms)
     decide = Decide(exclusive=videos.exclusive, thresholds=calibrated.thresholds)
     answered = training_answers(found, learnt.of("train"), videos.class_names, decide)
+    answered = without_frames(answered, silent_frames(answered))
     again = len(prepared.training.again)
     return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent, learnt=answered, shown_again=again)
 
@@ -244,7 +253,16 @@ def _reference(
         return None, absent
     settings = request.settings
     several = settings.members > 1
-    made = train_reference(videos, axis.plan, rule=settings.threshold, seed=settings.seed, say=say, prepared=prepared, from_all=several)
+    made = train_reference(
+        videos,
+        axis.plan,
+        rule=settings.threshold,
+        seed=settings.seed,
+        say=say,
+        prepared=prepared,
+        from_all=several,
+        delay_ms=settings.delay_ms,
+    )
     return made, None
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.behaviour.clips import UNJUDGED, targets_of
+from trainer.behaviour.clips import UNJUDGED, delayed_targets
+from trainer.behaviour.delay import on_own_frames
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, features_of
 from trainer.behaviour.trailing_windows import with_windows
@@ -51,6 +52,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         exclusive: whether the classes exclude each other.
         class_names: of the answers; what is left over of exclusive ones comes last and has no name.
         thresholds: one for each class.
+        delay_ms: how much later than a frame it is answered.
         models: LightGBM's own text: one for all exclusive answers, else one for each class.
     """
 
@@ -60,6 +62,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     class_names: tuple[str, ...]
     thresholds: tuple[float, ...]
     models: tuple[str, ...]
+    delay_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ def train_reference(
     say: Callable[[str], None],
     prepared: Prepared | None = None,
     from_all: bool = False,
+    delay_ms: float = 0.0,
 ) -> Reference:
     """Learn from the training videos; the number of rounds and the thresholds come from the validation videos.
 
@@ -102,12 +106,13 @@ def train_reference(
         prepared: features of the same videos, where they were found before.
         from_all: learn from the validation videos too, once they have told the number of rounds and the thresholds, as several networks
             together do.
+        delay_ms: how much later than a frame it is answered.
     """
     say(f"training the reference: {NAME} on the same features, with means and deviations of the last {_seconds()} s")
     train, validation = videos.of("train"), videos.of("validation")
     found = (_features(train, body), _features(validation, body)) if prepared is None else _prepared(prepared)
-    learnt = _part(train, found[0], exclusive=videos.exclusive, most=_ROWS)
-    held = _part(validation, found[1], exclusive=videos.exclusive, most=None)
+    learnt = _part(train, found[0], exclusive=videos.exclusive, most=_ROWS, delay_ms=delay_ms)
+    held = _part(validation, found[1], exclusive=videos.exclusive, most=None, delay_ms=delay_ms)
     columns: list[int | None] = [None] if videos.exclusive else list(range(len(videos.class_names)))
     models = [_boosted(learnt, held, column, seed=seed) for column in columns]
     made = Reference(
@@ -117,11 +122,12 @@ def train_reference(
         class_names=videos.class_names,
         thresholds=(),
         models=tuple(model.model_to_string() for model in models),
+        delay_ms=delay_ms,
     )
     made = msgspec.structs.replace(made, thresholds=_thresholds(made, held, rule))
     if not from_all:
         return made
-    both = _part([*train, *validation], [*found[0], *found[1]], exclusive=videos.exclusive, most=_ROWS)
+    both = _part([*train, *validation], [*found[0], *found[1]], exclusive=videos.exclusive, most=_ROWS, delay_ms=delay_ms)
     models = [_boosted(both, None, column, seed=seed, rounds=model.best_iteration) for column, model in zip(columns, models, strict=True)]
     return msgspec.structs.replace(made, models=tuple(model.model_to_string() for model in models))
 
@@ -131,7 +137,7 @@ def answers_of(reference: Reference, videos: Sequence[PoseVideo]) -> list[Scored
     decide = Decide(exclusive=reference.exclusive, thresholds=reference.thresholds)
     answers = []
     for video, features in zip(videos, _features(videos, reference.body), strict=True):
-        found = _probabilities(reference, _rows(video, features))
+        found = on_own_frames(_probabilities(reference, _rows(video, features)), [video], reference.delay_ms)
         answers.append(
             ScoredVideo(
                 name=video.name,
@@ -208,9 +214,9 @@ def _labels(
     return judged, labels, np.where(labels == 1, yes[column], no[column])
 
 
-def _part(videos: Sequence[PoseVideo], features: Sequence[Rows], *, exclusive: bool, most: int | None) -> _Part:
+def _part(videos: Sequence[PoseVideo], features: Sequence[Rows], *, exclusive: bool, most: int | None, delay_ms: float) -> _Part:
     rows = np.concatenate([_rows(video, each) for video, each in zip(videos, features, strict=True)])
-    targets = np.concatenate([targets_of(video.marks, exclusive=exclusive) for video in videos])
+    targets = np.concatenate([delayed_targets(video, exclusive=exclusive, delay_ms=delay_ms) for video in videos])
     judged = (targets != UNJUDGED).any(axis=1)
     rows, targets = rows[judged], targets[judged]
     step = 1 if most is None else max(1, -(-len(rows) // most))

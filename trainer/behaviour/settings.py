@@ -9,6 +9,7 @@ from trainer.errors import TrainingError
 from trainer.networks.usual_training import POSES
 
 Loss = Literal["cross_entropy", "mse"]
+LONGEST_DELAY_MS = 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class BehaviourSettings:
         mirror: learn from mirrored poses too, left points taking the place of right ones.
         threshold: the rule by which thresholds are chosen.
         loss: what is made smallest.
+        delay_ms: how much later than a frame it is answered.
         start_from: bundle whose layers the network begins with, where they are alike; None for none.
         seed: of weights, order and noise.
     """
@@ -51,6 +53,7 @@ class BehaviourSettings:
     mirror: bool = True
     threshold: Rule = "f1"
     loss: Loss = "cross_entropy"
+    delay_ms: float = 0.0
     start_from: str | None = None
     seed: int = 0
 
@@ -66,9 +69,13 @@ class BehaviourSettings:
                 raise TrainingError(f"{name} is {value}; expected more than 0")
         if not 0 <= self.dropout < 1:
             raise TrainingError(f"--dropout is {self.dropout:g}; expected 0 or more, less than 1")
+        if not 0 <= self.delay_ms <= LONGEST_DELAY_MS:
+            raise TrainingError(f"--delay is {self.delay_ms:g}; expected 0 to {LONGEST_DELAY_MS:g} ms")
 
     def as_plain(self) -> dict[str, Any]:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""
         plain = asdict(self)
         del plain["minutes"]
+        if not self.delay_ms:  # trainings that were begun before there was one go on
+            del plain["delay_ms"]
         return plain

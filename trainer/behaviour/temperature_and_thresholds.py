@@ -1,5 +1,6 @@
 """What is fitted on validation videos after the weights: the classes' prior, temperature, thresholds, how long a network must warm up."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -46,19 +47,20 @@ class BehaviourCalibration:
     weights_out: float = 0.0
 
 
-def calibrate(trained: Trained, videos: Sequence[PoseVideo], *, rule: Rule) -> BehaviourCalibration:
+def calibrate(trained: Trained, videos: Sequence[PoseVideo], *, rule: Rule, delay_ms: float = 0.0) -> BehaviourCalibration:
     """Fit all of them and put prior and temperature into the network.
 
     Args:
         trained: the network, and its logits of the validation videos.
         videos: to measure the warming up on.
         rule: by which thresholds are chosen.
+        delay_ms: how much later than a frame it is answered; before that a run has nothing to tell of.
     """
     trained, part = without_class_weights(trained)
     calibrated = calibrate_answers(trained.network, trained.logits, trained.targets, rule=rule, warming_frames=0)
-    return replace(
-        calibrated, weights_out=part, warming_frames=warming_frames(trained.network, videos, longest=round(LONGEST_S * videos[0].fps))
-    )
+    fps = videos[0].fps
+    warming = max(warming_frames(trained.network, videos, longest=round(LONGEST_S * fps)), math.ceil(delay_ms / 1000 * fps))
+    return replace(calibrated, weights_out=part, warming_frames=warming)
 
 
 class CalibratedNetwork(Protocol):

@@ -64,8 +64,14 @@ def prepare(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings) -> 
     """Run the feature step over the training and the validation videos."""
     network = PoseBehaviour(BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=1))
     return Prepared(
-        training=clips_of(network, videos.of("train"), videos.point_names, settings),
-        validation=clips_of(network, videos.of("validation"), videos.point_names, settings if settings.members > 1 else None),
+        training=clips_of(network, videos.of("train"), videos.point_names, settings, delay_ms=settings.delay_ms),
+        validation=clips_of(
+            network,
+            videos.of("validation"),
+            videos.point_names,
+            settings if settings.members > 1 else None,
+            delay_ms=settings.delay_ms,
+        ),
     )
 
 

@@ -46,7 +46,7 @@ def judged_by_both(first: Sequence[ScoredVideo], second: Sequence[ScoredVideo]) 
 
 
 def left_out_sentence(name: str, videos: Sequence[ScoredVideo], left_out: Frames) -> str | None:
-    """That a network warms up in some of the judged frames, and how many of each class these are; None where there are none.
+    """That a network says nothing in some of the judged frames, and how many of each class these are; None where there are none.
 
     Args:
         name: of the network.
@@ -60,6 +60,7 @@ def left_out_sentence(name: str, videos: Sequence[ScoredVideo], left_out: Frames
         return None
     of_class = ", ".join(f"{count} of '{each}'" for each, count in zip(videos[0].class_names, counts.tolist(), strict=True) if count)
     return (
-        f"{name} says nothing in {frames} of {judged} judged frames, in which it warms up{f' ({of_class})' if of_class else ''}: "
+        f"{name} says nothing in {frames} of {judged} judged frames, while it warms up, or since the video ends before its answer"
+        f"{f' ({of_class})' if of_class else ''}: "
         "they are left out of every answer's scores"
     )

@@ -31,6 +31,7 @@ OF_BEHAVIOUR = {
     "members": "--members",
     "start_from": "--from",
     "threshold_rule": "--threshold-rule",
+    "delay_ms": "--delay",
     "least_confidence": "--least-confidence",
     "no_mirror": "--no-mirror",
     "roles": "--roles",
@@ -77,6 +78,13 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--least-confidence", type=float, metavar="C", help="below it a point is not there (0.2)")
     group.add_argument("--hidden", type=int, metavar="N", help="numbers that the network carries, or of each of its layers (64)")
     group.add_argument("--members", type=int, metavar="N", help="networks that answer together, each validated by other videos (1)")
+    group.add_argument(
+        "--delay",
+        dest="delay_ms",
+        type=float,
+        metavar="MS",
+        help="answer so much later than a frame, having seen what came after it (0); events say so, and where the bout began",
+    )
     group.add_argument("--threshold-rule", choices=("f1", "j", "accuracy"), help="what a threshold makes greatest (f1)")
     group.add_argument(
         "--from", dest="start_from", metavar="BUNDLE", help="begin with the layers of this bundle's network that are alike, but the last"
@@ -176,6 +184,7 @@ def refuse_misfits_of_images(options: argparse.Namespace) -> None:
     """
     refuse_key_point_options(options, *OF_BOTH)
     of_poses = {
+        "delay_ms": "--delay",
         "front": "--front",
         "back": "--back",
         "hidden": "--hidden",
@@ -225,6 +234,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         "learning_rate",
         "weight_decay",
         "dropout",
+        "delay_ms",
         "seed",
         "start_from",
     )
