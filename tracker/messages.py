@@ -132,6 +132,7 @@ class ClassifierMessage:
     bundle_sha256: str
     class_names: list[str]
     only_when: dict[str, Any] | None = None  # as configured; None: its network takes every frame
+    delay_ms: float = 0.0  # its scores at a frame are of the frame taken so much earlier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,6 +221,7 @@ def setup_message(
                 bundle_sha256=each.bundle.description.onnx_sha256,
                 class_names=list(each.bundle.description.class_names),
                 only_when=only_when.get(name),
+                delay_ms=each.about.delay_ms,
             )
             for name, each in setup.scores.classifiers.items()
         ],

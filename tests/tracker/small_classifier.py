@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx.parser
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from tracker.bundle import write_bundle
@@ -37,6 +38,7 @@ def write_classifier(
     longest_gap_s: float = 1.0,
     classes: tuple[str, str] = CLASSES,
     faulty: bool = False,
+    delay_ms: float = 0.0,
 ) -> Path:
     """Two classes: `right` is x of the first point / 100, `late` the seconds since the state was zeroed; NaN counts as 0.
 
@@ -60,6 +62,8 @@ def write_classifier(
         longest_gap_s=longest_gap_s,
         region=None,
     )
+    assert description.behaviour is not None
+    description = replace(description, behaviour=replace(description.behaviour, delay_ms=delay_ms))
     write_bundle(folder, model=model, self_test_image=np.zeros((0, 0), np.uint8), description=description, self_test_poses=rows)
     return folder
 

@@ -46,7 +46,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("videos") / "monday.mp4", FRAMES, image=blinking, bf="2")
 
 
-def config_file(folder: Path, video: Path) -> Path:
+def config_file(folder: Path, video: Path, *more: dict[str, Any]) -> Path:
     view = View(crop=(0, 0, WIDTH // 2, HEIGHT), fit="stretch", colour="rgb")
     if not (folder / "look").exists():
         write_image_classifier(folder / "look", height=12, width=8, view=view, warming_frames=3)
@@ -60,6 +60,7 @@ def config_file(folder: Path, video: Path) -> Path:
         classifiers=[
             {"name": "look", "bundle": str(folder / "look")},
             {"name": "part", "bundle": str(folder / "look"), "only_when": TRIAL},
+            *more,
         ],
         behaviour=[BRIGHT],
         recording=recording,
@@ -67,9 +68,10 @@ def config_file(folder: Path, video: Path) -> Path:
     )
 
 
-def asked(folder: Path, video: Path) -> tuple[Job, AnalysisRequest]:
+def asked(folder: Path, video: Path, *more: dict[str, Any]) -> tuple[Job, AnalysisRequest]:
+    """An analysis by the classifiers `look` and `part`, and more."""
     folder.mkdir(exist_ok=True)
-    settings = analysis_config(load_config(config_file(folder, video)), None)
+    settings = analysis_config(load_config(config_file(folder, video, *more)), None)
     return job_for(video, folder / "out", taken={}), AnalysisRequest(config=settings, made_with=analysed_with(settings, None), force=False)
 
 

@@ -1,6 +1,8 @@
 """Rules, and the properties that every rule keeps: alternation, causality, time instead of counts."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracker.fed_rules import GOOD, NO_POINTS, STEP_MS, at, behaviour, feed, said
-from tracker.config_rules import MotionSource, ZoneSource
+from tracker.config_rules import ClassSource, MotionSource, ZoneSource
 from tracker.errors import ConfigError
 from tracker.event import Event
 
@@ -182,6 +184,49 @@ def test_bouts_are_those_of_offline_cleaning(inside: list[bool], minimum: int, g
     subject = behaviour(MotionSource(), minimum_ms=minimum * STEP_MS, maximum_gap_ms=gap * STEP_MS)
     events = feed(subject, [float(is_in) for is_in in inside])
     assert [event.onset_frame for event in events if event.state == "on"] == kept
+
+
+def of_class(values: str, times_ms: Sequence[int], *, delay_ms: float, **changes: Any) -> list[Event]:
+    """What a rule makes of a class's score, digits in tenths, at these times."""
+    subject = behaviour(ClassSource(classifier="net", class_name="rear", delay_ms=delay_ms), **changes)
+    events: list[Event] = []
+    for number, (digit, ms) in enumerate(zip(values, times_ms, strict=True)):
+        pose = replace(NO_POINTS, scores={"net.rear": int(digit) / 10})
+        events += subject.update(frame_number=number, time_ns=ms * 1_000_000, pose=pose, motion=None)
+    return events
+
+
+@pytest.mark.parametrize(
+    ("delay_ms", "times_ms", "onset"),
+    [
+        (0, range(0, 200, 20), 5),
+        (60, range(0, 200, 20), 2),
+        (69, range(0, 200, 20), 2),
+        (70, range(0, 200, 20), 1),
+        (500, range(0, 200, 20), 0),
+        (60, (0, 20, 25, 30, 35, 100, 120, 140, 160, 180), 4),
+        (60, (0, 10, 20, 41, 61, 100, 120, 140, 160, 180), 3),
+    ],
+    ids=["at once", "three frames", "nearest", "a tie is the earlier", "before all frames", "after a gap", "uneven"],
+)
+def test_a_bout_told_late_begins_at_the_frame_that_the_score_was_of(delay_ms: float, times_ms: Sequence[int], onset: int) -> None:
+    events = of_class("0000099990", times_ms, delay_ms=delay_ms)
+    assert said(events) == [("on", 5, onset), ("off", 9, onset)]
+    assert [event.added_delay_ms for event in events] == [delay_ms, delay_ms]
+
+
+def test_the_rules_own_waiting_comes_on_top_of_the_sources() -> None:
+    events = of_class("000009999000", range(0, 240, 20), delay_ms=60, minimum_ms=40, maximum_gap_ms=20)
+    assert said(events) == [("on", 7, 2), ("off", 10, 2)]
+    assert [event.added_delay_ms for event in events] == [100, 80]
+
+
+def test_a_bout_told_late_is_said_to_be_open_since_it_began() -> None:
+    subject = behaviour(ClassSource(classifier="net", class_name="rear", delay_ms=60))
+    for number, score in enumerate((0.0, 0.0, 0.0, 0.0, 0.9, 0.9)):
+        pose = replace(NO_POINTS, scores={"net.rear": score})
+        subject.update(frame_number=number, time_ns=number * 20_000_000, pose=pose, motion=None)
+    assert subject.open() == [("it", 0, 1, 80_000_000)]
 
 
 def test_each_animal_has_its_own_state() -> None:

@@ -277,3 +277,23 @@ class Listening:
             self._told.write(json.dumps(line).encode() + b"\n")
             self._told.flush()
         return True
+
+
+@pytest.mark.parametrize(("told", "remedy"), [(0, "write `delay_ms: 200`"), (100, "write `delay_ms: 200`")], ids=["nothing", "another"])
+def test_an_event_that_does_not_say_how_late_its_classifier_is_is_refused(
+    tmp_path: Path, make_bundle: BundleMaker, told: int, remedy: str
+) -> None:
+    bundle = read_bundle(make_bundle(tmp_path / "spot", height=HEIGHT, width=WIDTH))
+    classifier = opened(tmp_path, delay_ms=200.0)
+    event = RIGHT | {"source": {"kind": "class", "classifier": "place", "class_name": "right", "delay_ms": told}}
+    config = configured(tmp_path, bundle.folder, classifier=tmp_path / "place", events=[event])
+    with pytest.raises(ConfigError, match=f"delay_ms is {told}, but classifier 'place' tells of frames 200 ms later; {remedy}"):
+        check_rules(config, bundle, {"place": classifier})
+
+
+def test_an_event_that_says_a_delay_of_a_classifier_that_has_none_is_refused(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    bundle = read_bundle(make_bundle(tmp_path / "spot", height=HEIGHT, width=WIDTH))
+    event = RIGHT | {"source": {"kind": "class", "classifier": "place", "class_name": "right", "delay_ms": 50}}
+    config = configured(tmp_path, bundle.folder, classifier=tmp_path / "place", events=[event])
+    with pytest.raises(ConfigError, match="delay_ms is 50, but classifier 'place' tells at once; leave it out"):
+        check_rules(config, bundle, {"place": opened(tmp_path)})

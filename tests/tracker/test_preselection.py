@@ -306,6 +306,13 @@ def test_a_choice_of_frames_that_does_not_fit_the_networks_is_refused_before_the
         check_rules(config, read_bundle(tmp_path / "spot"), {"touch": open_classifier(read_bundle(tmp_path / "place"))})
 
 
+def test_a_choice_of_frames_is_refused_where_the_network_tells_of_them_later(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    config = rig_config(tmp_path, make_bundle, only_when={"conditions": [{"source": {"kind": "speed", "point": "spot"}, "above": 0}]})
+    write_classifier(tmp_path / "late", delay_ms=200)
+    with pytest.raises(ConfigError, match="the network tells of them 200 ms later; leave only_when out"):
+        check_rules(config, read_bundle(tmp_path / "spot"), {"touch": open_classifier(read_bundle(tmp_path / "late"))})
+
+
 def test_only_classifiers_with_a_choice_have_one(tmp_path: Path, make_bundle: BundleMaker) -> None:
     config = rig_config(tmp_path, make_bundle, only_when=None)
     assert preselections(config, point_names=("spot",), animals=1) == {}

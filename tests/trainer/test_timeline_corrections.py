@@ -1,5 +1,6 @@
 """What a person decides about a model's bouts is what the next training learns from: offers, edits, the file, marks, hard negatives."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from tests.tracker.small_classifier import write_classifier
 from tests.tracker.test_analyse import analyse_now
 from tests.tracker.test_analyse_images import FRAMES as FRAMES_OF_VIDEO
-from tests.tracker.test_analyse_images import asked, blinking
+from tests.tracker.test_analyse_images import asked, blinking, config_file
 from tests.tracker.videos import write_video
 from tracker.bundle import read_bundle
 from trainer.behaviour.false_bouts import false_bouts
@@ -69,7 +70,10 @@ def test_accepted_and_rejected_bouts_of_a_model_are_learnt_from_and_its_errors_a
 def test_the_scores_of_an_analysed_video_are_offered_as_those_of_a_table_are(tmp_path: Path) -> None:
     """A classifier of images, whose bundle the timeline cannot run itself."""
     video = write_video(tmp_path / "monday.mp4", FRAMES_OF_VIDEO, image=blinking, bf="2")
-    analyse_now(*asked(tmp_path, video))  # its session goes into the folder `out`
+    config_file(tmp_path, video)
+    late = shutil.copytree(tmp_path / "look", tmp_path / "late") / "bundle.json"
+    late.write_text(late.read_text(encoding="utf-8").replace('"delay_ms": 0.0', '"delay_ms": 80.0'), encoding="utf-8")
+    analyse_now(*asked(tmp_path, video, {"name": "late", "bundle": str(tmp_path / "late")}))  # its session goes into the folder `out`
     videos = open_videos([video], [], fps=None, say=lambda _: None)
 
     answers = read_tables([tmp_path / "out"], videos, exclusive=False, say=lambda _: None)["monday"]
@@ -77,7 +81,11 @@ def test_the_scores_of_an_analysed_video_are_offered_as_those_of_a_table_are(tmp
     assert [(one.model, one.class_names, len(one.probabilities)) for one in answers] == [
         ("look", ("red", "moved"), FRAMES_OF_VIDEO),
         ("part", ("red", "moved"), FRAMES_OF_VIDEO),
+        ("late", ("red", "moved"), FRAMES_OF_VIDEO),
     ]
+    at_once, late = answers[0].probabilities, answers[2].probabilities
+    np.testing.assert_array_equal(late[:-2], at_once[2:])  # 80 ms are two frames: an answer stands at the frame that it is of
+    assert np.isnan(late[-2:]).all()
     assert np.isnan(answers[0].probabilities[:3]).all()  # it warms up
     assert (answers[0].said == (answers[0].probabilities > 0.5)).all()
     assert any(offer.name == "red" for offer in rank_offers({"monday": answers[:1]}))

@@ -12,6 +12,7 @@ from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
 from trainer.behaviour.delay import later, taken_from
 from trainer.behaviour_scores.scored_video import Decide, Probabilities, ScoredVideo
+from trainer.errors import TrainingError
 from trainer.ethogram.bouts import Marks
 
 
@@ -70,7 +71,15 @@ def probabilities_of(classifier: Classifier, video: JudgedVideo, *, otherwise: s
     Returns:
         float32 (frames, classes), each frame's own, however much later it was given; NaN while the network warms up, and at the end of the
         video, where a frame's answer would come after it.
+
+    Raises:
+        TrainingError: frames may be decided without a network that tells of them later.
     """
+    delay_ms = classifier.about.delay_ms
+    if delay_ms and video.to_network is not None:
+        raise TrainingError(
+            f"{classifier.bundle.folder} tells of frames {delay_ms:g} ms later, and --only-when decides some at once; leave --only-when out"
+        )
     classifier.reset()
     names = classifier.bundle.description.class_names
     silent, without = np.full(len(names), np.nan, np.float32), np.array(scores_without(names, otherwise), np.float32)
@@ -82,7 +91,7 @@ def probabilities_of(classifier: Classifier, video: JudgedVideo, *, otherwise: s
         else:
             answer = classifier.step(taken, float(seconds))
             found.append(silent if answer is None else answer)
-    return taken_from(np.stack(found), later(video.seconds, classifier.about.delay_ms), absent=np.nan)
+    return taken_from(np.stack(found), later(video.seconds, delay_ms), absent=np.nan)
 
 
 def decisions_of(

@@ -20,12 +20,12 @@ def earlier(seconds: NDArray[np.float32], delay_ms: float) -> Places:
         seconds: time since the frame before, float32 (frames,); not read for the first.
         delay_ms: 0 or more.
     """
-    return _nearest(_times_s(seconds), -delay_ms / 1000)
+    return _nearest(seconds, -delay_ms)
 
 
 def later(seconds: NDArray[np.float32], delay_ms: float) -> Places:
     """Of every frame, the place of the frame at which it is answered: taken nearest to so much later; -1 where the video ends before."""
-    return _nearest(_times_s(seconds), delay_ms / 1000)
+    return _nearest(seconds, delay_ms)
 
 
 def taken_from(rows: NDArray[np.float32], places: Places, *, absent: float) -> NDArray[np.float32]:
@@ -57,17 +57,15 @@ def on_own_frames(answers: NDArray[np.float32], videos: Sequence[TimedVideo], de
     return np.concatenate(told)
 
 
-def _times_s(seconds: NDArray[np.float32]) -> NDArray[np.float64]:
-    steps = seconds.astype(np.float64)
-    steps[:1] = 0
-    return np.cumsum(steps)
-
-
-def _nearest(times_s: NDArray[np.float64], shift_s: float) -> Places:
-    if len(times_s) < 2:
-        return np.full(len(times_s), -1 if shift_s else 0, np.intp)
-    wanted, slack_s = times_s + shift_s, float(np.median(np.diff(times_s))) / 2
-    after = np.searchsorted(times_s, wanted).clip(1, len(times_s) - 1)
-    nearest = np.where(wanted - times_s[after - 1] <= times_s[after] - wanted, after - 1, after)
-    nearest[(wanted < times_s[0] - slack_s) | (wanted > times_s[-1] + slack_s)] = -1
+def _nearest(seconds: NDArray[np.float32], shift_ms: float) -> Places:
+    """Of every frame, the place of the one taken nearest to so much later, of two equally near the earlier; -1 beyond the ends."""
+    if len(seconds) < 2:
+        return np.full(len(seconds), -1 if shift_ms else 0, np.intp)
+    steps_us = np.rint(seconds.astype(np.float64) * 1e6).astype(np.int64)
+    steps_us[0] = 0
+    times_us, slack_us = np.cumsum(steps_us), float(np.median(steps_us[1:])) / 2
+    wanted_us = times_us + round(shift_ms * 1000)
+    after = np.searchsorted(times_us, wanted_us).clip(1, len(times_us) - 1)
+    nearest = np.where(wanted_us - times_us[after - 1] <= times_us[after] - wanted_us, after - 1, after)
+    nearest[(wanted_us < -slack_us) | (wanted_us > times_us[-1] + slack_us)] = -1
     return nearest

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tracker.errors import RecordingError
+from trainer.behaviour.delay import later, taken_from
 from trainer.behaviour_scores.probability_file import NONE, read_probabilities
 from trainer.behaviour_scores.scored_video import Decide, Probabilities, Said
 from trainer.errors import LabelError
@@ -110,15 +111,19 @@ def _of_session(folder: Path, video: LabelledVideo, *, exclusive: bool) -> list[
         raise LabelError(f"{folder}: a session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
     try:
         session = RecordedSession(folder)
-        classifiers = {one.name: tuple(one.class_names) for setup in setup_messages(session) for one in setup.classifiers}
+        classifiers = {one.name: one for setup in setup_messages(session) for one in setup.classifiers}
+        stamps = session.rows["exposed_ns"] if not session.rows["exposed_ns"].null_count else session.rows["received_ns"]
+        seconds = (np.diff(stamps.to_numpy(), prepend=stamps[0].as_py()) / 1e9).astype(np.float32)
         scores = [dict(row or ()) for row in session.rows["scores"].to_pylist()]
     except RecordingError as problem:
         raise LabelError(str(problem)) from problem
     if not classifiers:
         raise LabelError(f"{folder}: no classifier ran; analyse the video with the configuration of a rig that has some")
     answers = []
-    for name, class_names in classifiers.items():
-        found = np.array([[row.get(f"{name}.{each}", np.nan) for each in class_names] for row in scores], np.float32)
+    for name, classifier in classifiers.items():
+        class_names = classifier.class_names
+        given = np.array([[row.get(f"{name}.{each}", np.nan) for each in class_names] for row in scores], np.float32)
+        found = taken_from(given, later(seconds, classifier.delay_ms), absent=np.nan)
         places = [place for place, each in enumerate(class_names) if each.lower() != NONE]
         named = tuple(class_names[place] for place in places)
         answers.append(_answer(folder, video, found[:, places], named, exclusive=exclusive, model=name))
