@@ -82,6 +82,8 @@ CARRIED: list[tuple[str, Any]] = [
     ("behaviour.frame_interval_s", [-1.0, 0.1]),
     ("behaviour.frame_interval_s", [0.1, 1e300]),
     ("behaviour.longest_gap_s", 0.0),
+    ("behaviour.delay_ms", -1.0),
+    ("behaviour.delay_ms", 10_001.0),
     ("behaviour.longest_gap_s", 1e300),
     ("behaviour.thresholds", [0.5, -0.1]),
     ("behaviour.accuracy.frames", -1),

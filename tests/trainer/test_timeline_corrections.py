@@ -71,8 +71,8 @@ def test_the_scores_of_an_analysed_video_are_offered_as_those_of_a_table_are(tmp
     """A classifier of images, whose bundle the timeline cannot run itself."""
     video = write_video(tmp_path / "monday.mp4", FRAMES_OF_VIDEO, image=blinking, bf="2")
     config_file(tmp_path, video)
-    late = shutil.copytree(tmp_path / "look", tmp_path / "late") / "bundle.json"
-    late.write_text(late.read_text(encoding="utf-8").replace('"delay_ms": 0.0', '"delay_ms": 80.0'), encoding="utf-8")
+    about = shutil.copytree(tmp_path / "look", tmp_path / "late") / "bundle.json"
+    about.write_text(about.read_text(encoding="utf-8").replace('"delay_ms": 0.0', '"delay_ms": 80.0'), encoding="utf-8")
     analyse_now(*asked(tmp_path, video, {"name": "late", "bundle": str(tmp_path / "late")}))  # its session goes into the folder `out`
     videos = open_videos([video], [], fps=None, say=lambda _: None)
 
