@@ -118,6 +118,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "flies")
     parser.add_argument("--epochs", type=int, default=16, help="(%(default)s)")
     parser.add_argument("--batches", type=int, help="as `trainer fit`")
+    parser.add_argument("--seed", type=int, default=0, help="of the training (%(default)s)")
     parser.add_argument("--frames", type=int, help="take so many frames of the video, and hold out their last fifth alone")
     parser.add_argument("--threads", type=int, default=2, help="of the engine (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=HELD_OUT, default=tuple(HELD_OUT))
@@ -126,7 +127,15 @@ def main() -> None:
     if options.frames:
         frames = frames.subset(np.arange(options.frames))
         held_out_of = {"last-fifth": (options.frames - options.frames // 5, options.frames)}
-    training = ["--epochs", str(options.epochs), "--batch", "8", *([f"--batches={options.batches}"] if options.batches else [])]
+    training = [
+        "--epochs",
+        str(options.epochs),
+        "--batch",
+        "8",
+        "--seed",
+        str(options.seed),
+        *([f"--batches={options.batches}"] if options.batches else []),
+    ]
     report = {}
     for name in [name for name in options.only if name in held_out_of]:
         held_out = held_out_of[name]
