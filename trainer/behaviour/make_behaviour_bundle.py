@@ -123,7 +123,7 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         trained = train(learnt, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
     calibrated = calibrate(trained, longest_runs(learnt.of("validation")), rule=request.settings.threshold)
     if calibrated.weights_out:
-        say(f"{calibrated.weights_out:.0%} of the class weights taken out of the answers: so the validation videos are found best")
+        say(calibrated.weights_sentence)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"

@@ -16,6 +16,7 @@ from tracker.self_test_clip import Clip
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.bundle_description import accuracy
 from trainer.behaviour.carried_description import with_accuracy, with_answer
+from trainer.behaviour.class_prior import take_out_added
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of
@@ -29,6 +30,7 @@ from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STAR
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.behaviour_scores.scored_video import Decide
+from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
@@ -81,7 +83,9 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
     false = _false_bouts(request, learnt, say)
     with disk_refusals(run):
         trained = train_images(learnt, request.settings, run, say=say, anew=request.anew, false=false)
-    calibrated = _calibrate(trained.network, learnt, request)
+    calibrated = calibrate_images(trained, learnt, rule=request.settings.threshold)
+    if calibrated.weights_out:
+        say(calibrated.weights_sentence)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
@@ -192,11 +196,14 @@ def _odd_labels(videos: ImageVideos) -> list[str]:
     return findings(videos.sessions) if videos.in_time else count_sentences(videos)
 
 
-def _calibrate(network: ImageBehaviour, videos: ImageVideos, request: ImageRequest) -> BehaviourCalibration:
-    validation = videos.of("validation")
-    logits, targets = whole_logits(network, validation), all_targets(validation, exclusive=videos.exclusive)
+def calibrate_images(trained: TrainedImages, videos: ImageVideos, *, rule: Rule) -> BehaviourCalibration:
+    """Fit prior, temperature and thresholds on the validation videos, put prior and temperature into the network, measure its warming up."""
+    network, validation = trained.network, videos.of("validation")
+    targets = all_targets(validation, exclusive=videos.exclusive)
+    logits, part = take_out_added(network.answer, whole_logits(network, validation), targets, trained.added)
+    found = calibrate_answers(network, logits, targets, rule=rule, warming_frames=0)
     warming = network.reach + (_memory_warming(network, longest_runs(validation)) if network.plan.memory else 0)
-    return calibrate_answers(network, logits, targets, rule=request.settings.threshold, warming_frames=warming)
+    return replace(found, weights_out=part, warming_frames=warming)
 
 
 @torch.no_grad()
