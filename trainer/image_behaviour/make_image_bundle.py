@@ -197,7 +197,7 @@ def _odd_labels(videos: ImageVideos) -> list[str]:
 
 
 def calibrate_images(trained: TrainedImages, videos: ImageVideos, *, rule: Rule) -> BehaviourCalibration:
-    """Fit prior, temperature and thresholds on the validation videos, put prior and temperature into the network, measure its warming up."""
+    """Fit prior, temperature and thresholds on the validation videos, and put prior and temperature into the network."""
     network, validation = trained.network, videos.of("validation")
     targets = all_targets(validation, exclusive=videos.exclusive)
     logits, part = take_out_added(network.answer, whole_logits(network, validation), targets, trained.added)
