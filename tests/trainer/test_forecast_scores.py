@@ -16,9 +16,10 @@ from tracker.motion import Motion
 from trainer.behaviour.division import SplitBy
 from trainer.errors import LabelError, TrainingError
 from trainer.forecast.labels import NOT_LABELLED, BurstRule, burst_labels
+from trainer.forecast.paired_auc import auc_interval, compare_auc
 from trainer.forecast.parts import Stretch, divide
 from trainer.forecast.recordings import Recording, Source, read_recording, sources_of
-from trainer.forecast.scores import auc_interval, score_forecast, threshold_of
+from trainer.forecast.scores import score_forecast, threshold_of
 from trainer.forecast.simple_forecasts import QUIET, simple_forecasts
 
 
@@ -233,6 +234,14 @@ def test_one_forecast_is_better_only_where_the_interval_leaves_out_zero() -> Non
     assert 0 < low < high
     assert auc_interval(stretches, [poor], [poor], block=100)[:2] == (0.0, 0.0)
     assert auc_interval(stretches, [poor], [good], block=500) == (None, None, 4)
+    said = [
+        compare_auc(("a", "b"), stretches, [one], [other], block=block).sentence
+        for one, other, block in ((poor, good, 100), (good, poor, 100), (poor, poor, 100), (poor, good, 500))
+    ]
+    assert said[0].startswith("b forecasts better than a on 20 blocks of at most 100 frames (AUC 0.")
+    assert said[1].startswith("a forecasts better than b")
+    assert said[2].startswith("No difference between b and a that 20 blocks")
+    assert said[3].endswith("4 blocks are too few for an interval, so that nothing is said of the difference.")
 
 
 def test_a_table_of_recordings_says_of_which_trial_each_is(tmp_path: Path) -> None:
