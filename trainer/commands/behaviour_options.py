@@ -180,7 +180,6 @@ def refuse_misfits_of_images(options: argparse.Namespace) -> None:
         "back": "--back",
         "hidden": "--hidden",
         "members": "--members",
-        "no_reference": "--no-reference",
         "roles": "--roles",
     }
     refuse(options, of_poses, "is for behaviour from poses; leave it out with --region")
