@@ -22,13 +22,14 @@ from tracker.behaviour.score import bouts_of_events, labels_of
 from tracker.config_rules import ClassSource, EventConfig, Rule
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.boosted_trees import NAME
 from trainer.behaviour.class_prior import without_class_weights
 from trainer.behaviour.clips import UNJUDGED, Clips, clips_of, delayed_targets, targets_of
 from trainer.behaviour.delay import on_own_frames
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.features import BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
-from trainer.behaviour.reference import NAME, answers_of, train_reference
+from trainer.behaviour.reference import answers_of, train_reference
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate_answers
 from trainer.behaviour.train import Prepared, train

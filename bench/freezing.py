@@ -20,8 +20,9 @@ from tracker.behaviour.score import bouts_of_events, labels_of
 from tracker.config_rules import EventConfig, Rule, SpeedSource
 from tracker.pose import Pose
 from trainer.behaviour.body_axis import find_body_axis
+from trainer.behaviour.boosted_trees import NAME
 from trainer.behaviour.clips import clips_of
-from trainer.behaviour.reference import NAME, answers_of, train_reference
+from trainer.behaviour.reference import answers_of, train_reference
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate_answers
 from trainer.behaviour.tracks import read_tracks

@@ -2,13 +2,15 @@
 
     python bench/pollen_bees.py [--data ../shared/data/pollen_bees] [--epochs 40] [--seeds 0 1 2] [--only 1 2]
 
-Prints a line for each block, one for each seed, and the mean. The block after the one that is held out validates: its accuracy is what
+Prints a line for each block, one for each seed, and the mean; beside it boosted trees on plain features of the images
+(`--only-trees`: these alone, in seconds). The block after the one that is held out validates: its accuracy is what
 settings are chosen by. Trainings that --out holds are used again. Data: github.com/piperod/PollenDataset, in folders by class where a name
 begins with P or NP.
 """
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,15 @@ from rich.console import Console
 from tracker.bundle import read_bundle
 from tracker.classifiers.open_classifier import open_classifier
 from trainer.behaviour.blocks import BLOCKS
+from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.division import DivisionAsked
+from trainer.behaviour.table_rows import Part
 from trainer.ethogram.bouts import YES
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
+from trainer.image_behaviour.image_reference import answers_to_images, train_image_reference
 from trainer.image_behaviour.image_request import ImageRequest
-from trainer.image_behaviour.image_videos import ImageVideo
+from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.make_image_bundle import make_image_bundle
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import RegionAsked
@@ -54,14 +59,16 @@ def main() -> None:
     parser.add_argument("--average-mirrors", action="store_true", help="answer with the mean over an image and its mirrored ones")
     parser.add_argument("--contrast", action="store_true", help="bring every image to one mean and deviation")
     parser.add_argument("--brightness", type=float, default=0.1, help="of the augmentation (%(default)s)")
+    parser.add_argument("--only-trees", action="store_true", help="train no network")
     parser.add_argument("--proof", type=int, default=1000, help="images carried beside torch, at most (%(default)s)")
     options = parser.parse_args()
     folder = options.out / "bees"
     if not folder.exists():
         by_class(options.data / "images", folder)
-    blocks = read_image_videos(folder, RegionAsked(size=SIZE), asked=ReadOptions(), classes=ClassesAsked()).videos
+    whole = read_image_videos(folder, RegionAsked(size=SIZE), asked=ReadOptions(), classes=ClassesAsked())
+    blocks = whole.videos
     accuracies = []
-    for seed in options.seeds:
+    for seed in [] if options.only_trees else options.seeds:
         settings = ImageSettings(
             epochs=options.epochs,
             patience=options.epochs,
@@ -88,7 +95,23 @@ def main() -> None:
             f"red and blue swapped {sum(one.swapped for one in of_seed) / images:.4f}; validating blocks {validation:.4f}",
             flush=True,
         )
-    print(f"all: accuracy {np.mean(accuracies):.4f}, mean of {len(accuracies)}")
+    if accuracies:
+        print(f"all: accuracy {np.mean(accuracies):.4f}, mean of {len(accuracies)}")
+    print(missing_library() or trees_sentence(whole, options.only), flush=True)
+
+
+def trees_sentence(whole: ImageVideos, only: Sequence[int]) -> str:
+    """How many images of the blocks trees find right that learnt from three others, the number of rounds coming from the one after it."""
+    right, images = [], []
+    for block in only:
+        parts: dict[int, Part] = {block: "test", block % BLOCKS + 1: "validation"}
+        videos = tuple(replace(video, part=parts.get(place, "train")) for place, video in enumerate(whole.videos, 1))
+        trees = train_image_reference(replace(whole, videos=videos), ImageSettings(), say=lambda _: None)
+        [answer] = answers_to_images(trees, [videos[block - 1]])
+        right.append(int((answer.said == answer.true).all(axis=1).sum()))
+        images.append(len(answer.truth))
+    each = ", ".join(f"{one / of:.3f}" for one, of in zip(right, images, strict=True))
+    return f"{NAME}: {sum(images)} images, accuracy {sum(right) / sum(images):.4f} (blocks {each})"
 
 
 def held_out(folder: Path, out: Path, blocks: tuple[ImageVideo, ...], block: int, settings: ImageSettings, *, proof: int) -> Block:
@@ -106,6 +129,7 @@ def held_out(folder: Path, out: Path, blocks: tuple[ImageVideo, ...], block: int
             asked=ReadOptions(),
             division=DivisionAsked(test=(f"block {block}",), validation=(f"block {validating}",)),
             proved_frames=proof,
+            reference=False,
         )
         make_image_bundle(asked, Console(quiet=True))
     video = blocks[block - 1]

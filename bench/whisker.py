@@ -23,11 +23,13 @@ from rich.console import Console
 from tracker.behaviour.score import bouts_of_labels, pair_bouts
 from tracker.bundle import read_bundle
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.boosted_trees import missing_library
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour_scores.behaviour_score import Cleaning, clean, score_behaviour
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.ethogram.read_options import ReadOptions
 from trainer.formats.write_whisker_set import POLE, TABLE_FILE, write_whisker_set
+from trainer.image_behaviour.image_reference import answers_to_images, read_image_reference
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo
 from trainer.image_behaviour.make_image_bundle import make_image_bundle
@@ -185,7 +187,33 @@ def main() -> None:
         "onsets_within_one_frame_raw": raw.within_a_frame,
         "frame_f1": score_behaviour("network", judged).classes[0].frames.f1,
     }
+    row |= of_trees(bundle, videos, validation, held_out, judged, data)
     print(json.dumps(row) if options.json else "\n".join(f"{name:<28} {value:.3f}" for name, value in row.items()))
+
+
+def of_trees(
+    bundle: Path,
+    videos: Sequence[ImageVideo],
+    validation: Sequence[str],
+    held_out: Sequence[str],
+    judged: Sequence[ScoredVideo],
+    data: Path,
+) -> dict[str, float]:
+    """The same of the trees beside the bundle, their cleaning chosen as the network's; nothing where there are none."""
+    trees = read_image_reference(bundle)
+    if trees is None or missing_library() is not None:
+        return {}
+    cleaning = best_cleaning(answers_to_images(trees, [video for video in videos if video.name in validation]), data)
+    said = answers_to_images(trees, [video for video in videos if video.name in held_out])
+    warm = [
+        one.saying(one.said & (np.arange(len(one.said)) >= warming(network))[:, None]) for one, network in zip(said, judged, strict=True)
+    ]
+    found = touches(clean(warm, cleaning), data)
+    return {
+        "trees_errors_per_touch": found.errors_per_touch,
+        "trees_onsets_within_one_frame": found.within_a_frame,
+        "trees_frame_f1": score_behaviour("trees", warm).classes[0].frames.f1,
+    }
 
 
 def answers(bundle: Path, videos: Sequence[ImageVideo], names: Sequence[str]) -> list[ScoredVideo]:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.bench.run_script import script
 from tests.trainer.chromium import find_chromium
+from trainer.behaviour.boosted_trees import missing_library
 
 FRAMES = 160
 RATS = ("1", "8", "12", "19", "24", "35", "46", "54")  # the videos of the benchmark
@@ -99,6 +100,7 @@ def test_the_pollen_benchmark_scores_blocks_of_images_by_colour_too(tmp_path: Pa
     )
     assert printed[1].startswith("seed 0: 8 images, accuracy ")
     assert re.fullmatch(r"all: accuracy [01]\.\d{4}, mean of 1", printed[2])
+    assert re.fullmatch(r"LightGBM: 8 images, accuracy [01]\.\d{4} \(blocks [01]\.\d{3}\)|there is no reference .*", printed[3])
 
 
 def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -> None:
@@ -108,6 +110,7 @@ def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -
     assert found["trials"] == 3
     assert found["touches"] > 0
     assert {"errors_per_touch", "onsets_within_one_frame", "errors_per_touch_raw", "minimum_ms", "frame_f1"} < set(found)
+    assert ("trees_errors_per_touch" in found) == (missing_library() is None)
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -14,7 +14,7 @@ from tracker.bundle_description import Description
 from trainer.__main__ import main
 from trainer.behaviour.blocks import GAP_S
 from trainer.behaviour.division import Divided, DivisionAsked, divided
-from trainer.behaviour.table_rows import Part, table_rows
+from trainer.behaviour.table_rows import Part, groups_of, table_rows
 from trainer.behaviour.video_table import blocks_of, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.errors import LabelError, TrainingError
@@ -26,13 +26,17 @@ NAMES = tuple(f"v{number}" for number in range(6))
 
 
 def division(
-    counts: list[list[int]], asked: DivisionAsked, *, animals: str = "", sessions: str = "", given: dict[int, Part] | None = None
+    counts: list[list[int]],
+    asked: DivisionAsked,
+    *,
+    animals: str = "",
+    sessions: str = "",
+    trials: str = "",
+    given: dict[int, Part] | None = None,
 ) -> Divided:
-    """Of as many videos as there are counts; a letter each for its animal and session."""
-    groups = [
-        {**({"animal": animals[place]} if animals else {}), **({"session": sessions[place]} if sessions else {})}
-        for place in range(len(counts))
-    ]
+    """Of as many videos as there are counts; a letter each for its animal, session and trial."""
+    named = {"animal": animals, "session": sessions, "trial": trials}
+    groups = [groups_of({kind: letters[place] for kind, letters in named.items() if letters}) for place in range(len(counts))]
     parts = [(given or {}).get(place) for place in range(len(counts))]
     names = [f"v{number}" for number in range(len(counts))]
     return divided(names, parts, groups=groups, counts=np.array(counts), class_names=("walk", "rear"), asked=asked)
@@ -77,6 +81,18 @@ def test_an_animal_stays_in_one_part_where_the_table_names_enough_of_them() -> N
     assert (two.by, of(two, "test")) == ("session", ["v4", "v5"])
     with pytest.raises(TrainingError, match=r"2 animals leave none for train; give at least 3.* or --split-by block"):
         division([[5, 5]] * 6, DivisionAsked(by="animal"), animals="aabbab")
+
+
+def test_a_trial_stays_in_one_part_and_is_one_of_its_session() -> None:
+    found = division([[5, 5]] * 6, DivisionAsked(), trials="aabbcc")
+    assert (of(found, "test"), of(found, "validation"), found.by) == (["v4", "v5"], ["v2", "v3"], "trial")
+    counted_anew = division([[5, 5]] * 6, DivisionAsked(by="trial"), sessions="xxxyyy", trials="112112")
+    assert (of(counted_anew, "test"), of(counted_anew, "validation")) == (["v5"], ["v3", "v4"])
+
+
+def test_what_the_table_does_not_name_cannot_stay_together() -> None:
+    with pytest.raises(TrainingError, match="--split-by trial needs a column trial that says of which trial each is"):
+        division([[5, 5]] * 6, DivisionAsked(by="trial"), sessions="112233")
 
 
 def test_an_animal_on_both_sides_is_said() -> None:

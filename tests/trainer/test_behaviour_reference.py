@@ -14,9 +14,10 @@ from rich.console import Console
 from tests.trainer.pose_videos import BODY, divided
 from tests.trainer.walkers import CLASSES, write_table
 from trainer.__main__ import PROGRAM, main
+from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, make_behaviour_bundle
-from trainer.behaviour.reference import NAME, REFERENCE_FILE, Reference, answers_of, missing_library, read_reference, train_reference
+from trainer.behaviour.reference import REFERENCE_FILE, Reference, answers_of, read_reference, train_reference
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.trailing_windows import with_windows
 from trainer.behaviour.video_table import PoseVideos

@@ -15,6 +15,7 @@ from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.memorise import frames_to_learn, judged
 from trainer.behaviour.standstill import PATIENCE, Standstill
 from trainer.behaviour.temperature_and_thresholds import calibrate_answers
+from trainer.behaviour.train import class_weights
 from trainer.errors import TrainingError
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.image_request import ImageRequest
@@ -87,7 +88,9 @@ def test_the_temperature_is_fitted_on_validation_videos_alone(tmp_path: Path) ->
     labels[::2] = np.where(labels[::2] == "red", "blue", "red")
     np.save(tmp_path / "labels1.npy", labels)
     settings = ImageSettings(epochs=2, network="dense", learning_rate=1e-3, batch=8)
-    request = ImageRequest(data=table, out=tmp_path / "m", region=RegionAsked(), settings=settings, asked=ReadOptions(), proved_frames=20)
+    request = ImageRequest(
+        data=table, out=tmp_path / "m", region=RegionAsked(), settings=settings, asked=ReadOptions(), proved_frames=20, reference=False
+    )
     made = make_image_bundle(request, Console(quiet=True))
 
     read = read_image_videos(table, request.region, asked=request.asked, classes=request.classes)
@@ -95,6 +98,9 @@ def test_the_temperature_is_fitted_on_validation_videos_alone(tmp_path: Path) ->
     network = ImageBehaviour(plan_for(videos, settings))
     network.load_state_dict(torch.load(tmp_path / "m.run" / "best.ckpt", weights_only=True)["network"])
     network.eval()
+    added = class_weights([all_targets(videos.of("train"), exclusive=True)])[0].log()  # an epoch shows every frame
+    with torch.no_grad():
+        network.answer.bias.sub_(made.calibrated.weights_out * added)
     fitted = {}
     for part in ("train", "validation"):
         of_part = videos.of(part)

@@ -200,6 +200,7 @@ def test_a_network_of_200_classes_becomes_a_bundle_that_knows_their_folders(many
     )
     assert read_bundle(made.bundle).description.class_names[199] == "animal 199"
     assert read_class_words(made.bundle / "words.txt")["n199"] == "animal 199"
+    assert any(note.endswith("which takes too long for 200 of them") for note in made.run.notes)  # trees for each class
 
 
 def test_a_class_that_is_short_is_named_in_plain_words(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What the class weights of the loss add to the answers, and when it is taken out again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,13 @@ import torch
 from tests.trainer.pose_videos import network
 from trainer.behaviour.class_prior import without_class_weights
 from trainer.behaviour.train import Trained
+from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
+from trainer.image_behaviour.make_image_bundle import calibrate_images
+from trainer.image_behaviour.networks import ImageBehaviour
+from trainer.image_behaviour.region import RegionAsked
+from trainer.image_behaviour.samples import Samples
+from trainer.image_behaviour.settings import ImageSettings
+from trainer.image_behaviour.train_images import TrainedImages, plan_for, whole_logits
 
 
 def weighted(shares: tuple[float, ...], sure: float, weights: tuple[float, ...]) -> tuple[Trained, torch.Tensor]:
@@ -43,3 +52,44 @@ def test_class_weights_stay_where_a_rare_class_would_not_be_said_without_them() 
     found, part = without_class_weights(trained)
     assert part == pytest.approx(0.0)
     torch.testing.assert_close(found.logits, before)
+
+
+def image_video(frames: int, *, shape: tuple[int, ...] = (8, 8, 1)) -> ImageVideo:
+    images = np.random.default_rng(0).integers(0, 255, (frames, *shape)).astype(np.uint8)
+    return ImageVideo(name="one", images=images, marks=np.zeros((frames, 2), np.int8), fps=30.0, part="validation", times_s=None)
+
+
+def test_what_learning_from_images_added_leaves_their_network_by_the_same_rule() -> None:
+    torch.manual_seed(0)
+    video = image_video(3000)
+    videos = ImageVideos(
+        class_names=("a", "b"), exclusive=True, videos=(video,), plan=RegionAsked(colour="grey").plan(video.images[0]), notes=()
+    )
+    network = ImageBehaviour(plan_for(videos, ImageSettings(network="dense"))).eval()
+    with torch.no_grad():
+        network.answer.weight.mul_(1.5 / whole_logits(network, [video]).std(dim=0)[:, None])  # evidence of some strength
+        network.answer.bias.copy_(torch.tensor((0.6, 0.3, 0.1)).log() + network.answer.bias - whole_logits(network, [video]).mean(dim=0))
+    true = whole_logits(network, [video])
+    drawn = torch.multinomial(torch.softmax(true, dim=1), 1, generator=torch.Generator().manual_seed(0))[:, 0]
+    marks = torch.nn.functional.one_hot(drawn, 3)[:, :2].numpy().astype(np.int8)
+    added = torch.tensor((0.3, 3.0, 1.0)).log()
+    with torch.no_grad():
+        network.answer.bias.add_(added)
+
+    found = calibrate_images(
+        TrainedImages(network=network, added=added, shown="", history=(), stopped="epochs"),
+        replace(videos, videos=(replace(video, marks=marks),)),
+        rule="f1",
+    )
+
+    assert found.weights_out == 1.0
+    assert found.temperature == pytest.approx(1.0, abs=0.05)  # of logits that are true but for what was added
+    torch.testing.assert_close(whole_logits(network, [video]), true, atol=1e-4, rtol=1e-4)
+
+
+def test_what_an_epoch_leaves_out_of_frames_without_a_class_counts_as_what_learning_added() -> None:
+    marks = np.zeros((240, 2), np.int8)
+    marks[100:110, 0] = 1
+    video = replace(image_video(240), marks=marks, times_s=np.arange(240) / 30)
+    assert Samples([video], ImageSettings(batch=8), exclusive=True, reach=0).shares.tolist() == pytest.approx([1, 1, 20 / 230])
+    assert Samples([video], ImageSettings(memory=4), exclusive=True, reach=0).shares.tolist() == [1, 1, 1]

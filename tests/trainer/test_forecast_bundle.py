@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as change
 from rich.console import Console
 
 from tests.trainer.twitching import FPS, RULE, SHARES, twitching
@@ -22,6 +23,7 @@ from tracker.pose import Pose
 from tracker.setup import check_rules, make_setup
 from trainer.__main__ import PROGRAM, main
 from trainer.errors import TrainingError
+from trainer.forecast.compare_forecasts import compare_forecasts
 from trainer.forecast.learning_record import ForecastCommands, learning_record
 from trainer.forecast.make_forecast_bundle import ForecastBundle, ForecastRequest, make_forecast_bundle
 from trainer.forecast.settings import ForecastSettings, Kind
@@ -221,9 +223,37 @@ def test_a_recording_that_a_bundle_was_made_with_is_said_to_flatter(made: Path, 
     assert "images: the bundle was made with it" in capsys.readouterr().out
 
 
-def test_two_forecasts_are_not_compared_as_other_bundles_are(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", str(made), str(made), "--data", str(made.parent / "images.npy")]) == 1
-    assert "score each such bundle with `trainer evaluate`" in capsys.readouterr().err
+def test_two_forecasts_are_compared_on_the_frames_that_both_held_out(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twin = shutil.copytree(made, tmp_path / "twin")
+    data, report = str(made.parent / "images.npy"), tmp_path / "r"
+    assert main(["compare", str(made), str(twin), "--data", data, "--fps", "30", "--report", str(report)]) == 0
+    told = capsys.readouterr().out
+    assert f"No difference between {twin} and {made} that 6 blocks of at most 18 frames can show" in told
+    assert "note: images: a bundle has learnt from it; frames 480 to 599 alone are scored" in told
+    assert "\nnewest motion, negated " in told
+    figures = json.loads((report / "metrics.json").read_text())
+    assert (figures["low"], figures["high"], figures["shown"]) == (0, 0, False)
+    assert figures["frames"]["test"]["labelled"] == 120 - (RULE.past - 1) - RULE.horizon - 1
+    assert "Frames that neither has learnt from" in (report / "report.html").read_text()
+    assert main(["compare", str(made), str(twin), "--data", data, "--learnt-too"]) == 1
+    assert "--learnt-too is for key points" in capsys.readouterr().err
+
+
+def test_forecasts_of_other_labels_or_of_frames_learnt_from_are_not_compared(made: Path) -> None:
+    bundle, data = read_bundle(made), [made.parent / "images.npy"]
+    about = bundle.description
+    assert about.forecast is not None
+    other = change(bundle, description=change(about, forecast=change(about.forecast, share=0.3)))
+    with pytest.raises(TrainingError, match="only forecasts of the same labels compare"):
+        compare_forecasts((bundle, other), data, fps=FPS, say=print)
+    split = about.training.split.replace("test images frames 480 to 599", "test images frames 400 to 470")
+    later = change(bundle, description=change(about, training=change(about.training, split=split)))
+    with pytest.raises(TrainingError, match="holds no frames that neither bundle has learnt from"):
+        compare_forecasts((bundle, later), data, fps=FPS, say=print)
+    with pytest.raises(TrainingError, match="only bundles of one task compare"):
+        compare_forecasts((bundle, change(bundle, description=change(about, forecast=None))), data, fps=FPS, say=print)
 
 
 def motion_file(folder: Path) -> Path:

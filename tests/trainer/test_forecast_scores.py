@@ -1,5 +1,6 @@
 """Recordings cut in time, forecasts that learn nothing, and what a score of a forecast says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,13 @@ from tests.trainer.twitching import FPS, RULE, SHARES, parts_of, recording_of, t
 from tracker.behaviour.burst_forecast import BurstForecast
 from tracker.config_rules import ForecastSource
 from tracker.motion import Motion
+from trainer.behaviour.division import SplitBy
 from trainer.errors import LabelError, TrainingError
 from trainer.forecast.labels import NOT_LABELLED, BurstRule, burst_labels
+from trainer.forecast.paired_auc import auc_interval, compare_auc
 from trainer.forecast.parts import Stretch, divide
 from trainer.forecast.recordings import Recording, Source, read_recording, sources_of
-from trainer.forecast.scores import auc_interval, score_forecast, threshold_of
+from trainer.forecast.scores import score_forecast, threshold_of
 from trainer.forecast.simple_forecasts import QUIET, simple_forecasts
 
 
@@ -84,6 +87,35 @@ def test_parts_follow_each_other_in_time_and_no_label_looks_across_a_cut() -> No
         altered[one.first : one.end - 1] = motion[one.first : one.end - 1]
         assert np.array_equal(burst_labels(altered[one.first : one.end], RULE), one.labels)
         assert (one.labelled[0], one.labelled[-1]) == (RULE.past - 1, one.end - one.first - 2 - RULE.horizon)
+
+
+def of_trials(letters: str) -> list[Recording]:
+    recordings = [motion_recording(lively(150, place)) for place in range(len(letters))]
+    return [replace(one, groups={"trial": letter}) for one, letter in zip(recordings, letters, strict=True)]
+
+
+def test_recordings_of_a_trial_stay_in_one_part_where_the_table_names_trials() -> None:
+    parts = divide(of_trials("aabbcc"), RULE, SHARES)
+    assert [one.part for one in parts.stretches] == ["train", "train", "validation", "validation", "test", "test"]
+    assert parts.notes == ("divided by trial: one is in one part alone",)
+    by_recording = divide(of_trials("aabbcc"), RULE, SHARES, by="video")
+    assert [one.part for one in by_recording.stretches] == ["train"] * 4 + ["validation", "test"]
+    in_time = divide(of_trials("aab"), RULE, (0.4, 0.3, 0.3))
+    assert [one.part for one in in_time.stretches] == ["train", "validation", "test"] * 3
+
+
+@pytest.mark.parametrize(
+    ("recordings", "by", "said"),
+    [
+        (of_trials("abcd"), "session", "--split-by session needs a column session"),
+        (of_trials("aabb"), "trial", "2 trials leave none to learn from: 1 validate and 1 are held out"),
+        ([replace(one, part="train") for one in of_trials("ab")], "trial", "--split-by trial and a column part contradict"),
+    ],
+    ids=["not named", "too few", "parts too"],
+)
+def test_recordings_that_cannot_stay_together_are_refused(recordings: list[Recording], by: SplitBy, said: str) -> None:
+    with pytest.raises(TrainingError, match=said):
+        divide(recordings, RULE, SHARES, by=by)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +234,20 @@ def test_one_forecast_is_better_only_where_the_interval_leaves_out_zero() -> Non
     assert 0 < low < high
     assert auc_interval(stretches, [poor], [poor], block=100)[:2] == (0.0, 0.0)
     assert auc_interval(stretches, [poor], [good], block=500) == (None, None, 4)
+    said = [
+        compare_auc(("a", "b"), stretches, [one], [other], block=block).sentence
+        for one, other, block in ((poor, good, 100), (good, poor, 100), (poor, poor, 100), (poor, good, 500))
+    ]
+    assert said[0].startswith("b forecasts better than a on 20 blocks of at most 100 frames (AUC 0.")
+    assert said[1].startswith("a forecasts better than b")
+    assert said[2].startswith("No difference between b and a that 20 blocks")
+    assert said[3].endswith("4 blocks are too few for an interval, so that nothing is said of the difference.")
+
+
+def test_a_table_of_recordings_says_of_which_trial_each_is(tmp_path: Path) -> None:
+    table = tmp_path / "recordings.csv"
+    table.write_text("recording,fps,session,trial\na.mp4,30,monday,1\nb.mp4,30,tuesday,1\n")
+    assert [source.groups["trial"] for source in sources_of((table,), fps=None)] == ["1 (monday)", "1 (tuesday)"]
 
 
 def test_a_labelled_frame_without_an_answer_is_refused() -> None:

@@ -275,6 +275,7 @@ def fitted_to_images(tmp_path_factory: pytest.TempPathFactory) -> BehaviourBundl
         proved_frames=20,
         choice=read_choice(path, None),
         rules=read_rules(path, []),
+        reference=False,
         hard_negatives_from=write_image_classifier(folder / "earlier", height=12, width=12, region=follow, classes=("red", "none")),
     )
     return make_image_bundle(request, Console(quiet=True))

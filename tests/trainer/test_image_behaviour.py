@@ -89,7 +89,7 @@ def arrays(folder: Path, count: int = 3, frames: int = 80) -> Path:
 
 
 def request(data: Path, out: Path, **changes: Any) -> ImageRequest:
-    values: dict[str, Any] = {"region": RegionAsked(), "settings": FAST, "asked": ReadOptions(), "proved_frames": 60}
+    values: dict[str, Any] = {"region": RegionAsked(), "settings": FAST, "asked": ReadOptions(), "proved_frames": 60, "reference": False}
     return ImageRequest(data=data, out=out, **values | changes)
 
 

@@ -10,6 +10,10 @@ import pytest
 from tests.trainer.test_image_behaviour import arrays, blinking, write_table
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
+from trainer.behaviour.boosted_trees import NAME, missing_library
+
+if missing_library():
+    pytest.skip(str(missing_library()), allow_module_level=True)
 
 FIT = ["fit", "--task", "behaviour", "--region", "frame", "--epochs", "4", "--batch", "16", "--learning-rate", "0.004"]
 
@@ -47,6 +51,10 @@ def test_a_bundle_of_images_is_scored_on_what_it_has_not_learnt_from(fitted: Pat
     found = json.loads(capsys.readouterr().out)
 
     assert any("3 of 5" in note or "4 of 5" in note for note in found["notes"])
+    assert [score["name"] for score in found["scores"]] == ["model", NAME, "always the commonest"]
+    kept = json.loads((fitted / "model" / "metrics.json").read_text())
+    assert [score["name"] for score in kept["scores"]] == ["network", NAME, "always the commonest"]
+    assert found["scores"][1]["macro_f1"] == pytest.approx(kept["scores"][1]["macro_f1"])
 
 
 def test_images_in_another_light_than_those_learnt_from_are_said_to_be_unlike(
@@ -65,7 +73,9 @@ def test_images_in_another_light_than_those_learnt_from_are_said_to_be_unlike(
 def test_two_bundles_of_images_are_compared_on_a_table_of_videos(fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = str(arrays(tmp_path, 6, 20))
     assert main(["compare", str(fitted / "model"), str(fitted / "model"), "--data", table]) == 0
-    assert "No difference between" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "No difference between" in told
+    assert told.count(f"{NAME} beside ") >= 2
 
 
 @pytest.mark.parametrize(

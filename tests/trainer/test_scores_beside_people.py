@@ -99,7 +99,7 @@ def test_onsets_of_every_answer_are_measured_in_judged_frames_alone() -> None:
     assert offsets == {"network": [0.0, 0.0], "trees": [300.0], "always the commonest": []}
 
 
-def test_each_video_and_session_is_scored_class_by_class_in_one_table() -> None:
+def test_each_video_trial_and_session_is_scored_class_by_class_in_one_table() -> None:
     videos = [
         answer("aab...", "aab...", name="v1", session="monday"),
         answer("a.a...", "a.....", name="v2", session="monday"),
@@ -111,6 +111,8 @@ def test_each_video_and_session_is_scored_class_by_class_in_one_table() -> None:
     ]  # fmt: skip
     monday = parts[0].classes
     assert [(one.frames, one.bouts, one.f1) for one in monday] == [(4, 3, pytest.approx(6 / 7)), (1, 1, 1.0)]
+    of_trials = breakdown([replace(video, groups={"trial": str(place // 2)}) for place, video in enumerate(videos)])
+    assert [part.title for part in of_trials] == ["trial 0", "trial 1", "v1", "v2", "v3"]
     of_one_animal = [replace(part, kind="animal", name="m") for part in parts[:1]]
     assert missing_sentences([*of_one_animal, *parts]) == missing_sentences(parts)
     assert missing_sentences(parts) == ["'a' is in no judged frame of session tuesday: nothing is said of how well it is found there"]

@@ -21,7 +21,8 @@ from trainer.behaviour.train import WARM_UP, class_weights, loss_of, prepare, tr
 from trainer.behaviour.video_table import PoseVideos
 from trainer.forecast.build import build
 from trainer.forecast.labels import BurstRule
-from trainer.forecast.scores import auc_interval, score_forecast
+from trainer.forecast.paired_auc import auc_interval
+from trainer.forecast.scores import score_forecast
 from trainer.forecast.sequences import FLIPS
 from trainer.forecast.settings import ForecastSettings
 from trainer.forecast.train import _Run

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.forecast.labels import BurstRule
-from trainer.forecast.parts import Parts, Shares, divide
+from trainer.forecast.parts import Parts, divide
 from trainer.forecast.recordings import Recording, Size, Source, read_recording
+from trainer.forecast.whole_recordings import Shares
 
 RULE = BurstRule(horizon=6, share=0.1, least_range=0.02, past=12)
 SHARES: Shares = (0.6, 0.2, 0.2)

@@ -46,7 +46,7 @@ class JudgedVideo(Protocol):
 
     @property
     def groups(self) -> Mapping[str, str]:
-        """Of which animal and which session it is, as far as that is known."""
+        """Of which animal, session and trial it is, as far as that is known."""
         ...
 
     @property

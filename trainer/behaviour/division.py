@@ -1,4 +1,4 @@
-"""Which videos are learnt from, which validate, and which are held out: whole animals, sessions, videos or blocks of frames."""
+"""Which videos are learnt from, which validate, and which are held out: whole animals, sessions, trials, videos or blocks of frames."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trainer.behaviour.table_rows import GROUPS, PARTS, Part
 from trainer.errors import TrainingError
 
-SplitBy = Literal["animal", "session", "video", "block"]
+SplitBy = Literal["animal", "session", "trial", "video", "block"]
 SPLITS: tuple[SplitBy, ...] = get_args(SplitBy)
 _LACKED: dict[Part, str] = {
     "train": "would not be learnt from", "validation": "would be in no validation video", "test": "would be in no video that is held out"
@@ -30,7 +30,7 @@ class DivisionAsked:
         test: videos to be held out.
         validation: videos to validate by.
         nothing_held_out: no video is kept to be judged by.
-        by: what stays together; None: animals, else sessions, where the table names enough of them, else videos.
+        by: what stays together; None: animals, else sessions, else trials, where the table names enough of them, else videos.
     """
 
     test: Sequence[str] = ()
@@ -51,7 +51,7 @@ class Divided:
     Attributes:
         parts: of every video.
         by: what stayed together.
-        notes: why others than the last are held out, and which animal or session is on both sides; a sentence each.
+        notes: why others than the last are held out, and which animal, session or trial is on both sides; a sentence each.
     """
 
     parts: tuple[Part, ...]
@@ -76,7 +76,7 @@ def divided(
     Args:
         names: of the videos or blocks.
         given: the part of each that the table names.
-        groups: animal and session of each, as far as they are known.
+        groups: animal, session and trial of each, as far as they are known.
         counts: frames of each class in each.
         class_names: of the columns of `counts`.
         asked: by name, and what stays together.
@@ -90,8 +90,9 @@ def divided(
         by: SplitBy = asked.by or "video"
         said: list[str] = []
     else:
-        by = asked.by or _coarsest(groups, asked)
-        units = [_unit(name, group, by) for name, group in zip(names, groups, strict=True)]
+        by = asked.by or coarsest(groups, fewest=len(asked.parts)) or "video"
+        refuse_absent(by, groups)
+        units = [unit_of(name, group, by) for name, group in zip(names, groups, strict=True)]
         usual = _usual(names, units, asked, by=by)
         parts = _balanced(usual, names, units, counts, asked)
         said = _moved(names, usual, parts, counts, class_names)
@@ -102,11 +103,11 @@ def divided(
                 f"{_how_many(names, groups, by)} leave none for {part}; give at least {count}: to learn from, to choose temperature and "
                 f"thresholds by{judge}, or --split-by block"
             )
-    return Divided(parts=tuple(parts), by=by, notes=(*said, *_on_both_sides(names, groups, parts)))
+    return Divided(parts=tuple(parts), by=by, notes=(*said, *on_both_sides(names, groups, parts)))
 
 
 def _how_many(names: Sequence[str], groups: Sequence[Mapping[str, str]], by: SplitBy) -> str:
-    units = {_unit(name, group, by) for name, group in zip(names, groups, strict=True)}
+    units = {unit_of(name, group, by) for name, group in zip(names, groups, strict=True)}
     return f"{len(units)} {by}s" if by in GROUPS else f"{len(names)} videos"
 
 
@@ -119,16 +120,24 @@ def _refuse_names(names: Sequence[str], asked: DivisionAsked) -> None:
         raise TrainingError(f"the video '{both[0]}' cannot both be held out and validate; name it once")
 
 
-def _coarsest(groups: Sequence[Mapping[str, str]], asked: DivisionAsked) -> SplitBy:
-    """Animals, else sessions, of which there are enough; else videos."""
-    kinds: tuple[SplitBy, ...] = ("animal", "session")
-    for kind in kinds:
-        if len({group[kind] for group in groups if kind in group}) >= len(asked.parts):
-            return kind
-    return "video"
+def coarsest(groups: Sequence[Mapping[str, str]], *, fewest: int) -> SplitBy | None:
+    """Animals, else sessions, else trials, of which there are at least so many; None where there are of none."""
+    kinds: tuple[SplitBy, ...] = ("animal", "session", "trial")
+    return next((kind for kind in kinds if len({group[kind] for group in groups if kind in group}) >= fewest), None)
 
 
-def _unit(name: str, group: Mapping[str, str], by: SplitBy) -> str:
+def refuse_absent(by: SplitBy, groups: Sequence[Mapping[str, str]]) -> None:
+    """Refuse to keep together what nobody names.
+
+    Raises:
+        TrainingError: no video is said to be of an animal, session or trial.
+    """
+    if by in GROUPS and not any(by in group for group in groups):
+        raise TrainingError(f"--split-by {by} needs a column {by} that says of which {by} each is; add it to the table, or leave it out")
+
+
+def unit_of(name: str, group: Mapping[str, str], by: SplitBy) -> str:
+    """What stays together with others of the same words."""
     return f"{by} {group[by]}" if by in group else f"video {name}"
 
 
@@ -209,8 +218,8 @@ def _moved(names: Sequence[str], usual: Sequence[Part], parts: Sequence[Part], c
     return [f"divided otherwise than by order, in which {_some(lacked)}: {', '.join(chosen)}"]
 
 
-def _on_both_sides(names: Sequence[str], groups: Sequence[Mapping[str, str]], parts: Sequence[Part]) -> list[str]:
-    """Animals and sessions of which some is learnt from and some is not."""
+def on_both_sides(names: Sequence[str], groups: Sequence[Mapping[str, str]], parts: Sequence[Part]) -> list[str]:
+    """Animals, sessions and trials of which some is learnt from and some is not."""
     said = []
     for kind in GROUPS:
         for value in dict.fromkeys(group[kind] for group in groups if kind in group):
@@ -223,7 +232,7 @@ def _on_both_sides(names: Sequence[str], groups: Sequence[Mapping[str, str]], pa
                     f"{kind} {value} is on both sides: {_some(of['train'])} learnt from, {_some(of['test'])} held out, so that the scores "
                     f"say little of another {kind}"
                 )
-    return said if len(said) <= _NAMED else [*said[:_NAMED], f"so it is with {len(said) - _NAMED} more animals or sessions"]
+    return said if len(said) <= _NAMED else [*said[:_NAMED], f"so it is with {len(said) - _NAMED} more animals, sessions or trials"]
 
 
 def _some(names: Sequence[Any]) -> str:

@@ -84,6 +84,7 @@ def settings_in_force(settings: SettingsInForce, description: Description, calib
         "minutes": settings.minutes,
         "network in words": description.network,
         "split": description.training.split,
+        "part of the class weights taken out": calibrated.weights_out,
         "temperature": round(calibrated.temperature, 4),
         "thresholds": dict(thresholds),
         "frames of warming up": calibrated.warming_frames,

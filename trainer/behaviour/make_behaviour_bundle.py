@@ -14,6 +14,7 @@ from tracker.bundle import read_bundle, write_bundle
 from tracker.engines.openvino.step_engine import StepEngine
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.body_axis import BodyAxis, find_body_axis
+from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.carried_description import with_accuracy, with_answer
@@ -24,7 +25,7 @@ from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted,
 from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
 from trainer.behaviour.next_commands import commands_of
 from trainer.behaviour.none_class import without_none
-from trainer.behaviour.reference import NAME, Reference, answers_of, missing_library, train_reference, write_reference
+from trainer.behaviour.reference import Reference, answers_of, train_reference, write_reference
 from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
@@ -129,7 +130,7 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         trained, longest_runs(learnt.of("validation")), rule=request.settings.threshold, delay_ms=request.settings.delay_ms
     )
     if calibrated.weights_out:
-        say(f"{calibrated.weights_out:.0%} of the class weights taken out of the answers: so the validation videos are found best")
+        say(calibrated.weights_sentence)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"

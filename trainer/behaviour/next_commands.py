@@ -108,9 +108,9 @@ class BehaviourCommands:
         return f"{self.bundle}-labels"
 
     @property
-    def several_members(self) -> bool:
-        """Whether several networks answer together already."""
-        return "--members" in self.options
+    def members_settled(self) -> bool:
+        """Whether several networks answer together already, or cannot, as those from images."""
+        return "--members" in self.options or not self.poses
 
     @property
     def _of_labels(self) -> list[str]:

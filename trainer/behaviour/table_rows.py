@@ -14,7 +14,7 @@ from trainer.ethogram.read_options import ReadOptions, cells_in, text_of
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 _NAMED = 12  # columns in a sentence
-GROUPS = ("animal", "session")  # columns by which videos belong together
+GROUPS = ("animal", "session", "trial")  # columns by which videos belong together; a trial is one of its session and animal
 
 
 def table_rows(table: Path, *, source: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
@@ -110,8 +110,10 @@ def fps_of(table: Path, line: int, cell: str) -> float | None:
 
 
 def groups_of(row: Mapping[str, str]) -> dict[str, str]:
-    """Of which animal and which session a video is, as far as the table says."""
-    return {kind: row[kind] for kind in GROUPS if row.get(kind)}
+    """Of which animal, session and trial a video is, as far as the table says; trials of other sessions and animals are other trials."""
+    found = {kind: row[kind] for kind in GROUPS if row.get(kind)}
+    within = ", ".join(found[kind] for kind in ("animal", "session") if kind in found)
+    return found | ({"trial": f"{found['trial']} ({within})"} if "trial" in found and within else {})
 
 
 def part_of(table: Path, line: int, row: dict[str, str]) -> Part | None:

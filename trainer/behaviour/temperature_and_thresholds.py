@@ -35,7 +35,7 @@ class BehaviourCalibration:
         loss_before: unweighted validation loss without temperature.
         loss_after: and with it.
         warming_frames: see `warming_frames`.
-        weights_out: which part of the class weights was taken out of the logits, see `without_class_weights`.
+        weights_out: which part of the class weights was taken out of the logits, see `take_out_added`.
     """
 
     temperature: float
@@ -45,6 +45,11 @@ class BehaviourCalibration:
     loss_after: float
     warming_frames: int
     weights_out: float = 0.0
+
+    @property
+    def weights_sentence(self) -> str:
+        """What was taken out, for people."""
+        return f"{self.weights_out:.0%} of the class weights taken out of the answers: so the validation videos are found best"
 
 
 def calibrate(trained: Trained, videos: Sequence[PoseVideo], *, rule: Rule, delay_ms: float = 0.0) -> BehaviourCalibration:

@@ -200,7 +200,7 @@ def _no_better(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | No
     against = m.run.against_reference
     if against is None or against.second_is_better:
         return None
-    several = commands.several_members
+    several = commands.members_settled
     return NextStep(
         kind="no better",
         why=f"The network is not shown to be better than the reference (macro-F1 {against.second_f1:.3f} against {against.first_f1:.3f}).",

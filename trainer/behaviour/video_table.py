@@ -36,7 +36,7 @@ class PoseVideo:
         times_s: float64 (frames,), where the frames' own times are known.
         video_frames: of the video, where some of them have no pose and are left out.
         to_network: bool (frames,), which of them go to the network; None: all of them.
-        groups: of which `animal` and which `session` it is, as far as the table says.
+        groups: of which `animal`, `session` and `trial` it is, as far as the table says.
         people: what others than the labels' author said, int8 (frames, classes) each, by name.
     """
 

@@ -1,4 +1,4 @@
-"""One answer scored for each video, session and animal by itself, class by class; and which class is nowhere in one of them."""
+"""One answer scored for each video, trial, session and animal by itself, class by class; and which class is nowhere in one of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from trainer.behaviour_scores.behaviour_score import columns, macro_f1
 from trainer.behaviour_scores.bout_score import number, score_bouts
 from trainer.behaviour_scores.scored_video import ScoredVideo
 
-KINDS = ("animal", "session")  # groups of videos, in the order in which they are shown
+KINDS = ("animal", "session", "trial")  # groups of videos, in the order in which they are shown
 _NAMED = 6  # videos or classes in a sentence
 
 
@@ -43,10 +43,10 @@ class ClassThere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SomeVideos:
-    """A video, or all of a session or of an animal.
+    """A video, or all of a trial, of a session or of an animal.
 
     Attributes:
-        kind: video, session or animal.
+        kind: video, trial, session or animal.
         name: of it.
         macro_f1: over the classes that are there or were found.
         classes: in the labels' order.
@@ -68,7 +68,7 @@ class SomeVideos:
 
 
 def breakdown(videos: Sequence[ScoredVideo]) -> tuple[SomeVideos, ...]:
-    """Every animal and every session, as far as they were named, and every video."""
+    """Every animal, every session and every trial, as far as they were named, and every video."""
     found = []
     for kind in KINDS:
         names = dict.fromkeys(video.groups[kind] for video in videos if video.groups.get(kind))

@@ -25,7 +25,7 @@ class ScoredVideo:
         probabilities: float32 (frames, classes), None where only decisions are known.
         fps: frames per second.
         to_network: bool (frames,), which frames a network was asked about; None: all of them.
-        groups: which `animal` and which `session` it is of, as far as that was said.
+        groups: which `animal`, `session` and `trial` it is of, as far as that was said.
         in_time: whether its frames follow one another; images in folders by class do not, and have no bouts.
     """
 

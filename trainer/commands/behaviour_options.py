@@ -69,9 +69,9 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
     group.add_argument(
         "--split-by",
-        choices=("animal", "session", "video", "block"),
-        help="what stays together in one part: animals or sessions as columns of the table name them (the first of these that has enough), "
-        "videos, or a fifth of each video in a row",
+        choices=("animal", "session", "trial", "video", "block"),
+        help="what stays together in one part: animals, sessions or trials as columns of the table name them (the first of these that has "
+        "enough), videos, or a fifth of each video in a row; of forecasts, recordings, or shares of each in a row",
     )
     group.add_argument("--front", metavar="POINT", help="where the body's axis ends (found from how the animals move)")
     group.add_argument("--back", metavar="POINT", help="where it begins")
@@ -189,7 +189,6 @@ def refuse_misfits_of_images(options: argparse.Namespace) -> None:
         "back": "--back",
         "hidden": "--hidden",
         "members": "--members",
-        "no_reference": "--no-reference",
         "roles": "--roles",
     }
     refuse(options, of_poses, "is for behaviour from poses; leave it out with --region")

@@ -40,16 +40,13 @@ def add(commands: Commands) -> None:
 def compare(options: argparse.Namespace) -> int:
     """Score both, test, print and report."""
     from tracker.bundle import read_bundle
-    from trainer.errors import TrainingError
     from trainer.reports.compare_bundles import compare_bundles, write_comparison
 
     talk = Console(stderr=True)
     bundles = read_bundle(options.first), read_bundle(options.second)
-    ahead = next((bundle for bundle in bundles if bundle.description.forecast is not None), None)
-    if ahead is not None:
-        raise TrainingError(
-            f"{ahead.folder}: forecasts; score each such bundle with `trainer evaluate`, which compares it with what is trivial"
-        )
+    if any(bundle.description.forecast is not None for bundle in bundles):
+        refuse_key_point_scoring(options)
+        return _compare_forecasts(options, bundles)
     if all(bundle.description.behaviour is not None for bundle in bundles):
         refuse_key_point_scoring(options)
         return _compare_behaviour(options, bundles)
@@ -95,6 +92,30 @@ def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bund
         from trainer.reports.behaviour_report import write_behaviour_comparison
 
         made = write_behaviour_comparison(options.report, found.scores, found.people, said=found.sentences, figures=found.as_json())
+        talk.print(f"report: {made}", markup=False)
+    print(plain_json(found.as_json()).decode() if options.json else "\n".join(found.lines))
+    return 0
+
+
+def _compare_forecasts(options: argparse.Namespace, bundles: "tuple[Bundle, Bundle]") -> int:
+    from trainer.commands.forecast_options import refuse_behaviour_scoring
+    from trainer.errors import TrainingError
+    from trainer.forecast.compare_forecasts import compare_forecasts
+    from trainer.forecast.report import write_forecast_comparison
+    from trainer.reports.report_files import plain_json
+    from trainer.whole_files import refuse_unwritable
+
+    refuse_behaviour_scoring(options)
+    if options.learnt_too:
+        raise TrainingError("--learnt-too is for key points; leave it out with bundles that forecast")
+    if options.report is not None:
+        refuse_unwritable(options.report, option="--report")
+    talk = Console(stderr=True, soft_wrap=True)
+    found = compare_forecasts(
+        bundles, [options.data], fps=options.fps, say=lambda sentence: talk.print(sentence, markup=False, highlight=False)
+    )
+    if options.report is not None:
+        made = write_forecast_comparison(options.report, found.run, said=found.sentences, figures=found.as_json())
         talk.print(f"report: {made}", markup=False)
     print(plain_json(found.as_json()).decode() if options.json else "\n".join(found.lines))
     return 0

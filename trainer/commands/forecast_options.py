@@ -9,7 +9,7 @@ from trainer.commands.given_options import given_options
 if TYPE_CHECKING:
     from trainer.forecast.make_forecast_bundle import ForecastRequest
 
-_SHARED = ("hidden", "fps", "memorise", "permuted")  # of behaviour, and of use here
+_SHARED = ("hidden", "fps", "split_by", "memorise", "permuted")  # of behaviour, and of use here
 _OF_FORECAST = {
     "forecaster": "--forecaster",
     "horizon": "--horizon",
@@ -33,7 +33,7 @@ def add_forecast_training(parser: argparse.ArgumentParser) -> None:
     """Options of `trainer fit --task forecast`."""
     group = parser.add_argument_group(
         "forecast of bursts of motion; --data are recordings: videos, folders of images, .npy or HDF5 arrays of images, .npy arrays of "
-        "motion, or one .csv with the columns recording, and fps, part"
+        "motion, or one .csv with the columns recording, and fps, part, animal, session, trial"
     )
     group.add_argument(
         "--forecaster",
@@ -50,7 +50,7 @@ def add_forecast_training(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs=3,
         metavar="SHARE",
-        help="of each recording, in time: trained, validated, held out (0.8338 0.0666 0.0995)",
+        help="of each recording in time, or of what --split-by keeps together: trained, validated, held out (0.8338 0.0666 0.0995)",
     )
     group.add_argument(
         "--frame-size", type=int, nargs=2, metavar=("W", "H"), help="what a network from pixels sees is resized to (160 120)"
@@ -120,6 +120,7 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
         motion_size=tuple(options.motion_size) if options.motion_size else None,
         picture=(picture[1], picture[0], picture[2]) if picture else None,
         anew=options.force,
+        split_by=options.split_by,
         shares=tuple(options.parts) if options.parts else PUBLISHED_SHARES,
         options=given_options(options),
     )

@@ -126,6 +126,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         classes=ClassesAsked(class_names=tuple(options.classes), left_out=tuple(options.leave_out or ())),
         division=division_asked(options),
         per_class=tuple(options.per_class) if options.per_class else None,
+        reference=not options.no_reference,
         anew=options.force,
     )
 

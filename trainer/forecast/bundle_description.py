@@ -1,6 +1,7 @@
 """What a forecast bundle says of itself."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 from tracker.bundle_description import BehaviourAccuracy, BehaviourNetwork, Description, Forecast, TensorShape, TrainingData, View, Viewed
@@ -45,7 +46,7 @@ def describe(
             source=", ".join(dict.fromkeys(stretch.recording.name for stretch in parts.stretches)),
             frames=parts.shares("train")[0],
             held_out_frames=parts.shares("test")[0],
-            split="in time: " + "; ".join(f"{s.part} {s.recording.name} frames {s.first} to {s.end - 1}" for s in parts.stretches),
+            split=_split(parts),
         ),
         behaviour=BehaviourNetwork(
             seconds=SECONDS_SHAPE,
@@ -75,3 +76,21 @@ def describe(
             phase_states=exported.phase_states,
         ),
     )
+
+
+def held_out_frames(split: str, names: Sequence[str]) -> tuple[int, int]:
+    """First held-out frame of a recording and the first after the last one, as a bundle says; equal where none was held out.
+
+    Args:
+        split: of the bundle's description.
+        names: that the recording may have there.
+    """
+    for name in names:
+        found = re.search(rf"(?:: |; )test {re.escape(name)} frames ([0-9]+) to ([0-9]+)(?:;|$)", split)
+        if found:
+            return int(found[1]), int(found[2]) + 1
+    return 0, 0
+
+
+def _split(parts: Parts) -> str:
+    return "in time: " + "; ".join(f"{s.part} {s.recording.name} frames {s.first} to {s.end - 1}" for s in parts.stretches)

@@ -1,6 +1,6 @@
 """A forecast bundle scored on other recordings, as the rig runs it, beside what is trivial."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +43,7 @@ def evaluate_forecast(bundle: Bundle, data: Sequence[Path], *, fps: float | None
     stretches, answers = [], dict[str, list[Answers]]()
     for source in sources_of(data, fps=fps):
         say(f"reading {source.path}")
-        recording, said = _carried(bundle, source, motion_size=forecast.motion_size)
+        recording, said = said_of_every_frame(bundle, source, motion_size=forecast.motion_size)
         labels = burst_labels(recording.motion, rule)
         stretches.append(Stretch(recording=recording, part=PART, first=0, end=len(labels), labels=labels))
         for each, answer in {**simple_forecasts(recording.motion, fps=recording.fps), name: said}.items():
@@ -54,7 +54,7 @@ def evaluate_forecast(bundle: Bundle, data: Sequence[Path], *, fps: float | None
     labelled, positive = parts.shares(PART)
     if positive in (0, labelled):
         raise TrainingError(f"{labelled} labelled frames, {positive} of them before a burst; expected both kinds: give longer recordings")
-    known = {each: of for each, of in answers.items() if all(_known(stretch, one) for stretch, one in zip(stretches, of, strict=True))}
+    known = known_answers(stretches, answers)
     thresholds = {each: threshold_of(stretches, of, "false_alarms") for each, of in known.items()} | {name: behaviour.thresholds[0]}
     return ForecastRun(
         title=name,
@@ -70,7 +70,7 @@ def evaluate_forecast(bundle: Bundle, data: Sequence[Path], *, fps: float | None
     )
 
 
-def _carried(bundle: Bundle, source: Source, *, motion_size: tuple[int, int] | None) -> tuple[Recording, Answers]:
+def said_of_every_frame(bundle: Bundle, source: Source, *, motion_size: tuple[int, int] | None) -> tuple[Recording, Answers]:
     """A recording's motion, and what the bundle says of every frame; no frame is kept."""
     engine, description = open_classifier(bundle).engine, bundle.description
     images, fps = images_of(source.path)
@@ -88,6 +88,11 @@ def _carried(bundle: Bundle, source: Source, *, motion_size: tuple[int, int] | N
         name=source.path.stem, motion=motion, fps=known_fps(source.path, source.fps or fps), frames=None, shape=None, part=PART
     )
     return recording, np.array(said)
+
+
+def known_answers(stretches: Sequence[Stretch], answers: Mapping[str, Sequence[Answers]]) -> dict[str, Sequence[Answers]]:
+    """The forecasts that answer to every labelled frame of all stretches, by name."""
+    return {name: of for name, of in answers.items() if all(_known(stretch, one) for stretch, one in zip(stretches, of, strict=True))}
 
 
 def _known(stretch: Stretch, answer: Answers) -> bool:

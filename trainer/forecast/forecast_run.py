@@ -30,6 +30,7 @@ class ForecastRun:
         trained: of every network that learnt epoch by epoch, by name.
         notes: what is to be said besides, a sentence each.
         layers: of the main network, None where a bundle is only scored.
+        beside: names of other networks that the verdicts speak of.
     """
 
     title: str
@@ -43,6 +44,7 @@ class ForecastRun:
     trained: Mapping[str, Trained]
     notes: tuple[str, ...]
     layers: NetworkTable | None = None
+    beside: tuple[str, ...] = ()
 
     @property
     def of_main(self) -> ForecastScore:
@@ -59,7 +61,7 @@ class ForecastRun:
         """The verdict on every network: "better" and "worse" only where the interval leaves out 0."""
         said = []
         for score in self.scores[self.judged]:
-            if score.name in (*self.trained, self.main, "logit"):
+            if score.name in (*self.trained, self.main, *self.beside, "logit"):
                 said.append(verdict(score, self.trivial))
         return said
 

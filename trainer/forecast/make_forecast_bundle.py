@@ -14,6 +14,7 @@ from tracker.engines.openvino.step_engine import StepEngine
 from tracker.self_test_clip import Clip
 from trainer.behaviour.carried_description import with_answer
 from trainer.behaviour.carried_proof import PROVED_FRAMES
+from trainer.behaviour.division import SplitBy
 from trainer.behaviour.table_rows import PARTS
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
@@ -26,7 +27,7 @@ from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.from_motion import MotionLogit
 from trainer.forecast.labels import BurstRule
 from trainer.forecast.learning_record import ForecastCommands, learning_record, on_training_part
-from trainer.forecast.parts import PUBLISHED_SHARES, Parts, Shares, Stretch, divide
+from trainer.forecast.parts import PUBLISHED_SHARES, Parts, Stretch, divide
 from trainer.forecast.recordings import Recording, Size, read_recording, sources_of
 from trainer.forecast.report import write_forecast_report
 from trainer.forecast.scores import RULES, score_all, threshold_of
@@ -34,6 +35,7 @@ from trainer.forecast.settings import ForecastSettings, Kind
 from trainer.forecast.simple_forecasts import QUIET, Answers, simple_forecasts
 from trainer.forecast.step_graph import step_of
 from trainer.forecast.train import Trained, judged_logits, train
+from trainer.forecast.whole_recordings import Shares
 from trainer.networks.layer_table import NetworkTable, table_of_calls
 from trainer.reports.learning_section import Learning
 from trainer.reports.report_files import REPORT_FILE
@@ -54,7 +56,8 @@ class ForecastRequest:
         kinds: networks to train; the bundle is made of the first.
         settings: of all of them.
         rule: of the labels.
-        shares: of the parts of a recording, in time.
+        shares: of the parts of a recording, in time, or of what stays together.
+        split_by: what stays together, see `in_whole_parts`.
         fps: where a recording does not say it.
         size: (height, width) that a network from pixels sees; None: 120x160, or the pictures' own where they are smaller.
         motion_size: blocks (w, h) that motion is measured over.
@@ -70,6 +73,7 @@ class ForecastRequest:
     settings: ForecastSettings
     rule: BurstRule
     shares: Shares = PUBLISHED_SHARES
+    split_by: SplitBy | None = None
     fps: float | None = None
     size: Size | None = None
     motion_size: tuple[int, int] | None = None
@@ -164,7 +168,7 @@ def read_parts(request: ForecastRequest, folder: Path, say: Callable[[str], None
     """
     folder.mkdir(parents=True, exist_ok=True)
     recordings = _read(request, folder, say)
-    parts = divide(recordings, request.rule, request.shares, motion_size=request.motion_size)
+    parts = divide(recordings, request.rule, request.shares, motion_size=request.motion_size, by=request.split_by)
     for sentence in introduction(parts):
         say(sentence)
     return recordings, parts

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.behaviour.division import SplitBy
 from trainer.behaviour.table_rows import PARTS
 from trainer.errors import TrainingError
 from trainer.forecast.labels import NOT_LABELLED, BurstRule, Labels, Motion, burst_labels
 from trainer.forecast.recordings import Recording
+from trainer.forecast.whole_recordings import Shares, in_whole_parts
 
-Shares = tuple[float, float, float]
 PUBLISHED_SHARES: Shares = (0.8338, 0.0666, 0.0995)
 
 
@@ -82,11 +83,26 @@ class Parts:
         return int((labels != NOT_LABELLED).sum()), int((labels == 1).sum())
 
 
-def divide(recordings: Sequence[Recording], rule: BurstRule, shares: Shares, *, motion_size: tuple[int, int] | None = None) -> Parts:
+def divide(
+    recordings: Sequence[Recording],
+    rule: BurstRule,
+    shares: Shares,
+    *,
+    motion_size: tuple[int, int] | None = None,
+    by: SplitBy | None = None,
+) -> Parts:
     """Cut each recording without a part of its own by the shares, and label every stretch by itself.
 
+    Args:
+        recordings: in the order of their table.
+        rule: of the labels.
+        shares: of the parts.
+        motion_size: blocks (w, h) that motion was measured over.
+        by: what stays together, see `in_whole_parts`.
+
     Raises:
-        TrainingError: shares that are none, frame rates that differ, or a part without frames of both labels.
+        TrainingError: shares that are none, frame rates that differ, too little that stays together, or a part without frames of both
+            labels.
     """
     if min(shares) < 0 or not 0 < sum(shares) <= 1.0001 or shares[0] <= 0 or shares[1] <= 0:
         raise TrainingError(f"parts are {', '.join(f'{share:g}' for share in shares)}; expected shares of 1, the first two more than 0")
@@ -95,6 +111,7 @@ def divide(recordings: Sequence[Recording], rule: BurstRule, shares: Shares, *, 
         raise TrainingError(
             f"recordings have {rates[0]:g} and {rates[-1]:g} frames per second; expected one rate, since horizons are frames"
         )
+    recordings, together = in_whole_parts(recordings, shares, by)
     stretches = [stretch for recording in recordings for stretch in _cut(recording, rule, shares)]
     needed = rule.past + rule.horizon + 1
     notes = [
@@ -102,7 +119,7 @@ def divide(recordings: Sequence[Recording], rule: BurstRule, shares: Shares, *, 
         for stretch in stretches
         if not len(stretch.labelled)
     ]
-    parts = Parts(stretches=tuple(stretches), rule=rule, notes=tuple(notes), motion_size=motion_size)
+    parts = Parts(stretches=tuple(stretches), rule=rule, notes=(*together, *notes), motion_size=motion_size)
     for part in PARTS:
         labelled, positive = parts.shares(part)
         if part == "test" and not labelled:

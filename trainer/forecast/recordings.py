@@ -1,8 +1,8 @@
 """What a forecast is learnt from: the motion of every pair of frames of a recording and, where there are pictures, small frames."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py  # type: ignore[import-untyped]
@@ -14,7 +14,7 @@ from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.errors import CameraError
 from tracker.frame import Image
 from tracker.motion import Motion as MotionMeter
-from trainer.behaviour.table_rows import fps_of, header_and_rows, part_of
+from trainer.behaviour.table_rows import GROUPS, fps_of, groups_of, header_and_rows, part_of
 from trainer.errors import LabelError
 from trainer.forecast.labels import Motion
 from trainer.forecast.shrink import shrink
@@ -22,7 +22,7 @@ from trainer.video_files.endings import video_ending
 from trainer.video_files.reader import VideoReader
 
 Size = tuple[int, int]  # (height, width)
-_COLUMNS = ("recording", "fps", "part")
+_COLUMNS = ("recording", "fps", "part", *GROUPS)
 _AT_ONCE = 64  # frames that are made smaller together
 _PICTURES = 32  # that are kept as they came
 
@@ -39,6 +39,7 @@ class Recording:
         shape: of the pictures as they came, None where there are none.
         part: what it is used for; None where it is to be divided in time.
         pictures: uint8 (n, height, width, channels), some of the pictures as they came, from where something first moves.
+        groups: of which `animal`, `session` and `trial` it is, as far as the table says.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Recording:
     shape: tuple[int, ...] | None
     part: str | None
     pictures: NDArray[np.uint8] | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -63,15 +65,17 @@ class Source:
         path: `.npy` of motion (frames,) or of grey or colour images, an HDF5 file with one such array, a video, or a folder of images.
         fps: where the file does not say it.
         part: see `Recording`.
+        groups: the same.
     """
 
     path: Path
     fps: float | None
     part: str | None
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def sources_of(given: Sequence[Path], *, fps: float | None) -> tuple[Source, ...]:
-    """Files and folders as they were given, or the rows of one table `.csv` with the columns recording and, where wanted, fps and part.
+    """Files and folders as they were given, or the rows of one table `.csv` with the columns recording and others that `_COLUMNS` names.
 
     Raises:
         LabelError: a table that cannot be read as one.
@@ -81,11 +85,12 @@ def sources_of(given: Sequence[Path], *, fps: float | None) -> tuple[Source, ...
     table = given[0]
     header, rows = header_and_rows(table)
     if "recording" not in header or not set(header) <= set(_COLUMNS):
-        raise LabelError(f"{table}: has the columns {', '.join(header)}; expected recording and, where wanted, fps and part")
+        raise LabelError(f"{table}: has the columns {', '.join(header)}; expected recording and, where wanted, {', '.join(_COLUMNS[1:])}")
     found = []
     for line, row in rows:
         part = part_of(table, line, row)
-        found.append(Source(path=table.parent / row["recording"], fps=fps_of(table, line, row.get("fps", "")) or fps, part=part))
+        rate = fps_of(table, line, row.get("fps", "")) or fps
+        found.append(Source(path=table.parent / row["recording"], fps=rate, part=part, groups=groups_of(row)))
     if not found:
         raise LabelError(f"{table}: holds no recording; expected a row for each")
     return tuple(found)
@@ -110,7 +115,9 @@ def read_recording(
     if path.suffix == ".npy" and (motion := _motion_array(path)) is not None:
         if size is not None:
             raise LabelError(f"{path}: holds motion and no pictures; a network from pixels needs a video, or a folder or array of images")
-        return Recording(name=path.stem, motion=motion, fps=known_fps(path, source.fps), frames=None, shape=None, part=source.part)
+        return Recording(
+            name=path.stem, motion=motion, fps=known_fps(path, source.fps), frames=None, shape=None, part=source.part, groups=source.groups
+        )
     images, fps = images_of(path)
     meter, shape, count = MotionMeter(motion_size), None, 0
     values: list[float | None] = []
@@ -144,6 +151,7 @@ def read_recording(
         shape=shape,
         part=source.part,
         pictures=kept,
+        groups=source.groups,
     )
 
 

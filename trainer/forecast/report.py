@@ -1,8 +1,9 @@
 """What forecasts came to: `report.html` for people, `metrics.json` for programs."""
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,38 @@ def write_forecast_report(out: Path, run: ForecastRun, learning: Learning | None
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     figures = run.as_json() | ({"training": learning.as_json()} if learning is not None else {})
     return write_report_files(out, forecast_page(run, created, learning), figures)
+
+
+def write_forecast_comparison(out: Path, run: ForecastRun, *, said: Sequence[str], figures: Mapping[str, Any]) -> Path:
+    """Write what two forecasts reach on the same frames as `report.html` and `metrics.json`; the path of the report.
+
+    Args:
+        out: the folder.
+        run: both, and what is trivial.
+        said: the verdicts.
+        figures: for programs.
+
+    Raises:
+        TrainingError: the folder cannot be written; an earlier report is left as it was.
+    """
+    created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return write_report_files(out, comparison_page(run, said, created), figures)
+
+
+def comparison_page(run: ForecastRun, said: Sequence[str], created: str) -> str:
+    """The comparison as one HTML document."""
+    labelled, positive = run.parts.shares(run.judged)
+    scores = run.scores[run.judged]
+    parts = [
+        f"<h1>{text(run.title)}</h1>",
+        *(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in said),
+        f"<h2>Frames that neither has learnt from ({positive} of {labelled} before a burst)</h2>",
+        _tables(scores, run.main),
+        f'<p class="note">{text(_how(run))}</p>',
+        picture(png(curves_figure(scores, run.main)), "ROC curves, and accuracy and J against the threshold"),
+        *(f'<p class="note">{text(note)}</p>' for note in run.notes),
+    ]
+    return page(run.title, parts, kind="comparison", footer=created)
 
 
 def forecast_page(run: ForecastRun, created: str, learning: Learning | None = None) -> str:

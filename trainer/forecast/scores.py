@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.behaviour.score import score_frames
-from trainer.behaviour_scores.threshold_curves import ThresholdCurve, curve
-from trainer.errors import TrainingError
+from trainer.behaviour_scores.threshold_curves import ThresholdCurve
 from trainer.forecast.labels import BurstRule, burst_frames
+from trainer.forecast.paired_auc import auc_interval, labelled_curve
 from trainer.forecast.parts import Stretch
 from trainer.forecast.simple_forecasts import Answers
 
@@ -21,8 +21,6 @@ RULES: dict[ThresholdRule, str] = {
     "j": "greatest J on the validation part",
     "accuracy": "greatest accuracy on the validation part",
 }
-RESAMPLES = 4000
-FEWEST_BLOCKS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,7 @@ def threshold_of(stretches: Sequence[Stretch], answers: Sequence[Answers], rule:
         answers: to each.
         rule: which.
     """
-    of = _curve(stretches, answers)
+    of = labelled_curve(stretches, answers)
     values = {"false_alarms": np.where(of.false_alarms <= FALSE_ALARMS, of.hits, -1), "j": of.j, "accuracy": of.accuracy}[rule]
     best = int(np.argmax(values))
     above = of.thresholds[max(best - 1, 0)]
@@ -144,7 +142,7 @@ def score_forecast(
     Raises:
         TrainingError: a labelled frame without an answer.
     """
-    of = _curve(stretches, answers)
+    of = labelled_curve(stretches, answers)
     labels = np.concatenate([stretch.labels[stretch.labelled] for stretch in stretches])
     alarms = np.concatenate([answer[stretch.labelled] > threshold for stretch, answer in zip(stretches, answers, strict=True)])
     bursts, false = [], 0
@@ -191,68 +189,6 @@ def score_all(
         score_forecast(name, stretches, of, threshold=thresholds[name], rule=rule, against=None if name == trivial else answers[trivial])
         for name, of in answers.items()
     )
-
-
-def auc_interval(
-    stretches: Sequence[Stretch], first: Sequence[Answers], second: Sequence[Answers], *, block: int, seed: int = 0
-) -> tuple[float | None, float | None, int]:
-    """95 % interval of the AUC of the second less that of the first, by blocks of consecutive frames drawn with replacement.
-
-    The same blocks are drawn for both, `RESAMPLES` times. A draw without frames of both labels is left out.
-
-    Args:
-        stretches: of one part.
-        first: answers to each, of the one.
-        second: of the other.
-        block: frames of a block; one that is as long as what a label and its forecast see keeps blocks nearly independent.
-        seed: of the draws.
-
-    Returns:
-        Low, high and the number of blocks; None twice where they are too few for any interval.
-    """
-    count = [len(stretch.labelled) // block + (len(stretch.labelled) % block > 0) for stretch in stretches]
-    place = np.concatenate([sum(count[:n]) + np.arange(len(stretch.labelled)) // block for n, stretch in enumerate(stretches)])
-    blocks = sum(count)
-    if blocks < FEWEST_BLOCKS:
-        return None, None, blocks
-    labels = np.concatenate([stretch.labels[stretch.labelled] for stretch in stretches]) == 1
-    pairs = [_won(_answers(stretches, each), labels, place, blocks) for each in (first, second)]
-    positive, negative = (np.bincount(place[labels == kind], minlength=blocks) for kind in (True, False))
-    drawn = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES).astype(np.float64)
-    total = (drawn @ positive) * (drawn @ negative)
-    both = total > 0
-    difference = (np.einsum("ni,ij,nj->n", drawn[both], pairs[1] - pairs[0], drawn[both], optimize=True)) / total[both]
-    low, high = np.percentile(difference, [2.5, 97.5])
-    return float(low), float(high), blocks
-
-
-def _won(answers: Answers, labels: NDArray[np.bool_], place: NDArray[np.int64], blocks: int) -> NDArray[np.float64]:
-    """For each pair of blocks, how often a frame of label 1 of the one has a greater answer than one of label 0 of the other; ties half."""
-    won = np.zeros((blocks, blocks))
-    for other in range(blocks):
-        against = np.sort(answers[~labels & (place == other)])
-        if against.size:
-            mine = answers[labels]
-            below = (np.searchsorted(against, mine, "left") + np.searchsorted(against, mine, "right")) / 2
-            won[:, other] = np.bincount(place[labels], weights=below, minlength=blocks)
-    return won
-
-
-def _curve(stretches: Sequence[Stretch], answers: Sequence[Answers]) -> ThresholdCurve:
-    labels = np.concatenate([stretch.labels[stretch.labelled] for stretch in stretches])
-    found = curve(_answers(stretches, answers), labels == 1)
-    if found is None:
-        raise TrainingError("all labelled frames have the same label; give longer recordings, or another --least-range")
-    return found
-
-
-def _answers(stretches: Sequence[Stretch], answers: Sequence[Answers]) -> Answers:
-    found = np.concatenate([answer[stretch.labelled] for stretch, answer in zip(stretches, answers, strict=True)])
-    if not np.isfinite(found).all():
-        raise TrainingError(
-            "a labelled frame has no answer: the past of the labels is shorter than what a forecast needs; give a longer --past"
-        )
-    return found
 
 
 def _bursts(stretch: Stretch, alarms: NDArray[np.bool_], rule: BurstRule) -> tuple[list[Burst], int]:

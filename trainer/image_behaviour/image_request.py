@@ -30,6 +30,7 @@ class ImageRequest:
         proved_frames: carried beside torch before the bundle is written, at most.
         choice: which frames go to the network; None: all of them.
         rules: scored beside the network on the same videos.
+        reference: train boosted trees for the network to beat.
         hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
         options: of `trainer fit` besides data, place and length, as they were given, for the commands that the verdict ends with.
     """
@@ -46,5 +47,6 @@ class ImageRequest:
     proved_frames: int = PROVED_FRAMES
     choice: FrameChoice | None = None
     rules: HandRules | None = None
+    reference: bool = True
     hard_negatives_from: Path | None = None
     options: tuple[str, ...] = ()

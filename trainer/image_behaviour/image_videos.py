@@ -31,7 +31,7 @@ class ImageVideo:
         times_s: float64 (frames,), when each was taken; None where the frames do not follow one another in time.
         poses: float32 (frames, animals, K, 3), where they were asked for.
         to_network: bool (frames,), which of them go to the network; None: all of them.
-        groups: of which `animal` and which `session` it is, as far as the table says.
+        groups: of which `animal`, `session` and `trial` it is, as far as the table says.
         people: what others than the labels' author said, int8 (frames, classes) each, by name.
     """
 

@@ -14,14 +14,17 @@ from tracker.bundle import read_bundle, write_bundle
 from tracker.engines.openvino.step_engine import IMAGE, StepEngine
 from tracker.self_test_clip import Clip
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.bundle_description import accuracy
 from trainer.behaviour.carried_description import with_accuracy, with_answer
+from trainer.behaviour.class_prior import take_out_added
 from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
-from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of
+from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of, without_network
 from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed, counted
 from trainer.behaviour.next_commands import commands_of
+from trainer.behaviour.reference import write_reference
 from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
@@ -29,12 +32,14 @@ from trainer.behaviour.temperature_and_thresholds import AGREES, LONGEST_S, STAR
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.behaviour_scores.scored_video import Decide
+from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.ethogram.class_words import write_class_words
 from trainer.image_behaviour.bundle_description import describe
 from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes, refuse_unlearnt_classes
+from trainer.image_behaviour.image_reference import ImageReference, answers_to_images, too_many_classes, train_image_reference
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
 from trainer.image_behaviour.learnt_light import learnt_light
@@ -81,14 +86,17 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
     false = _false_bouts(request, learnt, say)
     with disk_refusals(run):
         trained = train_images(learnt, request.settings, run, say=say, anew=request.anew, false=false)
-    calibrated = _calibrate(trained.network, learnt, request)
+    calibrated = calibrate_images(trained, learnt, rule=request.settings.threshold)
+    if calibrated.weights_out:
+        say(calibrated.weights_sentence)
     say(
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
     )
     exported = export_step(trained.network, IMAGE, *_carried(trained.network, videos, request.proved_frames), console=console)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
-    return _score_and_write(request, videos, trained, calibrated, exported, say=say)
+    reference, absent = _reference(request, learnt, say)
+    return _score_and_write(request, videos, trained, calibrated, exported, reference, absent, say=say)
 
 
 def _score_and_write(
@@ -97,6 +105,8 @@ def _score_and_write(
     trained: TrainedImages,
     calibrated: BehaviourCalibration,
     exported: ExportedBehaviour,
+    reference: ImageReference | None,
+    absent: str | None,
     *,
     say: Callable[[str], None],
 ) -> BehaviourBundle:
@@ -119,16 +129,20 @@ def _score_and_write(
         *_odd_labels(videos),
         trained.shown,
         *about,
+        *([absent] if absent else []),
         *(standing := collapsed(found)),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),
     ]
+    beside = (NAME, without_network(answers_to_images(reference, judged), judged, otherwise)) if reference is not None else None
     people = people_as_answers(judged, videos.class_names)
     rules = None
     if request.rules is not None:
         by_rules = answers_of_rules(request.rules, judged, point_names=videos.point_names, class_names=videos.class_names)
         rules = request.rules.name, by_rules
         notes += rule_sentences(request.rules, [video.marks for video in judged], videos.class_names)
-    run = score_answers(request.out.name, ("network", found), cleaning=Cleaning(), rules=rules, people=people, notes=notes)
+    run = score_answers(
+        request.out.name, ("network", found), cleaning=Cleaning(), reference=beside, rules=rules, people=people, notes=notes
+    )
     train = videos.of("train")
     with torch.no_grad():
         answered = trained.network.probabilities(whole_logits(trained.network, train)).numpy()
@@ -151,6 +165,8 @@ def _score_and_write(
     write_bundle(request.out, model=exported.model, self_test_image=none, description=description, self_test_clip=clip)
     write_class_words(request.out, videos.class_words)
     report = write_behaviour_report(request.out, run, learning)
+    if reference is not None:
+        write_reference(request.out, reference)
     shutil.rmtree(unscored, ignore_errors=True)
     return BehaviourBundle(
         bundle=request.out,
@@ -162,6 +178,17 @@ def _score_and_write(
         epochs=len(trained.history),
         learning=learning,
     )
+
+
+def _reference(request: ImageRequest, videos: ImageVideos, say: Callable[[str], None]) -> tuple[ImageReference | None, str | None]:
+    """What the network is to beat, or why there is nothing; neither where it was not wanted."""
+    if not request.reference:
+        return None, None
+    absent = too_many_classes(videos.class_names) or missing_library()
+    if absent is not None:
+        say(absent)
+        return None, absent
+    return train_image_reference(videos, request.settings, say=say), None
 
 
 def _false_bouts(request: ImageRequest, videos: ImageVideos, say: Callable[[str], None]) -> list[Runs] | None:
@@ -192,11 +219,14 @@ def _odd_labels(videos: ImageVideos) -> list[str]:
     return findings(videos.sessions) if videos.in_time else count_sentences(videos)
 
 
-def _calibrate(network: ImageBehaviour, videos: ImageVideos, request: ImageRequest) -> BehaviourCalibration:
-    validation = videos.of("validation")
-    logits, targets = whole_logits(network, validation), all_targets(validation, exclusive=videos.exclusive)
+def calibrate_images(trained: TrainedImages, videos: ImageVideos, *, rule: Rule) -> BehaviourCalibration:
+    """Fit prior, temperature and thresholds on the validation videos, and put prior and temperature into the network."""
+    network, validation = trained.network, videos.of("validation")
+    targets = all_targets(validation, exclusive=videos.exclusive)
+    logits, part = take_out_added(network.answer, whole_logits(network, validation), targets, trained.added)
+    found = calibrate_answers(network, logits, targets, rule=rule, warming_frames=0)
     warming = network.reach + (_memory_warming(network, longest_runs(validation)) if network.plan.memory else 0)
-    return calibrate_answers(network, logits, targets, rule=request.settings.threshold, warming_frames=warming)
+    return replace(found, weights_out=part, warming_frames=warming)
 
 
 @torch.no_grad()

@@ -65,6 +65,15 @@ class Samples:
         self.shown = self.there if settings.memory else self._shares()
 
     @property
+    def shares(self) -> Tensor:
+        """Of the frames of each exclusive answer, (answers,): which share an epoch shows. All of every class; "none" comes last."""
+        found = torch.ones(self.targets[0].shape[1])
+        there, shown = (each.false + each.near + each.far for each in (self.there, self.shown))
+        if there:
+            found[-1] = shown / there
+        return found
+
+    @property
     def sentence(self) -> str:
         """What an epoch shows, for the report."""
         if self._settings.memory:

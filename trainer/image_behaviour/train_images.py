@@ -36,9 +36,12 @@ class TrainedImages:
         history: of all epochs.
         stopped: by what.
         shown: what an epoch has shown, a sentence.
+        added: what learning has added to the logit of each exclusive answer, (answers,): the logarithm of what a frame of it counted, and
+            of the share of such frames that an epoch shows. None where classes overlap.
     """
 
     shown: str
+    added: Tensor | None
     network: ImageBehaviour
     history: tuple[BehaviourEpoch, ...]
     stopped: Stopped
@@ -85,12 +88,19 @@ def train_images(
     run.resume(anew=anew, say=say)
     samples = Samples(videos.of("train"), settings, exclusive=network.plan.exclusive, reach=network.reach, false=false)
     say(samples.sentence)
-    _learn(run, network, videos, samples, settings, say=say)
+    weights = class_weights(samples.targets)
+    _learn(run, network, videos, samples, weights, settings, say=say)
     run.take_best()
     changed = [name for name, value in held.items() if not torch.equal(network.state_dict()[name], value)]
     if changed:
         raise TrainingError(f"{changed[0]} was to be held and has changed; please report this, and train all layers meanwhile")
-    return TrainedImages(shown=samples.sentence, network=network, history=tuple(run.history), stopped=run.stopped or "epochs")
+    return TrainedImages(
+        shown=samples.sentence,
+        added=(weights[0] * samples.shares).log() if network.plan.exclusive else None,
+        network=network,
+        history=tuple(run.history),
+        stopped=run.stopped or "epochs",
+    )
 
 
 def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
@@ -113,12 +123,18 @@ def plan_for(videos: ImageVideos, settings: ImageSettings) -> ImagePlan:
 
 
 def _learn(
-    run: TrainingRun, network: ImageBehaviour, videos: ImageVideos, samples: Samples, settings: ImageSettings, *, say: Callable[[str], None]
+    run: TrainingRun,
+    network: ImageBehaviour,
+    videos: ImageVideos,
+    samples: Samples,
+    weights: tuple[Tensor, Tensor],
+    settings: ImageSettings,
+    *,
+    say: Callable[[str], None],
 ) -> None:
     exclusive = network.plan.exclusive
     validation = videos.of("validation")
     targets = all_targets(validation, exclusive=exclusive)
-    weights = class_weights(samples.targets)
 
     def epoch(number: int) -> list[float]:
         network.train()

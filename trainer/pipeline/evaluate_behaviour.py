@@ -8,9 +8,10 @@ from typing import Any
 from tracker.bundle import Bundle
 from tracker.resemblance import unlike_learnt
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.division import BY_BLOCK
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
-from trainer.behaviour.reference import NAME, REFERENCE_FILE, answers_of, missing_library, read_reference
+from trainer.behaviour.reference import REFERENCE_FILE, answers_of, read_reference
 from trainer.behaviour.rule_answers import HandRules, answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
@@ -27,6 +28,7 @@ from trainer.errors import TrainingError
 from trainer.ethogram.class_words import WORDS_FILE, read_class_words
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked
+from trainer.image_behaviour.image_reference import ImageReference, answers_to_images, read_image_reference
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, in_parts
 from trainer.image_behaviour.image_videos import blocks_of as blocks_of_images
 from trainer.image_behaviour.learnt_light import appearances_of_images
@@ -202,7 +204,8 @@ def write_predictions(folder: Path, run: BehaviourRun, *, exclusive: bool) -> No
 
 def _reference_of(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> tuple[list[ScoredVideo] | None, list[str]]:
     """What the trees beside a bundle say of the videos; or why they say nothing."""
-    reference = read_reference(bundle.folder)
+    from_images = plan_of(bundle.description) is not None
+    reference = read_image_reference(bundle.folder) if from_images else read_reference(bundle.folder)
     if reference is None:
         return None, []
     absent = missing_library()
@@ -210,6 +213,8 @@ def _reference_of(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> t
         return None, [absent]
     if reference.class_names != bundle.description.class_names:
         raise TrainingError(f"{bundle.folder / REFERENCE_FILE}: is of other classes than the bundle; delete it, or make the bundle again")
+    if isinstance(reference, ImageReference):
+        return answers_to_images(reference, [video for video in judged if isinstance(video, ImageVideo)]), []
     return answers_of(reference, [video for video in judged if isinstance(video, PoseVideo)]), []
 
 

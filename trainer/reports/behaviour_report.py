@@ -122,7 +122,7 @@ def _parts_title(run: BehaviourRun) -> str:
 
 
 def _of_parts(parts: Sequence[SomeVideos], score: BehaviourScore) -> str:
-    """Each video, session and animal in a row; of many classes their mean alone."""
+    """Each video, trial, session and animal in a row; of many classes their mean alone."""
     classes = [each.name for each in score.classes]
     if len(classes) > _CLASSES_BESIDE:
         rows: list[Sequence[str] | StrongRow] = [[part.title, figure(part.macro_f1), str(_there(part))] for part in parts]
