@@ -6,7 +6,7 @@ import numpy as np
 from calib.board_views import BoardView
 from calib.coverage import COLUMNS, ROWS, Coverage
 from tracker.frame import Image
-from tracker.viewer.palette import Colour
+from tracker.point_colours import Colour
 
 _GREEN: Colour = (0, 158, 115)
 _AMBER: Colour = (230, 159, 0)

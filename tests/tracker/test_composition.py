@@ -7,11 +7,12 @@ import pytest
 
 from tracker.frame import Image
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, Problem, StatusMessage
+from tracker.point_colours import POINT_COLOURS
 from tracker.viewer.banner import Banner
 from tracker.viewer.composition import compose, first_size
 from tracker.viewer.legend import draw_legend, panel_width, sections
 from tracker.viewer.overlay import OverlaySettings, draw
-from tracker.viewer.palette import PALETTE, RED, YELLOW
+from tracker.viewer.palette import RED, YELLOW
 
 STAMP = {"v": VERSION, "camera": "top", "session": "a", "received_ns": 0, "published_ns": 0}
 SEVENTEEN = [f"point_{number}" for number in range(17)]
@@ -55,15 +56,15 @@ def test_all_of_seventeen_key_points_are_in_the_panel_below_twelve_events(height
     events = [event(f"event_{number}", "on") for number in range(12 if height > 240 else 2)]
     parts = sections(None, status, events, names=SEVENTEEN, live=True)
     panel = draw_legend((panel_width(height), height), parts)
-    assert [number for number in range(17) if not holds(panel, PALETTE[number])] == []
+    assert [number for number in range(17) if not holds(panel, POINT_COLOURS[number])] == []
 
 
 def test_several_animals_are_named_in_their_colours(status: StatusMessage) -> None:
     parts = sections(pose(2, ["a"]), status, [], names=["a"], live=True)
     panel = draw_legend((220, 480), parts)
     assert [entry.text for part in parts for entry in part.entries] == ["animal 0", "animal 1"]
-    assert holds(panel, PALETTE[0])
-    assert holds(panel, PALETTE[1])
+    assert holds(panel, POINT_COLOURS[0])
+    assert holds(panel, POINT_COLOURS[1])
 
 
 def test_no_event_is_shown_as_on_while_the_picture_is_not_live(status: StatusMessage) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
+from tracker.point_colours import POINT_COLOURS
 from tracker.viewer.overlay import Corner, OverlaySettings, draw, panel
-from tracker.viewer.palette import PALETTE
 
 STAMP = {"v": VERSION, "camera": "top", "session": "a", "received_ns": 0, "published_ns": 0}
 BARE = OverlaySettings(names=False)
@@ -59,7 +59,7 @@ def test_colours_of_the_picture_keep_their_order() -> None:
 @pytest.mark.parametrize("place", [(300.0, 250.0), (300.25, 250.75), (301.5, 249.5)])
 def test_a_key_point_is_drawn_where_it_is_to_a_fraction_of_a_pixel(place: tuple[float, float], zoom: float) -> None:
     drawn = draw(grey(), pose=pose({"snout": (*place, 0.9)}), settings=replace(BARE, zoom=zoom))
-    x, y = centre_of(drawn, PALETTE[0])
+    x, y = centre_of(drawn, POINT_COLOURS[0])
     assert drawn.shape[:2] == (480 * zoom, 640 * zoom)
     # half a pixel at the rim of a disc of some 40 pixels, spread over them
     assert x == pytest.approx((place[0] + 0.5) * zoom - 0.5, abs=0.15)
@@ -88,7 +88,7 @@ def test_a_skeleton_joins_only_points_that_are_drawn(status: StatusMessage) -> N
 def test_every_key_point_keeps_its_colour_when_others_are_missing(status: StatusMessage) -> None:
     names = replace(status, point_names=["a", "b"])
     drawn = draw(grey(), pose=pose({"a": (100.0, 250.0, 0.0), "b": (300.0, 250.0, 0.9)}), status=names, settings=BARE)
-    assert tuple(drawn[250, 300]) == PALETTE[1]
+    assert tuple(drawn[250, 300]) == POINT_COLOURS[1]
 
 
 def test_a_zone_lights_up_while_a_key_point_is_in_it_and_can_be_switched_off(status: StatusMessage) -> None:
@@ -142,7 +142,7 @@ def test_every_key_point_leaves_a_trail_of_its_own_colour_or_only_the_chosen_one
     trail = [pose({name: (100.0 + 4 * step, row, 0.9) for name, row in rows.items()}, frame=step) for step in range(60)]
     every = draw(grey(), trail=trail, settings=BARE).astype(int) - 120
     for index, row in enumerate(rows.values()):
-        colour = np.array(PALETTE[index]) - 120
+        colour = np.array(POINT_COLOURS[index]) - 120
         assert np.dot(every[round(row), 325], colour) > 0.6 * np.dot(colour, colour)
     chosen = draw(grey(), trail=trail, settings=replace(BARE, trail_points=("b",)))
     assert (chosen[300, 325] != 120).any()
@@ -198,7 +198,7 @@ def two_animals(*, second: float = 0.9, frame: int = 1) -> PoseMessage:
 
 def test_each_of_several_animals_has_its_own_colour() -> None:
     drawn = draw(grey(), pose=two_animals(), settings=BARE)
-    for colour, middle in ((PALETTE[0], (121.0, 100.0)), (PALETTE[1], (419.0, 300.0))):
+    for colour, middle in ((POINT_COLOURS[0], (121.0, 100.0)), (POINT_COLOURS[1], (419.0, 300.0))):
         x, y = centre_of(drawn, colour)
         assert np.hypot(x - middle[0], y - middle[1]) < 4
 
@@ -212,6 +212,6 @@ def test_an_animal_that_is_not_there_is_not_drawn() -> None:
 def test_each_animal_draws_its_own_trail() -> None:
     trail = [two_animals(frame=frame) for frame in range(40)]
     drawn = draw(grey(), trail=trail, settings=BARE)
-    for colour, row, x in ((PALETTE[0], 100, 138), (PALETTE[1], 300, 362)):
+    for colour, row, x in ((POINT_COLOURS[0], 100, 138), (POINT_COLOURS[1], 300, 362)):
         strongest = drawn[row, x].astype(int) - 120
         assert np.dot(strongest, np.array(colour) - 120) > 0.6 * np.dot(np.array(colour) - 120, np.array(colour) - 120)

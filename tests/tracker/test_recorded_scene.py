@@ -18,6 +18,7 @@ from tests.tracker.sessions import ZONE, usual_points, write_session
 from tests.tracker.test_calibration import contents, write
 from tracker.errors import RecordingError
 from tracker.frame import Image
+from tracker.point_colours import colour_of
 from tracker.recording.read_session import RecordedSession, as_recorded
 from tracker.recording.recorder import Recorder
 from tracker.recording.session import FRAMES_FILE, SESSION_FILE, VideoFormat, video_name
@@ -25,7 +26,7 @@ from tracker.recording.tables import known_in, numbers_of
 from tracker.recording.video_by_number import VideoByNumber
 from tracker.viewer.composition import zoom_within
 from tracker.viewer.overlay import OverlaySettings
-from tracker.viewer.palette import RED, YELLOW, colour_of
+from tracker.viewer.palette import RED, YELLOW
 from tracker.viewer.playback import SPEEDS, Playback
 from tracker.viewer.recorded_events import RecordedEvents, Span
 from tracker.viewer.recorded_scene import RecordedScene, clock_text

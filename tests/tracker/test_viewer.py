@@ -23,13 +23,14 @@ from tests.tracker.close_button import press_close_button
 from tracker.errors import RigtrackError
 from tracker.frame import Image
 from tracker.messages import VERSION, AliveMessage, AnimalMessage, EventMessage, ImageMessage, OpenEvent, PoseMessage, StatusMessage, topic
+from tracker.point_colours import POINT_COLOURS
 from tracker.stream.image_address import image_address
 from tracker.stream.image_stream import encode_jpeg
 from tracker.stream.keys import make_keys, secure
 from tracker.viewer.composition import zoom_within
 from tracker.viewer.live_view import view
 from tracker.viewer.overlay import OverlaySettings
-from tracker.viewer.palette import PALETTE, RED, YELLOW
+from tracker.viewer.palette import RED, YELLOW
 from tracker.viewer.scene import ViewerScene
 from tracker.viewer.window import check_display
 
@@ -86,7 +87,7 @@ def drawn(scene: ViewerScene, now_ns: int = 0) -> Image:
 
 def snout_drawn_at(scene: ViewerScene, x: float) -> bool:
     picture = drawn(scene)
-    return tuple(picture[240, round(x)]) == PALETTE[0]
+    return tuple(picture[240, round(x)]) == POINT_COLOURS[0]
 
 
 def test_a_picture_is_drawn_with_the_pose_of_the_same_frame_and_no_other() -> None:
@@ -320,7 +321,7 @@ def test_the_window_opens_s_saves_the_picture_with_its_overlay_and_q_quits(displ
     frame = int(path.rsplit("-", 1)[1].removesuffix(".png"))
     zoom = zoom_within((640, 480), (width, height))
     x, y = round((100.5 + frame % 400) * zoom - 0.5), height // 2
-    assert tuple(picture[y, x, ::-1]) == PALETTE[0], "the snout of that very frame is not on the picture"
+    assert tuple(picture[y, x, ::-1]) == POINT_COLOURS[0], "the snout of that very frame is not on the picture"
 
 
 def test_a_viewer_with_keys_shows_the_pictures_of_a_tracker_that_asks_for_them(display: str, status: StatusMessage, tmp_path: Path) -> None:

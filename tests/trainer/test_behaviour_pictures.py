@@ -89,7 +89,8 @@ def test_the_histogram_of_a_forecast_shows_each_kind_of_frame_and_the_threshold(
     marks = np.array([0] * 6 + [1, 0] + [1] * 4 + [-1], np.int8)
     stretch = Stretch(recording=motion_recording(np.full(13, 0.1)), part="test", first=0, end=13, labels=marks)
 
-    [axes] = histogram_figure([stretch], [given], 0.4).axes
+    figure = histogram_figure([stretch], [given], 0.4)
+    [axes] = figure.axes
 
     bars = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
     assert not [patch for patch in axes.patches if isinstance(patch, Polygon)]
@@ -101,7 +102,7 @@ def test_the_histogram_of_a_forecast_shows_each_kind_of_frame_and_the_threshold(
     assert heights["burst"][1][0] == pytest.approx(0.7, abs=0.02)
     [threshold] = axes.lines
     assert [float(x) for x in np.asarray(threshold.get_xdata())] == [0.4, 0.4]
-    told = [str(text.get_text()) for text in axes.get_legend().get_texts()]  # type: ignore[union-attr]
+    told = [str(text.get_text()) for text in figure.legends[0].get_texts()]
     assert sorted(told) == ["a burst follows (5 frames)", "none follows (7 frames)", "threshold in use"]
 
 

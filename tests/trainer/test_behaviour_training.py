@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from tests.trainer.test_image_behaviour import arrays
+from tests.trainer.blinking_images import arrays
 from tests.trainer.walkers import write_table
 from trainer.__main__ import main
 from trainer.behaviour.division import DivisionAsked

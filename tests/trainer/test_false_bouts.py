@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tests.tracker.small_classifier import write_classifier
+from tests.trainer.blinking_images import NO_CHANGE, video_of
 from tests.trainer.pose_videos import QUICK
 from tests.trainer.pose_videos import video as walking
-from tests.trainer.test_image_behaviour import NO_CHANGE, video_of
 from tracker.bundle import read_bundle
 from trainer.behaviour.clips import Clips
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts

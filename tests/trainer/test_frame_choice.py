@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from tests.tracker.small_classifier import write_classifier, write_image_classifier
+from tests.trainer.blinking_images import write_table as write_rows
 from tests.trainer.pose_videos import video as walking
-from tests.trainer.test_image_behaviour import write_table as write_rows
 from tests.trainer.walkers import CLASSES, POINTS, write_table
 from tracker.behaviour.preselection import preselections
 from tracker.bundle import read_bundle

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.trainer.test_image_behaviour import arrays, blinking, write_table
+from tests.trainer.blinking_images import arrays, blinking, write_table
 from tracker.bundle import read_bundle
 from trainer.__main__ import main
 from trainer.behaviour.boosted_trees import NAME, missing_library

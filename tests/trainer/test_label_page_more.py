@@ -12,6 +12,7 @@ import pytest
 from tests.trainer.chromium import CTRL, SHIFT, Chromium, Tab, wait_for
 from tests.trainer.label_page import IMAGES, at, open_page, painted, place, points_of, saved, shown
 from tests.trainer.label_server import label_server, labels_on_disk, make_project
+from tracker.point_colours import colour_of
 from trainer.project.store import FrameLabel, Layer, create_project, open_project
 
 MANY = tuple(f"point {number}" for number in range(1, 23))
@@ -118,6 +119,8 @@ def test_points_beyond_the_tenth_have_keys_and_are_found_by_name(tmp_path: Path,
         place(tab, 30, 30)
         saved(tab)
         assert points_of(project) == {"point 22": [pytest.approx(30), pytest.approx(30)]}
+        borders = tab.value("[...document.querySelectorAll('#points .dot')].map(dot => getComputedStyle(dot).borderTopColor)")
+        assert borders == [f"rgb{colour_of(number)}" for number in range(len(MANY))]
 
 
 def test_sides_are_exchanged_and_the_rest_is_hidden_with_a_key_each(tmp_path: Path, browser: Chromium) -> None:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.legend import Legend
-from matplotlib.text import Text
 
+from tests.trainer.figure_legends import names_beside_axes
 from tests.trainer.scored import noise_frames, scored_with
 from tests.trainer.stored_runs import stored_run
 from trainer.experiments.crossval_report import share_within
@@ -137,16 +136,7 @@ def test_a_legend_names_every_curve_and_hides_none(
     draw: Callable[[Evaluation, Path], Figure], names: list[str], evaluation: Evaluation, tmp_path: Path
 ) -> None:
     figure = draw(evaluation, tmp_path)
-    figure.draw_without_rendering()
-    legends = figure.findobj(Legend)
-    assert legends
-    for place, legend in enumerate(legends):
-        taken = legend.get_window_extent()
-        beside = [other.get_tightbbox() for other in [*figure.axes, *legends[:place], *figure.findobj(_title)]]
-        assert not [box for box in beside if box is not None and taken.overlaps(box)]
-        assert figure.bbox.x0 <= taken.x0 <= taken.x1 <= figure.bbox.x1
-        assert figure.bbox.y0 <= taken.y0 <= taken.y1 <= figure.bbox.y1
-    said = ["".join(text.get_text().split()) for legend in legends for text in legend.get_texts()]
+    said = ["".join(name.split()) for name in names_beside_axes(figure)]
     assert [name for name in names if "".join(name.split()) not in said] == [], "broken into lines or not"
     assert all(axes.get_window_extent().height > 50 for axes in figure.axes if isinstance(axes, Axes)), "what is drawn keeps its room"
 
@@ -156,7 +146,3 @@ def test_no_two_key_points_are_drawn_in_one_colour(count: int) -> None:
     assert len(set(point_colours(count))) == count
     drawn = share_within(np.ones((3, count)), [f"point {place}" for place in range(count)], None).axes[0].lines
     assert len({line.get_color() for line in drawn[:count]}) == count
-
-
-def _title(artist: object) -> bool:
-    return isinstance(artist, Text) and artist is getattr(artist.figure, "_suptitle", None)

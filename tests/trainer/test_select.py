@@ -1,126 +1,39 @@
 """Choosing frames to label: real videos of known content, through the command, into a real project."""
 
 import json
-from collections.abc import Callable, Sequence
-from fractions import Fraction
+from collections.abc import Callable
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import PIL.Image
 import pytest
 
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
-from tracker.frame import Image
+from tests.trainer.selecting import (
+    SIZE,
+    Select,
+    left_out,
+    noisy,
+    numbers,
+    picture,
+    scene,
+    selection,
+    spot,
+    wandering,
+    write_h264,
+    write_video,
+)
 from trainer.__main__ import main
-from trainer.labels.images import read_image
-from trainer.project.store import Project, open_project
+from trainer.project.store import open_project
 from trainer.selection.candidates import Candidates
 from trainer.selection.methods import by_k_means
 from trainer.video_files.reader import VideoReader
 
-SIZE = (96, 128)
-RATE = 25
-
-Report = dict[str, object]
-
-
-def scene(kind: int) -> Image:
-    """One of several pictures that have nothing in common."""
-    return np.asarray(cv2.resize(np.random.default_rng(kind).integers(0, 256, (6, 8), np.uint8), SIZE[::-1]), np.uint8)
-
-
-def spot(x: int, y: int = 48, *, brightness: int = 204) -> Image:
-    """A dark picture with one small spot, whose middle is brightest."""
-    image = np.full(SIZE, 10, np.uint8)
-    cv2.circle(image, (x, y), 3, (brightness - 5,), -1)
-    image[y, x] = brightness
-    return image
-
-
-def write_video(path: Path, images: Sequence[Image], *, rate: int = RATE) -> Path:
-    """A lossless video: what is read from it is what was written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("ffv1", rate=rate)
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = "gray"
-        for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="gray")))
-        container.mux(stream.encode(None))
-    return path
-
-
-def write_h264(path: Path, images: Sequence[Image]) -> Path:
-    """A bare stream without any time stamps, with frames that depend on later ones."""
-    with av.open(str(path), "w", format="h264") as container:
-        stream = container.add_stream("libx264", rate=Fraction(RATE))
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = "gray"
-        stream.options = {"qp": "0", "bf": "2", "g": "10"}
-        for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="gray")))
-        container.mux(stream.encode(None))
-    return path
-
-
-def wandering(frames: int) -> list[Image]:
-    """A spot that goes to and fro and is in no two frames at the same place."""
-    return [spot(10 + abs((5 * number) % 200 - 100), 10 + number % 77) for number in range(frames)]
-
-
-def noisy(images: Sequence[Image], *, seed: int = 0) -> list[Image]:
-    rng = np.random.default_rng(seed)
-    return [np.clip(image.astype(np.int16) + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8) for image in images]
-
-
-Select = Callable[..., Report]
-
 
 @pytest.fixture
 def select(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Select:
-    """Runs `trainer select … --json` into one project and returns what it says about the last video."""
-
-    def run(*videos: Path, count: int, by: str = "k-means", options: Sequence[str] = ()) -> Report:
-        arguments = ["select", *map(str, videos), "--project", str(tmp_path / "project"), "--points", "spot"]
-        assert main([*arguments, "--count", str(count), "--by", by, "--json", *options]) == 0
-        report: Report = json.loads(capsys.readouterr().out)["videos"][-1]
-        return report
-
-    return run
-
-
-@pytest.fixture
-def refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs a selection that fails and returns its sentence."""
-
-    def run(*videos: Path, options: Sequence[str] = ("--points", "spot")) -> str:
-        assert main(["select", *map(str, videos), "--project", str(tmp_path / "project"), "--count", "5", *options]) == 1
-        said = capsys.readouterr()
-        sentence = next(line for line in said.err.splitlines() if line.startswith("trainer select: "))
-        assert "Traceback" not in said.err
-        assert said.out == ""
-        return sentence
-
-    return run
-
-
-def numbers(report: Report) -> list[int]:
-    chosen = report["chosen"]
-    assert isinstance(chosen, list)
-    return [each["frame"] for each in chosen]
-
-
-def left_out(report: Report, reason: str) -> int:
-    counts = report["left_out"]
-    assert isinstance(counts, dict)
-    return int(counts[reason])
-
-
-def picture(project: Project, place: int) -> Image:
-    frame = project.frames[place]
-    return read_image(project.image_ref(frame.image), project.image_size(frame.image))
+    return selection(tmp_path, capsys)
 
 
 SCENES = (0,) * 60 + (1,) * 60 + (2,) * 60 + (3,) * 60 + (4,) * 6  # the last is over in a quarter of a second
@@ -314,74 +227,6 @@ def test_videos_of_one_stem_stay_apart(select: Select, tmp_path: Path) -> None:
     assert str(report["contact_sheet"]).endswith("contact-top.avi-k-means.png")
 
 
-def test_two_videos_of_one_name_are_refused(refusal: Callable[..., str], tmp_path: Path) -> None:
-    one, two = write_video(tmp_path / "a" / "top.mkv", wandering(5)), write_video(tmp_path / "b" / "top.mkv", wandering(5))
-    assert "a/top.mkv and " in (said := refusal(one, two))
-    assert "have one name, by which a project tells videos apart; rename one of them" in said
-
-
-@pytest.mark.parametrize("frames", [40, 4], ids=["as-long", "shorter"])
-def test_another_video_of_a_name_that_the_project_knows_is_refused(
-    select: Select, refusal: Callable[..., str], tmp_path: Path, frames: int
-) -> None:
-    select(write_video(tmp_path / "a" / "top.mkv", wandering(40)), count=3, by="uniform")
-    other = write_video(tmp_path / "b" / "top.mkv", [scene(9)] * frames)
-    assert "is it another video of the same name? rename one of the two" in refusal(other)
-    assert len(open_project(tmp_path / "project").frames) == 3
-
-
-def test_a_video_that_changes_its_size_is_refused(refusal: Callable[..., str], tmp_path: Path) -> None:
-    one = write_h264(tmp_path / "one.h264", wandering(20))
-    two = write_h264(tmp_path / "two.h264", [image[:64, :96].copy() for image in wandering(20)])
-    (tmp_path / "both.h264").write_bytes(one.read_bytes() + two.read_bytes())
-    assert "both.h264: is 128×96 pixels up to frame 19 and 96×64 pixels from 20 on; choose from the first part with --end 0.7" in refusal(
-        tmp_path / "both.h264"
-    )
-
-
-def test_a_cut_off_video_is_refused_and_its_whole_part_can_be_chosen_from(
-    select: Select, refusal: Callable[..., str], tmp_path: Path
-) -> None:
-    video = write_video(tmp_path / "film.mkv", noisy(wandering(100)))
-    video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-    said = refusal(video)
-    assert "frames read" in said
-    assert said.endswith("; or choose from what could be read, with --end 1.8")
-    assert len(numbers(select(video, count=3, options=["--end", "1.8"]))) == 3
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "cannot be opened as a video: Invalid data"),
-        (b"no video at all" * 50, "cannot be opened as a video: Invalid data"),
-        (None, "no such file"),
-    ],
-    ids=["empty", "text", "absent"],
-)
-def test_what_is_no_video_is_refused_before_a_project_is_made(
-    refusal: Callable[..., str], tmp_path: Path, content: bytes | None, message: str
-) -> None:
-    if content is not None:
-        (tmp_path / "film.mkv").write_bytes(content)
-    assert message in refusal(tmp_path / "film.mkv")
-    assert not (tmp_path / "project").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ([], "there is no labelling project; name the key points with --points to make one"),
-        (["--points", "spot", "spot"], "'spot' stands there twice"),
-        (["--points", "spot", "--start", "9"], "no frame from 9 s on, it was read up to 0.36 s"),
-        (["--points", "spot", "--region", "100", "0", "29", "96"], "region 100 0 29 96 (x, y, width, height) does not lie in its 128×96"),
-    ],
-    ids=["no-project", "points-twice", "late", "region"],
-)
-def test_what_cannot_be_done_is_said_in_one_sentence(refusal: Callable[..., str], tmp_path: Path, options: list[str], message: str) -> None:
-    assert message in refusal(write_video(tmp_path / "film.mkv", wandering(10)), options=options)
-
-
 def test_videos_of_other_sizes_are_chosen_from_into_one_project(select: Select, tmp_path: Path) -> None:
     large, small = wandering(10), [image[:64, :96].copy() for image in wandering(10)]
     select(write_video(tmp_path / "one.mkv", large), write_video(tmp_path / "two.mkv", small), count=2)
@@ -389,31 +234,6 @@ def test_videos_of_other_sizes_are_chosen_from_into_one_project(select: Select, 
     project = open_project(tmp_path / "project")
     sizes = [project.image_size(frame.image) for frame in project.frames]
     assert sorted(sizes) == [(64, 96)] * 2 + [(96, 128)] * 3
-
-
-def test_points_of_another_project_are_refused(select: Select, refusal: Callable[..., str], tmp_path: Path) -> None:
-    video = write_video(tmp_path / "one.mkv", wandering(10))
-    select(video, count=1)
-    assert "labels spot; --points names others" in refusal(video, options=["--points", "snout"])
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--by", "uncertainty"],
-        ["--bundle", "somewhere"],
-        ["--count", "0"],
-        ["--start", "2", "--end", "1"],
-        ["--start", "nan"],
-        ["--seed", "-1"],
-        ["--by", "taste"],
-    ],
-    ids=["uncertainty-without-engine", "engine-without-uncertainty", "none", "backwards", "nan", "seed", "method"],
-)
-def test_wrong_usage_ends_with_status_two(tmp_path: Path, options: list[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["select", "film.mkv", "--project", str(tmp_path / "project"), "--count", "3", *options])
-    assert ended.value.code == 2
 
 
 def test_the_contact_sheet_shows_the_chosen_frames_in_order(select: Select, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (replace(GOOD, train_mean_px=100.0, train_median_px=90.0, median_px=90.0, mean_px=100.0, pictures=2_000), "too short"),
         (replace(GOOD, train_mean_px=100.0, train_median_px=90.0, median_px=90.0, mean_px=100.0), "learnt nothing"),
         (replace(GOOD, falling=0.2), "too short"),
+        (replace(GOOD, train_median_px=0.35, median_px=0.36, mean_px=0.41, falling=0.07, pictures=8_000), "good"),
         (replace(GOOD, train_median_px=0.1, median_px=0.3), "good"),  # a ratio of three between errors that nobody can see
         (replace(GOOD, train_median_px=0.4, median_px=1.9), "good"),  # a gap, but as exact as labels are
         (replace(GOOD, target_px=1.0), "not good enough"),
@@ -165,7 +166,8 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (replace(SHORT, seen_px=3.0, pictures=41_000), "resolution"),
     ],
     ids=[
-        "nothing held out", "hardly begun", "learnt nothing", "still falling", "gap below half a pixel", "gap within the radius",
+        "nothing held out", "hardly begun", "learnt nothing", "still falling", "falling unseen",
+        "gap below half a pixel", "gap within the radius",
         "target missed", "target met",
         "not exact", "names unclear", "confused while short", "resolution",
     ],

@@ -12,10 +12,11 @@ from tracker.analysis.unfinished_poses import Kept
 from tracker.config import OverlayConfig
 from tracker.errors import RecordingError
 from tracker.frame import Image
+from tracker.point_colours import colour_of
 from tracker.pose import KeyPoints
 from tracker.viewer.class_label import PictureScale, draw_label, draw_scores, label_of_scores
 from tracker.viewer.legend import disc
-from tracker.viewer.palette import DARK, colour_of
+from tracker.viewer.palette import DARK
 from tracker.whole_files import write_synced
 
 OVERVIEW_FILE = "overview.json"

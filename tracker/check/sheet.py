@@ -12,18 +12,20 @@ from tracker.check.result import CheckResult
 from tracker.check.watch import Watched
 from tracker.errors import RecordingError
 from tracker.frame import Image
+from tracker.point_colours import Colour
 from tracker.pose import KeyPoints
 from tracker.viewer.lettering import wrap, write
-from tracker.viewer.palette import AMBER, DARK, PALE, PALETTE, RED, WHITE, Colour
+from tracker.viewer.palette import AMBER, DARK, PALE, RED, WHITE
 from tracker.whole_files import remedy, write_whole
 
 SHEET, BACKGROUND = "check.png", "background.png"
 _WIDE, _HIGH, _HEAD, _GAP = 432, 324, 26, 10  # px of a tile, its title, and between tiles
 _TEXT, _LINE = 0.45, 19
 _BLUE: Colour = (86, 180, 233)
+_GREEN: Colour = (0, 158, 115)
 _BRIGHT_RED: Colour = (255, 60, 60)
 _MARKS: dict[str, tuple[str, Colour]] = {
-    "ok": ("ok", PALETTE[4]),
+    "ok": ("ok", _GREEN),
     "warn": ("WARN", AMBER),
     "bad": ("FAILED", _BRIGHT_RED),
     "none": ("-", PALE),

@@ -110,7 +110,10 @@ thead th {{ color: var(--soft); vertical-align: bottom; }}
 .figures th[scope=row], .figures thead th:first-child {{ padding-left: 1.6rem; text-align: left; }}
 .figures .strong th, .figures .strong td {{ font-weight: 600; background: var(--band); }}
 .figures .strong th {{ padding-left: .6rem; }}
-.pairs th {{ color: var(--soft); width: 14rem; }}
+.pairs th {{ color: var(--soft); width: min(14rem, 35%); }}
 .pairs td {{ overflow-wrap: anywhere; }}
+/* in a narrow window a picture as wide as that could not be read: it scrolls, as tables do */
+@media screen and (max-width: 42rem) {{ img {{ max-width: 42rem; }}
+  figure {{ overflow-x: auto; scrollbar-width: thin; scrollbar-color: #5a6472 #f3f5f8; }} }}
 @media print {{ figure, tr {{ break-inside: avoid; }} .scroll {{ overflow: visible; }} .figures td {{ white-space: normal; }} }}
 </style></head><body>"""

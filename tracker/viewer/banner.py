@@ -6,8 +6,9 @@ import numpy as np
 
 from tracker.frame import Image
 from tracker.messages import Problem, StatusMessage
+from tracker.point_colours import Colour
 from tracker.viewer.lettering import fit, measure, wrap, write
-from tracker.viewer.palette import ORANGE, RED, WHITE, Colour
+from tracker.viewer.palette import ORANGE, RED, WHITE
 
 SILENT_S = 1.0  # a tracker that lives says so ten times a second
 _SILENT_STATUS_S = 2.5  # one without a heartbeat, and without frames, says something once a second

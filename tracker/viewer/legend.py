@@ -8,9 +8,10 @@ import numpy as np
 
 from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
+from tracker.point_colours import Colour, colour_of, dotted
 from tracker.viewer.class_label import configured
 from tracker.viewer.lettering import fit, measure, wrap, write
-from tracker.viewer.palette import AMBER, DARK, PALE, PANEL, WHITE, YELLOW, Colour, colour_of, dotted
+from tracker.viewer.palette import AMBER, DARK, PALE, PANEL, WHITE, YELLOW
 
 WIDTH_SHARE = 0.46  # of the picture's height; about 25 letters
 SMALLEST_WIDTH_PX = 150
@@ -166,7 +167,7 @@ class _Writer:
 
 
 def disc(canvas: Image, centre: tuple[float, float], radius: float, index: int, *, colour: Colour | None = None) -> None:
-    """Fill a circle with the colour of this index, dotted where the palette says so, or with `colour`."""
+    """Fill a circle with the colour of this index, dotted where `tracker.point_colours` says so, or with `colour`."""
     place = (round(centre[0] * (1 << _SHIFT)), round(centre[1] * (1 << _SHIFT)))
     cv2.circle(canvas, place, round(radius * (1 << _SHIFT)), colour or colour_of(index), -1, cv2.LINE_AA, _SHIFT)
     if colour is None and dotted(index):

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from tracker.frame import Image
-from tracker.viewer.palette import DARK, Colour
+from tracker.point_colours import Colour
+from tracker.viewer.palette import DARK
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _RIM_PX = 3  # room for it around letters

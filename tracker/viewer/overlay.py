@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.messages import PoseMessage, StatusMessage
+from tracker.point_colours import Colour, colour_of
 from tracker.viewer.class_label import PictureScale, configured, draw_label, draw_scores, label_of
 from tracker.viewer.legend import disc
 from tracker.viewer.lettering import blend, fit, measure, shade, write
-from tracker.viewer.palette import AMBER, DARK, WHITE, YELLOW, Colour, colour_of
+from tracker.viewer.palette import AMBER, DARK, WHITE, YELLOW
 
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 Place = Corner | Literal["centre"]

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from tracker.frame import Image
+from tracker.point_colours import Colour
 from tracker.viewer.lettering import fit, measure, write
-from tracker.viewer.palette import DARK, PALE, PANEL, WHITE, YELLOW, Colour
+from tracker.viewer.palette import DARK, PALE, PANEL, WHITE, YELLOW
 from tracker.viewer.recorded_events import Span
 
 _MOST_LANES = 6  # of more events, those that begin last share one

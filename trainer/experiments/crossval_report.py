@@ -17,7 +17,7 @@ from trainer.experiments.experiment import Experiment, finished_runs
 from trainer.experiments.run import Run
 from trainer.experiments.run_plots import PlottedCurve, curve_of, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
-from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, legend_below, plain_numbers, png, point_colours
+from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, WIDTH, finish, legend_below, outline, plain_numbers, png, point_colours
 from trainer.reports.report_files import write_report_files
 from trainer.scoring.metrics import WITHIN_PX
 
@@ -84,7 +84,7 @@ def share_within(error_px: NDArray[np.float64], names: Sequence[str], human_px: 
     axes = figure.subplots()
     axes.set_prop_cycle(color=point_colours(len(names)))
     for name, column in zip(names, error_px.T, strict=True):
-        _step(axes, column, label=name, linewidth=1.0, alpha=0.75)
+        _step(axes, column, label=name, linewidth=1.3, path_effects=outline(1.3))
     _step(axes, error_px.ravel(), label="all points", color=INK, linewidth=2.2)
     axes.set_xscale("log")
     for limit in WITHIN_PX:

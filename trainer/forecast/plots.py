@@ -14,9 +14,10 @@ from trainer.forecast.parts import Stretch
 from trainer.forecast.scores import ForecastScore
 from trainer.forecast.simple_forecasts import CONSTANT, QUIET, Answers
 from trainer.forecast.train import BETTER, ForecastEpoch
-from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish
+from trainer.reports.plot_style import DPI, FAINT, GRID, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, lines_of
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito 2008
+AXIS_LETTERS = 34  # below one of three axes, in a line
 _SHOWN_S = 40.0  # of motion in the picture of time
 
 
@@ -37,13 +38,12 @@ def curves_figure(scores: Sequence[ForecastScore], main: str) -> Figure:
     for axes, values, title in ((accuracy, of.curve.accuracy, "Accuracy (dotted: majority)"), (j, of.curve.j, "J: hits less false alarms")):
         axes.plot(of.curve.thresholds[inside], values[inside], color=colours[main], linewidth=1.6)
         axes.axvline(of.threshold, color=INK, linewidth=1, label="threshold in use")
-        axes.set(xlabel=f"threshold of {main}", xlim=(0, 1), ylim=(min(0.0, float(values.min())), 1.01))
+        axes.set(xlabel=lines_of(f"threshold of {main}", AXIS_LETTERS), xlim=(0, 1), ylim=(min(0.0, float(values.min())), 1.01))
         finish(axes, title=title)
     accuracy.axhline(of.curve.majority, color=FAINT, linewidth=1.2, linestyle=(0, (2, 2)))
-    accuracy.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=8)
     roc.set(xlabel="false alarms (share of other frames)", ylabel="hits (share of frames before a burst)", xlim=(0, 1), ylim=(0, 1.01))
     finish(roc, title="ROC, with the area under it")
-    figure.legend(*roc.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, labelcolor=INK, fontsize=8)
+    legend_below(figure, roc, accuracy)
     return figure
 
 
@@ -66,7 +66,7 @@ def histogram_figure(stretches: Sequence[Stretch], answers: Sequence[Answers], t
     axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (4, 2)), label="threshold in use")
     axes.set(xlabel="probability given", ylabel="density")
     finish(axes, title="Probabilities given")
-    axes.legend(frameon=False, labelcolor=INK, fontsize=8)
+    legend_below(figure, axes)
     return figure
 
 
@@ -118,7 +118,7 @@ def losses_figure(history: Sequence[ForecastEpoch]) -> Figure:
         axes.set(xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         finish(axes, title=title)
-    figure.axes[0].legend(frameon=False, labelcolor=INK, fontsize=8)
+    legend_below(figure, figure.axes[0])
     return figure
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tracker.point_colours import hex_colour
 from trainer.labelling.layer_store import LayerStore, revision
 from trainer.labelling.project_videos import ProjectVideos
 from trainer.labels.mirror import sides_of
@@ -35,13 +36,14 @@ class AnnotationSession:
 
 
 def names_of(project: Project) -> dict[str, Any]:
-    """What labels of a project may speak of."""
+    """What labels of a project may speak of, and the colours of key points and animals in their order."""
     return {
         "point_names": project.point_names,
         "skeleton": project.skeleton,
         "pairs": sides_of(project.point_names, said=project.pairs).pairs,
         "tags": project.tags,
         "animals": project.animals,
+        "colours": [hex_colour(place) for place in range(max(len(project.point_names), project.animals))],
     }
 
 

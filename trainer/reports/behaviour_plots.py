@@ -11,7 +11,7 @@ from trainer.behaviour_scores.behaviour_score import BehaviourScore, ClassScore
 from trainer.behaviour_scores.people import SecondPerson
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.reports.error_plots import PEOPLE
-from trainer.reports.plot_style import DPI, FAINT, GRID, INK, TRAIN, WIDTH, finish
+from trainer.reports.plot_style import DPI, FAINT, GRID, INK, TRAIN, WIDTH, finish, legend_below
 
 # Okabe and Ito 2008, told apart by colour-blind people
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999", "#000000")
@@ -60,7 +60,7 @@ def f1_figure(scores: Sequence[BehaviourScore], people: Sequence[SecondPerson]) 
         axes.set_yticks(range(len(classes)), classes)
         axes.set(xlim=(-0.02, 1.02), ylim=(len(classes) - 0.5, -0.5))
         finish(axes, title=title)
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, labelcolor=INK, fontsize=8.5)
+    legend_below(figure, grid[0])
     return figure
 
 
@@ -98,7 +98,7 @@ def curves_figure(score: BehaviourScore) -> Figure | None:
         (j, "J: hits less false alarms"),
     ):
         finish(axes, title=title)
-    roc.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=8)
+    legend_below(figure, roc)
     return figure
 
 
@@ -147,7 +147,7 @@ def ethogram_figure(videos: Sequence[ScoredVideo], rows: Sequence[tuple[str, Seq
         grid[0].plot([], [], color=colour, linewidth=7, label=name)
     if len(names) > 2 * len(COLOURS):
         grid[0].plot([], [], linestyle="", label=f"and {len(names) - len(COLOURS)} more in the same colours")
-    figure.legend(loc="outside upper center", ncols=min(len(names), 6), frameon=False, labelcolor=INK, fontsize=9)
+    legend_below(figure, grid[0])
     return figure
 
 

@@ -12,13 +12,14 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from tracker.frame import Image
+from tracker.point_colours import Colour
 from trainer.labels.split import time_is_known
 from trainer.reports.plot_style import DPI, FAINT, HELD_OUT, INK, TRAIN, WIDTH, finish, legend_below, lines_of, plain_numbers
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.metrics import WITHIN_PX
-from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_ring, in_colours
+from trainer.videos.rings import PREDICTION, TRUTH, draw_ring, in_colours
 
 TILE = (240, 320)  # (height, width) in px of one picture on the contact sheet
 TILE_MARGIN_PX = 30.0  # source pixels around the points that matter

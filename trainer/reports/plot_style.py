@@ -3,15 +3,16 @@
 import io
 import re
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
+
+from tracker.point_colours import hex_colour
 
 TRAIN, HELD_OUT, INK, FAINT, GRID = "#0072B2", "#D55E00", "#222222", "#6b6b6b", "#e4e4e4"
 WIDTH = 9.0  # inches
@@ -37,7 +38,7 @@ def finish(axes: Axes, *, title: str, log_values: NDArray[np.float64] | None = N
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9)
+    axes.tick_params(which="both", colors=INK, labelsize=9)
     if log_values is not None:
         finite = log_values[np.isfinite(log_values)]
         axes.set_yscale("log" if finite.size and finite.min() > 0 else "symlog")
@@ -87,12 +88,13 @@ def _width(line: str) -> float:
 
 
 def point_colours(count: int) -> list[str]:
-    """A colour for each key point, none twice: up to ten as matplotlib has them, then pairs of light and dark, then a scale."""
-    if count <= 20:
-        chosen = [mpl.colormaps["tab10" if count <= 10 else "tab20"](place) for place in range(count)]
-    else:
-        chosen = [mpl.colormaps["turbo"](place) for place in np.linspace(0.02, 0.98, count)]
-    return [to_hex(colour) for colour in chosen]
+    """The colour of each key point, as in the live picture; the light ones need an outline on white."""
+    return [hex_colour(place) for place in range(count)]
+
+
+def outline(linewidth: float) -> list[AbstractPathEffect]:
+    """A thin dark rim around a line of so many points, so that yellow can be followed on white."""
+    return [withStroke(linewidth=linewidth + 1.2, foreground=FAINT)]
 
 
 def lines_of(name: str, letters: int) -> str:

@@ -78,7 +78,9 @@ def _draw_errors(axes: Axes, evaluation: Evaluation, judged: Judged, *, within_p
     for point, name in enumerate(evaluation.frames.point_names):
         known = ~np.isnan(distance[..., point])
         error = np.maximum(distance[..., point][known], SMALLEST_PX)
-        (drawn,) = axes.plot(confidence[..., point][known], error, ".", markersize=5, alpha=0.55, label=name)
+        (drawn,) = axes.plot(
+            confidence[..., point][known], error, "o", markersize=4, markeredgecolor=FAINT, markeredgewidth=0.4, alpha=0.7, label=name
+        )
         axes.axhline(float(within_px[point]), color=drawn.get_color(), linewidth=1, linestyle=(0, (2, 3)))
     hidden = evaluation.frames.hidden
     if hidden.any():

@@ -116,7 +116,10 @@ def exchanges(train: Evaluation, held_out: Evaluation | None, *, least_px: float
 
 
 def other_names(evaluation: Evaluation, *, least_px: float) -> tuple[OtherNames, ...]:
-    """Videos whose labels give other names to the same places, in the order in which they appear."""
+    """Videos whose labels give other names to the same places, in the order in which they appear.
+
+    Of several labels that a point is found at, the nearest (on the median) is what the video calls it.
+    """
     names = evaluation.frames.point_names
     predicted, truth = rows_of(evaluation)
     group = np.repeat(np.array(evaluation.frames.group), evaluation.frames.animals)
@@ -125,10 +128,16 @@ def other_names(evaluation: Evaluation, *, least_px: float) -> tuple[OtherNames,
     for name in dict.fromkeys(evaluation.frames.group):
         mine = group == name
         pairs = []
-        for one, two in itertools.permutations(range(len(names)), 2):
-            known = _both(truth[mine], predicted[mine], one, two)
-            if known.sum() >= FEWEST_ROWS and at_other[mine][known][:, one, two].mean() >= NEARLY_ALWAYS:
-                pairs.append((names[one], names[two]))
+        for one in range(len(names)):
+            called = [
+                (float(np.median(np.linalg.norm(predicted[mine][known, one] - truth[mine][known, two], axis=1))), two)
+                for two in range(len(names))
+                if two != one
+                and (known := _both(truth[mine], predicted[mine], one, two)).sum() >= FEWEST_ROWS
+                and at_other[mine][known][:, one, two].mean() >= NEARLY_ALWAYS
+            ]
+            if called:
+                pairs.append((names[one], names[min(called)[1]]))
         if pairs:
             made.append(OtherNames(group=name, pairs=tuple(pairs), frames=int(mine.sum())))
     return tuple(made)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from scipy.special import betaincinv  # type: ignore[import-untyped]
 
+from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import Measurements
 
 Kind = Literal[
@@ -50,6 +51,7 @@ RARE_TIMES = 2.0  # so many times the error of the other points
 UNLIKE_TIMES = 2.0  # the error in a video that was not learnt from, over the training error
 UNLIKE_SPREADS = 3.0
 SURE_OF_NOTHING = 0.5  # confidence without an animal from which a rule with the usual threshold would begin
+SEEN_FALL = 0.1  # of what counts as right: an error that fell by less is as good as it was
 SEEN_PX = 2.0  # source pixels in one of the network's: what is smaller cannot be told apart
 SEEN_TIMES = 2.5  # an error of more pixels than this of the network's picture is not its resolution's
 
@@ -118,6 +120,14 @@ def looks_at_images(m: Measurements) -> bool:
 def short(m: Measurements) -> bool:
     """Few pictures were shown; also where nobody knows how many."""
     return m.pictures is None or m.pictures < ENOUGH_PICTURES
+
+
+def falls(m: Measurements) -> bool:
+    """The last fifth of the epochs still lowered the held-out error, by a share and a length that count."""
+    if m.falling is None or m.falling >= 1:
+        return False
+    fell_px = m.mean_px * m.falling / (1 - m.falling)
+    return m.falling > STILL_FALLING and fell_px > SEEN_FALL * m.radius_px
 
 
 def unlearnt(m: Measurements) -> bool:

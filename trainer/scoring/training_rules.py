@@ -1,7 +1,6 @@
 """Rules of a verdict that find faults of the training, and say when there are none."""
 
 from trainer.labels.checks import FEW_FRAMES, too_few_in_words
-from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements
 from trainer.scoring.next_commands import MORE_FRAMES, NextCommands
 from trainer.scoring.next_step import (
@@ -12,6 +11,7 @@ from trainer.scoring.next_step import (
     UNLIKE_SPREADS,
     UNLIKE_TIMES,
     NextStep,
+    falls,
     few_held_out,
     frames,
     gap,
@@ -84,7 +84,7 @@ def _alone(far: list[GroupMeasure], m: Measurements) -> list[GroupMeasure]:
 
 def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A training that ended too early."""
-    still = m.falling is not None and m.falling > STILL_FALLING and not gap(m)
+    still = falls(m) and not gap(m)
     if not looks_at_images(m) or not (still or (short(m) and unlearnt(m))):
         return None
     fell = f"; the last fifth of the epochs still lowered the held-out error by {m.falling:.0%}" if still and m.falling is not None else ""

@@ -25,6 +25,7 @@ from trainer.scoring.next_step import (
     RARE,
     RARE_TIMES,
     SCATTER_SHARE,
+    SEEN_FALL,
     SEEN_PX,
     SURE_OF_NOTHING,
     UNLIKE_TIMES,
@@ -41,7 +42,8 @@ RULE = (
     f"{EXCHANGED:.0%} of the training frames; a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own "
     f"scatter makes up {SCATTER_SHARE:.0%} of the error; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
     f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light; fewer than "
-    f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the last fifth; {SEEN_PX:g} source "
+    f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the "
+    f"last fifth, and by more than {SEEN_FALL:.0%} of what counts as right; {SEEN_PX:g} source "
     f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; a held-out median above {OVERFIT_RATIO:g} "
     f"times the training median and {OVERFIT_PX:g} px above it; the task's own threshold; fewer than {FEW_FRAMES} labelled frames; single "
     f"labels far from a sure answer; a point that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal. "

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.progress import track
 
 from tracker.frame import Image
+from tracker.point_colours import colour_of
 from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
-from trainer.videos.render import POINT_COLOURS, labels_of_video, size_with_legend, with_legend
+from trainer.videos.render import labels_of_video, size_with_legend, with_legend
 from trainer.videos.rings import TRUTH, draw_dot, draw_ring, in_colours
 
 
@@ -81,7 +82,7 @@ def draw_labels(image: Image, points: NDArray[np.float64] | None, names: tuple[s
     drawn = in_colours(image)
     for row, centre in enumerate(points if points is not None else ()):
         draw_ring(drawn, centre, TRUTH)
-        draw_dot(drawn, centre, POINT_COLOURS[row % len(names) % len(POINT_COLOURS)], radius=2)
+        draw_dot(drawn, centre, colour_of(row % len(names)), radius=2)
     return with_legend(drawn, names, truth=points is not None, animals=0)
 
 

@@ -14,6 +14,7 @@ from rich.progress import track
 from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
+from tracker.point_colours import Colour, colour_of
 from tracker.whole_files import remedy, write_whole
 from trainer.errors import TrainingError
 from trainer.labels.labelled_frames import LabelledFrames
@@ -24,19 +25,8 @@ from trainer.scoring.inference_by_shape import InferenceByShape
 from trainer.video_files.reader import VideoReader
 from trainer.video_files.writer import VideoWriter
 from trainer.videos.overlap import read_ahead, written_behind
-from trainer.videos.rings import PREDICTION, TRUTH, Colour, draw_dot, draw_ring, in_colours
+from trainer.videos.rings import PREDICTION, TRUTH, draw_dot, draw_ring, in_colours
 
-# Okabe and Ito's palette without black, told apart by colour-blind people too
-POINT_COLOURS: tuple[Colour, ...] = (
-    (240, 228, 66),
-    (0, 158, 115),
-    (230, 159, 0),
-    (86, 180, 233),
-    (204, 121, 167),
-    (213, 94, 0),
-    (255, 255, 255),
-)
-ANIMAL_COLOURS: tuple[Colour, ...] = (PREDICTION, (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0))
 LEGEND_ROW = 16  # px
 LEGEND_TEXT = 0.42  # of cv2's font size
 COVERED = 0.1  # of an image, by a legend in its corner; with more, the animal is often under it
@@ -204,12 +194,12 @@ class _Overlay:
         for centre in labels if labels is not None else ():
             draw_ring(drawn, centre, TRUTH)
         for animal, points in enumerate(animals.tolist()):
-            ring = PREDICTION if len(animals) == 1 else ANIMAL_COLOURS[animal % len(ANIMAL_COLOURS)]
+            ring = PREDICTION if len(animals) == 1 else colour_of(animal)
             for point, (x, y, confidence) in enumerate(points):
                 if confidence >= self._style.confidence:
                     centre = np.array([x, y])
                     draw_ring(drawn, centre, ring)
-                    draw_dot(drawn, centre, POINT_COLOURS[point % len(POINT_COLOURS)], radius=2)
+                    draw_dot(drawn, centre, colour_of(point), radius=2)
         return with_legend(drawn, self._names, truth=labels is not None, animals=len(animals)) if self._style.legend else drawn
 
     def _in_lasting_order(self, animals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -273,7 +263,7 @@ def _legend_size(names: Sequence[str], animals: int) -> tuple[int, int]:
 def _rings(animals: int) -> dict[str, Colour]:
     if animals == 1:
         return {"prediction": PREDICTION}
-    return {f"animal {n}": ANIMAL_COLOURS[n % len(ANIMAL_COLOURS)] for n in range(animals)}
+    return {f"animal {n}": colour_of(n) for n in range(animals)}
 
 
 def _write_legend(panel: Image, names: Sequence[str], *, truth: bool, animals: int) -> None:
@@ -283,7 +273,7 @@ def _write_legend(panel: Image, names: Sequence[str], *, truth: bool, animals: i
         middle = np.array([12.0, LEGEND_ROW * (row + 0.5) + 3])
         point = row - len(rings)
         if point >= 0:
-            draw_dot(panel, middle, POINT_COLOURS[point % len(POINT_COLOURS)], radius=4)
+            draw_dot(panel, middle, colour_of(point), radius=4)
         else:
             draw_ring(panel, middle, rings[text])
         at = (24, int(middle[1]) + 4)

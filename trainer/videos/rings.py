@@ -5,8 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.frame import Image
-
-Colour = tuple[int, int, int]  # RGB
+from tracker.point_colours import Colour
 
 TRUTH: Colour = (255, 0, 0)
 PREDICTION: Colour = (0, 90, 255)  # lighter than pure blue, which vanishes in a dark infrared image

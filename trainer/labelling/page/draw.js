@@ -2,7 +2,6 @@
 
 import { comparedPoints } from "./compared.js";
 
-export const POINT_COLOURS = ["#f0e442", "#56b4e9", "#e69f00", "#00c896", "#ff7fbf", "#ff6a3d", "#b9a6ff", "#ffffff"]; // told apart by colour-blind people too
 const RING_PX = 6;
 const OFFER_PX = 9;
 const LOUPE_PX = 84; // radius
@@ -10,8 +9,9 @@ const LOUPE_TIMES = 4; // as large as the picture beside it, at least LOUPE_LEAS
 const LOUPE_LEAST = 8;
 const DARK = "rgba(0, 0, 0, 0.75)";
 
+// Of the point, or of the animal where there are several; the server sends the colours.
 export function colourOf(session, animal, point) {
-  return POINT_COLOURS[(session.project.animals > 1 ? animal : point) % POINT_COLOURS.length];
+  return session.project.colours[session.project.animals > 1 ? animal : point];
 }
 
 // Names that are written so far, so that the next does not cover them.
@@ -199,6 +199,12 @@ function write(pen, text, { at, radius, names, colour, weight }) {
   pen.lineJoin = "round";
   pen.strokeStyle = DARK;
   pen.strokeText(text, left, base);
-  pen.fillStyle = colour;
+  pen.fillStyle = paler(colour);
   pen.fillText(text, left, base);
+}
+
+// Half white: letters in a dark colour could not be read.
+function paler(colour) {
+  const parts = [1, 3, 5].map((at) => (parseInt(colour.slice(at, at + 2), 16) + 255) >> 1);
+  return `rgb(${parts.join(" ")})`;
 }

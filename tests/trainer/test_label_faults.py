@@ -1,0 +1,20 @@
+"""What answers say of labels: which names a video gives to which places."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tests.trainer.scored import noise_frames, scored_with
+from trainer.scoring.label_faults import other_names
+
+ANIMAL = np.array([[30.0, 4.0], [26.0, 10.0], [34.0, 10.0], [30.0, 44.0]])  # snout, both ears, base of the tail
+
+
+def test_a_name_is_given_to_the_nearest_label_and_not_to_all_that_lie_near(tmp_path: Path) -> None:
+    """From the tail, where these labels say the snout is, both ears are as good as where it is found."""
+    frames = noise_frames(tmp_path, 6, names=("snout", "left ear", "right ear", "tail"))
+    found = scored_with(replace(frames, points=np.tile(ANIMAL, (6, 1, 1, 1))), np.zeros((6, 4)))
+    labels = found.frames.points[:, :, [3, 1, 2, 0]]
+    judged = replace(found, frames=replace(frames, points=labels), errors=replace(found.errors, true_px=labels))
+    assert [one.pairs for one in other_names(judged, least_px=2.0)] == [(("snout", "tail"), ("tail", "snout"))]
