@@ -217,6 +217,28 @@ def test_poses_still_to_come_when_a_stop_has_waited_long_enough_are_counted(
     assert "poses=4" in caplog.text
 
 
+def test_a_tracker_that_is_told_to_end_says_how_many_frames_the_network_has_not_seen(
+    recording_config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.recording.recorder._END_S", 0.1)
+    caplog.set_level("INFO")
+    recorder = recorder_of(recording_config)
+    recorder.start(ask(tmp_path / "s"))
+    start = time.monotonic_ns()
+    frames = [frame_at(start + number * MS, number) for number in range(12)]
+    for frame in frames:
+        recorder.offer(frame)
+    for frame in frames[:8]:
+        recorder.pose(pose_of(frame))
+    wait_until(lambda: recorder.counts[0] == 12)
+    recorder.close()
+    session = RecordedSession(tmp_path / "s")
+    assert session.rows["points"].null_count == 4
+    assert session.closed is not None
+    assert session.closed.late_poses == 0, "no network had them"
+    assert f"the network had not given the poses of the last frames when the session ended: folder={tmp_path / 's'} frames=4" in caplog.text
+
+
 @pytest.mark.parametrize(("pace", "is_explained"), [("every_frame", True), ("newest_frame", False)])
 def test_frames_without_rows_are_mended_as_far_as_the_loop_may_be_behind(tmp_path: Path, pace: str, is_explained: bool) -> None:
     session = Session(tmp_path / "s")

@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -123,17 +122,6 @@ def unfinished(recordings: Path) -> list[Path]:
     """Sessions below a folder that were cut off; not those that are being recorded at the moment."""
     found = (path.parent for path in recordings.glob("*/session.json") if not (path.parent / CLOSED_FILE).exists())
     return sorted(folder for folder in found if not is_claimed(folder) and not folder.name.startswith("."))  # a dot: being analysed
-
-
-def cut_off_before(recordings: Path, camera: str) -> str | None:
-    """Name of the camera's newest recorded session below a folder, if it was cut off and not mended; else None."""
-    newest: tuple[str, Path] | None = None
-    for path in recordings.glob("*/session.json"):
-        with suppress(RecordingError):  # what cannot be read is nobody's
-            said = read_description(path.parent)
-            if said.camera == camera and said.source is None and (newest is None or said.created > newest[0]):
-                newest = said.created, path.parent
-    return newest[1].name if newest is not None and newest[1] in unfinished(recordings) else None
 
 
 def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
