@@ -6,7 +6,7 @@ from pathlib import Path
 from calib.board import board_yaml, make_board
 from calib.commands.options import say
 from calib.print_board import PAPERS, board_pdf
-from calib.whole_files import write_files
+from calib.whole_files import check_place, write_files
 from tracker.commands.options import Commands, add_command
 
 _MARKER_SHARE = 0.75  # of a square: large enough to be read, with white around it
@@ -34,6 +34,7 @@ def add(commands: Commands) -> None:
 
 def draw(options: argparse.Namespace) -> int:
     """Write the files and print their paths."""
+    check_place(options.out, ("board.yaml", "board.pdf"))
     values = {"kind": options.kind, "squares": options.squares, "square_mm": options.square_mm, "legacy": options.legacy}
     if options.kind == "charuco":
         marker_mm = options.marker_mm if options.marker_mm is not None else _MARKER_SHARE * options.square_mm

@@ -11,6 +11,7 @@ from calib.board import read_board
 from calib.capture_session import CaptureSession
 from calib.commands.options import add_board, positive, say
 from calib.coverage import VIEWS_WANTED
+from calib.whole_files import check_place
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory, check_source, is_file
 from tracker.commands.options import CONFIG, Commands, add_command
@@ -44,6 +45,7 @@ def add(commands: Commands) -> None:
 
 def capture(options: argparse.Namespace) -> int:
     """Run a session until the user or its source ends it. 1 where something is still missing and nobody was there to see."""
+    check_place(options.out)
     board, source = read_board(options.board), _source(options)
     check_source(source)
     still = isinstance(source, ImageFolder) or (isinstance(source, OpenCVCamera) and is_file(source))

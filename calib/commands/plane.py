@@ -17,7 +17,7 @@ from calib.corners import BoardFinder
 from calib.images import read_picture
 from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
 from calib.plane_picture import plane_picture
-from calib.whole_files import write_files
+from calib.whole_files import check_place, write_files
 from tracker.calibration import Calibration, Plane, load_calibration, read_calibration
 from tracker.cameras.image_folder import read_image
 from tracker.commands.options import Commands, add_command
@@ -54,10 +54,11 @@ def add(commands: Commands) -> None:
 
 def measure(options: argparse.Namespace) -> int:
     """Measure, write, and draw the grid where an image is given."""
+    out = options.out or options.calibration
+    check_place(out.parent, (out.name,) if options.out is not None else ())
     calibration = read_calibration(options.calibration)
     plane = _plane(options, calibration)
     result = replace(calibration, plane=plane)
-    out = options.out or options.calibration
     files = {out.name: as_yaml(result).encode()}
     if options.image is not None:
         image = read_image(options.image)
