@@ -94,8 +94,8 @@ def _plane(options: argparse.Namespace, calibration: Calibration) -> Plane:
         board, picture = read_board(options.board), read_picture(options.image, options.image.name)
         finder = BoardFinder(board)
         corners = finder.find(picture) if picture is not None else None
-        if corners is None:
-            twice = picture is not None and finder.shows_two(picture)
+        twice = picture is not None and finder.shows_two(picture, corners)
+        if corners is None or twice:
             what = "two boards of this kind are seen, which cannot be told apart" if twice else "the board is not to be found"
             raise CalibrationError(f"{options.image}: {what}; expected {board.description}, lying on the floor, well lit")
         return plane_from_board(lens, view_of(board, corners, name=options.image.name), thickness_mm=options.thickness_mm)
