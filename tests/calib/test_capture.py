@@ -1,5 +1,6 @@
 """Taking images of a board: what is kept, what is said, and the window and the page that show it."""
 
+import json
 import os
 import shutil
 import signal
@@ -119,8 +120,11 @@ def test_a_folder_of_pictures_becomes_the_views_that_add_something(tmp_path: Pat
     kept = cv2.imread(str(tmp_path / "out" / "0001.png"), cv2.IMREAD_UNCHANGED)
     assert kept is not None
     assert np.array_equal(kept, same)
-    assert main(arguments) == 0  # goes on where it left off, and finds nothing new
-    assert capsys.readouterr().out.strip().endswith(": 5 views")
+    assert main([*arguments, "--json"]) == 0  # goes on where it left off, and finds nothing new
+    values = json.loads(capsys.readouterr().out)
+    assert (values["images"], values["views"], values["wanted"]) == (str(tmp_path / "out"), 5, 30)
+    assert 0 < values["coverage"] < 1
+    assert "there are 5 views; expected at least 30" in values["missing"]
 
 
 @pytest.mark.parametrize("board", [BOARD, chessboard(5, 8)], ids=["charuco", "chessboard"])
