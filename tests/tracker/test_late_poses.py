@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import msgspec
 import pytest
 
 from tests.tracker.daemon import ROOT
 from tests.tracker.meanwhile import meanwhile
-from tests.tracker.recorded import MS, ask, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import MS, ask, number_in, picture, pose_of, recorder_of, wait_until
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.recording.describe import describe
-from tracker.recording.read_session import RecordedSession
+from tracker.recording.read_session import RecordedSession, as_recorded
 from tracker.recording.recorder import Recorder
 from tracker.recording.recover import recover
 from tracker.recording.session import SESSION_FILE, Description, read_closed, read_description, write_part
@@ -255,3 +256,21 @@ def test_frames_without_rows_are_mended_as_far_as_the_loop_may_be_behind(tmp_pat
     else:
         with pytest.raises(RecordingError, match="other than a cut-off recording explains"):
             recover(tmp_path / "s")
+
+
+def test_frames_cut_off_for_want_of_a_row_are_kept_in_a_video_of_their_own(tmp_path: Path) -> None:
+    session, folder = Session(tmp_path / "s"), tmp_path / "s"
+    for number in range(40):
+        session.take()
+        session.pose(min(number, 12))  # the network stands still: nothing says whether a pose may still come
+    session.writer.abandon()
+
+    closed = recover(folder, cut=True).closed
+    assert 0 < closed.cut_frames < 40
+    [aside] = folder.glob("*.without-rows.mkv")
+    with av.open(str(aside)) as container:
+        numbers = [number_in(as_recorded(frame, session.writer.description.video)) for frame in container.decode(video=0)]
+    end = closed.frames + closed.cut_frames
+    assert numbers == list(range(end - len(numbers), end)), "from a key frame on, to the last that is whole"
+    assert len(numbers) >= closed.cut_frames
+    assert [number_in(image) for image in RecordedSession(folder).frames()] == list(range(closed.frames))

@@ -141,7 +141,7 @@ class Closed(SessionPart, frozen=True, kw_only=True):
         dropped: frames that the camera delivered and the recorder could not take.
         segments: frames in each video file, in their order.
         recovered: whether `tracker recover` has closed it.
-        cut_frames: frames that were in the video without a row, and were cut off by recovery.
+        cut_frames: frames that were in the video without a row, and were cut off by recovery, which put them aside.
         cut_rows: rows without a frame, likewise.
         late_poses: that came too late for their frames' rows, or a stop could not wait for; not counted in a recovered session.
     """
