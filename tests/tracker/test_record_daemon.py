@@ -2,11 +2,13 @@
 
 import csv
 import json
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,17 @@ def has_recorded(folder: Path, frames: int) -> Callable[[Message], bool]:
         return found is not None and found.folder == str(folder) and found.frames > frames
 
     return says_so
+
+
+@contextmanager
+def disk_full(daemon: Daemon) -> Iterator[None]:
+    """No file of the tracker may become longer than its log and a bit, so that its writes fail as on a full disk."""
+    limit = len(daemon.words.encode()) + 8192
+    before = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, before)
 
 
 def tracker(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -135,6 +148,18 @@ def test_a_running_tracker_starts_tells_of_stops_and_outlives_a_recording(tmp_pa
         assert isinstance(status, StatusMessage)
         assert [(problem.cause, str(lost) in problem.sentence) for problem in status.problems] == [("recording", True)], status.problems
         wait_for(client, lambda message: isinstance(message, PoseMessage) and message.frame > status.frame)
+        full = tmp_path / "recordings" / "full"
+        daemon.ask("record", "start", "--name", "full")
+        wait_for(client, has_recorded(full, 100))
+        with disk_full(daemon):
+            status = wait_for(
+                client, lambda message: isinstance(message, StatusMessage) and any(full.name in p.sentence for p in message.problems)
+            )
+            assert isinstance(status, StatusMessage)
+            assert (status.recording, status.state) == (None, "tracking")
+            assert f"{full}: cannot be written: " in status.problems[0].sentence
+            wait_for(client, lambda message: isinstance(message, PoseMessage) and message.frame > status.frame + 20)
+        assert recover(full).closed.frames > 0
         daemon.ask("record", "start", "--name", "two")
         wait_for(client, has_recorded(tmp_path / "recordings" / "two", 20))
         daemon.process.send_signal(signal.SIGTERM)
