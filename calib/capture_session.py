@@ -117,10 +117,10 @@ class CaptureSession:
         view = view_of(self._board, corners, name="") if corners is not None else None
         answer = choice.judge(view)
         keep, said = answer.keep, answer.why
-        if view is None and self._finder.shows_two(image):
-            said = "two boards of one kind: show one at a time"
         if view is not None and self._keep_next.is_set() and not keep:
             keep, said = True, "kept by hand"
+        if (view is None or keep) and self._finder.shows_two(image, corners):
+            keep, said = False, "two boards of one kind: show one at a time"
         if view is not None and keep:
             self._keep_next.clear()
             self._keep(choice, view, image)

@@ -15,6 +15,8 @@ _SUBPIXEL = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 40, 1e-3)
 # Half the side of the window that a chessboard's corner is refined in. On OpenCV's stereo samples 5 to 8 px give f = 532.8 to 533.0 px
 # (rms 0.18 to 0.20), as its other detector does (532.3 to 532.7); 11 px reaches towards the next corners: f = 536.1 px, rms 0.41.
 _RADIUS_PX = (3, 7)
+_FLAGS = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
+_SECOND_LONGEST_PX = 1280  # a second chessboard is looked for in no more: a search that finds nothing takes long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,16 @@ class BoardFinder:
             return None
         return found
 
-    def shows_two(self, image: Image) -> bool:
-        """Whether a marker is seen twice, as with two boards of one kind; `find` then finds neither."""
-        if self._board.kind == "chessboard" or min(image.shape[:2]) < _SMALLEST_PX:
+    def shows_two(self, image: Image, found: Corners | None) -> bool:
+        """Whether two boards of one kind are seen, of which nothing tells which is which.
+
+        Args:
+            image: the whole of it.
+            found: what `find` found in it: of two charuco boards neither, of two chessboards one.
+        """
+        if self._board.kind == "chessboard":
+            return found is not None and _has_chessboard(_without(_grey(image), found, self._board.inner), self._board.inner)
+        if found is not None or min(image.shape[:2]) < _SMALLEST_PX:
             return False
         _, ids, _ = cv2.aruco.ArucoDetector(self._board.charuco.getDictionary()).detectMarkers(_grey(image))
         return ids is not None and len(np.unique(ids)) < len(ids)
@@ -82,10 +91,9 @@ def _markers_of(board: Board) -> Detector:
 
 def _squares_of(board: Board) -> Detector:
     inner = board.inner
-    flags = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
 
     def detect(grey: Image) -> Corners | None:
-        found, rough = cv2.findChessboardCorners(grey, inner, None, flags)
+        found, rough = cv2.findChessboardCorners(grey, inner, None, _FLAGS)
         if not found:
             return None
         radius = round(np.clip(_closest(np.asarray(rough, np.float64).reshape(inner[1], inner[0], 2)) / 3, *_RADIUS_PX))
@@ -94,6 +102,24 @@ def _squares_of(board: Board) -> Detector:
         return Corners(ids=np.arange(len(pixels)), pixels=np.ascontiguousarray(pixels))
 
     return detect
+
+
+def _has_chessboard(grey: Image, inner: tuple[int, int]) -> bool:
+    scale = min(1.0, _SECOND_LONGEST_PX / max(grey.shape))
+    smaller = grey if scale == 1.0 else cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.findChessboardCorners(smaller, inner, None, _FLAGS)[0]
+
+
+def _without(grey: Image, found: Corners, inner: tuple[int, int]) -> Image:
+    """The image with a chessboard painted over: its inner corners, and a square more on each side."""
+    columns, rows = inner
+    at_corners = found.pixels[[0, columns - 1, -1, -columns]].astype(np.float32)
+    corners = np.array([[0, 0], [columns - 1, 0], [columns - 1, rows - 1], [0, rows - 1]], np.float32)
+    outer = np.array([[[-1.1, -1.1]], [[columns + 0.1, -1.1]], [[columns + 0.1, rows + 0.1]], [[-1.1, rows + 0.1]]], np.float32)
+    edge = cv2.perspectiveTransform(outer, cv2.getPerspectiveTransform(corners, at_corners))
+    painted = grey.copy()
+    cv2.fillConvexPoly(painted, np.round(edge).astype(np.int32), float(np.median(grey)))
+    return painted
 
 
 def _closest(grid: NDArray[np.float64]) -> float:

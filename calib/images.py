@@ -65,8 +65,10 @@ def find_views(source: Path, board: Board, *, every: int, progress: Progress) ->
                 f"{source}: {name} is {here[0]}x{here[1]}, the first image {size[0]}x{size[1]}; keep one camera and size in a folder"
             )
         corners = finder.find(image)
-        if corners is None:
-            (twice if finder.shows_two(image) else without).append(name)
+        if finder.shows_two(image, corners):
+            twice.append(name)
+        elif corners is None:
+            without.append(name)
         else:
             views.append(view_of(board, corners, name=name))
         progress(number, of)

@@ -1,10 +1,22 @@
 """Files that are whole or as they were before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tracker.errors import CalibrationError
-from tracker.whole_files import write_all
+from tracker.whole_files import check_writable, remedy, write_all
+
+
+def check_place(folder: Path, names: Iterable[str] = ()) -> None:
+    """Refuse before long work what `write_files` would refuse after it, as far as can be known then.
+
+    Raises:
+        CalibrationError: files of these names cannot be written into the folder.
+    """
+    try:
+        check_writable(folder, names)
+    except OSError as problem:
+        raise CalibrationError(f"{problem.filename}: cannot be written to: {problem.strerror}; {remedy(problem)}") from problem
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -16,7 +28,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     try:
         write_all(folder, files)
     except OSError as problem:
-        raise CalibrationError(f"{folder}: cannot be written to: {problem.strerror}; choose another folder or free space") from problem
+        raise CalibrationError(f"{folder}: cannot be written to: {problem.strerror}; {remedy(problem)}") from problem
 
 
 def write_file(path: Path, content: bytes) -> None:

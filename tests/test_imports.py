@@ -45,6 +45,7 @@ NEED_AN_EXTRA = (
     "tracker.analysis.tables",
     "tracker.analysis.worker",
     "tracker.recording.colourless",
+    "tracker.recording.copied_video",
     "tracker.recording.frame_converter",
     "tracker.recording.original_video",
     "tracker.triangulation.replay",

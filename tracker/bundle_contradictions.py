@@ -11,22 +11,30 @@ from tracker.parsing.one_line import escaped, is_one_line
 from tracker.parsing.value_fault import Place, dotted, shown
 
 T = TypeVar("T")
-_LONGEST_NAME = 200  # characters
+_LONGEST_NAME = 200  # characters, as every text that is named nowhere here
+_LONGEST_LIST = 100_000  # these name every video that was learnt from or held out: some thousand of them
+_LONGEST: dict[Place, int] = {
+    ("network",): 1000,
+    ("training", "source"): _LONGEST_LIST,
+    ("training", "split"): _LONGEST_LIST,
+    ("lighting", "background"): _LONGEST_LIST,
+    ("behaviour", "threshold_rule"): _LONGEST_LIST,
+}
 _NAMES = ("point_names", "skeleton", "class_names", "input", "output", "states", "behaviour", "forecast")  # by which parts know each other
 
 
 def contradiction(description: Description) -> str | None:
     """What no network can have, and what was expected; None where there is nothing of the kind."""
-    checks = (_unprintable, _odd_names, _odd_answer, _odd_behaviour, _odd_lighting, _odd_intervals)
+    checks = (_unprintable, _too_long, _odd_names, _odd_answer, _odd_behaviour, _odd_lighting, _odd_intervals)
     return next((said for check in checks if (said := check(description)) is not None), None)
 
 
 def printable(description: Description) -> Description:
-    """The same, its texts with escapes for what cannot be shown; names, by which parts know each other, stay."""
+    """The same, its texts with escapes for what cannot be shown and not too long; names, by which parts know each other, stay."""
     parts = msgspec.to_builtins(description)
-    changed = {name: part if name in _NAMES else _each_text(part, escaped) for name, part in parts.items()}
+    changed = {name: part if name in _NAMES else _each_text(part, _writable) for name, part in parts.items()}
     if changed.get("behaviour") is not None:
-        changed["behaviour"] = {**changed["behaviour"], "threshold_rule": escaped(changed["behaviour"]["threshold_rule"])}
+        changed["behaviour"] = {**changed["behaviour"], "threshold_rule": _writable(changed["behaviour"]["threshold_rule"])}
     return msgspec.convert(changed, Description)
 
 
@@ -38,16 +46,24 @@ def _unprintable(description: Description) -> str | None:
     return None
 
 
+def _writable(text: str) -> str:
+    return escaped(text)[:_LONGEST_LIST]
+
+
+def _too_long(description: Description) -> str | None:
+    for place, text in _texts(msgspec.to_builtins(description), ()):
+        longest = _LONGEST.get(place, _LONGEST_NAME)
+        if len(text) > longest:
+            why = ", for files are called after it" if place == ("name",) else ""
+            return f"{dotted(place)} has {len(text)} characters; expected at most {longest}{why}"
+    return None
+
+
 def _odd_names(description: Description) -> str | None:
-    if len(description.name) > _LONGEST_NAME:
-        return f"name has {len(description.name)} characters; expected at most {_LONGEST_NAME}, for files are called after it"
     for kind, what in (("point_names", "key point"), ("class_names", "class")):
         names: tuple[str, ...] = getattr(description, kind)
         if any(not name.strip() for name in names):
             return f"{kind} has an empty name; expected a name for every {what}"
-        longest = max(map(len, names), default=0)
-        if longest > _LONGEST_NAME:
-            return f"{kind} has a name of {longest} characters; expected at most {_LONGEST_NAME}"
         if (twice := _twice(names)) is not None:
             return f"{kind} has '{twice}' twice; expected different names"
     return None

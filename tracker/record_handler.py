@@ -11,6 +11,7 @@ from tracker.recording.describe import session_folder
 from tracker.recording.place import free_folder
 from tracker.recording.recorder import Recorder
 from tracker.recording.request import Request
+from tracker.recording.session import TRACKER_ENDED
 from tracker.worker import Answer, Worker
 
 _CLOSE_S = 0.5
@@ -69,10 +70,10 @@ class RecordHandler:
         folder = session_folder(self._settings, name, camera=self._camera, meta=meta)
         return Request(folder=folder, duration_s=seconds, meta=meta)
 
-    def close(self, *, hurried: Callable[[], bool]) -> None:
-        """Take no more commands, and finish what is being recorded; `hurried` as for the recorder."""
+    def close(self, *, hurried: Callable[[], bool], reason: str = TRACKER_ENDED) -> None:
+        """Take no more commands, and finish what is being recorded; `hurried` and `reason` as for the recorder."""
         self._worker.close(_CLOSE_S)
-        self._recorder.close(hurried=hurried)
+        self._recorder.close(hurried=hurried, reason=reason)
 
     def _start(self, asked: Request, *, is_named: bool) -> Answer:
         folder = self._recorder.start(asked if is_named else replace(asked, folder=free_folder(asked.folder)))

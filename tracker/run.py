@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -24,12 +25,13 @@ from tracker.loop import LoopParts, track
 from tracker.loop_inbox import LoopInbox
 from tracker.messages import StatusMessage
 from tracker.record_handler import RecordHandler
+from tracker.recording.continued import session_to_continue
 from tracker.recording.describe import describe as describe_session
 from tracker.recording.on_event import Bouts
 from tracker.recording.place import free_folder
 from tracker.recording.recorder import Recorder, load_libraries
 from tracker.recording.request import RecordedRig, Request
-from tracker.recording.session import Description
+from tracker.recording.session import BY_HAND, FILE_OVER, TRACKER_ENDED, Description
 from tracker.service.health import Health
 from tracker.service.heartbeat import Heartbeat
 from tracker.service.log import written_beside
@@ -69,7 +71,10 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
     inbox = LoopInbox()
     with ExitStack() as stack:
         stack.enter_context(written_beside())
-        stack.enter_context(stopped_by_signals(inbox.stop.set))  # first in and last out: a second signal must not cut the end short
+        by_hand = threading.Event()
+        stack.enter_context(
+            stopped_by_signals(inbox.stop.set, by_hand=by_hand.set)
+        )  # first in and last out: a second signal must not cut the end short
         publisher = stack.enter_context(Publisher(config.publisher, camera=config.name))
         images = stack.enter_context(_streaming(config, publisher))
         capture = stack.enter_context(_capturing(config))
@@ -86,7 +91,12 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
         handler = CommandHandler(config_path, config, inbox=inbox, health=health, notifier=notifier)
         stack.callback(handler.close)
         records = RecordHandler(config, recorder)
-        stack.callback(records.close, hurried=inbox.stop.is_set)  # a file that has ended is recorded whole
+
+        def close_recording() -> None:
+            is_over = capture.ended and not inbox.stop.is_set()  # a file that has ended is recorded whole
+            records.close(hurried=inbox.stop.is_set, reason=BY_HAND if by_hand.is_set() else FILE_OVER if is_over else TRACKER_ENDED)
+
+        stack.callback(close_recording)
         if config.recording is not None and config.recording.on_event:
             stack.enter_context(Bouts(recorder, config.recording, camera=config.name))
         refusals: list[str] = []
@@ -96,9 +106,9 @@ def run(config_path: Path, *, window: bool, record: dict[str, Any] | None = None
             inbox.stop.set()
 
         if record is not None:
-            recorder.start(_from_the_start(records.request(record), config.name), refused=refused)
+            recorder.start(_from_the_start(records.request(record), config), refused=refused)
         elif config.recording is not None and config.recording.at_start and recorder.problem is None:
-            _record_unattended(recorder, records, config.name)
+            _record_unattended(recorder, records, config)
         stack.enter_context(Control(config.control.bind, handler.commands | records.commands))
         signal.signal(signal.SIGHUP, lambda _number, _frame: handler.reload_on_signal())
         if window:
@@ -170,22 +180,21 @@ def _note(recorder: Recorder, problem: RecordingError) -> None:
     recorder.note(str(problem))
 
 
-def _record_unattended(recorder: Recorder, records: RecordHandler, camera: str) -> None:
+def _record_unattended(recorder: Recorder, records: RecordHandler, config: Config) -> None:
     """Begin to record as configured; where that cannot be, it is a problem in the status, and tracking goes on."""
     try:
-        recorder.start(_from_the_start(records.request({}), camera))
+        recorder.start(_from_the_start(records.request({}), config))
     except RecordingError as problem:
         _note(recorder, problem)
 
 
-def _from_the_start(asked: Request, camera: str) -> Request:
+def _from_the_start(asked: Request, config: Config) -> Request:
     """The same in the next free folder where the name is taken, since tracking does not end for a name; with what it continues."""
-    from tracker.recording.recover import cut_off_before
-
     folder = free_folder(asked.folder)
     if folder != asked.folder:
         logger.warning("%s exists, so the session is recorded to %s", asked.folder, folder)
-    return replace(asked, folder=folder, continues=cut_off_before(asked.folder.parent, camera))
+    notes = {**(config.recording.meta if config.recording is not None else {}), **asked.meta}
+    return replace(asked, folder=folder, continues=session_to_continue(asked.folder.parent, config.name, notes))
 
 
 def _name_unfinished(recordings: Path) -> None:

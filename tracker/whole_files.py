@@ -2,8 +2,9 @@
 
 import errno
 import os
+import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _REMEDIES: dict[int | None, str] = {
@@ -68,6 +69,31 @@ def write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     finally:
         for part in fresh:
             part.unlink(missing_ok=True)
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the first one above it that is there."""
+    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+
+
+def check_writable(folder: Path, names: Iterable[str] = ()) -> None:
+    """Find out before long work whether files can be written into a folder that is there or can be made; nothing stays behind.
+
+    Args:
+        folder: of the files.
+        names: theirs. Files of these names may be there.
+
+    Raises:
+        OSError: they cannot be; with the path as its file name.
+    """
+    for name in names:
+        if (folder / name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder / name))
+    try:
+        with tempfile.TemporaryDirectory(prefix=".rigtrack-check-", dir=nearest(folder)):
+            pass
+    except OSError as problem:
+        raise type(problem)(problem.errno, problem.strerror, str(folder)) from problem
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,12 +1,16 @@
 """`calib board`: a board to print, and its description."""
 
 import argparse
+import json
 from pathlib import Path
+from typing import Any
 
-from calib.board import board_yaml, make_board
+import msgspec
+
+from calib.board import Board, board_yaml, make_board
 from calib.commands.options import say
 from calib.print_board import PAPERS, board_pdf
-from calib.whole_files import write_files
+from calib.whole_files import check_place, write_files
 from tracker.commands.options import Commands, add_command
 
 _MARKER_SHARE = 0.75  # of a square: large enough to be read, with white around it
@@ -30,10 +34,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--paper", choices=tuple(PAPERS), default="A4", help="(%(default)s)")
     parser.add_argument("--no-pdf", action="store_true", help="only describe a board that is printed already")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for board.pdf and board.yaml (the current one)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def draw(options: argparse.Namespace) -> int:
     """Write the files and print their paths."""
+    check_place(options.out, ("board.yaml", "board.pdf"))
     values = {"kind": options.kind, "squares": options.squares, "square_mm": options.square_mm, "legacy": options.legacy}
     if options.kind == "charuco":
         marker_mm = options.marker_mm if options.marker_mm is not None else _MARKER_SHARE * options.square_mm
@@ -47,9 +53,17 @@ def draw(options: argparse.Namespace) -> int:
     write_files(options.out, files)
     if board.turns_into_itself:
         say("half a turn leaves this board as it is: good for one camera, not for a rig, which needs one odd and one even number")
-    for name in files:
-        print(options.out / name)
+    written = [str(options.out / name) for name in files]
+    print(json.dumps({"files": written, **_told(board)}, indent=2) if options.json else "\n".join(written))
     return 0
+
+
+def _told(board: Board) -> dict[str, Any]:
+    """What board.yaml says, and what follows from it."""
+    said = msgspec.to_builtins(board)
+    del said["schema"]
+    width_mm, height_mm = (count * board.square_mm for count in board.squares)
+    return {**said, "inner_corners": board.inner, "width_mm": width_mm, "height_mm": height_mm}
 
 
 def _squares(text: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import json
 import os
 import sys
 import webbrowser
@@ -11,6 +12,7 @@ from calib.board import read_board
 from calib.capture_session import CaptureSession
 from calib.commands.options import add_board, positive, say
 from calib.coverage import VIEWS_WANTED
+from calib.whole_files import check_place
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory, check_source, is_file
 from tracker.commands.options import CONFIG, Commands, add_command
@@ -40,10 +42,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--no-browser", action="store_true", help="print the page's address and open nothing")
     parser.add_argument("--views", type=positive, default=VIEWS_WANTED, metavar="N", help="how many are wanted (%(default)s)")
     parser.add_argument("--stop-when-complete", action="store_true", help="end by itself once nothing is missing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
 
 
 def capture(options: argparse.Namespace) -> int:
     """Run a session until the user or its source ends it. 1 where something is still missing and nobody was there to see."""
+    check_place(options.out)
     board, source = read_board(options.board), _source(options)
     check_source(source)
     still = isinstance(source, ImageFolder) or (isinstance(source, OpenCVCamera) and is_file(source))
@@ -56,7 +60,12 @@ def capture(options: argparse.Namespace) -> int:
     finally:
         camera.close()
     progress = session.progress
-    print(f"{options.out}: {progress.kept} views")
+    if options.json:
+        coverage = progress.coverage.share if progress.coverage is not None else 0.0
+        told = {"images": str(options.out), "views": progress.kept, "wanted": progress.wanted, "coverage": round(coverage, 4)}
+        print(json.dumps({**told, "missing": progress.missing}, indent=2))
+    else:
+        print(f"{options.out}: {progress.kept} views")
     for clause in progress.missing:
         say(f"still missing: {clause}")
     return 0

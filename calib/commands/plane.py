@@ -17,7 +17,7 @@ from calib.corners import BoardFinder
 from calib.images import read_picture
 from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
 from calib.plane_picture import plane_picture
-from calib.whole_files import write_files
+from calib.whole_files import check_place, write_files
 from tracker.calibration import Calibration, Plane, load_calibration, read_calibration
 from tracker.cameras.image_folder import read_image
 from tracker.commands.options import Commands, add_command
@@ -54,10 +54,11 @@ def add(commands: Commands) -> None:
 
 def measure(options: argparse.Namespace) -> int:
     """Measure, write, and draw the grid where an image is given."""
+    out = options.out or options.calibration
+    check_place(out.parent, (out.name,) if options.out is not None else ())
     calibration = read_calibration(options.calibration)
     plane = _plane(options, calibration)
     result = replace(calibration, plane=plane)
-    out = options.out or options.calibration
     files = {out.name: as_yaml(result).encode()}
     if options.image is not None:
         image = read_image(options.image)
@@ -93,8 +94,8 @@ def _plane(options: argparse.Namespace, calibration: Calibration) -> Plane:
         board, picture = read_board(options.board), read_picture(options.image, options.image.name)
         finder = BoardFinder(board)
         corners = finder.find(picture) if picture is not None else None
-        if corners is None:
-            twice = picture is not None and finder.shows_two(picture)
+        twice = picture is not None and finder.shows_two(picture, corners)
+        if corners is None or twice:
             what = "two boards of this kind are seen, which cannot be told apart" if twice else "the board is not to be found"
             raise CalibrationError(f"{options.image}: {what}; expected {board.description}, lying on the floor, well lit")
         return plane_from_board(lens, view_of(board, corners, name=options.image.name), thickness_mm=options.thickness_mm)

@@ -13,7 +13,7 @@ from calib.calibration_file import as_anipose, as_yaml, lens_in, read_anipose
 from calib.commands.options import add_board, add_every, notes_on, progress, say
 from calib.images import find_views, named_by_moment
 from calib.rig import RigCameraViews, baselines_mm, solve_rig
-from calib.whole_files import write_files
+from calib.whole_files import check_place, write_files
 from tracker.calibration import Calibration, load_calibration, read_calibration
 from tracker.camera_rig import CameraRig
 from tracker.commands.options import Commands, add_command
@@ -55,6 +55,8 @@ def add(commands: Commands) -> None:
 
 def solve_cameras(options: argparse.Namespace) -> int:
     """Solve, judge and write."""
+    names = [name for name, *_ in options.camera]
+    check_place(options.out, ("rig.yaml", "calibration.toml", *(f"{name}.yaml" for name in names)))
     calibrations: dict[str, Calibration] = {}
     if options.anipose is not None:
         rig = read_anipose(options.anipose)

@@ -13,7 +13,7 @@ from calib.calibration_file import as_yaml, calibration_of
 from calib.commands.options import add_board, add_every, notes_on, progress, say
 from calib.images import FoundViews, find_views, read_picture
 from calib.intrinsics import solve
-from calib.whole_files import write_files
+from calib.whole_files import check_place, write_files
 from tracker.commands.options import Commands, add_command
 from tracker.errors import CalibrationError
 
@@ -37,6 +37,7 @@ def add(commands: Commands) -> None:
 
 def solve_images(options: argparse.Namespace) -> int:
     """Find corners, solve, judge, write."""
+    check_place(options.out, ("calibration.yaml", "report.html"))
     board = read_board(options.board)
     with progress("finding the board") as shown:
         found = find_views(options.images, board, every=options.every, progress=shown.reached)

@@ -11,7 +11,7 @@ import yaml
 
 from calib.__main__ import main
 from calib.assessment import Assessment, solve_and_assess
-from calib.board import board_yaml, make_board
+from calib.board import Board, board_yaml, make_board
 from calib.board_image import board_image
 from calib.board_views import BoardView, view_of
 from calib.calibration_file import as_yaml, calibration_of
@@ -19,7 +19,7 @@ from calib.corners import BoardFinder
 from calib.coverage import Coverage, covered_by, rough_lens, tilt
 from calib.report import report
 from calib.synthetic import Placing
-from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
+from tests.calib.views_of_truth import SMALL, charuco, chessboard, lens, views, write_pictures
 from tracker.calibration import Quality, read_calibration
 from tracker.cameras.image_folder import numbered_images, read_image
 from tracker.undistortion import LensModel
@@ -168,8 +168,8 @@ def test_images_without_the_board_end_in_one_sentence(tmp_path: Path, capsys: py
     assert "the board was found in none of the images" in capsys.readouterr().err
 
 
-def test_two_boards_in_one_image_are_said_to_be_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    board = charuco(5, 7)
+@pytest.mark.parametrize("board", [charuco(5, 7), chessboard(5, 8)], ids=["charuco", "chessboard"])
+def test_two_boards_in_one_image_are_said_to_be_two(board: Board, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn = board_image(board, pixels_a_square=32, border_squares=1)
     (tmp_path / "images").mkdir()
     assert cv2.imwrite(str(tmp_path / "images" / "1.png"), np.hstack((drawn, drawn)))
@@ -185,7 +185,7 @@ def test_two_boards_in_one_image_are_said_to_be_two(tmp_path: Path, capsys: pyte
     assert "two boards of this kind, which cannot be told apart, are in 1 image: 1.png; show one at a time\n" in said
     assert "no board was found in" not in said
     assert main(["plane", str(tmp_path / "lens.yaml"), "--image", str(tmp_path / "images" / "1.png"), *given]) == 1
-    assert "1.png: two boards of this kind are seen, which cannot be told apart; expected charuco 5x7" in capsys.readouterr().err
+    assert f"1.png: two boards of this kind are seen, which cannot be told apart; expected {board.description}" in capsys.readouterr().err
 
 
 def test_new_images_tell_a_lens_that_was_refocused(

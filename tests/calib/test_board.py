@@ -1,5 +1,6 @@
 """The board: its description, what is refused, and that it is drawn as OpenCV draws it and printed in true size."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -104,6 +105,10 @@ def test_a_chessboard_seen_upside_down_is_numbered_from_the_same_corner() -> Non
 def test_a_printed_board_has_its_true_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["board", "--squares", "7x10", "--square-mm", "25", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.split() == [str(tmp_path / "board.yaml"), str(tmp_path / "board.pdf")]
+    assert main(["board", "--squares", "7x10", "--square-mm", "25", "--no-pdf", "--out", str(tmp_path / "only"), "--json"]) == 0
+    said = {"kind": "charuco", "squares": [7, 10], "square_mm": 25.0, "marker_mm": 18.75, "marker_bits": 4, "legacy": False}
+    size = {"inner_corners": [6, 9], "width_mm": 175.0, "height_mm": 250.0}
+    assert json.loads(capsys.readouterr().out) == {"files": [str(tmp_path / "only" / "board.yaml")], **said, **size}
     pdf = (tmp_path / "board.pdf").read_bytes()
 
     found = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)

@@ -1,5 +1,6 @@
 """Taking images of a board: what is kept, what is said, and the window and the page that show it."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import pytest
 import yaml
 
 from calib.__main__ import main
-from calib.board import board_yaml
+from calib.board import Board, board_yaml
 from calib.board_image import board_image
 from calib.board_views import BoardView
 from calib.capture_picture import draw
@@ -27,7 +28,7 @@ from calib.capture_window import compose
 from calib.coverage import Coverage, covered, rough_lens
 from calib.synthetic import Placing
 from calib.view_choice import ViewChoice
-from tests.calib.views_of_truth import SMALL, charuco, lens, views, write_pictures
+from tests.calib.views_of_truth import SMALL, charuco, chessboard, lens, views, write_pictures
 from tests.trainer.chromium import PATIENCE_S, Chromium, wait_for
 from tracker.cameras.capture import Capture
 from tracker.cameras.open_camera import camera_factory
@@ -119,16 +120,21 @@ def test_a_folder_of_pictures_becomes_the_views_that_add_something(tmp_path: Pat
     kept = cv2.imread(str(tmp_path / "out" / "0001.png"), cv2.IMREAD_UNCHANGED)
     assert kept is not None
     assert np.array_equal(kept, same)
-    assert main(arguments) == 0  # goes on where it left off, and finds nothing new
-    assert capsys.readouterr().out.strip().endswith(": 5 views")
+    assert main([*arguments, "--json"]) == 0  # goes on where it left off, and finds nothing new
+    values = json.loads(capsys.readouterr().out)
+    assert (values["images"], values["views"], values["wanted"]) == (str(tmp_path / "out"), 5, 30)
+    assert 0 < values["coverage"] < 1
+    assert "there are 5 views; expected at least 30" in values["missing"]
 
 
-def test_two_boards_in_the_picture_are_said_to_be_two(tmp_path: Path) -> None:
-    drawn = board_image(BOARD, pixels_a_square=32, border_squares=1)
+@pytest.mark.parametrize("board", [BOARD, chessboard(5, 8)], ids=["charuco", "chessboard"])
+def test_two_boards_in_the_picture_are_said_to_be_two_and_not_kept(board: Board, tmp_path: Path) -> None:
+    drawn = board_image(board, pixels_a_square=32, border_squares=1)
     (tmp_path / "shots").mkdir()
     assert cv2.imwrite(str(tmp_path / "shots" / "1.png"), np.hstack((drawn, drawn)))
     camera = Capture(camera_factory(ImageFolder(folder=str(tmp_path / "shots"))), CaptureConfig(pace="every_frame", queue_frames=2))
-    session = CaptureSession(camera, BOARD, tmp_path / "out", moving=False, wanted=30)
+    session = CaptureSession(camera, board, tmp_path / "out", moving=False, wanted=30)
+    session.keep_next()
     camera.start()
     try:
         while session.progress.picture is None:

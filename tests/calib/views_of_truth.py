@@ -24,6 +24,11 @@ def charuco(columns: int = 8, rows: int = 11, *, legacy: bool = False) -> Board:
     return make_board(values, where="test")
 
 
+def chessboard(columns: int, rows: int) -> Board:
+    """A board without markers."""
+    return make_board({"kind": "chessboard", "squares": (columns, rows), "square_mm": 24}, where="test")
+
+
 def lens(model: LensModel) -> Lens:
     """A wide lens of 640x480 px."""
     return Lens(model=model, size=(640, 480), parameters=np.array(LENSES[model]))

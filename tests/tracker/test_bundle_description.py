@@ -66,6 +66,10 @@ POINTS: list[tuple[str, Any]] = [
     ("self_test.tolerance_reduced", 1e300),
     ("point_names", [""]),
     ("point_names", ["x" * 5000]),
+    ("skeleton", [["spot", "x" * 5000]]),
+    ("training.augmentation.pairs", [["spot", "x" * 5000]]),
+    *[(place, "x" * 5000) for place in ("network", "created", "input.name", "output.name")],
+    *[(place, "x" * 200_000) for place in ("training.source", "training.split", "lighting.background")],
     *[
         (place, text)
         for text in UNSHOWABLE.values()
@@ -90,6 +94,8 @@ CARRIED: list[tuple[str, Any]] = [
     ("behaviour.accuracy.f1", [None]),
     ("behaviour.accuracy.bout_f1", [None, None, None]),
     ("class_names", ["x" * 5000, "late"]),
+    ("behaviour.seconds.name", "x" * 5000),
+    ("behaviour.threshold_rule", "x" * 200_000),
     *[("class_names", [text, "late"]) for text in UNSHOWABLE.values()],
     *[("behaviour.threshold_rule", text) for text in UNSHOWABLE.values()],
 ]
@@ -197,7 +203,7 @@ def test_names_in_any_language_are_read(whole: dict[str, Path], text: str) -> No
 def test_texts_of_a_bundle_are_written_so_that_it_can_be_read(whole: dict[str, Path], tmp_path: Path) -> None:
     """A file or folder of labels may be called anything."""
     found = read_bundle(whole["points"])
-    training = msgspec.structs.replace(found.description.training, source="set\x1b[31m\n2")
+    training = msgspec.structs.replace(found.description.training, source="set\x1b[31m\n2", split="held out: video, " * 20_000)
     description = msgspec.structs.replace(found.description, name="a\nb", training=training)
     write_bundle(tmp_path / "b", model=found.model.read_bytes(), self_test_image=found.self_test_image, description=description)
     written = read_bundle(tmp_path / "b").description

@@ -1,15 +1,18 @@
 """`tracker check`: one line for each part, a status, and the configuration in effect."""
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 import yaml
+from camera_picture import write_picture
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import write_config, write_images
+from tests.tracker.daemon import ROOT, write_config, write_images
 from tracker.__main__ import main
 from tracker.check.check import Asked, check
 from tracker.check.parts import read
@@ -132,6 +135,17 @@ def test_a_check_of_one_frame_judges_no_pictures(tmp_path: Path, make_bundle: Bu
     assert well
     assert not set(PICTURES) & set(findings)
     assert "frame 0 of 640x480" in findings["camera"]["found"]
+
+
+def test_the_picture_of_the_page_of_cameras_is_drawn_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "camera.yaml"
+    sockets = f'publisher: {{bind: ["ipc://{tmp_path}/stream"]}}\ncontrol: {{bind: "ipc://{tmp_path}/control"}}\n'
+    early = (ROOT / "examples" / "faulty-camera.yaml").read_text().replace("at_frame: 60}", "at_frame: 6}")
+    config.write_text(early + sockets)
+    write_picture(config, tmp_path / "camera.webp", seconds=0.4)
+    assert re.search(r"frames +1 lost and 0 damaged of ", capsys.readouterr().out)
+    with PIL.Image.open(tmp_path / "camera.webp") as picture:
+        assert picture.width == 1326
 
 
 def test_a_calibration_that_is_rejected_is_warned_of(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:

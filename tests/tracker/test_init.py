@@ -1,5 +1,6 @@
 """`tracker init`: a configuration from what is found, the files of a service, and nothing of a user's overwritten."""
 
+import json
 import os
 import re
 import shutil
@@ -169,7 +170,10 @@ def test_a_file_that_is_there_is_left_alone_unless_forced(tmp_path: Path, capsys
     assert main(["init", "--config", str(path)]) == 1
     assert "is there already and was left as it is" in capsys.readouterr().err
     assert path.read_text() == "mine"
-    assert main(["init", "--config", str(path), "--force"]) == 0
+    assert main(["init", "--config", str(path), "--device", str(tmp_path), "--force", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["files"], told["name"], told["bundle"]) == ([str(path)], "rig", str(tmp_path / "models" / "mine"))
+    assert (told["camera"]["source"], told["camera"]["folder"]) == ("image_folder", str(tmp_path))
     assert load_config(path).name == "rig"
 
 

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import msgspec
 import pytest
 
 from tests.tracker.daemon import ROOT
 from tests.tracker.meanwhile import meanwhile
-from tests.tracker.recorded import MS, ask, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import MS, ask, number_in, picture, pose_of, recorder_of, wait_until
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.recording.describe import describe
-from tracker.recording.read_session import RecordedSession
+from tracker.recording.read_session import RecordedSession, as_recorded
 from tracker.recording.recorder import Recorder
 from tracker.recording.recover import recover
 from tracker.recording.session import SESSION_FILE, Description, read_closed, read_description, write_part
@@ -217,6 +218,28 @@ def test_poses_still_to_come_when_a_stop_has_waited_long_enough_are_counted(
     assert "poses=4" in caplog.text
 
 
+def test_a_tracker_that_is_told_to_end_says_how_many_frames_the_network_has_not_seen(
+    recording_config: Config, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.recording.recorder._END_S", 0.1)
+    caplog.set_level("INFO")
+    recorder = recorder_of(recording_config)
+    recorder.start(ask(tmp_path / "s"))
+    start = time.monotonic_ns()
+    frames = [frame_at(start + number * MS, number) for number in range(12)]
+    for frame in frames:
+        recorder.offer(frame)
+    for frame in frames[:8]:
+        recorder.pose(pose_of(frame))
+    wait_until(lambda: recorder.counts[0] == 12)
+    recorder.close()
+    session = RecordedSession(tmp_path / "s")
+    assert session.rows["points"].null_count == 4
+    assert session.closed is not None
+    assert session.closed.late_poses == 0, "no network had them"
+    assert f"the network had not given the poses of the last frames when the session ended: folder={tmp_path / 's'} frames=4" in caplog.text
+
+
 @pytest.mark.parametrize(("pace", "is_explained"), [("every_frame", True), ("newest_frame", False)])
 def test_frames_without_rows_are_mended_as_far_as_the_loop_may_be_behind(tmp_path: Path, pace: str, is_explained: bool) -> None:
     session = Session(tmp_path / "s")
@@ -233,3 +256,21 @@ def test_frames_without_rows_are_mended_as_far_as_the_loop_may_be_behind(tmp_pat
     else:
         with pytest.raises(RecordingError, match="other than a cut-off recording explains"):
             recover(tmp_path / "s")
+
+
+def test_frames_cut_off_for_want_of_a_row_are_kept_in_a_video_of_their_own(tmp_path: Path) -> None:
+    session, folder = Session(tmp_path / "s"), tmp_path / "s"
+    for number in range(40):
+        session.take()
+        session.pose(min(number, 12))  # the network stands still: nothing says whether a pose may still come
+    session.writer.abandon()
+
+    closed = recover(folder, cut=True).closed
+    assert 0 < closed.cut_frames < 40
+    [aside] = folder.glob("*.without-rows.mkv")
+    with av.open(str(aside)) as container:
+        numbers = [number_in(as_recorded(frame, session.writer.description.video)) for frame in container.decode(video=0)]
+    end = closed.frames + closed.cut_frames
+    assert numbers == list(range(end - len(numbers), end)), "from a key frame on, to the last that is whole"
+    assert len(numbers) >= closed.cut_frames
+    assert [number_in(image) for image in RecordedSession(folder).frames()] == list(range(closed.frames))

@@ -36,6 +36,8 @@ def made(path: Path, kind: str) -> Path:
         return write_video(path.with_suffix(".mkv"), FRAMES, times_ms=UNEVEN_MS, bf="2")
     if kind == "B-frames in AVI":  # which has no place for their times
         return write_video(path.with_suffix(".avi"), FRAMES, bf="2")
+    if kind == "MPEG-4 in AVI, its last frame without a time":  # the sum of rounded 1/35 s is 1 ns off
+        return write_video(path.with_suffix(".avi"), FRAMES, codec="mpeg4", rate=35, bf="1")
     if kind == "turned by a quarter":
         return turned(write_video(path.with_suffix(".mp4"), FRAMES))
     if kind == "grey":
@@ -73,6 +75,7 @@ KINDS = (
     "B-frames",
     "a variable rate",
     "B-frames in AVI",
+    "MPEG-4 in AVI, its last frame without a time",
     "turned by a quarter",
     "grey",
     "chroma at full size, odd sides",

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,17 @@ def has_recorded(folder: Path, frames: int) -> Callable[[Message], bool]:
     return says_so
 
 
+@contextmanager
+def disk_full(daemon: Daemon) -> Iterator[None]:
+    """No file of the tracker may become longer than its log and a bit, so that its writes fail as on a full disk."""
+    limit = len(daemon.words.encode()) + 8192
+    before = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, before)
+
+
 def tracker(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "tracker", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -76,6 +89,8 @@ def test_a_recorded_run_holds_every_frame_and_replays_to_the_same_events(tmp_pat
 
     session = RecordedSession(tmp_path / "recordings" / "first")
     assert session.description.meta == {"animal": "M17", "cage": "4"}
+    assert session.closed is not None
+    assert session.closed.reason == "the camera's file was over", "so that nothing goes on with it"
     described = read_bundle(bundle).description
     assert (session.description.bundle, session.description.bundle_sha256) == (described.name, described.onnx_sha256)
     assert session.rows["frame"].to_pylist() == list(range(150))
@@ -133,6 +148,18 @@ def test_a_running_tracker_starts_tells_of_stops_and_outlives_a_recording(tmp_pa
         assert isinstance(status, StatusMessage)
         assert [(problem.cause, str(lost) in problem.sentence) for problem in status.problems] == [("recording", True)], status.problems
         wait_for(client, lambda message: isinstance(message, PoseMessage) and message.frame > status.frame)
+        full = tmp_path / "recordings" / "full"
+        daemon.ask("record", "start", "--name", "full")
+        wait_for(client, has_recorded(full, 100))
+        with disk_full(daemon):
+            status = wait_for(
+                client, lambda message: isinstance(message, StatusMessage) and any(full.name in p.sentence for p in message.problems)
+            )
+            assert isinstance(status, StatusMessage)
+            assert (status.recording, status.state) == (None, "tracking")
+            assert f"{full}: cannot be written: " in status.problems[0].sentence
+            wait_for(client, lambda message: isinstance(message, PoseMessage) and message.frame > status.frame + 20)
+        assert recover(full).closed.frames > 0
         daemon.ask("record", "start", "--name", "two")
         wait_for(client, has_recorded(tmp_path / "recordings" / "two", 20))
         daemon.process.send_signal(signal.SIGTERM)
@@ -164,17 +191,24 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
     assert recover(tmp_path / "recordings" / "one").was_whole
 
 
-def test_a_killed_tracker_begun_again_records_to_the_next_free_name(tmp_path: Path, bundle: Path) -> None:
+def test_a_tracker_begun_again_records_to_the_next_free_name_and_names_the_last(tmp_path: Path, bundle: Path) -> None:
     config = config_of(tmp_path, bundle, loop=True, at_start=True, name="night")
     recordings = tmp_path / "recordings"
     asked = ("--record", "--name", "night")  # by hand, where the name is taken
-    for name, before, arguments in (("night", None, ()), ("night-2", "night", asked)):
+    runs = (
+        ("night", None, (), signal.SIGTERM),
+        ("night-2", "night", asked, signal.SIGKILL),
+        ("night-3", "night-2", (), signal.SIGINT),
+    )
+    for name, before, arguments, ended_by in runs:
         with Client(f"ipc://{tmp_path}/stream") as client, Daemon(config, *arguments) as daemon:
             wait_for(client, has_recorded(recordings / name, 20))
-            daemon.process.kill()
+            daemon.process.send_signal(ended_by)
+            daemon.process.wait(300)
         assert read_description(recordings / name).continues == before
     assert f"{recordings}/night exists, so the session is recorded to {recordings}/night-2" in daemon.words
-    assert read_closed(recordings / "night") is None, "what was cut off is untouched"
+    closed = [read_closed(recordings / name) for name, *_ in runs]
+    assert [each and each.reason for each in closed] == ["the tracker ended", None, "stopped by hand"], "what was cut off is untouched"
 
 
 @pytest.mark.parametrize("is_installed", [True, False], ids=["no space", "no library"])

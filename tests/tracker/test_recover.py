@@ -21,10 +21,20 @@ from tests.tracker.sessions import write_session
 from tracker.__main__ import _parser, main
 from tracker.config import Config
 from tracker.errors import RecordingError
+from tracker.recording.continued import session_to_continue
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recorder import Recorder
-from tracker.recording.recover import cut_off_before, recover, unfinished
-from tracker.recording.session import FRAMES_FILE, SESSION_FILE, SourceVideo, read_description, video_files, write_part
+from tracker.recording.recover import recover, unfinished
+from tracker.recording.session import (
+    CLOSED_FILE,
+    FRAMES_FILE,
+    SESSION_FILE,
+    SourceVideo,
+    read_closed,
+    read_description,
+    video_files,
+    write_part,
+)
 
 
 def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> None:
@@ -139,26 +149,50 @@ def test_a_session_that_is_being_recorded_is_not_mended_nor_named(recorder: Reco
     assert recorder.stop().frames == 30
 
 
+def written_later(folder: Path, *, closed: bool, **said: object) -> None:
+    """A session that began after all others beside it."""
+    write_session(folder, range(3), closed=closed)
+    created = f"2026-01-31T14:05:{len(list(folder.parent.iterdir())):02d}.000+00:00"
+    write_part(folder, SESSION_FILE, msgspec.structs.replace(read_description(folder), created=created, **said))
+
+
 def test_a_session_continues_the_newest_of_its_camera_if_that_was_cut_off(tmp_path: Path) -> None:
-    assert cut_off_before(tmp_path / "none", "top") is None
+    def before(camera: str = "top") -> str | None:
+        return session_to_continue(tmp_path, camera, {})
 
     def later(name: str, *, closed: bool, **said: object) -> None:
-        folder = write_session(tmp_path / name, range(3), closed=closed)
-        created = f"2026-01-31T14:05:{len(list(tmp_path.iterdir())):02d}.000+00:00"
-        write_part(folder, SESSION_FILE, msgspec.structs.replace(read_description(folder), created=created, **said))
+        written_later(tmp_path / name, closed=closed, **said)
 
+    assert before() is None
     later("z", closed=False)
-    assert cut_off_before(tmp_path, "top") == "z"
-    assert cut_off_before(tmp_path, "side") is None
+    assert before() == "z"
+    assert before("side") is None
     later("a", closed=False)
-    assert cut_off_before(tmp_path, "top") == "a", "by time, not by name"
+    assert before() == "a", "by time, not by name"
     later("other", closed=False, camera="side")
     later("analysed", closed=False, source=SourceVideo(path="/v.mp4", bytes=1, fingerprint="0"))
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / SESSION_FILE).write_text("{", encoding="utf-8")
-    assert cut_off_before(tmp_path, "top") == "a"
+    assert before() == "a"
     recover(tmp_path / "a")
-    assert cut_off_before(tmp_path, "top") is None, "it was mended, and what is older is not what goes on"
+    assert before() is None, "it was mended, and what is older is not what goes on"
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_continued"),
+    [("the tracker ended", True), ("stopped", False), ("its time was over", False), ("stopped by hand", False)],
+)
+def test_of_closed_sessions_only_one_that_the_tracker_s_end_ended_is_continued(tmp_path: Path, reason: str, is_continued: bool) -> None:
+    written_later(tmp_path / "cut", closed=False)
+    written_later(tmp_path / "night", closed=True, meta={"animal": "M17"})
+    closed = read_closed(tmp_path / "night")
+    assert closed is not None
+    write_part(tmp_path / "night", CLOSED_FILE, msgspec.structs.replace(closed, reason=reason))
+
+    expected = "night" if is_continued else None
+    assert session_to_continue(tmp_path, "top", {"temperature": "23"}) == expected
+    assert session_to_continue(tmp_path, "top", {"animal": "M17"}) == expected
+    assert session_to_continue(tmp_path, "top", {"animal": "M18"}) is None, "another animal's session stands for itself"
 
 
 def test_recovery_says_how_many_frames_the_encoder_had_not_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

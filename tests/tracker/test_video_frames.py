@@ -1,5 +1,6 @@
 """A video's frames as numbered images: exact, in order, and readable as a camera."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -36,8 +37,9 @@ def test_every_frame_is_written_losslessly_under_its_number(video: Path, tmp_pat
     assert capsys.readouterr().out == f"{tmp_path}/out: 24 frames\n"
 
 
-def test_a_range_and_a_step_are_kept_to(video: Path, tmp_path: Path) -> None:
-    assert main(["frames", str(video), str(tmp_path / "out"), "--first", "3", "--last", "15", "--every", "5"]) == 0
+def test_a_range_and_a_step_are_kept_to(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["frames", str(video), str(tmp_path / "out"), "--first", "3", "--last", "15", "--every", "5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"video": str(video), "folder": f"{tmp_path}/out", "frames": 3}
     assert values(tmp_path / "out") == {"frame-000003.png": 15, "frame-000008.png": 40, "frame-000013.png": 65}
 
 

@@ -26,13 +26,14 @@ def write_video(
     *,
     codec: str = "libx264",
     pixels: str = "yuv420p",
+    rate: int = 25,
     image: Callable[[int], Image] = numbered,
     times_ms: Sequence[int] | None = None,
     **options: str,
 ) -> Path:
-    """A video of 25 frames per second, or of these times, with B-frames where the codec has them and is told to."""
+    """A video of this rate in Hz, or of these times, with B-frames where the codec has them and is told to."""
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(codec, rate=25, options=options)
+        stream: Any = container.add_stream(codec, rate=rate, options=options)
         first = image(0)
         stream.height, stream.width, stream.pix_fmt = *first.shape[:2], pixels
         if times_ms is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trainer.test_image_behaviour import arrays
+from tests.trainer.blinking_images import arrays
 from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.reference import REFERENCE_FILE, write_reference

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tracker.cameras.file_times import FileTimes
 from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
@@ -91,10 +92,9 @@ class VideoFile:
         if not ok:
             self._capture.release()
             raise CameraError(f"{self._path}: video has no frames; record or convert it anew")
-        self._first_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
-        self._frames = 1
-        self._last_ns = self._lap_ns
-        return np.asarray(image, np.uint8), self._lap_ns
+        self._frames, self._times = 1, FileTimes()
+        self._last_ns = self._lap_ns + self._times.of_next(self._capture.get(cv2.CAP_PROP_POS_MSEC), rate_hz=0.0)
+        return np.asarray(image, np.uint8), self._last_ns
 
     def _next(self) -> Picture | None:
         waiting, self._waiting = self._waiting, None
@@ -103,7 +103,8 @@ class VideoFile:
         ok, image = self._capture.read()
         if ok:
             self._frames += 1
-            self._last_ns = self._time_ns()
+            at_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+            self._last_ns = self._lap_ns + self._times.of_next(at_ms, rate_hz=self._format.rate_hz)
             return np.asarray(image, np.uint8), self._last_ns
         self._report_shortfall()
         if not self._loop:
@@ -111,11 +112,6 @@ class VideoFile:
         self._capture.release()
         self._lap_ns = self._last_ns + self._period_ns
         return self._open()
-
-    def _time_ns(self) -> int:
-        """Presentation time of the frame just decoded; a file without usable ones is timed by its rate."""
-        at_ns = self._lap_ns + round((self._capture.get(cv2.CAP_PROP_POS_MSEC) - self._first_ms) * 1e6)
-        return at_ns if at_ns > self._last_ns else self._last_ns + self._period_ns
 
     def _report_shortfall(self) -> None:
         """Warn where the file ends before its header says. By time: OpenCV only estimates the count of a variable rate."""

@@ -19,10 +19,9 @@ from tracker.config import Config, RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.pose import KeyPoints, Pose
-from tracker.recording.place import nearest
 from tracker.resemblance import appearance
 from tracker.setup import Setup
-from tracker.whole_files import remedy, write_whole
+from tracker.whole_files import nearest, remedy, write_whole
 
 REPORT = "check.json"
 _FEWEST_HZ_FRAMES = 20

@@ -99,7 +99,8 @@ def _marked(image: Image) -> Image:
 def _difference(last: Image, background: Background, pose: KeyPoints | None) -> Image:
     apart = np.abs(grey(last) - background.image)
     gain = 255 / max(25.0, float(apart.max()))
-    tile = _tile(f"last frame less background, times {gain:.1f}, with key points", _fitted(_rgb(np.asarray(apart * gain, np.float32))))
+    title = f"last frame less background, times {gain:.1f}" + (", with key points" if pose is not None else "")
+    tile = _tile(title, _fitted(_rgb(np.asarray(apart * gain, np.float32))))
     if pose is not None:
         scale, left, top = _fit(last)
         for x, y, confidence in pose.reshape(-1, 3):

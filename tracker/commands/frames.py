@@ -1,6 +1,7 @@
 """`tracker frames`: a video's frames as numbered images."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--first", type=_count, default=0, metavar="N", help="first frame, counted from 0 (%(default)s)")
     parser.add_argument("--last", type=_count, metavar="N", help="last frame")
     parser.add_argument("--every", type=_step, default=1, metavar="N", help="every Nth frame (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def export_frames(options: argparse.Namespace) -> int:
@@ -33,7 +35,10 @@ def export_frames(options: argparse.Namespace) -> int:
     with TaskProgress(Console(file=sys.stderr), f"reading {options.video.name}") as shown:
         total = None if options.last is None else options.last + 1
         written = write_frames(options.video, options.out, wanted, progress=lambda position: shown.reached(position + 1, total))
-    print(f"{options.out}: {written} frames")
+    if options.json:
+        print(json.dumps({"video": str(options.video), "folder": str(options.out), "frames": written}, indent=2))
+    else:
+        print(f"{options.out}: {written} frames")
     return 0
 
 

@@ -1,12 +1,15 @@
 """`tracker init`: a first configuration from what is found, or the files that make a service of a tested one. Asks nothing."""
 
 import argparse
+import json
 from pathlib import Path
+
+import msgspec
 
 from tracker.bundle import check_task, read_bundle
 from tracker.cameras.found_cameras import found_cameras
 from tracker.commands.options import CONFIG, Commands, add_command
-from tracker.config import load_config
+from tracker.config import Config, load_config
 from tracker.config_values import Name
 from tracker.errors import ConfigError
 from tracker.init.new_config import chosen_first, find_bundle, new_config
@@ -36,6 +39,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--out", type=Path, help="that folder (NAME-service)")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: the files, and the camera and bundle they name")
 
 
 def init(options: argparse.Namespace) -> int:
@@ -43,8 +47,8 @@ def init(options: argparse.Namespace) -> int:
     _check_name(options.service or options.name)
     if options.service is not None:
         folder = options.out or Path(f"{options.service}-service")
-        _write(service_folder(options.config, name=options.service, folder=folder), force=options.force)
-        load_config(folder / f"{options.service}.yaml")
+        files = _write(service_folder(options.config, name=options.service, folder=folder), force=options.force)
+        _tell(files, load_config(folder / f"{options.service}.yaml"), as_json=options.json)
         return 0
     folder = options.config.parent
     bundle = read_bundle(options.bundle) if options.bundle is not None else find_bundle(folder)
@@ -54,9 +58,17 @@ def init(options: argparse.Namespace) -> int:
     if options.camera is not None:
         cameras = chosen_first(cameras, options.camera)
     text = new_config(name=options.name, device=options.device, cameras=cameras, bundle=bundle, folder=folder)
-    _write({options.config: text}, force=options.force)
-    load_config(options.config)
+    files = _write({options.config: text}, force=options.force)
+    _tell(files, load_config(options.config), as_json=options.json)
     return 0
+
+
+def _tell(files: list[Path], config: Config, *, as_json: bool) -> None:
+    if as_json:
+        about = {"name": config.name, "camera": msgspec.to_builtins(config.camera), "bundle": config.engine.bundle}
+        print(json.dumps({"files": [str(path) for path in files], **about}, indent=2))
+    else:
+        print(*files, sep="\n")
 
 
 def _check_name(name: str) -> None:
@@ -65,7 +77,7 @@ def _check_name(name: str) -> None:
         raise ConfigError(f"the camera's name {fault.says}")
 
 
-def _write(texts: dict[Path, str], *, force: bool) -> None:
+def _write(texts: dict[Path, str], *, force: bool) -> list[Path]:
     """Write every file, or none where one is there already."""
     taken = [path for path in texts if path.exists() or path.is_symlink()]
     if taken and not force:
@@ -74,8 +86,8 @@ def _write(texts: dict[Path, str], *, force: bool) -> None:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-            print(path)
     except OSError as problem:
         a_file = next((folder for folder in path.parents if folder.is_file()), None)
         reason = problem.strerror if a_file is None else f"{a_file}, a part of this path, is a file; give a path whose folders are folders"
         raise ConfigError(f"{path if a_file else problem.filename}: cannot be written: {reason}") from None
+    return list(texts)

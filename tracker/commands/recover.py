@@ -50,7 +50,16 @@ def recover_sessions(options: argparse.Namespace) -> int:
             problems.append(problem)
             continue
         if options.json:
-            print(json.dumps({"folder": str(folder), "was_whole": found.was_whole, **msgspec.to_builtins(found.closed)}))
+            print(
+                json.dumps(
+                    {
+                        "folder": str(folder),
+                        "was_whole": found.was_whole,
+                        "put_aside": [str(path) for path in _put_aside(folder)],
+                        **msgspec.to_builtins(found.closed),
+                    }
+                )
+            )
         else:
             print(_sentence(folder, found))
     for other in problems[:-1]:
@@ -60,9 +69,15 @@ def recover_sessions(options: argparse.Namespace) -> int:
     return 0
 
 
+def _put_aside(folder: Path) -> list[Path]:
+    """Videos of frames that no row belongs to."""
+    return sorted([*folder.glob("video-*.without-rows.mkv"), *folder.glob("video-*.mkv.unread")])
+
+
 def _sentence(folder: Path, found: "Recovered") -> str:
     closed = found.closed
     cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
+    cut += f" (kept in {', '.join(path.name for path in aside)})" if closed.cut_frames and (aside := _put_aside(folder)) else ""
     cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
     cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
     if found.was_whole:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import av
 import numpy as np
 
+from tracker.cameras.file_times import FileTimes
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, RecordingError
@@ -152,21 +153,14 @@ class OriginalVideo:
         return False
 
     def _by_pyav(self) -> Iterator[Decoded]:
-        first_ms = 0.0
-        last_ns, period_ns = -1, round(1e9 / self.rate_hz) if self.rate_hz else 0
+        times = FileTimes()
         with _opened(self.path) as container:
             stream = container.streams.video[0]
             stream.thread_type, stream.codec_context.thread_count = "AUTO", self._threads
             start, tick_s = stream.start_time or 0, stream.time_base.numerator / stream.time_base.denominator
             for picture in self._pictures(container, stream):
                 at_ms = 0.0 if picture.pts is None else (picture.pts - start) * tick_s * 1000
-                if last_ns < 0:
-                    first_ms, at_ns = at_ms, 0
-                else:
-                    at_ns = round((at_ms - first_ms) * 1e6)
-                    at_ns = at_ns if at_ns > last_ns else last_ns + period_ns
-                last_ns = at_ns
-                yield Decoded(at_ns, picture)
+                yield Decoded(times.of_next(at_ms, rate_hz=self.rate_hz), picture)
 
     def _pictures(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
         """Frames of every packet that can be decoded, and of those after it."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
-from tracker.whole_files import remedy
+from tracker.whole_files import nearest, remedy
 
 
 def check_place(settings: RecordingConfig) -> str:
@@ -32,11 +32,6 @@ def check_place(settings: RecordingConfig) -> str:
     if free_gb < settings.minimum_free_gb:
         raise RecordingError(too_little(folder, free_gb, settings.minimum_free_gb))
     return f"sessions go to {folder}, {free_gb:.1f} GB are free"
-
-
-def nearest(folder: Path) -> Path:
-    """The folder, or the first one above it that is there."""
-    return next(path for path in (folder, *folder.parents) if os.path.lexists(path))
 
 
 def free_folder(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from tracker.frame import Frame
 from tracker.messages import ArmedMessage, EventMessage, PoseMessage, RecordingMessage, SetupMessage
 from tracker.recording.recent import Recent
 from tracker.recording.request import RecordedRig, Request
+from tracker.recording.session import TRACKER_ENDED
 
 if TYPE_CHECKING:
     from tracker.recording.recording import Recording
@@ -166,15 +167,16 @@ class Recorder:
             raise RecordingError(recording.failure)
         return recording.status()
 
-    def close(self, *, hurried: Callable[[], bool] = lambda: True) -> None:
+    def close(self, *, hurried: Callable[[], bool] = lambda: True, reason: str = TRACKER_ENDED) -> None:
         """Finish what is being recorded. May be called twice; a fault is logged.
 
         Args:
             hurried: whether the tracker was told to end, and must within moments; asked as long as it lasts. A file that was read
                 to its end leaves time to record it all.
+            reason: for the description.
         """
         if self._recording is not None and not self._recording.over:
-            self._recording.stop("the tracker ended", within_s=_ENDED_S, hurried=hurried, hurried_s=_END_S)
+            self._recording.stop(reason, within_s=_ENDED_S, hurried=hurried, hurried_s=_END_S)
 
     @property
     def status(self) -> RecordingMessage | None:

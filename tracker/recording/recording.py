@@ -224,11 +224,19 @@ class Recording:
                 self._ending = _TIME_OVER
         self._take_last()
         if self._writer is not None:
+            unseen = self._writer.awaited_poses
             if self._is_over_time() and not self._is_hurried:  # a loop that is ending too gives no more
                 self._writer.give_up_poses()
                 self._late_ns = self._clock() if self._writer.late_poses else None
+                unseen = 0
             self._writer.close(reason=ending or "", dropped=self.dropped)
             logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
+            if unseen:
+                logger.info(
+                    "the network had not given the poses of the last frames when the session ended: folder=%s frames=%d",
+                    self.folder,
+                    unseen,
+                )
             if self._writer.late_poses:
                 logger.warning("poses came too late for their frames: folder=%s poses=%d", self.folder, self._writer.late_poses)
         else:
@@ -275,7 +283,7 @@ class Recording:
 
     def _waits_for_poses(self, ended_ns: int) -> bool:
         """Whether the loop may still give a pose to a frame that was taken before the end."""
-        if self._writer is None or not self._writer.waits_for_poses:
+        if self._writer is None or not self._writer.awaited_poses:
             return False
         return not self._is_over_time() and self._clock() - max(ended_ns, self._posed_ns) < self._rig.pose_wait_ns
 

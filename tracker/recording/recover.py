@@ -3,16 +3,15 @@
 import os
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from tracker.errors import RecordingError
+from tracker.recording.copied_video import copy_video, packets
 from tracker.recording.session import (
     CLOSED_FILE,
     EVENTS_FILE,
@@ -125,17 +124,6 @@ def unfinished(recordings: Path) -> list[Path]:
     return sorted(folder for folder in found if not is_claimed(folder) and not folder.name.startswith("."))  # a dot: being analysed
 
 
-def cut_off_before(recordings: Path, camera: str) -> str | None:
-    """Name of the camera's newest recorded session below a folder, if it was cut off and not mended; else None."""
-    newest: tuple[str, Path] | None = None
-    for path in recordings.glob("*/session.json"):
-        with suppress(RecordingError):  # what cannot be read is nobody's
-            said = read_description(path.parent)
-            if said.camera == camera and said.source is None and (newest is None or said.created > newest[0]):
-                newest = said.created, path.parent
-    return newest[1].name if newest is not None and newest[1] in unfinished(recordings) else None
-
-
 def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     path = folder / name
     return read_table(path, schema) if path.exists() else schema.empty_table()
@@ -166,7 +154,7 @@ def _look(path: Path, rows: int, rate: Fraction, read: _BytesRead) -> _SegmentVi
     frames, gap, end = 0, False, 0
     try:
         with av.open(str(path)) as container:
-            for packet in _packets(container):
+            for packet in packets(container):
                 gap = gap or packet.pts is None or abs(Fraction(packet.pts) * packet.time_base * rate - frames) >= Fraction(3, 4)
                 if gap:
                     break
@@ -204,7 +192,7 @@ def _behind(capture: object) -> int:
 
 def _mend(folder: Path, videos: list[_SegmentVideo], rows: pa.Table, events: pa.Table, rate: Fraction, read: _BytesRead) -> Closed:
     for video in videos:
-        _remux(video, rate, read)
+        copy_video(video.path, keep=video.keep, of=video.frames, rate=rate, read=read.more)
     kept = {int(video.path.name[6:-4]): video.keep for video in videos}
     whole = _cut(rows, kept)
     _rewrite(folder / FRAMES_FILE, whole)
@@ -229,44 +217,6 @@ def _cut(rows: pa.Table, kept: dict[int, int]) -> pa.Table:
         so_far[segment] += 1
         chosen.append(so_far[segment] <= kept.get(segment, 0))
     return rows.filter(pa.array(chosen, pa.bool_()))
-
-
-def _remux(video: _SegmentVideo, rate: Fraction, read: _BytesRead) -> None:
-    """Write the kept frames again without encoding them, so that the file has a length and an index. What holds none is put aside."""
-    path = video.path
-    if video.keep == 0:
-        if path.exists():
-            path.replace(path.with_name(f"{path.name}.unread"))
-        return
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with av.open(str(path)) as source, av.open(str(part), "w", format="matroska") as target:
-            stream = target.add_stream_from_template(source.streams.video[0])
-            for number, packet in enumerate(_packets(source)):
-                if number == video.keep:
-                    break
-                packet.stream = stream
-                packet.time_base = 1 / rate
-                packet.pts = packet.dts = number
-                packet.duration = 1  # the source's is in milliseconds: read as frames, the file would end up to a second late
-                read.more(packet.size)
-                target.mux(packet)
-    except av.error.FFmpegError as problem:
-        part.unlink(missing_ok=True)
-        if isinstance(problem, OSError):
-            raise
-        raise RecordingError(f"{path}: cannot be read to its end ({problem}); copy the folder to another disk and try again") from problem
-    descriptor = os.open(part, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    part.replace(path)
-    sync_folder(path.parent)
-
-
-def _packets(container: Any) -> Any:
-    return (packet for packet in container.demux(video=0) if packet.size)
 
 
 def _rewrite(path: Path, rows: pa.Table) -> None:

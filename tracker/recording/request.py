@@ -20,7 +20,7 @@ class Request:
         folder: of the session; must not exist.
         duration_s: how long; None until it is stopped.
         meta: what the lab notes with it.
-        continues: name of the session that was cut off before, None for one that stands for itself.
+        continues: name of the session that it goes on with, None for one that stands for itself.
     """
 
     folder: Path

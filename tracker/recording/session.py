@@ -26,6 +26,9 @@ CLOSED_FILE = "closed.json"
 FRAMES_FILE = "frames.arrows"
 EVENTS_FILE = "events.arrows"
 SETUPS_FILE = "setups.jsonl"
+TRACKER_ENDED = "the tracker ended"  # reasons in closed.json: the next start goes on with such a session, and with none of the others
+BY_HAND = "stopped by hand"
+FILE_OVER = "the camera's file was over"
 _SEGMENT = re.compile(r"video-\d{3,}\.mkv")
 
 T = TypeVar("T")
@@ -103,7 +106,8 @@ class Description(SessionPart, frozen=True, kw_only=True):
         meta: whatever the lab gave: animal, experimenter, temperature, notes.
         bundle: name of the engine bundle in use when the session began; None in sessions of older versions, or where it could not be read.
         bundle_sha256: of its network, as in setups.jsonl; None likewise.
-        continues: name of the folder beside it with the session of the same camera that was cut off before; None where none was.
+        continues: name of the folder beside it with the camera's session before, where only the tracker's end or a cut ended that;
+            None where there is none.
         boot_id: the kernel's number of the start of the machine that recorded, whose clock the times are of; "" where not known.
         source: the video that was analysed; None for a session that was recorded, which has video-001.mkv and so on.
         analysed_with: what analysed it; None likewise.
@@ -137,7 +141,7 @@ class Closed(SessionPart, frozen=True, kw_only=True):
         dropped: frames that the camera delivered and the recorder could not take.
         segments: frames in each video file, in their order.
         recovered: whether `tracker recover` has closed it.
-        cut_frames: frames that were in the video without a row, and were cut off by recovery.
+        cut_frames: frames that were in the video without a row, and were cut off by recovery, which put them aside.
         cut_rows: rows without a frame, likewise.
         late_poses: that came too late for their frames' rows, or a stop could not wait for; not counted in a recovered session.
     """

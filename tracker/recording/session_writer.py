@@ -107,9 +107,9 @@ class SessionWriter:
         return sum(path.stat().st_size for path in paths if path.exists())
 
     @property
-    def waits_for_poses(self) -> bool:
-        """Whether a frame has been encoded whose pose, or its absence, is not known yet."""
-        return any(not each.settled for each in self._waiting)
+    def awaited_poses(self) -> int:
+        """Frames that have been encoded whose pose, or its absence, is not known yet."""
+        return sum(not each.settled for each in self._waiting)
 
     def frame(self, frame: Frame, *, dropped: int) -> None:
         """Encode a frame and begin its row.
@@ -180,7 +180,7 @@ class SessionWriter:
 
     def give_up_poses(self) -> None:
         """Wait no longer: frames whose poses are still to come are counted among the late ones, and written without."""
-        self.late_poses += sum(not each.settled for each in self._waiting)
+        self.late_poses += self.awaited_poses
 
     def close(self, *, reason: str, dropped: int) -> None:
         """Finish every file, and say how it ended.

@@ -7,10 +7,17 @@ from types import FrameType
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Have SIGTERM and SIGINT call `stop`, and SIGHUP do nothing until there is something to reload."""
+def stopped_by_signals(stop: Callable[[], None], *, by_hand: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Have SIGTERM and SIGINT call `stop`, and SIGHUP do nothing until there is something to reload.
 
-    def react(_number: int, _frame: FrameType | None) -> None:
+    Args:
+        stop: ends the daemon.
+        by_hand: called before it on SIGINT, which Ctrl-C sends; services are ended by SIGTERM.
+    """
+
+    def react(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            by_hand()
         stop()
 
     reactions: dict[signal.Signals, Callable[[int, FrameType | None], None] | signal.Handlers] = {
