@@ -114,6 +114,13 @@ def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -
     assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_benchmark_of_reading_images_measures_three_ways_and_a_networks(tmp_path: Path) -> None:
+    found = json.loads(script("image_reading.py", "--out", tmp_path / "out", "--frames", 100, "--side", 21, "--turns", 1, "--json"))
+    assert set(found["frames_per_second"]) == {"array", "video", "files", "through"}
+    assert all(rate > 0 for rate in found["frames_per_second"].values())
+    assert found["trials_of_4000_frames_a_minute"] == pytest.approx(found["frames_per_second"]["through"] * 60 / 4000)
+
+
 def test_the_benchmark_of_behaviour_steps_measures_networks_bare_and_in_the_loop() -> None:
     lines = script("behaviour_step.py", "--steps", 1, "--only", "poses", "61x61", "60x80").splitlines()
 
