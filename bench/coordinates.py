@@ -3,10 +3,12 @@
 1000 images of 720x480 (`trainer synth --scene disturbed`): 800 of twenty sessions to learn from, 200 of five later sessions, with
 other litter, light, focus and noise, to judge by. The figure is the distance of the snout in px, root mean square and mean, on
 frames held out and on (as many) frames learnt from. Training is by steps; every run is kept, and the table is made from what is
-stored.
+stored. With --worst the frames that make up most of a root mean square are named and drawn, and it is said where the crop that the
+network looks at did not hold the snout.
 
     python bench/coordinates.py --epochs 12 --picture disturbed.webp
     python bench/coordinates.py --runs trackrat --trackrat-epochs 100     # its original length: half a day on one core
+    python bench/coordinates.py --runs votes xy --epochs 12 --worst 12 --picture worst.png
 
 `trackrat` is trained as the original was: the snout alone, Adam with a learning rate of 1e-5 and an L2 penalty of 1e-8, 32 images
 a step, mean squared error, no change to the images. `trackrat-ours` is the same network with rigtrack's settings.
@@ -20,6 +22,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scenes import points_alone
 
@@ -29,6 +32,7 @@ from trainer.formats.synthetic_set import own_parts
 from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import whole_view
+from trainer.networks.blocks import to_planes
 from trainer.scoring.metrics import point_errors
 from trainer.training.augment import UNCHANGED
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
@@ -87,19 +91,36 @@ def measure(name: str, learnt: LabelledFrames, held_out: LabelledFrames, setting
     return made
 
 
-def picture(frames: LabelledFrames, run: Path) -> Image:
-    """Six held-out frames, half as large: a white ring about the labelled snout, a red one about what a network answers."""
+def worst(frames: LabelledFrames, run: Path, count: int) -> list[dict[str, Any]]:
+    """The frames farthest off: which, how far in px, their share of the sum of squares, and whether the crop holds the snout."""
     network, _ = load_network(run / CHECKPOINTS / LAST)
-    chosen = frames.subset(np.linspace(0, len(frames) - 1, 6).astype(np.int64))
-    poses = predict_animals(network, FrameStore(chosen, whole_view(chosen)), np.arange(6))[:, 0]
+    store, snout = FrameStore(frames, whole_view(frames)), frames.points[:, 0, 0]
+    poses: NDArray[np.float32] = predict_animals(network, store, np.arange(len(frames)))
+    off = np.nan_to_num(point_errors(poses, frames.points).distance_px[:, 0, 0])
+    found = []
+    for index in np.argsort(-off)[:count].tolist():
+        left, top = network.finder.corners(network.finder(to_planes(torch.from_numpy(np.atleast_3d(store.read(index))[None]))))
+        x, y = snout[index] - (float(left[0]), float(top[0]))
+        plan = network.finder.plan
+        inside = bool(0 <= x < plan.width and 0 <= y < plan.height)
+        share = float(off[index] ** 2 / (off**2).sum())
+        found.append({"frame": index, "px": float(off[index]), "share": share, "in_crop": inside})
+    return found
+
+
+def picture(frames: LabelledFrames, run: Path, chosen: NDArray[np.int64]) -> Image:
+    """Frames by threes, half as large: a white ring about the labelled snout, a red one about what a network answers."""
+    network, _ = load_network(run / CHECKPOINTS / LAST)
+    frames = frames.subset(chosen)
+    poses = predict_animals(network, FrameStore(frames, whole_view(frames)), np.arange(len(frames)))[:, 0]
     tiles = []
-    for index in range(6):
-        tile = cv2.cvtColor(chosen.read(index), cv2.COLOR_GRAY2BGR)
-        for point, radius, colour in ((chosen.points[index, 0, 0], 16, (255, 255, 255)), (poses[index, 0, :2], 10, (60, 60, 255))):
+    for index in range(len(frames)):
+        tile = cv2.cvtColor(frames.read(index), cv2.COLOR_GRAY2BGR)
+        for point, radius, colour in ((frames.points[index, 0, 0], 16, (255, 255, 255)), (poses[index, 0, :2], 10, (60, 60, 255))):
             if np.isfinite(point).all():
                 cv2.circle(tile, (round(float(point[0])), round(float(point[1]))), radius, colour, 2, cv2.LINE_AA)
         tiles.append(cv2.resize(tile, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-    return np.asarray(np.vstack([np.hstack(tiles[:3]), np.hstack(tiles[3:])]), np.uint8)
+    return np.asarray(np.vstack([np.hstack(tiles[place : place + 3]) for place in range(0, len(tiles) // 3 * 3, 3)]), np.uint8)
 
 
 def main() -> None:
@@ -111,6 +132,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, help="steps an epoch, at least, instead of each run's own")
     parser.add_argument("--count", type=int, default=COUNT, help="images, a fifth of which are scored (%(default)s)")
     parser.add_argument("--picture", type=Path, help="draw what the first of the runs answers into this file")
+    parser.add_argument("--worst", type=int, default=0, metavar="N", help="name the N held-out frames of each run that are farthest off")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     data = options.out / f"disturbed-{options.count}"
@@ -128,9 +150,15 @@ def main() -> None:
         )
         for name, length in lengths.items()
     }
+    if options.worst:
+        for name in (name for name in table if not name.startswith("trackrat")):  # which has no crop
+            table[name] = table[name] | {"worst": worst(held_out, options.out / f"{name}-{lengths[name]}", options.worst)}
     if options.picture:
         first = options.runs[0]
-        cv2.imwrite(str(options.picture), picture(held_out, options.out / f"{first}-{lengths[first]}"), [cv2.IMWRITE_WEBP_QUALITY, 80])
+        spread = np.linspace(0, len(held_out) - 1, 6).astype(np.int64)
+        chosen = np.array([one["frame"] for one in table[first].get("worst", [])]) if options.worst else spread
+        drawn = picture(held_out, options.out / f"{first}-{lengths[first]}", chosen)
+        cv2.imwrite(str(options.picture), drawn, [cv2.IMWRITE_WEBP_QUALITY, 80] if options.picture.suffix == ".webp" else [])
     if options.json:
         print(json.dumps(table))
         return
@@ -141,6 +169,10 @@ def main() -> None:
             f"| {name} | {one['epochs']} | {held['rms_px']:.2f}, {held['mean_px']:.2f}, {held['median_px']:.2f}, {held['p95_px']:.1f} | "
             f"{train['rms_px']:.2f}, {train['mean_px']:.2f} | {held['rms_px'] / train['rms_px'] - 1:+.0%} | {one['seconds'] / 60:.1f} |"
         )
+    for name, one in table.items():
+        for far in one.get("worst", []):
+            where = "" if far["in_crop"] else ", the snout outside the crop"
+            print(f"{name}: held-out frame {far['frame']}: {far['px']:.1f} px, {far['share']:.0%} of the sum of squares{where}")
 
 
 if __name__ == "__main__":

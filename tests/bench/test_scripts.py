@@ -185,6 +185,13 @@ def test_the_border_benchmark_measures_every_border() -> None:
     assert found["borders"].keys() == found["standard_errors"].keys() == {"left", "top", "right", "bottom"}
 
 
+def test_the_benchmark_of_verdicts_says_what_came_first_beside_what_was_expected(tmp_path: Path) -> None:
+    small = ("--learnt", 12, "--most-steps", 40, "--only", "one frame", "--json")
+    found = json.loads(script("verdicts.py", "--out", tmp_path / "out", *small))["one frame"]
+    assert (found["expected"], found["first"]) == ("few frames", "few frames")
+    assert found["steps"] == 40
+
+
 def test_the_scenes_benchmark_trains_on_a_scene_and_scores_it(tmp_path: Path) -> None:
     small = ("--count", 20, "--epochs", 1, "--batches", 2, "--only", "reach", "--runs", "together", "--confidence", 6)
     found = json.loads(script("scenes.py", "--out", tmp_path / "out", *small, "--json"))
@@ -197,8 +204,10 @@ def test_the_scenes_benchmark_trains_on_a_scene_and_scores_it(tmp_path: Path) ->
 
 
 def test_the_coordinates_benchmark_scores_the_snout_on_both_parts_of_the_set(tmp_path: Path) -> None:
-    small = ("--count", 10, "--epochs", 1, "--batches", 1, "--runs", "xy", "--json")
+    small = ("--count", 10, "--epochs", 1, "--batches", 1, "--runs", "xy", "--worst", 2, "--json")
     found = json.loads(script("coordinates.py", "--out", tmp_path / "out", *small))
+    assert found["xy"]["worst"][0]["px"] >= found["xy"]["worst"][1]["px"]
+    assert sum(one["share"] for one in found["xy"]["worst"]) == pytest.approx(1), "of two frames held out"
     assert found["xy"]["held_out"]["rms_px"] >= found["xy"]["held_out"]["mean_px"] > 0
     assert found["xy"]["train"]["rms_px"] >= found["xy"]["train"]["mean_px"] > 0
 

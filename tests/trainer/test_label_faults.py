@@ -1,4 +1,4 @@
-"""What answers say of labels: which names a video gives to which places."""
+"""What is measured of videos: which names one gives to which places, and how many of its points are lost."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.trainer.scored import noise_frames, scored_with
+from trainer.scoring.correct_radius import Radii
 from trainer.scoring.label_faults import other_names
+from trainer.scoring.measurements import Circumstances, measure
 
 ANIMAL = np.array([[30.0, 4.0], [26.0, 10.0], [34.0, 10.0], [30.0, 44.0]])  # snout, both ears, base of the tail
 
@@ -18,3 +20,16 @@ def test_a_name_is_given_to_the_nearest_label_and_not_to_all_that_lie_near(tmp_p
     labels = found.frames.points[:, :, [3, 1, 2, 0]]
     judged = replace(found, frames=replace(frames, points=labels), errors=replace(found.errors, true_px=labels))
     assert [one.pairs for one in other_names(judged, least_px=2.0)] == [(("snout", "tail"), ("tail", "snout"))]
+
+
+def test_points_far_from_their_labels_are_counted_for_each_video(tmp_path: Path) -> None:
+    frames = noise_frames(tmp_path, 8)
+    learnt = scored_with(frames, np.full((8, 2), 1.0))
+    error = np.full((8, 2), 1.0)
+    error[:2, 0] = 7.0
+    judged = scored_with(replace(frames, group=("b",) * 4 + ("a",) * 4), error)
+    found = measure(learnt, judged, Circumstances(labels=frames, radii=Radii(px=(2.0, 4.0), source="as given")))
+    assert [(one.name, one.learnt, one.lost) for one in found.groups] == [("b", 0, 0.25), ("a", 8, 0.0)]
+    assert found.train_lost == 0
+    other = measure(judged, learnt, Circumstances(labels=frames, radii=Radii(px=(2.0, 4.0), source="as given")))
+    assert other.train_lost == 0.125

@@ -58,6 +58,7 @@ GOOD = Measurements(
     points=(point("snout"), point("ear")),
     groups=(GroupMeasure(name="monday", learnt=93, scored=23, median_px=1.3),),
 )
+LOST = GroupMeasure(name="tuesday", learnt=0, scored=23, median_px=1.3, lost=0.15)
 SHORT = replace(GOOD, train_median_px=5.6, train_mean_px=6.0, median_px=5.9, mean_px=6.5, pictures=5_000)
 
 CASES = {
@@ -157,6 +158,9 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (replace(GOOD, falling=0.2), "too short"),
         (replace(GOOD, train_median_px=0.35, median_px=0.36, mean_px=0.41, falling=0.07, pictures=8_000), "good"),
         (replace(GOOD, train_median_px=0.1, median_px=0.3), "good"),  # a ratio of three between errors that nobody can see
+        (replace(GOOD, mean_px=11.0, falling=0.16, groups=(LOST,)), "unlike"),
+        (replace(GOOD, mean_px=11.0, groups=(replace(LOST, learnt=20),)), "good"),  # of a video that it knows: no other kind of image
+        (replace(GOOD, train_median_px=0.49, median_px=0.55, mean_px=1.5, radius_px=0.5, seen_px=2.0), "resolution"),
         (replace(GOOD, train_median_px=0.4, median_px=1.9), "good"),  # a gap, but as exact as labels are
         (replace(GOOD, target_px=1.0), "not good enough"),
         (replace(GOOD, target_px=2.0), "good"),
@@ -167,7 +171,8 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
     ],
     ids=[
         "nothing held out", "hardly begun", "learnt nothing", "still falling", "falling unseen",
-        "gap below half a pixel", "gap within the radius",
+        "gap below half a pixel", "points lost in another video", "points lost in a known one", "resolution by held-out frames",
+        "gap within the radius",
         "target missed", "target met",
         "not exact", "names unclear", "confused while short", "resolution",
     ],

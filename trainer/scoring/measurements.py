@@ -12,8 +12,19 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.label_faults import Exchange, OtherNames, Suspect, exchanges, label_scatter_px, other_names, robust_sd, suspects
+from trainer.scoring.label_faults import (
+    FAR_RADII,
+    Exchange,
+    OtherNames,
+    Suspect,
+    exchanges,
+    label_scatter_px,
+    other_names,
+    robust_sd,
+    suspects,
+)
 from trainer.scoring.loss_curves import crossing, still_falling
+from trainer.scoring.metrics import share_beyond
 
 BORDER_PX = 8.0  # a label so near an edge of the image is at its border
 LOOKED_AT = 24  # frames of each part whose brightness and contrast are compared
@@ -61,12 +72,14 @@ class GroupMeasure:
         learnt: its frames that were learnt from.
         scored: its frames that were held out.
         median_px: of their errors.
+        lost: share of their labelled points farther off than `FAR_RADII` of what counts as right.
     """
 
     name: str
     learnt: int
     scored: int
     median_px: float
+    lost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +102,7 @@ class Measurements:
         train_median_px: of the errors on frames learnt from.
         median_px, mean_px: of those on held-out frames.
         train_mean_px: mean of those on frames learnt from.
+        train_lost: as `lost` of a `GroupMeasure`, of frames learnt from.
         baseline_px: what always answering the mean position costs on the held-out frames, or else on those learnt from.
         radius_px: what counts as right, mean over the key points.
         floor_px: between annotators; None where not known.
@@ -112,6 +126,7 @@ class Measurements:
     right: int = 0
     train_median_px: float
     train_mean_px: float
+    train_lost: float = 0.0
     median_px: float = math.nan
     mean_px: float = math.nan
     baseline_px: float = math.nan
@@ -179,6 +194,7 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         right=_right(scored, within) if scored is not None else 0,
         train_median_px=train.errors.spread.median_px,
         train_mean_px=train.errors.spread.mean_px,
+        train_lost=share_beyond(FAR_RADII * within, train.errors.distance_px),
         median_px=spread.median_px if spread is not None else math.nan,
         mean_px=spread.mean_px if spread is not None else math.nan,
         baseline_px=shown.baseline.mean_position_px,
@@ -192,7 +208,7 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         scatter_px=label_scatter_px(shown),
         unlike=_unlike(train.frames, scored.frames) if scored is not None else 0.0,
         points=_points(train, scored, about.labels),
-        groups=_groups(scored, about.labels) if scored is not None else (),
+        groups=_groups(scored, about.labels, within) if scored is not None else (),
         exchanges=exchanges(train, scored, least_px=least_px),
         other_names=other_names(shown, least_px=least_px),
         suspects=suspects(train, scored, within_px=within),
@@ -257,13 +273,13 @@ def _at_border(frames: LabelledFrames) -> NDArray[np.bool_]:
         return np.asarray(((frames.points < BORDER_PX) | (frames.points > far)).any(axis=-1), bool)
 
 
-def _groups(scored: Evaluation, labels: LabelledFrames) -> tuple[GroupMeasure, ...]:
+def _groups(scored: Evaluation, labels: LabelledFrames, within_px: NDArray[np.float64]) -> tuple[GroupMeasure, ...]:
     group, learnt = np.array(scored.frames.group), np.array(labels.group)
     made = []
     for name in dict.fromkeys(scored.frames.group):
         mine = group == name
-        median = scored.errors.of_frames(mine).spread.median_px
-        made.append(GroupMeasure(name=name, learnt=int((learnt == name).sum()), scored=int(mine.sum()), median_px=median))
+        median, lost = scored.errors.of_frames(mine).spread.median_px, share_beyond(FAR_RADII * within_px, scored.errors.distance_px[mine])
+        made.append(GroupMeasure(name=name, learnt=int((learnt == name).sum()), scored=int(mine.sum()), median_px=median, lost=lost))
     return tuple(made)
 
 

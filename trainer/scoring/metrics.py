@@ -165,3 +165,9 @@ def _spread(distances: NDArray[np.float64]) -> Spread:
 def _mean(values: NDArray[np.float64]) -> float:
     found = values[~np.isnan(values)]
     return float(np.mean(found)) if found.size else math.nan
+
+
+def share_beyond(limit_px: NDArray[np.float64], distance_px: Distances) -> float:
+    """Share of the labelled points that are farther off than their limit, (K,) or one for all; 0 without labels."""
+    known = np.isfinite(distance_px)
+    return float((distance_px > limit_px)[known].mean()) if known.any() else 0.0

@@ -50,6 +50,7 @@ RARE = 0.25  # of the labels of the most labelled point
 RARE_TIMES = 2.0  # so many times the error of the other points
 UNLIKE_TIMES = 2.0  # the error in a video that was not learnt from, over the training error
 UNLIKE_SPREADS = 3.0
+LOST = 0.1  # of the points of a video that was not learnt from, besides as many as are lost among the training frames
 SURE_OF_NOTHING = 0.5  # confidence without an animal from which a rule with the usual threshold would begin
 SEEN_FALL = 0.1  # of what counts as right: an error that fell by less is as good as it was
 SEEN_PX = 2.0  # source pixels in one of the network's: what is smaller cannot be told apart

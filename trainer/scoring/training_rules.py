@@ -1,10 +1,13 @@
 """Rules of a verdict that find faults of the training, and say when there are none."""
 
 from trainer.labels.checks import FEW_FRAMES, too_few_in_words
+from trainer.scoring.label_faults import FAR_RADII
 from trainer.scoring.measurements import GroupMeasure, Measurements
 from trainer.scoring.next_commands import MORE_FRAMES, NextCommands
 from trainer.scoring.next_step import (
     FEWEST_FRAMES,
+    FEWEST_HELD_OUT,
+    LOST,
     SEEN_PX,
     SEEN_TIMES,
     SURE_OF_NOTHING,
@@ -57,12 +60,10 @@ def learnt_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Held-out frames of another kind."""
-    if not gap(m):
-        return None
-    far = [one for one in m.groups if one.median_px > max(UNLIKE_TIMES * m.train_median_px, m.radius_px)]
+    far = [one for one in m.groups if gap(m) and one.median_px > max(UNLIKE_TIMES * m.train_median_px, m.radius_px)]
     strange = [one for one in far if not one.learnt] or (far if m.unlike >= UNLIKE_SPREADS else _alone(far, m))
     if not strange:
-        return None
+        return _often_lost(m, commands)
     worst = max(strange, key=lambda one: one.median_px)
     light = f"; brightness or contrast differ by {m.unlike:.0f} spreads of the training frames" if m.unlike >= UNLIKE_SPREADS else ""
     more = commands.more_frames(f"Label frames of '{worst.name}' and others like it.", [worst.name])
@@ -71,6 +72,22 @@ def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
         kind="unlike",
         why=f"The held-out frames are unlike those learnt from: {new} has a median error of {worst.median_px:.1f} px, the training frames "
         f"{m.train_median_px:.1f} px{light}.",
+        do=more.do,
+        command=more.command,
+    )
+
+
+def _often_lost(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """A video that was not learnt from in which most points are found and many are not: its median says nothing of those."""
+    lost = [one for one in m.groups if not one.learnt and one.scored >= FEWEST_HELD_OUT and one.lost > m.train_lost + LOST]
+    if not lost:
+        return None
+    worst = max(lost, key=lambda one: one.lost)
+    more = commands.more_frames(f"Label frames of '{worst.name}' and others like it.", [worst.name])
+    return NextStep(
+        kind="unlike",
+        why=f"The held-out frames are unlike those learnt from: in '{worst.name}', of which it has learnt no frame, {worst.lost:.0%} of "
+        f"the points are more than {FAR_RADII * m.radius_px:.1f} px off, in the training frames {m.train_lost:.0%}.",
         do=more.do,
         command=more.command,
     )
@@ -98,7 +115,8 @@ def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
     """An animal seen too coarsely."""
-    if m.seen_px is None or m.seen_px < SEEN_PX or not unlearnt(m) or gap(m) or m.train_median_px > SEEN_TIMES * m.seen_px:
+    coarse = unlearnt(m) or (not_exact(m) and not short(m))
+    if m.seen_px is None or m.seen_px < SEEN_PX or not coarse or gap(m) or m.train_median_px > SEEN_TIMES * m.seen_px:
         return None
     finer, cut = commands.other_view(), "cut the images to the part that matters"
     return NextStep(

@@ -20,6 +20,7 @@ from trainer.scoring.next_step import (
     EXCHANGED,
     FEWEST_FRAMES,
     FEWEST_HELD_OUT,
+    LOST,
     OVERFIT_PX,
     OVERFIT_RATIO,
     RARE,
@@ -41,7 +42,8 @@ RULE = (
     f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); a video whose answers lie at other points' labels; points exchanged in "
     f"{EXCHANGED:.0%} of the training frames; a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own "
     f"scatter makes up {SCATTER_SHARE:.0%} of the error; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
-    f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light; fewer than "
+    f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light, or in "
+    f"which {LOST:.0%} more of the points are lost; fewer than "
     f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the "
     f"last fifth, and by more than {SEEN_FALL:.0%} of what counts as right; {SEEN_PX:g} source "
     f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; a held-out median above {OVERFIT_RATIO:g} "
