@@ -107,7 +107,7 @@ def test_a_search_judges_settings_by_what_a_bundle_would_answer(tmp_path: Path) 
     assert max(found) > found[0]
 
 
-def test_what_an_epoch_leaves_out_of_frames_without_a_class_counts_as_what_learning_added() -> None:
+def test_frames_that_an_epoch_leaves_out_count_as_what_learning_added() -> None:
     marks = np.zeros((240, 2), np.int8)
     marks[100:110, 0] = 1
     video = replace(image_video(240), marks=marks, times_s=np.arange(240) / 30)
