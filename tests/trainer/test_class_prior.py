@@ -1,6 +1,7 @@
 """What the class weights of the loss add to the answers, and when it is taken out again."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,14 +9,16 @@ import torch
 
 from tests.trainer.pose_videos import network
 from trainer.behaviour.class_prior import without_class_weights
+from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.train import Trained
+from trainer.experiments.behaviour_trials import ImageTrials, macro_f1
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.make_image_bundle import calibrate_images
 from trainer.image_behaviour.networks import ImageBehaviour
 from trainer.image_behaviour.region import RegionAsked
 from trainer.image_behaviour.samples import Samples
 from trainer.image_behaviour.settings import ImageSettings
-from trainer.image_behaviour.train_images import TrainedImages, plan_for, whole_logits
+from trainer.image_behaviour.train_images import TrainedImages, all_targets, plan_for, train_images, whole_logits
 
 
 def weighted(shares: tuple[float, ...], sure: float, weights: tuple[float, ...]) -> tuple[Trained, torch.Tensor]:
@@ -87,7 +90,24 @@ def test_what_learning_from_images_added_leaves_their_network_by_the_same_rule()
     torch.testing.assert_close(whole_logits(network, [video]), true, atol=1e-4, rtol=1e-4)
 
 
-def test_what_an_epoch_leaves_out_of_frames_without_a_class_counts_as_what_learning_added() -> None:
+def test_a_search_judges_settings_by_what_a_bundle_would_answer(tmp_path: Path) -> None:
+    on = np.random.default_rng(1).random(400) < 0.6
+    marks = np.column_stack([on, ~on])  # "none" is in no frame, and would be said in some
+    learnt, judged = (replace(image_video(400), marks=marks.astype(np.int8), name=part, part=part) for part in PARTS[:2])
+    videos = ImageVideos(
+        class_names=("a", "b"), exclusive=True, videos=(learnt, judged), plan=RegionAsked(colour="grey").plan(learnt.images[0]), notes=()
+    )
+    settings = ImageSettings(network="dense", epochs=1, learning_rate=1e-9)
+    score = ImageTrials(videos=videos, settings=settings).score(settings, tmp_path)
+    trained = train_images(videos, settings, tmp_path, say=lambda _: None)
+    logits, targets = whole_logits(trained.network, [judged]), all_targets([judged], exclusive=True)
+    assert trained.added is not None
+    found = [macro_f1(logits - part * trained.added, targets, exclusive=True) for part in (0, 0.5, 1)]
+    assert score == pytest.approx(max(found))
+    assert max(found) > found[0]
+
+
+def test_frames_that_an_epoch_leaves_out_count_as_what_learning_added() -> None:
     marks = np.zeros((240, 2), np.int8)
     marks[100:110, 0] = 1
     video = replace(image_video(240), marks=marks, times_s=np.arange(240) / 30)

@@ -11,6 +11,7 @@ from torch import Tensor
 from trainer.behaviour.delay import earlier, taken_from
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
+from trainer.behaviour.training_device import device_of
 from trainer.behaviour.video_table import PoseVideo
 from trainer.ethogram.bouts import NO, YES, Marks
 from trainer.labels.mirror import swapped_order
@@ -34,8 +35,9 @@ class Clips:
     again: tuple[tuple[int, int], ...] = ()
 
     def normalise(self, network: PoseBehaviour) -> "Clips":
-        """The same by the network's mean and deviation."""
-        variants = tuple(tuple(network.normalised(each) for each in of) for of in self.variants)
+        """The same by the network's mean and deviation, on the device where they were."""
+        device = device_of(network)
+        variants = tuple(tuple(network.normalised(each.to(device)).to(each.device) for each in of) for of in self.variants)
         return Clips(variants=variants, targets=self.targets, again=self.again)
 
     def of(self, places: Sequence[int]) -> "Clips":

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from trainer.behaviour.network import PoseNetwork
+from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.networks.usual_training import POSES
@@ -19,6 +20,7 @@ class BehaviourSettings:
     Attributes:
         epochs: each sees every training frame once.
         minutes: longest time of learning; None for no limit.
+        device: that it learns on, see `training_device`.
         patience: epochs without a smaller validation loss before it stops.
         network: what remembers.
         hidden: numbers that the recurrent unit carries, or of every layer of convolutions.
@@ -40,6 +42,7 @@ class BehaviourSettings:
 
     epochs: int = POSES.epochs
     minutes: float | None = None
+    device: Device = "auto"
     patience: int = 12
     network: PoseNetwork = "gru"
     hidden: int = 64
@@ -63,6 +66,7 @@ class BehaviourSettings:
         Raises:
             TrainingError: a number that is not more than 0.
         """
+        training_device(self.device)
         for name in ("epochs", "minutes", "patience", "hidden", "members", "window", "batch", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -75,7 +79,7 @@ class BehaviourSettings:
     def as_plain(self) -> dict[str, Any]:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""
         plain = asdict(self)
-        del plain["minutes"]
+        del plain["minutes"], plain["device"]
         if not self.delay_ms:  # trainings that were begun before there was one go on
             del plain["delay_ms"]
         return plain

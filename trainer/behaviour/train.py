@@ -16,6 +16,7 @@ from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.recurrent_step import spread_memories
 from trainer.behaviour.settings import BehaviourSettings, Loss
 from trainer.behaviour.standstill import Standstill
+from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
@@ -171,6 +172,8 @@ def _train_one(
         **({"hard_negatives": [list(each) for each in prepared.training.again]} if prepared.training.again else {}),
     }
     out.mkdir(parents=True, exist_ok=True)
+    device = training_device(settings.device)
+    network.to(device)
     run = TrainingRun(network, settings, out, about=about)
     if settings.start_from is not None:
         for sentence in take_layers(network, Path(settings.start_from)):
@@ -190,11 +193,12 @@ def _train_one(
 
     def validation_loss() -> float:
         logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
-        standstill.look(network.probabilities(logits))
+        standstill.look(network.probabilities(logits.to(device)))
         return float(loss_of(logits, targets, weights, exclusive=network.plan.exclusive, kind=settings.loss))
 
     run.learn(epoch, validation_loss, say=say)
     run.take_best()
+    network.cpu()
     return Trained(
         network=network,
         logits=whole_logits(network, validation),
@@ -232,8 +236,8 @@ def loss_of(
 ) -> Tensor:
     """Mean over judged frames: cross-entropy over exclusive answers, binary cross-entropy over each where classes overlap.
 
-    The soft-max is in the loss; the logits must not have been through one. `mse` is the squared distance of the probabilities from 1
-    for what is on and 0 for what is not (Brier's score), summed over exclusive answers.
+    It is taken on the device of the logits. The soft-max is in the loss; the logits must not have been through one. `mse` is the squared
+    distance of the probabilities from 1 for what is on and 0 for what is not (Brier's score), summed over exclusive answers.
 
     Args:
         logits: (..., answers).
@@ -242,6 +246,8 @@ def loss_of(
         exclusive: which of the two.
         kind: cross-entropy, or mse.
     """
+    targets = targets.to(logits.device)
+    weights = (weights[0].to(logits.device), weights[1].to(logits.device)) if weights is not None else None
     if exclusive:
         judged = (targets != UNJUDGED).all(dim=-1)
         if kind == "mse":
@@ -265,7 +271,8 @@ def loss_of(
 def whole_logits(network: PoseBehaviour, clips: Clips) -> Tensor:
     """Of every video as seen, each as one run, one after the other: (frames of all, answers)."""
     network.eval()
-    return torch.cat([network.logits(of[0][None])[0] for of in clips.variants])
+    device = device_of(network)
+    return torch.cat([network.logits(of[0][None].to(device))[0].cpu() for of in clips.variants])
 
 
 def _set_normalisation(network: PoseBehaviour, raw: Clips) -> None:
@@ -276,6 +283,7 @@ def _set_normalisation(network: PoseBehaviour, raw: Clips) -> None:
 
 def _loss(network: PoseBehaviour, settings: BehaviourSettings, features: Tensor, targets: Tensor, weights: tuple[Tensor, Tensor]) -> Tensor:
     """Of one batch, with dropout and noise."""
+    features = features.to(device_of(network))
     shown = nn.functional.dropout(features + settings.noise * torch.randn_like(features), settings.dropout)
     logits = network.answer(nn.functional.dropout(network.hidden(shown), settings.dropout))
     return loss_of(logits[:, WARM_UP:], targets[:, WARM_UP:], weights, exclusive=network.plan.exclusive, kind=settings.loss)

@@ -217,7 +217,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     from trainer.behaviour.settings import BehaviourSettings
     from trainer.errors import TrainingError
 
-    refuse_key_point_options(options, "network", "loss_name")
+    refuse_key_point_options(options, "network", "loss_name", "accelerator")
     refuse(options, OF_IMAGES, "is for behaviour from images; give --region with it")
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
@@ -238,6 +238,8 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         "start_from",
     )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.accelerator:
+        given["device"] = options.accelerator
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
     if options.loss_name:

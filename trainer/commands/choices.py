@@ -59,7 +59,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "--device",
         dest="accelerator",
         choices=("auto", "cpu", "gpu"),
-        help="device to train key points on (auto); behaviour and forecasts learn on the CPU",
+        help="device to train on (auto: for key points a GPU where there is one; for behaviour and forecasts the CPU)",
     )
     training.add_argument("--workers", type=int, help="processes that augment images during training; 0: none, augment between steps")
     add_augmentation(parser)

@@ -90,7 +90,7 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
     from trainer.forecast.parts import PUBLISHED_SHARES
     from trainer.forecast.settings import ForecastSettings
 
-    refuse_key_point_options(options, *_OF_FORECAST, "dropout", task="forecast")
+    refuse_key_point_options(options, *_OF_FORECAST, "dropout", "accelerator", task="forecast")
     others = {name: option for name, option in OF_BEHAVIOUR.items() if name not in _SHARED}
     if options.permuted and not options.memorise:
         raise TrainingError("--permuted goes with --memorise; give both, or none")
@@ -100,6 +100,8 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
     kinds = tuple(dict.fromkeys(options.forecaster or ("lstm",)))
     given = _given(options, "epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "dropout", "hidden", "slice_frames",
                    "pooling", "seed")  # fmt: skip
+    if options.accelerator:
+        given["device"] = options.accelerator
     if options.alarm_rule:
         given["threshold"] = options.alarm_rule
     size, picture = options.frame_size, options.picture

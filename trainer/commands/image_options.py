@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from trainer.image_behaviour.image_request import ImageRequest
     from trainer.image_behaviour.region import RegionAsked
 
-OF_BOTH = ("network", "weights", "trained", "contrast", "loss_name")  # options of key points that images have too
+OF_BOTH = ("network", "weights", "trained", "contrast", "loss_name", "accelerator")  # options of key points that images have too
 OF_IMAGES = {
     "region": "--region",
     "follow": "--follow",
@@ -98,6 +98,8 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         "negatives",
     )
     given: dict[str, Any] = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    if options.accelerator:
+        given["device"] = options.accelerator
     if options.threshold_rule:
         given["threshold"] = options.threshold_rule
     if options.loss_name:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from trainer.behaviour.body_axis import BodyAxis
+from trainer.behaviour.class_prior import take_out_added, without_class_weights
 from trainer.behaviour.clips import UNJUDGED
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.train import Prepared, prepare, train
@@ -50,12 +51,12 @@ class PoseTrials:
         return {"task": "behaviour from poses", "data": self.videos.sha256, "parts": [str(video.part) for video in self.videos.videos]}
 
     def score(self, settings: BehaviourSettings, folder: Path) -> float:
-        """Of the epoch with the smallest validation loss."""
+        """Of the epoch with the smallest validation loss, without what class weights have added, as a bundle answers."""
         kind = settings.mirror, settings.members > 1
         if kind not in self._prepared:
             self._prepared[kind] = prepare(self.videos, self.axis.plan, settings)
         found = train(self.videos, self.axis.plan, settings, folder, say=_nothing, prepared=self._prepared[kind])
-        return macro_f1(found.logits, found.targets, exclusive=self.videos.exclusive)
+        return macro_f1(without_class_weights(found)[0].logits, found.targets, exclusive=self.videos.exclusive)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,11 +73,12 @@ class ImageTrials:
         return {"task": "behaviour from images", "data": self.videos.sha256, "parts": [str(video.part) for video in self.videos.videos]}
 
     def score(self, settings: ImageSettings, folder: Path) -> float:
-        """Of the epoch with the smallest validation loss."""
-        network = train_images(self.videos, settings, folder, say=_nothing).network
-        validation = self.videos.of("validation")
-        exclusive = self.videos.exclusive
-        return macro_f1(whole_logits(network, validation), all_targets(validation, exclusive=exclusive), exclusive=exclusive)
+        """Of the epoch with the smallest validation loss, without what learning has added, as a bundle answers."""
+        trained = train_images(self.videos, settings, folder, say=_nothing)
+        validation, exclusive = self.videos.of("validation"), self.videos.exclusive
+        targets = all_targets(validation, exclusive=exclusive)
+        logits, _ = take_out_added(trained.network.answer, whole_logits(trained.network, validation), targets, trained.added)
+        return macro_f1(logits, targets, exclusive=exclusive)
 
 
 def macro_f1(logits: Tensor, targets: Tensor, *, exclusive: bool) -> float:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
+from trainer.behaviour.training_device import device_of
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.labels import Labels
 from trainer.forecast.parts import Stretch
@@ -28,13 +29,13 @@ def answers_of(network: Forecaster, stretch: Stretch, settings: ForecastSettings
     network.eval()
     phases = sequences_of([stretch], settings, flips=False)
     found = np.full(len(stretch.labels), np.nan)
-    states = network.zero_states(len(phases))
+    states, device = network.zero_states(len(phases)), device_of(network)
     length = max(len(each.labels) for each in phases)
     width = settings.slice_frames if settings.from_pixels else 1
     for start in range(0, length, _AT_ONCE):
         end = min(start + _AT_ONCE, length)
-        logits, states = network.chunk(torch.stack([_padded(each, start, end) for each in phases]), states)
-        for each, row in zip(phases, logits.double().numpy(), strict=True):
+        logits, states = network.chunk(torch.stack([_padded(each, start, end) for each in phases]).to(device), states)
+        for each, row in zip(phases, logits.cpu().double().numpy(), strict=True):
             there = max(0, min(end, len(each.labels)) - start)
             frames = each.phase + width - 1 + width * np.arange(start, start + there)
             found[frames] = row[:there]

@@ -42,8 +42,8 @@ class Forecaster(nn.Module):
         """
 
     def zero_states(self, count: int = 1) -> list[Tensor]:
-        """The states of so many sequences before their first step."""
-        return [torch.zeros(count, *shape) for shape in self.state_shapes.values()]
+        """The states of so many sequences before their first step, where the network lies."""
+        return [torch.zeros(count, *shape, device=self.scale.device) for shape in self.state_shapes.values()]
 
     def probability(self, logits: Tensor) -> Tensor:
         """Calibrated, 0..1."""

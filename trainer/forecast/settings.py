@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from trainer.behaviour.training_device import Device, training_device
 from trainer.errors import TrainingError
 from trainer.forecast.scores import ThresholdRule
 from trainer.networks.usual_training import FORECAST, LSTM_RATE
@@ -21,6 +22,7 @@ class ForecastSettings:
         kind: `logit` on the last values of motion; `lstm`, two layers on motion; `convlstm-...` on pixels.
         epochs: each sees every labelled training frame once (with flips, once in each).
         minutes: longest time of learning; None for no limit.
+        device: that it learns on, see `training_device`.
         patience: epochs without a smaller validation loss before it stops.
         batch: sequences of a step.
         learning_rate: of Adam, with 0.9 and 0.999; None: 3e-3 for `lstm`, 1e-3 for the others.
@@ -39,6 +41,7 @@ class ForecastSettings:
     kind: Kind = "lstm"
     epochs: int = FORECAST.epochs
     minutes: float | None = None
+    device: Device = "auto"
     patience: int = 6
     batch: int = FORECAST.batch
     learning_rate: float | None = None
@@ -73,6 +76,7 @@ class ForecastSettings:
         Raises:
             TrainingError: a number out of bounds.
         """
+        training_device(self.device)
         for name in ("epochs", "minutes", "patience", "hidden", "batch", "learning_rate", "slice_frames"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -83,5 +87,5 @@ class ForecastSettings:
     def as_plain(self) -> dict[str, Any]:
         """What a run must agree with to be gone on with; how long it may take, and the threshold, are no part of it."""
         plain = asdict(self)
-        del plain["minutes"], plain["threshold"]
+        del plain["minutes"], plain["device"], plain["threshold"]
         return plain

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tracker.whole_files import write_whole
 from trainer.behaviour.kept_training import BEST, LAST, read_training, refuse_differing, training_as_bytes
+from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour_scores.threshold_curves import curve
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of
@@ -89,6 +90,7 @@ def class_weights(parts: Parts, *, weighted: bool) -> tuple[float, float]:
 
 def losses(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """Sum of the binary cross-entropy over judged steps, with class weights and without."""
+    labels = labels.to(logits.device)
     judged = labels != UNJUDGED
     truth = labels[judged].to(torch.float32)
     each = nn.functional.binary_cross_entropy_with_logits(logits[judged], truth, reduction="none")
@@ -121,6 +123,7 @@ def train(
         OSError: the disk takes no more.
     """
     out.mkdir(parents=True, exist_ok=True)
+    network.to(training_device(settings.device))
     run = _Run(network, parts, settings, out, about={**settings.as_plain(), **about})
     run.resume(anew=anew, say=say)
     run.learn(say=say)
@@ -175,7 +178,7 @@ class _Run:
     def best(self) -> Forecaster:
         """The network of the best epoch."""
         self.network.load_state_dict(read_training(self.out / BEST)["network"])
-        return self.network.eval()
+        return self.network.cpu().eval()
 
     def _epoch(self) -> tuple[float, float, float]:
         """Mean loss with class weights and without, and the AUC of the answers on the way."""
@@ -190,7 +193,7 @@ class _Run:
         states = self.network.zero_states()
         for chunk in batches(self._sequences, self._lengths, batch=self.settings.batch, rng=rng):
             states = self.network.zero_states(len(chunk.steps)) if chunk.begins else [state.detach() for state in states]
-            logits, states = self.network.chunk(chunk.steps, states)
+            logits, states = self.network.chunk(chunk.steps.to(device_of(self.network)), states)
             judged = chunk.labels != UNJUDGED
             if not judged.any():
                 continue
@@ -202,7 +205,7 @@ class _Run:
             self.optimiser.step()
             weighted, plain = weighted + float(with_weights.detach()), plain + float(without.detach())
             counted, weight = counted + int(judged.sum()), weight + of_chunk
-            logits_seen.append(logits.detach()[judged])
+            logits_seen.append(logits.detach().cpu()[judged])
             labels_seen.append(chunk.labels[judged])
         if not math.isfinite(weighted):
             raise TrainingError(f"the loss is not a number in epoch {number + 1}; lower --learning-rate")

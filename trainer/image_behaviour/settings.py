@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from trainer.behaviour.settings import Loss
+from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
@@ -27,6 +28,7 @@ class ImageSettings:
         contrast: every image is brought to one mean and deviation.
         epochs: each sees what `samples` chooses of the training frames.
         minutes: longest time of learning; None for no limit.
+        device: that it learns on, see `training_device`.
         patience: epochs without a smaller validation loss before it stops.
         batch: frames of a step.
         window: frames of a clip, with a memory.
@@ -56,6 +58,7 @@ class ImageSettings:
     contrast: bool = False
     epochs: int = IMAGES.epochs
     minutes: float | None = None
+    device: Device = "auto"
     patience: int = 12
     batch: int = IMAGES.batch
     window: int = 32
@@ -86,6 +89,7 @@ class ImageSettings:
         Raises:
             TrainingError: in one sentence.
         """
+        training_device(self.device)
         for name in ("epochs", "minutes", "patience", "batch", "window", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -121,7 +125,7 @@ class ImageSettings:
     def as_plain(self) -> dict[str, Any]:
         """What a run must agree with to be gone on with; how long it may take is no part of it."""
         plain = asdict(self)
-        del plain["minutes"]
+        del plain["minutes"], plain["device"]
         if self.negatives == "mixed":  # earlier versions knew no other
             del plain["negatives"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}

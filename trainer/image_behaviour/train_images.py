@@ -15,6 +15,7 @@ from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
 from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.train import class_weights, loss_of
+from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.errors import TrainingError
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
@@ -84,6 +85,7 @@ def train_images(
         "region": msgspec.json.encode({"region": plan.region, "view": plan.view, "size": [plan.height, plan.width]}).decode(),
         **({"hard_negatives": [runs.tolist() for runs in false]} if false is not None else {}),
     }
+    network.to(training_device(settings.device))
     run = TrainingRun(network, settings, out, about=about)
     run.resume(anew=anew, say=say)
     samples = Samples(videos.of("train"), settings, exclusive=network.plan.exclusive, reach=network.reach, false=false)
@@ -91,6 +93,7 @@ def train_images(
     weights = class_weights(samples.targets)
     _learn(run, network, videos, samples, weights, settings, say=say)
     run.take_best()
+    network.cpu()
     changed = [name for name, value in held.items() if not torch.equal(network.state_dict()[name], value)]
     if changed:
         raise TrainingError(f"{changed[0]} was to be held and has changed; please report this, and train all layers meanwhile")
@@ -147,17 +150,18 @@ def _learn(
 
     def validation_loss() -> float:
         logits = whole_logits(network, validation)
-        standstill.look(network.probabilities(logits))
+        standstill.look(network.probabilities(logits.to(device_of(network))))
         return float(loss_of(logits, targets, weights, exclusive=exclusive, kind=settings.loss))
 
     run.learn(epoch, validation_loss, say=say)
 
 
 def _loss(network: ImageBehaviour, batch: Batch, weights: tuple[Tensor, Tensor], kind: Loss) -> Tensor:
+    device = device_of(network)
     clips, frames = batch.images.shape[:2]
-    prepared = network.prepared(batch.images.flatten(0, 1))
+    prepared = network.prepared(batch.images.to(device).flatten(0, 1))
     prepared = prepared.reshape(clips, frames, *prepared.shape[1:])
-    stacked = network.stacked(prepared * batch.seen[:, :, None, None, None])
+    stacked = network.stacked(prepared * batch.seen.to(device)[:, :, None, None, None])
     features = network.features(stacked.flatten(0, 1)).reshape(clips, stacked.shape[1], -1)
     return loss_of(network.logits(features), batch.targets, weights, exclusive=network.plan.exclusive, kind=kind)
 
@@ -169,19 +173,20 @@ def all_targets(videos: Sequence[ImageVideo], *, exclusive: bool) -> Tensor:
 
 @torch.no_grad()
 def whole_features(network: ImageBehaviour, video: ImageVideo) -> Tensor:
-    """Of every frame of a video that begins with nothing seen, (frames, count)."""
+    """Of every frame of a video that begins with nothing seen, (frames, count), on the CPU."""
     network.eval()
-    found = []
-    before = torch.zeros(network.reach, network.plan.channels, *network.plan.size)
+    found, device = [], device_of(network)
+    before = torch.zeros(network.reach, network.plan.channels, *network.plan.size, device=device)
     for begin in range(0, len(video.images), _TOGETHER):
         images = torch.from_numpy(np.ascontiguousarray(video.images[begin : begin + _TOGETHER]))
-        together = torch.cat([before, network.prepared(scaled(images))])
-        found.append(network.features(network.stacked(together[None])[0]))
+        together = torch.cat([before, network.prepared(scaled(images.to(device)))])
+        found.append(network.features(network.stacked(together[None])[0]).cpu())
         before = together[len(together) - network.reach :]
     return torch.cat(found)
 
 
 @torch.no_grad()
 def whole_logits(network: ImageBehaviour, videos: Sequence[ImageVideo]) -> Tensor:
-    """Of every video, each as one run, one after the other: (frames of all, answers)."""
-    return torch.cat([network.logits(whole_features(network, video)[None])[0] for video in videos])
+    """Of every video, each as one run, one after the other: (frames of all, answers), on the CPU."""
+    device = device_of(network)
+    return torch.cat([network.logits(whole_features(network, video)[None].to(device))[0].cpu() for video in videos])
