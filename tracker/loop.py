@@ -174,7 +174,7 @@ class Tracking:
         elif change.cause == "swap":
             setup.scores.reset_networks()
         if self._setup is not None:
-            setup.behaviour.expect_intervals(self._setup.behaviour.known_intervals_ns)
+            setup.behaviour.follow(self._setup.behaviour)
         self._setup, self._number = setup, self._number + 1
         self._motion = self._motion or ImageMotion(setup.config.motion.size)
         message = setup_message(setup, number=self._number, cause=change.cause, after=self._last, publisher=self._parts.publisher)

@@ -99,7 +99,7 @@ class EventMessage(Stamp):
     onset_frame: int
     value: float
     threshold: float
-    added_delay_ms: float  # what the rule itself waits before it decides
+    added_delay_ms: float  # what the rule itself waits before it decides, and the classifier before it, if it answers late
     latency_ms: float  # receipt of the frame to publication
     reason: EndReason  # "rule" for every "on" and for an end that the rule itself decided
     horizon_ms: float | None = None  # of a forecast: how far ahead it means

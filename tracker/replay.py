@@ -116,9 +116,12 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
                 stretch.end_these(ended)
             ended = []
             if stretch is None or stretch.kind != kind:
-                if stretch is not None:
-                    yield stretch.end(_cause(stretch.kind, kind, setups))
+                before = stretch
+                if before is not None:
+                    yield before.end(_cause(before.kind, kind, setups))
                 stretch = _ReplayStretch(kind, rules or _recorded_rules(message, setups))
+                if before is not None and before.kind.session == kind.session:
+                    stretch.follow(before)
             stretch.add(message)
     if stretch is not None:
         stretch.end_these(ended)
@@ -144,10 +147,14 @@ class _ReplayStretch:
 
     def __init__(self, kind: _Kind, rules: Rules) -> None:
         self.kind = kind
-        self._behaviour = Behaviour(rules.events, rules.zones, point_names=kind.names, animals=kind.animals, has_mm=kind.has_mm)
+        self.behaviour = Behaviour(rules.events, rules.zones, point_names=kind.names, animals=kind.animals, has_mm=kind.has_mm)
         self._regions = {item.source.region: item.event for item in rules.events if isinstance(item.source, BrightnessSource)}
         self._times_ns: dict[int, int] = {}
         self._events: list[Event] = []
+
+    def follow(self, before: "_ReplayStretch") -> None:
+        """Go on from the stretch before, as the rules do live after a reload."""
+        self.behaviour.follow(before.behaviour)
 
     def add(self, message: PoseMessage) -> None:
         time_ns = message.received_ns if message.exposed_ns is None else message.exposed_ns
@@ -160,15 +167,15 @@ class _ReplayStretch:
                     f"was not recorded (recorded: {known}); give that event a rectangle that was in use live"
                 )
         pose = _pose(message, self.kind.names, has_mm=self.kind.has_mm)
-        self._events += self._behaviour.update(
+        self._events += self.behaviour.update(
             frame_number=message.frame, time_ns=time_ns, pose=pose, motion=message.motion, brightness=message.brightness
         )
 
     def end_these(self, ended: Iterable[tuple[str, int, Reason]]) -> None:
-        self._events += self._behaviour.end_these(ended)
+        self._events += self.behaviour.end_these(ended)
 
     def end(self, reason: Reason) -> Replay:
-        self._events += self._behaviour.end(reason)
+        self._events += self.behaviour.end(reason)
         return Replay(session=self.kind.session, setup=self.kind.setup, times_ns=self._times_ns, events=self._events)
 
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracker.fed_rules import GOOD, NO_POINTS, STEP_MS, at, behaviour, feed, said
+from tracker.behaviour.behaviour import Behaviour
+from tracker.behaviour.score import bouts_of_events
 from tracker.config_rules import ClassSource, MotionSource, ZoneSource
 from tracker.errors import ConfigError
 from tracker.event import Event
@@ -221,12 +223,49 @@ def test_the_rules_own_waiting_comes_on_top_of_the_sources() -> None:
     assert [event.added_delay_ms for event in events] == [100, 80]
 
 
-def test_a_bout_told_late_is_said_to_be_open_since_it_began() -> None:
-    subject = behaviour(ClassSource(classifier="net", class_name="rear", delay_ms=60))
-    for number, score in enumerate((0.0, 0.0, 0.0, 0.0, 0.9, 0.9)):
+def scored(subject: Behaviour, scores: Sequence[float], times_ms: Sequence[int], *, first: int = 0) -> list[Event]:
+    """The same of scores as numbers, for a rule that goes on."""
+    events: list[Event] = []
+    for number, (score, ms) in enumerate(zip(scores, times_ms, strict=True), first):
         pose = replace(NO_POINTS, scores={"net.rear": score})
-        subject.update(frame_number=number, time_ns=number * 20_000_000, pose=pose, motion=None)
-    assert subject.open() == [("it", 0, 1, 80_000_000)]
+        events += subject.update(frame_number=number, time_ns=ms * 1_000_000, pose=pose, motion=None)
+    return events
+
+
+LATE = ClassSource(classifier="net", class_name="rear", delay_ms=60)
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "expected"),
+    [((0, 20, 40, 60, 80, 100), (1, 80)), ((0, 20, 500, 560, 565, 570), (2, 70)), ((0, 1, 2, 3, 4, 5), (0, 5))],
+    ids=["even", "uneven", "before all frames"],
+)
+def test_a_bout_told_late_is_said_to_be_open_since_its_frame_came(times_ms: Sequence[int], expected: tuple[int, int]) -> None:
+    subject = behaviour(LATE)
+    scored(subject, (0.0, 0.0, 0.0, 0.0, 0.9, 0.9), times_ms)
+    onset, since_ms = expected
+    assert subject.open() == [("it", 0, onset, since_ms * 1_000_000)]
+
+
+def test_rules_that_take_over_know_the_frames_of_those_before() -> None:
+    before, after = behaviour(LATE), behaviour(LATE)
+    scored(before, (0.0,) * 5, range(0, 100, 20))
+    after.follow(before)
+    assert said(scored(after, (0.9, 0.0), (100, 120), first=5)) == [("on", 5, 2), ("off", 6, 2)]
+
+
+def test_a_clock_set_back_leaves_no_earlier_frames() -> None:
+    subject = behaviour(LATE)
+    assert said(scored(subject, (0.0, 0.0, 0.0, 0.0, 0.9), (1000, 1020, 1040, 1060, 10))) == [("on", 4, 4)]
+
+
+def test_a_bout_that_was_over_before_the_first_frame_is_none() -> None:
+    times_ms = list(range(0, 200, 20))
+    events = of_class("9990000000", times_ms, delay_ms=60)
+    assert said(events) == [("on", 0, 0), ("off", 3, 0)]
+    frames = {number: ms * 1_000_000 for number, ms in enumerate(times_ms)}
+    assert bouts_of_events(events, frames, name="it", animal=0, marks="bout").tolist() == []
+    assert bouts_of_events(events, frames, name="it", animal=0, marks="announced").tolist() == [[0, 60_000_000]]
 
 
 def test_each_animal_has_its_own_state() -> None:

@@ -71,8 +71,8 @@ def test_a_first_frame_of_a_rate_that_nothing_tells_is_over_after_five_seconds()
 def test_rules_that_take_over_know_the_interval_of_those_before() -> None:
     before, after, last = (behaviour(MotionSource()) for _ in range(3))
     feed(before, [0.1] * 5)  # 20 ms each
-    after.expect_intervals(before.known_intervals_ns)
-    last.expect_intervals(after.known_intervals_ns)  # at once, without a frame between
+    after.follow(before)
+    last.follow(after)  # at once, without a frame between
     for subject in (after, last):
         feed(subject, [0.9])
         assert subject.wait(200 * MS) == []

@@ -45,11 +45,11 @@ def test_offline_and_live_an_answer_is_of_the_same_frame() -> None:
     steps_ns = rng.integers(20, 60, 200) * 1_000_000
     times_ns = np.cumsum(steps_ns) - steps_ns[0]
     seconds = np.diff(times_ns / 1e9, prepend=0).astype(np.float32)
-    found, live = earlier(seconds, 500), EarlierFrames(500_000_000)
+    found, live = earlier(seconds, 500), EarlierFrames()
     for number, now_ns in enumerate(times_ns.tolist()):
         live.add(now_ns, number)
         if found[number] >= 0 and number > 20:
-            assert live.nearest(500_000_000) == found[number]
+            assert live.nearest(500_000_000).number == found[number]
 
 
 def test_targets_are_what_the_frame_so_much_earlier_was() -> None:

@@ -67,16 +67,17 @@ class Behaviour:
         """The last frame intervals, or what was expected before there were any; empty where nothing tells."""
         return tuple(self._intervals_ns) or self._expected_ns
 
-    def expect_intervals(self, intervals_ns: tuple[int, ...]) -> None:
-        """Take what the rules that ran before these knew, for `wait` alone: a replay begins afresh."""
-        self._expected_ns = intervals_ns
+    def follow(self, before: "Behaviour") -> None:
+        """Take what the rules that ran before these knew of the frames: their intervals, for `wait` alone, and when the last ones came."""
+        self._expected_ns = before.known_intervals_ns
+        self.earlier_frames = before.earlier_frames
 
     def reset(self) -> None:
         """Forget everything, as at the start of another session: no event ends by it."""
         self._parts: list[tuple[str, int, Measure, RuleState]] = [
             (item.event, animal, self._measure(item), RuleState(item, animal)) for item in self._events for animal in self._animals_of(item)
         ]
-        self._earlier = EarlierFrames(max((rule.delay_ns for _, _, _, rule in self._parts), default=0))
+        self.earlier_frames = EarlierFrames()
         self._last_ns: int | None = None
         self._last_frame = -1
         self._elapsed_ns = 0
@@ -100,11 +101,13 @@ class Behaviour:
         step_ns = self._step(frame_number, time_ns)
         now_ns, intervals_ns = self._elapsed_ns, self._intervals_ns
         sights = self._sights(pose, motion, brightness)
-        self._earlier.add(now_ns, frame_number)
+        self.earlier_frames.add(time_ns, frame_number)
         events: list[Event] = []
         for _, animal, measure, rule in self._parts:
             value = measure.value(sights[animal])
-            changes = rule.update(frame_number, now_ns, value=value, step_ns=step_ns, intervals_ns=intervals_ns, earlier=self._earlier)
+            changes = rule.update(
+                frame_number, now_ns, value=value, step_ns=step_ns, intervals_ns=intervals_ns, earlier=self.earlier_frames
+            )
             if changes:
                 events.extend(changes)
         if step_ns > 0:  # after the rules: a step is judged by the steps before it

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from enum import Enum, auto
 from typing import Literal
 
-from tracker.behaviour.earlier_frames import EarlierFrames
+from tracker.behaviour.earlier_frames import EarlierFrame, EarlierFrames
 from tracker.config_rules import EventConfig
 from tracker.errors import ConfigError
 from tracker.event import Event, Reason
@@ -52,7 +52,7 @@ class RuleState:
         self._sign = 1.0 if rule.when == "above" else -1.0
         self._on, self._off = self._sign * rule.on, self._sign * rule.off
         self._hold = rule.missing == "hold"
-        self.delay_ns = round(item.delay_ms * 1e6)
+        self._delay_ns = round(item.delay_ms * 1e6)
         self.end_after_ns = None if rule.end_after_ms is None else round(rule.end_after_ms * 1e6)
         self._shortest_end_ns = _SHORTEST_END_NS if self.end_after_ns is None else self.end_after_ns
         self._minimum_ns, self._gap_ns, self._refractory_ns = (
@@ -64,6 +64,7 @@ class RuleState:
         """Forget everything."""
         self.state = State.IDLE
         self._onset_ns, self._onset_frame, self._onset_value = 0, 0, 0.0
+        self._told_ago_ns = 0  # how long before `_onset_ns` the frame came that the value is of
         self._interrupted, self._interrupted_ns, self._interrupting_value = False, 0, 0.0
         self._interrupted_unseen = False  # the interruption began with a missing value
         self._last_value = 0.0  # the last one that was not missing
@@ -82,7 +83,7 @@ class RuleState:
     @property
     def onset_ns(self) -> int:
         """Its time, on the clock of `update`."""
-        return self._onset_ns - self.delay_ns
+        return self._onset_ns - self._told_ago_ns
 
     def update(
         self,
@@ -118,7 +119,8 @@ class RuleState:
         if self.state is State.RESTING and now_ns - self._interrupted_ns >= self._refractory_ns:
             self.state = State.IDLE
         if self.state is State.IDLE and height > self._on:
-            self._start(earlier.nearest(self.delay_ns) if earlier is not None and self.delay_ns else frame_number, now_ns)
+            told = earlier.nearest(self._delay_ns) if earlier is not None and self._delay_ns else EarlierFrame(frame_number, 0)
+            self._start(told, now_ns)
         if self.state is State.STARTING and not self._interrupted and now_ns - self._onset_ns >= self._minimum_ns:
             self.state = State.ON
             events.append(self._event("on", frame_number))
@@ -162,9 +164,10 @@ class RuleState:
         # Still interrupted after exactly maximum_gap_ms: it will have lasted longer by the next frame.
         return now_ns - self._interrupted_ns >= self._gap_ns
 
-    def _start(self, frame_number: int, now_ns: int) -> None:
+    def _start(self, told: EarlierFrame, now_ns: int) -> None:
         self.state = State.STARTING
-        self._onset_frame, self._onset_ns, self._onset_value = frame_number, now_ns, self._last_value
+        self._onset_frame, self._told_ago_ns = told
+        self._onset_ns, self._onset_value = now_ns, self._last_value
         self._interrupted = False
 
     def _end(self, frame_number: int) -> list[Event]:

@@ -111,7 +111,9 @@ def bouts_of_events(
             start = frames[event.onset_frame if marks == "bout" else event.frame]
         elif start is not None:
             waited_ns = round(event.added_delay_ms * 1e6) if marks == "bout" else 0
-            bouts.append((start, frames[event.frame] - waited_ns))
+            end = frames[event.frame] - waited_ns
+            if end > start:  # else it was over before the first frame, and was told of by a source that answers late
+                bouts.append((start, end))
             start = None
     if start is not None:
         bouts.append((start, int(_with_end(np.fromiter(frames.values(), np.int64))[-1])))
