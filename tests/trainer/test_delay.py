@@ -131,9 +131,10 @@ def test_trainings_that_answer_at_once_go_on_as_before() -> None:
     [
         (["--delay", "-1"], "--delay is -1; expected 0 to 10000 ms"),
         (["--delay", "nan"], "--delay is nan; expected 0 to 10000 ms"),
+        (["--delay", "1500"], "--delay is 1500 ms, and 'v0' lasts 2967 ms; expected at most half of the shortest"),
         (["--delay", "100", "--region", "frame"], "--delay is for behaviour from poses; leave it out with --region"),
     ],
-    ids=["negative", "no number", "from images"],
+    ids=["negative", "no number", "longer than half", "from images"],
 )
 def test_a_delay_that_cannot_be_is_refused(tmp_path: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     table = write_table(tmp_path, videos=3, frames=90)

@@ -62,7 +62,17 @@ class Prepared:
 
 
 def prepare(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings) -> Prepared:
-    """Run the feature step over the training and the validation videos."""
+    """Run the feature step over the training and the validation videos.
+
+    Raises:
+        TrainingError: a video, or a block of one, that is not at least twice as long as answers are late: little of it would be learnt.
+    """
+    for video in videos.videos:
+        lasts_ms = 1000 * float(video.seconds[1:].sum())
+        if 2 * settings.delay_ms > lasts_ms:
+            raise TrainingError(
+                f"--delay is {settings.delay_ms:g} ms, and '{video.name}' lasts {lasts_ms:.0f} ms; expected at most half of the shortest"
+            )
     network = PoseBehaviour(BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=1))
     return Prepared(
         training=clips_of(network, videos.of("train"), videos.point_names, settings, delay_ms=settings.delay_ms),
