@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scenes import points_alone
+from torch import nn
 
 from tracker.frame import Image
 from trainer.formats.read_labels import read_labels
@@ -37,7 +38,7 @@ from trainer.scoring.metrics import point_errors
 from trainer.training.augment import UNCHANGED
 from trainer.training.checkpoint import CHECKPOINTS, LAST, load_network
 from trainer.training.datasets import FrameStore
-from trainer.training.fit import FitResult, fit
+from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.losses import LossSettings
 from trainer.training.predict import predict_animals
@@ -56,9 +57,9 @@ RUNS = {
 }  # fmt: skip
 
 
-def score(result: FitResult, frames: LabelledFrames) -> dict[str, float]:
+def score(network: nn.Module, frames: LabelledFrames) -> dict[str, float]:
     """Distance of the snout in px."""
-    poses: NDArray[np.float32] = predict_animals(result.network, FrameStore(frames, result.view), np.arange(len(frames)))
+    poses: NDArray[np.float32] = predict_animals(network, FrameStore(frames, whole_view(frames)), np.arange(len(frames)))
     errors = point_errors(poses, frames.points).of_point(0)
     return {
         "rms_px": errors.rms_distance_px,
@@ -68,27 +69,45 @@ def score(result: FitResult, frames: LabelledFrames) -> dict[str, float]:
     }
 
 
-def measure(name: str, learnt: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, *, out: Path) -> dict[str, Any]:
-    """Train one, unless it was finished before; one that was stopped goes on."""
+def measure(
+    name: str, learnt: LabelledFrames, held_out: LabelledFrames, settings: FitSettings, *, out: Path, so_far: bool
+) -> dict[str, Any]:
+    """Train one, unless it was finished before; one that was stopped goes on, or is scored as far as it has come."""
     folder = out / f"{name}-{settings.epochs}"
     figures = folder / "figures.json"
     if not figures.exists():
         if name.startswith("trackrat"):
             learnt, held_out = points_alone(learnt, SNOUT), points_alone(held_out, SNOUT)
-        nothing = learnt.subset(np.zeros(0, np.int64))
-        result = fit(learnt, nothing, settings, folder, progress=True)
-        spread = np.linspace(0, len(learnt) - 1, len(held_out)).astype(np.int64)
+        seen = learnt.subset(np.linspace(0, len(learnt) - 1, len(held_out)).astype(np.int64))
+        if so_far:
+            return unfinished(folder, seen, held_out, settings.epochs)
+        result = fit(learnt, learnt.subset(np.zeros(0, np.int64)), settings, folder, progress=True)
         found = {
             "network": result.plan.title,
             "steps": len(result.history.batch_loss),
             "epochs": settings.epochs,
-            "train": score(result, learnt.subset(spread)),
-            "held_out": score(result, held_out),
+            "train": score(result.network, seen),
+            "held_out": score(result.network, held_out),
             "seconds": result.seconds,
         }
         figures.write_text(json.dumps(found, indent=1))
     made: dict[str, Any] = json.loads(figures.read_text())
     return made
+
+
+def unfinished(folder: Path, seen: LabelledFrames, held_out: LabelledFrames, epochs: int) -> dict[str, Any]:
+    """Figures of a run as far as it has come, after its last whole epoch."""
+    path = folder / CHECKPOINTS / LAST
+    network, _ = load_network(path)
+    kept = torch.load(path, weights_only=True, map_location="cpu")
+    return {
+        "network": "",
+        "steps": int(kept["global_step"]),
+        "epochs": f"{int(kept['epoch']) + 1} of {epochs}",
+        "train": score(network, seen),
+        "held_out": score(network, held_out),
+        "seconds": float("nan"),
+    }
 
 
 def worst(frames: LabelledFrames, run: Path, count: int) -> list[dict[str, Any]]:
@@ -133,6 +152,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=COUNT, help="images, a fifth of which are scored (%(default)s)")
     parser.add_argument("--picture", type=Path, help="draw what the first of the runs answers into this file")
     parser.add_argument("--worst", type=int, default=0, metavar="N", help="name the N held-out frames of each run that are farthest off")
+    parser.add_argument("--so-far", action="store_true", help="train nothing: score unfinished runs after their last whole epoch")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     data = options.out / f"disturbed-{options.count}"
@@ -146,7 +166,12 @@ def main() -> None:
     lengths = {name: options.trackrat_epochs if name == "trackrat" else options.epochs for name in options.runs}
     table = {
         name: measure(
-            name, learnt, held_out, replace(RUNS[name], epochs=length, batches=options.batches or RUNS[name].batches), out=options.out
+            name,
+            learnt,
+            held_out,
+            replace(RUNS[name], epochs=length, batches=options.batches or RUNS[name].batches),
+            out=options.out,
+            so_far=options.so_far,
         )
         for name, length in lengths.items()
     }

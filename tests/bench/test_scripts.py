@@ -210,6 +210,10 @@ def test_the_coordinates_benchmark_scores_the_snout_on_both_parts_of_the_set(tmp
     assert sum(one["share"] for one in found["xy"]["worst"]) == pytest.approx(1), "of two frames held out"
     assert found["xy"]["held_out"]["rms_px"] >= found["xy"]["held_out"]["mean_px"] > 0
     assert found["xy"]["train"]["rms_px"] >= found["xy"]["train"]["mean_px"] > 0
+    (tmp_path / "out" / "xy-1" / "figures.json").unlink()
+    again = json.loads(script("coordinates.py", "--out", tmp_path / "out", *small, "--so-far"))
+    assert (again["xy"]["epochs"], again["xy"]["steps"]) == ("1 of 1", found["xy"]["steps"])
+    assert again["xy"]["held_out"] == pytest.approx(found["xy"]["held_out"])
 
 
 def test_a_comparison_repeats_no_part_that_is_stored_and_says_what_was_not_run(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Behaviour:
         self._parts: list[tuple[str, int, Measure, RuleState]] = [
             (item.event, animal, self._measure(item), RuleState(item, animal)) for item in self._events for animal in self._animals_of(item)
         ]
-        self.earlier_frames = EarlierFrames()
+        self.earlier_frames: EarlierFrames = EarlierFrames()
         self._last_ns: int | None = None
         self._last_frame = -1
         self._elapsed_ns = 0
