@@ -103,7 +103,7 @@ def unfinished(folder: Path, seen: LabelledFrames, held_out: LabelledFrames, epo
     return {
         "network": "",
         "steps": int(kept["global_step"]),
-        "epochs": f"{int(kept['epoch']) + 1} of {epochs}",
+        "epochs": f"{min(int(kept['epoch']) + 1, epochs)} of {epochs}",
         "train": score(network, seen),
         "held_out": score(network, held_out),
         "seconds": float("nan"),

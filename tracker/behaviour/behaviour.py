@@ -60,6 +60,7 @@ class Behaviour:
         self._point_names, self._animals, self._has_mm = tuple(point_names), max(1, animals), has_mm  # without any: the image's own events
         self._dimensions = dimensions
         self._expected_ns: tuple[int, ...] = () if rate_hz is None else (round(1e9 / rate_hz),)
+        self.earlier_frames = EarlierFrames()
         self.reset()
 
     @property
@@ -77,7 +78,7 @@ class Behaviour:
         self._parts: list[tuple[str, int, Measure, RuleState]] = [
             (item.event, animal, self._measure(item), RuleState(item, animal)) for item in self._events for animal in self._animals_of(item)
         ]
-        self.earlier_frames: EarlierFrames = EarlierFrames()
+        self.earlier_frames = EarlierFrames()
         self._last_ns: int | None = None
         self._last_frame = -1
         self._elapsed_ns = 0
