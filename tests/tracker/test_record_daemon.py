@@ -93,6 +93,7 @@ def test_a_recorded_run_holds_every_frame_and_replays_to_the_same_events(tmp_pat
     assert session.closed.reason == "the camera's file was over", "so that nothing goes on with it"
     described = read_bundle(bundle).description
     assert (session.description.bundle, session.description.bundle_sha256) == (described.name, described.onnx_sha256)
+    assert session.description.camera_settings["images"] == 150
     assert session.rows["frame"].to_pylist() == list(range(150))
     assert sum(1 for _ in session.frames()) == 150
     poses = [message for message in heard if isinstance(message, PoseMessage)]
