@@ -139,7 +139,7 @@ def test_a_camera_says_how_it_was_set_also_of_what_nobody_asked_for(gige: FakeGi
     expected = {"vendor": "Aravis", "model": "Fake", "serial": SERIAL, "width": 64, "offset_x": 16, "pixel_format": "Mono8"}
     expected |= {"exposure_us": 2500.0, "gain": 0, "rate_hz": 50.0, "trigger_mode": "Off"}
     assert {key: said.get(key) for key in expected} == expected
-    assert said["packet_size_bytes"] > 0
+    assert isinstance(said["packet_size_bytes"], int)
 
 
 @pytest.mark.parametrize("pixel_format", ["RGB8", "BayerRG8"])
