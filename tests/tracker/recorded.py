@@ -18,6 +18,7 @@ from tracker.recording.session import Description
 
 MS = 1_000_000
 WIDTH, HEIGHT = 96, 64
+WIDE, HIGH = 192, 96  # large enough for a graphics card, which may refuse smaller ones
 FROM_HERE = f"""
 import sys, types
 tests = sys.modules["tests"] = types.ModuleType("tests")  # installed packages may bring one of that name

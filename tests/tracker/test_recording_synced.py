@@ -18,7 +18,7 @@ import pytest
 from av.container import OutputContainer
 
 from tests.tracker.daemon import ROOT
-from tests.tracker.recorded import MS, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import HIGH, MS, WIDE, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
 from tests.tracker.sessions import setup_message
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.errors import RecordingError
@@ -252,11 +252,11 @@ def test_a_session_holds_the_calibration_and_the_configured_notes(recording_conf
 
 
 @pytest.mark.parametrize("rate_hz", [8, 20])
-def test_a_video_has_a_key_frame_a_second(tmp_path: Path, rate_hz: int) -> None:
-    form = VideoFormat(width=96, height=64, colour=False, rate_hz=rate_hz, crf=23, preset="superfast")
+def test_a_video_has_a_key_frame_a_second(tmp_path: Path, encoder: str, rate_hz: int) -> None:
+    form = VideoFormat(width=WIDE, height=HIGH, colour=False, rate_hz=rate_hz, crf=23, preset="superfast", encoder=encoder)
     with VideoSegment(tmp_path / VIDEO, form) as video:
         for _ in range(45):
-            video.write(picture(7))
+            video.write(picture(7, width=WIDE, height=HIGH))
     with av.open(str(tmp_path / VIDEO)) as read:
         packets = [packet for packet in read.demux(video=0) if packet.size]
     assert [number for number, packet in enumerate(packets) if packet.is_keyframe] == list(range(0, 45, rate_hz))
