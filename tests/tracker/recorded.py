@@ -44,7 +44,7 @@ def still_and_dark(_: int) -> Image:
     return np.full((HEIGHT, WIDTH), 3, np.uint8)
 
 
-SCENES = {"moving": picture, "still_and_dark": still_and_dark}
+SCENES: dict[str, Callable[[int], Image]] = {"moving": picture, "still_and_dark": still_and_dark}
 
 
 def number_in(image: Image) -> int:
