@@ -77,8 +77,7 @@ class RecordHandler:
 
     def _start(self, asked: Request, *, is_named: bool) -> Answer:
         folder = self._recorder.start(asked if is_named else replace(asked, folder=free_folder(asked.folder)))
-        self._recorder.settle(_SETTLE_S)
-        return {"folder": str(folder)}
+        return {"folder": str(folder), "warning": self._recorder.settle(_SETTLE_S)}
 
     def _stop(self) -> Answer:
         found = self._recorder.stop()

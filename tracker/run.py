@@ -156,6 +156,7 @@ def _recorder(
             settings,
             first,
             camera_description=capture.description,
+            camera_settings=capture.camera_settings,
             stream_session=publisher.session,
             meta=meta,
             bundle=(last.bundle, last.bundle_sha256) if last is not None and last.bundle else None,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tracker.daemon import ROOT
 from tests.tracker.fake_device import FakeDevice, build
-from tests.tracker.recorded import recorder_of
+from tests.tracker.recorded import HIGH, WIDE, recorder_of
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.recording.recorder import Recorder
 
@@ -24,6 +24,18 @@ def recorder(recording_config: Config) -> Iterator[Recorder]:
     made = recorder_of(recording_config)
     yield made
     made.close()
+
+
+@pytest.fixture(params=["libx264", "h264_nvenc"])
+def encoder(request: pytest.FixtureRequest) -> str:
+    """Each encoder that a recording may use, tried as a recording tries it; skipped where this machine has none."""
+    from tracker.recording.encoder_choice import choose_encoder  # PyAV is not needed by most tests of this folder
+
+    asked: str = request.param
+    choice = choose_encoder(asked, width=WIDE, height=HIGH)
+    if choice.why_not is not None:
+        pytest.skip(choice.why_not)
+    return asked
 
 
 @pytest.fixture(scope="module")

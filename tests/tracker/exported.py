@@ -102,7 +102,8 @@ def write_session(
     """
     config = load_config(ROOT / "examples" / "synthetic.yaml")
     first = Frame(image=picture(0), number=0, exposed_ns=None, received_ns=BEGIN_NS)
-    about = describe(config, RecordingConfig(), [first], camera_description="a camera", stream_session="a", meta=meta or {})
+    camera: dict[str, Any] = {"camera_description": "a camera", "camera_settings": {"gain": 2.5, "gain_auto": False, "model": "A 1"}}
+    about = describe(config, RecordingConfig(), [first], **camera, stream_session="a", meta=meta or {})
     limits = Limits(segment_ns=segment * STEP_NS, idle_ns=10**15, pose_wait_ns=0)
     folder.mkdir()
     now = [0]

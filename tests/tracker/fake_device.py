@@ -60,7 +60,7 @@ finally:
     waited_s = time.monotonic() - started if frames else None
     if camera: camera.close(); camera.close()
 answer = {"frames": frames, "damaged": damaged, "error": error, "waited_s": waited_s,
-          "description": camera and camera.description, "kind": type(camera).__name__}
+          "description": camera and camera.description, "read_back": camera and camera.read_back, "kind": type(camera).__name__}
 """
 
 

@@ -18,6 +18,7 @@ from tracker.recording.session import Description
 
 MS = 1_000_000
 WIDTH, HEIGHT = 96, 64
+WIDE, HIGH = 192, 96  # large enough for a graphics card, which may refuse smaller ones
 FROM_HERE = f"""
 import sys, types
 tests = sys.modules["tests"] = types.ModuleType("tests")  # installed packages may bring one of that name
@@ -26,7 +27,7 @@ tests.__path__ = [{str(ROOT / "tests")!r}]
 CHILD = """
 from pathlib import Path
 from tests.tracker.recorded import record
-record(Path(sys.argv[1]), limit=int(sys.argv[2]))
+record(Path(sys.argv[1]), limit=int(sys.argv[2]), scene=sys.argv[3])
 """
 
 
@@ -36,6 +37,14 @@ def picture(number: int, *, height: int = HEIGHT, width: int = WIDTH, colour: bo
     for bit in range(12):
         image[8:24, 8 * bit : 8 * bit + 6] = 220 if number >> bit & 1 else 0
     return np.dstack([image, image // 2, 255 - image]) if colour else image
+
+
+def still_and_dark(_: int) -> Image:
+    """The same picture for every number, as of an animal that sleeps at night."""
+    return np.full((HEIGHT, WIDTH), 3, np.uint8)
+
+
+SCENES: dict[str, Callable[[int], Image]] = {"moving": picture, "still_and_dark": still_and_dark}
 
 
 def number_in(image: Image) -> int:
@@ -97,13 +106,13 @@ def wait_until(wanted: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def record(folder: Path, *, limit: int) -> None:
+def record(folder: Path, *, limit: int, scene: str) -> None:
     """For a child process: record until it is killed, saying each frame's number and time when it has been offered."""
     found = load_config(ROOT / "examples" / "synthetic.yaml")
     made = recorder_of(found, folder=str(folder.parent), minimum_free_gb=0, segment_s=2.0)
     made.start(ask(folder))
     for number in range(limit):
-        frame = Frame(image=picture(number), number=number, exposed_ns=None, received_ns=time.monotonic_ns())
+        frame = Frame(image=SCENES[scene](number), number=number, exposed_ns=None, received_ns=time.monotonic_ns())
         made.offer(frame)
         made.pose(pose_of(frame))
         print(number, frame.received_ns, flush=True)

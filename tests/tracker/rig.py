@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tracker.bundle import Bundle, read_bundle
 from tracker.cameras.camera import Camera
 from tracker.cameras.capture import Capture
+from tracker.cameras.read_back import ReadBack
 from tracker.client import Client
 from tracker.config import Config, load_config
 from tracker.config_rules import EventConfig, Rule, Zone
@@ -45,6 +46,7 @@ class HandFedCamera:
     description = "a camera fed by hand"
 
     def __init__(self) -> None:
+        self.read_back: ReadBack = {}
         self._frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self._number = -1
         self.gone = threading.Event()

@@ -268,6 +268,8 @@ def test_a_session_names_its_video_and_reads_its_frames(tmp_path: Path, bundle: 
     source = session.description.source
     assert source is not None
     assert (source.path, source.bytes) == (str(copy), copy.stat().st_size)
+    said = session.description.camera_settings
+    assert (said["file"], said["decoder"], said["rate_hz"]) == ("monday.mp4", source.decoder, session.description.video.rate_hz)
     assert list(session.video_paths().values()) == [copy]
     for image, expected in zip(session.frames(), OriginalVideo(copy).images(), strict=True):
         np.testing.assert_array_equal(image, expected)

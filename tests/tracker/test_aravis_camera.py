@@ -132,6 +132,17 @@ def test_settings_reach_the_camera(gige: FakeGige) -> None:
     opened.close()
 
 
+def test_a_camera_says_how_it_was_set_also_of_what_nobody_asked_for(gige: FakeGige, caplog: pytest.LogCaptureFixture) -> None:
+    opened = AravisDevice(settings(offset_x=16, exposure_us=2500.0, gain=None, rate_hz=50.0))
+    opened.close()
+    said = opened.read_back
+    expected = {"vendor": "Aravis", "model": "Fake", "serial": SERIAL, "width": 64, "offset_x": 16, "pixel_format": "Mono8"}
+    expected |= {"exposure_us": 2500.0, "gain": 0, "rate_hz": 50.0, "trigger_mode": "Off"}
+    assert {key: said.get(key) for key in expected} == expected
+    assert isinstance(said["packet_size_bytes"], int)
+    assert "not read back" not in caplog.text, "what a camera does not have is no failure"
+
+
 @pytest.mark.parametrize("pixel_format", ["RGB8", "BayerRG8"])
 def test_colour_has_three_channels(gige: FakeGige, pixel_format: str) -> None:
     opened = AravisDevice(settings(pixel_format=pixel_format))

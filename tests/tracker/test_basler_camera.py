@@ -97,6 +97,14 @@ def test_settings_reach_the_camera_and_colour_has_three_channels() -> None:
     assert frame.image.shape == (240, 320, 3)
 
 
+def test_a_camera_says_how_it_was_set_also_of_what_nobody_asked_for(camera: Basler) -> None:
+    said = camera.read_back
+    expected = {"model": "Emulation", "serial": FIRST, "width": 320, "height": 240, "pixel_format": "Mono8", "exposure_us": 1000.0}
+    expected |= {"rate_hz": 200.0, "rate_limited": True, "trigger_mode": "Off"}
+    assert {key: said.get(key) for key in expected} == expected
+    assert said["gain"] == camera._camera.GetNodeMap().GetNode("Gain").Value
+
+
 def test_null_leaves_the_gain_as_it_is_and_takes_the_rate_limit_away() -> None:
     opened = Basler(settings(rate_hz=10.0))
     untouched = opened._camera.GetNodeMap().GetNode("Gain").Value

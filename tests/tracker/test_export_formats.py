@@ -134,6 +134,7 @@ def test_an_nwb_file_holds_poses_with_their_true_times_and_videos(nwb: Path) -> 
         assert list(video.dimension) == [96, 64]
         assert (list(poses.skeleton.nodes), poses.skeleton.edges[:].tolist()) == (list(POINTS), [[0, 1]])
         assert (poses.source_software, poses.scorer, poses.device.name) == ("rigtrack", "mouse v1", "synthetic")
+        assert poses.device.description == "a camera; gain: 2.5, gain_auto: false, model: A 1"
         np.testing.assert_allclose(file.processing["behavior"]["exposed"].data[:], np.array(NUMBERS) * 0.007)
         np.testing.assert_array_equal(
             file.processing["behavior"]["score_rearing"].data[:], [np.nan if n < 6 or n in SKIPPED else n / 128 for n in NUMBERS]

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracker.cameras.capture import Capture, Captured
+from tracker.cameras.read_back import ReadBack
 from tracker.config_cameras import CaptureConfig
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, FrameCounts
@@ -27,6 +28,7 @@ class ScriptedCamera:
     description = "scripted camera"
 
     def __init__(self, script: Sequence[Step]) -> None:
+        self.read_back: ReadBack = {}
         self.takes: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.taken: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._steps = iter(script)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import ROOT, SPOTS, Daemon, wait_for, write_config, write_images
+from tests.tracker.daemon import DEADLINE_S, ROOT, SPOTS, Daemon, wait_for, write_config, write_images
 from tracker.bundle import read_bundle
 from tracker.client import Client
 from tracker.messages import EventMessage, Message, PoseMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
-from tracker.recording.session import read_closed, read_description
+from tracker.recording.session import FRAMES_FILE, read_closed, read_description
+from tracker.recording.tables import FRAMES, read_table
 
 RULE = {
     "when": "above",
@@ -93,6 +95,7 @@ def test_a_recorded_run_holds_every_frame_and_replays_to_the_same_events(tmp_pat
     assert session.closed.reason == "the camera's file was over", "so that nothing goes on with it"
     described = read_bundle(bundle).description
     assert (session.description.bundle, session.description.bundle_sha256) == (described.name, described.onnx_sha256)
+    assert session.description.camera_settings["images"] == 150
     assert session.rows["frame"].to_pylist() == list(range(150))
     assert sum(1 for _ in session.frames()) == 150
     poses = [message for message in heard if isinstance(message, PoseMessage)]
@@ -177,6 +180,7 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
         wait_for(client, lambda message: isinstance(message, PoseMessage))
         daemon.ask("record", "start", "--name", "one")
         wait_for(client, has_recorded(tmp_path / "recordings" / "one", 150))
+        on_disk = wait_for_rows(tmp_path / "recordings" / "one")
         daemon.process.kill()
     assert unfinished(tmp_path / "recordings") == [tmp_path / "recordings" / "one"]
     with Daemon(config) as daemon, Client(f"ipc://{tmp_path}/stream") as client:
@@ -189,6 +193,18 @@ def test_a_killed_tracker_leaves_a_session_that_can_be_mended(tmp_path: Path, bu
         assert "frames in 1 video file, each with its row" in answer.stdout
         assert "cut off" not in daemon.ask("status").stdout
     assert recover(tmp_path / "recordings" / "one").was_whole
+    session = RecordedSession(tmp_path / "recordings" / "one")
+    assert session.rows["frame"].to_pylist()[: len(on_disk)] == on_disk, "what was on the disk before is all there"
+    assert sum(1 for _ in session.frames()) == session.rows.num_rows
+
+
+def wait_for_rows(folder: Path) -> list[int]:
+    """Numbers of the frames whose rows are on the disk, of a session that is being recorded, as soon as there are some."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (found := read_table(folder / FRAMES_FILE, FRAMES)["frame"].to_pylist()):
+        assert time.monotonic() < deadline, "no row was written"
+        time.sleep(0.02)
+    return list(found)
 
 
 def test_a_tracker_begun_again_records_to_the_next_free_name_and_names_the_last(tmp_path: Path, bundle: Path) -> None:

@@ -17,7 +17,22 @@ import numpy as np
 import pytest
 
 from tests.tracker.daemon import DEADLINE_S, ROOT
-from tests.tracker.recorded import FROM_HERE, HEIGHT, MS, WIDTH, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import (
+    FROM_HERE,
+    HEIGHT,
+    HIGH,
+    MS,
+    WIDE,
+    WIDTH,
+    ask,
+    event_at,
+    feed,
+    number_in,
+    picture,
+    pose_of,
+    recorder_of,
+    wait_until,
+)
 from tracker.commands.record import duration, note
 from tracker.config import Config, RecordingConfig
 from tracker.errors import RecordingError
@@ -79,13 +94,16 @@ def test_events_that_end_with_the_tracker_are_recorded(recorder: Recorder, tmp_p
     assert RecordedSession(tmp_path / "s").events["frame"].to_pylist() == [7, *[18] * 200]
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97)])
-def test_grey_levels_come_back_as_they_were(recorder: Recorder, tmp_path: Path, height: int, width: int) -> None:
+@pytest.mark.parametrize(("height", "width"), [(HIGH, WIDE), (HIGH + 1, WIDE + 1)])
+def test_grey_levels_come_back_as_they_were(recording_config: Config, tmp_path: Path, encoder: str, height: int, width: int) -> None:
     """A video in limited range would raise black and lower white."""
+    recorder = recorder_of(recording_config, minimum_free_gb=0, encoder=encoder)
     recorder.start(ask(tmp_path / "s"))
     image = feed(recorder, 12, height=height, width=width)[5].image
     recorder.stop()
-    found = list(RecordedSession(tmp_path / "s").frames())[5]
+    session = RecordedSession(tmp_path / "s")
+    assert session.description.video.encoder == encoder
+    found = list(session.frames())[5]
     other = _with_opencv(tmp_path / "s" / "video-001.mkv", 5)[:height, :width, 0]
     for read in (found, other):
         assert read.shape == image.shape

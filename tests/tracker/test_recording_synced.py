@@ -18,14 +18,15 @@ import pytest
 from av.container import OutputContainer
 
 from tests.tracker.daemon import ROOT
-from tests.tracker.recorded import MS, ask, event_at, feed, number_in, picture, pose_of, recorder_of, wait_until
+from tests.tracker.recorded import HIGH, MS, WIDE, ask, event_at, feed, number_in, picture, pose_of, recorder_of, still_and_dark, wait_until
 from tests.tracker.sessions import setup_message
 from tracker.config import Config, RecordingConfig, load_config
 from tracker.errors import RecordingError
-from tracker.frame import Frame
+from tracker.frame import Frame, Image
 from tracker.recording.describe import describe
 from tracker.recording.encoder_choice import choose_encoder
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.recover import recover
 from tracker.recording.session import (
     CLOSED_FILE,
     EVENTS_FILE,
@@ -171,6 +172,46 @@ def test_a_row_waits_for_a_frame_that_is_still_in_the_encoder(syncs: Syncs, cloc
     assert read_table(syncs.folder / FRAMES_FILE, FRAMES).num_rows == 5
 
 
+@pytest.mark.parametrize("scene", [picture, still_and_dark], ids=["moving", "still and dark"])
+def test_a_cut_costs_at_most_a_second_of_the_frames_own_times(
+    syncs: Syncs, clock: Clock, tmp_path: Path, scene: Callable[[int], Image]
+) -> None:
+    """Of a kill all that was written is left, of a power cut what was synced. Frames of a still, dark scene are a few bytes each."""
+    writer = writer_of(syncs, clock)
+    begin_ns = clock.now_ns
+    lost_ns = []
+    for number in range(260):
+        clock.now_ns += 10 * MS
+        frame = Frame(image=scene(number), number=number, exposed_ns=None, received_ns=clock.now_ns)
+        writer.frame(frame, dropped=0)
+        writer.pose(pose_of(frame))
+        writer.tick()
+        if number in (99, 148, 149, 259):
+            for cut in (killed, without_power):
+                left = cut(syncs, tmp_path / f"{cut.__name__}-{number}")
+                recover(left)
+                session = RecordedSession(left)
+                frames = session.rows["frame"].to_pylist()
+                assert frames == list(range(sum(1 for _ in session.frames())))
+                lost_ns.append(clock.now_ns - (session.rows["received_ns"].to_pylist() or [begin_ns])[-1])
+    assert max(lost_ns) <= 1_000 * MS, lost_ns
+    writer.close(reason="stopped", dropped=0)
+
+
+def killed(syncs: Syncs, folder: Path) -> Path:
+    """The session as a kill at this moment leaves it."""
+    return Path(shutil.copytree(syncs.folder, folder))
+
+
+def without_power(syncs: Syncs, folder: Path) -> Path:
+    """The session as a power cut at this moment may leave it: no byte that was not synced."""
+    killed(syncs, folder)
+    for path in folder.iterdir():
+        if path.name != SESSION_FILE:  # was synced before it had this name
+            os.truncate(path, max([each.size for each in syncs.seen if each.name == path.name], default=0))
+    return folder
+
+
 def test_a_video_that_the_disk_does_not_sync_lets_no_row_out(syncs: Syncs, clock: Clock) -> None:
     writer = writer_of(syncs, clock)
     take(writer, clock, 5)
@@ -252,11 +293,11 @@ def test_a_session_holds_the_calibration_and_the_configured_notes(recording_conf
 
 
 @pytest.mark.parametrize("rate_hz", [8, 20])
-def test_a_video_has_a_key_frame_a_second(tmp_path: Path, rate_hz: int) -> None:
-    form = VideoFormat(width=96, height=64, colour=False, rate_hz=rate_hz, crf=23, preset="superfast")
+def test_a_video_has_a_key_frame_a_second(tmp_path: Path, encoder: str, rate_hz: int) -> None:
+    form = VideoFormat(width=WIDE, height=HIGH, colour=False, rate_hz=rate_hz, crf=23, preset="superfast", encoder=encoder)
     with VideoSegment(tmp_path / VIDEO, form) as video:
         for _ in range(45):
-            video.write(picture(7))
+            video.write(picture(7, width=WIDE, height=HIGH))
     with av.open(str(tmp_path / VIDEO)) as read:
         packets = [packet for packet in read.demux(video=0) if packet.size]
     assert [number for number, packet in enumerate(packets) if packet.is_keyframe] == list(range(0, 45, rate_hz))

@@ -21,6 +21,7 @@ from tests.tracker.sessions import write_session
 from tracker.__main__ import _parser, main
 from tracker.config import Config
 from tracker.errors import RecordingError
+from tracker.frame import Image
 from tracker.recording.continued import session_to_continue
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recorder import Recorder
@@ -37,11 +38,17 @@ from tracker.recording.session import (
 )
 
 
-def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> None:
-    for attempt, lines in enumerate((80, 190, 420)):
+@pytest.mark.parametrize(("scene", "moments"), [("moving", (80, 190, 420)), ("still_and_dark", (420,))], ids=["moving", "still and dark"])
+def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path, scene: str, moments: tuple[int, ...]) -> None:
+
+    def number_of(number: int, image: Image) -> int:
+        """What the picture says; a dark one says nothing, but that it is the recorded one."""
+        return number_in(image) if scene == "moving" else number if np.abs(image.astype(int) - 3).max() <= 2 else -1
+
+    for attempt, lines in enumerate(moments):
         folder = tmp_path / f"s{attempt}"
         with subprocess.Popen(
-            [sys.executable, "-c", FROM_HERE + CHILD, str(folder), "100000"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", FROM_HERE + CHILD, str(folder), "100000", scene], cwd=ROOT, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         ) as child:  # fmt: skip
             assert child.stdout is not None
@@ -55,7 +62,8 @@ def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> N
 
         session = RecordedSession(folder)
         rows = session.rows.to_pylist()
-        assert [row["frame"] for row in rows] == [number_in(image) for image in session.frames()] == list(range(len(rows)))
+        images = list(session.frames())
+        assert [row["frame"] for row in rows] == list(range(len(rows))) == [number_of(each, image) for each, image in enumerate(images)]
         lost_ns = offered[-1][1] - (rows[-1]["received_ns"] if rows else offered[0][1])
         assert lost_ns <= 1_000 * MS, "more than the last second is lost"
         assert (found.was_whole, found.closed.recovered, found.closed.frames) == (False, True, len(rows))
@@ -69,7 +77,8 @@ def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path) -> N
                 video.set(cv2.CAP_PROP_POS_FRAMES, int(place))
                 there, image = video.read()
                 assert there
-                assert number_in(np.asarray(image, np.uint8)) == numbers_of_video[place], "a seek lands on exactly this frame"
+                number = numbers_of_video[place]
+                assert number_of(number, np.asarray(image, np.uint8)) == number, "a seek lands on exactly this frame"
         assert unfinished(tmp_path) == []
         assert recover(folder).was_whole
 

@@ -1,7 +1,9 @@
 """A session that this machine plainly cannot record is refused at its start, by its first frames; whatever may be possible is tried."""
 
+import math
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +14,19 @@ import numpy as np
 import pytest
 
 from tests.conftest import BundleMaker
-from tests.tracker.daemon import ROOT, Daemon, wait_for, write_config
+from tests.tracker.daemon import DEADLINE_S, ROOT, Daemon, wait_for, write_config
 from tests.tracker.recorded import ask, feed, picture, recorder_of, wait_until
+from tracker.__main__ import _parser
 from tracker.client import Client
 from tracker.config import Config
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import Message, PoseMessage, StatusMessage
-from tracker.recording.encoder_trial import too_slow
+from tracker.record_handler import RecordHandler
+from tracker.recording import encoder_trial
+from tracker.recording.encoder_trial import EncoderCost, judge, too_slow
 from tracker.recording.session import VideoFormat
+from tracker.stream.control import Control
 
 FORM = VideoFormat(width=96, height=64, colour=False, rate_hz=100, crf=23, preset="superfast")
 
@@ -62,12 +68,57 @@ def test_only_what_plainly_cannot_be_encoded_is_refused(
     tmp_path: Path, first: list[Frame], rate_hz: float | None, *, refused: bool
 ) -> None:
     found = too_slow(first, FORM, tmp_path, rate_hz=rate_hz)
-    assert (found is not None) is refused
+    assert (found is not None and found.is_certain) is refused
     assert list(tmp_path.iterdir()) == []
     if found is not None:
-        assert (
-            "ms of a processor for a frame of 96x64, and one comes every 0.0 ms; choose a faster recording.preset than 'superfast'" in found
+        said = "ms of a processor for a frame of 96x64, and one comes every 0.0 ms; choose a faster recording.preset than 'superfast'"
+        assert said in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("cpu_ms", "is_certain"), [(9.9, None), (10.0, False), (15.0, False), (15.1, True)], ids=["idle", "a whole frame", "limit", "too much"]
+)
+def test_an_encoder_is_warned_of_from_a_frame_s_time_on(cpu_ms: float, is_certain: bool | None) -> None:
+    cost = EncoderCost(frames=10, cpu_ms=cpu_ms, wall_ms=1.0, bytes_per_frame=1.0, sync_ms=1.0)
+    found = judge(cost, FORM, period_ms=10.0)
+    assert (None if found is None else found.is_certain) is is_certain
+    if is_certain is False:
+        assert found is not None
+        assert found.sentence == (
+            f"frames may be dropped: the encoder takes {cpu_ms:.1f} ms of a processor for a frame of 96x64, and one comes every 10.0 ms; "
+            "choose a faster recording.preset than 'superfast', a lower frame rate or a smaller picture (`tracker check` tells more)"
         )
+
+
+def test_a_start_whose_encoder_may_be_too_slow_is_answered_with_a_warning(
+    recording_config: Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(encoder_trial, "CERTAINLY", math.inf)  # whatever this machine can encode, it is not refused
+    recorder = recorder_of(recording_config)
+    handler = RecordHandler(recording_config, recorder)
+
+    def give_frames(rate_hz: float) -> None:
+        wait_until(lambda: recorder.status is not None)
+        feed(recorder, 12, rate_hz=rate_hz)
+
+    address = f"ipc://{tmp_path}/control"
+    with Control(address, handler.commands):
+        for name, rate_hz in (("much", 1e6), ("little", 1.0)):
+            feeding = threading.Thread(target=give_frames, args=(rate_hz,), daemon=True)
+            feeding.start()
+            options = _parser().parse_args(["record", "start", "--name", name, "--control", address])
+            assert options.call(options) == 0
+            feeding.join()
+            handler.stop({}).result(DEADLINE_S)
+    handler.close(hurried=lambda: True)
+    much, warning, little = capsys.readouterr().out.splitlines()
+    assert (much[-5:], little[-7:]) == ("/much", "/little")
+    assert warning.startswith("warning: frames may be dropped: the encoder takes ")
+    assert warning.removeprefix("warning: ") in caplog.text
 
 
 def test_a_refused_session_leaves_no_folder_and_is_said(recording_config: Config, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.tracker.fake_device import THROUGH, FakeDevice
 from tracker.cameras import v4l2_calls
 from tracker.cameras.open_camera import open_opencv
 from tracker.cameras.v4l2_controls import CONTROLS
+from tracker.cameras.v4l2_read_back import READ_ONLY
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 
@@ -150,6 +151,16 @@ def test_a_device_with_controls_that_are_set_gives_pictures(fake_v4l2: FakeDevic
     assert (answer["error"], len(answer["frames"])) == (None, 1)
 
 
+@pytest.mark.parametrize("through", THROUGH)
+def test_a_device_says_how_it_was_set_also_of_what_nobody_asked_for(fake_v4l2: FakeDevice, through: str) -> None:
+    said = fake_v4l2.read({"exposure_us": 5000.0}, reads=1, through=through)["read_back"]
+    expected = {"driver": "fake", "name": "Fake Webcam", "width": 640, "height": 480, "rate_hz": 30.0, "exposure_us": 5000.0}
+    expected |= {"exposure_auto": "manual", "gain": 0, "gain_auto": True, "focus": 0, "focus_auto": True, "power_line_hz": 50}
+    expected |= {"white_balance_k": 4600, "white_balance_auto": True, "saturation": 64}
+    assert {key: said.get(key) for key in expected} == expected
+    assert "zoom" not in said, "it has none"
+
+
 @pytest.mark.parametrize(
     ("changes", "fake", "complaint"),
     [
@@ -191,6 +202,9 @@ int main(void) {
     printf("%d %d %d %d %d ", V4L2_CID_FOCUS_ABSOLUTE, V4L2_CID_FOCUS_AUTO, V4L2_CID_WHITE_BALANCE_TEMPERATURE, V4L2_CID_AUTO_WHITE_BALANCE,
            V4L2_CID_POWER_LINE_FREQUENCY);
     printf("%d %d %d %d\\n", V4L2_CID_BRIGHTNESS, V4L2_CID_CONTRAST, V4L2_CID_SATURATION, V4L2_CID_SHARPNESS);
+    printf("%d %d %d %d %d %d %d %d %d %d %d %d %d %d\\n", V4L2_CID_EXPOSURE_AUTO, V4L2_CID_EXPOSURE_AUTO_PRIORITY, V4L2_CID_AUTOGAIN,
+           V4L2_CID_FOCUS_AUTO, V4L2_CID_AUTO_WHITE_BALANCE, V4L2_CID_HUE, V4L2_CID_GAMMA, V4L2_CID_BACKLIGHT_COMPENSATION,
+           V4L2_CID_HFLIP, V4L2_CID_VFLIP, V4L2_CID_PAN_ABSOLUTE, V4L2_CID_TILT_ABSOLUTE, V4L2_CID_ZOOM_ABSOLUTE, V4L2_CID_IRIS_ABSOLUTE);
     printf("%zu %zu %zu %zu\\n", offsetof(struct v4l2_buffer, timestamp), offsetof(struct v4l2_buffer, sequence),
            offsetof(struct v4l2_buffer, length), offsetof(struct v4l2_format, fmt));
     return 0;
@@ -202,7 +216,7 @@ int main(void) {
 def test_our_structures_and_calls_are_those_of_the_kernels_header(tmp_path: Path) -> None:
     (tmp_path / "sizes.c").write_text(SIZES)
     subprocess.run(["cc", "-o", str(tmp_path / "sizes"), str(tmp_path / "sizes.c")], check=True)
-    calls, more, controls, offsets = subprocess.run(
+    calls, more, controls, read_only, offsets = subprocess.run(
         [str(tmp_path / "sizes")], check=True, capture_output=True, text=True
     ).stdout.splitlines()
     v4l2 = v4l2_calls
@@ -213,5 +227,6 @@ def test_our_structures_and_calls_are_those_of_the_kernels_header(tmp_path: Path
     assert [int(number) for number in more.split()] == [*listing, v4l2.ENUMERATE_SIZES, v4l2.ENUMERATE_RATES]
     ours = [[control.number, *(number for number, _ in control.manual)] for control in CONTROLS.values()]
     assert [int(number) for number in controls.split()] == [number for numbers in ours for number in numbers]
+    assert [int(number) for number in read_only.split()] == [control.number for control in READ_ONLY.values()]
     places = [v4l2.Buffer.timestamp, v4l2.Buffer.sequence, v4l2.Buffer.length, v4l2.V4l2Format.fmt]
     assert [int(offset) for offset in offsets.split()] == [place.offset for place in places]

@@ -153,6 +153,13 @@ def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo) -> Descri
         RecordingConfig(),
         [first],
         camera_description=f"video file {job.video.name}",
+        camera_settings={
+            "file": job.video.name,
+            "decoder": video.decoder,
+            "width": video.shape[1],
+            "height": video.shape[0],
+            **({"rate_hz": video.rate_hz} if video.rate_hz else {}),
+        },
         stream_session=job.source.fingerprint[:16],
         meta={},
     )

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from tracker.cameras.aravis_library import Aravis, GLib, attached, words
-from tracker.cameras.aravis_settings import apply_settings
+from tracker.cameras.aravis_settings import apply_settings, read_features
 from tracker.cameras.block_number import BlockNumber
 from tracker.cameras.genicam_pixels import decode, frame_bytes
+from tracker.cameras.read_back import ReadBack
 from tracker.config_cameras import AravisCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
@@ -37,6 +38,7 @@ class AravisDevice:
         self._format, self._width, self._height = settings.pixel_format, settings.width, settings.height
         self._camera, self._where = _attach(settings.device)
         self._stream: Any = None
+        self.read_back: ReadBack = {}
         self._memory: dict[Any, Image] = {}
         lost = self._lost = threading.Event()
         try:
@@ -105,6 +107,7 @@ class AravisDevice:
             buffer = Aravis.Buffer.new(payload, memory.ctypes.data)
             self._memory[buffer] = memory
             self._stream.push_buffer(buffer)
+        self.read_back = read_features(self._camera, where=self._where)  # now: once it sends, frames wait for the answers
         self._camera.start_acquisition()
 
     def _whole(self, buffer: Any) -> bool:

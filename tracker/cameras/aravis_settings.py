@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from tracker.cameras.aravis_library import Aravis, GLib, words
+from tracker.cameras.genicam_features import FEATURES, Names
+from tracker.cameras.read_back import Setting, read_each
 from tracker.config_cameras import AravisCamera
 from tracker.errors import CameraError
 
@@ -42,6 +45,31 @@ def apply_settings(camera: Any, settings: AravisCamera, *, where: str) -> None:
     _set_rate(camera, settings.rate_hz, where=where)
     if settings.trigger_line is not None:
         _set_trigger(camera, settings.trigger_line, where=where)
+
+
+def read_features(camera: Any, *, where: str) -> dict[str, Setting]:
+    """Whatever of FEATURES the camera has and says.
+
+    Args:
+        camera: an open Aravis.Camera.
+        where: names it in the log.
+    """
+    device = camera.get_device()
+    return read_each({key: partial(_feature, device, names) for key, names in FEATURES.items()}, failures=(GLib.Error,), where=where)
+
+
+def _feature(device: Any, names: Names) -> Setting | None:
+    """The value of the first of these that the device has."""
+    for name in names:
+        node = device.get_feature(name)
+        if node is None or not device.is_feature_available(name):
+            continue
+        if isinstance(node, Aravis.GcEnumeration):  # is a number and a text too
+            return str(node.get_string_value())
+        if isinstance(node, Aravis.GcBoolean | Aravis.GcFloat | Aravis.GcInteger | Aravis.GcString):
+            value: Setting = node.get_value()
+            return value
+    return None
 
 
 def _set_format(camera: Any, asked: str, *, where: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tracker.cameras.block_number import BlockNumber
+from tracker.cameras.read_back import ReadBack
 from tracker.config_cameras import BaslerCamera
 from tracker.errors import CameraError, CorruptFrameError, MissingLibraryError
 from tracker.frame import Frame
@@ -19,7 +20,7 @@ try:
 except ImportError as problem:
     raise MissingLibraryError("basler", "pypylon is not installed: run `pip install '.[basler]'`") from problem
 
-from tracker.cameras.basler_settings import apply_settings, first_node, resulting_rate_hz
+from tracker.cameras.basler_settings import apply_settings, first_node, read_features, resulting_rate_hz
 
 BUFFERS = 16  # frames the camera may be ahead of the capture thread; beyond that its block ids show the loss
 NS_PER_S = 1_000_000_000
@@ -39,6 +40,9 @@ class Basler:
             apply_settings(nodes, settings, where=self._where)
             self._ns_per_tick = _ns_per_tick(nodes)
             rate_hz = resulting_rate_hz(nodes)
+            device = self._camera.GetDeviceInfo()  # some cameras have no node for their serial number
+            names = {"model": device.GetModelName(), "serial": device.GetSerialNumber()}
+            self.read_back: ReadBack = {**read_features(nodes, where=self._where), **names}
             self._camera.MaxNumBuffer.Value = BUFFERS
             self._camera.StartGrabbing(pylon.GrabStrategy_OneByOne)
         except genicam.GenericException as problem:

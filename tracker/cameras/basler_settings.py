@@ -1,13 +1,14 @@
 """Settings into a GenICam camera: set, read back, compare, refuse. Names differ between generations; the tables know both."""
 
+from functools import partial
 from typing import Any
 
 from pypylon import genicam  # type: ignore[import-untyped]
 
+from tracker.cameras.genicam_features import FEATURES, Names
+from tracker.cameras.read_back import Setting, read_each
 from tracker.config_cameras import BaslerCamera
 from tracker.errors import CameraError
-
-Names = tuple[str, ...]  # the first that the camera has is used: newer standard names before older ones
 
 EXPOSURE: Names = ("ExposureTime", "ExposureTimeAbs")
 GAIN: Names = ("Gain", "GainRaw")
@@ -60,6 +61,23 @@ def resulting_rate_hz(nodes: Any) -> float | None:
     """The rate that exposure, transfer and settings together allow, where the camera says it."""
     node = first_node(nodes, RESULTING_RATE)
     return None if node is None else float(node.Value)
+
+
+def read_features(nodes: Any, *, where: str) -> dict[str, Setting]:
+    """Whatever of FEATURES the camera has and says.
+
+    Args:
+        nodes: the open camera's node map.
+        where: names it in the log.
+    """
+    questions = {key: partial(_feature, nodes, names) for key, names in FEATURES.items()}
+    return read_each(questions, failures=(genicam.GenericException,), where=where)
+
+
+def _feature(nodes: Any, names: Names) -> Setting | None:
+    node = first_node(nodes, names)
+    value: Setting | None = None if node is None else node.Value
+    return value
 
 
 def set_number(nodes: Any, names: Names, asked: float, *, key: str, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from tracker.cameras.read_back import ReadBack
 from tracker.frame import Frame
 
 
@@ -9,6 +10,7 @@ class Camera(Protocol):
     """A source of frames. Opened by its constructor (settings set, read back and compared), closed by `close`."""
 
     description: str  # one line for people: model, serial, size, rate
+    read_back: ReadBack  # settings that the camera says it has, read once when it had been opened and set; {} where it says none
 
     def read(self, timeout_s: float) -> Frame | None:
         """Wait for the next frame.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tracker.cameras.camera import Camera
+from tracker.cameras.read_back import ReadBack
 from tracker.config_cameras import CaptureConfig
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, FrameCounts
@@ -87,6 +88,7 @@ class Capture:
         self._broken = False
         self._trouble: str | None = None
         self._description = "camera not opened yet"
+        self._read_back: ReadBack = {}
         self._captured = self._skipped = self._lost = self._corrupt = self._reopened = 0
         self._last_number: int | None = None
         self._corrupt_since = 0  # since the last whole frame
@@ -157,6 +159,11 @@ class Capture:
         """The camera in one line."""
         return self._description
 
+    @property
+    def camera_settings(self) -> ReadBack:
+        """What the camera said of itself when it was opened last; {} before."""
+        return self._read_back
+
     def counts(self) -> CaptureCounts:
         """What became of the frames so far."""
         with self._lock:
@@ -192,7 +199,7 @@ class Capture:
         """Open the camera and read until its file ends or the capture is closed."""
         camera = self._camera = self._open_camera()
         try:
-            self._description = camera.description
+            self._description, self._read_back = camera.description, camera.read_back
             while not self._stop.is_set():
                 frame = self._read(camera)
                 if frame is None:

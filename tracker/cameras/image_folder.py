@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tracker.cameras.read_back import ReadBack
 from tracker.config_cameras import ImageFolder
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
@@ -52,6 +53,9 @@ class FolderCamera:
         height, width = self._shape[:2]
         pace = "flat out" if settings.rate_hz is None else f"at {settings.rate_hz:g} Hz"
         self.description = f"{settings.folder}: {len(self._paths)} images of {width}x{height} {pace}"
+        self.read_back: ReadBack = {"images": len(self._paths), "width": width, "height": height, "decoder": "OpenCV"}
+        if settings.rate_hz is not None:
+            self.read_back = {**self.read_back, "rate_hz": settings.rate_hz}
 
     def read(self, timeout_s: float) -> Frame | None:
         """Decode the next image and hand it over when its time has come; a late reader delays the rest. See Camera.read."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from tracker.cameras.read_back import Setting
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 from tracker.frame import Image
@@ -28,6 +29,11 @@ class CaptureFormat:
     def __str__(self) -> str:
         """Give size, pixel format and rate for people."""
         return " ".join([f"{self.width}x{self.height}", *filter(None, [self.fourcc.strip()]), f"{self.rate_hz:.5g} Hz"])
+
+    def read_back(self) -> dict[str, Setting]:
+        """Size, rate and pixel format, without what the source does not state."""
+        said: dict[str, Setting] = {"width": self.width, "height": self.height, "rate_hz": self.rate_hz, "fourcc": self.fourcc.strip()}
+        return {key: value for key, value in said.items() if value}
 
 
 def quieten() -> None:
@@ -54,6 +60,11 @@ def format_of(capture: cv2.VideoCapture, image: Image) -> CaptureFormat:
         fourcc=fourcc,
         grey=bool(GREY_FORMATS & {fourcc, pixels}),
     )
+
+
+def decoder_name(capture: cv2.VideoCapture) -> str:
+    """What of OpenCV an open capture is read by."""
+    return f"OpenCV {capture.getBackendName()}"
 
 
 def compare(asked: OpenCVCamera, got: CaptureFormat, *, where: str, remedy: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from tracker.cameras.read_back import ReadBack
 from tracker.cameras.serial_light import SerialLight
 from tracker.config_cameras import InjectedFault, SyntheticCamera
 from tracker.errors import CameraError, CorruptFrameError
@@ -81,6 +82,14 @@ class SyntheticRig:
         self.description = (
             f"synthetic {settings.scene}, seed {settings.seed}, {settings.width}x{settings.height} at {settings.rate_hz:g} Hz"
         )
+        self.read_back: ReadBack = {
+            "scene": settings.scene,
+            "seed": settings.seed,
+            "width": settings.width,
+            "height": settings.height,
+            "rate_hz": float(settings.rate_hz),
+            "exposure_ms": float(settings.exposure_ms),
+        }
         self._closed = threading.Event()
         self._wait, self._nap = wait or self._closed.wait, wait or time.sleep
         self._refuse_when_vanished(clock())

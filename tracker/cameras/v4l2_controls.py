@@ -12,7 +12,7 @@ from tracker.cameras.found_camera import Allowed
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 
-_USER, _CAMERA = 0x00980900, 0x009A0900  # where <linux/v4l2-controls.h> begins to count
+USER_CLASS, CAMERA_CLASS = 0x00980900, 0x009A0900  # where <linux/v4l2-controls.h> begins to count
 TOLERANCE = 0.01  # of what was asked, for a unit that is finer than the driver's
 
 
@@ -35,15 +35,15 @@ class _RigControl:
 
 CONTROLS = {
     # exposure_auto: 1 is manual; exposure_auto_priority lets the rate fall in the dark
-    "exposure_us": _RigControl(number=_CAMERA + 2, unit=100, manual=((_CAMERA + 1, 1), (_CAMERA + 3, 0))),
-    "gain": _RigControl(number=_USER + 19, manual=((_USER + 18, 0),)),
-    "focus": _RigControl(number=_CAMERA + 10, manual=((_CAMERA + 12, 0),)),
-    "white_balance_k": _RigControl(number=_USER + 26, manual=((_USER + 12, 0),)),
-    "power_line_hz": _RigControl(number=_USER + 24, choices=(0, 50, 60)),
-    "brightness": _RigControl(number=_USER + 0),
-    "contrast": _RigControl(number=_USER + 1),
-    "saturation": _RigControl(number=_USER + 2),
-    "sharpness": _RigControl(number=_USER + 27),
+    "exposure_us": _RigControl(number=CAMERA_CLASS + 2, unit=100, manual=((CAMERA_CLASS + 1, 1), (CAMERA_CLASS + 3, 0))),
+    "gain": _RigControl(number=USER_CLASS + 19, manual=((USER_CLASS + 18, 0),)),
+    "focus": _RigControl(number=CAMERA_CLASS + 10, manual=((CAMERA_CLASS + 12, 0),)),
+    "white_balance_k": _RigControl(number=USER_CLASS + 26, manual=((USER_CLASS + 12, 0),)),
+    "power_line_hz": _RigControl(number=USER_CLASS + 24, choices=(0, 50, 60)),
+    "brightness": _RigControl(number=USER_CLASS + 0),
+    "contrast": _RigControl(number=USER_CLASS + 1),
+    "saturation": _RigControl(number=USER_CLASS + 2),
+    "sharpness": _RigControl(number=USER_CLASS + 27),
 }
 
 
@@ -58,6 +58,11 @@ def allowed_controls(handle: int) -> Iterator[Allowed]:
         allowed = _allowed(handle, key)
         if allowed is not None:
             yield allowed
+
+
+def in_unit_of(key: str, value: int) -> float | None:
+    """A driver's value in the unit of this key; None for a choice that tracker.yaml has no name for, such as automatic."""
+    return _in_unit(CONTROLS[key], value)
 
 
 def apply_controls(handle: int, settings: OpenCVCamera, *, where: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tracker.cameras.device_node import device_path
 from tracker.cameras.opencv_capture import CaptureFormat, compare, quieten
+from tracker.cameras.read_back import ReadBack
 from tracker.cameras.v4l2_pixels import decode
 from tracker.cameras.v4l2_stream import Taken, V4l2Stream
 from tracker.config_cameras import OpenCVCamera
@@ -47,6 +48,7 @@ class V4l2Device:
             self.close()
             raise
         self.description = f"V4L2 device {self._path} {found}"
+        self.read_back: ReadBack = {**found.read_back(), **self._stream.read_back}
 
     def read(self, timeout_s: float) -> Frame | None:
         """Wait for the next frame.

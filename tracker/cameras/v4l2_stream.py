@@ -15,6 +15,7 @@ from tracker.cameras import v4l2_calls as v4l2
 from tracker.cameras.device_node import busy, open_node
 from tracker.cameras.v4l2_controls import apply_controls
 from tracker.cameras.v4l2_pixels import FORMATS, Bytes, Layout, line_bytes
+from tracker.cameras.v4l2_read_back import read_device
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 
@@ -58,6 +59,7 @@ class V4l2Stream:
     Attributes:
         layout: size and pixel format that the driver made of the settings.
         rate_hz: the rate read back, 0 where the driver states none.
+        read_back: name and controls.
 
     Raises:
         UnreadFormatError: several planes, or no pixel format that is read here.
@@ -75,6 +77,7 @@ class V4l2Stream:
             self.layout = self._set_format(settings)
             apply_controls(self._handle, settings, where=path)
             self.rate_hz = self._set_rate(settings)
+            self.read_back = read_device(self._handle, where=f"{path}")
             self._start()
         except CameraError:
             self.close()

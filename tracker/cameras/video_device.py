@@ -9,8 +9,10 @@ import cv2
 import numpy as np
 
 from tracker.cameras.device_node import device_path, open_node
-from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
+from tracker.cameras.opencv_capture import as_rgb, compare, decoder_name, format_of, quieten
+from tracker.cameras.read_back import ReadBack
 from tracker.cameras.v4l2_controls import apply_controls
+from tracker.cameras.v4l2_read_back import read_device
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, CorruptFrameError
 from tracker.frame import Frame, Image
@@ -34,6 +36,7 @@ class VideoDevice:
         handle = open_node(self._path)  # OpenCV itself only says yes or no
         try:
             apply_controls(handle, settings, where=self._path)
+            controls = read_device(handle, where=f"{self._path}")
         finally:
             os.close(handle)
         quieten()
@@ -57,6 +60,7 @@ class VideoDevice:
             raise
         self._shape = image.shape
         self.description = f"V4L2 device {self._path} {self._format}"
+        self.read_back: ReadBack = {**self._format.read_back(), **controls, "decoder": decoder_name(self._capture)}
 
     def read(self, timeout_s: float) -> Frame | None:
         """Wait for the next frame.

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 from tracker.cameras.file_times import FileTimes
-from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
+from tracker.cameras.opencv_capture import as_rgb, compare, decoder_name, format_of, quieten
+from tracker.cameras.read_back import ReadBack
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 from tracker.frame import Frame, Image
@@ -51,6 +52,7 @@ class VideoFile:
             self.close()
             raise
         self.description = f"video file {self._path.name} {self._format}"
+        self.read_back: ReadBack = {"file": self._path.name, "decoder": decoder_name(self._capture), **self._format.read_back()}
 
     def read(self, timeout_s: float) -> Frame | None:
         """Decode the next frame, at its time if the recorded speed was asked for.

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from tracker.cameras.opencv_capture import as_rgb, compare, format_of, quieten
+from tracker.cameras.opencv_capture import as_rgb, compare, decoder_name, format_of, quieten
+from tracker.cameras.read_back import ReadBack
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 from tracker.frame import Frame
@@ -46,6 +47,7 @@ class VideoStream:
             self.close()
             raise
         self.description = f"stream {self._where} {self._format}"
+        self.read_back: ReadBack = {"address": self._where, "decoder": decoder_name(self._capture), **self._format.read_back()}
 
     def read(self, timeout_s: float) -> Frame | None:
         """Wait for the next picture, at most SILENCE_MS whatever the caller's limit.

@@ -70,7 +70,7 @@ def record(options: argparse.Namespace) -> int:
     """Ask, and print what came of it."""
     if options.action == "start":
         found = ask_tracker(options, {"command": "record_start"} | session_request(options))
-        said = f"recording to {found['folder']}"
+        said = f"recording to {found['folder']}" + (f"\nwarning: {found['warning']}" if found.get("warning") else "")
     elif options.action == "stop":
         found = ask_tracker(options, {"command": "record_stop"}, STOP_S)
         said = f"recorded {found['frames']} frames to {found['folder']}" + (

@@ -72,7 +72,7 @@ def _chosen(poses: SessionPoses, animal: int | None) -> int:
 
 def _camera(content: NWBFile, poses: SessionPoses) -> Any:
     description = poses.session.description
-    return content.create_device(name=nwb_name(description.camera), description=description.camera_description or "camera")
+    return content.create_device(name=nwb_name(description.camera), description=description.camera_words())
 
 
 def _video(poses: SessionPoses, folder: Path, camera: Any) -> ImageSeries:

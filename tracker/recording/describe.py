@@ -12,6 +12,7 @@ import msgspec
 
 from tracker.boot_id import boot_id
 from tracker.bundle import read_bundle
+from tracker.cameras.read_back import ReadBack
 from tracker.config import Config, RecordingConfig
 from tracker.errors import BundleError, RecordingError
 from tracker.frame import Frame
@@ -34,6 +35,7 @@ def describe(
     first: list[Frame],
     *,
     camera_description: str,
+    camera_settings: ReadBack | None = None,
     stream_session: str,
     meta: dict[str, str],
     bundle: NameAndHash | None = None,
@@ -45,6 +47,7 @@ def describe(
         settings: its section recording.
         first: one frame at least; with more, the rate of the video's time stamps comes from them.
         camera_description: as read back from the camera.
+        camera_settings: likewise; None where it says none.
         stream_session: of the daemon.
         meta: noted for this session, over those of the configuration.
         bundle: in use; None where none is yet, for the configuration's.
@@ -59,6 +62,7 @@ def describe(
         unix_offset_ns=time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns(),
         camera=config.name,
         camera_description=camera_description,
+        camera_settings=dict(camera_settings or {}),
         stream_session=stream_session,
         video=VideoFormat(
             width=image.shape[1],

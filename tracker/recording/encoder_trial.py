@@ -17,7 +17,7 @@ from tracker.whole_files import remedy
 _FEWEST = 3  # the first is a key frame and fills the encoder's tables: slower than those that follow
 _START_S = 0.5  # frames wait in the recorder's queue meanwhile
 _LONGEST_S = 30.0
-_PLAINLY = 1.5  # of a frame's time: the first frames after a key frame cost up to 1.4 times what later ones do
+CERTAINLY = 1.5  # of a frame's time: the first frames after a key frame cost up to 1.4 times what later ones do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,19 @@ class EncoderCost:
     wall_ms: float
     bytes_per_frame: float
     sync_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooSlow:
+    """An encoder that needs a frame's time or more for a frame.
+
+    Attributes:
+        is_certain: whether it plainly cannot keep up; else it may, or frames are dropped.
+        sentence: what was measured, and the remedy.
+    """
+
+    is_certain: bool
+    sentence: str
 
 
 def try_encoder(images: list[Image], form: VideoFormat, folder: Path, *, within_s: float = math.inf) -> EncoderCost | None:
@@ -83,8 +96,8 @@ def try_encoder(images: list[Image], form: VideoFormat, folder: Path, *, within_
     )
 
 
-def too_slow(first: list[Frame], form: VideoFormat, folder: Path, *, rate_hz: float | None) -> str | None:
-    """Why this machine plainly cannot encode what a camera sends, found out on its first frames; None where it may.
+def too_slow(first: list[Frame], form: VideoFormat, folder: Path, *, rate_hz: float | None) -> TooSlow | None:
+    """Whether this machine cannot, or may not, encode what a camera sends, found out on its first frames; None where it can.
 
     Processor time is compared, which other programs hardly change: an encoder that needs more of it than a frame has cannot
     keep up on an idle machine either. What `tracker check` finds out takes longer and says more.
@@ -100,13 +113,20 @@ def too_slow(first: list[Frame], form: VideoFormat, folder: Path, *, rate_hz: fl
     """
     period_ms = _period_ms(first, rate_hz)
     cost = try_encoder([frame.image for frame in first], form, folder, within_s=_START_S) if period_ms is not None else None
-    if period_ms is None or cost is None or cost.cpu_ms <= _PLAINLY * period_ms:
+    return judge(cost, form, period_ms=period_ms) if period_ms is not None and cost is not None else None
+
+
+def judge(cost: EncoderCost, form: VideoFormat, *, period_ms: float) -> TooSlow | None:
+    """What a frame's cost means where one comes every so many milliseconds; None where time is left."""
+    if cost.cpu_ms < period_ms:
         return None
-    return (
+    is_certain = cost.cpu_ms > CERTAINLY * period_ms
+    sentence = (
         f"the encoder takes {cost.cpu_ms:.1f} ms of a processor for a frame of {form.width}x{form.height}, and one comes every "
         f"{period_ms:.1f} ms; choose a faster recording.preset than '{form.preset}', a lower frame rate or a smaller picture "
         "(`tracker check` tells more)"
     )
+    return TooSlow(is_certain=is_certain, sentence=sentence if is_certain else f"frames may be dropped: {sentence}")
 
 
 def _period_ms(frames: list[Frame], rate_hz: float | None) -> float | None:

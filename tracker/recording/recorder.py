@@ -144,14 +144,20 @@ class Recorder:
                 self._recording, self._note = recording, None
             return request.folder
 
-    def settle(self, within_s: float) -> None:
+    def settle(self, within_s: float) -> str | None:
         """Wait until the session has begun, or it is known that it cannot; no longer where no frame comes.
+
+        Returns:
+            Why frames may be dropped, None where nothing says so.
 
         Raises:
             RecordingError: it cannot.
         """
-        if self._recording is not None:
-            self._recording.settle(within_s)
+        recording = self._recording
+        if recording is None:
+            return None
+        recording.settle(within_s)
+        return recording.warning
 
     def stop(self, reason: str = "stopped") -> RecordingMessage:
         """Finish the session, and wait for its files.

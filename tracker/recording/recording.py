@@ -43,6 +43,7 @@ class Recording:
         over: nothing more is taken, and every file is closed.
         frames: in the video so far.
         failure: why the session could not be finished, in one sentence.
+        warning: why frames may be dropped, as its first frames showed, in one sentence.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Recording:
         self.over = False
         self.frames = 0
         self.failure: str | None = None
+        self.warning: str | None = None
         self._request, self._rig, self._settings, self._clock = request, rig, rig.settings, clock
         self._began_setup = setup
         self._tell_refused, self._is_refused = refused, False
@@ -302,9 +304,12 @@ class Recording:
         frames = self._held_frames()
         description = msgspec.structs.replace(self._rig.describe(frames, self._request.meta), continues=self._request.continues)
         slow = too_slow(frames, description.video, self.folder, rate_hz=self._rig.rate_hz)
-        if slow is not None:
+        if slow is not None and slow.is_certain:
             self._is_refused = True
-            raise RecordingError(f"{self.folder}: cannot be recorded: {slow}")
+            raise RecordingError(f"{self.folder}: cannot be recorded: {slow.sentence}")
+        if slow is not None:
+            self.warning = slow.sentence
+            logger.warning("%s: %s", self.folder, slow.sentence)
         limits = Limits(
             segment_ns=int(self._settings.segment_s * 1e9),
             idle_ns=int(max(_IDLE_S, 5 / description.video.rate_hz) * 1e9),

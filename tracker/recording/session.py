@@ -98,6 +98,7 @@ class Description(SessionPart, frozen=True, kw_only=True):
         unix_offset_ns: added to a monotonic time of this session gives unix time.
         camera: its name in the stream.
         camera_description: model, size and rate as read back from it.
+        camera_settings: all else that it said of itself when it had been opened and set; empty in sessions of older versions.
         stream_session: of the daemon that recorded; the same in every message it published.
         video: how frames stand in the video.
         versions: of rigtrack, Python and the libraries that matter.
@@ -130,6 +131,14 @@ class Description(SessionPart, frozen=True, kw_only=True):
     boot_id: str = ""
     source: SourceVideo | None = None
     analysed_with: AnalysedWith | None = None
+    camera_settings: dict[str, float | int | bool | str] = {}
+
+    def camera_words(self) -> str:
+        """The camera and its settings in one line."""
+        settings = ", ".join(
+            f"{key}: {str(value).lower() if isinstance(value, bool) else value}" for key, value in self.camera_settings.items()
+        )
+        return "; ".join(filter(None, [self.camera_description or "camera", settings]))
 
 
 class Closed(SessionPart, frozen=True, kw_only=True):
