@@ -117,8 +117,8 @@ def _contradicting(cameras: Sequence[RigCameraViews], moments: Sequence[str]) ->
             shared = len(found.agreeing) + len(found.others)
             raise CalibrationError(
                 f"images of one number are not of one moment: at {len(found.others)} of {shared} numbers that "
-                f"cameras {one.name} and {other.name} share, the board says something else of how they stand to each other than at the others; take images of "
-                "both cameras at once (record both and give the sessions' folders)"
+                f"cameras {one.name} and {other.name} share, the board says something else of how they stand to each other than at "
+                "the others; take images of both cameras at once (record both and give the sessions' folders)"
             )
         contradicting |= dict.fromkeys(found.others)
     return list(contradicting)
