@@ -1,6 +1,5 @@
 """Whether images that are said to be of one moment are: two cameras stand to each other at every moment as at any other."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,10 +52,7 @@ def agreement(lenses: tuple[Lens, Lens], views: tuple[Sequence[BoardView], Seque
         return Agreement(agreeing=(), others=())
     first, second = (np.stack([each[name] for name in names]) for each in poses)
     far_mm = float(np.median(np.abs((first[:, 2, 3] + second[:, 2, 3]) / 2)))
-    relative = second @ np.linalg.inv(first)  # first camera to second, (n, 4, 4)
-    agree = np.eye(len(names), dtype=bool)
-    for one, other in itertools.combinations(range(len(names)), 2):
-        agree[one, other] = agree[other, one] = _agree(relative[one], relative[other], far_mm)
+    agree = _agree(second @ np.linalg.inv(first), far_mm)
     best = agree[agree.sum(axis=0).argmax()]
     return Agreement(
         agreeing=tuple(name for name, good in zip(names, best, strict=True) if good),
@@ -75,10 +71,12 @@ def _poses(lens: Lens, views: Sequence[BoardView]) -> dict[str, Array]:
     return found
 
 
-def _agree(one: Array, other: Array, far_mm: float) -> bool:
-    turn = np.linalg.norm(cv2.Rodrigues(one[:3, :3] @ other[:3, :3].T)[0])
-    shift_mm = np.linalg.norm(one[:3, 3] - other[:3, 3])
-    return bool(np.rad2deg(turn) <= _TURN_DEG and shift_mm <= _SHIFT * far_mm)
+def _agree(relative: Array, far_mm: float) -> NDArray[np.bool_]:
+    """Which of the poses of the second camera to the first (n, 4, 4) agree with which, (n, n)."""
+    turns, shifts = relative[:, :3, :3], relative[:, :3, 3]
+    cosines = (np.einsum("aij,bij->ab", turns, turns) - 1) / 2  # of the angle between two rotations, by the trace of one into the other
+    apart_mm = np.linalg.norm(shifts[:, None] - shifts[None], axis=2)
+    return np.asarray((cosines >= np.cos(np.deg2rad(_TURN_DEG))) & (apart_mm <= _SHIFT * far_mm))
 
 
 def pose_matrix(pose: Array) -> Array:

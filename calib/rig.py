@@ -109,7 +109,8 @@ def _contradicting(cameras: Sequence[RigCameraViews], moments: Sequence[str]) ->
     Raises:
         CalibrationError: most do, so that they are none.
     """
-    used, contradicting = set(moments), dict.fromkeys(())
+    used = set(moments)
+    contradicting: dict[str, None] = {}
     for one, other in itertools.combinations(cameras, 2):
         views = [[view for view in camera.views if view.name in used and len(view.ids) >= _SHARED] for camera in (one, other)]
         found = agreement((one.lens, other.lens), (views[0], views[1]))

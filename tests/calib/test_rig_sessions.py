@@ -17,9 +17,9 @@ from calib.recorded_moments import images_at, moments_of
 from calib.synthetic import Placing, board_poses, picture
 from tests.calib.test_rig import BOARD, moved
 from tests.calib.views_of_truth import SMALL
+from tests.tracker.daemon import ROOT
 from tests.tracker.recorded import number_in
 from tests.tracker.recorded import picture as numbered
-from tests.tracker.sessions import ROOT
 from tracker.calibration import Quality
 from tracker.config import RecordingConfig, load_config
 from tracker.errors import CalibrationError
