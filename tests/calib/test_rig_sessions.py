@@ -1,6 +1,7 @@
 """Rigs from recorded sessions: frames become moments by time or by number, and boards are looked for at shared moments alone."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,23 @@ BY = np.array([0.0, 0.12, 0.0, -40.0, 0.0, 5.0])
 
 
 def recorded(
-    folder: Path, pulses: Sequence[int], images: Sequence[Image], *, count_from: int = 0, late_ns: int = 0, **changes: Any
+    folder: Path,
+    pulses: Sequence[int],
+    images: Sequence[Image],
+    *,
+    count_from: int = 0,
+    late_ns: int = 0,
+    held_up: int = -1,
+    **changes: Any,
 ) -> RecordedSession:
-    """A session of one camera whose frames were received at these pulses, 10 ms apart."""
+    """A session of one camera whose frames were received at these pulses, 10 ms apart; that of one pulse was held up for as long."""
     frames = [
-        Frame(image=image, number=pulse + count_from, exposed_ns=None, received_ns=1_000 * MS + pulse * PULSE_NS + late_ns)
+        Frame(
+            image=image,
+            number=pulse + count_from,
+            exposed_ns=None,
+            received_ns=1_000 * MS + (pulse + (pulse == held_up)) * PULSE_NS + late_ns,
+        )
         for pulse, image in zip(pulses, images, strict=True)
     ]
     config = load_config(ROOT / "examples" / "synthetic.yaml")
@@ -76,6 +89,18 @@ def test_frames_of_one_moment_stay_together_behind_lost_ones(changes: dict[str, 
     assert {int(name) for name in first} == set(first.values())  # the first camera's numbers
     assert set(first.values()) >= set(here) & set(there) & set(range(25, 60))
     assert not {20, 21, 30, 40} & set(first.values())
+
+
+def test_with_a_trigger_a_frame_that_was_held_up_joins_no_other_moment(tmp_path: Path) -> None:
+    here, there = list(range(60)), [pulse for pulse in range(60) if pulse != 36]
+    top = recorded(tmp_path / "top", here, [numbered(pulse) for pulse in here], **TRIGGERED)
+    side = recorded(tmp_path / "side", there, [numbered(pulse) for pulse in there], count_from=3, held_up=35, **TRIGGERED)
+
+    names = moments_of([top, side], every=1)
+
+    first, second = pulses_shown(top, names[0]), pulses_shown(side, names[1])
+    assert first == second
+    assert not {35, 36} & set(first.values())
 
 
 def test_every_counts_moments_and_not_the_frames_of_each_camera(tmp_path: Path) -> None:
@@ -144,6 +169,15 @@ def test_a_session_given_for_another_camera_is_refused(lab: Path, tmp_path: Path
     assert rig_of(lab, tmp_path / "rig", ("top", "side"), ("side", "top"), every=4) == 1
 
     assert "side is a session of camera side, which is given too; exchange the two" in capsys.readouterr().err
+
+
+def test_a_session_whose_video_is_gone_is_refused_in_one_sentence(lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(lab / "side", tmp_path / "side")
+    (tmp_path / "side" / "video-001.mkv").unlink()
+
+    assert rig_of(lab, tmp_path / "rig", ("top", "top"), ("side", str(tmp_path / "side")), every=4) == 1
+
+    assert "video-001.mkv: the video cannot be read" in capsys.readouterr().err
 
 
 def test_sessions_and_images_are_not_mixed(lab: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
