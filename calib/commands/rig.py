@@ -124,7 +124,7 @@ def _found_in_sessions(folders: Mapping[str, Path], board: Board, every: int) ->
         if camera != name:
             say(f"{name}: the session is of camera {camera}; `tracker triangulate` knows a camera by its tracker's name")
     wanted = moments_of(sessions, every=every)
-    say(f"{len({moment for names in wanted for moment in names.values()})} moments, every {every}. of those that two cameras have")
+    say(f"{len({moment for names in wanted for moment in names.values()})} moments: one in {every} of those that two cameras have")
     for name, session, names in zip(folders, sessions, wanted, strict=True):
         with progress(f"finding the board in {name}") as shown:
             yield find_views_in(images_at(session, names), board, source=session.folder, progress=shown.reached)

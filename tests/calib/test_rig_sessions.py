@@ -159,7 +159,7 @@ def test_recorded_sessions_of_two_cameras_become_a_rig(lab: Path, tmp_path: Path
 
     printed, said = capsys.readouterr()
     told = json.loads(printed)
-    assert "5 moments, every 4. of those that two cameras have" in said
+    assert "5 moments: one in 4 of those that two cameras have" in said
     assert told["quality"]["moments"] == 5
     assert told["quality"]["rms_px"] < 1
     assert told["baselines_mm"]["top to side"] == pytest.approx(float(np.linalg.norm(BY[3:])), rel=0.03)
