@@ -1,6 +1,7 @@
 """The labels of a real rig of two cameras, triangulated live: published as two trackers publish, joined, and compared with the labels.
 
     python bench/rig_labels.py --rate 30
+    python bench/rig_labels.py --rate 10 --picture docs/images/several_cameras_labels.png
 
 The rig is solved from its own ChArUco images. Each camera is a process that publishes, at one trigger, what was labelled in its video;
 `tracker triangulate` joins them. Prints how far a joined place appears from where people's proof-read labels have it (in px, by key
@@ -22,6 +23,8 @@ import h5py  # type: ignore[import-untyped]
 import msgspec
 import numpy as np
 import yaml
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from publish_pose import publish_pose
 from triangulate import DATA, Heard, listen, real_cameras, status
 
@@ -33,9 +36,12 @@ from tracker.frame import Frame
 from tracker.pose import Pose
 from tracker.stream.publisher import Publisher
 from tracker.triangulation.places import RigTriangulation
+from tracker.triangulation.synthetic import seen_by
 
 CAMERAS = ("back", "mid")
 LARGEST_ERROR_PX = 50.0  # generous: labels that differ are to be counted, not left out
+SHOWN = 45  # the label's number in the picture
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"
 LEAD = 60  # moments before the labels' first, all points away: the rig learns period and offsets
 
 
@@ -145,11 +151,75 @@ def judged(heard: Heard, rig: Any, names: tuple[str, ...], seen: np.ndarray[Any,
     }
 
 
+def edges(folder: Path) -> list[tuple[str, str]]:
+    """Which key points are joined by a line."""
+    with h5py.File(folder / CAMERAS[0] / f"minimal_{CAMERAS[0]}_proofread.analysis.h5") as file:
+        return [(one.decode(), other.decode()) for one, other in file["edge_names"][:]]
+
+
+def draw(path: Path, heard: Heard, rig: Any, names: tuple[str, ...], seen: np.ndarray[Any, Any], lines: list[tuple[str, str]]) -> None:
+    """One moment as both cameras' labels have it and as it was published, in px and in space, and how far the two are apart."""
+    number_of = {LEAD + number: number for number in range(seen.shape[1])}
+    places = np.full((seen.shape[1], len(names), 4), np.nan)
+    for moment in heard.moments:
+        known = [number_of[frame] for frame in moment.frames.values() if frame in number_of]
+        for index, name in enumerate(names):
+            if known and moment.animals and moment.animals[0].error_px[name] is not None:
+                places[known[0], index] = [*moment.animals[0].points[name][:3], moment.animals[0].error_px[name]]
+    joined_by = [(names.index(one), names.index(other)) for one, other in lines]
+    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    grid = figure.add_gridspec(2, 3, width_ratios=(1.1, 1.0, 0.9))
+    for row, camera in enumerate(CAMERAS):
+        _draw_view(figure.add_subplot(grid[row, 0]), camera, seen[row, SHOWN], seen_by(rig, places[SHOWN, :, :3])[row], joined_by)
+    _draw_space(figure.add_subplot(grid[:, 1], projection="3d"), places[SHOWN, :, :3], joined_by)
+    order = sorted(
+        np.flatnonzero(np.isfinite(places[..., 3]).any(axis=0)).tolist(), key=lambda index: -float(np.nanmedian(places[:, index, 3]))
+    )
+    errors = figure.add_subplot(grid[:, 2])
+    errors.boxplot(
+        [places[np.isfinite(places[:, index, 3]), index, 3] for index in order],
+        orientation="horizontal",
+        tick_labels=[names[index] for index in order],
+        whis=(5, 95),
+        showfliers=False,
+        medianprops={"color": ORANGE},
+    )
+    errors.set_xlabel("px from the labels\n(box: half of all, whiskers: 90 %)")
+    errors.set_title(f"all {seen.shape[1]} moments, by key point", fontsize=10)
+    errors.set_xlim(0, None)
+    figure.savefig(path, dpi=90)
+
+
+def _draw_view(axes: Axes, camera: str, labelled: Any, projected: Any, joined_by: list[tuple[int, int]]) -> None:
+    for one, other in joined_by:
+        axes.plot(*projected[[one, other]].T, color=BLUE, linewidth=1, alpha=0.6)
+    axes.plot(*projected.T, ".", color=BLUE, markersize=6, label="published place, projected")
+    axes.plot(*labelled.T, "o", markerfacecolor="none", color=ORANGE, markersize=8, label="label")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.invert_yaxis()
+    axes.set_title(f"camera {camera}, px", fontsize=10)
+    if camera == CAMERAS[0]:
+        axes.legend(fontsize=8)
+
+
+def _draw_space(axes: Any, mm: Any, joined_by: list[tuple[int, int]]) -> None:
+    """Places (K, 3) in the first camera's frame, Z away from it; drawn with that camera's down as down."""
+    for one, other in joined_by:
+        axes.plot(mm[[one, other], 0], mm[[one, other], 2], -mm[[one, other], 1], color=BLUE, linewidth=1.2)
+    axes.scatter(mm[:, 0], mm[:, 2], -mm[:, 1], color=BLUE, s=14)
+    axes.set(xlabel="X, mm", ylabel="Z, mm", zlabel="-Y, mm")
+    axes.set_aspect("equal")
+    axes.set_title("the same moment in space", fontsize=10)
+    axes.locator_params(nbins=4)
+    axes.tick_params(labelsize=7, pad=0)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rate", type=float, default=30.0, help="moments a second (%(default)s, as the videos)")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with rig_charuco (%(default)s)")
+    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw one moment, and the errors of all")
     parser.add_argument("--play", help=argparse.SUPPRESS)
     parser.add_argument("--address", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -163,7 +233,10 @@ def main() -> None:
     rig = solve_rig(real_cameras(folder), read_board(folder / "board.toml"))
     (names, back), (others, mid) = (labels(folder, camera) for camera in CAMERAS)
     seen = np.stack((back, mid[:, [others.index(name) for name in names]]))
-    print(json.dumps(judged(joined(options, rig, seen.shape[1]), rig, names, seen), indent=2))
+    heard = joined(options, rig, seen.shape[1])
+    print(json.dumps(judged(heard, rig, names, seen), indent=2))
+    if options.picture is not None:
+        draw(options.picture, heard, rig, names, seen, edges(folder))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from tracker.errors import CalibrationError
 Array = NDArray[np.float64]
 _MM = 1000.0  # caliscope counts in metres
 _BOARD = 0  # its number as an object
+_MOST_ROUNDS = 100  # good sets take about 6; one that contradicts itself never ends
 
 
 def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[BoardView]], board: Board, *, print_mm: float) -> list[Array]:
@@ -29,7 +30,7 @@ def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[BoardView]], b
         (3, 4) each, frame of reference to camera, mm; the frame is one of the cameras'.
 
     Raises:
-        CalibrationError: caliscope is not installed, or cameras cannot be joined.
+        CalibrationError: caliscope is not installed, cameras cannot be joined, or their places do not settle.
     """
     try:
         from caliscope.cameras.camera_array import CameraArray, CameraData  # type: ignore[import-untyped]
@@ -51,11 +52,16 @@ def camera_poses(lenses: Sequence[Lens], views: Sequence[Sequence[BoardView]], b
     )
     try:
         volume = CaptureVolume.bootstrap(ImagePoints(_table(views)), cameras, _lengths(board, print_mm))
-        solved = volume.optimize()
+        solved = volume.optimize(max_nfev=_MOST_ROUNDS, strict=False)
     except (Refused, ValueError, np.linalg.LinAlgError) as problem:
         raise CalibrationError(
             f"the cameras cannot be joined: {' '.join(str(problem).split())}; show the board to two cameras at a time"
         ) from problem
+    if solved.optimization_status is None or not solved.optimization_status.converged:
+        raise CalibrationError(
+            f"the places of the cameras did not settle after {_MOST_ROUNDS} rounds of the bundle adjustment; take the images of all "
+            "cameras at the same moments, with the board large and tilted in turn"
+        )
     posed = solved.camera_array.posed_cameras
     if left := [number for number in range(len(lenses)) if number not in posed]:
         raise CalibrationError(

@@ -1,7 +1,7 @@
 """Views of a board from a folder of images, a video or a single image."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tracker.errors import CalibrationError, CameraError, CorruptFrameError
 from tracker.frame import Image
 
 _TIMEOUT_S = 10.0
+NamedImage = tuple[str, Image | str, int | None]  # name, image or what is wrong with it, and how many there are (None: not known)
 Progress = Callable[[int, int | None], None]  # how many images are done, of how many (None: not known)
 
 
@@ -50,11 +51,16 @@ def find_views(source: Path, board: Board, *, every: int, progress: Progress) ->
         CalibrationError: nothing to read, or images of several sizes.
         CameraError: a folder or video that cannot be read.
     """
+    return find_views_in(_images(source, every), board, source=source, progress=progress)
+
+
+def find_views_in(images: Iterable[NamedImage], board: Board, *, source: Path, progress: Progress) -> FoundViews:
+    """Find the board in images that come with their names; arguments and errors as for `find_views`."""
     finder, views, unreadable = BoardFinder(board), [], []
     without: list[str] = []
     twice: list[str] = []
     size: tuple[int, int] | None = None
-    for number, (name, image, of) in enumerate(_images(source, every), 1):
+    for number, (name, image, of) in enumerate(images, 1):
         if isinstance(image, str):
             unreadable.append(image)
             continue
@@ -108,8 +114,7 @@ def named_by_moment(views: Sequence[BoardView], where: str) -> list[BoardView]:
     return list(renamed.values())
 
 
-def _images(source: Path, every: int) -> Iterator[tuple[str, Image | str, int | None]]:
-    """Name, image or what is wrong with it, and how many there are."""
+def _images(source: Path, every: int) -> Iterator[NamedImage]:
     if source.is_dir() or source.suffix.lower() in IMAGE_SUFFIXES:
         paths = numbered_images(source) if source.is_dir() else [source]
         for path in paths:
@@ -123,7 +128,7 @@ def _images(source: Path, every: int) -> Iterator[tuple[str, Image | str, int | 
     yield from _frames(source, every)
 
 
-def _frames(source: Path, every: int) -> Iterator[tuple[str, Image | str, int | None]]:
+def _frames(source: Path, every: int) -> Iterator[NamedImage]:
     camera = camera_factory(OpenCVCamera(device=str(source), file_speed="flat_out"))()
     try:
         while True:

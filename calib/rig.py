@@ -15,6 +15,7 @@ from calib.bundle_adjustment import camera_poses
 from calib.calibration_file import as_matrix, as_row, made
 from calib.intrinsics import pose_of, residuals_of, rms
 from calib.lens import Lens
+from calib.moment_agreement import agreement, pose_matrix, pose_vector
 from tracker.calibration import CameraPose, Distortion
 from tracker.camera_rig import CameraRig, RigCamera, RigQuality, Triangulate
 from tracker.errors import CalibrationError
@@ -25,6 +26,7 @@ _FEWEST_MOMENTS = 4
 _SHARED = 8  # corners that two cameras must both see for a moment to count
 _PRINT_MM = 0.1  # how far distances on the board may be off: what a printer or a mounted sheet leaves
 _BIAS, _RMS_PX = 0.005, 1.0
+_LEFT_OUT = 0.1  # share of the moments that may contradict the others, such as those in which the board was misread
 _ALONE_RATIO, _ALONE_PX = 1.25, 0.02  # one place for all cameras may explain so much less than a place for each, and a little
 _PLACE_SCALE = np.array([0.1, 0.1, 0.1, 10.0, 10.0, 10.0])  # radians and mm
 
@@ -79,13 +81,17 @@ def solve_rig(
             f"two cameras saw the board together at {len(moments)} moments; expected at least {_FEWEST_MOMENTS}, better 30: "
             "show the board where their views overlap, and give the images of one moment the same number"
         )
+    left_out = _contradicting(cameras, moments)
+    moments = [moment for moment in moments if moment not in left_out]
+    if left_out:
+        stage(_sentence_of(left_out))
     stage(f"placing the cameras from {len(moments)} moments")
     poses = _poses(cameras, board, moments)
     rig = _rig(cameras, poses, frame=f"camera {cameras[0].name}", quality=RigQuality(), moments=len(moments))
     stage("placing them again from each half of the moments")
     held_out = _held_out(cameras, board, moments)
     stage("comparing one place of the board with a place for each camera")
-    rig = replace(rig, quality=_quality(cameras, rig, moments, held_out))
+    rig = replace(rig, quality=_quality(cameras, rig, moments, held_out, left_out))
     return rig if origin is None else _moved(rig, board, cameras, origin)
 
 
@@ -95,6 +101,33 @@ def shared_moments(cameras: Sequence[RigCameraViews]) -> list[str]:
     names = dict.fromkeys(name for each in seen for name in each)
     pairs = list(itertools.combinations(seen, 2))
     return [name for name in names if any(len(a.get(name, set()) & b.get(name, set())) >= _SHARED for a, b in pairs)]
+
+
+def _contradicting(cameras: Sequence[RigCameraViews], moments: Sequence[str]) -> list[str]:
+    """Moments that contradict most others on how two cameras stand to each other.
+
+    Raises:
+        CalibrationError: most do, so that they are none.
+    """
+    used = set(moments)
+    contradicting: dict[str, None] = {}
+    for one, other in itertools.combinations(cameras, 2):
+        views = [[view for view in camera.views if view.name in used and len(view.ids) >= _SHARED] for camera in (one, other)]
+        found = agreement((one.lens, other.lens), (views[0], views[1]))
+        if not found.is_of_moments:
+            shared = len(found.agreeing) + len(found.others)
+            raise CalibrationError(
+                f"images of one number are not of one moment: at {len(found.others)} of {shared} numbers that "
+                f"cameras {one.name} and {other.name} share, the board says something else of how they stand to each other than at "
+                "the others; take images of both cameras at once (record both and give the sessions' folders)"
+            )
+        contradicting |= dict.fromkeys(found.others)
+    return list(contradicting)
+
+
+def _sentence_of(left_out: Sequence[str]) -> str:
+    named = f"{', '.join(left_out[:5])}{' and others' if len(left_out) > 5 else ''}"
+    return f"{len(left_out)} moments are left out, since they contradict the others on how the cameras stand to each other: {named}"
 
 
 def seen_at(cameras: Sequence[RigCameraViews], board: Board, moment: str) -> Array:
@@ -164,7 +197,9 @@ def length_errors(places: Sequence[Array], board: Board) -> LengthErrors | None:
     return LengthErrors(rms_mm=float(np.sqrt(np.mean(errors[known] ** 2))), bias=float(errors[known].sum() / lengths[known].sum()))
 
 
-def _quality(cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequence[str], held_out: LengthErrors | None) -> RigQuality:
+def _quality(
+    cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequence[str], held_out: LengthErrors | None, left_out: Sequence[str]
+) -> RigQuality:
     together, alone = _residuals(cameras, rig, moments)
     told = [f"the calibration of camera {camera.name} is not good: {camera.reasons[0]}" for camera in cameras if camera.reasons]
     if len(moments) < MOMENTS_NEEDED:
@@ -173,8 +208,11 @@ def _quality(cameras: Sequence[RigCameraViews], rig: CameraRig, moments: Sequenc
         told.append(f"the cameras disagree by {together:.2f} px; expected at most {_RMS_PX:g} px")
     if together > _ALONE_RATIO * alone + _ALONE_PX:
         told.append(
-            f"one place of the board explains all cameras to {together:.2f} px, a place for each to {alone:.2f} px: a lens is wrong"
+            f"one place of the board explains all cameras to {together:.2f} px, a place for each to {alone:.2f} px: "
+            "a lens is wrong, or the board moved between the cameras' exposures"
         )
+    if len(left_out) > _LEFT_OUT * (len(moments) + len(left_out)):
+        told.append(f"{_sentence_of(left_out)}; expected at most {_LEFT_OUT:.0%} of them")
     if held_out is None:
         told.append("half of the moments is not enough to solve the rig again, so nothing confirms it")
     elif abs(held_out.bias) > _BIAS:
@@ -216,18 +254,6 @@ def _explained_by_one_place(seen: Sequence[tuple[Lens, Array, BoardView]], first
 
     start = pose_vector(np.linalg.inv(seen[0][1]) @ pose_matrix(first))
     return residuals(least_squares(lambda place: np.concatenate(residuals(place)).ravel(), start, method="lm", x_scale=_PLACE_SCALE).x)
-
-
-def pose_matrix(pose: Array) -> Array:
-    """A pose (6,), Rodrigues vector and translation, as a matrix (4, 4)."""
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = cv2.Rodrigues(pose[:3])[0], pose[3:]
-    return matrix
-
-
-def pose_vector(matrix: Array) -> Array:
-    """The reverse of `pose_matrix`."""
-    return np.concatenate((np.ravel(cv2.Rodrigues(matrix[:3, :3])[0]), matrix[:3, 3])).astype(np.float64)
 
 
 def baselines_mm(rig: CameraRig) -> dict[str, float]:

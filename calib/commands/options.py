@@ -18,9 +18,9 @@ def add_board(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     parser.add_argument("--board", type=Path, default=BOARD if required else None, help=f"{text} (%(default)s)" if required else text)
 
 
-def add_every(parser: argparse.ArgumentParser) -> None:
-    """Which frames of a video."""
-    parser.add_argument("--every", type=positive, default=10, metavar="N", help="of a video, every Nth frame (%(default)s)")
+def add_every(parser: argparse.ArgumentParser, *, of: str = "a video, every Nth frame") -> None:
+    """Which frames of a video, or moments of sessions."""
+    parser.add_argument("--every", type=positive, default=10, metavar="N", help=f"of {of} (%(default)s)")
 
 
 def positive(text: str) -> int:

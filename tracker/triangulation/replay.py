@@ -9,6 +9,7 @@ from tracker.errors import RecordingError
 from tracker.event import Event
 from tracker.messages import VERSION, EventMessage, Message, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.session import Description
 from tracker.recording.session_messages import session_messages
 from tracker.stream.publisher import Received, event_message
 from tracker.triangulation.cameras import RigCameras
@@ -45,7 +46,7 @@ def replay_rig(config: RigConfig, rig: CameraRig, folders: Sequence[Path]) -> It
     kept = _Kept(config.name)
     tracking = RigTracking(config, rig, kept, clock=lambda: kept.now_ns)
     heard_ns: dict[str, int] = {}
-    streams = [_stream(session, shift_ns=_shift_ns(session, sessions[0])) for session in sessions]
+    streams = [_stream(session, shift_ns=clock_shift_ns(session.description, sessions[0].description)) for session in sessions]
     for now_ns, _, message in heapq.merge(*streams, key=lambda each: each[:2]):
         kept.now_ns = now_ns
         if sum(now_ns - at_ns <= SILENT_NS for at_ns in heard_ns.values()) < 2:
@@ -65,9 +66,8 @@ def replay_rig(config: RigConfig, rig: CameraRig, folders: Sequence[Path]) -> It
     yield from kept.taken()
 
 
-def _shift_ns(session: RecordedSession, first: RecordedSession) -> int:
+def clock_shift_ns(one: Description, other: Description) -> int:
     """What brings a session's times to the clock of the first; by the time of day where they are of different hosts."""
-    one, other = session.description, first.description
     if one.boot_id and one.boot_id == other.boot_id:
         return 0
     return one.unix_offset_ns - other.unix_offset_ns
