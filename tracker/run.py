@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,8 @@ def _from_the_start(asked: Request, config: Config) -> Request:
     if folder != asked.folder:
         logger.warning("%s exists, so the session is recorded to %s", asked.folder, folder)
     notes = {**(config.recording.meta if config.recording is not None else {}), **asked.meta}
-    return replace(asked, folder=folder, continues=session_to_continue(asked.folder.parent, config.name, notes))
+    before = session_to_continue(asked.folder.parent, config.name, notes, now=datetime.now(timezone.utc))
+    return replace(asked, folder=folder, continues=before)
 
 
 def _name_unfinished(recordings: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import cv2
@@ -158,6 +159,9 @@ def test_a_session_that_is_being_recorded_is_not_mended_nor_named(recorder: Reco
     assert recorder.stop().frames == 30
 
 
+NOW = datetime(2026, 1, 31, 15, tzinfo=timezone.utc)
+
+
 def written_later(folder: Path, *, closed: bool, **said: object) -> None:
     """A session that began after all others beside it."""
     write_session(folder, range(3), closed=closed)
@@ -167,7 +171,7 @@ def written_later(folder: Path, *, closed: bool, **said: object) -> None:
 
 def test_a_session_continues_the_newest_of_its_camera_if_that_was_cut_off(tmp_path: Path) -> None:
     def before(camera: str = "top") -> str | None:
-        return session_to_continue(tmp_path, camera, {})
+        return session_to_continue(tmp_path, camera, {}, now=NOW)
 
     def later(name: str, *, closed: bool, **said: object) -> None:
         written_later(tmp_path / name, closed=closed, **said)
@@ -182,6 +186,7 @@ def test_a_session_continues_the_newest_of_its_camera_if_that_was_cut_off(tmp_pa
     later("analysed", closed=False, source=SourceVideo(path="/v.mp4", bytes=1, fingerprint="0"))
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / SESSION_FILE).write_text("{", encoding="utf-8")
+    os.utime(tmp_path / "damaged" / SESSION_FILE, (0, 0))  # older than the others
     assert before() == "a"
     recover(tmp_path / "a")
     assert before() is None, "it was mended, and what is older is not what goes on"
@@ -199,9 +204,35 @@ def test_of_closed_sessions_only_one_that_the_tracker_s_end_ended_is_continued(t
     write_part(tmp_path / "night", CLOSED_FILE, msgspec.structs.replace(closed, reason=reason))
 
     expected = "night" if is_continued else None
-    assert session_to_continue(tmp_path, "top", {"temperature": "23"}) == expected
-    assert session_to_continue(tmp_path, "top", {"animal": "M17"}) == expected
-    assert session_to_continue(tmp_path, "top", {"animal": "M18"}) is None, "another animal's session stands for itself"
+    assert session_to_continue(tmp_path, "top", {"temperature": "23"}, now=NOW) == expected
+    assert session_to_continue(tmp_path, "top", {"animal": "M17"}, now=NOW) == expected
+    assert session_to_continue(tmp_path, "top", {"animal": "M18"}, now=NOW) is None, "another animal's session stands for itself"
+
+
+def test_a_session_of_a_clock_that_was_ahead_is_continued_by_none(tmp_path: Path) -> None:
+    written_later(tmp_path / "ahead", closed=False)
+    written_later(tmp_path / "now", closed=True)
+    about = read_description(tmp_path / "ahead")
+    write_part(tmp_path / "ahead", SESSION_FILE, msgspec.structs.replace(about, created="2099-01-01T00:00:00.000+00:00"))
+    assert session_to_continue(tmp_path, "top", {}, now=NOW) is None, "the newest was stopped"
+
+
+@pytest.mark.parametrize("last_is_cut_off", [True, False])
+def test_no_session_is_continued_twice(tmp_path: Path, last_is_cut_off: bool) -> None:
+    written_later(tmp_path / "last", closed=not last_is_cut_off, continues="night")
+    written_later(tmp_path / "night", closed=False)  # by a clock that was put back afterwards
+    assert session_to_continue(tmp_path, "top", {}, now=NOW) == ("last" if last_is_cut_off else None)
+
+
+def test_nothing_is_continued_across_a_session_that_cannot_be_read(tmp_path: Path) -> None:
+    written_later(tmp_path / "night", closed=False)
+    assert session_to_continue(tmp_path, "top", {}, now=NOW) == "night"
+    (tmp_path / "later").mkdir()
+    (tmp_path / "later" / SESSION_FILE).write_text("{", encoding="utf-8")
+    for text, continued in (("2026-01-31T14:30:00", None), ("2026-01-31T14:00:00", "night"), ("2099-01-31T14:00:00", "night")):
+        changed = datetime.fromisoformat(f"{text}+00:00").timestamp()
+        os.utime(tmp_path / "later" / SESSION_FILE, (changed, changed))
+        assert session_to_continue(tmp_path, "top", {}, now=NOW) == continued, text
 
 
 def test_recovery_says_how_many_frames_the_encoder_had_not_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

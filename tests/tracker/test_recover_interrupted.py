@@ -14,10 +14,12 @@ import pytest
 from tests.tracker.recorded import number_in
 from tests.tracker.sessions import write_session
 from tests.tracker.test_recording_synced import VIDEO, Syncs
+from tracker.__main__ import main
 from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover
-from tracker.recording.session import CLOSED_FILE, EVENTS_FILE, FRAMES_FILE
+from tracker.recording.session import CLOSED_FILE, EVENTS_FILE, FRAMES_FILE, read_closed
+from tracker.recording.tables import FRAMES, read_table
 
 TABLES = (FRAMES_FILE, EVENTS_FILE)
 
@@ -67,3 +69,41 @@ def test_what_a_recovery_wrote_is_synced_before_it_takes_the_original_s_place(tm
         after = syncs.seen[syncs.seen.index(written) + 1]
         assert (after.name, part in after.names) == (folder.name, False), "its new name at once after it"
     assert syncs.seen[-1].names >= {CLOSED_FILE}
+
+
+def with_rows(folder: Path, rows: int) -> Path:
+    """A session of 12 frames that was cut off, with rows for its first frames only."""
+    write_session(folder, range(12), segments=[8], closed=False)
+    table = read_table(folder / FRAMES_FILE, FRAMES).slice(0, rows)
+    with pa.ipc.new_stream(folder / FRAMES_FILE, FRAMES) as stream:
+        stream.write_table(table)
+    return folder
+
+
+@pytest.mark.parametrize("renamed", [1, 2, 3])
+@pytest.mark.parametrize(("rows", "aside"), [(5, "without-rows.mkv"), (0, "mkv.unread")])
+def test_an_interrupted_recovery_forgets_no_frame_that_it_has_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: int, aside: str, renamed: int
+) -> None:
+    expected = recover(with_rows(tmp_path / "uninterrupted", rows)).closed
+    folder, real, count = with_rows(tmp_path / "s", rows), Path.replace, 0
+    assert expected.cut_frames == 11 - rows, "the last was still in the encoder"
+
+    def interrupted(path: Path, target: Path) -> Path:
+        """The power goes after so many files have taken their names."""
+        nonlocal count
+        if count == renamed:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        count += 1
+        return real(path, target)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Path, "replace", interrupted)
+        with pytest.raises(RecordingError, match="cannot be mended"):
+            recover(folder)
+    assert list(folder.glob(f"*.{aside}"))
+
+    assert main(["recover", str(folder), "--cut"]) == 0
+    closed = read_closed(folder)
+    assert closed == expected
+    assert f"{expected.cut_frames} frames had no row and were cut off (kept in video-001.{aside}" in capsys.readouterr().out

@@ -76,8 +76,9 @@ def _put_aside(folder: Path) -> list[Path]:
 
 def _sentence(folder: Path, found: "Recovered") -> str:
     closed = found.closed
+    kept = ", ".join(path.name for path in _put_aside(folder))
     cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
-    cut += f" (kept in {', '.join(path.name for path in aside)})" if closed.cut_frames and (aside := _put_aside(folder)) else ""
+    cut += (f" (kept in {kept})" if cut else f"; frames that had no row are kept in {kept}") if kept else ""
     cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
     cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
     if found.was_whole:

@@ -1,11 +1,12 @@
 """A recorded video written again without encoding it: with a length and an index, and without what has no row, which is put aside."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import av
@@ -14,11 +15,29 @@ from tracker.errors import RecordingError
 from tracker.whole_files import sync_folder
 
 WITHOUT_ROWS = ".without-rows.mkv"
+UNREAD = ".unread"  # behind the name of a video of which nothing is kept
+_NUMBER_OF_THEM = "FRAMES_WITHOUT_ROW"  # a tag of the file that they are put into: it may begin with frames that have one
 
 
 def packets(container: Any) -> Iterator[Any]:
     """The packets that hold a frame."""
     return (packet for packet in container.demux(video=0) if packet.size)
+
+
+def put_aside(video: Path) -> Path | None:
+    """The file that a recovery has put a video's frames without a row into; None where there is none."""
+    aside = (video.with_name(f"{video.stem}{WITHOUT_ROWS}"), video.with_name(f"{video.name}{UNREAD}"))
+    return next((path for path in aside if path.exists()), None)
+
+
+def tagged_frames(aside: Path) -> int:
+    """How many frames without a row a file of them says it holds; 0 where it does not, or cannot be read."""
+    try:
+        with av.open(str(aside)) as container:
+            said = container.metadata.get(_NUMBER_OF_THEM, "")
+    except av.error.FFmpegError:
+        return 0
+    return int(said) if said.isdecimal() else 0
 
 
 def copy_video(path: Path, *, keep: int, of: int, rate: Fraction, read: Callable[[int], None]) -> None:
@@ -37,7 +56,7 @@ def copy_video(path: Path, *, keep: int, of: int, rate: Fraction, read: Callable
     """
     if keep == 0:
         if path.exists():
-            path.replace(path.with_name(f"{path.name}.unread"))
+            path.replace(path.with_name(f"{path.name}{UNREAD}"))
         return
     kept, rest = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.rest.part")
     try:
@@ -67,7 +86,7 @@ def _divide(path: Path, kept: Path, rest: Path, *, keep: int, of: int, rate: Fra
                 read(packet.size)
                 continue
             if behind is None:
-                behind = _Target(rest, source, rate, stack)
+                behind = _Target(rest, source, rate, stack, tags={_NUMBER_OF_THEM: str(of - keep)})
                 for before in () if packet.is_keyframe else since_key:
                     behind.add(before)
             behind.add(packet)
@@ -77,8 +96,11 @@ def _divide(path: Path, kept: Path, rest: Path, *, keep: int, of: int, rate: Fra
 class _Target:
     """A file of copied packets, whose time stamps count them."""
 
-    def __init__(self, path: Path, source: Any, rate: Fraction, stack: ExitStack) -> None:
+    def __init__(
+        self, path: Path, source: Any, rate: Fraction, stack: ExitStack, *, tags: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._container: Any = stack.enter_context(av.open(str(path), "w", format="matroska"))
+        self._container.metadata.update(tags)
         self._stream = self._container.add_stream_from_template(source.streams.video[0])
         self._rate, self._count = rate, 0
 

@@ -11,7 +11,7 @@ import av
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from tracker.errors import RecordingError
-from tracker.recording.copied_video import copy_video, packets
+from tracker.recording.copied_video import UNREAD, copy_video, packets, put_aside, tagged_frames
 from tracker.recording.session import (
     CLOSED_FILE,
     EVENTS_FILE,
@@ -21,6 +21,7 @@ from tracker.recording.session import (
     Description,
     claimed,
     is_claimed,
+    is_segment,
     read_closed,
     read_description,
     video_files,
@@ -58,17 +59,24 @@ class _SegmentVideo:
         frames: whole ones from its beginning on, without a gap.
         rows: that name it.
         fault: what is wrong beyond a cut end, None for nothing.
+        aside: frames without a row that a recovery put aside before it was interrupted.
     """
 
     path: Path
     frames: int
     rows: int
     fault: str | None
+    aside: int = 0
 
     @property
     def keep(self) -> int:
         """Frames that have a row."""
         return min(self.frames, self.rows)
+
+    @property
+    def without_row(self) -> int:
+        """Frames that have none. What was put aside while they still stand in the video is these once more."""
+        return self.frames - self.keep or self.aside
 
 
 class _BytesRead:
@@ -132,25 +140,36 @@ def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
 def _videos(folder: Path, rows: pa.Table, rate: Fraction, read: _BytesRead) -> list[_SegmentVideo]:
     counts = Counter(rows["segment"].to_pylist())
     there = {path.name: path for path in video_files(folder)}
-    last = max([*counts, *(int(name[6:-4]) for name in there)], default=0)
+    unread = (path.name.removesuffix(UNREAD) for path in folder.glob(f"video-*.mkv{UNREAD}"))
+    last = max([*counts, *(int(name[6:-4]) for name in (*there, *filter(is_segment, unread)))], default=0)
     return [
         _look(there.get(video_name(number)) or folder / video_name(number), counts[number], rate, read) for number in range(1, last + 1)
     ]
 
 
 def _look(path: Path, rows: int, rate: Fraction, read: _BytesRead) -> _SegmentVideo:
-    """Count the frames of a video file up to the first gap in its time stamps, which count frames.
+    """See what there is of a segment.
 
     Raises:
         RecordingError: the file may not be read.
     """
+    aside = put_aside(path)
     try:
         with path.open("rb") as file:
             file.read(1)
     except FileNotFoundError:
-        return _SegmentVideo(path=path, frames=0, rows=rows, fault="is missing")
+        if aside is None or rows > 0:
+            return _SegmentVideo(path=path, frames=0, rows=rows, fault="is missing")
+        return _SegmentVideo(path=path, frames=0, rows=0, fault=None, aside=_whole_frames(aside, rate)[0])
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be read: {problem.strerror}; nothing was changed") from problem
+    frames, fault = _whole_frames(path, rate, read.more)
+    fault = fault or ("cannot be read as a video" if frames == 0 and rows > 0 else None)
+    return _SegmentVideo(path=path, frames=frames, rows=rows, fault=fault, aside=tagged_frames(aside) if aside is not None else 0)
+
+
+def _whole_frames(path: Path, rate: Fraction, read: Callable[[int], None] = lambda _: None) -> tuple[int, str | None]:
+    """Count the frames of a video file up to the first gap in its time stamps, which count frames; and what is wrong beyond a cut end."""
     frames, gap, end = 0, False, 0
     try:
         with av.open(str(path)) as container:
@@ -159,12 +178,11 @@ def _look(path: Path, rows: int, rate: Fraction, read: _BytesRead) -> _SegmentVi
                 if gap:
                     break
                 frames, end = frames + 1, (packet.pos or 0) + packet.size
-                read.more(packet.size)
+                read(packet.size)
     except (av.error.FFmpegError, IndexError):
         gap = frames > 0
     torn_end = path.stat().st_size - end < _TORN_BYTES  # as a power cut leaves it
-    fault = "is damaged" if gap and not torn_end else "cannot be read as a video" if frames == 0 and rows > 0 else None
-    return _SegmentVideo(path=path, frames=frames, rows=rows, fault=fault)
+    return frames, "is damaged" if gap and not torn_end else None
 
 
 def _refuse_loss(folder: Path, videos: list[_SegmentVideo], description: Description) -> None:
@@ -204,7 +222,7 @@ def _mend(folder: Path, videos: list[_SegmentVideo], rows: pa.Table, events: pa.
         dropped=whole["record_dropped"][-1].as_py() if whole.num_rows else 0,
         segments=list(kept.values()),
         recovered=True,
-        cut_frames=sum(video.frames - video.keep for video in videos),
+        cut_frames=sum(video.without_row for video in videos),
         cut_rows=rows.num_rows - whole.num_rows,
     )
 

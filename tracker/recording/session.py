@@ -170,9 +170,14 @@ def video_name(segment: int) -> str:
     return f"video-{segment:03d}.mkv"
 
 
+def is_segment(name: str) -> bool:
+    """Whether a file name is one of a segment."""
+    return _SEGMENT.fullmatch(name) is not None
+
+
 def video_files(folder: Path) -> list[Path]:
     """The segments of a session that are there, in their order; other files of a person's are left alone."""
-    numbered = [path for path in folder.glob("video-*.mkv") if _SEGMENT.fullmatch(path.name)]
+    numbered = [path for path in folder.glob("video-*.mkv") if is_segment(path.name)]
     return sorted(numbered, key=lambda path: int(path.stem.removeprefix("video-")))
 
 
