@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tracker.commands.options import Commands, add_command, add_config, stream_addresses
+from tracker.commands.options import Commands, add_command, add_config, say_neighbours, stream_addresses
 from tracker.errors import RecordingError
 from tracker.task_progress import TaskProgress
 from tracker.viewer.live_view import view
@@ -119,7 +119,9 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
         for notice in notices:
             sys.stderr.write(f"tracker view: {folder}: {notice}\n")
         print(f"{options.out}: {written} frames")
+        say_neighbours(folder, "view", "each is looked at by itself")
         return
+    say_neighbours(folder, "view", "each is looked at by itself")
     view_session(folder, from_s=options.from_s, snapshot_folder=options.snapshots, trail_s=options.trail_s, settings=settings)
 
 
