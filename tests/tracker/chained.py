@@ -25,7 +25,9 @@ def write_chain(folder: Path, **shape: Any) -> list[RecordedSession]:
     """
     first = write_session(folder / "night", count=20, events=[change_of("poke", "on", 8, onset=6)], meta={"animal": "M1"}, **shape)
     write_session(folder / "night-2", count=30, segment=20, events=[change_of("poke", "off", 5, onset=-1)], meta={"cage": "4"}, **shape)
-    write_session(folder / "night-3", count=10, events=[change_of("poke", "on", 4, onset=2), change_of("poke", "off", 6, onset=2)], **shape)
+    last = [change_of("poke", "on", 4, onset=2), change_of("poke", "off", 6, onset=2)]
+    onset_lost = [change_of("rear", "on", 7, onset=15), change_of("rear", "off", 8, onset=15)]  # only the session before has such a number
+    write_session(folder / "night-3", count=10, events=[*last, *onset_lost], **shape)
     offset_ns = first.description.unix_offset_ns
     return [
         say(folder / "night", boot_id="one", created="2026-01-31T20:00:00Z"),

@@ -69,8 +69,9 @@ def test_tables_of_a_chain_hold_every_frame_with_its_true_time_and_the_gaps(tmp_
     assert sessions.gap_s[1:].tolist() == pytest.approx([times[1] - times[0], 2 * GAP_S - times[2]])
     assert [(part.session, part.frames) for part in found.sessions] == [("night", 20), ("night-2", 30), ("night-3", 10)]
     told = [(row.session, row.on_frame, row.off_frame) for row in bouts.astype(object).where(bouts.notna(), None).itertuples()]
-    assert told == [("night", 8, None), ("night-2", None, 25), ("night-3", 54, 56)], "no bout goes on across a restart"
+    assert told == [("night", 8, None), ("night-2", None, 25), ("night-3", 54, 56), ("night-3", 57, 58)], "no bout goes on across a restart"
     assert bouts.onset_s[2] == pytest.approx(frames.time_s[52])
+    assert pd.isna(bouts.onset_s[3]), "a number that only another session's frame has"
 
 
 def test_an_nwb_file_of_a_chain_names_every_video_and_the_gaps(tmp_path: Path) -> None:
@@ -117,6 +118,15 @@ def test_key_points_that_changed_between_sessions_are_asked_for_by_a_counted_on_
     frames = pd.read_csv(export_session(chain, Wanted(form="csv", whole=True, setup=3)).files[0])
     assert frames.has_pose[:50].sum() == 0
     assert frames.nose_x_px.notna().sum() > 4
+
+
+def test_a_session_of_a_chain_that_holds_no_frame_adds_none(tmp_path: Path) -> None:
+    write_chain(tmp_path)
+    write_session(tmp_path / "night-4", count=0)
+    say(tmp_path / "night-4", continues="night-3", created="2026-01-31T20:04:00Z")
+    found = export_session(read_chain(tmp_path / "night"), Wanted(form="csv", whole=True))
+    assert [part.session for part in found.sessions] == NAMES
+    assert len(pd.read_csv(found.files[0])) == 60
 
 
 @pytest.mark.parametrize(
