@@ -199,3 +199,10 @@ def test_a_recorded_session_is_gone_through_without_holding_its_rows(tmp_path: P
     assert sum(isinstance(message, PoseMessage) for message in messages) == 38
     assert sum(counts) == 40
     assert "rows" not in vars(session), "the whole table was read"
+
+
+def test_view_says_that_a_session_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_chain(tmp_path)
+    session = tmp_path / "night"
+    assert main(["view", str(session), "--out", str(tmp_path / "shown.mp4"), "--to", "0.02"]) == 0
+    assert f"tracker view: {session}: night-2 goes on from it; each is looked at by itself\n" in capsys.readouterr().err

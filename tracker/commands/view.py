@@ -101,6 +101,7 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
         from tracker.viewer.session_view import view_session
     except ImportError as problem:
         raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    say_neighbours(folder, "view", "each is looked at by itself")
     if options.out is not None:
         if options.out.exists() and not options.force:
             raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")
@@ -119,9 +120,7 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
         for notice in notices:
             sys.stderr.write(f"tracker view: {folder}: {notice}\n")
         print(f"{options.out}: {written} frames")
-        say_neighbours(folder, "view", "each is looked at by itself")
         return
-    say_neighbours(folder, "view", "each is looked at by itself")
     view_session(folder, from_s=options.from_s, snapshot_folder=options.snapshots, trail_s=options.trail_s, settings=settings)
 
 
