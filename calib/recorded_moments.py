@@ -14,7 +14,7 @@ from tracker.recording.session import SESSION_FILE
 from tracker.recording.tables import known_in, numbers_of
 from tracker.triangulation.joiner import Joiner
 from tracker.triangulation.moment import Moment, Sighting
-from tracker.triangulation.replay import clock_shift_ns
+from tracker.recording.session_chain import clock_shift_ns
 
 _NO_POINTS: NDArray[np.float64] = np.empty((0, 3))
 Names = dict[int, str]  # of moments, by the place of their frame in the session's video, from 0

@@ -1,7 +1,5 @@
-"""Run the rules over a recorded stream: JSON lines as `tracker listen --json` writes them, through the code that runs live."""
+"""Run the rules over a recorded stream, through the code that runs live."""
 
-import json
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,11 @@ import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
 from tracker.config_rules import BrightnessSource, EventConfig, Zone
-from tracker.errors import RecordingError, StreamError
+from tracker.errors import StreamError
 from tracker.event import Event, Reason
-from tracker.messages import EventMessage, PoseMessage, SetupMessage, decode
+from tracker.messages import EventMessage, PoseMessage, SetupMessage
 from tracker.pose import KeyPoints, PlanePoints, Pose
-
-logger = logging.getLogger(__name__)
+from tracker.recorded_stream import Progress, recorded_messages
 
 _BY_THE_TRACKER: tuple[Reason, ...] = (
     "missing",
@@ -48,6 +45,14 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedEvent:
+    """What the rules decided, and in which session of a tracker."""
+
+    session: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What a replay applies."""
 
@@ -55,33 +60,52 @@ class Rules:
     zones: tuple[Zone, ...]
 
 
+class _Kind(NamedTuple):
+    """What stays the same throughout a stretch."""
+
+    session: str
+    setup: int
+    names: tuple[str, ...]
+    animals: int
+    has_mm: bool
+
+
+class _Step(NamedTuple):
+    """What was decided at a frame, or at none: the tracker ended something by itself."""
+
+    kind: _Kind
+    events: list[Event]
+    frame: int = -1
+    time_ns: int | None = None
+
+
 def replay_file(path: Path, rules: Rules | None, *, camera: str | None) -> list[Replay]:
-    """Replay a file of JSON lines, or the folder of a recorded session.
+    """Replay a file of JSON lines, or the folder of a recorded session, and keep what was found.
+
+    Args and errors are those of `replay_events`.
+    """
+    return list(replay(recorded_messages(path, camera=camera), rules))
+
+
+def replay_events(
+    path: Path, rules: Rules | None, *, camera: str | None, progress: Progress = lambda done, total: None
+) -> Iterator[ReplayedEvent]:
+    """Replay a file of JSON lines, or the folder of a recorded session: each event as soon as it is decided, and nothing is kept.
 
     Args:
         path: the file or folder.
         rules: to apply to all of it; None applies those in use live, which the file holds.
         camera: whose poses; None where the file holds one camera only.
+        progress: told how many frames of a session, or MB of a file, were gone through, of how many.
 
     Raises:
         StreamError: no such file, a line that is not of the stream, several cameras and none chosen, or no rules in the file.
         RecordingError: a folder that is not a session, or damaged.
         ConfigError: the rules do not fit the recorded key points.
     """
-    if path.is_dir():
-        return list(replay(_session(path), rules))
-    wanted = "give the folder of a recorded session, or a file that `tracker listen --json` wrote"
-    try:
-        with path.open(encoding="utf-8") as lines:
-            found = list(replay(messages_in(lines, source=str(path), camera=camera), rules))
-    except OSError as problem:
-        raise StreamError(f"{path}: cannot be read: {problem.strerror}; {wanted}") from None
-    except UnicodeDecodeError as problem:
-        raise StreamError(f"{path}: is not UTF-8 text ({problem.reason}); {wanted}") from None
-    if not found:
-        which = f"pose.{camera}" if camera else "pose"
-        raise StreamError(f"{path}: holds no {which} message; record with `tracker listen --json` while the tracker runs")
-    return found
+    for step in _steps(recorded_messages(path, camera=camera, progress=progress), rules):
+        for event in step.events:
+            yield ReplayedEvent(session=step.kind.session, event=event)
 
 
 def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules: Rules | None) -> Iterator[Replay]:
@@ -99,6 +123,23 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
             among the messages and is needed.
         ConfigError: the rules do not fit the recorded key points.
     """
+    kind: _Kind | None = None
+    times_ns: dict[int, int] = {}
+    events: list[Event] = []
+    for step in _steps(messages, rules):
+        if kind is not None and step.kind != kind:
+            yield Replay(session=kind.session, setup=kind.setup, times_ns=times_ns, events=events)
+            times_ns, events = {}, []
+        kind = step.kind
+        if step.time_ns is not None:
+            times_ns[step.frame] = step.time_ns
+        events += step.events
+    if kind is not None:
+        yield Replay(session=kind.session, setup=kind.setup, times_ns=times_ns, events=events)
+
+
+def _steps(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules: Rules | None) -> Iterator[_Step]:
+    """What the rules say to each pose, as `replay`; and to each end of a stretch."""
     setups: dict[tuple[str, int], SetupMessage] = {}
     ended: list[tuple[str, int, Reason]] = []  # live since the last pose, as the events say
     stretch: _ReplayStretch | None = None
@@ -110,10 +151,8 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
                 ended.append((message.event, message.animal, message.reason))
         else:
             kind = _kind(message)
-            if stretch is not None and stretch.kind.session == kind.session:
-                stretch.end_these(_known(message.ended))
-            elif stretch is not None:
-                stretch.end_these(ended)
+            if stretch is not None:
+                yield stretch.end_these(_known(message.ended) if stretch.kind.session == kind.session else ended)
             ended = []
             if stretch is None or stretch.kind != kind:
                 before = stretch
@@ -122,24 +161,14 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
                 stretch = _ReplayStretch(kind, rules or _recorded_rules(message, setups))
                 if before is not None and before.kind.session == kind.session:
                     stretch.follow(before)
-            stretch.add(message)
+            yield stretch.add(message)
     if stretch is not None:
-        stretch.end_these(ended)
+        yield stretch.end_these(ended)
         yield stretch.end("stopping")
 
 
 def _known(ended: Iterable[tuple[str, int, str]]) -> Iterator[tuple[str, int, Reason]]:
     return ((event, animal, reason) for event, animal, reason in ended if reason in _BY_THE_TRACKER)
-
-
-class _Kind(NamedTuple):
-    """What stays the same throughout a stretch."""
-
-    session: str
-    setup: int
-    names: tuple[str, ...]
-    animals: int
-    has_mm: bool
 
 
 class _ReplayStretch:
@@ -149,16 +178,13 @@ class _ReplayStretch:
         self.kind = kind
         self.behaviour = Behaviour(rules.events, rules.zones, point_names=kind.names, animals=kind.animals, has_mm=kind.has_mm)
         self._regions = {item.source.region: item.event for item in rules.events if isinstance(item.source, BrightnessSource)}
-        self._times_ns: dict[int, int] = {}
-        self._events: list[Event] = []
 
     def follow(self, before: "_ReplayStretch") -> None:
         """Go on from the stretch before, as the rules do live after a reload."""
         self.behaviour.follow(before.behaviour)
 
-    def add(self, message: PoseMessage) -> None:
+    def add(self, message: PoseMessage) -> _Step:
         time_ns = message.received_ns if message.exposed_ns is None else message.exposed_ns
-        self._times_ns[message.frame] = time_ns
         for region, event in self._regions.items():
             if region not in message.brightness:
                 known = "; ".join(message.brightness) or "none"
@@ -167,16 +193,16 @@ class _ReplayStretch:
                     f"was not recorded (recorded: {known}); give that event a rectangle that was in use live"
                 )
         pose = _pose(message, self.kind.names, has_mm=self.kind.has_mm)
-        self._events += self.behaviour.update(
+        events = self.behaviour.update(
             frame_number=message.frame, time_ns=time_ns, pose=pose, motion=message.motion, brightness=message.brightness
         )
+        return _Step(self.kind, events, message.frame, time_ns)
 
-    def end_these(self, ended: Iterable[tuple[str, int, Reason]]) -> None:
-        self._events += self.behaviour.end_these(ended)
+    def end_these(self, ended: Iterable[tuple[str, int, Reason]]) -> _Step:
+        return _Step(self.kind, self.behaviour.end_these(ended))
 
-    def end(self, reason: Reason) -> Replay:
-        self._events += self.behaviour.end(reason)
-        return Replay(session=self.kind.session, setup=self.kind.setup, times_ns=self._times_ns, events=self._events)
+    def end(self, reason: Reason) -> _Step:
+        return _Step(self.kind, self.behaviour.end(reason))
 
 
 def _cause(before: _Kind, after: _Kind, setups: Mapping[tuple[str, int], SetupMessage]) -> Reason:
@@ -203,54 +229,6 @@ def _recorded_rules(message: PoseMessage, setups: Mapping[tuple[str, int], Setup
         raise StreamError(
             f"the rules recorded in setup {setup.setup} of session {setup.session} cannot be read ({problem}); give rules with --config"
         ) from None
-
-
-def _session(folder: Path) -> Iterator[PoseMessage | EventMessage | SetupMessage]:
-    try:
-        from tracker.recording.read_session import RecordedSession
-        from tracker.recording.session_messages import session_messages
-    except ImportError as problem:
-        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
-    return session_messages(RecordedSession(folder))
-
-
-def messages_in(lines: Iterable[str], *, source: str, camera: str | None) -> Iterator[PoseMessage | EventMessage | SetupMessage]:
-    """The pose, event and setup messages among JSON lines.
-
-    A last line without an end, as a killed recorder leaves it, is left out with a warning.
-
-    Raises:
-        StreamError: a line that is not of the stream, or several cameras and none chosen.
-    """
-    chosen = camera is not None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            message = _message(line)
-        except StreamError as problem:
-            if not line.endswith("\n"):
-                logger.warning("last line is cut off and was left out: file=%s line=%d", source, number)
-                return
-            raise StreamError(f"{source}:{number}: {problem}") from None
-        if message is None or (chosen and message.camera != camera):
-            continue
-        camera = camera or message.camera
-        if message.camera != camera:
-            raise StreamError(f"{source}:{number}: holds poses of cameras '{camera}' and '{message.camera}'; choose one by its name")
-        yield message
-
-
-def _message(line: str) -> PoseMessage | EventMessage | SetupMessage | None:
-    """One line's pose, event or setup, None for another topic."""
-    try:
-        topic = str(json.loads(line)["topic"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise StreamError("is not a JSON object with a topic; expected lines as `tracker listen --json` writes them") from None
-    if not topic.startswith(("pose.", "event.", "setup.")):
-        return None
-    message = decode([topic.encode(), line.encode()])
-    return message if isinstance(message, PoseMessage | EventMessage | SetupMessage) else None
 
 
 def _kind(message: PoseMessage) -> _Kind:

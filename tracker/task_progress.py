@@ -1,5 +1,6 @@
 """How far a long task is: a bar with the time left in a terminal, a plain line now and then elsewhere."""
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -24,7 +25,10 @@ class TaskProgress:
         """
         self._console, self._task, self._unit, self._clock = console, task, unit, clock
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        along = (
+            sys.stdout.isatty()
+        )  # then lines on it go above the bar; into a file or a pipe they go as they are, not to the bar's console
+        self._bar = Progress(*columns, console=console, transient=True, redirect_stdout=along) if console.is_terminal else None
         self._begun_s = self._shown_s = clock()
 
     def __enter__(self) -> "TaskProgress":

@@ -198,6 +198,14 @@ def test_without_a_terminal_a_line_now_and_then_says_how_long_it_takes() -> None
     assert ended == [job]
 
 
+def test_results_for_a_pipe_do_not_go_to_the_terminal_with_the_bars(capsys: pytest.CaptureFixture[str]) -> None:
+    words = StringIO()
+    with ShownProgress(Console(file=words, force_terminal=True, width=100), finished=lambda *_: None):
+        print('{"video": "monday.mp4"}')
+    assert capsys.readouterr().out == '{"video": "monday.mp4"}\n'
+    assert "monday" not in words.getvalue()
+
+
 def test_in_a_terminal_bars_say_how_far_each_video_is_and_all_of_them() -> None:
     words = StringIO()
     job = Job(video=Path("monday.mp4"), source=SourceVideo(path="/monday.mp4", bytes=1, fingerprint="0"), folder=Path("out/monday"))

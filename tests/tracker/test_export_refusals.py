@@ -248,6 +248,7 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
         "frames": 40,
         "animals": 1,
         "point_names": ["snout", "tail"],
+        "sessions": [{"session": "s", "frames": 40, "begin_s": 0.0, "gap_s": None}],
     }
     assert main(["export", str(tmp_path / "s"), "--to", "csv", "--out", written[0], "--force"]) == 0
     assert capsys.readouterr().out == f"40 frames, 2 key points:\n  {written[0]}\n  {written[1]}\n"

@@ -20,10 +20,12 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import DEADLINE_S, ROOT, SPOTS, Daemon, wait_for, write_config, write_images
 from tracker.bundle import read_bundle
 from tracker.client import Client
+from tracker.export.export_session import Wanted, export_session
 from tracker.messages import EventMessage, Message, PoseMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover, unfinished
 from tracker.recording.session import FRAMES_FILE, read_closed, read_description
+from tracker.recording.session_chain import read_chain
 from tracker.recording.tables import FRAMES, read_table
 
 RULE = {
@@ -225,6 +227,10 @@ def test_a_tracker_begun_again_records_to_the_next_free_name_and_names_the_last(
     assert f"{recordings}/night exists, so the session is recorded to {recordings}/night-2" in daemon.words
     closed = [read_closed(recordings / name) for name, *_ in runs]
     assert [each and each.reason for each in closed] == ["the tracker ended", None, "stopped by hand"], "what was cut off is untouched"
+    recover(recordings / "night-2")
+    written = export_session(read_chain(recordings / "night-2"), Wanted(form="csv", whole=True))
+    assert [part.session for part in written.sessions] == [name for name, *_ in runs]
+    assert all(part.gap_s is not None and part.gap_s > 0.01 for part in written.sessions[1:]), "longer than from frame to frame"
 
 
 @pytest.mark.parametrize("is_installed", [True, False], ids=["no space", "no library"])

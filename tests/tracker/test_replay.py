@@ -32,7 +32,8 @@ from tracker.listen import json_line
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, SetupMessage, StatusMessage, decode
 from tracker.parsing.yaml_file import read_yaml
 from tracker.pose import Pose
-from tracker.replay import Rules, messages_in, replay, replay_file
+from tracker.recorded_stream import messages_in
+from tracker.replay import Rules, replay, replay_events, replay_file
 
 NAMES = ("nose", "tail")
 ZONES: tuple[Zone, ...] = (
@@ -217,6 +218,16 @@ def test_a_recording_is_replayed_from_its_file(tmp_path: Path, status: StatusMes
     """Other topics and empty lines are ignored."""
     lines = [line_of(status), line_of(message(0, OUTSIDE)), "\n", line_of(message(1, INSIDE)), line_of(message(2, OUTSIDE))]
     assert said(recording(tmp_path, lines)) == [[("on", 1), ("off", 2)]]
+
+
+def test_events_of_a_replay_come_as_they_are_decided_with_how_far_it_is(tmp_path: Path) -> None:
+    path = recording(tmp_path, [line_of(message(number, INSIDE if number % 2 else OUTSIDE)) for number in range(4)])
+    size, reached = path.stat().st_size / 1e6, [(0.0, 0.0)]
+    found = replay_events(path, Rules(events=SPOT, zones=ZONES), camera=None, progress=lambda done, total: reached.append((done, total)))
+    at = [(each.session, each.event.state, each.event.frame, reached[-1][0] / size) for each in found]
+    assert [each[:3] for each in at] == [("s1", "on", 1), ("s1", "off", 2), ("s1", "on", 3), ("s1", "off", 3)]
+    assert [round(4 * each[3]) for each in at] == [1, 2, 3, 4], "in quarters of the file"
+    assert reached[-1] == pytest.approx((size, size))
 
 
 def test_a_new_session_starts_afresh(tmp_path: Path) -> None:

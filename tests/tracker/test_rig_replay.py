@@ -14,12 +14,15 @@ from tests.tracker.rig_cameras import LiveCamera, pose_of
 from tests.tracker.test_triangulate import EVENTS, event, live_rig, write_config
 from tracker.__main__ import main
 from tracker.boot_id import boot_id
+from tracker.camera_rig import read_rig
 from tracker.client import Client
 from tracker.config import RecordingConfig, load_config
 from tracker.frame import Frame
 from tracker.messages import VERSION, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage
 from tracker.recording.describe import describe
 from tracker.recording.session_writer import Limits, SessionWriter
+from tracker.triangulation.replay import replay_rig
+from tracker.triangulation.settings import load_rig_config
 from tracker.triangulation.synthetic import IMAGE_SIZE, POINT_NAMES
 
 Said = dict[str, Any]
@@ -109,6 +112,15 @@ def test_sessions_that_cannot_be_joined_are_refused_in_one_sentence(tmp_path: Pa
         words = capsys.readouterr().err
         assert sentence in words
         assert words.count("\n") == 1
+
+
+def test_how_far_the_join_of_recorded_sessions_is_counts_frames_of_them_all(tmp_path: Path) -> None:
+    config = load_rig_config(write_config(tmp_path, "top", "side"))
+    folders = [recorded(tmp_path / name, [pose_of(name, pulse) for pulse in range(10)]) for name in ("top", "side")]
+    reached: list[tuple[int, int]] = []
+    said = replay_rig(config, read_rig(Path(config.rig)), folders, progress=lambda done, total: reached.append((done, total)))
+    assert sum(isinstance(message, Pose3DMessage) for message in said) > 5
+    assert reached == [(10, 20), (20, 20)]
 
 
 def test_events_end_in_a_replay_where_a_camera_stopped_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

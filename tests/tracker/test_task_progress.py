@@ -50,6 +50,14 @@ def test_in_a_terminal_a_bar_moves_and_is_gone_at_the_end() -> None:
     assert drawn.endswith("\x1b[2K"), "the line of the bar is erased"
 
 
+def test_what_goes_into_a_pipe_does_not_end_up_in_the_terminal_with_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    words = io.StringIO()
+    with TaskProgress(Console(file=words, force_terminal=True, width=100), "replaying"):
+        print('{"event": "poke"}')
+    assert capsys.readouterr().out == '{"event": "poke"}\n'
+    assert "poke" not in words.getvalue()
+
+
 @pytest.mark.parametrize(("seconds", "words"), [(5.4, "0:05"), (245, "4:05"), (3845, "1:04:05")])
 def test_lengths_of_time_are_minutes_and_seconds(seconds: float, words: str) -> None:
     assert minutes(seconds) == words

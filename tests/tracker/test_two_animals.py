@@ -20,7 +20,8 @@ from tracker.engines.open_engine import open_engine
 from tracker.errors import ConfigError
 from tracker.listen import human_line, json_line
 from tracker.messages import VERSION, AnimalMessage, EventMessage, Message, PoseMessage
-from tracker.replay import Rules, messages_in, replay
+from tracker.recorded_stream import messages_in
+from tracker.replay import Rules, replay
 from tracker.setup import make_setup
 
 WIDTH, HEIGHT = 160, 120

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tracker.engines.openvino.engine  # noqa: F401  (its import starts a thread of the library's own; here, before a test counts threads)
+from tests.tracker.chained import write_chain
 from tests.tracker.recorded import number_in, picture
 from tests.tracker.sessions import Points, write_session
 from tests.trainer.chromium import SHIFT, Chromium
@@ -276,3 +277,14 @@ def test_damaged_proposals_are_one_sentence(select: Select, session: Path, tmp_p
     (tmp_path / "project" / "proposals.json").write_text("{")
     assert main(["label", str(tmp_path / "project"), "--annotator", "ann", "--no-browser"]) == 1
     assert "it holds no labels, only what the rig proposed" in " ".join(capsys.readouterr().err.split())
+
+
+def test_select_says_which_sessions_of_the_same_recording_were_not_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_chain(tmp_path)
+    arguments = ["--by", "uniform", "--project", str(tmp_path / "project"), "--count", "1"]
+    assert main(["select", str(tmp_path / "night-2"), str(tmp_path / "night-3"), *arguments]) == 0
+    said = capsys.readouterr().err
+    assert (
+        f"{tmp_path / 'night-2'}: goes on from night, and night-3 goes on from it; frames come from the sessions that are given\n" in said
+    )
+    assert "night-3: goes on from" not in said, "both of these were given"

@@ -1,5 +1,6 @@
 """Progress with the time left: bars in a terminal, a line now and then elsewhere."""
 
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -38,7 +39,8 @@ class ShownProgress:
         self._bars: Progress | None = None
         if console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}"), _Rate(), TimeRemainingColumn())
-            self._bars = Progress(*columns, console=console, transient=True)
+            # lines on a stdout that is a terminal too go above the bars; into a file or a pipe they go as they are
+            self._bars = Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty())
         self._all = self._bars.add_task(_ALL, total=videos) if self._bars is not None and videos > 1 else None
         self._tasks: dict[Job, TaskID] = {}
         self._begun: dict[Job, tuple[float, int]] = {}  # when the first frames of this call were heard of, and how many there were

@@ -3,19 +3,20 @@
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from tracker.command import not_installed
-from tracker.commands.options import Commands, add_command
+from tracker.commands.options import WHOLE, Commands, add_command, say_neighbours
 from tracker.commands.record import note
 from tracker.errors import RecordingError
 from tracker.task_progress import TaskProgress
 
 if TYPE_CHECKING:
-    from tracker.export.export_session import Exported
+    from tracker.export.export_session import Exported, ExportedPart
 
 FORMATS = ("nwb", "dlc", "sleap", "parquet", "csv")
 _ENDINGS = {"h5": "dlc", "slp": "sleap"}
@@ -43,6 +44,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--meta", nargs="+", type=note, default=[], metavar="KEY=VALUE", help="for NWB, beside the session's own notes: species, sex, age …"
     )
+    parser.add_argument("--whole", action="store_true", help=WHOLE)
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--json", action="store_true", help="print one JSON object: what was written")
 
@@ -61,6 +63,10 @@ def export(options: argparse.Namespace) -> int:
         animals = f", {written.animals} animals" if written.animals > 1 else ""
         points = len(written.point_names)
         print(f"{written.frames} frames{animals}, {points} key point{'' if points == 1 else 's'}:", *written.files, sep="\n  ")
+        if len(written.sessions) > 1:
+            print("of these sessions, one after the other:", *map(_in_words, written.sessions), sep="\n  ")
+    if not options.whole:
+        say_neighbours(options.session, "export", "--whole takes them as one")
     return 0
 
 
@@ -69,7 +75,13 @@ def _written(options: argparse.Namespace) -> "Exported":
     from tracker.export.in_child import export_folder
 
     wanted = Wanted(
-        form=options.form, out=options.out, setup=options.setup, animal=options.animal, meta=dict(options.meta), force=options.force
+        form=options.form,
+        out=options.out,
+        setup=options.setup,
+        animal=options.animal,
+        meta=dict(options.meta),
+        force=options.force,
+        whole=options.whole,
     )
     with TaskProgress(Console(file=sys.stderr), f"exporting {options.session.name} to {options.form}") as shown:
         session_frames, frames_read = 0, 0
@@ -94,7 +106,13 @@ def _as_json(options: argparse.Namespace, written: "Exported") -> dict[str, obje
         "frames": written.frames,
         "animals": written.animals,
         "point_names": list(written.point_names),
+        "sessions": [asdict(part) for part in written.sessions],
     }
+
+
+def _in_words(part: "ExportedPart") -> str:
+    gap = "" if part.gap_s is None else f", {part.gap_s:.3f} s after the one before ended"
+    return f"{part.session}: {part.frames} frames{gap}"
 
 
 def form_named(name: str) -> str:

@@ -1,17 +1,21 @@
 """What several commands ask for in the same words: a parser with its example, the configuration, a stream's address, a running tracker."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tracker.config import load_config
+from tracker.recording.chain import neighbours
+from tracker.recording.session import SESSION_FILE
 from tracker.stream.control import ask
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
 
 CONFIG = Path("tracker.yaml")
 ANSWER_S = 5.0
+WHOLE = "with the sessions that it goes on from after a restart, and those that go on from it, as one"
 
 
 def add_command(
@@ -67,6 +71,21 @@ def stream_addresses(options: argparse.Namespace) -> tuple[str, ...]:
     if options.address:
         return (options.address,)
     return load_config(options.config).publisher.bind[:1]
+
+
+def say_neighbours(folder: Path, command: str, hint: str) -> None:
+    """Tell on stderr that a recorded session goes on from another, or another from it, where that is so.
+
+    Args:
+        folder: of the session; anything else has no neighbours.
+        command: that says it.
+        hint: what to do for having both.
+    """
+    if not (folder / SESSION_FILE).is_file():
+        return
+    sentence = neighbours(folder).sentence(folder)
+    if sentence is not None:
+        sys.stderr.write(f"tracker {command}: {sentence}; {hint}\n")
 
 
 def ask_tracker(options: argparse.Namespace, request: dict[str, Any], timeout_s: float = ANSWER_S) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tracker.commands.options import Commands, add_command
+from rich.console import Console
+
+from tracker.commands.options import WHOLE, Commands, add_command, say_neighbours
 from tracker.config import load_config
-from tracker.replay import Rules, replay_file
+from tracker.recording.chain import chain_folders
+from tracker.replay import Rules, replay_events
+from tracker.task_progress import TaskProgress
 
 
 def add(commands: Commands) -> None:
@@ -19,16 +24,29 @@ def add(commands: Commands) -> None:
         text="Run behaviour rules over a recorded session or stream.",
         example="tracker replay recordings/2026-01-31_14-05-09_top",
     )
+    parser.set_defaults(refuse=parser.error)
     parser.add_argument("recording", type=Path, help="the folder of a recorded session, or what `tracker listen --json` wrote")
     parser.add_argument("--config", type=Path, help="whose rules to apply; else those in use live, which the recording holds")
     parser.add_argument("--camera", help="whose poses, where the recording holds several cameras")
+    parser.add_argument("--whole", action="store_true", help=f"{WHOLE}; the rules begin anew in each, as they did live")
 
 
 def replay_recording(options: argparse.Namespace) -> int:
-    """Print every event as a line of JSON."""
+    """Print every event as a line of JSON, as soon as it is decided."""
     config = None if options.config is None else load_config(options.config)
     rules = None if config is None else Rules(events=config.behaviour, zones=config.zones)
-    for stretch in replay_file(options.recording, rules, camera=options.camera):
-        for event in stretch.events:
-            print(json.dumps({"session": stretch.session, **asdict(event)}))
+    if options.whole and not options.recording.is_dir():
+        options.refuse("--whole goes with the folder of a recorded session")
+    recordings = chain_folders(options.recording) if options.whole else [options.recording]
+    for recording in recordings:
+        _replay(recording, rules, options.camera)
+    if not options.whole:
+        say_neighbours(options.recording, "replay", "--whole takes them one after the other")
     return 0
+
+
+def _replay(recording: Path, rules: Rules | None, camera: str | None) -> None:
+    unit = "frames" if recording.is_dir() else "MB"
+    with TaskProgress(Console(file=sys.stderr), f"replaying {recording.name}", unit=unit) as shown:
+        for decided in replay_events(recording, rules, camera=camera, progress=shown.reached):
+            print(json.dumps({"session": decided.session, **asdict(decided.event)}), flush=True)

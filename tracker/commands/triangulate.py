@@ -6,17 +6,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tracker.camera_rig import read_rig
 from tracker.commands.options import Commands, add_command
 from tracker.errors import ConfigError, RecordingError
 from tracker.listen import json_line
-from tracker.messages import Pose3DMessage
+from tracker.task_progress import TaskProgress
 from tracker.triangulation.run import triangulate
 from tracker.triangulation.settings import RigConfig, load_rig_config
-
-_COLUMNS = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def add(commands: Commands) -> None:
@@ -58,11 +55,9 @@ def _replay(config: RigConfig, folders: list[Path]) -> None:
         from tracker.triangulation.replay import replay_rig
     except ImportError as problem:
         raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
-    with Progress(*_COLUMNS, console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("moments", total=None)
-        for message in replay_rig(config, read_rig(Path(config.rig)), folders):
+    with TaskProgress(Console(file=sys.stderr), f"joining {len(folders)} sessions") as shown:
+        for message in replay_rig(config, read_rig(Path(config.rig)), folders, progress=shown.reached):
             print(json_line(message))
-            bar.advance(task, isinstance(message, Pose3DMessage))
 
 
 def _config(options: argparse.Namespace) -> RigConfig:

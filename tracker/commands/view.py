@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tracker.commands.options import Commands, add_command, add_config, stream_addresses
+from tracker.commands.options import Commands, add_command, add_config, say_neighbours, stream_addresses
 from tracker.errors import RecordingError
 from tracker.task_progress import TaskProgress
 from tracker.viewer.live_view import view
@@ -101,6 +101,7 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
         from tracker.viewer.session_view import view_session
     except ImportError as problem:
         raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
+    say_neighbours(folder, "view", "each is looked at by itself")
     if options.out is not None:
         if options.out.exists() and not options.force:
             raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")

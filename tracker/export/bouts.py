@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.export.session_poses import SessionPoses
+from tracker.export.spans import Span, spans
 
 _Row = dict[str, Any]  # of events.arrows
 _LOOK_BACK = 1024  # frames, then twice as many, and so on
@@ -18,6 +19,7 @@ class Bout:
     """A stretch of time in which an event was on, as far as it lies in the session. Times are ns of the host's monotonic clock.
 
     Attributes:
+        span: the session, which of several may be any.
         event: its name.
         animal: its number, from 0.
         on: the row of events.arrows that began it, None for one that was on before the session began.
@@ -27,6 +29,7 @@ class Bout:
         onset_ns: when the first frame came that met the rule; later ones were needed to decide. None where it is not in the video.
     """
 
+    span: Span
     event: str
     animal: int
     on: dict[str, Any] | None
@@ -41,17 +44,22 @@ class Bout:
         return None if self.on is None or self.off is None else float((self.off["received_ns"] - self.on["received_ns"]) / 1e9)
 
     def begin_s(self, poses: SessionPoses) -> float:
-        """When it began, in seconds of the export; 0 for one that was on before."""
-        return 0.0 if self.on is None else float(poses.time_s(self.on["received_ns"]))
+        """When it began, in seconds of the export; of one that was on before, when its session began."""
+        return self.span.begin_s if self.on is None else float(poses.time_s(self.on["received_ns"]))
 
 
 def session_bouts(poses: SessionPoses) -> list[Bout]:
-    """Every bout of a session, in the order of their beginnings.
+    """Every bout of a session, in the order of their beginnings. Of several sessions, none goes on from one to the next.
 
     A recording keeps the changes of the moments around it too, such as a bout that ended before its first frame: one that lies wholly
     outside the session is left out, and of one that reaches into it the change outside is None.
     """
-    bouts = [_bout(poses, on, off) for on, off in _pairs(poses.session.events.to_pylist()) if not _outside(poses, on, off)]
+    bouts = [
+        _bout(poses, span, on, off)
+        for span in spans(poses)
+        for on, off in _pairs(span.part.events().to_pylist())
+        if not _outside(poses.received_ns[span.first : span.end], on, off)
+    ]
     return sorted(bouts, key=lambda bout: bout.begin_s(poses))
 
 
@@ -71,20 +79,21 @@ def _pairs(rows: list[_Row]) -> Iterator[tuple[_Row | None, _Row | None]]:
         yield row, None
 
 
-def _outside(poses: SessionPoses, on: _Row | None, off: _Row | None) -> bool:
-    ended_before = off is not None and off["received_ns"] < poses.received_ns[0]
-    return ended_before or (on is not None and bool(on["received_ns"] > poses.received_ns[-1]))
+def _outside(received_ns: NDArray[np.int64], on: _Row | None, off: _Row | None) -> bool:
+    ended_before = off is not None and off["received_ns"] < received_ns[0]
+    return ended_before or (on is not None and bool(on["received_ns"] > received_ns[-1]))
 
 
-def _bout(poses: SessionPoses, on: _Row | None, off: _Row | None) -> Bout:
+def _bout(poses: SessionPoses, span: Span, on: _Row | None, off: _Row | None) -> Bout:
     known = on or off or {}
-    if on is not None and on["received_ns"] < poses.received_ns[0]:
+    if on is not None and on["received_ns"] < poses.received_ns[span.first]:
         on = None
-    if off is not None and off["received_ns"] > poses.received_ns[-1]:
+    if off is not None and off["received_ns"] > poses.received_ns[span.end - 1]:
         off = None
     on_frame = None if on is None else _frame_at(poses.received_ns, on["received_ns"])
-    onset = None if on is None or on_frame is None else _number_before(poses.camera_frame, on_frame, on["onset_frame"])
+    onset = None if on is None or on_frame is None else _number_before(poses.camera_frame, span.first, on_frame, on["onset_frame"])
     return Bout(
+        span=span,
         event=known["event"],
         animal=known["animal"],
         on=on,
@@ -100,14 +109,14 @@ def _frame_at(received_ns: NDArray[np.int64], time_ns: int) -> int | None:
     return place if place < len(received_ns) and received_ns[place] == time_ns else None
 
 
-def _number_before(camera_frame: NDArray[np.int64], last: int, number: int) -> int | None:
-    """Place of the last frame up to `last` that the camera gave this number; numbers begin anew when the camera does."""
+def _number_before(camera_frame: NDArray[np.int64], first: int, last: int, number: int) -> int | None:
+    """Place of the last frame from `first` up to `last` that the camera gave this number; numbers begin anew when the camera does."""
     window = _LOOK_BACK
     while True:
-        begin = max(0, last + 1 - window)
+        begin = max(first, last + 1 - window)
         places = np.flatnonzero(camera_frame[begin : last + 1] == number)
         if len(places):
             return begin + int(places[-1])
-        if begin == 0:
+        if begin == first:
             return None
         window *= 2

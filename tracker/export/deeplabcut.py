@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 
+from tracker.errors import RecordingError
 from tracker.export.new_files import new_files
 from tracker.export.session_poses import SessionPoses, Stretch
 
@@ -30,12 +31,14 @@ def write_deeplabcut(poses: SessionPoses, folder: Path | None, *, force: bool) -
         force: replace what is there.
 
     Raises:
-        RecordingError: a file is there and `force` does not allow to replace it, or it cannot be written.
+        RecordingError: a file is there and `force` does not allow to replace it, two would have the same name, or one cannot be written.
     """
     videos = poses.session.video_paths()
     ending = f"{scorer(poses)}{_SEVERAL if poses.animals > 1 else ''}.h5"
     paths = [(folder or video.parent) / f"{video.stem}{ending}" for video in videos.values()]
     columns = _columns(poses)
+    if len(set(paths)) < len(paths):
+        raise RecordingError(f"{folder}: videos of several sessions have the same name, and so would these files; leave out --out")
     at_most = len(poses.received_ns) * _NUMBER_BYTES * (len(columns) + 1) + _FILE_BYTES * len(paths)
     with new_files(paths, force=force, at_most=at_most) as parts:
         part_of = dict(zip(videos, parts, strict=True))

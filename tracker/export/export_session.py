@@ -7,7 +7,9 @@ from typing import Literal, get_args
 
 from tracker.errors import RecordingError
 from tracker.export.session_poses import Advance, SessionPoses
+from tracker.export.spans import spans
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.session_chain import SessionChain, read_chain
 
 Format = Literal["nwb", "dlc", "sleap", "parquet", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -25,6 +27,7 @@ class Wanted:
         animal: of an NWB file.
         meta: notes for NWB beside those of the session.
         force: replace files that are there.
+        whole: the sessions that belong together with this one too, as one.
     """
 
     form: Format
@@ -33,23 +36,51 @@ class Wanted:
     animal: int | None = None
     meta: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedPart:
+    """One session of what was written.
+
+    Attributes:
+        session: name of its folder.
+        frames: that it has.
+        begin_s: when its first frame came, in seconds of the export.
+        gap_s: without frames before that; None for the first session.
+    """
+
+    session: str
+    frames: int
+    begin_s: float
+    gap_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written."""
+    """What was written, and of which sessions: one, or several that went on with one another."""
 
     files: list[Path]
     frames: int
     animals: int
     point_names: tuple[str, ...]
+    sessions: tuple[ExportedPart, ...]
 
 
-def export_session(session: RecordedSession, wanted: Wanted, *, advance: Advance = lambda frames: None) -> Exported:
+def read_wanted(folder: Path, wanted: Wanted) -> RecordedSession | SessionChain:
+    """The session of a folder, or the whole that it belongs to.
+
+    Raises:
+        RecordingError: it is not a session, or damaged; or one of the whole is missing.
+    """
+    return read_chain(folder) if wanted.whole else RecordedSession(folder)
+
+
+def export_session(session: RecordedSession | SessionChain, wanted: Wanted, *, advance: Advance = lambda frames: None) -> Exported:
     """Write a session in a format. Every file is there whole or not at all.
 
     Args:
-        session: closed, or recovered.
+        session: closed, or recovered; or several that go on with one another.
         wanted: what.
         advance: told of frames as they are read, which is twice each.
 
@@ -63,8 +94,11 @@ def export_session(session: RecordedSession, wanted: Wanted, *, advance: Advance
         raise RecordingError(
             f"{session.folder}: holds no key points, which the format {wanted.form} is for; export it as csv, parquet or nwb"
         )
+    parts = tuple(
+        ExportedPart(session=span.name, frames=span.end - span.first, begin_s=span.begin_s, gap_s=span.gap_s) for span in spans(poses)
+    )
     files = [path.absolute() for path in write(poses)]
-    return Exported(files=files, frames=session.frame_count, animals=poses.animals, point_names=poses.point_names)
+    return Exported(files=files, frames=session.frame_count, animals=poses.animals, point_names=poses.point_names, sessions=parts)
 
 
 def check_installed(form: Format) -> None:
@@ -121,7 +155,7 @@ def _file(poses: SessionPoses, wanted: Wanted) -> Path:
     ending = _ENDINGS[wanted.form]
     if wanted.out is None:
         folder = poses.session.folder.resolve()
-        return folder / f"{folder.name}{ending}"
+        return folder / f"{folder.name}{'.whole' if wanted.whole else ''}{ending}"
     if wanted.out.suffix != ending:
         raise RecordingError(f"{wanted.out}: the name of such a file ends in {ending}; name it so")
     return wanted.out

@@ -9,10 +9,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tracker.errors import RecordingError
-from tracker.export.export_session import Exported, Format, Wanted, export_session
+from tracker.export.export_session import Exported, Format, Wanted, export_session, read_wanted
 from tracker.export.new_files import remove_parts
 from tracker.export.session_poses import Advance
-from tracker.recording.read_session import RecordedSession
 
 _HDF5: tuple[Format, ...] = ("nwb", "dlc", "sleap")
 
@@ -40,7 +39,7 @@ def export_folder(folder: Path, wanted: Wanted, *, begin: Callable[[int], None],
     """
     if wanted.form in _HDF5:
         return _export_in_child(folder, wanted, begin=begin, advance=advance)
-    session = RecordedSession(folder)
+    session = read_wanted(folder, wanted)
     begin(session.frame_count)
     return export_session(session, wanted, advance=advance)
 
@@ -92,9 +91,9 @@ def _write(folder: Path, wanted: Wanted, sending: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what HDF5 says of a full disk, a line for each object; the answer says it once
     try:
-        session = RecordedSession(folder)
+        session = read_wanted(folder, wanted)
         videos = {path.parent for path in session.video_paths().values()} if session.closed else set()
-        places = {folder.resolve(), *videos, *((wanted.out, wanted.out.parent) if wanted.out else ())}
+        places = {session.folder.resolve(), *videos, *((wanted.out, wanted.out.parent) if wanted.out else ())}
         sending.send(_Begun(session.frame_count, [place for place in places if place.is_dir()]))
         sending.send(export_session(session, wanted, advance=sending.send))
     except Exception as problem:  # noqa: BLE001  # handed over, and raised there

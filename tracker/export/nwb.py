@@ -19,6 +19,7 @@ from tracker.export.new_files import new_files
 from tracker.export.nwb_about import about, nwb_name, refuse_equal_names
 from tracker.export.nwb_events import add_events
 from tracker.export.session_poses import STRETCH, SessionPoses, Stretch
+from tracker.export.spans import spans
 
 _BEHAVIOUR = "behavior"  # the standard's name of the module for it
 _PX, _MM = "PoseEstimation", "PoseEstimationMillimeters"
@@ -46,6 +47,7 @@ def write_nwb(poses: SessionPoses, out: Path, *, animal: int | None, meta: Mappi
     content = NWBFile(**about(poses, chosen, meta))
     video = _video(poses, out.parent, _camera(content, poses))
     content.add_acquisition(video)
+    _say_gaps(content, poses)
     rooms = _Rooms(content, poses, video)
     add_events(content, poses, chosen)
     with new_files([out], force=force, at_most=rooms.at_most) as (part,):
@@ -92,6 +94,17 @@ def _video(poses: SessionPoses, folder: Path, camera: Any) -> ImageSeries:
         unit="n.a.",
         device=camera,
     )
+
+
+def _say_gaps(content: NWBFile, poses: SessionPoses) -> None:
+    """Each session of several as an epoch, and the time between them as one without data, as the standard says both."""
+    found = spans(poses)
+    if len(found) < 2:
+        return
+    for span in found:
+        content.add_epoch(start_time=span.begin_s, stop_time=span.end_s, tags=[span.name])
+    for span in found[1:]:
+        content.add_invalid_time_interval(start_time=span.begin_s - (span.gap_s or 0.0), stop_time=span.begin_s, tags=["not recorded"])
 
 
 def _frames_by_segment(poses: SessionPoses) -> list[int]:

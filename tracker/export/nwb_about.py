@@ -34,10 +34,11 @@ def about(poses: SessionPoses, animal: int, meta: Mapping[str, str]) -> dict[str
     described = {name: meta[name] for name in _SESSION if name in meta}
     lists = {name: [part.strip() for part in meta[name].split(";")] for name in _LISTS if name in meta}
     rest = [f"{name}: {text}" for name, text in meta.items() if name not in ("animal", *_SUBJECT, *_SESSION, *_LISTS)]
+    names = [part.session.folder.name for part in session.parts]
     notes = "\n".join([*filter(None, [described.pop("notes", "")]), *rest])
     return {
-        "session_description": f"rigtrack session {session.folder.name}, camera {session.description.camera}",
-        "identifier": f"{session.description.stream_session}-{session.description.created}-{animal}",
+        "session_description": f"rigtrack session{'s' if len(names) > 1 else ''} {', '.join(names)}, camera {session.description.camera}",
+        "identifier": f"{session.description.stream_session}-{session.description.created}-{animal}{'-whole' if len(names) > 1 else ''}",
         "session_id": session.folder.name,
         "session_start_time": datetime.fromtimestamp(poses.begin_unix_ns / 1e9, tz=timezone.utc),
         "subject": _subject(poses, animal, meta),

@@ -41,7 +41,7 @@ def _table(event: str, bouts: list[Bout], poses: SessionPoses) -> EventsTable:
     columns = [
         TimestampVectorData(
             name="timestamp",
-            description="When the frame came that decided the event; 0 for one that was on before.",
+            description="When the frame came that decided the event; of one that was on before, when the recording began.",
             data=[bout.begin_s(poses) for bout in bouts],
         ),
         DurationVectorData(name="duration", description="How long it was on.", data=[_duration_s(bout, poses) for bout in bouts]),
@@ -58,7 +58,7 @@ def _table(event: str, bouts: list[Bout], poses: SessionPoses) -> EventsTable:
 
 def _duration_s(bout: Bout, poses: SessionPoses) -> float:
     if bout.on is None and bout.off is not None:
-        return float(poses.time_s(bout.off["received_ns"]))  # from the session's begin
+        return float(poses.time_s(bout.off["received_ns"])) - bout.span.begin_s
     return np.nan if bout.duration_s is None else bout.duration_s
 
 

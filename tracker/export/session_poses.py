@@ -13,6 +13,7 @@ from tracker.errors import RecordingError
 from tracker.messages import SetupMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import is_claimed
+from tracker.recording.session_chain import SessionChain
 from tracker.recording.session_messages import setup_messages
 
 STRETCH = 10_000  # frames: 13 points of two animals take 3 MB
@@ -58,10 +59,10 @@ class Stretch:
 
 
 class SessionPoses:
-    """All frames of a closed session, and the poses of one set of key points.
+    """All frames of a closed session, or of a chain of them, and the poses of one set of key points.
 
     Attributes:
-        session: it.
+        session: it; one alone is a chain of one.
         setup: that named the key points, the last of them in use.
         point_names: in the order of the arrays; none where classifiers ran alone.
         animals: rows of every pose; a row is an identity.
@@ -72,7 +73,9 @@ class SessionPoses:
         camera_frame: (frames,) int64, likewise.
     """
 
-    def __init__(self, session: RecordedSession, *, setup: int | None = None, advance: Advance = lambda frames: None) -> None:
+    def __init__(
+        self, session: RecordedSession | SessionChain, *, setup: int | None = None, advance: Advance = lambda frames: None
+    ) -> None:
         """Look through the session once.
 
         Args:
@@ -83,16 +86,16 @@ class SessionPoses:
         Raises:
             RecordingError: it was cut off, is damaged, holds no frame, or its key points changed and `setup` does not say which.
         """
-        _refuse_unfinished(session)
-        self.session = session
+        self.session = session if isinstance(session, SessionChain) else SessionChain([session])
+        _refuse_unfinished(self.session)
         self._advance = advance
-        seen = _look_through(session, advance)
+        seen = _look_through(self.session, advance)
         self.received_ns, self.camera_frame = seen.received_ns, seen.camera_frame
         self._first_exposed_ns = seen.first_exposed_ns
         self.score_names = tuple(sorted(seen.score_names))
         self.preselected = tuple(sorted(seen.preselected))
         self.has_mm = seen.has_mm
-        self.setup, self._setups = _one_set_of_points(session, list(seen.widths), setup)
+        self.setup, self._setups = _one_set_of_points(self.session, list(seen.widths), setup)
         self.point_names = tuple(self.setup.point_names)
         widest = max((width for number, width in seen.widths.items() if number in self._setups), default=0)
         self.animals = max(1, widest // (3 * len(self.point_names))) if self.point_names else 1
@@ -193,16 +196,18 @@ class _Seen:
     has_mm: bool
 
 
-def _refuse_unfinished(session: RecordedSession) -> None:
-    if session.closed is None:
-        if is_claimed(session.folder):
-            raise RecordingError(f"{session.folder}: is being recorded or mended at the moment; stop that first")
-        raise RecordingError(f"{session.folder}: was cut off; run `tracker recover {session.folder}` first")
+def _refuse_unfinished(session: SessionChain) -> None:
+    for part in session.parts:
+        folder = part.session.folder
+        if part.session.closed is None:
+            if is_claimed(folder):
+                raise RecordingError(f"{folder}: is being recorded or mended at the moment; stop that first")
+            raise RecordingError(f"{folder}: was cut off; run `tracker recover {folder}` first")
     if session.frame_count == 0:
         raise RecordingError(f"{session.folder}: holds no frames, so there is nothing to export")
 
 
-def _look_through(session: RecordedSession, advance: Advance) -> _Seen:
+def _look_through(session: SessionChain, advance: Advance) -> _Seen:
     received, frames, exposed = [], [], 0
     widths: dict[int, int] = {}
     names: set[str] = set()
@@ -232,7 +237,7 @@ def _look_through(session: RecordedSession, advance: Advance) -> _Seen:
     )
 
 
-def _one_set_of_points(session: RecordedSession, used: list[int], wanted: int | None) -> tuple[SetupMessage, set[int]]:
+def _one_set_of_points(session: SessionChain, used: list[int], wanted: int | None) -> tuple[SetupMessage, set[int]]:
     """The setup that names the key points, and the numbers of all that name the same."""
     known = {setup.setup: setup for setup in setup_messages(session)}
     if not known:

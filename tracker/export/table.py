@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyarrow import csv as arrow_csv
 from pyarrow import parquet
@@ -12,6 +13,7 @@ from pyarrow import parquet
 from tracker.export.bouts import Bout, session_bouts
 from tracker.export.new_files import new_files
 from tracker.export.session_poses import SessionPoses, Stretch
+from tracker.export.spans import Span, spans
 
 Form = Literal["parquet", "csv"]
 _BOUTS = pa.schema(
@@ -35,23 +37,44 @@ _BOUTS = pa.schema(
         ("off_reason", pa.string()),
     ]
 )
+_SESSIONS = pa.schema(
+    [
+        ("session", pa.string()),
+        ("frames", pa.int64()),
+        ("first_frame", pa.int64()),
+        ("begin_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("gap_s", pa.float64()),
+        ("begin_unix_s", pa.float64()),
+        ("dropped", pa.int64()),
+        ("end_reason", pa.string()),
+    ]
+)
+_WHOSE = pa.field("session", pa.string())  # of a row, where there are several
 
 
 def write_tables(poses: SessionPoses, out: Path, *, form: Form, force: bool) -> list[Path]:
     """Write frames to `out` and bouts beside it, as NAME.events.parquet or .csv. What is absent is empty (null), never a number.
 
+    Of several sessions, a third file NAME.sessions.parquet or .csv says from when to when each goes, and rows of the others whose they are.
+
     Raises:
         RecordingError: a file is there and `force` does not allow to replace it, or it cannot be written.
     """
-    paths = [out, out.with_name(f"{out.stem}.events{out.suffix}")]
-    schema = _schema(poses)
-    with new_files(paths, force=force) as (frames_part, bouts_part):
+    several = len(poses.session.parts) > 1
+    kinds = ["", ".events", *([".sessions"] if several else [])]
+    paths = [out.with_name(f"{out.stem}{kind}{out.suffix}") for kind in kinds]
+    schema, bouts_schema = _schema(poses), _BOUTS.insert(0, _WHOSE) if several else _BOUTS
+    with new_files(paths, force=force) as (frames_part, bouts_part, *sessions_part):
         with _writer(frames_part, schema, form) as writer:
             for stretch in poses.stretches():
                 writer.write_batch(_batch(poses, stretch, schema))
-        with _writer(bouts_part, _BOUTS, form) as writer:
+        with _writer(bouts_part, bouts_schema, form) as writer:
             rows = [_bout_row(poses, bout) for bout in session_bouts(poses)]
-            writer.write_batch(pa.RecordBatch.from_pylist(rows, _BOUTS))
+            writer.write_batch(pa.RecordBatch.from_pylist(rows, bouts_schema))
+        for part in sessions_part:
+            with _writer(part, _SESSIONS, form) as writer:
+                writer.write_batch(pa.RecordBatch.from_pylist([_session_row(poses, span) for span in spans(poses)], _SESSIONS))
     return paths
 
 
@@ -70,6 +93,7 @@ def _writer(path: Path, schema: pa.Schema, form: Form) -> AbstractContextManager
 
 def _schema(poses: SessionPoses) -> pa.Schema:
     fields = [
+        *([_WHOSE] if len(poses.session.parts) > 1 else []),
         ("frame", pa.int64()),
         ("time_s", pa.float64()),
         ("unix_s", pa.float64()),
@@ -94,12 +118,16 @@ def _schema(poses: SessionPoses) -> pa.Schema:
 
 def _batch(poses: SessionPoses, stretch: Stretch, schema: pa.Schema) -> pa.RecordBatch:
     count = len(stretch)
+    part_of = np.searchsorted([part.videos_before for part in poses.session.parts], stretch.segment, "left") - 1
+    videos_before = np.array([part.videos_before for part in poses.session.parts])
+    names = np.array([part.session.folder.resolve().name for part in poses.session.parts])
     columns: list[Any] = [
+        *([names[part_of]] if len(names) > 1 else []),
         range(stretch.first, stretch.first + count),
         poses.time_s(stretch.received_ns),
         poses.unix_s(stretch.received_ns),
         stretch.exposed_s,
-        stretch.segment,
+        stretch.segment - videos_before[part_of],
         stretch.video_frame,
         stretch.camera_frame,
         stretch.has_pose,
@@ -118,6 +146,7 @@ def _bout_row(poses: SessionPoses, bout: Bout) -> dict[str, Any]:
     on, off = bout.on or {}, bout.off or {}
     on_s, off_s = (poses.time_s(row["received_ns"]) if row else None for row in (on, off))
     return {
+        "session": bout.span.name,
         "event": bout.event,
         "animal": bout.animal,
         "on_s": on_s,
@@ -132,4 +161,19 @@ def _bout_row(poses: SessionPoses, bout: Bout) -> dict[str, Any]:
         "off_frame": bout.off_frame,
         **{name: on.get(name) for name in ("value", "threshold", "added_delay_ms", "latency_ms")},
         "off_reason": off.get("reason"),
+    }
+
+
+def _session_row(poses: SessionPoses, span: Span) -> dict[str, Any]:
+    closed = span.part.session.closed
+    return {
+        "session": span.name,
+        "frames": span.end - span.first,
+        "first_frame": span.first,
+        "begin_s": span.begin_s,
+        "end_s": span.end_s,
+        "gap_s": span.gap_s,
+        "begin_unix_s": poses.unix_s(poses.received_ns[span.first]),
+        "dropped": None if closed is None else closed.dropped,
+        "end_reason": None if closed is None else closed.reason,
     }

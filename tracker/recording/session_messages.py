@@ -1,18 +1,26 @@
 """The messages of a recorded session, as its daemon published them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tracker.errors import RecordingError, StreamError
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, SetupMessage, decode, topic
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.session_chain import SessionChain
 
 _POSE_NUMBERS, _MM_NUMBERS = 3, 2
+_BATCH = 500  # rows held at a time, as Python objects some MB
 
 
-def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMessage | SetupMessage]:
+def session_messages(
+    session: RecordedSession, *, advance: Callable[[int], None] = lambda frames: None
+) -> Iterator[PoseMessage | EventMessage | SetupMessage]:
     """Setups first, then poses and events in the order of publication. Frames without a pose have no message.
+
+    Args:
+        session: whose rows are read a batch at a time.
+        advance: told how many more frames were gone through.
 
     Raises:
         RecordingError: a pose that names a setup the session does not hold, or a damaged setup.
@@ -22,7 +30,7 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
     stamp = _stamp(session)
     events = iter(session.events.to_pylist())
     event = next(events, None)
-    for batch in session.rows.to_batches():
+    for batch in session.row_batches(_BATCH):
         for row in batch.to_pylist():
             if row["points"] is None:
                 continue
@@ -30,6 +38,7 @@ def session_messages(session: RecordedSession) -> Iterator[PoseMessage | EventMe
                 yield EventMessage(**stamp, **event)
                 event = next(events, None)
             yield session_pose(row, setups, session)
+        advance(batch.num_rows)
     while event is not None:
         yield EventMessage(**stamp, **event)
         event = next(events, None)
@@ -54,7 +63,7 @@ def _stamp(session: RecordedSession) -> dict[str, Any]:
     return {"v": VERSION, "camera": session.description.camera, "session": session.description.stream_session}
 
 
-def setup_messages(session: RecordedSession) -> Iterator[SetupMessage]:
+def setup_messages(session: RecordedSession | SessionChain) -> Iterator[SetupMessage]:
     """What turned frames into poses, in the order of publication.
 
     Raises:

@@ -1,7 +1,7 @@
 """A rig again from what its cameras recorded: the same moments, places and events, at the times at which poses were published."""
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tracker.camera_rig import CameraRig
@@ -9,7 +9,7 @@ from tracker.errors import RecordingError
 from tracker.event import Event
 from tracker.messages import VERSION, EventMessage, Message, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage
 from tracker.recording.read_session import RecordedSession
-from tracker.recording.session import Description
+from tracker.recording.session_chain import clock_shift_ns
 from tracker.recording.session_messages import session_messages
 from tracker.stream.publisher import Received, event_message
 from tracker.triangulation.cameras import RigCameras
@@ -20,7 +20,9 @@ SILENT_NS = 500_000_000  # without a pose of two cameras, events end; live it is
 _SESSION = "replay"
 
 
-def replay_rig(config: RigConfig, rig: CameraRig, folders: Sequence[Path]) -> Iterator[SetupMessage | Pose3DMessage | EventMessage]:
+def replay_rig(
+    config: RigConfig, rig: CameraRig, folders: Sequence[Path], *, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[SetupMessage | Pose3DMessage | EventMessage]:
     """Join what was recorded, in the order in which it was published.
 
     Every pose is taken as if it had arrived at the moment of its publication, so that nothing depends on what else a computer did: the same
@@ -30,6 +32,7 @@ def replay_rig(config: RigConfig, rig: CameraRig, folders: Sequence[Path]) -> It
         config: of the rig.
         rig: its cameras.
         folders: of their sessions; a camera may have several, one after the other.
+        progress: told how many frames of all sessions were gone through, of how many.
 
     Raises:
         RecordingError: a folder is not a session or is damaged, is of no camera of the rig, or fewer than two cameras have one.
@@ -46,7 +49,14 @@ def replay_rig(config: RigConfig, rig: CameraRig, folders: Sequence[Path]) -> It
     kept = _Kept(config.name)
     tracking = RigTracking(config, rig, kept, clock=lambda: kept.now_ns)
     heard_ns: dict[str, int] = {}
-    streams = [_stream(session, shift_ns=clock_shift_ns(session.description, sessions[0].description)) for session in sessions]
+    total, done = sum(session.frame_count for session in sessions), 0
+
+    def advance(frames: int) -> None:
+        nonlocal done
+        done += frames
+        progress(done, total)
+
+    streams = [_stream(session, advance, shift_ns=clock_shift_ns(session.description, here)) for session in sessions]
     for now_ns, _, message in heapq.merge(*streams, key=lambda each: each[:2]):
         kept.now_ns = now_ns
         if sum(now_ns - at_ns <= SILENT_NS for at_ns in heard_ns.values()) < 2:
@@ -66,17 +76,10 @@ def replay_rig(config: RigConfig, rig: CameraRig, folders: Sequence[Path]) -> It
     yield from kept.taken()
 
 
-def clock_shift_ns(one: Description, other: Description) -> int:
-    """What brings a session's times to the clock of the first; by the time of day where they are of different hosts."""
-    if one.boot_id and one.boot_id == other.boot_id:
-        return 0
-    return one.unix_offset_ns - other.unix_offset_ns
-
-
-def _stream(session: RecordedSession, *, shift_ns: int) -> Iterator[tuple[int, str, Message]]:
+def _stream(session: RecordedSession, advance: Callable[[int], None], *, shift_ns: int) -> Iterator[tuple[int, str, Message]]:
     """When each message was published, by the first session's clock, whose it is, and the message: a status first, then poses."""
     begun = False
-    for message in session_messages(session):
+    for message in session_messages(session, advance=advance):
         if isinstance(message, PoseMessage):
             at_ns = message.published_ns + shift_ns
             if not begun:

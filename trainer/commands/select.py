@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from tracker.recording.chain import neighbours
 from tracker.recording.session import SESSION_FILE
 from trainer.commands.choices import Commands, add_command, add_engine, engine_choice
 from trainer.selection.methods import METHODS
@@ -68,9 +69,20 @@ def select(options: argparse.Namespace) -> int:
         for video in options.videos:
             found.append(selector.select_session(video) if video in sessions else selector.select(video))
             _say(found[-1], as_json=options.json, talk=talk)
+    _say_neighbours(sessions, talk)
     if options.json:
         print(json.dumps({"project": str(options.project), "videos": [each.as_json() for each in found]}))
     return 0
+
+
+def _say_neighbours(sessions: Sequence[Path], talk: Console) -> None:
+    """Which sessions of the same recording were not given."""
+    given = {session.resolve() for session in sessions}
+    for session in sessions:
+        beside = neighbours(session)
+        names = [*([beside.before] if beside.before is not None else []), *beside.after]
+        if any(session.resolve().parent / name not in given for name in names):
+            talk.print(f"{beside.sentence(session)}; frames come from the sessions that are given", markup=False, highlight=False)
 
 
 def _settings(options: argparse.Namespace) -> "SelectionSettings":
