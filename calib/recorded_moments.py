@@ -11,10 +11,10 @@ from tracker.errors import CalibrationError
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import SESSION_FILE
+from tracker.recording.session_chain import clock_shift_ns
 from tracker.recording.tables import known_in, numbers_of
 from tracker.triangulation.joiner import Joiner
 from tracker.triangulation.moment import Moment, Sighting
-from tracker.recording.session_chain import clock_shift_ns
 
 _NO_POINTS: NDArray[np.float64] = np.empty((0, 3))
 Names = dict[int, str]  # of moments, by the place of their frame in the session's video, from 0
