@@ -70,7 +70,7 @@ def pulses_shown(session: RecordedSession, names: dict[int, str]) -> dict[str, i
     return {name: number_in(image) for name, image, _ in images_at(session, names)}
 
 
-TRIGGERED = {"config": {"camera": {"source": "basler", "trigger_line": "Line1"}}}
+TRIGGERED: dict[str, Any] = {"config": {"camera": {"source": "basler", "trigger_line": "Line1"}}}
 
 
 @pytest.mark.parametrize(
