@@ -6,18 +6,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
 
+from tests.tracker.small_classifier import write_classifier
 from tests.trainer.pose_videos import BODY, divided
-from tests.trainer.walkers import CLASSES, write_table
+from tests.trainer.walkers import CLASSES, POINTS, write_table
 from trainer.__main__ import PROGRAM, main
-from trainer.behaviour.boosted_trees import NAME, missing_library
+from trainer.behaviour.boosted_trees import NAME, DamagedTreesError, missing_library, probabilities_of
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, make_behaviour_bundle
-from trainer.behaviour.reference import REFERENCE_FILE, Reference, answers_of, read_reference, train_reference
+from trainer.behaviour.reference import REFERENCE_FILE, Reference, answers_of, read_reference, train_reference, write_reference
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.trailing_windows import with_windows
 from trainer.behaviour.video_table import PoseVideos
@@ -138,6 +141,69 @@ def test_the_reference_stands_in_every_report_of_a_bundle(tmp_path: Path, capsys
     (out / REFERENCE_FILE).write_text((out / REFERENCE_FILE).read_text().replace('"features":', '"features":9', 1))
     with pytest.raises(TrainingError, match="of features that are defined otherwise by now"):
         read_reference(out)
+
+
+@pytest.fixture(scope="module")
+def beside(trees: Reference, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A bundle of these classes, and a short table."""
+    folder = tmp_path_factory.mktemp("beside")
+    one, other = trees.class_names
+    bundle = write_classifier(folder / "bundle", points=POINTS, animals=2, classes=(one, other))
+    return bundle, write_table(folder, videos=1, frames=60, first=20)
+
+
+def without_end(model: str) -> str:
+    return model.partition("\nend of trees\n")[0]
+
+
+DAMAGED: dict[str, tuple[dict[str, Any], str]] = {
+    "no models": ({"models": []}, "it has 0 models; expected one, for its classes exclude each other"),
+    "no trees": ({"models": ["nothing"]}, "it is not LightGBM's text of trees, or not all of it"),
+    "half": ({"models": without_end}, "it is not LightGBM's text of trees, or not all of it"),
+    "a number": (
+        {"models": lambda model: model.replace("leaf_value=", "leaf_value=x", 1)},
+        r"LightGBM cannot read its trees \(no conversion",
+    ),
+    "overlapping": ({"exclusive": False}, "it has 1 models; expected one for each of 2 classes"),
+    "one threshold": ({"thresholds": [0.5]}, "it has 1 thresholds; expected one for each of 2 classes"),
+    "a threshold": ({"thresholds": [0.5, 7]}, "Expected `float` <= 1.0"),
+    "late": ({"delay_ms": 1e12}, r"Expected `float` <= 10000.0 - at `\$.delay_ms`"),
+    "early": ({"delay_ms": -500}, r"Expected `float` >= 0.0 - at `\$.delay_ms`"),
+    "other delay": ({"delay_ms": 300}, "it answers 300 ms after a frame, the bundle 0 ms"),
+    "points": ({"body": {"points": 4}}, "it is of 2 animals with 4 points, the bundle of 2 with 3"),
+    "axis": ({"body": {"front": 9}}, "its body has an axis from point [0-9] to 9 of 3"),
+}
+
+
+@pytest.mark.parametrize(("changes", "sentence"), DAMAGED.values(), ids=DAMAGED)
+def test_a_reference_that_is_damaged_is_refused_in_one_sentence(
+    trees: Reference, beside: tuple[Path, Path], capsys: pytest.CaptureFixture[str], changes: dict[str, Any], sentence: str
+) -> None:
+    bundle, table = beside
+    path = bundle / REFERENCE_FILE
+    plain = msgspec.to_builtins(trees)  # without a hash, as in files of older versions
+    if callable(changes.get("models")):
+        changes = {"models": [changes["models"](model) for model in plain["models"]]}
+    if "body" in changes:
+        changes = {"body": plain["body"] | changes["body"]}
+    path.write_text(json.dumps(plain | changes))
+    assert main(["evaluate", str(bundle), "--data", str(table)]) == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(rf"{re.escape(str(path))}: .*{sentence}.*; delete it, or make the bundle again$", said)
+
+
+def test_trees_of_other_features_are_refused(trees: Reference) -> None:
+    with pytest.raises(DamagedTreesError, match="its trees give 3 answers to 714 features; expected 3 to 5"):
+        probabilities_of(trees.models, np.zeros((2, 5), np.float32), classes=2, exclusive=True)
+
+
+def test_a_reference_s_own_hash_tells_of_a_changed_digit(trees: Reference, tmp_path: Path) -> None:
+    write_reference(tmp_path, trees)
+    path = tmp_path / REFERENCE_FILE
+    assert read_reference(tmp_path) == trees
+    path.write_text(path.read_text().replace("left_child=1", "left_child=9", 1))
+    with pytest.raises(TrainingError, match=r"its content does not have its SHA-256, so it is damaged; delete it"):
+        read_reference(tmp_path)
 
 
 def test_no_reference_is_trained_where_none_is_wanted(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Boosted trees beside a network of images: their features, what they find, and what they do not see."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,3 +73,9 @@ def test_trees_of_images_are_kept_beside_a_bundle_and_refused_where_others_are(t
     (tmp_path / REFERENCE_FILE).write_text((tmp_path / REFERENCE_FILE).read_text().replace('"features":1', '"features":9', 1))
     with pytest.raises(TrainingError, match="of features that are defined otherwise by now"):
         read_image_reference(tmp_path)
+    for name, text in (("lags", '"lags":[0]'), ("thresholds", '"thresholds":[]')):
+        write_reference(tmp_path, trees)
+        path = tmp_path / REFERENCE_FILE
+        path.write_text(re.sub(rf'"{name}":\[[^]]*\]', text, path.read_text()))
+        with pytest.raises(TrainingError, match=r"cannot be read \(.*\); delete it"):
+            read_image_reference(tmp_path)

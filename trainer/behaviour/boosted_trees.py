@@ -1,17 +1,20 @@
 """Boosted trees on rows of features: learnt with the class weights of the networks, and no more rounds than held-back rows find good."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from trainer.behaviour.clips import UNJUDGED
 from trainer.behaviour.train import class_weights
 from trainer.behaviour_scores.scored_video import Probabilities
 from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
+from trainer.errors import TrainingError
 
 NAME = "LightGBM"
 MOST_ROWS = 20_000  # learnt from at most, evenly taken: neighbouring frames say the same
@@ -29,10 +32,17 @@ _PARAMETERS = {
     "deterministic": True,
     "force_row_wise": True,
 }
+_SIZES = re.compile(r"^tree_sizes=.*\n", re.MULTILINE)  # LightGBM reads trees by it in threads, where a fault ends the process
+_END = "\nend of trees\n"
+Threshold = Annotated[float, Meta(ge=0, le=1)]
 Rows = NDArray[np.float32]  # (frames, features)
 
 
 Targets = NDArray[np.float32]  # (frames, answers), see `Clips`
+
+
+class DamagedTreesError(TrainingError):
+    """What is kept of trees is not whole, or not of these classes and features."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,14 +152,48 @@ def _labels(
     return judged, labels, np.where(labels == 1, yes[column], no[column])
 
 
-def probabilities_of(models: Sequence[str], rows: Rows, *, classes: int, exclusive: bool) -> Probabilities:
-    """What trees say of rows, float32 (frames, classes)."""
-    import lightgbm
+def check_parts(class_names: Sequence[str], thresholds: Sequence[float], models: Sequence[str], *, exclusive: bool) -> None:
+    """Check that kept trees are of their classes.
 
+    Raises:
+        ValueError: they are not, or there are no classes.
+    """
+    classes, count = len(class_names), 1 if exclusive else len(class_names)
+    if not classes:
+        raise ValueError("it has no classes")
+    if len(thresholds) != classes:
+        raise ValueError(f"it has {len(thresholds)} thresholds; expected one for each of {classes} classes")
+    if len(models) != count:
+        kind = "one, for its classes exclude each other" if exclusive else f"one for each of {classes} classes"
+        raise ValueError(f"it has {len(models)} models; expected {kind}")
+
+
+def probabilities_of(models: Sequence[str], rows: Rows, *, classes: int, exclusive: bool) -> Probabilities:
+    """What trees say of rows, float32 (frames, classes).
+
+    Raises:
+        DamagedTreesError: they cannot be read, or are of other classes or features.
+    """
     threads = torch.get_num_threads()
-    found = [np.asarray(lightgbm.Booster(model_str=text).predict(rows, num_threads=threads)) for text in models]
+    boosters = [_booster(text, answers=classes + 1 if exclusive else 1, features=rows.shape[1]) for text in models]
+    found = [np.asarray(booster.predict(rows, num_threads=threads)) for booster in boosters]
     together = found[0][:, :classes] if exclusive else np.stack(found, axis=1)
     return np.asarray(together, np.float32)
+
+
+def _booster(text: str, *, answers: int, features: int) -> Any:
+    import lightgbm
+
+    if _END not in text:
+        raise DamagedTreesError(f"it is not {NAME}'s text of trees, or not all of it")
+    try:
+        found = lightgbm.Booster(model_str=_SIZES.sub("", text, count=1))
+    except lightgbm.basic.LightGBMError as problem:
+        raise DamagedTreesError(f"{NAME} cannot read its trees ({str(problem).strip()})") from problem
+    there = found.num_model_per_iteration(), found.num_feature()
+    if there != (answers, features):
+        raise DamagedTreesError(f"its trees give {there[0]} answers to {there[1]} features; expected {answers} to {features}")
+    return found
 
 
 def _thresholds(found: Probabilities, held: _JudgedRows, rule: Rule) -> tuple[float, ...]:

@@ -1,17 +1,19 @@
 """Boosted trees on the features of the network: what a network must beat. They stay in the trainer, for no rig runs them."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 import torch
 
-from trainer.behaviour.boosted_trees import NAME, Rows, grow, probabilities_of
+from trainer.behaviour.boosted_trees import NAME, Rows, Threshold, check_parts, grow, probabilities_of
 from trainer.behaviour.clips import delayed_targets
 from trainer.behaviour.delay import on_own_frames
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, features_of
+from trainer.behaviour.settings import LONGEST_DELAY_MS
 from trainer.behaviour.trailing_windows import with_windows
 from trainer.behaviour.train import Prepared
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
@@ -21,6 +23,8 @@ from trainer.errors import TrainingError
 from trainer.whole_files import replace_files
 
 REFERENCE_FILE = "reference.json"
+_HASH = "sha256"  # of everything else in the file: damaged trees may end the process that reads them
+_REMEDY = "delete it, or make the bundle again"
 WINDOWS_S = (1 / 3, 1.0, 3.0)  # trees remember nothing, so that they are given means and deviations of the past
 
 
@@ -41,9 +45,16 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     body: BodyPlan
     exclusive: bool
     class_names: tuple[str, ...]
-    thresholds: tuple[float, ...]
+    thresholds: tuple[Threshold, ...]
     models: tuple[str, ...]
-    delay_ms: float = 0.0
+    delay_ms: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_DELAY_MS)] = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where parts contradict each other."""
+        check_parts(self.class_names, self.thresholds, self.models, exclusive=self.exclusive)
+        body = self.body
+        if not (0 <= body.front < body.points and 0 <= body.back < body.points and body.scale_px > 0):
+            raise ValueError(f"its body has an axis from point {body.back} to {body.front} of {body.points}, {body.scale_px:g} px long")
 
 
 def train_reference(
@@ -132,7 +143,8 @@ def write_reference(bundle: Path, reference: Kept) -> None:
     Raises:
         TrainingError: the folder cannot be written.
     """
-    replace_files(bundle, {REFERENCE_FILE: msgspec.json.encode(reference)}, what="the reference")
+    plain = msgspec.to_builtins(reference)
+    replace_files(bundle, {REFERENCE_FILE: msgspec.json.encode({**plain, _HASH: _hash_of(plain)})}, what="the reference")
 
 
 def read_reference(bundle: Path) -> Reference | None:
@@ -154,12 +166,20 @@ def read_kept(bundle: Path, kind: type[KeptAs], *, definition: int) -> KeptAs | 
     if not path.exists():
         return None
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError) as problem:
-        raise TrainingError(f"{path}: cannot be read ({problem}); delete it, or make the bundle again") from problem
+        plain = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        said = plain.pop(_HASH, None)
+        found = msgspec.convert(plain, kind)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise TrainingError(f"{path}: cannot be read ({problem}); {_REMEDY}") from problem
     if found.features != definition:
-        raise TrainingError(f"{path}: is of features that are defined otherwise by now; delete it, or make the bundle again")
+        raise TrainingError(f"{path}: is of features that are defined otherwise by now; {_REMEDY}")
+    if said is not None and said != _hash_of(plain):  # in files of older versions there is none
+        raise TrainingError(f"{path}: its content does not have its SHA-256, so it is damaged; {_REMEDY}")
     return found
+
+
+def _hash_of(plain: dict[str, Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
 
 
 def _rows(video: PoseVideo, features: Rows) -> Rows:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
-from trainer.behaviour.boosted_trees import NAME, Rows, grow, probabilities_of
+from trainer.behaviour.boosted_trees import NAME, Rows, Threshold, check_parts, grow, probabilities_of
 from trainer.behaviour.clips import targets_of
 from trainer.behaviour.reference import read_kept
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
@@ -30,12 +31,16 @@ class ImageReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     features: int
-    lags: tuple[int, ...]
+    lags: tuple[Annotated[int, msgspec.Meta(ge=1)], ...]
     memory: bool
     exclusive: bool
     class_names: tuple[str, ...]
-    thresholds: tuple[float, ...]
+    thresholds: tuple[Threshold, ...]
     models: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where parts contradict each other."""
+        check_parts(self.class_names, self.thresholds, self.models, exclusive=self.exclusive)
 
 
 def too_many_classes(names: Sequence[str]) -> str | None:

@@ -8,10 +8,10 @@ from typing import Any
 from tracker.bundle import Bundle
 from tracker.resemblance import unlike_learnt
 from trainer.behaviour.answers import decisions_of
-from trainer.behaviour.boosted_trees import NAME, missing_library
+from trainer.behaviour.boosted_trees import NAME, DamagedTreesError, missing_library
 from trainer.behaviour.division import BY_BLOCK
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
-from trainer.behaviour.reference import REFERENCE_FILE, answers_of, read_reference
+from trainer.behaviour.reference import REFERENCE_FILE, Reference, answers_of, read_reference
 from trainer.behaviour.rule_answers import HandRules, answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
@@ -213,9 +213,24 @@ def _reference_of(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> t
         return None, [absent]
     if reference.class_names != bundle.description.class_names:
         raise TrainingError(f"{bundle.folder / REFERENCE_FILE}: is of other classes than the bundle; delete it, or make the bundle again")
-    if isinstance(reference, ImageReference):
-        return answers_to_images(reference, [video for video in judged if isinstance(video, ImageVideo)]), []
-    return answers_of(reference, [video for video in judged if isinstance(video, PoseVideo)]), []
+    try:
+        if isinstance(reference, ImageReference):
+            return answers_to_images(reference, [video for video in judged if isinstance(video, ImageVideo)]), []
+        _refuse_other_poses(reference, bundle)
+        return answers_of(reference, [video for video in judged if isinstance(video, PoseVideo)]), []
+    except DamagedTreesError as problem:
+        raise TrainingError(f"{bundle.folder / REFERENCE_FILE}: {problem}; delete it, or make the bundle again") from problem
+
+
+def _refuse_other_poses(reference: Reference, bundle: Bundle) -> None:
+    """DamagedTreesError: trees take other poses than the bundle, or answer at another time."""
+    about, body = bundle.description, reference.body
+    delay_ms = about.behaviour.delay_ms if about.behaviour is not None else 0.0
+    _, animals, points, *_ = about.input.shape
+    if (body.animals, body.points) != (animals, points):
+        raise DamagedTreesError(f"it is of {body.animals} animals with {body.points} points, the bundle of {animals} with {points}")
+    if reference.delay_ms != delay_ms:
+        raise DamagedTreesError(f"it answers {reference.delay_ms:g} ms after a frame, the bundle {delay_ms:g} ms")
 
 
 def _videos(
