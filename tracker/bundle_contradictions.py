@@ -1,6 +1,7 @@
 """What no bundle can say of itself: parts that contradict each other, and text that no screen should be given. Pure."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -12,6 +13,8 @@ from tracker.parsing.value_fault import Place, dotted, shown
 
 T = TypeVar("T")
 _LONGEST_NAME = 200  # characters, as every text that is named nowhere here
+_LONGEST_FILE_NAME = 200  # bytes, of 255 that a file system takes, for more is put before and behind it
+_NO_FILE_NAME = re.compile(r"^\.+|/|\\(?!n|r|t|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")  # an escape, as `printable` writes it, is fine
 _LONGEST_LIST = 100_000  # these name every video that was learnt from or held out: some thousand of them
 _LONGEST: dict[Place, int] = {
     ("network",): 1000,
@@ -25,7 +28,7 @@ _NAMES = ("point_names", "skeleton", "class_names", "input", "output", "states",
 
 def contradiction(description: Description) -> str | None:
     """What no network can have, and what was expected; None where there is nothing of the kind."""
-    checks = (_unprintable, _too_long, _odd_names, _odd_answer, _odd_behaviour, _odd_lighting, _odd_intervals)
+    checks = (_unprintable, _too_long, _no_file_name, _odd_names, _odd_answer, _odd_behaviour, _odd_lighting, _odd_intervals)
     return next((said for check in checks if (said := check(description)) is not None), None)
 
 
@@ -33,6 +36,7 @@ def printable(description: Description) -> Description:
     """The same, its texts with escapes for what cannot be shown and not too long; names, by which parts know each other, stay."""
     parts = msgspec.to_builtins(description)
     changed = {name: part if name in _NAMES else _each_text(part, _writable) for name, part in parts.items()}
+    changed["name"] = _file_name(parts["name"])
     if changed.get("behaviour") is not None:
         changed["behaviour"] = {**changed["behaviour"], "threshold_rule": _writable(changed["behaviour"]["threshold_rule"])}
     return msgspec.convert(changed, Description)
@@ -54,9 +58,23 @@ def _too_long(description: Description) -> str | None:
     for place, text in _texts(msgspec.to_builtins(description), ()):
         longest = _LONGEST.get(place, _LONGEST_NAME)
         if len(text) > longest:
-            why = ", for files are called after it" if place == ("name",) else ""
-            return f"{dotted(place)} has {len(text)} characters; expected at most {longest}{why}"
+            return f"{dotted(place)} has {len(text)} characters; expected at most {longest}"
     return None
+
+
+def _no_file_name(description: Description) -> str | None:
+    name = description.name
+    if (size := len(name.encode())) > _LONGEST_FILE_NAME:
+        return f"name has {size} bytes; expected at most {_LONGEST_FILE_NAME}, for files are called after it"
+    if _NO_FILE_NAME.search(name):
+        return f"name is {shown(name)}; expected no slash and no dot at its beginning, for files are called after it"
+    return None
+
+
+def _file_name(text: str) -> str:
+    """The nearest text that a file can be called after."""
+    fitting = _NO_FILE_NAME.sub(lambda found: "" if found[0].startswith(".") else "-", _writable(text))
+    return fitting.encode()[:_LONGEST_FILE_NAME].decode(errors="ignore")
 
 
 def _odd_names(description: Description) -> str | None:

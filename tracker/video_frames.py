@@ -48,8 +48,11 @@ def write_frames(video: Path, out: Path, wanted: FrameRange, *, progress: Callab
 
     Raises:
         CameraError: the video cannot be read.
-        RigtrackError: there is no such video, the folder holds files or cannot be written, or the video has none of these frames.
+        RigtrackError: the range ends before it begins, there is no such video, the folder holds files or cannot be written, or the
+            video has none of these frames.
     """
+    if wanted.last is not None and wanted.last < wanted.first:
+        raise RigtrackError(f"--last {wanted.last} is before --first {wanted.first}; give a --last of at least {wanted.first}")
     if not video.is_file():
         found = "is a folder" if video.is_dir() else "is no file" if video.exists() else "no such file"
         raise RigtrackError(f"{video}: {found}; give the path of a video")

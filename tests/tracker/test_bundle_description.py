@@ -36,6 +36,7 @@ UNSHOWABLE = {"new line": "a\nb", "escape": "\x1b[31mred", "other escape": "a\x9
 
 POINTS: list[tuple[str, Any]] = [
     ("name", "x" * 5000),
+    *[("name", text) for text in ("../../x", "a/b", "a\\b", "a\\..\\b", ".hidden", "..", "\U0001f42d" * 51)],
     ("view.crop", [-1, 0, 40, 40]),
     ("view.crop", [0, 0, 0, 40]),
     ("view.crop", [0, 0, 40, HUGE]),
@@ -208,3 +209,17 @@ def test_texts_of_a_bundle_are_written_so_that_it_can_be_read(whole: dict[str, P
     write_bundle(tmp_path / "b", model=found.model.read_bytes(), self_test_image=found.self_test_image, description=description)
     written = read_bundle(tmp_path / "b").description
     assert (written.name, written.training.source) == (r"a\nb", r"set\x1b[31m\n2")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("mouse-v7", "mouse-v7"), ("Maus 鼻.2", "Maus 鼻.2"), (".hidden", "hidden"), ("a\\b", "a-b"), ("鼻" * 80, "鼻" * 66)],
+    ids=["plain", "other letters", "hidden", "backslash", "long"],
+)
+def test_a_bundle_is_called_after_its_folder_by_what_a_file_can_be_called(
+    whole: dict[str, Path], tmp_path: Path, folder: str, name: str
+) -> None:
+    found = read_bundle(whole["points"])
+    description = msgspec.structs.replace(found.description, name=folder)
+    write_bundle(tmp_path / folder, model=found.model.read_bytes(), self_test_image=found.self_test_image, description=description)
+    assert read_bundle(tmp_path / folder).description.name == name

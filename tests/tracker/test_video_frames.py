@@ -55,6 +55,7 @@ def test_an_image_folder_camera_reads_them_back(video: Path, tmp_path: Path) -> 
     ("options", "sentence"),
     [
         (["--first", "24"], "ends before frame 24, which was to be the first"),
+        (["--first", "5", "--last", "2"], "--last 2 is before --first 5; give a --last of at least 5"),
         (["--every", "0"], "'0' is not a step"),
         (["--first", "-1"], "'-1' is not a frame's position"),
     ],

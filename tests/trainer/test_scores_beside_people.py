@@ -197,3 +197,19 @@ def test_a_column_names_a_second_persons_labels_and_a_damaged_file_is_said(tmp_p
     told = json.loads(capsys.readouterr().out)
     assert [person["name"] for person in told["people"]] == ["carl"]
     assert any(note.startswith("labels of 'dora' are left aside: ") for note in told["notes"])
+
+
+def test_bundles_with_their_classes_in_another_sequence_are_compared_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_annotated(tmp_path)
+    names = ("right", "late")
+    x, y = (
+        str(write_classifier(tmp_path / name, points=("point0",), classes=classes)) for name, classes in (("x", names), ("y", names[::-1]))
+    )
+    asked = ["--data", str(table), "--json"]
+    assert main(["evaluate", y, *asked]) == 0
+    alone = json.loads(capsys.readouterr().out)["scores"][0]["classes"]
+    assert main(["compare", x, y, *asked]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [[each["class"] for each in score["classes"]] for score in told["scores"]] == [list(names), list(names)]
+    assert told["scores"][1]["classes"] == alone[::-1]
+    assert told["people"][0]["answers"][0]["f1"][0] > 0.9

@@ -61,6 +61,14 @@ class ScoredVideo:
         marks = left_out if left_out.ndim == 2 else left_out[:, None]
         return replace(self, truth=np.where(marks, np.int8(UNCURATABLE), self.truth))
 
+    def with_classes(self, names: tuple[str, ...]) -> "ScoredVideo":
+        """The same video with the same classes in another sequence."""
+        if names == self.class_names:
+            return self
+        places = [self.class_names.index(name) for name in names]
+        found = None if self.probabilities is None else self.probabilities[:, places]
+        return replace(self, class_names=names, truth=self.truth[:, places], said=self.said[:, places], probabilities=found)
+
     def saying(self, said: Said) -> "ScoredVideo":
         """The same video with other decisions, which no probabilities belong to."""
         return replace(self, said=said, probabilities=None)

@@ -138,13 +138,14 @@ def compare_behaviour(
     say: Callable[[str], None],
     choice: FrameChoice | None = None,
 ) -> ComparedBundles:
-    """Two bundles on the videos that neither has learnt from, and each against its own reference.
+    """Two bundles on the videos that neither has learnt from, and each against its own reference; classes in the first one's sequence.
 
     Raises:
         LabelError, TrainingError: in one sentence; other classes, or no video that both have not learnt from.
     """
     first, second = bundles
-    if first.description.class_names != second.description.class_names:
+    class_names = first.description.class_names
+    if set(class_names) != set(second.description.class_names):
         raise TrainingError(
             f"{first.folder} finds {', '.join(first.description.class_names)}, {second.folder} "
             f"{', '.join(second.description.class_names)}; only bundles of the same classes compare"
@@ -160,10 +161,12 @@ def compare_behaviour(
         raise TrainingError(f"{table}: holds no video that neither bundle has learnt from; give others")
     for bundle, videos in zip(bundles, read, strict=True):
         judged = [video for video in videos.videos if video.name in chosen]
-        answers.append(decisions_of(bundle, judged, say=say, otherwise=otherwise))
-        people = people_as_answers(judged, videos.class_names)
+        answers.append([each.with_classes(class_names) for each in decisions_of(bundle, judged, say=say, otherwise=otherwise)])
+        if bundle is first:
+            people = people_as_answers(judged, videos.class_names)
         trees = _reference_of(bundle, judged)[0]
-        beside.append(without_network(trees, judged, otherwise) if trees is not None else None)
+        trees = without_network(trees, judged, otherwise) if trees is not None else None
+        beside.append([each.with_classes(class_names) for each in trees] if trees is not None else None)
     names = (first.description.name, second.description.name)
     if names[0] == names[1]:
         names = (str(first.folder), str(second.folder))
