@@ -39,7 +39,10 @@ FPS = 1000
 
 
 def write_kinds(out: Path, frames: int) -> dict[str, Path]:
-    """The same frames in every way, each with its table."""
+    """The same frames in every way, each with its table; a set that is there is used again."""
+    tables = {kind: out / f"{kind}.csv" for kind in KINDS}
+    if all(table.exists() for table in tables.values()):
+        return tables
     write_whisker_set(out, count=frames, seed=1, trial_frames=frames)
     header, row = (out / TABLE_FILE).read_text().split()
     images = np.load(out / "trial0000-images.npy")
@@ -50,8 +53,8 @@ def write_kinds(out: Path, frames: int) -> dict[str, Path]:
             video.write(image)
     places = {"array": "trial0000-images.npy", "video": "trial0000.mp4", "files": "images"}
     for kind, place in places.items():
-        (out / f"{kind}.csv").write_text(f"{header}\n{row.replace('trial0000-images.npy', place)}\n")
-    return {kind: out / f"{kind}.csv" for kind in KINDS}
+        tables[kind].write_text(f"{header}\n{row.replace('trial0000-images.npy', place)}\n")
+    return tables
 
 
 def read(table: Path, region: RegionAsked) -> ImageVideo:
