@@ -76,7 +76,8 @@ def point_table(measured: Measurements, radii: Radii) -> str:
     said = " ".join([*about, f"What counts as right: {radii.source}."])
     how = (
         "Errors in source pixels, worst point first. Bias: median of answer minus label. "
-        f"At the border: within {BORDER_PX:g} px of the image's edge. Seen at: pixels of the image that one pixel of the network's picture spans."
+        f"At the border: within {BORDER_PX:g} px of the image's edge. "
+        "Seen at: pixels of the image that one pixel of the network's picture spans."
     )
     return f'<p>{text(said)}</p>{table(head, rows, kind="figures")}<p class="note">{text(how)}</p>'
 
