@@ -21,6 +21,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.confidence_map import fit_confidence, on_frames_left_out
 from trainer.scoring.correct_radius import Radii, usual_radii
 from trainer.scoring.reliability import judge, reliability
+from trainer.training.seen_points import point_groups
 
 DRAWS = 2000  # of answers that are right as often as their confidence says
 
@@ -32,7 +33,7 @@ class Calibration:
     name: str
     detail: str
     points: int
-    within_px: float
+    within: str
     before: float
     after: float
     chance: tuple[float, float]
@@ -48,7 +49,7 @@ class _Points(NamedTuple):
 
 def calibrations(out: Path, frames: LabelledFrames) -> list[Calibration]:
     """One for each finished run of the experiment in a folder, then one for all of them."""
-    within, points, found = usual_radii(frames, None), list[_Points](), list[Calibration]()
+    within, points, found = usual_radii(frames, None, point_groups(frames)), list[_Points](), list[Calibration]()
     for folder in sorted(path for path in (out / RUNS).iterdir() if read_run(path) is not None):
         stored = read_predictions(folder, "held_out")
         held_out = frames.subset(stored.index)
@@ -67,7 +68,7 @@ def calibration(name: str, detail: str, points: _Points, within: Radii) -> Calib
     draws = (rng.random(len(points.mapped)) < points.mapped for _ in range(DRAWS))
     low, high = np.percentile([reliability(points.mapped, right, within_px=within.array).error for right in draws], [5, 95]).tolist()
     return Calibration(
-        name=name, detail=detail, points=len(points.right), within_px=within.px[0], before=before, after=after, chance=(low, high)
+        name=name, detail=detail, points=len(points.right), within=within.words, before=before, after=after, chance=(low, high)
     )
 
 
@@ -85,7 +86,7 @@ def main() -> None:
     for one in found:
         errors = f"{one.before:.3f} before, {one.after:.3f} after ({one.detail})"
         chance = f"true chances {one.chance[0]:.3f} to {one.chance[1]:.3f}"
-        print(f"{one.name}: {one.points} points within {one.within_px} px: {errors}; {chance}")
+        print(f"{one.name}: {one.points} points within {one.within}: {errors}; {chance}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from trainer.training.datasets import FrameStore
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.predict import predict_animals
+from trainer.training.seen_points import point_groups
 
 # two views are neither mirrored nor turned far: they would change places
 AUGMENT = {"mirror": AugmentSettings(flip=0.0, rotation_deg=10.0), "reach": AugmentSettings()}
@@ -103,7 +104,7 @@ def confidence(scene: SceneName, *, count: int, seed: int, out: Path) -> dict[st
     parts = own_parts(data, frames)
     if parts is None:
         raise FileNotFoundError(data)
-    held_out, within = frames.subset(parts.validation), usual_radii(frames, None)
+    held_out, within = frames.subset(parts.validation), usual_radii(frames, None, point_groups(frames.subset(parts.train)))
     network, _ = load_network(out / f"{scene}-together" / CHECKPOINTS / LAST)
     answered = [predict_animals(network, FrameStore(one, whole_view(one)), np.arange(len(one))) for one in (held_out, new)]
     found = fit_confidence(answered[0], held_out, within_px=within.array)
@@ -111,7 +112,8 @@ def confidence(scene: SceneName, *, count: int, seed: int, out: Path) -> dict[st
     after = found.of(points)
     gone = new.hidden[points.frame, 0, points.point]
     return {
-        "within_px": within.px[0],
+        "within_px": within.px,
+        "within": within.words,
         "detail": found.detail,
         "points": len(points.right),
         "absent": int(gone.sum()),
@@ -221,7 +223,7 @@ def main() -> None:
             apart = "" if one["auc"] is None else f", absent against present {one['auc']:.3f}"
             print(f"{scene} {name}: mean {one['mean_px']:.2f} px, median {one['median_px']:.2f}, p95 {one['p95_px']:.2f}{apart}")
             if told := one.get("confidence"):
-                errors = f"within {told['within_px']} px {told['before']:.3f} before, {told['after']:.3f} after the map ({told['detail']})"
+                errors = f"within {told['within']} {told['before']:.3f} before, {told['after']:.3f} after the map ({told['detail']})"
                 gone = f"{told['absent']} absent, {told['absent_above_half']} of them above {SURE}"
                 print(f"{scene} {name}: calibration error {errors}, {told['points']} points, {gone}")
         for points, ratio in ratios(found).items():

@@ -86,3 +86,17 @@ def test_the_radius_of_a_bundle_is_its_own_or_that_of_its_figures(
     stated = stated_radii(Bundle(folder=bundle.folder, description=own, self_test_image=bundle.self_test_image))
     assert stated is not None
     assert stated.px == (2.0,)
+
+
+def test_points_far_apart_are_judged_by_the_length_of_their_own_group(tmp_path: Path) -> None:
+    names = ("wrist", "finger", "tongue", "base", "knob")
+    frames = noise_frames(tmp_path, 5, names=names)
+    frames.points[:] = np.array([[10.0, 10.0], [10.0, 110.0], [900.0, 40.0], [400.0, 500.0], [400.0, 440.0]])
+    together, apart = usual_radii(frames, None), usual_radii(frames, None, ((0, 1), (2,), (3, 4)))
+    assert set(together.px) == {17.9}
+    assert apart.px == (2.0, 2.0, 1.2, 1.2, 1.2), "a point by itself has no length, and gets the shortest"
+    assert apart.source == "2% of the length of each point's group: 100 px of wrist, finger; 60 px of base, knob; the shortest for tongue"
+    assert radii(frames, None, {"base": 3.0}, ((0, 1), (2,), (3, 4))).px == (2.0, 2.0, 1.2, 3.0, 1.2)
+    alone = usual_radii(frames, None, ((0,), (1,), (2,), (3,), (4,)))
+    assert alone.px == (WITHOUT_LENGTH_PX,) * 5
+    assert alone.source == "points that lie alone, without a length"

@@ -102,8 +102,9 @@ def after(command: str, folder: Path) -> tuple[Asked, NextCommands]:
     was = asked(options)
     words = options_of_training(was.settings, augment_file=options.augment, split=was.split, judging=was.judging, empty=options.empty)
     view = usual_view(was.settings.network) if was.settings.view == "auto" else was.settings.view
-    trained = trained_as(was.settings, plan(was.settings, view), options=words)
-    return was, next_commands([folder / "mice"], folder / "mine", labelled(folder, 1), trained)
+    labels = labelled(folder, 1)
+    trained = trained_as(was.settings, plan(was.settings, view), labels=labels, options=words)
+    return was, next_commands([folder / "mice"], folder / "mine", labels, trained)
 
 
 def plan(settings: FitSettings, view: str, *, animals: int = 1) -> NetworkPlan:

@@ -55,7 +55,9 @@ def a_run(
     train = scored(folder, frames=8, error_px=train_px, seed=1)
     held_out = scored(folder, frames=5, error_px=held_out_px, seed=2, missing=True) if held_out_px is not None else None
     course, radii = history(errors if errors is not None else [2.0] * 20), Radii(px=(2.0, 3.0), source="as given")
-    measured = measure(train, held_out, Circumstances(labels=train.frames, radii=radii, floor=floor, seen_px=1.0, batch=8, history=course))
+    measured = measure(
+        train, held_out, Circumstances(labels=train.frames, radii=radii, floor=floor, seen_px=(1.0, 1.0), batch=8, history=course)
+    )
     judged = JudgedTraining(
         verdict=verdict(measured, NextCommands(data=("mouse",), bundle="models/mouse")),
         measured=measured,

@@ -37,8 +37,21 @@ PLACES = {
 }
 
 
-def point(name: str, *, learnt: int = 90, median_px: float = 1.3) -> PointMeasure:
-    return PointMeasure(name=name, learnt=learnt, scored=20, median_px=median_px, mean_px=median_px, train_median_px=1.2)
+def point(name: str, *, learnt: int = 90, median_px: float = 1.3, train_median_px: float = 1.2, seen_px: float = 1.0) -> PointMeasure:
+    return PointMeasure(
+        name=name,
+        learnt=learnt,
+        scored=20,
+        median_px=median_px,
+        mean_px=median_px,
+        train_median_px=train_median_px,
+        radius_px=2.4,
+        seen_px=seen_px,
+    )
+
+
+def seen_at(seen_px: float, measured: Measurements) -> Measurements:
+    return replace(measured, points=tuple(replace(point, seen_px=seen_px) for point in measured.points))
 
 
 GOOD = Measurements(
@@ -51,7 +64,6 @@ GOOD = Measurements(
     mean_px=1.6,
     baseline_px=140.0,
     radius_px=2.4,
-    seen_px=1.0,
     pictures=41_000,
     falling=0.01,
     scatter_px=0.5,
@@ -93,7 +105,7 @@ CASES = {
         "trainer evaluate models/mine --data mouse",
     ),
     "too low resolution": (
-        replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0, seen_px=3.0),
+        seen_at(3.0, replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0)),
         "resolution",
         "trainer fit --data mouse --out models/mine-finer --head xy --hold-out a b --network resnet18 --view full --minutes 5",
     ),
@@ -160,14 +172,14 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (replace(GOOD, train_median_px=0.1, median_px=0.3), "good"),  # a ratio of three between errors that nobody can see
         (replace(GOOD, mean_px=11.0, falling=0.16, groups=(LOST,)), "unlike"),
         (replace(GOOD, mean_px=11.0, groups=(replace(LOST, learnt=20),)), "good"),  # of a video that it knows: no other kind of image
-        (replace(GOOD, train_median_px=0.49, median_px=0.55, mean_px=1.5, radius_px=0.5, seen_px=2.0), "resolution"),
+        (seen_at(2.0, replace(GOOD, train_median_px=0.49, median_px=0.55, mean_px=1.5, radius_px=0.5)), "resolution"),
         (replace(GOOD, train_median_px=0.4, median_px=1.9), "good"),  # a gap, but as exact as labels are
         (replace(GOOD, target_px=1.0), "not good enough"),
         (replace(GOOD, target_px=2.0), "good"),
         (replace(GOOD, median_px=2.9, train_median_px=2.5, mean_px=3.5), "not exact"),
         (replace(GOOD, exchanges=(Exchange(first="l", second="r", learnt=0.5, scored=0.5, frames=40),)), "other names"),
         (replace(SHORT, exchanges=(Exchange(first="l", second="r", learnt=0.05, scored=0.0, frames=4),)), "too short"),
-        (replace(SHORT, seen_px=3.0, pictures=41_000), "resolution"),
+        (seen_at(3.0, replace(SHORT, pictures=41_000)), "resolution"),
     ],
     ids=[
         "nothing held out", "hardly begun", "learnt nothing", "still falling", "falling unseen",
@@ -188,10 +200,31 @@ def test_scattered_labels_come_before_a_training_that_is_too_short_as_well() -> 
 
 
 def test_several_animals_seen_too_coarsely_get_no_network_that_cannot_find_them() -> None:
-    coarse = replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0, seen_px=3.0)
+    coarse = seen_at(3.0, replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0))
     step = verdict(coarse, replace(PLACE, fit_options=("--head", "several"))).steps[0]
     assert step.do.startswith("Film from nearer, or cut the images")
     assert step.command == "trainer curve --data mouse --out models/mine-curve --repeats 3 --head several --minutes 5"
+
+
+def test_points_are_called_too_coarse_by_what_they_are_seen_at_themselves() -> None:
+    """Half of the points lie in a crop that is reduced; which half is found badly decides, and not the median of all."""
+    hand, rat = ("wrist", "finger", "thumb"), ("snout", "tail")
+
+    def of(reduced_px: float, whole_px: float) -> Measurements:
+        points = (
+            *(point(name, median_px=whole_px, train_median_px=whole_px) for name in hand),
+            *(point(name, median_px=reduced_px, train_median_px=reduced_px, seen_px=3.0) for name in rat),
+        )
+        return replace(GOOD, median_px=1.1, train_median_px=1.0, points=points)
+
+    step = verdict(of(4.4, 1.0), PLACE).steps[0]
+    assert step.kind == "resolution"
+    assert step.why == (
+        "'snout', 'tail' are seen too coarsely: one pixel of the network's picture is 3 of the image, and the error on its own training "
+        "frames stays at 4.4 px (median)."
+    )
+    others = replace(of(1.0, 4.4), median_px=5.2, train_median_px=4.2)
+    assert "resolution" not in [step.kind for step in verdict(others, PLACE).steps]
 
 
 def test_of_many_faults_the_first_three_in_order_are_told() -> None:
@@ -203,9 +236,8 @@ def test_of_many_faults_the_first_three_in_order_are_told() -> None:
         train_mean_px=5.0,
         median_px=5.4,
         mean_px=6.0,
-        seen_px=3.0,
         target_px=2.0,
-        points=(point("snout"), point("ear"), point("tongue", learnt=6, median_px=30.0)),
+        points=(point("snout", seen_px=3.0), point("ear", seen_px=3.0), point("tongue", learnt=6, median_px=30.0, seen_px=3.0)),
         exchanges=(Exchange(first="leftear", second="rightear", learnt=0.2, scored=0.1, frames=19),),
         suspects=(wrong,),
     )

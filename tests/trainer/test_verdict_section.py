@@ -12,7 +12,7 @@ from tests.trainer.scored import noise_frames, scored_with
 from tests.trainer.test_report import read_page
 from trainer.reports.error_report import absence_part
 from trainer.reports.fault_plots import bias_vectors
-from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, verdict_box
+from trainer.reports.verdict_section import fault_section, labels_or_minutes_section, point_section, point_table, verdict_box
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.hidden_points import absence
@@ -41,7 +41,7 @@ def train(tmp_path: Path) -> Evaluation:
 
 @pytest.fixture
 def measured(train: Evaluation) -> Measurements:
-    return measure(train, train, Circumstances(labels=train.frames, radii=RADII, seen_px=3.0))
+    return measure(train, train, Circumstances(labels=train.frames, radii=RADII, seen_px=(3.0, 3.0)))
 
 
 def test_exchanged_labels_and_a_single_one_that_is_wrong_are_shown_apart(train: Evaluation, measured: Measurements, tmp_path: Path) -> None:
@@ -79,12 +79,16 @@ def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Ev
     assert f"snout {snout.bias_px[0]:.1f} px right" in said
     assert "One pixel of the network&#x27;s picture is 3 wide in the image." in said
     assert "empty scene" not in said
+    apart = replace(measured, points=tuple(replace(one, seen_px=px) for one, px in zip(measured.points, (1.0, 4 / 3), strict=True)))
+    said_apart = point_table(apart, RADII)
+    assert "picture is 1 to 1.33 wide (by key point) in the image." in said_apart
+    assert re.search(r"<td>2</td><td>1\.33</td></tr>", said_apart), "a column of its own"
     with_empty = replace(measured, empty=EmptyScene(group="monday", point="snout", confidence=0.71))
-    assert "In the empty scene of monday, made from its frames, snout is the surest point, with a confidence of 0.71." in point_section(
-        with_empty, train, RADII
+    assert "In the empty scene of monday, made from its frames, snout is the surest point, with a confidence of 0.71." in point_table(
+        with_empty, RADII
     )
     single = replace(measured, points=tuple(replace(one, scored=1) for one in measured.points))
-    assert "No key point is biased beyond chance." in point_section(single, train, RADII)
+    assert "No key point is biased beyond chance." in point_table(single, RADII)
     drawn = bias_vectors(train, measured.points, RADII.px)
     told = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert told == ["answer for a frame", "label", "counts as right, within", "arrow: median of the answers"]
@@ -93,11 +97,11 @@ def test_a_bias_is_measured_in_spite_of_blunders_and_drawn_as_an_arrow(train: Ev
     assert all(len(axes.texts) == 1 for axes in panels[:2]), "the arrow"
 
 
-def test_labels_at_the_border_and_the_points_that_fail_there_are_named(train: Evaluation, measured: Measurements) -> None:
+def test_labels_at_the_border_and_the_points_that_fail_there_are_named(measured: Measurements) -> None:
     def said(snout_px: float, tail_px: float) -> str:
         found = zip(measured.points, (snout_px, tail_px), strict=True)
         points = tuple(replace(point, border=7, border_median_px=median_px) for point, median_px in found)
-        return html.unescape(point_section(replace(measured, points=points), train, RADII))
+        return html.unescape(point_table(replace(measured, points=points), RADII))
 
     held_out = "14 held-out labels lie within 8 px of the image's edge"
     assert f"{held_out}. " in said(0.1, 0.1)

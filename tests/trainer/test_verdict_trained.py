@@ -57,7 +57,7 @@ def evaluated(result: FitResult, frames: LabelledFrames, *, labels: LabelledFram
 def judged(
     train: Evaluation, held_out: Evaluation, *, labels: LabelledFrames | None = None, history: dict[str, list[dict[str, float]]] = LONG
 ) -> Verdict:
-    about = Circumstances(labels=labels or train.frames, radii=RADII, seen_px=1.0, batch=8, history=history)
+    about = Circumstances(labels=labels or train.frames, radii=RADII, seen_px=(1.0,) * len(RADII.px), batch=8, history=history)
     return verdict(measure(train, held_out, about), NextCommands(data=("bars",), bundle="models/bars"))
 
 
@@ -158,7 +158,9 @@ def test_one_frame_learnt_by_heart_calls_for_more_of_them(bars: tuple[LabelledFr
 
 def test_a_training_that_has_only_begun_is_told_to_go_on(bars: tuple[LabelledFrames, LabelledFrames], tmp_path: Path) -> None:
     result = trained(tmp_path, bars[0], batches=10)
-    about = Circumstances(labels=bars[0], radii=RADII, seen_px=1.0, batch=8, history={"epochs": [], "batches": [{}] * 10})
+    about = Circumstances(
+        labels=bars[0], radii=RADII, seen_px=(1.0,) * len(RADII.px), batch=8, history={"epochs": [], "batches": [{}] * 10}
+    )
     measured = measure(evaluated(result, bars[0]), evaluated(result, bars[1]), about)
     found = verdict(measured, NextCommands(data=("bars",), bundle="models/bars"))
     assert found.steps[0].kind == "too short", found.lines
@@ -189,7 +191,7 @@ def test_points_seen_too_coarsely_call_for_a_network_that_sees_more(bars: tuple[
     """Images three times as large, of which the network is given each third pixel: what it is off by is three times as much there."""
     result = trained(tmp_path, bars[0], batches=40)
     train, held_out = (three_times_as_large(evaluated(result, frames)) for frames in bars)
-    about = Circumstances(labels=train.frames, radii=RADII, seen_px=3.0, batch=8, history=LONG)
+    about = Circumstances(labels=train.frames, radii=RADII, seen_px=(3.0,) * len(RADII.px), batch=8, history=LONG)
     found = verdict(measure(train, held_out, about), NextCommands(data=("bars",), bundle="models/bars"))
     assert found.steps[0].kind == "resolution", found.lines
     assert "--network resnet18 --view full" in found.steps[0].command

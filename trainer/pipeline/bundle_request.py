@@ -11,6 +11,7 @@ from trainer.scoring.correct_radius import Judging, Radii, radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.training.fit_settings import FitSettings
+from trainer.training.seen_points import point_groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ class BundleRequest:
 
     @property
     def radii(self) -> Radii:
-        """How near to its label each point counts as right."""
-        return radii(self.frames, self.floor, self.judging.correct_within)
+        """How near to its label each point counts as right; groups are those that the network is given crops for."""
+        return radii(self.frames, self.floor, self.judging.correct_within, point_groups(self.train))
 
     @property
     def train(self) -> LabelledFrames:

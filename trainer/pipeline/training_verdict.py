@@ -15,6 +15,7 @@ from trainer.scoring.measurements import Circumstances, EmptyScene, measure
 from trainer.scoring.training_record import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
 from trainer.training.fit_settings import EPOCHS, FitSettings
+from trainer.training.seen_points import seen_px
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +57,13 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         ProjectError: a damaged project.
     """
     settings = training.settings
-    trained = trained_as(settings, training.plan, options=training.fit_options)
+    trained = trained_as(settings, training.plan, labels=training.labels, options=training.fit_options)
     about = Circumstances(
         labels=training.labels,
         radii=training.radii,
         floor=training.floor,
         target_px=training.target_px,
-        seen_px=trained.seen_px,
+        seen_px=trained.points_seen_px,
         batch=settings.batch,
         history=training.history,
         empty=training.empty,
@@ -72,16 +73,19 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
     return JudgedTraining(verdict=found, measured=measured, radii=training.radii, trained_as=trained)
 
 
-def trained_as(settings: FitSettings, plan: NetworkPlan, *, options: tuple[str, ...]) -> TrainedAs:
+def trained_as(settings: FitSettings, plan: NetworkPlan, *, labels: LabelledFrames, options: tuple[str, ...]) -> TrainedAs:
     """What a later verdict needs to know of a training.
 
     Args:
         settings: of the training.
         plan: of its network.
+        labels: learnt from.
         options: what was asked for besides labels, place and length, as options of `trainer fit`.
     """
+    seen = seen_px(plan, labels)
     return TrainedAs(
-        seen_px=float(max(crop.shrink for crop in plan.crops)),
+        seen_px=max(seen),
+        points_seen_px=seen,
         batch=settings.batch,
         options=options,
         minutes=settings.minutes if settings.epochs is None else None,

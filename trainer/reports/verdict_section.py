@@ -47,6 +47,12 @@ def labels_or_minutes_section(found: Verdict) -> str:
 
 def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> str:
     """Each key point: how often it is labelled, how well it is found, and where to it is drawn."""
+    drawn = figure_part(bias_vectors(shown, measured.points, radii.px), "Bias of each key point")
+    return f"<h2>Each key point</h2>{point_table(measured, radii)}{drawn}"
+
+
+def point_table(measured: Measurements, radii: Radii) -> str:
+    """The same in words and figures alone."""
     head = [
         "",
         "labels learnt from",
@@ -58,21 +64,22 @@ def point_section(measured: Measurements, shown: Evaluation, radii: Radii) -> st
         "at the border",
         "error there",
         "counts as right",
+        "seen at",
     ]
     rows: list[list[str] | StrongRow] = []
     worst_first = sorted(zip(measured.points, radii.px, strict=True), key=lambda pair: -_sortable(pair[0].median_px))
     for point, radius in worst_first:
         cells = [number(point.median_px), number(point.train_median_px), *(_signed(value) for value in point.bias_px)]
         border = [str(point.border), number(point.border_median_px)]
-        rows.append([point.name, str(point.learnt), str(point.scored), *cells, *border, f"{radius:g}"])
+        rows.append([point.name, str(point.learnt), str(point.scored), *cells, *border, f"{radius:g}", _coarseness(point)])
     about = [*_biased(measured), *_at_border(measured), *_seen(measured), *_empty(measured)]
     said = " ".join([*about, f"What counts as right: {radii.source}."])
-    drawn = figure_part(bias_vectors(shown, measured.points, radii.px), "Bias of each key point")
     how = (
         "Errors in source pixels, worst point first. Bias: median of answer minus label. "
-        f"At the border: within {BORDER_PX:g} px of the image's edge."
+        f"At the border: within {BORDER_PX:g} px of the image's edge. "
+        "Seen at: pixels of the image that one pixel of the network's picture spans."
     )
-    return f'<h2>Each key point</h2><p>{text(said)}</p>{table(head, rows, kind="figures")}<p class="note">{text(how)}</p>{drawn}'
+    return f'<p>{text(said)}</p>{table(head, rows, kind="figures")}<p class="note">{text(how)}</p>'
 
 
 def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluation | None) -> str:
@@ -128,9 +135,15 @@ def _at_border(measured: Measurements) -> list[str]:
 
 
 def _seen(measured: Measurements) -> list[str]:
-    if measured.seen_px is None:
+    seen = sorted({float(_coarseness(point)) for point in measured.points if math.isfinite(point.seen_px)})
+    if not seen:
         return []
-    return [f"One pixel of the network's picture is {measured.seen_px:g} wide in the image."]
+    wide = f"{seen[0]:g} wide" if len(seen) == 1 else f"{seen[0]:g} to {seen[-1]:g} wide (by key point)"
+    return [f"One pixel of the network's picture is {wide} in the image."]
+
+
+def _coarseness(point: PointMeasure) -> str:
+    return f"{point.seen_px:.3g}" if math.isfinite(point.seen_px) else "–"
 
 
 def _empty(measured: Measurements) -> list[str]:

@@ -21,12 +21,11 @@ logger = logging.getLogger(__name__)
 
 FIGURES_FILE = "metrics.json"  # beside a bundle: what its training came to
 SHARE_OF_LENGTH = 0.02  # 2.4 px on a mouse of 120 px, which is about what two people differ by
+NAMED = 3  # key points of a group whose names are said
 SMALLEST_PX = 1.0  # no label is placed more finely than on a pixel
-WITHOUT_LENGTH_PX = 5.0  # where an animal has one point, and so no length
-LENGTH = (
-    "the median over all labelled animals of the greatest distance between two of their labelled points, of animals with at least half "
-    "of the points labelled"
-)
+WITHOUT_LENGTH_PX = 5.0  # where every point lies alone, so that nothing has a length
+
+Groups = Sequence[tuple[int, ...]]  # places of the key points that lie together; none where all do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,7 @@ def correct_within(asked: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def radii(frames: LabelledFrames, floor: Floor | None, asked: Mapping[str, float]) -> Radii:
+def radii(frames: LabelledFrames, floor: Floor | None, asked: Mapping[str, float], groups: Groups = ()) -> Radii:
     """The radius of each point: as asked, or else `usual_radii`.
 
     Raises:
@@ -102,7 +101,7 @@ def radii(frames: LabelledFrames, floor: Floor | None, asked: Mapping[str, float
     if unknown:
         hint = did_you_mean(unknown[0], names)
         raise TrainingError(f"--correct-within names '{unknown[0]}'; expected some of {', '.join(names)}{hint}")
-    usual = usual_radii(frames, floor)
+    usual = usual_radii(frames, floor, groups)
     if not asked:
         return usual
     px = [asked.get(name, asked.get("", other)) for name, other in zip(names, usual.px, strict=True)]
@@ -110,26 +109,52 @@ def radii(frames: LabelledFrames, floor: Floor | None, asked: Mapping[str, float
     return Radii(px=tuple(px), source=f"as given{rest}")
 
 
-def usual_radii(frames: LabelledFrames, floor: Floor | None) -> Radii:
-    """The distance between annotators where several labelled a point; else 2 % of the animal's length; never below a pixel.
+def usual_radii(frames: LabelledFrames, floor: Floor | None, groups: Groups = ()) -> Radii:
+    """The distance between annotators where several labelled a point; else 2 % of its group's length; never below a pixel.
+
+    A point alone in its group has no length, and its distance to other groups says nothing of its size. It gets the shortest
+    length there is: a radius too small lowers its confidence, one too large calls wrong answers right.
 
     A network that answers the truth, judged by one annotator's labels, is then right in four of five points: the mean distance
     between two people is √2 · 1.25 of one person's standard deviation along each axis, for normally distributed errors.
     """
-    length = animal_length_px(frames)
-    alone = max(SHARE_OF_LENGTH * length, SMALLEST_PX) if length is not None else WITHOUT_LENGTH_PX
+    lengths = {group: length_px(frames, group) for group in groups or (tuple(range(len(frames.point_names))),)}
+    shortest = min((length for length in lengths.values() if length is not None), default=None)
+    of_point = {point: length or shortest for group, length in lengths.items() for point in group}
+    alone = [SHARE_OF_LENGTH * length if (length := of_point[point]) is not None else WITHOUT_LENGTH_PX for point in sorted(of_point)]
     between = floor.per_point if floor is not None else {}
-    px = tuple(round(max(between.get(name, alone), SMALLEST_PX), 1) for name in frames.point_names)
-    by_length = f"{SHARE_OF_LENGTH:.0%} of the animal's length, {length:.0f} px" if length is not None else "an animal without a length"
+    px = tuple(round(max(between.get(name, usual), SMALLEST_PX), 1) for name, usual in zip(frames.point_names, alone, strict=True))
+    by_length = _lengths_in_words(lengths, frames.point_names)
     if floor is None or not between:
         return Radii(px=px, source=by_length)
     rest = f"; {by_length} where no two placed the point" if set(between) < set(frames.point_names) else ""
     return Radii(px=px, source=f"the mean distance between {floor.source}{rest}")
 
 
-def animal_length_px(frames: LabelledFrames) -> float | None:
-    """See `LENGTH`; None where an animal has one point, or none has enough."""
-    points = frames.points.reshape(-1, *frames.points.shape[2:])
+def _lengths_in_words(lengths: Mapping[tuple[int, ...], float | None], names: Sequence[str]) -> str:
+    known = [(group, length) for group, length in lengths.items() if length is not None]
+    if len(lengths) == 1:
+        return f"{SHARE_OF_LENGTH:.0%} of the animal's length, {known[0][1]:.0f} px" if known else "an animal without a length"
+    if not known:
+        return "points that lie alone, without a length"
+    said = [f"{length:.0f} px of {_named(group, names)}" for group, length in known]
+    others = tuple(point for group, length in lengths.items() if length is None for point in group)
+    rest = [f"the shortest for {_named(others, names)}"] if others else []
+    return f"{SHARE_OF_LENGTH:.0%} of the length of each point's group: {'; '.join([*said, *rest])}"
+
+
+def _named(points: Sequence[int], names: Sequence[str]) -> str:
+    shown = [names[point] for point in points]
+    more = len(shown) - NAMED
+    return ", ".join(shown) if more <= 1 else f"{', '.join(shown[:NAMED])} and {more} more"
+
+
+def length_px(frames: LabelledFrames, group: Sequence[int]) -> float | None:
+    """Of some points: the median over all labelled animals of the greatest distance between two of them that are labelled.
+
+    Animals with fewer than half of these points labelled are left out; None where no animal has two of them.
+    """
+    points = frames.points.reshape(-1, *frames.points.shape[2:])[:, list(group)]
     known = ~np.isnan(points).any(axis=2)
     enough = known.sum(axis=1) >= max(2, math.ceil(points.shape[1] / 2))
     if not enough.any():

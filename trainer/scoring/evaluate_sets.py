@@ -224,7 +224,7 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
         radii=run.radii,
         floor=run.asked.floor,
         target_px=run.asked.target_px,
-        seen_px=trained.seen_px,
+        seen_px=trained.points_seen(len(labels.point_names)),
         batch=trained.batch,
         history=history,
     )

@@ -1,7 +1,7 @@
 """Everything that a verdict on a training is made from, as plain numbers: `measure` looks, `trainer.scoring.verdict` judges."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,6 +48,8 @@ class PointMeasure:
         bias_error_px: standard error of that median, along the worse axis.
         border: held-out labels at the image's border.
         border_median_px: error there.
+        radius_px: what counts as right.
+        seen_px: source pixels that one pixel of the network's picture stands for; NaN where not known.
     """
 
     name: str
@@ -61,6 +63,8 @@ class PointMeasure:
     bias_error_px: float = math.nan
     border: int = 0
     border_median_px: float = math.nan
+    radius_px: float = math.nan
+    seen_px: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,6 @@ class Measurements:
         radius_px: what counts as right, mean over the key points.
         floor_px: between annotators; None where not known.
         target_px: what the task can do with; None where nobody has said.
-        seen_px: source pixels that one pixel of the network's picture stands for; None where not known.
         pictures: shown while learning, repetitions counted; None where not known.
         falling: share by which the last fifth of the epochs lowered the held-out error; None where not known.
         crossing: place, from 0, of the epoch from which the held-out loss rises while the training loss falls on; None where there is none.
@@ -133,7 +136,6 @@ class Measurements:
     radius_px: float
     floor_px: float | None = None
     target_px: float | None = None
-    seen_px: float | None = None
     pictures: int | None = None
     falling: float | None = None
     crossing: int | None = None
@@ -151,6 +153,18 @@ class Measurements:
         """Held-out median over training median; NaN where one of them is missing."""
         return self.median_px / self.train_median_px if self.train_median_px > 0 else math.nan
 
+    def of_points(self, points: tuple[PointMeasure, ...]) -> "Measurements":
+        """The same of some of its points alone, with the median of their medians."""
+        if points == self.points:
+            return self
+        return replace(
+            self,
+            points=points,
+            train_median_px=_median([point.train_median_px for point in points]),
+            median_px=_median([point.median_px for point in points]),
+            radius_px=float(np.mean([point.radius_px for point in points])),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
@@ -161,7 +175,7 @@ class Circumstances:
         radii: what counts as right.
         floor: between annotators, where known.
         target_px: what the task can do with, where known.
-        seen_px: source pixels for one of the network's, where known.
+        seen_px: source pixels for one of the network's, by key point; empty where not known.
         batch: pictures a step, where known.
         history: as a report has it; without epochs where it is not known.
         empty: the surest answer for a scene without the animal, where known.
@@ -171,7 +185,7 @@ class Circumstances:
     radii: Radii
     floor: Floor | None = None
     target_px: float | None = None
-    seen_px: float | None = None
+    seen_px: tuple[float, ...] = ()
     batch: int | None = None
     history: Mapping[str, Any] = field(default_factory=lambda: NO_HISTORY)
     empty: EmptyScene | None = None
@@ -201,13 +215,12 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         radius_px=float(within.mean()),
         floor_px=about.floor.mean_px if about.floor is not None else None,
         target_px=about.target_px,
-        seen_px=about.seen_px,
         pictures=steps * about.batch if steps and about.batch else None,
         falling=still_falling([row.get("val_error_px") for row in epochs]),
         crossing=crossing([row.get("train_loss") for row in epochs], [row.get("val_loss") for row in epochs]) if epochs else None,
         scatter_px=label_scatter_px(shown),
         unlike=_unlike(train.frames, scored.frames) if scored is not None else 0.0,
-        points=_points(train, scored, about.labels),
+        points=_points(train, scored, about),
         groups=_groups(scored, about.labels, within) if scored is not None else (),
         exchanges=exchanges(train, scored, least_px=least_px),
         other_names=other_names(shown, least_px=least_px),
@@ -228,12 +241,24 @@ def _right(scored: Evaluation, within_px: NDArray[np.float64]) -> int:
     return int((2 * near >= known).sum())
 
 
-def _points(train: Evaluation, scored: Evaluation | None, labels: LabelledFrames) -> tuple[PointMeasure, ...]:
+def _median(values: Sequence[float]) -> float:
+    """Of those that exist; NaN where none does."""
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.median(known)) if known else math.nan
+
+
+def _points(train: Evaluation, scored: Evaluation | None, about: Circumstances) -> tuple[PointMeasure, ...]:
+    labels, seen = about.labels, about.seen_px or (math.nan,) * len(about.radii.px)
     learnt = (~np.isnan(labels.points).any(axis=3)).sum(axis=(0, 1)).tolist()
     hidden = labels.hidden.sum(axis=(0, 1)).tolist()
     at_border = _at_border(scored.frames) if scored is not None else None
     return tuple(
-        replace(_point(place, name, learnt[place], train=train, scored=scored, at_border=at_border), hidden=hidden[place])
+        replace(
+            _point(place, name, learnt[place], train=train, scored=scored, at_border=at_border),
+            hidden=hidden[place],
+            radius_px=about.radii.px[place],
+            seen_px=seen[place],
+        )
         for place, name in enumerate(labels.point_names)
     )
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from scipy.special import betaincinv  # type: ignore[import-untyped]
 
 from trainer.scoring.loss_curves import STILL_FALLING
-from trainer.scoring.measurements import Measurements
+from trainer.scoring.measurements import Measurements, PointMeasure
 
 Kind = Literal[
     "few frames",
@@ -164,6 +164,26 @@ def right_in_words(m: Measurements) -> str:
 def gap(m: Measurements) -> bool:
     """Held-out frames are found clearly worse than those learnt from."""
     return m.scored > 0 and m.gap > OVERFIT_RATIO and m.median_px - m.train_median_px > OVERFIT_PX
+
+
+def too_coarse(m: Measurements) -> tuple[float, Measurements] | None:
+    """Points whose error comes from being seen coarsely, as the measurements of these alone, and the px that they are seen at.
+
+    Points are judged together with those that are seen alike, as the points of one crop are: where these are found, it is not
+    the resolution that hinders a single one. Of several such sets it is that with the largest error for what counts as right.
+    """
+    alike: dict[int, list[PointMeasure]] = {}
+    for point in m.points:
+        if point.seen_px >= SEEN_PX:
+            alike.setdefault(round(point.seen_px), []).append(point)  # of images of several sizes they differ by a little
+    parts = [(max(point.seen_px for point in points), m.of_points(tuple(points))) for points in alike.values()]
+    coarse = [(seen, part) for seen, part in parts if _unlearnt_for_long(part) and part.train_median_px <= SEEN_TIMES * seen]
+    return max(coarse, key=lambda one: one[1].train_median_px / one[1].radius_px, default=None)
+
+
+def _unlearnt_for_long(m: Measurements) -> bool:
+    """Not found within what counts as right, held-out points after a long training only, and no worse than those learnt from."""
+    return not gap(m) and (unlearnt(m) or (not_exact(m) and not short(m)))
 
 
 def shown(m: Measurements) -> str:

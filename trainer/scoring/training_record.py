@@ -27,7 +27,8 @@ class TrainedAs:
     """What a training was asked for, and what its network sees.
 
     Attributes:
-        seen_px: source pixels for one pixel of the network's picture; None where not known.
+        seen_px: source pixels for one pixel of the network's picture, of the points seen most coarsely; None where not known.
+        points_seen_px: the same of each key point; empty in older figures.
         batch: pictures a step; None where not known.
         options: of `trainer fit`, besides labels, place and length, that were not the usual ones.
         minutes: its longest time; None where it had none.
@@ -37,12 +38,17 @@ class TrainedAs:
     """
 
     seen_px: float | None = None
+    points_seen_px: tuple[float, ...] = ()
     batch: int | None = None
     options: tuple[str, ...] = ()
     minutes: float | None = None
     epochs: int = 40
     most_minutes: float | None = None
     view: str = "crop"
+
+    def points_seen(self, count: int) -> tuple[float, ...]:
+        """Source pixels for one pixel of the network's picture, of each of `count` key points; empty where not known."""
+        return self.points_seen_px or ((self.seen_px,) * count if self.seen_px is not None else ())
 
     def as_json(self) -> dict[str, Any]:
         """For the figures."""

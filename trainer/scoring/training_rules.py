@@ -8,8 +8,6 @@ from trainer.scoring.next_step import (
     FEWEST_FRAMES,
     FEWEST_HELD_OUT,
     LOST,
-    SEEN_PX,
-    SEEN_TIMES,
     SURE_OF_NOTHING,
     UNLIKE_SPREADS,
     UNLIKE_TIMES,
@@ -24,6 +22,7 @@ from trainer.scoring.next_step import (
     short,
     shown,
     times,
+    too_coarse,
     unlearnt,
 )
 
@@ -114,15 +113,18 @@ def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """An animal seen too coarsely."""
-    coarse = unlearnt(m) or (not_exact(m) and not short(m))
-    if m.seen_px is None or m.seen_px < SEEN_PX or not coarse or gap(m) or m.train_median_px > SEEN_TIMES * m.seen_px:
+    """Points seen too coarsely; those that are found worst, where points of several crops are."""
+    coarse = too_coarse(m)
+    if coarse is None:
         return None
+    seen, part = coarse
+    names = ", ".join(f"'{point.name}'" for point in part.points)
     finer, cut = commands.other_view(), "cut the images to the part that matters"
     return NextStep(
         kind="resolution",
-        why=f"The points are seen too coarsely: one pixel of the network's picture is {m.seen_px:g} of the image, and the error on its own "
-        f"training frames stays at {m.train_median_px:.1f} px (median).",
+        why=f"{'The points' if part is m else names} {'is' if len(part.points) == 1 and part is not m else 'are'} seen too coarsely: one "
+        f"pixel of the network's picture is {seen:.3g} of the image, and the error on its own training frames stays at "
+        f"{part.train_median_px:.1f} px (median).",
         do=f"Train a network that sees more pixels of the animal (slower), or {cut}."
         if finer is not None
         else f"Film from nearer, or {cut}, and train again: no other network has this head. Before that, measure what more labels bring.",
