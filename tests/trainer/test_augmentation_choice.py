@@ -13,7 +13,8 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import order_of
 from trainer.training.augment import UNCHANGED, AugmentSettings, augment
 from trainer.training.augment_file import read_augment_file
-from trainer.training.augmentation_choice import as_before, as_recorded, augmentation_in_force
+from trainer.training.augmentation_choice import as_before, as_recorded, augmentation_in_force, settled
+from trainer.training.fit_settings import FitSettings
 
 EARS = ("snout", "leftear", "rightear", "tailbase", "back", "rump")
 
@@ -121,6 +122,14 @@ def test_two_parts_that_may_be_views_are_a_hint_until_it_is_said_whether_they_ar
     assert second.startswith("augmentation: 50% of the training images are mirrored")
     for asked in (AugmentSettings(two_views=False), AugmentSettings(two_views=True), AugmentSettings(flip=0.0, rotation_deg=5.0)):
         assert len(augmentation_in_force(asked, two_cameras()).sentences) == 1, "nothing is left to say"
+
+
+def test_what_is_said_of_views_and_parts_is_handed_to_the_report() -> None:
+    for frames, begin in ((unnamed_views(), "two views: "), (two_cameras(), "two parts: ")):
+        settings, said = settled(FitSettings(), frames)
+        assert said == augmentation_in_force(AugmentSettings(), frames).sentences
+        assert said[0].startswith(begin)
+        assert not settled(settings, frames)[1][0].startswith("two "), "said once"
 
 
 @pytest.mark.parametrize("frames", [two_cameras(), unnamed_views()], ids=["two parts", "alike"])
