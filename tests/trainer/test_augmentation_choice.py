@@ -13,7 +13,8 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import order_of
 from trainer.training.augment import UNCHANGED, AugmentSettings, augment
 from trainer.training.augment_file import read_augment_file
-from trainer.training.augmentation_choice import as_before, as_recorded, augmentation_in_force
+from trainer.training.augmentation_choice import as_before, as_recorded, augmentation_in_force, settled
+from trainer.training.fit_settings import FitSettings
 
 EARS = ("snout", "leftear", "rightear", "tailbase", "back", "rump")
 
@@ -26,6 +27,21 @@ def belt_with_mirror() -> LabelledFrames:
     direct = walking()
     names = (*(f"{name}_top" for name in MOUSE), *(f"{name}_bot" for name in MOUSE))
     return labelled(np.concatenate([direct, in_mirror(direct, axis=1, at=150.0)], axis=1), names)
+
+
+def unnamed_views(*, seen_again: int = 6) -> LabelledFrames:
+    """The belt and its mirror under names that say nothing; of the animal in the mirror so many points are labelled."""
+    direct = walking()
+    points = np.concatenate([direct, in_mirror(direct, axis=1, at=150.0)[:, :seen_again]], axis=1)
+    return labelled(points, tuple(f"p{number}" for number in range(points.shape[1])))
+
+
+def two_cameras() -> LabelledFrames:
+    """Names that say nothing, and two cameras' pictures above each other that share no direction."""
+    direct, other = walking(), walking()[..., ::-1] + [0, 200]
+    return labelled(
+        np.concatenate([direct, other - other.min(axis=(0, 1)) + [0, 250]], axis=1), tuple(f"p{number}" for number in range(12))
+    )
 
 
 def one_sided() -> LabelledFrames:
@@ -44,6 +60,9 @@ def one_sided() -> LabelledFrames:
         (belt_with_mirror(), AugmentSettings(two_views=False), 0.5, 180.0),
         (belt_with_mirror(), AugmentSettings(rotation_deg=90.0), 0.0, 90.0),
         (open_field(), AugmentSettings(two_views=True), 0.0, 10.0),
+        (unnamed_views(), AugmentSettings(), 0.0, 10.0),
+        (unnamed_views(), AugmentSettings(two_views=False), 0.5, 180.0),
+        (two_cameras(), AugmentSettings(), 0.5, 180.0),
     ],
     ids=[
         "pairs known",
@@ -55,6 +74,9 @@ def one_sided() -> LabelledFrames:
         "one view, as said",
         "two views, turned as asked",
         "two views, as said",
+        "two views by place",
+        "two views by place, one as said",
+        "two parts, not alike",
     ],
 )
 def test_labels_settle_what_was_left_open(frames: LabelledFrames, asked: AugmentSettings, flip: float, rotation: float) -> None:
@@ -80,6 +102,43 @@ def test_two_views_are_said_with_the_way_out() -> None:
     first, *_ = augmentation_in_force(AugmentSettings(), belt_with_mirror()).sentences
     assert first.startswith("two views: 6 points (nose, paw1LH, paw2LF …) are named 'top' and 'bot' and lie in two parts of the image")
     assert "no image is mirrored and none is turned by more than 10° (--no-two-views" in first
+
+
+def test_two_views_under_unrelated_names_are_said_with_the_way_out() -> None:
+    first, second = augmentation_in_force(AugmentSettings(), unnamed_views()).sentences
+    assert first.startswith("two views: p0, p1, p2 … and p6, p7, p8 … lie in two parts of the image, above each other")
+    assert "(p0 with p6, p1 with p7, p2 with p8 …)" in first
+    assert "no image is mirrored and none is turned by more than 10° (--no-two-views" in first
+    assert second.startswith("augmentation: no training image is mirrored; they are turned by up to 10°")
+
+
+def test_two_parts_that_may_be_views_are_a_hint_until_it_is_said_whether_they_are() -> None:
+    first, second = augmentation_in_force(AugmentSettings(), two_cameras()).sentences
+    assert first.startswith(
+        "two parts: a straight line keeps p0, p1, p2 … and p6, p7, p8 … apart in nearly every frame, above each other; "
+    )
+    assert "if these are two views of one animal, give --two-views" in first
+    assert "mirrored and turned as wholes" in first
+    assert second.startswith("augmentation: 50% of the training images are mirrored")
+    for asked in (AugmentSettings(two_views=False), AugmentSettings(two_views=True), AugmentSettings(flip=0.0, rotation_deg=5.0)):
+        assert len(augmentation_in_force(asked, two_cameras()).sentences) == 1, "nothing is left to say"
+
+
+def test_what_is_said_of_views_and_parts_is_handed_to_the_report() -> None:
+    for frames, begin in ((unnamed_views(), "two views: "), (two_cameras(), "two parts: ")):
+        settings, said = settled(FitSettings(), frames)
+        assert said == augmentation_in_force(AugmentSettings(), frames).sentences
+        assert said[0].startswith(begin)
+        assert not settled(settings, frames)[1][0].startswith("two "), "said once"
+
+
+@pytest.mark.parametrize("frames", [two_cameras(), unnamed_views()], ids=["two parts", "alike"])
+def test_parts_that_a_skeleton_or_a_pair_of_sides_joins_are_one_body(frames: LabelledFrames) -> None:
+    joined = replace(frames, skeleton=(("p0", "p6"),))
+    sided = replace(frames, point_names=("ear_left", *frames.point_names[1:6], "ear_right", *frames.point_names[7:]))
+    for one_body in (joined, sided):
+        (sentence,) = augmentation_in_force(AugmentSettings(), one_body).sentences
+        assert sentence.startswith("augmentation: 50% of the training images are mirrored")
 
 
 def test_images_left_as_they_are_stay_so_once_settled() -> None:

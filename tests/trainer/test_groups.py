@@ -38,8 +38,31 @@ def walkers(count: int = 60, *, length: float, seed: int = 3) -> NDArray[np.floa
     return np.asarray(middle + axis * length * np.linspace(-0.5, 0.5, 5)[:, None] + rng.normal(0, 4, (count, 5, 2)))
 
 
-def test_two_views_of_an_animal_are_two_groups() -> None:
-    assert find_groups(labels("mirror", width=256, height=256), shape(256, 256)) == ((0, 1, 2, 3, 4, 5), (6, 7, 8, 9, 10, 11))
+def draws(points: NDArray[np.float64], count: int, *, times: int = 6) -> list[NDArray[np.float64]]:
+    """Sets of so many labelled frames, drawn from all of them."""
+    rng = np.random.default_rng(0)
+    return [points[rng.choice(len(points), count, replace=False)] for _ in range(times)]
+
+
+@pytest.mark.parametrize(("width", "height"), [(256, 256), (320, 320), (396, 406), (512, 512), (832, 832)])
+def test_two_views_of_an_animal_are_two_groups_at_any_size_and_count(width: int, height: int) -> None:
+    every = labels("mirror", width=width, height=height, count=120)
+    for count in (15, 32, 60):
+        found = {find_groups(drawn, shape(width, height)) for drawn in draws(every, count)}
+        assert found == {((0, 1, 2, 3, 4, 5), (6, 7, 8, 9, 10, 11))}, count
+
+
+def test_a_thing_of_its_own_in_both_views_is_a_group_in_each() -> None:
+    views = labels("mirror", width=512, height=512)
+    along = np.random.default_rng(0).uniform(20, 490, 60)  # it passes below the animal, seen by both views
+    thing = np.stack([np.stack([along, np.full(60, height)], 1) for height in (215.0, 400.0)], 1)
+    found = find_groups(np.concatenate([views, thing], 1), shape(512, 512))
+    assert found == ((0, 1, 2, 3, 4, 5), (6, 7, 8, 9, 10, 11), (12,), (13,))
+
+
+@pytest.mark.parametrize("view", [slice(0, 6), slice(6, 12)], ids=["side", "below"])
+def test_one_view_of_a_walking_animal_that_one_crop_shows_as_well_stays_whole(view: slice) -> None:
+    assert find_groups(labels("mirror", width=256, height=256)[:, view], shape(256, 256)) == ((0, 1, 2, 3, 4, 5),)
 
 
 @pytest.mark.parametrize(("width", "height"), [(256, 240), (448, 400), (832, 748)])
@@ -47,6 +70,12 @@ def test_two_views_of_an_animal_are_two_groups() -> None:
 def test_a_hand_a_tongue_and_a_joystick_are_three_groups(width: int, height: int, count: int) -> None:
     found = find_groups(labels("reach", width=width, height=height, count=count), shape(width, height))
     assert found == ((0, 1, 2), (3,), (4, 5))
+
+
+def test_few_labels_of_a_hand_a_tongue_and_a_joystick_are_three_groups() -> None:
+    every = labels("reach", width=448, height=400, count=120)
+    found = {find_groups(drawn, shape(448, 400)) for count in (26, 32) for drawn in draws(every, count)}
+    assert found == {((0, 1, 2), (3,), (4, 5))}
 
 
 @pytest.mark.parametrize("length", [120.0, 300.0, 600.0])

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tracker.synthetic.open_scene import open_scene
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.two_views import two_views
+from trainer.labels.views_by_place import parted_in_two, views_by_place
 
 MOUSE = ("nose", "paw1LH", "paw2LF", "paw3RF", "paw4RH", "tailBase")
 COUNT = 40
@@ -107,3 +109,63 @@ def test_names_of_two_views_without_two_places_are_not_enough() -> None:
 def test_unlabelled_frames_say_nothing() -> None:
     names = (*(f"{name}_top" for name in MOUSE), *(f"{name}_bot" for name in MOUSE))
     assert two_views(frames(np.full((3, 12, 2), np.nan), names)) is None
+
+
+def tied(count: int = COUNT) -> NDArray[np.float64]:
+    """An animal on a ball: it walks and turns a little, and stays where it is."""
+    rng = np.random.default_rng(4)
+    body = np.array([[50.0, 0.0], [-30, -18], [30, -18], [30, 18], [-30, 18], [-50, 0]])
+    angles = rng.normal(0, 0.15, count)
+    turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
+    swing = rng.normal(0, 6, (count, 6, 1)) * [1.0, 0.2]
+    turned: NDArray[np.float64] = np.einsum("nij,nkj->nki", turns, body + swing)
+    return np.asarray(turned + 200 + rng.normal(0, 1, (count, 6, 2)), np.float64)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("count", [12, 40])
+def test_views_without_names_are_found_by_how_their_points_move(axis: int, count: int) -> None:
+    rng = np.random.default_rng(0)
+    direct = walking(count)[..., :: 1 if axis else -1]
+    other = (in_mirror(direct, axis=axis, at=150.0 if axis else 260.0) * 1.2)[:, ::-1]  # labelled the other way round, larger
+    both = np.concatenate([direct, other], axis=1) + rng.normal(0, 1, (count, 12, 2))
+    both[rng.random(both.shape[:2]) < 0.15] = np.nan
+    both[0] = both[0, ::-1]  # a frame whose views were confused
+    found = views_by_place(both[1:] if count < 20 else both)
+    assert found is not None
+    assert (found.parts, found.axis) == ((tuple(range(6)), tuple(range(6, 12))), axis)
+    assert found.pairs == tuple((point, 11 - point) for point in range(6))
+
+
+def test_a_point_that_only_one_view_shows_leaves_them_two_views() -> None:
+    direct = walking()
+    found = views_by_place(np.concatenate([direct, in_mirror(direct, axis=1, at=150.0)[:, :5]], axis=1))
+    assert found is not None
+    assert found.pairs == tuple((point, 6 + point) for point in range(5))
+
+
+@pytest.mark.parametrize(
+    "points", [walking(), turning(), tied(), tied(12), walking(9)], ids=["belt", "field", "ball", "ball, few", "fewest"]
+)
+def test_one_view_of_any_animal_is_not_taken_for_two_by_place(points: NDArray[np.float64]) -> None:
+    assert views_by_place(points) is None
+    if len(points) > 9:
+        assert views_by_place(np.concatenate([points, points + np.array([30, 0])], axis=1)) is None, "two places on one body"
+
+
+@pytest.mark.parametrize("view", [slice(0, 6), slice(6, 12)], ids=["side", "below"])
+def test_fore_and_hind_paws_in_step_are_not_two_views_however_few_labels(view: slice) -> None:
+    scene, rng = open_scene("mirror", seed=1, width=400, height=400, rectangles=1), np.random.default_rng(0)
+    truth = np.stack([scene.truth(number * 1009).points for number in range(150)])
+    drawn = [truth[rng.choice(150, count, replace=False)] for count in (12, 15, 32) for _ in range(15)]
+    assert all(views_by_place(points) is not None for points in drawn)
+    assert [views_by_place(points[:, view]) for points in drawn] == [None] * len(drawn)
+
+
+def test_two_parts_that_move_each_in_its_own_manner_are_parts_only() -> None:
+    both = np.concatenate([walking(), tied() + np.array([0, 100])], axis=1)
+    assert views_by_place(both) is None
+    parted = parted_in_two(both, least_px=20.0)
+    assert parted is not None
+    assert (parted.parts, parted.axis) == ((tuple(range(6)), tuple(range(6, 12))), 1)
+    assert parted_in_two(both, least_px=200.0) is None

@@ -1,8 +1,9 @@
 """Which key points one crop can hold: groups found from where the points lie to one another over the labels.
 
-A set is one group unless one crop of all its points would have to be reduced, and smaller crops would be reduced less. Then
-points part in two ways: one moves about independently of the others (a hand and a joystick), or a straight line keeps them
-apart in every labelled frame (two views of one animal in a mirror). The parts of a body that turns and walks do neither.
+A set is one group unless one crop of all its points would have to be reduced. Then two views of one animal, in a mirror say, are
+parts of their own. Other points are parted where smaller crops are reduced less, in two ways: one moves about independently of the
+others (a hand and a joystick), or a straight line keeps them apart in every labelled frame. The parts of a body that turns and walks
+do neither.
 """
 
 import itertools
@@ -12,6 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.labels.views_by_place import views_by_place
 from trainer.networks.blocks import CropPlan, FrameShape, PointGroup, plan_crop
 
 Points = NDArray[np.float64]
@@ -43,17 +45,27 @@ def find_groups(points: Points, frame: FrameShape) -> tuple[Part, ...]:
         return plan_crop(labelled[:, list(part)], frame).shrink
 
     @cache
-    def divided(part: Part) -> tuple[Part, ...]:
+    def divided(part: Part, *, lines: bool) -> tuple[Part, ...]:
         if reduced(part) == 1:
             return (part,)
-        for parts in _divisions(labelled, part, frame):
-            leaves = tuple(itertools.chain.from_iterable(divided(one) for one in parts))
+        for parts in _divisions(labelled, part, frame, lines=lines):
+            leaves = tuple(itertools.chain.from_iterable(divided(one, lines=lines) for one in parts))
             if max(reduced(leaf) for leaf in leaves) < reduced(part):
                 return leaves
         return (part,)
 
-    found = divided(known)
-    first, *others = sorted(_joined(labelled, found, frame, reduced) if len(found) > 1 else found)
+    def groups_of(part: Part, *, lines: bool) -> tuple[Part, ...]:
+        found = divided(part, lines=lines)
+        return _joined(labelled, found, frame, reduced) if len(found) > 1 else found
+
+    views = views_by_place(labelled) if reduced(known) > 1 else None
+    # a line inside a view would only part the body that it shows
+    found = (
+        groups_of(known, lines=True)
+        if views is None
+        else (*groups_of(views.parts[0], lines=False), *groups_of(views.parts[1], lines=False))
+    )
+    first, *others = sorted(found)
     # a point that nobody has labelled cannot be looked for, and needs no crop
     return (tuple(sorted(first + tuple(point for point in everything if point not in known))), *others)
 
@@ -89,11 +101,13 @@ def groups_sentence(groups: Sequence[PointGroup], names: Sequence[str]) -> str:
     return f"key points far apart or independent of one another, {len(groups)} groups with a crop each: {said}"
 
 
-def _divisions(points: Points, part: Part, frame: FrameShape) -> Iterator[list[Part]]:
-    """Ways to divide a part: by independence, then by straight lines, the widest gap first."""
+def _divisions(points: Points, part: Part, frame: FrameShape, *, lines: bool) -> Iterator[list[Part]]:
+    """Ways to divide a part: by independence, then by straight lines if they may, the widest gap first."""
     free = _components(part, lambda one, other: _bound(points[:, one], points[:, other], frame))
     if len(free) > 1:
         yield free
+    if not lines:
+        return
     least, gaps = GAP * max(frame.height, frame.width), []
     for axis in (0, 1):
         low, high = np.nanquantile(points[:, list(part), axis], (0.01, 0.99), axis=0)

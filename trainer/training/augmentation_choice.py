@@ -4,18 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tracker.bundle_description import Augmentation
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.mirror import Pairs, Sides, sides_of
 from trainer.labels.network_input import sizes_sentence
 from trainer.labels.two_views import TwoViews, two_views
+from trainer.labels.views_by_place import Parted, ViewsByPlace, parted_in_two, views_by_place
 from trainer.training.augment import FLIP, ROTATION_DEG, AugmentSettings
 
 if TYPE_CHECKING:
     from trainer.training.fit_settings import FitSettings  # needs torch, which looking at labels does without
 
 TWO_VIEWS_ROTATION_DEG = 10.0  # a camera that was mounted askew; more would move one view into the other's place
+LEAST_GAP = 0.05  # of the image's longer side, between two parts that are worth a hint; halves of a body are often closer
 MOST_NAMED = 6  # names in a sentence; more are counted
+FEW_NAMED = 3  # of several lists in one sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +52,14 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     """Settle what was left open; what is settled stays as it is.
 
     Images are mirrored unless a name speaks of a side without a certain partner, or they show two views of the animal. Those
-    are turned by TWO_VIEWS_ROTATION_DEG at most.
+    are turned by TWO_VIEWS_ROTATION_DEG at most. Two views are told by names, else by places.
 
     Raises:
         LabelError: pairs that name an unknown point.
     """
     said_pairs = _said(asked.pairs, frames.pairs)
     sides = sides_of(frames.point_names, said=said_pairs)
-    views = two_views(frames) if asked.two_views is None else None
+    views = _views(frames, sides) if asked.two_views is None else None
     double = views is not None if asked.two_views is None else asked.two_views
     flip = asked.flip
     if flip is None:
@@ -65,7 +71,10 @@ def augmentation_in_force(asked: AugmentSettings, frames: LabelledFrames) -> InF
     settings = replace(asked, pairs=pairs, two_views=double, flip=flip, rotation_deg=rotation)
     if settings.changes_nothing:
         return InForce(settings=settings, sentences=("augmentation: none, the training images are left as they are",))
-    said = [*_of_views(views, settings), *_of_unpaired(sides, settings), _of_augmentation(settings)]
+    of_views = (
+        _of_views(views, frames.point_names, settings) if asked.two_views is not None or views else _of_parts(frames, sides, settings)
+    )
+    said = [*of_views, *_of_unpaired(sides, settings), _of_augmentation(settings)]
     return InForce(settings=settings, sentences=tuple(said))
 
 
@@ -98,13 +107,55 @@ def _said(asked: Pairs | None, labels: Pairs) -> Pairs:
     return (*(asked or ()), *(pair for pair in labels if not settled & set(pair)))
 
 
-def _of_views(views: TwoViews | None, settings: AugmentSettings) -> list[str]:
+def _views(frames: LabelledFrames, sides: Sides) -> TwoViews | ViewsByPlace | None:
+    named = two_views(frames)
+    if named is not None:
+        return named
+    placed = views_by_place(_each_animal(frames))
+    return None if placed is None or _one_body(placed, frames, sides) else placed
+
+
+def _one_body(parted: Parted, frames: LabelledFrames, sides: Sides) -> bool:
+    """Whether an edge of the skeleton, or a left and a right point, joins the parts."""
+    places = {name: place for place, name in enumerate(frames.point_names)}
+    return parted.joined_by((places[one], places[other]) for one, other in (*frames.skeleton, *sides.pairs))
+
+
+def _each_animal(frames: LabelledFrames) -> NDArray[np.float64]:
+    return frames.points.reshape(-1, *frames.points.shape[2:])
+
+
+def _of_views(views: TwoViews | ViewsByPlace | None, names: Sequence[str], settings: AugmentSettings) -> list[str]:
     if views is None:
         return []
+    found = views.sentence if isinstance(views, TwoViews) else _of_places(views, names)
     done = "no image is mirrored" if not settings.flip else "images are mirrored all the same, as asked for"
     return [
-        f"two views: {views.sentence}; so {done} and none is turned by more than {settings.rotation_deg:g}° "
+        f"two views: {found}; so {done} and none is turned by more than {settings.rotation_deg:g}° "
         "(--no-two-views if the image shows one view)"
+    ]
+
+
+def _of_places(views: ViewsByPlace, names: Sequence[str]) -> str:
+    first, second = (_few([names[point] for point in part]) for part in views.parts)
+    partners = _few([f"{names[one]} with {names[other]}" for one, other in views.pairs])
+    return (
+        f"{first} and {second} lie in two parts of the image, {views.where}, and move along the line between these as the same points "
+        f"seen twice do ({partners})"
+    )
+
+
+def _of_parts(frames: LabelledFrames, sides: Sides, settings: AugmentSettings) -> list[str]:
+    """A hint where the points lie in two parts, nothing says whether these are two views, and it would make a difference."""
+    if not settings.flip and (settings.rotation_deg or 0.0) <= TWO_VIEWS_ROTATION_DEG:
+        return []
+    parted = parted_in_two(_each_animal(frames), least_px=LEAST_GAP * max(frames.size))
+    if parted is None or _one_body(parted, frames, sides):
+        return []
+    first, second = (_few([frames.point_names[point] for point in part]) for part in parted.parts)
+    return [
+        f"two parts: a straight line keeps {first} and {second} apart in nearly every frame, {parted.where}; if these are two views of one "
+        "animal, give --two-views, or images are mirrored and turned as wholes (--no-two-views if they are one view)"
     ]
 
 
@@ -140,3 +191,7 @@ def _of_augmentation(settings: AugmentSettings) -> str:
 def _some(names: Sequence[str]) -> str:
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:FEW_NAMED]) + (" …" if len(names) > FEW_NAMED else "")
