@@ -1,6 +1,6 @@
 """Videos with poses and labels → a trained network. Goes on where it was left."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
+from trainer.training.lack_of_memory import batch_refused
 
+SMALLER = "give a smaller --hidden, fewer --members, or shorter videos"
 _NEXT_SEED = 7919  # between the networks of one training
 LONGEST_MEMORY_S = 10 / 3  # of the numbers that a recurrent unit carries, as it begins
 WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
@@ -108,6 +110,7 @@ def train(
         prepared: of the same videos, body plan and settings, where their features were found before.
 
     Raises:
+        TooLargeError: the memory does not hold a batch.
         TrainingError: a run of other labels or settings in `out`, or a loss that is not a number.
         OSError: the disk takes no more.
     """
@@ -194,10 +197,16 @@ def _train_one(
     clips, validation = prepared.training.normalise(network), prepared.validation.normalise(network)
     weights = class_weights(list(clips.targets))
 
-    def epoch(number: int) -> list[float]:
+    def steps(of: BehaviourSettings, rng: np.random.Generator) -> Iterator[float]:
         network.train()
+        yield from (run.step(_loss(network, settings, *batch, weights)) for batch in clips.batches(of, rng))
+
+    def one_of(batch: int) -> float:
+        return next(steps(replace(settings, batch=batch), np.random.default_rng(settings.seed)))
+
+    def epoch(number: int) -> list[float]:
         rng = np.random.default_rng((settings.seed, number))
-        return [run.step(_loss(network, settings, *batch, weights)) for batch in clips.batches(settings, rng)]
+        return batch_refused(lambda: list(steps(settings, rng)), one_of, settings.batch, what="clips", otherwise=SMALLER)
 
     standstill = Standstill(say)
 
