@@ -14,9 +14,9 @@ from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
 from trainer.behaviour.standstill import Standstill
-from trainer.behaviour.train import class_weights, loss_of
 from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
+from trainer.behaviour.weighted_loss import class_weights, loss_of
 from trainer.errors import TrainingError
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan, scaled
