@@ -26,7 +26,7 @@ class DivergedError(TrainingError):
 
 
 class TooLargeError(TrainingError):
-    """A batch that the memory does not hold: the sentence says which would fit."""
+    """A batch, or the data, that the memory does not hold: the sentence says what to make smaller, and which batch would fit."""
 
 
 class ProjectError(LabelError):

@@ -87,7 +87,17 @@ def test_a_trial_stays_in_one_part_and_is_one_of_its_session() -> None:
     found = division([[5, 5]] * 6, DivisionAsked(), trials="aabbcc")
     assert (of(found, "test"), of(found, "validation"), found.by) == (["v4", "v5"], ["v2", "v3"], "trial")
     counted_anew = division([[5, 5]] * 6, DivisionAsked(by="trial"), sessions="xxxyyy", trials="112112")
-    assert (of(counted_anew, "test"), of(counted_anew, "validation")) == (["v5"], ["v3", "v4"])
+    assert (of(counted_anew, "test"), of(counted_anew, "validation")) == (["v5"], ["v2"])
+
+
+def test_the_last_trials_of_every_session_are_held_out() -> None:
+    found = division([[5, 5]] * 15, DivisionAsked(by="trial"), sessions="x" * 5 + "y" * 10, trials="abcdeabcdefghij")
+    assert of(found, "test") == ["v4", "v13", "v14"]
+    assert of(found, "validation") == ["v3", "v11", "v12"]
+    assert found.notes[0] == "the last trials within each session are held out, and those before them validate"
+    alone = division([[5, 5]] * 12, DivisionAsked(by="trial", nothing_held_out=True), sessions="x" * 6 + "y" * 6, trials="abcdef" * 2)
+    assert (of(alone, "test"), of(alone, "validation")) == ([], ["v5", "v11"])
+    assert alone.notes[0] == "the last trials within each session validate"
 
 
 def test_what_the_table_does_not_name_cannot_stay_together() -> None:

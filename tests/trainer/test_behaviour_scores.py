@@ -175,6 +175,25 @@ def test_two_answers_that_are_the_same_are_never_called_different() -> None:
     assert better.sentence.startswith("y is better than x")
 
 
+def test_both_answers_are_drawn_with_the_same_blocks() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, (20, 100))
+    wrong = [rng.choice(100, round(100 * share), replace=False) for share in np.linspace(0.1, 0.6, 20)]  # of blocks that are very unlike
+
+    def answer(*, spared: int) -> list[ScoredVideo]:
+        said = truth.copy()
+        for block, frames in enumerate(wrong):
+            said[block, frames[spared:]] ^= 1
+        letters = ["".join("ab"[each] for each in of.ravel()) for of in (truth, said)]
+        return [exclusive(letters[0], letters[1], names="ab")]
+
+    twice = compare_f1(("x", "y"), answer(spared=0), answer(spared=0), block_s=10)
+    assert (twice.low, twice.high, twice.blocks) == (0.0, 0.0, 20)
+    assert 0.5 < twice.first_f1 < 0.8
+    better = compare_f1(("x", "y"), answer(spared=0), answer(spared=2), block_s=10)
+    assert 0.01 < better.low < 0.02 < better.high < 0.03
+
+
 def test_answers_to_different_videos_or_too_few_blocks_are_not_compared() -> None:
     one = exclusive("aabb" * 20, "aabb" * 20)
     with pytest.raises(TrainingError, match="different videos"):

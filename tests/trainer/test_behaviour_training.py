@@ -15,7 +15,7 @@ from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.memorise import frames_to_learn, judged
 from trainer.behaviour.standstill import PATIENCE, Standstill
 from trainer.behaviour.temperature_and_thresholds import calibrate_answers
-from trainer.behaviour.train import class_weights
+from trainer.behaviour.weighted_loss import class_weights
 from trainer.errors import TrainingError
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.image_request import ImageRequest

@@ -16,6 +16,7 @@ from trainer.errors import LabelError
 from trainer.ethogram.bouts import YES, Bout, Ethogram, bouts_of_marks, ethogram
 from trainer.ethogram.files import FORMS, Form, file_of, read_ethograms
 from trainer.ethogram.read_options import Reading, ReadOptions
+from trainer.project.store import create_project
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 TABULAR = "Observation id,Media duration (s),FPS,Subject,Behavior,Behavior type,Time\n"
@@ -57,7 +58,8 @@ def test_labels_come_back_frame_for_frame_from_every_form(form: Form, tmp_path_f
     def check(one: Ethogram) -> None:
         path = folder / f"labels{FORMS[form]}"
         path.write_bytes(file_of([one], form)[0])
-        found = read_ethograms(path, ReadOptions(fps=one.fps)).ethograms[0]
+        asked = ReadOptions(fps=one.fps, class_names=one.class_names if form == "mat" else ())  # which keeps no names
+        found = read_ethograms(path, asked).ethograms[0]
         assert found.frames == one.frames
         assert [found.of_class(name).tolist() for name in one.class_names] == [one.of_class(name).tolist() for name in one.class_names]
 
@@ -70,6 +72,21 @@ def test_frames_marked_uncuratable_or_to_decide_come_back(form: Form, tmp_path: 
     one = ethogram(("a", "b"), bouts_of_marks(marks, ("a", "b")), where="", frames=5)
     (tmp_path / f"x{FORMS[form]}").write_bytes(file_of([one], form)[0])
     assert np.array_equal(read_ethograms(tmp_path / f"x{FORMS[form]}").ethograms[0].marks(), marks)
+
+
+def test_a_mat_file_keeps_every_mark_and_the_names_that_it_loses_are_said(tmp_path: Path) -> None:
+    marks = np.array([[0, 1], [1, -1], [2, -1], [2, 0], [0, 0]], np.int8)
+    one = ethogram(("a", "b"), bouts_of_marks(marks, ("a", "b")), where="", frames=5)
+    content, lost = file_of([one], "mat")
+    (tmp_path / "x.mat").write_bytes(content)
+    assert np.array_equal(read_ethograms(tmp_path / "x.mat", ReadOptions(class_names=("a", "b"))).ethograms[0].marks(), marks)
+    assert lost == ("a .mat file keeps no names of classes; to read it again, give --classes a b",)
+
+
+def test_of_a_labelling_project_is_said_how_its_tags_are_learnt(tmp_path: Path) -> None:
+    create_project(tmp_path / "project", point_names=("nose",))
+    with pytest.raises(LabelError, match=r"is a labelling project.*`trainer fit --task behaviour --region frame --data .*project`"):
+        read_ethograms(tmp_path / "project")
 
 
 @pytest.mark.parametrize("form", ["boris", "bento", "caltech", "deepethogram"])

@@ -13,7 +13,7 @@ from tracker.classifiers.open_classifier import open_classifier
 from tracker.engines.openvino.step_engine import IMAGE, StepEngine
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.export import export_step
-from trainer.behaviour.train import loss_of
+from trainer.behaviour.weighted_loss import loss_of
 from trainer.errors import TrainingError
 from trainer.ethogram.read_options import ReadOptions
 from trainer.image_behaviour.classes_asked import ClassesAsked

@@ -14,7 +14,7 @@ from tests.trainer.test_evaluate_command import as_csv
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
-from trainer.training.memory import is_out_of_memory
+from trainer.training.lack_of_memory import is_out_of_memory
 from trainer.training.predict import predict_animals
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,8 +18,9 @@ from trainer.behaviour.network import BehaviourPlan, PoseBehaviour, PoseNetwork
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.tracks import read_tracks
-from trainer.behaviour.train import _loss, class_weights, loss_of, train
+from trainer.behaviour.train import _loss, train
 from trainer.behaviour.video_table import divide, read_videos
+from trainer.behaviour.weighted_loss import class_weights, loss_of
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.read_options import ReadOptions
 from trainer.labels.mirror import swapped_order

@@ -17,8 +17,9 @@ from tracker.bundle_description import View, Viewed
 from trainer.behaviour.clips import Clips
 from trainer.behaviour.table_rows import Part
 from trainer.behaviour.temperature_and_thresholds import calibrate
-from trainer.behaviour.train import WARM_UP, class_weights, loss_of, prepare, train
+from trainer.behaviour.train import WARM_UP, prepare, train
 from trainer.behaviour.video_table import PoseVideos
+from trainer.behaviour.weighted_loss import class_weights, loss_of
 from trainer.forecast.build import build
 from trainer.forecast.labels import BurstRule
 from trainer.forecast.paired_auc import auc_interval

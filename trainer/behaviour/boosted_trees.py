@@ -11,7 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from trainer.behaviour.clips import UNJUDGED
-from trainer.behaviour.train import class_weights
+from trainer.behaviour.weighted_loss import class_weights
 from trainer.behaviour_scores.scored_video import Probabilities
 from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
 from trainer.errors import TrainingError

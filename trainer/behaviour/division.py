@@ -93,9 +93,10 @@ def divided(
         by = asked.by or coarsest(groups, fewest=len(asked.parts)) or "video"
         refuse_absent(by, groups)
         units = [unit_of(name, group, by) for name, group in zip(names, groups, strict=True)]
-        usual = _usual(names, units, asked, by=by)
+        late = _late_in_session(units, groups) if by == "trial" and not asked.test and not asked.validation else {}
+        usual = _usual(names, units, asked, by=by, late=late)
         parts = _balanced(usual, names, units, counts, asked)
-        said = _moved(names, usual, parts, counts, class_names)
+        said = [*([_last_trials(asked)] if late else []), *_moved(names, usual, parts, counts, class_names)]
     for part in asked.parts:
         if part not in parts:
             count, judge = len(asked.parts), "" if asked.nothing_held_out else ", and to be judged by (or --no-held-out)"
@@ -141,13 +142,33 @@ def unit_of(name: str, group: Mapping[str, str], by: SplitBy) -> str:
     return f"{by} {group[by]}" if by in group else f"video {name}"
 
 
-def _usual(names: Sequence[str], units: Sequence[str], asked: DivisionAsked, *, by: SplitBy) -> list[Part]:
-    """As asked by name; else the last fifth of what stays together, and the fifth before. Of blocks the last of every video come last."""
+def _late_in_session(units: Sequence[str], groups: Sequence[Mapping[str, str]]) -> dict[str, float]:
+    """How late in its session each trial is, 0..1, in the sequence of the table; empty where it names fewer than two sessions."""
+    of: dict[tuple[str | None, str | None], list[str]] = {}
+    for unit, group in zip(units, groups, strict=True):
+        of.setdefault((group.get("animal"), group.get("session")), []).append(unit)
+    if not any("session" in group for group in groups) or len(of) < 2:
+        return {}
+    trials = [list(dict.fromkeys(each)) for each in of.values()]
+    return {unit: (place + 0.5) / len(each) for each in trials for place, unit in enumerate(each)}
+
+
+def _last_trials(asked: DivisionAsked) -> str:
+    held_out = "validate" if asked.nothing_held_out else "are held out, and those before them validate"
+    return f"the last trials within each session {held_out}"
+
+
+def _usual(names: Sequence[str], units: Sequence[str], asked: DivisionAsked, *, by: SplitBy, late: Mapping[str, float]) -> list[Part]:
+    """As asked by name; else the last fifth of what stays together, and the fifth before.
+
+    Of blocks the last of every video come last, and of trials the latest in their sessions.
+    """
     named: dict[str, Part] = {**dict.fromkeys(asked.test, "test"), **dict.fromkeys(asked.validation, "validation")}
     free = [unit for name, unit in zip(names, units, strict=True) if name not in named]
     order = list(dict.fromkeys(free))
     if by == "block":
         order.sort(key=lambda unit: int(unit.rpartition(" ")[2]))
+    order.sort(key=lambda unit: late.get(unit, 0.0))
     fifth = max(1, len(dict.fromkeys(units)) // 5)
     last = [] if asked.nothing_held_out or asked.test else order[-fifth:]
     before = [] if asked.validation else [unit for unit in order if unit not in last][-fifth:]

@@ -30,7 +30,7 @@ from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
-from trainer.behaviour.train import Prepared, Trained, prepare, train, whole_logits
+from trainer.behaviour.train import SMALLER, Prepared, Trained, prepare, train, whole_logits
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.same_frames import silent_frames, without_frames
@@ -42,6 +42,7 @@ from trainer.ethogram.checks import findings
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.reports.learning_section import Learning
 from trainer.sentences import sentences_to
+from trainer.training.lack_of_memory import lack_refused
 from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 64
@@ -98,6 +99,7 @@ class BehaviourBundle:
         }
 
 
+@lack_refused("the features of these videos and what the network answers to them", SMALLER)
 def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> BehaviourBundle:
     """Train and write; an interrupted training of the same labels and settings goes on.
 

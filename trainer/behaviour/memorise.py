@@ -13,9 +13,10 @@ from torch import Tensor
 from trainer.behaviour.body_axis import BodyAxis
 from trainer.behaviour.clips import UNJUDGED, Clips
 from trainer.behaviour.settings import BehaviourSettings
-from trainer.behaviour.train import WARM_UP, Prepared, prepare, train
+from trainer.behaviour.train import SMALLER, WARM_UP, Prepared, prepare, train
 from trainer.behaviour.video_table import PoseVideos
 from trainer.errors import TrainingError
+from trainer.training.lack_of_memory import lack_refused
 
 EPOCHS, STEPS = 20, 10  # and of each, all alike: keeping an epoch takes longer than a step
 BY_HEART = 0.99  # of the frames
@@ -67,6 +68,7 @@ class MemorisedBehaviour:
         return about | {"passed": self.passed, "sentence": self.sentence}
 
 
+@lack_refused("the features of these videos and what the network answers to them", SMALLER)
 def memorise(videos: PoseVideos, axis: BodyAxis, settings: BehaviourSettings, *, frames: int, permuted: bool) -> MemorisedBehaviour:
     """Learn consecutive frames of a training video, without noise, dropout, mirror or penalty, and judge by the same.
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from trainer.behaviour.class_prior import without_class_weights
 from trainer.behaviour.clips import UNJUDGED
 from trainer.behaviour.network import PoseBehaviour, features_of
-from trainer.behaviour.train import Trained, loss_of
+from trainer.behaviour.train import Trained
 from trainer.behaviour.video_table import PoseVideo
+from trainer.behaviour.weighted_loss import loss_of
 from trainer.behaviour_scores.threshold_curves import Rule, choose_threshold, curve
 
 STARTS = 24  # places from which a network is started anew to see when it agrees with one that ran all along

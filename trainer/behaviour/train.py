@@ -1,6 +1,6 @@
 """Videos with poses and labels → a trained network. Goes on where it was left."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -8,19 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainer.behaviour.clips import UNJUDGED, Clips, clips_of
+from trainer.behaviour.clips import Clips, clips_of
 from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.members import together
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.recurrent_step import spread_memories
-from trainer.behaviour.settings import BehaviourSettings, Loss
+from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
 from trainer.behaviour.video_table import PoseVideos
+from trainer.behaviour.weighted_loss import class_weights, loss_of
 from trainer.errors import TrainingError
+from trainer.training.lack_of_memory import batch_refused
 
+SMALLER = "give a smaller --hidden, fewer --members, or shorter videos"
 _NEXT_SEED = 7919  # between the networks of one training
 LONGEST_MEMORY_S = 10 / 3  # of the numbers that a recurrent unit carries, as it begins
 WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
@@ -108,6 +111,7 @@ def train(
         prepared: of the same videos, body plan and settings, where their features were found before.
 
     Raises:
+        TooLargeError: the memory does not hold a batch.
         TrainingError: a run of other labels or settings in `out`, or a loss that is not a number.
         OSError: the disk takes no more.
     """
@@ -194,10 +198,16 @@ def _train_one(
     clips, validation = prepared.training.normalise(network), prepared.validation.normalise(network)
     weights = class_weights(list(clips.targets))
 
-    def epoch(number: int) -> list[float]:
+    def steps(of: BehaviourSettings, rng: np.random.Generator) -> Iterator[float]:
         network.train()
+        yield from (run.step(_loss(network, settings, *batch, weights)) for batch in clips.batches(of, rng))
+
+    def one_of(batch: int) -> float:
+        return next(steps(replace(settings, batch=batch), np.random.default_rng(settings.seed)))
+
+    def epoch(number: int) -> list[float]:
         rng = np.random.default_rng((settings.seed, number))
-        return [run.step(_loss(network, settings, *batch, weights)) for batch in clips.batches(settings, rng)]
+        return batch_refused(lambda: list(steps(settings, rng)), one_of, settings.batch, what="clips", otherwise=SMALLER)
 
     standstill = Standstill(say)
 
@@ -221,60 +231,6 @@ def _train_one(
 
 def _mean(weights: Sequence[Tensor]) -> Tensor | None:
     return torch.stack(list(weights)).log().mean(dim=0).exp() if weights else None
-
-
-def class_weights(targets: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """What a frame of each answer counts: by the root of how rare it is, so that the mean over all frames is 1.
-
-    Args:
-        targets: (frames, answers) each, see `Clips`.
-
-    Returns:
-        Weight where the answer is on, and where it is not, float32 (answers,) each.
-    """
-    together = torch.cat(targets)
-    judged = together != UNJUDGED
-    on, total = ((together == 1) & judged).sum(dim=0).double(), judged.sum(dim=0).double().clamp(min=1)
-    share = (on / total).clamp(1e-4, 1 - 1e-4)
-    yes, no = share.rsqrt(), (1 - share).rsqrt()
-    mean = share * yes + (1 - share) * no
-    return (yes / mean).float(), (no / mean).float()
-
-
-def loss_of(
-    logits: Tensor, targets: Tensor, weights: tuple[Tensor, Tensor] | None, *, exclusive: bool, kind: Loss = "cross_entropy"
-) -> Tensor:
-    """Mean over judged frames: cross-entropy over exclusive answers, binary cross-entropy over each where classes overlap.
-
-    It is taken on the device of the logits. The soft-max is in the loss; the logits must not have been through one. `mse` is the squared
-    distance of the probabilities from 1 for what is on and 0 for what is not (Brier's score), summed over exclusive answers.
-
-    Args:
-        logits: (..., answers).
-        targets: (..., answers), 1, 0 or `UNJUDGED`.
-        weights: as `class_weights`, None to count every frame as one.
-        exclusive: which of the two.
-        kind: cross-entropy, or mse.
-    """
-    targets = targets.to(logits.device)
-    weights = (weights[0].to(logits.device), weights[1].to(logits.device)) if weights is not None else None
-    if exclusive:
-        judged = (targets != UNJUDGED).all(dim=-1)
-        if kind == "mse":
-            of_frame = ((torch.softmax(logits, dim=-1) - targets) ** 2)[judged].sum(dim=-1)
-        else:
-            of_frame = -(torch.log_softmax(logits, dim=-1) * targets)[judged].sum(dim=-1)
-        each = targets[judged] @ weights[0] if weights is not None else torch.ones_like(of_frame)
-    else:
-        judged = targets != UNJUDGED
-        if kind == "mse":
-            of_frame = (torch.sigmoid(logits[judged]) - targets[judged]) ** 2
-        else:
-            of_frame = nn.functional.binary_cross_entropy_with_logits(logits[judged], targets[judged], reduction="none")
-        each = torch.ones_like(of_frame)
-        if weights is not None:
-            each = (targets * weights[0] + (1 - targets) * weights[1])[judged]
-    return (of_frame * each).sum() / each.sum().clamp(min=1e-9)
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainer.ethogram.checks import Session
     from trainer.ethogram.read_options import Reading, ReadOptions
 
-FORMS = ("csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech", "bouts")
+FORMS = ("csv", "npy", "mat", "boris", "boris-aggregated", "deepethogram", "bento", "caltech", "bouts")
 _CLASSES = "classes of an array of numbers, or classifiers of a SimBA table"
 _READ = "BORIS, DeepEthogram or SimBA .csv, Caltech .txt, Bento or MARS .annot, per-frame .csv, .npy or .mat, "
 _READ += ".bouts.json of `trainer bouts label`, or folders of images"

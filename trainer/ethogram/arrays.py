@@ -10,7 +10,7 @@ from typing import Any
 import h5py  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat  # type: ignore[import-untyped]
+from scipy.io import loadmat, savemat  # type: ignore[import-untyped]
 from scipy.io.matlab import MatReadError  # type: ignore[import-untyped]
 
 from trainer.errors import LabelError
@@ -65,6 +65,13 @@ def npy_of(one: Ethogram) -> bytes:
         columns[name] = one.marks()[:, place]
     content = io.BytesIO()
     np.save(content, columns, allow_pickle=False)
+    return content.getvalue()
+
+
+def mat_of(one: Ethogram) -> bytes:
+    """The marks as a MATLAB file of version 5 with one array `labels`, int8 (frames, classes): the bytes of the file."""
+    content = io.BytesIO()
+    savemat(content, {"labels": one.marks().astype(np.int8)})
     return content.getvalue()
 
 

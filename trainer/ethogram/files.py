@@ -1,11 +1,12 @@
 """The one entrance to labels of behaviour in files: which format a file is in, and how one is written."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from trainer.errors import LabelError
-from trainer.ethogram.arrays import npy_of, read_mat, read_npy
+from trainer.ethogram.arrays import mat_of, npy_of, read_mat, read_npy
 from trainer.ethogram.boris import boris_header, read_boris
 from trainer.ethogram.bout_file import ENDING, bout_file_of, read_bout_file
 from trainer.ethogram.bouts import Ethogram
@@ -14,11 +15,13 @@ from trainer.ethogram.image_folders import read_image_folders
 from trainer.ethogram.read_options import Reading, ReadOptions, cells_in, text_of
 from trainer.ethogram.tables import cells_of, csv_of, deepethogram_of, read_table
 from trainer.ethogram.write_boris import boris_of
+from trainer.project.files import PROJECT_FILE
 
-Form = Literal["csv", "npy", "boris", "boris-aggregated", "deepethogram", "bento", "caltech", "bouts"]
+Form = Literal["csv", "npy", "mat", "boris", "boris-aggregated", "deepethogram", "bento", "caltech", "bouts"]
 FORMS: dict[Form, str] = {
     "csv": ".csv",
     "npy": ".npy",
+    "mat": ".mat",
     "boris": ".csv",
     "boris-aggregated": ".csv",
     "deepethogram": ".csv",
@@ -27,7 +30,7 @@ FORMS: dict[Form, str] = {
     "bouts": ENDING,
 }
 _ONE_EACH: dict[str, Callable[[Ethogram], str]] = {"csv": csv_of, "deepethogram": deepethogram_of}
-_PER_FRAME = ("csv", "npy", "deepethogram")
+_PER_FRAME = ("csv", "npy", "mat", "deepethogram")
 _ONE_SET = (*_PER_FRAME, "bouts")
 
 
@@ -38,6 +41,11 @@ def read_ethograms(path: Path, asked: ReadOptions | None = None) -> Reading:
         LabelError: in one sentence: what stands where, what was expected, what to do.
     """
     asked = asked or ReadOptions()
+    if path.is_dir() and (path / PROJECT_FILE).exists():
+        raise LabelError(
+            f"{path}: is a labelling project, whose tags are no bouts; learn them with "
+            f"`trainer fit --task behaviour --region frame --data {path}`"
+        )
     if path.is_dir():
         return read_image_folders(path, asked)
     if not path.exists():
@@ -88,6 +96,9 @@ def file_of(ethograms: Sequence[Ethogram], form: Form) -> tuple[bytes, tuple[str
         return bout_file_of(ethograms[0]), ()
     if form == "npy":
         return npy_of(ethograms[0]), tuple(filter(None, lost))
+    if form == "mat":
+        lost.append(f"a .mat file keeps no names of classes; to read it again, give --classes {shlex.join(ethograms[0].class_names)}")
+        return mat_of(ethograms[0]), tuple(filter(None, lost))
     if form in _ONE_EACH:
         text = _ONE_EACH[form](ethograms[0])
     elif form in ("boris", "boris-aggregated"):
@@ -98,15 +109,15 @@ def file_of(ethograms: Sequence[Ethogram], form: Form) -> tuple[bytes, tuple[str
 
 
 def form_of(path: Path) -> Form:
-    """The form that a file name stands for: .annot is Bento's, .txt Caltech's, .csv and .npy are marks per frame, .bouts.json is ours.
+    """The form that a file name stands for: .annot is Bento's, .txt Caltech's, .csv, .npy, .mat are marks per frame, .bouts.json ours.
 
     Raises:
         LabelError: it stands for none.
     """
-    for form in ("csv", "npy", "bento", "caltech", "bouts"):
+    for form in ("csv", "npy", "mat", "bento", "caltech", "bouts"):
         if path.name.lower().endswith(FORMS[form]):
             return form
-    raise LabelError(f"{path}: its name ends in none of .csv, .npy, .annot, .txt and {ENDING}; choose one, or say the form with --as")
+    raise LabelError(f"{path}: its name ends in none of .csv, .npy, .mat, .annot, .txt and {ENDING}; choose one, or say the form with --as")
 
 
 def _touching(one: Ethogram) -> str | None:

@@ -34,12 +34,13 @@ from trainer.forecast.scores import RULES, score_all, threshold_of
 from trainer.forecast.settings import ForecastSettings, Kind
 from trainer.forecast.simple_forecasts import QUIET, Answers, simple_forecasts
 from trainer.forecast.step_graph import step_of
-from trainer.forecast.train import Trained, judged_logits, train
+from trainer.forecast.train import SMALLER, Trained, judged_logits, train
 from trainer.forecast.whole_recordings import Shares
 from trainer.networks.layer_table import NetworkTable, table_of_calls
 from trainer.reports.learning_section import Learning
 from trainer.reports.report_files import REPORT_FILE
 from trainer.sentences import sentences_to
+from trainer.training.lack_of_memory import lack_refused
 from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 8
@@ -119,6 +120,7 @@ class ForecastBundle:
         return made | {"training": self.learning.as_json()} | self.run.as_json()
 
 
+@lack_refused("these recordings and what the networks answer to them", SMALLER)
 def make_forecast_bundle(request: ForecastRequest, console: Console) -> ForecastBundle:
     """Train and write; an interrupted training of the same recordings and settings goes on.
 

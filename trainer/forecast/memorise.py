@@ -12,7 +12,8 @@ from trainer.forecast.build import build
 from trainer.forecast.labels import NOT_LABELLED
 from trainer.forecast.parts import Parts
 from trainer.forecast.settings import ForecastSettings
-from trainer.forecast.train import train
+from trainer.forecast.train import SMALLER, train
+from trainer.training.lack_of_memory import lack_refused
 
 EPOCHS = 60
 BY_HEART = 0.99  # of the AUC on those frames
@@ -47,6 +48,7 @@ class MemorisedForecast:
         )
 
 
+@lack_refused("these recordings and what the networks answer to them", SMALLER)
 def memorise(parts: Parts, settings: ForecastSettings, *, frames: int, permuted: bool, say: Callable[[str], None]) -> MemorisedForecast:
     """Learn consecutive labelled frames of the training part, without flips, dropout or penalty, and judge by the same.
 

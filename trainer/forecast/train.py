@@ -21,7 +21,9 @@ from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.parts import Parts, Stretch
 from trainer.forecast.sequences import UNJUDGED, batches, lengths, sequences_of
 from trainer.forecast.settings import ForecastSettings
+from trainer.training.lack_of_memory import batch_refused
 
+SMALLER = "give a smaller --frame-size, a smaller --hidden, or another --forecaster"
 BEST_AUC = "best-auc.ckpt"
 CLIP = 1.0  # longest gradient
 BETTER = 1e-4  # of the loss; a smaller gain is chance
@@ -119,6 +121,7 @@ def train(
         anew: begin again though `out` holds a run of other recordings or settings.
 
     Raises:
+        TooLargeError: the memory does not hold a batch.
         TrainingError: a run of other recordings or settings in `out`, or a loss that is not a number.
         OSError: the disk takes no more.
     """
@@ -166,7 +169,7 @@ class _Run:
         before = self.history[-1].seconds if self.history else 0.0
         begun = time.monotonic()
         while self.stopped is None:
-            learnt = self._epoch()
+            learnt = batch_refused(self._epoch, self._one_of, self.settings.batch, what="sequences", otherwise=SMALLER)
             self._keep(learnt, seconds=before + time.monotonic() - begun)
             last = self.history[-1]
             say(
@@ -211,6 +214,14 @@ class _Run:
             raise TrainingError(f"the loss is not a number in epoch {number + 1}; lower --learning-rate")
         found = curve(torch.cat(logits_seen).double().numpy(), torch.cat(labels_seen).numpy() == 1)
         return weighted / weight, plain / counted, found.auc if found else float("nan")
+
+    def _one_of(self, batch: int) -> None:
+        """Learn nothing, from the first steps of so many sequences: as much memory as learning takes."""
+        self.network.train()
+        self.optimiser.zero_grad()
+        chunk = next(batches(self._sequences, self._lengths, batch=batch, rng=np.random.default_rng(self.settings.seed)))
+        logits, _ = self.network.chunk(chunk.steps.to(device_of(self.network)), self.network.zero_states(len(chunk.steps)))
+        logits.sum().backward()  # type: ignore[no-untyped-call]
 
     def _weight(self, labels: Tensor) -> float:
         return float((labels == 0).sum()) * self.weights[0] + float((labels == 1).sum()) * self.weights[1]

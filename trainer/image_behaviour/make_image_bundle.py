@@ -46,9 +46,10 @@ from trainer.image_behaviour.learnt_light import learnt_light
 from trainer.image_behaviour.networks import ImageBehaviour
 from trainer.image_behaviour.read_images import read_image_videos
 from trainer.image_behaviour.region import plan_of
-from trainer.image_behaviour.train_images import TrainedImages, all_targets, train_images, whole_features, whole_logits
+from trainer.image_behaviour.train_images import SMALLER, TrainedImages, all_targets, train_images, whole_features, whole_logits
 from trainer.reports.behaviour_report import write_behaviour_report
 from trainer.sentences import sentences_to
+from trainer.training.lack_of_memory import lack_refused
 from trainer.whole_files import disk_refusals
 
 _CLIP_BYTES, _FEWEST, _MOST = 2_000_000, 4, 64  # of the self-test, and its frames
@@ -57,6 +58,7 @@ _PROOF_WORK = 2.5e13  # parameters x pixels x frames: what one core carries in a
 _FEWEST_PROVED = 200
 
 
+@lack_refused("these images and what the network answers to them", SMALLER)
 def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundle:
     """Train and write; an interrupted training of the same labels and settings goes on.
 

@@ -10,11 +10,13 @@ from trainer.behaviour.clips import targets_of
 from trainer.behaviour.memorise import MemorisedBehaviour, frames_to_learn, judged, permutation
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.settings import ImageSettings
-from trainer.image_behaviour.train_images import all_targets, train_images, whole_logits
+from trainer.image_behaviour.train_images import SMALLER, all_targets, train_images, whole_logits
+from trainer.training.lack_of_memory import lack_refused
 
 EPOCHS, STEPS = 10, 10  # and of each, all alike: keeping an epoch takes longer than a step
 
 
+@lack_refused("these images and what the network answers to them", SMALLER)
 def memorise_images(videos: ImageVideos, settings: ImageSettings, *, frames: int, permuted: bool) -> MemorisedBehaviour:
     """Learn frames of a training video, unchanged, without penalty, and judge by the same.
 

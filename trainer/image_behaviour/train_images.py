@@ -1,7 +1,7 @@
 """Cut frames and labels → a trained network. Goes on where it was left; what is held stays bit for bit."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -14,18 +14,21 @@ from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
 from trainer.behaviour.standstill import Standstill
-from trainer.behaviour.train import class_weights, loss_of
 from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
+from trainer.behaviour.weighted_loss import class_weights, loss_of
 from trainer.errors import TrainingError
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan, scaled
 from trainer.image_behaviour.samples import Batch, Samples
 from trainer.image_behaviour.settings import OWN, ImageSettings
 from trainer.networks.frozen import freeze_all_but_head, held_norms
+from trainer.training.lack_of_memory import batch_refused
 from trainer.training.weights import load_library_weights
 
-_TOGETHER = 64  # frames of a video that go through the body at once
+SMALLER = "give a smaller --size or --region, or a smaller --network"
+_MOST_TOGETHER = 64  # frames of a video that go through the body at once
+_PIXELS_TOGETHER = 1 << 21  # and their pixels: of a body with 64 maps of half the size, 130 MB a layer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,7 @@ def train_images(
     """Train, or go on with the run in `out`; `false` are the false bouts of an earlier bundle in each training video.
 
     Raises:
+        TooLargeError: the memory does not hold a batch.
         TrainingError: settings that do not go together, a run of other labels or settings in `out`, weights that cannot be had, a loss
             that is not a number, or layers that were to be held and changed.
         OSError: the disk takes no more.
@@ -139,12 +143,19 @@ def _learn(
     validation = videos.of("validation")
     targets = all_targets(validation, exclusive=exclusive)
 
-    def epoch(number: int) -> list[float]:
+    def steps(of: Samples, rng: np.random.Generator) -> Iterator[float]:
         network.train()
         for norm in held_norms(network):
             norm.eval()
+        yield from (run.step(_loss(network, batch, weights, settings.loss)) for batch in of.batches(rng))
+
+    def one_of(batch: int) -> float:
+        smaller = Samples(videos.of("train"), replace(settings, batch=batch), exclusive=exclusive, reach=network.reach)
+        return next(steps(smaller, np.random.default_rng(settings.seed)))
+
+    def epoch(number: int) -> list[float]:
         rng = np.random.default_rng((settings.seed, number))
-        return [run.step(_loss(network, batch, weights, settings.loss)) for batch in samples.batches(rng)]
+        return batch_refused(lambda: list(steps(samples, rng)), one_of, settings.batch, what="images", otherwise=SMALLER)
 
     standstill = Standstill(say)
 
@@ -171,14 +182,20 @@ def all_targets(videos: Sequence[ImageVideo], *, exclusive: bool) -> Tensor:
     return torch.cat([torch.from_numpy(targets_of(video.marks, exclusive=exclusive)) for video in videos])
 
 
+def frames_together(plan: ImagePlan) -> int:
+    """Frames of a video that go through the network at once: the larger they are, the fewer."""
+    pixels = max(plan.height * plan.width, plan.size[0] * plan.size[1])
+    return max(1, min(_MOST_TOGETHER, _PIXELS_TOGETHER // pixels))
+
+
 @torch.no_grad()
 def whole_features(network: ImageBehaviour, video: ImageVideo) -> Tensor:
     """Of every frame of a video that begins with nothing seen, (frames, count), on the CPU."""
     network.eval()
-    found, device = [], device_of(network)
+    found, device, count = [], device_of(network), frames_together(network.plan)
     before = torch.zeros(network.reach, network.plan.channels, *network.plan.size, device=device)
-    for begin in range(0, len(video.images), _TOGETHER):
-        images = torch.from_numpy(np.ascontiguousarray(video.images[begin : begin + _TOGETHER]))
+    for begin in range(0, len(video.images), count):
+        images = torch.from_numpy(np.ascontiguousarray(video.images[begin : begin + count]))
         together = torch.cat([before, network.prepared(scaled(images.to(device)))])
         found.append(network.features(network.stacked(together[None])[0]).cpu())
         before = together[len(together) - network.reach :]

@@ -96,11 +96,11 @@ def run_by_lightning(
             num_sanity_val_steps=0,
             plugins=[WholeCheckpoints()],
         )
-        with (
-            _stop_by_hand(learner, checkpoints / LAST, ctrl_c),
-            memory_refused(learner, frames, settings, reduced=_precision(settings) == "bf16-mixed"),
-        ):
-            lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True)
+        with _stop_by_hand(learner, checkpoints / LAST, ctrl_c):
+            memory_refused(
+                lambda: lightning.fit(learner, loader, validation, ckpt_path=resume, weights_only=True),
+                learner, frames, settings, reduced=_precision(settings) == "bf16-mixed",
+            )  # fmt: skip
     early = lightning.should_stop and learner.stopped is None
     learner.stopped = learner.stopped or ("no improvement" if early else "epochs")
     lightning.save_checkpoint(checkpoints / LAST, weights_only=False)

@@ -1,0 +1,116 @@
+"""What the memory does not hold: said in one sentence, with the largest batch that fits, found by trying."""
+
+import gc
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import cv2
+import torch
+
+from trainer.errors import TooLargeError
+
+_SAID_BY = (RuntimeError, MemoryError, cv2.error)
+Learnt = TypeVar("Learnt")
+
+# what torch and its libraries say in a plain RuntimeError; oneDNN says of any lack that a primitive could not be created
+_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "could not create a memory",
+    "could not create a primitive",
+    "bad_alloc",
+    "insufficient memory",
+    "status_alloc_failed",
+)
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an error of torch, NumPy or OpenCV says that there was no memory left."""
+    if isinstance(problem, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(word in str(problem).lower() for word in _WORDS)
+
+
+@contextmanager
+def lack_refused(what: str, remedy: str) -> Iterator[None]:
+    """Say in one sentence that the memory does not hold something.
+
+    Args:
+        what: is not held, such as "these images".
+        remedy: what to make smaller.
+
+    Raises:
+        TooLargeError: in place of what torch, NumPy or OpenCV say.
+    """
+    try:
+        yield
+    except _SAID_BY as problem:
+        if not is_out_of_memory(problem):
+            raise
+        raise TooLargeError(f"{_where(problem)} does not hold {what}; {remedy}") from problem
+
+
+def batch_refused(learn: Callable[[], Learnt], step: Callable[[int], object], batch: int, *, what: str, otherwise: str) -> Learnt:
+    """Learn; a batch that the memory does not hold is the user's to make smaller: which would fit is tried and said.
+
+    It is tried where no error is being handled, for that would hold the tensors of the step that failed.
+
+    Args:
+        learn: as was asked.
+        step: one step of learning from so many; its effects are thrown away.
+        batch: how many a step learns from.
+        what: they are, such as "pictures".
+        otherwise: what to make smaller where not even one fits.
+
+    Returns:
+        What `learn` does.
+
+    Raises:
+        TooLargeError: in place of what torch, NumPy or OpenCV say.
+    """
+    try:
+        return learn()
+    except _SAID_BY as problem:
+        if not is_out_of_memory(problem):
+            raise
+        where = _where(problem)
+        _let_go(problem)
+    fits = _largest(step, below=batch)
+    remedy = f"{fits} fit: give --batch {fits}" if fits else f"not even one fits: {otherwise}"
+    raise TooLargeError(f"{where} does not hold a batch of {batch} {what}; {remedy}")
+
+
+def _let_go(problem: BaseException) -> None:
+    """Give back the tensors in the frames that an error came through, whoever else holds it."""
+    traceback.clear_frames(problem.__traceback__)
+    problem.__traceback__ = None
+
+
+def _where(problem: BaseException) -> str:
+    of_gpu = isinstance(problem, torch.OutOfMemoryError) or "status_alloc_failed" in str(problem).lower()
+    return "the GPU's memory" if of_gpu else "the memory"
+
+
+def _largest(step: Callable[[int], object], *, below: int) -> int:
+    """The largest of `below` / 2, / 4, / 8 … whose step the memory holds; 0 where it does not hold one."""
+    size = below // 2
+    while size and not _fits(step, size):
+        size //= 2
+    return size
+
+
+def _fits(step: Callable[[int], object], size: int) -> bool:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    try:
+        step(size)
+    except _SAID_BY as problem:
+        if not is_out_of_memory(problem):
+            raise
+        _let_go(problem)
+        return False
+    return True
