@@ -136,7 +136,7 @@ def test_the_report_states_the_verdict_and_needs_no_other_file(middling: Assessm
     assert "top &lt;camera&gt;" in written
     assert "one image was damaged" in written
     assert written.count("data:image/png;base64,") == 6
-    assert "http" not in written
+    assert "://" not in written
 
 
 def test_pictures_are_solved_and_refused_for_coverage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
