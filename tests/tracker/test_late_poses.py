@@ -112,6 +112,15 @@ def test_frames_that_the_loop_skipped_are_no_late_poses(tmp_path: Path) -> None:
     assert session.writer.late_poses == 0
 
 
+def twelve_offered(recorder: Recorder, *, apart_ns: int) -> list[Frame]:
+    """Twelve frames from now on, without poses."""
+    start = time.monotonic_ns()
+    frames = [frame_at(start + number * apart_ns, number) for number in range(12)]
+    for frame in frames:
+        recorder.offer(frame)
+    return frames
+
+
 def late_poses_given(recorder: Recorder, last: int = 5) -> None:
     """60 frames, each with its pose five frames later; the last poses after all frames."""
     start = time.monotonic_ns()
@@ -172,10 +181,7 @@ def test_a_pose_that_came_too_late_is_a_problem_and_in_the_log(
 ) -> None:
     recorder = recorder_of(recording_config)
     recorder.start(ask(tmp_path / "s"))
-    start = time.monotonic_ns()
-    frames = [frame_at(start + number * 10 * MS, number) for number in range(12)]
-    for frame in frames:
-        recorder.offer(frame)
+    frames = twelve_offered(recorder, apart_ns=10 * MS)
     wait_until(lambda: recorder._recording is not None and recorder._recording._writer is not None)
     recording = recorder._recording
     assert recording is not None
@@ -195,10 +201,7 @@ def test_poses_still_to_come_when_a_stop_has_waited_long_enough_are_counted(
     monkeypatch.setattr("tracker.recording.recorder._STOP_S", 0.3)
     recorder = recorder_of(recording_config)
     recorder.start(ask(tmp_path / "s"))
-    start = time.monotonic_ns()
-    frames = [frame_at(start + number * MS, number) for number in range(12)]
-    for frame in frames:
-        recorder.offer(frame)
+    frames = twelve_offered(recorder, apart_ns=MS)
     recording = recorder._recording
     assert recording is not None
 
@@ -225,10 +228,7 @@ def test_a_tracker_that_is_told_to_end_says_how_many_frames_the_network_has_not_
     caplog.set_level("INFO")
     recorder = recorder_of(recording_config)
     recorder.start(ask(tmp_path / "s"))
-    start = time.monotonic_ns()
-    frames = [frame_at(start + number * MS, number) for number in range(12)]
-    for frame in frames:
-        recorder.offer(frame)
+    frames = twelve_offered(recorder, apart_ns=MS)
     for frame in frames[:8]:
         recorder.pose(pose_of(frame))
     wait_until(lambda: recorder.counts[0] == 12)

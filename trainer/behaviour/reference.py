@@ -8,6 +8,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import msgspec
 import torch
 
+from trainer.behaviour.answers import JudgedVideo
 from trainer.behaviour.boosted_trees import NAME, Rows, Threshold, check_parts, grow, probabilities_of
 from trainer.behaviour.clips import delayed_targets
 from trainer.behaviour.delay import on_own_frames
@@ -17,7 +18,7 @@ from trainer.behaviour.settings import LONGEST_DELAY_MS
 from trainer.behaviour.trailing_windows import with_windows
 from trainer.behaviour.train import Prepared
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
-from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
+from trainer.behaviour_scores.scored_video import Decide, Probabilities, ScoredVideo
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.whole_files import replace_files
@@ -105,24 +106,27 @@ def train_reference(
 
 def answers_of(reference: Reference, videos: Sequence[PoseVideo]) -> list[ScoredVideo]:
     """Every video as the trees decide it, in the reference's own order of classes."""
-    decide = Decide(exclusive=reference.exclusive, thresholds=reference.thresholds)
     answers = []
     for video, features in zip(videos, _features(videos, reference.body), strict=True):
         given = probabilities_of(
             reference.models, _rows(video, features), classes=len(reference.class_names), exclusive=reference.exclusive
         )
         found = on_own_frames(given, [video], reference.delay_ms)
-        answers.append(
-            ScoredVideo(
-                name=video.name,
-                class_names=reference.class_names,
-                truth=video.marks,
-                said=decide.of(found),
-                probabilities=found,
-                fps=video.fps,
-            )
-        )
+        answers.append(decided(reference, video, found))
     return answers
+
+
+def decided(reference: "Kept", video: JudgedVideo, found: Probabilities) -> ScoredVideo:
+    """A video with the trees' probabilities, float32 (frames, classes), and what they decide."""
+    return ScoredVideo(
+        name=video.name,
+        class_names=reference.class_names,
+        truth=video.marks,
+        said=Decide(exclusive=reference.exclusive, thresholds=reference.thresholds).of(found),
+        probabilities=found,
+        fps=video.fps,
+        in_time=video.in_time,
+    )
 
 
 class Kept(Protocol):
@@ -132,6 +136,10 @@ class Kept(Protocol):
     def features(self) -> int: ...  # noqa: D102
     @property
     def class_names(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def exclusive(self) -> bool: ...  # noqa: D102
+    @property
+    def thresholds(self) -> tuple[float, ...]: ...  # noqa: D102
 
 
 KeptAs = TypeVar("KeptAs", bound=Kept)

@@ -8,8 +8,8 @@ import msgspec
 
 from trainer.behaviour.boosted_trees import NAME, Rows, Threshold, check_parts, grow, probabilities_of
 from trainer.behaviour.clips import targets_of
-from trainer.behaviour.reference import read_kept
-from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
+from trainer.behaviour.reference import decided, read_kept
+from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.plain_features import DEFINITION, plain_features
 from trainer.image_behaviour.settings import ImageSettings
@@ -81,21 +81,11 @@ def train_image_reference(videos: ImageVideos, settings: ImageSettings, *, say: 
 
 def answers_to_images(reference: ImageReference, videos: Sequence[ImageVideo]) -> list[ScoredVideo]:
     """Every video as the trees decide it, in the reference's own order of classes."""
-    decide, answers = Decide(exclusive=reference.exclusive, thresholds=reference.thresholds), []
+    answers = []
     for video in videos:
         rows = _rows(video, reference.lags, memory=reference.memory)
         found = probabilities_of(reference.models, rows, classes=len(reference.class_names), exclusive=reference.exclusive)
-        answers.append(
-            ScoredVideo(
-                name=video.name,
-                class_names=reference.class_names,
-                truth=video.marks,
-                said=decide.of(found),
-                probabilities=found,
-                fps=video.fps,
-                in_time=video.in_time,
-            )
-        )
+        answers.append(decided(reference, video, found))
     return answers
 
 
