@@ -102,13 +102,16 @@ def test_a_bundle_says_how_late_it_answers_and_is_scored_on_the_frames_themselve
     assert about.accuracy.macro_f1 > 0.8
     report = (made / "report.html").read_text(encoding="utf-8")
     assert "delay ms" in report
+    assert "answers come 200 ms after a frame; in these scores they stand at the frame that they are of" in report
 
 
 def test_a_late_networks_scores_found_again_have_onsets_that_are_not_late_by_its_delay(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", str(made), "--data", str(made.parent / "videos.csv"), "--json"]) == 0
-    again, about = json.loads(capsys.readouterr().out)["scores"][0], read_bundle(made).description.behaviour
+    found = json.loads(capsys.readouterr().out)
+    again, about = found["scores"][0], read_bundle(made).description.behaviour
+    assert any(note.startswith("answers come 200 ms after a frame") for note in found["notes"])
     assert about is not None
     assert again["macro_f1"] == pytest.approx(about.accuracy.macro_f1)
     medians = [each["bouts"]["onset_median_ms"] for each in again["classes"]]

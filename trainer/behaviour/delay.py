@@ -28,6 +28,11 @@ def later(seconds: NDArray[np.float32], delay_ms: float) -> Places:
     return _nearest(seconds, delay_ms)
 
 
+def said_of_delay(delay_ms: float) -> list[str]:
+    """That answers come late, a sentence for those who read scores; empty where they do not."""
+    return [f"answers come {delay_ms:g} ms after a frame; in these scores they stand at the frame that they are of"] if delay_ms else []
+
+
 def taken_from(rows: NDArray[np.float32], places: Places, *, absent: float) -> NDArray[np.float32]:
     """The rows at some places, float32 (frames, ...), and `absent` where there is none."""
     found = rows[places.clip(min=0)]

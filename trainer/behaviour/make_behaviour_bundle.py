@@ -18,7 +18,7 @@ from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.bundle_description import accuracy, describe
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.carried_description import with_accuracy, with_answer
-from trainer.behaviour.delay import on_own_frames
+from trainer.behaviour.delay import on_own_frames, said_of_delay
 from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted, said_of, without_network
@@ -181,6 +181,7 @@ def _score_and_write(
         *axis.sentences,
         *said_of(judged, videos.class_names, request.choice),
         *([absent] if absent else []),
+        *said_of_delay(request.settings.delay_ms),
         *([_shown_again(shown_again)] if request.hard_negatives_from is not None else []),
         *(standing := collapsed(found)),
         *([] if videos.of("test") else ["no video was held out: these scores flatter the network"]),

@@ -9,6 +9,7 @@ from tracker.bundle import Bundle
 from tracker.resemblance import unlike_learnt
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.boosted_trees import NAME, DamagedTreesError, missing_library
+from trainer.behaviour.delay import said_of_delay
 from trainer.behaviour.division import BY_BLOCK
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
 from trainer.behaviour.reference import REFERENCE_FILE, Reference, answers_of, read_reference
@@ -86,7 +87,14 @@ def evaluate_behaviour(
         reference=(NAME, beside) if beside is not None else None,
         rules=by_rules,
         people=people_as_answers(judged, videos.class_names),
-        notes=[*videos.notes, *notes, *_unlike(bundle, judged), *absent, *said_of(judged, videos.class_names, choice)],
+        notes=[
+            *videos.notes,
+            *notes,
+            *said_of_delay(bundle.description.behaviour.delay_ms if bundle.description.behaviour is not None else 0.0),
+            *_unlike(bundle, judged),
+            *absent,
+            *said_of(judged, videos.class_names, choice),
+        ],
     )
 
 
