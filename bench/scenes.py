@@ -8,14 +8,18 @@ curve). Every run is kept, and the table is made from what is stored.
 With --confidence the network of all points gets its map of confidences from the set's validation part, as in `trainer fit`, and is
 judged on that many other images of the scene, absent points among them.
 
+--size makes the scene's pictures of another size, and --labels learns from that many of its images, as a lab with few labels would;
+either has a folder of its own below --out.
+
     python bench/scenes.py --epochs 12 --json
     python bench/scenes.py --epochs 5 --runs together --confidence 300
+    python bench/scenes.py --only mirror --size 396 406 --labels 32 --epochs 7
 """
 
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +57,39 @@ GREY = (120, 120, 120)
 SURE = 0.5
 ROW_PX = 320
 SIZES: dict[SceneName, tuple[int, int]] = {"mirror": (256, 256), "reach": (448, 400)}  # width, height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneSet:
+    """The images of a scene.
+
+    Attributes:
+        scene: its name.
+        count: images, a fifth of which are scored.
+        labels: so many of the others are learnt from, evenly over the scene; None for all.
+        size: width, height in px.
+        seed: of the scene.
+        out: folder of the set and its runs.
+    """
+
+    scene: SceneName
+    count: int
+    labels: int | None
+    size: tuple[int, int]
+    seed: int
+    out: Path
+
+    def written(self, folder: Path, *, count: int, seed: int) -> LabelledFrames:
+        """Images of this scene, made unless they are there."""
+        if not folder.exists():
+            width, height = self.size
+            write_synthetic_set(folder, scene=self.scene, count=count, seed=seed, width=width, height=height, rectangles=1)
+        return read_labels(folder)
+
+    @property
+    def folder(self) -> Path:
+        """Where the images to learn from and to score lie."""
+        return self.out / f"{self.scene}.set"
 
 
 def points_alone(frames: LabelledFrames, points: tuple[int, ...]) -> LabelledFrames:
@@ -94,18 +131,15 @@ def train(train_on: LabelledFrames, score_on: LabelledFrames, settings: FitSetti
     }
 
 
-def confidence(scene: SceneName, *, count: int, seed: int, out: Path) -> dict[str, Any]:
+def confidence(images: SceneSet, *, count: int) -> dict[str, Any]:
     """Is a confidence the chance of being right? On images of another seed of the scene, before and after the map."""
-    width, height = SIZES[scene]
-    data, others = out / f"{scene}.set", out / f"{scene}-others-{count}.set"
-    if not others.exists():
-        write_synthetic_set(others, scene=scene, count=count, seed=seed + 1, width=width, height=height, rectangles=1)
-    frames, new = read_labels(data), read_labels(others)
-    parts = own_parts(data, frames)
+    frames = images.written(images.folder, count=images.count, seed=images.seed)
+    new = images.written(images.out / f"{images.scene}-others-{count}.set", count=count, seed=images.seed + 1)
+    parts = own_parts(images.folder, frames)
     if parts is None:
-        raise FileNotFoundError(data)
+        raise FileNotFoundError(images.folder)
     held_out, within = frames.subset(parts.validation), usual_radii(frames, None, point_groups(frames.subset(parts.train)))
-    network, _ = load_network(out / f"{scene}-together" / CHECKPOINTS / LAST)
+    network, _ = load_network(images.out / f"{images.scene}-together" / CHECKPOINTS / LAST)
     answered = [predict_animals(network, FrameStore(one, whole_view(one)), np.arange(len(one))) for one in (held_out, new)]
     found = fit_confidence(answered[0], held_out, within_px=within.array)
     points = judge(answered[1], new, within_px=within.array)
@@ -123,25 +157,27 @@ def confidence(scene: SceneName, *, count: int, seed: int, out: Path) -> dict[st
     }
 
 
-def measure(scene: SceneName, settings: FitSettings, *, count: int, seed: int, runs: list[str] | None, out: Path) -> dict[str, Any]:
+def measure(images: SceneSet, settings: FitSettings, *, runs: list[str] | None) -> dict[str, Any]:
     """A scene together and group by group; a run that was finished before is not repeated, one that was stopped goes on."""
-    width, height = SIZES[scene]
-    data = out / f"{scene}.set"
-    if not data.exists():
-        write_synthetic_set(data, scene=scene, count=count, seed=seed, width=width, height=height, rectangles=1)
-    frames = read_labels(data)
-    parts = own_parts(data, frames)
+    frames = images.written(images.folder, count=images.count, seed=images.seed)
+    parts = own_parts(images.folder, frames)
     if parts is None:
-        raise FileNotFoundError(data)
-    learnt, scored = frames.subset(parts.train), frames.subset(np.concatenate([parts.validation, parts.test]))
+        raise FileNotFoundError(images.folder)
+    train_part = parts.train
+    if images.labels is not None:
+        train_part = train_part[np.linspace(0, len(train_part) - 1, min(images.labels, len(train_part))).round().astype(np.int64)]
+    learnt, scored = frames.subset(train_part), frames.subset(np.concatenate([parts.validation, parts.test]))
+    width, height = images.size
     groups = find_groups(learnt.points[:, 0], FrameShape(height=height, width=width, channels=1))
     wanted = {"together": tuple(range(len(frames.point_names)))} | {str(number): group for number, group in enumerate(groups)}
     found: dict[str, Any] = {}
     for name, points in wanted.items():
-        folder = out / f"{scene}-{name}"
+        folder = images.out / f"{images.scene}-{name}"
         figures = folder / "figures.json"
         if not figures.exists() and (runs is None or name in runs):
-            made = train(points_alone(learnt, points), points_alone(scored, points), replace(settings, augment=AUGMENT[scene]), folder)
+            made = train(
+                points_alone(learnt, points), points_alone(scored, points), replace(settings, augment=AUGMENT[images.scene]), folder
+            )
             figures.write_text(json.dumps(made))
         if figures.exists():
             found[name] = json.loads(figures.read_text())
@@ -191,6 +227,19 @@ def ratios(found: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def _scene_set(scene: SceneName, options: argparse.Namespace) -> SceneSet:
+    own = [f"{options.size[0]}x{options.size[1]}"] if options.size else []
+    own += [f"{options.labels}-labels"] if options.labels else []
+    return SceneSet(
+        scene=scene,
+        count=options.count,
+        labels=options.labels,
+        size=tuple(options.size or SIZES[scene]),
+        seed=options.seed,
+        out=options.out.joinpath(*own),
+    )
+
+
 def main() -> None:
     """Train what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -198,6 +247,8 @@ def main() -> None:
     parser.add_argument("--only", choices=tuple(SIZES), nargs="+", default=tuple(SIZES))
     parser.add_argument("--runs", nargs="+", help="together, or numbers of groups (all)")
     parser.add_argument("--count", type=int, default=300, help="frames, a fifth of which are scored (%(default)s)")
+    parser.add_argument("--labels", type=int, metavar="N", help="learn from N of the other frames (all)")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="of the scene's pictures in px (each scene has its own)")
     parser.add_argument("--seed", type=int, default=1, help="of the scene (%(default)s)")
     parser.add_argument("--epochs", type=int, default=12, help="(%(default)s)")
     parser.add_argument("--batches", type=int, default=64, help="steps an epoch, at least (%(default)s)")
@@ -206,15 +257,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     settings = FitSettings(epochs=options.epochs, batches=options.batches, workers=0)
-    table = {
-        scene: measure(scene, settings, count=options.count, seed=options.seed, runs=options.runs, out=options.out)
-        for scene in options.only
-    }
+    sets = [_scene_set(scene, options) for scene in options.only]
+    table = {images.scene: measure(images, settings, runs=options.runs) for images in sets}
     if options.picture:
-        cv2.imwrite(str(options.picture), picture(options.out, options.only))
+        cv2.imwrite(str(options.picture), picture(sets[0].out, options.only))
     if options.confidence:
-        for scene in options.only:
-            table[scene]["together"]["confidence"] = confidence(scene, count=options.confidence, seed=options.seed, out=options.out)
+        for images in sets:
+            table[images.scene]["together"]["confidence"] = confidence(images, count=options.confidence)
     if options.json:
         print(json.dumps({scene: {"runs": found, "ratios": ratios(found)} for scene, found in table.items()}))
         return

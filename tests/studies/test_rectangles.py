@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 
 from studies.rectangles import claims
@@ -18,13 +20,14 @@ from studies.rectangles.answers import ANSWERS_FILE, read_answers
 from studies.rectangles.claims import Claim
 from studies.rectangles.findings import Crossing, LabelFigures, PeakFigures, RoundingFigures, SizeFigures, converged_at
 from studies.rectangles.peaks import count_centres, peaks_of, peaks_shown
-from studies.rectangles.plan import PEAK_SETS, STEPS, all_wanted, settings_of, sizes_of, wanted
+from studies.rectangles.plan import PEAK_SETS, STEPS, all_wanted, planned, settings_of, sizes_of, wanted
 from studies.rectangles.scale import FRACTIONS, SEED, SMALL, changed
 from studies.rectangles.sets import BOTH_LABELLED, TEXTURED, RectangleSets, domain
 from studies.rectangles.texture import clouds, of_video, over
+from studies.rectangles.train_networks import read_plan
 from tracker.synthetic.rectangles import RectanglesScene
 from trainer.errors import TrainingError
-from trainer.experiments.run import RUN_FILE, RUNS
+from trainer.experiments.run import RUN_FILE, RUNS, Predictions, read_run, write_run
 from trainer.training.augment import UNCHANGED, augment
 
 SIZES = ("--side", "48", "--images", "20", "--epochs", "1", "--repeats", "1")
@@ -282,6 +285,37 @@ def test_one_command_trains_tests_and_reports(finished: Path) -> None:
     assert "Not finished: curve." in page
     assert 'src="http' not in page
     assert page.count("data:image/png;base64,") == 9
+
+
+def test_the_learning_curve_is_drawn_and_judged_from_stored_runs(finished: Path, tmp_path: Path) -> None:
+    """Runs as training would leave them, with answers that are off by a known distance: 40 px over the number of images."""
+    out = tmp_path / "out"
+    shutil.copytree(finished, out)
+    scale = read_plan(out).scale
+    its_set = RectangleSets(out, scale, video=None, console=QUIET).get(domain(3))
+    truth = its_set.labels.frames.points
+    for one in wanted(scale, "curve"):
+        parts = planned(scale, one, its_set).parts
+        assert len(parts.train) == one.images
+        answers = {"train": off_by(truth, parts.train, 1.0)}
+        answers |= {name: off_by(truth, part, 40 / one.images) for name, part in (("held_out", parts.held_out), ("test", parts.test))}
+        whole = read_run(out / RUNS / f"domain3-{one.head}-seed0")
+        assert whole is not None
+        write_run(out / RUNS / one.name, msgspec.structs.replace(whole, name=one.name, learnt_from=one.images), answers)
+    assert main(["--out", str(out), "--report-only"]) == 0
+    page, figures = (out / "report.html").read_text(), json.loads((out / "report.json").read_text())
+    curve, sizes = figures["steps"]["curve"], sizes_of(scale)
+    assert [(each["head"], each["images"]) for each in curve] == [(head, size) for head in scale.heads for size in sizes]
+    np.testing.assert_allclose([each["test_px"] for each in curve], [40 / each["images"] for each in curve], rtol=1e-4)
+    assert [claim["verdict"] for claim in figures["claims"] if claim["about"] == "curve"] == ["as claimed"] * 2 * len(scale.heads)
+    assert "Not finished" not in page
+    assert 'alt="Error against training images"' in page
+
+
+def off_by(truth: NDArray[np.float64], index: NDArray[np.int64], px: float) -> Predictions:
+    """Answers to some images that all lie so far to the right of the centre."""
+    places = np.concatenate([truth[index] + [px, 0.0], np.ones((len(index), 1, 1, 1))], axis=-1)
+    return Predictions(index=index, predicted=places.astype(np.float32), error_px=np.full((len(index), 1, 1), px))
 
 
 def test_the_answers_of_every_head_on_every_set_are_kept(finished: Path) -> None:

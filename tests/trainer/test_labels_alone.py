@@ -34,6 +34,9 @@ def test_a_copy_of_the_video_shows_the_labels_alone(tmp_path: Path, capsys: pyte
     with VideoReader(tmp_path / "out.mp4") as reader:
         beside = size_with_legend(SIZE, open_project(project).point_names, animals=0)
         assert (len(frames), float(reader.rate), reader.size) == (8, 25.0, beside)
+    assert main(["render", str(video), "--truth", str(project), "--no-legend", "--out", str(tmp_path / "bare.mp4")]) == 0
+    with VideoReader(tmp_path / "bare.mp4") as reader:
+        assert reader.size == SIZE
     ringed = [redness(frame, (spot(n)[0] + 20, spot(n)[1] + 20)) > 80 for n, frame in enumerate(frames)]
     assert ringed == [n in (1, 4) for n in range(8)]
 
@@ -46,6 +49,10 @@ def test_every_labelled_picture_is_drawn_where_there_is_no_video(tmp_path: Path)
     assert [str(path.relative_to(tmp_path / "checked")) for path in made] == ["in/000001.png", "in/000004.png"]
     drawn = cv2.imread(str(made[1]))
     assert drawn is not None
+    assert drawn.shape[1] > SIZE[1], "the legend stands beside so small a picture"
+    assert main(["render", str(project), "--no-legend", "--out", str(tmp_path / "bare")]) == 0
+    bare = cv2.imread(str(tmp_path / "bare/in/000004.png"))
+    np.testing.assert_array_equal(bare, drawn[:, : SIZE[1]])
     assert redness(np.asarray(drawn[..., ::-1], np.uint8), (spot(4)[0] + 20, spot(4)[1] + 20)) > 80
 
 

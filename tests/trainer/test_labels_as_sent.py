@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sleap_io  # type: ignore[import-untyped]
 
 from tests.trainer.test_labels import write_image, write_slp, write_video
 from trainer.__main__ import main
@@ -15,6 +16,7 @@ from trainer.formats.import_labels import ImportChoice, import_labels
 from trainer.formats.project import read_project
 from trainer.formats.read_labels import read_labels
 from trainer.labels.fingerprint import labels_sha256
+from trainer.labels.missing_images import LeftOut
 from trainer.labels.moved_files import file_name, find_moved
 from trainer.project.store import open_project
 from trainer.project.video_places import place_of_video
@@ -197,6 +199,55 @@ def test_how_many_pictures_are_missing_is_said_at_once(tmp_path: Path) -> None:
     sent = table(pictures(tmp_path, 1) / "labels.csv", *(f"img{number}.png,1,2,3,4" for number in (1, 2, 3, 4)))
     with pytest.raises(LabelError, match=r"labels\.csv:5: image .*img2\.png is not there.* \(2 more rows of 4 without an image\)$"):
         read_labels(sent)
+
+
+def test_frames_without_pictures_can_be_left_out_and_added_later(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sent = pictures(tmp_path / "sent", 1)
+    table(sent / "CollectedData.csv", "img1.png,1,2,3,4", "img2.png,5,6,7,8", "img3.png,,,,", "../m2/img1.png,1,2,3,4")
+    table(sent / "labeled-data/m1/CollectedData.csv", "img1.png,1,2,3,4", "img2.png,5,6,7,8")
+    importing = ["project", "import", str(tmp_path / "p"), str(sent), "--annotator", "me"]
+    assert main(importing) == 1
+    assert "--skip-missing" in capsys.readouterr().err
+    assert main([*importing, "--skip-missing"]) == 0
+    done, left_out = capsys.readouterr().out.splitlines()
+    assert done == f"{tmp_path / 'p'}: made, 1 frames added; 1 have labels of me"
+    assert left_out == "left out, as their pictures are not there: 2 labelled frames (1 of m1, 1 of m2)"
+    pictures(sent, 2)
+    assert main([*importing, "--skip-missing"]) == 0
+    assert [frame.frame for frame in open_project(tmp_path / "p").frames] == [1, 2]
+
+
+def test_a_sleap_video_and_coco_pictures_can_be_left_out(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mkv", frames=2)
+    first = write_slp(tmp_path / "x.slp", video="film.mkv", frames={0: [[[1, 2], [3, 4]]]})
+    other = write_slp(tmp_path / "y.slp", video="gone.mkv", frames={0: [[[1, 2], [3, 4]]], 5: [[[1, 2], [3, 4]]]})
+    both = sleap_io.Labels(
+        [*sleap_io.load_slp(str(first)).labeled_frames, *sleap_io.load_slp(str(other), open_videos=False).labeled_frames]
+    )
+    for frame in both.labeled_frames:
+        for instance in frame.instances:
+            instance.skeleton = both.skeletons[0]
+    sleap_io.save_slp(both, str(tmp_path / "both.slp"), embed=False)
+    left_out = LeftOut()
+    assert read_labels(tmp_path / "both.slp", left_out=left_out).group == ("film",)
+    assert left_out.by_group == {"gone": 2}
+    write_image(tmp_path / "a/1.png")
+    images = ", ".join(f'{{"id": {number}, "file_name": "a/{number}.png"}}' for number in (1, 2))
+    annotations = ", ".join(
+        f'{{"image_id": {number}, "category_id": 1, "keypoints": [1, {row}, 2]}}' for number in (1, 2) for row in (2, 3)
+    )
+    category = '{"id": 1, "name": "mouse", "keypoints": ["snout"]}'
+    (tmp_path / "a.json").write_text(f'{{"images": [{images}], "annotations": [{annotations}], "categories": [{category}]}}')
+    left_out = LeftOut()
+    assert read_labels(tmp_path / "a.json", left_out=left_out).points.shape == (1, 2, 1, 2)
+    assert left_out.by_group == {"a": 1}, "one frame of two animals"
+
+
+def test_labels_without_any_picture_are_refused_all_the_same(tmp_path: Path) -> None:
+    sent = table(tmp_path / "sent/labels.csv", "img1.png,1,2,3,4", "img2.png,5,6,7,8")
+    with pytest.raises(LabelError, match=r"none of its 2 labelled frames has its picture, so nothing is left; the first: .*img1\.png"):
+        import_labels(tmp_path / "p", sent, ImportChoice(annotator="me", skip_missing=True))
+    assert not (tmp_path / "p").exists()
 
 
 def mostly_empty(folder: Path) -> Path:

@@ -67,6 +67,18 @@ def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(folder=folder, command=command, out=out.getvalue(), err=err.getvalue(), warned=warnings.said)
 
 
+def test_a_network_that_has_learnt_next_to_nothing_is_one_plain_sentence(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = ["--epochs", "1", "--batch", "4", "--batches", "2", "--device", "cpu", "--workers", "0"]
+    assert main(["fit", "--data", str(data), "--out", str(tmp_path / "model"), *short]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    steps = len(json.loads((tmp_path / "model.run" / "history.json").read_text())["batch_loss"])
+    assert f"model.run: the network has learnt next to nothing in {steps} steps, and no bundle is written: " in said
+    assert "train longer, with more --epochs, --batches or --minutes (usual: 40 epochs of 128 batches) and --force" in said
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize(("network", "head"), [("compact", "heatmap"), ("compact", "xy"), ("mobilenet_v3_small", "heatmap")])
 def test_one_command_makes_a_bundle_that_is_scored_and_reported(
     data: Path, tmp_path: Path, network: str, head: str, capsys: pytest.CaptureFixture[str]

@@ -1,21 +1,28 @@
 """What is said where no bar can be drawn: a log, a pipe, the journal of a service."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from tests.trainer.learnable import labelled
 from trainer.experiments.progress import RunMeter
 from trainer.scoring.counted import said
 from trainer.training import fit as fitting
+from trainer.training.augmentation_choice import settled
+from trainer.training.batch_error import batch_error_px
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 from trainer.training.history import Epoch, History
-from trainer.training.progress import Lines
+from trainer.training.lightning_library import pl
+from trainer.training.losses import Batch
+from trainer.training.new_learner import untrained
+from trainer.training.progress import Bar, Lines
 
 
 class Clock:
@@ -41,7 +48,45 @@ def test_a_long_epoch_is_told_of_while_it_lasts(tmp_path: Path, monkeypatch: pyt
     fit(frames, frames.subset(np.empty(0, np.int64)), replace(settings, batches=8), tmp_path / "run")
     told = lines.getvalue().splitlines()
     assert 1 < len(told) < 8
-    assert told[0].startswith("epoch 1 of 1, batch 3 of 8: loss ")
+    assert re.match(r"epoch 1 of 1, batch 3 of 8: loss [\d.]+, [\d.]+ px on pictures of this batch, \d+ s$", told[0])
+
+
+def test_the_bar_tells_of_pixels_within_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, object]] = []
+
+    class Watched(Bar):
+        def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+            metrics = super().get_metrics(trainer, pl_module)
+            shown.append(dict(metrics))
+            return metrics
+
+    monkeypatch.setattr(
+        fitting, "progress_shown", lambda _: Watched(refresh_rate=1, console_kwargs={"file": io.StringIO(), "force_terminal": True})
+    )
+    frames, weights = labelled(tmp_path, 4), []
+    settings = FitSettings(epochs=1, batch=2, batches=3, workers=0, accelerator="cpu", precision="32")
+    for name, quiet in (("told", False), ("quiet", True)):
+        if quiet:
+            monkeypatch.setattr(fitting, "progress_shown", lambda _: None)
+        network = fit(frames, frames.subset(np.empty(0, np.int64)), settings, tmp_path / name).network
+        weights.append(torch.cat([value.flatten().double() for value in network.state_dict().values()]))
+    assert any(isinstance(metrics.get("batch_px"), float) for metrics in shown)
+    assert torch.equal(*weights), "watching changes nothing"
+
+
+def test_the_error_of_a_batch_leaves_out_points_that_are_not_in_sight(tmp_path: Path) -> None:
+    frames = labelled(tmp_path, 4)
+    learner = untrained(frames, settled(FitSettings(epochs=1), frames)[0])
+    pictures = torch.zeros((2, *frames.size, 1), dtype=torch.uint8)
+    points = torch.full((2, 1, 2, 2), torch.nan)
+    corner = torch.zeros(2, dtype=torch.int64)
+    assert batch_error_px(learner, Batch(pictures, points, corner, corner)) is None
+    with torch.no_grad():
+        learner.averaged.eval()
+        answer = learner.averaged(pictures)[1, 0, 0, :2]
+    points[0], points[1, 0, 0] = -100.0, torch.tensor([60.0, 50.0])
+    off = float((points[1, 0, 0] - answer).norm())
+    assert batch_error_px(learner, Batch(pictures, points, corner, corner)) == pytest.approx(off, abs=1e-3)
 
 
 def test_experiments_tell_of_a_long_run_once_a_minute() -> None:

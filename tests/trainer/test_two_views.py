@@ -162,6 +162,34 @@ def test_fore_and_hind_paws_in_step_are_not_two_views_however_few_labels(view: s
     assert [views_by_place(points[:, view]) for points in drawn] == [None] * len(drawn)
 
 
+def drawn_from_scene(count: int) -> NDArray[np.float64]:
+    """Both views of the scene `mirror` on few frames, 20 draws: (20, count, 12, 2), the view from the side first."""
+    scene, rng = open_scene("mirror", seed=1, width=400, height=400, rectangles=1), np.random.default_rng(count)
+    truth = np.stack([scene.truth(number * 1009).points for number in range(150)])
+    return np.stack([truth[rng.choice(150, count, replace=False)] for _ in range(20)])
+
+
+@pytest.mark.parametrize("count", [12, 20, 40])
+def test_the_halves_of_an_animal_on_a_belt_are_no_parts_however_few_labels(count: int) -> None:
+    for points in drawn_from_scene(count):
+        assert parted_in_two(points[:, :6], least_px=20.0) is None
+        assert parted_in_two(points[:, 6:], least_px=20.0) is None
+    some = np.random.default_rng(1).random((count, 6)) < 0.2
+    assert parted_in_two(np.where(some[..., None], np.nan, points[:, :6]), least_px=20.0) is None
+
+
+@pytest.mark.parametrize("count", [12, 40])
+def test_views_that_share_no_direction_or_lie_beside_each_other_stay_parts(count: int) -> None:
+    views = (tuple(range(6)), tuple(range(6, 12)))
+    for points in drawn_from_scene(count):
+        turned = np.concatenate([points[:, :6], points[:, 6:, ::-1] + np.array([0, 200])], axis=1)
+        beside = np.concatenate([points[:, :6], points[:, 6:] + np.array([400, -200])], axis=1)
+        for both in (turned, beside):
+            parted = parted_in_two(both, least_px=20.0)
+            assert parted is not None
+            assert parted.parts == views
+
+
 def test_two_parts_that_move_each_in_its_own_manner_are_parts_only() -> None:
     both = np.concatenate([walking(), tied() + np.array([0, 100])], axis=1)
     assert views_by_place(both) is None

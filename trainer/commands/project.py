@@ -93,6 +93,9 @@ def _add_import(actions: Commands) -> None:
     parser.add_argument(
         "--media", type=Path, nargs="+", default=[], metavar="FOLDER", help="where the pictures or videos are, if elsewhere"
     )
+    parser.add_argument(
+        "--skip-missing", action="store_true", help="leave out frames whose picture or video is not there, and say how many of which"
+    )
     add_empty(parser)
 
 
@@ -150,10 +153,13 @@ def import_into(options: argparse.Namespace) -> int:
     absent = [folder for folder in options.media if not folder.is_dir()]
     if absent:
         raise LabelError(f"--media {absent[0]}: no such folder; expected where the pictures or videos are")
-    choice = ImportChoice(annotator=options.annotator, media=tuple(options.media), empty=options.empty)
+    choice = ImportChoice(annotator=options.annotator, media=tuple(options.media), empty=options.empty, skip_missing=options.skip_missing)
     done = import_labels(options.project, options.labels, choice, console=Console(stderr=True))
     made = "made, " if done.made else ""
     print(f"{options.project}: {made}{done.added} frames added; {done.labelled} have labels of {options.annotator}")
+    if done.left_out:
+        of = ", ".join(f"{count} of {group}" for group, count in done.left_out.items())
+        print(f"left out, as their pictures are not there: {sum(done.left_out.values())} labelled frames ({of})")
     return 0
 
 

@@ -27,6 +27,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--truth", type=Path, help="labels of this video, drawn in red; without --bundle they are drawn alone")
     parser.add_argument("--confidence", type=float, default=0.3, help="points below are not drawn (%(default)s)")
     parser.add_argument("--strip", type=int, nargs="+", metavar="FRAME", help="write these frames side by side as one PNG instead")
+    parser.add_argument("--no-legend", action="store_true", help="without the names; no picture is widened for them")
     add_engine(parser)
     parser.set_defaults(refuse=parser.error)
 
@@ -55,10 +56,11 @@ def _draw_labels(options: argparse.Namespace, talk: Console) -> None:
     from trainer.videos.labels_alone import draw_pictures, render_labels
 
     if options.truth is None:
-        count = draw_pictures(read_labels(options.video), out=options.out, console=talk)
+        count = draw_pictures(read_labels(options.video), out=options.out, legend=not options.no_legend, console=talk)
         talk.print(f"{count} pictures")
         return
-    frames, labelled = render_labels(options.video, read_labels(options.truth), out=options.out, console=talk)
+    truth = read_labels(options.truth)
+    frames, labelled = render_labels(options.video, truth, out=options.out, legend=not options.no_legend, console=talk)
     talk.print(f"{frames} frames, {labelled} of them labelled")
 
 
@@ -69,7 +71,7 @@ def _draw_predictions(options: argparse.Namespace, talk: Console) -> None:
     from trainer.videos.render import render as draw_video
 
     bundle, engine = read_bundle(options.bundle), engine_choice(options)
-    style = OverlayStyle(confidence=options.confidence, legend=True)
+    style = OverlayStyle(confidence=options.confidence, legend=not options.no_legend)
     if options.strip:
         write_strip(options.video, bundle, options.strip, out=options.out, engine=engine, style=style)
         return

@@ -16,6 +16,7 @@ from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import did_you_mean
+from trainer.labels.missing_images import REMEDY, LeftOut, MissingImageError
 from trainer.labels.moved_files import find_moved, path_parts
 from trainer.labels.numeric_order import frame_number
 
@@ -50,7 +51,7 @@ class _Coco(msgspec.Struct, frozen=True):
     categories: tuple[_Category, ...]
 
 
-def read_coco(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
+def read_coco(path: Path, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
     """Read COCO key points, an annotation for each animal. A point of visibility 0 is missing.
 
     COCO does not say which animal of one image is which of the next: rows are in the order of the file.
@@ -58,6 +59,7 @@ def read_coco(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
     Args:
         path: the file.
         media: folders in which its images are looked for first.
+        left_out: counts labelled images that are not there; without it they are refused.
 
     Raises:
         LabelError: one sentence with the file and the place in it.
@@ -73,8 +75,17 @@ def read_coco(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
             raise LabelError(f"{where}: image_id {item.image_id} is not among the images; add the image or delete the annotation")
         points = _points(where, item.keypoints, len(category.keypoints))
         hidden = _hidden(where, item.hidden, names=category.keypoints)
-        row = _row(path, where, image=images[item.image_id], points=points, hidden=hidden, media=media)
+        image = images[item.image_id]
+        try:
+            row = _row(path, where, image=image, points=points, hidden=hidden, media=media)
+        except MissingImageError as problem:
+            if left_out is None:
+                raise
+            left_out.add(problem, group=_group(path, image), name=str(image.id))
+            continue
         rows.setdefault(item.image_id, []).append(row)
+    if left_out is not None:
+        left_out.refuse_nothing_left(str(path), left=len(rows))
     skeleton = _skeleton(path, category)
     together = [_together(animals) for animals in rows.values()]
     return assemble(together, source=str(path), point_names=category.keypoints, skeleton=skeleton)
@@ -136,15 +147,15 @@ def _row(
     folders = [*media, *(base / below for base in (path.parent, path.absolute().parent.parent) for below in ("", "images"))]
     found = find_moved(image.file_name, near=folders)
     if found is None:
-        raise LabelError(
+        raise MissingImageError(
             f"{where}: image {image.file_name} is not there; looked in {', '.join(str(folder) for folder in folders)}: "
-            "put it back or delete the annotation; `trainer project import` has --media for a folder elsewhere"
+            f"put it back or delete the annotation; {REMEDY}"
         )
     stated = (image.height, image.width) if image.height and image.width else None
     return LabelRow(
         where=where,
         image=ImageRef(path=found, frame=None),
-        group=relative.parent.name or path.stem,
+        group=_group(path, image),
         name=relative.name,
         number=frame_number(relative.name),
         points=points,
@@ -152,6 +163,10 @@ def _row(
         hidden=hidden & np.isnan(points[..., 0]),
         tags=frozenset(image.tags),
     )
+
+
+def _group(path: Path, image: _Image) -> str:
+    return PurePosixPath(*path_parts(image.file_name)).parent.name or path.stem
 
 
 def _skeleton(path: Path, category: _Category) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from trainer.formats.deeplabcut_table import DeepLabCutTable, TableRow, read_tab
 from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
+from trainer.labels.missing_images import LeftOut, MissingImageError
 from trainer.labels.numeric_order import frame_number, numeric_key
 
 logger = logging.getLogger(__name__)
@@ -43,12 +44,13 @@ def find_tables(folder: Path) -> list[Path]:
     return sorted(single, key=lambda path: (path.parent == folder, numeric_key(str(path))))
 
 
-def read_deeplabcut_project(folder: Path, media: Sequence[Path] = ()) -> LabelledFrames:
+def read_deeplabcut_project(folder: Path, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
     """Read every labelled video of a project.
 
     Args:
         folder: the project's, or one with tables and pictures below it.
         media: folders in which pictures and videos are looked for first.
+        left_out: counts labelled rows without an image; without it they are refused.
 
     Raises:
         LabelError: one sentence with file and row.
@@ -62,33 +64,38 @@ def read_deeplabcut_project(folder: Path, media: Sequence[Path] = ()) -> Labelle
         tables = [path for path in tables if path.stem == f"CollectedData_{project.scorer}"]
         if {path.parent for path in tables} != folders:
             raise LabelError(f"{folder}: a folder holds tables of several scorers; keep one there, or name it as scorer in {PROJECT_FILE}")
-    return _read_tables(tables, source=folder, project=project, media=media)
+    return _read_tables(tables, source=folder, project=project, media=media, left_out=left_out)
 
 
-def read_deeplabcut_table(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
+def read_deeplabcut_table(path: Path, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
     """Read one table, CSV or HDF5; its project's config.yaml, if it lies up to four folders above, gives the skeleton.
 
     Raises:
         LabelError: one sentence with file and row.
     """
     home = next((folder for folder in folders_above(path) if (folder / PROJECT_FILE).is_file()), path.parent)
-    return _read_tables([path], source=path, project=_read_project(home), media=media)
+    return _read_tables([path], source=path, project=_read_project(home), media=media, left_out=left_out)
 
 
-def label_rows(table: DeepLabCutTable, *, group: str | None = None, media: Sequence[Path] = ()) -> list[LabelRow]:
+def label_rows(
+    table: DeepLabCutTable, *, group: str | None = None, media: Sequence[Path] = (), left_out: LeftOut | None = None
+) -> list[LabelRow]:
     """The rows of a table with their images found; the group is the image's folder unless given.
 
     Raises:
-        LabelError: images are not there, nor their videos: the first of them, and how many more.
+        LabelError: images are not there, nor their videos, and nobody counts what is left out: the first of them, and how many more.
     """
     images = TableImages(table.path, media, folders={image_path(row.image).parent.name for row in table.rows})
-    rows, missing = list[LabelRow](), list[str]()
+    rows, missing = list[LabelRow](), list[MissingImageError]()
     for row in table.rows:
         try:
             rows.append(_label_row(table, row, group, images))
-        except LabelError as problem:
-            missing.append(str(problem))
-    if missing:
+        except MissingImageError as problem:
+            missing.append(problem)
+            relative = image_path(row.image)
+            if left_out is not None and not np.isnan(row.points).all():
+                left_out.add(problem, group=_group(relative, table), name=relative.name)
+    if missing and left_out is None:
         others = len(missing) - 1
         more = f" ({others} more {'row' if others == 1 else 'rows'} of {len(table.rows)} without an image)" if others else ""
         raise LabelError(f"{missing[0]}{more}")
@@ -96,7 +103,9 @@ def label_rows(table: DeepLabCutTable, *, group: str | None = None, media: Seque
     return rows
 
 
-def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project, media: Sequence[Path]) -> LabelledFrames:
+def _read_tables(
+    paths: Sequence[Path], *, source: Path, project: _Project, media: Sequence[Path], left_out: LeftOut | None
+) -> LabelledFrames:
     tables = [read_table(path) for path in paths]
     names = tables[0].point_names
     animals = tuple(dict.fromkeys(animal for table in tables for animal in table.animals))
@@ -109,8 +118,10 @@ def _read_tables(paths: Sequence[Path], *, source: Path, project: _Project, medi
             )
         places = np.array([table.point_names.index(name) for name in names], np.int64)
         own = np.array([animals.index(name) for name in table.animals] or [0], np.int64)
-        found = label_rows(table, media=media)
+        found = label_rows(table, media=media, left_out=left_out)
         rows += _not_repeated([replace(row, points=_arranged(row.points[:, places], own, max(1, len(animals)))) for row in found], rows)
+    if left_out is not None:
+        left_out.refuse_nothing_left(str(source), left=len(rows))
     return assemble(rows, source=str(source), point_names=names, skeleton=_skeleton(project, names, source), animal_names=animals)
 
 
@@ -133,11 +144,15 @@ def _label_row(table: DeepLabCutTable, row: TableRow, group: str | None, images:
     return LabelRow(
         where=where,
         image=images.find(relative, where=where),
-        group=group or relative.parent.name or table.path.parent.name,
+        group=group or _group(relative, table),
         name=relative.name,
         number=frame_number(relative.name),
         points=row.points,
     )
+
+
+def _group(image: PurePosixPath, table: DeepLabCutTable) -> str:
+    return image.parent.name or table.path.parent.name
 
 
 def _read_project(folder: Path) -> _Project:

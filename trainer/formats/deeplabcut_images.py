@@ -4,8 +4,8 @@ import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
-from trainer.errors import LabelError
 from trainer.labels.images import ImageRef
+from trainer.labels.missing_images import REMEDY, MissingImageError
 from trainer.labels.moved_files import find_moved
 from trainer.labels.numeric_order import frame_number
 from trainer.video_files.endings import find_video
@@ -49,7 +49,7 @@ class TableImages:
         """The picture, or the frame of the video that has the name of its folder.
 
         Raises:
-            LabelError: neither is there.
+            MissingImageError: neither is there.
         """
         path = find_moved(str(relative), near=self._near, least=self._least)
         if path is not None:
@@ -59,10 +59,10 @@ class TableImages:
             self.from_videos += 1
             return ImageRef(path=video, frame=number)
         film = relative.parent.name
-        raise LabelError(
+        raise MissingImageError(
             f"{where}: image {relative} is not there; looked for it, and for a video '{film}' that it is from, beside the table and from "
             f"each folder above up to {self._near[-1]}: put one of them there or delete the row; "
-            "`trainer project import` has --media for a folder elsewhere"
+            f"{REMEDY}"
         )
 
     def tell(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from trainer.formats.read_labels import read_settled
 from trainer.labels.images import read_image
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.misnamed import how_names_differ
+from trainer.labels.missing_images import LeftOut
 from trainer.project.files import IMPORTED, LABELS_FOLDER, PROJECT_FILE, picture_in
 from trainer.project.layer import HIDDEN, FrameLabel, Layer, Place, check_annotator
 from trainer.project.layer_lock import LayerLock
@@ -32,20 +33,30 @@ class ImportChoice:
         annotator: whose they shall be; labels that this annotator has already must not differ.
         media: folders in which pictures and videos are looked for first.
         empty: what an empty cell means, None where nobody has said.
+        skip_missing: frames whose picture or video is not there are left out; otherwise they are refused.
     """
 
     annotator: str
     media: tuple[Path, ...] = ()
     empty: Empty | None = None
+    skip_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What came of an import: frames that were added, frames that were labelled, and whether the project was made for them."""
+    """What came of an import.
+
+    Attributes:
+        added: frames that were added.
+        labelled: frames that have labels of the annotator now.
+        made: whether the project was made for them.
+        left_out: how many frames of each video or folder were left out, as their pictures are not there.
+    """
 
     added: int
     labelled: int
     made: bool
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, console: Console | None = None) -> Imported:
@@ -65,7 +76,8 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
     """
     check_annotator(choice.annotator)
     made = not (project_folder / PROJECT_FILE).exists()
-    frames = read_settled(source, choice.empty, media=choice.media)
+    left_out = LeftOut()
+    frames = read_settled(source, choice.empty, media=choice.media, left_out=left_out if choice.skip_missing else None)
     images = tuple(picture_in(group, number) for group, number in zip(frames.group, frames.order.tolist(), strict=True))
     _refuse_shared_names(images, frames, source)
     project = _made_for(project_folder, frames) if made else open_project(project_folder)
@@ -78,7 +90,7 @@ def import_labels(project_folder: Path, source: Path, choice: ImportChoice, *, c
         project.write_layer(Layer(annotator=choice.annotator, frames=mine.frames | labels))
     around = [source if source.is_dir() else source.parent, *source.absolute().parents[:3]]
     remember_videos(project_folder, _videos(frames, images, [*choice.media, *around]))
-    return Imported(added=added, labelled=len(labels), made=made)
+    return Imported(added=added, labelled=len(labels), made=made, left_out=left_out.by_group)
 
 
 def _made_for(folder: Path, frames: LabelledFrames) -> Project:

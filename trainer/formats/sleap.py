@@ -13,6 +13,7 @@ from trainer.errors import LabelError
 from trainer.labels.assemble import LabelRow, assemble
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.missing_images import REMEDY, LeftOut, MissingImageError
 from trainer.labels.moved_files import file_name, find_moved
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 _DAMAGED = (OSError, KeyError, ValueError, RuntimeError, IndexError, TypeError, AttributeError)
 
 
-def read_sleap(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
+def read_sleap(path: Path, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
     """Read a SLEAP file. A point that a person marked as not visible is hidden, wherever it was left.
 
     Frames labelled by hand are taken; predictions only where the file has nothing else, as proof-read files do. Where
@@ -31,6 +32,7 @@ def read_sleap(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
     Args:
         path: the file.
         media: folders in which its videos and images are looked for first.
+        left_out: counts labelled frames without an image; without it they are refused.
 
     Raises:
         LabelError: damaged, several skeletons, a track with two animals in a frame, or a video that is neither where
@@ -46,10 +48,19 @@ def read_sleap(path: Path, media: Sequence[Path] = ()) -> LabelledFrames:
     tracks = _tracks(path, labels, frames)
     places = {id(track): row for row, track in enumerate(tracks)}
     near = [*media, *(folder / below for folder in (path.parent, path.absolute().parent.parent) for below in ("", "videos"))]
-    rows = [
-        _row(path, frame, instances=instances, image=_image(path, frame, near), group=groups[id(frame.video)], places=places)
-        for frame, instances in frames
-    ]
+    rows = []
+    for frame, instances in frames:
+        group = groups[id(frame.video)]
+        try:
+            image = _image(path, frame, near)
+        except MissingImageError as problem:
+            if left_out is None:
+                raise
+            left_out.add(problem, group=group, name=str(int(frame.frame_idx)))
+            continue
+        rows.append(_row(path, frame, instances=instances, image=image, group=group, places=places))
+    if left_out is not None:
+        left_out.refuse_nothing_left(str(path), left=len(rows))
     pairs = tuple((str(one), str(other)) for one, other in skeleton.edge_names)
     names = tuple(map(str, skeleton.node_names))
     symmetries = tuple(_in_order_of(names, symmetry) for symmetry in skeleton.symmetries if len(symmetry.nodes) == 2)
@@ -151,10 +162,10 @@ def _find(path: Path, where: str, *, written: str, near: Sequence[Path]) -> Path
     found = find_moved(written, near=near)
     if found is None:
         name = file_name(written)
-        raise LabelError(
+        raise MissingImageError(
             f"{where}: the file names {written}, which is not there; looked for it as written and, by as much of its path as is there, in "
             f"{', '.join(str(folder) for folder in near)}: put {name} beside {path.name} (or ask for a .pkg.slp, which holds its "
-            "images); `trainer project import` has --media for a folder elsewhere"
+            f"images); {REMEDY}"
         )
     return found
 

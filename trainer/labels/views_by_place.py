@@ -61,12 +61,14 @@ class ViewsByPlace(Parted):
 def parted_in_two(points: Points, *, least_px: float) -> Parted | None:
     """The two parts that a line keeps furthest apart; None where no two parts of LEAST_STEMS points stay `least_px` apart.
 
+    Halves of one body are no parts: towards the line and away from it they move as one.
+
     Args:
         points: (n, K, 2) pixels, NaN where missing.
         least_px: the least gap.
     """
-    widest = max(_partings(points), key=lambda parted: parted.gap_px, default=None)
-    return widest if widest is not None and widest.gap_px >= least_px else None
+    wide = sorted((parted for parted in _partings(points) if parted.gap_px >= least_px), key=lambda parted: -parted.gap_px)
+    return next((parted for parted in wide if not _halves(*(points[:, list(part), parted.axis] for part in parted.parts))), None)
 
 
 def views_by_place(points: Points) -> ViewsByPlace | None:
@@ -109,6 +111,17 @@ def _gap(before: Points, after: Points) -> float:
     beyond = (1 - APART) / 2
     end, begin = np.nanmax(before[both], axis=1), np.nanmin(after[both], axis=1)
     return float(np.quantile(begin, beyond) - np.quantile(end, 1 - beyond))
+
+
+def _halves(first: Points, second: Points) -> bool:
+    """Whether two parts, (n, a) and (n, b) across the line between them, move as the halves of one body.
+
+    Both then go to the same side at once, and no point has a partner in the other part, as it has in views that share this direction.
+    """
+    both = ((~np.isnan(first)).sum(axis=1) >= LEAST_IN_VIEW) & ((~np.isnan(second)).sum(axis=1) >= LEAST_IN_VIEW)
+    one, other = (_means(part[both] - _means(part[both], axis=0), axis=1)[:, 0] for part in (first, second))
+    spread = float(np.sqrt((one**2).sum() * (other**2).sum()))
+    return spread > 0 and float((one * other).sum()) > ALIKE * spread and not _partners(first, second)
 
 
 def _partners(first: Points, second: Points) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tracker.bundle import Bundle, read_bundle, write_bundle
 from tracker.frame import Image
+from trainer.errors import TrainingError
 from trainer.labels.checks import check_labels
 from trainer.labels.counts import PartCount, count_parts, counts_table, lopsided_parts
 from trainer.labels.labelled_frames import LabelledFrames
@@ -20,7 +21,7 @@ from trainer.networks.lighting import LitNetwork
 from trainer.pipeline.bundle_description import accuracy, describe
 from trainer.pipeline.bundle_request import BundleRequest
 from trainer.pipeline.empty_confidence import empty_confidence
-from trainer.pipeline.export import ExportedNetwork, export
+from trainer.pipeline.export import ExportedNetwork, UnprovableError, export
 from trainer.pipeline.learnt_images import learnt_images
 from trainer.pipeline.trained_bundle import TrainedBundle
 from trainer.pipeline.training_verdict import Training, judge_training
@@ -36,6 +37,7 @@ from trainer.scoring.reliability import CLIP
 from trainer.training.augmentation_choice import settled
 from trainer.training.datasets import FrameStore
 from trainer.training.fit import FitResult, fit
+from trainer.training.fit_settings import EPOCHS, FitSettings
 from trainer.training.predict import predict_animals
 from trainer.training.processes import processes_here
 from trainer.whole_files import disk_refusals
@@ -65,7 +67,10 @@ def train_and_write(request: BundleRequest, console: Console) -> TrainedBundle |
     calibration = _calibration(result, request.held_out, within=request.radii)
     console.print(calibration.sentence, soft_wrap=True)
     _say(console, "writing the graph and comparing it with torch in every runtime")
-    exported = _exported(result, calibration, _some(request.train, result))
+    try:
+        exported = _exported(result, calibration, _some(request.train, result))
+    except UnprovableError as problem:
+        raise TrainingError(_hardly_learnt(request, result, str(problem))) from problem
     for parity in exported.parity:
         console.print(
             f"{parity.runtime} {parity.precision}: mean {parity.mean_px:.4f} px, largest {parity.largest_px:.4f} px from torch",
@@ -180,6 +185,16 @@ def _exported(result: FitResult, calibration: ConfidenceMap, frames: list[Image]
         return plain
     network = CalibratedNetwork(network, scale=calibration.scale.tolist(), offset=calibration.offset.tolist(), clip=CLIP).eval()
     return export(network, frames, must_fail_too=False)
+
+
+def _hardly_learnt(request: BundleRequest, result: FitResult, problem: str) -> str:
+    """Why there is no bundle, and what to do."""
+    steps, usual = len(result.history.batch_loss), f"{EPOCHS} epochs of {FitSettings().batches} batches"
+    return (
+        f"{request.run}: the network has learnt next to nothing in {steps} steps, and no bundle is written: {problem}; train longer, with "
+        f"more --epochs, --batches or --minutes (usual: {usual}) and --force to replace this training; if it was long, look whether the "
+        "labels lie on the animal (`trainer render LABELS --out FOLDER` draws them)"
+    )
 
 
 def _on_held_out(bundle: Bundle, held_out: LabelledFrames, train: LabelledFrames, console: Console) -> Evaluation | None:

@@ -8,15 +8,31 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from trainer.training.batch_error import batch_error_px
 from trainer.training.history import History
 from trainer.training.learner import ABOUT, Learner
 from trainer.training.lightning_library import pl
+from trainer.training.losses import Batch
 
 EVERY_S = 30.0
+EVERY_BATCHES = 16  # from one error in the bar to the next, each of which takes about a third of a batch's time
 
 
 class Bar(pl.callbacks.RichProgressBar):
-    """Lightning's bar, which knows no number of epochs when time is what ends a run and would show -2."""
+    """Lightning's bar, which knows no number of epochs when time is what ends a run and would show -2, and the error of late batches."""
+
+    _batch_px: float | None = None
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Measure the error now and then, and move on."""
+        if batch_idx % EVERY_BATCHES == 0 and isinstance(pl_module, Learner):
+            self._batch_px = batch_error_px(pl_module, Batch(*batch))
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+        """What stands behind the bar."""
+        own: dict[str, int | str | float | dict[str, float]] = {} if self._batch_px is None else {"batch_px": round(self._batch_px, 2)}
+        return {**super().get_metrics(trainer, pl_module), **own}
 
     def _get_train_description(self, current_epoch: int) -> str:
         return f"epoch {current_epoch + 1}" + (f" of {self.trainer.max_epochs}" if (self.trainer.max_epochs or -1) > 0 else "")
@@ -41,11 +57,13 @@ class Lines(pl.callbacks.Callback):
             return
         self._last = self._clock()
         epochs = pl_module.history.epochs
+        error = batch_error_px(pl_module, Batch(*batch))
+        here = "" if error is None else f", {error:.2f} px on pictures of this batch"
         known = f", held out {epochs[-1].held_out_px:.2f} px after the last epoch" if epochs and epochs[-1].held_out_px is not None else ""
         of = f" of {trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""
         self._console.print(
             f"epoch {trainer.current_epoch + 1}{of}, batch {batch_idx + 1} of {trainer.num_training_batches}: "
-            f"loss {float(outputs['loss']):.4g}{known}, {pl_module.elapsed_s():.0f} s",
+            f"loss {float(outputs['loss']):.4g}{here}{known}, {pl_module.elapsed_s():.0f} s",
             soft_wrap=True,
             highlight=False,
         )
