@@ -1,9 +1,12 @@
 """Where sessions are written: whether they can be, found out before one begins, and its folder."""
 
+import errno
 import itertools
 import os
+import pwd
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tracker.config import RecordingConfig
@@ -27,7 +30,7 @@ def check_place(settings: RecordingConfig) -> str:
             free_gb = shutil.disk_usage(existing).free / 1e9
     except OSError as problem:
         raise RecordingError(
-            f"recording.folder is {folder}, where no session can be written: {problem.strerror}; {remedy(problem)}"
+            f"recording.folder is {folder}, where no session can be written: {problem.strerror}; {what_to_do(problem, existing)}"
         ) from problem
     if free_gb < settings.minimum_free_gb:
         raise RecordingError(too_little(folder, free_gb, settings.minimum_free_gb))
@@ -51,11 +54,41 @@ def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
     except FileExistsError:
         raise RecordingError(f"{folder}: exists; a session begins in a folder of its own, so choose another name") from None
     except OSError as problem:
-        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {remedy(problem)}") from problem
+        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {what_to_do(problem, nearest(folder))}") from problem
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < minimum_free_gb:
         folder.rmdir()
         raise RecordingError(too_little(folder, free_gb, minimum_free_gb))
+
+
+def what_to_do(problem: OSError, existing: Path, environment: Mapping[str, str] = os.environ) -> str:
+    """About a place where no session can be written, also where the service's limits or another owner are the cause.
+
+    Args:
+        problem: why not.
+        existing: the folder, or the nearest one above it that is there.
+        environment: of this process; systemd names a service's own folder in it.
+    """
+    own = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    if problem.errno == errno.EROFS and own:
+        return f"the service may write below {own} alone: record there, or give it the folder with ReadWritePaths= (systemd/README.md)"
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        return f"{existing} belongs to {_owner(existing)} and the tracker runs as {_user(os.geteuid())}: {remedy(problem)}"
+    return remedy(problem)
+
+
+def _owner(path: Path) -> str:
+    try:
+        return _user(path.stat().st_uid)
+    except OSError:  # a link into a closed folder
+        return _user(path.lstat().st_uid)
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:
