@@ -43,7 +43,9 @@ def closed_folder(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_service_s_own_limit_is_not_called_a_disk_that_is_mounted_read_only(tmp_path: Path) -> None:
     said = what_to_do(READ_ONLY, tmp_path, SERVICE)
-    assert said.startswith("the service may write below /var/lib/rigtrack alone: record there, or give it the folder with ReadWritePaths=")
+    assert said.startswith(
+        "the service may write below /var/lib/rigtrack alone: record there, or let its unit name the folder in ReadWritePaths="
+    )
     assert "mounted" not in said
 
 

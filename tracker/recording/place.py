@@ -71,7 +71,8 @@ def what_to_do(problem: OSError, existing: Path, environment: Mapping[str, str] 
     """
     own = environment.get("STATE_DIRECTORY", "").partition(":")[0]
     if problem.errno == errno.EROFS and own:
-        return f"the service may write below {own} alone: record there, or give it the folder with ReadWritePaths= (systemd/README.md)"
+        there = "let its unit name the folder in ReadWritePaths= (systemd/README.md, Recording)"
+        return f"the service may write below {own} alone: record there, or {there}"
     if problem.errno in (errno.EACCES, errno.EPERM):
         return f"{existing} belongs to {_owner(existing)} and the tracker runs as {_user(os.geteuid())}: {remedy(problem)}"
     return remedy(problem)
