@@ -41,12 +41,33 @@ def closed_folder(tmp_path: Path) -> Iterator[Path]:
     folder.chmod(0o755)
 
 
+def mounted(folder: Path, *, own: str, everyone: str) -> Path:
+    """The kernel's file, where the folder's file system has these options for this process and for everyone."""
+    device = folder.stat().st_dev
+    lines = (
+        f"22 1 0:5 / /elsewhere {own} shared:1 - tmpfs tmpfs ro,size=4k",
+        f"36 22 {os.major(device)}:{os.minor(device)} / /data {own},noatime - ext4 /dev/sdb1 {everyone},errors=remount-ro",
+    )
+    path = folder / "mountinfo"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def test_a_service_s_own_limit_is_not_called_a_disk_that_is_mounted_read_only(tmp_path: Path) -> None:
-    said = what_to_do(READ_ONLY, tmp_path, SERVICE)
+    said = what_to_do(READ_ONLY, tmp_path, SERVICE, mounts=mounted(tmp_path, own="ro", everyone="rw"))
     assert said.startswith(
         "the service may write below /var/lib/rigtrack alone: record there, or let its unit name the folder in ReadWritePaths="
     )
     assert "mounted" not in said
+
+
+def test_a_disk_that_is_mounted_read_only_is_called_so_in_a_service_too(tmp_path: Path) -> None:
+    said = what_to_do(READ_ONLY, tmp_path, SERVICE, mounts=mounted(tmp_path, own="ro", everyone="ro"))
+    assert said == "choose a folder on a disk that is not mounted read-only"
+
+
+def test_the_kernel_s_own_file_of_mounts_is_understood(tmp_path: Path) -> None:
+    assert "ReadWritePaths=" in what_to_do(READ_ONLY, tmp_path, SERVICE)  # pytest writes there, so it is not read-only for all
 
 
 def test_without_a_service_a_read_only_disk_is_one(tmp_path: Path) -> None:
