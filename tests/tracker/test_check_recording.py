@@ -113,16 +113,17 @@ def test_a_disk_must_take_the_video_before_the_queue_is_full(sync_ms: float, exp
 @pytest.mark.parametrize(
     ("synchronised", "moved_ns", "expected", "words"),
     [
-        (True, 100_000, (True, False), "follows a reference, and moved by 0.1 ms"),
+        (True, 100_000, (True, False), "follows a reference, and it moved by 0.1 ms"),
         (False, 0, (True, True), "follows no reference"),
-        (None, 0, (True, False), "the kernel does not tell"),
+        (None, 0, (None, False), "not judged: neither the kernel nor systemd tells"),
+        (None, 40_000_000, (True, True), "it is being set at the moment"),
         (True, -40_000_000, (True, True), "it is being set at the moment"),
     ],
 )
 def test_the_clock_must_follow_a_reference_and_not_jump(
     synchronised: bool | None,
     moved_ns: int,
-    expected: tuple[bool, bool],
+    expected: tuple[bool | None, bool],
     words: str,
 ) -> None:
     found = machine.clock(5, synchronised=lambda: synchronised, now=lambda: 5 + moved_ns)
@@ -132,7 +133,21 @@ def test_the_clock_must_follow_a_reference_and_not_jump(
 
 def test_the_kernel_tells_of_the_clock_without_being_changed() -> None:
     assert machine.is_synchronised() in (True, False, None)
-    assert state(machine.clock(machine.unix_offset_ns()))[0] is True
+    assert state(machine.clock(machine.unix_offset_ns()))[0] in (True, None)
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("yes", True), ("no", False), ("n/a", None)])
+def test_where_the_kernel_may_not_be_asked_systemd_tells_of_the_clock(tmp_path: Path, answer: str, expected: bool | None) -> None:
+    program = tmp_path / "timedatectl"
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = 'show --property=NTPSynchronized --value' ] && echo {answer}\n")
+    program.chmod(0o755)
+    assert machine.systemd_is_synchronised(str(program), timesyncd=tmp_path / "none") is expected
+
+
+def test_without_timedatectl_only_timesyncd_s_file_tells_of_the_clock(tmp_path: Path) -> None:
+    there, absent = tmp_path, tmp_path / "none"
+    assert machine.systemd_is_synchronised(str(tmp_path / "timedatectl"), timesyncd=there) is True
+    assert machine.systemd_is_synchronised(str(tmp_path / "timedatectl"), timesyncd=absent) is None
 
 
 def kernel_files(root: Path, *, celsius: float, throttled: int) -> Path:

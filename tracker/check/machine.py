@@ -1,6 +1,7 @@
 """Clock, temperature and memory of this machine, as far as the kernel tells. Reads only."""
 
 import ctypes
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ _HOT_C = 85.0
 _MARGIN_C = 10.0
 _UNSYNCHRONISED = 0x40  # STA_UNSYNC of <sys/timex.h>
 _STEP_MS = 2.0
+_ANSWER_S = 10.0
+_TIMESYNCD = Path("/run/systemd/timesync/synchronized")
+_NOBODY_TELLS = "neither the kernel nor systemd tells whether the wall clock follows a reference"
 _RESERVE_BYTES = 500e6  # that the rest of the machine should keep
 
 
@@ -30,16 +34,31 @@ class _Timex(ctypes.Structure):
     )
 
 
-def is_synchronised(timesyncd: Path = Path("/run/systemd/timesync/synchronized")) -> bool | None:
-    """Whether the kernel, or systemd where a service may not ask the kernel, says that the wall clock follows a reference; else None."""
+def kernel_is_synchronised() -> bool | None:
+    """Whether the kernel says that the wall clock follows a reference; None where it does not tell, as in a service that may not ask."""
     try:
         adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
     except (OSError, AttributeError):
-        return True if timesyncd.exists() else None
+        return None
     found = _Timex(modes=0)  # 0 changes nothing
-    if adjtimex(ctypes.byref(found)) < 0:
-        return True if timesyncd.exists() else None
-    return not found.status & _UNSYNCHRONISED
+    return None if adjtimex(ctypes.byref(found)) < 0 else not found.status & _UNSYNCHRONISED
+
+
+def systemd_is_synchronised(timedatectl: str = "timedatectl", *, timesyncd: Path = _TIMESYNCD) -> bool | None:
+    """The same as systemd says it, which may ask the kernel in a service's stead; None where it does not answer."""
+    command = [timedatectl, "show", "--property=NTPSynchronized", "--value"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_ANSWER_S, stdin=subprocess.DEVNULL)
+        told = {"yes": True, "no": False}.get(answer.stdout.strip())
+    except (OSError, subprocess.TimeoutExpired):
+        told = None
+    return True if told is None and timesyncd.exists() else told
+
+
+def is_synchronised() -> bool | None:
+    """Whether kernel or systemd says that the wall clock follows a reference, None where neither tells."""
+    told = kernel_is_synchronised()
+    return systemd_is_synchronised() if told is None else told
 
 
 def unix_offset_ns() -> int:
@@ -54,18 +73,22 @@ def clock(
 
     Args:
         began_offset_ns: `unix_offset_ns` at the beginning.
-        synchronised: whether the kernel says so.
+        synchronised: whether the kernel or systemd says so.
         now: `unix_offset_ns` at the end.
     """
     is_set, moved_ms = synchronised(), (now() - began_offset_ns) / 1e6
-    said = {True: "follows a reference", False: "follows no reference", None: "cannot be judged: the kernel does not tell"}[is_set]
-    found = f"the wall clock {said}, and moved by {abs(moved_ms):.1f} ms against the monotonic clock meanwhile"
+    measured: dict[str, Measured] = {"synchronised": is_set, "moved_ms": round(moved_ms, 3)}
+    moved = f"it moved by {abs(moved_ms):.1f} ms against the monotonic clock meanwhile"
+    said = {True: "the wall clock follows a reference", False: "the wall clock follows no reference", None: _NOBODY_TELLS}[is_set]
+    found = f"{said}, and {moved}"
+    if is_set is None and abs(moved_ms) <= _STEP_MS:
+        return unjudged("clock", f"not judged: {found}", **measured)
     warn = None
     if is_set is False:
         warn = "times of sessions may be wrong and differ between machines: switch on time synchronisation (timedatectl set-ntp true)"
     elif abs(moved_ms) > _STEP_MS:
         warn = "it is being set at the moment: wait a few minutes before a session begins"
-    return judged("clock", found, {"synchronised": is_set, "moved_ms": round(moved_ms, 3)}, warn=warn)
+    return judged("clock", found, measured, warn=warn)
 
 
 def throttled(root: Path = Path("/sys")) -> int | None:

@@ -1,14 +1,19 @@
 """Where sessions are written: whether they can be, found out before one begins, and its folder."""
 
+import errno
 import itertools
 import os
+import pwd
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
 from tracker.whole_files import nearest, remedy
+
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 def check_place(settings: RecordingConfig) -> str:
@@ -27,7 +32,7 @@ def check_place(settings: RecordingConfig) -> str:
             free_gb = shutil.disk_usage(existing).free / 1e9
     except OSError as problem:
         raise RecordingError(
-            f"recording.folder is {folder}, where no session can be written: {problem.strerror}; {remedy(problem)}"
+            f"recording.folder is {folder}, where no session can be written: {problem.strerror}; {what_to_do(problem, existing)}"
         ) from problem
     if free_gb < settings.minimum_free_gb:
         raise RecordingError(too_little(folder, free_gb, settings.minimum_free_gb))
@@ -51,11 +56,56 @@ def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
     except FileExistsError:
         raise RecordingError(f"{folder}: exists; a session begins in a folder of its own, so choose another name") from None
     except OSError as problem:
-        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {remedy(problem)}") from problem
+        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {what_to_do(problem, nearest(folder))}") from problem
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < minimum_free_gb:
         folder.rmdir()
         raise RecordingError(too_little(folder, free_gb, minimum_free_gb))
+
+
+def what_to_do(problem: OSError, existing: Path, environment: Mapping[str, str] = os.environ, *, mounts: Path = _MOUNTS) -> str:
+    """About a place where no session can be written, also where the service's limits or another owner are the cause.
+
+    Args:
+        problem: why not.
+        existing: the folder, or the nearest one above it that is there.
+        environment: of this process; systemd names a service's own folder in it.
+        mounts: the kernel's file of what is mounted where, as this process sees it.
+    """
+    own = environment.get("STATE_DIRECTORY", "").partition(":")[0]
+    if problem.errno == errno.EROFS and own and not _is_read_only_for_all(existing, mounts):
+        there = "let its unit name the folder in ReadWritePaths= (systemd/README.md, Recording)"
+        return f"the service may write below {own} alone: record there, or {there}"
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        return f"{existing} belongs to {_owner(existing)} and the tracker runs as {_user(os.geteuid())}: {remedy(problem)}"
+    return remedy(problem)
+
+
+def _is_read_only_for_all(path: Path, mounts: Path) -> bool:
+    """Whether its file system is mounted read-only, and not only shown so to this process."""
+    try:
+        device, text = path.stat().st_dev, mounts.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    for line in text.splitlines():
+        mount, _, file_system = line.partition(" - ")
+        if mount.split()[2] == f"{os.major(device)}:{os.minor(device)}":
+            return "ro" in file_system.split()[-1].split(",")
+    return False
+
+
+def _owner(path: Path) -> str:
+    try:
+        return _user(path.stat().st_uid)
+    except OSError:  # a link into a closed folder
+        return _user(path.lstat().st_uid)
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:

@@ -1,0 +1,92 @@
+"""What is said where no session can be written, about the cause that is really there."""
+
+import errno
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tracker.config import RecordingConfig
+from tracker.errors import RecordingError
+from tracker.recording.place import check_place, make_folder, what_to_do
+
+SERVICE = {"STATE_DIRECTORY": "/var/lib/rigtrack"}
+READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+@contextmanager
+def as_nobody() -> Iterator[str]:
+    """Root may write everything; nobody may not. The name of who runs."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield pwd.getpwuid(os.geteuid()).pw_name
+    finally:
+        os.seteuid(user)
+
+
+@pytest.fixture
+def closed_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may be entered and not written."""
+    for folder in [tmp_path, *tmp_path.parents][:3]:
+        folder.chmod(folder.stat().st_mode | 0o055)
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+
+
+def mounted(folder: Path, *, own: str, everyone: str) -> Path:
+    """The kernel's file, where the folder's file system has these options for this process and for everyone."""
+    device = folder.stat().st_dev
+    lines = (
+        f"22 1 0:5 / /elsewhere {own} shared:1 - tmpfs tmpfs ro,size=4k",
+        f"36 22 {os.major(device)}:{os.minor(device)} / /data {own},noatime - ext4 /dev/sdb1 {everyone},errors=remount-ro",
+    )
+    path = folder / "mountinfo"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_service_s_own_limit_is_not_called_a_disk_that_is_mounted_read_only(tmp_path: Path) -> None:
+    said = what_to_do(READ_ONLY, tmp_path, SERVICE, mounts=mounted(tmp_path, own="ro", everyone="rw"))
+    assert said.startswith(
+        "the service may write below /var/lib/rigtrack alone: record there, or let its unit name the folder in ReadWritePaths="
+    )
+    assert "mounted" not in said
+
+
+def test_a_disk_that_is_mounted_read_only_is_called_so_in_a_service_too(tmp_path: Path) -> None:
+    said = what_to_do(READ_ONLY, tmp_path, SERVICE, mounts=mounted(tmp_path, own="ro", everyone="ro"))
+    assert said == "choose a folder on a disk that is not mounted read-only"
+
+
+def test_the_kernel_s_own_file_of_mounts_is_understood(tmp_path: Path) -> None:
+    assert "ReadWritePaths=" in what_to_do(READ_ONLY, tmp_path, SERVICE)  # pytest writes there, so it is not read-only for all
+
+
+def test_without_a_service_a_read_only_disk_is_one(tmp_path: Path) -> None:
+    assert what_to_do(READ_ONLY, tmp_path, {}) == "choose a folder on a disk that is not mounted read-only"
+
+
+def test_a_folder_of_another_user_is_refused_with_both_users_by_name(closed_folder: Path) -> None:
+    owner = pwd.getpwuid(closed_folder.stat().st_uid).pw_name
+    with as_nobody() as user, pytest.raises(RecordingError) as checked:
+        check_place(RecordingConfig(folder=str(closed_folder), minimum_free_gb=0))
+    with as_nobody(), pytest.raises(RecordingError) as made:
+        make_folder(closed_folder / "s", minimum_free_gb=0)
+    for refusal in (str(checked.value), str(made.value)):
+        assert "Permission denied" in refusal
+        assert f"{closed_folder} belongs to {owner} and the tracker runs as {user}: change the folder's permissions" in refusal
+
+
+def test_a_link_into_a_closed_folder_is_refused_in_one_sentence(closed_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(closed_folder / "inner")
+    closed_folder.chmod(0o000)
+    with as_nobody(), pytest.raises(RecordingError, match="no session can be written: Permission denied"):
+        check_place(RecordingConfig(folder=str(tmp_path / "link"), minimum_free_gb=0))
