@@ -83,13 +83,13 @@ def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: 
     """The message of a row that has a pose.
 
     Raises:
-        RecordingError: its setup is not there, or names no points.
+        RecordingError: its setup is not there, or names none of its points.
     """
     setup = setups.get(row["setup"])
     if setup is None:
         raise RecordingError(f"{session.folder}: frame {row['frame']} names setup {row['setup']}, which setups.jsonl does not hold")
     names = setup.point_names
-    if not names and (row["points"] or not setup.classifiers):
+    if not names and row["points"]:
         raise RecordingError(f"{session.folder}: setup {setup.setup} in setups.jsonl names no key points")
     points, mm = _grouped(row["points"], _POSE_NUMBERS), _grouped(row["mm"], _MM_NUMBERS)
     animals = [
