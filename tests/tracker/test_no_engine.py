@@ -23,7 +23,8 @@ from tracker.recording.read_session import RecordedSession
 from tracker.recording.recover import recover
 from tracker.replay import Rules, replay_file
 from tracker.setup import check_rules
-from tracker.viewer.overlay import OverlaySettings
+from tracker.viewer.overlay import OverlaySettings, _health
+from tracker.viewer.palette import WHITE
 from tracker.viewer.recorded_scene import RecordedScene
 
 MOVING: dict[str, Any] = {"event": "moving", "source": {"kind": "motion"}, "rule": {"on": 0.0001, "off": 0.00005}}
@@ -90,6 +91,7 @@ def test_status_and_log_say_that_there_is_no_engine(recorded: Recorded) -> None:
     assert recorded.status["counters"]["inferred"] == 0
     assert "engine         none: no network finds key points\n" in recorded.table
     assert "no engine: no network finds key points" in recorded.log
+    assert _health(None, StatusMessage(**recorded.status), WHITE)[0][0].endswith("tracking   no network")
 
 
 def test_a_session_without_engine_is_recovered_and_says_that_there_was_none(recorded: Recorded) -> None:
@@ -104,6 +106,8 @@ def test_a_session_without_engine_is_recovered_and_says_that_there_was_none(reco
 def test_a_session_without_engine_is_shown_with_its_events_and_no_points(recorded: Recorded) -> None:
     scene = RecordedScene(recorded.session)
     assert (scene.point_names(0), scene.picture(0, OverlaySettings()).ndim) == ([], 3)
+    tracked = next(place for place, row in enumerate(recorded.session.rows.to_pylist()) if row["points"] == [])
+    assert scene._lines(tracked, OverlaySettings())[-1][0].startswith("no network   lost")
     np.testing.assert_array_equal(scene.image(0), next(recorded.session.frames()))
     assert {span.event for span in scene.events.spans} == {"moving"}
     scene.close()
