@@ -39,7 +39,7 @@ class _Running:
     """What the loop was last given, and is known to use."""
 
     config: Config
-    bundle: Bundle | None  # and its engine; None where classifiers run alone
+    bundle: Bundle | None  # and its engine; None where classifiers run alone, or nothing does
     engine: Engine | None
     classifiers: dict[str, Classifier]
     calibrated_for: tuple[int, int] | None  # (width, height) of the calibration's images
@@ -135,7 +135,7 @@ class CommandHandler:
         running = self._now()
         before = running.engine
         bundle = read_bundle(Path(path))
-        if before is None:
+        if before is None and running.classifiers:
             raise ConfigError("this tracker runs classifiers alone; name the one to replace with --classifier")
         check_rules(running.config, bundle, running.classifiers)
         self._check_unseen_view(bundle, running.bundle)
@@ -146,7 +146,8 @@ class CommandHandler:
             if not self._inbox.stop.is_set():  # else the loop may have it after all: `close` frees it
                 self._close_engine(engine)
             raise
-        self._close_engine(before)
+        if before is not None:
+            self._close_engine(before)
         gc.collect()  # nothing else does: the collector is off, and only what came since the start is looked at
         logger.info("bundle swapped: bundle=%s", bundle.folder)
         return {
@@ -188,6 +189,11 @@ class CommandHandler:
         self._notifier.reloading()
         try:
             running, fresh = self._now(), load_config(self._path)
+            if running.bundle is None and not running.classifiers and fresh.has_engine:
+                raise ConfigError(
+                    f"{self._path}: names a network, and this tracker has run without one since it began; restart it, or put a bundle of "
+                    "key points in place with `tracker swap`"
+                )
             config = _with_rules_of(fresh, running.config)
             check_rules(config, running.bundle, running.classifiers)
             self._check_unseen_calibration(running, config)
@@ -216,11 +222,11 @@ class CommandHandler:
         Raises:
             BundleError: the bundle's view fits images of one size only, and is another than the one in use.
         """
-        if self._inbox.source_shape is not None or not _takes_frames(bundle) or before is None:
+        if self._inbox.source_shape is not None or not _takes_frames(bundle):
             return
-        new, old = bundle.description, before.description
+        new, old = bundle.description, before.description if before is not None and _takes_frames(before) else None
         fits_all = new.view.crop is None and new.view.fit != "exact"
-        if not fits_all and not (_takes_frames(before) and (new.view, new.input.shape) == (old.view, old.input.shape)):
+        if not fits_all and (old is None or (new.view, new.input.shape) != (old.view, old.input.shape)):
             raise BundleError(f"{bundle.folder}: its view may not fit the camera, of which no frame has come yet; swap when frames come")
 
     def _check_unseen_calibration(self, running: _Running, config: Config) -> None:

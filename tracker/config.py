@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 class EngineConfig(Section, frozen=True, kw_only=True):
     """Which bundle finds key points, and on what it runs."""
 
-    bundle: Text | None = None  # null: no key points; classifiers that take images then run alone
+    bundle: Text | None = None  # null: no key points; classifiers that take images then run alone, and without them there is no engine
     runtime: Literal["openvino", "tensorrt"] = "openvino"
     precision: Literal["fp32", "bf16", "fp16", "int8"] = "fp32"
     threads: Annotated[int, Meta(ge=1, le=64)] = 2  # CPU only
@@ -133,7 +133,7 @@ class Config(Section, frozen=True, kw_only=True):
     name: Name = "rig"  # of the camera, as it stands in every topic
     camera: CameraSource
     capture: CaptureConfig = field(default_factory=CaptureConfig)
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)  # without the section, nothing finds key points
     identity: IdentityConfig | None = None  # one animal needs none
     motion: MotionConfig = field(default_factory=MotionConfig)
     calibration: Text | None = None
@@ -146,6 +146,11 @@ class Config(Section, frozen=True, kw_only=True):
     overlay: OverlayConfig = field(default_factory=OverlayConfig)
     health: HealthConfig = field(default_factory=HealthConfig)
     recording: RecordingConfig | None = None  # a rig that records has the section, if only as `recording: {}`
+
+    @property
+    def has_engine(self) -> bool:
+        """Whether any network runs, of key points or of a classifier."""
+        return self.engine.bundle is not None or bool(self.classifiers)
 
 
 # Keys that earlier versions wanted and nobody reads: ignored with a warning, so that a file that worked goes on working.
@@ -172,7 +177,7 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
     """
     file = _without_retired(open_yaml(path, error=ConfigError))
     config = typed(file, kind=Config, error=ConfigError)
-    _check_anything_runs(config, file)
+    _check_bundle_was_not_forgotten(config, file)
     _check_unique("classifiers", "name", [each.name for each in config.classifiers], file)
     check_events(config.zones, config.behaviour, file)
     for index, each in enumerate(config.classifiers):
@@ -205,11 +210,12 @@ def check_events(zones: tuple[Zone, ...], behaviour: tuple[EventConfig, ...], fi
         _check_rule(item, [zone.name for zone in zones], file, ("behaviour", index))
 
 
-def _check_anything_runs(config: Config, file: YamlFile) -> None:
-    if config.engine.bundle is None and not config.classifiers:
+def _check_bundle_was_not_forgotten(config: Config, file: YamlFile) -> None:
+    """A rig without an engine says so: by having no section `engine`, or by `bundle: null` in it."""
+    if ("engine",) in file.lines and ("engine", "bundle") not in file.lines and not config.classifiers:
         raise ConfigError(
             f"{file.at(('engine', 'bundle'))}: missing key 'engine.bundle'; add it: one line of text, the folder of an engine bundle; "
-            "or a section classifiers with networks that take images"
+            "or null, to record without one"
         )
 
 

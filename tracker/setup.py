@@ -40,7 +40,7 @@ class Setup:
 
     Attributes:
         config: what it was made from: zones and events as configured.
-        inference: image to key points; None where classifiers run alone.
+        inference: image to key points; None where classifiers run alone, or there is no engine.
         identity: which animal is which, None for one animal.
         locate: key points to mm, None without a calibration.
         scores: images and poses to probabilities of behaviours; keeps what the classifiers carry from frame to frame.
@@ -66,13 +66,21 @@ class Setup:
         return self.inference.bundle.description if self.inference is not None else None
 
     @property
+    def has_engine(self) -> bool:
+        """Whether any network runs, of key points or of a classifier."""
+        return self.inference is not None or bool(self.scores.classifiers)
+
+    @property
     def point_names(self) -> tuple[str, ...]:
         """Of the key points, in the order of the poses."""
         return _point_names(self.inference.bundle if self.inference is not None else None)
 
     @property
     def field_of_view(self) -> str:
-        """Which part of the camera's image is seen, in a sentence for the key points and one for each classifier that takes images."""
+        """Which part of the camera's image is seen, in a sentence for the key points and one for each classifier that takes images.
+
+        "" where no network looks at the image.
+        """
         seen = [self.inference.field_of_view] if self.inference is not None else []
         return " ".join(seen + [f"Classifier '{name}': {sentence}" for name, sentence in self.scores.fields_of_view.items()])
 
@@ -91,7 +99,7 @@ def make_setup(
 ) -> Setup:
     """Fit bundle, classifiers, calibration and rules to images of one shape. The classifiers go on with what they carry.
 
-    Without bundle and engine there are no key points: classifiers that take images run alone.
+    Without bundle and engine there are no key points: classifiers that take images run alone, or nothing does.
 
     Raises:
         BundleError, CalibrationError, ConfigError: they do not fit each other or the image.
@@ -273,7 +281,7 @@ def _behaviour(config: Config, bundle: Bundle | None) -> Behaviour:
 def _identity(config: Config, bundle: Bundle | None) -> "Identity | None":
     if bundle is None:
         if config.identity is not None:
-            raise ConfigError("the section identity needs key points, and engine.bundle is null; remove the section, or give a bundle")
+            raise ConfigError("the section identity needs key points, and there is no engine.bundle; remove the section, or give a bundle")
         return None
     animals = _animals(bundle)
     if config.identity is None:

@@ -306,3 +306,21 @@ def _renamed(bundle: Path, folder: Path) -> Path:
     description = folder / "bundle.json"
     description.write_text(description.read_text().replace('"spot"', '"nose"'))
     return folder
+
+
+def test_a_tracker_without_an_engine_takes_a_network_by_a_swap_and_then_reloads(commanded: Commanded, bundles: dict[str, Path]) -> None:
+    values = yaml.safe_load(commanded.path.read_text())
+    del values["engine"]
+    commanded.path.write_text(yaml.safe_dump(values))
+    bare = Commanded(commanded.rig, commanded.path)
+    bare.start()
+    bare.rig.wait_for(StatusMessage)
+    _settled(bare)
+    with pytest.raises(BundleError, match="its view may not fit the camera, of which no frame has come yet; swap when frames come"):
+        bare.swap(bundles["large"])
+    assert bare.track().animals == []
+    assert bare.swap(bundles["second"])["bundle"] == "second"
+    assert bare.track().animals[0].points.keys() == {"spot"}
+    assert bare.reload() == {"events": [], "zones": []}
+    commanded.rig.stop()
+    bare.handler.close()

@@ -239,15 +239,6 @@ def test_a_damaged_self_test_of_images_is_refused(tmp_path: Path) -> None:
         read_bundle(folder)
 
 
-def test_a_rig_without_bundle_and_without_classifiers_is_refused_with_what_to_add(tmp_path: Path) -> None:
-    path = tmp_path / "tracker.yaml"
-    path.write_text("camera: {source: opencv, device: 0}\n")
-    with pytest.raises(
-        ConfigError, match=r"missing key 'engine\.bundle'; add it: .* or a section classifiers with networks that take images"
-    ):
-        load_config(path)
-
-
 def test_rules_over_key_points_are_refused_where_classifiers_run_alone(tmp_path: Path) -> None:
     classifier = opened(tmp_path, height=4, width=4)
     path = tmp_path / "tracker.yaml"

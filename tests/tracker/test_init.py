@@ -24,6 +24,7 @@ from tracker.config_cameras import AravisCamera, BaslerCamera, ImageFolder, Open
 from tracker.errors import ConfigError
 from tracker.init.new_config import chosen_first, find_bundle, new_config
 from tracker.init.service_files import service_config, service_folder
+from tracker.setup import check_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 WEBCAM = FoundCamera(source="opencv", device="/dev/v4l/by-id/usb-maker_webcam-video-index0", name="HD Webcam")
@@ -112,6 +113,23 @@ def test_the_rules_shown_say_what_a_missing_key_point_means(tmp_path: Path) -> N
     rules = [line for line in written(tmp_path).read_text().splitlines() if line.lstrip("# ").startswith("rule:")]
     assert len(rules) == 2
     assert all("confidence: 0.5, missing: end" in rule for rule in rules)
+
+
+def test_a_rig_without_a_network_is_configured_to_record_and_made_a_service(tmp_path: Path, make_bundle: BundleMaker) -> None:
+    make_bundle(tmp_path / "models" / "mine")
+    path = written(tmp_path, "--no-engine")
+    config = load_config(path)
+    assert (config.has_engine, config.recording) == (False, RecordingConfig(folder=str(tmp_path / "recordings")))
+    text = path.read_text()
+    path.write_text(text.replace("behaviour: []\n#  - ", "behaviour:\n  - ").replace("\n#    ", "\n    "))
+    check_rules(load_config(path), None)
+    path.write_text(text.replace("# engine:\n#   bundle:", "engine:\n  bundle:"))
+    assert load_config(path).engine.bundle == str(tmp_path / "models" / "mine")
+
+    path.write_text(text)
+    files = service_folder(path, name="top", folder=tmp_path / "top-service")
+    assert "models/mine" not in files[tmp_path / "top-service" / "README.md"]
+    assert "engine" not in files[tmp_path / "top-service" / "top.yaml"]
 
 
 def test_the_newest_whole_bundle_below_the_folder_is_taken(tmp_path: Path, make_bundle: BundleMaker) -> None:

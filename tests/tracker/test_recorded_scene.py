@@ -113,7 +113,7 @@ def test_an_event_that_was_on_before_the_recording_began_is_on_until_it_ends(tmp
     table = RecordedSession(folder).events.to_pylist()
     assert [each["state"] for each in table] == ["on", "off"]
     scene = scene_of(folder)
-    changes = [change for found in scene.events._changes.values() for change in found][1:]
+    changes = [change for found in scene.events._parts[0]._changes.values() for change in found][1:]
     late = RecordedEvents(changes, scene._received_ns)
     assert [[event.state for event in late.at(place)] for place in (0, 19, 20)] == [["on"], ["on"], ["off"]]
     assert [(span.begin, span.end) for span in late.spans] == [(0, 20)]

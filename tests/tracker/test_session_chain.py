@@ -205,4 +205,4 @@ def test_view_says_that_a_session_goes_on(tmp_path: Path, capsys: pytest.Capture
     write_chain(tmp_path)
     session = tmp_path / "night"
     assert main(["view", str(session), "--out", str(tmp_path / "shown.mp4"), "--to", "0.02"]) == 0
-    assert f"tracker view: {session}: night-2 goes on from it; each is looked at by itself\n" in capsys.readouterr().err
+    assert f"tracker view: {session}: night-2 goes on from it; --whole shows them as one\n" in capsys.readouterr().err

@@ -16,9 +16,12 @@ import PIL.Image
 import pytest
 from session_picture import write_picture
 
+from tests.tracker.chained import GAP_S, say, write_chain
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
+from tracker.errors import RecordingError
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.session_chain import read_chain
 from tracker.viewer.legend import panel_width
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.palette import PANEL
@@ -243,6 +246,53 @@ def test_a_video_with_the_overlay_holds_every_frame_between_two_times(
     assert not capture.read()[0]
     scene.close()
     assert [path.name for path in out.parent.iterdir()] == ["part.mp4"]
+
+
+def test_sessions_that_go_on_with_one_another_are_shown_as_one(tmp_path: Path) -> None:
+    parts = write_chain(tmp_path)
+    scene, alone = RecordedScene(read_chain(tmp_path / "night-2")), [RecordedScene(part) for part in parts]
+    assert (scene.frames, scene.title, scene.segments) == (60, "night to night-3", [20, 40, 50])
+    assert scene.seconds[[0, 20, 50]] == pytest.approx([0, GAP_S, 2 * GAP_S], abs=1e-6)
+    for place, own, index in ((19, 19, 0), (20, 0, 1), (41, 21, 1), (50, 0, 2), (59, 9, 2)):
+        np.testing.assert_array_equal(scene.image(place), alone[index].image(own))
+        assert scene.file_name(place) == alone[index].file_name(own)
+        assert scene.point_names(place) == alone[index].point_names(own)
+        one, other = scene.pose(place), alone[index].pose(own)
+        assert (one is None) == (other is None)
+        assert one is None or other is None or one.animals == other.animals
+        said, told = ([text for text, _ in each._lines(at, OverlaySettings())] for each, at in ((scene, place), (alone[index], own)))
+        assert said[1].split("   ")[1] == told[1].split("   ")[1], "the time of day"
+        assert said[2].startswith(f"night{'' if index == 0 else f'-{index + 1}'}   {index + 1} of 3")
+    assert "began 59.810 s after the one before" in scene._lines(20, OverlaySettings())[2][0]
+    spans = [(span.event, span.begin, span.end) for span in scene.events.spans]
+    shifted = [
+        (span.event, span.begin + first, span.end + first)
+        for first, each in zip((0, 20, 50), alone, strict=True)
+        for span in each.events.spans
+    ]
+    assert spans == shifted
+    assert spans[:2] == [("poke", 8, 20), ("poke", 20, 25)], "nothing is on across a gap"
+    assert {event.event for event in scene.events.at(22) if event.state == "on"} == {"poke"}
+    for each in (scene, *alone):
+        each.close()
+
+
+def test_a_chain_is_written_as_one_video_with_its_overlay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_chain(tmp_path)
+    arguments = ["view", str(tmp_path / "night-2"), "--out", str(tmp_path / "film.mp4")]
+    assert main([*arguments, "--whole"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'film.mp4'}: 60 frames\n"
+    (tmp_path / "night-3").rename(tmp_path / "moved")
+    say(tmp_path / "moved", continues="night-3")
+    assert main(["view", str(tmp_path / "moved"), "--whole"]) == 1
+    assert "goes on from night-3, and no session of that name is beside it" in capsys.readouterr().err
+
+
+def test_a_chain_whose_clock_was_set_back_is_not_shown_as_one(tmp_path: Path) -> None:
+    first = write_chain(tmp_path)[0]
+    say(tmp_path / "night-2", unix_offset_ns=first.description.unix_offset_ns)
+    with pytest.raises(RecordingError, match=r"night-2: begins .* before the session before it ends, .* look at them apart"):
+        RecordedScene(read_chain(tmp_path / "night"))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from tests.tracker.small_classifier import write_classifier
 from tests.trainer.pose_videos import BODY, divided
 from tests.trainer.walkers import CLASSES, POINTS, write_table
 from trainer.__main__ import PROGRAM, main
+from trainer.behaviour.behaviour_bundle import BehaviourBundle
 from trainer.behaviour.boosted_trees import NAME, DamagedTreesError, missing_library, probabilities_of
 from trainer.behaviour.bundle_request import BehaviourRequest
-from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, make_behaviour_bundle
+from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 from trainer.behaviour.reference import REFERENCE_FILE, Reference, answers_of, read_reference, train_reference, write_reference
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.trailing_windows import with_windows

@@ -26,9 +26,10 @@ from tracker.config import load_config
 from tracker.pose import Pose
 from trainer.__main__ import PROGRAM, main
 from trainer.behaviour.answers import probabilities_of
+from trainer.behaviour.behaviour_bundle import BehaviourBundle
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.frame_choice import chosen, in_runs, read_choice
-from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, make_behaviour_bundle
+from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 from trainer.behaviour.rule_answers import read_rules
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.video_table import PoseVideo, PoseVideos

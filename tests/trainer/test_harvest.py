@@ -128,6 +128,23 @@ def test_a_project_is_made_with_the_rigs_own_points_and_lines(select: Select, se
     assert (project.point_names, project.skeleton, project.animals) == (("snout", "tail"), (("snout", "tail"),), 1)
 
 
+def test_a_session_recorded_without_a_network_gives_frames_and_no_proposals(
+    select: Select, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = {"point_names": [], "skeleton": [], "bundle": "", "bundle_sha256": ""}
+    folder = write_session(tmp_path / "bare", range(60), images=scene, points=lambda _: {}, setups={0: bare})
+    arguments = ["select", str(folder), "--project", str(tmp_path / "project"), "--count", "2"]
+    assert main([*arguments, "--by", "uncertainty", "--points", "snout"]) == 1
+    assert "holds no key points of a network, so nothing says where one was unsure; choose with another --by" in capsys.readouterr().err
+    assert not (tmp_path / "project").exists()
+    assert main(arguments) == 1
+    assert "holds no poses that could name the key points; name them with --points" in capsys.readouterr().err
+    for by in ("k-means", "uniform", "motion"):
+        report = select(folder, count=2, options=["--points", "snout", "tail"], by=by)
+        assert (report["added"], report["proposed"]) == (2, 0)
+    assert open_project(tmp_path / "project").point_names == ("snout", "tail")
+
+
 def test_the_same_command_again_adds_other_frames(select: Select, session: Path, tmp_path: Path) -> None:
     select(session, count=4)
     first = {frame.image for frame in open_project(tmp_path / "project").frames}

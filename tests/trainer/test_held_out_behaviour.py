@@ -5,9 +5,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.trainer.walkers import CLASSES, FPS, POINTS, walkers, write_deeplabcut, write_table
+from trainer.behaviour.behaviour_bundle import BehaviourBundle
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.division import DivisionAsked
-from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, make_behaviour_bundle
+from trainer.behaviour.make_behaviour_bundle import make_behaviour_bundle
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.ethogram.bouts import bouts_of_marks, ethogram
 from trainer.ethogram.files import file_of

@@ -282,8 +282,10 @@ class PointSources:
 
     def place(self, point: str, unit: Literal["px", "mm"]) -> Place:
         """Where a point is; a ConfigError likewise."""
+        if not self.point_names:
+            raise ConfigError(f"{self.where}: needs point '{point}', and no network finds key points; give engine.bundle, or remove this")
         if point not in self.point_names:
-            known = ", ".join(self.point_names) or "none"
+            known = ", ".join(self.point_names)
             raise ConfigError(
                 f"{self.where}: point '{point}' is not one of the network's points ({known}); correct the name"
                 f"{meant(point, self.point_names)}"

@@ -58,7 +58,8 @@ def bundle(config: Config) -> tuple[CheckResult, Bundle | None]:
     """The engine bundle of key points, where there is one."""
     folder = config.engine.bundle
     if folder is None:
-        return CheckResult(check="bundle", ok=True, found="none configured: no key points, classifiers take the image"), None
+        instead = "classifiers take the image" if config.classifiers else "frames are recorded without poses"
+        return CheckResult(check="bundle", ok=True, found=f"none configured: no key points, {instead}"), None
     return attempted("bundle", lambda: _bundle(Path(folder)))
 
 
@@ -92,7 +93,9 @@ def _quiet(_: str) -> None:
 def gpu(config: Config, engine: Engine | None) -> CheckResult:
     """The GPU, where one is configured."""
     if config.engine.bundle is None:
-        return CheckResult(check="gpu", ok=True, found="not used: classifiers run on the CPU")
+        return CheckResult(
+            check="gpu", ok=True, found=f"not used: {'classifiers run on the CPU' if config.classifiers else 'no network runs'}"
+        )
     if config.engine.runtime != "tensorrt":
         return CheckResult(check="gpu", ok=True, found=f"not used: engine.runtime is {config.engine.runtime}")
     if engine is None:
@@ -179,7 +182,7 @@ def _rules(
     setup = make_setup(config, bundle, engine, source_shape=frame.image.shape, classifiers=classifiers)
     seen = "".join(f"; classifier '{name}': {sentence}" for name, sentence in setup.scores.fields_of_view.items())
     if setup.inference is None:
-        return f"{len(config.behaviour)} events fit the classifiers{seen}", setup
+        return f"{len(config.behaviour)} events {'fit the classifiers' if classifiers else 'need no network'}{seen}", setup
     points = setup.points(frame.image)
     highest = float(points[..., 2].max())
     return f"{len(config.behaviour)} events fit the key points; highest confidence on that frame {highest:.2f}{seen}", setup

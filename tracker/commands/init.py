@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from tracker.bundle import check_task, read_bundle
+from tracker.bundle import Bundle, check_task, read_bundle
 from tracker.cameras.found_cameras import found_cameras
 from tracker.commands.options import CONFIG, Commands, add_command
 from tracker.config import Config, load_config
@@ -33,7 +33,9 @@ def add(commands: Commands) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--camera", metavar="NAME", help="the camera of this name, as `tracker cameras` lists them, instead of the first")
     source.add_argument("--device", help="a device, video file, folder of images or address, instead of a camera that is found")
-    parser.add_argument("--bundle", type=Path, help="the engine bundle, instead of the newest one below the folder of --config")
+    network = parser.add_mutually_exclusive_group()
+    network.add_argument("--bundle", type=Path, help="the engine bundle, instead of the newest one below the folder of --config")
+    network.add_argument("--no-engine", action="store_true", help="a rig that records, and has no network yet")
     parser.add_argument(
         "--service", metavar="NAME", help="write the unit and NAME.yaml into a folder, with a README that says how to install them"
     )
@@ -51,16 +53,26 @@ def init(options: argparse.Namespace) -> int:
         _tell(files, load_config(folder / f"{options.service}.yaml"), as_json=options.json)
         return 0
     folder = options.config.parent
-    bundle = read_bundle(options.bundle) if options.bundle is not None else find_bundle(folder)
-    if bundle is not None:
-        check_task(bundle)
+    bundle = _bundle(options, folder)
     cameras = found_cameras() if options.device is None else []
     if options.camera is not None:
         cameras = chosen_first(cameras, options.camera)
-    text = new_config(name=options.name, device=options.device, cameras=cameras, bundle=bundle, folder=folder)
+    text = new_config(
+        name=options.name, device=options.device, cameras=cameras, bundle=bundle, folder=folder, records_only=options.no_engine
+    )
     files = _write({options.config: text}, force=options.force)
     _tell(files, load_config(options.config), as_json=options.json)
     return 0
+
+
+def _bundle(options: argparse.Namespace, folder: Path) -> Bundle | None:
+    """The one that is named, or found where none is and one may be."""
+    if options.no_engine:
+        return None
+    bundle = read_bundle(options.bundle) if options.bundle is not None else find_bundle(folder)
+    if bundle is not None:
+        check_task(bundle)
+    return bundle
 
 
 def _tell(files: list[Path], config: Config, *, as_json: bool) -> None:

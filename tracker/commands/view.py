@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tracker.commands.options import Commands, add_command, add_config, say_neighbours, stream_addresses
+from tracker.commands.options import WHOLE, Commands, add_command, add_config, say_neighbours, stream_addresses
 from tracker.errors import RecordingError
 from tracker.task_progress import TaskProgress
 from tracker.viewer.live_view import view
@@ -37,6 +37,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--keys", type=Path, help="folder with this client's CURVE keys")
     parser.add_argument("--pictures", help="where the pictures are, for a tracker with a viewer.bind (beside the address)")
     parser.add_argument("--from", dest="from_s", type=_seconds, default=0.0, metavar="S", help="of a session: begin there (%(default)s)")
+    parser.add_argument("--whole", action="store_true", help=f"of a session: {WHOLE}")
     parser.add_argument("--out", type=Path, metavar="FILE.mp4", help="of a session: write a video with the overlay, and open no window")
     parser.add_argument("--force", action="store_true", help="with --out: replace the file that may be there")
     parser.add_argument("--to", dest="to_s", type=_seconds, metavar="S", help="with --out: end there")
@@ -76,6 +77,8 @@ def view_either(options: argparse.Namespace) -> int:
     of_session = options.address is not None and "://" not in options.address
     if (options.out is not None and not of_session) or ((options.to_s is not None or options.force) and options.out is None):
         options.refuse("--out goes with the folder of a recorded session, --to and --force with --out")
+    if options.whole and not of_session:
+        options.refuse("--whole goes with the folder of a recorded session")
     if of_session:
         _view_session(Path(options.address), options, settings)
         return 0
@@ -101,7 +104,8 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
         from tracker.viewer.session_view import view_session
     except ImportError as problem:
         raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
-    say_neighbours(folder, "view", "each is looked at by itself")
+    if not options.whole:
+        say_neighbours(folder, "view", "--whole shows them as one")
     if options.out is not None:
         if options.out.exists() and not options.force:
             raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")
@@ -114,6 +118,7 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
                 to_s=options.to_s,
                 trail_s=options.trail_s,
                 settings=settings,
+                whole=options.whole,
                 progress=shown.reached,
                 notice=notices.append,
             )
@@ -121,7 +126,14 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
             sys.stderr.write(f"tracker view: {folder}: {notice}\n")
         print(f"{options.out}: {written} frames")
         return
-    view_session(folder, from_s=options.from_s, snapshot_folder=options.snapshots, trail_s=options.trail_s, settings=settings)
+    view_session(
+        folder,
+        from_s=options.from_s,
+        snapshot_folder=options.snapshots,
+        trail_s=options.trail_s,
+        settings=settings,
+        whole=options.whole,
+    )
 
 
 def _seconds(text: str) -> float:

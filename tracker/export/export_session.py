@@ -92,7 +92,8 @@ def export_session(session: RecordedSession | SessionChain, wanted: Wanted, *, a
     poses = SessionPoses(session, setup=wanted.setup, advance=advance)
     if not poses.point_names and wanted.form in ("dlc", "sleap"):
         raise RecordingError(
-            f"{session.folder}: holds no key points, which the format {wanted.form} is for; export it as csv, parquet or nwb"
+            f"{session.folder}: holds no key points, which the format {wanted.form} is for; export it as csv, parquet or nwb, or find them "
+            "with `tracker analyse`"
         )
     parts = tuple(
         ExportedPart(session=span.name, frames=span.end - span.first, begin_s=span.begin_s, gap_s=span.gap_s) for span in spans(poses)

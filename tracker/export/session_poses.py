@@ -64,7 +64,7 @@ class SessionPoses:
     Attributes:
         session: it; one alone is a chain of one.
         setup: that named the key points, the last of them in use.
-        point_names: in the order of the arrays; none where classifiers ran alone.
+        point_names: in the order of the arrays; none where classifiers ran alone, or no network.
         animals: rows of every pose; a row is an identity.
         score_names: of the class or forecast scores.
         preselected: classifiers of which some frames were decided without the network, by name.
@@ -95,7 +95,7 @@ class SessionPoses:
         self.score_names = tuple(sorted(seen.score_names))
         self.preselected = tuple(sorted(seen.preselected))
         self.has_mm = seen.has_mm
-        self.setup, self._setups = _one_set_of_points(self.session, list(seen.widths), setup)
+        self.setup, self._setups = _one_set_of_points(self.session, seen.widths, setup)
         self.point_names = tuple(self.setup.point_names)
         widest = max((width for number, width in seen.widths.items() if number in self._setups), default=0)
         self.animals = max(1, widest // (3 * len(self.point_names))) if self.point_names else 1
@@ -237,19 +237,22 @@ def _look_through(session: SessionChain, advance: Advance) -> _Seen:
     )
 
 
-def _one_set_of_points(session: SessionChain, used: list[int], wanted: int | None) -> tuple[SetupMessage, set[int]]:
-    """The setup that names the key points, and the numbers of all that name the same."""
+def _one_set_of_points(session: SessionChain, widths: dict[int, int], wanted: int | None) -> tuple[SetupMessage, set[int]]:
+    """The setup that names the key points, and the numbers of all that name the same.
+
+    Where a network came to a tracker that ran without one, its key points are taken: the frames before have no pose.
+    """
     known = {setup.setup: setup for setup in setup_messages(session)}
     if not known:
         raise RecordingError(f"{session.folder}: names no key points in setups.jsonl, so its poses cannot be exported")
-    unknown = [number for number in used if number not in known or not (known[number].point_names or known[number].classifiers)]
+    unknown = [number for number, width in widths.items() if number not in known or (width and not known[number].point_names)]
     if unknown:
         raise RecordingError(f"{session.folder}: has poses of setup {unknown[0]}, whose key points setups.jsonl does not name")
-    in_use = used or [max(known)]
+    in_use = list(widths) or [max(known)]
     if wanted is not None and wanted not in in_use:
         raise RecordingError(f"{session.folder}: has no poses of setup {wanted}; expected one of {', '.join(map(str, in_use))}")
     by_names: dict[tuple[str, ...], list[int]] = {}
-    for number in in_use:
+    for number in [number for number in in_use if known[number].point_names and wanted is None] or in_use:
         by_names.setdefault(tuple(known[number].point_names), []).append(number)
     if wanted is None and len(by_names) > 1:
         sets = "; ".join(f"setup {numbers[0]}: {', '.join(names)}" for names, numbers in by_names.items())

@@ -18,14 +18,19 @@ _TEXT = """\
 name: {name}
 camera:
 {camera}
-{pace}engine:
-{engine}
+{pace}{engine}
 {identity}
 # Places that matter, in pixels of the camera's image (or in mm, with a calibration).
 zones: []
 #  - {{shape: circle, name: port, centre: {centre}, radius: {radius}}}
 #  - {{shape: polygon, name: left_half, corners: {left_half}}}
 
+{events}
+# Sockets of this machine are used unless another address is written here; beyond this machine it needs keys (`tracker keys`).
+# publisher:
+#   bind: ["tcp://127.0.0.1:5571"]
+"""
+_EVENTS = """\
 # What is to become an event; key points: {points}.
 # A point below `confidence` counts as missing. The event then ends after `maximum_gap_ms` (`missing: end`) or `end_after_ms` (`hold`).
 behaviour: []
@@ -35,14 +40,24 @@ behaviour: []
 #  - event: running
 #    source: {{kind: speed, point: {point}}}
 #    rule: {{on: 150, off: 100, minimum_ms: 100, maximum_gap_ms: 100, confidence: 0.5, missing: end}}
-
-# Sockets of this machine are used unless another address is written here; beyond this machine it needs keys (`tracker keys`).
-# publisher:
-#   bind: ["tcp://127.0.0.1:5571"]
 """
+_EVENTS_WITHOUT_POINTS = """\
+# What is to become an event. Without a network: motion of the whole picture, and the brightness of a part of it.
+behaviour: []
+#  - event: moving
+#    source: {{kind: motion}}
+#    rule: {{on: 0.02, off: 0.01, minimum_ms: 100, maximum_gap_ms: 100}}
+"""
+_NO_ENGINE = f"""\
+# No network yet: this rig films and records. Once `trainer fit` has written one, uncomment these two lines and start the tracker again.
+# engine:
+#   bundle: {USUAL_PLACE}
+recording: {{}}         # where to, and how: docs/recording.md"""
 
 
-def new_config(*, name: str, device: str | None, cameras: Sequence[FoundCamera], bundle: Bundle | None, folder: Path) -> str:
+def new_config(
+    *, name: str, device: str | None, cameras: Sequence[FoundCamera], bundle: Bundle | None, folder: Path, records_only: bool = False
+) -> str:
     """The text of a configuration.
 
     Args:
@@ -51,6 +66,7 @@ def new_config(*, name: str, device: str | None, cameras: Sequence[FoundCamera],
         cameras: those attached.
         bundle: to track with, or None where there is none yet.
         folder: that the configuration will lie in.
+        records_only: there is no network, and none is looked for.
     """
     points = bundle.description.point_names if bundle else ("snout",)
     width, height = image_size(device, cameras)
@@ -61,10 +77,11 @@ def new_config(*, name: str, device: str | None, cameras: Sequence[FoundCamera],
         left_half=[[0, 0], [width // 2, 0], [width // 2, height], [0, height]],
         camera=_indented(_named(device, folder) if device is not None else _found(cameras)),
         pace=_RECORDING if device is not None and (Path(device).is_file() or Path(device).is_dir()) else "",
-        engine=_indented(_engine(bundle, folder)),
+        engine=_NO_ENGINE if records_only else "engine:\n" + _indented(_engine(bundle, folder)),
         identity="\nidentity: {}         # which animal is which from frame to frame: docs/identity.md\n" if _several(bundle) else "",
-        points=", ".join(points) if bundle else "those of the bundle",
-        point=points[0],
+        events=(_EVENTS_WITHOUT_POINTS if records_only else _EVENTS).format(
+            points=", ".join(points) if bundle else "those of the bundle", point=points[0]
+        ),
     )
 
 
@@ -160,7 +177,7 @@ def _colour(camera: FoundCamera) -> list[str]:
 
 def _engine(bundle: Bundle | None, folder: Path) -> list[str]:
     if bundle is None:
-        return [f"bundle: {USUAL_PLACE}   # not there yet: `trainer fit` makes one"]
+        return [f"bundle: {USUAL_PLACE}   # not there yet: `trainer fit` makes one; to record until then, `tracker init --no-engine`"]
     precision = bundle.description.precision
     lines = [f"bundle: {_scalar(_from(folder, bundle.folder))}"]
     if precision == "int8":

@@ -35,8 +35,10 @@ def service_folder(config: Path, *, name: str, folder: Path) -> dict[Path, str]:
     return {folder / path: text for path, text in files.items()}
 
 
-def _first_bundle(config: Config) -> str:
-    return config.engine.bundle if config.engine.bundle is not None else config.classifiers[0].bundle
+def _first_bundle(config: Config) -> str | None:
+    if config.engine.bundle is not None:
+        return config.engine.bundle
+    return config.classifiers[0].bundle if config.classifiers else None
 
 
 def service_config(path: Path, *, name: str) -> str:
@@ -80,8 +82,12 @@ def _shipped() -> dict[str, str]:
     return files
 
 
-def _readme(text: str, *, name: str, folder: Path, bundle: str) -> str:
-    """With the names of this rig in its commands."""
+def _readme(text: str, *, name: str, folder: Path, bundle: str | None) -> str:
+    """With the names of this rig in its commands; without a bundle, none is copied."""
+    if bundle is None:
+        text = re.sub(rf"^    cp -r {_BUNDLE} .*\n", "", text, flags=re.MULTILINE)
+        text = text.replace(f", with a bundle in `{_BUNDLE}` (`trainer fit --out {_BUNDLE}`)", "")
+        bundle = _BUNDLE
     for found, given in ((rf"(?<![/\w]){_FOLDER}", f"{folder}/"), (rf"\b{_EXAMPLE}\b", name), (rf"(?<![/\w]){_BUNDLE}\b", bundle)):
         text = re.sub(found, lambda _, given=given: given, text)  # type: ignore[misc]
     return text

@@ -79,6 +79,7 @@ def describe(
         meta={**settings.meta, **meta},
         bundle=name,
         bundle_sha256=sha256,
+        no_engine=name is None and not config.has_engine,
         boot_id=boot_id(),
     )
 

@@ -6,7 +6,7 @@ import os
 import pwd
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tracker.config import RecordingConfig
@@ -14,6 +14,7 @@ from tracker.errors import RecordingError
 from tracker.whole_files import nearest, remedy
 
 _MOUNTS = Path("/proc/self/mountinfo")
+_LOOK_EVERY_NS = 1_000_000_000
 
 
 def check_place(settings: RecordingConfig) -> str:
@@ -106,6 +107,32 @@ def _user(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return f"user {number}"
+
+
+class FreeSpace:
+    """What is left on the disk of a session, looked at once a second."""
+
+    def __init__(self, folder: Path, *, minimum_free_gb: float, clock: Callable[[], int]) -> None:
+        """Look for the first time a second from now.
+
+        Args:
+            folder: of the session.
+            minimum_free_gb: with less, it has to end.
+            clock: monotonic ns.
+        """
+        self._folder, self._minimum_gb, self._clock = folder, minimum_free_gb, clock
+        self._looked_ns = clock()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a second has passed."""
+        return self._clock() - self._looked_ns >= _LOOK_EVERY_NS
+
+    def look(self) -> str | None:
+        """Why there is too little, None where there is enough."""
+        self._looked_ns = self._clock()
+        free_gb = shutil.disk_usage(self._folder).free / 1e9
+        return too_little(self._folder, free_gb, self._minimum_gb) if free_gb < self._minimum_gb else None
 
 
 def too_little(folder: Path, free_gb: float, minimum_free_gb: float) -> str:

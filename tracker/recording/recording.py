@@ -1,7 +1,6 @@
 """One session being recorded, on a thread of its own."""
 
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -12,27 +11,23 @@ import msgspec
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
-from tracker.recording.describe import RATE_FRAMES
 from tracker.recording.encoder_trial import too_slow
+from tracker.recording.ending import Ending
+from tracker.recording.first_items import FirstItems
 from tracker.recording.inbox import Inbox
-from tracker.recording.place import make_folder, too_little
+from tracker.recording.place import FreeSpace, make_folder
 from tracker.recording.priority import give_way
 from tracker.recording.recent import Item
 from tracker.recording.request import RecordedRig, Request
-from tracker.recording.session_writer import Limits, SessionWriter, why_not_written
+from tracker.recording.session_writer import SessionWriter, limits_of, why_not_written
 
 logger = logging.getLogger(__name__)
 
 THREAD = "recorder"
-_NS = 1_000_000_000
 _POLL_S = 0.05
-_SPACE_EVERY_NS = _NS
-_NEVER_NS = 2**63 - 1
-_TIME_OVER = "its time was over"
-_RATE_WAIT_NS = _NS // 4
-_IDLE_S = 1.0  # without a frame; or five frames' time, if that is longer
-_BEHIND_NS = 5 * _NS  # how long a drop is still a problem after the last one
+_BEHIND_NS = 5_000_000_000  # how long a drop is still a problem after the last one
 _FILES_S = 5.0  # how long the last sync of the files may take
+_UNSEEN = "the network had not given the poses of the last frames when the session ended: folder=%s frames=%d"
 
 
 class Recording:
@@ -74,21 +69,17 @@ class Recording:
         self.failure: str | None = None
         self.warning: str | None = None
         self._request, self._rig, self._settings, self._clock = request, rig, rig.settings, clock
-        self._began_setup = setup
         self._tell_refused, self._is_refused = refused, False
         self._settled = threading.Event()  # it has begun, or never will
         self._inbox = Inbox(queue_frames=rig.settings.queue_frames, clock=clock)
-        self._is_hurried = False  # the tracker is ending
         self._too_late = 0  # frames that were not encoded when it had to end
         self._writer: SessionWriter | None = None
         self._first_ns: int | None = None
-        self._held: list[Item] = []  # until there are frames enough to know their rate
+        self._first = FirstItems(setup, clock)
         self._late_ns: int | None = None  # when a pose came last whose row had been written
         self._posed_ns = 0  # when a pose was taken that is newer than those before
-        self._ending: str | None = None
-        self._end_ns = _NEVER_NS
-        self._deadline_ns: int | None = None  # of what is still waiting when it ends
-        self._space_ns = clock()
+        self._ending = Ending(clock)
+        self._space = FreeSpace(self.folder, minimum_free_gb=rig.settings.minimum_free_gb, clock=clock)
         self._bytes = 0
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
@@ -134,7 +125,7 @@ class Recording:
     @property
     def takes_frames(self) -> bool:
         """Whether it is neither over nor ending."""
-        return not self.over and self._ending is None
+        return not self.over and self._ending.reason is None
 
     def put(self, item: PoseMessage | EventMessage | SetupMessage) -> None:
         """Take what the loop has made, at the end too: of frames that were taken before."""
@@ -150,13 +141,11 @@ class Recording:
             hurried: asked again and again whether it may take no longer than `hurried_s` from then on.
             hurried_s: this long.
         """
-        self._deadline_ns = self._clock() + int(within_s * 1e9)
-        self._ending = reason
+        self._ending.ask(reason, within_s=within_s)
         ends_s = time.monotonic() + within_s + _FILES_S
         while self._thread.is_alive() and time.monotonic() < ends_s:
-            if not self._is_hurried and hurried():
-                self._is_hurried = True
-                self._deadline_ns = min(self._deadline_ns, self._clock() + int(hurried_s * 1e9))
+            if not self._ending.is_hurried and hurried():
+                self._ending.hurry(hurried_s)
                 ends_s = min(ends_s, time.monotonic() + hurried_s + _FILES_S)
             self._thread.join(_POLL_S)
         if self._thread.is_alive():
@@ -209,36 +198,31 @@ class Recording:
         ending: str | None = None
         ended_ns = 0
         while True:
-            if ending is None and self._ending is not None:
-                ending, ended_ns = self._ending, self._clock()
+            if ending is None and self._ending.reason is not None:
+                ending, ended_ns = self._ending.reason, self._clock()
             item = self._inbox.take(_POLL_S)
             if item is not None:
                 self._take(item)
-            is_last = ending is not None and self._inbox.waiting == len(self._held_frames())
-            if self._held and (is_last or self._is_rate_known()):
+            is_last = ending is not None and self._inbox.waiting == len(self._first.frames)
+            if self._first.frames and (is_last or self._first.is_rate_known):
                 self._begin()
             if is_last and not self._waits_for_poses(ended_ns):  # the loop goes on: the queue need never be empty
                 break
             if self._writer is not None:
                 self._writer.tick(frames_wait=self._inbox.waiting > 0, heard_ns=self._inbox.heard_ns)
                 self._look_after_space()
-            if self._ending is None and self._clock() > self._end_ns + _RATE_WAIT_NS:  # no frame has come to end it
-                self._ending = _TIME_OVER
+            self._ending.look_at_time()
         self._take_last()
         if self._writer is not None:
             unseen = self._writer.awaited_poses
-            if self._is_over_time() and not self._is_hurried:  # a loop that is ending too gives no more
+            if self._ending.is_over_time and not self._ending.is_hurried:  # a loop that is ending too gives no more
                 self._writer.give_up_poses()
                 self._late_ns = self._clock() if self._writer.late_poses else None
                 unseen = 0
             self._writer.close(reason=ending or "", dropped=self.dropped)
             logger.info("recorded: folder=%s frames=%d dropped=%d", self.folder, self.frames, self.dropped)
             if unseen:
-                logger.info(
-                    "the network had not given the poses of the last frames when the session ended: folder=%s frames=%d",
-                    self.folder,
-                    unseen,
-                )
+                logger.info(_UNSEEN, self.folder, unseen)
             if self._writer.late_poses:
                 logger.warning("poses came too late for their frames: folder=%s poses=%d", self.folder, self._writer.late_poses)
         else:
@@ -258,17 +242,13 @@ class Recording:
 
     def _take(self, item: Item) -> None:
         if self._writer is None:
-            if isinstance(item, SetupMessage) and not self._held:
-                self._began_setup = item
-            elif isinstance(item, Frame) or self._held:
-                self._held.append(item)
+            self._first.take(item)
         elif isinstance(item, Frame):
             dropped = self._inbox.frame_done()
-            if self._is_over_time():
+            if self._ending.is_over_time:
                 self._too_late += 1
                 return
-            if item.received_ns >= self._end_ns:
-                self._ending = _TIME_OVER
+            if self._ending.is_before(item):
                 return
             self._writer.frame(item, dropped=dropped)
             self.frames += 1
@@ -287,21 +267,10 @@ class Recording:
         """Whether the loop may still give a pose to a frame that was taken before the end."""
         if self._writer is None or not self._writer.awaited_poses:
             return False
-        return not self._is_over_time() and self._clock() - max(ended_ns, self._posed_ns) < self._rig.pose_wait_ns
-
-    def _is_over_time(self) -> bool:
-        """Whether the end has been waited for as long as it may take."""
-        return self._deadline_ns is not None and self._clock() > self._deadline_ns
-
-    def _is_rate_known(self) -> bool:
-        frames = self._held_frames()
-        return len(frames) >= RATE_FRAMES or self._clock() - frames[0].received_ns > _RATE_WAIT_NS
-
-    def _held_frames(self) -> list[Frame]:
-        return [item for item in self._held if isinstance(item, Frame)]
+        return not self._ending.is_over_time and self._clock() - max(ended_ns, self._posed_ns) < self._rig.pose_wait_ns
 
     def _begin(self) -> None:
-        frames = self._held_frames()
+        frames = self._first.frames
         description = msgspec.structs.replace(self._rig.describe(frames, self._request.meta), continues=self._request.continues)
         slow = too_slow(frames, description.video, self.folder, rate_hz=self._rig.rate_hz)
         if slow is not None and slow.is_certain:
@@ -310,30 +279,21 @@ class Recording:
         if slow is not None:
             self.warning = slow.sentence
             logger.warning("%s: %s", self.folder, slow.sentence)
-        limits = Limits(
-            segment_ns=int(self._settings.segment_s * 1e9),
-            idle_ns=int(max(_IDLE_S, 5 / description.video.rate_hz) * 1e9),
-            pose_wait_ns=self._rig.pose_wait_ns,
-        )
+        limits = limits_of(self._settings, rate_hz=description.video.rate_hz, pose_wait_ns=self._rig.pose_wait_ns)
         self._writer = SessionWriter(self.folder, description, limits, clock=self._clock)
-        if self._began_setup is not None:
-            self._writer.setup(self._began_setup)
+        if self._first.setup is not None:
+            self._writer.setup(self._first.setup)
         self._first_ns = frames[0].received_ns
-        if self._request.duration_s is not None:
-            self._end_ns = self._first_ns + int(self._request.duration_s * 1e9)
+        self._ending.set_duration(self._first_ns, self._request.duration_s)
         self._settled.set()
         logger.info("recording: folder=%s", self.folder)
-        held, self._held = self._held, []
-        for item in held:
+        for item in self._first.release():
             self._take(item)
 
     def _look_after_space(self) -> None:
-        now = self._clock()
-        if self._writer is None or now - self._space_ns < _SPACE_EVERY_NS:
+        if self._writer is None or not self._space.is_due:
             return
-        self._space_ns = now
         self._bytes = self._writer.bytes_written
-        free_gb = shutil.disk_usage(self.folder).free / 1e9
-        if free_gb < self._settings.minimum_free_gb:
-            self.failure = too_little(self.folder, free_gb, self._settings.minimum_free_gb) + "; the session was finished"
-            self._ending = "the disk was nearly full"
+        if (lack := self._space.look()) is not None:
+            self.failure = f"{lack}; the session was finished"
+            self._ending.reason = "the disk was nearly full"

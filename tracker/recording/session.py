@@ -105,8 +105,10 @@ class Description(SessionPart, frozen=True, kw_only=True):
         config: the whole configuration in effect.
         calibration: text of the calibration file, None where there was none.
         meta: whatever the lab gave: animal, experimenter, temperature, notes.
-        bundle: name of the engine bundle in use when the session began; None in sessions of older versions, or where it could not be read.
+        bundle: name of the engine bundle in use when the session began; None where there was none or it could not be read, and in sessions
+            of older versions.
         bundle_sha256: of its network, as in setups.jsonl; None likewise.
+        no_engine: when the session began, no network ran, of key points or of a classifier.
         continues: name of the folder beside it with the camera's session before, where only the tracker's end or a cut ended that;
             None where there is none.
         boot_id: the kernel's number of the start of the machine that recorded, whose clock the times are of; "" where not known.
@@ -127,6 +129,7 @@ class Description(SessionPart, frozen=True, kw_only=True):
     meta: dict[str, str]
     bundle: str | None = None
     bundle_sha256: str | None = None
+    no_engine: bool = False
     continues: str | None = None
     boot_id: str = ""
     source: SourceVideo | None = None

@@ -40,10 +40,18 @@ class Part:
     videos_before: int
     setups_before: int
 
-    def row_batches(self, size: int) -> Iterator[pa.Table]:
+    @property
+    def rows(self) -> pa.Table:
         """Its rows with the chain's times, segments and setups."""
-        added = {"segment": self.videos_before, "setup": self.setups_before, **dict.fromkeys(_HOST_TIMES, self.shift_ns)}
-        return (_added(table, added) for table in self.session.row_batches(size))
+        return _added(self.session.rows, self._added_to_rows)
+
+    def row_batches(self, size: int) -> Iterator[pa.Table]:
+        """The same rows, as `RecordedSession.row_batches`."""
+        return (_added(table, self._added_to_rows) for table in self.session.row_batches(size))
+
+    @property
+    def _added_to_rows(self) -> dict[str, int]:
+        return {"segment": self.videos_before, "setup": self.setups_before, **dict.fromkeys(_HOST_TIMES, self.shift_ns)}
 
     def events(self) -> pa.Table:
         """events.arrows with the chain's times."""

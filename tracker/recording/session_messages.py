@@ -7,7 +7,7 @@ from typing import Any
 from tracker.errors import RecordingError, StreamError
 from tracker.messages import VERSION, AnimalMessage, EventMessage, PoseMessage, SetupMessage, decode, topic
 from tracker.recording.read_session import RecordedSession
-from tracker.recording.session_chain import SessionChain
+from tracker.recording.session_chain import Part, SessionChain
 
 _POSE_NUMBERS, _MM_NUMBERS = 3, 2
 _BATCH = 500  # rows held at a time, as Python objects some MB
@@ -44,13 +44,13 @@ def session_messages(
         event = next(events, None)
 
 
-def session_events(session: RecordedSession) -> list[EventMessage]:
-    """Every change of an event, in the order of publication."""
-    stamp = _stamp(session)
-    return [EventMessage(**stamp, **event) for event in session.events.to_pylist()]
+def session_events(part: Part) -> list[EventMessage]:
+    """Every change of an event in a session, in the order of publication, with the times of the chain that it is a part of."""
+    stamp = _stamp(part.session)
+    return [EventMessage(**stamp, **event) for event in part.events().to_pylist()]
 
 
-def session_setups(session: RecordedSession) -> dict[int, SetupMessage]:
+def session_setups(session: RecordedSession | SessionChain) -> dict[int, SetupMessage]:
     """What turned frames into poses and events, by the number that rows name.
 
     Raises:
@@ -59,7 +59,7 @@ def session_setups(session: RecordedSession) -> dict[int, SetupMessage]:
     return {setup.setup: setup for setup in setup_messages(session)}
 
 
-def _stamp(session: RecordedSession) -> dict[str, Any]:
+def _stamp(session: RecordedSession | SessionChain) -> dict[str, Any]:
     return {"v": VERSION, "camera": session.description.camera, "session": session.description.stream_session}
 
 
@@ -79,17 +79,17 @@ def setup_messages(session: RecordedSession | SessionChain) -> Iterator[SetupMes
             yield message
 
 
-def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: RecordedSession) -> PoseMessage:
+def session_pose(row: dict[str, Any], setups: dict[int, SetupMessage], session: RecordedSession | SessionChain) -> PoseMessage:
     """The message of a row that has a pose.
 
     Raises:
-        RecordingError: its setup is not there, or names no points.
+        RecordingError: its setup is not there, or names none of its points.
     """
     setup = setups.get(row["setup"])
     if setup is None:
         raise RecordingError(f"{session.folder}: frame {row['frame']} names setup {row['setup']}, which setups.jsonl does not hold")
     names = setup.point_names
-    if not names and (row["points"] or not setup.classifiers):
+    if not names and row["points"]:
         raise RecordingError(f"{session.folder}: setup {setup.setup} in setups.jsonl names no key points")
     points, mm = _grouped(row["points"], _POSE_NUMBERS), _grouped(row["mm"], _MM_NUMBERS)
     animals = [

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import av.error
 
+from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, encoder
@@ -32,6 +33,7 @@ from tracker.whole_files import remedy, sync_folder
 
 _NS = 1_000_000_000
 SYNC_EVERY_NS = _NS // 2
+_IDLE_S = 1.0  # without a frame; or five frames' time, if that is longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,11 @@ class Limits:
     segment_ns: int
     idle_ns: int
     pose_wait_ns: int
+
+
+def limits_of(settings: RecordingConfig, *, rate_hz: float, pose_wait_ns: int) -> Limits:
+    """Those of a session as configured, of a camera with so many frames per second."""
+    return Limits(segment_ns=int(settings.segment_s * 1e9), idle_ns=int(max(_IDLE_S, 5 / rate_hz) * 1e9), pose_wait_ns=pose_wait_ns)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class Health:
         stages["behaviour"].add(decided_ns - inferred_ns)
         stages["publish"].add(published_ns - decided_ns)
         stages["total"].add(published_ns - frame.received_ns)
-        self._inferred += 1
+        self._inferred += self._setup is None or self._setup.has_engine
         answered_ns = inferred_ns if self._setup is None or self._setup.inference is not None else decided_ns  # classifiers alone
         self._over_budget += answered_ns - taken_ns > self._budget_ns
         self._last_frame = frame.number
@@ -102,7 +102,7 @@ class Health:
         """A bundle, calibration and rules were put in place."""
         self._setup, self._setup_number = setup, number
         width, height = setup.image_size
-        logger.info("setup in use: number=%d %s", number, setup.field_of_view)
+        logger.info("setup in use: number=%d %s", number, setup.field_of_view or "no engine: no network finds key points")
         if setup.bundle is not None and (unlike := unlike_training(setup.bundle.trained_on, (height, width))):
             logger.warning("%s", unlike)
         self.publish()
@@ -227,11 +227,13 @@ def _problem(cause: Literal["camera", "recording", "classifier"], sentence: str 
 
 
 def _runs_on(setup: Setup) -> tuple[str, str, str]:
-    """Runtime, device and precision of the key points' engine, or of the first classifier where that is all there is."""
+    """Runtime, device and precision of the key points' engine, or of the first classifier where that is all there is; or "none"."""
     if setup.inference is not None:
         engine = setup.inference.engine
         return engine.runtime, engine.device, engine.precision
-    first = next(iter(setup.scores.classifiers.values()))
+    first = next(iter(setup.scores.classifiers.values()), None)
+    if first is None:
+        return "none", "", ""
     return first.engine.runtime, first.engine.device, "fp32"
 
 

@@ -35,6 +35,8 @@ def _rows(found: dict[str, Any]) -> Iterable[tuple[str, Text | Table]]:
     if found.get("bundle"):
         yield "bundle", Text(f"{found['bundle']} ({found['bundle_sha256'][:12]})")
         yield "engine", Text(f"{found['runtime']} on {found['device']}, {found['precision']}")
+    elif found.get("runtime") == "none":
+        yield "engine", Text("none: no network finds key points")
     if found.get("image_size"):
         yield "image", Text("{}x{}".format(*found["image_size"]))
     if found.get("field_of_view"):

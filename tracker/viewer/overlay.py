@@ -266,7 +266,8 @@ def _health(pose: PoseMessage | None, status: StatusMessage | None, colour: Colo
         return []
     lines = [(f"{stamp.camera}   frame {stamp.frame}", colour)]
     if status is not None:
-        lines[0] = (f"{lines[0][0]}   {status.state.replace('_', ' ')}", colour)
+        network = "   no network" if status.runtime == "none" else ""
+        lines[0] = (f"{lines[0][0]}   {status.state.replace('_', ' ')}{network}", colour)
         latency = status.latency_ms.get("total", {})
         delay = f"   latency p50 {latency['p50']:.2f}  p99 {latency['p99']:.2f} ms" if {"p50", "p99"} <= latency.keys() else ""
         lines.append((f"{status.fps.get('published', 0.0):.1f} fps{delay}", colour))

@@ -13,6 +13,7 @@ import numpy as np
 from tracker.errors import RecordingError
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.session_chain import read_chain
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.recorded_scene import RecordedScene
 from tracker.viewer.session_view import timeline_of, with_timeline
@@ -30,6 +31,7 @@ def write_overlay_video(
     to_s: float | None = None,
     trail_s: float = 1.0,
     settings: OverlaySettings | None = None,
+    whole: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
     notice: Callable[[str], None] = lambda _: None,
 ) -> int:
@@ -42,6 +44,7 @@ def write_overlay_video(
         to_s: likewise, None for the end.
         trail_s: length of the trail in seconds.
         settings: what is drawn, where and how large.
+        whole: with the sessions that it goes on from, and those that go on from it.
         progress: told how many frames are written, and of how many.
         notice: told what is wrong with the session as a whole, such as that it was cut off; not called where nothing is.
 
@@ -53,7 +56,7 @@ def write_overlay_video(
     """
     if out.suffix.lower() != ".mp4":
         raise RecordingError(f"{out}: expected a name that ends in .mp4")
-    session = RecordedSession(folder)
+    session = read_chain(folder) if whole else RecordedSession(folder)
     scene = RecordedScene(session, trail_s=trail_s)
     if scene.notice:
         notice(scene.notice)

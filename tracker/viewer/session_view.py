@@ -8,6 +8,7 @@ import numpy as np
 
 from tracker.frame import Image
 from tracker.recording.read_session import RecordedSession
+from tracker.recording.session_chain import read_chain
 from tracker.viewer.composition import first_size
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.palette import PANEL
@@ -40,6 +41,7 @@ def view_session(
     snapshot_folder: Path = Path(),
     trail_s: float = 1.0,
     settings: OverlaySettings | None = None,
+    whole: bool = False,
     clock: Callable[[], int] = time.monotonic_ns,
 ) -> None:
     """Show a recorded session in a window until q, Esc, Ctrl-C or the window's own button.
@@ -50,13 +52,14 @@ def view_session(
         snapshot_folder: where the key s writes PNG files.
         trail_s: length of the trail in seconds.
         settings: what is drawn, where and how large.
+        whole: with the sessions that it goes on from, and those that go on from it.
         clock: monotonic time in ns.
 
     Raises:
         RecordingError: the folder is not a session, is damaged or has no frames.
         RigtrackError: there is no display, or no window can be opened on it.
     """
-    scene = RecordedScene(RecordedSession(folder), trail_s=trail_s)
+    scene = RecordedScene(read_chain(folder) if whole else RecordedSession(folder), trail_s=trail_s)
     try:
         with display_held() as display:
             content = SessionContent(scene, clock)

@@ -2,9 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,6 +11,7 @@ from rich.console import Console
 from tracker.bundle import read_bundle, write_bundle
 from tracker.engines.openvino.step_engine import StepEngine
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.behaviour_bundle import BehaviourBundle
 from trainer.behaviour.body_axis import BodyAxis, find_body_axis
 from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.bundle_description import accuracy, describe
@@ -34,69 +33,17 @@ from trainer.behaviour.train import SMALLER, Prepared, Trained, prepare, train, 
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.same_frames import silent_frames, without_frames
-from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
+from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
 from trainer.bundle_places import refuse_other_content, refuse_unwritable_places, run_folder
 from trainer.errors import TrainingError
 from trainer.ethogram.checks import findings
 from trainer.reports.behaviour_report import write_behaviour_report
-from trainer.reports.learning_section import Learning
 from trainer.sentences import sentences_to
 from trainer.training.lack_of_memory import lack_refused
 from trainer.whole_files import disk_refusals
 
 SELF_TEST_FRAMES = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BehaviourBundle:
-    """What was made.
-
-    Attributes:
-        bundle: its folder.
-        report: the path of the report.
-        run: scores on the held-out videos, or on the validation ones where none were held out.
-        judged: words for which of the two.
-        calibrated: temperature, thresholds, warming.
-        exported: the proof.
-        epochs: how many were trained.
-        learning: how it was learnt, with the verdict.
-    """
-
-    bundle: Path
-    report: Path
-    run: BehaviourRun
-    judged: str
-    calibrated: BehaviourCalibration
-    exported: ExportedBehaviour
-    epochs: int
-    learning: Learning
-
-    @property
-    def lines(self) -> list[str]:
-        """For people: the sentence, and the verdict with the next steps."""
-        return [self.sentence, *self.learning.verdict.lines]
-
-    @property
-    def sentence(self) -> str:
-        """One sentence for people."""
-        verdict = "".join(f" {sentence}" for sentence in self.run.verdicts)
-        return f"{self.bundle}: on {self.judged}, {self.run.headline}.{verdict} Report: {self.report}"
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "bundle": str(self.bundle),
-            "report": str(self.report),
-            "judged_on": self.judged,
-            "epochs": self.epochs,
-            "temperature": self.calibrated.temperature,
-            "thresholds": list(self.calibrated.thresholds),
-            "warming_frames": self.calibrated.warming_frames,
-            "parity": {"frames": self.exported.frames, "largest": self.exported.largest},
-            "training": self.learning.as_json(),
-            **self.run.as_json(),
-        }
 
 
 @lack_refused("the features of these videos and what the network answers to them", SMALLER)

@@ -63,7 +63,7 @@ def select(options: argparse.Namespace) -> int:
     settings = _settings(options)
     bundle = read_bundle(options.bundle) if options.bundle is not None else None
     project = _existing(options, sessions)
-    check_videos(options.videos, span=settings.span)
+    check_videos(options.videos, span=settings.span, by_poses=options.by == "uncertainty" and bundle is None)
     found: list[Selection] = []
     with Selector(project or _made(options, sessions), settings, bundle=bundle, engine=engine_choice(options), console=talk) as selector:
         for video in options.videos:

@@ -14,6 +14,7 @@ from tracker.bundle import read_bundle, write_bundle
 from tracker.engines.openvino.step_engine import IMAGE, StepEngine
 from tracker.self_test_clip import Clip
 from trainer.behaviour.answers import decisions_of
+from trainer.behaviour.behaviour_bundle import BehaviourBundle
 from trainer.behaviour.boosted_trees import NAME, missing_library
 from trainer.behaviour.bundle_description import accuracy
 from trainer.behaviour.carried_description import with_accuracy, with_answer
@@ -22,7 +23,7 @@ from trainer.behaviour.export import ExportedBehaviour, export_step
 from trainer.behaviour.false_bouts import Runs, earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import in_runs, longest_runs, noted, said_of, without_network
 from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
-from trainer.behaviour.make_behaviour_bundle import BehaviourBundle, collapsed, counted
+from trainer.behaviour.make_behaviour_bundle import collapsed, counted
 from trainer.behaviour.next_commands import commands_of
 from trainer.behaviour.reference import write_reference
 from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences

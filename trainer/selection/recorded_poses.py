@@ -91,11 +91,14 @@ def recorded_poses(session: RecordedSession) -> list[RecordedPoses]:
     setups = session_setups(session)
     groups: dict[tuple[tuple[str, ...], int], list[int]] = {}
     for number in np.unique(setup_of[known]).tolist():
-        if number not in setups or not setups[number].point_names:
-            raise RecordingError(f"{session.folder}: poses name setup {number}, whose key points setups.jsonl does not hold")
-        names = tuple(setups[number].point_names)
+        names = tuple(setups[number].point_names) if number in setups else ()
         mine = np.flatnonzero(known & (setup_of == number))
-        for length in np.unique((offsets[1:] - offsets[:-1])[mine]).tolist():
+        lengths = np.unique((offsets[1:] - offsets[:-1])[mine]).tolist()
+        if number in setups and not names and lengths == [0]:  # no network found key points
+            continue
+        if not names:
+            raise RecordingError(f"{session.folder}: poses name setup {number}, whose key points setups.jsonl does not hold")
+        for length in lengths:
             if length == 0 or length % (_NUMBERS * len(names)):
                 raise RecordingError(f"{session.folder}: a pose holds {length} numbers, which does not fit the points {', '.join(names)}")
             groups.setdefault((names, length), []).append(number)

@@ -14,6 +14,7 @@ from rich.progress import track
 from tracker.bundle import Bundle
 from tracker.engines.engine import Engine
 from tracker.frame import Image
+from tracker.recording.session_messages import session_setups
 from tracker.resemblance import unlike_learnt
 from trainer.errors import TrainingError
 from trainer.labels.images import read_image
@@ -41,12 +42,17 @@ _T = TypeVar("_T")
 COMPARED = 3  # frames of the project, by which another video of the same name is told
 
 
-def check_videos(videos: Sequence[Path], *, span: Span) -> None:
+def check_videos(videos: Sequence[Path], *, span: Span, by_poses: bool = False) -> None:
     """Refuse in time what would be found out only after minutes.
+
+    Args:
+        videos: files, and folders of sessions.
+        span: what of them is looked at.
+        by_poses: whether the poses that sessions hold decide.
 
     Raises:
         RecordingError: a session that is damaged or not whole.
-        TrainingError: not a video, two of one name, a region outside.
+        TrainingError: not a video, two of one name, a region outside, or a session without poses where they decide.
     """
     names: dict[str, Path] = {}
     for video in videos:
@@ -57,8 +63,14 @@ def check_videos(videos: Sequence[Path], *, span: Span) -> None:
         if video.is_dir() and not is_session(video):
             raise TrainingError(f"{video}: is a folder without session.json; give a video, or the folder of a recorded session")
         if is_session(video):
-            form = SessionVideos(video).session.description.video
+            session = SessionVideos(video).session
+            form = session.description.video
             check_region(span.region, (form.height, form.width), where=str(video))
+            if by_poses and not any(setup.point_names for setup in session_setups(session).values()):
+                raise TrainingError(
+                    f"{video}: holds no key points of a network, so nothing says where one was unsure; choose with another "
+                    "--by, or give the --bundle that is to look at it"
+                )
         else:
             with VideoReader(video) as reader:
                 check_region(span.region, reader.size, where=str(video))
