@@ -10,7 +10,7 @@ end_at_signals(sys.argv)  # the imports below take a second
 
 import cv2  # noqa: E402
 
-from tracker.command import OneSentenceParser, run_command, version  # noqa: E402
+from tracker.command import OneSentenceParser, end_process, run_command, version  # noqa: E402
 from tracker.commands import (  # noqa: E402
     analyse,
     cameras,
@@ -58,14 +58,19 @@ COMMANDS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one subcommand and return the exit status."""
+    """Run one subcommand and return the exit status.
+
+    Args:
+        arguments: behind the program's name; None for those of this process, which then may end here: see `end_process`.
+    """
     options = _parser().parse_args(arguments)
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(OneLine(FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[lines])
     logging.getLogger("numexpr").setLevel(logging.WARNING)  # pyarrow loads it through pandas, and it says how many threads it has
     cv2.setNumThreads(1)  # the loop's few small operations are slower on a pool, which also competes with the engine
-    return run_command(options, program="tracker", interrupted=options.interrupted)
+    status = run_command(options, program="tracker", interrupted=options.interrupted)
+    return end_process(status) if arguments is None else status
 
 
 def _parser() -> argparse.ArgumentParser:

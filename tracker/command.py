@@ -88,22 +88,6 @@ def run_command(options: argparse.Namespace, *, program: str, interrupted: str |
         interrupted: what to say on Ctrl-C where the interrupted work has nothing better to say, which then ends with 130, as a
             shell expects it; None where Ctrl-C is the way to end it.
     """
-    status = _status_of(options, program=program, interrupted=interrupted)
-    left = {thread.name for thread in threading.enumerate()} & _NOT_WAITED_FOR
-    if left:
-        if WRITER not in left:  # else whatever is written waits for the same stuck reader
-            logging.shutdown()
-            _flush_output()
-        os._exit(status)  # a runtime that is loading an engine would be torn down under its own feet
-    return status
-
-
-def _flush_output() -> None:
-    if sys.stdout is not None:  # a daemon may have been started without
-        sys.stdout.flush()
-
-
-def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | None) -> int:
     try:
         status = int(options.call(options))
         _flush_output()  # here, where a reader that has gone can still be told from a fault
@@ -130,6 +114,25 @@ def _status_of(options: argparse.Namespace, *, program: str, interrupted: str | 
         sys.stderr.write(f"{program} {options.command}: what it prints cannot be written: {problem.strerror}; give it another place\n")
         return 1
     return status
+
+
+def end_process(status: int) -> int:
+    """The exit status, for `sys.exit`; where a thread is left that cannot be waited for, the process ends here with it.
+
+    For a program that was started as one. Whoever calls a command within a process of its own does not call this, and goes on.
+    """
+    left = {thread.name for thread in threading.enumerate()} & _NOT_WAITED_FOR
+    if left:
+        if WRITER not in left:  # else whatever is written waits for the same stuck reader
+            logging.shutdown()
+            _flush_output()
+        os._exit(status)  # a runtime that is loading an engine would be torn down under its own feet
+    return status
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None:  # a daemon may have been started without
+        sys.stdout.flush()
 
 
 def _is_of_output(problem: Exception) -> TypeGuard[OSError]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracker.command import OneSentenceParser, load_commands, run_command, version
+from tracker.command import OneSentenceParser, end_process, load_commands, run_command, version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,11 @@ class Program:
         return parser
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
-        """Run one subcommand and return the exit status."""
+        """Run one subcommand and return the exit status.
+
+        Args:
+            arguments: behind the program's name; None for those of this process, which then may end here: see `end_process`.
+        """
         asked = sys.argv[1:] if arguments is None else arguments
         missing = load_commands(f"{self.name}.commands", self.commands)[1]
         if asked and asked[0] in missing:
@@ -48,4 +52,5 @@ class Program:
             return 1
         options = self.parser().parse_args(asked)
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=self.log_format)
-        return run_command(options, program=self.name, interrupted=self.interrupted or options.interrupted)
+        status = run_command(options, program=self.name, interrupted=self.interrupted or options.interrupted)
+        return end_process(status) if arguments is None else status

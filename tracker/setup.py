@@ -79,7 +79,7 @@ class Setup:
     def field_of_view(self) -> str:
         """Which part of the camera's image is seen, in a sentence for the key points and one for each classifier that takes images.
 
-        "" where no network looks at the image.
+        "" where no network takes any of it.
         """
         seen = [self.inference.field_of_view] if self.inference is not None else []
         return " ".join(seen + [f"Classifier '{name}': {sentence}" for name, sentence in self.scores.fields_of_view.items()])

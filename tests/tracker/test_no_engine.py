@@ -57,7 +57,8 @@ class Recorded:
             wait_for(client, _has_rows_on_the_disk)
             self.status = json.loads(daemon.ask("status", "--json").stdout)
             self.table = daemon.ask("status").stdout
-            self.refused = daemon.ask("reload").stderr if _names_a_bundle(config) else ""
+            config.write_text(f"engine: {{bundle: models/mine}}\n{config.read_text()}")
+            self.refused = daemon.ask("reload").stderr
             daemon.process.kill()
         self.log = daemon.words
         self.folder = folder / "recordings" / "first"
@@ -67,11 +68,6 @@ class Recorded:
 
 def _has_rows_on_the_disk(message: Message) -> bool:
     return isinstance(message, StatusMessage) and message.recording is not None and message.recording.seconds > 2
-
-
-def _names_a_bundle(config: Path) -> bool:
-    config.write_text(f"engine: {{bundle: models/mine}}\n{config.read_text()}")
-    return True
 
 
 @pytest.fixture(scope="module")

@@ -291,7 +291,7 @@ def test_a_chain_is_written_as_one_video_with_its_overlay(tmp_path: Path, capsys
 def test_a_chain_whose_clock_was_set_back_is_not_shown_as_one(tmp_path: Path) -> None:
     first = write_chain(tmp_path)[0]
     say(tmp_path / "night-2", unix_offset_ns=first.description.unix_offset_ns)
-    with pytest.raises(RecordingError, match=r"night-2: begins .* before the session before it ends, .* look at them apart"):
+    with pytest.raises(RecordingError, match=r"night-2: begins .* before the session before it ends, .* view them apart"):
         RecordedScene(read_chain(tmp_path / "night"))
 
 

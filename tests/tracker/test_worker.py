@@ -1,5 +1,6 @@
 """The worker: one piece of work at a time, a plain answer to whoever asks meanwhile, and nothing that ends it."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from calib.__main__ import main as calib
+from tracker.__main__ import main as tracker
 from tracker.errors import BusyError, ConfigError
 from tracker.worker import Answer, Worker
 
@@ -117,7 +120,7 @@ def test_closing_does_not_wait_for_work_that_does_not_end() -> None:
 
 STUCK = """
 import argparse, atexit, threading
-from tracker.command import run_command
+from tracker.command import end_process, run_command
 from tracker.worker import Worker
 
 def run(_):
@@ -126,10 +129,32 @@ def run(_):
 
 atexit.register(print, "torn down", flush=True)
 print("begun")
-raise SystemExit(run_command(argparse.Namespace(command="run", call=run), program="tracker"))
+raise SystemExit(end_process(run_command(argparse.Namespace(command="run", call=run), program="tracker")))
 """
 
 
 def test_a_process_ends_with_its_status_while_the_worker_is_inside_a_runtime() -> None:
     ended = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (3, "begun\n", "")
+
+
+class _EndedError(Exception):
+    """In the place of the end of this process."""
+
+
+@pytest.mark.parametrize(("main", "command"), [(tracker, "recover"), (calib, "check")], ids=["tracker", "calib"])
+def test_a_command_called_within_a_process_never_ends_it(
+    main: Callable[..., int], command: str, monkeypatch: pytest.MonkeyPatch, worker: Worker
+) -> None:
+    def end(status: int) -> None:
+        raise _EndedError(status)
+
+    monkeypatch.setattr(os, "_exit", end)
+    gate = Gate()
+    worker.submit("a swap", gate)
+    assert gate.entered.wait(DEADLINE_S)
+    assert main([command, "nowhere"]) == 1, "it returns, although a thread is left"
+    monkeypatch.setattr(sys, "argv", ["program", command, "nowhere"])
+    with pytest.raises(_EndedError, match="1"):
+        main()
+    gate.open.set()

@@ -37,7 +37,7 @@ class Ending:
     def ask(self, reason: str, *, within_s: float) -> None:
         """End now, and give what waits so long."""
         self._deadline_ns = self._clock() + int(within_s * 1e9)
-        self.reason = reason  # last: the recorder's thread looks at this first
+        self.reason = reason  # last: the recorder's thread reads this first
 
     def hurry(self, within_s: float) -> None:
         """Give what waits no longer than this."""
@@ -52,7 +52,7 @@ class Ending:
         self.reason = _TIME_OVER
         return True
 
-    def look_at_time(self) -> None:
+    def check_time(self) -> None:
         """End where the session's time is over and no frame has come to show it."""
         if self.reason is None and self._clock() > self._end_ns + _FRAME_WAIT_NS:
             self.reason = _TIME_OVER

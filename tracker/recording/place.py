@@ -14,7 +14,7 @@ from tracker.errors import RecordingError
 from tracker.whole_files import nearest, remedy
 
 _MOUNTS = Path("/proc/self/mountinfo")
-_LOOK_EVERY_NS = 1_000_000_000
+_MEASURED_EVERY_NS = 1_000_000_000
 
 
 def check_place(settings: RecordingConfig) -> str:
@@ -110,10 +110,10 @@ def _user(number: int) -> str:
 
 
 class FreeSpace:
-    """What is left on the disk of a session, looked at once a second."""
+    """What is left on the disk of a session, measured once a second."""
 
     def __init__(self, folder: Path, *, minimum_free_gb: float, clock: Callable[[], int]) -> None:
-        """Look for the first time a second from now.
+        """Measure for the first time a second from now.
 
         Args:
             folder: of the session.
@@ -121,16 +121,16 @@ class FreeSpace:
             clock: monotonic ns.
         """
         self._folder, self._minimum_gb, self._clock = folder, minimum_free_gb, clock
-        self._looked_ns = clock()
+        self._measured_ns = clock()
 
     @property
     def is_due(self) -> bool:
         """Whether a second has passed."""
-        return self._clock() - self._looked_ns >= _LOOK_EVERY_NS
+        return self._clock() - self._measured_ns >= _MEASURED_EVERY_NS
 
-    def look(self) -> str | None:
+    def shortage(self) -> str | None:
         """Why there is too little, None where there is enough."""
-        self._looked_ns = self._clock()
+        self._measured_ns = self._clock()
         free_gb = shutil.disk_usage(self._folder).free / 1e9
         return too_little(self._folder, free_gb, self._minimum_gb) if free_gb < self._minimum_gb else None
 

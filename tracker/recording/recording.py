@@ -27,7 +27,7 @@ THREAD = "recorder"
 _POLL_S = 0.05
 _BEHIND_NS = 5_000_000_000  # how long a drop is still a problem after the last one
 _FILES_S = 5.0  # how long the last sync of the files may take
-_UNSEEN = "the network had not given the poses of the last frames when the session ended: folder=%s frames=%d"
+_UNSEEN = "the last frames had no pose yet when the session ended: folder=%s frames=%d"
 
 
 class Recording:
@@ -210,8 +210,8 @@ class Recording:
                 break
             if self._writer is not None:
                 self._writer.tick(frames_wait=self._inbox.waiting > 0, heard_ns=self._inbox.heard_ns)
-                self._look_after_space()
-            self._ending.look_at_time()
+                self._watch_space()
+            self._ending.check_time()
         self._take_last()
         if self._writer is not None:
             unseen = self._writer.awaited_poses
@@ -290,10 +290,10 @@ class Recording:
         for item in self._first.release():
             self._take(item)
 
-    def _look_after_space(self) -> None:
+    def _watch_space(self) -> None:
         if self._writer is None or not self._space.is_due:
             return
         self._bytes = self._writer.bytes_written
-        if (lack := self._space.look()) is not None:
+        if (lack := self._space.shortage()) is not None:
             self.failure = f"{lack}; the session was finished"
             self._ending.reason = "the disk was nearly full"

@@ -85,13 +85,13 @@ class Upstream:
                 f"camera {self.camera} delivers images of {found}, its place in rig.yaml was found with {expected};"
                 " set the camera to that size or calibrate the rig again"
             )
+        if self.names == ():
+            return f"camera {self.camera} finds no key points; give it a network that does, by `tracker swap` or engine.bundle"
         if self.names is not None and self._animals != 1:
             return (
                 f"camera {self.camera} tracks {self._animals} animals; which of them is which in another camera is not known,"
                 " so a rig triangulates one animal: give every camera a network for one"
             )
-        if self.names == ():
-            return f"the network of camera {self.camera} finds no key points; give it one that does"
         return self._clock_problem(tolerance_ns)
 
     def _clock_problem(self, tolerance_ns: float | None) -> str | None:

@@ -242,7 +242,7 @@ def _refuse_set_back(parts: Sequence[tuple[Part, pa.Table]], gaps_s: Sequence[fl
         if gap_s <= 0:
             raise RecordingError(
                 f"{part.session.folder}: begins {-gap_s:.3f} s before the session before it ends, by the time of day: the clock was set "
-                "back in between, and nothing tells the true time; look at them apart, without --whole"
+                "back in between, and nothing tells the true time; view them apart, without --whole"
             )
 
 

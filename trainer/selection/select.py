@@ -69,7 +69,7 @@ def check_videos(videos: Sequence[Path], *, span: Span, by_poses: bool = False) 
             if by_poses and not any(setup.point_names for setup in session_setups(session).values()):
                 raise TrainingError(
                     f"{video}: holds no key points of a network, so nothing says where one was unsure; choose with another "
-                    "--by, or give the --bundle that is to look at it"
+                    "--by, or give the --bundle that is to judge it"
                 )
         else:
             with VideoReader(video) as reader:
