@@ -190,12 +190,15 @@ def test_what_a_command_did_is_a_sentence_for_people_and_json_for_programs(
         assert {"ok": True} | json.loads(capsys.readouterr().out) == answer
 
 
-def test_recovering_a_whole_session_says_again_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("cut_frames", "frames"), [(2, "2 frames had no row and were"), (1, "1 frame had no row and was")])
+def test_recovering_a_whole_session_says_again_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], cut_frames: int, frames: str
+) -> None:
     folder = write_session(tmp_path / "s", count=6).folder
     closed = json.loads((folder / "closed.json").read_text())
-    (folder / "closed.json").write_text(json.dumps(closed | {"recovered": True, "dropped": 7, "cut_frames": 2}))
+    (folder / "closed.json").write_text(json.dumps(closed | {"recovered": True, "dropped": 7, "cut_frames": cut_frames}))
     assert main(["recover", str(folder)]) == 0
-    cut = "2 frames had no row and were cut off; 7 others were dropped while it was recorded"
+    cut = f"{frames} cut off; 7 others were dropped while it was recorded"
     assert capsys.readouterr().out == f"{folder}: is whole, 6 frames; {cut}\n"
 
 

@@ -61,6 +61,11 @@ def test_a_service_s_own_limit_is_not_called_a_disk_that_is_mounted_read_only(tm
     assert "mounted" not in said
 
 
+def test_a_service_whose_recording_disk_is_not_mounted_is_told_so(tmp_path: Path) -> None:
+    said = what_to_do(READ_ONLY, tmp_path / "sessions", SERVICE, mounts=mounted(tmp_path, own="ro", everyone="rw"))
+    assert said.startswith(f"{tmp_path / 'sessions'} is not there (is its disk mounted?), and the service may write below")
+
+
 def test_a_disk_that_is_mounted_read_only_is_called_so_in_a_service_too(tmp_path: Path) -> None:
     said = what_to_do(READ_ONLY, tmp_path, SERVICE, mounts=mounted(tmp_path, own="ro", everyone="ro"))
     assert said == "choose a folder on a disk that is not mounted read-only"

@@ -77,11 +77,15 @@ def _put_aside(folder: Path) -> list[Path]:
 def _sentence(folder: Path, found: "Recovered") -> str:
     closed = found.closed
     kept = ", ".join(path.name for path in _put_aside(folder))
-    cut = f"; {closed.cut_frames} frames had no row and were cut off" if closed.cut_frames else ""
+    cut = f"; {_cut_off(closed.cut_frames, 'frame', 'row')}" if closed.cut_frames else ""
     cut += (f" (kept in {kept})" if cut else f"; frames that had no row are kept in {kept}") if kept else ""
-    cut += f"; {closed.cut_rows} rows had no frame and were cut off" if closed.cut_rows else ""
+    cut += f"; {_cut_off(closed.cut_rows, 'row', 'frame')}" if closed.cut_rows else ""
     cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
     if found.was_whole:
         return f"{folder}: is whole, {closed.frames} frames{cut}"
     files = sum(frames > 0 for frames in closed.segments)
     return f"{folder}: {closed.frames} frames in {files} video {'file' if files == 1 else 'files'}, each with its row{cut}"
+
+
+def _cut_off(count: int, what: str, missing: str) -> str:
+    return f"1 {what} had no {missing} and was cut off" if count == 1 else f"{count} {what}s had no {missing} and were cut off"

@@ -33,7 +33,7 @@ def check_place(settings: RecordingConfig) -> str:
             free_gb = shutil.disk_usage(existing).free / 1e9
     except OSError as problem:
         raise RecordingError(
-            f"recording.folder is {folder}, where no session can be written: {problem.strerror}; {what_to_do(problem, existing)}"
+            f"recording.folder is {folder}, where no session can be written: {problem.strerror}; {what_to_do(problem, folder)}"
         ) from problem
     if free_gb < settings.minimum_free_gb:
         raise RecordingError(too_little(folder, free_gb, settings.minimum_free_gb))
@@ -57,26 +57,28 @@ def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
     except FileExistsError:
         raise RecordingError(f"{folder}: exists; a session begins in a folder of its own, so choose another name") from None
     except OSError as problem:
-        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {what_to_do(problem, nearest(folder))}") from problem
+        raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {what_to_do(problem, folder.parent)}") from problem
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < minimum_free_gb:
         folder.rmdir()
         raise RecordingError(too_little(folder, free_gb, minimum_free_gb))
 
 
-def what_to_do(problem: OSError, existing: Path, environment: Mapping[str, str] = os.environ, *, mounts: Path = _MOUNTS) -> str:
+def what_to_do(problem: OSError, folder: Path, environment: Mapping[str, str] = os.environ, *, mounts: Path = _MOUNTS) -> str:
     """About a place where no session can be written, also where the service's limits or another owner are the cause.
 
     Args:
         problem: why not.
-        existing: the folder, or the nearest one above it that is there.
+        folder: of the sessions; it may be missing.
         environment: of this process; systemd names a service's own folder in it.
         mounts: the kernel's file of what is mounted where, as this process sees it.
     """
+    existing = nearest(folder)
     own = environment.get("STATE_DIRECTORY", "").partition(":")[0]
     if problem.errno == errno.EROFS and own and not _is_read_only_for_all(existing, mounts):
         there = "let its unit name the folder in ReadWritePaths= (systemd/README.md, Recording)"
-        return f"the service may write below {own} alone: record there, or {there}"
+        missing = "" if existing == folder else f"{folder} is not there (is its disk mounted?), and "
+        return f"{missing}the service may write below {own} alone: record there, or {there}"
     if problem.errno in (errno.EACCES, errno.EPERM):
         return f"{existing} belongs to {_owner(existing)} and the tracker runs as {_user(os.geteuid())}: {remedy(problem)}"
     return remedy(problem)
