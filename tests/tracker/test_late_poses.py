@@ -237,7 +237,7 @@ def test_a_tracker_that_is_told_to_end_says_how_many_frames_the_network_has_not_
     assert session.rows["points"].null_count == 4
     assert session.closed is not None
     assert session.closed.late_poses == 0, "no network had them"
-    assert f"the network had not given the poses of the last frames when the session ended: folder={tmp_path / 's'} frames=4" in caplog.text
+    assert f"the last frames had no pose yet when the session ended: folder={tmp_path / 's'} frames=4" in caplog.text
 
 
 @pytest.mark.parametrize(("pace", "is_explained"), [("every_frame", True), ("newest_frame", False)])
