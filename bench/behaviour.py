@@ -321,7 +321,7 @@ def main() -> None:
         "frames": rows,
         "aggression bouts": {name: bout_row(each["bouts"]) for name, each in answers.items()},
         "rules": {name: each["rules"] for name, each in answers.items()},
-        "against": [compare_f1((NAME, name), boosted, each["videos"]).sentence for name, each in answers.items()],
+        "against": [said for name, each in answers.items() for said in compare_f1((NAME, name), boosted, each["videos"]).sentences],
     }
     bout_rows = found["aggression bouts"]
     bout_rows["mean"] = {key: float(np.mean([each[key] for each in bout_rows.values()])) for key in next(iter(bout_rows.values()))}

@@ -120,7 +120,8 @@ class ComparedBundles:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The verdicts."""
-        return (self.between.sentence, *(each.sentence for each in self.references), *(each.sentence for each in self.people))
+        compared = (self.between, *self.references)
+        return (*(said for each in compared for said in each.sentences), *(each.sentence for each in self.people))
 
     @property
     def lines(self) -> list[str]:
