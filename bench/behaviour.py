@@ -63,7 +63,7 @@ class Hysteresis:
 
 def table_of(data: Path, out: Path) -> Path:
     """The table of the eight videos."""
-    rows = ["video,poses,labels,fps"]
+    rows, data = ["video,poses,labels,fps"], data.absolute()  # the table stands in another folder, by which its paths would go
     for name in itertools.chain(*FOLDS):
         [poses] = (data / "tracks").glob(f"{name}DLC*.csv")
         rows.append(f"{name},{poses},{data / 'annotations' / f'{name}_annot.txt'},{FPS:g}")
