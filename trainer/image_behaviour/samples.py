@@ -186,7 +186,7 @@ class Samples:
 def _times_shown(videos: Sequence[ImageVideo]) -> NDArray[np.int64]:
     """How much rarer each class is than the commonest, at most `MOST_TIMES`: (classes,)."""
     count = np.sum([(video.marks == YES).sum(axis=0) for video in videos], axis=0)
-    return np.clip(np.rint(count.max(initial=1) / np.maximum(count, 1)), 1, MOST_TIMES).astype(np.int64)
+    return np.asarray(np.clip(np.rint(count.max(initial=1) / np.maximum(count, 1)), 1, MOST_TIMES), np.int64)
 
 
 def augmented(clip: Tensor, settings: ImageSettings, rng: np.random.Generator) -> Tensor:
