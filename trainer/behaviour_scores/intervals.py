@@ -67,7 +67,9 @@ class PairedF1:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The verdict by frame, and that by bout where bouts are scored."""
-        return (self.sentence,) if self.by_bout is None else (self.sentence, f"By bout: {self.by_bout.sentence}")
+        if self.by_bout is None:
+            return (self.sentence,)
+        return self.sentence, f"By bout: {self.by_bout.sentence.replace('No difference', 'no difference', 1)}"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
