@@ -44,6 +44,7 @@ def exclusive(truth: str, said: str, *, names: str = "abc", name: str = "v") -> 
 def test_frames_that_nobody_judged_are_not_scored() -> None:
     one = score_behaviour("x", [video("##..??", "#.#.##")]).classes[0]
     assert (one.frames.precision, one.frames.recall, one.frames.f1, one.judged_frames) == (0.5, 0.5, 0.5, 4)
+    assert (one.as_json()["false_frames"], one.as_json()["missed_frames"]) == (1, 1)
 
 
 def test_bouts_are_detected_missed_false_and_in_pieces_as_counted_by_hand() -> None:
