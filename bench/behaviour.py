@@ -63,7 +63,7 @@ class Hysteresis:
 
 def table_of(data: Path, out: Path) -> Path:
     """The table of the eight videos."""
-    rows = ["video,poses,labels,fps"]
+    rows, data = ["video,poses,labels,fps"], data.absolute()  # the table stands in another folder, by which its paths would go
     for name in itertools.chain(*FOLDS):
         [poses] = (data / "tracks").glob(f"{name}DLC*.csv")
         rows.append(f"{name},{poses},{data / 'annotations' / f'{name}_annot.txt'},{FPS:g}")
@@ -321,7 +321,7 @@ def main() -> None:
         "frames": rows,
         "aggression bouts": {name: bout_row(each["bouts"]) for name, each in answers.items()},
         "rules": {name: each["rules"] for name, each in answers.items()},
-        "against": [compare_f1((NAME, name), boosted, each["videos"]).sentence for name, each in answers.items()],
+        "against": [said for name, each in answers.items() for said in compare_f1((NAME, name), boosted, each["videos"]).sentences],
     }
     bout_rows = found["aggression bouts"]
     bout_rows["mean"] = {key: float(np.mean([each[key] for each in bout_rows.values()])) for key in next(iter(bout_rows.values()))}

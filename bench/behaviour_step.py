@@ -1,10 +1,11 @@
 """Time of one step of behaviour networks and forecasters, by turns in one run: bare OpenVINO, the step that is carried, the loop's part.
 
-    python bench/behaviour_step.py [--steps 2000]
+    python bench/behaviour_step.py [--steps 2000] [--processor]
 
 Each network is measured three times in turn: `bare` is OpenVINO's inference of the same graph with nothing moved in or out; `step` is what
 training, scoring and rig share, with poses or image and states moved; `frame` is what the tracker's loop does with a frame: the region
-taken, the step, scores put into the pose, and an event's rule. What the loop adds beside the network is `frame` less `bare`. Weights are
+taken, the step, scores put into the pose, and an event's rule. What the loop adds beside the network is `frame` less `bare`; less `step`
+is what of it comes after the network, for `bare` reads the same states each time, and finds them in the processor's cache. Weights are
 random, which costs what learnt ones cost. One thread, two for the convolutional LSTM. The load of the machine is printed before and after.
 """
 
@@ -48,6 +49,7 @@ from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan
 
 _BLOCK = 50  # steps of one kind before the next has its turn
 _WARM_UP = 10  # steps of each kind that are not counted; of few, none
+CAMERA = (720, 1280, 3)
 _NO_HASH = "0" * 64
 _INTERVAL_NS = 10_000_000
 _POINTS = ("nose", "left_ear", "right_ear", "middle", "tail")
@@ -56,7 +58,7 @@ Taken = NDArray[np.float32] | NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A graph and what it takes of a frame."""
+    """A graph and what it takes of a frame; `camera` is the (height, width, channels) of a frame of which that is the middle."""
 
     model: bytes
     states: Mapping[str, tuple[int, ...]]
@@ -64,6 +66,7 @@ class Measured:
     threads: int = 1
     phases: int = 1
     phase_states: Sequence[str] = ()
+    camera: tuple[int, int, int] | None = None
 
     @property
     def engine(self) -> StepEngine:
@@ -79,7 +82,16 @@ def poses(kind: PoseNetwork = "gru") -> Measured:
     return Measured(model=to_onnx(network, POSES, taken[None]), states=network.state_shapes, taken=taken)
 
 
-def images(name: str, side: int, *, channels: int = 1, lags: tuple[int, ...] = (), memory: int = 0) -> Measured:
+def images(
+    name: str,
+    side: int,
+    *,
+    channels: int = 1,
+    lags: tuple[int, ...] = (),
+    memory: int = 0,
+    classes: int = 4,
+    camera: tuple[int, int, int] | None = None,
+) -> Measured:
     """A network of a square region."""
     plan = ImagePlan(
         height=side,
@@ -91,12 +103,12 @@ def images(name: str, side: int, *, channels: int = 1, lags: tuple[int, ...] = (
         network=name,
         memory=memory,
         dropout=0.0,
-        classes=4,
+        classes=classes,
         exclusive=True,
     )
     network = ImageBehaviour(plan).eval()
     taken = np.random.default_rng(0).integers(0, 255, (side, side, channels)).astype(np.uint8)
-    return Measured(model=to_onnx(network, IMAGE, taken[None]), states=network.state_shapes, taken=taken)
+    return Measured(model=to_onnx(network, IMAGE, taken[None]), states=network.state_shapes, taken=taken, camera=camera)
 
 
 def pixels(height: int, width: int) -> Measured:
@@ -131,7 +143,10 @@ def frame(of: Measured) -> Callable[[], None]:
     if about is None:
         raise ValueError("a network of behaviour describes itself as one")
     from_image = about.region is not None
-    camera = np.asarray(of.taken[..., 0] if from_image else np.zeros((8, 8)), np.uint8)
+    taken = of.taken if of.taken.shape[-1] == 3 else of.taken[..., 0]
+    camera = np.asarray(taken if from_image else np.zeros((8, 8)), np.uint8)
+    if of.camera is not None:
+        camera = np.random.default_rng(0).integers(0, 255, of.camera).astype(np.uint8)
     points = np.zeros((0, 0, 3), np.float32) if from_image else of.taken.astype(np.float32)
     names = () if from_image else _POINTS
     scores = Scores({"bench": Classifier(bundle, about, engine)}, point_names=names, animals=len(points), source_shape=camera.shape)
@@ -162,7 +177,9 @@ def described(of: Measured, classes: int) -> Description:
         skeleton=(),
         class_names=tuple(f"class{number}" for number in range(classes)),
         network="",
-        view=View(crop=None, fit="exact", colour="grey"),
+        view=View(
+            crop=None, fit="exact" if of.camera is None else "centre", colour="rgb" if of.taken.shape[-1] == 3 and from_image else "grey"
+        ),
         input=TensorShape(name=IMAGE if from_image else POSES, shape=(1, *of.taken.shape), dtype="uint8" if from_image else "float32"),
         output=TensorShape(name="probabilities", shape=(1, classes), dtype="float32"),
         states=(),
@@ -196,7 +213,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--only", nargs="+", metavar="WORD", help="networks in whose names one of these words is")
+    parser.add_argument("--processor", action="store_true", help="measure processor time of all threads: less of it is other programs'")
     options = parser.parse_args()
+    now = time.process_time if options.processor else time.perf_counter
     torch.manual_seed(0)
     networks: dict[str, Callable[[], Measured]] = {
         "poses, 2 animals of 5 points": poses,
@@ -209,6 +228,9 @@ def main() -> None:
         "shallow, 81x81 grey": lambda: images("shallow", 81),
         "deep, 81x81 grey": lambda: images("deep", 81),
         "dense, 81x81 grey": lambda: images("dense", 81),
+        "small, 224x224 colour of 1280x720": lambda: images("small", 224, channels=3, camera=CAMERA),
+        "the same, 200 classes": lambda: images("small", 224, channels=3, classes=200, camera=CAMERA),
+        "resnet18, the same": lambda: images("resnet18", 224, channels=3, classes=200, camera=CAMERA),
         "convolutional LSTM, 60x80": lambda: pixels(60, 80),
         "convolutional LSTM, 120x160": lambda: pixels(120, 160),
     }
@@ -220,17 +242,18 @@ def main() -> None:
     for _ in range(options.steps // block):
         for key, do in kinds.items():
             for _ in range(block):
-                begun = time.perf_counter()
+                begun = now()
                 do()
-                spent[key].append(1000 * (time.perf_counter() - begun))
+                spent[key].append(1000 * (now() - begun))
     low, middle, high = ({key: percentile(times, of) for key, times in spent.items()} for of in (5, 50, 99))
     for name in chosen:
         cells = "  ".join(
             f"{kind} p5 {low[name, kind]:6.3f} p50 {middle[name, kind]:6.3f} p99 {high[name, kind]:6.3f}"
             for kind in ("bare", "step", "frame")
         )
-        added = middle[name, "frame"] - middle[name, "bare"]
-        print(f"{name:<40} {cells} ms; frame less bare {added:.3f} ms; frame {middle[name, 'frame'] / middle[name, 'bare']:.2f} x bare")
+        added, after = (middle[name, "frame"] - middle[name, other] for other in ("bare", "step"))
+        times = middle[name, "frame"] / middle[name, "bare"]
+        print(f"{name:<40} {cells} ms; frame less bare {added:.3f} ms, less step {after:.3f} ms; frame {times:.2f} x bare")
     print(f"load {os.getloadavg()[0]:.1f}")
 
 

@@ -4,7 +4,8 @@
 
 Renders trials (`trainer synth --scene whisker`), trains as `trainer fit --task behaviour --region SIDE --follow pole` does on the first
 half of them, chooses on the next eighth how found touches are cleaned, and scores the rest, which nothing has seen: touches, onsets, and
-every error against how fast the whisker came. A set and a training that are there are used again.
+every error against how fast the whisker came; and frames that are decided wrongly against distance, curvature, speed and angle of the
+whisker, which geometry knows exactly. A set and a training that are there are used again.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour_scores.behaviour_score import Cleaning, clean, score_behaviour
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.ethogram.read_options import ReadOptions
+from trainer.formats.whisker_scene import whisker_geometry
 from trainer.formats.write_whisker_set import POLE, TABLE_FILE, write_whisker_set
 from trainer.image_behaviour.image_reference import answers_to_images, read_image_reference
 from trainer.image_behaviour.image_request import ImageRequest
@@ -38,6 +40,13 @@ from trainer.image_behaviour.region import RegionAsked
 from trainer.image_behaviour.settings import ImageSettings
 
 MS_NS = 1_000_000
+BINS = 10
+QUANTITIES = {  # of `WhiskerGeometry`
+    "distance": "distance of the edges, px (below 0: touch)",
+    "curvature": "curvature of the whisker, per px",
+    "speed": "speed of the whisker at the pole, px per ms",
+    "angle": "angle at the base, radians",
+}
 CLEANINGS = tuple(Cleaning(minimum_ms=minimum, gap_ms=gap) for minimum, gap in itertools.product((0, 2, 3, 5), (0, 1, 2, 4, 8)))
 
 
@@ -71,16 +80,22 @@ class Touches:
         return float((np.abs(self.onset_frames) <= 1).sum()) / max(1, self.true)
 
 
-def touches(videos: list[ScoredVideo], folder: Path) -> Touches:
-    """Count over trials; touches that begin before the network sees enough have no onset and are left out, as is what is found there."""
+def touches(videos: Sequence[ScoredVideo], folder: Path, warming: Sequence[int]) -> Touches:
+    """Count over trials; touches that begin before the network sees enough have no onset and are left out, as is what is found there.
+
+    Args:
+        videos: the trials.
+        folder: of the set.
+        warming: of each trial, frames at the beginning for which there is no answer.
+    """
     counts = np.zeros(3, int)
     onsets, speeds, missed = [], [], []
-    for video in videos:
+    for video, warm in zip(videos, warming, strict=True):
         times_ns = np.arange(len(video.truth), dtype=np.int64) * MS_NS
         speed = np.load(folder / f"{video.name}-speed.npy")
         true = bouts_of_labels(video.true[:, 0], times_ns)
         found = bouts_of_labels(video.said[:, 0], times_ns)
-        begins = true[:, 0] < max(1, warming(video)) * MS_NS
+        begins = true[:, 0] < max(1, warm) * MS_NS
         found = found[~np.array([bool((one[0] < true[begins, 1]).any()) for one in found], np.bool_)] if len(found) else found
         true = true[~begins]
         pairs = pair_bouts(found, true)
@@ -101,9 +116,79 @@ def touches(videos: list[ScoredVideo], folder: Path) -> Touches:
     )
 
 
-def warming(video: ScoredVideo) -> int:
-    """Frames at the beginning for which there is no answer."""
-    return 0 if video.probabilities is None else int(np.isnan(video.probabilities[:, 0]).sum())
+def warming_of(videos: Sequence[ScoredVideo]) -> list[int]:
+    """Of each trial, frames at the beginning for which there is no answer; of raw answers, for cleaned ones have no probabilities."""
+    return [0 if video.probabilities is None else int(np.isnan(video.probabilities[:, 0]).sum()) for video in videos]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """Frames of all trials after the warming up.
+
+    Attributes:
+        touch: bool (frames,), whether they touch.
+        wrong: bool (frames,), whether the answer is the other.
+        values: of each of `QUANTITIES`, float64 (frames,).
+    """
+
+    touch: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+    values: dict[str, NDArray[np.float64]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Medians of touches and of the others, rightly and wrongly decided; None where there is no such frame."""
+        kinds = {"touch": self.touch, "none": ~self.touch}
+        chosen = {f"{kind}_{how}": of & (self.wrong == (how == "wrong")) for kind, of in kinds.items() for how in ("right", "wrong")}
+        return {
+            "frames": {name: int(which.sum()) for name, which in chosen.items()},
+            "medians": {
+                quantity: {name: float(np.median(values[which])) if which.any() else None for name, which in chosen.items()}
+                for quantity, values in self.values.items()
+            },
+        }
+
+
+def frames_of(videos: Sequence[ScoredVideo], warming: Sequence[int], *, seed: int) -> Frames:
+    """What geometry says of every frame, and whether the answer is right.
+
+    Raises:
+        SystemExit: the set was rendered with another seed.
+    """
+    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in QUANTITIES}
+    touch, wrong = [], []
+    for video, warm in zip(videos, warming, strict=True):
+        geometry = whisker_geometry(seed=seed, number=int(video.name.removeprefix("trial")), frames=len(video.truth))
+        if not np.array_equal(geometry.distance < 0, video.true[:, 0]):
+            raise SystemExit(f"the set in --out was not rendered with --seed {seed}; give its own seed, or another folder")
+        touch.append(video.true[warm:, 0])
+        wrong.append((video.said != video.true)[warm:, 0])
+        for name in QUANTITIES:
+            parts[name].append(getattr(geometry, name)[warm:])
+    return Frames(
+        touch=np.concatenate(touch), wrong=np.concatenate(wrong), values={name: np.concatenate(each) for name, each in parts.items()}
+    )
+
+
+def plot_frames(found: Frames, path: Path) -> None:
+    """The share of frames that are decided wrongly, against each quantity, in tenths of the frames."""
+    figure = Figure(figsize=(7.4, 5.2), dpi=110, layout="constrained")
+    for axes, (name, title) in zip(figure.subplots(2, 2, sharey=True).flat, QUANTITIES.items(), strict=True):
+        for which, colour, marker, words in (
+            (found.touch, "#0072B2", "o", "touches missed"),
+            (~found.touch, "#D55E00", "s", "false touches"),
+        ):
+            values, wrong = found.values[name][which], found.wrong[which]
+            if not len(values):
+                continue
+            edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1)))
+            of = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(0, len(edges) - 2))
+            middles = [float(np.median(values[of == one])) for one in np.unique(of)]
+            shares = [100 * float(wrong[of == one].mean()) for one in np.unique(of)]
+            axes.plot(middles, shares, color=colour, marker=marker, markersize=4, linewidth=1.2, label=words)
+        axes.set_xlabel(title)
+    figure.supylabel("frames decided wrongly (%)", fontsize="medium")
+    figure.axes[0].legend(frameon=False)
+    figure.savefig(path)
 
 
 def plot(found: Touches, path: Path) -> None:
@@ -140,6 +225,7 @@ def main() -> None:
     parser.add_argument("--lags", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--picture", type=Path, help="of error against speed (speed.png in --out)")
+    parser.add_argument("--frames-picture", type=Path, help="of wrong frames against geometry (frames.png in --out)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     talk = Console(stderr=True, soft_wrap=True)
@@ -173,8 +259,11 @@ def main() -> None:
     videos = read_image_videos(table, region, asked=ReadOptions(), classes=ClassesAsked()).videos
     cleaning = best_cleaning(answers(bundle, videos, validation), data)
     judged = answers(bundle, videos, held_out)
-    raw, found = touches(judged, data), touches(clean(judged, cleaning), data)
+    warming, cleaned = warming_of(judged), clean(judged, cleaning)
+    raw, found = touches(judged, data, warming), touches(cleaned, data, warming)
     plot(found, options.picture or options.out / "speed.png")
+    frames = frames_of(cleaned, warming, seed=options.seed)
+    plot_frames(frames, options.frames_picture or options.out / "frames.png")
     row: dict[str, Any] = {
         "trials": len(judged),
         "touches": found.true,
@@ -185,10 +274,18 @@ def main() -> None:
         "gap_ms": cleaning.gap_ms,
         "errors_per_touch_raw": raw.errors_per_touch,
         "onsets_within_one_frame_raw": raw.within_a_frame,
-        "frame_f1": score_behaviour("network", judged).classes[0].frames.f1,
+        "frame_f1": score_behaviour("network", without_warming(judged, warming)).classes[0].frames.f1,
     }
-    row |= of_trees(bundle, videos, validation, held_out, judged, data)
-    print(json.dumps(row) if options.json else "\n".join(f"{name:<28} {value:.3f}" for name, value in row.items()))
+    row |= of_trees(bundle, videos, validation, held_out, warming, data)
+    if options.json:
+        print(json.dumps(row | frames.as_json()))
+        return
+    print("\n".join(f"{name:<28} {value:.3f}" for name, value in row.items()))
+    kept = frames.as_json()
+    for quantity, medians in {"frames": kept["frames"], **kept["medians"]}.items():
+        print(
+            f"{quantity:<28} " + "  ".join(f"{name} {value if value is None else format(value, '.4g')}" for name, value in medians.items())
+        )
 
 
 def of_trees(
@@ -196,7 +293,7 @@ def of_trees(
     videos: Sequence[ImageVideo],
     validation: Sequence[str],
     held_out: Sequence[str],
-    judged: Sequence[ScoredVideo],
+    warming: Sequence[int],
     data: Path,
 ) -> dict[str, float]:
     """The same of the trees beside the bundle, their cleaning chosen as the network's; nothing where there are none."""
@@ -205,15 +302,17 @@ def of_trees(
         return {}
     cleaning = best_cleaning(answers_to_images(trees, [video for video in videos if video.name in validation]), data)
     said = answers_to_images(trees, [video for video in videos if video.name in held_out])
-    warm = [
-        one.saying(one.said & (np.arange(len(one.said)) >= warming(network))[:, None]) for one, network in zip(said, judged, strict=True)
-    ]
-    found = touches(clean(warm, cleaning), data)
+    found = touches(clean(said, cleaning), data, warming)
     return {
         "trees_errors_per_touch": found.errors_per_touch,
         "trees_onsets_within_one_frame": found.within_a_frame,
-        "trees_frame_f1": score_behaviour("trees", warm).classes[0].frames.f1,
+        "trees_frame_f1": score_behaviour("trees", without_warming(said, warming)).classes[0].frames.f1,
     }
+
+
+def without_warming(videos: Sequence[ScoredVideo], warming: Sequence[int]) -> list[ScoredVideo]:
+    """The same trials, not scored while the network warms up."""
+    return [video.without(np.arange(len(video.truth)) < warm) for video, warm in zip(videos, warming, strict=True)]
 
 
 def answers(bundle: Path, videos: Sequence[ImageVideo], names: Sequence[str]) -> list[ScoredVideo]:
@@ -224,8 +323,10 @@ def answers(bundle: Path, videos: Sequence[ImageVideo], names: Sequence[str]) ->
 def best_cleaning(validation: list[ScoredVideo], folder: Path) -> Cleaning:
     """The one with the fewest errors for each touch, then with the most onsets within a frame; of equals the mildest."""
 
+    warming = warming_of(validation)
+
     def worth(cleaning: Cleaning) -> tuple[float, float]:
-        found = touches(clean(validation, cleaning), folder)
+        found = touches(clean(validation, cleaning), folder, warming)
         return -found.errors_per_touch, found.within_a_frame
 
     return max(CLEANINGS, key=worth)

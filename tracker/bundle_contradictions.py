@@ -137,6 +137,8 @@ def _half_described(lighting: Lighting) -> str | None:
 def _odd_intervals(description: Description) -> str | None:
     learnt, behaviour = description.learnt, description.behaviour
     intervals = {"learnt.brightness": learnt.brightness, "learnt.contrast": learnt.contrast} if learnt is not None else {}
+    if description.learnt_poses is not None and description.learnt_poses.length_px is not None:
+        intervals["learnt_poses.length_px"] = description.learnt_poses.length_px
     if behaviour is not None:
         intervals["behaviour.frame_interval_s"] = behaviour.frame_interval_s
         if behaviour.frame_interval_s[1] == 0:

@@ -113,6 +113,15 @@ class LearntImages(BundlePart, frozen=True, kw_only=True):
     confidence: Share | None  # mean over its key points: what 95 % of the held-out images exceed; null where none was held out
 
 
+class LearntPoses(BundlePart, frozen=True, kw_only=True):
+    """What the poses that were learnt from were like, over animals and frames, so that other ones can be told."""
+
+    least_confidence: Share  # a point below was not there
+    length_px: tuple[Pixels, Pixels] | None  # of an animal, 1st to 99th percentile; null where two of its points were never seen
+    seen: Share  # of an animal's points: what 99 % of the frames reach
+    speed_px_s: Annotated[float, Meta(ge=0, le=1e9)] | None  # what 99 % of the frames keep below; null where it was never known
+
+
 class BehaviourAccuracy(BundlePart, frozen=True, kw_only=True):
     """Scores on held-out videos, of the decisions that the thresholds make, or of the likeliest class where classes exclude each other.
 
@@ -203,6 +212,7 @@ class Description(BundlePart, frozen=True, kw_only=True):
     # source pixels for each key point: confidence is the chance of an error of at most this; null where it was not noted
     correct_within_px: tuple[Annotated[float, Meta(gt=0, le=1_000_000)], ...] | None = None
     learnt: LearntImages | None = None  # null in bundles from before it was noted
+    learnt_poses: LearntPoses | None = None  # of a network that takes poses; null in bundles from before it was noted
     behaviour: BehaviourNetwork | None = None  # of a network that is carried from frame to frame and gives class probabilities
     lighting: Lighting | None = None  # null where frames are seen as they are
     forecast: Forecast | None = None  # of such a network whose classes are still to come; null where they are now

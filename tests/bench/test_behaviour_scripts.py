@@ -1,7 +1,9 @@
 """The scripts of `bench/` about behaviour, forecasts and light run to their end at their smallest size, on data made up here."""
 
 import json
+import os
 import re
+import runpy
 from pathlib import Path
 
 import cv2
@@ -9,9 +11,11 @@ import h5py  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
-from tests.bench.run_script import script
+from tests.bench.run_script import BENCH, script
 from tests.trainer.chromium import find_chromium
 from trainer.behaviour.boosted_trees import missing_library
+from trainer.behaviour_scores.behaviour_score import Cleaning, clean
+from trainer.behaviour_scores.scored_video import ScoredVideo
 
 FRAMES = 160
 RATS = ("1", "8", "12", "19", "24", "35", "46", "54")  # the videos of the benchmark
@@ -51,6 +55,7 @@ def test_the_behaviour_benchmark_scores_networks_beside_trees_and_draws_them(
         _tracks(data / "tracks" / f"{name}DLC_net.csv", ("top", "body", "tail"), 2, moving=moving, seed=seed)
         (data / "annotations" / f"{name}_annot.txt").write_text(configuration + channel)
 
+    data = Path(os.path.relpath(data))
     small = ("--epochs", 1, "--members", 1, "--seeds", 0)
     found = json.loads(script("behaviour.py", "--data", data, "--out", tmp_path / "out", *small, "--json"))
 
@@ -111,7 +116,25 @@ def test_the_whisker_benchmark_counts_touches_and_their_onsets(tmp_path: Path) -
     assert found["touches"] > 0
     assert {"errors_per_touch", "onsets_within_one_frame", "errors_per_touch_raw", "minimum_ms", "frame_f1"} < set(found)
     assert ("trees_errors_per_touch" in found) == (missing_library() is None)
-    assert (tmp_path / "speed.png").read_bytes().startswith(b"\x89PNG")
+    for picture in (tmp_path / "speed.png", tmp_path / "out" / "frames.png"):
+        assert picture.read_bytes().startswith(b"\x89PNG")
+    warming = 4  # the farthest of the lagged frames
+    assert sum(found["frames"].values()) == 3 * (60 - warming), "what is cleaned is scored without the warming up too"
+    assert set(found["medians"]) == {"distance", "curvature", "speed", "angle"}
+
+
+def test_cleaning_takes_no_touch_of_the_warming_up_into_account(tmp_path: Path) -> None:
+    whisker = runpy.run_path(str(BENCH / "whisker.py"))
+    np.save(tmp_path / "trial0-speed.npy", np.ones(40))
+    truth = np.zeros((40, 1), np.int8)
+    truth[2:9], truth[20:30] = 1, 1  # the first begins while the network warms up
+    probabilities = np.where(truth == 1, 0.9, 0.1).astype(np.float32)
+    probabilities[:4] = np.nan
+    said = probabilities > 0.5
+    raw = [ScoredVideo(name="trial0", class_names=("contact",), truth=truth, said=said, probabilities=probabilities, fps=1000)]
+    warming, cleaned = whisker["warming_of"](raw), clean(raw, Cleaning(minimum_ms=2, gap_ms=1))
+    found = [whisker["touches"](videos, tmp_path, warming) for videos in (raw, cleaned)]
+    assert [(each.true, each.found, each.matched) for each in found] == [(1, 1, 1)] * 2
 
 
 def test_the_benchmark_of_reading_images_measures_three_ways_and_a_networks(tmp_path: Path) -> None:
@@ -122,13 +145,13 @@ def test_the_benchmark_of_reading_images_measures_three_ways_and_a_networks(tmp_
 
 
 def test_the_benchmark_of_behaviour_steps_measures_networks_bare_and_in_the_loop() -> None:
-    lines = script("behaviour_step.py", "--steps", 1, "--only", "poses", "61x61", "60x80").splitlines()
+    lines = script("behaviour_step.py", "--steps", 1, "--only", "poses", "61x61", "60x80", "small, 224x224").splitlines()
 
     assert lines[0].startswith("load ")
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines[1:-1]:
         assert [float(figure) > 0 for figure in re.findall(SPEED, line)] == [True] * 3, "bare, step and frame"
-        assert re.search(r"frame less bare -?\d+\.\d+ ms; frame \d+\.\d+ x bare$", line)
+        assert re.search(r"frame less bare -?\d+\.\d+ ms, less step -?\d+\.\d+ ms; frame \d+\.\d+ x bare$", line)
 
 
 @pytest.mark.parametrize("frames", [1, 12])

@@ -24,6 +24,7 @@ FORECAST: dict[str, Any] = {
     "phase_states": [],
 }
 LEARNT = {"brightness": [10, 200], "contrast": [5, 9], "confidence": None}
+POSES = {"least_confidence": 0.2, "length_px": [50, 30], "seen": 0.5, "speed_px_s": None}
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "no expected answer": ({"self_test": {"expected": []}}, "self_test.expected has 0 numbers, the output 2"),
     "one too many": ({"self_test": {"expected": [0.5] * 3}}, "self_test.expected has 3 numbers, the output 2"),
@@ -38,6 +39,7 @@ CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "intervals below 0": ({"behaviour": {"frame_interval_s": [-5, -1]}}, r"behaviour.frame_interval_s is -5 to -1; expected .* from 0"),
     "brightness": ({"learnt": LEARNT | {"brightness": [200, 10]}}, r"learnt.brightness is 200 to 10; expected the smaller number first"),
     "contrast": ({"learnt": LEARNT | {"contrast": [9, 5]}}, r"learnt.contrast is 9 to 5; expected the smaller number first"),
+    "lengths": ({"learnt_poses": POSES}, r"learnt_poses.length_px is 50 to 30; expected the smaller number first"),
 }
 
 

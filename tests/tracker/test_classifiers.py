@@ -14,7 +14,7 @@ from tests.tracker.daemon import Daemon, wait_for, write_config, write_images
 from tests.tracker.rig import HEIGHT, WIDTH
 from tests.tracker.small_classifier import write_classifier
 from tracker.bundle import read_bundle
-from tracker.check.check import check
+from tracker.check.check import Asked, check
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
 from tracker.classifiers.scores import Scores
@@ -201,9 +201,34 @@ def test_a_check_names_the_classes_and_refuses_a_damaged_classifier(tmp_path: Pa
     assert "is damaged or was changed" in broken["found"]
 
 
-def _checked(path: Path, part: str) -> dict[str, Any]:
+@pytest.mark.parametrize(
+    ("learnt", "ok", "words"),
+    [
+        (None, None, "not judged: place does not say what its training poses were like"),
+        ({"seen": 0.5, "speed_px_s": 1e6}, True, "medians: 100% of its points are seen (usually 50% or more), it moves by "),
+        ({"seen": 0.5, "speed_px_s": 50.0}, True, "unlike what place was trained on: if an animal is in sight, put the camera as it was"),
+    ],
+    ids=["not noted", "alike", "faster"],
+)
+def test_a_check_says_whether_poses_resemble_those_that_a_classifier_learnt_from(
+    tmp_path: Path, make_bundle: BundleMaker, learnt: dict[str, Any] | None, ok: bool | None, words: str
+) -> None:
+    write_images(tmp_path / "images", [(10, 10), (20, 10)] * 10)
+    bundle, place = make_bundle(tmp_path / "spot"), write_classifier(tmp_path / "place")
+    noted = {"learnt_poses": learnt and {"least_confidence": 0.2, "length_px": None} | learnt}
+    described = place / "bundle.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | noted))
+    camera = {"source": "image_folder", "folder": str(tmp_path / "images"), "rate_hz": 100, "loop_folder": True}
+    path = write_config(tmp_path, bundle, camera, classifiers=[{"name": "place", "bundle": str(place)}], behaviour=[RIGHT])
+
+    found = _checked(path, "resemblance of place", Asked(seconds=0.3))
+    assert (found["ok"], found["warning"]) == (ok, "unlike" in words)
+    assert words in found["found"]
+
+
+def _checked(path: Path, part: str, asked: Asked | None = None) -> dict[str, Any]:
     out = io.StringIO()
-    check(path, as_json=True, out=out)
+    check(path, as_json=True, out=out, asked=asked or Asked())
     found: dict[str, Any] = next(one for one in json.loads(out.getvalue())["checks"] if one["check"] == part)
     return found
 

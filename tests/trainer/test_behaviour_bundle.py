@@ -98,6 +98,7 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
     found = json.loads(capsys.readouterr().out)
     assert [each["video"] for each in found["scores"][0]["videos"]] == ["v3"]
     assert "3 of 4 videos are those it was made with, and are left out" in found["notes"]
+    assert not any("resemble" in note for note in found["notes"])
     with (tmp_path / "p" / "v3.csv").open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows[0][0] == "frame"
@@ -106,6 +107,28 @@ def test_a_bundle_is_scored_on_videos_that_it_was_not_made_with(made: Path, tmp_
         [1.0] * sum(bool(row[1]) for row in rows[1:]), abs=1e-5
     )
     assert len(rows) == 451
+
+
+def test_a_bundle_notes_what_its_poses_were_like_and_others_are_told(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learnt = read_bundle(made).description.learnt_poses
+    assert learnt is not None
+    assert learnt.length_px is not None
+    assert learnt.speed_px_s is not None
+    assert learnt.length_px[0] < 40 < learnt.length_px[1] < 45  # the walkers' length
+    assert (learnt.least_confidence, round(learnt.seen, 2)) == (0.2, 0.33)  # a tenth of the points is missing
+    table = write_table(tmp_path, videos=1, first=30, frames=200)
+    poses = tmp_path / "30.csv"
+    header, rows = poses.read_text().splitlines()[:4], poses.read_text().splitlines()[4:]
+    nearer = [
+        [cell if not place or place % 3 == 0 or not cell else repr(2 * float(cell)) for place, cell in enumerate(row.split(","))]
+        for row in rows
+    ]
+    poses.write_text("\n".join([*header, *(",".join(row) for row in nearer)]) + "\n")
+    assert main(["evaluate", str(made), "--data", str(table), "--json"]) == 0
+    [note] = [each for each in json.loads(capsys.readouterr().out)["notes"] if "resemble" in each]
+    assert note.startswith("the poses do not resemble those that bundle was trained on: an animal is 8")
 
 
 def test_a_bundle_says_on_the_timeline_what_its_evaluation_wrote(made: Path, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_network_that_does_not_beat_the_reference_is_said_to_be_none_the_bette
     assert [name for name, _ in run.answers] == ["network", NAME, "always the commonest"]
     said = "network does not beat the reference: what it has learnt, LightGBM learns too."
     assert (said in run.verdicts) is not beaten
-    assert (run.verdicts[1].startswith("network is better than LightGBM")) is beaten
+    assert any(said.startswith("network is better than LightGBM") for said in run.verdicts) is beaten
     assert re.search(r"^network: macro-F1 .*; the reference, LightGBM, reaches macro-F1 0\.\d{3} by frame, 0\.\d{3} by bout$", run.headline)
     assert run.as_json()["against_reference"]["second_f1"] == pytest.approx(run.scores[0].macro_f1)
 

@@ -15,7 +15,7 @@ from tracker.config_rules import EventConfig, MotionSource, Rule
 from tracker.event import Event
 from trainer.__main__ import main
 from trainer.behaviour_scores.behaviour_score import Cleaning, always_the_commonest, clean, score_behaviour
-from trainer.behaviour_scores.bout_score import cleaned, score_bouts
+from trainer.behaviour_scores.bout_score import bouts_by_block, cleaned, score_bouts
 from trainer.behaviour_scores.intervals import compare_f1
 from trainer.behaviour_scores.kappa import kappa, kappa_by_bout
 from trainer.behaviour_scores.probability_file import probabilities_csv, read_probabilities
@@ -44,6 +44,7 @@ def exclusive(truth: str, said: str, *, names: str = "abc", name: str = "v") -> 
 def test_frames_that_nobody_judged_are_not_scored() -> None:
     one = score_behaviour("x", [video("##..??", "#.#.##")]).classes[0]
     assert (one.frames.precision, one.frames.recall, one.frames.f1, one.judged_frames) == (0.5, 0.5, 0.5, 4)
+    assert (one.as_json()["false_frames"], one.as_json()["missed_frames"]) == (1, 1)
 
 
 def test_bouts_are_detected_missed_false_and_in_pieces_as_counted_by_hand() -> None:
@@ -173,6 +174,31 @@ def test_two_answers_that_are_the_same_are_never_called_different() -> None:
     assert better.shown
     assert better.low > 0
     assert better.sentence.startswith("y is better than x")
+
+
+def test_bouts_are_called_better_found_only_where_their_own_interval_leaves_out_zero() -> None:
+    rng = np.random.default_rng(0)
+    marks = np.repeat(rng.integers(0, 2, 200), 20)
+    truth = "".join(np.where(marks == 1, "#", "."))
+    flickering = "".join(np.where((np.arange(4000) % 20 == 10), ".", list(truth)))  # each bout in two pieces: 1 frame of 20 is wrong
+    late = "".join(np.where((np.arange(4000) % 20 < 2), ".", list(truth)))
+    found = compare_f1(("x", "y"), [video(truth, flickering)], [video(truth, late)], block_s=10)
+    assert found.by_bout is not None
+    assert found.high < 0  # 1 frame of 20 is wrong, and 2 of 20
+    assert found.by_bout.low > 0
+    assert found.sentences == (found.sentence, f"By bout: {found.by_bout.sentence}")
+    assert found.by_bout.sentence.startswith("y is better than x on 40 blocks")
+    assert found.by_bout.first_f1 == pytest.approx(score_bouts([video(truth, flickering)], 0).f1)
+    assert found.as_json()["by_bout"]["low"] == found.by_bout.low
+    same = compare_f1(("x", "y"), [video(truth, late)], [video(truth, late[:-9] + "." * 9)], block_s=10)
+    assert same.by_bout is not None
+    assert not same.by_bout.shown
+
+
+def test_a_bout_over_the_edge_of_a_block_is_one_and_drawn_with_its_pair() -> None:
+    one = video("....####....", "...##.......")
+    assert bouts_by_block(one, 0, frames=4).tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
+    assert bouts_by_block(video("....##......", "##........##"), 0, frames=5).tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0]]
 
 
 def test_both_answers_are_drawn_with_the_same_blocks() -> None:

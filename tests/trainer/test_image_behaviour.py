@@ -176,6 +176,24 @@ def test_half_of_the_negatives_lie_near_bouts_and_all_positives_are_shown() -> N
     assert (len(off), len(near)) == (20, 10)
 
 
+def test_images_of_a_rare_class_are_shown_more_often_and_what_that_adds_is_known() -> None:
+    one = video_of([0] * 8)
+    marks = np.zeros((8, 3), np.int8)
+    marks[:4, 0] = marks[4:6, 1] = marks[6, 2] = 1
+    videos = [replace(one, marks=marks)]
+    plain, more = (Samples(videos, replace(NO_CHANGE, oversample_classes=asked), exclusive=True, reach=0) for asked in (False, True))
+
+    shown = [int(frame) for batch in more.batches(np.random.default_rng(0)) for frame in (batch.images[:, 0, 0, 0, 0] * 255).round()]
+
+    assert sorted(shown) == [0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 7]
+    assert more.shares.tolist() == [1, 2, 4, 1]
+    assert more.oversampled(["walk", "rear", "jump"]) == "oversampled: of those every epoch shows 'rear' 2 times, 'jump' 4 times"
+    assert (plain.shares.tolist(), plain.oversampled(["walk", "rear", "jump"])) == ([1, 1, 1, 1], None)
+    with pytest.raises(TrainingError, match="--memory learns from clips"):
+        replace(NO_CHANGE, oversample_classes=True, memory=4).check(height=3, width=3, in_time=True)
+    assert "oversample_classes" not in NO_CHANGE.as_plain()  # trainings begun before go on
+
+
 def test_of_images_by_class_an_epoch_shows_images_and_speaks_of_no_bout() -> None:
     unordered = replace(video_of([1, 1, 0, 0, 0]), times_s=None)
     assert (

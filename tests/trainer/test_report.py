@@ -26,6 +26,7 @@ from trainer.reports.error_plots import PEOPLE_LABEL, error_over_time, error_per
 from trainer.reports.error_report import error_section
 from trainer.reports.plot_style import png
 from trainer.reports.report_files import plain_json
+from trainer.reports.run_tables import settings_table
 from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun, metrics, write_report
 from trainer.scoring.confidence_map import fit_confidence
 from trainer.scoring.correct_radius import Radii
@@ -153,6 +154,13 @@ def test_the_page_is_well_formed_and_needs_no_other_file(tmp_path: Path) -> None
 )
 def test_the_page_says(page_text: str, expected: str) -> None:
     assert expected in page_text
+
+
+def test_settings_are_shown_in_words_and_those_that_were_not_given_are_said_to_be_so() -> None:
+    shown = settings_table({"depth": None, "mirror": True, "lags": (1, 2), "groups": [[1], []], "augment": {"flip": None, "light": 0.3}})
+    for words in ("not given", "yes", "1, 2", "(1), (none)", "flip not given, light 0.3"):
+        assert f">{words}<" in shown
+    assert not re.search("null|None|True|true|{", shown)
 
 
 def test_the_figures_for_programs_hold_both_sets_machine_and_time(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from trainer.__main__ import main
 from trainer.ethogram.bouts import YES
 from trainer.ethogram.read_options import ReadOptions
-from trainer.formats.whisker_scene import SIDE_PX, WhiskerTrial, contacts, whisker_trial
+from trainer.formats.whisker_scene import SIDE_PX, WhiskerTrial, contacts, whisker_geometry, whisker_trial
 from trainer.formats.write_whisker_set import POLE, TABLE_FILE, write_whisker_set
 from trainer.image_behaviour.classes_asked import ClassesAsked
 from trainer.image_behaviour.read_images import read_image_videos
@@ -45,6 +45,18 @@ def test_images_show_light_between_whisker_and_pole_only_without_contact() -> No
     apart = ~trial.contact & (np.convolve(trial.contact, np.ones(31), "same") == 0)  # well before and after
     darkest = trial.images[:, ring].min(axis=1).astype(float)
     assert darkest[trial.contact].mean() < darkest[apart].mean() - 20
+
+
+def test_geometry_says_of_every_frame_how_near_how_bent_and_how_fast_the_whisker_is(trials: list[WhiskerTrial]) -> None:
+    for number, trial in enumerate(trials):
+        found = whisker_geometry(seed=3, number=number, frames=120)
+        assert np.array_equal(found.distance < 0, trial.contact)
+        assert np.array_equal(found.speed, trial.speed)
+        free = np.unique(found.curvature[~trial.contact])
+        assert len(free) <= 1
+        assert (found.curvature[trial.contact] < free.max(initial=np.inf)).all()  # bent by the pole
+        deeper = np.argsort(found.distance[trial.contact])
+        assert (np.diff(found.curvature[trial.contact][deeper]) > -1e-6).all()  # the farther it would reach in, the more it bends
 
 
 def test_a_pole_out_of_reach_is_never_touched_and_others_are() -> None:

@@ -131,12 +131,14 @@ def labels_of(bouts: Bouts, times_ns: Times) -> Labels:
 def pair_bouts(found: Bouts, truth: Bouts) -> NDArray[np.intp]:
     """Index pairs (found, true) of bouts that overlap, int (pairs, 2), in order of time: each bout once, longest overlap first."""
     shared = np.minimum(found[:, None, 1], truth[None, :, 1]) - np.maximum(found[:, None, 0], truth[None, :, 0])
+    first, second = np.nonzero(shared > 0)
+    free_found, free_true = np.ones(len(found), np.bool_), np.ones(len(truth), np.bool_)
     pairs = []
-    while shared.size and shared.max() > 0:
-        i, j = np.unravel_index(np.argmax(shared), shared.shape)
-        pairs.append((i, j))
-        shared[i, :] = 0
-        shared[:, j] = 0
+    for place in np.lexsort((second, first, -shared[first, second])):
+        i, j = first[place], second[place]
+        if free_found[i] and free_true[j]:
+            pairs.append((i, j))
+            free_found[i] = free_true[j] = False
     return np.asarray(sorted(pairs), np.intp).reshape(-1, 2)
 
 

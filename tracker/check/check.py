@@ -12,6 +12,7 @@ import numpy as np
 
 from tracker.cameras.open_camera import camera_factory, has_own_rate
 from tracker.check import machine, parts, picture_quality, timing
+from tracker.check.pose_resemblance import pose_resemblances
 from tracker.check.result import CheckResult, unjudged
 from tracker.check.sheet import write_sheet
 from tracker.check.watch import Watched, watch
@@ -139,6 +140,7 @@ class _Check:
             picture_quality.focus(background),
             *([picture_quality.resemblance(key_points, list(map(appearance, images, poses)))] if key_points is not None else []),
             *(_of_classifiers(setup, images, poses) if setup is not None else []),
+            *(pose_resemblances(setup, watched) if setup is not None else []),
             timing.flicker(watched, has_own_rate=self._own_rate),
             timing.rate(watched, expected_hz=self._config.camera.rate_hz, has_own_rate=self._own_rate),
             timing.losses(watched),

@@ -5,6 +5,7 @@ from tracker.engines.openvino.step_engine import POSES
 from trainer.behaviour.bundle_request import BehaviourRequest
 from trainer.behaviour.carried_description import SECONDS_SHAPE, carried_description, not_measured, parts_in_words, usual_intervals
 from trainer.behaviour.export import ExportedBehaviour
+from trainer.behaviour.learnt_poses import learnt_poses
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration
 from trainer.behaviour.train import Trained
@@ -50,6 +51,7 @@ def describe(
             accuracy=not_measured(len(videos.class_names)),
             delay_ms=request.settings.delay_ms,
         ),
+        learnt_poses=learnt_poses(videos.of("train"), least_confidence=body.confidence),
     )
 
 

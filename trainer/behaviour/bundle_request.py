@@ -33,6 +33,7 @@ class BehaviourRequest:
         choice: which frames go to the network; None: all of them.
         rules: scored beside the network on the same videos.
         hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
+        target_f1: macro-F1 that the task asks for; None where that was not said.
         options: of `trainer fit` besides data, place and length, as they were given, for the commands that the verdict ends with.
     """
 
@@ -53,4 +54,5 @@ class BehaviourRequest:
     choice: FrameChoice | None = None
     rules: HandRules | None = None
     hard_negatives_from: Path | None = None
+    target_f1: float | None = None
     options: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from tracker.bundle_description import (
     BehaviourNetwork,
     Description,
     Forecast,
+    LearntPoses,
     SelfTest,
     TensorShape,
     TrainingData,
@@ -40,6 +41,7 @@ def carried_description(
     training: TrainingData,
     behaviour: BehaviourNetwork,
     forecast: Forecast | None = None,
+    learnt_poses: LearntPoses | None = None,
 ) -> Description:
     """All but what the self-test is to give, see `with_answer`, and the digests, which writing the bundle fills in.
 
@@ -55,6 +57,7 @@ def carried_description(
         training: what it has learnt from.
         behaviour: how it is carried and judged.
         forecast: what its probability says, where it looks ahead.
+        learnt_poses: what the poses were like that it has learnt from, where it takes poses.
     """
     return Description(
         schema=1,
@@ -81,6 +84,7 @@ def carried_description(
         ),
         behaviour=behaviour,
         forecast=forecast,
+        learnt_poses=learnt_poses,
     )
 
 

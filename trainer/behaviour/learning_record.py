@@ -28,6 +28,7 @@ def learning_record(
     collapsed: bool,
     settings: Mapping[str, Any],
     commands: BehaviourCommands,
+    target_f1: float | None = None,
 ) -> Learning:
     """Measure, judge and collect.
 
@@ -40,6 +41,7 @@ def learning_record(
         collapsed: whether one answer is given to every frame.
         settings: that were in force.
         commands: what the next commands are given.
+        target_f1: macro-F1 that the task asks for; None where that was not said.
     """
     figures, kept = frame_figures(learnt), taken_epoch([epoch.validation for epoch in history])
     measured = LearntBehaviour(
@@ -51,6 +53,7 @@ def learning_record(
         kept=kept,
         stopped=stopped,
         collapsed=collapsed,
+        target_f1=target_f1,
     )
     judged = frame_figures(run.answers[0][1])
     unit = run.scores[0].unit

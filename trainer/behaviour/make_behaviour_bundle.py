@@ -155,6 +155,7 @@ def _score_and_write(
         collapsed=bool(standing),
         settings=settings_in_force(request.settings, description, calibrated),
         commands=commands_of(request.table, request.out, epochs=request.settings.epochs, options=request.options, from_images=False),
+        target_f1=request.target_f1,
     )
     report = write_behaviour_report(request.out, run, learning)
     if reference is not None:

@@ -152,7 +152,7 @@ def commands_of(data: Path, bundle: Path, *, epochs: int, options: tuple[str, ..
     )
 
 
-_OF_MAKING = ("--only-when", "--rules", "--hard-negatives-from", "--no-reference", "--no-held-out")
+_OF_MAKING = ("--only-when", "--rules", "--hard-negatives-from", "--no-reference", "--no-held-out", "--target-f1")
 
 
 def with_values(options: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -31,6 +31,7 @@ _EARLIER: dict[str, Any] = {
     "network": "gru",
     "crop_area": 1.0,
     "negatives": "mixed",
+    "oversample_classes": False,
     "average_mirrors": False,
 }  # what runs were made with that do not say so
 

@@ -23,8 +23,8 @@ RULE = (
     f"{FEWEST_BOUTS} bouts to learn from (of images by class, {FEWEST_IMAGES}); a validation loss that was smallest in the last "
     f"{NEAR_THE_END:.0%} of all epochs; a macro-F1 that is {OVERFIT_GAP:g} larger on training than on held-out frames, or a validation "
     f"loss that rises again while the training loss falls; not shown to be better than always the commonest class; not shown to be better "
-    f"than the reference; bouts in more than {IN_PIECES:g} pieces. Training and held-out frames are scored by the finished network, "
-    f"without augmentation and dropout."
+    f"than the reference; below the macro-F1 that the task asks for (--target-f1); bouts in more than {IN_PIECES:g} pieces. Training and "
+    f"held-out frames are scored by the finished network, without augmentation and dropout."
 )
 
 
@@ -41,6 +41,7 @@ class LearntBehaviour:
         kept: place of the epoch whose weights were taken.
         stopped: by what the training ended.
         collapsed: whether one answer is given to every frame.
+        target_f1: macro-F1 that the task asks for; None where that was not said.
     """
 
     run: BehaviourRun
@@ -51,6 +52,7 @@ class LearntBehaviour:
     kept: int
     stopped: str
     collapsed: bool
+    target_f1: float | None = None
 
     @property
     def in_time(self) -> bool:
@@ -209,6 +211,20 @@ def _no_better(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | No
     )
 
 
+def _below_target(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | None:
+    reached = m.run.scores[0].macro_f1
+    if m.target_f1 is None or reached >= m.target_f1:
+        return None
+    against = m.run.comparison
+    better = "Better than always the commonest class, but not" if against is not None and against.second_is_better else "Not"
+    return NextStep(
+        kind="not good enough",
+        why=f"{better} good enough for the task: a macro-F1 of {_figure(reached)}, where {m.target_f1:g} is asked for.",
+        do="Label more, beginning with what the network found.",
+        command=commands.label_more(),
+    )
+
+
 def _in_pieces(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | None:
     if not m.in_time:
         return None
@@ -242,6 +258,7 @@ RULES: tuple[Rule, ...] = (
     _over_fitted,
     _nothing_shown,
     _no_better,
+    _below_target,
     _in_pieces,
 )
 

@@ -37,6 +37,8 @@ class ClassScore:
         frames: precision, recall, F1 and agreement by frame; `agreement` is the accuracy of yes against no.
         true_frames: how many frames people marked.
         judged_frames: how many they judged.
+        false_frames: how many were found that they did not mark.
+        missed_frames: how many they marked that were not found.
         kappa: Cohen's, by frame.
         bouts: by bout.
         curve: over thresholds, None without probabilities or where nothing can be told apart.
@@ -46,6 +48,8 @@ class ClassScore:
     frames: FrameScore
     true_frames: int
     judged_frames: int
+    false_frames: int
+    missed_frames: int
     kappa: float
     bouts: BoutScore
     curve: ThresholdCurve | None
@@ -65,6 +69,8 @@ class ClassScore:
             "class": self.name,
             "true_frames": self.true_frames,
             "judged_frames": self.judged_frames,
+            "false_frames": self.false_frames,
+            "missed_frames": self.missed_frames,
             **{name: number(value) for name, value in figures.items()},
             "bouts": self.bouts.as_json(),
             "curve": self.curve.as_json() if self.curve else None,
@@ -179,6 +185,8 @@ def _class_score(videos: Sequence[ScoredVideo], place: int) -> ClassScore:
         frames=score_frames(said, true),
         true_frames=int(true.sum()),
         judged_frames=len(true),
+        false_frames=int((said & ~true).sum()),
+        missed_frames=int((~said & true).sum()),
         kappa=kappa_by_frame(videos, place),
         bouts=score_bouts(videos, place),
         curve=curve(probability[given], true[given]),

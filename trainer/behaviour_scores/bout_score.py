@@ -125,12 +125,34 @@ def number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _of_video(video: ScoredVideo, place: int) -> BoutScore:
+def bouts_by_block(video: ScoredVideo, place: int, *, frames: int) -> NDArray[np.int64]:
+    """Bouts of one class that are found rightly, falsely and missed, by the block of so many frames they begin in: (blocks, 3).
+
+    A pair counts in the block in which its true bout begins, so that whole pairs are drawn.
+    """
+    times_ns, found, truth, pairs = _paired(video, place)
+    block_of_found, block_of_true = (np.searchsorted(times_ns, bouts[:, 0]) // frames for bouts in (found, truth))
+    blocks = -(-len(times_ns) // frames)
+    parts = (
+        block_of_true[pairs[:, 1]],
+        np.delete(block_of_found, pairs[:, 0]),
+        np.delete(block_of_true, pairs[:, 1]),
+    )
+    return np.stack([np.bincount(part, minlength=blocks) for part in parts], axis=-1)
+
+
+def _paired(video: ScoredVideo, place: int) -> tuple[NDArray[np.int64], Bouts, Bouts, NDArray[np.intp]]:
+    """Times of the frames in ns, bouts that were found, true ones, and their pairs."""
     judged = video.judged[:, place]
     times_ns = np.round(np.arange(len(judged)) * 1e9 / video.fps).astype(np.int64)
     truth = bouts_of_labels(video.true[:, place], times_ns)
     found = bouts_of_labels(video.said[:, place] & judged, times_ns)
-    pairs = pair_bouts(found, truth)
+    return times_ns, found, truth, pair_bouts(found, truth)
+
+
+def _of_video(video: ScoredVideo, place: int) -> BoutScore:
+    judged = video.judged[:, place]
+    times_ns, found, truth, pairs = _paired(video, place)
     errors = (found[pairs[:, 0]] - truth[pairs[:, 1]]) / 1e6
     known = _edges_known(found, judged, times_ns)[pairs[:, 0]] & _edges_known(truth, judged, times_ns)[pairs[:, 1]]
     reached, reaching = _overlapped(truth, found), _overlapped(found, truth)

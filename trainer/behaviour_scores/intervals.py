@@ -1,12 +1,13 @@
-"""How surely one answer is better than another: macro-F1 over the same blocks of frames, drawn again and again."""
+"""How surely one answer is better than another: macro-F1 by frame and by bout over the same blocks, drawn again and again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.behaviour_scores.bout_score import bouts_by_block
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
 
@@ -27,6 +28,7 @@ class PairedF1:
         blocks: that were drawn.
         block_s: length of each, in images where these do not follow one another.
         in_time: whether they do.
+        by_bout: the same of bouts, in the comparison of frames that follow one another.
     """
 
     first: str
@@ -38,6 +40,7 @@ class PairedF1:
     blocks: int
     block_s: float
     in_time: bool = True
+    by_bout: "PairedF1 | None" = None
 
     @property
     def shown(self) -> bool:
@@ -61,15 +64,26 @@ class PairedF1:
         better, worse = (self.second, self.first) if difference > 0 else (self.first, self.second)
         return f"{better} is better than {worse} on {how} ({figures})."
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The verdict by frame, and that by bout where bouts are scored."""
+        if self.by_bout is None:
+            return (self.sentence,)
+        return self.sentence, f"By bout: {self.by_bout.sentence.replace('No difference', 'no difference', 1)}"
+
     def as_json(self) -> dict[str, Any]:
         """For programs."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"shown": self.shown, "sentence": self.sentence}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name != "by_bout"}
+        bouts = {"by_bout": self.by_bout.as_json()} if self.by_bout is not None else {}
+        return plain | {"shown": self.shown, "sentence": self.sentence} | bouts
 
 
 def compare_f1(
     names: tuple[str, str], first: Sequence[ScoredVideo], second: Sequence[ScoredVideo], *, block_s: float = BLOCK_S, seed: int = 0
 ) -> PairedF1:
     """Draw whole blocks of consecutive frames with replacement, the same for both, and count macro-F1 anew each time.
+
+    Bouts are counted in the block in which they begin, those of a pair in that of the true one.
 
     Args:
         names: of the two answers.
@@ -86,12 +100,29 @@ def compare_f1(
     )
     if not same:
         raise TrainingError(f"{names[0]} and {names[1]} were scored on different videos; compare them on the same")
-    counts = [np.concatenate([_counts(video, block_s) for video in videos]) for videos in (first, second)]
-    blocks = len(counts[0])
-    if blocks < FEWEST_BLOCKS:
-        unit = "s" if all(video.in_time for video in first) else "images"
-        raise TrainingError(f"{blocks} blocks of {block_s:g} {unit} are too few to compare two answers; give at least {FEWEST_BLOCKS}")
-    rng = np.random.default_rng(seed)
+    in_time = all(video.in_time for video in first)
+    by_frame = _Counted(*(np.concatenate([_counts(video, block_s) for video in videos]) for videos in (first, second)))
+    if len(by_frame.first) < FEWEST_BLOCKS:
+        unit = "s" if in_time else "images"
+        raise TrainingError(
+            f"{len(by_frame.first)} blocks of {block_s:g} {unit} are too few to compare two answers; give at least {FEWEST_BLOCKS}"
+        )
+    found = _paired(names, by_frame, block_s, in_time=in_time, seed=seed)
+    if not in_time:
+        return found
+    by_bout = _Counted(*(np.concatenate([_bout_counts(video, block_s) for video in videos]) for videos in (first, second)))
+    return replace(found, by_bout=_paired(names, by_bout, block_s, in_time=True, seed=seed))
+
+
+class _Counted(NamedTuple):
+    """What is right, falsely found and missed in each block, (blocks, classes, 3), of both answers."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+
+
+def _paired(names: tuple[str, str], counts: _Counted, block_s: float, *, in_time: bool, seed: int) -> PairedF1:
+    rng, blocks = np.random.default_rng(seed), len(counts.first)
     differences = []
     for _ in range(RESAMPLES // _PIECE):
         drawn = rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=_PIECE)
@@ -108,14 +139,23 @@ def compare_f1(
         high=float(high),
         blocks=blocks,
         block_s=block_s,
-        in_time=all(video.in_time for video in first),
+        in_time=in_time,
     )
+
+
+def _block_frames(video: ScoredVideo, block_s: float) -> int:
+    return max(1, round(block_s * (video.fps if video.in_time else 1)))
+
+
+def _bout_counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
+    """Bouts that are right, falsely found and missed: (blocks, classes, 3)."""
+    frames = _block_frames(video, block_s)
+    return np.stack([bouts_by_block(video, place, frames=frames) for place in range(len(video.class_names))], axis=1)
 
 
 def _counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
     """Frames that are right, falsely found and missed: (blocks, classes, 3)."""
-    length = max(1, round(block_s * (video.fps if video.in_time else 1)))
-    edges = np.arange(0, len(video.truth), length)
+    edges = np.arange(0, len(video.truth), _block_frames(video, block_s))
     parts = (video.said & video.true, video.said & ~video.true & video.judged, ~video.said & video.true)
     return np.stack([np.add.reduceat(part.astype(np.int64), edges, axis=0) for part in parts], axis=-1)
 

@@ -63,11 +63,11 @@ class BehaviourRun:
     @property
     def verdicts(self) -> tuple[str, ...]:
         """What may be claimed, a sentence for each comparison; that the reference is not beaten is said in words."""
-        said = [self.comparison.sentence] if self.comparison is not None else []
+        said = [*self.comparison.sentences] if self.comparison is not None else []
         if self.against_rules is not None:
-            said.append(self.against_rules.sentence)
+            said += self.against_rules.sentences
         if self.against_reference is not None:
-            said.append(self.against_reference.sentence)
+            said += self.against_reference.sentences
             first, second = self.against_reference.first, self.against_reference.second
             if not self.against_reference.second_is_better:
                 said.append(f"{second} does not beat the reference: what it has learnt, {first} learns too.")

@@ -48,6 +48,7 @@ OF_BEHAVIOUR = {
     "only_when": "--only-when",
     "rules": "--rules",
     "hard_negatives_from": "--hard-negatives-from",
+    "target_f1": "--target-f1",
     **OF_IMAGES,
 }
 
@@ -65,6 +66,9 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="BUNDLE",
         help="show the false bouts of this earlier bundle in the training videos more often",
+    )
+    group.add_argument(
+        "--target-f1", type=float, metavar="F1", help="the macro-F1 by frame that your task asks for; the verdict says if it is met"
     )
     group.add_argument("--validate", nargs="+", metavar="VIDEO", help="videos to choose temperature and thresholds by")
     group.add_argument(
@@ -136,7 +140,12 @@ def add_behaviour_labels(group: "argparse._ArgumentGroup") -> None:
     )
 
 
-OF_MAKING = {"only_when": "--only-when", "rules": "--rules", "hard_negatives_from": "--hard-negatives-from"}
+OF_MAKING = {
+    "only_when": "--only-when",
+    "rules": "--rules",
+    "hard_negatives_from": "--hard-negatives-from",
+    "target_f1": "--target-f1",
+}
 
 
 def refuse_options_of_making(options: argparse.Namespace) -> None:
@@ -270,8 +279,23 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
         choice=choice_asked(options),
         rules=rules_asked(options),
         hard_negatives_from=options.hard_negatives_from,
+        target_f1=target_asked(options),
         options=given_options(options),
     )
+
+
+def target_asked(options: argparse.Namespace) -> float | None:
+    """The macro-F1 that --target-f1 asks for; None where it was not given.
+
+    Raises:
+        TrainingError: it is no F1.
+    """
+    from trainer.errors import TrainingError
+
+    target: float | None = options.target_f1
+    if target is not None and not 0 < target <= 1:
+        raise TrainingError(f"--target-f1 is {target:g}; expected more than 0, at most 1")
+    return target
 
 
 def rules_asked(options: argparse.Namespace) -> "HandRules | None":

@@ -15,6 +15,7 @@ from trainer.commands.behaviour_options import (
     refuse_misfits_of_images,
     refuse_options_of_making,
     rules_asked,
+    target_asked,
 )
 from trainer.commands.given_options import given_options
 from trainer.commands.image_options import image_request
@@ -51,6 +52,7 @@ def with_rig(request: "ImageRequest", options: argparse.Namespace) -> "ImageRequ
         choice=choice_asked(options),
         rules=rules_asked(options),
         hard_negatives_from=options.hard_negatives_from,
+        target_f1=target_asked(options),
         options=given_options(options),
     )
 

@@ -27,6 +27,7 @@ OF_IMAGES = {
     "average_mirrors": "--average-mirrors",
     "turns": "--turns",
     "negatives": "--negatives",
+    "oversample_classes": "--oversample-classes",
 }
 
 
@@ -61,6 +62,11 @@ def add_image_training(parser: argparse.ArgumentParser) -> None:
         "--negatives",
         choices=("mixed", "near", "random"),
         help="frames without a class that an epoch shows: half of them near bouts, near bouts alone, or any (mixed)",
+    )
+    group.add_argument(
+        "--oversample-classes",
+        action="store_true",
+        help="show images of a rare class up to 5 times as often, beside their weight in the loss",
     )
     group.add_argument("--upside-down", action="store_true", help="learn also from images mirrored top to bottom")
     group.add_argument("--average-mirrors", action="store_true", help="answer with the mean over an image and its mirrored ones")
@@ -123,6 +129,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
             upside_down=options.upside_down,
             average_mirrors=options.average_mirrors,
             turns=options.turns,
+            oversample_classes=options.oversample_classes,
         ),
         asked=reading_asked(options),
         classes=ClassesAsked(class_names=tuple(options.classes), left_out=tuple(options.leave_out or ())),

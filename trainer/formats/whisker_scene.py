@@ -72,10 +72,44 @@ def whisker_trial(*, seed: int, number: int, frames: int) -> WhiskerTrial:
     """
     movement, pole, rng = _trial(seed, number)
     ms = np.arange(frames, dtype=np.float64)
-    arm = float(np.linalg.norm(pole - _BASE))
-    speed = np.abs(movement.angles(ms + 0.5) - movement.angles(ms - 0.5)) * arm
+    speed = _speed(movement, pole, ms)
     contact = contacts(seed=seed, number=number, frames=frames)
     return WhiskerTrial(images=_images(movement, pole, ms, rng), contact=contact, speed=speed, pole=pole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhiskerGeometry:
+    """What geometry says of a trial, float64 (frames,) each.
+
+    Attributes:
+        distance: between the edges of pole and unbent whisker, px; below 0 how far the whisker would reach into the pole, or past it.
+        curvature: of the whisker as it is, bent by the pole where it touches, per px.
+        speed: of the unbent whisker where the pole is, px per ms, either way.
+        angle: at the whisker's base, radians.
+    """
+
+    distance: Values
+    curvature: Values
+    speed: Values
+    angle: Values
+
+
+def whisker_geometry(*, seed: int, number: int, frames: int) -> WhiskerGeometry:
+    """That of `whisker_trial`, with nothing rendered."""
+    movement, pole, _ = _trial(seed, number)
+    ms = np.arange(frames, dtype=np.float64)
+    angle = movement.angles(ms)
+    return WhiskerGeometry(
+        distance=_gap(_shape(angle, np.full(frames, movement.curvature)), pole),
+        curvature=_curvatures(angle, movement.curvature, pole),
+        speed=_speed(movement, pole, ms),
+        angle=angle,
+    )
+
+
+def _speed(movement: _Movement, pole: Values, ms: Values) -> Values:
+    arm = float(np.linalg.norm(pole - _BASE))
+    return np.abs(movement.angles(ms + 0.5) - movement.angles(ms - 0.5)) * arm
 
 
 def contacts(*, seed: int, number: int, frames: int) -> NDArray[np.bool_]:
@@ -135,6 +169,11 @@ def _gap(shapes: Values, pole: Values) -> Values:
 
 def _bent(angles: Values, curvature: float, pole: Values) -> Values:
     """Whiskers as they are: free ones, and others bent until they just touch, (n, samples, 2)."""
+    return _shape(angles, _curvatures(angles, curvature, pole))
+
+
+def _curvatures(angles: Values, curvature: float, pole: Values) -> Values:
+    """Of free whiskers, and of others that are bent until they just touch, (n,)."""
     least = np.full(len(angles), curvature - _STRONGEST_BEND)
     most = np.full(len(angles), curvature)
     touching = _gap(_shape(angles, most), pole) < 0
@@ -142,7 +181,7 @@ def _bent(angles: Values, curvature: float, pole: Values) -> Values:
         middle = (least + most) / 2
         outside = _gap(_shape(angles, middle), pole) >= 0
         least, most = np.where(outside, middle, least), np.where(outside, most, middle)
-    return _shape(angles, np.where(touching, least, curvature))
+    return np.asarray(np.where(touching, least, curvature))
 
 
 def _images(movement: _Movement, pole: Values, ms: Values, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -32,6 +32,7 @@ class ImageRequest:
         rules: scored beside the network on the same videos.
         reference: train boosted trees for the network to beat.
         hard_negatives_from: an earlier bundle, whose false bouts are shown more often.
+        target_f1: macro-F1 that the task asks for; None where that was not said.
         options: of `trainer fit` besides data, place and length, as they were given, for the commands that the verdict ends with.
     """
 
@@ -49,4 +50,5 @@ class ImageRequest:
     rules: HandRules | None = None
     reference: bool = True
     hard_negatives_from: Path | None = None
+    target_f1: float | None = None
     options: tuple[str, ...] = ()

@@ -159,6 +159,7 @@ def _score_and_write(
         collapsed=bool(standing),
         settings=settings_in_force(request.settings, description, calibrated),
         commands=commands_of(request.data, request.out, epochs=request.settings.epochs, options=request.options, from_images=True),
+        target_f1=request.target_f1,
     )
     accuracy_there = learning.learnt["accuracy"]
     if accuracy_there is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trainer.behaviour.clips import UNJUDGED, targets_of
@@ -15,6 +16,8 @@ from trainer.image_behaviour.networks import scaled
 from trainer.image_behaviour.settings import ImageSettings
 
 NEAR_FRAMES = 20  # either side of a bout: there, what is not the class looks most like it
+MOST_TIMES = 5  # as often: of images shown more often than that, their very pixels would be learnt
+_MOST_NAMED = 4  # in a sentence; more are counted
 MOST_NEGATIVES = 2  # for each frame in which some class is on
 
 
@@ -48,6 +51,7 @@ class Samples:
 
     Attributes:
         targets: of each video, see `Clips`.
+        times: of each class, how often an epoch shows one of its frames, int64 (classes,).
         there: how many frames of each kind there are.
         shown: how many an epoch shows; the same, where it shows every frame.
     """
@@ -60,14 +64,18 @@ class Samples:
         self._false = list(false) if false is not None else [np.zeros((0, 2), np.int64) for _ in videos]
         self.targets = [torch.from_numpy(targets_of(video.marks, exclusive=exclusive)) for video in videos]
         self._frames = settings.window if settings.memory else 1
+        self._exclusive = exclusive
+        self.times = _times_shown(videos) if settings.oversample_classes else np.ones(videos[0].marks.shape[1], np.int64)
         self._kinds = self._by_kind()
         self.there = Counts(**{kind: len(frames) for kind, frames in self._kinds.items()})
         self.shown = self.there if settings.memory else self._shares()
 
     @property
     def shares(self) -> Tensor:
-        """Of the frames of each exclusive answer, (answers,): which share an epoch shows. All of every class; "none" comes last."""
+        """How often an epoch shows a frame of each exclusive answer, (answers,). Of every class at least once; "none" comes last."""
         found = torch.ones(self.targets[0].shape[1])
+        if self._exclusive:
+            found[:-1] = torch.from_numpy(self.times)
         there, shown = (each.false + each.near + each.far for each in (self.there, self.shown))
         if there:
             found[-1] = shown / there
@@ -89,6 +97,16 @@ class Samples:
             f"{NEAR_FRAMES} frames of a bout and {shown.far} of {there.far} others"
         )
 
+    def oversampled(self, class_names: Sequence[str]) -> str | None:
+        """Which classes are shown how often, a sentence; None where that was not asked for."""
+        if not self._settings.oversample_classes:
+            return None
+        rare = [f"'{name}' {times} times" for name, times in zip(class_names, self.times.tolist(), strict=True) if times > 1]
+        if not rare:
+            return "oversampling by class changes nothing: none is half as frequent as another"
+        more = len(rare) - _MOST_NAMED
+        return f"oversampled: of those every epoch shows {', '.join(rare[:_MOST_NAMED])}{f', and {more} more' if more > 0 else ''}"
+
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         """One epoch."""
         starts = self._clips(rng) if self._settings.memory else self._single(rng)
@@ -98,11 +116,15 @@ class Samples:
 
     def _single(self, rng: np.random.Generator) -> list[tuple[int, int]]:
         """Every frame with a class on, and of the others at most twice as many, of each kind as many as `shown` says."""
-        together = list(self._kinds["on"])
+        together = [(place, frame) for place, frame in self._kinds["on"] for _ in range(self._times_of(place, frame))]
         for kind, count in (("false", self.shown.false), ("near", self.shown.near), ("far", self.shown.far)):
             frames = self._kinds[kind]
             together += [frames[i] for i in rng.permutation(len(frames))[:count]]
         return [together[i] for i in rng.permutation(len(together))]
+
+    def _times_of(self, place: int, frame: int) -> int:
+        """How often an epoch shows a frame with a class on: as often as its rarest class asks for."""
+        return int(self.times[self._videos[place].marks[frame] == YES].max())
 
     def _by_kind(self) -> dict[str, list[tuple[int, int]]]:
         """Place and frame of every judged frame, by what it is."""
@@ -159,6 +181,12 @@ class Samples:
             seen=torch.from_numpy(np.stack(seen)),
             targets=torch.stack(targets),
         )
+
+
+def _times_shown(videos: Sequence[ImageVideo]) -> NDArray[np.int64]:
+    """How much rarer each class is than the commonest, at most `MOST_TIMES`: (classes,)."""
+    count = np.sum([(video.marks == YES).sum(axis=0) for video in videos], axis=0)
+    return np.asarray(np.clip(np.rint(count.max(initial=1) / np.maximum(count, 1)), 1, MOST_TIMES), np.int64)
 
 
 def augmented(clip: Tensor, settings: ImageSettings, rng: np.random.Generator) -> Tensor:

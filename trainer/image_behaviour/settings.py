@@ -43,6 +43,7 @@ class ImageSettings:
         crop_area: least share of the image that a random part of it has, which is shown in its place; 1 for the whole.
         brightness: at most, of gain (about 1) and offset (of white).
         negatives: which frames without a class an epoch shows: half of them near bouts (mixed), near bouts alone, or any (random).
+        oversample_classes: an epoch shows images of a rare class several times, beside their weight in the loss.
         threshold: the rule by which thresholds are chosen.
         loss: what is made smallest.
         start_from: bundle whose layers the network begins with, where they are alike; None for none.
@@ -73,6 +74,7 @@ class ImageSettings:
     crop_area: float = 1.0
     brightness: float = 0.1
     negatives: Negatives = "mixed"
+    oversample_classes: bool = False
     threshold: Rule = "f1"
     loss: Loss = "cross_entropy"
     start_from: str | None = None
@@ -109,6 +111,10 @@ class ImageSettings:
             raise TrainingError(f"--crop-area is {self.crop_area:g}; expected a share of the image, more than 0, at most 1")
         if self.memory and self.negatives != "mixed":
             raise TrainingError(f"--negatives {self.negatives} is for networks without --memory, which shows every frame; leave one out")
+        if self.memory and self.oversample_classes:
+            raise TrainingError(
+                "--oversample-classes shows single images more often, and --memory learns from clips; leave one of them out"
+            )
         if self.average_mirrors and not (self.mirror or self.upside_down):
             raise TrainingError("--average-mirrors has nothing to average with --no-mirror; leave one of them out")
         if self.turns and height != width:
@@ -128,6 +134,8 @@ class ImageSettings:
         del plain["minutes"], plain["device"]
         if self.negatives == "mixed":  # earlier versions knew no other
             del plain["negatives"]
+        if not self.oversample_classes:
+            del plain["oversample_classes"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
 

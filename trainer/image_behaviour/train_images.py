@@ -93,7 +93,8 @@ def train_images(
     run = TrainingRun(network, settings, out, about=about)
     run.resume(anew=anew, say=say)
     samples = Samples(videos.of("train"), settings, exclusive=network.plan.exclusive, reach=network.reach, false=false)
-    say(samples.sentence)
+    shown = "; ".join(said for said in (samples.sentence, samples.oversampled(videos.class_names)) if said is not None)
+    say(shown)
     weights = class_weights(samples.targets)
     _learn(run, network, videos, samples, weights, settings, say=say)
     run.take_best()
@@ -102,7 +103,7 @@ def train_images(
     if changed:
         raise TrainingError(f"{changed[0]} was to be held and has changed; please report this, and train all layers meanwhile")
     return TrainedImages(
-        shown=samples.sentence,
+        shown=shown,
         added=(weights[0] * samples.shares).log() if network.plan.exclusive else None,
         network=network,
         history=tuple(run.history),

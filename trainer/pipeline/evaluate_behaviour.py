@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from tracker.bundle import Bundle
-from tracker.resemblance import unlike_learnt
+from tracker.resemblance import unlike_learnt, unlike_learnt_poses
 from trainer.behaviour.answers import decisions_of
 from trainer.behaviour.boosted_trees import NAME, DamagedTreesError, missing_library
 from trainer.behaviour.delay import said_of_delay
 from trainer.behaviour.division import BY_BLOCK
 from trainer.behaviour.frame_choice import FrameChoice, chosen, said_of, without_network
+from trainer.behaviour.learnt_poses import appearance_of_poses
 from trainer.behaviour.reference import REFERENCE_FILE, Reference, answers_of, read_reference
 from trainer.behaviour.rule_answers import HandRules, answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
@@ -119,7 +120,8 @@ class ComparedBundles:
     @property
     def sentences(self) -> tuple[str, ...]:
         """The verdicts."""
-        return (self.between.sentence, *(each.sentence for each in self.references), *(each.sentence for each in self.people))
+        compared = (self.between, *self.references)
+        return (*(said for each in compared for said in each.sentences), *(each.sentence for each in self.people))
 
     @property
     def lines(self) -> list[str]:
@@ -280,8 +282,12 @@ def _not_learnt(bundle: Bundle, videos: PoseVideos | ImageVideos) -> tuple[list[
 
 
 def _unlike(bundle: Bundle, judged: Sequence[PoseVideo | ImageVideo]) -> list[str]:
-    """That images do not resemble those that a network was trained on, a sentence."""
-    found = unlike_learnt(bundle.description, appearances_of_images([video for video in judged if isinstance(video, ImageVideo)]))
+    """That images or poses do not resemble those that a network was trained on, a sentence."""
+    about, poses = bundle.description, [video for video in judged if isinstance(video, PoseVideo)]
+    if about.learnt_poses is not None and poses:
+        found = unlike_learnt_poses(about, appearance_of_poses(poses, least_confidence=about.learnt_poses.least_confidence))
+    else:
+        found = unlike_learnt(about, appearances_of_images([video for video in judged if isinstance(video, ImageVideo)]))
     return [found] if found is not None else []
 
 

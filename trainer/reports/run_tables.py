@@ -1,6 +1,5 @@
 """Tables of a training that every report of one ends with: how long it took, where, and what it was asked for."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,4 +40,13 @@ def _time_rows(seconds: list[float]) -> list[list[str]]:
 
 
 def _setting(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    """A value in words; what was not asked for is said to be so."""
+    if value is None:
+        return "not given"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_setting(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(f"({_setting(inner)})" if isinstance(inner, list | tuple) else _setting(inner) for inner in value) or "none"
+    return str(value)

@@ -57,24 +57,27 @@ class StepEngine:
                     f"coming back as '{name + NEXT_STATE}': write the bundle again"
                 )
         self._taken = taken[0]
-        self._request = compiled.create_infer_request()
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._states: dict[str, list[tuple[NDArray[Any], Any]]] = {}  # arrays, which must live as long as the tensors on their memory
-        for name in states:  # one set more than is carried: a frame reads the oldest and writes the spare one, and nothing is copied
-            shape, dtype = self.inputs[name]
-            sets = phases if name in phase_states else 1
-            arrays = [np.zeros(shape, dtype) for _ in range(sets + 1)]
-            self._states[name] = [(array, ov.Tensor(array, shared_memory=True)) for array in arrays]
-        carried = {*self._states, *(name + NEXT_STATE for name in self._states)}
-        for name, (shape, dtype) in (self.inputs | self.outputs).items():
-            if name not in carried:
-                array = self._arrays[name] = np.zeros(shape, dtype)
-                self._request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+        carried = {*states, *(name + NEXT_STATE for name in states)}
+        kinds = {name: kind for name, kind in (self.inputs | self.outputs).items() if name not in carried}
+        self._arrays: dict[str, NDArray[Any]] = {name: np.zeros(*kind) for name, kind in kinds.items()}
+        # One set of states more than is carried: a frame reads one set and writes another, and nothing is copied. Each frame of the round
+        # has a request of its own, on whose tensors nothing has to be set any more.
+        self._round = phases + 1
+        self._sets = {name: [np.zeros(*self.inputs[name]) for _ in range(self._round)] for name in states}
+        self._requests = [compiled.create_infer_request() for _ in range(self._round)]
+        for turn, request in enumerate(self._requests):
+            tensors = dict(self._arrays)
+            for name, sets in self._sets.items():
+                before = phases if name in phase_states else 1  # so many frames ago what it reads was written
+                tensors |= {name: sets[(turn - before) % self._round], name + NEXT_STATE: sets[turn]}
+            for name, array in tensors.items():  # these arrays live as long as the engine
+                request.set_tensor(name, ov.Tensor(array, shared_memory=True))
+        self._turn = 0
 
     def reset(self) -> None:
         """Forget everything."""
-        for sets in self._states.values():
-            for array, _ in sets:
+        for sets in self._sets.values():
+            for array in sets:
                 array.fill(0)
 
     def step(self, taken: NDArray[np.float32] | NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:
@@ -90,11 +93,8 @@ class StepEngine:
         """
         np.copyto(self._arrays[self._taken][0], taken)
         self._arrays[SECONDS].fill(seconds)
-        for name, sets in self._states.items():
-            self._request.set_tensor(name, sets[0][1])
-            self._request.set_tensor(name + NEXT_STATE, sets[-1][1])
-            sets.append(sets.pop(0))  # what was read is the spare one of the next frame, what was written the newest
-        self._request.infer(share_outputs=True)
+        self._requests[self._turn].infer(share_outputs=True)
+        self._turn = (self._turn + 1) % self._round
         answer: NDArray[np.float32] = self._arrays[PROBABILITIES][0].copy()
         return answer
 
