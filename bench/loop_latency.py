@@ -157,7 +157,7 @@ def draw(path: Path, parts: dict[str, NDArray[np.float64]], result: dict[str, An
     axes.set_title(
         f"frame in host memory → message in another process, {result['frames']} frames, {result['attached']} subscribers", loc="left"
     )
-    axes.legend(frameon=False, loc="upper right", fontsize=8)
+    figure.legend(frameon=False, loc="outside lower left", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
 

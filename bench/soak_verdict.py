@@ -93,7 +93,7 @@ def draw(path: Path, report: dict[str, Any]) -> None:
     samples, windows = report["samples"], report["windows"]
     hours = [sample["hours"] for sample in samples]
     middles = [(each["begins_h"] + each["ends_h"]) / 2 for each in windows]
-    figure = Figure(figsize=(11, 8), layout="constrained", dpi=100)
+    figure = Figure(figsize=(15, 8), layout="constrained", dpi=100)
     axes = figure.subplots(3, 2)
     panels = (
         ("memory, MB", ("rss_mb", "anonymous_mb")),
@@ -107,7 +107,7 @@ def draw(path: Path, report: dict[str, Any]) -> None:
             note = "" if slope is None else f": {slope['per_hour']:+.2f} per hour"
             place.plot(hours, [sample[name] for sample in samples], label=name + note)
         place.set_title(title, loc="left", fontsize=10)
-        place.legend(frameon=False, fontsize=8)
+        place.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
         place.set_ylim(bottom=0)
     for place, title, names in (
         (axes[2][0], "loop, receipt to publication, ms", ("p50_ms", "p99_ms", "max_ms")),
@@ -116,7 +116,7 @@ def draw(path: Path, report: dict[str, Any]) -> None:
         for name in names:
             place.plot(middles, [each[name] for each in windows], marker=".", label=name)
         place.set_title(title, loc="left", fontsize=10)
-        place.legend(frameon=False, fontsize=8)
+        place.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
         place.set(xlabel="hours")
         place.set_ylim(bottom=0)
     axes[2][0].set_yscale("symlog")

@@ -210,6 +210,7 @@ def judged(options: argparse.Namespace, heard: Heard, names: tuple[str, ...]) ->
         "reprojection_px": percentiles([each for each in reprojection if each is not None]),
         "subscriber_ms": {f"p{share}": round(float(np.percentile(heard.subscriber_ms, share)), 3) for share in (50, 90, 99)},
         "after_last_pose_ms": {f"p{share}": round(float(np.percentile(after_ms, share)), 3) for share in (50, 90, 99)},
+        "own_ms": latency.get("own"),
         "triangulate_ms": latency.get("triangulate"),
         "period_ms": round(1e3 / options.rate, 3),
     }

@@ -193,7 +193,7 @@ def plot_frames(found: Frames, path: Path) -> None:
 
 def plot(found: Touches, path: Path) -> None:
     """Onset error of every touch against the whisker's speed; missed ones along the top."""
-    figure = Figure(figsize=(6.4, 3.6), dpi=110, layout="constrained")
+    figure = Figure(figsize=(7.2, 3.6), dpi=110, layout="constrained")
     axes = figure.subplots()
     spread = np.random.default_rng(0).uniform(-0.2, 0.2, len(found.onset_frames))
     axes.axhspan(-1.5, 1.5, color="#e8eef4", linewidth=0)
@@ -201,7 +201,7 @@ def plot(found: Touches, path: Path) -> None:
     top = max(4.0, float(np.abs(found.onset_frames).max(initial=0)) + 2)
     axes.scatter(found.missed_speed, np.full(len(found.missed_speed), top), s=20, marker="x", color="#D55E00", label="missed")
     axes.set(xlabel="speed of the whisker at the touch, px per ms", ylabel="onset, found less true (frames)")
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside right upper")
     figure.savefig(path)
 
 

@@ -88,6 +88,8 @@ class Client:
             that got no pose are in each pose's `lost`, `skipped` and `corrupt`, not in here. Needs the kind "pose", or "pose3d" for
             the moments of a rig.
         restarts: by camera, how often the tracker was seen to start anew.
+        arrived_ns: when the last message that was read was taken from its connection, before it was decoded, by the clock; 0 before
+            the first.
 
     Every event that was delivered as "on" is ended: by the tracker, or by this client with the reason "silent" (nothing
     came for `silent_after_s`), "restarted" (a new session) or "unheard" (the tracker no longer holds it for on, so its
@@ -125,6 +127,7 @@ class Client:
         self.addresses = (addresses,) if isinstance(addresses, str) else tuple(addresses)
         self.gaps: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
+        self.arrived_ns = 0
         self._clock = clock
         self._heard: dict[str, _CameraHeard] = {}
         self._kinds = _checked(kinds)
@@ -248,7 +251,10 @@ class Client:
             self._picture_next = False
             return self._pictures.take() if self._pictures is not None else None
         self._picture_next = picture  # by turns: a stream that never pauses leaves room for pictures
-        return _received(self._socket) if self._socket in ready else None
+        if self._socket not in ready:
+            return None
+        self.arrived_ns = self._clock()
+        return _received(self._socket)
 
     def _remaining_ms(self, until_ns: int) -> int:
         return min(_LONGEST_POLL_MS, max(0, math.ceil((until_ns - self._clock()) / 1e6)))

@@ -25,7 +25,7 @@ from tracker.analysis import one_video
 from tracker.analysis.inferring import Engines
 from tracker.analysis.job import Job, analysed_with, analysis_config, job_for
 from tracker.analysis.one_video import AnalysisRequest, StoppedError, analyse, finished
-from tracker.analysis.unfinished_poses import PoseLog
+from tracker.analysis.unfinished_poses import PoseLog, confidence_of, confidence_of_frame
 from tracker.bundle import read_bundle
 from tracker.config import load_config
 from tracker.errors import RecordingError
@@ -200,6 +200,19 @@ def test_unfinished_poses_of_a_release_that_noted_less_are_begun_anew(record: st
     again = PoseLog(tmp_path, animals=1, points=1)
     assert (again.frames, len(again.read())) == (kept, kept)
     again.close()
+
+
+@pytest.mark.parametrize("points", [0, 3, 40])
+@pytest.mark.parametrize("scores", [0, 2])
+def test_a_frame_alone_is_as_sure_as_among_others(points: int, scores: int) -> None:
+    chance = np.random.default_rng(points)
+    poses, scored = chance.random((50, 2, points, 3)).astype(np.float32), chance.random((50, scores))
+    poses[chance.random(poses.shape) < 0.3] = np.nan
+    scored[::7] = np.nan
+
+    alone = [confidence_of_frame(*each) for each in zip(poses, scored, strict=True)]
+
+    np.testing.assert_array_equal(alone, confidence_of(poses, scored))
 
 
 def test_an_analysis_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, bundle: Path, video: Path, often: None) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from tracker.config_cameras import SyntheticLight
 from tracker.latency.edges import Command, Edge, FrameTimes, Heard, edges_of, light_ms, phases
+from tracker.latency.picture import drawn
 from tracker.latency.report import lines, made_of, report
 from tracker.synthetic.light import Light
 
@@ -116,6 +117,20 @@ def test_missed_and_unclear_edges_are_counted_and_in_no_percentile() -> None:
     assert found["on"]["latency_ms"] == {"p50": 16.0, "p90": 16.0, "p99": 16.0, "max": 16.0}
     assert "light on: 1 detected, 1 missed, 1 unclear" in lines(found)
     assert len(found["edges"]) == 6
+
+
+def test_the_legend_of_the_picture_covers_no_bar_and_no_line() -> None:
+    events = [heard(on=True, received_ms=14), heard(on=False, received_ms=64)]
+    told = edges_of(commands(0, 50), events, answered=False)
+    found = report(told, facts=FACTS, frame_interval_ms=10.0, exposure_ms=None, even=True, stopped=None)
+
+    figure = drawn(found)
+    figure.draw_without_rendering()
+
+    above, below = figure.subfigs
+    (legend,) = above.legends
+    assert not [axes for axes in (*above.axes, *below.axes) if axes.bbox.overlaps(legend.get_window_extent())]
+    assert not [axes for axes in above.axes if axes.get_legend() is not None]
 
 
 def test_what_is_known_of_the_parts_decides_how_far_they_are_split() -> None:

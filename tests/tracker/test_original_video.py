@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.tracker.recorded import number_in, picture
 from tests.tracker.videos import damaged, numbered, promising, turned, write_video
@@ -12,7 +14,7 @@ from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError
 from tracker.frame import Frame, Image
-from tracker.recording.colourless import Colourless
+from tracker.recording.colourless import Colourless, converter_by
 from tracker.recording.frame_converter import in_colour
 from tracker.recording.original_video import OriginalVideo
 
@@ -134,6 +136,31 @@ def test_a_conversion_that_treats_columns_unlike_one_another_is_not_shortened(un
     assert (found is None) == bool(unwritten)
     if found is not None:
         np.testing.assert_array_equal(found, convert(grey)[..., 1])
+
+
+STUDIO = np.clip(np.rint((np.arange(256.0) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("width", [32, 97])
+@pytest.mark.parametrize("changed", [None, 0, 100, 255])
+@pytest.mark.parametrize("table", [np.arange(256, dtype=np.uint8), STUDIO, STUDIO[::-1]], ids=["full range", "studio range", "any"])
+def test_every_level_is_converted_as_its_table_says(table: NDArray[np.uint8], changed: int | None, width: int) -> None:
+    expected = table.copy()
+    if changed is not None:
+        expected[changed] ^= 1
+    luma = np.arange(256 * 97, dtype=np.uint32).astype(np.uint8).reshape(256, 97)[:, :width]
+
+    found = converter_by(expected, width=width)(luma)
+
+    np.testing.assert_array_equal(found, expected[luma])
+    assert not np.shares_memory(found, luma)
+
+
+def test_levels_of_both_ranges_are_not_looked_up_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "LUT", None)
+    luma = np.arange(256, dtype=np.uint8)[None]
+    for table in (np.arange(256, dtype=np.uint8), STUDIO):
+        np.testing.assert_array_equal(converter_by(table, width=64)(luma)[0], table)
 
 
 def test_a_header_that_promises_less_ends_no_video(tmp_path: Path) -> None:

@@ -1,15 +1,25 @@
 """What a rig makes of what its cameras' trackers say: which poses it joins, and what it says is wrong."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.tracker.rig_cameras import UNIX_OFFSET_NS, pose_of, status_of
+from tracker.client import Client
+from tracker.config import PublisherConfig
+from tracker.service.heartbeat import Heartbeat
+from tracker.service.notify import Notifier
+from tracker.service.watchdog import Watchdog
+from tracker.stream.publisher import Publisher
 from tracker.triangulation.cameras import RigCameras
 from tracker.triangulation.moment import Moment
+from tracker.triangulation.run import RigLoop, RigParts
 from tracker.triangulation.settings import RigConfig
+from tracker.triangulation.status import RigStatus
 from tracker.triangulation.synthetic import synthetic_rig
+from tracker.triangulation.tracking import RigTracking
 
 BOTH = ("top", "side")
 HERE = "5f2c0f6e-9d0b-4c61-8f0c-2f4d2f0f7a11"
@@ -234,3 +244,35 @@ def test_counters_that_fit_no_other_are_told_after_a_while() -> None:
         subject.take(other, now_ns=other.published_ns)
 
     assert "the frame numbers of camera side fit those of no other" in subject.problems(BOTH)[0]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_status_does_not_hold_up_a_moment_that_waits_for_a_pose(tmp_path: Path, waits: bool) -> None:
+    subject = told(cameras())
+    follow(subject, range(10))
+    follow(subject, range(10, 11), names=("top",) if waits else BOTH)
+    assert (subject.due_ns is not None) == waits
+    now_ns = [1]
+    config = RigConfig(rig="rig.yaml")
+    with (
+        Publisher(PublisherConfig(bind=(f"ipc://{tmp_path}/space",)), camera="space") as publisher,
+        Client(f"ipc://{tmp_path}/top") as client,
+    ):
+        tracking, notifier = RigTracking(config, synthetic_rig(*BOTH), publisher), Notifier(None)
+        parts = RigParts(
+            client=client,
+            cameras=subject,
+            tracking=tracking,
+            publisher=publisher,
+            status=RigStatus(subject, tracking, publisher, notifier=notifier, clock=lambda: now_ns[0]),
+            heartbeat=Heartbeat(100.0),
+            watchdog=Watchdog(notifier, interval_s=None),
+        )
+        loop = RigLoop(parts, clock=lambda: now_ns[0])
+
+        loop.keep_up()
+        assert (parts.status.last is None) == waits
+        now_ns[0] += 20_000_000  # no longer than that, if moments wait all the time
+        loop.keep_up()
+
+    assert parts.status.last is not None

@@ -133,6 +133,7 @@ def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_ev
     state = next(
         message for message in reversed(rig.heard) if isinstance(message, StatusMessage) and message.rig and message.state == "tracking"
     )
+    assert 0 < state.latency_ms["own"]["p50"] < state.latency_ms["own"]["max"]
     assert state.rig is not None
     assert state.rig.frame_of_reference == "the arena's middle, Z up"
     assert {name: camera.alive for name, camera in state.rig.cameras.items()} == {"top": True, "side": True}

@@ -16,7 +16,7 @@ from tracker.analysis.inferring import Engines, Inferred, infer
 from tracker.analysis.job import Job, check_same, is_done
 from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
 from tracker.analysis.tables import StreamName, scores_at, write_tables
-from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog, confidence_of
+from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog, confidence_of, confidence_of_frame
 from tracker.config import Config, RecordingConfig
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import RecordingError
@@ -238,7 +238,7 @@ def _log_all(
     synced = said = time.monotonic()
     for each in frames:
         found = scores.of(each)
-        pictures.take(log.frames, each.image, float(confidence_of(each.points[None], found[None])[0]))
+        pictures.take(log.frames, each.image, confidence_of_frame(each.points, found))
         log.append(time_ns=each.time_ns, motion=each.motion, points=each.points, brightness=each.brightness, scores=found)
         now = time.monotonic()
         if now - said >= _TOLD_S:

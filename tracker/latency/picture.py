@@ -17,18 +17,23 @@ _SHOWN = 0.995  # of the switches: the rest is told, not drawn, or the others wo
 
 
 def picture(found: dict[str, Any]) -> bytes:
-    """Draw a report as `report` made it."""
-    figure = Figure(figsize=(8, 6.4), dpi=100, layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(3, 2.2), squeeze=False).ravel()
+    """Draw a report as `report` made it, as a PNG file."""
+    buffer = io.BytesIO()
+    drawn(found).savefig(buffer, format="png", facecolor="white")
+    return buffer.getvalue()
+
+
+def drawn(found: dict[str, Any]) -> Figure:
+    """Draw a report: the histogram, its legend beneath it, and the parts of the median."""
+    figure = Figure(figsize=(8, 7), dpi=100, layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(3.6, 2.2), squeeze=False).ravel()
     if found["mode"] == "screen":
         _screen_histogram(above.subplots(), found)
         _parts(below.subplots(), found["screen"]["made_of_ms"], of="pictures read")
     else:
         _histogram(above.subplots(), found)
         _parts(below.subplots(), found["on"]["made_of_ms"], of="light on")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white")
-    return buffer.getvalue()
+    return figure
 
 
 def _histogram(axes: Axes, found: dict[str, Any]) -> None:
@@ -49,8 +54,7 @@ def _histogram(axes: Axes, found: dict[str, Any]) -> None:
             if found["on"]["latency_ms"]:
                 at = found["on"]["latency_ms"][name]
                 axes.axvline(min(at, bins[-1]), color=_INK, linestyle=style, linewidth=1, label=f"{name} of light on: {at:.2f} ms")
-        axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # room for the legend
-        axes.legend(fontsize=8.5, loc="upper right", facecolor="white", edgecolor="none", framealpha=0.9)
+        axes.figure.legend(fontsize=8.5, loc="outside lower left", frameon=False)
     end = "the published event" if found["mode"] == "led" else "the next command"
     axes.set_title(f"From the command to {end}; a frame every {found['frame_interval_ms']:.2f} ms", loc="left", fontsize=10.5)
     axes.set(xlabel="ms", ylabel="switches of the light")
@@ -70,8 +74,7 @@ def _screen_histogram(axes: Axes, found: dict[str, Any]) -> None:
         for name, style in (("p50", "-"), ("p99", ":")):
             at = screen["latency_ms"][name]
             axes.axvline(min(at, bins[-1]), color=_INK, linestyle=style, linewidth=1, label=f"{name}: {at:.2f} ms")
-        axes.set_ylim(top=axes.get_ylim()[1] * 1.45)  # room for the legend
-        axes.legend(fontsize=8.5, loc="upper right", facecolor="white", edgecolor="none", framealpha=0.9)
+        axes.figure.legend(fontsize=8.5, loc="outside lower left", frameon=False)
     axes.set_title(
         f"Upper bound, from the display to the published pose; a frame every {found['frame_interval_ms']:.2f} ms",
         loc="left",

@@ -31,6 +31,7 @@ from tracker.triangulation.tracking import RigTracking
 logger = logging.getLogger(__name__)
 
 _IDLE_S = 0.02  # without a message: how often overdue events and the status are checked
+_PUT_OFF_NS = 20_000_000  # at most: what is not urgent, while a moment waits for the pose of another camera
 _AT_ONCE = 32  # messages taken before the rest of the loop has its turn: some 30 ms where much waits, and the heartbeat goes on
 _REMEMBERED = 1_000  # sentences on what was not of the stream, each of which is told once
 
@@ -100,7 +101,7 @@ class RigParts:
 
 def follow(parts: RigParts, stop: Stop, *, clock: Callable[[], int] = time.monotonic_ns) -> None:
     """The loop: what has arrived, then the moments whose deadline has passed, then everything that is not urgent."""
-    loop = _Loop(parts, clock=clock)
+    loop = RigLoop(parts, clock=clock)
     ended_well = False
     try:
         while not stop.is_set():
@@ -112,7 +113,9 @@ def follow(parts: RigParts, stop: Stop, *, clock: Callable[[], int] = time.monot
         parts.status.stopping()
 
 
-class _Loop:
+class RigLoop:
+    """One turn after the other, on one thread."""
+
     def __init__(self, parts: RigParts, *, clock: Callable[[], int]) -> None:
         self._parts, self._clock = parts, clock
         self._refused: set[str] = set()
@@ -129,11 +132,11 @@ class _Loop:
             if message is None:
                 self._publish(cameras.due(before_ns))
                 return
-            self._publish(cameras.take(message, now_ns=self._clock()))
+            self._publish(cameras.take(message, now_ns=self._clock()), arrived_ns=self._parts.client.arrived_ns)
             message = self._receive(0)
 
     def keep_up(self) -> None:
-        """Heartbeat, silent cameras, overdue events, status, newcomers."""
+        """Heartbeat and newcomers; then silent cameras, overdue events and the status, if no moment waits for a pose."""
         now_ns, parts = self._clock(), self._parts
         parts.publisher.serve()
         interval_ms = parts.heartbeat.due(now_ns)
@@ -145,8 +148,8 @@ class _Loop:
                 interval_ms=interval_ms,
                 open_events=parts.tracking.open_events,
             )
-        if now_ns < self._next_status_ns:
-            return
+        if now_ns < self._next_status_ns + (0 if parts.cameras.due_ns is None else _PUT_OFF_NS):
+            return  # a status takes up to a millisecond, and the pose that came meanwhile would wait for it
         self._next_status_ns = now_ns + int(_IDLE_S * 1e9)
         parts.watchdog.fed()
         alive = parts.client.alive
@@ -156,10 +159,11 @@ class _Loop:
         parts.tracking.wait(now_ns)
         parts.status.update(alive, now_ns)
 
-    def _publish(self, moments: list[Moment]) -> None:
+    def _publish(self, moments: list[Moment], *, arrived_ns: int | None = None) -> None:
+        tracking, cameras = self._parts.tracking, self._parts.cameras
         for moment in moments:
-            self._parts.tracking.use(self._parts.cameras.names)
-            self._parts.tracking.follow(moment, joined_by=self._parts.cameras.joined_by, late=self._parts.cameras.late())
+            tracking.use(cameras.names)
+            tracking.follow(moment, joined_by=cameras.joined_by, late=cameras.late(), arrived_ns=arrived_ns)
 
     def _receive(self, timeout_s: float) -> Message | None:
         """The next message; what is not of the stream is told once and left out."""

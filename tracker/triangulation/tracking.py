@@ -20,7 +20,7 @@ from tracker.triangulation.places import RigPlaces, RigTriangulation
 from tracker.triangulation.settings import RigConfig
 
 JoinedBy = Literal["number", "exposed", "received"]
-STAGES = ("join", "triangulate", "behaviour", "publish", "after_last_pose", "total")
+STAGES = ("join", "triangulate", "behaviour", "publish", "own", "after_last_pose", "total")
 
 
 class RigOutput(Protocol):
@@ -82,8 +82,15 @@ class RigTracking:
         self.setup += 1
         self._publisher.setup(self._setup_message("start" if self.setup == 1 else "swap"))
 
-    def follow(self, moment: Moment, *, joined_by: JoinedBy, late: dict[str, int]) -> None:
-        """Find the places of one moment, and publish them with the events that they bring."""
+    def follow(self, moment: Moment, *, joined_by: JoinedBy, late: dict[str, int], arrived_ns: int | None = None) -> None:
+        """Find the places of one moment, and publish them with the events that they bring.
+
+        Args:
+            moment: joined.
+            joined_by: as the cameras are joined.
+            late: by camera, poses that came too late so far.
+            arrived_ns: when the pose by which the moment became whole was here; None where its deadline closed it.
+        """
         joined_ns = self._clock()
         points = np.stack([np.full((len(self.names), 3), np.nan) if each is None else each.points for each in moment.sightings])
         places = self._triangulate(points)
@@ -94,6 +101,8 @@ class RigTracking:
         for event in events:
             self._publisher.event(moment, event)
         self._count(moment, joined_ns, placed_ns, decided_ns)
+        if arrived_ns is not None:
+            self.stages["own"].add(self._clock() - arrived_ns)
 
     def wait(self, now_ns: int) -> None:
         """No moment came: end what has been on unseen for too long."""
