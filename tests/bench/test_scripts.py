@@ -194,8 +194,8 @@ def test_the_benchmark_of_verdicts_says_what_came_first_beside_what_was_expected
 
 def test_the_scenes_benchmark_trains_on_a_scene_and_scores_it(tmp_path: Path) -> None:
     small = ("--count", 20, "--epochs", 1, "--batches", 2, "--only", "reach", "--runs", "together", "--confidence", 6)
-    small = (*small, "--size", 400, 360, "--labels", 12)
-    found = json.loads(script("scenes.py", "--out", tmp_path / "out", *small, "--json"))
+    few = ("--size", 400, 360, "--labels", 12)
+    found = json.loads(script("scenes.py", "--out", tmp_path / "out", *small, *few, "--json"))
     assert (tmp_path / "out" / "400x360" / "12-labels" / "reach-together" / "figures.json").exists()
     assert found["reach"]["runs"]["together"]["groups"] == [
         ["wrist", "index_finger", "little_finger"],

@@ -3,19 +3,24 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from tests.trainer.learnable import labelled
 from tests.trainer.stored_runs import QUICK, replace_mean, stored_run
 from trainer.errors import TrainingError
 from trainer.experiments.curve import plan_curve, sizes_of
 from trainer.experiments.curve import summarise as summarise_curve
 from trainer.experiments.curve_conclusions import reading
-from trainer.experiments.curve_report import DEEPLABCUT, error_against_frames, write_curve_report
+from trainer.experiments.curve_report import DEEPLABCUT, error_against_frames, sentences, write_curve_report
 from trainer.experiments.experiment import Experiment
 from trainer.experiments.power_law import PowerLaw, bootstrap, fit_power_law
 from trainer.experiments.run import Run
 from trainer.experiments.run_plan import FramesOfRun
+from trainer.labels.fingerprint import labels_sha256
+from trainer.scoring.curve_reading import reading_beside
+from trainer.scoring.next_commands import NextCommands
 
 
 def test_subsets_are_nested_and_all_sizes_share_their_held_out_frames() -> None:
@@ -136,6 +141,28 @@ def test_the_page_of_a_learning_curve_has_both_heads_and_stands_alone(tmp_path: 
     assert "<h2>Head xy</h2>" in said
     assert "DeepLabCut&#x27;s own figure (Mathis et al. 2018)" in said
     assert 'src="http' not in said
+
+
+def test_a_later_training_of_the_same_labels_repeats_what_its_curve_says(tmp_path: Path, experiment: Experiment) -> None:
+    (tmp_path / "bars").mkdir()
+    frames = labelled(tmp_path / "bars", 3)
+    (tmp_path / "mine-curve").symlink_to(tmp_path)
+    assert typed_curve_folder(tmp_path / "mine") == str(tmp_path / "mine-curve")
+    assert reading_beside(tmp_path / "mine", frames) == (), "no curve is finished"
+    own = msgspec.structs.replace(experiment, labels_sha256=labels_sha256(frames))
+    curves = write_curve_report(tmp_path, own)
+    found = reading_beside(tmp_path / "mine", frames)
+    assert found == tuple(sentences(own, curves))
+    assert "Twice as many (128) would give about" in " ".join(found)
+    assert reading_beside(tmp_path / "mine", labelled(tmp_path / "bars", 2)) == (), "of other labels"
+    (tmp_path / "metrics.json").write_text("{")
+    assert reading_beside(tmp_path / "mine", frames) == ()
+
+
+def typed_curve_folder(bundle: Path) -> str:
+    """Where the command of a verdict has a bundle's curve written."""
+    words = NextCommands(data=("mice",), bundle=str(bundle)).curve().split()
+    return words[words.index("--out") + 1]
 
 
 def test_a_learning_curve_is_drawn_beside_deeplabcuts_over_peoples_own_distance(tmp_path: Path, experiment: Experiment) -> None:

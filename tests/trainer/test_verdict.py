@@ -395,6 +395,12 @@ def test_one_training_says_no_more_than_it_can_of_labels_and_minutes() -> None:
     assert "`trainer curve`" in said
 
 
+def test_a_learning_curve_of_the_same_labels_says_what_more_of_them_would_give() -> None:
+    said = verdict(replace(GOOD, curve=("Twice as many (128) would give about 1.20 px.",)), PLACE).labels_or_minutes
+    assert said.endswith("The learning curve of these labels, beside the bundle, says: Twice as many (128) would give about 1.20 px.")
+    assert "`trainer curve`" not in said
+
+
 def test_the_points_and_videos_that_need_labels_most_are_named_with_the_command() -> None:
     points = (point("snout"), point("ear", median_px=4.0), replace(point("tongue", learnt=2), scored=0, median_px=math.nan))
     groups = (

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ from trainer.experiments.run_plots import FEW, curve_of, draw_floor, four_panels
 from trainer.experiments.settings_table import settings_table, settings_words
 from trainer.reports.plot_style import DPI, FAINT, INK, WIDTH, finish, legend_below, plain_numbers, png
 from trainer.reports.report_files import write_report_files
+from trainer.scoring.curve_reading import CurveReading
 
 # Mathis et al. 2018, Nature Neuroscience 21:1281, their mouse: the error at 10 labelled frames, and at about 200, where the
 # paper finds it comparable to people's own, 2.7 px
@@ -34,7 +36,7 @@ _LAW = (
 
 
 def write_curve_report(out: Path, experiment: Experiment) -> list[LearningCurve]:
-    """Write report.html into the experiment's folder.
+    """Write report.html, and what may be read from it as metrics.json, into the experiment's folder.
 
     Raises:
         TrainingError: no run is finished, one is damaged, or the disk takes no more.
@@ -42,7 +44,8 @@ def write_curve_report(out: Path, experiment: Experiment) -> list[LearningCurve]
     runs = finished_runs(out, experiment)
     curves = summarise(runs)
     whole = page(f"Learning curve of {experiment.data}", _parts(experiment, runs, curves), kind="learning curve", footer=runs[-1].created)
-    write_report_files(out, whole)
+    said = msgspec.to_builtins(CurveReading(labels_sha256=experiment.labels_sha256, reading=tuple(sentences(experiment, curves))))
+    write_report_files(out, whole, {**said, "curves": [curve.as_json() for curve in curves]})
     return curves
 
 

@@ -29,6 +29,7 @@ from trainer.reports.training_report import ScoredTraining, history_of, report_t
 from trainer.scoring.assignment import in_order_of_labels
 from trainer.scoring.confidence_map import ConfidenceMap, fit_confidence
 from trainer.scoring.correct_radius import Radii
+from trainer.scoring.curve_reading import reading_beside
 from trainer.scoring.engine_choice import EngineChoice
 from trainer.scoring.evaluate import evaluate
 from trainer.scoring.evaluation import Evaluation
@@ -164,6 +165,7 @@ def _training(request: BundleRequest, result: FitResult, empty: EmptyScene | Non
         floor=request.floor,
         target_px=request.judging.target_px,
         empty=empty,
+        curve=reading_beside(request.out, request.frames),
     )
 
 

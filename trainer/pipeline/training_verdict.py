@@ -34,6 +34,7 @@ class Training:
         floor: between annotators, where known.
         target_px: what the task can do with, where known.
         empty: the surest answer for a scene without the animal, where known.
+        curve: what a learning curve of the same labels says, where there is one.
     """
 
     data: Sequence[Path]
@@ -47,6 +48,7 @@ class Training:
     floor: Floor | None
     target_px: float | None
     empty: EmptyScene | None
+    curve: tuple[str, ...]
 
 
 def judge_training(training: Training, *, train: Evaluation, held_out: Evaluation | None) -> JudgedTraining:
@@ -67,6 +69,7 @@ def judge_training(training: Training, *, train: Evaluation, held_out: Evaluatio
         batch=settings.batch,
         history=training.history,
         empty=training.empty,
+        curve=training.curve,
     )
     measured = measure(train, held_out, about)
     found = verdict(measured, next_commands(training.data, training.bundle, training.labels, trained))

@@ -122,6 +122,7 @@ class Measurements:
         other_names: videos whose names differ.
         suspects: single labels that are likely wrong.
         empty: the surest answer for a scene without the animal; None where that is not known.
+        curve: what a learning curve of the same labels says, sentences; empty where there is none.
     """
 
     learnt: int
@@ -147,6 +148,7 @@ class Measurements:
     other_names: tuple[OtherNames, ...] = ()
     suspects: tuple[Suspect, ...] = ()
     empty: EmptyScene | None = None
+    curve: tuple[str, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -179,6 +181,7 @@ class Circumstances:
         batch: pictures a step, where known.
         history: as a report has it; without epochs where it is not known.
         empty: the surest answer for a scene without the animal, where known.
+        curve: what a learning curve of the same labels says, sentences.
     """
 
     labels: LabelledFrames
@@ -189,6 +192,7 @@ class Circumstances:
     batch: int | None = None
     history: Mapping[str, Any] = field(default_factory=lambda: NO_HISTORY)
     empty: EmptyScene | None = None
+    curve: tuple[str, ...] = ()
 
 
 def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances) -> Measurements:
@@ -226,6 +230,7 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         other_names=other_names(shown, least_px=least_px),
         suspects=suspects(train, scored, within_px=within),
         empty=about.empty,
+        curve=about.curve,
     )
 
 

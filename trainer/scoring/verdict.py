@@ -160,7 +160,7 @@ def needs_labels(m: Measurements, worst: Sequence[GroupMeasure]) -> str:
 
 
 def labels_or_minutes(m: Measurements) -> str:
-    """More labels, or a longer training? As far as one training can say."""
+    """More labels, or a longer training? As far as one training can say, and a learning curve where there is one."""
     if not m.scored:
         return "With nothing held out, nothing tells whether more labels or a longer training would help."
     gap = m.median_px - m.train_median_px
@@ -177,6 +177,8 @@ def labels_or_minutes(m: Measurements) -> str:
             "learning rate goes to zero with the end of every training, so the error flattens there however short it was: only a "
             "longer one tells"
         )
+    if m.curve:
+        return f"{labels}; {minutes}. The learning curve of these labels, beside the bundle, says: {' '.join(m.curve)}"
     return f"{labels}; {minutes}. How much a number of labels brings takes several trainings: `trainer curve` does them."
 
 
