@@ -109,6 +109,14 @@ def test_a_flat_curve_says_that_more_frames_hardly_help(tmp_path: Path) -> None:
     assert "hardly help" in reading(found, target_px=None)[-1]
 
 
+def test_errors_that_follow_no_law_promise_nothing(tmp_path: Path) -> None:
+    found = curve_of(tmp_path, lambda size, _repeat: {8: 30.0, 16: 80.0, 32: 5.0, 64: 60.0, 128: 126.0}[size])
+    said = reading(found, target_px=None)
+    assert "do not follow a law" in said[-1]
+    assert "train longer, or give more --repeats" in said[-1]
+    assert "would give" not in " ".join(said)
+
+
 def test_one_repeat_and_few_sizes_promise_nothing(tmp_path: Path) -> None:
     single = curve_of(tmp_path / "a", lambda size, _repeat: 40 * size**-0.7, repeats=1)
     assert "its uncertainty is not known" in " ".join(reading(single, target_px=None))

@@ -9,6 +9,7 @@ from trainer.experiments.curve import LearningCurve
 from trainer.experiments.power_law import FEWEST_SIZES, REACH, PowerLaw, interval
 from trainer.scoring.loss_curves import STILL_FALLING
 
+OFF = 0.25  # a law that is farther from the measured error of a size than this share of it, and than twice its scatter, does not hold
 UNLEARNT = 0.8  # training error above this share of the held-out error: it is not frames that are missing
 
 
@@ -23,6 +24,11 @@ def reading(curve: LearningCurve, *, target_px: float | None) -> list[str]:
     now = f"{curve.head}: {most} frames give {last.words} px on the held-out frames.{_reservation(curve)}"
     if law is None:
         return [f"{now} A law needs {FEWEST_SIZES} sizes; there are {len(curve.sizes)}: give more --sizes."]
+    if (off := _off(curve, law)) is not None:
+        return [
+            now,
+            f"The errors do not follow a law, {off}, so that nothing can be said of more frames: train longer, or give more --repeats.",
+        ]
     twice = float(law.at(np.array([2.0 * most]))[0])
     here = float(law.at(np.array([float(most)]))[0])
     gain, chance = here - twice, last.sd or 0.0
@@ -32,6 +38,17 @@ def reading(curve: LearningCurve, *, target_px: float | None) -> list[str]:
         why = f"less than the {chance:.2f} px between repeats" if chance > gain else "next to nothing"
         return [now, f"{doubled} The law falls by {gain:.2f} px on the way, {why}: more frames of this kind hardly help."]
     return [now, doubled, _more(curve, law, target_px if target_px is not None else round(0.9 * last.mean, 2))]
+
+
+def _off(curve: LearningCurve, law: PowerLaw) -> str | None:
+    """At which size a law is farthest from what was measured; None where it holds at all of them."""
+    found = [float(error) for error in law.at(np.array(curve.sizes, np.float64))]
+    distances = [abs(error - measured.mean) for error, measured in zip(found, curve.held_out, strict=True)]
+    allowed = [max(OFF * measured.mean, 2 * (measured.sd or 0.0)) for measured in curve.held_out]
+    worst = max(range(len(found)), key=lambda place: distances[place] / allowed[place])
+    if distances[worst] <= allowed[worst]:
+        return None
+    return f"which gives {found[worst]:.2f} px at {curve.sizes[worst]} frames where {curve.held_out[worst].words} px were measured"
 
 
 def _reservation(curve: LearningCurve) -> str:
