@@ -149,7 +149,7 @@ class RigLoop:
                 open_events=parts.tracking.open_events,
             )
         if now_ns < self._next_status_ns + (0 if parts.cameras.due_ns is None else _PUT_OFF_NS):
-            return  # a status takes up to a millisecond, and the pose that came meanwhile would wait for it
+            return  # the pose that came meanwhile would wait for the status
         self._next_status_ns = now_ns + int(_IDLE_S * 1e9)
         parts.watchdog.fed()
         alive = parts.client.alive
