@@ -1,6 +1,6 @@
 """The coarse stage alone on the disturbed rodent: how often its crop misses a key point, by its width and by the chance of its start.
 
-It has weights of its own, so it learns from the pictures of a training as it would beside the fine stage, in a twentieth of the time.
+It has weights of its own, so it learns from the pictures of a training as it would beside the fine stage, in a fraction of the time.
 The pictures are those of `bench/coordinates.py` (800 images, twelve epochs), made once and shown in an order of its own to each
 seed. A crop misses if a visible key point lies outside it: on frames learnt from, on held-out ones, and on frames of later sessions.
 
