@@ -55,13 +55,17 @@ def learnt_pictures(frames: LabelledFrames, crop: CropPlan, *, epochs: int, batc
     store = FrameStore(frames, whole_view(frames))
     pictures = TrainingFrames(store, crop=crop, settings=augmentation_in_force(SETTINGS.augment, frames).settings, seed=0)
     order = EpochOrder(len(frames), pictures=batches * SETTINGS.batch, seed=0)
-    small, points = [], []
+    count, side = epochs * len(order), (frames.size[0] // crop.pool, frames.size[1] // crop.pool)
+    # written into arrays that stand: so many small ones, each made between large ones, would hold gigabytes of freed memory
+    learnt = Pictures(np.zeros((count, 1, *side), np.float16), np.zeros((count, *frames.points.shape[2:]), np.float32))
+    place = 0
     for epoch in range(epochs):
         order.set_epoch(epoch)
-        for one in (pictures[draw] for draw in order):
-            small.append(reduced(one.frames.numpy()[..., 0], crop.pool))
-            points.append(one.points.numpy())
-    return Pictures(np.concatenate(small), np.concatenate(points))
+        for draw in order:
+            one = pictures[draw]
+            learnt.small[place], learnt.points[place] = reduced(one.frames.numpy()[..., 0], crop.pool)[0], one.points.numpy()[0]
+            place += 1
+    return learnt
 
 
 def later_frames(count: int, after: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
