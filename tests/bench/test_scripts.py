@@ -217,6 +217,11 @@ def test_the_coordinates_benchmark_scores_the_snout_on_both_parts_of_the_set(tmp
     assert (again["xy"]["epochs"], again["xy"]["steps"]) == ("1 of 1", found["xy"]["steps"])
     assert again["xy"]["held_out"] == pytest.approx(found["xy"]["held_out"])
 
+    tiny = ("--count", 10, "--epochs", 1, "--batches", 1, "--later", 2, "--widths", 2, "--seeds", 1, "--within", "xy-1")
+    own, coarse, _ = (json.loads(line) for line in script("coarse_stage.py", "--out", tmp_path / "out", *tiny).splitlines())
+    assert own["held_out"]["rms_px"] == pytest.approx(found["xy"]["held_out"]["rms_px"], rel=1e-3), "with the coarse stage as it was"
+    assert [coarse[name]["frames"] for name in ("train", "held_out", "later")] == [8, 2, 2]
+
 
 def test_a_comparison_repeats_no_part_that_is_stored_and_says_what_was_not_run(tmp_path: Path) -> None:
     folder = tmp_path / "mirror-6min"

@@ -57,6 +57,7 @@ GIVEN = {
     "--width": "0.5",
     "--depth": "3",
     "--dropout": "0.2",
+    "--coarse-width": "2",
     "--view": "full",
     "--weights": "mine.ckpt",
     "--background": "median",

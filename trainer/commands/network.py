@@ -70,7 +70,9 @@ def _plan(options: argparse.Namespace) -> "NetworkPlan":
     labels[:, :, 1:2] = animal, 0.0
     frame = FrameShape(height=height, width=width, channels=1 if options.colour == "grey" else 3)
     choices = {"network": options.network or "compact", "head": options.head or "heatmap", "view": options.view or "auto"}
-    layers = Layers(width=options.width or 1.0, depth=options.depth, dropout=options.dropout or 0.0)
+    layers = Layers(
+        width=options.width or 1.0, depth=options.depth, dropout=options.dropout or 0.0, coarse_width=options.coarse_width or 1.0
+    )
     return plan_network(labels, frame, layers=layers, **choices)
 
 

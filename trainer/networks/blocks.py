@@ -71,15 +71,21 @@ class Layers:
         width: factor on the number of filters of every layer but those of the coarse stage.
         depth: convolutions at each resolution, or trackrat's blocks; None for what is usual.
         dropout: share of the features that is left out before the last layer, in training only.
+        coarse_width: factor on the number of filters of the coarse stage.
     """
 
     width: float = 1.0
     depth: int | None = None
     dropout: float = 0.0
+    coarse_width: float = 1.0
 
     def filters(self, usual: int) -> int:
         """How many a layer has that usually has so many; a multiple of 8, which processors compute whole."""
-        return max(8, round(self.width * usual / 8) * 8)
+        return _whole(self.width * usual)
+
+    def coarse_filters(self, usual: int) -> int:
+        """The same for a layer of the coarse stage."""
+        return _whole(self.coarse_width * usual)
 
     @property
     def words(self) -> str:
@@ -88,8 +94,13 @@ class Layers:
             f", {self.width:g} times the filters" if self.width != 1 else "",
             f", depth {self.depth}" if self.depth is not None else "",
             f", dropout {self.dropout:g}" if self.dropout else "",
+            f", {self.coarse_width:g} times the filters in the coarse stage" if self.coarse_width != 1 else "",
         )
         return "".join(said)
+
+
+def _whole(filters: float) -> int:
+    return max(8, round(filters / 8) * 8)
 
 
 USUAL = Layers()

@@ -114,10 +114,16 @@ def _refuse_bad(layers: Layers, network: str) -> None:
         raise TrainingError(f"width is {layers.width:g}; expected a factor of 0.125 to 8 on the number of filters")
     if layers.depth is not None and not 1 <= layers.depth <= 16:
         raise TrainingError(f"depth is {layers.depth}; expected 1 to 16 convolutions at each resolution")
+    if not 0.5 <= layers.coarse_width <= 8:
+        raise TrainingError(f"coarse_width is {layers.coarse_width:g}; expected a factor of 0.5 to 8 on the filters of the coarse stage")
+    if network == "trackrat" and layers.coarse_width != 1:
+        raise TrainingError("the network 'trackrat' sees the whole frame and has no coarse stage; leave --coarse-width out")
     if not 0 <= layers.dropout < 1:
         raise TrainingError(f"dropout is {layers.dropout:g}; expected a share from 0 to below 1")
     if is_backbone(network) and layers != USUAL:
-        raise TrainingError(f"the network '{network}' has layers of its own; width, depth and dropout are for compact and trackrat")
+        raise TrainingError(
+            f"the network '{network}' has layers of its own; width, depth, dropout and coarse_width are for compact and trackrat"
+        )
 
 
 def _groups(plain: object) -> tuple[PointGroup, ...]:

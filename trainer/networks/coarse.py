@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trainer.networks.blocks import CropPlan, FrameShape, convolution, first_and_last, peak, scaled
+from trainer.networks.blocks import USUAL, CropPlan, FrameShape, Layers, convolution, first_and_last, peak, scaled
 
-WIDTHS = (16, 32)
+WIDTHS = (16, 32)  # filters at a half and at a quarter of the reduced frame
 RADIUS = 2  # cells around the best one that the animal's middle is the mean of
 NOWHERE = -1e4  # a logit beyond the frame; no probability is left of it in any precision
 STEP_PX = 4  # crops move by whole steps: what a runtime rounds otherwise in the last digit then hardly ever moves one
@@ -20,12 +20,12 @@ class Finder(nn.Module):
         frame: what the network takes.
         plan: its crop.
         maps: how many there are: one for each group of key points that has a crop of its own.
-        widths: channels at a half and at a quarter of the reduced frame.
+        layers: how many filters, of which the coarse stage has its own factor.
     """
 
-    def __init__(self, frame: FrameShape, plan: CropPlan, *, maps: int = 1, widths: tuple[int, int] = WIDTHS) -> None:
+    def __init__(self, frame: FrameShape, plan: CropPlan, *, maps: int = 1, layers: Layers = USUAL) -> None:
         super().__init__()
-        narrow, wide = widths
+        narrow, wide = (layers.coarse_filters(width) for width in WIDTHS)
         self.frame, self.plan, self.cell = frame, plan, 2 * plan.pool
         self.shallow = nn.Sequential(convolution(frame.channels, narrow, stride=2), convolution(narrow, narrow))
         self.deep = nn.Sequential(convolution(narrow, wide, stride=2), convolution(wide, wide), convolution(wide, wide))

@@ -36,7 +36,7 @@ class CoarseToFine(nn.Module):
     ) -> None:
         super().__init__()
         self.cell = STRIDE * plan.shrink  # frame pixels per cell of the maps
-        self.finder = Finder(frame, plan)
+        self.finder = Finder(frame, plan, layers=layers)
         stem, depth = layers.filters(STEM), layers.depth or DEPTH
         widths = [layers.filters(width) for width in WIDTHS]
         self.stem = convolution(frame.channels + extra, stem, kernel=5, stride=2)

@@ -27,7 +27,7 @@ class Grouped(nn.Module):
         super().__init__()
         self.groups, self.frame = groups, frame
         self.fine = CoarseToFine(points, frame=frame, plan=groups[0].crop, layers=layers)
-        self.fine.finder = Finder(frame, groups[0].crop, maps=len(groups))
+        self.fine.finder = Finder(frame, groups[0].crop, maps=len(groups), layers=layers)
         place = {point: (number, group) for number, group in enumerate(groups) for point in group.points}
         by_group = [point for group in groups for point in group.points]
         self._in_order = by_group == list(range(points))

@@ -49,7 +49,7 @@ class Votes(nn.Module):
     def __init__(self, points: int, *, frame: FrameShape, plan: CropPlan, layers: Layers = USUAL) -> None:
         super().__init__()
         self.points = points
-        self.finder = Finder(frame, plan)
+        self.finder = Finder(frame, plan, layers=layers)
         stem, widths = layers.filters(STEM), [layers.filters(width) for width in WIDTHS]
         depths = [layers.depth or depth for depth in DEPTHS]
         self.eighth = nn.Sequential(

@@ -14,7 +14,8 @@ MORE_FRAMES = 20
 LONGEST = 10  # times as long at most: more than that is another network, not patience
 
 ONE_VIEW = ("compact", "trackrat")  # networks that take one view each; a library's take both
-OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--weights", "--train")  # which another network does not take, or takes otherwise
+# which another network does not take, or takes otherwise
+OF_ONE_NETWORK = ("--width", "--depth", "--dropout", "--coarse-width", "--weights", "--train")
 NOT_OF_CURVE = ("--correct-within", "--target-px")  # the second is given apart
 OF_SPLIT = ("--folds", "--fold", "--hold-out", "--random-split", "--no-held-out")  # a cross-validation has its own
 

@@ -25,6 +25,7 @@ class FitSettings:
         width: factor on the number of filters of compact and trackrat.
         depth: convolutions at each resolution of compact, or blocks of trackrat; None for what is usual.
         dropout: share of the features of these two that is left out before the last layer, in training.
+        coarse_width: factor on the number of filters of the coarse stage of compact, which lays the crop.
         weights: what the network begins with: `scratch`, `imagenet` or the path of a file.
         trained: `all` layers, or the `head` alone.
         background: taken off every frame, in the graph too: `none`, the `median` of the frames learnt from, or the path of a picture.
@@ -56,6 +57,7 @@ class FitSettings:
     width: float = 1.0
     depth: int | None = None
     dropout: float = 0.0
+    coarse_width: float = 1.0
     weights: str = "scratch"
     trained: Literal["all", "head"] = "all"
     background: str = "none"
@@ -87,6 +89,7 @@ OPTIONS = {
     "width": "--width",
     "depth": "--depth",
     "dropout": "--dropout",
+    "coarse_width": "--coarse-width",
     "weights": "--weights",
     "trained": "--train",
     "background": "--background",

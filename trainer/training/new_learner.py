@@ -55,7 +55,7 @@ def refuse_unfit(train: LabelledFrames, settings: FitSettings) -> None:
 def plan_of(train: FrameStore, settings: FitSettings, view: View) -> NetworkPlan:
     """The plan of the network that these settings ask for and these frames size."""
     frame = FrameShape(height=train.size[0], width=train.size[1], channels=channels_of(view.colour))
-    layers = Layers(width=settings.width, depth=settings.depth, dropout=settings.dropout)
+    layers = Layers(width=settings.width, depth=settings.depth, dropout=settings.dropout, coarse_width=settings.coarse_width)
     return plan_network(train.all_points(), frame, network=settings.network, head=settings.head, view=settings.view, layers=layers)
 
 
