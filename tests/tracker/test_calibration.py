@@ -107,6 +107,26 @@ def test_a_calibration_that_must_not_be_used_is_refused(tmp_path: Path, changes:
         load_calibration(write(tmp_path, contents(**changes)), (WIDTH, HEIGHT))
 
 
+def test_everything_wrong_with_a_file_written_by_hand_is_named_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, {"schema": 1, "image_size": [1280], "plane": {"homografy": TILTED}, "made": {"tool": "hand", "images": "none"}})
+
+    with pytest.raises(CalibrationError) as refused:
+        load_calibration(path, (WIDTH, HEIGHT))
+
+    for sentence in (
+        "missing key 'camera_matrix'",
+        "missing key 'distortion'",
+        "image_size is [1280]",
+        "unknown key 'plane.homografy' (did you mean 'homography'?)",
+        "missing key 'pose'",
+        "missing key 'made.date'",
+        "made.images is 'none'",
+        "missing key 'quality'",
+    ):
+        assert str(refused.value).count(sentence) == 1
+    assert "missing key 'plane.homography'" not in str(refused.value)  # it is there, misspelt
+
+
 def test_an_absent_calibration_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="no such file"):
         load_calibration(tmp_path / "none.yaml", (WIDTH, HEIGHT))
