@@ -167,9 +167,7 @@ def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> Iterato
             yield ValueFault(place=place, says=expectation(field.type), missing=name)
 
 
-def _judge_list(
-    value: Any, kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType, place: Place
-) -> Iterator[ValueFault]:
+def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType, place: Place) -> Iterator[ValueFault]:
     if not isinstance(value, list | tuple):
         yield _unexpected(value, kind, place)
         return
