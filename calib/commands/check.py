@@ -42,7 +42,10 @@ def add(commands: Commands) -> None:
         "--points", nargs="+", metavar=POINTS, help="points that the plane was not measured from: place in the image, and on the floor"
     )
     parser.add_argument(
-        "--within-mm", type=float, metavar="MM", help=f"reject it where such a point is farther off ({_WITHIN:.0%} of the image's diagonal)"
+        "--within-mm",
+        type=float,
+        metavar="MM",
+        help=f"reject it where such a point is farther off ({100 * _WITHIN:g} %% of the image's diagonal)",
     )
     add_board(parser)
     add_every(parser)
