@@ -54,6 +54,8 @@ def add(commands: Commands) -> None:
 
 def check(options: argparse.Namespace) -> int:
     """Read, validate, tell."""
+    if options.within_mm is not None and (options.points is None or not options.within_mm > 0):
+        raise CalibrationError(f"--within-mm {options.within_mm:g}: expected more than 0 mm, and --points that it is asked of")
     rig = _rig(options.calibration)
     if rig is None:
         report, reasons = _camera(options)

@@ -307,6 +307,13 @@ def test_a_check_rejects_a_plane_that_new_points_contradict(
     assert re.search(reason, said)
 
 
+@pytest.mark.parametrize("more", [["--within-mm", "1"], ["--within-mm", "0", "--points", "1,2=3,4"]], ids=["no points", "no length"])
+def test_a_limit_that_nothing_can_keep_is_refused(four_corners: Path, more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(four_corners), *more]) == 1
+
+    assert "expected more than 0 mm, and --points that it is asked of" in capsys.readouterr().err
+
+
 def test_a_check_with_boards_needs_a_lens(four_corners: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(four_corners), "--images", "new"]) == 1
 
