@@ -25,15 +25,6 @@ def test_the_page_has_a_command_of_every_kind() -> None:
     assert {line.split()[1] for line in COMMANDS} == {"board", "capture", "solve", "plane", "rig", "check"}
 
 
-@pytest.mark.parametrize("command", ["board", "capture", "solve", "plane", "rig", "check"])
-def test_every_command_shows_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        PROGRAM.parser().parse_args([command, "--help"])
-
-    assert ended.value.code == 0
-    assert "example: calib " in capsys.readouterr().out
-
-
 def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     for row in (
         f"cells of a {COLUMNS}x{ROWS} grid that a corner was seen in | more than {100 * CELLS_WANTED:g} %",
