@@ -13,18 +13,22 @@ import numpy as np
 from calib.assessment import solve_and_assess
 from calib.board import Board, make_board, read_board
 from calib.board_views import BoardView, all_pixels, view_of
+from calib.calibration_file import calibration_without_lens
 from calib.corners import BoardFinder
 from calib.images import find_views, named_by_moment
 from calib.intrinsics import solve
-from calib.lens import Lens
+from calib.lens import Lens, project
+from calib.lensless_plane import plane_without_lens
 from calib.rig import RigCameraViews, baselines_mm, seen_at, solve_rig
 from calib.synthetic import Placing, board_poses, corner_views, picture
 from calib.uncertainty import predicted, spread
+from tracker.calibration import PlaneMapper
 from tracker.camera_rig import Triangulate
 from tracker.cameras.image_folder import numbered_images, read_image
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOISE_PX = 0.2
+SIZE, FLOOR = (640, 480), np.array([0.3, -0.2, 0.1, -150.0, -100.0, 420.0])  # pose of the floor's corner
 WIDE = {
     "five_parameter": [420.0, 421.0, 325.0, 236.0, -0.3, 0.09, 1e-3, -5e-4, -0.01],
     "fisheye": [220.0, 221.0, 325.0, 236.0, 0.05, -0.01, 0.003, -0.001],
@@ -142,6 +146,33 @@ def recovered(model: str, pictures: int) -> dict[str, Any]:
     }
 
 
+def without_lens() -> dict[str, Any]:
+    """What a plane without a lens is off by on a floor of 300x200 mm that fills the image, and what its own figures say, mm."""
+    rows, (x, y) = {}, np.meshgrid(np.linspace(0, 300, 31), np.linspace(0, 200, 21))
+    floor, corners = np.column_stack((x.ravel(), y.ravel())), np.array([[0.0, 0.0], [300.0, 0.0], [300.0, 200.0], [0.0, 200.0]])
+    grid = np.array([[x, y] for y in (0.0, 100.0, 200.0) for x in (0.0, 150.0, 300.0)])
+    marked = {
+        "4 corners": corners,
+        "and the middle": np.vstack((corners, [[150.0, 100.0]])),
+        "and midway along an edge": np.vstack((corners, [[150.0, 0.0]])),
+        "a grid of 9": grid,
+    }
+    for k1 in (0.0, -0.1, -0.3):
+        lens = Lens(model="five_parameter", size=SIZE, parameters=np.array([420.0, 421, 325, 236, k1, k1 * k1, 0, 0, 0]))
+        for name, places in marked.items():
+            seen, known = (project(lens, np.column_stack((mm, np.zeros(len(mm)))), FLOOR[:3], FLOOR[3:]).pixels for mm in (floor, places))
+            plane = plane_without_lens(known, places, size=SIZE)
+            points = np.column_stack((seen, np.ones(len(seen))))[None].astype(np.float32)
+            off = np.linalg.norm(PlaneMapper(calibration_without_lens(plane, SIZE)).to_mm(points)[0] - floor, axis=1)
+            rows[f"k1 {k1:g}, {name}"] = {
+                "rms_mm": round(float(np.sqrt(np.mean(off**2))), 3),
+                "worst_mm": round(float(off.max()), 3),
+                "said_rms_mm": plane.rms_mm,
+                "said_held_out_rms_mm": plane.held_out_rms_mm,
+            }
+    return rows
+
+
 def median_ms(call: Any, times: int) -> float:
     """Median duration of a call."""
     taken = []
@@ -171,6 +202,7 @@ def main() -> None:
         "fisheye, all over": prediction("fisheye", Placing(), options.resolves),
     }
     report["recovered"] = {model: recovered(model, options.pictures) for model in WIDE}
+    report["without_lens"] = without_lens()
     print(json.dumps(report, indent=None if options.json else 2))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calib.lens import Lens, lens_from
 from calib.toml_file import read_toml
-from tracker.calibration import Calibration, CameraPose, Distortion, Made, Matrix, Plane, Quality, Row
+from tracker.calibration import NO_LENS, Calibration, CameraPose, Distortion, Made, Matrix, Plane, Quality, Row
 from tracker.camera_rig import CameraRig, RigCamera, RigQuality
 from tracker.errors import CalibrationError
 
@@ -35,13 +35,33 @@ def calibration_of(
     )
 
 
+def calibration_without_lens(plane: Plane, size: tuple[int, int]) -> Calibration:
+    """What calibration.yaml says where only the plane was measured, on images of `size` (width, height), today."""
+    return Calibration(
+        schema=1,
+        camera_matrix=None,
+        distortion=None,
+        image_size=size,
+        plane=plane,
+        pose=None,
+        made=made("calib plane", 0),
+        quality=None,
+    )
+
+
 def made(tool: str, images: int) -> Made:
     """Made today."""
     return Made(date=datetime.datetime.now(tz=datetime.timezone.utc).date(), tool=tool, images=images)
 
 
 def lens_in(part: Calibration | RigCamera) -> Lens:
-    """The lens that a file describes."""
+    """The lens that a file describes.
+
+    Raises:
+        CalibrationError: it has none.
+    """
+    if part.camera_matrix is None or part.distortion is None:
+        raise CalibrationError("the calibration has no lens, only a plane; solve the lens with `calib solve` from images of a board")
     return lens_from(
         part.distortion.model,
         part.image_size,
@@ -64,7 +84,8 @@ def as_row(values: Array) -> Row:
 
 def as_yaml(value: Calibration | CameraRig) -> str:
     """The text of calibration.yaml or rig.yaml."""
-    return yaml.safe_dump(msgspec.to_builtins(value), sort_keys=False, default_flow_style=None, allow_unicode=True, width=140)
+    note = f"# {NO_LENS}\n" if isinstance(value, Calibration) and value.camera_matrix is None else ""
+    return note + yaml.safe_dump(msgspec.to_builtins(value), sort_keys=False, default_flow_style=None, allow_unicode=True, width=140)
 
 
 def as_anipose(rig: CameraRig) -> str:

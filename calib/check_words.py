@@ -19,6 +19,10 @@ _WORDS = {
     "plane": "plane",
     "measured_from": "measured from",
     "rms_mm": "residual, rms, mm",
+    "held_out_rms_mm": "error at points left out in turn, rms, mm",
+    "new_points": "new points",
+    "worst_mm": "worst error, mm",
+    "worst_at": "worst at, px",
     "mm_per_px_middle": "mm a pixel, in the middle",
     "mm_per_px_top_left": "mm a pixel, top left",
     "mm_per_px_bottom_right": "mm a pixel, bottom right",
@@ -57,4 +61,4 @@ def _rows(values: dict[str, Any], *, indent: str) -> list[tuple[str, str]]:
 def _shown(key: str, value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ("x" if key == "image_size" else ", ").join(map(str, value)) or "none"
-    return ("none" if key == "plane" else "not known") if value is None else str(value)
+    return ("none" if key in {"plane", "lens"} else "not known") if value is None else str(value)

@@ -94,6 +94,21 @@ def read_picture(source: Path, name: str) -> Image | None:
         return None
 
 
+def first_image(source: Path) -> Image:
+    """An image file's image, or a video's first.
+
+    Raises:
+        CalibrationError: no such file, or nothing in it can be read.
+        CameraError: it cannot be read.
+    """
+    if source.suffix.lower() in IMAGE_SUFFIXES:
+        return read_image(source)
+    image = next((each for _, each, _ in _images(source, 1) if not isinstance(each, str)), None)
+    if image is None:
+        raise CalibrationError(f"{source}: holds no image that can be read; give an image, or a video that plays")
+    return image
+
+
 def named_by_moment(views: Sequence[BoardView], where: str) -> list[BoardView]:
     """The same views, named by the last number in their file's name, which is what the cameras of a rig have in common.
 

@@ -17,7 +17,7 @@ from tracker.errors import CalibrationError
 
 Array = NDArray[np.float64]
 _FEWEST_POINTS, _FEWEST_DISTANCES = 4, 4
-_WORST = 0.03  # of the largest distance; points that fit no better were swapped or mistyped
+WORST = 0.03  # of the largest distance; points that fit no better were swapped or mistyped
 _FLAT = 0.02  # points closer to one line than this share of their extent say nothing about the tilt across it
 _TILTS_DEG, _DIRECTIONS = (0, 25, 50, 70), 8  # starts of the search for the plane that explains distances
 _SAME_DEG = 3.0  # two answers closer than this are one
@@ -57,8 +57,8 @@ def plane_from_points(lens: Lens, pixels: Array, mm: Array) -> Plane:
     """
     if len(pixels) < _FEWEST_POINTS:
         raise CalibrationError(f"{len(pixels)} points are given; expected at least {_FEWEST_POINTS}, far apart")
-    _refuse_line(mm, "lie on one line")
-    _refuse_line(pixels, "lie on one line in the image")
+    refuse_line(mm, "lie on one line")
+    refuse_line(pixels, "lie on one line in the image")
     view = BoardView(name="the points", ids=np.arange(len(mm)), mm=np.column_stack((mm, np.zeros(len(mm)))), pixels=pixels)
     if not np.isfinite(directions(lens, pixels)).all():
         raise CalibrationError("a point lies where the lens model does not reach; mark points nearer to the middle")
@@ -68,7 +68,7 @@ def plane_from_points(lens: Lens, pixels: Array, mm: Array) -> Plane:
         raise CalibrationError("no plane explains the points; mark at least four, no three of them on one line") from problem
     errors = np.linalg.norm(_to_mm(plane, lens, pixels) - mm, axis=1)
     extent = float(np.linalg.norm(np.ptp(mm, axis=0)))
-    if plane.rms_mm is not None and not plane.rms_mm <= _WORST * extent:
+    if plane.rms_mm is not None and not plane.rms_mm <= WORST * extent:
         worst = int(np.argmax(errors))
         raise CalibrationError(
             f"the points contradict each other by {plane.rms_mm:.3g} mm (rms), most at {pixels[worst, 0]:g},{pixels[worst, 1]:g}: "
@@ -88,14 +88,8 @@ def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequ
     Raises:
         CalibrationError: too few, a name that is not a mark, no length, contradictory, or explained by two different planes.
     """
+    check_distances(marks, distances)
     names = list(marks)
-    for one in distances:
-        for name in (one.first, one.second):
-            if name not in marks:
-                raise CalibrationError(f"distance {one.first}-{one.second}: {name} is not marked; expected one of {', '.join(names)}")
-        if not one.mm > 0 or np.array_equal(marks[one.first], marks[one.second]):
-            here = "its marks are at one place" if one.mm > 0 else f"it is {one.mm:g} mm"
-            raise CalibrationError(f"distance {one.first}-{one.second}: {here}; expected two places and more than 0 mm between them")
     different = len({frozenset((one.first, one.second)) for one in distances})
     if different < _FEWEST_DISTANCES:
         raise CalibrationError(
@@ -115,6 +109,21 @@ def plane_from_distances(lens: Lens, marks: Mapping[str, Array], distances: Sequ
     raised = np.column_stack((along, np.cross(away, along), places[0]))
     rms = float(np.sqrt(np.mean((np.linalg.norm(places[pairs[:, 0]] - places[pairs[:, 1]], axis=1) - mm) ** 2)))
     return Plane(homography=_homography(lens, raised), measured_from="distances", points=len(names), rms_mm=round(rms, 4))
+
+
+def check_distances(marks: Mapping[str, Array], distances: Sequence[KnownDistance]) -> None:
+    """Refuse distances that are none between marks (2,).
+
+    Raises:
+        CalibrationError: a name that is not a mark, or no length.
+    """
+    for one in distances:
+        for name in (one.first, one.second):
+            if name not in marks:
+                raise CalibrationError(f"distance {one.first}-{one.second}: {name} is not marked; expected one of {', '.join(marks)}")
+        if not one.mm > 0 or np.array_equal(marks[one.first], marks[one.second]):
+            here = "its marks are at one place" if one.mm > 0 else f"it is {one.mm:g} mm"
+            raise CalibrationError(f"distance {one.first}-{one.second}: {here}; expected two places and more than 0 mm between them")
 
 
 def _plane(lens: Lens, view: BoardView, how: Literal["board", "points"], *, thickness_mm: float) -> Plane:
@@ -139,7 +148,12 @@ def _to_mm(plane: Plane, lens: Lens, pixels: Array) -> Array:
     return np.asarray(raised[:, :2] / raised[:, 2:])
 
 
-def _refuse_line(places: Array, how: str) -> None:
+def refuse_line(places: Array, how: str) -> None:
+    """Refuse points (n, 2) on one line.
+
+    Raises:
+        CalibrationError: they are, nearly.
+    """
     spread = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)
     if not spread[1] > _FLAT * spread[0]:
         raise CalibrationError(f"the points {how}, which fixes no plane; mark points in both directions")
@@ -164,7 +178,7 @@ def _find_plane(rays: Array, pairs: NDArray[np.int64], mm: Array, noise: Array) 
         raise CalibrationError("no plane in front of the camera explains the distances; check that each is between the marks it names")
     found.sort(key=lambda one: one[0])
     best, normal, slopes = found[0]
-    if best > _WORST:
+    if best > WORST:
         raise CalibrationError(f"the distances contradict each other by {best:.1%} (rms); a mark or a number is wrong")
     for error, other, _ in found[1:]:
         cosine = normal @ other / (np.linalg.norm(normal) * np.linalg.norm(other))

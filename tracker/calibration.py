@@ -1,4 +1,7 @@
-"""Contract 2: calibration.yaml, and what it is for: points in camera pixels to millimetres on the plane and back. Never whole frames."""
+"""Contract 2: calibration.yaml, and what it is for: points in camera pixels to millimetres on the plane and back. Never whole frames.
+
+A calibration without a lens (`camera_matrix`, `distortion` and `quality` are null) has only the plane: distortion is not corrected.
+"""
 
 import datetime
 from pathlib import Path
@@ -15,6 +18,7 @@ from tracker.pose import KeyPoints, PlanePoints
 from tracker.undistortion import LensModel, lens_of
 
 SCHEMA = 1
+NO_LENS = "no lens: distortion is not corrected"
 COEFFICIENTS = {"five_parameter": ("k1, k2, p1, p2, k3", 5), "fisheye": ("k1, k2, k3, k4", 4)}
 _SINGULAR = 1e-9  # determinant after scaling; a plane seen at 5 degrees still gives 0.05
 
@@ -23,6 +27,7 @@ Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
 Count = Annotated[int, Meta(ge=0)]
 Side = Annotated[int, Meta(ge=1)]
+Verdict = Literal["good", "rejected", "unjudged"]
 Length = Annotated[float, Meta(ge=0)]
 
 
@@ -38,12 +43,20 @@ class Distortion(Part, frozen=True, kw_only=True):
 
 
 class Plane(Part, frozen=True, kw_only=True):
-    """The plane the animals move on: homography from undistorted pixels (x, y, 1) to mm (X, Y, 1)."""
+    """The plane the animals move on: homography from undistorted pixels (x, y, 1) to mm (X, Y, 1); without a lens, from camera pixels.
+
+    Attributes:
+        measured_from: null where it is not said.
+        points: how many.
+        rms_mm: what the plane leaves unexplained of the points or distances; null where they are too few to check it.
+        held_out_rms_mm: how far off points are by a plane measured from the others, without a lens; null where no others fix one.
+    """
 
     homography: Matrix
-    measured_from: Literal["board", "points", "distances"] | None = None  # None: not said
+    measured_from: Literal["board", "points", "distances"] | None = None
     points: Count | None = None
-    rms_mm: Length | None = None  # what the plane leaves unexplained of them
+    rms_mm: Length | None = None
+    held_out_rms_mm: Length | None = None
 
 
 class CameraPose(Part, frozen=True, kw_only=True):
@@ -77,7 +90,7 @@ class Quality(Part, frozen=True, kw_only=True):
     rms_px: Length
     coverage: Annotated[float, Meta(ge=0, le=1)]
     points: Count
-    verdict: Literal["good", "rejected", "unjudged"] = "unjudged"
+    verdict: Verdict = "unjudged"
     reasons: tuple[str, ...] = ()
     views: Count | None = None
     tilt_directions: Count | None = None
@@ -87,16 +100,26 @@ class Quality(Part, frozen=True, kw_only=True):
 
 
 class Calibration(Part, frozen=True, kw_only=True):
-    """The whole of calibration.yaml."""
+    """The whole of calibration.yaml. Camera matrix, distortion and quality, which is that of the lens, are null together: no lens."""
 
     schema: Literal[1]
-    camera_matrix: Matrix
-    distortion: Distortion
+    camera_matrix: Matrix | None
+    distortion: Distortion | None
     image_size: tuple[Side, Side]  # (width, height)
     plane: Plane | None
     pose: CameraPose | None
     made: Made
-    quality: Quality
+    quality: Quality | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the lens; nobody has judged one that is not there."""
+        return "unjudged" if self.quality is None else self.quality.verdict
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the lens is rejected."""
+        return () if self.quality is None else self.quality.reasons
 
 
 def load_calibration(path: Path, image_size: tuple[int, int]) -> Calibration:
@@ -122,7 +145,10 @@ def read_calibration(path: Path) -> Calibration:
         CalibrationError: absent, damaged or impossible, in one sentence.
     """
     calibration = read_yaml(path, kind=Calibration, error=CalibrationError)
-    check_lens(calibration.camera_matrix, calibration.distortion, str(path))
+    if calibration.camera_matrix is not None and calibration.distortion is not None and calibration.quality is not None:
+        check_lens(calibration.camera_matrix, calibration.distortion, str(path))
+    else:
+        _check_without_lens(calibration, str(path))
     if calibration.plane is not None and _is_singular(np.asarray(calibration.plane.homography, np.float64)):
         raise CalibrationError(f"{path}: plane.homography is singular, so it maps the image onto a line; measure the plane again")
     return calibration
@@ -143,11 +169,17 @@ class PlaneMapper:
             raise CalibrationError(
                 "the calibration has no plane, so pixels have no place in mm; measure the plane, or set calibration to null"
             )
-        matrix = np.asarray(calibration.camera_matrix, np.float64)
-        coefficients = np.asarray(calibration.distortion.coefficients, np.float64)
-        self._lens = lens_of(calibration.distortion.model, matrix, coefficients)
+        if calibration.camera_matrix is None or calibration.distortion is None:
+            model: LensModel = "five_parameter"
+            width, height = calibration.image_size
+            # What any lens without distortion sees whose axis is the middle of the image: the homography takes the focal length out.
+            matrix, coefficients = np.array([[width, 0, (width - 1) / 2], [0, width, (height - 1) / 2], [0, 0, 1.0]]), np.zeros(5)
+        else:
+            matrix, model = np.asarray(calibration.camera_matrix, np.float64), calibration.distortion.model
+            coefficients = np.asarray(calibration.distortion.coefficients, np.float64)
+        self._lens = lens_of(model, matrix, coefficients)
         homography = np.asarray(calibration.plane.homography, np.float64) @ matrix
-        # A homography has no sign of its own; take the one that puts what the lens's axis sees in front of the horizon.
+        # A homography has no sign of its own; take the one that puts the lens's axis, or the image's middle, in front of the horizon.
         self._to_plane = homography if homography[2, 2] >= 0 else -homography
         self._from_plane = np.asarray(np.linalg.inv(self._to_plane), np.float64)
 
@@ -206,6 +238,20 @@ def check_lens(camera_matrix: Matrix, distortion: Distortion, where: str) -> Non
     shape = np.array([[matrix[0, 0], 0, matrix[0, 2]], [0, matrix[1, 1], matrix[1, 2]], [0, 0, 1]])
     if not (np.isfinite(matrix).all() and np.array_equal(matrix, shape) and matrix[0, 0] > 0 and matrix[1, 1] > 0):
         raise CalibrationError(f"{where}: camera_matrix is {matrix.tolist()}; expected [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in px")
+
+
+def _check_without_lens(calibration: Calibration, where: str) -> None:
+    """Refuse half a lens, and nothing at all."""
+    lens = {"camera_matrix": calibration.camera_matrix, "distortion": calibration.distortion, "quality": calibration.quality}
+    if given := [name for name, value in lens.items() if value is not None]:
+        absent = [name for name in lens if name not in given]
+        raise CalibrationError(
+            f"{where}: {' and '.join(absent)} is null but {' and '.join(given)} is given; give all of a lens, or null for all: no lens"
+        )
+    if calibration.pose is not None:
+        raise CalibrationError(f"{where}: pose is given without a lens, and a rig of several cameras needs lenses; set pose to null")
+    if calibration.plane is None:
+        raise CalibrationError(f"{where}: has neither a lens nor a plane, so it says nothing; run `calib plane` or `calib solve`")
 
 
 def _is_singular(matrix: Array) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tracker.calibration import CameraPose, Count, Distortion, Length, Made, Matrix, Part, Side, check_lens
 from tracker.errors import CalibrationError
-from tracker.parsing.yaml_file import read_yaml
+from tracker.parsing.yaml_file import open_yaml, typed
 from tracker.undistortion import lenses_of
 
 Array = NDArray[np.float64]
@@ -65,7 +65,12 @@ def read_rig(path: Path) -> CameraRig:
     Raises:
         CalibrationError: absent, damaged or impossible, in one sentence.
     """
-    rig = read_yaml(path, kind=CameraRig, error=CalibrationError)
+    file = open_yaml(path, error=CalibrationError)
+    if isinstance(file.values, dict) and "camera_matrix" in file.values and "cameras" not in file.values:
+        raise CalibrationError(
+            f"{path}: is the calibration of one camera; give the rig.yaml that `calib rig` makes of two or more with lenses"
+        )
+    rig = typed(file, kind=CameraRig, error=CalibrationError)
     names = [camera.name for camera in rig.cameras]
     for index, camera in enumerate(rig.cameras):
         if camera.name in names[:index]:

@@ -1,15 +1,22 @@
 """What several commands ask for in the same words, and how they talk."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from calib.images import FoundViews
+from tracker.errors import CalibrationError
 from tracker.task_progress import TaskProgress
 
 BOARD = Path("board.yaml")
+POINTS = "X,Y=X_MM,Y_MM"
+NUMBER = r"[-+]?\d*\.?\d+"
+_POINT = re.compile(rf"^({NUMBER}),({NUMBER})=({NUMBER}),({NUMBER})$")
 
 
 def add_board(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -21,6 +28,36 @@ def add_board(parser: argparse.ArgumentParser, *, required: bool = True) -> None
 def add_every(parser: argparse.ArgumentParser, *, of: str = "a video, every Nth frame") -> None:
     """Which frames of a video, or moments of sessions."""
     parser.add_argument("--every", type=positive, default=10, metavar="N", help=f"of {of} (%(default)s)")
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """(width, height) in px, both at least 1."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT, such as 640x480")
+    return int(width), int(height)
+
+
+def known_points(texts: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places in the image (n, 2), px, and on the floor (n, 2), mm, of texts such as 102,80=0,0.
+
+    Raises:
+        CalibrationError: a text cannot be read.
+    """
+    numbers = np.array([[float(value) for value in matched(_POINT, text, f"{POINTS}, such as 102,80=0,0")] for text in texts])
+    return numbers[:, :2], numbers[:, 2:]
+
+
+def matched(pattern: "re.Pattern[str]", text: str, expected: str) -> tuple[str, ...]:
+    """The groups of a text.
+
+    Raises:
+        CalibrationError: it does not match.
+    """
+    found = pattern.match(text)
+    if found is None:
+        raise CalibrationError(f"'{text}' cannot be read; expected {expected}")
+    return found.groups()
 
 
 def positive(text: str) -> int:

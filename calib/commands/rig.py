@@ -88,6 +88,10 @@ def _solved(options: argparse.Namespace) -> tuple[CameraRig, dict[str, Calibrati
     calibrations: dict[str, Calibration] = {}
     for name, calibration, _ in options.camera:
         calibrations[name] = read_calibration(Path(calibration))  # what is wrong with a file is said before the long search
+        if calibrations[name].camera_matrix is None:
+            raise CalibrationError(
+                f"--camera {name}: {calibration} has no lens, which places in 3-D and aniposelib's file need; solve it with `calib solve`"
+            )
     for (name, calibration, _), found in zip(options.camera, _found(options, board), strict=True):
         cameras.append(_views(name, Path(calibration), found))
     with progress(f"placing {len(cameras)} cameras") as shown:
@@ -134,8 +138,8 @@ def _views(name: str, path: Path, found: FoundViews) -> RigCameraViews:
     for note in notes_on(found):
         say(f"{name}: {note}")
     calibration = load_calibration(path, found.size)
-    reasons = calibration.quality.reasons
-    if calibration.quality.verdict == "unjudged":
+    reasons = calibration.reasons
+    if calibration.verdict == "unjudged":
         reasons = ("it was never judged; solve it with `calib solve`",)
     return RigCameraViews(name=name, lens=lens_in(calibration), reasons=reasons, views=found.views)
 

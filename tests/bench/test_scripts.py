@@ -132,6 +132,7 @@ def test_the_calibration_benchmark_measures_without_real_data(tmp_path: Path) ->
 
     assert report["rig_charuco"].startswith("skipped")
     assert report["recovered"]["five_parameter"]["found"] == 12
+    assert report["without_lens"]["k1 0, 4 corners"]["worst_mm"] < 0.01
 
 
 def test_two_flies_are_learnt_tracked_and_scored(tmp_path: Path) -> None:

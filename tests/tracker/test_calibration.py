@@ -21,6 +21,7 @@ RIG_LENS = [-0.35854, 0.18284, -0.00010818, -0.0011408, -0.054039]
 FISHEYE = [0.05, -0.01, 0.003, -0.001]
 # Its polynomial turns back 652 px from the axis, measured on the distorted image; beyond, no place belongs to a pixel.
 RIG_REACH_PX = 640
+WITHOUT_LENS: dict[str, Any] = {"camera_matrix": None, "distortion": None, "quality": None}
 TILTED = [[0.31, 0.02, -200.0], [-0.01, 0.33, -150.0], [2e-5, 1e-4, 1.0]]
 
 
@@ -72,6 +73,7 @@ def on_plane(x: float, y: float) -> NDArray[np.float64]:
 def test_a_calibration_is_read_as_written(tmp_path: Path) -> None:
     found = load_calibration(write(tmp_path, contents()), (WIDTH, HEIGHT))
     assert found == calibration()
+    assert found.distortion is not None
     assert found.distortion.coefficients == tuple(RIG_LENS)
 
 
@@ -99,12 +101,35 @@ def test_a_date_that_yaml_itself_recognises_is_read(tmp_path: Path) -> None:
         ({"camera_matrix": [[700, 3, 0], [0, 700, 0], [0, 0, 1]]}, r"camera_matrix .*expected \[\[fx"),
         ({"quality": {"rms_px": 0.2, "coverage": 1.5, "points": 3}}, "quality.coverage is 1.5"),
         ({"lens": "12 mm"}, "unknown key 'lens'"),
+        ({"camera_matrix": None}, "camera_matrix is null but distortion and quality is given; give all of a lens, or null for all"),
+        (WITHOUT_LENS | {"pose": {"rotation": [0, 0, 0], "translation_mm": [0, 0, 0]}}, "pose is given without a lens"),
+        (WITHOUT_LENS | {"plane": None}, "has neither a lens nor a plane"),
         ({"schema": 2}, "schema is 2"),
     ],
 )
 def test_a_calibration_that_must_not_be_used_is_refused(tmp_path: Path, changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(CalibrationError, match=complaint):
         load_calibration(write(tmp_path, contents(**changes)), (WIDTH, HEIGHT))
+
+
+def test_everything_wrong_with_a_file_written_by_hand_is_named_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, {"schema": 1, "image_size": [1280], "plane": {"homografy": TILTED}, "made": {"tool": "hand", "images": "none"}})
+
+    with pytest.raises(CalibrationError) as refused:
+        load_calibration(path, (WIDTH, HEIGHT))
+
+    for sentence in (
+        "missing key 'camera_matrix'",
+        "missing key 'distortion'",
+        "image_size is [1280]",
+        "unknown key 'plane.homografy' (did you mean 'homography'?)",
+        "missing key 'pose'",
+        "missing key 'made.date'",
+        "made.images is 'none'",
+        "missing key 'quality'",
+    ):
+        assert str(refused.value).count(sentence) == 1
+    assert "missing key 'plane.homography'" not in str(refused.value)  # it is there, misspelt
 
 
 def test_an_absent_calibration_is_refused(tmp_path: Path) -> None:
@@ -150,6 +175,24 @@ def test_places_agree_with_the_formula_written_out(x: float, y: float) -> None:
     # Pixels are float32 here: 1e-4 px at 1000, times 0.3 mm/px.
     np.testing.assert_allclose(locate.to_mm(seen(pixel))[0, 0], on_plane(x, y), atol=2e-4)
     np.testing.assert_allclose(locate.to_pixels(on_plane(x, y)[None]), pixel[0], atol=1e-6)
+
+
+@given(x=st.floats(0, WIDTH - 1), y=st.floats(0, HEIGHT - 1))
+def test_without_a_lens_a_pixel_goes_through_the_homography_alone_and_back(x: float, y: float) -> None:
+    locate = PlaneMapper(calibration(**WITHOUT_LENS))
+    points = seen(np.array([[[x, y]]]))
+    raised = np.array(TILTED) @ [*points[0, 0, :2].astype(float), 1.0]
+    np.testing.assert_allclose(locate.to_mm(points)[0, 0], raised[:2] / raised[2], atol=1e-6)
+    assert np.abs(locate.to_pixels(locate.to_mm(points)) - points[..., :2]).max() < 0.01
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_without_a_lens_what_the_middle_of_the_image_shows_is_in_front(sign: int) -> None:
+    horizon_at_y_200 = [[sign * value for value in row] for row in ([1.0, 0, 0], [0, 1.0, 0], [0, 1 / 200, -1.0])]
+    locate = PlaneMapper(calibration(**WITHOUT_LENS, plane={"homography": horizon_at_y_200}))
+    below, above = locate.to_mm(seen(np.array([[(600.0, 500.0), (600.0, 100.0)]])))[0]
+    assert np.isfinite(below).all()
+    assert np.isnan(above).all()
 
 
 def test_all_animals_at_once_are_each_alone() -> None:

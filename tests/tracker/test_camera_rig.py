@@ -10,6 +10,7 @@ import pytest
 import scipy.optimize  # type: ignore[import-untyped]
 import yaml
 
+from tests.tracker.test_calibration import contents as calibration_contents
 from tracker.camera_rig import CameraRig, Triangulate, read_rig
 from tracker.errors import CalibrationError
 from tracker.undistortion import lens_of, lenses_of
@@ -165,10 +166,12 @@ def test_places_are_those_of_least_squares_of_pixels_however_far_the_cameras_are
         (contents(camera("a", 0), camera("a", 9)), r"cameras\[1\].name is 'a'"),
         (contents(camera("a", 0) | {"distortion": {"model": "fisheye", "coefficients": [0.0]}}), "has 1 numbers; expected 4"),
         (contents(camera("a", 0) | {"pose": None}), "pose"),
+        (contents(camera("a", 0) | {"camera_matrix": None, "distortion": None}), r"cameras\[0\].camera_matrix is null; expected"),
+        (calibration_contents(camera_matrix=None), "is the calibration of one camera; give the rig.yaml that `calib rig` makes"),
         (contents(), "cameras"),
         (contents(camera("a", 0)) | {"unit": "m"}, "unknown key 'unit'"),
     ],
-    ids=["same name", "short lens", "no pose", "no camera", "unknown key"],
+    ids=["same name", "short lens", "no pose", "no lens", "one camera", "no camera", "unknown key"],
 )
 def test_a_rig_that_must_not_be_used_is_refused(tmp_path: Path, values: dict[str, Any], refusal: str) -> None:
     path = tmp_path / "rig.yaml"

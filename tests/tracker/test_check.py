@@ -6,6 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 import yaml
@@ -14,8 +15,11 @@ from camera_picture import write_picture
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import ROOT, write_config, write_images
 from tracker.__main__ import main
+from tracker.check import parts
 from tracker.check.check import Asked, check
 from tracker.check.parts import read
+from tracker.config import load_config
+from tracker.frame import Frame
 from tracker.viewer.window_libraries import missing_window_libraries
 
 PICTURES = ("exposure", "contrast", "focus", "resemblance", "flicker", "rate", "frames")
@@ -115,6 +119,22 @@ def test_a_calibration_must_be_of_the_cameras_image_size(
     assert found is well
     if not well:
         assert "was made for images of 1280x1024, the camera delivers 640x480" in findings["calibration"]["found"]
+
+
+def test_a_calibration_without_a_lens_is_named_so(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:
+    path = tmp_path / "calibration.yaml"
+    plane = "plane: {homography: [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 1]]}"
+    made = "made: {date: 2026-01-01, tool: test, images: 0}"
+    path.write_text(
+        f"schema: 1\ncamera_matrix: null\ndistortion: null\nimage_size: [640, 480]\n{plane}\npose: null\n{made}\nquality: null\n"
+    )
+    config = load_config(write_config(tmp_path, make_bundle(tmp_path / "spot"), camera, calibration=str(path)))
+    frame = Frame(image=np.zeros((480, 640), np.uint8), number=0, exposed_ns=None, received_ns=0)
+
+    found = parts.calibration(config, frame)
+
+    assert (found.ok, found.warning) == (True, False)
+    assert found.found == f"{path}: for 640x480, no lens: distortion is not corrected"
 
 
 def test_what_is_wrong_with_a_calibration_is_said_once(tmp_path: Path, make_bundle: BundleMaker, camera: dict[str, Any]) -> None:

@@ -38,6 +38,7 @@ HALF_MM_A_PIXEL = {
     "made": {"date": "2026-01-02", "tool": "calib solve", "images": 21},
     "quality": {"rms_px": 0.2, "coverage": 0.8, "points": 1000},
 }
+WITHOUT_LENS = HALF_MM_A_PIXEL | {"camera_matrix": None, "distortion": None, "quality": None}
 
 
 def event(zone: str, point: str = "spot") -> dict[str, Any]:
@@ -73,18 +74,18 @@ def engine(one: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     opened.close()
 
 
-def test_bundle_calibration_and_rules_become_one_setup_for_an_image(tmp_path: Path, one: Path, engine: tuple[Bundle, Engine]) -> None:
-    config = configured(tmp_path, one, HALF_MM_A_PIXEL, zones=[CIRCLE, SQUARE], behaviour=[event("mat")])
+@pytest.mark.parametrize("calibration", [HALF_MM_A_PIXEL, WITHOUT_LENS], ids=["with a lens", "without a lens"])
+def test_bundle_calibration_and_rules_become_one_setup_for_an_image(
+    tmp_path: Path, one: Path, engine: tuple[Bundle, Engine], calibration: dict[str, Any]
+) -> None:
+    config = configured(tmp_path, one, calibration, zones=[CIRCLE, SQUARE], behaviour=[event("mat")])
     setup = make_setup(config, *engine, source_shape=(HEIGHT, WIDTH))
     assert (setup.config, setup.image_size, setup.identity) == (config, (WIDTH, HEIGHT), None)
     assert setup.inference is not None
     assert setup.inference.engine is engine[1]
     port, mat = setup.zones
-    assert {key: mat[key] for key in ("name", "unit", "outline_px")} == {
-        "name": "mat",
-        "unit": "mm",
-        "outline_px": [[0.0, 0.0], [20.0, 0.0], [20.0, 20.0], [0.0, 20.0]],
-    }
+    assert (mat["name"], mat["unit"]) == ("mat", "mm")
+    np.testing.assert_allclose(np.asarray(mat["outline_px"]), [[0, 0], [20, 0], [20, 20], [0, 20]], atol=1e-9)
     reach = np.linalg.norm(np.asarray(port["outline_px"]) - CIRCLE["centre"], axis=1)
     np.testing.assert_allclose(reach, 10, atol=0.01)
     image = np.zeros((HEIGHT, WIDTH), np.uint8)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tracker.bundle import Bundle, read_bundle
 from tracker.bundle_description import distance_words
-from tracker.calibration import load_calibration
+from tracker.calibration import NO_LENS, load_calibration
 from tracker.check.result import CheckResult
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
@@ -112,9 +112,11 @@ def calibration(config: Config, frame: Frame | None) -> CheckResult:
         return CheckResult(check="calibration", ok=None, found="not tried without a camera, whose image size it must have")
     height, width = frame.image.shape[:2]
     finding, loaded = attempted("calibration", lambda: (f"{path}: for {width}x{height}", load_calibration(Path(path), (width, height))))
-    if loaded is None or loaded.quality.verdict != "rejected":
+    if loaded is not None and loaded.camera_matrix is None:
+        return replace(finding, found=f"{finding.found}, {NO_LENS}")
+    if loaded is None or loaded.verdict != "rejected":
         return finding
-    why = "; ".join(loaded.quality.reasons) or "it gives no reason"
+    why = "; ".join(loaded.reasons) or "it gives no reason"
     return replace(finding, found=f"{finding.found}, but it is rejected: {why}; calibrate again before you trust its mm", warning=True)
 
 

@@ -1,11 +1,12 @@
-"""Find the first thing wrong with plain values that are to become a typed value, and say in words what was expected. Pure."""
+"""Find what is wrong with plain values that are to become a typed value, and say in words what was expected. Pure."""
 
 import difflib
 import math
 import re
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from msgspec import inspect
@@ -40,6 +41,11 @@ class ValueFault:
 
 def first_fault(values: Any, kind: Any) -> ValueFault | None:
     """The first fault of plain values that are to become `kind`, or None. Kinds of values beyond those below are not judged."""
+    return next(faults_of(values, kind), None)
+
+
+def faults_of(values: Any, kind: Any) -> Iterator[ValueFault]:
+    """All of them, in their sequence in the kind; of a list, the first."""
     return _judge(values, inspect.type_info(kind), ())
 
 
@@ -98,82 +104,84 @@ def _printable(word: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in short)
 
 
-def _judge(value: Any, kind: inspect.Type, place: Place) -> ValueFault | None:
+def _judge(value: Any, kind: inspect.Type, place: Place) -> Iterator[ValueFault]:
     if isinstance(kind, inspect.Metadata):
-        fault = _judge(value, kind.type, place)
-        return fault and (_unexpected(value, kind, place) if fault.place == place else fault)
-    if isinstance(kind, inspect.UnionType):
-        return _judge_union(value, kind, place)
-    if isinstance(kind, inspect.StructType):
-        return _judge_struct(value, kind, place)
-    if isinstance(kind, inspect.VarTupleType | inspect.ListType | inspect.TupleType):
-        return _judge_list(value, kind, place)
-    if isinstance(kind, inspect.DictType) and isinstance(value, dict):
-        return next((fault for key in value if (fault := _judge(value[key], kind.value_type, (*place, str(key))))), None)
-    if isinstance(kind, inspect.LiteralType):
-        if any(value == known and type(value) is type(known) for known in kind.values):
-            return None
-        return _unexpected(value, kind, place, meant(value, kind.values))
-    return None if _fits(value, kind) else _unexpected(value, kind, place)
+        for fault in _judge(value, kind.type, place):
+            yield _unexpected(value, kind, place) if fault.place == place else fault
+    elif isinstance(kind, inspect.UnionType):
+        yield from _judge_union(value, kind, place)
+    elif isinstance(kind, inspect.StructType):
+        yield from _judge_struct(value, kind, place)
+    elif isinstance(kind, inspect.VarTupleType | inspect.ListType | inspect.TupleType):
+        yield from _judge_list(value, kind, place)
+    elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
+        for key in value:
+            yield from _judge(value[key], kind.value_type, (*place, str(key)))
+    elif isinstance(kind, inspect.LiteralType):
+        if not any(value == known and type(value) is type(known) for known in kind.values):
+            yield _unexpected(value, kind, place, meant(value, kind.values))
+    elif not _fits(value, kind):
+        yield _unexpected(value, kind, place)
 
 
-def _judge_union(value: Any, kind: inspect.UnionType, place: Place) -> ValueFault | None:
+def _judge_union(value: Any, kind: inspect.UnionType, place: Place) -> Iterator[ValueFault]:
     structs = [option for option in kind.types if isinstance(option, inspect.StructType)]
     if value is None and len(structs) < len(kind.types) and any(isinstance(option, inspect.NoneType) for option in kind.types):
-        return None
+        return
     if structs and structs[0].tag_field is not None:
-        return _judge_tagged(value, structs, place)
-    faults = [_judge(value, option, place) for option in kind.types]
-    if None in faults:
-        return None
-    inside = next((fault for fault in faults if fault is not None and (fault.place != place or fault.missing is not None)), None)
-    return inside or _unexpected(value, kind, place)
+        yield from _judge_tagged(value, structs, place)
+        return
+    faults = [list(_judge(value, option, place)) for option in kind.types]
+    if [] in faults:
+        return
+    inside = next((each for each in faults if each[0].place != place or each[0].missing is not None), None)
+    yield from inside or (_unexpected(value, kind, place),)
 
 
-def _judge_tagged(value: Any, structs: list[inspect.StructType], place: Place) -> ValueFault | None:
+def _judge_tagged(value: Any, structs: list[inspect.StructType], place: Place) -> Iterator[ValueFault]:
     tag_field, tags = str(structs[0].tag_field), [struct.tag for struct in structs]
     if not isinstance(value, dict):
-        return ValueFault(place=place, says=f"is {shown(value)}; expected a mapping that begins with {tag_field}: {tags[0]}")
-    if tag_field not in value:
-        return ValueFault(place=place, says=_either(repr(tag) for tag in tags), missing=tag_field)
-    for struct in structs:
-        if struct.tag == value[tag_field]:
-            return _judge_struct(value, struct, place)
-    return _unexpected(value[tag_field], inspect.LiteralType(values=tuple(tags)), (*place, tag_field), meant(value[tag_field], tags))
+        yield ValueFault(place=place, says=f"is {shown(value)}; expected a mapping that begins with {tag_field}: {tags[0]}")
+    elif tag_field not in value:
+        yield ValueFault(place=place, says=_either(repr(tag) for tag in tags), missing=tag_field)
+    elif value[tag_field] not in tags:
+        yield _unexpected(value[tag_field], inspect.LiteralType(values=tuple(tags)), (*place, tag_field), meant(value[tag_field], tags))
+    else:
+        yield from _judge_struct(value, next(struct for struct in structs if struct.tag == value[tag_field]), place)
 
 
-def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> ValueFault | None:
+def _judge_struct(value: Any, kind: inspect.StructType, place: Place) -> Iterator[ValueFault]:
     if not isinstance(value, dict):
-        return _unexpected(value, kind, place)
-    known = {field.encode_name: field for field in kind.fields}
+        yield _unexpected(value, kind, place)
+        return
+    known, hints = {field.encode_name: field for field in kind.fields}, ""
     for key in value:
         if kind.forbid_unknown_fields and key not in known and key != kind.tag_field:
             remedy = meant(key, known) or f"; expected one of {', '.join(known)}"
-            return ValueFault(place=(*place, str(key)), says=remedy, unknown=True)
+            hints += remedy
+            yield ValueFault(place=(*place, str(key)), says=remedy, unknown=True)
     for name, field in known.items():
         if name in value:
-            fault = _judge(value[name], field.type, (*place, name))
-        elif field.required:
-            fault = ValueFault(place=place, says=expectation(field.type), missing=name)
-        else:
-            fault = None
-        if fault is not None:
-            return fault
-    return None
+            yield from _judge(value[name], field.type, (*place, name))
+        elif field.required and f"did you mean '{name}'" not in hints:
+            yield ValueFault(place=place, says=expectation(field.type), missing=name)
 
 
-def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType, place: Place) -> ValueFault | None:
+def _judge_list(value: Any, kind: inspect.VarTupleType | inspect.ListType | inspect.TupleType, place: Place) -> Iterator[ValueFault]:
     if not isinstance(value, list | tuple):
-        return _unexpected(value, kind, place)
+        yield _unexpected(value, kind, place)
+        return
     if isinstance(kind, inspect.TupleType):
         if len(value) != len(kind.item_types):
-            return _unexpected(value, kind, place)
+            yield _unexpected(value, kind, place)
+            return
         items = kind.item_types
     else:
         if len(value) < (kind.min_length or 0) or (kind.max_length is not None and len(value) > kind.max_length):
-            return _unexpected(value, kind, place)
+            yield _unexpected(value, kind, place)
+            return
         items = (kind.item_type,) * len(value)
-    return next((fault for i, item in enumerate(items) if (fault := _judge(value[i], item, (*place, i)))), None)
+    yield from islice((fault for i, item in enumerate(items) for fault in _judge(value[i], item, (*place, i))), 1)
 
 
 def _unexpected(value: Any, kind: inspect.Type, place: Place, hint: str = "") -> ValueFault:

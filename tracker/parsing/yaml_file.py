@@ -5,6 +5,7 @@ import re
 import stat
 from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ import msgspec
 import yaml
 
 from tracker.errors import RigtrackError
-from tracker.parsing.value_fault import Place, dotted, first_fault, shown
+from tracker.parsing.value_fault import Place, dotted, faults_of, shown
 
 T = TypeVar("T")
 _BOOLEAN = "tag:yaml.org,2002:bool"
@@ -21,6 +22,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 _LONGEST = 1_048_576  # bytes; PyYAML needs seconds for as much
 _MOST_VALUES = 200_000  # after aliases: a few lines of aliases to aliases can stand for billions
 _DEEPEST = 64
+_MOST_FAULTS = 8  # in one refusal
 # What PyYAML's own constructors let through for a value such as 2026-13-45, !!int '' or a number of 5000 digits.
 _UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
 
@@ -71,9 +73,9 @@ def typed(file: YamlFile, *, kind: type[T], error: type[RigtrackError]) -> T:
     Raises:
         error: as `read_yaml` does.
     """
-    fault = first_fault(file.values, kind)
-    if fault is not None:
-        raise error(f"{file.at(fault.place)}: {fault.sentence}")
+    faults = list(islice(faults_of(file.values, kind), _MOST_FAULTS))
+    if faults:
+        raise error("; and ".join(f"{file.at(fault.place)}: {fault.sentence}" for fault in faults))
     try:
         return msgspec.convert(file.values, kind, strict=True)
     except msgspec.ValidationError as problem:  # a kind of value that first_fault does not know
