@@ -159,6 +159,7 @@ def test_a_video_a_folder_a_device_and_an_address_can_be_named(tmp_path: Path) -
         assert isinstance(config.camera, OpenCVCamera)
         assert config.camera.device == expected
         assert config.capture.pace == ("every_frame" if device.endswith(".mp4") else "newest_frame")
+        assert ("# a video file waits for the tracker" in (tmp_path / "tracker.yaml").read_text()) == device.endswith(".mp4")
     folder = load_config(written(tmp_path, "--force", "--device", str(tmp_path / "images"))).camera
     assert isinstance(folder, ImageFolder)
     assert folder.folder == str(tmp_path / "images")
