@@ -114,7 +114,8 @@ def test_the_demo_s_report_draws_key_points_in_their_own_colours() -> None:
     demo_report._error_curve(axes, np.ones((3, len(scene.point_names))), scene.point_names)
     assert [line.get_color() for line in axes.lines[:-1]] == [hex_colour(place) for place in range(len(scene.point_names))]
 
-    published = {name: (*map(float, place), 0.9) for name, place in zip(scene.point_names, scene.truth(300).points, strict=True)}
+    truth = zip(scene.point_names, scene.truth(300).points, strict=True)
+    published: dict[str, tuple[float | None, float | None, float | None]] = {name: (float(x), float(y), 0.9) for name, (x, y) in truth}
     tile = demo_report._ringed(scene, replace(pose(300), animals=[AnimalMessage(id=0, points=published, mm={})]), "")
     for colour in ((255, 255, 255), *(colour_of(place) for place in range(len(scene.point_names)))):
         assert np.abs(tile.astype(int) - colour).max(axis=2).min() < 30, "rings are smoothed, and the picture is enlarged"
