@@ -180,7 +180,7 @@ def _other_figures(scored: Sequence[Named]) -> str:
         errors = evaluation.errors
         texts.append(
             f"{label}: RMS distance {px(errors.rms_distance_px)}, RMSE of one coordinate {px(errors.rmse_px)}, "
-            f"log(MSE) {number(errors.log_mse)}, R² {f'{errors.r2:.4f}' if math.isfinite(errors.r2) else '–'}."
+            f"log(MSE) {number(errors.log_mse)}{f', R² {errors.r2:.4f}' if math.isfinite(errors.r2) else ''}."
         )
     return f'<p class="note">{text(" ".join([*texts, OLDER_WORK]))}</p>'
 

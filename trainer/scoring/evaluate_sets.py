@@ -27,12 +27,13 @@ from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import Absence, absence
 from trainer.scoring.label_faults import other_names
-from trainer.scoring.measurements import Circumstances, Measurements, measure
+from trainer.scoring.measurements import FEWEST_LEARNT, KNOWN_SHARE, Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
 from trainer.scoring.training_record import empty_as_trained, next_commands, read_trained_as
 from trainer.scoring.verdict import Verdict, verdict
 
+FEW_OF_THESE = "all of these labels, since too few of them were learnt from"  # whose mean position is the baseline then
 Part = Literal["held-out", "training", "all"]
 
 
@@ -199,11 +200,14 @@ def evaluate_sets(
         parts.append(_FramesToScore(data=train, part="training", frames=known, scene=known))
     learnt = next((part.frames for part in parts if part.part == "training"), None)
     within = stated_radii(bundle) or usual_radii(parts[0].scene, asked.floor)
+    known = len(learnt) if learnt is not None else 0
+    few = known < FEWEST_LEARNT and known < KNOWN_SHARE * bundle.description.training.frames
     order = {"held-out": 0, "all": 1, "training": 2}
     with closing(open_chosen(bundle, engine, console=console)) as opened:
         scored = []
         for part in sorted(parts, key=lambda part: order[part.part]):
-            evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
+            of, called = (part.scene, FEW_OF_THESE) if learnt is not None and few else (learnt, "training labels")
+            evaluation = score(bundle, part.frames, engine=opened, train=of, fitted_on=called, console=console)
             seen = fields_of_view(bundle.description, part.frames)
             one = _scored(part, evaluation, asked, seen=seen, within=within, console=console)
             scored.append(
@@ -221,6 +225,7 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
     labels = learnt.evaluation.frames
     about = Circumstances(
         labels=labels,
+        learnt=run.bundle.description.training.frames,
         radii=run.radii,
         floor=run.asked.floor,
         target_px=run.asked.target_px,
