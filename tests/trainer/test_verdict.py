@@ -417,7 +417,12 @@ def test_for_a_terminal_each_command_has_a_line_of_its_own() -> None:
 
 
 FEW_OF_MANY = replace(
-    GOOD, learnt=80, looked_at=1, train_median_px=math.nan, train_mean_px=math.nan, points=(point("snout", learnt=1), point("ear", learnt=0))
+    GOOD,
+    learnt=80,
+    looked_at=1,
+    train_median_px=math.nan,
+    train_mean_px=math.nan,
+    points=(point("snout", learnt=1), point("ear", learnt=0)),
 )
 
 

@@ -200,8 +200,8 @@ def evaluate_sets(
         parts.append(_FramesToScore(data=train, part="training", frames=known, scene=known))
     learnt = next((part.frames for part in parts if part.part == "training"), None)
     within = stated_radii(bundle) or usual_radii(parts[0].scene, asked.floor)
-    known = len(learnt) if learnt is not None else 0
-    few = known < FEWEST_LEARNT and known < KNOWN_SHARE * bundle.description.training.frames
+    here = len(learnt) if learnt is not None else 0
+    few = here < min(FEWEST_LEARNT, KNOWN_SHARE * bundle.description.training.frames)
     order = {"held-out": 0, "all": 1, "training": 2}
     with closing(open_chosen(bundle, engine, console=console)) as opened:
         scored = []

@@ -196,7 +196,9 @@ def _summary(m: Measurements) -> str:
     of_all = f"{m.looked_at} of the {frames(m.learnt)} learnt from" if m.in_part else frames(m.learnt)
     learnt = f"training median {m.train_median_px:.2f} px on {of_all}"
     if math.isnan(m.train_median_px):
-        learnt = f"of the {frames(m.learnt)} learnt from only {m.looked_at} {'is' if m.looked_at == 1 else 'are'} here, too few to compare with"
+        learnt = (
+            f"of the {frames(m.learnt)} learnt from only {m.looked_at} {'is' if m.looked_at == 1 else 'are'} here, too few to compare with"
+        )
     if not m.scored:
         return f"Nothing was held out; {learnt}."
     gap = "" if math.isnan(m.gap) else f", a gap of {m.gap - 1:+.0%}"
