@@ -63,7 +63,8 @@ def error_section(
     rows.append(StrongRow(["Naive baseline: centre of the image (an all-black heat map's answer)", number(naive.image_centre_px), *empty]))
     if floor is not None:
         rows.append(StrongRow([f"People: distance between annotators ({floor.source})", number(floor.mean_px), *empty]))
-    return f"<p>{text(SAME_WAY)}</p>{table(head, rows, kind='figures')}{_other_figures(scored)}"
+    told = f'<p class="note">{text(classical.sentence)}</p>' if classical is not None else ""
+    return f"<p>{text(SAME_WAY)}</p>{table(head, rows, kind='figures')}{told}{_other_figures(scored)}"
 
 
 def tag_section(evaluation: Evaluation, *, thresholds_px: Sequence[float] = WITHIN_PX) -> str:
