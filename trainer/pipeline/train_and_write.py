@@ -137,7 +137,11 @@ def _score_and_write(
     training = ScoredTraining(
         result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
     )
-    notes = (*request.notes, *(f"Labels: {sentence}" for sentence in _odd_labels(request)))
+    notes = (
+        *request.notes,
+        *([request.replaced] if request.replaced else []),
+        *(f"Labels: {sentence}" for sentence in _odd_labels(request)),
+    )
     report = report_training(request.out, description, training, judged=judged, notes=notes)
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(
@@ -148,6 +152,7 @@ def _score_and_write(
         seconds=result.seconds,
         stopped=result.stopped,
         verdict=judged.verdict,
+        replaced=request.replaced,
     )
 
 
