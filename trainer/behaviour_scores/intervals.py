@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
+from trainer.ethogram.bouts import Marks
 
 RESAMPLES = 4000
 BLOCK_S = 30.0  # longer than nearly all bouts of social behaviour, so that blocks are nearly independent
@@ -88,9 +89,7 @@ def compare_f1(
         raise TrainingError(f"{names[0]} and {names[1]} were scored on different videos; compare them on the same")
     counts = [np.concatenate([_counts(video, block_s) for video in videos]) for videos in (first, second)]
     blocks = len(counts[0])
-    if blocks < FEWEST_BLOCKS:
-        unit = "s" if all(video.in_time for video in first) else "images"
-        raise TrainingError(f"{blocks} blocks of {block_s:g} {unit} are too few to compare two answers; give at least {FEWEST_BLOCKS}")
+    _refuse_few(blocks, block_s, in_time=all(video.in_time for video in first))
     rng = np.random.default_rng(seed)
     differences = []
     for _ in range(RESAMPLES // _PIECE):
@@ -112,9 +111,43 @@ def compare_f1(
     )
 
 
+class Counted(Protocol):
+    """What of a video says how many blocks it has."""
+
+    @property
+    def marks(self) -> Marks: ...  # noqa: D102
+    @property
+    def fps(self) -> float: ...  # noqa: D102
+    @property
+    def in_time(self) -> bool: ...  # noqa: D102
+
+
+def refuse_few_blocks(videos: Sequence[Counted], *, block_s: float = BLOCK_S) -> None:
+    """Refuse videos that are too short to compare two answers on, before there are any.
+
+    Raises:
+        TrainingError: they have too few blocks.
+    """
+    blocks = sum(-(-len(video.marks) // _block_length(video.fps, block_s, in_time=video.in_time)) for video in videos)
+    _refuse_few(blocks, block_s, in_time=all(video.in_time for video in videos))
+
+
+def _refuse_few(blocks: int, block_s: float, *, in_time: bool) -> None:
+    if blocks >= FEWEST_BLOCKS:
+        return
+    long = f"{FEWEST_BLOCKS * block_s / 60:g} min of video" if in_time else f"{FEWEST_BLOCKS * block_s:g} images"
+    of = f"{'1 block' if blocks == 1 else f'{blocks} blocks'} of {block_s:g} {'s' if in_time else 'images'}"
+    raise TrainingError(f"{of} {'is' if blocks == 1 else 'are'} too few to compare two answers; give at least {FEWEST_BLOCKS}, {long}")
+
+
+def _block_length(fps: float, block_s: float, *, in_time: bool) -> int:
+    """In frames, or in images where these do not follow one another."""
+    return max(1, round(block_s * (fps if in_time else 1)))
+
+
 def _counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
     """Frames that are right, falsely found and missed: (blocks, classes, 3)."""
-    length = max(1, round(block_s * (video.fps if video.in_time else 1)))
+    length = _block_length(video.fps, block_s, in_time=video.in_time)
     edges = np.arange(0, len(video.truth), length)
     parts = (video.said & video.true, video.said & ~video.true & video.judged, ~video.said & video.true)
     return np.stack([np.add.reduceat(part.astype(np.int64), edges, axis=0) for part in parts], axis=-1)
