@@ -92,6 +92,7 @@ def test_a_set_of_which_one_frame_was_learnt_from_is_not_judged_by_that(
         assert one["baseline"]["mean_position_px"] > 5
     page = (tmp_path / "report" / "report.html").read_text()
     assert "R² –" not in page
+    assert "<h1>Evaluation report: bars</h1>" in page
     assert "<th>learnt from, of these</th>" in page
 
 
