@@ -216,7 +216,8 @@ def test_the_report_shows_losses_settings_seed_and_training_beside_held_out_figu
     made = learning_record(run, learnt, epochs, stopped="epochs", held_out=True, collapsed=False, settings=settings, commands=COMMANDS)
     page = behaviour_page(run, "now", made)
     for words in (
-        "<h1>Training report: t</h1>", '<div class="verdict">', "<pre><code>trainer ", "<h2>Training</h2>", "<th>training</th><th>held-out</th>", "<h2>Settings</h2>",
+        "<h1>Training report: t</h1>",
+        '<div class="verdict">', "<pre><code>trainer ", "<h2>Training</h2>", "<th>training</th><th>held-out</th>", "<h2>Settings</h2>",
         '<th scope="row">seed</th><td>7</td>', '<th scope="row">loss</th><td>mse</td>', '<th scope="row">stopped by</th><td>epochs</td>',
         "28 s in 14 epochs", "2.00 s on average", "Rules of the verdict, in this order",
     ):  # fmt: skip

@@ -15,6 +15,7 @@ from trainer.labels.checks import check_labels
 from trainer.labels.counts import PartCount, count_parts, counts_table, lopsided_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import sizes_in_words
+from trainer.labels.split import explained
 from trainer.labels.split_record import write_record
 from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.networks.lighting import LitNetwork
@@ -85,7 +86,7 @@ def _say(console: Console, stage: str) -> None:
 
 
 def _print_labels(request: BundleRequest, console: Console) -> None:
-    frames, split = request.frames, request.parts.description
+    frames, split = request.frames, explained(request.parts.description)
     sizes = "several sizes" if frames.sizes else sizes_in_words(frames)
     console.print(
         f"{len(frames)} labelled frames of {sizes}, {len(frames.point_names)} points; {split}",
