@@ -439,3 +439,10 @@ def test_where_little_is_known_of_what_was_learnt_no_video_is_called_unlike_it()
     far = replace(GOOD, learnt=80, looked_at=20, median_px=9.0, groups=(replace(LOST, median_px=9.0),))
     assert "unlike" not in [step.kind for step in verdict(far, PLACE).steps]
     assert verdict(replace(far, looked_at=80), PLACE).steps[0].kind == "unlike"
+
+
+def test_a_bundle_that_knows_more_labels_than_these_is_not_trained_again_on_these_alone() -> None:
+    found = verdict(replace(SHORT, learnt=800, looked_at=93), PLACE)
+    assert found.steps[0].command.startswith("trainer fit --data mouse ")
+    assert found.steps[0].do.endswith("Add the other labels that it was trained on to --data: it has learnt from more than these.")
+    assert verdict(SHORT, PLACE).steps[0].do == "Train longer."

@@ -6,7 +6,7 @@ mends them; what says nothing without enough frames comes after having too few.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainer.labels.checks import FEW_FRAMES
@@ -141,11 +141,18 @@ def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, findi
     return Verdict(
         finding=finding,
         summary=_summary(m),
-        steps=tuple(steps[:MOST_STEPS]),
+        steps=tuple(_on_all_labels(step) if m.in_part else step for step in steps[:MOST_STEPS]),
         labels_or_minutes=labels_or_minutes(m),
         needs_labels=more.do if needed else "",
         select=more.command,
     )
+
+
+def _on_all_labels(step: NextStep) -> NextStep:
+    """A step that trains again, of a bundle that has learnt from more labels than these."""
+    if not step.command.startswith("trainer fit "):
+        return step
+    return replace(step, do=f"{step.do} Add the other labels that it was trained on to --data: it has learnt from more than these.")
 
 
 def needs_labels(m: Measurements, worst: Sequence[GroupMeasure]) -> str:
