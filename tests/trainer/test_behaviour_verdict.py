@@ -11,11 +11,13 @@ import torch
 from tests.trainer.test_scores_beside_people import answer
 from tests.trainer.walkers import write_table
 from trainer.__main__ import PROGRAM, main
+from trainer.behaviour.clips import UNJUDGED
 from trainer.behaviour.learning_record import learning_record, training_answers
 from trainer.behaviour.next_commands import BehaviourCommands, commands_of
 from trainer.behaviour.settings import BehaviourSettings
-from trainer.behaviour.training_run import BehaviourEpoch, TrainingRun, taken_epoch
+from trainer.behaviour.training_run import BehaviourEpoch, TrainingRun, Validated, taken_epoch
 from trainer.behaviour.verdict import LearntBehaviour, judge
+from trainer.behaviour.weighted_loss import accuracy_of
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.frame_figures import FrameFigures, frame_figures
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
@@ -23,6 +25,7 @@ from trainer.behaviour_scores.scored_video import Decide
 from trainer.commands.behaviour_options import behaviour_request
 from trainer.ethogram.files import read_ethograms
 from trainer.reports.behaviour_report import behaviour_page
+from trainer.reports.learning_section import history_of
 from trainer.reports.training_plots import loss_curves
 from trainer.timeline.labelled_videos import open_videos
 
@@ -208,11 +211,40 @@ def test_a_slow_fall_is_kept_and_no_patience_is_lost_over_it(tmp_path: Path) -> 
         network.bias.data.fill_(number)
         return [0.5]
 
-    run.learn(epoch, lambda: float(next(losses)), say=said.append)
+    run.learn(epoch, lambda: Validated(loss=float(next(losses))), say=said.append)
     assert (len(run.history), run.stopped) == (23, "no improvement")
     assert said[19].endswith("(best)")
     run.take_best()
     assert network.bias.item() == taken_epoch([each.validation for each in run.history]) == 20
+
+
+def test_accuracy_is_kept_of_every_epoch_through_a_restart_and_drawn(tmp_path: Path) -> None:
+    def learn(right: list[float]) -> list[str]:
+        run.resume(anew=False, say=said.append)
+        found = iter(right)
+        run.learn(lambda _: [0.5], lambda: Validated(loss=0.5, accuracy=next(found)), say=said.append)
+        return said
+
+    said: list[str] = []
+    settings = BehaviourSettings(epochs=3)
+    run = TrainingRun(torch.nn.Linear(1, 1), settings, tmp_path, about={})
+    with pytest.raises(StopIteration):  # a fault while the third epoch is validated
+        learn([0.25, 0.5])
+    run = TrainingRun(torch.nn.Linear(1, 1), settings, tmp_path, about={})
+    assert "75.0% right" in learn([0.75])[-1]
+    assert [epoch.accuracy for epoch in run.history] == [0.25, 0.5, 0.75]
+    drawn = loss_curves(history_of([(1.0, 1.0, 1.0)] * 3, accuracy=[epoch.accuracy for epoch in run.history])).axes[1]
+    assert drawn.get_title(loc="left") == "Accuracy (%)"
+    assert np.asarray(drawn.lines[0].get_ydata()).tolist() == [25, 50, 75]
+
+
+def test_accuracy_counts_judged_frames_or_judged_answers() -> None:
+    logits = torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, -1.0]])
+    exclusive = torch.tensor([[1.0, 0.0], [1.0, 0.0], [UNJUDGED, UNJUDGED]])
+    assert accuracy_of(logits, exclusive, exclusive=True) == 0.5
+    overlapping = torch.tensor([[1.0, 1.0], [0.0, UNJUDGED], [0.0, 0.0]])
+    assert accuracy_of(logits, overlapping, exclusive=False) == pytest.approx(4 / 5)
+    assert accuracy_of(logits, torch.full((3, 2), float(UNJUDGED)), exclusive=True) is None
 
 
 def test_the_report_shows_losses_settings_seed_and_training_beside_held_out_figures() -> None:

@@ -15,7 +15,7 @@ from tests.trainer.pose_videos import video as walking
 from tracker.bundle import read_bundle
 from trainer.behaviour.clips import Clips
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
-from trainer.behaviour.training_run import TrainingRun
+from trainer.behaviour.training_run import TrainingRun, Validated
 from trainer.behaviour.video_table import PoseVideo
 from trainer.errors import TrainingError
 from trainer.ethogram.bouts import NO, UNCURATABLE, YES
@@ -115,7 +115,7 @@ def test_clips_of_poses_show_false_bouts_once_more_whatever_videos_are_taken() -
 
 def test_a_training_that_began_with_hard_negatives_does_not_go_on_without(tmp_path: Path) -> None:
     begun = TrainingRun(torch.nn.Linear(1, 1), QUICK, tmp_path, about={"sha256": "a", "hard_negatives": [[0, 1]]})
-    begun.learn(lambda number: [0.5], lambda: 0.5, say=lambda _: None)
+    begun.learn(lambda number: [0.5], lambda: Validated(loss=0.5), say=lambda _: None)
     other = TrainingRun(torch.nn.Linear(1, 1), QUICK, tmp_path, about={"sha256": "a"})
     with pytest.raises(TrainingError, match="holds a training in which hard negatives differ"):
         other.resume(anew=False, say=lambda _: None)

@@ -59,7 +59,9 @@ def learning_record(
     unit = run.scores[0].unit
     return Learning(
         name=run.title,
-        history=history_of([(epoch.train, epoch.validation, epoch.seconds) for epoch in history]),
+        history=history_of(
+            [(epoch.train, epoch.validation, epoch.seconds) for epoch in history], accuracy=[epoch.accuracy for epoch in history]
+        ),
         kept=kept,
         stopped=stopped,
         settings=settings,

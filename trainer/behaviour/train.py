@@ -17,9 +17,9 @@ from trainer.behaviour.recurrent_step import spread_memories
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.training_device import device_of, training_device
-from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
+from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun, Validated
 from trainer.behaviour.video_table import PoseVideos
-from trainer.behaviour.weighted_loss import class_weights, loss_of
+from trainer.behaviour.weighted_loss import accuracy_of, class_weights, loss_of
 from trainer.errors import TrainingError
 from trainer.training.lack_of_memory import batch_refused
 
@@ -211,12 +211,13 @@ def _train_one(
 
     standstill = Standstill(say)
 
-    def validation_loss() -> float:
+    def validate() -> Validated:
         logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
         standstill.look(network.probabilities(logits.to(device)))
-        return float(loss_of(logits, targets, weights, exclusive=network.plan.exclusive, kind=settings.loss))
+        loss = loss_of(logits, targets, weights, exclusive=network.plan.exclusive, kind=settings.loss)
+        return Validated(loss=float(loss), accuracy=accuracy_of(logits, targets, exclusive=network.plan.exclusive))
 
-    run.learn(epoch, validation_loss, say=say)
+    run.learn(epoch, validate, say=say)
     run.take_best()
     network.cpu()
     return Trained(

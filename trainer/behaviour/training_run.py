@@ -37,6 +37,19 @@ _EARLIER: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """How the network of an epoch does on the validation videos.
+
+    Attributes:
+        loss: weighted as it is learnt from.
+        accuracy: share of the judged answers that are right, unweighted; None where it was not asked.
+    """
+
+    loss: float
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BehaviourEpoch:
     """One pass over the training videos: mean losses, weighted as they are learnt from.
 
@@ -44,11 +57,13 @@ class BehaviourEpoch:
         train: of the training frames, with dropout and augmentation.
         validation: of the validation videos, whole, each as one run.
         seconds: since the training began.
+        accuracy: on the validation videos; None of runs of earlier versions.
     """
 
     train: float
     validation: float
     seconds: float
+    accuracy: float | None = None
 
 
 class Schedule(Protocol):
@@ -109,19 +124,19 @@ class TrainingRun:
         refuse_differing(self.out, [_WORDS.get(name, name.replace("_", " ")) for name in differ])
         self.network.load_state_dict(kept["network"])
         self.optimiser.load_state_dict(kept["optimiser"])
-        of_epoch = [field.name for field in fields(BehaviourEpoch)]  # earlier versions kept more
-        self.history = [BehaviourEpoch(**{name: epoch[name] for name in of_epoch}) for epoch in kept["history"]]
+        of_epoch = [field.name for field in fields(BehaviourEpoch)]  # earlier versions kept more, or no accuracy
+        self.history = [BehaviourEpoch(**{name: epoch[name] for name in of_epoch if name in epoch}) for epoch in kept["history"]]
         self.stopped = None if kept["stopped"] == "minutes" else kept["stopped"]
         self._smallest, self._since = kept["smallest"], kept["since"]
         self._last_gain = kept.get("last_gain", self._smallest)  # checkpoints of earlier versions have none
         say(f"going on after epoch {len(self.history)}")
 
-    def learn(self, epoch: Callable[[int], list[float]], validation: Callable[[], float], *, say: Callable[[str], None]) -> None:
+    def learn(self, epoch: Callable[[int], list[float]], validation: Callable[[], Validated], *, say: Callable[[str], None]) -> None:
         """Epoch after epoch, each kept whole before the next begins.
 
         Args:
             epoch: given its number, counted from 0, the losses of its steps, each taken with `step`.
-            validation: the loss of the network as it is then.
+            validation: of the network as it is then.
             say: told a sentence of every epoch.
 
         Raises:
@@ -133,8 +148,9 @@ class TrainingRun:
             loss = self._epoch(epoch)
             self._keep(loss, validation(), seconds=before + time.monotonic() - begun)
             last = self.history[-1]
+            right = "" if last.accuracy is None else f", {last.accuracy:.1%} right"
             say(
-                f"epoch {len(self.history)} of {self.settings.epochs}: loss {last.train:.4f}, validation {last.validation:.4f}"
+                f"epoch {len(self.history)} of {self.settings.epochs}: loss {last.train:.4f}, validation {last.validation:.4f}{right}"
                 f"{' (best)' if last.validation == self._smallest else ''}"
             )
 
@@ -161,8 +177,9 @@ class TrainingRun:
             raise TrainingError(f"the loss is not a number in epoch {number + 1}; lower --learning-rate, and check the data")
         return float(np.mean(losses))
 
-    def _keep(self, loss: float, validation: float, *, seconds: float) -> None:
-        self.history.append(BehaviourEpoch(train=loss, validation=validation, seconds=seconds))
+    def _keep(self, loss: float, validated: Validated, *, seconds: float) -> None:
+        validation = validated.loss
+        self.history.append(BehaviourEpoch(train=loss, validation=validation, seconds=seconds, accuracy=validated.accuracy))
         better = validation < self._smallest
         self._smallest = min(self._smallest, validation)
         gained = validation < self._last_gain - BETTER

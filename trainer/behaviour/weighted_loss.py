@@ -59,3 +59,21 @@ def loss_of(
         if weights is not None:
             each = (targets * weights[0] + (1 - targets) * weights[1])[judged]
     return (of_frame * each).sum() / each.sum().clamp(min=1e-9)
+
+
+def accuracy_of(logits: Tensor, targets: Tensor, *, exclusive: bool) -> float | None:
+    """Share that is right: of judged frames where one answer holds at a time, else of judged answers; None where none is judged.
+
+    Args:
+        logits: (..., answers).
+        targets: (..., answers), 1, 0 or `UNJUDGED`.
+        exclusive: which of the two.
+    """
+    targets = targets.to(logits.device)
+    if exclusive:
+        judged = (targets != UNJUDGED).all(dim=-1)
+        right = logits[judged].argmax(dim=-1) == targets[judged].argmax(dim=-1)
+    else:
+        judged = targets != UNJUDGED
+        right = (logits[judged] > 0) == (targets[judged] == 1)
+    return float(right.float().mean()) if right.numel() else None

@@ -15,8 +15,8 @@ from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
 from trainer.behaviour.standstill import Standstill
 from trainer.behaviour.training_device import device_of, training_device
-from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun
-from trainer.behaviour.weighted_loss import class_weights, loss_of
+from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun, Validated
+from trainer.behaviour.weighted_loss import accuracy_of, class_weights, loss_of
 from trainer.errors import TrainingError
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan, scaled
@@ -160,12 +160,13 @@ def _learn(
 
     standstill = Standstill(say)
 
-    def validation_loss() -> float:
+    def validate() -> Validated:
         logits = whole_logits(network, validation)
         standstill.look(network.probabilities(logits.to(device_of(network))))
-        return float(loss_of(logits, targets, weights, exclusive=exclusive, kind=settings.loss))
+        loss = loss_of(logits, targets, weights, exclusive=exclusive, kind=settings.loss)
+        return Validated(loss=float(loss), accuracy=accuracy_of(logits, targets, exclusive=exclusive))
 
-    run.learn(epoch, validation_loss, say=say)
+    run.learn(epoch, validate, say=say)
 
 
 def _loss(network: ImageBehaviour, batch: Batch, weights: tuple[Tensor, Tensor], kind: Loss) -> Tensor:

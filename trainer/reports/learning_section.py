@@ -56,11 +56,24 @@ class Learning:
         }
 
 
-def history_of(epochs: Sequence[tuple[float, float, float]]) -> dict[str, Any]:
-    """What `loss_curves` takes, of epochs with the loss on training and on validation frames and the seconds since the training began."""
+def history_of(epochs: Sequence[tuple[float, float, float]], *, accuracy: Sequence[float | None] = ()) -> dict[str, Any]:
+    """What `loss_curves` takes.
+
+    Args:
+        epochs: the loss on training and on validation frames, and the seconds since the training began.
+        accuracy: on validation frames, of every epoch; empty where it is not known.
+    """
+    right = list(accuracy) or [None] * len(epochs)
     before = [0.0, *(seconds for *_, seconds in epochs)]
     rows = [
-        {"epoch": number, "train_loss": train, "val_loss": validation, "val_error_px": None, "seconds": seconds - before[number - 1]}
+        {
+            "epoch": number,
+            "train_loss": train,
+            "val_loss": validation,
+            "val_error_px": None,
+            "val_accuracy": right[number - 1],
+            "seconds": seconds - before[number - 1],
+        }
         for number, (train, validation, seconds) in enumerate(epochs, 1)
     ]
     return {"epochs": rows, "batches": []}
@@ -77,7 +90,9 @@ def learning_parts(learning: Learning) -> list[str]:
     drawn = loss_curves(learning.history, title=f"{learning.name}{seed}", other="validation", kept=learning.kept)
     parts = ["<h2>Training</h2>", table(learning.head, learning.rows, kind="figures")]
     if learning.history["epochs"]:
-        parts.append(picture(png(drawn), "Loss and time of each epoch, with the epoch whose weights were taken"))
+        parts.append(
+            picture(png(drawn), "Loss, accuracy where it is known, and time of each epoch, with the epoch whose weights were taken")
+        )
     return [
         *parts,
         f'<p class="note">{text(learning.rule)}</p>',

@@ -29,8 +29,8 @@ def loss_curves(
     """Loss per batch (faint) and epoch on a logarithmic axis, held-out error, change from epoch to epoch, and time per epoch.
 
     Args:
-        history: "epochs", a list of {"epoch", "train_loss", "val_loss", "val_error_px", "seconds"}, values null where nothing
-            was held out, and "batches", a list of {"epoch", "batch", "loss"}.
+        history: "epochs", a list of {"epoch", "train_loss", "val_loss", "val_error_px", "seconds"}, of classes also "val_accuracy",
+            values null where nothing was held out, and "batches", a list of {"epoch", "batch", "loss"}.
         title: the run's settings, in words; how many epochs are drawn is added from the history itself.
         floor: drawn under the held-out error.
         other: what the loss is of that is not the training frames'.
@@ -39,14 +39,18 @@ def loss_curves(
     epoch = _column(history["epochs"], "epoch")
     train, held_out = _column(history["epochs"], "train_loss"), _column(history["epochs"], "val_loss")
     error = _column(history["epochs"], "val_error_px")
-    scored = bool(np.isfinite(error).any())
+    accuracy = _column([{"val_accuracy": None, **row} for row in history["epochs"]], "val_accuracy")
+    scored = bool(np.isfinite(error).any() or np.isfinite(accuracy).any())
     figure = Figure(figsize=(WIDTH, 9.0 if scored else 7.2), dpi=DPI, layout="constrained")
     rows = figure.subplots(4 if scored else 3, 1, sharex=True, height_ratios=[2.2, *([1.2] if scored else []), 1.2, 0.8])
     _draw_losses(rows[0], history, epoch=epoch, train=train, held_out=held_out, other=other)
     if kept is not None and kept < len(epoch):
         label = f"taken: epoch {epoch[kept]:g}"
         rows[0].plot([epoch[kept]], [held_out[kept]], linestyle="", marker="o", markersize=9, mfc="none", color=INK, label=label)
-    if scored:
+    if np.isfinite(accuracy).any():
+        rows[1].plot(epoch, 100 * accuracy, color=INK, marker=".", label=f"{other} frames that are right")
+        finish(rows[1], title="Accuracy (%)")
+    elif scored:
         _draw_held_out_error(rows[1], epoch=epoch, error=error, floor=floor)
     _draw_changes(rows[-2], epoch=epoch, train=train, held_out=held_out)
     rows[-1].bar(epoch, _column(history["epochs"], "seconds"), color=FAINT, alpha=0.6, width=0.6)
