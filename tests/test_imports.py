@@ -59,6 +59,7 @@ NEED_AN_EXTRA = (
     "tracker.check.recording_load",
     "tracker.engines.tensorrt.gpu",
     "tracker.export.bouts",
+    "tracker.export.columns",
     "tracker.export.deeplabcut",
     "tracker.export.export_session",
     "tracker.export.in_child",

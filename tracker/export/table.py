@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from tracker.export.bouts import Bout, session_bouts
 from tracker.export.new_files import new_files
-from tracker.export.session_poses import SessionPoses, Stretch
+from tracker.export.session_poses import COUNTS, SessionPoses, Stretch, brightness_name
 from tracker.export.spans import Span, spans
 
 Form = Literal["parquet", "csv"]
@@ -102,6 +102,7 @@ def _schema(poses: SessionPoses) -> pa.Schema:
         ("video_frame", pa.int64()),
         ("camera_frame", pa.int64()),
         ("has_pose", pa.bool_()),
+        *((name, pa.int64()) for name in COUNTS),
     ]
     for animal in range(poses.animals):
         for point in poses.point_names:
@@ -109,7 +110,8 @@ def _schema(poses: SessionPoses) -> pa.Schema:
             fields += [(f"{name}_x_px", pa.float32()), (f"{name}_y_px", pa.float32()), (f"{name}_confidence", pa.float32())]
             if poses.has_mm:
                 fields += [(f"{name}_x_mm", pa.float64()), (f"{name}_y_mm", pa.float64())]
-    fields += [("motion", pa.float64()), *((f"score_{name}", pa.float64()) for name in poses.score_names)]
+    fields += [(name, pa.float64()) for name in ("motion", "motion_full", *map(brightness_name, poses.rectangles))]
+    fields += [(f"score_{name}", pa.float64()) for name in poses.score_names]
     fields += [(f"without_network_{name}", pa.bool_()) for name in poses.preselected]
     description = poses.session.description
     told = {"session": poses.session.folder.name, "camera": description.camera, "bundle": poses.setup.bundle, "meta": description.meta}
@@ -131,13 +133,14 @@ def _batch(poses: SessionPoses, stretch: Stretch, schema: pa.Schema) -> pa.Recor
         stretch.video_frame,
         stretch.camera_frame,
         stretch.has_pose,
+        *stretch.counts.T,
     ]
     for animal in range(poses.animals):
         for point in range(len(poses.point_names)):
             columns += [stretch.points[:, animal, point, number] for number in range(3)]
             if poses.has_mm:
                 columns += [stretch.mm[:, animal, point, number] for number in range(2)]
-    columns += [stretch.motion, *stretch.scores.T, *stretch.without_network.T]
+    columns += [stretch.motion, stretch.motion_full, *stretch.brightness.T, *stretch.scores.T, *stretch.without_network.T]
     arrays = [pa.array(column, field.type, from_pandas=True) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
