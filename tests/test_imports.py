@@ -64,6 +64,7 @@ NEED_AN_EXTRA = (
     "tracker.export.export_session",
     "tracker.export.in_child",
     "tracker.export.nwb",
+    "tracker.export.place_table",
     "tracker.export.nwb_about",
     "tracker.export.nwb_events",
     "tracker.export.session_poses",

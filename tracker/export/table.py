@@ -66,14 +66,14 @@ def write_tables(poses: SessionPoses, out: Path, *, form: Form, force: bool) -> 
     paths = [out.with_name(f"{out.stem}{kind}{out.suffix}") for kind in kinds]
     schema, bouts_schema = _schema(poses), _BOUTS.insert(0, _WHOSE) if several else _BOUTS
     with new_files(paths, force=force) as (frames_part, bouts_part, *sessions_part):
-        with _writer(frames_part, schema, form) as writer:
+        with table_writer(frames_part, schema, form) as writer:
             for stretch in poses.stretches():
                 writer.write_batch(_batch(poses, stretch, schema))
-        with _writer(bouts_part, bouts_schema, form) as writer:
+        with table_writer(bouts_part, bouts_schema, form) as writer:
             rows = [_bout_row(poses, bout) for bout in session_bouts(poses)]
             writer.write_batch(pa.RecordBatch.from_pylist(rows, bouts_schema))
         for part in sessions_part:
-            with _writer(part, _SESSIONS, form) as writer:
+            with table_writer(part, _SESSIONS, form) as writer:
                 writer.write_batch(pa.RecordBatch.from_pylist([_session_row(poses, span) for span in spans(poses)], _SESSIONS))
     return paths
 
@@ -83,7 +83,8 @@ def animal_prefix(poses: SessionPoses, animal: int) -> str:
     return f"animal{animal}_" if poses.animals > 1 else ""
 
 
-def _writer(path: Path, schema: pa.Schema, form: Form) -> AbstractContextManager[Any]:
+def table_writer(path: Path, schema: pa.Schema, form: Form) -> AbstractContextManager[Any]:
+    """Takes record batches of a schema, in a `with`."""
     if form == "csv":
         writer: AbstractContextManager[Any] = arrow_csv.CSVWriter(str(path), schema.remove_metadata())
     else:
