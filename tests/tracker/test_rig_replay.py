@@ -12,6 +12,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from tests.tracker.daemon import ROOT
+from tests.tracker.pressed import PressedAt
 from tests.tracker.rig_cameras import LiveCamera, pose_of
 from tests.tracker.test_triangulate import EVENTS, event, live_rig, write_config
 from tracker.__main__ import main
@@ -174,6 +175,18 @@ def test_a_table_of_places_is_there_whole_or_not_at_all(gappy: tuple[Path, list[
                 tmp_path / "out" / "places.csv", form="csv", cameras=("top", "side"), unix_offset_ns=0, force=False,
             )  # fmt: skip
         assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_ctrl_c_while_a_table_of_places_is_written_is_a_failure(
+    gappy: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = PressedAt("joining 2 sessions: ")
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("sys.stderr", said)
+    out = tmp_path / "places.csv"
+    assert main(["triangulate", "--config", str(gappy[0]), "--sessions", *gappy[1], "--to", "csv", "--out", str(out)]) == 130
+    assert said.getvalue() == "tracker triangulate: stopped by hand; nothing was written\n"
+    assert list(tmp_path.glob("*places*")) == []
 
 
 @pytest.mark.parametrize(
