@@ -31,7 +31,7 @@ def coverage(assessment: Assessment, background: Image | None) -> bytes:
         axes.imshow(background, cmap="gray", vmin=0, vmax=255, extent=(-0.5, size[0] - 0.5, size[1] - 0.5, -0.5), alpha=0.5)
     cells = assessment.coverage.cells
     shade = np.zeros((ROWS, COLUMNS, 4))
-    shade[cells], shade[~cells] = (0.0, 0.62, 0.45, 0.16), (0.84, 0.37, 0.0, 0.30)
+    shade[cells], shade[~cells] = (0.0, 0.62, 0.45, 0.16), (0.90, 0.62, 0.0, 0.30)
     axes.imshow(shade, extent=(-0.5, size[0] - 0.5, size[1] - 0.5, -0.5))
     for view in assessment.solution.views:
         outline = hull(view.pixels)

@@ -28,7 +28,7 @@ def report(assessment: Assessment, *, title: str, created: str, notes: Sequence[
     shown = [
         (
             plots.coverage(assessment, background),
-            f"Corners in all views. Green cells were reached, orange ones were not: {assessment.coverage.share:.0%} of {COLUMNS}x{ROWS}.",
+            f"Corners in all views. Green cells were reached, amber ones were not: {assessment.coverage.share:.0%} of {COLUMNS}x{ROWS}.",
         ),
         (
             plots.length_map(assessment.predicted, size, corners, label="1σ, px"),

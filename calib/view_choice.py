@@ -10,6 +10,7 @@ from calib.coverage import VIEWS_WANTED, Coverage, covered, rough_lens
 _STILL = 0.003  # share of the image's width that corners may move from one frame to the next: about the blur of a corner
 _ELSEWHERE = 0.08  # share of the width that all corners must have moved by since every view that was kept
 _NEW_CELLS = 2
+_NOTHING_NEW = "nothing new: go where the image is amber, or tilt the board another way"
 _TIMES_WANTED = 2  # more views than that cost time and add nothing
 
 
@@ -83,10 +84,10 @@ class ViewChoice:
         if here.tilts - total.tilts:
             return Choice(keep=True, why="kept: new tilt")
         if self.kept >= _TIMES_WANTED * self.wanted or not self.missing:
-            return Choice(keep=False, why="nothing new: go where the image is orange, or tilt the board another way")
+            return Choice(keep=False, why=_NOTHING_NEW)
         if self.kept < self.wanted and all(_shift(view, other) > _ELSEWHERE * self.size[0] for other in self._kept):
             return Choice(keep=True, why="kept: another place")
-        return Choice(keep=False, why="nothing new: go where the image is orange, or tilt the board another way")
+        return Choice(keep=False, why=_NOTHING_NEW)
 
     def _is_still(self, view: BoardView, before: BoardView | None) -> bool:
         return before is not None and _shift(view, before) < _STILL * self.size[0]

@@ -93,7 +93,7 @@ def run_command(options: argparse.Namespace, *, program: str, interrupted: str |
         options: parsed; `command` names the subcommand and `call` takes the options.
         program: the program's name, for the sentence.
         interrupted: what to say on Ctrl-C where the interrupted work has nothing better to say, which then ends with 130, as a
-            shell expects it; None where Ctrl-C is the way to end it.
+            shell expects it; None where Ctrl-C is the way to end it. A KeyboardInterrupt with a sentence of its own comes before it.
     """
     try:
         status = int(options.call(options))
@@ -105,7 +105,7 @@ def run_command(options: argparse.Namespace, *, program: str, interrupted: str |
         sys.stderr.write(f"{program} {options.command}: {not_installed(problem, extra=program)}\n")
         return 1
     except KeyboardInterrupt as stop:
-        if interrupted is None:
+        if interrupted is None and not str(stop):
             return 0
         echo = "\n" if sys.stderr.isatty() else ""  # the terminal has just shown ^C
         sys.stderr.write(f"{echo}{program} {options.command}: {str(stop) or interrupted}\n")

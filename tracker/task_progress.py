@@ -41,15 +41,15 @@ class TaskProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def reached(self, done: float, total: float | None) -> None:
-        """So much is done, of how much; None where nobody knows."""
-        now = self._clock()
+    def reached(self, done: float, total: float | None, *, task: str | None = None) -> None:
+        """So much is done, of how much; None where nobody knows. `task` where it goes by other words from here on."""
+        now, self._task = self._clock(), task or self._task
         if now - self._shown_s < (LINE_EVERY_S if self._bar is None else _BAR_EVERY_S):
             return
         self._shown_s = now
         count = f"{done:.0f}" + ("" if total is None else f" of {total:.0f}") + f" {self._unit}"
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[-1], completed=done, total=total, count=count)
+            self._bar.update(self._bar.task_ids[-1], description=self._task, completed=done, total=total, count=count)
             return
         left = "" if total is None or not 0 < done < total else f", {minutes((now - self._begun_s) * (total - done) / done)} left"
         self._say(f"{self._task}: {count}{left}")

@@ -29,7 +29,8 @@ def add(commands: Commands) -> None:
         commands,
         "capture",
         call=capture,
-        text="Take images of a board: live, with what is still missing, each kept by itself when it adds something.",
+        text="Take images of a board: live, with what is still missing, each kept by itself when it adds something. "
+        "Exit status 1 where something is missing and --show is nothing.",
         example="calib capture --config tracker.yaml --board board.yaml --out captured/top",
         interrupted=None,
     )
@@ -46,7 +47,7 @@ def add(commands: Commands) -> None:
 
 
 def capture(options: argparse.Namespace) -> int:
-    """Run a session until the user or its source ends it. 1 where something is still missing and nobody was there to see."""
+    """Run a session until the user or its source ends it. 1 where something is still missing and nobody was shown it."""
     check_place(options.out)
     board, source = read_board(options.board), _source(options)
     check_source(source)
@@ -55,8 +56,9 @@ def capture(options: argparse.Namespace) -> int:
     camera = Capture(camera_factory(source), settings)
     session = CaptureSession(camera, board, options.out, moving=not isinstance(source, ImageFolder), wanted=options.views)
     camera.start()
+    where = options.show or ("window" if _has_screen() else "browser" if _has_server() else "nothing")
     try:
-        _run(options, session)
+        _run(options, session, where)
     finally:
         camera.close()
     progress = session.progress
@@ -68,11 +70,10 @@ def capture(options: argparse.Namespace) -> int:
         print(f"{options.out}: {progress.kept} views")
     for clause in progress.missing:
         say(f"still missing: {clause}")
-    return 0
+    return 1 if where == "nothing" and progress.missing else 0
 
 
-def _run(options: argparse.Namespace, session: CaptureSession) -> None:
-    where = options.show or ("window" if _has_screen() else "browser" if _has_server() else "nothing")
+def _run(options: argparse.Namespace, session: CaptureSession, where: str) -> None:
     if where == "window":
         from calib.capture_window import show
 

@@ -61,7 +61,7 @@ def test_a_view_that_adds_nothing_is_not_kept() -> None:
     again = choice.judge(nudged(view, 3))
 
     assert not again.keep
-    assert "nothing new" in again.why
+    assert again.why == "nothing new: go where the image is amber, or tilt the board another way"
 
 
 def test_no_board_is_said_so() -> None:
@@ -112,7 +112,7 @@ def test_a_folder_of_pictures_becomes_the_views_that_add_something(tmp_path: Pat
         "nothing",
     ]
 
-    assert main(arguments) == 0
+    assert main(arguments) == 1, "nobody was there to see what is missing"
 
     told, said = capsys.readouterr()
     assert told.strip() == f"{tmp_path / 'out'}: 5 views"
@@ -120,11 +120,20 @@ def test_a_folder_of_pictures_becomes_the_views_that_add_something(tmp_path: Pat
     kept = cv2.imread(str(tmp_path / "out" / "0001.png"), cv2.IMREAD_UNCHANGED)
     assert kept is not None
     assert np.array_equal(kept, same)
-    assert main([*arguments, "--json"]) == 0  # goes on where it left off, and finds nothing new
+    assert main([*arguments, "--json"]) == 1  # goes on where it left off, and finds nothing new
     values = json.loads(capsys.readouterr().out)
     assert (values["images"], values["views"], values["wanted"]) == (str(tmp_path / "out"), 5, 30)
     assert 0 < values["coverage"] < 1
     assert "there are 5 views; expected at least 30" in values["missing"]
+
+
+def test_a_capture_that_nobody_sees_ends_with_status_0_once_nothing_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_pictures(tmp_path / "shots", BOARD, SMALL, Placing(views=28, spread=0.85, fill=(0.25, 0.4)))
+    asked = ["capture", "--device", str(folder), "--board", str(tmp_path / "board.yaml"), "--show", "nothing", "--json", "--views", "8"]
+
+    assert main([*asked, "--stop-when-complete", "--out", str(tmp_path / "out")]) == 0
+
+    assert json.loads(capsys.readouterr().out)["missing"] == []
 
 
 @pytest.mark.parametrize("board", [BOARD, chessboard(5, 8)], ids=["charuco", "chessboard"])
@@ -157,7 +166,7 @@ def test_of_a_video_those_moments_are_kept_at_which_the_board_is_still(tmp_path:
     film.release()
     common = ["--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out"), "--show", "nothing"]
 
-    assert main(["capture", "--device", str(tmp_path / "film.avi"), *common]) == 0
+    assert main(["capture", "--device", str(tmp_path / "film.avi"), *common]) == 1
 
     assert capsys.readouterr().out.strip().endswith(": 2 views")
 
@@ -169,7 +178,7 @@ def test_the_camera_of_a_configuration_is_used(tmp_path: Path, capsys: pytest.Ca
     config.write_text(yaml.safe_dump({"camera": camera, "engine": {"bundle": "none"}}))
     common = ["--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out"), "--show", "nothing"]
 
-    assert main(["capture", "--config", str(config), *common]) == 0
+    assert main(["capture", "--config", str(config), *common]) == 1
 
     assert capsys.readouterr().out.strip().endswith(": 0 views")
 

@@ -88,7 +88,12 @@ def test_the_predicted_uncertainty_is_that_of_many_noisy_solutions() -> None:
     ]
 
     measured = spread(again, truth, all_pixels(solution.views))
-    assert np.median(field.px / measured.px) == pytest.approx(1, abs=0.2)
+    ratio = field.px / measured.px
+    low, middle, high = np.percentile(ratio, (5, 50, 95))
+    assert middle == pytest.approx(1, abs=0.1)  # a spread of 60 solutions is itself uncertain by 9 %, everywhere at once
+    assert low > 0.9
+    assert high < 1.1
+    assert np.mean(np.abs(ratio - 1) <= 0.2) > 0.995, "places within 20 %"
 
 
 def test_a_turned_camera_is_the_same_lens() -> None:

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from calib.__main__ import main
-from calib.assessment import solve_and_assess
-from calib.board import board_yaml, make_board, read_board
+from calib.assessment import Assessment, solve_and_assess
+from calib.board import Board, board_yaml, make_board, read_board
 from calib.board_views import BoardView, view_of
 from calib.calibration_file import as_anipose, as_yaml, calibration_of, lens_in, read_anipose
 from calib.corners import BoardFinder
@@ -27,6 +27,7 @@ from tracker.errors import CalibrationError
 from tracker.triangulation.places import RigTriangulation
 
 Array = NDArray[np.float64]
+Real = tuple[Path, Board, dict[str, tuple[Assessment, list[BoardView]]]]
 SIDE = np.array([0.0, 0.35, 0.0, -90.0, 5.0, 20.0])  # first camera to second: 92 mm beside it, turned inwards
 BASELINE_MM = float(np.linalg.norm(SIDE[3:]))
 
@@ -232,19 +233,53 @@ def test_what_is_wrong_with_a_camera_is_said_before_the_search_for_boards(
     assert sentence in capsys.readouterr().err
 
 
-def test_the_real_rig_has_its_baseline_and_is_rejected_for_coverage(shared_data: Path) -> None:
+@pytest.fixture(scope="module")
+def real(shared_data: Path) -> Real:
+    """The folder of the real rig, its board, and for each camera its lens, solved and judged, and its views."""
     folder = shared_data / "rig_charuco"
     if not folder.is_dir():
         pytest.skip("rig_charuco is not at ../shared/data")
     board = read_board(folder / "board.toml")
-    cameras = []
-    for name, limit_px, focal in (("back", 0.21, 762.1), ("mid", 0.17, 760.1)):
+    solved = {}
+    for name in ("back", "mid"):
         finder, views = BoardFinder(board), []
         for path in numbered_images(folder / name / "calibration_images"):
             corners = finder.find(read_image(path))
             assert corners is not None
             views.append(view_of(board, corners, name=path.name))
-        found = solve_and_assess(views, size=(1280, 1024), model="five_parameter")
+        solved[name] = solve_and_assess(views, size=(1280, 1024), model="five_parameter"), views
+    return folder, board, solved
+
+
+@pytest.mark.parametrize("name", ["back", "mid"])
+def test_the_command_check_rejects_a_real_set_for_what_its_boards_did_not_cover(
+    name: str, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, _, solved = real
+    found = solved[name][0]
+    file = tmp_path / "calibration.yaml"
+    file.write_text(as_yaml(calibration_of(found.solution.lens, found.quality, tool="calib solve", images=len(solved[name][1]))))
+    (tmp_path / "new").mkdir()
+    for path in numbered_images(folder / name / "calibration_images")[:3]:
+        (tmp_path / "new" / path.name).symlink_to(path)
+
+    status = main(["check", str(file), "--images", str(tmp_path / "new"), "--board", str(folder / "board.toml"), "--json"])
+
+    printed, said = capsys.readouterr()
+    told = json.loads(printed)
+    assert (status, told["verdict"]) == (1, "rejected")
+    assert told["rms_px"] < 0.21, "it would be taken for good by its residual"
+    assert (told["new_images"]["views"], told["new_images"]["reasons"]) == (3, []), "new images of the same places are explained"
+    assert "of the image; expected more than 80%" in said
+
+
+def test_the_real_rig_has_its_baseline_and_is_rejected_for_coverage(
+    real: Real,
+) -> None:
+    _, board, solved = real
+    cameras = []
+    for name, limit_px, focal in (("back", 0.21, 762.1), ("mid", 0.17, 760.1)):
+        found, views = solved[name]
         assert found.solution.rms_px <= limit_px
         assert found.solution.lens.parameters[0] == pytest.approx(focal, rel=3e-3)
         assert "expected more than 80%" in found.reasons[0]

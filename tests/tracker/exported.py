@@ -1,6 +1,7 @@
 """Sessions to export, made by the recorder's own writer: several animals, millimetres, other key points, lost frames, several videos."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ BEGIN_NS = 5_000_000_000
 STEP_NS = 10 * MS
 STAMP: dict[str, Any] = {"v": VERSION, "camera": "synthetic", "session": "a"}
 POINTS: tuple[str, ...] = ("snout", "tail")
+RECTANGLE = "4,5,60,7"
 
 
 def received_ns(number: int) -> int:
@@ -49,9 +51,28 @@ def pose_of(number: int, *, animals: int, mm: bool, setup: int, names: Sequence[
         found.append(AnimalMessage(id=animal, points=points, mm=metric if mm else {}))
     return PoseMessage(
         **STAMP, frame=number, received_ns=received, published_ns=received + 3 * MS, exposed_ns=None, taken_ns=received + MS,
-        inferred_ns=received + 2 * MS, lost=0, skipped=0, corrupt=0, setup=setup, ended=[], animals=found,
+        inferred_ns=received + 2 * MS, lost=number // 12, skipped=number // 5, corrupt=number // 30, setup=setup, ended=[], animals=found,
         scores={"rearing": number / 128} if number >= 6 else {}, motion=None if number == 0 else 0.125,
+        motion_full=None if number == 0 else number / 256, brightness={RECTANGLE: number / 64} if number >= 3 else {},
+        without_network=["rearing"] if number % 4 == 0 else [],
     )  # fmt: skip
+
+
+def measured(numbers: Sequence[int], *, skipped: Sequence[int]) -> dict[str, list[float]]:
+    """What an export holds of the frames with these numbers beside their poses, by its name; NaN where absent."""
+
+    def told(each: Callable[[int], float], *, since: int = 0) -> list[float]:
+        return [math.nan if number in skipped or number < since else each(number) for number in numbers]
+
+    return {
+        "lost": told(lambda number: number // 12),
+        "skipped": told(lambda number: number // 5),
+        "corrupt": told(lambda number: number // 30),
+        "record_dropped": [number // 20 for number in numbers],
+        "motion": told(lambda _: 0.125, since=1),
+        "motion_full": told(lambda number: number / 256, since=1),
+        "brightness_4_5_60_7": told(lambda number: number / 64, since=3),
+    }
 
 
 def change_of(event: str, state: str, number: int, *, onset: int, animal: int = 0, reason: str = "rule") -> EventMessage:
@@ -114,7 +135,7 @@ def write_session(
             names, setup = tuple((names_of or {0: POINTS})[number]), setup + 1
             writer.setup(setup_of(setup, names))
         frame = Frame(image=picture(number), number=number, exposed_ns=number * 7_000_000 + 3, received_ns=received_ns(number))
-        writer.frame(frame, dropped=0)
+        writer.frame(frame, dropped=number // 20)
         if number not in skipped:
             writer.pose(pose_of(number, animals=animals, mm=mm, setup=setup, names=names))
         now[0] += 100 * MS  # rows are written every half second: every fifth frame

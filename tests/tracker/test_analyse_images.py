@@ -146,7 +146,7 @@ def test_scores_without_key_points_are_exported(tmp_path: Path, video: Path, for
     if form == "csv":
         header = exported.files[0].read_text().splitlines()[0]
         assert header.replace('"', "").endswith(
-            "motion,score_look.moved,score_look.red,score_part.moved,score_part.red,without_network_part"
+            "motion,motion_full,score_look.moved,score_look.red,score_part.moved,score_part.red,without_network_part"
         )
     with pytest.raises(RecordingError, match="holds no key points, which the format sleap is for; export it as csv, parquet or nwb"):
         export_session(session, Wanted(form="sleap"))

@@ -13,7 +13,7 @@ import sleap_io  # type: ignore[import-untyped]
 from nwbinspector import Importance, inspect_nwbfile, load_config  # type: ignore[import-untyped]
 from pynwb import NWBHDF5IO, validate  # type: ignore[import-untyped]
 
-from tests.tracker.exported import EVENTS, POINTS, place, received_ns, write_session
+from tests.tracker.exported import EVENTS, POINTS, measured, place, received_ns, write_session
 from tests.tracker.recorded import number_in
 from tracker.__main__ import _parser
 from tracker.export.export_session import Wanted, export_session
@@ -139,6 +139,15 @@ def test_an_nwb_file_holds_poses_with_their_true_times_and_videos(nwb: Path) -> 
         np.testing.assert_array_equal(
             file.processing["behavior"]["score_rearing"].data[:], [np.nan if n < 6 or n in SKIPPED else n / 128 for n in NUMBERS]
         )
+
+
+def test_an_nwb_file_holds_all_that_was_counted_and_measured_of_a_frame(nwb: Path) -> None:
+    with NWBHDF5IO(str(nwb), "r") as io:
+        series = io.read().processing["behavior"]
+        for name, numbers in measured(NUMBERS, skipped=SKIPPED).items():
+            np.testing.assert_array_equal(series[name].data[:], numbers, err_msg=name)
+        assert series["without_network_rearing"].data[:].tolist() == [n % 4 == 0 and n not in SKIPPED for n in NUMBERS]
+        assert series["brightness_4_5_60_7"].description == "Mean of the rectangle left,top,width,height 4,5,60,7 px, 0 to 1."
 
 
 def test_an_nwb_file_holds_the_bouts_of_its_animal(nwb: Path) -> None:

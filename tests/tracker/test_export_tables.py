@@ -8,7 +8,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from tests.tracker.exported import EVENTS, change_of, place, received_ns, write_session
+from tests.tracker.exported import EVENTS, change_of, measured, place, received_ns, write_session
 from tracker.export.export_session import Format, Wanted, export_session
 from tracker.recording.read_session import RecordedSession
 
@@ -57,6 +57,15 @@ def test_a_table_has_every_number_of_a_pose_and_nothing_where_it_is_absent(tmp_p
     np.testing.assert_array_equal(table["score_rearing"], [np.nan if n < 6 or n == 9 else n / 128 for n in range(40)])
 
 
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_table_has_all_that_was_counted_and_measured_of_a_frame(tmp_path: Path, form: Format) -> None:
+    file = export_session(write_session(tmp_path / "s", skipped=(4, 9)), Wanted(form=form)).files[0]
+    table = read(form, file)
+    for name, numbers in measured(range(40), skipped=(4, 9)).items():
+        np.testing.assert_array_equal(table[name], numbers, err_msg=name)
+    assert table["without_network_rearing"].tolist() == [number % 4 == 0 and number != 4 for number in range(40)]
+
+
 @pytest.mark.parametrize("out", [None, Path("out")], ids=["in the session", "where it was asked for"])
 @pytest.mark.parametrize("form", get_args(Format))
 def test_every_format_names_its_files_by_whole_paths(
@@ -77,7 +86,7 @@ def test_absent_numbers_are_null_in_parquet_and_empty_in_csv(tmp_path: Path) -> 
     assert table["snout_x_px"][4].as_py() is None
     assert table["snout_x_px"].null_count == 2 + len([number for number in range(40) if number % 7 == 3])
     lines = export_session(session, Wanted(form="csv")).files[0].read_text().splitlines()
-    assert lines[5].endswith(",4,false,,,,,,,,")
+    assert lines[5].endswith(",4,false,,,,0,,,,,,,,,,,false")
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])

@@ -54,12 +54,15 @@ def run(*given: Any, **changes: Any) -> int:
 
 @pytest.mark.parametrize("mode", ["led", "loop"])
 def test_every_pulse_is_accounted_for_and_its_parts_add_up(
-    mode: str, lit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mode: str, lit: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
     out = tmp_path / "report"
     assert run(lit, mode, "--out", out, "--exposure-ms", 2, "--timeout-ms", 20_000, "--json") == 0
-    found = json.loads(capsys.readouterr().out)
+    printed, said = capsys.readouterr()
+    found = json.loads(printed)
 
+    assert said.splitlines()[-1] == f"measuring: {PULSES} of {PULSES} pulses"
     assert json.loads((out / "report.json").read_text()) == found
     assert (out / "report.png").read_bytes().startswith(b"\x89PNG")
     assert found["stopped"] is None

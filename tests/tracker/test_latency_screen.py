@@ -37,6 +37,13 @@ MS = 1_000_000
 REFRESH_MS = 1000 / 60
 LAG_MS, EXPOSURE_MS, TRACKER_MS = 12, 4, 3
 SCREEN_PX, SEEN_PX = (1024, 600), (512, 300)
+SAYS_ALL = """
+import sys
+import tracker.task_progress
+tracker.task_progress.LINE_EVERY_S = 0.0
+from tracker.__main__ import main
+sys.exit(main())
+"""
 FACTS = {"mode": "screen", "camera": "top"}
 
 
@@ -208,7 +215,7 @@ def on_screen(frame_buffer: Path) -> Image:
 
 def started(camera: Rig, display: str, out: Path, *options: object) -> "subprocess.Popen[str]":
     """The command as a process: its window would else live in this one, beside whatever other tests have loaded."""
-    given = [sys.executable, "-m", "tracker", "latency", "screen", camera.config.publisher.bind[0], "--out", out, *options]
+    given = [sys.executable, "-c", SAYS_ALL, "latency", "screen", camera.config.publisher.bind[0], "--out", out, *options]
     return subprocess.Popen(
         [str(each) for each in given],
         cwd=ROOT,
@@ -243,6 +250,8 @@ def test_the_clock_on_a_screen_is_found_by_a_tracker_that_sees_it(watching: Rig,
     assert len(found["readings"]) == 12
     assert found["screen"]["n"] > 0
     assert found["screen"]["latency_ms"]["min"] >= 100, "an upper bound of what was injected"
+    for line in (r"the dots are seen: \d+ of 300 s", "measuring: 12 of 12 pictures", "reading: 12 of 12 pictures"):
+        assert re.search(f"^{line}", done.stderr, re.MULTILINE), line
 
 
 def test_a_screen_that_the_camera_does_not_see_is_said_in_a_sentence(watching: Rig, screen: tuple[str, Path], tmp_path: Path) -> None:

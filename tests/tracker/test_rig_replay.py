@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from tests.tracker.daemon import ROOT
+from tests.tracker.pressed import PressedAt
 from tests.tracker.rig_cameras import LiveCamera, pose_of
 from tests.tracker.test_triangulate import EVENTS, event, live_rig, write_config
 from tracker.__main__ import main
@@ -17,9 +20,12 @@ from tracker.boot_id import boot_id
 from tracker.camera_rig import read_rig
 from tracker.client import Client
 from tracker.config import RecordingConfig, load_config
+from tracker.errors import RecordingError
+from tracker.export.place_table import write_places
 from tracker.frame import Frame
 from tracker.messages import VERSION, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage
 from tracker.recording.describe import describe
+from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_writer import Limits, SessionWriter
 from tracker.triangulation.replay import replay_rig
 from tracker.triangulation.settings import load_rig_config
@@ -62,7 +68,12 @@ def places(message: Said) -> Said:
 
 def replayed(config: Path, *folders: Path, capsys: pytest.CaptureFixture[str]) -> list[Said]:
     assert main(["triangulate", "--config", str(config), "--sessions", *map(str, folders)]) == 0
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [json.loads(line, parse_constant=no_json) for line in capsys.readouterr().out.splitlines()]
+
+
+def no_json(word: str) -> None:
+    """Python's own reader takes NaN, others do not."""
+    raise AssertionError(f"{word} is not JSON")
 
 
 def test_recorded_sessions_give_the_places_that_were_published_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +109,108 @@ def test_recorded_sessions_give_the_places_that_were_published_live(tmp_path: Pa
     assert said == replayed(config, *folders, capsys=capsys)
     ends = [each for each in said if each["topic"] == "event.space" and each["state"] == "off"]
     assert {(each["event"], each["reason"]) for each in ends} == {(str(each["event"]), "stopping") for each in EVENTS}
+
+
+@pytest.fixture
+def gappy(tmp_path: Path) -> tuple[Path, list[str]]:
+    """A configuration and two sessions whose cameras each lost a frame."""
+    config = write_config(tmp_path, "top", "side")
+    lost = {"top": 4, "side": 9}
+    return config, [str(recorded(tmp_path / name, [pose_of(name, n) for n in range(20) if n != lost[name]])) for name in lost]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_table_of_places_says_what_the_messages_of_the_same_sessions_say(
+    form: str, gappy: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.export.place_table._ROWS", 7)
+    config, folders = gappy
+    moments = [each for each in replayed(config, *map(Path, folders), capsys=capsys) if each["topic"] == "pose3d.space"]
+    out = tmp_path / f"places.{form}"
+    asked = ["triangulate", "--config", str(config), "--sessions", *folders, "--to", form, "--out", str(out)]
+    assert main([*asked, "--json"]) == 0
+    placed = [each for each in moments if None not in each["frames"].values()]
+    said = {"file": str(out), "moments": len(moments), "placed": len(placed), "point_names": list(POINT_NAMES)}
+    assert json.loads(capsys.readouterr().out) == said
+    assert len(moments) > len(placed) > 10
+    table = pd.read_csv(out) if form == "csv" else pd.read_parquet(out)
+    offset_ns = RecordedSession(Path(folders[0])).description.unix_offset_ns
+    for row, message in zip(table.to_dict("records"), moments, strict=True):
+        (animal,) = message["animals"]
+        wanted = {
+            "frame": message["frame"],
+            "time_s": (message["time_ns"] - moments[0]["time_ns"]) / 1e9,
+            "unix_s": (message["time_ns"] + offset_ns) / 1e9,
+            **{f"frame_{camera}": number for camera, number in message["frames"].items()},
+        }
+        for name in POINT_NAMES:
+            numbers = (*animal["points"][name], animal["error_px"][name], " ".join(animal["cameras"][name]) or None)
+            wanted |= dict(
+                zip((f"{name}_{end}" for end in ("x_mm", "y_mm", "z_mm", "confidence", "error_px", "cameras")), numbers, strict=True)
+            )
+        assert {name: None if pd.isna(value) else value for name, value in row.items()} == wanted
+    assert main(asked) == 1
+    assert f"{out}: exists; give --force to replace it" in capsys.readouterr().err
+    assert main([*asked, "--force"]) == 0
+    assert capsys.readouterr().out == f"{out}: {len(moments)} moments, {len(placed)} with places\n"
+
+
+def test_a_table_of_places_is_there_whole_or_not_at_all(gappy: tuple[Path, list[str]], tmp_path: Path) -> None:
+    config = load_rig_config(gappy[0])
+    (tmp_path / "out").mkdir()
+
+    def stopped_by_hand(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    for progress, key_points, problem in (
+        (stopped_by_hand, POINT_NAMES, KeyboardInterrupt),
+        (lambda done, total: None, ("ear", "tail"), RecordingError),
+    ):
+        messages = list(replay_rig(config, read_rig(Path(config.rig)), list(map(Path, gappy[1]))))
+        setup = next(each for each in messages if isinstance(each, SetupMessage))
+        rest = replay_rig(config, read_rig(Path(config.rig)), list(map(Path, gappy[1])), progress=progress)
+        with pytest.raises(problem):
+            write_places(
+                chain(messages, [replace(setup, point_names=list(key_points))], rest),
+                tmp_path / "out" / "places.csv", form="csv", cameras=("top", "side"), unix_offset_ns=0, force=False,
+            )  # fmt: skip
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_ctrl_c_while_a_table_of_places_is_written_is_a_failure(
+    gappy: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = PressedAt("joining 2 sessions: ")
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("sys.stderr", said)
+    out = tmp_path / "places.csv"
+    assert main(["triangulate", "--config", str(gappy[0]), "--sessions", *gappy[1], "--to", "csv", "--out", str(out)]) == 130
+    assert said.getvalue() == "tracker triangulate: stopped by hand; nothing was written\n"
+    assert list(tmp_path.glob("*places*")) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--sessions", "a", "b", "--to", "csv"], "--to and --out go together, with --sessions"),
+        (["--to", "csv", "--out", "places.csv"], "--to and --out go together, with --sessions"),
+        (["--sessions", "a", "b", "--force"], "--force and --json go with --to"),
+    ],
+    ids=["no file", "no sessions", "no table"],
+)
+def test_options_of_a_table_that_do_not_go_together_are_refused(
+    options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["triangulate", "--rig", "rig.yaml", *options])
+    assert stop.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_table_of_another_ending_is_refused(gappy: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "places.txt"
+    assert main(["triangulate", "--config", str(gappy[0]), "--sessions", *gappy[1], "--to", "csv", "--out", str(out)]) == 1
+    assert f"{out}: the name of such a file ends in .csv; name it so" in capsys.readouterr().err
 
 
 def test_sessions_that_cannot_be_joined_are_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """`tracker view SESSION`: the window itself under Xvfb, driven by keys and mouse, and its sentences."""
 
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 from session_picture import write_picture
 
 from tests.tracker.chained import GAP_S, say, write_chain
+from tests.tracker.pressed import PressedAt
 from tests.tracker.sessions import write_session
 from tracker.__main__ import main
 from tracker.errors import RecordingError
@@ -324,7 +326,8 @@ def test_a_file_that_exists_is_replaced_by_a_video_only_with_force(
     assert main(asked) == 1
     assert "film.mp4: exists; give another --out, or --force to replace it" in " ".join(capsys.readouterr().err.split())
     assert out.read_text() == "somebody's"
-    assert main([*asked, "--force"]) == 0
+    assert main([*asked, "--force", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(out), "frames": len([number for number in NUMBERS if 50 <= number <= 60])}
     assert out.read_bytes()[4:8] == b"ftyp"
 
 
@@ -345,7 +348,20 @@ def test_a_video_that_cannot_be_written_is_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("options", [["tcp://127.0.0.1:9", "--out", "film.mp4"], ["--out", "film.mp4"], ["somewhere", "--to", "3"]])
+def test_ctrl_c_while_a_video_is_written_is_a_failure_and_leaves_nothing(
+    session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = PressedAt("drawing film.mp4: 3 of")
+    monkeypatch.setattr("tracker.task_progress.LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("sys.stderr", said)
+    assert main(["view", str(session), "--out", str(tmp_path / "film.mp4")]) == 130
+    assert said.getvalue().endswith("tracker view: stopped by hand; nothing was written\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "options", [["tcp://127.0.0.1:9", "--out", "film.mp4"], ["--out", "film.mp4"], ["somewhere", "--to", "3"], ["somewhere", "--json"]]
+)
 def test_options_of_a_session_are_refused_where_they_mean_nothing(options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["view", *options])

@@ -39,6 +39,19 @@ def test_a_part_without_a_count_is_said_when_it_begins() -> None:
     assert words.getvalue() == "solving the lens\n"
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_words_that_change_meanwhile_come_with_the_next_count(*, terminal: bool) -> None:
+    words, now = io.StringIO(), [0.0]
+    with TaskProgress(Console(file=words, force_terminal=terminal, width=100), "looking", unit="s", clock=lambda: now[0]) as shown:
+        for second in range(1, 12):
+            now[0] += 1.0
+            shown.reached(second, 60, task=f"{second} of 12 seen")
+    if terminal:
+        assert "11 of 12 seen" in words.getvalue()
+    else:
+        assert words.getvalue() == "10 of 12 seen: 10 of 60 s, 0:50 left\n"
+
+
 def test_in_a_terminal_a_bar_moves_and_is_gone_at_the_end() -> None:
     words, now = io.StringIO(), [0.0]
     with TaskProgress(Console(file=words, force_terminal=True, width=100), "drawing", clock=lambda: now[0]) as shown:

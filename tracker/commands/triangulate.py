@@ -1,7 +1,9 @@
 """`tracker triangulate`: several cameras, one place for each key point."""
 
 import argparse
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -14,6 +16,9 @@ from tracker.listen import json_line
 from tracker.task_progress import TaskProgress
 from tracker.triangulation.run import triangulate
 from tracker.triangulation.settings import RigConfig, load_rig_config
+
+FORMS = ("parquet", "csv")
+_NEEDS_RECORD = "a recorded session needs PyAV and pyarrow"
 
 
 def add(commands: Commands) -> None:
@@ -36,17 +41,28 @@ def add(commands: Commands) -> None:
         metavar="FOLDER",
         help="join recorded sessions of the cameras, and print the messages as JSON lines",
     )
+    parser.add_argument("--to", dest="form", choices=FORMS, help="with --sessions: write the places as one table, a row a moment")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="with --to: where")
+    parser.add_argument("--force", action="store_true", help="with --to: replace the file that may be there")
+    parser.add_argument("--json", action="store_true", help="with --to: print one JSON object: what was written")
     parser.add_argument("--name", help="of the rig, as in its topics")
     parser.add_argument("--join", choices=("time", "number"), help="number: all cameras hang on one hardware trigger")
+    parser.set_defaults(refuse=parser.error)
 
 
 def triangulate_rig(options: argparse.Namespace) -> int:
-    """Run until a signal; or join what was recorded, and print it."""
+    """Run until a signal; or join what was recorded, and print it or write a table of it."""
+    if (options.form is None) != (options.out is None) or (options.form is not None and options.sessions is None):
+        options.refuse("--to and --out go together, with --sessions")
+    if options.form is None and (options.force or options.json):
+        options.refuse("--force and --json go with --to; without it, --sessions prints JSON lines")
     config = _config(options)
     if options.sessions is None:
         triangulate(config)
-    else:
+    elif options.form is None:
         _replay(config, options.sessions)
+    else:
+        _write(config, options)
     return 0
 
 
@@ -54,10 +70,40 @@ def _replay(config: RigConfig, folders: list[Path]) -> None:
     try:
         from tracker.triangulation.replay import replay_rig
     except ImportError as problem:
-        raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
-    with TaskProgress(Console(file=sys.stderr), f"joining {len(folders)} sessions") as shown:
+        raise RecordingError(f"{_NEEDS_RECORD} ({problem}); run `pip install '.[record]'`") from problem
+    with _progress(folders) as shown:
         for message in replay_rig(config, read_rig(Path(config.rig)), folders, progress=shown.reached):
             print(json_line(message))
+
+
+def _write(config: RigConfig, options: argparse.Namespace) -> None:
+    try:
+        from tracker.export.place_table import write_places
+        from tracker.recording.read_session import RecordedSession
+        from tracker.triangulation.replay import replay_rig
+    except ImportError as problem:
+        raise RecordingError(f"{_NEEDS_RECORD} ({problem}); run `pip install '.[record]'`") from problem
+    rig = read_rig(Path(config.rig))
+    try:
+        with _progress(options.sessions) as shown:
+            written = write_places(
+                replay_rig(config, rig, options.sessions, progress=shown.reached),
+                options.out,
+                form=options.form,
+                cameras=[camera.name for camera in rig.cameras],
+                unix_offset_ns=RecordedSession(options.sessions[0]).description.unix_offset_ns,
+                force=options.force,
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped by hand; nothing was written") from None
+    if options.json:
+        print(json.dumps({"file": str(options.out), **asdict(written)}))
+    else:
+        print(f"{options.out}: {written.moments} moments, {written.placed} with places")
+
+
+def _progress(folders: list[Path]) -> TaskProgress:
+    return TaskProgress(Console(file=sys.stderr), f"joining {len(folders)} sessions")
 
 
 def _config(options: argparse.Namespace) -> RigConfig:

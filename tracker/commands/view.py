@@ -1,9 +1,11 @@
 """`tracker view`: the overlay of a running tracker, or of a recorded session, in a window."""
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -40,6 +42,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--whole", action="store_true", help=f"of a session: {WHOLE}")
     parser.add_argument("--out", type=Path, metavar="FILE.mp4", help="of a session: write a video with the overlay, and open no window")
     parser.add_argument("--force", action="store_true", help="with --out: replace the file that may be there")
+    parser.add_argument("--json", action="store_true", help="with --out: print one JSON object: what was written")
     parser.add_argument("--to", dest="to_s", type=_seconds, metavar="S", help="with --out: end there")
     parser.add_argument("--snapshots", type=Path, default=Path(), help="folder for snapshots (%(default)s)")
     parser.add_argument(
@@ -75,8 +78,9 @@ def view_either(options: argparse.Namespace) -> int:
         label_thickness=options.label_thickness,
     )
     of_session = options.address is not None and "://" not in options.address
-    if (options.out is not None and not of_session) or ((options.to_s is not None or options.force) and options.out is None):
-        options.refuse("--out goes with the folder of a recorded session, --to and --force with --out")
+    with_out = options.to_s is not None or options.force or options.json
+    if (options.out is not None and not of_session) or (with_out and options.out is None):
+        options.refuse("--out goes with the folder of a recorded session; --to, --force and --json with --out")
     if options.whole and not of_session:
         options.refuse("--whole goes with the folder of a recorded session")
     if of_session:
@@ -106,34 +110,22 @@ def _view_session(folder: Path, options: argparse.Namespace, settings: OverlaySe
         raise RecordingError(f"a recorded session needs PyAV and pyarrow ({problem}); run `pip install '.[record]'`") from problem
     if not options.whole:
         say_neighbours(folder, "view", "--whole shows them as one")
-    if options.out is not None:
-        if options.out.exists() and not options.force:
-            raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")
-        notices: list[str] = []
-        with TaskProgress(Console(file=sys.stderr), f"drawing {options.out.name}") as shown:
-            written = write_overlay_video(
-                folder,
-                options.out,
-                from_s=options.from_s,
-                to_s=options.to_s,
-                trail_s=options.trail_s,
-                settings=settings,
-                whole=options.whole,
-                progress=shown.reached,
-                notice=notices.append,
-            )
-        for notice in notices:
-            sys.stderr.write(f"tracker view: {folder}: {notice}\n")
-        print(f"{options.out}: {written} frames")
+    shared: dict[str, Any] = {"from_s": options.from_s, "trail_s": options.trail_s, "settings": settings, "whole": options.whole}
+    if options.out is None:
+        view_session(folder, snapshot_folder=options.snapshots, **shared)
         return
-    view_session(
-        folder,
-        from_s=options.from_s,
-        snapshot_folder=options.snapshots,
-        trail_s=options.trail_s,
-        settings=settings,
-        whole=options.whole,
-    )
+    if options.out.exists() and not options.force:
+        raise RecordingError(f"{options.out}: exists; give another --out, or --force to replace it")
+    notices: list[str] = []
+    try:
+        with TaskProgress(Console(file=sys.stderr), f"drawing {options.out.name}") as shown:
+            written = write_overlay_video(folder, options.out, to_s=options.to_s, progress=shown.reached, notice=notices.append, **shared)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped by hand; nothing was written") from None
+    for notice in notices:
+        sys.stderr.write(f"tracker view: {folder}: {notice}\n")
+    said = {"file": str(options.out), "frames": written}
+    print(json.dumps(said) if options.json else f"{options.out}: {written} frames")
 
 
 def _seconds(text: str) -> float:

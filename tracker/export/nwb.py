@@ -18,9 +18,15 @@ from tracker.errors import RecordingError
 from tracker.export.new_files import new_files
 from tracker.export.nwb_about import about, nwb_name, refuse_equal_names
 from tracker.export.nwb_events import add_events
-from tracker.export.session_poses import STRETCH, SessionPoses, Stretch
+from tracker.export.session_poses import COUNTS, STRETCH, SessionPoses, Stretch, brightness_name
 from tracker.export.spans import spans
 
+_COUNTED = {
+    "lost": "So far: numbers that the camera counted and that never arrived; NaN where the frame got no pose.",
+    "skipped": "So far: frames that arrived and were skipped for a newer one; NaN where the frame got no pose.",
+    "corrupt": "So far: frames that arrived damaged; NaN where the frame got no pose.",
+    "record_dropped": "So far: frames that are not in the video because the recorder was behind.",
+}
 _BEHAVIOUR = "behavior"  # the standard's name of the module for it
 _PX, _MM = "PoseEstimation", "PoseEstimationMillimeters"
 _MM_IN_M = 0.001
@@ -164,17 +170,29 @@ class _Rooms:
         for point, series in enumerate(self._mm):
             yield series.data, stretch.mm[:, animal, point]
             yield series.confidence, stretch.points[:, animal, point, 2]
+        for place, name in enumerate(COUNTS):
+            yield self._plain[name], stretch.counts[:, place]
         yield self._plain["motion"], stretch.motion
+        yield self._plain["motion_full"], stretch.motion_full
+        for place, rectangle in enumerate(self._poses.rectangles):
+            yield self._plain[brightness_name(rectangle)], stretch.brightness[:, place]
         yield self._plain["exposed"], stretch.exposed_s
         for place, name in enumerate(self._poses.score_names):
             yield self._plain[f"score_{name}"], stretch.scores[:, place]
+        for place, name in enumerate(self._poses.preselected):
+            yield self._plain[f"without_network_{name}"], stretch.without_network[:, place]
 
     def _numbers(self) -> list[tuple[str, str, str]]:
-        found = [
-            ("motion", "Mean absolute difference of a frame and the one before, 0 to 1.", "n.a."),
+        rectangles, scores, preselected = self._poses.rectangles, self._poses.score_names, self._poses.preselected
+        return [
+            *((name, _COUNTED[name], "frames") for name in COUNTS),
+            ("motion", "Mean absolute difference of a frame and the one before, of blocks where motion.size was set, 0 to 1.", "n.a."),
+            ("motion_full", "Mean absolute difference of all pixels of a frame and the one before, 0 to 1.", "n.a."),
+            *((brightness_name(each), f"Mean of the rectangle left,top,width,height {each} px, 0 to 1.", "n.a.") for each in rectangles),
             ("exposed", "The camera's own clock since the first exposure it timed; NaN where it has none.", "seconds"),
+            *((f"score_{name}", f"Probability of {name}.", "n.a.") for name in scores),
+            *((f"without_network_{name}", f"1 where only_when decided {name} without its network.", "n.a.") for name in preselected),
         ]
-        return found + [(f"score_{name}", f"Probability of {name}.", "n.a.") for name in self._poses.score_names]
 
     def _skeleton(self) -> Skeleton:
         names = list(self._poses.point_names)

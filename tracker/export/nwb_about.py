@@ -62,7 +62,12 @@ def refuse_equal_names(poses: SessionPoses) -> None:
         RecordingError: there are such.
     """
     events = poses.session.events["event"].unique().to_pylist()
-    for what, names in (("key points", poses.point_names), ("scores", poses.score_names), ("events", events)):
+    for what, names in (
+        ("key points", poses.point_names),
+        ("scores", poses.score_names),
+        ("classifiers", poses.preselected),
+        ("events", events),
+    ):
         if len({nwb_name(name) for name in names}) < len(names):
             raise RecordingError(
                 f"{poses.session.folder}: two {what} of {', '.join(names)} have the same name without slashes and colons, which NWB does "

@@ -11,7 +11,11 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from tracker.errors import RecordingError
+<<<<<<< HEAD
 from tracker.export.begin import begin_of
+=======
+from tracker.export.columns import by_name, floats, integers, named, whole_column
+>>>>>>> odds
 from tracker.messages import SetupMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import is_claimed
@@ -19,6 +23,7 @@ from tracker.recording.session_chain import SessionChain
 from tracker.recording.session_messages import setup_messages
 
 STRETCH = 10_000  # frames: 13 points of two animals take 3 MB
+COUNTS = ("lost", "skipped", "corrupt", "record_dropped")  # of frames, each so far
 _NS = 1e9
 
 Advance = Callable[[int], None]  # told how many more frames were read
@@ -38,7 +43,10 @@ class Stretch:
         has_pose: (n,) bool.
         points: (n, animals, key points, 3) float32, x and y in px and confidence; NaN where absent.
         mm: (n, animals, key points, 2) float64; NaN where absent.
+        counts: (n, 4) float64, each of `COUNTS`; NaN where the frame got no pose to say it.
         motion: (n,) float64, NaN where unknown.
+        motion_full: (n,) float64, likewise.
+        brightness: (n, rectangles) float64, NaN where it was not measured.
         scores: (n, scores) float64, NaN where unknown.
         without_network: (n, classifiers) bool: whether `only_when` has decided it.
     """
@@ -52,7 +60,10 @@ class Stretch:
     has_pose: NDArray[np.bool_]
     points: NDArray[np.float32]
     mm: NDArray[np.float64]
+    counts: NDArray[np.float64]
     motion: NDArray[np.float64]
+    motion_full: NDArray[np.float64]
+    brightness: NDArray[np.float64]
     scores: NDArray[np.float64]
     without_network: NDArray[np.bool_]
 
@@ -69,6 +80,7 @@ class SessionPoses:
         point_names: in the order of the arrays; none where classifiers ran alone, or no network.
         animals: rows of every pose; a row is an identity.
         score_names: of the class or forecast scores.
+        rectangles: whose brightness was measured, each "left,top,width,height" in px.
         preselected: classifiers of which some frames were decided without the network, by name.
         has_mm: whether any pose has millimetres.
         received_ns: (frames,) int64, of every frame.
@@ -105,6 +117,7 @@ class SessionPoses:
         self.begin = begin_of(self.session.description, first_ns=first_ns, last_ns=last_ns, start=start)
         self._first_exposed_ns = seen.first_exposed_ns
         self.score_names = tuple(sorted(seen.score_names))
+        self.rectangles = tuple(sorted(seen.rectangles))
         self.preselected = tuple(sorted(seen.preselected))
         self.has_mm = seen.has_mm
         self.setup, self._setups = _one_set_of_points(self.session, seen.widths, setup)
@@ -135,7 +148,7 @@ class SessionPoses:
         """
         first, segment, in_segment = 0, 0, 0
         for table in self.session.row_batches(size):
-            segments = _integers(table, "segment")
+            segments = integers(table, "segment")
             places = np.empty(len(segments), np.int64)
             for number in np.unique(segments):  # a segment's frames follow one another
                 here = segments == number
@@ -148,22 +161,25 @@ class SessionPoses:
             self._advance(len(segments))
 
     def _stretch(self, table: pa.Table, first: int, segments: NDArray[np.int64], places: NDArray[np.int64]) -> Stretch:
-        points = _column(table, "points")
-        has_pose = points.is_valid().to_numpy(zero_copy_only=False) & np.isin(_integers(table, "setup"), list(self._setups))
+        points = whole_column(table, "points")
+        has_pose = points.is_valid().to_numpy(zero_copy_only=False) & np.isin(integers(table, "setup"), list(self._setups))
         shape = (len(segments), self.animals, len(self.point_names))
         return Stretch(
             first=first,
             segment=segments,
             video_frame=places,
-            camera_frame=_integers(table, "frame"),
-            received_ns=_integers(table, "received_ns"),
-            exposed_s=self._exposed_s(_column(table, "exposed_ns")),
+            camera_frame=integers(table, "frame"),
+            received_ns=integers(table, "received_ns"),
+            exposed_s=self._exposed_s(whole_column(table, "exposed_ns")),
             has_pose=has_pose,
             points=self._poses(points, has_pose, np.full((*shape, 3), np.nan, np.float32)),
-            mm=self._poses(_column(table, "mm"), has_pose, np.full((*shape, 2), np.nan, np.float64)),
-            motion=_column(table, "motion").to_numpy(zero_copy_only=False),
-            scores=_scores(_column(table, "scores"), self.score_names),
-            without_network=_named(_column(table, "without_network"), self.preselected),
+            mm=self._poses(whole_column(table, "mm"), has_pose, np.full((*shape, 2), np.nan, np.float64)),
+            counts=np.column_stack([floats(table, name) for name in COUNTS]),
+            motion=floats(table, "motion"),
+            motion_full=floats(table, "motion_full"),
+            brightness=by_name(whole_column(table, "brightness"), self.rectangles),
+            scores=by_name(whole_column(table, "scores"), self.score_names),
+            without_network=named(whole_column(table, "without_network"), self.preselected),
         )
 
     def _exposed_s(self, column: pa.Array) -> NDArray[np.float64]:
@@ -200,8 +216,14 @@ class _Seen:
     first_exposed_ns: int
     widths: dict[int, int]
     score_names: set[str]
+    rectangles: set[str]
     preselected: set[str]
     has_mm: bool
+
+
+def brightness_name(rectangle: str) -> str:
+    """What the brightness of "left,top,width,height" is called where a comma would end a name."""
+    return f"brightness_{rectangle.replace(',', '_')}"
 
 
 def _refuse_unfinished(session: SessionChain) -> None:
@@ -219,20 +241,22 @@ def _look_through(session: SessionChain, advance: Advance) -> _Seen:
     received, frames, exposed = [], [], 0
     widths: dict[int, int] = {}
     names: set[str] = set()
+    rectangles: set[str] = set()
     preselected: set[str] = set()
     has_mm = False
     for table in session.row_batches(STRETCH):
-        received.append(_integers(table, "received_ns"))
-        frames.append(_integers(table, "frame"))
-        timed = _column(table, "exposed_ns").drop_null()
+        received.append(integers(table, "received_ns"))
+        frames.append(integers(table, "frame"))
+        timed = whole_column(table, "exposed_ns").drop_null()
         exposed = exposed or (timed[0].as_py() if len(timed) else 0)
-        lengths = _column(table, "points").value_lengths().fill_null(-1).to_numpy()
-        setups = _integers(table, "setup")
+        lengths = whole_column(table, "points").value_lengths().fill_null(-1).to_numpy()
+        setups = integers(table, "setup")
         for number in dict.fromkeys(setups[lengths >= 0].tolist()):
             widths[number] = max(widths.get(number, 0), int(lengths[setups == number].max()))
-        names.update(_column(table, "scores").keys.unique().to_pylist())
-        preselected.update(_column(table, "without_network").flatten().unique().to_pylist())
-        has_mm = has_mm or len(_column(table, "mm").flatten()) > 0
+        names.update(whole_column(table, "scores").keys.unique().to_pylist())
+        rectangles.update(whole_column(table, "brightness").keys.unique().to_pylist())
+        preselected.update(whole_column(table, "without_network").flatten().unique().to_pylist())
+        has_mm = has_mm or len(whole_column(table, "mm").flatten()) > 0
         advance(len(setups))
     return _Seen(
         received_ns=np.concatenate(received),
@@ -240,6 +264,7 @@ def _look_through(session: SessionChain, advance: Advance) -> _Seen:
         first_exposed_ns=exposed,
         widths=widths,
         score_names=names,
+        rectangles=rectangles,
         preselected=preselected,
         has_mm=has_mm,
     )
@@ -270,35 +295,3 @@ def _one_set_of_points(session: SessionChain, widths: dict[int, int], wanted: in
         )
     numbers = next(numbers for numbers in by_names.values() if wanted is None or wanted in numbers)
     return known[numbers[-1]], set(numbers)
-
-
-def _column(table: pa.Table, name: str) -> pa.Array:
-    column = table[name]
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _integers(table: pa.Table, name: str) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = _column(table, name).fill_null(-1).to_numpy().astype(np.int64)
-    return found
-
-
-def _scores(column: pa.MapArray, names: tuple[str, ...]) -> NDArray[np.float64]:
-    """(n, names) float64 from a map for each frame, NaN where it has no such key."""
-    offsets = column.offsets.to_numpy()
-    frame_of = np.repeat(np.arange(len(column)), np.diff(offsets))
-    keys = column.keys.slice(offsets[0], offsets[-1] - offsets[0]).to_numpy(zero_copy_only=False)
-    values = column.items.slice(offsets[0], offsets[-1] - offsets[0]).to_numpy(zero_copy_only=False)
-    found = np.full((len(column), len(names)), np.nan)
-    for place, name in enumerate(names):
-        here = keys == name
-        found[frame_of[here], place] = values[here]
-    return found
-
-
-def _named(column: pa.ListArray, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """(n, names) bool from a list of names for each frame."""
-    found = np.zeros((len(column), len(names)), np.bool_)
-    for row, named in enumerate(column.to_pylist() if names else ()):
-        for name in named or ():
-            found[row, names.index(name)] = True
-    return found

@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from tracker.export.bouts import Bout, session_bouts
 from tracker.export.new_files import new_files
-from tracker.export.session_poses import SessionPoses, Stretch
+from tracker.export.session_poses import COUNTS, SessionPoses, Stretch, brightness_name
 from tracker.export.spans import Span, spans
 
 Form = Literal["parquet", "csv"]
@@ -66,14 +66,14 @@ def write_tables(poses: SessionPoses, out: Path, *, form: Form, force: bool) -> 
     paths = [out.with_name(f"{out.stem}{kind}{out.suffix}") for kind in kinds]
     schema, bouts_schema = _schema(poses), _BOUTS.insert(0, _WHOSE) if several else _BOUTS
     with new_files(paths, force=force) as (frames_part, bouts_part, *sessions_part):
-        with _writer(frames_part, schema, form) as writer:
+        with table_writer(frames_part, schema, form) as writer:
             for stretch in poses.stretches():
                 writer.write_batch(_batch(poses, stretch, schema))
-        with _writer(bouts_part, bouts_schema, form) as writer:
+        with table_writer(bouts_part, bouts_schema, form) as writer:
             rows = [_bout_row(poses, bout) for bout in session_bouts(poses)]
             writer.write_batch(pa.RecordBatch.from_pylist(rows, bouts_schema))
         for part in sessions_part:
-            with _writer(part, _SESSIONS, form) as writer:
+            with table_writer(part, _SESSIONS, form) as writer:
                 writer.write_batch(pa.RecordBatch.from_pylist([_session_row(poses, span) for span in spans(poses)], _SESSIONS))
     return paths
 
@@ -83,7 +83,8 @@ def animal_prefix(poses: SessionPoses, animal: int) -> str:
     return f"animal{animal}_" if poses.animals > 1 else ""
 
 
-def _writer(path: Path, schema: pa.Schema, form: Form) -> AbstractContextManager[Any]:
+def table_writer(path: Path, schema: pa.Schema, form: Form) -> AbstractContextManager[Any]:
+    """Takes record batches of a schema, in a `with`."""
     if form == "csv":
         writer: AbstractContextManager[Any] = arrow_csv.CSVWriter(str(path), schema.remove_metadata())
     else:
@@ -102,6 +103,7 @@ def _schema(poses: SessionPoses) -> pa.Schema:
         ("video_frame", pa.int64()),
         ("camera_frame", pa.int64()),
         ("has_pose", pa.bool_()),
+        *((name, pa.int64()) for name in COUNTS),
     ]
     for animal in range(poses.animals):
         for point in poses.point_names:
@@ -109,7 +111,8 @@ def _schema(poses: SessionPoses) -> pa.Schema:
             fields += [(f"{name}_x_px", pa.float32()), (f"{name}_y_px", pa.float32()), (f"{name}_confidence", pa.float32())]
             if poses.has_mm:
                 fields += [(f"{name}_x_mm", pa.float64()), (f"{name}_y_mm", pa.float64())]
-    fields += [("motion", pa.float64()), *((f"score_{name}", pa.float64()) for name in poses.score_names)]
+    fields += [(name, pa.float64()) for name in ("motion", "motion_full", *map(brightness_name, poses.rectangles))]
+    fields += [(f"score_{name}", pa.float64()) for name in poses.score_names]
     fields += [(f"without_network_{name}", pa.bool_()) for name in poses.preselected]
     description = poses.session.description
     told = {"session": poses.session.folder.name, "camera": description.camera, "bundle": poses.setup.bundle, "meta": description.meta}
@@ -131,13 +134,14 @@ def _batch(poses: SessionPoses, stretch: Stretch, schema: pa.Schema) -> pa.Recor
         stretch.video_frame,
         stretch.camera_frame,
         stretch.has_pose,
+        *stretch.counts.T,
     ]
     for animal in range(poses.animals):
         for point in range(len(poses.point_names)):
             columns += [stretch.points[:, animal, point, number] for number in range(3)]
             if poses.has_mm:
                 columns += [stretch.mm[:, animal, point, number] for number in range(2)]
-    columns += [stretch.motion, *stretch.scores.T, *stretch.without_network.T]
+    columns += [stretch.motion, stretch.motion_full, *stretch.brightness.T, *stretch.scores.T, *stretch.without_network.T]
     arrays = [pa.array(column, field.type, from_pandas=True) for column, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -1,11 +1,9 @@
 """One measurement from its beginning to its report, also where it is stopped in between."""
 
-import sys
 from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
 
 from tracker.client import Client
 from tracker.errors import RigtrackError
@@ -15,6 +13,7 @@ from tracker.latency.measure import Measurement
 from tracker.latency.report import BY_HAND, report
 from tracker.latency.serial_output import SerialOutput
 from tracker.latency.settings import Settings
+from tracker.task_progress import TaskProgress
 
 
 def run(client: Client, settings: Settings) -> dict[str, Any]:
@@ -45,11 +44,10 @@ def run(client: Client, settings: Settings) -> dict[str, Any]:
 
 def _measure(measurement: Measurement, settings: Settings) -> str | None:
     """Returns why it stopped too early."""
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("pulses", total=settings.pulses)
+    with TaskProgress(Console(stderr=True), "measuring", unit="pulses") as progress:
         try:
             for done in measurement.led() if settings.mode == "led" else measurement.loop():
-                progress.update(task, completed=done)
+                progress.reached(done, settings.pulses)
         except KeyboardInterrupt:
             return BY_HAND
         except RigtrackError as problem:

@@ -1,7 +1,6 @@
 """Show a clock on this machine's screen, and find it in the camera's pictures: how late at most is a published pose?"""
 
 import logging
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress, track
 
 from tracker.client import Client
 from tracker.errors import LatencyError, RigtrackError
@@ -25,6 +23,7 @@ from tracker.latency.report import BY_HAND
 from tracker.latency.screen_readings import REFUSED, Published, reading_of, screen_report
 from tracker.latency.settings import ScreenSettings
 from tracker.messages import ImageMessage, Message, PoseMessage
+from tracker.task_progress import TaskProgress
 from tracker.viewer.window import display_held
 
 KINDS = ("pose", "image", "status")
@@ -146,8 +145,11 @@ def run_screen(client: Client, settings: ScreenSettings) -> dict[str, Any]:
         measurement = ScreenMeasurement(client, window, settings)
         stopped = _measure(measurement, settings)
     reader = DotReader()
-    shown = track(measurement.kept, description="reading", console=Console(stderr=True), disable=not sys.stderr.isatty())
-    readings = [reading_of(kept.frame, _decode(reader, kept.jpeg), kept.published, window.shown_ns) for kept in shown]
+    readings = []
+    with TaskProgress(Console(stderr=True), "reading", unit="pictures") as progress:
+        for kept in measurement.kept:
+            readings.append(reading_of(kept.frame, _decode(reader, kept.jpeg), kept.published, window.shown_ns))
+            progress.reached(len(readings), len(measurement.kept))
     return screen_report(
         readings,
         facts={"mode": "screen", **asdict(settings), "camera": measurement.camera},
@@ -160,18 +162,18 @@ def run_screen(client: Client, settings: ScreenSettings) -> dict[str, Any]:
 
 def _measure(measurement: ScreenMeasurement, settings: ScreenSettings) -> str | None:
     """Returns why it stopped too early."""
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("looking for the dots", total=None)
-        try:
+    begun_s = time.monotonic()
+    try:
+        with TaskProgress(Console(stderr=True), "looking for the dots", unit="s") as progress:
             for seen in measurement.aim():
-                progress.update(task, description=seen)
-        except WindowClosedError:
-            raise KeyboardInterrupt from None  # nothing was measured yet: as Ctrl-C
-        logger.info("the camera sees the dots: pictures=%d", settings.pictures)
-        progress.update(task, description="pictures", total=settings.pictures)
+                progress.reached(time.monotonic() - begun_s, settings.aim_s, task=seen)
+    except WindowClosedError:
+        raise KeyboardInterrupt from None  # nothing was measured yet: as Ctrl-C
+    logger.info("the camera sees the dots: pictures=%d", settings.pictures)
+    with TaskProgress(Console(stderr=True), "measuring", unit="pictures") as progress:
         try:
             for done in measurement.collect():
-                progress.update(task, completed=done)
+                progress.reached(done, settings.pictures)
         except (KeyboardInterrupt, WindowClosedError):
             return BY_HAND
         except RigtrackError as problem:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tracker.camera_rig import CameraRig
 from tracker.errors import RecordingError
 from tracker.event import Event
-from tracker.messages import VERSION, EventMessage, Message, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage
+from tracker.messages import VERSION, EventMessage, Message, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage, decode, encoder, topic
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_chain import clock_shift_ns
 from tracker.recording.session_messages import session_messages
@@ -128,10 +128,13 @@ class _Kept:
     def __init__(self, camera: str) -> None:
         self.camera = camera
         self.now_ns = 0
+        self._encode, self._topic = encoder(), topic("pose3d", camera)
         self._messages: list[SetupMessage | Pose3DMessage | EventMessage] = []
 
     def pose3d(self, message: Pose3DMessage) -> None:
-        self._messages.append(message)
+        heard = decode([self._topic, self._encode(message)])  # as a subscriber gets it: no place is None there, and not a number here
+        if isinstance(heard, Pose3DMessage):
+            self._messages.append(heard)
 
     def setup(self, message: SetupMessage) -> None:
         self._messages.append(message)
