@@ -11,11 +11,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from tracker.errors import RecordingError
-<<<<<<< HEAD
 from tracker.export.begin import begin_of
-=======
 from tracker.export.columns import by_name, floats, integers, named, whole_column
->>>>>>> odds
 from tracker.messages import SetupMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import is_claimed
