@@ -49,6 +49,8 @@ RUNS = {
     "votes": FitSettings(head="votes", workers=0),
     "xy": FitSettings(head="xy", workers=0),
     "heatmap": FitSettings(workers=0),
+    "votes-wide": FitSettings(head="votes", coarse_width=2.0, workers=0),
+    "heatmap-wide": FitSettings(coarse_width=2.0, workers=0),
     "trackrat": FitSettings(
         network="trackrat", head="xy", batch=32, batches=1, learning_rate=1e-5, weight_decay=1e-8, optimiser="adam",
         averaging=0.0, workers=0, augment=UNCHANGED, loss=LossSettings(coordinates="mse"),

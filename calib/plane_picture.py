@@ -23,11 +23,12 @@ def plane_picture(calibration: Calibration, image: Image) -> bytes:
     from calib.plots import plane_grid
 
     lines, step = grid_lines(calibration)
-    return plane_grid(image, lines, label=f"grid of {step:g} mm")
+    origin = PlaneMapper(calibration).to_pixels(np.zeros((1, 2)))[0]
+    return plane_grid(image, lines, origin=origin, label=f"grid of {step:g} mm, X and Y of each line in mm; ring: the origin")
 
 
-def grid_lines(calibration: Calibration) -> tuple[list[Array], float]:
-    """Lines of constant X and of constant Y in px (n, 2), and how many mm they are apart."""
+def grid_lines(calibration: Calibration) -> tuple[list[tuple[str, Array]], float]:
+    """Lines of constant X and of constant Y, each as what it is and its px (n, 2), and how many mm they are apart."""
     locate = PlaneMapper(calibration)
     width, height = calibration.image_size
     x, y = np.meshgrid(np.linspace(0, width - 1, 9), np.linspace(0, height - 1, 9))
@@ -42,8 +43,9 @@ def grid_lines(calibration: Calibration) -> tuple[list[Array], float]:
     low, high = np.maximum(low, middle[0] - _MOST * step), np.minimum(high, middle[0] + _MOST * step)
     first, last = np.floor(low / step) * step, np.ceil(high / step) * step
     along_x, along_y = (np.linspace(first[axis], last[axis], _SAMPLES) for axis in (0, 1))
-    lines = [locate.to_pixels(np.column_stack((np.full(_SAMPLES, at), along_y))) for at in np.arange(first[0], last[0] + step / 2, step)]
-    lines += [locate.to_pixels(np.column_stack((along_x, np.full(_SAMPLES, at)))) for at in np.arange(first[1], last[1] + step / 2, step)]
+    of_x, of_y = (np.arange(first[axis], last[axis] + step / 2, step) for axis in (0, 1))
+    lines = [(f"X {at:g}", locate.to_pixels(np.column_stack((np.full(_SAMPLES, at), along_y)))) for at in of_x]
+    lines += [(f"Y {at:g}", locate.to_pixels(np.column_stack((along_x, np.full(_SAMPLES, at))))) for at in of_y]
     return lines, step
 
 

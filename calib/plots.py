@@ -100,13 +100,29 @@ def tilts(assessment: Assessment) -> bytes:
     return _png(figure)
 
 
-def plane_grid(image: Image, lines: Sequence[Array], *, label: str) -> bytes:
-    """A grid in mm drawn on the image, each line (n, 2) px with NaN where the camera does not see."""
+def plane_grid(image: Image, lines: Sequence[tuple[str, Array]], *, origin: Array, label: str) -> bytes:
+    """A grid in mm drawn on the image.
+
+    Args:
+        image: the background.
+        lines: what to write at each, and its (n, 2) px with NaN where the camera does not see.
+        origin: (2,) px, NaN where it is not seen.
+        label: of the whole.
+    """
     height, width = image.shape[:2]
     figure, axes = _image_axes((width, height))
     axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-    for line in lines:
+    for name, line in lines:
         axes.plot(*line.T, color=_ORANGE, linewidth=0.8)
+        seen = line[((line >= 0) & (line < (width, height))).all(axis=1)]
+        if len(seen):
+            x, y = np.clip(seen[0], 8, (width - 45, height - 8)).tolist()
+            axes.text(x, y, name, fontsize=7, va="center", bbox={"facecolor": "white", "alpha": 0.7, "pad": 0.8, "lw": 0})
+    inside = bool(((origin >= 0) & (origin < (width, height))).all())
+    if inside:
+        axes.plot(*origin, "o", color=_BLUE, markersize=7, markerfacecolor="none", markeredgewidth=2, zorder=4)
+        axes.annotate("0, 0", tuple(origin.tolist()), xytext=(8, -12), textcoords="offset points", fontsize=9, color=_BLUE, weight="bold")
+    label = label if inside else f"{label}; the origin is outside the image"
     axes.set_title(label, fontsize=9, loc="right", color=_FAINT)
     return _png(figure)
 

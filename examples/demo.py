@@ -142,10 +142,6 @@ def summary(
     heard: Heard, run: Run, *, frames: Frames, errors: NDArray[np.float64], onsets: list[Onset], held_out_px: float
 ) -> dict[str, Any]:
     """Everything in result.json."""
-    latency = heard.status.latency_ms if heard.status else {}
-    stages = {stage: {p: values[p] for p in ("p50", "p99")} for stage, values in latency.items()}
-    stages["daemon"] = stages.pop("total", {"p50": math.nan, "p99": math.nan})
-    total = np.percentile(heard.total_ms or [math.nan], [50, 99])
     seen = [onset.error_ms for onset in onsets if onset.error_ms is not None]
     return {
         "rate_hz": run.rate_hz,
@@ -155,13 +151,32 @@ def summary(
             "p95": round(float(np.nanpercentile(errors, 95)), 4),
             "held_out_median": round(held_out_px, 4),
         },
-        "latency_ms": {"total": {"p50": round(float(total[0]), 4), "p99": round(float(total[1]), 4)}, **stages},
+        "latency_ms": latency_ms(heard),
         "events": {
             "expected": len(onsets),
             "seen": len(seen),
             "onset_error_ms": {"median": float(np.median(np.abs(seen))), "largest": float(np.max(np.abs(seen)))} if seen else None,
             "cut_short": len(cut_short(heard)),
         },
+    }
+
+
+def latency_ms(heard: Heard) -> dict[str, dict[str, float]]:
+    """Median and 99th percentile of each stage, in ms, all of the same frames: those that were heard.
+
+    `total` is until the message was here, `daemon` until it was published; wait, engine and behaviour are the parts of `daemon`.
+    """
+    poses = list(heard.poses.values())
+    stages = {
+        "total": heard.total_ms,
+        "daemon": [(pose.published_ns - pose.received_ns) / 1e6 for pose in poses],
+        "wait": [(pose.taken_ns - pose.received_ns) / 1e6 for pose in poses],
+        "engine": [(pose.inferred_ns - pose.taken_ns) / 1e6 for pose in poses],
+        "behaviour": [(pose.published_ns - pose.inferred_ns) / 1e6 for pose in poses],
+    }
+    return {
+        stage: {f"p{share}": round(float(np.percentile(values or [math.nan], share)), 4) for share in (50, 99)}
+        for stage, values in stages.items()
     }
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tracker.frame import Image
 from tracker.messages import EventMessage, PoseMessage, StatusMessage
+from tracker.point_colours import colour_of, hex_colour
 from tracker.synthetic.scene import Scene
 from tracker.viewer.composition import compose
 from tracker.viewer.overlay import OverlaySettings
@@ -106,7 +107,7 @@ def write_report(
     """Write the page."""
     numbers = sorted(poses)
     pictures = {
-        "Truth (red) and published key points (blue)": _png(_worst_and_typical(scene, poses, errors)),
+        "Truth (white rings) and published key points (coloured)": _png(_worst_and_typical(scene, poses, errors)),
         "Error against the known truth": _figure(lambda axes: _error_curve(axes, errors, scene.point_names), (9, 3.6)),
         "Where the snout went": _figure(lambda axes: _path(axes, poses, scene), (6, 4.5)),
         "Frame received → message received in another process": _figure(lambda axes: _latency(axes, total_ms), (9, 3.2)),
@@ -160,7 +161,7 @@ def _cell(value: Any) -> str:
 
 
 def _worst_and_typical(scene: Scene, poses: Mapping[int, PoseMessage], errors: NDArray[np.float64]) -> Image:
-    """Six frames spread over the run and the two worst, truth as a red ring, the published point as a blue one."""
+    """Six frames spread over the run and the two worst, truth as a white ring, the published point as one in its colour."""
     numbers = np.array(sorted(poses))
     worst = numbers[np.argsort(-np.nan_to_num(errors).max(axis=1))[:2]]
     spread = numbers[np.linspace(0, len(numbers) - 1, 6).astype(int)]
@@ -173,11 +174,13 @@ def _worst_and_typical(scene: Scene, poses: Mapping[int, PoseMessage], errors: N
 def _ringed(scene: Scene, pose: PoseMessage, note: str) -> Image:
     picture = np.asarray(cv2.cvtColor(scene.render(pose.frame), cv2.COLOR_GRAY2RGB), np.uint8)
     for x, y in scene.truth(pose.frame).points:
-        cv2.circle(picture, (round(x * 16), round(y * 16)), 6 * 16, (213, 94, 0), 2, cv2.LINE_AA, 4)
-    for x, y, _ in pose.animals[0].points.values() if pose.animals else ():
+        cv2.circle(picture, (round(x * 16), round(y * 16)), 6 * 16, (255, 255, 255), 1, cv2.LINE_AA, 4)
+    points = pose.animals[0].points if pose.animals else {}
+    for index, name in enumerate(scene.point_names):
+        x, y, _ = points.get(name, (None, None, None))
         if x is None or y is None:
             continue
-        cv2.circle(picture, (round(x * 16), round(y * 16)), 3 * 16, (86, 180, 233), 2, cv2.LINE_AA, 4)
+        cv2.circle(picture, (round(x * 16), round(y * 16)), 3 * 16, colour_of(index), 2, cv2.LINE_AA, 4)
     return _around(picture, scene.truth(pose.frame).points.mean(axis=0), note or f"frame {pose.frame}")
 
 
@@ -192,7 +195,7 @@ def _around(picture: Image, centre: NDArray[np.float64], note: str) -> Image:
 def _error_curve(axes: Axes, errors: NDArray[np.float64], names: Sequence[str]) -> None:
     for index, name in enumerate(names):
         values = np.sort(errors[:, index][np.isfinite(errors[:, index])])
-        axes.plot(values, np.linspace(0, 100, len(values)), label=name)
+        axes.plot(values, np.linspace(0, 100, len(values)), label=name, color=hex_colour(index))
     axes.axvline(2, color=GREY, linestyle=":", label="2 px")
     axes.set(xlabel="error (px)", ylabel="% of frames", xlim=(0, max(4.0, float(np.nanpercentile(errors, 99)))), ylim=(0, 101))
     axes.legend(frameon=False)
@@ -202,7 +205,7 @@ def _path(axes: Axes, poses: Mapping[int, PoseMessage], scene: Scene) -> None:
     first = scene.point_names[0]
     found = np.array([poses[number].animals[0].points[first][:2] for number in sorted(poses) if poses[number].animals], np.float64)
     axes.imshow(scene.render(0), cmap="gray", vmin=0, vmax=255, alpha=0.5)
-    axes.plot(found[:, 0], found[:, 1], color=BLUE, linewidth=0.7)
+    axes.plot(found[:, 0], found[:, 1], color=hex_colour(0), linewidth=0.7)
     axes.set(xlabel="x (px)", ylabel="y (px)")
 
 

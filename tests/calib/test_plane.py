@@ -14,6 +14,7 @@ from calib.board_views import BoardView
 from calib.calibration_file import as_yaml, calibration_of
 from calib.lens import project
 from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
+from calib.plane_picture import grid_lines
 from calib.synthetic import picture
 from tests.calib.views_of_truth import SMALL, charuco, lens
 from tracker.calibration import Plane, PlaneMapper, Quality, read_calibration
@@ -239,3 +240,10 @@ def test_a_picture_of_a_board_on_the_floor_gives_the_plane_and_a_picture_of_its_
     found = PlaneMapper(calibration).to_mm(np.column_stack((pixels, np.ones(len(pixels))))[None].astype(np.float32))[0]
     assert found == pytest.approx(board.corners_mm[:, :2], abs=0.3)
     assert (tmp_path / "calibration-plane.png").read_bytes().startswith(b"\x89PNG")
+    lines, step = grid_lines(calibration)
+    for name, pixels in lines:  # each says which mm it lies at
+        seen = pixels[((pixels >= 0) & (pixels < calibration.image_size)).all(axis=1)]
+        places = PlaneMapper(calibration).to_mm(np.column_stack((seen, np.ones(len(seen))))[None].astype(np.float32))[0]
+        axis, mm = name.split()
+        assert places[:, "XY".index(axis)] == pytest.approx(float(mm), abs=0.3)
+    assert {"X 0", "Y 0", f"X {step:g}"} <= {name for name, _ in lines}

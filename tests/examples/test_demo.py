@@ -4,13 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import demo
+import demo_report
+import numpy as np
 import pytest
 from demo_behaviour import moves_in
 from demo_report import status_at
-from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, open_run
+from demo_tracking import Frames, Heard, Run, count_frames, fastest_run, live_table, open_run
 from demo_verdict import Onset, print_end, scripted, verdict
+from matplotlib.figure import Figure
 
 from tracker.messages import VERSION, AnimalMessage, PoseMessage, StatusMessage
+from tracker.point_colours import colour_of, hex_colour
 from tracker.synthetic.rodent import RodentScene
 
 FRAMES = Frames(shown=1500, before=0, received=1500, lost=0, skipped=0, corrupt=0, missed=0, after=0, unaccounted=0)
@@ -70,6 +74,51 @@ def test_the_demo_tracks_at_the_first_rate_that_the_machine_holds(
         return Heard(poses=poses, total_ms=[late_ms] * len(poses))
 
     assert fastest_run(tmp_path, trial).rate_hz == chosen_hz
+
+
+def test_a_rate_that_is_not_held_is_said_to_fail_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def trial(run: Run, **_: Path) -> Heard:
+        late_ms = 1000.0 if run.rate_hz == 100 else 1.0
+        return Heard(poses={n: pose(n) for n in range(run.frames)}, total_ms=[late_ms] * run.frames)
+
+    fastest_run(tmp_path, trial)
+
+    said = capsys.readouterr().err
+    assert "100 frames per second were not held on this machine, as busy as it is, so the demo tracks at 50" in said
+    assert "whether the demo passes does not depend on the rate" in said
+
+
+def test_no_stage_of_the_demo_takes_longer_than_the_whole_that_it_is_part_of(status: StatusMessage) -> None:
+    ms = 1_000_000
+    poses = {n: replace(pose(n), taken_ns=n * ms, inferred_ns=2 * n * ms, published_ns=4 * n * ms + 1) for n in range(1, 101)}
+    slow_before = replace(status, latency_ms={"total": {"p50": 900.0, "p99": 900.0}})
+
+    found = demo.latency_ms(Heard(poses=poses, total_ms=[4.5 * n for n in poses], statuses=[slow_before]))
+
+    assert {stage: values["p50"] for stage, values in found.items()} == {
+        "total": 227.25, "daemon": 202.0, "wait": 50.5, "engine": 50.5, "behaviour": 101.0
+    }  # fmt: skip
+    assert all(values["p99"] <= found["total"]["p99"] for values in found.values())
+
+
+def test_a_row_of_counts_beside_no_stage_shows_no_times(status: StatusMessage) -> None:
+    table = live_table(replace(heard(pose(1)), statuses=[status]))
+    *_, stages, p50, p99 = (list(column.cells) for column in table.columns)
+
+    assert {(times, later) for stage, times, later in zip(stages, p50, p99, strict=True) if not stage} == {("", "")}
+
+
+def test_the_demo_s_report_draws_key_points_in_their_own_colours() -> None:
+    scene, figure = RodentScene(7, width=640, height=480), Figure()
+    axes = figure.add_subplot()
+    demo_report._error_curve(axes, np.ones((3, len(scene.point_names))), scene.point_names)
+    assert [line.get_color() for line in axes.lines[:-1]] == [hex_colour(place) for place in range(len(scene.point_names))]
+
+    truth = zip(scene.point_names, scene.truth(300).points, strict=True)
+    published: dict[str, tuple[float | None, float | None, float | None]] = {name: (float(x), float(y), 0.9) for name, (x, y) in truth}
+    tile = demo_report._ringed(scene, replace(pose(300), animals=[AnimalMessage(id=0, points=published, mm={})]), "")
+    for colour in ((255, 255, 255), *(colour_of(place) for place in range(len(scene.point_names)))):
+        assert np.abs(tile.astype(int) - colour).max(axis=2).min() < 30, "rings are smoothed, and the picture is enlarged"
 
 
 def test_learned_behaviour_is_compared_with_the_script_frame_by_frame() -> None:

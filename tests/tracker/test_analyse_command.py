@@ -101,6 +101,7 @@ def test_one_bad_video_does_not_stop_the_others_and_bad_ones_are_shown_first(tmp
     assert re.findall(r'<h2><a href="(\w+)/">', page) == ["broken", "unsure", "good"]
     assert page.index("Not analysed") < page.index("notes.mp4") < page.index("broken/")
     assert page.count("data:image/jpeg;base64,") == 6
+    assert "<figcaption>example of the second half: frame 16, confidence 0.9" in page
     assert "30 frames, 1.2 s." in page
 
     overview = read_overview(out / "good")  # of a longer video

@@ -3,6 +3,7 @@
 import errno
 import os
 import pwd
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,15 +31,14 @@ def as_nobody() -> Iterator[str]:
 
 
 @pytest.fixture
-def closed_folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder that may be entered and not written."""
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(folder.stat().st_mode | 0o055)
-    folder = tmp_path / "sessions"
-    folder.mkdir()
-    folder.chmod(0o555)
-    yield folder
-    folder.chmod(0o755)
+def closed_folder() -> Iterator[Path]:
+    """A folder that may be entered and not written, below one that everybody may enter, as pytest's own are not."""
+    with tempfile.TemporaryDirectory() as above:
+        Path(above).chmod(0o755)
+        folder = Path(above) / "sessions"
+        folder.mkdir(mode=0o555)
+        yield folder
+        folder.chmod(0o755)
 
 
 def mounted(folder: Path, *, own: str, everyone: str) -> Path:
@@ -90,8 +90,9 @@ def test_a_folder_of_another_user_is_refused_with_both_users_by_name(closed_fold
         assert f"{closed_folder} belongs to {owner} and the tracker runs as {user}: change the folder's permissions" in refusal
 
 
-def test_a_link_into_a_closed_folder_is_refused_in_one_sentence(closed_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(closed_folder / "inner")
+def test_a_link_into_a_closed_folder_is_refused_in_one_sentence(closed_folder: Path) -> None:
+    link = closed_folder.parent / "link"
+    link.symlink_to(closed_folder / "inner")
     closed_folder.chmod(0o000)
     with as_nobody(), pytest.raises(RecordingError, match="no session can be written: Permission denied"):
-        check_place(RecordingConfig(folder=str(tmp_path / "link"), minimum_free_gb=0))
+        check_place(RecordingConfig(folder=str(link), minimum_free_gb=0))

@@ -40,7 +40,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = write_table(folder, frames=450)
     settings = BehaviourSettings(epochs=16, hidden=12, window=90, batch=4, learning_rate=2e-2, dropout=0.1, mirror=False)
     request = BehaviourRequest(table=table, out=folder / "bundle", settings=settings, asked=ReadOptions(), proved_frames=300)
-    made = make_behaviour_bundle(request, Console(quiet=True))
+    with (folder / "said.txt").open("w") as said:
+        made = make_behaviour_bundle(request, Console(file=said))
     assert made.exported.largest <= 1e-5
     return folder / "bundle"
 
@@ -189,6 +190,26 @@ def test_the_same_bundle_is_not_better_than_itself(made: Path, tmp_path: Path, c
     table = write_table(tmp_path, videos=1, frames=1800, first=20, fps=10.0)
     assert main(["compare", str(made), str(made), "--data", str(table)]) == 0
     assert "No difference between" in capsys.readouterr().out
+
+
+def test_videos_too_short_to_compare_on_are_refused_before_any_network_runs(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = write_table(tmp_path, videos=1, frames=600, first=20, fps=10.0)
+    monkeypatch.setattr("trainer.pipeline.evaluate_behaviour.decisions_of", None)
+    assert main(["compare", str(made), str(made), "--data", str(table)]) == 1
+    assert "2 blocks of 30 s are too few to compare two answers; give at least 6, 3 min of video" in capsys.readouterr().err
+
+
+def test_what_takes_long_after_the_last_epoch_is_said_before_it_begins(made: Path) -> None:
+    said = (made.parent / "said.txt").read_text()
+    begun = [
+        "fitting temperature and thresholds to the validation videos …",
+        "writing the graph and comparing it with torch over 300 carried frames …",
+        "training the reference: LightGBM",
+        "scoring the training and the held-out videos, and drawing the report …",
+    ]
+    assert [said.index(words) for words in begun] == sorted(said.index(words) for words in begun)
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_answers_to_different_videos_or_too_few_blocks_are_not_compared() -> Non
     one = exclusive("aabb" * 20, "aabb" * 20)
     with pytest.raises(TrainingError, match="different videos"):
         compare_f1(("x", "y"), [one], [exclusive("abab" * 20, "aabb" * 20)])
-    with pytest.raises(TrainingError, match="1 blocks of 30 s are too few"):
+    with pytest.raises(TrainingError, match="1 block of 30 s is too few"):
         compare_f1(("x", "y"), [one], [one])
 
 

@@ -75,6 +75,27 @@ def test_frames_held_out_and_learnt_from_are_told_apart_and_scored_alike(
     }
 
 
+def test_a_set_of_which_one_frame_was_learnt_from_is_not_judged_by_that(
+    bundle: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known, new = split_of(read_bundle(bundle), read_labels(data)), labelled(tmp_path, 12, first=900)
+    assert known is not None
+    learnt = labelled(tmp_path, 40).subset(known.train[:1])
+    few = as_csv(tmp_path, replace(new, images=(*new.images, *learnt.images), points=np.concatenate([new.points, learnt.points])))
+    found = run(capsys, "evaluate", str(bundle), "--data", str(few), "--report", str(tmp_path / "report"))
+    held_out, training = found["sets"]
+    assert (held_out["frames"], training["frames"]) == (12, 1)
+    assert found["verdict"]["kind"] != "few frames"
+    assert "of the 20 frames learnt from only 1 is here" in found["verdict"]["sentence"]
+    for one in (held_out, training):
+        assert one["baseline"]["fitted_on"] == "all of these labels, since too few of them were learnt from"
+        assert one["baseline"]["mean_position_px"] > 5
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "R² –" not in page
+    assert "<h1>Evaluation report: bars</h1>" in page
+    assert "<th>learnt from, of these</th>" in page
+
+
 def other_set_up(folder: Path, *, first: int, darker: float) -> Path:
     """Labelled bars that were never learnt from, under another light."""
     frames = labelled(folder, 12, first=first)

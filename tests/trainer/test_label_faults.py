@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.trainer.scored import noise_frames, scored_with
 from trainer.scoring.correct_radius import Radii
@@ -20,6 +21,19 @@ def test_a_name_is_given_to_the_nearest_label_and_not_to_all_that_lie_near(tmp_p
     labels = found.frames.points[:, :, [3, 1, 2, 0]]
     judged = replace(found, frames=replace(frames, points=labels), errors=replace(found.errors, true_px=labels))
     assert [one.pairs for one in other_names(judged, least_px=2.0)] == [(("snout", "tail"), ("tail", "snout"))]
+
+
+def test_of_a_few_frames_of_those_learnt_from_nothing_is_concluded(tmp_path: Path) -> None:
+    frames = noise_frames(tmp_path, 3)
+    learnt, judged = scored_with(frames, np.full((3, 2), 1.0)), scored_with(noise_frames(tmp_path, 20, seed=1), np.full((20, 2), 0.8))
+    about = Circumstances(labels=frames, learnt=80, radii=Radii(px=(2.0, 2.0), source="as given"))
+    found = measure(learnt, judged, about)
+    assert (found.learnt, found.looked_at, found.in_part) == (80, 3, True)
+    assert np.isnan([found.train_median_px, found.train_mean_px, found.gap, *(point.train_median_px for point in found.points)]).all()
+    assert measure(learnt, judged, replace(about, learnt=3)).train_median_px == 1.0
+    some = measure(judged, learnt, replace(about, labels=judged.frames))
+    assert (some.looked_at, some.in_part) == (20, True)
+    assert some.gap == pytest.approx(1.25)
 
 
 def test_points_far_from_their_labels_are_counted_for_each_video(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.trainer.learnable import labelled
 from trainer.reports import training_plots
-from trainer.scoring.loss_curves import crossing, still_falling
+from trainer.scoring.loss_curves import crossing, fell_midway, still_falling
 from trainer.training.fit import fit
 from trainer.training.fit_settings import FitSettings
 
@@ -59,3 +59,11 @@ def test_the_loss_on_held_out_frames_is_measured_after_every_epoch(tmp_path: Pat
     assert losses[-1] < losses[0]  # type: ignore[operator]
     nothing = fit(train, held_out.subset(np.empty(0, np.int64)), QUICK, tmp_path / "other")
     assert [epoch.held_out_loss for epoch in nothing.history.epochs] == [None, None]
+
+
+def test_what_a_loss_fell_by_midway_tells_a_slow_training_from_a_finished_one() -> None:
+    of_constants = {count: fell_midway(np.exp(-np.linspace(0, count, 30)).tolist()) for count in (3, 9)}
+    assert of_constants[3] == pytest.approx(0.26, abs=0.02)
+    assert of_constants[9] == pytest.approx(0.06, abs=0.02)
+    assert fell_midway(FALLING[:8]) is None
+    assert fell_midway([1.0] * 12) is None

@@ -1,9 +1,11 @@
 """The commands that a verdict proposes run as they are printed, on labels that are no labelling project."""
 
 import shlex
+import shutil
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.conftest import BundleMaker
@@ -46,6 +48,23 @@ def test_more_frames_go_into_a_project_with_the_labels_that_were_given(given: Ne
         assert "left out: 3 in the project already" in capsys.readouterr().out
     project = open_project(Path("models/mine-labels"))
     assert project.read_layer("first-person").frames["images/monday/000010.png"].animals == [{"spot": (5.0, 10.0)}]
+
+
+def test_answers_are_looked_at_on_a_video_that_was_not_labelled(given: NextCommands) -> None:
+    videos = Path("my labels/videos")
+    labelled = next(iter(given.videos.values()))
+    assert given.look_at_answers().do.endswith("Frames of this one were labelled: name another, and it tells more.")
+    assert shlex.split(given.look_at_answers().command)[2] == labelled
+    small = cv2.VideoWriter(str(videos / "a-small.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30, (32, 32))
+    small.write(np.zeros((32, 32, 3), np.uint8))
+    small.release()
+    (videos / "broken.mp4").write_bytes(b"no video")
+    for name in ("mine-drawn", "tuesday"):
+        shutil.copy(labelled, videos / f"{name}.mp4")
+    data = Path("my labels/table.csv")
+    found = next_commands([data], Path("models/mine"), read_settled(data, "hidden"), TrainedAs()).look_at_answers()
+    assert found.do == "Look at its answers on a video of which no frame is among these labels."
+    assert Path(shlex.split(found.command)[2]).name == "tuesday.mp4"
 
 
 def test_what_shows_labels_and_answers_runs_on_them(given: NextCommands) -> None:

@@ -69,6 +69,9 @@ def test_new_labels_make_a_new_bundle_from_the_old_weights(own: Path, capsys: py
     assert "40 frames known to mine, 15 added" in said.err
     assert "8 frames held out as before, 3 of 15 added ones beside them" in said.err
     assert json.loads(said.out)["held_out"]["frames"] == 11
+    replaced = f"took the place of the one made {before.created}, of which no copy is kept."
+    assert json.loads(said.out)["replaced"].endswith(replaced)
+    assert replaced in (own / "mine" / "report.html").read_text()
     assert first_loss(own) < 0.7 * scratch  # random weights would begin where the first training began
     assert not (own / "mine.refresh").exists()
     assert (own / "mine.run" / "split.json").is_file()

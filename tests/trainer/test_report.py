@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,20 @@ def test_every_picture_can_be_drawn_from_little(tmp_path: Path, points: str) -> 
     few = scored(tmp_path, frames=1 if points == "one frame" else 3, error_px=2, missing=points != "one frame")
     for figure in (error_per_point(few, None), worst_frames(few), error_over_time(few)):
         assert pixels(figure).std() > 0
+
+
+def test_errors_over_time_name_each_video_and_count_whole_frames(tmp_path: Path) -> None:
+    evaluation = scored(tmp_path, frames=9, error_px=2)
+    videos = replace(evaluation, frames=replace(evaluation.frames, group=("monday",) * 4 + ("tuesday with a long name " * 5,) * 5))
+    figure = error_over_time(videos)
+    (axes,) = figure.axes
+    png(figure)
+    names = [words.get_text() for words in axes.texts]
+    assert names[0] == "monday"
+    assert names[1].startswith("tuesday with")
+    assert names[1].endswith("…")
+    assert axes.get_xlabel().startswith("scored frames, counted from 0: one video after the other, each in ")
+    assert all(float(place).is_integer() for place in axes.get_xticks())
 
 
 def test_the_worst_frames_stand_first(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trainer.errors import TrainingError
 from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
-from trainer.labels.split import Split, split_block, split_groups, split_random
+from trainer.labels.split import Split, explained, split_block, split_groups, split_random
 
 
 def frames_of(groups: list[str], order: list[int] | None = None) -> LabelledFrames:
@@ -69,6 +69,8 @@ def test_the_middle_fifth_is_the_middle_of_every_video() -> None:
     split = split_block(frames, 2, folds=5)
     assert split.held_out.tolist() == [4, 5, 12]
     assert split.description == "block 3 of 5 in time held out"
+    assert explained(split.description).endswith("cut into so many blocks in a row (--folds), of which one judges (--fold, from 0)")
+    assert explained("monday held out") == "monday held out"
 
 
 def test_blocks_follow_time_not_the_order_of_rows() -> None:

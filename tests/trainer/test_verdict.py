@@ -420,3 +420,35 @@ def test_for_a_terminal_each_command_has_a_line_of_its_own() -> None:
     assert lines[1] == "next:"
     assert lines[2].startswith("  1. ")
     assert lines[3].strip().startswith("trainer fit ")
+
+
+FEW_OF_MANY = replace(
+    GOOD,
+    learnt=80,
+    looked_at=1,
+    train_median_px=math.nan,
+    train_mean_px=math.nan,
+    points=(point("snout", learnt=1), point("ear", learnt=0)),
+)
+
+
+def test_a_set_with_one_frame_learnt_from_is_not_taken_for_all_that_was() -> None:
+    found = verdict(FEW_OF_MANY, PLACE)
+    assert found.steps[0].kind == "good"
+    assert "of the 80 frames learnt from only 1 is here, too few to compare with" in found.sentence
+    assert "too few to say whether more labels or a longer training" in found.labels_or_minutes
+    assert "a gap of" not in found.sentence
+    assert found.needs_labels.startswith("Labels are needed most of 'snout' (median 1.3 px)")
+
+
+def test_where_little_is_known_of_what_was_learnt_no_video_is_called_unlike_it() -> None:
+    far = replace(GOOD, learnt=80, looked_at=20, median_px=9.0, groups=(replace(LOST, median_px=9.0),))
+    assert "unlike" not in [step.kind for step in verdict(far, PLACE).steps]
+    assert verdict(replace(far, looked_at=80), PLACE).steps[0].kind == "unlike"
+
+
+def test_a_bundle_that_knows_more_labels_than_these_is_not_trained_again_on_these_alone() -> None:
+    found = verdict(replace(SHORT, learnt=800, looked_at=93), PLACE)
+    assert found.steps[0].command.startswith("trainer fit --data mouse ")
+    assert found.steps[0].do.endswith("Add the other labels that it was trained on to --data: it has learnt from more than these.")
+    assert verdict(SHORT, PLACE).steps[0].do == "Train longer."

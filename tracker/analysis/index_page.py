@@ -100,8 +100,8 @@ def _video(analysed: Analysed) -> str:
     facts = f"{length}. Mean confidence {overview.mean:.2f}; {uncertain} of the frames are uncertain."
     fault = f'<p class="bad">{_text(overview.fault)}</p>' if overview.fault else ""
     pictures = "".join(
-        _picture(analysed.folder, name, f"{caption} {overview.pictures[name].frame} ({overview.pictures[name].confidence:.2f})")
-        for name, caption in ((TYPICAL, "frame"), (WORST, "least sure: frame"))
+        _picture(analysed.folder, name, f"{caption} {overview.pictures[name].frame}, confidence {overview.pictures[name].confidence:.2f}")
+        for name, caption in ((TYPICAL, "example of the second half: frame"), (WORST, "least sure: frame"))
         if name in overview.pictures
     )
     name = analysed.folder.name

@@ -79,6 +79,7 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     prepared = _with_false_bouts(request, learnt, prepare(learnt, axis.plan, request.settings), say)
     with disk_refusals(run):
         trained = train(learnt, axis.plan, request.settings, run, say=say, anew=request.anew, prepared=prepared)
+    say("fitting temperature and thresholds to the validation videos …")
     calibrated = calibrate(
         trained, longest_runs(learnt.of("validation")), rule=request.settings.threshold, delay_ms=request.settings.delay_ms
     )
@@ -89,9 +90,11 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
         f"{f' and answers {request.settings.delay_ms:g} ms after a frame' if request.settings.delay_ms else ''}"
     )
+    say(f"writing the graph and comparing it with torch over {request.proved_frames} carried frames …")
     exported = export(trained.network, videos.videos, frames=request.proved_frames, console=console)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
     reference, absent = _reference(request, learnt, axis, prepared, say)
+    say("scoring the training and the held-out videos, and drawing the report …")
     with torch.no_grad():
         found = trained.network.probabilities(whole_logits(trained.network, prepared.training.normalise(trained.network))).numpy()
     found = on_own_frames(found, learnt.of("train"), request.settings.delay_ms)

@@ -16,7 +16,7 @@ from trainer.behaviour.kept_training import BEST, LAST, read_training, refuse_di
 from trainer.errors import TrainingError
 
 CLIP = 1.0  # longest gradient
-BETTER = 1e-3  # of the loss; a smaller gain is chance
+BETTER = 1e-3  # of the loss; patience counts from the last epoch that gained so much, in one step or in several
 Stopped = Literal["epochs", "minutes", "no improvement"]
 _WORDS = {
     "sha256": "the poses, images or labels",
@@ -88,7 +88,7 @@ class TrainingRun:
         self.optimiser = torch.optim.AdamW(learns, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         self.history: list[BehaviourEpoch] = []
         self.stopped: Stopped | None = None
-        self._smallest, self._since = math.inf, 0
+        self._smallest, self._since, self._last_gain = math.inf, 0, math.inf
 
     def resume(self, *, anew: bool, say: Callable[[str], None]) -> None:
         """Take up what the folder holds.
@@ -113,6 +113,7 @@ class TrainingRun:
         self.history = [BehaviourEpoch(**{name: epoch[name] for name in of_epoch}) for epoch in kept["history"]]
         self.stopped = None if kept["stopped"] == "minutes" else kept["stopped"]
         self._smallest, self._since = kept["smallest"], kept["since"]
+        self._last_gain = kept.get("last_gain", self._smallest)  # checkpoints of earlier versions have none
         say(f"going on after epoch {len(self.history)}")
 
     def learn(self, epoch: Callable[[int], list[float]], validation: Callable[[], float], *, say: Callable[[str], None]) -> None:
@@ -134,7 +135,7 @@ class TrainingRun:
             last = self.history[-1]
             say(
                 f"epoch {len(self.history)} of {self.settings.epochs}: loss {last.train:.4f}, validation {last.validation:.4f}"
-                f"{' (best)' if self._since == 0 else ''}"
+                f"{' (best)' if last.validation == self._smallest else ''}"
             )
 
     def step(self, loss: torch.Tensor) -> float:
@@ -162,9 +163,11 @@ class TrainingRun:
 
     def _keep(self, loss: float, validation: float, *, seconds: float) -> None:
         self.history.append(BehaviourEpoch(train=loss, validation=validation, seconds=seconds))
-        better = validation < self._smallest - BETTER
-        self._since = 0 if better else self._since + 1
+        better = validation < self._smallest
         self._smallest = min(self._smallest, validation)
+        gained = validation < self._last_gain - BETTER
+        self._since = 0 if gained else self._since + 1
+        self._last_gain = validation if gained else self._last_gain
         if len(self.history) >= self.settings.epochs:
             self.stopped = "epochs"
         elif self._since >= self.settings.patience:
@@ -182,12 +185,12 @@ class TrainingRun:
             about=self.about,
             history=self.history,
             stopped=self.stopped,
-            more={"smallest": self._smallest, "since": self._since},
+            more={"smallest": self._smallest, "since": self._since, "last_gain": self._last_gain},
         )
 
 
-def taken_epoch(losses: Sequence[float], *, better: float = BETTER) -> int:
-    """Place of the epoch whose weights are kept, by the validation losses of all: the last that was smaller by more than chance."""
+def taken_epoch(losses: Sequence[float], *, better: float = 0.0) -> int:
+    """Place of the epoch whose weights are kept, by the validation losses of all: the last that was smaller, by more than `better`."""
     smallest, taken = math.inf, 0
     for place, loss in enumerate(losses):
         if loss < smallest - better:

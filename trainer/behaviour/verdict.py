@@ -8,7 +8,7 @@ from trainer.behaviour.next_commands import BehaviourCommands
 from trainer.behaviour_scores.frame_figures import FrameFigures
 from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.ethogram.checks import FEWEST_BOUTS, FEWEST_FRAMES
-from trainer.scoring.loss_curves import crossing
+from trainer.scoring.loss_curves import crossing, fell_midway
 from trainer.scoring.next_step import NextStep, ShortVerdict
 
 MOST_STEPS = 3
@@ -16,15 +16,20 @@ FEWEST_IMAGES = 20  # of a class to learn from, where images do not follow one a
 LEARNT = 0.5  # macro-F1 on its own training frames below which a network has learnt nothing
 OVERFIT_GAP = 0.15  # of macro-F1, training less held-out
 IN_PIECES = 1.5  # found bouts for each detected one
-NEAR_THE_END = 0.1  # of the epochs: the loss still fell there
+NEAR_THE_END = 0.1  # of the epochs: a loss that is smallest there has not begun to rise
+FELL_MIDWAY = 0.15  # of the whole fall of the loss, in the middle third: an exponential fall makes 12 % there in six time constants
+UNDER_FITTED = 0.02  # of macro-F1: the network on its training frames below the reference on held-out ones
+LONGER = 4  # times as many epochs
 RULE = (
     f"Rules of the verdict, in this order: nothing held out; a class that is nowhere in the training or in the held-out frames; one answer "
-    f"to every frame; a macro-F1 below {LEARNT:g} on the training frames; a class with fewer than {FEWEST_FRAMES} frames or "
-    f"{FEWEST_BOUTS} bouts to learn from (of images by class, {FEWEST_IMAGES}); a validation loss that was smallest in the last "
-    f"{NEAR_THE_END:.0%} of all epochs; a macro-F1 that is {OVERFIT_GAP:g} larger on training than on held-out frames, or a validation "
-    f"loss that rises again while the training loss falls; not shown to be better than always the commonest class; not shown to be better "
-    f"than the reference; below the macro-F1 that the task asks for (--target-f1); bouts in more than {IN_PIECES:g} pieces. Training and "
-    f"held-out frames are scored by the finished network, without augmentation and dropout."
+    f"to every frame; a macro-F1 below {LEARNT:g} on the training frames; a reference that is shown to be better, or whose held-out "
+    f"macro-F1 is {UNDER_FITTED:g} above the network's own on training frames; a validation loss that was smallest in the last "
+    f"{NEAR_THE_END:.0%} of all epochs and made {FELL_MIDWAY:.0%} of its fall in the middle third of them, before the learning rate goes "
+    f"to zero (of fewer than 9 epochs, or where the time was up, smallest there); a class with fewer than {FEWEST_FRAMES} frames or "
+    f"{FEWEST_BOUTS} bouts to learn from (of images by class, {FEWEST_IMAGES}); a macro-F1 that is {OVERFIT_GAP:g} larger on training than "
+    f"on held-out frames, or a validation loss that rises again while the training loss falls; not shown to be better than always the "
+    f"commonest class; not shown to be better than the reference; below the macro-F1 that the task asks for (--target-f1); bouts in more "
+    f"than {IN_PIECES:g} pieces. Training and held-out frames are scored by the finished network, without augmentation and dropout."
 )
 
 
@@ -133,6 +138,43 @@ def _learnt_nothing(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep
     )
 
 
+def _behind(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | None:
+    """The reference found more in the same labels: it is not labels that are missing."""
+    beside, against = m.run.reference_score, m.run.against_reference
+    if beside is None or m.collapsed or not m.held_out:
+        return None
+    own, ahead = m.run.scores[0].macro_f1, beside.macro_f1
+    shown = against is not None and against.high < 0
+    under_fitted = own < ahead and m.learnt.macro_f1 < ahead - UNDER_FITTED
+    if not (shown or under_fitted):
+        return None
+    sure = f"95 % interval of the difference {against.low:+.3f} to {against.high:+.3f}" if shown and against is not None else ""
+    more = f"the network reaches only {_figure(m.learnt.macro_f1)} on the frames that it has learnt from" if under_fitted else ""
+    why = (
+        f"The reference, {beside.name}, finds more in the same labels: macro-F1 {ahead:.3f} against {own:.3f} on the held-out frames "
+        f"({'; '.join(part for part in (sure, more) if part)}): these labels hold more than the network has learnt."
+    )
+    if _fell_to_the_end(m) or (under_fitted and m.stopped != "no improvement"):
+        return NextStep(kind="behind", why=why, do="Train longer.", command=_longer(commands))
+    if commands.members_settled:
+        return NextStep(kind="behind", why=why, do="Search for settings.", command=commands.search())
+    return NextStep(
+        kind="behind",
+        why=why,
+        do="Let several networks answer together, each validated by other videos.",
+        command=commands.fit("three", "--members", "3"),
+    )
+
+
+def _fell_to_the_end(m: LearntBehaviour) -> bool:
+    epochs = len(m.validation)
+    return m.stopped != "no improvement" and epochs > 0 and m.kept + 1 > (1 - NEAR_THE_END) * epochs
+
+
+def _longer(commands: BehaviourCommands) -> str:
+    return commands.fit("longer", without=("--epochs", "--minutes"), times=LONGER)
+
+
 def _few(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | None:
     of_class = zip(m.learnt.class_names, m.learnt.true_frames, m.learnt.true_bouts, strict=True)
     if m.in_time:
@@ -156,15 +198,15 @@ def _too_few(frames: int, bouts: int) -> bool:
 
 
 def _too_short(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | None:
-    epochs = len(m.validation)
-    if m.stopped == "no improvement" or not epochs or m.kept + 1 <= (1 - NEAR_THE_END) * epochs:
+    if not _fell_to_the_end(m):
         return None
-    return NextStep(
-        kind="too short",
-        why=f"The validation loss was smallest in epoch {m.kept + 1} of {epochs}: it still fell when the training ended.",
-        do="Train longer.",
-        command=commands.fit("longer", without=("--epochs", "--minutes"), times=2),
-    )
+    smallest = f"The validation loss was smallest in epoch {m.kept + 1} of {len(m.validation)}"
+    why, midway = f"{smallest}: it still fell when the training ended.", fell_midway(m.validation)
+    if midway is not None and m.stopped != "minutes":
+        if midway < FELL_MIDWAY:
+            return None
+        why = f"{smallest}, and {midway:.0%} of its fall came in the middle third of them: it ended with the learning rate, not by itself."
+    return NextStep(kind="too short", why=why, do="Train longer.", command=_longer(commands))
 
 
 def _over_fitted(m: LearntBehaviour, commands: BehaviourCommands) -> NextStep | None:
@@ -253,8 +295,9 @@ RULES: tuple[Rule, ...] = (
     _class_missing,
     _collapsed,
     _learnt_nothing,
-    _few,
+    _behind,
     _too_short,
+    _few,
     _over_fitted,
     _nothing_shown,
     _no_better,

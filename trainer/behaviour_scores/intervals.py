@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from trainer.behaviour_scores.bout_score import bouts_by_block
 from trainer.behaviour_scores.scored_video import ScoredVideo
 from trainer.errors import TrainingError
+from trainer.ethogram.bouts import Marks
 
 RESAMPLES = 4000
 BLOCK_S = 30.0  # longer than nearly all bouts of social behaviour, so that blocks are nearly independent
@@ -101,27 +102,23 @@ def compare_f1(
     if not same:
         raise TrainingError(f"{names[0]} and {names[1]} were scored on different videos; compare them on the same")
     in_time = all(video.in_time for video in first)
-    by_frame = _Counted(*(np.concatenate([_counts(video, block_s) for video in videos]) for videos in (first, second)))
-    if len(by_frame.first) < FEWEST_BLOCKS:
-        unit = "s" if in_time else "images"
-        raise TrainingError(
-            f"{len(by_frame.first)} blocks of {block_s:g} {unit} are too few to compare two answers; give at least {FEWEST_BLOCKS}"
-        )
+    by_frame = _CountsOfBoth(*(np.concatenate([_counts(video, block_s) for video in videos]) for videos in (first, second)))
+    _refuse_few(len(by_frame.first), block_s, in_time=in_time)
     found = _paired(names, by_frame, block_s, in_time=in_time, seed=seed)
     if not in_time:
         return found
-    by_bout = _Counted(*(np.concatenate([_bout_counts(video, block_s) for video in videos]) for videos in (first, second)))
+    by_bout = _CountsOfBoth(*(np.concatenate([_bout_counts(video, block_s) for video in videos]) for videos in (first, second)))
     return replace(found, by_bout=_paired(names, by_bout, block_s, in_time=True, seed=seed))
 
 
-class _Counted(NamedTuple):
+class _CountsOfBoth(NamedTuple):
     """What is right, falsely found and missed in each block, (blocks, classes, 3), of both answers."""
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
 
 
-def _paired(names: tuple[str, str], counts: _Counted, block_s: float, *, in_time: bool, seed: int) -> PairedF1:
+def _paired(names: tuple[str, str], counts: _CountsOfBoth, block_s: float, *, in_time: bool, seed: int) -> PairedF1:
     rng, blocks = np.random.default_rng(seed), len(counts.first)
     differences = []
     for _ in range(RESAMPLES // _PIECE):
@@ -143,19 +140,50 @@ def _paired(names: tuple[str, str], counts: _Counted, block_s: float, *, in_time
     )
 
 
-def _block_frames(video: ScoredVideo, block_s: float) -> int:
-    return max(1, round(block_s * (video.fps if video.in_time else 1)))
-
-
 def _bout_counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
     """Bouts that are right, falsely found and missed: (blocks, classes, 3)."""
-    frames = _block_frames(video, block_s)
+    frames = _block_length(video.fps, block_s, in_time=video.in_time)
     return np.stack([bouts_by_block(video, place, frames=frames) for place in range(len(video.class_names))], axis=1)
+
+
+class Counted(Protocol):
+    """What of a video says how many blocks it has."""
+
+    @property
+    def marks(self) -> Marks: ...  # noqa: D102
+    @property
+    def fps(self) -> float: ...  # noqa: D102
+    @property
+    def in_time(self) -> bool: ...  # noqa: D102
+
+
+def refuse_few_blocks(videos: Sequence[Counted], *, block_s: float = BLOCK_S) -> None:
+    """Refuse videos that are too short to compare two answers on, before there are any.
+
+    Raises:
+        TrainingError: they have too few blocks.
+    """
+    blocks = sum(-(-len(video.marks) // _block_length(video.fps, block_s, in_time=video.in_time)) for video in videos)
+    _refuse_few(blocks, block_s, in_time=all(video.in_time for video in videos))
+
+
+def _refuse_few(blocks: int, block_s: float, *, in_time: bool) -> None:
+    if blocks >= FEWEST_BLOCKS:
+        return
+    long = f"{FEWEST_BLOCKS * block_s / 60:g} min of video" if in_time else f"{FEWEST_BLOCKS * block_s:g} images"
+    of = f"{'1 block' if blocks == 1 else f'{blocks} blocks'} of {block_s:g} {'s' if in_time else 'images'}"
+    raise TrainingError(f"{of} {'is' if blocks == 1 else 'are'} too few to compare two answers; give at least {FEWEST_BLOCKS}, {long}")
+
+
+def _block_length(fps: float, block_s: float, *, in_time: bool) -> int:
+    """In frames, or in images where these do not follow one another."""
+    return max(1, round(block_s * (fps if in_time else 1)))
 
 
 def _counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
     """Frames that are right, falsely found and missed: (blocks, classes, 3)."""
-    edges = np.arange(0, len(video.truth), _block_frames(video, block_s))
+    length = _block_length(video.fps, block_s, in_time=video.in_time)
+    edges = np.arange(0, len(video.truth), length)
     parts = (video.said & video.true, video.said & ~video.true & video.judged, ~video.said & video.true)
     return np.stack([np.add.reduceat(part.astype(np.int64), edges, axis=0) for part in parts], axis=-1)
 

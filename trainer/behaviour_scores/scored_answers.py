@@ -52,9 +52,14 @@ class BehaviourRun:
         return self.answers[:-1]
 
     @property
+    def reference_score(self) -> BehaviourScore | None:
+        """Of what the answer is to beat."""
+        return next((score for score in self.scores if score.name == self.reference), None)
+
+    @property
     def headline(self) -> str:
         """The figures of the answer over all classes, and beside them those of the reference."""
-        beside = next((score for score in self.scores if score.name == self.reference), None)
+        beside = self.reference_score
         if beside is None:
             return summary(self.scores[0])
         by_bout = f" by frame, {figure(beside.macro_bout_f1)} by bout" if beside.in_time else ""

@@ -53,7 +53,9 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         choices=("nothing", "points", "videos", "tags"),
         help="show frames with a rare point, of a rare video or with a rare tag up to 5 times as often (nothing)",
     )
-    training.add_argument("--patience", type=int, help="stop after this many epochs without an improvement of 0.02 px")
+    training.add_argument(
+        "--patience", type=int, help="stop after this many epochs without an improvement of 0.02 px (of behaviour, of 0.001 of the loss)"
+    )
     training.add_argument("--precision", choices=("auto", "32", "bf16"), help="numeric precision of training (auto)")
     training.add_argument(
         "--device",

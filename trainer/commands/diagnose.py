@@ -27,7 +27,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("--data", type=Path, required=True, help="labels, as for `trainer fit`")
     add_empty(parser)
     parser.add_argument("--out", type=Path, help="folder for the picture of the learning-rate range test")
-    parser.add_argument("--labels-only", action="store_true", help="check the labels and train nothing")
+    parser.add_argument(
+        "--labels-only",
+        action="store_true",
+        help="check the labels and train nothing; of augmentation, only options that are given are said",
+    )
     parser.add_argument(
         "--permuted", action="store_true", help="also try to memorise the few frames with each other's labels, dealt out at random"
     )
@@ -45,6 +49,7 @@ def diagnose(options: argparse.Namespace) -> int:
     from trainer.formats.read_labels import read_settled
     from trainer.labels.checks import check_labels
     from trainer.labels.network_input import sizes_sentence
+    from trainer.training.augment import AugmentSettings
     from trainer.training.augmentation_choice import augmentation_in_force
     from trainer.whole_files import refuse_unwritable
 
@@ -53,7 +58,8 @@ def diagnose(options: argparse.Namespace) -> int:
     frames = read_settled(options.data, options.empty)
     found = check_labels(frames)
     asked = augment_settings(options)
-    augmentation = augmentation_in_force(asked, frames).sentences
+    of_training = not options.labels_only or asked != AugmentSettings()
+    augmentation = augmentation_in_force(asked, frames).sentences if of_training else ()
     sizes = sizes_sentence(frames)
     answer: dict[str, object] = {
         "frames": len(frames),

@@ -180,6 +180,7 @@ def _print_set(one: "ScoredSet", thresholds: tuple[float, ...]) -> None:
     if one.classical is not None:
         for place, name in enumerate(one.classical.names):
             print(_row(f"  without learning: {name}", one.classical.errors.of_point(place), thresholds))
+        print(f"  {one.classical.sentence}")
     groups = by_group(evaluation)
     for group in groups if len(groups) > 1 else ():
         print(_row(f"  {group.group} ({group.frames} frames)", group.errors, thresholds))

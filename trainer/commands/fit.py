@@ -109,7 +109,7 @@ def fit(options: argparse.Namespace) -> int:
         )
     if made is None:
         return 0
-    said = json.dumps(made.as_json()) if options.json else "\n".join([made.sentence, *made.verdict.lines])
+    said = json.dumps(made.as_json()) if options.json else "\n".join(made.lines)
     print(said, flush=True)  # what was made stands, whatever the tracker says
     if control:
         running = put_in_place(control, made.bundle, say=lambda sentence: talk.print(sentence, soft_wrap=True))

@@ -99,9 +99,12 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         f"temperature {calibrated.temperature:.3f} takes the validation loss from {calibrated.loss_before:.4f} to "
         f"{calibrated.loss_after:.4f}; a run warms up for {calibrated.warming_frames} frames"
     )
-    exported = export_step(trained.network, IMAGE, *_carried(trained.network, videos, request.proved_frames), console=console)
+    carried = _carried(trained.network, videos, request.proved_frames)
+    say(f"writing the graph and comparing it with torch over {len(carried[0])} carried frames …")
+    exported = export_step(trained.network, IMAGE, *carried, console=console)
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
     reference, absent = _reference(request, learnt, say)
+    say("scoring the training and the held-out images, and drawing the report …")
     return _score_and_write(request, videos, trained, calibrated, exported, reference, absent, mirror=mirror, say=say)
 
 

@@ -87,7 +87,7 @@ def lopsided_parts(counts: Mapping[str, PartCount]) -> Iterator[str]:
         if few:
             yield (
                 f"{part_name}: too few labels of {', '.join(few)} to say how well they are found; label more frames that show them, "
-                "or divide the frames otherwise (--fold, --hold-out)"
+                "or hold out another block in time (--fold, from 0) or a whole video (--hold-out)"
             )
         rare = [
             f"'{name}' ({_share(part, name):.0%} of the frames, elsewhere {other:.0%})"

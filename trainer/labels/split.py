@@ -110,6 +110,15 @@ def split_block(frames: LabelledFrames, fold: int, *, folds: int) -> Split:
     return _split(count, held_out, f"block {chosen + 1} of {blocks} {order} held out{note}")
 
 
+def explained(description: str) -> str:
+    """What a split is called, and of a block what that means and how another is chosen."""
+    if not description.startswith("block "):
+        return description
+    return (
+        f"{description}: each video's labelled frames are cut into so many blocks in a row (--folds), of which one judges (--fold, from 0)"
+    )
+
+
 def split_groups(frames: LabelledFrames, held_out: Iterable[str]) -> Split:
     """Hold out whole videos or animals by the names of their groups.
 

@@ -31,6 +31,7 @@ class BundleRequest:
         judging: how near counts as right, and what error the task can do with.
         anew: what a training of other labels or settings has left in `run` is put away.
         notes: what is to be said of labels and augmentation, in the report too.
+        replaced: said of a bundle whose place the new one takes, in the report too; None where it takes none.
         gate: given the new bundle, not yet in place, and its score on the held-out frames; raises TrainingError to refuse it.
     """
 
@@ -46,6 +47,7 @@ class BundleRequest:
     judging: Judging
     anew: bool
     notes: tuple[str, ...] = ()
+    replaced: str | None = None
     gate: Callable[[Bundle, Evaluation | None], None] | None = None
 
     @property

@@ -19,7 +19,7 @@ from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.video_table import PoseVideo, PoseVideos, read_videos
 from trainer.behaviour.video_table import blocks_of as blocks_of_poses
 from trainer.behaviour_scores.behaviour_score import BehaviourScore, Cleaning, score_behaviour
-from trainer.behaviour_scores.intervals import PairedF1, compare_f1
+from trainer.behaviour_scores.intervals import PairedF1, compare_f1, refuse_few_blocks
 from trainer.behaviour_scores.people import SecondPerson, second_person
 from trainer.behaviour_scores.probability_file import probabilities_csv
 from trainer.behaviour_scores.same_frames import left_out_sentence, silent_frames, without_frames
@@ -169,6 +169,7 @@ def compare_behaviour(
     chosen = [video.name for video in read[0].videos if video.name in fresh[0] & fresh[1]]
     if not chosen:
         raise TrainingError(f"{table}: holds no video that neither bundle has learnt from; give others")
+    refuse_few_blocks([video for video in read[0].videos if video.name in chosen])
     for bundle, videos in zip(bundles, read, strict=True):
         judged = [video for video in videos.videos if video.name in chosen]
         answers.append([each.with_classes(class_names) for each in decisions_of(bundle, judged, say=say, otherwise=otherwise)])

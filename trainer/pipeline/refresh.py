@@ -95,6 +95,7 @@ def refresh_bundle(
         settings=asked,
         judging=judging,
         anew=True,  # what an earlier refresh left there has been refused, or was of fewer labels
+        replaced=f"{bundle}: this network took the place of the one made {in_use.description.created}, of which no copy is kept.",
         gate=_gate(in_use, console, accept_worse=accept_worse),
     )
     made = train_and_write(request, console)

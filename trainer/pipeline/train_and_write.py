@@ -15,6 +15,7 @@ from trainer.labels.checks import check_labels
 from trainer.labels.counts import PartCount, count_parts, counts_table, lopsided_parts
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import sizes_in_words
+from trainer.labels.split import explained
 from trainer.labels.split_record import write_record
 from trainer.networks.confidence_layer import CalibratedNetwork
 from trainer.networks.lighting import LitNetwork
@@ -86,7 +87,7 @@ def _say(console: Console, stage: str) -> None:
 
 
 def _print_labels(request: BundleRequest, console: Console) -> None:
-    frames, split = request.frames, request.parts.description
+    frames, split = request.frames, explained(request.parts.description)
     sizes = "several sizes" if frames.sizes else sizes_in_words(frames)
     console.print(
         f"{len(frames)} labelled frames of {sizes}, {len(frames.point_names)} points; {split}",
@@ -138,7 +139,11 @@ def _score_and_write(
     training = ScoredTraining(
         result=result, settings=request.settings, calibration=calibration, floor=request.floor, train=on_train, held_out=on_held_out
     )
-    notes = (*request.notes, *(f"Labels: {sentence}" for sentence in _odd_labels(request)))
+    notes = (
+        *request.notes,
+        *([request.replaced] if request.replaced else []),
+        *(f"Labels: {sentence}" for sentence in _odd_labels(request)),
+    )
     report = report_training(request.out, description, training, judged=judged, notes=notes)
     shutil.rmtree(request.run / "unscored", ignore_errors=True)
     return TrainedBundle(
@@ -149,6 +154,7 @@ def _score_and_write(
         seconds=result.seconds,
         stopped=result.stopped,
         verdict=judged.verdict,
+        replaced=request.replaced,
     )
 
 

@@ -10,7 +10,7 @@ from trainer.scoring.verdict import Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedBundle:
-    """What was made, and how good it is on frames it never saw."""
+    """What was made, and how good it is on frames it never saw; `replaced` is said of a bundle whose place it took."""
 
     bundle: Path
     report: Path
@@ -19,6 +19,12 @@ class TrainedBundle:
     seconds: float
     stopped: str
     verdict: Verdict
+    replaced: str | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """For a terminal."""
+        return [self.sentence, *([self.replaced] if self.replaced is not None else []), *self.verdict.lines]
 
     @property
     def sentence(self) -> str:
@@ -44,6 +50,7 @@ class TrainedBundle:
             "report": str(self.report),
             "seconds": self.seconds,
             "stopped": self.stopped,
+            "replaced": self.replaced,
             "train": self.train.as_json(),
             "held_out": self.held_out.as_json() if self.held_out else None,
             "verdict": self.verdict.as_json(),

@@ -54,7 +54,7 @@ def write_behaviour_comparison(
     every = [*scores, *(person.score for person in people)]
     title = " and ".join(score.name for score in scores)
     parts = [
-        f"<h1>{text(title)}</h1>",
+        f"<h1>Comparison: {text(title)}</h1>",
         *(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in said),
         f"<h2>By {scores[0].unit[:-1]}</h2>",
         table(["", *frame_head(scores[0])], _rows(every, frame_row), kind="figures"),
@@ -69,7 +69,7 @@ def behaviour_page(run: BehaviourRun, created: str, learning: Learning | None = 
     """The report as one HTML document."""
     score, videos = run.scores[0], run.answers[0][1]
     parts = [
-        f"<h1>{text(run.title)}</h1>",
+        f"<h1>{'Training' if learning is not None else 'Evaluation'} report: {text(run.title)}</h1>",
         f'<p class="lead">{text(_begun(run.headline))}.</p>',
         verdict_part(learning) if learning is not None else "",
         "".join(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in run.verdicts),

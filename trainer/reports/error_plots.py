@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from tracker.frame import Image
@@ -25,6 +25,7 @@ TILE = (240, 320)  # (height, width) in px of one picture on the contact sheet
 TILE_MARGIN_PX = 30.0  # source pixels around the points that matter
 TILE_COLUMNS = 4
 TITLE_LETTERS = 34  # of a tile's title in a line
+GROUP_LETTERS, FEWEST_LETTERS = 110, 4  # across a plot over time, and of a name that is worth writing
 SMALLEST_PX = 0.05  # left end of logarithmic error axes: far below any annotator's precision
 PEOPLE = "#009E73"
 PEOPLE_LABEL = "distance between annotators"
@@ -79,9 +80,35 @@ def error_over_time(evaluation: Evaluation, *, floor: Floor | None = None) -> Fi
     finish(axes, title=f"Error {'over time' if known else 'of each frame'} (px)", log_values=distance)
     plain_numbers(axes.yaxis)
     order_words = "in order of time" if known else "in the order of the files' names"
-    axes.set_xlabel(f"frame, {order_words}" + (" within each group" if len(sequences) > 1 else ""), color=INK)
+    one_by_one = "one video after the other, each " if len(sequences) > 1 else ""
+    axes.set_xlabel(f"scored frames, counted from 0: {one_by_one}{order_words}", color=INK)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(sequences) > 1:
+        _name_groups(axes, [(frames.group[int(inside[0])], len(inside)) for inside in sequences])
     legend_below(figure, axes)
     return figure
+
+
+def _name_groups(axes: Axes, groups: Sequence[tuple[str, int]]) -> None:
+    """The name of each group above its frames, as much of it as there is room for."""
+    begin, every = 0, sum(count for _, count in groups)
+    axes.set_title(axes.get_title(loc="left"), fontsize=10.5, color=INK, loc="left", pad=22)
+    for name, count in groups:
+        room = int(GROUP_LETTERS * count / every) - 1
+        said = name if len(name) <= room else f"{name[: room - 1]}…" if room >= FEWEST_LETTERS else ""
+        axes.annotate(
+            said,
+            (begin + (count - 1) / 2, 1.0),
+            xytext=(0, 4),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8.5,
+            color=INK,
+            annotation_clip=False,
+        )
+        begin += count
 
 
 def worst_frames(evaluation: Evaluation, count: int = 12) -> Figure:

@@ -63,7 +63,8 @@ def error_section(
     rows.append(StrongRow(["Naive baseline: centre of the image (an all-black heat map's answer)", number(naive.image_centre_px), *empty]))
     if floor is not None:
         rows.append(StrongRow([f"People: distance between annotators ({floor.source})", number(floor.mean_px), *empty]))
-    return f"<p>{text(SAME_WAY)}</p>{table(head, rows, kind='figures')}{_other_figures(scored)}"
+    told = f'<p class="note">{text(classical.sentence)}</p>' if classical is not None else ""
+    return f"<p>{text(SAME_WAY)}</p>{table(head, rows, kind='figures')}{told}{_other_figures(scored)}"
 
 
 def tag_section(evaluation: Evaluation, *, thresholds_px: Sequence[float] = WITHIN_PX) -> str:
@@ -180,7 +181,7 @@ def _other_figures(scored: Sequence[Named]) -> str:
         errors = evaluation.errors
         texts.append(
             f"{label}: RMS distance {px(errors.rms_distance_px)}, RMSE of one coordinate {px(errors.rmse_px)}, "
-            f"log(MSE) {number(errors.log_mse)}, R² {f'{errors.r2:.4f}' if math.isfinite(errors.r2) else '–'}."
+            f"log(MSE) {number(errors.log_mse)}{f', R² {errors.r2:.4f}' if math.isfinite(errors.r2) else ''}."
         )
     return f'<p class="note">{text(" ".join([*texts, OLDER_WORK]))}</p>'
 

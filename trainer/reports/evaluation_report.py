@@ -48,7 +48,7 @@ def page(run: EvaluationRun, *, created: str) -> str:
         "".join(f'<p class="diagnosis">{prose(sentence)}</p>' for sentence in sentences) for sentences in (run.warnings, run.unlike)
     )
     parts = [
-        f"<h1>{text(run.bundle.description.name)}</h1>",
+        f"<h1>Evaluation report: {text(run.bundle.description.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
         f'<p class="note">{text(judged.field_of_view)}</p>',
         unlike + verdict_box(run.verdict) if run.verdict is not None else warned,

@@ -152,7 +152,7 @@ def metrics(run: TrainingRun) -> dict[str, Any]:
 def page(run: TrainingRun) -> str:
     """The report as one HTML document."""
     parts = [
-        f"<h1>{text(run.name)}</h1>",
+        f"<h1>Training report: {text(run.name)}</h1>",
         f'<p class="lead">{text(summary(run))}</p>',
         *(f'<p class="note">{text(note)}</p>' for note in (run.field_of_view, *run.notes)),
         verdict_box(run.judged.verdict),

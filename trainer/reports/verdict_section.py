@@ -55,7 +55,7 @@ def point_table(measured: Measurements, radii: Radii) -> str:
     """The same in words and figures alone."""
     head = [
         "",
-        "labels learnt from",
+        "learnt from, of these" if measured.in_part else "labels learnt from",
         "held out",
         "median",
         "training",

@@ -1,11 +1,12 @@
 """A tracker without learning, as the mark to beat: difference from the background → largest blob → the ends of its body.
 
 The steps of TrackRat's heuristic: the chamber may be given, the animal is looked for near where it last was, and
-the tail, which is thinner than the body, tells the two ends apart.
+the tail, which is thinner than the body, tells the two ends apart. Where labels were learnt from, these say whether it does:
+of an animal with a long head or a faint tail, the thin end may be the nose.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,32 +18,21 @@ from tracker.frame import Image
 from trainer.errors import TrainingError
 from trainer.labels.images import Size
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.scoring.animal_ends import Ends, Mask, ends_of
 from trainer.scoring.breakdown import in_time
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.metrics import PointErrors, point_errors
 
 Chamber = tuple[int, int, int, int]  # x, y, width, height in source pixels
-Point = NDArray[np.float64]  # (2,): x, y
-Mask = NDArray[np.uint8]  # (h, w), 255 where the animal is
 
 BACKGROUND_FRAMES = 100  # a median of more does not change
 NOSE = frozenset({"snout", "nose", "head", "tip", "nosetip"})
 TAIL = frozenset({"tailbase", "tail", "tailroot", "rump"})
 CENTRE = frozenset({"centre", "center", "body", "middle", "centroid", "bodycentre", "bodycenter"})
+ORIENTED_BY = 20  # frames learnt from that say which end is the nose
 LEAST_CONTRAST = 10.0  # grey levels: below this what differs from the background is the camera's noise
 NEAR = 0.3  # a blob at least so large as the largest may be the animal, if it is nearer to where that was
 LATELY = 5  # frames after which the animal may be anywhere
-TAIL_SHARE = 0.55  # of the body's half-width: what an opening of this radius takes away is tail, ears and feet
-TAIL_REACH = 1.75  # of the body's half-length: a thing that reaches farther is the tail; a pointed snout reaches 1.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """What is found of an animal, in source pixels."""
-
-    nose: Point
-    tail: Point
-    centre: Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +44,41 @@ class ClassicalScore:
         predicted: float64 (n, K', 2), NaN where no animal was seen.
         errors: of the frames in which it saw an animal.
         unseen: frames with a label in which it saw none.
+        oriented_by: frames learnt from that said which end is the nose; 0 where the tail alone said it.
+        reversed: whether they said that the thin end is the nose.
     """
 
     names: tuple[str, ...]
     predicted: NDArray[np.float64]
     errors: PointErrors
     unseen: int
+    oriented_by: int = 0
+    reversed: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """How its two ends are told apart."""
+        if not self.oriented_by:
+            return "Without learning, the thin end is taken for the tail; no frame that was learnt from could say otherwise."
+        count = "1 frame" if self.oriented_by == 1 else f"{self.oriented_by} frames"
+        end = "nose" if self.reversed else "tail"
+        return f"Without learning, the thin end is taken for the {end}, by which errors are smaller on {count} learnt from."
 
 
 def score_classical(
-    frames: LabelledFrames, *, scene: LabelledFrames | None = None, chamber: Chamber | None = None, console: Console | None = None
+    frames: LabelledFrames,
+    *,
+    scene: LabelledFrames | None = None,
+    learnt: LabelledFrames | None = None,
+    chamber: Chamber | None = None,
+    console: Console | None = None,
 ) -> ClassicalScore | None:
     """Track the frames of every video in order of time; None where no key point is an end or the middle of an animal.
 
     Args:
         frames: labels with one animal.
         scene: more frames of the same videos, to see the background in; None: only `frames`.
+        learnt: labels that say which end is the nose; none of them is scored. None: the thin end is the tail.
         chamber: where to look; None: everywhere.
         console: where the progress bar is drawn, None for nowhere.
 
@@ -81,19 +90,46 @@ def score_classical(
     places = [place for place, name in enumerate(frames.point_names) if _kind(name)]
     if not places:
         return None
-    answers = np.full((len(frames), len(places), 2), np.nan)
     scene = scene or frames
+    told, backwards = _orientation(learnt, scene, places, chamber) if learnt is not None else (0, False)
+    answers = _answers(frames, scene, places, chamber, backwards=backwards, console=console)
+    return replace(_score(frames, places, answers), oriented_by=told, reversed=backwards)
+
+
+def _orientation(learnt: LabelledFrames, scene: LabelledFrames, places: Sequence[int], chamber: Chamber | None) -> tuple[int, bool]:
+    """How many labelled frames say which end is the nose, and whether that is the thin one: by the smaller median error."""
+    chosen = np.unique(np.linspace(0, len(learnt) - 1, min(len(learnt), ORIENTED_BY)).round().astype(int))
+    some = learnt.subset(chosen)
+    if not set(zip(some.group, some.own_sizes, strict=True)) <= set(zip(scene.group, scene.own_sizes, strict=True)):
+        scene = learnt
+    ends = [place for place in places if _kind(some.point_names[place]) != "centre"]
+    errors = [_score(some, ends, _answers(some, scene, ends, chamber, backwards=way)).errors for way in (False, True)] if ends else []
+    told = int(np.isfinite(errors[0].distance_px).any(axis=(1, 2)).sum()) if errors else 0
+    return told, told > 0 and errors[1].spread.median_px < errors[0].spread.median_px
+
+
+def _answers(
+    frames: LabelledFrames,
+    scene: LabelledFrames,
+    places: Sequence[int],
+    chamber: Chamber | None,
+    *,
+    backwards: bool,
+    console: Console | None = None,
+) -> NDArray[np.float64]:
+    """What is found in the frames of every video in order of time, (n, K', 2), NaN where no animal was seen."""
+    answers = np.full((len(frames), len(places), 2), np.nan)
     scenes = tuple(f"{group} {size}" for group, size in zip(frames.group, frames.own_sizes, strict=True))  # each has a background
     sequences = in_time(scenes, frames.order)
     for members in sequences if console is None else track(sequences, description="classical tracker", console=console):
         first = int(members[0])
         background = background_of(scene, frames.group[first], frames.size_of(first))
-        tracker = ClassicalTracker(background, chamber=chamber)
+        tracker = ClassicalTracker(background, chamber=chamber, backwards=backwards)
         for index in members.tolist():
             ends = tracker.find(grey(frames.read(index)), number=int(frames.order[index]))
             if ends is not None:
                 answers[index] = [getattr(ends, _kind(frames.point_names[place])) for place in places]
-    return _score(frames, places, answers)
+    return answers
 
 
 class ClassicalTracker:
@@ -102,10 +138,11 @@ class ClassicalTracker:
     Args:
         background: (h, w), the empty scene.
         chamber: where to look; None: everywhere.
+        backwards: whether the thin end is the nose.
     """
 
-    def __init__(self, background: Image, *, chamber: Chamber | None = None) -> None:
-        self._background = background.astype(np.int16)
+    def __init__(self, background: Image, *, chamber: Chamber | None = None, backwards: bool = False) -> None:
+        self._background, self._backwards = background.astype(np.int16), backwards
         height, width = background.shape
         x, y, across, down = chamber or (0, 0, width, height)
         if x < 0 or y < 0 or across < 1 or down < 1 or x + across > width or y + down > height:
@@ -125,7 +162,7 @@ class ClassicalTracker:
         blob = self._blob(image, lately)
         if blob is None:
             return None
-        ends = _ends(blob, lately)
+        ends = ends_of(blob, lately, backwards=self._backwards)
         self._last = number, ends
         return ends
 
@@ -184,82 +221,3 @@ def _score(frames: LabelledFrames, places: Sequence[int], answers: NDArray[np.fl
 def _kind(name: str) -> str:
     plain = "".join(letter for letter in name.lower() if letter.isalnum())
     return "nose" if plain in NOSE else "tail" if plain in TAIL else "centre" if plain in CENTRE else ""
-
-
-def _ends(blob: Mask, lately: Ends | None) -> Ends:
-    """Nose, root of the tail and middle of one animal."""
-    body = _body(blob)
-    centre, axis = _axis(body)
-    tail_side = _tail_side(blob, body, centre=centre, axis=axis, lately=lately)
-    nose = _farthest(blob_without_tail(blob, body, centre=centre, tail_side=tail_side), centre, -tail_side)
-    return Ends(nose=nose, tail=_tail_root(blob, body, centre=centre, tail_side=tail_side), centre=centre)
-
-
-def _body(blob: Mask) -> Mask:
-    """The animal without what is thin: tail, ears and feet."""
-    half_width = float(cv2.distanceTransform(blob, cv2.DIST_L2, 5).max())
-    radius = max(1, round(TAIL_SHARE * half_width))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(cv2.morphologyEx(blob, cv2.MORPH_OPEN, disc), np.uint8)
-
-
-def _axis(body: Mask) -> tuple[Point, Point]:
-    """Middle of the body, and a unit vector along it."""
-    rows, columns = np.nonzero(body)
-    pixels = np.stack([columns, rows], axis=1).astype(np.float64)
-    centre = pixels.mean(axis=0)
-    _, _, directions = np.linalg.svd(pixels - centre, full_matrices=False)
-    return centre, np.asarray(directions[0], np.float64)
-
-
-def _tail_side(blob: Mask, body: Mask, *, centre: Point, axis: Point, lately: Ends | None) -> Point:
-    """The axis, pointing to the tail: where thin pixels reach farthest from the body, or else where the tail was."""
-    rows, columns = np.nonzero(blob & ~body)
-    thin = np.stack([columns, rows], axis=1) - centre
-    if len(thin):
-        farthest = thin[np.argmax(np.linalg.norm(thin, axis=1))]
-        half_length = float(np.abs(_pixels(body, centre) @ axis).max())
-        if np.linalg.norm(farthest) > TAIL_REACH * half_length:
-            return axis if farthest @ axis > 0 else -axis
-    if lately is not None:
-        return axis if (lately.tail - lately.nose) @ axis > 0 else -axis
-    return _blunt_side(body, centre=centre, axis=axis)
-
-
-def _blunt_side(body: Mask, *, centre: Point, axis: Point) -> Point:
-    """The axis, pointing to the end with more of the body: a rodent tapers to its snout."""
-    along = _pixels(body, centre) @ axis
-    return axis if along.max() < -along.min() else -axis
-
-
-def blob_without_tail(blob: Mask, body: Mask, *, centre: Point, tail_side: Point) -> Mask:
-    """The animal's pixels on the nose's side of its middle, thin ones included: a snout is thin."""
-    rows, columns = np.nonzero(blob)
-    ahead = (np.stack([columns, rows], axis=1) - centre) @ tail_side < 0
-    front = body.copy()
-    front[rows[ahead], columns[ahead]] = 255
-    return front
-
-
-def _tail_root(blob: Mask, body: Mask, *, centre: Point, tail_side: Point) -> Point:
-    """Where the tail leaves the body; the body's end where no tail is seen."""
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(blob & ~body)
-    behind = [one for one in range(1, count) if (centres[one] - centre) @ tail_side > 0]
-    end = _farthest(body, centre, tail_side)
-    if not behind:
-        return end
-    tail = max(behind, key=lambda one: int(stats[one, cv2.CC_STAT_AREA]))
-    touching = np.asarray(cv2.dilate(np.where(labels == tail, 255, 0).astype(np.uint8), np.ones((3, 3), np.uint8)), np.uint8) & body
-    return _pixels(touching, np.zeros(2)).mean(axis=0) if touching.any() else end
-
-
-def _farthest(mask: Mask, centre: Point, direction: Point) -> Point:
-    """Mean of the pixels that reach farthest from `centre` in a direction, within a pixel."""
-    pixels = _pixels(mask, centre)
-    along = pixels @ direction
-    return np.asarray(pixels[along >= along.max() - 1].mean(axis=0) + centre, np.float64)
-
-
-def _pixels(mask: Mask, origin: Point) -> NDArray[np.float64]:
-    rows, columns = np.nonzero(mask)
-    return np.stack([columns, rows], axis=1).astype(np.float64) - origin

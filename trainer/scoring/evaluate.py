@@ -59,6 +59,7 @@ def score(
     *,
     engine: Engine,
     train: LabelledFrames | None = None,
+    fitted_on: str = "training labels",
     match: Match | None = None,
     console: Console | None = None,
     clock: Clock = time.monotonic_ns,
@@ -70,6 +71,7 @@ def score(
         frames: labels; their key points may be in another order than the bundle's.
         engine: open; left open.
         train: as `evaluate`.
+        fitted_on: what `train` is, in words.
         match: says which answer belongs to which labelled animal, NaN for those without; None: the first to the first, or
             with several the nearest.
         console: where the progress bar is drawn, None for nowhere.
@@ -88,7 +90,7 @@ def score(
     match = match or (nearest if several else _in_order)
     predicted, latency, answered = _answers(bundle, frames, engine, match=match, console=console, clock=clock)
     truth, counts = without_missed(predicted, frames.points, answered) if several else (frames.points, None)
-    fitted_on = "training labels" if train is not None else "the scored labels themselves, which flatters it"
+    fitted_on = fitted_on if train is not None else "the scored labels themselves, which flatters it"
     return Evaluation(
         frames=frames,
         predicted=predicted,

@@ -22,17 +22,18 @@ from trainer.scoring.bundle_split import split_of
 from trainer.scoring.classical import Chamber, ClassicalScore, score_classical
 from trainer.scoring.correct_radius import Radii, stated_radii, usual_radii
 from trainer.scoring.engine_choice import EngineChoice, open_chosen
-from trainer.scoring.evaluate import score
+from trainer.scoring.evaluate import match_points, score
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import Absence, absence
 from trainer.scoring.label_faults import other_names
-from trainer.scoring.measurements import Circumstances, Measurements, measure
+from trainer.scoring.measurements import FEWEST_LEARNT, KNOWN_SHARE, Circumstances, Measurements, measure
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
 from trainer.scoring.training_record import empty_as_trained, next_commands, read_trained_as
 from trainer.scoring.verdict import Verdict, verdict
 
+FEW_OF_THESE = "all of these labels, since too few of them were learnt from"  # whose mean position is the baseline then
 Part = Literal["held-out", "training", "all"]
 
 
@@ -194,18 +195,22 @@ def evaluate_sets(
     meaning = empty or empty_as_trained(bundle.folder)
     parts = [part for path in data for part in _parts(bundle, path, read_settled(path, meaning))]
     if train is not None:
-        known = read_settled(train, meaning)
+        given = read_settled(train, meaning)
         parts = [part for part in parts if part.part != "training"]
-        parts.append(_FramesToScore(data=train, part="training", frames=known, scene=known))
+        parts.append(_FramesToScore(data=train, part="training", frames=given, scene=given))
     learnt = next((part.frames for part in parts if part.part == "training"), None)
     within = stated_radii(bundle) or usual_radii(parts[0].scene, asked.floor)
+    here = len(learnt) if learnt is not None else 0
+    few = here < min(FEWEST_LEARNT, KNOWN_SHARE * bundle.description.training.frames)
     order = {"held-out": 0, "all": 1, "training": 2}
+    known = match_points(bundle, learnt) if learnt is not None else None
     with closing(open_chosen(bundle, engine, console=console)) as opened:
         scored = []
         for part in sorted(parts, key=lambda part: order[part.part]):
-            evaluation = score(bundle, part.frames, engine=opened, train=learnt, console=console)
+            of, called = (part.scene, FEW_OF_THESE) if learnt is not None and few else (learnt, "training labels")
+            evaluation = score(bundle, part.frames, engine=opened, train=of, fitted_on=called, console=console)
             seen = fields_of_view(bundle.description, part.frames)
-            one = _scored(part, evaluation, asked, seen=seen, within=within, console=console)
+            one = _scored(part, evaluation, asked, seen=seen, within=within, learnt=known, console=console)
             scored.append(
                 replace(one, unlike=unlike_learnt(bundle.description, appearances_of(evaluation))) if part.part != "training" else one
             )
@@ -221,6 +226,7 @@ def _judged(run: EvaluationRun, data: Sequence[Path]) -> EvaluationRun:
     labels = learnt.evaluation.frames
     about = Circumstances(
         labels=labels,
+        learnt=run.bundle.description.training.frames,
         radii=run.radii,
         floor=run.asked.floor,
         target_px=run.asked.target_px,
@@ -244,12 +250,19 @@ def _parts(bundle: Bundle, data: Path, frames: LabelledFrames) -> list[_FramesTo
 
 
 def _scored(
-    part: _FramesToScore, evaluation: Evaluation, asked: EvaluationOptions, *, seen: str, within: Radii, console: Console | None
+    part: _FramesToScore,
+    evaluation: Evaluation,
+    asked: EvaluationOptions,
+    *,
+    seen: str,
+    within: Radii,
+    learnt: LabelledFrames | None,
+    console: Console | None,
 ) -> ScoredSet:
     judged = judge(evaluation.predicted, evaluation.frames, within_px=within.array)
     classical = None
     if asked.classical and part.part != "training":
-        classical = score_classical(evaluation.frames, scene=part.scene, chamber=asked.chamber, console=console)
+        classical = score_classical(evaluation.frames, scene=part.scene, learnt=learnt, chamber=asked.chamber, console=console)
     return ScoredSet(
         data=part.data,
         part=part.part,
@@ -284,7 +297,8 @@ def _classical_json(classical: ClassicalScore | None, thresholds_px: Sequence[fl
         name: _finite({"mean_px": spread.mean_px, "median_px": spread.median_px, "p95_px": spread.p95_px})
         for name, spread in zip(classical.names, classical.errors.per_point, strict=True)
     }
-    return {**_errors_json(classical.errors, thresholds_px), "per_point": each, "unseen_frames": classical.unseen}
+    how = {"unseen_frames": classical.unseen, "oriented_by_frames": classical.oriented_by, "thin_end_is_nose": classical.reversed}
+    return {**_errors_json(classical.errors, thresholds_px), "per_point": each, **how}
 
 
 def _finite(figures: dict[str, float]) -> dict[str, float | None]:

@@ -84,6 +84,8 @@ def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def rare_point(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A point with few labels and a large error."""
+    if m.in_part:
+        return None
     most = max((point.learnt for point in m.points), default=0)
     rare = [point for point in m.points if point.learnt < RARE * most and _worse_than_others(point, m)]
     if not rare:

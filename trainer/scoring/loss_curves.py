@@ -6,6 +6,7 @@ import numpy as np
 
 STILL_FALLING = 0.05  # the last fifth of the epochs improved the held-out error by more than this share
 RISEN = 0.05  # a held-out loss above its smallest by more than this share of its whole fall has risen, and not by chance
+FEWEST_EPOCHS_MIDWAY = 3  # in a third: two single losses are compared
 FEWEST_EPOCHS = 8  # before that a loss has hardly begun to fall
 
 
@@ -21,6 +22,22 @@ def still_falling(held_out_px: Sequence[float | None]) -> float | None:
         return None
     before, last = float(np.median(errors[-2 * fifth : -fifth])), float(np.median(errors[-fifth:]))
     return (before - last) / before if before > 0 else 0.0
+
+
+def fell_midway(losses: Sequence[float]) -> float | None:
+    """Which share of its whole fall a loss fell by in the middle third of the epochs; None for fewer than 9, or where it did not fall.
+
+    A learning rate that goes to zero flattens every loss towards the end, however short the training was. In the middle third it is
+    still between three quarters and a quarter of its highest: a loss that falls much there would fall on in a longer training.
+
+    Args:
+        losses: of each epoch.
+    """
+    third = len(losses) // 3
+    if third < FEWEST_EPOCHS_MIDWAY:
+        return None
+    fall = losses[0] - min(losses)
+    return (losses[third - 1] - losses[2 * third - 1]) / fall if fall > 0 else None
 
 
 def crossing(train: Sequence[float | None], held_out: Sequence[float | None]) -> int | None:

@@ -27,6 +27,8 @@ from trainer.scoring.loss_curves import crossing, still_falling
 from trainer.scoring.metrics import share_beyond
 
 BORDER_PX = 8.0  # a label so near an edge of the image is at its border
+KNOWN_SHARE = 0.9  # of the frames learnt from: labels may have been excluded since
+FEWEST_LEARNT = 10  # frames learnt from among others: errors on fewer say nothing of all that were learnt from
 LOOKED_AT = 24  # frames of each part whose brightness and contrast are compared
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # of red, green and blue, ITU-R BT.601
 GREY_LEVELS = 4.0  # frames of one recording differ by about as much
@@ -101,6 +103,7 @@ class Measurements:
 
     Attributes:
         learnt: frames learnt from.
+        looked_at: those of them whose labels are here, so that errors on them are known; None for all.
         scored: frames held out that have a label.
         right: those of them on which at least half of the labelled points lie within what counts as right.
         train_median_px: of the errors on frames learnt from.
@@ -126,6 +129,7 @@ class Measurements:
     """
 
     learnt: int
+    looked_at: int | None = None
     scored: int
     right: int = 0
     train_median_px: float
@@ -151,6 +155,11 @@ class Measurements:
     curve: tuple[str, ...] = ()
 
     @property
+    def in_part(self) -> bool:
+        """Whether much of what was learnt from is not among these labels: what was learnt of a point or a video is not known then."""
+        return self.looked_at is not None and self.looked_at < KNOWN_SHARE * self.learnt
+
+    @property
     def gap(self) -> float:
         """Held-out median over training median; NaN where one of them is missing."""
         return self.median_px / self.train_median_px if self.train_median_px > 0 else math.nan
@@ -173,7 +182,8 @@ class Circumstances:
     """What is known of a training besides its errors.
 
     Attributes:
-        labels: all frames learnt from.
+        labels: the frames learnt from that are here.
+        learnt: how many frames were learnt from in all, where more may be than are here.
         radii: what counts as right.
         floor: between annotators, where known.
         target_px: what the task can do with, where known.
@@ -185,6 +195,7 @@ class Circumstances:
     """
 
     labels: LabelledFrames
+    learnt: int | None = None
     radii: Radii
     floor: Floor | None = None
     target_px: float | None = None
@@ -198,6 +209,8 @@ class Circumstances:
 def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances) -> Measurements:
     """Look at the answers of one network for frames that it has learnt from and, where there are some, frames that it has not.
 
+    Where the frames learnt from are a few of many, nothing is concluded from the errors on them.
+
     Raises:
         LabelError: an image cannot be read.
     """
@@ -206,8 +219,9 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
     shown, within = scored or train, about.radii.array
     least_px = 2 * float(within.mean())
     epochs, steps = about.history["epochs"], len(about.history["batches"])
-    return Measurements(
-        learnt=len(about.labels),
+    made = Measurements(
+        learnt=max(len(about.labels), about.learnt or 0),
+        looked_at=len(about.labels),
         scored=int(_with_label(scored).sum()) if scored is not None else 0,
         right=_right(scored, within) if scored is not None else 0,
         train_median_px=train.errors.spread.median_px,
@@ -231,6 +245,20 @@ def measure(train: Evaluation, held_out: Evaluation | None, about: Circumstances
         suspects=suspects(train, scored, within_px=within),
         empty=about.empty,
         curve=about.curve,
+    )
+    return _without_training(made) if made.in_part and len(about.labels) < FEWEST_LEARNT else made
+
+
+def _without_training(m: Measurements) -> Measurements:
+    """The same without what the frames learnt from came to."""
+    return replace(
+        m,
+        train_median_px=math.nan,
+        train_mean_px=math.nan,
+        train_lost=0.0,
+        unlike=0.0,
+        points=tuple(replace(point, train_median_px=math.nan) for point in m.points),
+        exchanges=(),
     )
 
 

@@ -38,6 +38,7 @@ class NextCommands:
         annotators: who has labelled there.
         point_names: the key points.
         videos: the file of a video by the name of its group, where it is known.
+        unseen: a video beside these that is not among them; None where none is known.
         fit_options: those of the training besides its length, as they were given.
         minutes: its longest time; None where it has none.
         epochs: how many it has where it has no longest time alone.
@@ -51,6 +52,7 @@ class NextCommands:
     annotators: tuple[str, ...] = ()
     point_names: tuple[str, ...] = ()
     videos: Mapping[str, str] = field(default_factory=dict)
+    unseen: str | None = None
     fit_options: tuple[str, ...] = ()
     minutes: float | None = None
     epochs: int = 40
@@ -131,10 +133,12 @@ class NextCommands:
 
     def look_at_answers(self) -> Advice:
         """The bundle's answers drawn on a video, or where none is known beside the labels."""
-        video = next(iter(self.videos.values()), None)
+        video = self.unseen or next(iter(self.videos.values()), None)
         if video is not None:
             drawn = typed("render", video, "--bundle", self.bundle, "--out", f"{self.bundle}-drawn.mp4")
-            return Advice("Look at its answers on a video, best on one that it has not seen.", drawn)
+            if self.unseen is not None:
+                return Advice("Look at its answers on a video of which no frame is among these labels.", drawn)
+            return Advice("Look at its answers on a video. Frames of this one were labelled: name another, and it tells more.", drawn)
         do = "Look at its answers beside the labels (w: the worst, then the next), and on a video, where `trainer render` draws them."
         return Advice(do, self._label_page("--bundle", self.bundle))
 

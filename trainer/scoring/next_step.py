@@ -33,6 +33,7 @@ Kind = Literal[
     "few bouts",
     "nothing shown",
     "no better",
+    "behind",
     "in pieces",
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from trainer.errors import TrainingError
 from trainer.formats.empty_cells import Empty
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.store import PROJECT_FILE, open_project
@@ -16,9 +17,12 @@ from trainer.project.video_places import place_of_video
 from trainer.scoring.correct_radius import FIGURES_FILE
 from trainer.scoring.measurements import NO_HISTORY
 from trainer.scoring.next_commands import NextCommands
+from trainer.video_files.endings import video_ending
+from trainer.video_files.reader import VideoReader
 
 logger = logging.getLogger(__name__)
 
+MOST_LOOKED_AT = 200  # files beside the labelled videos
 TRAINED_AS = "trained_as"  # key in the figures
 
 
@@ -108,6 +112,7 @@ def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, tr
         annotators=opened.annotators() if opened is not None else (),
         point_names=frames.point_names,
         videos=videos,
+        unseen=_unseen(videos, frames, not_of=bundle),
         fit_options=trained.options,
         minutes=trained.minutes,
         epochs=trained.epochs,
@@ -130,6 +135,28 @@ def _videos(frames: LabelledFrames) -> dict[str, str]:
         if beside:
             found[group] = str(beside[0])
     return found
+
+
+def _unseen(videos: Mapping[str, str], frames: LabelledFrames, *, not_of: Path) -> str | None:
+    """The first video beside those labelled that is none of them and has their size, and was not drawn with this bundle."""
+    labelled, sizes = {Path(path).resolve() for path in videos.values()}, set(frames.own_sizes)
+    for folder in sorted({Path(path).parent for path in videos.values()}):
+        if not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir())[:MOST_LOOKED_AT]:
+            mine = path.resolve() in labelled or path.stem in videos or path.name.startswith(f"{not_of.name}-")
+            if not mine and video_ending(path.name) and path.is_file() and _size_of(path) in sizes:
+                return str(path)
+    return None
+
+
+def _size_of(path: Path) -> tuple[int, int] | None:
+    """(height, width) of a video; None where it cannot be opened."""
+    try:
+        with VideoReader(path) as video:
+            return video.size
+    except TrainingError:
+        return None
 
 
 def _literal(name: str) -> str:

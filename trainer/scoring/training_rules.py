@@ -58,7 +58,9 @@ def learnt_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """Held-out frames of another kind."""
+    """Held-out frames of another kind; silent where what was learnt of their videos is not known."""
+    if m.in_part:
+        return None
     far = [one for one in m.groups if gap(m) and one.median_px > max(UNLIKE_TIMES * m.train_median_px, m.radius_px)]
     strange = [one for one in far if not one.learnt] or (far if m.unlike >= UNLIKE_SPREADS else _alone(far, m))
     if not strange:

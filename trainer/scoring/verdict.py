@@ -6,13 +6,13 @@ mends them; what says nothing without enough frames comes after having too few.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainer.labels.checks import FEW_FRAMES
 from trainer.scoring import label_rules, training_rules
 from trainer.scoring.loss_curves import STILL_FALLING
-from trainer.scoring.measurements import GroupMeasure, Measurements
+from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import (
     BASELINE_SHARE,
@@ -141,28 +141,47 @@ def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, findi
     return Verdict(
         finding=finding,
         summary=_summary(m),
-        steps=tuple(steps[:MOST_STEPS]),
+        steps=tuple(_on_all_labels(step) if m.in_part else step for step in steps[:MOST_STEPS]),
         labels_or_minutes=labels_or_minutes(m),
         needs_labels=more.do if needed else "",
         select=more.command,
     )
 
 
+def _on_all_labels(step: NextStep) -> NextStep:
+    """A step that trains again, of a bundle that has learnt from more labels than these."""
+    if not step.command.startswith("trainer fit "):
+        return step
+    return replace(step, do=f"{step.do} Add the other labels that it was trained on to --data: it has learnt from more than these.")
+
+
 def needs_labels(m: Measurements, worst: Sequence[GroupMeasure]) -> str:
     """The points with the largest errors, and the videos in which they are; empty where nothing was held out."""
     points = sorted((one for one in m.points if one.scored), key=lambda one: -one.median_px)[:MOST_NEEDY]
-    never = [f"'{one.name}' ({one.learnt} labels, none of them held out)" for one in m.points if not one.scored]
+    never = [f"'{one.name}' ({_labels_of(one, m, 'none of them held out')})" for one in m.points if not one.scored]
     if not points:
         return ""
-    words = ", ".join([*never, *(f"'{one.name}' ({one.learnt} labels, median {one.median_px:.1f} px)" for one in points)])
+    words = ", ".join([*never, *(f"'{one.name}' ({_labels_of(one, m, f'median {one.median_px:.1f} px')})" for one in points)])
     where = ", ".join(f"'{one.name}' (median {one.median_px:.1f} px)" for one in worst)
     return f"Labels are needed most of {words}" + (f"; of the videos, in {where}." if len(m.groups) > 1 else ".")
+
+
+def _labels_of(point: PointMeasure, m: Measurements, more: str) -> str:
+    """How many labels of a point were learnt from, where that is known, and what else is known of it."""
+    if m.in_part:
+        return more
+    return f"{'1 label' if point.learnt == 1 else f'{point.learnt} labels'}, {more}"
 
 
 def labels_or_minutes(m: Measurements) -> str:
     """More labels, or a longer training? As far as one training can say, and a learning curve where there is one."""
     if not m.scored:
         return "With nothing held out, nothing tells whether more labels or a longer training would help."
+    if math.isnan(m.train_median_px):
+        return (
+            f"Of the {frames(m.learnt)} learnt from only {m.looked_at} {'is' if m.looked_at == 1 else 'are'} among these labels, too few "
+            "to say whether more labels or a longer training would help: score it on the labels that it was trained on."
+        )
     gap = m.median_px - m.train_median_px
     labels = (
         f"More labels can take away at most the gap between held-out and training error, {max(gap, 0.0):.2f} px of {m.median_px:.2f} px "
@@ -183,7 +202,12 @@ def labels_or_minutes(m: Measurements) -> str:
 
 
 def _summary(m: Measurements) -> str:
-    learnt = f"training median {m.train_median_px:.2f} px on {frames(m.learnt)}"
+    of_all = f"{m.looked_at} of the {frames(m.learnt)} learnt from" if m.in_part else frames(m.learnt)
+    learnt = f"training median {m.train_median_px:.2f} px on {of_all}"
+    if math.isnan(m.train_median_px):
+        learnt = (
+            f"of the {frames(m.learnt)} learnt from only {m.looked_at} {'is' if m.looked_at == 1 else 'are'} here, too few to compare with"
+        )
     if not m.scored:
         return f"Nothing was held out; {learnt}."
     gap = "" if math.isnan(m.gap) else f", a gap of {m.gap - 1:+.0%}"
