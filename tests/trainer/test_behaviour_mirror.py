@@ -16,7 +16,7 @@ from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.train import prepare, train
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
 from trainer.behaviour.weighted_loss import class_weights
-from trainer.errors import LabelError, RigtrackError, TrainingError
+from trainer.errors import LabelError, TrainingError
 from trainer.image_behaviour.image_mirroring import settled_mirror
 from trainer.image_behaviour.image_videos import ImageVideo
 from trainer.image_behaviour.samples import Samples
@@ -156,17 +156,12 @@ def test_mirrored_images_are_not_averaged_where_classes_have_sides() -> None:
 def test_a_training_that_taught_mirrored_sides_wrongly_is_not_gone_on_with(tmp_path: Path) -> None:
     one = turning()
     videos = PoseVideos(
-        class_names=("chase", "attack"),
-        point_names=POINTS,
-        exclusive=True,
-        videos=(one, replace(one, name="w", part="validation")),
-        notes=(),
+        class_names=TURNS, point_names=POINTS, exclusive=True, videos=(one, replace(one, name="w", part="validation")), notes=()
     )
     settings = replace(QUICK, epochs=1, window=160)
-    train(videos, BODY, settings, tmp_path, say=lambda _: None)
-    about = read_training(tmp_path / LAST)["about"]
-    assert not {"exchanged", "pairs"} & set(about)  # trainings without sides that were begun before go on
-    sided = replace(videos, class_names=TURNS)
-    assert prepare(sided, BODY, settings).training.exchanged == (1, 0, 2)
-    with pytest.raises(RigtrackError, match="differ"):
-        train(sided, BODY, settings, tmp_path, say=lambda _: None)
+    prepared = prepare(videos, BODY, settings)
+    unsided = replace(prepared, training=replace(prepared.training, exchanged=()))
+    train(videos, BODY, settings, tmp_path, say=lambda _: None, prepared=unsided)
+    assert not {"exchanged", "pairs"} & set(read_training(tmp_path / LAST)["about"])  # trainings of classes without sides go on
+    with pytest.raises(TrainingError, match="the classes that change places in mirrored examples differ"):
+        train(videos, BODY, settings, tmp_path, say=lambda _: None, prepared=prepared)
