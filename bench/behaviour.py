@@ -28,6 +28,7 @@ from trainer.behaviour.clips import UNJUDGED, Clips, clips_of, delayed_targets, 
 from trainer.behaviour.delay import on_own_frames
 from trainer.behaviour.division import DivisionAsked
 from trainer.behaviour.features import BodyPlan
+from trainer.behaviour.mirroring import mirroring_of
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.reference import answers_of, train_reference
 from trainer.behaviour.settings import BehaviourSettings
@@ -94,11 +95,12 @@ def fold(whole: PoseVideos, left_out: tuple[str, str], out: Path, settings: Sequ
 
 def features(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings, path: Path) -> tuple[Prepared, Clips]:
     """Of all videos, found once for all folds: what is learnt from, and the two left out."""
+    mirroring = mirroring_of(videos.point_names, videos.class_names, settings)
     if not path.exists():
         tell("computing features")
         network = PoseBehaviour(BehaviourPlan(body=body, classes=1, exclusive=False, hidden=1))
         arrays: dict[str, Values] = {}
-        of = clips_of(network, videos.videos, videos.point_names, settings)
+        of = clips_of(network, videos.videos, mirroring)
         for video, (seen, mirrored) in zip(videos.videos, of.variants, strict=True):
             arrays |= {f"{video.name} seen": seen.numpy(), f"{video.name} mirrored": mirrored.numpy()}
         keep(path, arrays)
@@ -109,6 +111,7 @@ def features(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings, pa
             parts[part] = Clips(
                 variants=tuple(tuple(torch.from_numpy(kept[f"{video.name} {how}"]) for how in ("seen", "mirrored")) for video in of_part),
                 targets=tuple(torch.from_numpy(delayed_targets(video, exclusive=True, delay_ms=settings.delay_ms)) for video in of_part),
+                exchanged=mirroring.exchanged(exclusive=True),
             )
     return Prepared(training=parts["train"], validation=parts["validation"]), parts["test"]
 

@@ -79,7 +79,7 @@ def network(videos: PoseVideos, seed: int, epochs: int, folder: Path) -> tuple[S
     prepared = prepare(videos, body.plan, settings)
     trained = train(videos, body.plan, settings, folder / str(seed), say=lambda _: None, prepared=prepared)
     found = calibrate_answers(trained.network, trained.logits, trained.targets, rule="f1", warming_frames=0)
-    clips = clips_of(trained.network, videos.of("test"), videos.point_names, None).normalise(trained.network)
+    clips = clips_of(trained.network, videos.of("test")).normalise(trained.network)
     with torch.no_grad():
         answer = trained.network.probabilities(trained.network.logits(clips.variants[0][0][None]))[0].numpy()
     [video] = videos.of("test")

@@ -102,7 +102,7 @@ def test_training_pictures_are_mirrored_with_the_pairs_in_force(pairs: tuple[tup
     ("options", "message"),
     [
         (["--rotation", "400"], "expected degrees from 0 to 180"),
-        (["--pairs", "leftear"], "expected two point names with a colon between"),
+        (["--pairs", "leftear"], "expected two names with a colon between"),
     ],
 )
 def test_wrong_usage_ends_with_status_2(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

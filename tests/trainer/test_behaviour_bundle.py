@@ -53,7 +53,9 @@ def test_a_trained_bundle_finds_what_it_learnt_in_a_video_it_never_saw(made: Pat
     assert about.behaviour.accuracy.macro_f1 > 0.7
     assert (about.task, sorted(about.class_names), about.point_names) == ("behaviour", sorted(CLASSES), POINTS)
     assert about.behaviour.accuracy.frames == 450
-    assert (made / "report.html").exists()
+    report = json.loads((made / "metrics.json").read_text())
+    assert "mirror: no pose is mirrored, as asked for" in report["notes"]
+    assert "no pose is mirrored" in (made / "report.html").read_text()
 
 
 def test_a_bundle_proves_itself_and_starts_anew_after_a_gap(made: Path) -> None:

@@ -54,7 +54,7 @@ def test_offline_and_live_an_answer_is_of_the_same_frame() -> None:
 
 def test_targets_are_what_the_frame_so_much_earlier_was() -> None:
     one = video(3)
-    at_once, late = (clips_of(network(), [one], ("nose", "middle", "tail"), None, delay_ms=each).targets[0] for each in (0, 500))
+    at_once, late = (clips_of(network(), [one], delay_ms=each).targets[0] for each in (0, 500))
     assert torch.equal(late[15:], at_once[:-15])
     assert (late[:15] == UNJUDGED).all()
     assert not torch.equal(late[15:], at_once[15:])

@@ -92,6 +92,30 @@ def test_every_option_changes_what_is_asked_or_is_refused(task: str, asked: Call
     assert ignored == []
 
 
+@pytest.mark.parametrize(
+    ("given", "instead"),
+    [
+        ("--hold-out a", "use --parts"),
+        ("--validate a", "use --parts"),
+        ("--no-mirror", "use --no-flips"),
+        ("--threshold-rule j", "use --alarm-rule"),
+        ("--members 3", "leave it out"),
+    ],
+)
+def test_an_option_of_behaviour_is_refused_with_forecasts_and_its_sibling_named(given: str, instead: str) -> None:
+    options = fit_parser().parse_args(["--data", "a", "--task", "forecast", *given.split()])
+    with pytest.raises(TrainingError, match=f"^{given.split()[0]} does not go with --task forecast; {instead}$"):
+        of_forecast(options)
+
+
+@pytest.mark.parametrize("region", ["", "--region frame"])
+def test_pairs_of_behaviour_are_learnt_with_and_typed_again(region: str) -> None:
+    words = ["--task", "behaviour", *region.split(), "--pairs", "cw:ccw", "tail:tail"]
+    request = (of_images if region else of_poses)(fit_parser().parse_args(["--data", "a", *words]))[0]  # type: ignore[index]
+    assert request.settings.pairs == (("cw", "ccw"), ("tail", "tail"))
+    assert request.options[:3] == ("--pairs", "cw:ccw", "tail:tail")
+
+
 @pytest.mark.parametrize("task", ["behaviour", "forecast"])
 @pytest.mark.parametrize("given", ["--background median", "--oversample points", "--held-out-batch 4", "--contrast local", "--no-flip"])
 def test_an_option_of_key_points_is_refused_with_every_other_task(task: str, given: str) -> None:

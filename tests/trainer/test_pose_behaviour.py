@@ -33,7 +33,7 @@ def test_the_loss_of_a_training_is_that_of_the_answers_before_any_softmax() -> N
     with torch.no_grad():
         made.answer.weight.zero_()
         made.answer.bias.copy_(sure)
-    shown = clips_of(made, [video(0)], POINTS, None).normalise(made).variants[0][0][None]
+    shown = clips_of(made, [video(0)]).normalise(made).variants[0][0][None]
     targets = torch.zeros(*shown.shape[:2], made.answers)
     targets[..., 0] = 1
     loss = _loss(made, QUICK, shown, targets, (torch.ones(made.answers), torch.ones(made.answers)))
@@ -43,7 +43,7 @@ def test_the_loss_of_a_training_is_that_of_the_answers_before_any_softmax() -> N
 @pytest.mark.parametrize("kind", ["gru", "tcn"])
 def test_one_step_per_frame_gives_what_the_whole_clip_gives(kind: PoseNetwork) -> None:
     made, one = network(kind=kind), video(0)
-    clips = clips_of(made, [one], POINTS, None).normalise(made)
+    clips = clips_of(made, [one]).normalise(made)
     whole = made.probabilities(made.logits(clips.variants[0][0][None]))[0].detach().numpy()
     np.testing.assert_allclose(steps(made, one.poses), whole, atol=1e-5)
 

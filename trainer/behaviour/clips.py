@@ -1,7 +1,7 @@
 """What a network learns from: features of every video, as seen and mirrored, cut into clips."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.behaviour.delay import earlier, taken_from
+from trainer.behaviour.mirroring import Mirroring
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.training_device import device_of
 from trainer.behaviour.video_table import PoseVideo
 from trainer.ethogram.bouts import NO, YES, Marks
-from trainer.labels.mirror import swapped_order
 
 UNJUDGED = -1
 
@@ -28,29 +28,34 @@ class Clips:
         targets: of each video, float32 (frames, answers): 1 for what is on ("none" last, where classes are exclusive), 0 for what is
             not, `UNJUDGED` for what nobody judged.
         again: places of videos and frames in them, around which every epoch shows one clip more.
+        exchanged: for every answer the one that a mirrored variant takes it from; empty where all stay. See `Mirroring`.
     """
 
     variants: tuple[tuple[Tensor, ...], ...]
     targets: tuple[Tensor, ...]
     again: tuple[tuple[int, int], ...] = ()
+    exchanged: tuple[int, ...] = ()
 
     def normalise(self, network: PoseBehaviour) -> "Clips":
         """The same by the network's mean and deviation, on the device where they were."""
         device = device_of(network)
         variants = tuple(tuple(network.normalised(each.to(device)).to(each.device) for each in of) for of in self.variants)
-        return Clips(variants=variants, targets=self.targets, again=self.again)
+        return replace(self, variants=variants)
 
     def of(self, places: Sequence[int]) -> "Clips":
         """Those of some of the videos, by their places."""
         again = tuple((list(places).index(place), frame) for place, frame in self.again if place in places)
-        return Clips(
-            variants=tuple(self.variants[place] for place in places), targets=tuple(self.targets[place] for place in places), again=again
+        return replace(
+            self,
+            variants=tuple(self.variants[place] for place in places),
+            targets=tuple(self.targets[place] for place in places),
+            again=again,
         )
 
     def followed_by(self, other: "Clips") -> "Clips":
         """Those of these videos and then of others."""
         later = tuple((len(self.targets) + place, frame) for place, frame in other.again)
-        return Clips(variants=self.variants + other.variants, targets=self.targets + other.targets, again=self.again + later)
+        return replace(self, variants=self.variants + other.variants, targets=self.targets + other.targets, again=self.again + later)
 
     def batches(self, settings: BehaviourSettings, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Every frame once and those around `again` once more, in clips from random places, each in a random variant.
@@ -79,8 +84,11 @@ class Clips:
 
     def _clip(self, place: int, start: int, window: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         of = self.variants[place]
-        features = of[int(rng.integers(len(of)))][start : start + window]
+        variant = int(rng.integers(len(of)))
+        features = of[variant][start : start + window]
         targets = self.targets[place][start : start + window]
+        if variant and self.exchanged:
+            targets = targets[:, list(self.exchanged)]
         missing = window - len(targets)
         if missing:
             features = torch.cat([features, features.new_zeros(missing, features.shape[1])])
@@ -91,13 +99,12 @@ class Clips:
 def clips_of(
     network: PoseBehaviour,
     videos: Sequence[PoseVideo],
-    point_names: Sequence[str],
-    settings: BehaviourSettings | None,
+    mirroring: Mirroring | None = None,
     *,
     delay_ms: float = 0.0,
 ) -> Clips:
-    """Run the feature step over the videos, in every variant that the settings ask for; as seen alone without settings."""
-    order = swapped_order(point_names) if settings is not None and settings.mirror else None
+    """Run the feature step over the videos, as seen, and mirrored too where that is asked for."""
+    order = mirroring.point_order if mirroring is not None and mirroring.shown else None
     poses, seconds = [], []
     for video in videos:
         variants = [video.poses] if order is None else [video.poses, mirrored(video.poses, order)]
@@ -108,7 +115,13 @@ def clips_of(
     return Clips(
         variants=tuple(tuple(found[count * place : count * (place + 1)]) for place in range(len(videos))),
         targets=tuple(torch.from_numpy(delayed_targets(video, exclusive=network.plan.exclusive, delay_ms=delay_ms)) for video in videos),
+        exchanged=mirroring.exchanged(exclusive=network.plan.exclusive) if mirroring is not None else (),
     )
+
+
+def both_ways(targets: Sequence[Tensor], exchanged: Sequence[int]) -> list[Tensor]:
+    """Targets as they are learnt from: where mirrored examples have answers exchanged, as seen and then as mirrored."""
+    return [*targets, *(each[:, list(exchanged)] for each in targets if exchanged)]
 
 
 def mirrored(poses: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.float32]:

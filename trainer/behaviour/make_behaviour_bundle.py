@@ -22,6 +22,7 @@ from trainer.behaviour.export import ExportedBehaviour, carried_frames, export
 from trainer.behaviour.false_bouts import earlier_bundle, false_bouts
 from trainer.behaviour.frame_choice import chosen, in_runs, longest_runs, noted, said_of, without_network
 from trainer.behaviour.learning_record import learning_record, settings_in_force, training_answers
+from trainer.behaviour.mirroring import mirroring_of
 from trainer.behaviour.next_commands import commands_of
 from trainer.behaviour.none_class import without_none
 from trainer.behaviour.reference import Reference, answers_of, train_reference, write_reference
@@ -67,9 +68,12 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
         raise TrainingError("--delay tells of frames that came before, which --only-when decides at once; leave one of them out")
     videos = chosen(videos, request.choice)
     axis = find_body_axis(videos, front=request.front, back=request.back, confidence=request.confidence, roles=request.roles)
-    for sentence in [*_introduction(videos, axis), *said_of(videos.videos, videos.class_names, request.choice)]:
+    mirroring = mirroring_of(videos.point_names, videos.class_names, request.settings)
+    mirror = mirroring.sentence("pose")
+    for sentence in [*_introduction(videos, axis), mirror, *said_of(videos.videos, videos.class_names, request.choice)]:
         say(sentence)
     request.settings.check()
+    request = replace(request, settings=replace(request.settings, mirror=mirroring.shown))
     learnt = replace(videos, videos=(*in_runs(videos.of("train")), *in_runs(videos.of("validation")), *videos.of("test")))
     say("computing the features of every video")
     prepared = _with_false_bouts(request, learnt, prepare(learnt, axis.plan, request.settings), say)
@@ -98,7 +102,9 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     answered = training_answers(found, learnt.of("train"), videos.class_names, decide)
     answered = without_frames(answered, silent_frames(answered))
     again = len(prepared.training.again)
-    return _score_and_write(request, videos, axis, trained, calibrated, exported, reference, absent, learnt=answered, shown_again=again)
+    return _score_and_write(
+        request, videos, axis, trained, calibrated, exported, reference, absent, learnt=answered, shown_again=again, mirror=mirror
+    )
 
 
 def _score_and_write(
@@ -113,6 +119,7 @@ def _score_and_write(
     *,
     learnt: Sequence[ScoredVideo],
     shown_again: int,
+    mirror: str,
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
     otherwise = request.choice.otherwise if request.choice is not None else None
@@ -129,6 +136,7 @@ def _score_and_write(
         *videos.notes,
         *findings([video.session for video in videos.videos]),
         *axis.sentences,
+        mirror,
         *said_of(judged, videos.class_names, request.choice),
         *([absent] if absent else []),
         *said_of_delay(request.settings.delay_ms),

@@ -7,6 +7,7 @@ from trainer.behaviour.network import PoseNetwork
 from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
+from trainer.labels.mirror import Pairs
 from trainer.networks.usual_training import POSES
 
 Loss = Literal["cross_entropy", "mse"]
@@ -32,7 +33,8 @@ class BehaviourSettings:
         weight_decay: of AdamW.
         dropout: share of the features, and of what the unit answers, left out in training.
         noise: standard deviation of what is added to the normalised features in training.
-        mirror: learn from mirrored poses too, left points taking the place of right ones.
+        mirror: learn from mirrored poses too, left points and classes taking the place of right ones.
+        pairs: key points, and classes, that change places in a mirrored pose, where their names do not say so.
         threshold: the rule by which thresholds are chosen.
         loss: what is made smallest.
         delay_ms: how much later than a frame it is answered.
@@ -54,6 +56,7 @@ class BehaviourSettings:
     dropout: float = 0.15
     noise: float = 0.05
     mirror: bool = True
+    pairs: Pairs = ()
     threshold: Rule = "f1"
     loss: Loss = "cross_entropy"
     delay_ms: float = 0.0
@@ -82,4 +85,5 @@ class BehaviourSettings:
         del plain["minutes"], plain["device"]
         if not self.delay_ms:  # trainings that were begun before there was one go on
             del plain["delay_ms"]
-        return plain
+        del plain["pairs"]
+        return plain | ({"pairs": [list(pair) for pair in self.pairs]} if self.pairs else {})

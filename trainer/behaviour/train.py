@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainer.behaviour.clips import Clips, clips_of
+from trainer.behaviour.clips import Clips, both_ways, clips_of
 from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.features import DEFINITION, BodyPlan
 from trainer.behaviour.members import together
+from trainer.behaviour.mirroring import mirroring_of
 from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.recurrent_step import spread_memories
 from trainer.behaviour.settings import BehaviourSettings
@@ -68,6 +69,7 @@ def prepare(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings) -> 
     """Run the feature step over the training and the validation videos.
 
     Raises:
+        LabelError: named pairs that there are not.
         TrainingError: a video, or a block of one, that is not at least twice as long as answers are late: little of it would be learnt.
     """
     for video in videos.videos:
@@ -76,16 +78,11 @@ def prepare(videos: PoseVideos, body: BodyPlan, settings: BehaviourSettings) -> 
             raise TrainingError(
                 f"--delay is {settings.delay_ms:g} ms, and '{video.name}' lasts {lasts_ms:.0f} ms; expected at most half of the shortest"
             )
+    mirroring = mirroring_of(videos.point_names, videos.class_names, settings)
     network = PoseBehaviour(BehaviourPlan(body=body, classes=len(videos.class_names), exclusive=videos.exclusive, hidden=1))
     return Prepared(
-        training=clips_of(network, videos.of("train"), videos.point_names, settings, delay_ms=settings.delay_ms),
-        validation=clips_of(
-            network,
-            videos.of("validation"),
-            videos.point_names,
-            settings if settings.members > 1 else None,
-            delay_ms=settings.delay_ms,
-        ),
+        training=clips_of(network, videos.of("train"), mirroring, delay_ms=settings.delay_ms),
+        validation=clips_of(network, videos.of("validation"), mirroring if settings.members > 1 else None, delay_ms=settings.delay_ms),
     )
 
 
@@ -184,6 +181,7 @@ def _train_one(
         "body": asdict(body),
         "features": DEFINITION,
         **({"hard_negatives": [list(each) for each in prepared.training.again]} if prepared.training.again else {}),
+        **({"exchanged": list(prepared.training.exchanged)} if prepared.training.exchanged else {}),
     }
     out.mkdir(parents=True, exist_ok=True)
     device = training_device(settings.device)
@@ -196,7 +194,7 @@ def _train_one(
     if not run.history:
         _set_normalisation(network, mean_of)
     clips, validation = prepared.training.normalise(network), prepared.validation.normalise(network)
-    weights = class_weights(list(clips.targets))
+    weights = class_weights(both_ways(clips.targets, clips.exchanged))
 
     def steps(of: BehaviourSettings, rng: np.random.Generator) -> Iterator[float]:
         network.train()

@@ -24,6 +24,7 @@ _WORDS = {
     "body": "the body's axis or the confidence",
     "region": "the region of the frame",
     "features": "the definition of the features",
+    "exchanged": "the classes that change places in mirrored examples",
     "start_from": "the layers it begins with",
 }
 _EARLIER: dict[str, Any] = {

@@ -93,7 +93,7 @@ def add_behaviour_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--from", dest="start_from", metavar="BUNDLE", help="begin with the layers of this bundle's network that are alike, but the last"
     )
-    group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses: left and right differ in meaning")
+    group.add_argument("--no-mirror", action="store_true", help="do not learn from mirrored poses or images: sides mean something")
     group.add_argument("--roles", action="store_true", help="the animals' order means something, as resident and intruder")
     group.add_argument("--no-reference", action="store_true", help="train no boosted trees (LightGBM) for the network to beat")
     both = parser.add_argument_group("behaviour and forecast")
@@ -226,7 +226,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     from trainer.behaviour.settings import BehaviourSettings
     from trainer.errors import TrainingError
 
-    refuse_key_point_options(options, "network", "loss_name", "accelerator")
+    refuse_key_point_options(options, "network", "loss_name", "accelerator", "pairs")
     refuse(options, OF_IMAGES, "is for behaviour from images; give --region with it")
     if len(options.data) != 1:
         raise TrainingError(f"--data names {len(options.data)} tables; expected one, with a row for each video")
@@ -265,7 +265,7 @@ def behaviour_request(options: argparse.Namespace) -> "BehaviourRequest":
     return BehaviourRequest(
         table=options.data[0],
         out=options.out,
-        settings=BehaviourSettings(**given, mirror=not options.no_mirror),
+        settings=BehaviourSettings(**given, mirror=not options.no_mirror, pairs=tuple(options.pairs or ())),
         asked=reading_asked(options),
         class_names=tuple(options.classes),
         left_out=tuple(options.leave_out or ()),

@@ -113,7 +113,11 @@ def add_augmentation(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--rotation", type=_angle, metavar="DEG", help="turn them by up to so many degrees either way, 0 to 180")
     group.add_argument(
-        "--pairs", type=_pair, nargs="+", metavar="A:B", help="points that change places in a mirrored image; A:A for one without a side"
+        "--pairs",
+        type=_pair,
+        nargs="+",
+        metavar="A:B",
+        help="points (of behaviour also classes) that change places in a mirrored image; A:A for one without a side",
     )
     group.add_argument(
         "--two-views",
@@ -158,7 +162,7 @@ def _share(text: str) -> float:
 def _pair(text: str) -> tuple[str, str]:
     one, colon, other = text.partition(":")
     if not (one and colon and other) or ":" in other:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a pair; expected two point names with a colon between, such as pawL:pawR")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a pair; expected two names with a colon between, such as pawL:pawR")
     return one, other
 
 

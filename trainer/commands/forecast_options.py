@@ -27,6 +27,8 @@ _OF_FORECAST = {
     "motion_beside": "--motion-beside",
     "alarm_rule": "--alarm-rule",
 }
+_DIVISION = {"hold_out": "--hold-out", "no_held_out": "--no-held-out", "validate": "--validate"}
+_INSTEAD = dict.fromkeys(_DIVISION, "use --parts") | {"no_mirror": "use --no-flips", "threshold_rule": "use --alarm-rule"}
 
 
 def add_forecast_training(parser: argparse.ArgumentParser) -> None:
@@ -91,12 +93,13 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
     from trainer.forecast.settings import ForecastSettings
 
     refuse_key_point_options(options, *_OF_FORECAST, "dropout", "accelerator", task="forecast")
-    others = {name: option for name, option in OF_BEHAVIOUR.items() if name not in _SHARED}
     if options.permuted and not options.memorise:
         raise TrainingError("--permuted goes with --memorise; give both, or none")
     if options.memorise is not None and options.memorise < 2:
         raise TrainingError(f"--memorise is {options.memorise}; expected at least 2 frames")
-    refuse(options, others | {"hold_out": "--hold-out", "no_held_out": "--no-held-out"}, "does not go with --task forecast; use --parts")
+    for name, option in (OF_BEHAVIOUR | _DIVISION).items():
+        if name not in _SHARED:
+            refuse(options, {name: option}, f"does not go with --task forecast; {_INSTEAD.get(name, 'leave it out')}")
     kinds = tuple(dict.fromkeys(options.forecaster or ("lstm",)))
     given = _given(options, "epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "dropout", "hidden", "slice_frames",
                    "pooling", "seed")  # fmt: skip

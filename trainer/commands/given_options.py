@@ -20,5 +20,8 @@ def given_options(options: argparse.Namespace) -> tuple[str, ...]:
             continue
         spelling = next((each for each in spellings if each.startswith("--")), spellings[0])
         values = [] if isinstance(value, bool) else value if isinstance(value, list | tuple) else [value]
-        words += [spellings[-1] if value is False else spelling, *map(str, values)]
+        words += [
+            spellings[-1] if value is False else spelling,
+            *(":".join(each) if isinstance(each, tuple) else str(each) for each in values),
+        ]
     return tuple(words)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from trainer.image_behaviour.image_request import ImageRequest
     from trainer.image_behaviour.region import RegionAsked
 
-OF_BOTH = ("network", "weights", "trained", "contrast", "loss_name", "accelerator")  # options of key points that images have too
+OF_BOTH = ("network", "weights", "trained", "contrast", "loss_name", "accelerator", "pairs")  # options of key points that images have too
 OF_IMAGES = {
     "region": "--region",
     "follow": "--follow",
@@ -126,6 +126,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
             inside=size if region.side is not None or region.rectangle is not None else None,
             contrast=_contrast(options.contrast),
             mirror=not options.no_mirror,
+            pairs=tuple(options.pairs or ()),
             upside_down=options.upside_down,
             average_mirrors=options.average_mirrors,
             turns=options.turns,

@@ -32,7 +32,7 @@ def sweep_settings(options: argparse.Namespace) -> int:
     refuse_unwritable(options.out, option="--out")
     options.data = [options.data]
     talk = Console(stderr=True)
-    trials, space = _forecast(options, talk) if options.task == "forecast" else _behaviour(options)
+    trials, space = _forecast(options, talk) if options.task == "forecast" else _behaviour(options, talk)
     if options.space is not None:
         space = read_space(options.space)
     with disk_refusals(options.out):
@@ -44,12 +44,13 @@ def sweep_settings(options: argparse.Namespace) -> int:
     return 0
 
 
-def _behaviour(options: argparse.Namespace) -> "tuple[Trials, Space]":
+def _behaviour(options: argparse.Namespace, talk: Console) -> "tuple[Trials, Space]":
     from trainer.experiments.behaviour_trials import IMAGE_SPACE, POSE_SPACE, ImageTrials, PoseTrials
 
     refuse_forecast_options(options)
     refuse_options_of_making(options)
     if options.region is not None:
+        from trainer.image_behaviour.image_mirroring import settled_mirror
         from trainer.image_behaviour.image_videos import divide as divide_images
         from trainer.image_behaviour.read_images import read_image_videos
 
@@ -57,8 +58,10 @@ def _behaviour(options: argparse.Namespace) -> "tuple[Trials, Space]":
         wanted = image_request(options)
         images = read_image_videos(wanted.data, wanted.region, asked=wanted.asked, classes=wanted.classes)
         images = divide_images(images, wanted.division)
+        say(talk, [settled_mirror(wanted.settings, images.class_names)[0].sentence("image")])
         return ImageTrials(videos=images, settings=wanted.settings), IMAGE_SPACE
     from trainer.behaviour.body_axis import find_body_axis
+    from trainer.behaviour.mirroring import mirroring_of
     from trainer.behaviour.none_class import without_none
     from trainer.behaviour.video_table import divide, read_videos
 
@@ -66,6 +69,7 @@ def _behaviour(options: argparse.Namespace) -> "tuple[Trials, Space]":
     read = read_videos(asked.table, asked=asked.asked, class_names=asked.class_names, left_out=asked.left_out)
     videos = divide(without_none(read), asked.division)
     axis = find_body_axis(videos, front=asked.front, back=asked.back, confidence=asked.confidence, roles=asked.roles)
+    say(talk, [mirroring_of(videos.point_names, videos.class_names, asked.settings).sentence("pose")])
     return PoseTrials(videos=videos, axis=axis, settings=asked.settings), POSE_SPACE
 
 

@@ -40,6 +40,7 @@ from trainer.ethogram.checks import findings
 from trainer.ethogram.class_words import write_class_words
 from trainer.image_behaviour.bundle_description import describe
 from trainer.image_behaviour.class_counts import count_sentences, refuse_short_classes, refuse_unlearnt_classes
+from trainer.image_behaviour.image_mirroring import settled_mirror
 from trainer.image_behaviour.image_reference import ImageReference, answers_to_images, too_many_classes, train_image_reference
 from trainer.image_behaviour.image_request import ImageRequest
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos, divide
@@ -83,7 +84,9 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
         refuse_unlearnt_classes(videos)
     if request.per_class is not None:
         refuse_short_classes(videos, request.per_class)
-    for sentence in [*_introduction(videos, request.settings.inside), *said_of(videos.videos, videos.class_names, request.choice)]:
+    mirroring, settings = settled_mirror(request.settings, videos.class_names)
+    request, mirror = replace(request, settings=settings), mirroring.sentence("image")
+    for sentence in [*_introduction(videos, settings.inside), mirror, *said_of(videos.videos, videos.class_names, request.choice)]:
         say(sentence)
     learnt = replace(videos, videos=(*in_runs(videos.of("train")), *in_runs(videos.of("validation")), *videos.of("test")))
     false = _false_bouts(request, learnt, say)
@@ -102,7 +105,7 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
     say(f"openvino fp32: no probability is more than {exported.largest:.1e} from torch over {exported.frames} carried frames")
     reference, absent = _reference(request, learnt, say)
     say("scoring the training and the held-out images, and drawing the report …")
-    return _score_and_write(request, videos, trained, calibrated, exported, reference, absent, say=say)
+    return _score_and_write(request, videos, trained, calibrated, exported, reference, absent, mirror=mirror, say=say)
 
 
 def _score_and_write(
@@ -114,6 +117,7 @@ def _score_and_write(
     reference: ImageReference | None,
     absent: str | None,
     *,
+    mirror: str,
     say: Callable[[str], None],
 ) -> BehaviourBundle:
     judged = videos.of("test") or videos.of("validation")
@@ -134,6 +138,7 @@ def _score_and_write(
         *videos.notes,
         *_odd_labels(videos),
         trained.shown,
+        mirror,
         *about,
         *([absent] if absent else []),
         *(standing := collapsed(found)),

@@ -30,8 +30,8 @@ def memorise_images(videos: ImageVideos, settings: ImageSettings, *, frames: int
         TrainingError: nowhere are so many judged frames with two answers, or settings that do not go together.
     """
     still = replace(
-        settings, epochs=EPOCHS, patience=EPOCHS, minutes=None, dropout=0.0, weight_decay=0.0, mirror=False, upside_down=False, turns=False,
-        shift=0.0, crop_area=1.0, brightness=0.0, window=frames, batch=frames, start_from=None,
+        settings, epochs=EPOCHS, patience=EPOCHS, minutes=None, dropout=0.0, weight_decay=0.0, mirror=False, upside_down=False,
+        average_mirrors=False, turns=False, shift=0.0, crop_area=1.0, brightness=0.0, window=frames, batch=frames, start_from=None,
     )  # fmt: skip
     training = videos.of("train")
     place, first = frames_to_learn([torch.from_numpy(targets_of(video.marks, exclusive=videos.exclusive)) for video in training], frames)

@@ -51,21 +51,30 @@ class Samples:
 
     Attributes:
         targets: of each video, see `Clips`.
+        exchanged: for every answer the one that a mirrored image takes it from; empty where all stay. See `Mirroring`.
         times: of each class, how often an epoch shows one of its frames, int64 (classes,).
         there: how many frames of each kind there are.
         shown: how many an epoch shows; the same, where it shows every frame.
     """
 
     def __init__(
-        self, videos: Sequence[ImageVideo], settings: ImageSettings, *, exclusive: bool, reach: int, false: Sequence[Runs] | None = None
+        self,
+        videos: Sequence[ImageVideo],
+        settings: ImageSettings,
+        *,
+        exclusive: bool,
+        reach: int,
+        false: Sequence[Runs] | None = None,
+        exchanged: Sequence[int] = (),
     ) -> None:
         self._videos, self._settings, self._reach = videos, settings, reach
         self._in_time = all(video.in_time for video in videos)
         self._false = list(false) if false is not None else [np.zeros((0, 2), np.int64) for _ in videos]
         self.targets = [torch.from_numpy(targets_of(video.marks, exclusive=exclusive)) for video in videos]
+        self.exchanged = list(exchanged)
         self._frames = settings.window if settings.memory else 1
         self._exclusive = exclusive
-        self.times = _times_shown(videos) if settings.oversample_classes else np.ones(videos[0].marks.shape[1], np.int64)
+        self.times = _times_shown(videos, exchanged) if settings.oversample_classes else np.ones(videos[0].marks.shape[1], np.int64)
         self._kinds = self._by_kind()
         self.there = Counts(**{kind: len(frames) for kind, frames in self._kinds.items()})
         self.shown = self.there if settings.memory else self._shares()
@@ -176,25 +185,31 @@ class Samples:
         together = torch.from_numpy(np.stack(images))
         clips, frames = together.shape[:2]
         floats = scaled(together.flatten(0, 1)).reshape(clips, frames, together.shape[4], *together.shape[2:4])
-        return Batch(
-            images=torch.stack([augmented(clip, self._settings, rng) for clip in floats]),
-            seen=torch.from_numpy(np.stack(seen)),
-            targets=torch.stack(targets),
-        )
+        changed = []
+        for place, clip in enumerate(floats):
+            axes = mirrored_axes(self._settings, rng)
+            changed.append(augmented(clip.flip(axes) if axes else clip, self._settings, rng))
+            if len(axes) == 1 and self.exchanged:  # mirrored both ways, an image is turned by 180 degrees: left stays left
+                targets[place] = targets[place][:, self.exchanged]
+        return Batch(images=torch.stack(changed), seen=torch.from_numpy(np.stack(seen)), targets=torch.stack(targets))
 
 
-def _times_shown(videos: Sequence[ImageVideo]) -> NDArray[np.int64]:
-    """How much rarer each class is than the commonest, at most `MOST_TIMES`: (classes,)."""
+def _times_shown(videos: Sequence[ImageVideo], exchanged: Sequence[int]) -> NDArray[np.int64]:
+    """How much rarer each class is than the commonest, at most `MOST_TIMES`: (classes,). Half of one side are shown as the other."""
     count = np.sum([(video.marks == YES).sum(axis=0) for video in videos], axis=0)
+    if exchanged:
+        count = (count + count[list(exchanged)[: len(count)]]) / 2
     return np.asarray(np.clip(np.rint(count.max(initial=1) / np.maximum(count, 1)), 1, MOST_TIMES), np.int64)
 
 
+def mirrored_axes(settings: ImageSettings, rng: np.random.Generator) -> tuple[int, ...]:
+    """The axes of an image, -1 and -2, that are reversed this time."""
+    wanted = (axis for axis, asked in ((-1, settings.mirror), (-2, settings.upside_down)) if asked)
+    return tuple(axis for axis in wanted if rng.random() < 0.5)
+
+
 def augmented(clip: Tensor, settings: ImageSettings, rng: np.random.Generator) -> Tensor:
-    """A clip as it might have been, all of its frames alike: float32 (frames, channels, height, width), 0..1."""
-    if settings.mirror and rng.random() < 0.5:
-        clip = clip.flip(-1)
-    if settings.upside_down and rng.random() < 0.5:
-        clip = clip.flip(-2)
+    """A clip as it might have been but for mirrors, all of its frames alike: float32 (frames, channels, height, width), 0..1."""
     if settings.turns:
         clip = torch.rot90(clip, int(rng.integers(4)), (-2, -1))
     clip = _part_of(clip, settings.crop_area, rng) if settings.crop_area < 1 else _shifted(clip, settings.shift, rng)

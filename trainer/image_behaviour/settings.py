@@ -7,6 +7,7 @@ from trainer.behaviour.settings import Loss
 from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
+from trainer.labels.mirror import Pairs
 from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
 from trainer.networks.usual_training import IMAGES
 
@@ -35,8 +36,9 @@ class ImageSettings:
         learning_rate: at its highest.
         weight_decay: of AdamW.
         dropout: share of the features left out in training.
-        mirror: learn from images mirrored left to right too.
+        mirror: learn from images mirrored left to right too, left classes taking the place of right ones.
         upside_down: and from images mirrored top to bottom.
+        pairs: classes that change places in a mirrored image, where their names do not say so.
         average_mirrors: the finished network answers with the mean over all of these views of an image, which takes 2 or 4 times as long.
         turns: and from images turned by multiples of 90 degrees.
         shift: at most, as a share of the image's side.
@@ -68,6 +70,7 @@ class ImageSettings:
     dropout: float = 0.2
     mirror: bool = True
     upside_down: bool = False
+    pairs: Pairs = ()
     average_mirrors: bool = False
     turns: bool = False
     shift: float = 0.05
@@ -136,6 +139,8 @@ class ImageSettings:
             del plain["negatives"]
         if not self.oversample_classes:
             del plain["oversample_classes"]
+        if not self.pairs:
+            del plain["pairs"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.behaviour.clips import targets_of
+from trainer.behaviour.clips import both_ways, targets_of
 from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
@@ -18,6 +18,7 @@ from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun, Validated
 from trainer.behaviour.weighted_loss import accuracy_of, class_weights, loss_of
 from trainer.errors import TrainingError
+from trainer.image_behaviour.image_mirroring import settled_mirror
 from trainer.image_behaviour.image_videos import ImageVideo, ImageVideos
 from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan, scaled
 from trainer.image_behaviour.samples import Batch, Samples
@@ -64,11 +65,14 @@ def train_images(
 
     Raises:
         TooLargeError: the memory does not hold a batch.
+        LabelError: named pairs that there are not.
         TrainingError: settings that do not go together, a run of other labels or settings in `out`, weights that cannot be had, a loss
             that is not a number, or layers that were to be held and changed.
         OSError: the disk takes no more.
     """
     plan = videos.plan
+    mirroring, settings = settled_mirror(settings, videos.class_names)
+    exchanged = mirroring.exchanged(exclusive=videos.exclusive)
     settings.check(height=plan.height, width=plan.width, in_time=videos.in_time)
     torch.manual_seed(settings.seed)
     network = ImageBehaviour(plan_for(videos, settings))
@@ -88,14 +92,15 @@ def train_images(
         **settings.as_plain(),
         "region": msgspec.json.encode({"region": plan.region, "view": plan.view, "size": [plan.height, plan.width]}).decode(),
         **({"hard_negatives": [runs.tolist() for runs in false]} if false is not None else {}),
+        **({"exchanged": list(exchanged)} if exchanged else {}),
     }
     network.to(training_device(settings.device))
     run = TrainingRun(network, settings, out, about=about)
     run.resume(anew=anew, say=say)
-    samples = Samples(videos.of("train"), settings, exclusive=network.plan.exclusive, reach=network.reach, false=false)
+    samples = Samples(videos.of("train"), settings, exclusive=network.plan.exclusive, reach=network.reach, false=false, exchanged=exchanged)
     shown = "; ".join(said for said in (samples.sentence, samples.oversampled(videos.class_names)) if said is not None)
     say(shown)
-    weights = class_weights(samples.targets)
+    weights = class_weights(both_ways(samples.targets, exchanged))
     _learn(run, network, videos, samples, weights, settings, say=say)
     run.take_best()
     network.cpu()
