@@ -124,13 +124,27 @@ def test_the_tracker_is_imported_without_torch_trainer_or_any_vendor_sdk() -> No
 
 
 def test_the_command_itself_needs_no_torch() -> None:
-    answer = python("import sys; sys.modules['torch'] = None; import tracker.__main__")
+    answer = python("import sys; sys.modules['torch'] = None; import tracker.__main__ as program; assert not program.MISSING")
     assert answer.returncode == 0, answer.stderr
 
 
 def test_a_rig_of_one_animal_does_not_load_scipy() -> None:
-    answer = python("import sys; sys.modules['scipy'] = None; import tracker.run, tracker.__main__")
+    answer = python("import sys; sys.modules['scipy'] = None; import tracker.run, tracker.__main__ as program; assert not program.MISSING")
     assert answer.returncode == 0, answer.stderr
+
+
+def test_a_computer_with_pyzmq_alone_listens_and_is_told_what_the_rest_needs() -> None:
+    answer = python(
+        "import sys; sys.modules.update(dict.fromkeys(('cv2', 'numpy', 'msgspec', 'yaml', 'scipy', 'openvino', 'rich')))\n"
+        "from tracker.__main__ import main\n"
+        "print(main(['listen', 'ipc:///tmp/nobody-publishes-here', '--seconds', '0.01']), main(['listen']), main(['run']))"
+    )
+    assert answer.stdout == "1 1 1\n", answer.stderr
+    needs = "needs msgspec, which is not installed; run `pip install .` in the folder of rigtrack's sources"
+    assert "nothing heard in 0.01 s at ipc:///tmp/nobody-publishes-here" in answer.stderr
+    assert f"tracker listen: {needs}\n" in answer.stderr
+    assert "tracker run: needs " in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.parametrize("statement", ["import torch", "import importlib; importlib.import_module('torch')"])

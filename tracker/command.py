@@ -22,6 +22,7 @@ _STOPPED_BY_HAND = 130  # 128 + SIGINT, as a shell has it
 
 WORKER = "worker"  # name of the thread that may be inside a runtime's own code when the process ends
 _NOT_WAITED_FOR = {WORKER, WRITER}
+_EXTRA_OF = {"av": "record", "pyarrow": "record", "serial": "serial", "matplotlib": "serial"}  # of the tracker; other packages: of none
 _OWN = {"", "tracker", "trainer", "calib", "studies"}
 
 
@@ -70,13 +71,19 @@ def load_commands(package: str, names: Sequence[str]) -> tuple[list[ModuleType],
 def not_installed(problem: ModuleNotFoundError, *, extra: str) -> str:
     """What to do about a package that is not installed.
 
+    Args:
+        problem: that names it.
+        extra: that brings it; "tracker" is none, but a program whose packages come with rigtrack itself or with an extra of their own.
+
     Raises:
         ModuleNotFoundError: the same, where a module of rigtrack itself is missing.
     """
     package = (problem.name or "").partition(".")[0]
     if package in _OWN:
         raise problem
-    return f"needs {package}, which is not installed; run `pip install '.[{extra}]'` in the folder of rigtrack's sources"
+    brings = _EXTRA_OF.get(package) if extra == "tracker" else extra
+    what = "." if brings is None else f"'.[{brings}]'"
+    return f"needs {package}, which is not installed; run `pip install {what}` in the folder of rigtrack's sources"
 
 
 def run_command(options: argparse.Namespace, *, program: str, interrupted: str | None = None) -> int:

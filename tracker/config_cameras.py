@@ -47,7 +47,7 @@ class SyntheticCamera(Section, frozen=True, kw_only=True, tag_field="source", ta
 
 
 class OpenCVCamera(Section, frozen=True, kw_only=True, tag_field="source", tag="opencv"):
-    """A UVC device by index or path, a video file, or a stream address."""
+    """A UVC device by index or path, a video file or a network camera address."""
 
     device: Annotated[int, Meta(ge=0, le=1023)] | Text
     width: Side | None = None  # null: as the device or file gives it; a number is set, read back and compared

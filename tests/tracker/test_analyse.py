@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,9 @@ def test_a_session_names_its_video_and_reads_its_frames(tmp_path: Path, bundle: 
     source = session.description.source
     assert source is not None
     assert (source.path, source.bytes) == (str(copy), copy.stat().st_size)
+    changed = datetime.fromtimestamp(copy.stat().st_mtime, tz=timezone.utc)
+    assert (source.filmed, source.changed) == (None, changed.isoformat(timespec="milliseconds"))
+    assert session.description.video.encoder == "h264"
     said = session.description.camera_settings
     assert (said["file"], said["decoder"], said["rate_hz"]) == ("monday.mp4", source.decoder, session.description.video.rate_hz)
     assert list(session.video_paths().values()) == [copy]

@@ -15,6 +15,7 @@ from tracker.bundle import Bundle
 from tracker.frame import Frame
 from tracker.recording.recorder import Recorder
 from tracker.service.health import Health
+from tracker.service.missing_frames import MissingFrames
 from tracker.service.notify import Notifier
 from tracker.service.watchdog import Watchdog
 from tracker.setup import make_setup
@@ -173,6 +174,37 @@ def test_what_is_wrong_with_recording_and_its_drops_are_in_the_status(made: Rig,
     health.publish()
     assert (health.last.problems, health.last.counters["record_dropped"]) == ([], 0)
     recorder.close()
+
+
+def test_missing_frames_are_logged_at_once_and_then_once_a_minute_with_counts() -> None:
+    missing, second = MissingFrames(), 10**9
+    none = {"captured": 100, "lost": 0, "skipped": 0, "corrupt": 0, "record_dropped": 0}
+    assert missing.look(none, 0) is None
+    said = missing.look(none | {"captured": 130, "skipped": 3, "lost": 1}, second)
+    behind = "3 skipped because the tracker was behind"
+    assert said == f"frames are missing: 1 lost before they came from the camera, {behind}; 130 came from the camera"
+    later = none | {"captured": 1900, "skipped": 341, "lost": 1, "record_dropped": 7}
+    assert missing.look(later, 60 * second) is None, "a line a frame would fill the log"
+    said = missing.look(later, 61 * second)
+    assert said is not None
+    assert said.startswith("frames are missing in the last 60 s: 338 skipped because the tracker was behind, 7 not recorded because")
+    assert said.endswith("; 1770 came from the camera meanwhile")
+    assert missing.look(later | {"captured": 9000}, 500 * second) is None
+    assert missing.look(later | {"record_dropped": 0}, 501 * second) is None, "another session"
+    assert missing.look(later | {"record_dropped": 2}, 502 * second) is not None
+
+
+def test_a_tracker_that_loses_frames_says_so_while_it_runs(
+    made: Rig, health: Health, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    made.capture.start()
+    through(made, health, clock)
+    made.camera._number += 3
+    through(made, health, clock)
+    clock.now_ns += 1_000 * MS
+    health.publish()
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said == ["frames are missing: 3 lost before they came from the camera; 2 came from the camera"]
 
 
 def test_frames_over_the_budget_are_counted(made: Rig, health: Health, clock: Clock) -> None:

@@ -258,7 +258,7 @@ def test_a_service_s_configuration_is_the_tested_one_with_the_unit_s_places(tmp_
     assert config.engine.bundle == "/var/lib/rigtrack/models/mine"
     assert isinstance(config.camera, ImageFolder)
     assert config.recording == RecordingConfig(folder="/var/lib/rigtrack/recordings", crf=18), "below /etc nothing can be written"
-    assert (config.camera.folder, config.calibration) == (str(tmp_path / "images"), str(tmp_path / "lens.yaml"))
+    assert (config.camera.folder, config.calibration) == (str(tmp_path / "images"), "/etc/rigtrack/top.calibration.yaml")
     assert (config.name, config.engine.budget_ms, config.zones[0].name) == ("top", 4, "on")
 
 
@@ -280,6 +280,55 @@ def test_the_readme_of_a_service_s_folder_names_this_rig_in_its_commands(tmp_pat
         assert command in readme
     assert "/etc/systemd/system/" in readme
     assert "top" not in re.findall(r"\w+", readme)
+
+
+def test_a_service_copies_every_file_its_configuration_names_to_where_it_names_it(tmp_path: Path) -> None:
+    (tmp_path / "tracker.yaml").write_text(
+        "camera: {source: synthetic, light: {port: light, left: 1, top: 2, width: 9, height: 9}}\n"
+        "engine: {bundle: models/mine}\nclassifiers: [{name: a, bundle: models/moves}, {name: b, bundle: 'old models/moves'}]\n"
+        "calibration: made/calibration.yaml\nrecording: {}\npublisher: {bind: ['tcp://0.0.0.0:5571'], curve_keys: keys}\n"
+        "viewer: {bind: ['ipc:///tmp/pictures']}\n"
+    )
+    files = service_folder(tmp_path / "tracker.yaml", name="side", folder=tmp_path / "out")
+    (tmp_path / "side.yaml").write_text(files[tmp_path / "out" / "side.yaml"])
+    config, readme = load_config(tmp_path / "side.yaml"), files[tmp_path / "out" / "README.md"]
+    for command in (
+        f"cp -r {tmp_path}/models/mine /var/lib/rigtrack/models/",
+        f"cp -r {tmp_path}/models/moves /var/lib/rigtrack/models/",
+        f"cp -rT '{tmp_path}/old models/moves' /var/lib/rigtrack/models/moves-2",
+        f"install -m 0640 -g rigtrack {tmp_path}/made/calibration.yaml /etc/rigtrack/side.calibration.yaml",
+        f"cp -r {tmp_path}/keys/server.key {tmp_path}/keys/server.pub {tmp_path}/keys/clients /etc/rigtrack/side.keys/",
+        "pip install -c constraints.txt '.[record]'",
+    ):
+        assert f"{command}\n" in readme
+    bundles = [config.engine.bundle, *(each.bundle for each in config.classifiers)]
+    assert bundles == [f"/var/lib/rigtrack/models/{folder}" for folder in ("mine", "moves", "moves-2")]
+    assert (config.calibration, config.publisher.curve_keys) == ("/etc/rigtrack/side.calibration.yaml", "/etc/rigtrack/side.keys")
+    assert str(tmp_path) not in (tmp_path / "side.yaml").read_text().partition("\n")[2], "nothing is left where it was"
+    assert config.viewer.bind == ("ipc:///run/rigtrack/side.stream.images",)
+
+
+def test_a_service_s_install_command_takes_the_extras_its_camera_needs(tmp_path: Path) -> None:
+    path, out = tmp_path / "tracker.yaml", tmp_path / "out"
+    for camera, extras in (
+        ("{source: synthetic}", "."),
+        ("{source: aravis, width: 640, height: 480, exposure_us: 500}", "'.[aravis]'"),
+        ("{source: basler, width: 640, height: 480, exposure_us: 500}", "'.[basler]'"),
+    ):
+        path.write_text(f"camera: {camera}\nengine: {{bundle: best}}\n")
+        readme = service_folder(path, name="side", folder=out)[out / "README.md"]
+        assert f"pip install -c constraints.txt {extras}\n" in readme
+        assert ("gir1.2-aravis-0.8" in readme) == ("aravis" in extras)
+
+
+def test_a_video_file_as_a_service_s_camera_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "tracker.yaml", tmp_path / "out"
+    path.write_text("camera: {source: opencv, device: /tmp/monday.mp4}\nengine: {bundle: best}\nrecording: {folder: /data/kept}\n")
+    assert main(["init", "--config", str(path), "--service", "side", "--out", str(out)]) == 0
+    for said in (capsys.readouterr().err, (out / "README.md").read_text(), (out / "side.yaml").read_text()):
+        assert "camera.device is /tmp/monday.mp4, a video file and no camera" in said
+        assert "would not find, since it has a /tmp of its own (PrivateTmp=yes)" in said
+        assert "recording.folder is /data/kept; the service records into /var/lib/rigtrack/recordings" in said
 
 
 def test_an_installed_wheel_holds_what_init_writes(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from tracker.commands.record import duration, note
 from tracker.config import Config, RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame, Image
+from tracker.recording.backlog import Backlog
 from tracker.recording.describe import session_folder
 from tracker.recording.place import check_place, free_folder
 from tracker.recording.read_session import RecordedSession
@@ -192,6 +193,28 @@ def test_what_the_encoder_cannot_take_is_dropped_counted_and_said(recording_conf
     assert closing.frames + closing.dropped == 412
     frames, dropped_before = (session.rows[name].to_pylist()[12:] for name in ("frame", "record_dropped"))
     assert dropped_before == [number - place for place, number in enumerate(frames)], "all that are missing before a frame, and no more"
+
+
+def test_an_encoder_a_second_behind_is_in_the_log_once_and_so_is_its_catching_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    now_ms = [10_000]
+    backlog = Backlog(tmp_path, lambda: now_ms[0] * MS)
+    for age_ms in (2000, 100, 800, 1200, 1500, 900, 1300, 200, 100):  # the first came before the session was begun
+        backlog.look(received_ns=(now_ms[0] - age_ms) * MS, waiting=age_ms // 10)
+        now_ms[0] += 2000
+    behind, caught_up = [record.getMessage() for record in caplog.records]
+    assert behind.startswith("the encoder is behind by 1.2 s: a power cut or a kill now would lose the frames that wait for it")
+    assert behind.endswith(f"folder={tmp_path} waiting=120")
+    assert caught_up == f"the encoder has caught up: folder={tmp_path} after_s=8.0"
+
+
+def test_a_recorder_that_is_behind_says_so_in_the_log(
+    recorder: Recorder, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.recording.backlog._LONG_NS", 0)  # any frame waits longer
+    recorder.start(ask(tmp_path / "s"))
+    feed(recorder, 12)
+    recorder.stop()
+    assert "the encoder is behind by 0." in caplog.text
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs root to mount a small file system")

@@ -84,7 +84,13 @@ def test_a_kill_at_any_moment_costs_at_most_the_last_second(tmp_path: Path, scen
         assert recover(folder).was_whole
 
 
+def test_an_empty_folder_is_said_to_hold_nothing_and_may_be_deleted(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="ended before the first frames had come, so nothing was recorded; delete the folder"):
+        recover(tmp_path)
+
+
 def test_a_folder_that_is_no_session_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(RecordingError, match=r"has no session.json, so it is not a recorded session"):
         recover(tmp_path)
     (tmp_path / "session.json").write_text("{")

@@ -1,7 +1,7 @@
 """Videos made by the tests, whose frames say their number, and files that are wrong in one way."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,12 @@ def write_video(
     rate: int = 25,
     image: Callable[[int], Image] = numbered,
     times_ms: Sequence[int] | None = None,
+    metadata: Mapping[str, str] | None = None,
     **options: str,
 ) -> Path:
     """A video of this rate in Hz, or of these times, with B-frames where the codec has them and is told to."""
     with av.open(str(path), "w") as container:
+        container.metadata.update(metadata or {})
         stream: Any = container.add_stream(codec, rate=rate, options=options)
         first = image(0)
         stream.height, stream.width, stream.pix_fmt = *first.shape[:2], pixels

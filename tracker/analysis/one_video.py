@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
@@ -170,8 +171,15 @@ def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo) -> Descri
         rate_hz=video.rate_hz or _RATE_HZ,
         crf=0,
         preset="original",
+        encoder=video.codec,
     )
-    source = msgspec.structs.replace(job.source, decoder=video.decoder)
+    changed = datetime.fromtimestamp(job.video.stat().st_mtime, tz=timezone.utc)
+    source = msgspec.structs.replace(
+        job.source,
+        decoder=video.decoder,
+        filmed=None if video.filmed is None else video.filmed.isoformat(timespec="milliseconds"),
+        changed=changed.isoformat(timespec="milliseconds"),
+    )
     description = msgspec.structs.replace(said, unix_offset_ns=0, boot_id="", video=form, source=source, analysed_with=request.made_with)
     write_part(job.work, SESSION_FILE, description)
     return description

@@ -34,7 +34,7 @@ def camera_factory(source: CameraSource, *, clock: Callable[[], int] = time.mono
 
 
 def check_source(source: CameraSource) -> None:
-    """Refuse a file or folder that is not there or cannot be read, and what no camera can do. A device or a stream may come later.
+    """Refuse a file or folder that is not there or cannot be read, and what no camera can do. A device or a network address may come later.
 
     Raises:
         CameraError: in one sentence, why the file or folder cannot be used.
@@ -53,7 +53,7 @@ def check_source(source: CameraSource) -> None:
 
 
 def open_opencv(settings: OpenCVCamera, clock: Callable[[], int] = time.monotonic_ns) -> Camera:
-    """Open what `device` names: an index or a path below /dev is a device, an address with `://` a stream, the rest a file.
+    """Open what `device` names: an index or a path below /dev is a device, an address with `://` a network camera, the rest a file.
 
     Raises:
         CameraError: absent, not permitted, busy, unreadable, or not as the settings ask.
@@ -83,7 +83,7 @@ def has_own_rate(source: CameraSource) -> bool:
 
 
 def is_file(settings: OpenCVCamera) -> bool:
-    """Whether `device` names a file: neither a device nor the address of a stream."""
+    """Whether `device` names a file: neither a device nor the address of a network camera."""
     return not is_device(settings.device) and "://" not in str(settings.device)
 
 

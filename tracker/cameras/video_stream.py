@@ -1,4 +1,4 @@
-"""A network stream (RTSP, HTTP) as a camera, through OpenCV's FFmpeg."""
+"""A network camera address (RTSP, HTTP) as a camera, through OpenCV's FFmpeg."""
 
 import threading
 import time

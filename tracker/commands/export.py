@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,12 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--meta", nargs="+", type=note, default=[], metavar="KEY=VALUE", help="for NWB, beside the session's own notes: species, sex, age …"
     )
+    parser.add_argument(
+        "--start",
+        type=_moment,
+        metavar="TIME",
+        help="when an analysed video begins, such as 2026-01-31T14:05:09; by this computer's time zone",
+    )
     parser.add_argument("--whole", action="store_true", help=WHOLE)
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--json", action="store_true", help="print one JSON object: what was written")
@@ -53,6 +60,8 @@ def export(options: argparse.Namespace) -> int:
     """Write the files, with progress on stderr, and say which."""
     if options.form != "nwb" and (options.animal is not None or options.meta):
         options.refuse("--animal and --meta are for --to nwb; the other formats hold every animal and no notes")
+    if options.form in ("dlc", "sleap") and options.start is not None:
+        options.refuse("--start is for --to nwb, parquet and csv; the other formats hold no time of day")
     try:
         written = _written(options)
     except ModuleNotFoundError as problem:
@@ -82,6 +91,7 @@ def _written(options: argparse.Namespace) -> "Exported":
         meta=dict(options.meta),
         force=options.force,
         whole=options.whole,
+        start=options.start,
     )
     with TaskProgress(Console(file=sys.stderr), f"exporting {options.session.name} to {options.form}") as shown:
         session_frames, frames_read = 0, 0
@@ -118,6 +128,14 @@ def _in_words(part: "ExportedPart") -> str:
 def form_named(name: str) -> str:
     """The format's own name, where it is called by the ending of its files."""
     return _ENDINGS.get(name, name)
+
+
+def _moment(text: str) -> datetime:
+    """A moment in UTC."""
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a time; expected one such as 2026-01-31T14:05:09") from None
 
 
 def _number(text: str) -> int:

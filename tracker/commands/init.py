@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from tracker.config import Config, load_config
 from tracker.config_values import Name
 from tracker.errors import ConfigError
 from tracker.init.new_config import chosen_first, find_bundle, new_config
-from tracker.init.service_files import service_folder
+from tracker.init.service_files import service_folder, service_remarks
 from tracker.parsing.value_fault import first_fault
 
 
@@ -50,6 +51,8 @@ def init(options: argparse.Namespace) -> int:
     if options.service is not None:
         folder = options.out or Path(f"{options.service}-service")
         files = _write(service_folder(options.config, name=options.service, folder=folder), force=options.force)
+        for remark in service_remarks(options.config):
+            sys.stderr.write(f"tracker init: {remark}\n")
         _tell(files, load_config(folder / f"{options.service}.yaml"), as_json=options.json)
         return 0
     folder = options.config.parent

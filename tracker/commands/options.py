@@ -6,9 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tracker.config import load_config
-from tracker.recording.chain import neighbours
-from tracker.recording.session import SESSION_FILE
 from tracker.stream.control import ask
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  # argparse has no public name for it
@@ -70,6 +67,8 @@ def stream_addresses(options: argparse.Namespace) -> tuple[str, ...]:
     """Given on the command line, or the first that the configuration binds."""
     if options.address:
         return (options.address,)
+    from tracker.config import load_config  # a computer that only listens, at an address, has no library to read it with
+
     return load_config(options.config).publisher.bind[:1]
 
 
@@ -81,6 +80,9 @@ def say_neighbours(folder: Path, command: str, hint: str) -> None:
         command: that says it.
         hint: what to do for having both.
     """
+    from tracker.recording.chain import neighbours
+    from tracker.recording.session import SESSION_FILE
+
     if not (folder / SESSION_FILE).is_file():
         return
     sentence = neighbours(folder).sentence(folder)
@@ -94,5 +96,7 @@ def ask_tracker(options: argparse.Namespace, request: dict[str, Any], timeout_s:
     Raises:
         RigtrackError: nobody answers, or the tracker refuses.
     """
+    from tracker.config import load_config
+
     address = options.control or load_config(options.config).control.bind
     return ask(address, request, timeout_s=timeout_s)

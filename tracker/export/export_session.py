@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -28,6 +29,7 @@ class Wanted:
         meta: notes for NWB beside those of the session.
         force: replace files that are there.
         whole: the sessions that belong together with this one too, as one.
+        start: when the video of an analysed session begins, where a person knows.
     """
 
     form: Format
@@ -37,6 +39,7 @@ class Wanted:
     meta: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
     whole: bool = False
+    start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,7 @@ def export_session(session: RecordedSession | SessionChain, wanted: Wanted, *, a
         ModuleNotFoundError: a library of that format is not installed.
     """
     write = _writer(wanted)
-    poses = SessionPoses(session, setup=wanted.setup, advance=advance)
+    poses = SessionPoses(session, setup=wanted.setup, start=wanted.start, advance=advance)
     if not poses.point_names and wanted.form in ("dlc", "sleap"):
         raise RecordingError(
             f"{session.folder}: holds no key points, which the format {wanted.form} is for; export it as csv, parquet or nwb, or find them "

@@ -197,10 +197,11 @@ class _Rooms:
 
     def _estimation(self, name: str, series: list[PoseEstimationSeries], skeleton: Skeleton) -> PoseEstimation:
         poses = self._poses
+        how = "live" if poses.session.description.source is None else "in a recorded video,"
         return PoseEstimation(
             name=name,
             pose_estimation_series=series,
-            description=f"Tracked live in {'millimeters' if name == _MM else 'pixels'} by the network {poses.setup.bundle}.",
+            description=f"Tracked {how} in {'millimeters' if name == _MM else 'pixels'} by the network {poses.setup.bundle}.",
             scorer=poses.setup.bundle,
             source_software="rigtrack",
             source_software_version=poses.session.description.versions.get("rigtrack", version()),

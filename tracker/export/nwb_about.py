@@ -36,11 +36,13 @@ def about(poses: SessionPoses, animal: int, meta: Mapping[str, str]) -> dict[str
     rest = [f"{name}: {text}" for name, text in meta.items() if name not in ("animal", *_SUBJECT, *_SESSION, *_LISTS)]
     names = [part.session.folder.name for part in session.parts]
     notes = "\n".join([*filter(None, [described.pop("notes", "")]), *rest])
+    said = f"rigtrack session{'s' if len(names) > 1 else ''} {', '.join(names)}, camera {session.description.camera}"
+    said = described.pop("session_description", said)
     return {
-        "session_description": f"rigtrack session{'s' if len(names) > 1 else ''} {', '.join(names)}, camera {session.description.camera}",
+        "session_description": f"{said}; {poses.begin.says}" if poses.begin.says else said,
         "identifier": f"{session.description.stream_session}-{session.description.created}-{animal}{'-whole' if len(names) > 1 else ''}",
         "session_id": session.folder.name,
-        "session_start_time": datetime.fromtimestamp(poses.begin_unix_ns / 1e9, tz=timezone.utc),
+        "session_start_time": datetime.fromtimestamp(poses.begin.unix_ns / 1e9, tz=timezone.utc),
         "subject": _subject(poses, animal, meta),
         **({"notes": notes} if notes else {}),
         **described,

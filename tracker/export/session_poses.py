@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from tracker.errors import RecordingError
+from tracker.export.begin import begin_of
 from tracker.messages import SetupMessage
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session import is_claimed
@@ -71,26 +73,36 @@ class SessionPoses:
         has_mm: whether any pose has millimetres.
         received_ns: (frames,) int64, of every frame.
         camera_frame: (frames,) int64, likewise.
+        begin: when the first frame came, which is time 0 of every export.
     """
 
     def __init__(
-        self, session: RecordedSession | SessionChain, *, setup: int | None = None, advance: Advance = lambda frames: None
+        self,
+        session: RecordedSession | SessionChain,
+        *,
+        setup: int | None = None,
+        start: datetime | None = None,
+        advance: Advance = lambda frames: None,
     ) -> None:
         """Look through the session once.
 
         Args:
             session: to be exported.
             setup: whose key points to take, where they changed during the session.
+            start: when the video of an analysed session begins, where a person knows.
             advance: told of progress, now and in every later reading.
 
         Raises:
-            RecordingError: it was cut off, is damaged, holds no frame, or its key points changed and `setup` does not say which.
+            RecordingError: it was cut off, is damaged, holds no frame, its key points changed and `setup` does not say which, or it was
+                recorded live and given a start.
         """
         self.session = session if isinstance(session, SessionChain) else SessionChain([session])
         _refuse_unfinished(self.session)
         self._advance = advance
         seen = _look_through(self.session, advance)
         self.received_ns, self.camera_frame = seen.received_ns, seen.camera_frame
+        first_ns, last_ns = int(self.received_ns[0]), int(self.received_ns[-1])
+        self.begin = begin_of(self.session.description, first_ns=first_ns, last_ns=last_ns, start=start)
         self._first_exposed_ns = seen.first_exposed_ns
         self.score_names = tuple(sorted(seen.score_names))
         self.preselected = tuple(sorted(seen.preselected))
@@ -106,18 +118,14 @@ class SessionPoses:
         known = {name: place for place, name in enumerate(self.point_names)}
         return [(known[begin], known[end]) for begin, end in self.setup.skeleton if begin in known and end in known]
 
-    @property
-    def begin_unix_ns(self) -> int:
-        """When the first frame came, which is time 0 of every export."""
-        return int(self.received_ns[0]) + self.session.description.unix_offset_ns
-
     def time_s(self, received_ns: Any) -> Any:
         """Seconds since the first frame came, float64 as the argument's shape."""
         return (received_ns - int(self.received_ns[0])) / _NS
 
     def unix_s(self, received_ns: Any) -> Any:
-        """Unix time in seconds, float64 as the argument's shape."""
-        return (received_ns + self.session.description.unix_offset_ns) / _NS
+        """Unix time in seconds, float64 as the argument's shape; NaN where nobody knows when the session began."""
+        since_ns = received_ns - int(self.received_ns[0])
+        return (self.begin.unix_ns + since_ns) / _NS if self.begin.known else since_ns * np.nan
 
     def stretches(self, size: int = STRETCH) -> Iterator[Stretch]:
         """Every frame in the video's order, about `size` at a time.

@@ -155,13 +155,17 @@ def _bout_row(poses: SessionPoses, bout: Bout) -> dict[str, Any]:
         "onset_s": None if bout.onset_ns is None else poses.time_s(bout.onset_ns),
         "on_published_s": poses.time_s(on["published_ns"]) if on else None,
         "off_published_s": poses.time_s(off["published_ns"]) if off else None,
-        "on_unix_s": poses.unix_s(on["received_ns"]) if on else None,
-        "off_unix_s": poses.unix_s(off["received_ns"]) if off else None,
+        "on_unix_s": _unix_s(poses, on["received_ns"]) if on else None,
+        "off_unix_s": _unix_s(poses, off["received_ns"]) if off else None,
         "on_frame": bout.on_frame,
         "off_frame": bout.off_frame,
         **{name: on.get(name) for name in ("value", "threshold", "added_delay_ms", "latency_ms")},
         "off_reason": off.get("reason"),
     }
+
+
+def _unix_s(poses: SessionPoses, received_ns: int) -> float | None:
+    return float(poses.unix_s(received_ns)) if poses.begin.known else None
 
 
 def _session_row(poses: SessionPoses, span: Span) -> dict[str, Any]:
@@ -173,7 +177,7 @@ def _session_row(poses: SessionPoses, span: Span) -> dict[str, Any]:
         "begin_s": span.begin_s,
         "end_s": span.end_s,
         "gap_s": span.gap_s,
-        "begin_unix_s": poses.unix_s(poses.received_ns[span.first]),
+        "begin_unix_s": _unix_s(poses, poses.received_ns[span.first]),
         "dropped": None if closed is None else closed.dropped,
         "end_reason": None if closed is None else closed.reason,
     }

@@ -12,7 +12,7 @@ from tracker.init.image_size import USUAL_SIZE, image_size
 
 _DEEPEST_BUNDLE = 3  # folders below the configuration's own
 
-_RECORDING = "capture:\n  pace: every_frame     # a recording waits for the tracker; a camera's stale frames are skipped: newest_frame\n"
+_RECORDING = "capture:\n  pace: every_frame     # a video file waits for the tracker; a camera's stale frames are skipped: newest_frame\n"
 _TEXT = """\
 # Made by `tracker init`. Every key that is left out has a default: `tracker check --effective` prints them all.
 name: {name}

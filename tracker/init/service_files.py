@@ -3,19 +3,23 @@
 import re
 from importlib import resources
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
 
 from tracker.config import Config, load_config
-from tracker.config_cameras import ImageFolder, OpenCVCamera
+from tracker.config_cameras import ImageFolder, OpenCVCamera, SyntheticCamera
 from tracker.errors import ConfigError
+from tracker.init import service_paths
+from tracker.init.service_paths import RECORDINGS, RUNTIME, places
 from tracker.parsing.yaml_file import open_yaml
 
-_RUNTIME, _MODELS, _RECORDINGS = "/run/rigtrack", "/var/lib/rigtrack/models", "/var/lib/rigtrack/recordings"
 _README = "README.md"
 # as README.md names them
 _EXAMPLE, _FOLDER, _BUNDLE = "top", "systemd/", "models/mine"
+_PACKAGES, _PIP = "apt-get install --yes ", "/opt/rigtrack/bin/pip install -c constraints.txt"
+_PASTE, _WITH_BUNDLE = "Paste these one after another", f", with a bundle in `{_BUNDLE}` (`trainer fit --out {_BUNDLE}`)"
 
 
 def service_folder(config: Path, *, name: str, folder: Path) -> dict[Path, str]:
@@ -31,45 +35,63 @@ def service_folder(config: Path, *, name: str, folder: Path) -> dict[Path, str]:
     """
     files = {path: text for path, text in _shipped().items() if path != f"{_EXAMPLE}.yaml"}
     files[f"{name}.yaml"] = service_config(config, name=name)
-    files[_README] = _readme(files[_README], name=name, folder=folder, bundle=_first_bundle(load_config(config)))
+    files[_README] = _readme(files[_README], load_config(config), name=name, folder=folder, remarks=service_remarks(config))
     return {folder / path: text for path, text in files.items()}
 
 
-def _first_bundle(config: Config) -> str | None:
-    if config.engine.bundle is not None:
-        return config.engine.bundle
-    return config.classifiers[0].bundle if config.classifiers else None
+def service_remarks(path: Path) -> list[str]:
+    """What of a tested configuration its service cannot have as it is, a sentence each.
+
+    Raises:
+        ConfigError: there is none at `path`, or it must not be started with.
+    """
+    config = load_config(path)
+    recording = open_yaml(path, error=ConfigError).values.get("recording") or {}
+    return service_paths.remarks(config, folder_named="folder" in recording)
 
 
 def service_config(path: Path, *, name: str) -> str:
-    """A tested configuration as the service needs it: named, its sockets and bundle where the unit lets them be.
+    """A tested configuration as the service needs it: named, its sockets and files where the unit lets them be.
 
     Raises:
         ConfigError: there is none at `path`, or it must not be started with.
     """
     config = load_config(path)
     values: dict[str, Any] = open_yaml(path, error=ConfigError).values
-    publisher = values.setdefault("publisher", {})
-    elsewhere = [address for address in config.publisher.bind if not address.startswith("ipc://")]
+    publisher, found = values.setdefault("publisher", {}), places(config, name=name)
     values["name"] = name
     if config.engine.bundle is not None:
-        values["engine"]["bundle"] = f"{_MODELS}/{Path(config.engine.bundle).name}"
+        values["engine"]["bundle"] = found.bundles[config.engine.bundle]
     for given, each in zip(values.get("classifiers") or (), config.classifiers, strict=True):
-        given["bundle"] = f"{_MODELS}/{Path(each.bundle).name}"
-    publisher["bind"] = [f"ipc://{_RUNTIME}/{name}.stream", *elsewhere]
-    values["control"] = {"bind": f"ipc://{_RUNTIME}/{name}.control"}
-    if config.calibration:
-        values["calibration"] = config.calibration
+        given["bundle"] = found.bundles[each.bundle]
+    publisher["bind"] = [f"ipc://{RUNTIME}/{name}.stream", *_not_of_this_machine_alone(config.publisher.bind)]
+    values["control"] = {"bind": f"ipc://{RUNTIME}/{name}.control"}
+    if config.viewer.bind is not None:
+        values["viewer"]["bind"] = [f"ipc://{RUNTIME}/{name}.stream.images", *_not_of_this_machine_alone(config.viewer.bind)]
+    if found.calibration is not None:
+        values["calibration"] = found.calibration[1]
     if config.recording:
-        values["recording"] = (values.get("recording") or {}) | {"folder": _RECORDINGS}
-    if config.publisher.curve_keys:
-        publisher["curve_keys"] = config.publisher.curve_keys
-    if isinstance(config.camera, OpenCVCamera):
-        values["camera"]["device"] = config.camera.device
-    elif isinstance(config.camera, ImageFolder):
-        values["camera"]["folder"] = config.camera.folder
+        values["recording"] = (values.get("recording") or {}) | {"folder": RECORDINGS}
+    if found.keys is not None:
+        publisher["curve_keys"] = found.keys[1]
+    _set_camera(values["camera"], config)
     head = f"# /etc/rigtrack/{name}.yaml, made by `tracker init --service {name}` from {path}\n"
+    head += "".join(f"# {remark}\n" for remark in service_remarks(path))
     return head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+
+
+def _set_camera(camera: dict[str, Any], config: Config) -> None:
+    """Paths in full; the port of a synthetic light, which is made when the camera opens, where the unit lets it be."""
+    if isinstance(config.camera, OpenCVCamera):
+        camera["device"] = config.camera.device
+    elif isinstance(config.camera, ImageFolder):
+        camera["folder"] = config.camera.folder
+    elif isinstance(config.camera, SyntheticCamera) and config.camera.light is not None:
+        camera["light"]["port"] = f"{RUNTIME}/{Path(config.camera.light.port).name}"
+
+
+def _not_of_this_machine_alone(addresses: tuple[str, ...]) -> list[str]:
+    return [address for address in addresses if not address.startswith("ipc://")]
 
 
 def _shipped() -> dict[str, str]:
@@ -82,12 +104,24 @@ def _shipped() -> dict[str, str]:
     return files
 
 
-def _readme(text: str, *, name: str, folder: Path, bundle: str | None) -> str:
-    """With the names of this rig in its commands; without a bundle, none is copied."""
-    if bundle is None:
-        text = re.sub(rf"^    cp -r {_BUNDLE} .*\n", "", text, flags=re.MULTILINE)
-        text = text.replace(f", with a bundle in `{_BUNDLE}` (`trainer fit --out {_BUNDLE}`)", "")
-        bundle = _BUNDLE
-    for found, given in ((rf"(?<![/\w]){_FOLDER}", f"{folder}/"), (rf"\b{_EXAMPLE}\b", name), (rf"(?<![/\w]){_BUNDLE}\b", bundle)):
-        text = re.sub(found, lambda _, given=given: given, text)  # type: ignore[misc]
-    return text
+def _readme(text: str, config: Config, *, name: str, folder: Path, remarks: list[str]) -> str:
+    """With the names of this rig in its commands, and a command for every file that its configuration names."""
+    found, extras = places(config, name=name), service_paths.extras(config)
+    text = re.sub(rf"\b{_EXAMPLE}\b", name, text)
+    text = re.sub(rf"(?<![/\w]){_FOLDER}", lambda _: quote(f"{folder.resolve()}/"), text)
+    lines = []
+    for line in text.splitlines():
+        if line.startswith(f"    {_PACKAGES}"):
+            lines.append(" ".join((line, *service_paths.system_packages(config))))
+        elif line.startswith(f"    {_PIP}"):
+            lines.append(f"    {_PIP} " + (f"'.[{','.join(extras)}]'" if extras else "."))
+        elif line.startswith(f"    cp -r {_BUNDLE} "):
+            lines += [f"    {command}" for command in service_paths.bundle_commands(found)]
+        elif line.endswith(f" /etc/rigtrack/{name}.yaml") and line.startswith("    install "):
+            lines += [line, *(f"    {command}" for command in service_paths.other_commands(found))]
+        elif line.startswith(_PASTE):
+            lines += [line for remark in remarks for line in (f"**Before that:** {remark}.", "")]
+            lines.append(line.replace(_WITH_BUNDLE, ""))
+        else:
+            lines.append(line)
+    return "\n".join(lines) + "\n"

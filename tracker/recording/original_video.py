@@ -6,8 +6,9 @@ Where it ends the decoder says, not the header.
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ _PIECE = 1 << 20  # bytes hashed at the beginning, in the middle and at the end
 _COMPARED = 24  # frames whose times are compared with the live source's: more than any decoder holds back
 _READ_S = 60.0
 _SLACK_S = 0.5  # by which its duration may be
+_FIRST_TRUE_YEAR = 1990  # clocks that were never set say 1904, 1970 or 1980
 _FEW_MISSING = 2  # frames by which a header may be wrong
 
 
@@ -59,6 +61,8 @@ class OriginalVideo:
         rate_hz: as the header says, 0 where it does not.
         expected: frames that the header promises, about; None where it promises nothing.
         shape: of every image: (height, width), or (height, width, 3) RGB.
+        codec: as FFmpeg calls it; "unknown" where the header cannot be read.
+        filmed: creation time that the header states, UTC; None where it states none that can be true.
         damaged: packets that could not be decoded so far.
         read: frames so far.
     """
@@ -83,6 +87,8 @@ class OriginalVideo:
         self._seconds: float | None = None  # as the header says
         self._last_s = 0.0  # time of the last frame
         self.rate_hz, self.expected = 0.0, None
+        self.codec = "unknown"
+        self.filmed: datetime | None = None
         with suppress(CameraError):
             self._read_header()
         self.decoder: Decoder = decoder or ("pyav" if self._agrees(live) else "opencv")
@@ -133,6 +139,8 @@ class OriginalVideo:
         with _opened(self.path) as container:
             stream = container.streams.video[0]
             self.rate_hz = float(stream.guessed_rate or 0)
+            self.codec = stream.codec_context.codec.canonical_name
+            self.filmed = _creation_time({**stream.metadata, **container.metadata})
             self._promised = stream.frames or None
             seconds = container.duration / av.time_base if container.duration else None
             self.expected = self._promised or (round(seconds * self.rate_hz) if seconds else None)
@@ -184,6 +192,16 @@ class OriginalVideo:
         with _live(self.path) as camera:
             while (frame := camera.read(_READ_S)) is not None:
                 yield Decoded(frame.exposed_ns or 0, frame)
+
+
+def _creation_time(metadata: Mapping[str, str]) -> datetime | None:
+    """What a header states, unless it is a clock that was never set or no time at all."""
+    try:
+        stated = datetime.fromisoformat(metadata.get("creation_time", "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    utc = stated.replace(tzinfo=stated.tzinfo or timezone.utc).astimezone(timezone.utc)
+    return utc if utc.year >= _FIRST_TRUE_YEAR else None
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import msgspec
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, RecordingMessage, SetupMessage
+from tracker.recording.backlog import Backlog
 from tracker.recording.encoder_trial import too_slow
 from tracker.recording.ending import Ending
 from tracker.recording.first_items import FirstItems
@@ -80,7 +81,7 @@ class Recording:
         self._posed_ns = 0  # when a pose was taken that is newer than those before
         self._ending = Ending(clock)
         self._space = FreeSpace(self.folder, minimum_free_gb=rig.settings.minimum_free_gb, clock=clock)
-        self._bytes = 0
+        self._bytes, self._backlog = 0, Backlog(self.folder, clock)
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
 
@@ -244,6 +245,7 @@ class Recording:
         if self._writer is None:
             self._first.take(item)
         elif isinstance(item, Frame):
+            self._backlog.look(received_ns=item.received_ns, waiting=self._inbox.waiting)
             dropped = self._inbox.frame_done()
             if self._ending.is_over_time:
                 self._too_late += 1

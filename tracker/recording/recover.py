@@ -104,6 +104,7 @@ def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], N
         RecordingError: the folder is not a session, is being recorded, cannot be written, or more than its last seconds would be
             cut and `cut` does not accept that. Nothing was changed then.
     """
+    _refuse_empty(folder)
     description = read_description(folder)
     closed = read_closed(folder)
     if closed is not None:
@@ -124,6 +125,15 @@ def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], N
             raise RecordingError(f"{folder}: cannot be mended: {problem.strerror or problem}; {remedy(problem)}") from problem
         write_part(folder, CLOSED_FILE, closed)
     return Recovered(closed=closed, was_whole=False)
+
+
+def _refuse_empty(folder: Path) -> None:
+    """A session's folder is made when it is asked for, and its description when the first frames have come."""
+    if folder.is_dir() and all(path.suffix == ".part" for path in folder.iterdir()):
+        raise RecordingError(
+            f"{folder}: is empty: the tracker ended before the first frames had come, so nothing was recorded; delete the folder, unless a "
+            "tracker is just about to record into it"
+        )
 
 
 def unfinished(recordings: Path) -> list[Path]:

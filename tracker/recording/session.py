@@ -49,7 +49,7 @@ class VideoFormat(SessionPart, frozen=True, kw_only=True):
         rate_hz: what the time stamps say; the true times are in frames.arrows.
         crf: constant rate factor of x264, less is better and larger; 0 for a video that was only analysed.
         preset: of x264; "original" for a video that was only analysed.
-        encoder: what the video was encoded by, as FFmpeg calls it.
+        encoder: what the video was encoded by, as FFmpeg calls it; of a video that was only analysed its codec, "unknown" where not said.
     """
 
     width: int
@@ -69,12 +69,16 @@ class SourceVideo(SessionPart, frozen=True, kw_only=True):
         bytes: its size.
         fingerprint: SHA-256 of its size and of a MiB at its beginning, middle and end.
         decoder: which library read it.
+        filmed: creation time that the file states, UTC, ISO 8601; None where it states none, and in sessions of older versions.
+        changed: when the file was last changed before it was analysed, likewise; None in sessions of older versions.
     """
 
     path: str
     bytes: int
     fingerprint: str
     decoder: Literal["pyav", "opencv"] = "pyav"
+    filmed: str | None = None
+    changed: str | None = None
 
 
 class AnalysedWith(SessionPart, frozen=True, kw_only=True):
@@ -95,7 +99,8 @@ class Description(SessionPart, frozen=True, kw_only=True):
     Attributes:
         schema: of this folder.
         created: UTC, ISO 8601.
-        unix_offset_ns: added to a monotonic time of this session gives unix time.
+        unix_offset_ns: added to a monotonic time of this session gives unix time; 0 for a video that was analysed, whose times count from
+            its first frame.
         camera: its name in the stream.
         camera_description: model, size and rate as read back from it.
         camera_settings: all else that it said of itself when it had been opened and set; empty in sessions of older versions.

@@ -15,6 +15,7 @@ from tracker.frame import Frame
 from tracker.messages import VERSION, Problem, StatusMessage
 from tracker.recording.recorder import Recorder
 from tracker.service.latency import Latency
+from tracker.service.missing_frames import MissingFrames
 from tracker.service.notify import Notifier
 from tracker.service.watchdog import Watchdog
 from tracker.setup import Setup, open_events
@@ -65,6 +66,7 @@ class Health:
         self._setup: Setup | None = None
         self._setup_number = 0
         self._next_status_ns = 0
+        self._missing = MissingFrames()
         self._rates_since: tuple[int, dict[str, int]] = (clock(), {})
         self._fps: dict[str, float] = {"captured": 0.0, "inferred": 0.0, "published": 0.0}
 
@@ -130,6 +132,8 @@ class Health:
 
     def _message(self, now: int) -> StatusMessage:
         counters = self._counters()
+        if (sentence := self._missing.look(counters, now)) is not None:
+            logger.warning("%s", sentence)
         self._measure_rates(now, counters)
         setup = self._setup
         description = setup.bundle if setup else None
