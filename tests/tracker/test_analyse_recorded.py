@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import msgspec
 import numpy as np
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
 from tests.conftest import BundleMaker
@@ -17,6 +18,7 @@ from tests.tracker.daemon import DEADLINE_S, ROOT, write_config
 from tests.tracker.recorded import recorder_of, wait_until
 from tests.tracker.test_analyse import MOVING, analyse_now, asked, meeting, tables_of
 from tests.tracker.test_two_animals import EVENT, HEIGHT, IDENTITY, WIDTH, ZONE, two_animals
+from tracker.__main__ import main
 from tracker.analysis import one_video
 from tracker.analysis.job import Job, job_for
 from tracker.analysis.one_video import StoppedError
@@ -30,6 +32,7 @@ from tracker.recording.session import CLOSED_FILE, Closed, read_closed, write_pa
 from tracker.replay import replay_file
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.recorded_scene import RecordedScene
+from trainer.selection.session_videos import SessionVideos
 
 CALIBRATION = f"""schema: 1
 camera_matrix: [[100, 0, 80], [0, 100, 60], [0, 0, 1]]
@@ -131,6 +134,7 @@ def test_a_session_folder_is_analysed_as_one_with_all_its_videos(recording_confi
     (again,) = replay_file(found.folder, None, camera=None)
     written = found.events.to_pylist()
     assert [(each.name, each.state, each.frame) for each in again.events] == [(row["event"], row["state"], row["frame"]) for row in written]
+    assert [each.group for each in SessionVideos(found.folder).segments] == [each.group for each in SessionVideos(session.folder).segments]
     second = session.folder / "video-002.mkv"
     part = analysed(second, tmp_path, bundle)
     first = closed.segments[0]
@@ -163,6 +167,23 @@ def test_frames_of_a_session_give_what_they_gave_live(tmp_path: Path, bundle: Pa
     assert {row["event"] for row in live.events.to_pylist()} == {"on_the_right", "moving"}
     for name in ("frame", "received_ns", "event", "state", "animal", "onset_frame", "value", "threshold", "reason"):
         assert found.events[name].to_pylist() == live.events[name].to_pylist(), name
+
+
+def test_the_command_takes_folders_of_sessions_and_refuses_one_that_was_cut_off(
+    recording_config: Config, tmp_path: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = film(recording_config, tmp_path / "night.1", [*range(5), *range(15, 20)])
+    cut = film(recording_config, tmp_path / "cut", range(5)).folder
+    (cut / CLOSED_FILE).unlink()
+    out = tmp_path / "out"
+    assert main(["analyse", str(session.folder), str(cut), "--bundle", str(bundle), "--out", str(out), "--to", "csv"]) == 1
+    said = capsys.readouterr()
+    assert f"tracker analyse: {cut}: was cut off; run `tracker recover {cut}` first" in said.err
+    assert f"{out / 'night.1'}: 10 frames" in said.out
+    table = pd.read_csv(out / "night.1" / "night.1.csv")
+    assert table["camera_frame"].tolist() == session.rows["frame"].to_pylist()
+    begun_s = (session.rows["received_ns"][0].as_py() + session.description.unix_offset_ns) / 1e9
+    assert table["unix_s"].to_numpy() == pytest.approx(begun_s + table["camera_frame"].to_numpy() / 100, abs=1e-5)
 
 
 def test_an_analysis_of_a_session_goes_on_to_the_same_bytes(
