@@ -131,6 +131,7 @@ def test_a_session_folder_is_analysed_as_one_with_all_its_videos(recording_confi
     np.testing.assert_array_equal(scene.image(69), grey(69))
     assert scene._lines(69, OverlaySettings())[1] == RecordedScene(session)._lines(69, OverlaySettings())[1], "with its date"
     scene.close()
+    assert columns(found, "published_ns") == columns(session, "received_ns"), "an analysis has no latency of its own"
     (again,) = replay_file(found.folder, None, camera=None)
     written = found.events.to_pylist()
     assert [(each.name, each.state, each.frame) for each in again.events] == [(row["event"], row["state"], row["frame"]) for row in written]
@@ -262,6 +263,9 @@ def test_a_session_that_is_not_whole_is_refused_in_a_sentence(recording_config: 
     assert "is damaged; take the folder from its copy" in damaged(table, kept[table][: len(kept[table]) // 2])
     assert "cannot be read" in damaged(table, None)
     assert "cannot be read" in damaged(video, None)
+    middle = len(kept[video]) // 2
+    assert str(video) in damaged(video, kept[video][:middle])
+    assert str(video) in damaged(video, kept[video][:middle] + bytes(len(kept[video]) - middle))
     other = (session.folder / "video-003.mkv").read_bytes()
     assert session.closed is not None
     first, _, last = session.closed.segments
@@ -284,5 +288,6 @@ def test_an_analysis_is_not_analysed_again_and_other_videos_stay_as_they_are(
         job_for(tmp_path / "empty", tmp_path / "other", taken={})
     copy = tmp_path / "video-001.mkv"
     copy.write_bytes((session.folder / copy.name).read_bytes())
+    assert hash(job_for(session.folder, tmp_path / "other", taken={})), "progress is kept by job"
     job: Job = job_for(copy, tmp_path / "other", taken={})
-    assert (job.source.session, job.source.segments) == ("", [])
+    assert (job.source.session, job.source.segments) == ("", ())

@@ -58,7 +58,7 @@ def test_an_nwb_file_says_where_the_start_of_an_analysed_video_comes_from(tmp_pa
             ({}, None, None, "not known, and its start stands as when it was analysed"),
         )
     ):
-        session = analysed(tmp_path / str(place), **known)  # type: ignore[arg-type]
+        session = analysed(tmp_path / str(place), **known)
         said = about(SessionPoses(session, start=start), 0, {"session_description": "open field"})
         created = datetime.fromisoformat(session.description.created).timestamp()
         assert said["session_start_time"].timestamp() == pytest.approx(created if begun is None else begun, abs=1e-5)

@@ -76,7 +76,7 @@ def _identified(path: Path, folder: Path, segments: Sequence[int]) -> SourceVide
     table = identify(folder / FRAMES_FILE).fingerprint
     said = msgspec.json.encode((about.created, about.stream_session, table, segments, sizes))
     return SourceVideo(
-        path=str(path), bytes=sum(sizes), fingerprint=hashlib.sha256(said).hexdigest(), session=str(folder), segments=list(segments)
+        path=str(path), bytes=sum(sizes), fingerprint=hashlib.sha256(said).hexdigest(), session=str(folder), segments=tuple(segments)
     )
 
 

@@ -14,7 +14,8 @@ from tracker.recording.frame_converter import Decoded
 from tracker.recording.frame_facts import FrameFacts, facts_of_rows
 from tracker.recording.read_session import RecordedSession, as_recorded
 from tracker.recording.recorded_source import folder_of
-from tracker.recording.session import SourceVideo, VideoFormat, video_name
+from tracker.recording.session import FRAMES_FILE, SourceVideo, VideoFormat, video_name
+from tracker.recording.tables import FRAMES, read_table
 
 
 class RecordedVideo:
@@ -49,7 +50,7 @@ class RecordedVideo:
         form = self._form = self.session.description.video
         self.rate_hz = form.rate_hz
         self.shape: tuple[int, ...] = (form.height, form.width, 3) if form.colour else (form.height, form.width)
-        rows = self.session.rows
+        rows = read_table(self.session.folder / FRAMES_FILE, FRAMES)  # the session would keep its poses in memory
         segment = facts_of_rows(rows).segment
         if np.any(np.diff(segment) < 0):
             raise RecordingError(

@@ -83,7 +83,7 @@ class SourceVideo(SessionPart, frozen=True, kw_only=True):
     filmed: str | None = None
     changed: str | None = None
     session: str = ""
-    segments: list[int] = []  # msgspec copies it
+    segments: tuple[int, ...] = ()
 
 
 class AnalysedWith(SessionPart, frozen=True, kw_only=True):
