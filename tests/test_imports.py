@@ -34,6 +34,7 @@ for command in re.findall(r"^    (\\w+)", explained(), re.MULTILINE):
 # Each needs a library that a rig has only if it uses it; the one place that imports them does so when asked to.
 NEED_AN_EXTRA = (
     "tracker.__main__",
+    "tracker.analysis.described",
     "tracker.analysis.frame_scores",
     "tracker.analysis.index_page",
     "tracker.analysis.inferring",
@@ -43,6 +44,7 @@ NEED_AN_EXTRA = (
     "tracker.analysis.shown_progress",
     "tracker.analysis.run",
     "tracker.analysis.tables",
+    "tracker.analysis.video",
     "tracker.analysis.worker",
     "tracker.recording.colourless",
     "tracker.recording.copied_video",
@@ -81,7 +83,10 @@ NEED_AN_EXTRA = (
     "tracker.latency.run",
     "tracker.latency.serial_output",
     "tracker.recording.encoder_trial",
+    "tracker.recording.frame_facts",
     "tracker.recording.read_session",
+    "tracker.recording.recorded_source",
+    "tracker.recording.recorded_video",
     "tracker.recording.recording",
     "tracker.recording.recover",
     "tracker.recording.session_chain",

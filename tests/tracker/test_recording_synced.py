@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -292,15 +293,29 @@ def test_a_session_holds_the_calibration_and_the_configured_notes(recording_conf
     assert said.meta == {"rig": "north", "animal": "M17"}
 
 
-@pytest.mark.parametrize("rate_hz", [8, 20])
-def test_a_video_has_a_key_frame_a_second(tmp_path: Path, encoder: str, rate_hz: int) -> None:
+@pytest.mark.parametrize("rate_hz", [8, 20, 29.97])
+def test_a_video_has_a_key_frame_a_second(tmp_path: Path, encoder: str, rate_hz: float) -> None:
     form = VideoFormat(width=WIDE, height=HIGH, colour=False, rate_hz=rate_hz, crf=23, preset="superfast", encoder=encoder)
     with VideoSegment(tmp_path / VIDEO, form) as video:
         for _ in range(45):
             video.write(picture(7, width=WIDE, height=HIGH))
     with av.open(str(tmp_path / VIDEO)) as read:
         packets = [packet for packet in read.demux(video=0) if packet.size]
-    assert [number for number, packet in enumerate(packets) if packet.is_keyframe] == list(range(0, 45, rate_hz))
+    assert [number for number, packet in enumerate(packets) if packet.is_keyframe] == list(range(0, 45, round(rate_hz)))
+
+
+@pytest.mark.parametrize("rate_hz", [14.99, 29.97, 119.88, 499.5])
+def test_frames_are_found_by_number_where_the_rate_is_not_whole(tmp_path: Path, rate_hz: float) -> None:
+    form = VideoFormat(width=96, height=64, colour=False, rate_hz=rate_hz, crf=23, preset="superfast")
+    with VideoSegment(tmp_path / VIDEO, form) as video:
+        for number in range(700):
+            video.write(picture(number))
+    capture = cv2.VideoCapture(str(tmp_path / VIDEO))
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(rate_hz)
+    for number in (699, 0, 1, 350, 29, 30, 598, 599, 600, 449):
+        capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+        assert number_in(np.asarray(capture.read()[1], np.uint8)) == number
+    capture.release()
 
 
 @pytest.mark.parametrize("size", [(96, 64), (97, 65), (98, 66), (131, 65)], ids=str)

@@ -21,11 +21,17 @@ class FrameScores:
         names: of the scores that it finds, of all classifiers or of none.
     """
 
-    def __init__(self, setup: Setup) -> None:
-        """Begin with a setup through which no frame has gone."""
+    def __init__(self, setup: Setup, numbers: NDArray[np.int64] | None = None) -> None:
+        """Begin with a setup through which no frame has gone.
+
+        Args:
+            setup: with the classifiers.
+            numbers: (n,) the camera's own of all frames; None where they count from 0.
+        """
         setup.scores.reset()
         self._setup = setup
         self._frames = 0
+        self._numbers = numbers
         self.names = setup.scores.names if setup.scores.take_images else ()
 
     def of(self, frame: "Inferred") -> NDArray[np.float64]:
@@ -36,7 +42,8 @@ class FrameScores:
         """
         if not self.names:
             return np.empty(0)
-        setup, points, number = self._setup, frame.points, self._frames
+        setup, points = self._setup, frame.points
+        number = self._frames if self._numbers is None else int(self._numbers[self._frames])
         self._frames += 1
         if setup.identity is not None:
             points = setup.identity.update(points.copy(), frame.time_ns)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from tracker.analysis.video import ImageConverter, VideoFrames
 from tracker.brightness import Brightness
 from tracker.bundle import Bundle, read_bundle
 from tracker.classifiers.open_classifier import open_classifier
@@ -27,8 +28,7 @@ from tracker.engines.open_engine import open_engine
 from tracker.frame import Image
 from tracker.motion import ImageMotion, MotionValues
 from tracker.pose import NO_KEY_POINTS, KeyPoints
-from tracker.recording.frame_converter import Converter, Decoded, in_colour
-from tracker.recording.original_video import OriginalVideo
+from tracker.recording.frame_converter import Decoded, in_colour
 
 _AHEAD = 2  # batches decoded ahead, for each engine
 _TOGETHER, _TOGETHER_BYTES = 8, 1 << 23  # frames in a batch: handed over one by one, each costs a tenth of a millisecond more
@@ -39,7 +39,7 @@ class Inferred:
     """One frame.
 
     Attributes:
-        time_ns: presentation time.
+        time_ns: that rules go by: presentation time, or of a recording what they went by live.
         image: as the camera source gives it; (height, width) of one without colour, unless colour was asked for.
         points: float32 (animals, K, 3), x and y in pixels of the image, confidence.
         motion: difference from the frame before.
@@ -57,7 +57,7 @@ class Inferred:
 class _Chain:
     """What one frame at a time needs."""
 
-    converter: Converter
+    converter: ImageConverter
     points: Callable[[Image], KeyPoints]
 
 
@@ -103,7 +103,7 @@ class Engines:
 
 
 def infer(
-    video: OriginalVideo,
+    video: VideoFrames,
     engines: Engines,
     *,
     begin: int,

@@ -11,6 +11,7 @@ from tracker.config import Config, EngineConfig, IdentityConfig
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import RecordingError
 from tracker.recording.original_video import identify
+from tracker.recording.recorded_source import identify_recorded, is_recorded
 from tracker.recording.session import AnalysedWith, SourceVideo, read_closed, read_description
 
 _WORK = ".{}.work"
@@ -46,19 +47,21 @@ def job_for(video: Path, out: Path, *, taken: dict[Path, str]) -> Job:
     """Where the session of a video goes: the folder of its name, or, where that is another video's, with its fingerprint behind.
 
     Args:
-        video: the file.
+        video: the file, or the folder of a recorded session.
         out: the folder of all sessions.
         taken: folders of the other videos of this call, and which videos those are; this one is added.
 
     Raises:
-        RecordingError: the video is not there or was given twice, or its folder holds something else.
+        RecordingError: the video is not there, was given twice or is a session that is not whole, or its folder holds something else.
     """
-    if video.exists() and not video.is_file():
-        raise RecordingError(f"{video}: is not a file; give the path of a video")
-    source = identify(video)
+    recorded = is_recorded(video)
+    if video.exists() and not video.is_file() and not recorded:
+        raise RecordingError(f"{video}: is not a file; give the path of a video, or the folder of a recorded session")
+    source = identify_recorded(video) if recorded else identify(video)
     if source.path in taken.values():
         raise RecordingError(f"{video}: was given twice; give every video once")
-    plain = out / video.stem.lstrip(".")
+    name = video.resolve().name if video.is_dir() else video.stem
+    plain = out / name.lstrip(".")
     marked = out / f"{plain.name}-{source.fingerprint[:8]}"
     for folder in (plain, marked):
         job = Job(video=video, source=source, folder=folder)

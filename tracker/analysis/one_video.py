@@ -6,32 +6,32 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import msgspec
 import numpy as np
 
+from tracker.analysis.described import described
 from tracker.analysis.frame_scores import FrameScores
 from tracker.analysis.inferring import Engines, Inferred, infer
 from tracker.analysis.job import Job, check_same, is_done
 from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
 from tracker.analysis.tables import StreamName, scores_at, write_tables
 from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog, confidence_of, confidence_of_frame
-from tracker.config import Config, RecordingConfig
-from tracker.config_cameras import OpenCVCamera
-from tracker.errors import RecordingError
-from tracker.frame import Frame
+from tracker.analysis.video import open_video
+from tracker.config import Config
+from tracker.errors import CalibrationError, RecordingError
 from tracker.motion import ImageMotion
-from tracker.recording.describe import describe
+from tracker.recording.frame_facts import facts_of_video
 from tracker.recording.original_video import OriginalVideo
+from tracker.recording.recorded_video import RecordedVideo
 from tracker.recording.session import (
     CLOSED_FILE,
     SESSION_FILE,
     AnalysedWith,
     Closed,
     Description,
-    VideoFormat,
     claimed,
     is_claimed,
     read_description,
@@ -43,7 +43,6 @@ from tracker.whole_files import remedy, sync_folder
 _SYNC_S = 5.0  # what a kill costs; on a busy disk a sync takes a while
 _TOLD_S = 0.25
 _OTHER_ENDS_S, _POLL_S = 20.0, 0.1
-_RATE_HZ = 30.0  # where the file tells none
 _REASON = "analysed"
 
 Told = Callable[[int, "int | None"], None]
@@ -106,7 +105,7 @@ def analyse(job: Job, request: AnalysisRequest, engines: Callable[[], Engines], 
         BundleError, CalibrationError, ConfigError, EngineError: they do not fit the video or this machine.
     """
     try:
-        video = OriginalVideo(job.video, threads=max(1, request.threads // 2))  # the network takes most of the cores
+        video = open_video(job, threads=max(1, request.threads // 2))  # the network takes most of the cores
         description = _prepare(job, request, video)
         with _claimed_soon(job.work):
             if not is_done(job.work):
@@ -135,7 +134,7 @@ def _claimed_soon(folder: Path) -> Iterator[None]:
         yield
 
 
-def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo) -> Description:
+def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo | RecordedVideo) -> Description:
     """The description of the unfinished session, which is there from now on: the one begun, if it is of the same."""
     if (job.work / SESSION_FILE).exists():
         begun = read_description(job.work)
@@ -146,41 +145,7 @@ def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo) -> Descri
     if job.work.exists():
         shutil.rmtree(job.work)
     job.work.mkdir(parents=True)
-    camera = OpenCVCamera(device=job.source.path, file_speed="flat_out")
-    config = msgspec.structs.replace(request.config, camera=camera)
-    first = Frame(image=np.zeros(video.shape, np.uint8), number=0, exposed_ns=0, received_ns=0)
-    said = describe(
-        config,
-        RecordingConfig(),
-        [first],
-        camera_description=f"video file {job.video.name}",
-        camera_settings={
-            "file": job.video.name,
-            "decoder": video.decoder,
-            "width": video.shape[1],
-            "height": video.shape[0],
-            **({"rate_hz": video.rate_hz} if video.rate_hz else {}),
-        },
-        stream_session=job.source.fingerprint[:16],
-        meta={},
-    )
-    form = VideoFormat(
-        width=video.shape[1],
-        height=video.shape[0],
-        colour=len(video.shape) == 3,
-        rate_hz=video.rate_hz or _RATE_HZ,
-        crf=0,
-        preset="original",
-        encoder=video.codec,
-    )
-    changed = datetime.fromtimestamp(job.video.stat().st_mtime, tz=timezone.utc)
-    source = msgspec.structs.replace(
-        job.source,
-        decoder=video.decoder,
-        filmed=None if video.filmed is None else video.filmed.isoformat(timespec="milliseconds"),
-        changed=changed.isoformat(timespec="milliseconds"),
-    )
-    description = msgspec.structs.replace(said, unix_offset_ns=0, boot_id="", video=form, source=source, analysed_with=request.made_with)
+    description = described(job, request.config, request.made_with, video)
     write_part(job.work, SESSION_FILE, description)
     return description
 
@@ -188,7 +153,7 @@ def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo) -> Descri
 def _work(
     job: Job,
     request: AnalysisRequest,
-    video: OriginalVideo,
+    video: OriginalVideo | RecordedVideo,
     engines: Engines,
     *,
     description: Description,
@@ -196,11 +161,13 @@ def _work(
     stop: threading.Event,
 ) -> None:
     engine = next(iter(engines.engines), None)
-    setup, by_frame = (
-        make_setup(request.config, engines.bundle, engine, source_shape=video.shape, classifiers=engines.classifiers) for _ in range(2)
-    )
+    with _with_calibration(request.config, description) as config:
+        setup, by_frame = (
+            make_setup(config, engines.bundle, engine, source_shape=video.shape, classifiers=engines.classifiers) for _ in range(2)
+        )
     setup.scores.reset()
-    scores = FrameScores(by_frame)
+    recorded = video.facts if isinstance(video, RecordedVideo) else None
+    scores = FrameScores(by_frame, None if recorded is None else recorded.frame)
     _, animals, points, _ = engines.bundle.description.output.shape if engines.bundle is not None else (1, 0, 0, 3)
     remembers = engines.bundle is not None and bool(engines.bundle.description.states)
     if remembers or scores.names:  # what a network remembers is not on the disk: from the first frame on
@@ -222,8 +189,9 @@ def _work(
             raise StoppedError
         records = log.read()
         stream = StreamName(camera=description.camera, session=description.stream_session)
-        found = write_tables(job.work, records, setup, stream, scores=scores.names)
-        seconds = float(records["time_ns"][-1] - records["time_ns"][0]) / 1e9
+        facts = recorded or facts_of_video(records["time_ns"])
+        found = write_tables(job.work, records, facts, setup, stream, scores=scores.names)
+        seconds = float(facts.received_ns[-1] - facts.received_ns[0]) / 1e9
         write_overview(
             job.work,
             found,
@@ -235,9 +203,25 @@ def _work(
             overlay=request.config.overlay,
             scores=scores_at(job.work, {each.frame for each in log.progress.pictures.values()}),
         )
-        write_part(job.work, CLOSED_FILE, Closed(reason=_REASON, frames=len(found), dropped=0, segments=[len(found)]))
+        segments = np.bincount(facts.segment)[1:].tolist()
+        write_part(job.work, CLOSED_FILE, Closed(reason=_REASON, frames=len(found), dropped=0, segments=segments))
     finally:
         log.close()
+
+
+@contextmanager
+def _with_calibration(config: Config, description: Description) -> Iterator[Config]:
+    """The configuration, for as long as it takes to read it, with the calibration that a recording brings along, unless it has one."""
+    if config.calibration is not None or description.calibration is None:
+        yield config
+        return
+    with NamedTemporaryFile("w", encoding="utf-8", suffix=".yaml") as file:
+        file.write(description.calibration)
+        file.flush()
+        try:
+            yield msgspec.structs.replace(config, calibration=file.name)
+        except CalibrationError as problem:
+            raise CalibrationError(str(problem).replace(file.name, f"the calibration in {SESSION_FILE} of the recording")) from problem
 
 
 def _log_all(

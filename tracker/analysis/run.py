@@ -30,7 +30,7 @@ class VideosAsked:
     """What was asked for.
 
     Attributes:
-        videos: files.
+        videos: files, and folders of recorded sessions.
         bundle: folder of the engine bundle, None for the configuration's.
         out: folder of the sessions.
         config: of the rig, None for none.

@@ -6,7 +6,7 @@ the same bytes as one that was not.
 
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tracker.event import Event
 from tracker.frame import Image
 from tracker.messages import encoder
 from tracker.pose import KeyPoints, Pose
+from tracker.recording.frame_facts import FrameFacts
 from tracker.recording.session import EVENTS_FILE, FRAMES_FILE, SETUPS_FILE
 from tracker.recording.tables import EVENTS, FRAMES, Row, read_batches
 from tracker.setup import Setup, setup_message
@@ -36,12 +37,15 @@ class StreamName:
     session: str
 
 
-def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: StreamName, *, scores: tuple[str, ...] = ()) -> KeyPoints:
+def write_tables(
+    folder: Path, records: NDArray[Any], facts: FrameFacts, setup: Setup, stream: StreamName, *, scores: tuple[str, ...] = ()
+) -> KeyPoints:
     """Write frames, events and setups.
 
     Args:
         folder: of the session; what is there of an earlier attempt is written over.
         records: time_ns, motion and points of every frame.
+        facts: numbers and times of every frame.
         setup: fresh: no frame has gone through it.
         stream: named in the setup.
         scores: names of those that the records hold; without any, classifiers take the poses here.
@@ -61,12 +65,13 @@ def write_tables(folder: Path, records: NDArray[Any], setup: Setup, stream: Stre
         with pa.ipc.new_stream(file, FRAMES) as table:
             for first in range(0, len(records), _BATCH):
                 part = records[first : first + _BATCH]
-                poses = _follow(part, setup, scores, first=first, found=found[first : first + _BATCH], events=events)
-                table.write_batch(_batch(part, found[first : first + _BATCH], poses, first=first, rectangles=rectangles))
+                here = _part(facts, first)
+                poses = _follow(part, here, setup, scores, found=found[first : first + _BATCH], events=events)
+                table.write_batch(_batch(part, here, found[first : first + _BATCH], poses, first=first, rectangles=rectangles))
         file.flush()
         os.fsync(file.fileno())
     if len(records):
-        last_ns = int(records["time_ns"][-1])
+        last_ns = int(facts.received_ns[-1])
         events += [_event_row(event, last_ns) for event in setup.behaviour.end("stopping")]
     with (folder / EVENTS_FILE).open("wb") as file:
         with pa.ipc.new_stream(file, EVENTS) as table:
@@ -93,8 +98,12 @@ def scores_at(folder: Path, frames: Collection[int]) -> dict[int, dict[str, floa
     return found
 
 
+def _part(facts: FrameFacts, first: int) -> FrameFacts:
+    return FrameFacts(**{each.name: getattr(facts, each.name)[first : first + _BATCH] for each in fields(facts)})
+
+
 def _follow(
-    part: NDArray[Any], setup: Setup, score_names: tuple[str, ...], *, first: int, found: KeyPoints, events: list[Row]
+    part: NDArray[Any], facts: FrameFacts, setup: Setup, score_names: tuple[str, ...], *, found: KeyPoints, events: list[Row]
 ) -> list[Pose]:
     """Take frames through identity, calibration, classifiers and rules, as the loop does, into `found` and `events`."""
     poses: list[Pose] = []
@@ -114,32 +123,35 @@ def _follow(
         else:
             pose = setup.scores.of(pose, _NO_IMAGE, time_ns)
         changes = setup.behaviour.update(
-            frame_number=first + index,
+            frame_number=int(facts.frame[index]),
             time_ns=time_ns,
             pose=pose,
             motion=None if np.isnan(motion) else motion,
             brightness=dict(zip(rectangles, record["brightness"].tolist(), strict=True)),
         )
         setup.scores.take_events(changes)
-        events += [_event_row(event, time_ns) for event in changes]
+        events += [_event_row(event, int(facts.received_ns[index])) for event in changes]
         found[index] = points
         poses.append(pose)
     return poses
 
 
-def _batch(part: NDArray[Any], points: KeyPoints, poses: list[Pose], *, first: int, rectangles: tuple[str, ...]) -> pa.RecordBatch:
+def _batch(
+    part: NDArray[Any], facts: FrameFacts, points: KeyPoints, poses: list[Pose], *, first: int, rectangles: tuple[str, ...]
+) -> pa.RecordBatch:
     count = len(part)
-    zeros, ones, times = _numbers(np.zeros(count, np.int64)), _numbers(np.ones(count, np.int32)), _numbers(part["time_ns"])
-    ordinals = _numbers(np.arange(first, first + count, dtype=np.int64))
-    columns = dict.fromkeys(("record_dropped", "lost", "skipped", "corrupt"), zeros)
-    columns |= dict.fromkeys(("exposed_ns", "received_ns", "taken_ns", "inferred_ns", "published_ns"), times)
-    columns |= dict.fromkeys(("ordinal", "frame"), ordinals) | dict.fromkeys(("segment", "setup"), ones)
+    columns = dict.fromkeys(("received_ns", "taken_ns", "inferred_ns", "published_ns"), _numbers(facts.received_ns))
+    columns |= {name: _numbers(getattr(facts, name)) for name in ("frame", "segment", "record_dropped", "lost", "corrupt")}
     columns |= {
+        "ordinal": _numbers(np.arange(first, first + count, dtype=np.int64)),
+        "exposed_ns": _numbers(facts.exposed_ns, known=facts.is_exposed),
+        "skipped": _numbers(np.zeros(count, np.int64)),
+        "setup": _numbers(np.ones(count, np.int32)),
         "points": _lists(points.reshape(count, -1)),
         "mm": _lists(np.array([pose.mm for pose in poses if pose.mm is not None], np.float64).reshape(count, -1)),
         "ended": _each([[]] * count, "ended"),
-        "motion": _numbers(part["motion"][:, 0], nan_is_null=True),
-        "motion_full": _numbers(part["motion"][:, 1], nan_is_null=True),
+        "motion": _unless_nan(part["motion"][:, 0]),
+        "motion_full": _unless_nan(part["motion"][:, 1]),
         "scores": _each([list(pose.scores.items()) for pose in poses], "scores"),
         "without_network": _each([list(pose.without_network) for pose in poses], "without_network"),
         "brightness": _each([list(zip(rectangles, row, strict=True)) for row in part["brightness"].tolist()], "brightness"),
@@ -147,11 +159,15 @@ def _batch(part: NDArray[Any], points: KeyPoints, poses: list[Pose], *, first: i
     return pa.RecordBatch.from_arrays([columns[name] for name in FRAMES.names], schema=FRAMES)
 
 
-def _numbers(values: NDArray[Any], *, nan_is_null: bool = False) -> pa.Array:
-    """A column of numbers. Arrow's own way from an array loads pandas where it is installed, for a third of a second."""
+def _numbers(values: NDArray[Any], *, known: NDArray[np.bool_] | None = None) -> pa.Array:
+    """A column of numbers, null where not known. Arrow's own way from an array loads pandas where it is installed."""
     values = np.ascontiguousarray(values)
-    known = pa.py_buffer(np.packbits(~np.isnan(values), bitorder="little")) if nan_is_null else None
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [known, pa.py_buffer(values)])
+    bits = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [bits, pa.py_buffer(values)])
+
+
+def _unless_nan(values: NDArray[np.float64]) -> pa.Array:
+    return _numbers(values, known=~np.isnan(values))
 
 
 def _lists(rows: NDArray[Any]) -> pa.Array:

@@ -25,11 +25,11 @@ def add(commands: Commands) -> None:
         commands,
         "analyse",
         call=analyse,
-        text="Run a bundle and rules over recorded videos; for each a session with the poses of every frame and all events.",
+        text="Run a bundle and rules over recorded videos and sessions; for each a session with the poses of every frame and all events.",
         example="tracker analyse monday.mp4 tuesday.mp4 --bundle models/mine --out analysed",
         interrupted="stopped by hand; give the same command again to go on where it was",
     )
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="a video file, or the folder of a recorded session")
     parser.add_argument("--bundle", type=Path, help="the engine bundle; else that of --config")
     parser.add_argument("--out", type=Path, required=True, help="folder of the sessions; index.html in it shows them all")
     parser.add_argument(

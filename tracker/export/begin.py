@@ -35,7 +35,7 @@ def begin_of(description: Description, *, first_ns: int, last_ns: int, start: da
         RecordingError: a session that was recorded live was given another start.
     """
     source = description.source
-    if source is None:
+    if source is None or source.session:
         if start is not None:
             raise RecordingError("the session was recorded live and knows when it began; --start is for a video that was analysed")
         return Begin(unix_ns=first_ns + description.unix_offset_ns, known=True)

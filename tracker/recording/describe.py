@@ -6,7 +6,9 @@ import re
 import time
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from itertools import combinations
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
@@ -21,7 +23,10 @@ from tracker.recording.session import Description, VideoFormat
 logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("rigtrack", "numpy", "opencv-python", "openvino", "tensorrt", "av", "pyarrow")
-_FASTEST_HZ = 500  # Matroska counts milliseconds
+_FASTEST_HZ = 500.0  # Matroska counts milliseconds
+_UNKNOWN_HZ = 30.0
+_AGREES = 0.2  # share by which the first frames may differ from the camera's word
+_WHOLE = 0.0005  # share by which a measured rate may differ from a whole number: half of what 29.97 differs from 30
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FOLDER = re.compile(r"\w[^/\\]*")
 _LONGEST_NAME = 200  # bytes
@@ -45,7 +50,7 @@ def describe(
     Args:
         config: in effect.
         settings: its section recording.
-        first: one frame at least; with more, the rate of the video's time stamps comes from them.
+        first: one frame at least; with more, they are asked for the rate of the video's time stamps too.
         camera_description: as read back from the camera.
         camera_settings: likewise; None where it says none.
         stream_session: of the daemon.
@@ -68,7 +73,7 @@ def describe(
             width=image.shape[1],
             height=image.shape[0],
             colour=image.ndim == 3,
-            rate_hz=_rate_hz(first),
+            rate_hz=_rate_hz(first, config, camera_settings or {}),
             crf=settings.crf,
             preset=settings.preset,
             encoder=_encoder(settings, width=image.shape[1], height=image.shape[0]),
@@ -119,11 +124,33 @@ def session_folder(settings: RecordingConfig, name: str | None, *, camera: str, 
     return Path(settings.folder) / filled
 
 
-def _rate_hz(first: list[Frame]) -> float:
-    """A whole number of frames per second, so that a frame's number and its time stamp lead to one another without rounding."""
-    span_s = (first[-1].received_ns - first[0].received_ns) / 1e9
-    steps = len(first) - 1
-    return float(min(_FASTEST_HZ, max(1, round(steps / span_s)))) if steps and span_s > 0 else 30.0
+def _rate_hz(first: list[Frame], config: Config, said: ReadBack) -> float:
+    """Of the video's time stamps, Hz in steps of 0.01, which the container states exactly: what the camera says of itself, or was measured.
+
+    Measured is the median over every two frames (Theil and Sen's slope of times over numbers), which one late frame does not change. If a
+    camera delivers other than it says, as in the dark or by a trigger, that counts.
+    """
+    intervals_ns = [
+        (after.received_ns - before.received_ns) / (after.number - before.number)
+        for before, after in combinations(first, 2)
+        if after.number > before.number
+    ]
+    interval_ns = median(intervals_ns) if intervals_ns else 0.0
+    measured = 1e9 / interval_ns if interval_ns > 0 else None
+    stated = None if getattr(config.camera, "trigger_line", None) is not None else _stated_hz(said)
+    if stated is not None and (measured is None or abs(measured - stated) <= _AGREES * stated):
+        rate = stated
+    elif measured is not None:
+        rate = float(round(measured)) if abs(measured - round(measured)) <= _WHOLE * measured else measured
+    else:
+        rate = _UNKNOWN_HZ
+    return min(_FASTEST_HZ, max(1.0, round(rate, 2)))
+
+
+def _stated_hz(said: ReadBack) -> float | None:
+    """The rate that a camera reaches with its settings, where it says that, else the one it was set to."""
+    rates = (said.get(key) for key in ("resulting_rate_hz", "rate_hz"))
+    return next((float(rate) for rate in rates if isinstance(rate, int | float) and rate > 0), None)
 
 
 def _configured_bundle(config: Config) -> NameAndHash | None:

@@ -22,7 +22,7 @@ class Decoded:
     """A frame whose pixels have not been asked for yet.
 
     Attributes:
-        time_ns: presentation time after the first frame, as the live source gives it.
+        time_ns: presentation time after the first frame, as the live source gives it; of a recording its true time.
         picture: what the decoder made.
     """
 

@@ -12,6 +12,7 @@ from av.video.reformatter import ColorRange
 from tracker.errors import CameraError, RecordingError
 from tracker.frame import Image
 from tracker.recording.original_video import OriginalVideo, identify
+from tracker.recording.recorded_source import folder_of
 from tracker.recording.session import (
     EVENTS_FILE,
     FRAMES_FILE,
@@ -84,13 +85,17 @@ class RecordedSession:
     def video_paths(self) -> dict[int, Path]:
         """The video file of every segment that holds frames, by the segment's number, whether it is there or not.
 
-        Of an analysed video it is the original, where it was or beside the session.
+        Of an analysed video it is the original, where it was or beside the session; of an analysed recording, its files.
 
         Raises:
             RecordingError: the original is not there any more, or another file has its name.
         """
-        if self.description.source is not None:
-            return {1: _found(self.description.source, beside=self.folder)}
+        source = self.description.source
+        if source is not None and source.session:
+            folder = folder_of(source, beside=self.folder)
+            return {number: folder / video_name(number) for number in source.segments}
+        if source is not None:
+            return {1: _found(source, beside=self.folder)}
         if self.closed is None:
             segments = sorted(set(self.rows["segment"].to_pylist()))
         else:
@@ -108,8 +113,9 @@ class RecordedSession:
         Raises:
             RecordingError: a video file is missing or damaged.
         """
-        if self.description.source is not None:
-            yield from self._original(self.description.source)
+        source = self.description.source
+        if source is not None and not source.session:
+            yield from self._original(source)
             return
         for path in self.video_paths().values():
             yield from self._segment(path)

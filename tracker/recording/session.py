@@ -65,12 +65,15 @@ class SourceVideo(SessionPart, frozen=True, kw_only=True):
     """The video that was analysed, where a session holds none of its own.
 
     Attributes:
-        path: where it was, absolute.
+        path: where it was, absolute; of a whole recorded session its folder.
         bytes: its size.
-        fingerprint: SHA-256 of its size and of a MiB at its beginning, middle and end.
+        fingerprint: SHA-256 of its size and of a MiB at its beginning, middle and end; of what was recorded by rigtrack, of its table of
+            frames and the sizes of its videos.
         decoder: which library read it.
         filmed: creation time that the file states, UTC, ISO 8601; None where it states none, and in sessions of older versions.
         changed: when the file was last changed before it was analysed, likewise; None in sessions of older versions.
+        session: folder of the recorded session that holds it, absolute; "" for any other video.
+        segments: the numbers of the session's videos that were analysed; none for any other video.
     """
 
     path: str
@@ -79,6 +82,8 @@ class SourceVideo(SessionPart, frozen=True, kw_only=True):
     decoder: Literal["pyav", "opencv"] = "pyav"
     filmed: str | None = None
     changed: str | None = None
+    session: str = ""
+    segments: tuple[int, ...] = ()
 
 
 class AnalysedWith(SessionPart, frozen=True, kw_only=True):
@@ -99,8 +104,8 @@ class Description(SessionPart, frozen=True, kw_only=True):
     Attributes:
         schema: of this folder.
         created: UTC, ISO 8601.
-        unix_offset_ns: added to a monotonic time of this session gives unix time; 0 for a video that was analysed, whose times count from
-            its first frame.
+        unix_offset_ns: added to a monotonic time of this session gives unix time; 0 for a video that was analysed and not
+            recorded by rigtrack, whose times count from its first frame.
         camera: its name in the stream.
         camera_description: model, size and rate as read back from it.
         camera_settings: all else that it said of itself when it had been opened and set; empty in sessions of older versions.

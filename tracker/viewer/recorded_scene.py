@@ -163,7 +163,8 @@ class RecordedScene:
         colour = settings.text_colour
         description = self._chain.description
         taken = datetime.fromtimestamp((row["received_ns"] + description.unix_offset_ns) / 1e9)
-        when = "" if description.source is not None else f"   {taken.isoformat(sep=' ', timespec='milliseconds')}"  # a video does not say
+        is_known = description.source is None or bool(description.source.session)  # another video does not say
+        when = f"   {taken.isoformat(sep=' ', timespec='milliseconds')}" if is_known else ""
         passed = f"{clock_text(self.seconds[place])} of {clock_text(self.seconds[-1])}"
         lines = [
             (f"{description.camera}   frame {row['frame']}   {place + 1} of {self.frames}", colour),

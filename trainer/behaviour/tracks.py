@@ -126,7 +126,7 @@ def _numpy(path: Path) -> Tracks:
 
 
 def original_video(folder: Path) -> Path | None:
-    """The video that a session was analysed from, where it is still there; None for a recorded session and for other files of poses."""
+    """The one video that a session was analysed from, where it is still there; None for a recorded session and other files of poses."""
     if not folder.is_dir():
         return None
     try:
@@ -135,7 +135,8 @@ def original_video(folder: Path) -> Path | None:
         return None
     try:
         session = RecordedSession(folder)
-        return next(iter(session.video_paths().values())) if session.description.source is not None else None
+        videos = list(session.video_paths().values()) if session.description.source is not None else []
+        return videos[0] if len(videos) == 1 else None
     except RecordingError:
         return None
 

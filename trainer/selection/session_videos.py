@@ -63,12 +63,14 @@ class SessionVideos:
         self.seconds: NDArray[np.float64] = (received_ns - received_ns[0]) / 1e9
         segment_of = numbers_of(self.session.rows["segment"], np.int32)
         inside = folder.resolve()
+        source = self.session.description.source
+        is_recorded = source is not None and bool(source.session)  # then its frames are called as in the recording
         self.segments = [
             Segment(
                 path=path,
                 first=int(np.argmax(segment_of == number)),
                 frames=int((segment_of == number).sum()),
-                group=f"{inside.name}-{path.stem}" if path.parent.resolve() == inside else None,
+                group=f"{path.parent.resolve().name}-{path.stem}" if is_recorded or path.parent.resolve() == inside else None,
             )
             for number, path in self.session.video_paths().items()
         ]
