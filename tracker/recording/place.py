@@ -79,7 +79,7 @@ def what_to_do(problem: OSError, folder: Path, environment: Mapping[str, str] = 
         mounts: the kernel's file of what is mounted where, as this process sees it.
     """
     existing = nearest(folder)
-    if problem.errno in (errno.ENOENT, errno.EEXIST) and existing.is_symlink() and not os.path.exists(existing):
+    if problem.errno in (errno.ENOENT, errno.EEXIST) and existing.is_symlink() and not existing.exists():
         target = existing.readlink()
         return f"{existing} is a link to {target}, which is not there (is its disk mounted?): mount it, or choose another folder"
     own = environment.get("STATE_DIRECTORY", "").partition(":")[0]
