@@ -16,6 +16,9 @@ from tests.tracker.daemon import Daemon, stream, synthetic, wait_for, write_conf
 from tests.tracker.sessions import Points, write_session
 from tests.tracker.test_analyse import analyse_now, asked
 from tracker.__main__ import main
+from tracker.analysis.job import analysed_with, analysis_config, job_for
+from tracker.analysis.one_video import AnalysisRequest
+from tracker.analysis.overview import read_overview
 from tracker.check.check import Asked, check
 from tracker.config import load_config
 from tracker.errors import ConfigError, RecordingError
@@ -142,6 +145,32 @@ def test_the_video_of_a_session_without_engine_is_analysed_by_a_later_network(
     rows = RecordedSession(job.folder).rows.to_pylist()
     assert len(rows) == recorded.session.frame_count
     assert all(len(row["points"]) == 3 for row in rows)
+
+
+def test_a_video_is_analysed_without_a_network_for_its_motion_and_no_confidence_is_told(
+    recorded: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = recorded.folder / "video-001.mkv"
+    config = config_without_engine(tmp_path, MOVING)
+    loaded = analysis_config(load_config(config), None)
+    request = AnalysisRequest(config=loaded, made_with=analysed_with(loaded, None), force=False)
+    analyse_now(job := job_for(video, tmp_path / "out", taken={}), request)
+    overview = read_overview(job.folder)
+    assert (overview.mean, overview.uncertain, overview.strip, list(overview.pictures)) == (None, None, [], ["typical"])
+
+    command = ["analyse", str(video), "--config", str(config), "--out", str(tmp_path / "out")]
+    assert main([*command, "--json"]) == 0, "done before"
+    said = json.loads(capsys.readouterr().out)
+    assert (said["skipped"], said["mean_confidence"], said["uncertain"]) == (True, None, None)
+    page = (tmp_path / "out/index.html").read_text()
+    assert "No network, so no confidence" in page
+    assert not any(words in page for words in ("<svg", "least sure", "Mean confidence", "(0.00)"))
+    assert {row["event"] for row in RecordedSession(job.folder).events.to_pylist()} == {"moving"}
+
+    nothing = config_without_engine(tmp_path)
+    assert main([*command[:2], "--config", str(nothing), "--out", str(tmp_path / "other")]) == 1
+    assert "names no network, no classifier and no event, so there is nothing to find in a video" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_reload_that_brings_a_network_says_how_it_is_had(recorded: Recorded) -> None:
