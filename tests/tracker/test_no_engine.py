@@ -164,7 +164,7 @@ def test_a_video_is_analysed_without_a_network_for_its_motion_and_no_confidence_
     assert (said["skipped"], said["mean_confidence"], said["uncertain"]) == (True, None, None)
     page = (tmp_path / "out/index.html").read_text()
     assert "No network, so no confidence" in page
-    assert not any(words in page for words in ("<svg", "least sure", "Mean confidence", "(0.00)"))
+    assert not any(words in page for words in ("<svg", "least sure", "Mean confidence", "confidence 0.00"))
     assert {row["event"] for row in RecordedSession(job.folder).events.to_pylist()} == {"moving"}
 
     nothing = config_without_engine(tmp_path)

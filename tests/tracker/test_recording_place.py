@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 import pwd
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -39,15 +40,14 @@ def as_nobody() -> Iterator[str]:
 
 
 @pytest.fixture
-def closed_folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder that may be entered and not written."""
-    for folder in [tmp_path, *tmp_path.parents][:3]:
-        folder.chmod(folder.stat().st_mode | 0o055)
-    folder = tmp_path / "sessions"
-    folder.mkdir()
-    folder.chmod(0o555)
-    yield folder
-    folder.chmod(0o755)
+def closed_folder() -> Iterator[Path]:
+    """A folder that may be entered and not written, below one that everybody may enter, as pytest's own are not."""
+    with tempfile.TemporaryDirectory() as above:
+        Path(above).chmod(0o755)
+        folder = Path(above) / "sessions"
+        folder.mkdir(mode=0o555)
+        yield folder
+        folder.chmod(0o755)
 
 
 def mounted(folder: Path, *, own: str, everyone: str) -> Path:
@@ -99,11 +99,12 @@ def test_a_folder_of_another_user_is_refused_with_both_users_by_name(closed_fold
         assert f"{closed_folder} belongs to {owner} and the tracker runs as {user}: change the folder's permissions" in refusal
 
 
-def test_a_link_into_a_closed_folder_is_refused_in_one_sentence(closed_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(closed_folder / "inner")
+def test_a_link_into_a_closed_folder_is_refused_in_one_sentence(closed_folder: Path) -> None:
+    link = closed_folder.parent / "link"
+    link.symlink_to(closed_folder / "inner")
     closed_folder.chmod(0o000)
     with as_nobody(), pytest.raises(RecordingError, match="no session can be written: Permission denied"):
-        check_place(RecordingConfig(folder=str(tmp_path / "link"), minimum_free_gb=0))
+        check_place(RecordingConfig(folder=str(link), minimum_free_gb=0))
 
 
 def problem_at_the_start(config: Path, *, record: bool = False) -> str | None:
@@ -118,12 +119,13 @@ def recording_to(folder: Path, config_folder: Path) -> Path:
     return write_config(config_folder, folder / "bundle", synthetic(), recording={"folder": str(folder), "minimum_free_gb": 0})
 
 
-def test_a_tracker_whose_recording_folder_may_not_be_entered_tracks_and_says_so(closed_folder: Path, tmp_path: Path) -> None:
-    inner = closed_folder / "inner"
-    config = recording_to(inner, tmp_path)
+def test_a_tracker_whose_recording_folder_may_not_be_entered_tracks_and_says_so(closed_folder: Path) -> None:
+    inner, beside = closed_folder / "inner", closed_folder.parent / "rig"
+    beside.mkdir()
+    config = recording_to(inner, beside)
     assert problem_at_the_start(config) is None  # nobody may not import what this has imported
     closed_folder.chmod(0o000)
-    tmp_path.chmod(0o777)
+    beside.chmod(0o777)
     with as_nobody():
         sentence = problem_at_the_start(config)
         with pytest.raises(RecordingError) as checked:

@@ -106,7 +106,7 @@ def _video(analysed: Analysed) -> str:
     fault = f'<p class="bad">{_text(overview.fault)}</p>' if overview.fault else ""
     pictures = "".join(
         _picture(analysed.folder, name, f"{caption} {_frame(overview, name)}")
-        for name, caption in ((TYPICAL, "frame"), (WORST, "least sure: frame"))
+        for name, caption in ((TYPICAL, "example of the second half: frame"), (WORST, "least sure: frame"))
         if name in overview.pictures
     )
     name = analysed.folder.name
@@ -125,7 +125,7 @@ def _confidence(overview: Overview) -> str:
 
 def _frame(overview: Overview, name: str) -> str:
     shown = overview.pictures[name]
-    return f"{shown.frame}" if overview.mean is None else f"{shown.frame} ({shown.confidence:.2f})"
+    return f"{shown.frame}" if overview.mean is None else f"{shown.frame}, confidence {shown.confidence:.2f}"
 
 
 def _strip(overview: Overview) -> str:
