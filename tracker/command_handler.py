@@ -137,6 +137,7 @@ class CommandHandler:
         bundle = read_bundle(Path(path))
         if before is None and running.classifiers:
             raise ConfigError("this tracker runs classifiers alone; name the one to replace with --classifier")
+        _check_identity(running.config, bundle)
         check_rules(running.config, bundle, running.classifiers)
         self._check_unseen_view(bundle, running.bundle)
         engine = self._open_engine(bundle)
@@ -189,6 +190,7 @@ class CommandHandler:
         self._notifier.reloading()
         try:
             running, fresh = self._now(), load_config(self._path)
+            _check_no_restart(self._path, fresh, running.config)
             if running.bundle is None and not running.classifiers and fresh.has_engine:
                 raise ConfigError(
                     f"{self._path}: names a network, and this tracker has run without one since it began; restart it, or put a bundle of "
@@ -289,6 +291,38 @@ def _with_rules_of(fresh: Config, running: Config) -> Config:
     return msgspec.structs.replace(
         running, zones=fresh.zones, behaviour=fresh.behaviour, calibration=fresh.calibration, classifiers=classifiers, overlay=fresh.overlay
     )
+
+
+def _check_identity(running: Config, bundle: Bundle) -> None:
+    """Refuse a bundle of several animals for a tracker that cannot tell them apart; its own advice would need a restart.
+
+    Raises:
+        ConfigError: it finds several, and the tracker began without the section identity.
+    """
+    animals = bundle.description.output.shape[1]
+    if animals > 1 and running.identity is None:
+        raise ConfigError(
+            f"bundle {bundle.folder} finds up to {animals} animals, and this tracker began without the section identity, which tells them "
+            f"apart and cannot come later; add it to the file (docs/identity.md) beside `engine: {{bundle: {bundle.folder}}}`, and start "
+            "the tracker again: `tracker stop`, `tracker run`"
+        )
+
+
+def _check_no_restart(path: Path, fresh: Config, running: Config) -> None:
+    """Refuse what a running tracker cannot take up, and what would seem to have been taken up.
+
+    Raises:
+        ConfigError: the file has a section identity, or a classifier, that the tracker began without.
+    """
+    known = {each.name for each in running.classifiers}
+    new = [f"classifier '{each.name}'" for each in fresh.classifiers if each.name not in known]
+    if fresh.identity is not None and running.identity is None:
+        new.insert(0, "a section identity")
+    if new:
+        raise ConfigError(
+            f"{path}: names {' and '.join(new)}, which this tracker began without; that needs a restart of the tracker: `tracker stop`, "
+            "`tracker run`"
+        )
 
 
 def _takes_frames(bundle: Bundle) -> bool:

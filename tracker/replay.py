@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from tracker.behaviour.behaviour import Behaviour
+from tracker.behaviour.sources import OfTheImage
 from tracker.config_rules import BrightnessSource, EventConfig, Zone
 from tracker.errors import StreamError
 from tracker.event import Event, Reason
@@ -59,6 +60,11 @@ class Rules:
     events: tuple[EventConfig, ...]
     zones: tuple[Zone, ...]
 
+    @property
+    def of_the_image(self) -> "Rules":
+        """Those that need no key points: what there is to say while no network finds any."""
+        return Rules(events=tuple(item for item in self.events if isinstance(item.source, OfTheImage)), zones=self.zones)
+
 
 class _Kind(NamedTuple):
     """What stays the same throughout a stretch."""
@@ -88,7 +94,12 @@ def replay_file(path: Path, rules: Rules | None, *, camera: str | None) -> list[
 
 
 def replay_events(
-    path: Path, rules: Rules | None, *, camera: str | None, progress: Progress = lambda done, total: None
+    path: Path,
+    rules: Rules | None,
+    *,
+    camera: str | None,
+    progress: Progress = lambda done, total: None,
+    has_points: bool | None = None,
 ) -> Iterator[ReplayedEvent]:
     """Replay a file of JSON lines, or the folder of a recorded session: each event as soon as it is decided, and nothing is kept.
 
@@ -97,19 +108,39 @@ def replay_events(
         rules: to apply to all of it; None applies those in use live, which the file holds.
         camera: whose poses; None where the file holds one camera only.
         progress: told how many frames of a session, or MB of a file, were gone through, of how many.
+        has_points: as `find_points`; of all sessions that are replayed one after the other.
 
     Raises:
         StreamError: no such file, a line that is not of the stream, several cameras and none chosen, or no rules in the file.
         RecordingError: a folder that is not a session, or damaged.
         ConfigError: the rules do not fit the recorded key points.
     """
-    for step in _steps(recorded_messages(path, camera=camera, progress=progress), rules):
+    for step in _steps(recorded_messages(path, camera=camera, progress=progress), rules, has_points=has_points):
         for event in step.events:
             yield ReplayedEvent(session=step.kind.session, event=event)
 
 
+def find_points(folders: Iterable[Path]) -> bool | None:
+    """Whether a network finds key points somewhere in these sessions, as their setups say; None where that is not known before a replay.
+
+    Raises:
+        RecordingError: a folder that is not a session, or damaged.
+    """
+    known: bool | None = None
+    for folder in folders:
+        if not folder.is_dir():
+            return None
+        for message in recorded_messages(folder, camera=None):  # a session's setups come first
+            if not isinstance(message, SetupMessage):
+                break
+            known = known or bool(message.point_names)
+    return known
+
+
 def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules: Rules | None) -> Iterator[Replay]:
     """Replay poses. A new session or setup starts afresh, as the tracker itself did.
+
+    Rules given here that need key points begin with the first stretch that has any, as if the points had been missing until then.
 
     What ended live without a frame stands in the next pose; after the last pose of a session the recorded events say it. Where
     neither does, because the tracker was killed or events were not recorded, what is on ends as "stopping".
@@ -138,8 +169,11 @@ def replay(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
         yield Replay(session=kind.session, setup=kind.setup, times_ns=times_ns, events=events)
 
 
-def _steps(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules: Rules | None) -> Iterator[_Step]:
-    """What the rules say to each pose, as `replay`; and to each end of a stretch."""
+def _steps(
+    messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules: Rules | None, *, has_points: bool | None = None
+) -> Iterator[_Step]:
+    """What the rules say to each pose, as `replay`; and to each end of a stretch. `has_points` as in `replay_events`."""
+    without_points: _Kind | None = None  # a stretch whose rules of key points had nothing to say, as long as none has any
     setups: dict[tuple[str, int], SetupMessage] = {}
     ended: list[tuple[str, int, Reason]] = []  # live since the last pose, as the events say
     stretch: _ReplayStretch | None = None
@@ -158,13 +192,19 @@ def _steps(messages: Iterable[PoseMessage | EventMessage | SetupMessage], rules:
                 before = stretch
                 if before is not None:
                     yield before.end(_cause(before.kind, kind, setups))
-                stretch = _ReplayStretch(kind, rules or _recorded_rules(message, setups))
+                has_points, without_points = (True, None) if kind.names else (has_points, without_points or kind)
+                if rules is not None and has_points is not False and not kind.names:
+                    stretch = _ReplayStretch(kind, rules.of_the_image)
+                else:
+                    stretch = _ReplayStretch(kind, rules or _recorded_rules(message, setups))
                 if before is not None and before.kind.session == kind.session:
                     stretch.follow(before)
             yield stretch.add(message)
     if stretch is not None:
         yield stretch.end_these(ended)
         yield stretch.end("stopping")
+    if rules is not None and has_points is None and without_points is not None:
+        _ReplayStretch(without_points, rules)  # refuses those of key points
 
 
 def _known(ended: Iterable[tuple[str, int, str]]) -> Iterator[tuple[str, int, Reason]]:

@@ -29,7 +29,7 @@ from tracker.record_handler import RecordHandler
 from tracker.recording.continued import session_to_continue
 from tracker.recording.describe import describe as describe_session
 from tracker.recording.on_event import Bouts
-from tracker.recording.place import free_folder
+from tracker.recording.place import check_place, free_folder
 from tracker.recording.recorder import Recorder, load_libraries
 from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session import BY_HAND, FILE_OVER, TRACKER_ENDED, Description
@@ -167,7 +167,7 @@ def _recorder(
     recorder = Recorder(rig)
     try:
         load_libraries()
-        _name_unfinished(Path(settings.folder))
+        _name_unfinished(settings)
     except RecordingError as problem:
         if record:
             raise
@@ -200,10 +200,21 @@ def _from_the_start(asked: Request, config: Config) -> Request:
     return replace(asked, folder=folder, continues=before)
 
 
-def _name_unfinished(recordings: Path) -> None:
+def _name_unfinished(settings: RecordingConfig) -> None:
+    """Log the sessions that are to be mended.
+
+    Raises:
+        RecordingError: the folder of the sessions cannot be looked into, and none can be written to it either.
+    """
     from tracker.recording.recover import unfinished
 
-    for folder in unfinished(recordings):
+    try:
+        cut_off = unfinished(Path(settings.folder))
+    except OSError as problem:
+        check_place(settings)
+        logger.warning("whether a recording in %s was cut off cannot be seen: %s", settings.folder, problem.strerror)
+        return
+    for folder in cut_off:
         logger.warning("a recording was cut off; mend it with `tracker recover %s`: folder=%s", folder, folder)
 
 

@@ -16,6 +16,7 @@ from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import DEADLINE_S, HEIGHT, WIDTH, Rig, rig
 from tests.tracker.test_setup import HALF_MM_A_PIXEL
+from tests.tracker.test_two_animals import IDENTITY, two_animals
 from tracker.command_handler import CommandHandler
 from tracker.config import load_config
 from tracker.errors import BundleError, CalibrationError, ConfigError, RigtrackError, StreamError
@@ -308,6 +309,18 @@ def _renamed(bundle: Path, folder: Path) -> Path:
     return folder
 
 
+def test_a_network_of_several_animals_needs_a_restart_with_both_sections(
+    commanded: Commanded, make_bundle: BundleMaker, tmp_path: Path
+) -> None:
+    commanded.start_tracking()
+    several = two_animals(make_bundle, tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"finds up to 2 animals, .* began without .* beside `engine: .*two}`, and start the tracker again"
+    ):
+        commanded.swap(several)
+    assert commanded.track().setup == 1
+
+
 def test_a_tracker_without_an_engine_takes_a_network_by_a_swap_and_then_reloads(commanded: Commanded, bundles: dict[str, Path]) -> None:
     values = yaml.safe_load(commanded.path.read_text())
     del values["engine"]
@@ -322,5 +335,15 @@ def test_a_tracker_without_an_engine_takes_a_network_by_a_swap_and_then_reloads(
     assert bare.swap(bundles["second"])["bundle"] == "second"
     assert bare.track().animals[0].points.keys() == {"spot"}
     assert bare.reload() == {"events": [], "zones": []}
+
+    restart = "began without; that needs a restart of the tracker: `tracker stop`, `tracker run`"
+    new: list[tuple[dict[str, Any], str]] = [
+        ({"identity": IDENTITY}, "a section identity"),
+        ({"classifiers": [{"name": "c", "bundle": "c"}]}, "classifier 'c'"),
+    ]
+    for section, named in new:
+        commanded.path.write_text(yaml.safe_dump(values | section))
+        with pytest.raises(ConfigError, match=f"names {named}, which this tracker {restart}"):
+            bare.reload()
     commanded.rig.stop()
     bare.handler.close()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
@@ -20,6 +21,7 @@ from tests.tracker.exported import write_session
 from tracker.__main__ import main
 from tracker.config import load_config
 from tracker.service.status_table import status_table
+from tracker.stream.control import Control
 
 ROOT = Path(__file__).resolve().parents[2]
 STATUS: dict[str, Any] = {
@@ -210,6 +212,18 @@ def test_a_refusal_is_the_tracker_s_own_sentence(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().err == f"tracker swap: {busy}\n"
 
 
+def test_a_swap_is_sent_only_to_a_tracker_that_answers_at_once(tmp_path: Path) -> None:
+    config, asked = write_config(tmp_path), list[str]()
+
+    def note(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(f"{request['command']} within {(request['until_ns'] - time.monotonic_ns()) / 1e9:.0f} s")
+        return {name: value for name, value in IN_USE.items() if name != "ok"}
+
+    with Control(load_config(config).control.bind, {"status": note, "swap": note}):
+        assert main(["swap", str(tmp_path), "--config", str(config)]) == 0
+    assert asked == ["status within 5 s", "swap within 900 s"]
+
+
 def test_ctrl_c_while_a_command_waits_is_one_sentence_and_status_130(tmp_path: Path) -> None:
     config = write_config(tmp_path)
     command = [sys.executable, "-m", "tracker", "swap", str(tmp_path), "--config", str(config)]
@@ -220,7 +234,7 @@ def test_ctrl_c_while_a_command_waits_is_one_sentence_and_status_130(tmp_path: P
         finally:
             process.kill()
     assert (process.returncode, said.count("\n")) == (130, 1)
-    assert said.startswith("tracker swap: no longer waiting; the tracker goes on with the swap")
+    assert said.startswith("tracker swap: no longer waiting; a tracker that has begun the swap goes on with it")
 
 
 def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_a_reset_forgets_the_last_place_too(tmp_path: Path) -> None:
 
 def test_a_network_that_follows_needs_its_key_point_and_one_animal(tmp_path: Path) -> None:
     classifier = opened(tmp_path, height=5, width=5, region=NOSE)
-    with pytest.raises(ConfigError, match=r"needs the key points nose, which the key-point network does not find \(none\)"):
+    with pytest.raises(ConfigError, match=r"needs the key points nose, and no network finds key points; give engine\.bundle"):
         alone(classifier, (40, 60))
     with pytest.raises(ConfigError, match="follows 'nose' of one animal, the key-point network finds 2"):
         Scores({"look": classifier}, point_names=("nose",), animals=2, source_shape=(40, 60))

@@ -11,9 +11,14 @@ import pytest
 import yaml
 
 from tests.conftest import BundleMaker
+from tests.tracker.chained import say
 from tests.tracker.daemon import Daemon, stream, synthetic, wait_for, write_config
-from tests.tracker.sessions import write_session
+from tests.tracker.sessions import Points, write_session
 from tests.tracker.test_analyse import analyse_now, asked
+from tracker.__main__ import main
+from tracker.analysis.job import analysed_with, analysis_config, job_for
+from tracker.analysis.one_video import AnalysisRequest
+from tracker.analysis.overview import read_overview
 from tracker.check.check import Asked, check
 from tracker.config import load_config
 from tracker.errors import ConfigError, RecordingError
@@ -142,6 +147,32 @@ def test_the_video_of_a_session_without_engine_is_analysed_by_a_later_network(
     assert all(len(row["points"]) == 3 for row in rows)
 
 
+def test_a_video_is_analysed_without_a_network_for_its_motion_and_no_confidence_is_told(
+    recorded: Recorded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = recorded.folder / "video-001.mkv"
+    config = config_without_engine(tmp_path, MOVING)
+    loaded = analysis_config(load_config(config), None)
+    request = AnalysisRequest(config=loaded, made_with=analysed_with(loaded, None), force=False)
+    analyse_now(job := job_for(video, tmp_path / "out", taken={}), request)
+    overview = read_overview(job.folder)
+    assert (overview.mean, overview.uncertain, overview.strip, list(overview.pictures)) == (None, None, [], ["typical"])
+
+    command = ["analyse", str(video), "--config", str(config), "--out", str(tmp_path / "out")]
+    assert main([*command, "--json"]) == 0, "done before"
+    said = json.loads(capsys.readouterr().out)
+    assert (said["skipped"], said["mean_confidence"], said["uncertain"]) == (True, None, None)
+    page = (tmp_path / "out/index.html").read_text()
+    assert "No network, so no confidence" in page
+    assert not any(words in page for words in ("<svg", "least sure", "Mean confidence", "confidence 0.00"))
+    assert {row["event"] for row in RecordedSession(job.folder).events.to_pylist()} == {"moving"}
+
+    nothing = config_without_engine(tmp_path)
+    assert main([*command[:2], "--config", str(nothing), "--out", str(tmp_path / "other")]) == 1
+    assert "names no network, no classifier and no event, so there is nothing to find in a video" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_reload_that_brings_a_network_says_how_it_is_had(recorded: Recorded) -> None:
     assert "names a network, and this tracker has run without one since it began; restart it, or" in recorded.refused
     assert "`tracker swap`" in recorded.refused
@@ -194,3 +225,42 @@ def test_a_session_into_which_a_network_came_is_exported_with_its_key_points(tmp
         rows = list(csv.DictReader(file))
     assert exported.point_names == ("snout", "tail")
     assert [row["has_pose"] for row in rows] == ["false"] * 10 + ["true"] * 20
+
+
+def running(number: int) -> Points:
+    """A snout that runs from frame 20 on, found from frame 10 on."""
+    return {"snout": (float(max(0, number - 20) * 5), 2.0, 0.9), "tail": (3.0, 4.0, 0.8)} if number >= 10 else {}
+
+
+def replayed(folder: Path, config: Path, capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, list[dict[str, Any]], str]:
+    status = main(["replay", str(folder), "--config", str(config), *options])
+    said = capsys.readouterr()
+    return status, [json.loads(line) for line in said.out.splitlines()], said.err
+
+
+def test_rules_of_key_points_replay_from_where_a_network_came(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    came = write_session(tmp_path / "came", range(60), points=running, setups={0: NO_POINTS, 10: {"cause": "swap"}})
+    config = config_without_engine(tmp_path, RUNNING)
+    status, events, error = replayed(came, config, capsys)
+    assert status == 0, error
+    alone = write_session(tmp_path / "alone", range(10, 60), points=running)
+    _, expected, _ = replayed(alone, config, capsys)
+    assert events == expected
+    assert [(event["name"], event["state"]) for event in events] == [("running", "on"), ("running", "off")]
+
+
+def test_rules_of_key_points_replay_in_those_sessions_of_a_chain_that_have_a_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, about in {"a": NO_POINTS, "b": {}, "c": NO_POINTS}.items():
+        has_points = not about
+        write_session(tmp_path / name, range(20, 50), points=running if has_points else lambda n: {}, setups={20: about})
+    for number, (name, before) in enumerate([("a", None), ("b", "a"), ("c", "b")]):
+        say(tmp_path / name, continues=before, stream_session=name, created=f"2026-01-31T20:0{number}:00Z")
+    config = config_without_engine(tmp_path, RUNNING)
+    status, events, error = replayed(tmp_path / "a", config, capsys, "--whole")
+    assert status == 0, error
+    assert [(event["session"], event["state"]) for event in events] == [("b", "on"), ("b", "off")]
+    status, events, error = replayed(tmp_path / "a", config, capsys)
+    assert (status, events) == (1, [])
+    assert "behaviour 'running': needs point 'snout', and no network finds key points" in error

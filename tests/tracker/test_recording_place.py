@@ -1,18 +1,27 @@
 """What is said where no session can be written, about the cause that is really there."""
 
+import argparse
 import errno
 import os
 import pwd
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
-from tracker.config import RecordingConfig
+from tests.tracker.daemon import synthetic, write_config
+from tracker.cameras.capture import Capture
+from tracker.cameras.open_camera import camera_factory
+from tracker.commands.status import _cut_off
+from tracker.config import RecordingConfig, load_config
 from tracker.errors import RecordingError
+from tracker.recording.continued import session_to_continue
 from tracker.recording.place import check_place, make_folder, what_to_do
+from tracker.run import _recorder
+from tracker.stream.publisher import Publisher
 
 SERVICE = {"STATE_DIRECTORY": "/var/lib/rigtrack"}
 READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -96,3 +105,52 @@ def test_a_link_into_a_closed_folder_is_refused_in_one_sentence(closed_folder: P
     closed_folder.chmod(0o000)
     with as_nobody(), pytest.raises(RecordingError, match="no session can be written: Permission denied"):
         check_place(RecordingConfig(folder=str(link), minimum_free_gb=0))
+
+
+def problem_at_the_start(config: Path, *, record: bool = False) -> str | None:
+    """What the status says of recording when a tracker of this configuration begins."""
+    loaded = load_config(config)
+    with Publisher(loaded.publisher, camera="top") as publisher:
+        capture = Capture(camera_factory(loaded.camera), loaded.capture)
+        return _recorder(loaded, publisher, capture, record=record, status=lambda: None).problem
+
+
+def recording_to(folder: Path, config_folder: Path) -> Path:
+    return write_config(config_folder, folder / "bundle", synthetic(), recording={"folder": str(folder), "minimum_free_gb": 0})
+
+
+def test_a_tracker_whose_recording_folder_may_not_be_entered_tracks_and_says_so(closed_folder: Path) -> None:
+    inner, beside = closed_folder / "inner", closed_folder.parent / "rig"
+    beside.mkdir()
+    config = recording_to(inner, beside)
+    assert problem_at_the_start(config) is None  # nobody may not import what this has imported
+    closed_folder.chmod(0o000)
+    beside.chmod(0o777)
+    with as_nobody():
+        sentence = problem_at_the_start(config)
+        with pytest.raises(RecordingError) as checked:
+            check_place(RecordingConfig(folder=str(inner)))
+        with pytest.raises(RecordingError, match="Permission denied"):
+            problem_at_the_start(config, record=True)
+        assert session_to_continue(inner, "top", {}, now=datetime.now(timezone.utc)) is None
+        rows = _cut_off(argparse.Namespace(control=None, config=config))
+    assert sentence == str(checked.value)
+    assert f"{inner}, where no session can be written: Permission denied; {closed_folder} belongs to" in sentence
+    assert rows == [f"not known: {inner} cannot be looked into by who asks: Permission denied"]
+
+
+def test_a_tracker_whose_recording_folder_has_too_long_a_name_tracks_and_says_so(tmp_path: Path) -> None:
+    sentence = problem_at_the_start(recording_to(tmp_path / ("x" * 300), tmp_path))
+    assert sentence is not None
+    assert sentence.endswith("where no session can be written: File name too long; choose a shorter name")
+
+
+@pytest.mark.parametrize("below", ["", "inner"])
+def test_a_recording_folder_behind_a_dangling_link_is_called_so(tmp_path: Path, below: str) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "unmounted")
+    cause = f"{link} is a link to {tmp_path}/unmounted, which is not there \\(is its disk mounted\\?\\): mount it"
+    with pytest.raises(RecordingError, match=cause):
+        check_place(RecordingConfig(folder=str(link / below), minimum_free_gb=0))
+    with pytest.raises(RecordingError, match=cause):
+        make_folder(link / below / "night", minimum_free_gb=0)

@@ -108,9 +108,10 @@ def test_absent_points_and_nan_are_no_numbers() -> None:
         ({"image_size": (640, 512)}, {}, "camera side delivers images of 640x512, its place in rig.yaml was found with 1280x1024;"),
         ({}, {"animals": 2}, "camera side tracks 2 animals;"),
         ({}, {"animals": 0}, "camera side finds no key points; give it a network that does"),
+        ({"image_size": (640, 512)}, {"animals": 0}, "camera side finds no key points; give it a network that does"),
         ({}, {"shift_ns": 40_000_000}, "the clock of camera side's host is 39.7 ms ahead"),
     ],
-    ids=["image size", "two animals", "no animal", "clock ahead"],
+    ids=["image size", "two animals", "no animal", "no animal, other size", "clock ahead"],
 )
 def test_a_camera_that_does_not_fit_is_named_and_left_out(status: dict[str, Any], pose: dict[str, Any], sentence: str) -> None:
     subject = told(cameras(), side=status)

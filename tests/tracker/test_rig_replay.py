@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
+from tests.tracker.chained import say
 from tests.tracker.daemon import ROOT
 from tests.tracker.pressed import PressedAt
 from tests.tracker.rig_cameras import LiveCamera, pose_of
@@ -34,7 +35,7 @@ from tracker.triangulation.synthetic import IMAGE_SIZE, POINT_NAMES
 Said = dict[str, Any]
 
 
-def recorded(folder: Path, poses: list[PoseMessage], **changes: Any) -> Path:
+def recorded(folder: Path, poses: list[PoseMessage], *, names: tuple[str, ...] = POINT_NAMES, **changes: Any) -> Path:
     """A session with these poses, of black pictures."""
     width, height = IMAGE_SIZE
     black = np.zeros((height, width), np.uint8)
@@ -52,7 +53,7 @@ def recorded(folder: Path, poses: list[PoseMessage], **changes: Any) -> Path:
     writer.setup(
         SetupMessage(
             v=VERSION, camera=first.camera, session=first.session, frame=first.frame - 1, received_ns=0, published_ns=0, setup=1,
-            cause="start", bundle="", bundle_sha256="", point_names=list(POINT_NAMES), calibrated=False, zones=[], behaviour=[],
+            cause="start", bundle="", bundle_sha256="", point_names=list(names), calibrated=False, zones=[], behaviour=[],
         )
     )  # fmt: skip
     for frame, pose in zip(frames, poses, strict=True):
@@ -216,10 +217,18 @@ def test_a_table_of_another_ending_is_refused(gappy: tuple[Path, list[str]], tmp
 def test_sessions_that_cannot_be_joined_are_refused_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = write_config(tmp_path, "top", "side")
     top, back = (recorded(tmp_path / name, [pose_of(name, pulse) for pulse in range(10)]) for name in ("top", "back"))
+    poses = [pose_of("side", pulse) for pulse in range(10)]
+    blind = recorded(tmp_path / "blind", [replace(each, animals=[]) for each in poses], names=())
+    later = recorded(tmp_path / "later", [pose_of("side", pulse) for pulse in range(5000, 5010)])
+    small = recorded(tmp_path / "small", poses)
+    say(small, video=json.loads((small / "session.json").read_bytes())["video"] | {"width": 64, "height": 48})
     for folders, sentence in (
         ([top], "one camera alone sees no place"),
         ([top, back], "is of camera back, the rig has top, side"),
         ([tmp_path / "nowhere", top], "nowhere"),
+        ([top, blind], f"{blind}: holds no key points, since no network found any, and places need those of two cameras"),
+        ([top, later], "nothing was joined: no frames of two cameras are of the same time"),
+        ([top, small], "nothing was joined: camera side delivers images of 64x48"),
     ):
         assert main(["triangulate", "--config", str(config), "--sessions", *map(str, folders)]) == 1
         words = capsys.readouterr().err

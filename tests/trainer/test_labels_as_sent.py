@@ -15,6 +15,7 @@ from trainer.formats.deeplabcut_store import stored_rows
 from trainer.formats.import_labels import ImportChoice, import_labels
 from trainer.formats.project import read_project
 from trainer.formats.read_labels import read_labels
+from trainer.formats.write_synthetic_set import write_synthetic_set
 from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.missing_images import LeftOut
 from trainer.labels.moved_files import file_name, find_moved
@@ -241,6 +242,17 @@ def test_a_sleap_video_and_coco_pictures_can_be_left_out(tmp_path: Path) -> None
     left_out = LeftOut()
     assert read_labels(tmp_path / "a.json", left_out=left_out).points.shape == (1, 2, 1, 2)
     assert left_out.by_group == {"a": 1}, "one frame of two animals"
+
+
+def test_frames_of_a_rendered_set_without_pictures_can_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_synthetic_set(tmp_path / "set", scene="rectangles", count=10, seed=3, width=96, height=80, rectangles=3)
+    (tmp_path / "set/images/img0004.png").unlink()
+    importing = ["project", "import", str(tmp_path / "p"), str(tmp_path / "set"), "--annotator", "me"]
+    assert main(importing) == 1
+    assert "--skip-missing" in capsys.readouterr().err
+    assert main([*importing, "--skip-missing"]) == 0
+    assert "left out, as their pictures are not there: 1 labelled frames (1 of rectangles-3)" in capsys.readouterr().out
+    assert [frame.frame for frame in open_project(tmp_path / "p").frames] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
 
 
 def test_labels_without_any_picture_are_refused_all_the_same(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import html
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,7 +38,7 @@ class Analysed:
 
 
 def analysed_in(out: Path) -> list[Analysed]:
-    """Every finished analysis in a folder, the least sure first: damaged videos, then by mean confidence."""
+    """Every finished analysis in a folder, the least sure first: damaged videos, then by mean confidence, then those without a network."""
     found = []
     for path in sorted(out.glob(f"*/{OVERVIEW_FILE}")):
         folder = path.parent
@@ -47,7 +48,11 @@ def analysed_in(out: Path) -> list[Analysed]:
                 found.append(Analysed(folder=folder, video=Path(source.path), overview=read_overview(folder)))
         except RecordingError:  # not a session of ours, or one that is being replaced
             continue
-    return sorted(found, key=lambda each: (each.overview.fault is None, each.overview.mean, each.folder.name))
+    return sorted(found, key=_by_confidence)
+
+
+def _by_confidence(each: Analysed) -> tuple[bool, float, str]:
+    return each.overview.fault is None, math.inf if each.overview.mean is None else each.overview.mean, each.folder.name
 
 
 def write_index(out: Path, failures: Sequence[str]) -> Path:
@@ -84,36 +89,49 @@ def _alone(out: Path) -> Iterator[None]:
 def _page(analysed: Sequence[Analysed], failures: Sequence[str]) -> str:
     frames = sum(each.overview.frames for each in analysed)
     bad = f'<div class="bad"><strong>Not analysed</strong><ul>{"".join(f"<li>{_text(each)}</li>" for each in failures)}</ul></div>'
-    lead = (
-        f"{len(analysed)} video{'s' * (len(analysed) != 1)}, {frames} frames. The least sure come first. The strip shows how sure the "
+    confidence = (
+        f" The least sure come first. The strip shows how sure the "
         f"network was through the video: mean of its key points (filled) and the least sure frame (line). Below the dashed line, "
         f"{UNCERTAIN_BELOW:g}, frames are uncertain. Rings are key points that the viewer would not draw."
     )
+    sure = any(each.overview.mean is not None for each in analysed)
+    lead = f"{len(analysed)} video{'s' * (len(analysed) != 1)}, {frames} frames.{confidence if sure else ''}"
     parts = [f"<h1>Analysed videos</h1><p>{_text(lead)}</p>", bad if failures else "", *(_video(each) for each in analysed)]
     return f"{_HEAD}<main>{''.join(parts)}</main></body></html>\n"
 
 
 def _video(analysed: Analysed) -> str:
     overview = analysed.overview
-    uncertain = _share(overview.uncertain)
-    length = f"{overview.frames} frames, {_time(overview.seconds)}"
-    facts = f"{length}. Mean confidence {overview.mean:.2f}; {uncertain} of the frames are uncertain."
+    facts = f"{overview.frames} frames, {_time(overview.seconds)}. {_confidence(overview)}"
     fault = f'<p class="bad">{_text(overview.fault)}</p>' if overview.fault else ""
     pictures = "".join(
-        _picture(analysed.folder, name, f"{caption} {overview.pictures[name].frame}, confidence {overview.pictures[name].confidence:.2f}")
+        _picture(analysed.folder, name, f"{caption} {_frame(overview, name)}")
         for name, caption in ((TYPICAL, "example of the second half: frame"), (WORST, "least sure: frame"))
         if name in overview.pictures
     )
     name = analysed.folder.name
     return (
         f'<section><h2><a href="{quote(name)}/">{_text(name)}</a></h2>{fault}<p>{_text(facts)}</p>'
-        f'<div class="row">{pictures}<div class="strip">{_strip(overview)}</div></div>'
+        f'<div class="row">{pictures}{_strip(overview)}</div>'
         f'<p class="note">{_text(str(analysed.video))}</p></section>'
     )
 
 
+def _confidence(overview: Overview) -> str:
+    if overview.mean is None or overview.uncertain is None:
+        return "No network, so no confidence: the events are of the image alone."
+    return f"Mean confidence {overview.mean:.2f}; {_share(overview.uncertain)} of the frames are uncertain."
+
+
+def _frame(overview: Overview, name: str) -> str:
+    shown = overview.pictures[name]
+    return f"{shown.frame}" if overview.mean is None else f"{shown.frame}, confidence {shown.confidence:.2f}"
+
+
 def _strip(overview: Overview) -> str:
-    """A drawing of confidence over time: 1 at the top, 0 at the bottom."""
+    """A drawing of confidence over time: 1 at the top, 0 at the bottom; nothing without a network."""
+    if overview.mean is None:
+        return ""
     width, height = _STRIP
     count = len(overview.strip)
 
@@ -124,10 +142,11 @@ def _strip(overview: Overview) -> str:
     middle = height * (1 - UNCERTAIN_BELOW)
     title = f"confidence over the video, mean {overview.mean:.2f}"
     return (
+        '<div class="strip">'
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" aria-label="{title}"><title>{title}</title>'
         f'<polygon class="mean" points="0,{height} {points(0)} {width},{height}"/><polyline class="least" points="{points(1)}"/>'
         f'<line class="half" x1="0" x2="{width}" y1="{middle}" y2="{middle}"/></svg>'
-        f'<div class="ends"><span>0 s</span><span>{_time(overview.seconds)}</span></div>'
+        f'<div class="ends"><span>0 s</span><span>{_time(overview.seconds)}</span></div></div>'
     )
 
 

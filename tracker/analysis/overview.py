@@ -34,17 +34,17 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         frames: of the video.
         seconds: from its first frame to its last.
-        mean: confidence of a frame, averaged over all.
-        uncertain: share of frames below `UNCERTAIN_BELOW`.
-        strip: for each part of the video its mean confidence and its lowest.
+        mean: confidence of a frame, averaged over all; None where no network ran.
+        uncertain: share of frames below `UNCERTAIN_BELOW`; None likewise.
+        strip: for each part of the video its mean confidence and its lowest; empty likewise.
         pictures: name to the frame that it shows and its confidence.
         fault: what is wrong with the file, None for nothing.
     """
 
     frames: int
     seconds: float
-    mean: float
-    uncertain: float
+    mean: float | None
+    uncertain: float | None
     strip: list[tuple[float, float]]
     pictures: dict[str, Kept]
     fault: str | None
@@ -108,22 +108,25 @@ def write_overview(
     Raises:
         OSError: the disk refuses.
     """
+    has_points = bool(points.shape[1])
+    by_network = has_points or bool(sure.any())  # a classifier alone is never less sure than one half
+    pictures = kept if by_network else {name: each for name, each in kept.items() if name != WORST}
     overview = Overview(
         frames=len(sure),
         seconds=seconds,
-        mean=float(sure.mean()),
-        uncertain=float((sure < UNCERTAIN_BELOW).mean()),
-        strip=_strip(sure),
-        pictures=kept,
+        mean=float(sure.mean()) if by_network else None,
+        uncertain=float((sure < UNCERTAIN_BELOW).mean()) if by_network else None,
+        strip=_strip(sure) if by_network else [],
+        pictures=pictures,
         fault=fault,
     )
-    for name, each in kept.items():
+    for name, each in pictures.items():
         image = cv2.imread(str(_picture(folder, each.frame)))
         if image is not None:
             drawn = _drawn(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), points[each.frame], height=size[0])
             scale = PictureScale(zoom=drawn.shape[0] / size[0], unit=max(0.55, min(drawn.shape[:2]) / _REFERENCE_PX))
             of_frame = scores.get(each.frame, {})
-            draw_label(drawn, label_of_scores(of_frame), overlay.label, scale, key_points=bool(points.shape[1]))
+            draw_label(drawn, label_of_scores(of_frame), overlay.label, scale, key_points=has_points)
             draw_scores(drawn, of_frame, overlay.scores, scale, lines_px=0)
             write_synced(folder / f"{name}.jpg", _jpeg(drawn, quality=_QUALITY))
     for path in folder.glob("frame-*.jpg"):

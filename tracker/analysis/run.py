@@ -144,6 +144,11 @@ def _what_to_run(asked: VideosAsked) -> tuple[Config, AnalysedWith]:
         raise RecordingError("neither a bundle nor a configuration was given; give --bundle, or --config with engine.bundle in it")
     configured = asked.config.engine.bundle if asked.config is not None else None
     folder = asked.bundle or (None if configured is None else Path(configured))
+    if folder is None and asked.config is not None and not (asked.config.classifiers or asked.config.behaviour):
+        raise RecordingError(
+            "the configuration names no network, no classifier and no event, so there is nothing to find in a video; give --bundle, or add "
+            "one of them"
+        )
     bundle = read_bundle(folder) if folder is not None else None
     config = analysis_config(asked.config, bundle)
     classifiers = {each.name: open_classifier(read_bundle(Path(each.bundle)), threads=each.threads) for each in config.classifiers}

@@ -234,6 +234,11 @@ def _check(which: str, classifier: Classifier, point_names: Sequence[str], anima
     if isinstance(region, Viewed):
         return
     absent = [point for point in about.point_names if point not in point_names]
+    if absent and not point_names:
+        raise ConfigError(
+            f"{which} needs the key points {', '.join(absent)}, and no network finds key points; give engine.bundle, the network whose "
+            "poses it was trained on, or remove the classifier"
+        )
     if absent:
         raise ConfigError(
             f"{which} needs the key points {', '.join(absent)}, which the key-point network does not find "

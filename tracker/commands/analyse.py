@@ -16,6 +16,7 @@ from tracker.config import load_config
 from tracker.errors import RecordingError, RigtrackError
 
 if TYPE_CHECKING:
+    from tracker.analysis.overview import Overview
     from tracker.export.export_session import Format
 
 
@@ -81,9 +82,7 @@ def analyse(options: argparse.Namespace) -> int:
         if result.skipped:
             print(f"{folder}: {result.job.video} was analysed before with the same bundle and settings; skipped", flush=True)
         else:
-            print(
-                f"{folder}: {overview.frames} frames, mean confidence {overview.mean:.2f}, {overview.uncertain:.1%} uncertain", flush=True
-            )
+            print(f"{folder}: {overview.frames} frames, {_confidence(overview)}", flush=True)
         for path in exported:
             print(f"  {path}", flush=True)
 
@@ -101,6 +100,12 @@ def analyse(options: argparse.Namespace) -> int:
     if not options.json and report.page is not None and shown:
         print(f"{report.page}: all of them, the least sure first")
     return 1 if report.failures or report.damaged or not_exported else 0
+
+
+def _confidence(overview: "Overview") -> str:
+    if overview.mean is None or overview.uncertain is None:
+        return "no network, so no confidence"
+    return f"mean confidence {overview.mean:.2f}, {overview.uncertain:.1%} uncertain"
 
 
 def _check_installed(forms: "Iterable[Format]") -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from tracker.commands.options import WHOLE, Commands, add_command, say_neighbours
 from tracker.config import load_config
 from tracker.recording.chain import chain_folders
-from tracker.replay import Rules, replay_events
+from tracker.replay import Rules, find_points, replay_events
 from tracker.task_progress import TaskProgress
 
 
@@ -38,15 +38,16 @@ def replay_recording(options: argparse.Namespace) -> int:
     if options.whole and not options.recording.is_dir():
         options.refuse("--whole goes with the folder of a recorded session")
     recordings = chain_folders(options.recording) if options.whole else [options.recording]
+    has_points = None if rules is None else find_points(recordings)
     for recording in recordings:
-        _replay(recording, rules, options.camera)
+        _replay(recording, rules, options.camera, has_points)
     if not options.whole:
         say_neighbours(options.recording, "replay", "--whole takes them one after the other")
     return 0
 
 
-def _replay(recording: Path, rules: Rules | None, camera: str | None) -> None:
+def _replay(recording: Path, rules: Rules | None, camera: str | None, has_points: bool | None) -> None:
     unit = "frames" if recording.is_dir() else "MB"
     with TaskProgress(Console(file=sys.stderr), f"replaying {recording.name}", unit=unit) as shown:
-        for decided in replay_events(recording, rules, camera=camera, progress=shown.reached):
+        for decided in replay_events(recording, rules, camera=camera, progress=shown.reached, has_points=has_points):
             print(json.dumps({"session": decided.session, **asdict(decided.event)}), flush=True)

@@ -33,8 +33,8 @@ def status(options: argparse.Namespace) -> int:
         print(json.dumps({"state": "starting"} if found is None else found, indent=2))
         return 0
     table = status_table(found)
-    for folder in _cut_off(options):
-        table.add_row("cut off", Text(f"{folder}; `tracker recover {folder}` mends it", style="yellow"))
+    for sentence in _cut_off(options):
+        table.add_row("cut off", Text(sentence, style="yellow"))
     console = Console(file=sys.stdout, highlight=False, markup=False)
     if console.is_terminal:
         console.print(table)
@@ -45,8 +45,8 @@ def status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _cut_off(options: argparse.Namespace) -> list[Path]:
-    """Sessions that are to be mended, in the folder that this configuration records to."""
+def _cut_off(options: argparse.Namespace) -> list[str]:
+    """Which sessions are to be mended, and by what, in the folder that this configuration records to; or why that cannot be seen."""
     recording = None if options.control else load_config(options.config).recording
     if recording is None:
         return []
@@ -54,4 +54,7 @@ def _cut_off(options: argparse.Namespace) -> list[Path]:
         from tracker.recording.recover import unfinished
     except ImportError:  # without the extra `record` nothing is recorded or mended here
         return []
-    return unfinished(Path(recording.folder))
+    try:
+        return [f"{folder}; `tracker recover {folder}` mends it" for folder in unfinished(Path(recording.folder))]
+    except OSError as problem:
+        return [f"not known: {recording.folder} cannot be looked into by who asks: {problem.strerror}"]

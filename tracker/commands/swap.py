@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
         call=swap,
         text="Put another bundle in place between two frames.",
         example="tracker swap models/new --config tracker.yaml",
-        interrupted="no longer waiting; the tracker goes on with the swap, and `tracker status` names the bundle it runs",
+        interrupted="no longer waiting; a tracker that has begun the swap goes on with it, and `tracker status` names the bundle it runs",
     )
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--classifier", metavar="NAME", help="in the place of this classifier's, instead of the key-point network's")
@@ -27,6 +27,7 @@ def add(commands: Commands) -> None:
 
 def swap(options: argparse.Namespace) -> int:
     """Swap, and print what runs now."""
+    ask_tracker(options, {"command": "status"})  # answered at once, so that nobody waits for a tracker that does not run
     answer = ask_tracker(options, {"command": "swap", "bundle": str(options.bundle.resolve()), "classifier": options.classifier}, SWAP_S)
     print(json.dumps(answer) if options.json else _sentence(answer))
     return 0

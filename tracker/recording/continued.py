@@ -20,7 +20,8 @@ def session_to_continue(recordings: Path, camera: str, notes: Mapping[str, str],
 
     Nobody did where it was cut off and is not mended yet, or was finished because the tracker ended. None is continued twice: of a
     session that goes on in another one, that one counts. None of a later time than now counts, for its clock was wrong. Where
-    a session.json that was written after the newest cannot be read, nothing is continued: what it says may be what matters.
+    a session.json that was written after the newest cannot be read, or the folder cannot be looked into, nothing is continued:
+    what it says may be what matters.
 
     Args:
         recordings: folder of the sessions.
@@ -28,7 +29,10 @@ def session_to_continue(recordings: Path, camera: str, notes: Mapping[str, str],
         notes: of the session that begins. One that notes something otherwise, such as another animal, goes on with none.
         now: when the session begins, with a time zone.
     """
-    sessions, unreadable = _sessions(recordings, camera)
+    try:
+        sessions, unreadable = _sessions(recordings, camera)
+    except OSError:
+        return None
     past = [one for one in sessions if one.created <= now]
     if not past:
         return None

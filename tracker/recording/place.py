@@ -1,5 +1,6 @@
 """Where sessions are written: whether they can be, found out before one begins, and its folder."""
 
+import contextlib
 import errno
 import itertools
 import os
@@ -29,6 +30,8 @@ def check_place(settings: RecordingConfig) -> str:
     folder = Path(settings.folder)
     existing = nearest(folder)
     try:
+        with contextlib.suppress(FileNotFoundError):
+            folder.stat()  # a name that is too long, a disk that does not answer
         with tempfile.TemporaryDirectory(prefix=".rigtrack-check-", dir=existing):
             free_gb = shutil.disk_usage(existing).free / 1e9
     except OSError as problem:
@@ -54,11 +57,13 @@ def make_folder(folder: Path, *, minimum_free_gb: float) -> None:
     """
     try:
         folder.mkdir(parents=True)
-    except FileExistsError:
+        free_gb = shutil.disk_usage(folder).free / 1e9
+    except FileExistsError as problem:
+        if not os.path.lexists(folder):  # a folder above it is what is in the way
+            raise RecordingError(f"{folder}: cannot be made: {what_to_do(problem, folder.parent)}") from problem
         raise RecordingError(f"{folder}: exists; a session begins in a folder of its own, so choose another name") from None
     except OSError as problem:
         raise RecordingError(f"{folder}: cannot be made: {problem.strerror}; {what_to_do(problem, folder.parent)}") from problem
-    free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < minimum_free_gb:
         folder.rmdir()
         raise RecordingError(too_little(folder, free_gb, minimum_free_gb))
@@ -74,6 +79,9 @@ def what_to_do(problem: OSError, folder: Path, environment: Mapping[str, str] = 
         mounts: the kernel's file of what is mounted where, as this process sees it.
     """
     existing = nearest(folder)
+    if problem.errno in (errno.ENOENT, errno.EEXIST) and existing.is_symlink() and not existing.exists():
+        target = existing.readlink()
+        return f"{existing} is a link to {target}, which is not there (is its disk mounted?): mount it, or choose another folder"
     own = environment.get("STATE_DIRECTORY", "").partition(":")[0]
     if problem.errno == errno.EROFS and own and not _is_read_only_for_all(existing, mounts):
         there = "let its unit name the folder in ReadWritePaths= (systemd/README.md, Recording)"

@@ -137,7 +137,11 @@ def _refuse_empty(folder: Path) -> None:
 
 
 def unfinished(recordings: Path) -> list[Path]:
-    """Sessions below a folder that were cut off; not those that are being recorded at the moment."""
+    """Sessions below a folder that were cut off; not those that are being recorded at the moment.
+
+    Raises:
+        OSError: the folder cannot be looked into: it may not be entered, or its disk does not answer.
+    """
     found = (path.parent for path in recordings.glob("*/session.json") if not (path.parent / CLOSED_FILE).exists())
     return sorted(folder for folder in found if not is_claimed(folder) and not folder.name.startswith("."))  # a dot: being analysed
 

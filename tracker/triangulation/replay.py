@@ -1,6 +1,7 @@
 """A rig again from what its cameras recorded: the same moments, places and events, at the times at which poses were published."""
 
 import heapq
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from tracker.event import Event
 from tracker.messages import VERSION, EventMessage, Message, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage, decode, encoder, topic
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_chain import clock_shift_ns
-from tracker.recording.session_messages import session_messages
+from tracker.recording.session_messages import session_messages, session_setups
 from tracker.stream.publisher import Received, event_message
 from tracker.triangulation.cameras import RigCameras
 from tracker.triangulation.settings import RigConfig
 from tracker.triangulation.tracking import RigTracking
+
+logger = logging.getLogger(__name__)
 
 SILENT_NS = 500_000_000  # without a pose of two cameras, events end; live it is the heartbeat's time
 _SESSION = "replay"
@@ -35,7 +38,8 @@ def replay_rig(
         progress: told how many frames of all sessions were gone through, of how many.
 
     Raises:
-        RecordingError: a folder is not a session or is damaged, is of no camera of the rig, or fewer than two cameras have one.
+        RecordingError: a folder is not a session or is damaged, is of no camera of the rig, or fewer than two cameras have one with key
+            points; or, at the end, no moment of two cameras was found.
     """
     sessions = [RecordedSession(folder) for folder in folders]
     known = tuple(camera.name for camera in rig.cameras)
@@ -44,6 +48,7 @@ def replay_rig(
             raise RecordingError(f"{session.folder}: is of camera {session.description.camera}, the rig has {', '.join(known)}")
     if len({session.description.camera for session in sessions}) < 2:
         raise RecordingError("one camera alone sees no place; give a recorded session of at least two cameras of the rig")
+    _refuse_without_points(sessions)
     here = sessions[0].description
     cameras = RigCameras(config, rig, unix_offset_ns=lambda: here.unix_offset_ns, boot_id=lambda: here.boot_id)
     kept = _Kept(config.name)
@@ -74,6 +79,24 @@ def replay_rig(
         tracking.follow(moment, joined_by=cameras.joined_by, late=cameras.late())
     tracking.end("stopping")
     yield from kept.taken()
+    if not tracking.placed:
+        why = (
+            " · ".join(cameras.problems(cameras.cameras)) or "no frames of two cameras are of the same time; give sessions of one recording"
+        )
+        raise RecordingError(f"nothing was joined: {why}")
+
+
+def _refuse_without_points(sessions: Sequence[RecordedSession]) -> None:
+    """Refuse where fewer than two cameras have key points in any of their sessions; a third one without any is left out, and said."""
+    with_points = {each.description.camera for each in sessions if any(setup.point_names for setup in session_setups(each).values())}
+    without = [str(each.folder) for each in sessions if each.description.camera not in with_points]
+    if not without:
+        return
+    hold = "hold no key points, since no network found any" if len(without) > 1 else "holds no key points, since no network found any"
+    found = f"{', '.join(without)}: {hold}"
+    if len(with_points) < 2:
+        raise RecordingError(f"{found}, and places need those of two cameras; find them in the videos with `tracker analyse`")
+    logger.warning("%s; the other cameras are joined without", found)
 
 
 def _stream(session: RecordedSession, advance: Callable[[int], None], *, shift_ns: int) -> Iterator[tuple[int, str, Message]]:

@@ -79,14 +79,14 @@ class Upstream:
 
     def problem(self, tolerance_ns: float | None) -> str | None:
         """Why its poses cannot be joined, in one sentence; None if they can, or nothing is known yet."""
+        if self.names == ():
+            return f"camera {self.camera} finds no key points; give it a network that does, by `tracker swap` or engine.bundle"
         if self._image_size is not None and tuple(self._image_size) != tuple(self._expected_size):
             found, expected = ("x".join(map(str, size)) for size in (self._image_size, self._expected_size))
             return (
                 f"camera {self.camera} delivers images of {found}, its place in rig.yaml was found with {expected};"
                 " set the camera to that size or calibrate the rig again"
             )
-        if self.names == ():
-            return f"camera {self.camera} finds no key points; give it a network that does, by `tracker swap` or engine.bundle"
         if self.names is not None and self._animals != 1:
             return (
                 f"camera {self.camera} tracks {self._animals} animals; which of them is which in another camera is not known,"

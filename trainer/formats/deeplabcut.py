@@ -94,7 +94,7 @@ def label_rows(
             missing.append(problem)
             relative = image_path(row.image)
             if left_out is not None and not np.isnan(row.points).all():
-                left_out.add(problem, group=_group(relative, table), name=relative.name)
+                left_out.add(problem, group=group or _group(relative, table), name=relative.name)
     if missing and left_out is None:
         others = len(missing) - 1
         more = f" ({others} more {'row' if others == 1 else 'rows'} of {len(table.rows)} without an image)" if others else ""

@@ -89,7 +89,7 @@ def _read_folder(folder: Path, media: Sequence[Path], left_out: LeftOut | None) 
     if (folder / LABELLING_FILE).is_file():
         return read_project(folder)
     if (folder / SET_FILE).is_file() or (folder / LABELS_FILE).is_file():
-        return read_synthetic_set(folder)
+        return read_synthetic_set(folder, media, left_out)
     if (folder / PROJECT_FILE).is_file() or find_tables(folder):
         return read_deeplabcut_project(folder, media, left_out)
     alone = sorted({path for pattern in _ALONE for path in folder.glob(pattern)})

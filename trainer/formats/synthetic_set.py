@@ -3,6 +3,7 @@
 set.json is written last: a folder without it is a set that was never finished.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +18,7 @@ from trainer.formats.deeplabcut import label_rows
 from trainer.formats.deeplabcut_table import read_table
 from trainer.labels.assemble import assemble
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.labels.missing_images import LeftOut
 
 SET_FILE = "set.json"
 LABELS_FILE = "labels.csv"
@@ -61,8 +63,13 @@ class SetIndices:
     test: NDArray[np.int64]
 
 
-def read_synthetic_set(folder: Path) -> LabelledFrames:
+def read_synthetic_set(folder: Path, media: Sequence[Path] = (), left_out: LeftOut | None = None) -> LabelledFrames:
     """Read a rendered set; frames stand in the order of labels.csv, as `set_part` counts them.
+
+    Args:
+        folder: of the set.
+        media: folders in which pictures are looked for first.
+        left_out: counts labelled rows without an image; without it they are refused.
 
     Raises:
         LabelError: unfinished, damaged, or labels that do not fit set.json.
@@ -74,7 +81,9 @@ def read_synthetic_set(folder: Path) -> LabelledFrames:
             f"{table.path}: has {len(table.rows)} rows of {len(table.point_names)} points; {SET_FILE} says {description.count} "
             f"of {len(description.point_names)}: write the set again with `trainer synth`"
         )
-    rows = label_rows(table, group=f"{description.scene}-{description.seed}")
+    rows = label_rows(table, group=f"{description.scene}-{description.seed}", media=media, left_out=left_out)
+    if left_out is not None:
+        left_out.refuse_nothing_left(str(folder), left=len(rows))
     if description.empty == "hidden":
         rows = [replace(row, hidden=np.asarray(np.isnan(row.points).any(axis=-1))) for row in rows]
     return assemble(rows, source=str(folder), point_names=table.point_names, skeleton=description.skeleton)
