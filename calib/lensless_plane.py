@@ -106,6 +106,13 @@ def point_errors(found: Array, mm: Array) -> PointErrors:
     return PointErrors(mm=lengths, rms_mm=float(np.sqrt(np.mean(lengths**2))), worst_mm=float(lengths[worst]), worst=worst)
 
 
+def mm_per_px(homography: Array, size: tuple[int, int]) -> tuple[float, float]:
+    """How many mm a pixel spans at the middle of the image: across and down."""
+    middle = np.array([[(size[0] - 1) / 2, (size[1] - 1) / 2]])
+    here, right, below = (_apply(homography, middle + step)[0] for step in ((0, 0), (1, 0), (0, 1)))
+    return float(np.linalg.norm(right - here)), float(np.linalg.norm(below - here))
+
+
 def _measured(pixels: Array, mm: Array, size: tuple[int, int]) -> Array:
     """The homography (3, 3) from pixels to mm, with the points in front of its horizon."""
     if len(pixels) < _FEWEST:
@@ -115,6 +122,13 @@ def _measured(pixels: Array, mm: Array, size: tuple[int, int]) -> Array:
     for x, y in pixels:
         if not (0 <= x <= size[0] - 1 and 0 <= y <= size[1] - 1):
             raise CalibrationError(f"the point {x:g},{y:g} is outside the image of {size[0]}x{size[1]}; give its place in the image, px")
+    for what, places in (("px", pixels), ("mm", mm)):
+        different, counts = np.unique(places, axis=0, return_counts=True)
+        if counts.max() > 1:
+            x, y = different[counts.argmax()]
+            raise CalibrationError(
+                f"the place {x:g},{y:g} {what} is given {counts.max()} times; give every point once, it checks nothing twice"
+            )
     refuse_line(mm, "lie on one line")
     refuse_line(pixels, "lie on one line in the image")
     seen = cv2.findHomography(mm, pixels)[0] if _is_determined(pixels, mm) else None

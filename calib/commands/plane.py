@@ -17,7 +17,7 @@ from calib.calibration_file import as_yaml, calibration_without_lens, lens_in
 from calib.commands.options import NUMBER, POINTS, add_board, image_size, known_points, matched, say
 from calib.corners import BoardFinder
 from calib.images import first_image
-from calib.lensless_plane import plane_from_distances_without_lens, plane_without_lens
+from calib.lensless_plane import mm_per_px, plane_from_distances_without_lens, plane_without_lens
 from calib.plane import KnownDistance, plane_from_board, plane_from_distances, plane_from_points
 from calib.plane_picture import plane_picture
 from calib.whole_files import check_place, write_files
@@ -125,6 +125,13 @@ def _tell(options: argparse.Namespace, result: Calibration, plane: Plane, writte
         print(*written, sep="\n")
     if result.camera_matrix is None:
         say(f"{NO_LENS}; mm hold near the points, and are less certain the farther a place is from them and the more the lens distorts")
+        across, down = mm_per_px(np.asarray(plane.homography), result.image_size)
+        hint = (
+            "; seen from straight above these are equal: do the points begin at the right corner?"
+            if not 2 / 3 < across / down < 1.5
+            else ""
+        )
+        say(f"in the middle of the image a pixel is {across:.3g} mm across and {down:.3g} mm down{hint}")
         if plane.held_out_rms_mm is None:
             say(
                 f"no point is left that could show an error: try one midway along an edge with "

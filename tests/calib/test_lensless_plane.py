@@ -110,8 +110,9 @@ def test_points_of_a_lens_that_does_not_distort_leave_no_residual() -> None:
             np.array([[0.0, 0], [50, 0], [50, 300], [0, 300]]),
             "beyond the floor's horizon",
         ),
+        (seen(PLACES[[0, 1, 2, 3, 0]]), PLACES[[0, 1, 2, 3, 0]], "is given 2 times; give every point once"),
     ],
-    ids=["three", "a line in the image", "a line", "three on a line", "crossing", "outside", "contradictory", "horizon"],
+    ids=["three", "a line in the image", "a line", "three on a line", "crossing", "outside", "contradictory", "horizon", "twice"],
 )
 def test_points_that_give_no_plane_are_refused(pixels: Array, mm: Array, refusal: str) -> None:
     with pytest.raises(CalibrationError, match=refusal):
@@ -188,6 +189,19 @@ def test_the_command_makes_a_calibration_that_the_tracker_reads(path: Path, caps
     assert calibration.image_size == SIZE
     points = np.column_stack((seen(PLACES), np.ones(len(PLACES))))[None].astype(np.float32)
     assert PlaneMapper(calibration).to_mm(points)[0] == pytest.approx(PLACES, abs=1e-3)
+
+
+@pytest.mark.parametrize(("first", "is_said"), [(0, False), (1, True)])
+def test_corners_counted_from_another_one_are_noticed_by_the_size_of_a_pixel(
+    path: Path, capsys: pytest.CaptureFixture[str], first: int, is_said: bool
+) -> None:
+    pixels = np.array([[80.0, 60.0], [560, 60], [560, 380], [80, 380]])
+    mm = np.roll(PLACES[:4], first, axis=0)
+    assert main(["plane", str(path), "--points", *texts(pixels, mm), "--no-lens", "--size", "640x480"]) == 0
+    said = capsys.readouterr().err
+    size = "0.417 mm across and 0.938 mm down" if first else "0.625 mm across and 0.625 mm down"
+    assert f"in the middle of the image a pixel is {size}" in said
+    assert ("do the points begin at the right corner?" in said) == is_said
 
 
 def test_a_plane_without_a_lens_is_measured_again_in_its_own_file(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

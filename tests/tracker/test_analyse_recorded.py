@@ -28,7 +28,7 @@ from tracker.export.session_poses import SessionPoses
 from tracker.frame import Frame, Image
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.request import Request
-from tracker.recording.session import CLOSED_FILE, Closed, read_closed, write_part
+from tracker.recording.session import CLOSED_FILE, SESSION_FILE, Closed, read_closed, read_description, write_part
 from tracker.replay import replay_file
 from tracker.viewer.overlay import OverlaySettings
 from tracker.viewer.recorded_scene import RecordedScene
@@ -236,6 +236,12 @@ def test_the_calibration_of_a_session_is_used_unless_another_is_configured(
     assert found.description.calibration == CALIBRATION
     points, mm = (np.array(found.rows[name].to_pylist()) for name in ("points", "mm"))
     np.testing.assert_allclose(mm, points[:, :2] / 2, atol=1e-6)
+    job, request = asked(tmp_path, tmp_path / "spot", session.folder, config=tmp_path / "tracker.yaml")
+    assert one_video.finished(job, request) is not None
+    mended = msgspec.structs.replace(read_description(session.folder), calibration=CALIBRATION.replace("0.5", "5.0"))
+    write_part(session.folder, SESSION_FILE, mended)
+    with pytest.raises(RecordingError, match="was made with other settings; give --force"):
+        one_video.finished(job, request)
 
 
 def refused(path: Path, folder: Path, bundle: Path) -> str:

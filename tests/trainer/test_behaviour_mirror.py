@@ -106,8 +106,8 @@ def test_a_rare_side_is_not_oversampled_where_the_other_is_shown_as_it() -> None
 @pytest.mark.parametrize(
     ("found", "shown", "said"),
     [
-        (of(), True, "key points left_ear and right_ear change places, and classes turn_left and turn_right change places. If another"),
-        (of(("rear", "walk")), True, "every class stays, since no name speaks of a side"),
+        (of(), True, "key points left_ear and right_ear change places, and classes turn_left and turn_right change places. If a class"),
+        (of(("rear", "walk")), True, "every class stays, since no name is known as one of a side"),
         (of(points=("nose", "tail")), True, "no key point has a side, and classes turn_left and turn_right change places"),
         (of(mirror=False), False, "mirror: no pose is mirrored, as asked for"),
         (of(("turn_left", "walk")), False, "because class turn_left speaks of a side without a certain partner"),

@@ -1,5 +1,6 @@
 """One video, from its file to a session's folder that exists whole or not at all."""
 
+import hashlib
 import shutil
 import threading
 import time
@@ -64,6 +65,14 @@ class AnalysisRequest:
     force: bool
     threads: int = 1
 
+    def made_for(self, job: Job) -> AnalysedWith:
+        """Its hashes for one video: the calibration that a recorded session brings counts among the settings, unless one is configured."""
+        recorded = read_description(Path(job.source.session)).calibration if job.source.session else None
+        if recorded is None or self.config.calibration is not None:
+            return self.made_with
+        settings = hashlib.sha256(f"{self.made_with.settings_sha256} {recorded}".encode()).hexdigest()
+        return msgspec.structs.replace(self.made_with, settings_sha256=settings)
+
 
 class StoppedError(Exception):
     """Told to stop; what was done is on the disk."""
@@ -80,10 +89,11 @@ def finished(job: Job, request: AnalysisRequest) -> Overview | None:
             shutil.rmtree(job.replaced)
         else:
             job.replaced.rename(job.folder)
+    made_with = request.made_for(job)
     for folder in (job.folder, job.work):
         if (folder / SESSION_FILE).exists() and not request.force:
-            check_same(folder, request.made_with)
-    if not is_done(job.folder) or read_description(job.folder).analysed_with != request.made_with:
+            check_same(folder, made_with)
+    if not is_done(job.folder) or read_description(job.folder).analysed_with != made_with:
         return None
     return read_overview(job.folder)
 
@@ -136,16 +146,17 @@ def _claimed_soon(folder: Path) -> Iterator[None]:
 
 def _prepare(job: Job, request: AnalysisRequest, video: OriginalVideo | RecordedVideo) -> Description:
     """The description of the unfinished session, which is there from now on: the one begun, if it is of the same."""
+    made_with = request.made_for(job)
     if (job.work / SESSION_FILE).exists():
         begun = read_description(job.work)
-        if begun.analysed_with == request.made_with:
+        if begun.analysed_with == made_with:
             return begun
         with _claimed_soon(job.work):
             pass
     if job.work.exists():
         shutil.rmtree(job.work)
     job.work.mkdir(parents=True)
-    description = described(job, request.config, request.made_with, video)
+    description = described(job, request.config, made_with, video)
     write_part(job.work, SESSION_FILE, description)
     return description
 

@@ -67,7 +67,10 @@ def folder_of(source: SourceVideo, *, beside: Path) -> Path:
         raise RecordingError(
             f"{there[0]}: is another session than the one that {beside} was made from; put that one back, or analyse this one"
         )
-    raise RecordingError(f"{was}: the session that {beside} was made from is not there any more; put it back, or beside that folder")
+    raise RecordingError(
+        f"{was}: the session that {beside} was made from is not there any more; put it back, or under its name '{was.name}' beside that "
+        "folder, which then needs another name"
+    )
 
 
 def _identified(path: Path, folder: Path, segments: Sequence[int]) -> SourceVideo:

@@ -67,10 +67,14 @@ class Mirroring:
         if not self.shown:
             return self._not_shown(what)
         points = f"key points {_changing(self.points.pairs)}" if self.points.pairs else "no key point has a side"
-        classes = f"classes {_changing(self.classes.pairs)}" if self.classes.pairs else "every class stays, since no name speaks of a side"
+        classes = (
+            f"classes {_changing(self.classes.pairs)}"
+            if self.classes.pairs
+            else "every class stays, since no name is known as one of a side"
+        )
         return (
             f"mirror: half of the {what}s learnt from are mirrored; then {f'{points}, and ' if what == 'pose' else ''}{classes}. "
-            "If another class is of one side only, name its partner with --pairs A:B, or give --no-mirror"
+            "If a class is of one side all the same (clockwise, contra, links), name its partner with --pairs A:B, or give --no-mirror"
         )
 
     def _not_shown(self, what: Shown) -> str:
