@@ -16,13 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from coordinates import COUNT, HEIGHT, SEED, WIDTH
+from coordinates import COUNT, HEIGHT, SEED, WIDTH, learnt_and_held_out
 from numpy.typing import NDArray
 
 from tracker.synthetic.open_scene import open_scene
-from trainer.formats.read_labels import read_labels
-from trainer.formats.synthetic_set import own_parts
-from trainer.formats.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP, write_synthetic_set
+from trainer.formats.write_synthetic_set import FIRST_NUMBER, NUMBER_STEP
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import whole_view
 from trainer.networks.blocks import CropPlan, FrameShape, Layers, plan_crop, to_planes
@@ -145,14 +143,7 @@ def main() -> None:
         "--within", nargs="*", default=[], metavar="RUN", help="folders of bench/coordinates.py whose networks take it over"
     )
     options = parser.parse_args()
-    data = options.out / f"disturbed-{options.count}"
-    if not (data / "set.json").exists():
-        write_synthetic_set(data, scene="disturbed", count=options.count, seed=SEED, width=WIDTH, height=HEIGHT, rectangles=1)
-    frames = read_labels(data)
-    parts = own_parts(data, frames)
-    if parts is None:
-        raise FileNotFoundError(data)
-    learnt, held_out = frames.subset(parts.train), frames.subset(np.concatenate([parts.validation, parts.test]))
+    learnt, held_out = learnt_and_held_out(options.out, options.count)
     frame = FrameShape(height=HEIGHT, width=WIDTH, channels=1)
     crop = plan_crop(learnt.points[:, 0], frame)
     pictures = learnt_pictures(learnt, crop, epochs=options.epochs, batches=options.batches)

@@ -59,6 +59,18 @@ RUNS = {
 }  # fmt: skip
 
 
+def learnt_and_held_out(out: Path, count: int) -> tuple[LabelledFrames, LabelledFrames]:
+    """The two parts of the set, which is rendered unless it is there."""
+    data = out / f"disturbed-{count}"
+    if not (data / "set.json").exists():
+        write_synthetic_set(data, scene="disturbed", count=count, seed=SEED, width=WIDTH, height=HEIGHT, rectangles=1)
+    frames = read_labels(data)
+    parts = own_parts(data, frames)
+    if parts is None:
+        raise FileNotFoundError(data)
+    return frames.subset(parts.train), frames.subset(np.concatenate([parts.validation, parts.test]))
+
+
 def score(network: nn.Module, frames: LabelledFrames) -> dict[str, float]:
     """Distance of the snout in px."""
     poses: NDArray[np.float32] = predict_animals(network, FrameStore(frames, whole_view(frames)), np.arange(len(frames)))
@@ -157,14 +169,7 @@ def main() -> None:
     parser.add_argument("--so-far", action="store_true", help="train nothing: score unfinished runs after their last whole epoch")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    data = options.out / f"disturbed-{options.count}"
-    if not (data / "set.json").exists():
-        write_synthetic_set(data, scene="disturbed", count=options.count, seed=SEED, width=WIDTH, height=HEIGHT, rectangles=1)
-    frames = read_labels(data)
-    parts = own_parts(data, frames)
-    if parts is None:
-        raise FileNotFoundError(data)
-    learnt, held_out = frames.subset(parts.train), frames.subset(np.concatenate([parts.validation, parts.test]))
+    learnt, held_out = learnt_and_held_out(options.out, options.count)
     lengths = {name: options.trackrat_epochs if name == "trackrat" else options.epochs for name in options.runs}
     table = {
         name: measure(

@@ -7,7 +7,6 @@ Needs Chromium, which takes the picture of the page.
 """
 
 import argparse
-import importlib.util
 import json
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
+from timeline_picture import browser_driver
 
 from tracker.frame import Image
 from tracker.synthetic.rodent import RodentScene
@@ -54,16 +54,6 @@ def main() -> None:
                 Pillow.fromarray(moved(tab, ear)).save(options.out, quality=88, method=6)
             finally:
                 server.kill()
-
-
-def browser_driver() -> Any:
-    """The tests' own driver of Chromium, which is in no package that is installed."""
-    spec = importlib.util.spec_from_file_location("chromium", ROOT / "tests" / "trainer" / "chromium.py")
-    assert spec is not None
-    assert spec.loader is not None
-    driver = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(driver)
-    return driver
 
 
 def write_project(folder: Path) -> tuple[float, float]:

@@ -104,6 +104,7 @@ def remarks(config: Config, *, folder_named: bool) -> list[str]:
     return said
 
 
+_HOMES = ("home", "root", "run/user")  # what ProtectHome= covers
 _NAME_A_CAMERA = "name the service's camera in its place (`tracker cameras` lists those attached)"
 
 
@@ -115,6 +116,6 @@ def _unseen(path: str) -> str:
     """Why the unit would not even see it; empty where it would."""
     if path.startswith(("/tmp/", "/var/tmp/")):
         return ", which the service would not find, since it has a /tmp of its own (PrivateTmp=yes)"
-    if path.startswith(("/home/", "/root/", "/run/user/")):
+    if path.startswith(tuple(f"/{folder}/" for folder in _HOMES)):
         return ", which the service would not find, since it sees no home folder (ProtectHome=yes)"
     return ""

@@ -11,10 +11,10 @@ from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration
 from trainer.behaviour.training_run import BehaviourEpoch, taken_epoch
 from trainer.behaviour.verdict import RULE, LearntBehaviour, judge
 from trainer.behaviour_scores.frame_figures import FrameFigures, frame_figures
+from trainer.behaviour_scores.intervals import MarkedVideo
 from trainer.behaviour_scores.score_tables import figure
 from trainer.behaviour_scores.scored_answers import BehaviourRun
 from trainer.behaviour_scores.scored_video import Decide, Probabilities, ScoredVideo
-from trainer.ethogram.bouts import Marks
 from trainer.reports.learning_section import Learning, history_of
 
 
@@ -96,17 +96,11 @@ def settings_in_force(settings: SettingsInForce, description: Description, calib
     }
 
 
-class LearntVideo(Protocol):
+class LearntVideo(MarkedVideo, Protocol):
     """What of a training video is needed."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
-    @property
-    def marks(self) -> Marks: ...  # noqa: D102
-    @property
-    def fps(self) -> float: ...  # noqa: D102
-    @property
-    def in_time(self) -> bool: ...  # noqa: D102
 
 
 def training_answers(

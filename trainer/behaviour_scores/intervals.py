@@ -146,7 +146,7 @@ def _bout_counts(video: ScoredVideo, block_s: float) -> NDArray[np.int64]:
     return np.stack([bouts_by_block(video, place, frames=frames) for place in range(len(video.class_names))], axis=1)
 
 
-class Counted(Protocol):
+class MarkedVideo(Protocol):
     """What of a video says how many blocks it has."""
 
     @property
@@ -157,7 +157,7 @@ class Counted(Protocol):
     def in_time(self) -> bool: ...  # noqa: D102
 
 
-def refuse_few_blocks(videos: Sequence[Counted], *, block_s: float = BLOCK_S) -> None:
+def refuse_few_blocks(videos: Sequence[MarkedVideo], *, block_s: float = BLOCK_S) -> None:
     """Refuse videos that are too short to compare two answers on, before there are any.
 
     Raises:
