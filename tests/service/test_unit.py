@@ -18,9 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "systemd"
 UNIT = FOLDER / "tracker@.service"
 ALARM = FOLDER / "rigtrack-alarm@.service"
-INSTALLED = ("tracker@.service", "rigtrack-alarm@.service", "rigtrack.sysusers", "tracker-check", "top.yaml")
+RIG = FOLDER / "triangulate@.service"
+INSTALLED = ("tracker@.service", "triangulate@.service", "rigtrack-alarm@.service", "rigtrack.sysusers", "tracker-check", "top.yaml")
 MODULES = {"video4linux": "videodev", "media": "videodev", "usb_device": "usbcore", "drm": "drm", "nvidia-uvm": "nvidia_uvm"}
 
+EACH = pytest.mark.parametrize("unit", [UNIT, RIG], ids=["tracker", "triangulate"])
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 
 
@@ -41,8 +43,9 @@ def verifiable(path: Path, folder: Path) -> Path:
 
 
 @needs_systemd
-def test_the_unit_is_hardened() -> None:
-    answer = analyze("security", "--offline=true", UNIT)
+@EACH
+def test_the_units_are_hardened(unit: Path) -> None:
+    answer = analyze("security", "--offline=true", unit)
     exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", answer.stdout)
     assert exposure is not None
     assert float(exposure[1]) <= 2.5
@@ -50,7 +53,7 @@ def test_the_unit_is_hardened() -> None:
 
 @needs_systemd
 def test_the_units_verify_clean(tmp_path: Path) -> None:
-    answer = analyze("verify", verifiable(ALARM, tmp_path), verifiable(UNIT, tmp_path))
+    answer = analyze("verify", verifiable(ALARM, tmp_path), verifiable(UNIT, tmp_path), verifiable(RIG, tmp_path))
     assert (answer.returncode, answer.stderr) == (0, "")
 
 
@@ -66,14 +69,16 @@ def test_executable_memory_stays_allowed_for_the_engines_compilers() -> None:
     assert settings(UNIT, "MemoryDenyWriteExecute") == []
 
 
-def test_no_number_of_failures_ends_the_restarts() -> None:
-    assert settings(UNIT, "StartLimitIntervalSec") == ["0"]
-    assert settings(UNIT, "StartLimitBurst") == []
-    assert settings(UNIT, "RestartSec") == ["5"]
+@EACH
+def test_no_number_of_failures_ends_the_restarts(unit: Path) -> None:
+    assert settings(unit, "StartLimitIntervalSec") == ["0"]
+    assert settings(unit, "StartLimitBurst") == []
+    assert settings(unit, "RestartSec") == ["5"]
 
 
-def test_an_end_that_was_asked_for_stays_an_end() -> None:
-    assert settings(UNIT, "Restart") == ["on-failure"]  # exit 0 is `tracker stop`, SIGTERM or the end of a video
+@EACH
+def test_an_end_that_was_asked_for_stays_an_end(unit: Path) -> None:
+    assert settings(unit, "Restart") == ["on-failure"]  # exit 0 is `tracker stop`, SIGTERM or the end of a video
 
 
 def test_every_class_of_device_is_known_before_access_is_settled() -> None:
@@ -83,14 +88,16 @@ def test_every_class_of_device_is_known_before_access_is_settled() -> None:
         assert modules <= set(" ".join(settings(UNIT, key)).split())
 
 
-def test_the_network_is_waited_for_but_not_required() -> None:
+@EACH
+def test_the_network_is_waited_for_but_not_required(unit: Path) -> None:
     for key in ("Wants", "After"):
-        assert "network-online.target" in " ".join(settings(UNIT, key)).split()
-    assert settings(UNIT, "Requires") == settings(UNIT, "BindsTo") == []
+        assert "network-online.target" in " ".join(settings(unit, key)).split()
+    assert settings(unit, "Requires") == settings(unit, "BindsTo") == []
 
 
-def test_no_group_is_named_that_may_not_exist() -> None:
-    assert settings(UNIT, "SupplementaryGroups") == []
+@EACH
+def test_no_group_is_named_that_may_not_exist(unit: Path) -> None:
+    assert settings(unit, "SupplementaryGroups") == []
 
 
 @pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
@@ -118,6 +125,15 @@ def test_the_folders_are_open_to_members_and_closed_to_others(key: str, value: s
     assert settings(UNIT, key) == [value]
 
 
+def test_the_rig_s_unit_has_the_tracker_s_folders_and_shuts_what_it_shuts() -> None:
+    shared = re.findall(
+        r"^((?:User|Group|UMask|Protect|Restrict|SystemCall|Runtime|State|Configuration)\w*)=", UNIT.read_text(), re.MULTILINE
+    )
+    for key in set(shared) - {"RestrictRealtime"}:
+        assert settings(RIG, key) == settings(UNIT, key), key
+    assert (settings(RIG, "PrivateDevices"), settings(RIG, "DeviceAllow")) == (["yes"], [])
+
+
 @pytest.mark.parametrize(
     ("result", "asked"),
     [
@@ -127,8 +143,9 @@ def test_the_folders_are_open_to_members_and_closed_to_others(key: str, value: s
         ("exit-code", "start --no-block rigtrack-alarm@top.service\n"),
     ],
 )
-def test_every_end_but_a_good_one_gives_an_alarm(tmp_path: Path, result: str, asked: str) -> None:
-    line = settings(UNIT, "ExecStopPost")[0]
+@EACH
+def test_every_end_but_a_good_one_gives_an_alarm(tmp_path: Path, unit: Path, result: str, asked: str) -> None:
+    line = settings(unit, "ExecStopPost")[0]
     script = line.removeprefix("-+/bin/sh -c '").removesuffix("'").replace("$$", "$").replace("%i", "top")
     heard = tmp_path / "heard"
     systemctl = tmp_path / "systemctl"

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -74,11 +75,13 @@ class LiveRig:
 
 
 @contextmanager
-def live_rig(folder: Path, config: Path) -> Iterator[LiveRig]:
+def live_rig(folder: Path, config: Path, **environment: str) -> Iterator[LiveRig]:
     command = [sys.executable, "-m", "tracker", "triangulate", "--config", str(config)]
     with ExitStack() as stack:
         process = stack.enter_context(
-            subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, stderr=subprocess.PIPE, text=True
+            )
         )
         stack.callback(process.kill)
         kinds = ("pose3d", "event", "setup", "status", "alive")
@@ -137,6 +140,26 @@ def test_places_events_heartbeat_and_status_are_published_and_a_stop_ends_all_ev
     assert state.rig is not None
     assert state.rig.frame_of_reference == "the arena's middle, Z up"
     assert {name: camera.alive for name, camera in state.rig.cameras.items()} == {"top": True, "side": True}
+
+
+def test_the_service_manager_hears_a_rig_begin_without_any_camera_live_and_end(tmp_path: Path) -> None:
+    heard: list[str] = []
+    config = write_config(tmp_path, "top", "side")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(DEADLINE_S)
+
+        def hear(wanted: str) -> None:
+            while not heard or not heard[-1].startswith(wanted):
+                heard.append(manager.recv(4096).decode())
+
+        with live_rig(tmp_path, config, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="1000000") as rig:
+            hear("READY=1")
+            hear("WATCHDOG=1")
+            hear("STATUS=")
+            rig.process.send_signal(signal.SIGTERM)
+            hear("STOPPING=1")
+            assert rig.process.wait(DEADLINE_S) == 0
 
 
 def test_a_camera_that_falls_silent_ends_all_events_and_is_joined_when_it_returns(tmp_path: Path) -> None:
