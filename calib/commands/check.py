@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def add(commands: Commands) -> None:
 
 def check(options: argparse.Namespace) -> int:
     """Read, validate, tell."""
-    if options.within_mm is not None and (options.points is None or not options.within_mm > 0):
+    if options.within_mm is not None and (options.points is None or not 0 < options.within_mm < math.inf):
         raise CalibrationError(f"--within-mm {options.within_mm:g}: expected more than 0 mm, and --points that it is asked of")
     rig = _rig(options.calibration)
     if rig is None:

@@ -321,7 +321,11 @@ def test_a_check_rejects_a_plane_that_new_points_contradict(
     assert re.search(reason, said)
 
 
-@pytest.mark.parametrize("more", [["--within-mm", "1"], ["--within-mm", "0", "--points", "1,2=3,4"]], ids=["no points", "no length"])
+@pytest.mark.parametrize(
+    "more",
+    [["--within-mm", "1"], ["--within-mm", "0", "--points", "1,2=3,4"], ["--within-mm", "inf", "--points", "1,2=3,4"]],
+    ids=["no points", "no length", "no limit"],
+)
 def test_a_limit_that_nothing_can_keep_is_refused(four_corners: Path, more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(four_corners), *more]) == 1
 
