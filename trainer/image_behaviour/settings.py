@@ -119,7 +119,9 @@ class ImageSettings:
                 "--oversample-classes shows single images more often, and --memory learns from clips; leave one of them out"
             )
         if self.average_mirrors and not (self.mirror or self.upside_down):
-            raise TrainingError("--average-mirrors has nothing to average with --no-mirror; leave one of them out")
+            raise TrainingError(
+                "--average-mirrors has nothing to average with --no-mirror and without --upside-down; leave one of them out"
+            )
         if self.turns and height != width:
             raise TrainingError(f"--turns needs square images; these are {width}x{height}: give a square --region or --size")
 
