@@ -18,6 +18,7 @@ from tracker.calibration import read_calibration
 from tracker.classifiers.classifier import Classifier
 from tracker.classifiers.open_classifier import open_classifier
 from tracker.config import Config, load_config
+from tracker.config_changes import needing_restart, restart_sentence
 from tracker.engines.engine import Engine
 from tracker.engines.open_engine import open_engine
 from tracker.errors import BundleError, CalibrationError, ConfigError, RigtrackError, StreamError
@@ -207,7 +208,10 @@ class CommandHandler:
             self._notifier.ready()
         self._health.report("reload", None)
         logger.info("rules reloaded: file=%s events=%d", self._path, len(config.behaviour))
-        return {"events": [item.event for item in config.behaviour], "zones": [zone.name for zone in config.zones]}
+        waiting = needing_restart(fresh, running.config, bundle=None if running.bundle is None else str(running.bundle.folder))
+        if waiting:
+            logger.warning("%s", restart_sentence(waiting))
+        return {"events": [item.event for item in config.behaviour], "zones": [zone.name for zone in config.zones], "restart": waiting}
 
     def _reload_later(self) -> Answer:
         self._reload_waits = False

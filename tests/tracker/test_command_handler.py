@@ -321,6 +321,27 @@ def test_a_network_of_several_animals_needs_a_restart_with_both_sections(
     assert commanded.track().setup == 1
 
 
+def test_a_reload_names_what_changed_and_waits_for_a_restart(
+    commanded: Commanded, path: Path, bundles: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    commanded.start_tracking()
+    as_begun = yaml.safe_load(path.read_text())
+    changed = yaml.safe_load(path.read_text()) | {"zones": [ZONE], "recording": {"crf": 30}}
+    changed["camera"]["rate_hz"] = 5.0
+    changed["capture"]["stalled_after_s"] = 9.0
+    path.write_text(yaml.safe_dump(changed))
+    assert commanded.reload() == {"events": [], "zones": ["all"], "restart": ["camera.rate_hz", "capture.stalled_after_s", "recording"]}
+    assert "not in use before the tracker is started again: camera.rate_hz, capture.stalled_after_s, recording" in caplog.text
+
+    path.write_text(yaml.safe_dump(as_begun))
+    assert commanded.reload()["restart"] == []
+    as_begun["engine"]["bundle"] = str(bundles["second"])
+    path.write_text(yaml.safe_dump(as_begun))
+    assert commanded.reload()["restart"] == ["engine.bundle"]
+    commanded.swap(bundles["second"])
+    assert commanded.reload()["restart"] == [], "the swapped network is the one that the file names"
+
+
 def test_a_tracker_without_an_engine_takes_a_network_by_a_swap_and_then_reloads(commanded: Commanded, bundles: dict[str, Path]) -> None:
     values = yaml.safe_load(commanded.path.read_text())
     del values["engine"]
@@ -334,7 +355,7 @@ def test_a_tracker_without_an_engine_takes_a_network_by_a_swap_and_then_reloads(
     assert bare.track().animals == []
     assert bare.swap(bundles["second"])["bundle"] == "second"
     assert bare.track().animals[0].points.keys() == {"spot"}
-    assert bare.reload() == {"events": [], "zones": []}
+    assert bare.reload() == {"events": [], "zones": [], "restart": []}
 
     restart = "began without; that needs a restart of the tracker: `tracker stop`, `tracker run`"
     new: list[tuple[dict[str, Any], str]] = [

@@ -192,6 +192,16 @@ def test_what_a_command_did_is_a_sentence_for_people_and_json_for_programs(
         assert {"ok": True} | json.loads(capsys.readouterr().out) == answer
 
 
+def test_a_reload_says_on_stderr_what_waits_for_a_restart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path)
+    with answering(config, {"ok": True, "events": ["a"], "zones": [], "restart": [f"camera.{key}" for key in "abcdefg"]}):
+        assert main(["reload", "--config", str(config)]) == 0
+    said = capsys.readouterr()
+    assert said.out == "In use are the event a and no zones.\n"
+    first = "camera.a, camera.b, camera.c, camera.d, camera.e"
+    assert said.err == f"changed in the file, and not in use before the tracker is started again: {first} and 2 more\n"
+
+
 @pytest.mark.parametrize(("cut_frames", "frames"), [(2, "2 frames had no row and were"), (1, "1 frame had no row and was")])
 def test_recovering_a_whole_session_says_again_what_is_missing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], cut_frames: int, frames: str

@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import sys
 
 from tracker.commands.options import Commands, add_command, add_control, add_json, ask_tracker
+from tracker.config_changes import restart_sentence
 
 
 def add(commands: Commands) -> None:
@@ -21,9 +23,11 @@ def add(commands: Commands) -> None:
 
 
 def reload(options: argparse.Namespace) -> int:
-    """Reload, and print the names of events and zones in use."""
+    """Reload, and print the names of events and zones in use, and what waits for a restart."""
     answer = ask_tracker(options, {"command": "reload"})
     print(json.dumps(answer) if options.json else f"In use are {_names('event', answer['events'])} and {_names('zone', answer['zones'])}.")
+    if waiting := restart_sentence(answer.get("restart", [])):  # trackers of earlier releases do not tell
+        print(waiting, file=sys.stderr)
     return 0
 
 
