@@ -15,6 +15,7 @@ import yaml
 from tests.conftest import BundleMaker
 from tests.tracker.daemon import write_config
 from tests.tracker.rig import DEADLINE_S, HEIGHT, WIDTH, Rig, rig
+from tests.tracker.small_classifier import write_classifier
 from tests.tracker.test_setup import HALF_MM_A_PIXEL
 from tests.tracker.test_two_animals import IDENTITY, two_animals
 from tracker.command_handler import CommandHandler
@@ -340,6 +341,22 @@ def test_a_reload_names_what_changed_and_waits_for_a_restart(
     assert commanded.reload()["restart"] == ["engine.bundle"]
     commanded.swap(bundles["second"])
     assert commanded.reload()["restart"] == [], "the swapped network is the one that the file names"
+
+
+def test_a_swap_zeroes_what_classifiers_carry_and_a_reload_does_not(path: Path, bundles: dict[str, Path], tmp_path: Path) -> None:
+    place = write_classifier(tmp_path / "place", warming_frames=1, longest_gap_s=1e6)
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"classifiers": [{"name": "place", "bundle": str(place)}]}))
+    with rig(path, bundles["first"]) as made:
+        commanded = Commanded(made, path)
+        commanded.start()
+        assert [commanded.track().warming for _ in range(2)] == [["place"], []]
+        _settled(commanded)
+        commanded.reload()
+        assert commanded.track().warming == []
+        commanded.swap(bundles["second"])
+        assert [commanded.track().warming for _ in range(2)] == [["place"], []]
+        made.stop()
+        commanded.handler.close()
 
 
 def test_a_tracker_without_an_engine_takes_a_network_by_a_swap_and_then_reloads(commanded: Commanded, bundles: dict[str, Path]) -> None:

@@ -134,6 +134,14 @@ def test_a_swap_in_the_middle_of_a_trial_leaves_its_frames_to_the_network(tmp_pa
     assert [frames.goes(poses((1, 0))[0], None, time * MS) for time in (30, 40)] == [False] * 2, "as a session begins"
 
 
+def test_a_camera_clock_that_begins_again_begins_a_trial(tmp_path: Path) -> None:
+    frames = chosen(trial={"from_ms": 20, "until_ms": 40, "gap_ms": 100})
+    frames.reset()
+    times_ms = (5000, 5010, 5020, 5030, 5040, 0, 10, 20, 30, 40)
+    goes = [frames.goes(poses((1, 0))[0], None, time * MS) for time in times_ms]
+    assert goes == [False, False, True, True, False] * 2
+
+
 def test_a_frame_decided_without_the_network_has_scores_and_says_so(tmp_path: Path) -> None:
     scores = scores_of(opened(tmp_path), chosen(NEAR))
 

@@ -91,13 +91,13 @@ class FramesToClassify:
             mm: float64 (animals, K, 2), None without a calibration.
             time_ns: of the frame, as rules know it.
         """
-        step_ns = 0 if self._last_ns is None else max(0, time_ns - self._last_ns)  # a clock that was set back stands still, as for rules
-        self._elapsed_ns += step_ns
+        step_ns = 0 if self._last_ns is None else time_ns - self._last_ns
+        self._elapsed_ns += max(0, step_ns)  # a clock that was set back stands still, as for rules
         self._last_ns = time_ns
         held = self._hold(points, mm)
         if held:
             self._held_ns = self._elapsed_ns
-        in_window = self._trial.inside(self._elapsed_ns) if self._trial is not None else True
+        in_window = self._trial.inside(self._elapsed_ns, set_back=step_ns < 0) if self._trial is not None else True
         return in_window and (held or (self._held_ns is not None and self._elapsed_ns - self._held_ns <= self._gap_ns))
 
     def take_events(self, events: Iterable[Event]) -> None:
@@ -172,11 +172,17 @@ class TrialClock:
         """No trial has begun."""
         self._known, self._began_ns, self._last_ns = True, None, None
 
-    def inside(self, now_ns: int) -> bool:
-        """Whether a frame of this time lies in the window. To be asked for every frame."""
+    def inside(self, now_ns: int, *, set_back: bool) -> bool:
+        """Whether a frame of this time lies in the window. To be asked for every frame.
+
+        Args:
+            now_ns: how long frames have gone by.
+            set_back: whether the frame's clock stands earlier than at the frame before: how long that is ago nobody knows, so a trial that
+                a gap begins begins here too.
+        """
         if self._window.event is None:
             first = self._last_ns is None and self._known
-            if first or (self._last_ns is not None and now_ns - self._last_ns > self._gap_ns):
+            if first or set_back or (self._last_ns is not None and now_ns - self._last_ns > self._gap_ns):
                 self._known, self._began_ns = True, now_ns
             self._last_ns = now_ns
         if not self._known:
