@@ -42,6 +42,9 @@ def test_keys_start_and_stop_behaviours_at_the_frame_that_is_shown(tmp_path: Pat
         assert frame_of(tab) == 39
         keys(tab, LEFT, "x", RIGHT, "x", "j")
         saved(tab)
+        assert labels_on_disk(tmp_path)["stretches"] == [{"first": 38, "end": 40, "mark": "uncuratable"}], "to the end of the video"
+        keys(tab, "e")  # and before its last frame again
+        saved(tab)
         assert labels_on_disk(tmp_path)["stretches"] == [{"first": 38, "end": 39, "mark": "uncuratable"}]
         assert labels_on_disk(tmp_path)["judged"] == {"groom": [[0, 40]], "rear": [[0, 40]]}
         keys(tab, *[LEFT] * 9)
@@ -140,6 +143,29 @@ def test_offers_are_taken_doubtful_ones_first_over_all_videos(tmp_path: Path, br
         assert "groom · frames 10 to 17" in tab.text("#offer")
         saved(tab)
         assert labels_on_disk(tmp_path, video="night")["judged"] == {}
+
+
+def test_a_class_that_another_model_offers_in_the_same_frames_waits_for_its_own_decision(tmp_path: Path, browser: Chromium) -> None:
+    film = write_film(tmp_path / "film.mkv")
+    for model, on in (("one", "groom"), ("two", "rear")):
+        found = np.full((40, 2), 0.02, np.float32)
+        found[20:30, CLASSES.index(on)] = 0.9
+        (tmp_path / model).mkdir()
+        (tmp_path / model / "film.csv").write_bytes(probabilities_csv(found, CLASSES, exclusive=False))
+    tables = ["--predictions", str(tmp_path / "one"), str(tmp_path / "two")]
+    with open_timeline(browser, tmp_path, str(film), *tables) as (_, tab):
+        tab.wait_text("#offer-count", "2 of 2 open")
+        tab.key("w")
+        shown(tab, 20)
+        first, second = CLASSES if "groom" in tab.text("#offer") else CLASSES[::-1]
+        tab.key("r")
+        tab.wait_text("#offer", f"{second} · frames 20 to 29")
+        saved(tab)
+        assert labels_on_disk(tmp_path)["judged"] == {first: [[20, 30]]}, "the other may still be there"
+        tab.key("a")
+        saved(tab)
+        assert bouts_on_disk(tmp_path) == [(second, 20, 30)]
+        assert labels_on_disk(tmp_path)["judged"] == {"groom": [[20, 30]], "rear": [[20, 30]]}
 
 
 def test_people_stand_beside_each_other_with_the_kappa_that_the_command_finds(tmp_path: Path, browser: Chromium) -> None:
