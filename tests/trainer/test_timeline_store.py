@@ -157,6 +157,21 @@ def test_agreement_is_that_of_the_frames_which_both_have_judged(tmp_path: Path) 
     assert agreement_of([(file(groom(4, 9)), file(BoutLabels()))]) is None
 
 
+def test_agreement_over_videos_is_of_all_of_them_on_the_classes_that_each_lists() -> None:
+    def file(video: str, first: int, names: tuple[str, ...]) -> BoutFile:
+        bouts = (LabelledBout(name="groom", first=first, end=first + 10),)
+        return BoutFile(video=video, frames=40, fps=25.0, class_names=names, bouts=bouts, judged=dict.fromkeys(names, ((0, 40),)))
+
+    monday = file("monday", 5, ("groom",)), file("monday", 5, ("groom",))  # before another class was added
+    tuesday = file("tuesday", 5, ("groom", "rear")), file("tuesday", 25, ("groom", "rear"))
+    both = agreement_of([monday, tuesday])
+    assert both == agreement_of([tuesday, monday])
+    assert both is not None
+    assert both.frames == 80
+    assert list(both.by_frame) == ["groom"]
+    assert both.by_frame["groom"] == pytest.approx((60 / 80 - (20 * 20 + 60 * 60) / 6400) / (1 - (20 * 20 + 60 * 60) / 6400))
+
+
 def test_poses_find_their_video_by_name_whatever_their_order(tmp_path: Path) -> None:
     videos = [tmp_path / "day.mp4", tmp_path / "day2.mp4"]
     poses = [tmp_path / "day2DLC_net.csv", tmp_path / "dayDLC_net.csv"]

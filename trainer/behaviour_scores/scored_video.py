@@ -62,7 +62,7 @@ class ScoredVideo:
         return replace(self, truth=np.where(marks, np.int8(UNCURATABLE), self.truth))
 
     def with_classes(self, names: tuple[str, ...]) -> "ScoredVideo":
-        """The same video with the same classes in another sequence."""
+        """The same video with these of its classes, in this sequence."""
         if names == self.class_names:
             return self
         places = [self.class_names.index(name) for name in names]

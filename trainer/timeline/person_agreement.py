@@ -15,8 +15,8 @@ class PersonAgreement:
 
     Attributes:
         frames: that both judged, for at least one class.
-        by_frame: kappa of each class.
-        by_bout: kappa of all classes.
+        by_frame: kappa of each class that both list in every video.
+        by_bout: kappa of all these classes.
     """
 
     frames: int
@@ -25,21 +25,21 @@ class PersonAgreement:
 
 
 def agreement_of(pairs: Sequence[tuple[BoutFile, BoutFile]]) -> PersonAgreement | None:
-    """Compare two annotators; None where they judged no frame of a common class both.
+    """Compare two annotators on the classes that every file lists, so that each figure is of all videos; None where they judged none both.
 
     Args:
         pairs: the files of the two, one pair for each video.
     """
-    videos = [_scored(one, other) for one, other in pairs if set(one.class_names) & set(other.class_names)]
+    found = [_scored(one, other) for one, other in pairs if set(one.class_names) & set(other.class_names)]
+    names = tuple(name for name in found[0].class_names if all(name in video.class_names for video in found)) if found else ()
+    videos = [video.with_classes(names) for video in found]
     frames = sum(int(video.judged.any(axis=1).sum()) for video in videos)
     if not frames:
         return None
-    names = videos[0].class_names
-    alike = [video for video in videos if video.class_names == names]
     return PersonAgreement(
         frames=frames,
-        by_frame={name: _number(kappa_by_frame(alike, place)) for place, name in enumerate(names)},
-        by_bout=_number(kappa_by_bout(alike)),
+        by_frame={name: _number(kappa_by_frame(videos, place)) for place, name in enumerate(names)},
+        by_bout=_number(kappa_by_bout(videos)),
     )
 
 
