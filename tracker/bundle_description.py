@@ -155,7 +155,8 @@ class BehaviourNetwork(BundlePart, frozen=True, kw_only=True):
 
     Without a region the input is poses, float32 (1, animals, key points, 3): x, y and confidence in source pixels, NaN where a point is not
     there. With one it is an image, uint8 (1, height, width, channels), exactly as it was cut from the frame. All states begin as zeros,
-    at the start and whenever the run is broken: by a swap, a reconnection, or a gap longer than `longest_gap_s`.
+    at the start and whenever the run is broken: by a swap, a clock that was set back, or a gap longer than `longest_gap_s`, which a camera
+    that was away and came back leaves too.
     """
 
     seconds: TensorShape  # second input, float32 (1, 1): time since the frame before; 0 for the first
