@@ -166,7 +166,8 @@ function complement(spans, frames) {
   return left;
 }
 
-function subtracted(spans, others) {
+// What of the first lies in none of the others; both in order, each without overlaps.
+export function subtracted(spans, others) {
   return intersection(spans, complement(others, Infinity));
 }
 

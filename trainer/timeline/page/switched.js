@@ -18,7 +18,8 @@ function stopped(labels, started, frame, rules) {
   if (frame < started.first) {
     return { notice: `${started.name} was started at frame ${started.first}, after this one: stop it there or later, or Esc forgets it.` };
   }
-  const after = withEnd(labels, started, frame, rules);
+  const end = frame === rules.lastFrame ? frame + 1 : frame; // nothing comes after the last frame: a bout that goes on there has it
+  const after = withEnd(labels, started, end, rules);
   return { labels: after, chosen: boutAt(after, started.name, started.first) };
 }
 

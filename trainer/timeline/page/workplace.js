@@ -1,7 +1,7 @@
 // Where the annotator is: video, frame, chosen bout, offer; and every edit that can be made there. Tells "change" after each, "frame"
 // when another frame is to be shown, "video" when another video is.
 
-import { MARKS, boutAt, emptyLabels, fromWire, sameBout, toWire } from "./bout_model.js";
+import { MARKS, boutAt, emptyLabels, fromWire, sameBout, subtracted, toWire, union } from "./bout_model.js";
 import { withBout, withJudged, withReplaced, withUnjudged, withoutBout, withoutStart } from "./bout_model.js";
 import { EditHistory } from "./edit_history.js";
 import { offerAfter, openOffers } from "./open_offers.js";
@@ -45,7 +45,7 @@ export class Workplace extends EventTarget {
   }
 
   get rules() {
-    return { classNames: this.project.class_names, exclusive: this.project.exclusive };
+    return { classNames: this.project.class_names, exclusive: this.project.exclusive, lastFrame: this.video.frames - 1 };
   }
 
   // Everything that a bout can be of: the classes, and the two marks that go for all of them.
@@ -129,11 +129,13 @@ export class Workplace extends EventTarget {
     return true;
   }
 
-  // Put an edge of the chosen bout, or of the offer, at this frame.
+  // Put an edge of the chosen bout, or of the offer, at this frame; at the video's last one, an end comes after it, or before it again.
   setEdge(edge) {
     const bout = this.offer ?? this.chosen;
     if (!bout) return this.tell("Choose a bout first: click on it, or n and p.");
-    const moved = { ...bout, [edge]: this.frame };
+    const { lastFrame } = this.rules;
+    const after = edge === "end" && this.frame === lastFrame && bout.end !== lastFrame + 1;
+    const moved = { ...bout, [edge]: after ? lastFrame + 1 : this.frame };
     if (moved.first >= moved.end) return this.tell(`That would leave no frame of ${bout.name}.`);
     if (!this.offer) return this.#replace(bout, moved);
     this.offer = { ...moved, as: bout.as ?? [bout.first, bout.end] };
@@ -214,11 +216,17 @@ export class Workplace extends EventTarget {
     this.#decide(withJudged(painted, this.#decidedNames(name), as ?? [first, end]));
   }
 
-  // Its frames are judged, and nothing is added.
+  // Its frames are judged, and nothing is added; a class that is offered in the same frames too waits for its own decision.
   reject() {
     if (!this.offer) return this.tell("There is no offer: w goes to the most uncertain one; a click on somebody's bout offers that.");
     const { name, first, end, as } = this.offer;
-    this.#decide(withJudged(this.labels, this.#decidedNames(name), as ?? [first, end]));
+    const span = as ?? [first, end];
+    const others = this.openOffers().filter((one) => one.video === this.video.name && one.name !== name);
+    const judged = this.#decidedNames(name).reduce((labels, each) => {
+      const waiting = union(others.filter((one) => one.name === each).map((one) => [one.first, one.end]));
+      return subtracted([span], waiting).reduce((rest, left) => withJudged(rest, [each], left), labels);
+    }, this.labels);
+    this.#decide(judged);
   }
 
   #decide(labels) {
