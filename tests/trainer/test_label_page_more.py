@@ -80,6 +80,19 @@ def test_u_ends_by_saying_which_points_it_does_not_ask_for(tmp_path: Path, brows
         tab.wait_text("#notice", "No other frame is left to label (tailbase: in no frame, so not asked for).")
 
 
+def test_frames_that_lack_only_what_is_in_no_frame_are_counted_as_done(tmp_path: Path, browser: Chromium) -> None:
+    project = make_project(tmp_path / "mice", frames=6).folder
+    but_tail = FrameLabel(animals=[{"snout": (1.0, 2.0), "left ear": (3.0, 4.0)}])
+    give_labels(project, dict.fromkeys(range(5), but_tail))
+    with open_page(project, browser) as (_, tab):
+        tab.wait_text("#counts", "5 labelled · 0 excluded · 1 left")
+        assert "5/6" in tab.text("#frames")
+        tab.key("3")
+        place(tab, 40, 40)  # now the tail is in a frame
+        tab.wait_text("#counts", "1 labelled · 0 excluded · 5 left (4 begun)")
+        assert "1/6" in tab.text("#frames")
+
+
 def test_a_frame_to_decide_is_on_disk_and_comes_last(tmp_path: Path, browser: Chromium) -> None:
     project = make_project(tmp_path / "mice", frames=3, names=("snout",)).folder
     with open_page(project, browser) as (_, tab):
@@ -222,6 +235,24 @@ def test_shift_w_goes_to_the_unlabelled_frame_that_the_bundle_is_least_sure_of(
     with open_page(project, browser, "--bundle", str(bundle)) as (_, tab):
         tab.wait_text("#ranking", "w: the worst label")
         for number, sure in ((2, 24), (4, 47)):
+            tab.key("W", modifiers=SHIFT)
+            shown(tab, number)
+            assert f"the network is {sure} % sure of spot" in tab.text("#hint")
+
+
+def test_shift_w_leaves_out_what_is_placed_and_w_what_the_bundle_does_not_see(
+    tmp_path: Path, browser: Chromium, make_bundle: Callable[..., Path]
+) -> None:
+    """The bundle sees the brightest pixel as "spot", as sure as it is bright, and no tail."""
+    project = bright_project(tmp_path / "mice", [3, 250, 60, 250, 250, 250, 120])
+    away = {0: 25.0, 1: 4.0, 2: 0.0, 3: 0.0, 4: 0.0}
+    give_labels(project, {number: FrameLabel(animals=[{"spot": (10.0 + number, 20.0 + px)}]) for number, px in away.items()})
+    bundle = make_bundle(tmp_path / "bundle", height=60, width=80)
+    with open_page(project, browser, "--bundle", str(bundle)) as (_, tab):
+        tab.wait_text("#ranking", "w: the worst label")
+        tab.key("w")
+        shown(tab, 1)  # not frame 0: a confidence of 1 % is no sight of the spot
+        for number, sure in ((6, 47), (5, 98)):  # not frame 2: its spot is placed, and the tail is in no frame
             tab.key("W", modifiers=SHIFT)
             shown(tab, number)
             assert f"the network is {sure} % sure of spot" in tab.text("#hint")

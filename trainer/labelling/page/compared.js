@@ -1,5 +1,7 @@
 // Labels beside what a network sees. Pure.
 
+import { LEAST_CONFIDENCE } from "./offers.js";
+
 // [{animal, point, name, place, seen, px}] of every labelled point that the network sees too; of several animals, the predicted one
 // that lies nearest to the labelled one on average.
 export function comparedPoints(label, prediction, project) {
@@ -13,7 +15,7 @@ export function comparedPoints(label, prediction, project) {
 function apart(points, predicted, project) {
   return project.point_names.flatMap((name, point) => {
     const [place, seen] = [points[name], predicted[name]];
-    return Array.isArray(place) && seen ? [{ point, name, place, seen: seen.slice(0, 2), px: Math.hypot(place[0] - seen[0], place[1] - seen[1]) }] : [];
+    return Array.isArray(place) && seen?.[2] >= LEAST_CONFIDENCE ? [{ point, name, place, seen: seen.slice(0, 2), px: Math.hypot(place[0] - seen[0], place[1] - seen[1]) }] : [];
   });
 }
 

@@ -103,6 +103,12 @@ export function wantsLabels(label, project, absent) {
   return !begun.length || begun.some((points) => project.point_names.some((name) => !(name in points) && !absent.has(name)));
 }
 
+// How far a frame is where nobody asks for these points: one that lacks nothing else is "labelled".
+export function stateBut(label, project, absent) {
+  const state = stateOf(label, project);
+  return state === "begun" && label.animals.some((points) => Object.keys(points).length) && !wantsLabels(label, project, absent) ? "labelled" : state;
+}
+
 // The first point that two labels differ in, null where they differ in none.
 export function changedPoint(one, other, project) {
   for (let animal = 0; animal < project.animals; animal++) {
@@ -127,11 +133,12 @@ export function nextMissing(label, animal, from, project) {
   return null;
 }
 
-export function countStates(frames, project) {
+// Frames in each state, and with each tag; `absent` are points that nobody asks for.
+export function countStates(frames, project, absent) {
   const counts = { untouched: 0, begun: 0, labelled: 0, excluded: 0, undecided: 0 };
   const tags = Object.fromEntries(project.tags.map((tag) => [tag, 0]));
   for (const frame of frames) {
-    counts[stateOf(frame.label, project)]++;
+    counts[stateBut(frame.label, project, absent)]++;
     for (const tag of frame.label?.tags ?? []) tags[tag] = (tags[tag] ?? 0) + 1;
   }
   return { ...counts, tags };

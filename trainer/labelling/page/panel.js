@@ -1,7 +1,7 @@
 // Everything around the picture: lists, progress, state of saving. Shows the session; a click there is an action of the session.
 
 import { colourOf } from "./draw.js";
-import { HIDDEN, countStates, placeOf, stateOf } from "./label_model.js";
+import { HIDDEN, absentPoints, countStates, placeOf, stateBut } from "./label_model.js";
 
 const MARKS = { untouched: "○", begun: "◐", labelled: "●", excluded: "⊘", undecided: "?" };
 const WORDS = { untouched: "not labelled", begun: "begun", labelled: "labelled", excluded: "excluded", undecided: "to decide" };
@@ -14,6 +14,7 @@ export class Panel {
   #rows = [];
   #videos = new Map(); // group → {heading, count, bar}
   #shownIndex = -1;
+  #absent = new Set(); // points that are in no frame, and that no frame lacks
 
   constructor(session, stage, ranking) {
     Object.assign(this, { session, stage, ranking });
@@ -30,6 +31,7 @@ export class Panel {
     const rows = document.createDocumentFragment();
     let group = null;
     [this.#rows, this.#shownIndex] = [[], -1];
+    this.#absent = absentPoints(this.session.frames, this.session.project);
     this.session.frames.forEach((frame, index) => {
       if (frame.group !== group) rows.append(this.#headingFor(frame, (group = frame.group)));
       const row = element("div", { className: "frame", title: `${frame.image}\n${frame.why}` });
@@ -56,7 +58,7 @@ export class Panel {
   // Frames of one video that are done, of all of it.
   #showVideo(group) {
     const frames = this.session.frames.filter((frame) => frame.group === group);
-    const counts = countStates(frames, this.session.project);
+    const counts = countStates(frames, this.session.project, this.#absent);
     const done = counts.labelled + counts.excluded;
     const { count, bar } = this.#videos.get(group);
     count.textContent = `${done}/${frames.length}`;
@@ -77,7 +79,7 @@ export class Panel {
 
   updateFrame(index) {
     const { label, image } = this.session.frames[index];
-    const state = stateOf(label, this.session.project);
+    const state = stateBut(label, this.session.project, this.#absent);
     const row = this.#rows[index];
     const waits = this.session.outbox.has(image);
     row.dataset.state = state;
@@ -91,6 +93,7 @@ export class Panel {
   update() {
     const { session } = this;
     const { frame } = session;
+    this.#followAbsent();
     this.#showRow();
     this.#showPoints();
     this.#showAnimals();
@@ -104,6 +107,16 @@ export class Panel {
     byId("notice").textContent = session.notice ?? "";
     byId("prediction").textContent = this.#predictionText();
     this.showZoom();
+  }
+
+  // A point that is in a frame for the first time, or in none any more, changes which frames are done.
+  #followAbsent() {
+    const { frames, project } = this.session;
+    const absent = absentPoints(frames, project);
+    if ([...absent].join() === [...this.#absent].join()) return;
+    this.#absent = absent;
+    frames.forEach((_, index) => this.updateFrame(index));
+    for (const group of this.#videos.keys()) this.#showVideo(group);
   }
 
   #hint() {
@@ -186,7 +199,7 @@ export class Panel {
   #showProgress() {
     const { session } = this;
     const total = session.frames.length;
-    const counts = countStates(session.frames, session.project);
+    const counts = countStates(session.frames, session.project, this.#absent);
     byId("bar-labelled").style.width = `${(100 * counts.labelled) / total}%`;
     byId("bar-excluded").style.width = `${(100 * counts.excluded) / total}%`;
     const begun = counts.begun ? ` (${counts.begun} begun)` : "";

@@ -2,7 +2,7 @@
 // It is asked about one frame at a time, in the background, so that the frame that is shown never waits for long.
 
 import { comparedPoints } from "./compared.js";
-import { stateOf } from "./label_model.js";
+import { absentPoints, placeOf, stateBut } from "./label_model.js";
 import { asked } from "./pictures.js";
 
 export class Ranking {
@@ -74,17 +74,24 @@ export class Ranking {
     return worst ? { frame, ...worst } : null;
   }
 
-  // By the point whose confidence is farthest below what is usual for it: a point that is never there is never sure, and says nothing.
+  // By the point whose confidence is farthest below what is usual for it, of those that the frame lacks, or of all where it lacks none:
+  // a point that is never there is never sure, and says nothing.
   #byDoubt() {
     const { frames, project } = this.session;
+    const absent = absentPoints(frames, project);
     const usual = project.point_names.map((name) => median([...this.#found.values()].flatMap((animals) => (animals ?? []).map((one) => one[name]?.[2] ?? 0))));
-    const open = frames.filter(({ image, label }) => this.#found.get(image) && ["untouched", "begun", "undecided"].includes(stateOf(label, project)));
+    const open = frames.filter(({ image, label }) => this.#found.get(image) && ["untouched", "begun", "undecided"].includes(stateBut(label, project, absent)));
     return open
       .map((frame) => {
         const lacks = project.point_names.flatMap((name, point) =>
           this.#found.get(frame.image).map((one, animal) => ({ animal, point, sure: one[name]?.[2] ?? 0, lack: usual[point] - (one[name]?.[2] ?? 0) })),
         );
-        const { animal, point, sure, lack } = lacks.sort((one, other) => other.lack - one.lack)[0] ?? { animal: 0, point: 0, sure: 0, lack: 0 };
+        const missing = lacks.filter(({ animal, point }) => {
+          const name = project.point_names[point];
+          return !absent.has(name) && placeOf(frame.label, animal, name) === undefined;
+        });
+        const asked = missing.length ? missing : lacks;
+        const { animal, point, sure, lack } = asked.sort((one, other) => other.lack - one.lack)[0] ?? { animal: 0, point: 0, sure: 0, lack: 0 };
         const text = `the network is ${percent(sure)} sure of ${project.point_names[point]}, usually ${percent(usual[point])}`;
         return { frame, animal, point, lack, text };
       })
