@@ -62,6 +62,33 @@ def test_every_table_that_deeplabcut_writes_is_read(tmp_path: Path, name: str, e
     np.testing.assert_array_equal(frames.points.reshape(wanted.shape), wanted)
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["commas", "semicolons", "tabs"])
+def test_a_table_that_went_through_a_spreadsheet_is_read(tmp_path: Path, separator: str) -> None:
+    """Another separator, decimal commas with it, empty columns at the end, missing cells as R and pandas write them."""
+    path = table(pictures(tmp_path, 1, 2) / "CollectedData_me.csv", "img1.png,1.25,2,NA,#N/A", "img2.png,3,4.1,5,6.5")
+    rows = [line.replace(",", separator) + 2 * separator for line in path.read_text().splitlines()]
+    text = "\n".join(rows) if separator == "," else "\n".join(rows).replace(".2", ",2").replace(".1\t", ",1\t").replace(".1;", ",1;")
+    path.write_text(text)
+    frames = read_labels(tmp_path)
+    np.testing.assert_array_equal(frames.points[:, 0], ONE_ANIMAL)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_table_in_another_encoding_is_refused_with_what_to_do(tmp_path: Path, encoding: str) -> None:
+    path = table(pictures(tmp_path, 1) / "CollectedData_me.csv", "img1.png,1,2,3,4")
+    path.write_bytes(path.read_text().replace("scorer,me", "scorer,Müller").encode(encoding))
+    with pytest.raises(LabelError, match=r"CollectedData_me\.csv: is not in UTF-8 .*; save it as UTF-8"):
+        read_labels(tmp_path)
+
+
+def test_a_picture_whose_ending_is_written_in_other_capitals_is_found(tmp_path: Path) -> None:
+    table(pictures(tmp_path, 1) / "CollectedData_me.csv", "IMG1.PNG,1,2,3,4")
+    assert read_labels(tmp_path).images[0].path == tmp_path / "labeled-data/m1/img1.png"
+    shutil.copy(tmp_path / "labeled-data/m1/img1.png", tmp_path / "labeled-data/m1/Img1.png")
+    with pytest.raises(LabelError, match=r"IMG1\.PNG is not there"):
+        read_labels(tmp_path)
+
+
 def test_a_real_hdf5_table_says_what_its_csv_says(shared_data: Path) -> None:
     folder = shared_data / "dlc_openfield/labeled-data/m4s1"
     assert labels_sha256(read_labels(folder / "CollectedData_Pranav.h5")) == labels_sha256(read_labels(folder / "CollectedData_Pranav.csv"))
@@ -170,6 +197,14 @@ def test_media_says_where_the_video_of_a_sleap_file_is(tmp_path: Path, capsys: p
     assert place_of_video(project.folder, "film", "film.mkv") == tmp_path / "disk/film.mkv", "the page can show its neighbours"
 
 
+def test_a_sleap_video_that_was_encoded_anew_is_found_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_slp(tmp_path / "x.slp", video="D:\\films\\film.avi", frames={1: [[[1, 2], [3, 4]]], 4: [[[1, 2], [3, 4]]]})
+    write_video(tmp_path / "film.mkv", frames=6)
+    frames = read_labels(tmp_path / "x.slp")
+    assert [(ref.path, ref.frame) for ref in frames.images] == [(tmp_path / "film.mkv", 1), (tmp_path / "film.mkv", 4)]
+    assert caplog.text.count("is taken for it: check that it has the same frames") == 1
+
+
 def test_one_command_makes_a_project_of_a_colleagues_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sent = pictures(tmp_path / "sent", 1, 2)
     (sent / "config.yaml").write_text("skeleton:\n- [snout, tail]\n")
@@ -193,6 +228,13 @@ def test_a_folder_with_two_label_files_asks_which(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_slp(tmp_path / f"{name}.slp", video="film.mkv", frames={0: [[[1, 2], [3, 4]]]})
     with pytest.raises(LabelError, match=r"holds 2 files that may be labels \(a\.slp, b\.slp\); give the one that is meant"):
+        read_labels(tmp_path)
+
+
+def test_a_folder_with_a_table_and_a_sleap_file_asks_which(tmp_path: Path) -> None:
+    table(pictures(tmp_path, 1) / "CollectedData_me.csv", "img1.png,1,2,3,4")
+    (tmp_path / "labels.slp").write_bytes(b"")
+    with pytest.raises(LabelError, match=r"holds 2 files that may be labels \(CollectedData_me\.csv, labels\.slp\); give the one"):
         read_labels(tmp_path)
 
 

@@ -1,6 +1,5 @@
 """One DeepLabCut label table, CSV or HDF5: three header rows (four with several animals), then image paths and x, y of each point."""
 
-import csv
 import logging
 import math
 from dataclasses import dataclass
@@ -11,11 +10,13 @@ from numpy.typing import NDArray
 
 from trainer.errors import LabelError
 from trainer.formats.deeplabcut_store import stored_rows
+from trainer.formats.spreadsheet import spreadsheet_rows
 from trainer.labels.misnamed import did_you_mean, how_names_differ
 
 logger = logging.getLogger(__name__)
 
 _EXPECTED = "expected DeepLabCut's header rows 'scorer', 'bodyparts', 'coords' (x and y by turns)"
+_MISSING = ("", "NA", "N/A", "#N/A")  # as pandas, R and spreadsheets write it; "nan" is a number to Python
 _OF_NO_ANIMAL = "single"  # DeepLabCut's name for points of the arena, which stand beside those of several animals
 
 
@@ -53,24 +54,10 @@ def read_table(path: Path) -> DeepLabCutTable:
     Raises:
         LabelError: another header, animals with different points, text where a number belongs, a row of another length.
     """
-    lines = stored_rows(path) if path.suffix.lower() == ".h5" else _lines(path)
+    lines = stored_rows(path) if path.suffix.lower() == ".h5" else spreadsheet_rows(path, first_cell="scorer", expected=_EXPECTED)
     header, start = _read_header(path, lines)
     rows = tuple(_read_row(path, line, cells, header=header) for line, cells in lines[start:])
     return DeepLabCutTable(path=path, point_names=header.names, animals=header.animals, rows=rows)
-
-
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            lines = [(reader.line_num, cells) for cells in reader if any(cells)]
-    except OSError as problem:
-        raise LabelError(f"{path}: cannot be read: {problem.strerror}") from problem
-    except (UnicodeDecodeError, csv.Error) as problem:
-        raise LabelError(f"{path}: is not a table of text ({problem}); {_EXPECTED}") from problem
-    if not lines:
-        raise LabelError(f"{path}: is empty; {_EXPECTED}")
-    return lines
 
 
 def _read_header(path: Path, lines: list[tuple[int, list[str]]]) -> tuple[_Header, int]:
@@ -170,7 +157,7 @@ def _read_row(path: Path, line: int, cells: list[str], *, header: _Header) -> Ta
 
 def _number(cell: str, *, where: str) -> float:
     text = cell.strip()
-    if not text:
+    if text in _MISSING:
         return math.nan
     try:
         number = float(text)

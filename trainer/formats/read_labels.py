@@ -90,9 +90,12 @@ def _read_folder(folder: Path, media: Sequence[Path], left_out: LeftOut | None) 
         return read_project(folder)
     if (folder / SET_FILE).is_file() or (folder / LABELS_FILE).is_file():
         return read_synthetic_set(folder, media, left_out)
-    if (folder / PROJECT_FILE).is_file() or find_tables(folder):
+    if (folder / PROJECT_FILE).is_file():
         return read_deeplabcut_project(folder, media, left_out)
-    alone = sorted({path for pattern in _ALONE for path in folder.glob(pattern)})
+    tables, others = find_tables(folder), list(folder.glob("*.slp"))
+    if tables and not others:
+        return read_deeplabcut_project(folder, media, left_out)
+    alone = sorted({*tables, *(path for pattern in _ALONE for path in folder.glob(pattern))})
     if len(alone) == 1:
         return read_labels(alone[0], media=media, left_out=left_out)
     if alone:

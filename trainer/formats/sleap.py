@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from trainer.labels.images import ImageRef
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.missing_images import REMEDY, LeftOut, MissingImageError
 from trainer.labels.moved_files import file_name, find_moved
+from trainer.video_files.endings import find_video, video_ending
 
 logger = logging.getLogger(__name__)
 
@@ -158,8 +160,8 @@ def _image(path: Path, frame: Any, near: Sequence[Path]) -> ImageRef:
 
 
 def _find(path: Path, where: str, *, written: str, near: Sequence[Path]) -> Path:
-    """A video or image of the author's machine, on this one."""
-    found = find_moved(written, near=near)
+    """A video or image of the author's machine, on this one; a video may have been encoded anew, under the same name but for the ending."""
+    found = find_moved(written, near=near) or _encoded_anew(path, written, tuple(near))
     if found is None:
         name = file_name(written)
         raise MissingImageError(
@@ -167,6 +169,15 @@ def _find(path: Path, where: str, *, written: str, near: Sequence[Path]) -> Path
             f"{', '.join(str(folder) for folder in near)}: put {name} beside {path.name} (or ask for a .pkg.slp, which holds its "
             f"images); {REMEDY}"
         )
+    return found
+
+
+@lru_cache(maxsize=256)  # said once for a video, not for each of its frames
+def _encoded_anew(path: Path, written: str, near: tuple[Path, ...]) -> Path | None:
+    name = Path(file_name(written))
+    found = find_video(name.stem, near=near) if video_ending(name.name) else None
+    if found is not None:
+        logger.warning("%s: %s is not there, and %s is taken for it: check that it has the same frames", path, written, found)
     return found
 
 

@@ -8,7 +8,8 @@ def find_moved(written: str, *, near: Sequence[Path], least: int = 1) -> Path | 
     """Find a file as it is written, else in one of the folders by as much of the end of its path as is there.
 
     Args:
-        written: a path of any system, absolute or not; below the working directory it is not looked for.
+        written: a path of any system, absolute or not; below the working directory it is not looked for. A name in other capitals, which
+            is the same file on the systems of most laboratories, is taken where the folder holds just one.
         near: folders, the likeliest first; a longer end of the path counts for more than an earlier folder.
         least: parts that the end must have: 1 for the name alone, 2 for its folder too, where the path has one.
 
@@ -19,7 +20,16 @@ def find_moved(written: str, *, near: Sequence[Path], least: int = 1) -> Path | 
     if Path(written).is_absolute() and Path(written).is_file():
         return Path(written)
     ends = [Path(*parts[start:]) for start in range(max(1, len(parts) - least + 1))] if parts else []
-    return next((folder / end for end in ends for folder in near if (folder / end).is_file()), None)
+    candidates = [folder / end for end in ends for folder in near]
+    exact = next((path for path in candidates if path.is_file()), None)
+    return exact or next((other for path in candidates if (other := _in_other_capitals(path)) is not None), None)
+
+
+def _in_other_capitals(path: Path) -> Path | None:
+    if not path.parent.is_dir():
+        return None
+    alike = [other for other in path.parent.iterdir() if other.name.casefold() == path.name.casefold() and other.is_file()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def path_parts(written: str) -> tuple[str, ...]:
