@@ -186,6 +186,13 @@ def test_the_border_benchmark_measures_every_border() -> None:
     assert found["borders"].keys() == found["standard_errors"].keys() == {"left", "top", "right", "bottom"}
 
 
+def test_a_network_that_was_trained_shortly_pulls_points_at_no_border_inwards() -> None:
+    """Crops that leave out the outer strip of the frame give 3 px at every border after as many steps; the benchmark trains longer."""
+    found = json.loads(script("border.py", "--train", 120, "--test", 400, "--epochs", 3, "--json"))
+    assert abs(found["bias_px"]) < 1
+    assert max(map(abs, found["borders"].values())) < 1.5
+
+
 def test_the_benchmark_of_verdicts_says_what_came_first_beside_what_was_expected(tmp_path: Path) -> None:
     small = ("--learnt", 12, "--most-steps", 40, "--only", "one frame", "--json")
     found = json.loads(script("verdicts.py", "--out", tmp_path / "out", *small))["one frame"]
