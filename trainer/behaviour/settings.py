@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from trainer.behaviour.network import PoseNetwork
-from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.labels.mirror import Pairs
 from trainer.networks.usual_training import POSES
+from trainer.training.training_device import Device, training_device
 
 Loss = Literal["cross_entropy", "mse"]
 LONGEST_DELAY_MS = 10_000.0

@@ -17,12 +17,12 @@ from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.recurrent_step import spread_memories
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.standstill import Standstill
-from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun, Validated
 from trainer.behaviour.video_table import PoseVideos
 from trainer.behaviour.weighted_loss import accuracy_of, class_weights, loss_of
 from trainer.errors import TrainingError
 from trainer.training.lack_of_memory import batch_refused
+from trainer.training.training_device import device_of, training_device
 
 SMALLER = "give a smaller --hidden, fewer --members, or shorter videos"
 _NEXT_SEED = 7919  # between the networks of one training

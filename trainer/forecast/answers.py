@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
-from trainer.behaviour.training_device import device_of
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.labels import Labels
 from trainer.forecast.parts import Stretch
 from trainer.forecast.sequences import Steps, sequences_of
 from trainer.forecast.settings import ForecastSettings
+from trainer.training.training_device import device_of
 
 _AT_ONCE = 32  # steps; only so many slices are in the memory
 

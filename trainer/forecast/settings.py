@@ -3,10 +3,10 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from trainer.behaviour.training_device import Device, training_device
 from trainer.errors import TrainingError
 from trainer.forecast.scores import ThresholdRule
 from trainer.networks.usual_training import FORECAST, LSTM_RATE
+from trainer.training.training_device import Device, training_device
 
 Kind = Literal["logit", "lstm", "convlstm-small", "convlstm-medium", "convlstm-large"]
 KINDS: tuple[Kind, ...] = ("logit", "lstm", "convlstm-small", "convlstm-medium", "convlstm-large")

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from tracker.whole_files import write_whole
 from trainer.behaviour.kept_training import BEST, LAST, read_training, refuse_differing, training_as_bytes
-from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour_scores.threshold_curves import curve
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of
@@ -22,6 +21,7 @@ from trainer.forecast.parts import Parts, Stretch
 from trainer.forecast.sequences import UNJUDGED, batches, lengths, sequences_of
 from trainer.forecast.settings import ForecastSettings
 from trainer.training.lack_of_memory import batch_refused
+from trainer.training.training_device import device_of, training_device
 
 SMALLER = "give a smaller --frame-size, a smaller --hidden, or another --forecaster"
 BEST_AUC = "best-auc.ckpt"

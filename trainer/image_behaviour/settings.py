@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from trainer.behaviour.settings import Loss
-from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.labels.mirror import Pairs
 from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
 from trainer.networks.usual_training import IMAGES
+from trainer.training.training_device import Device, training_device
 
 Negatives = Literal["mixed", "near", "random"]
 OWN = OF_IMAGES  # networks of our own; see networks.py

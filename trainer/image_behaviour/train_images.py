@@ -14,7 +14,6 @@ from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
 from trainer.behaviour.standstill import Standstill
-from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun, Validated
 from trainer.behaviour.weighted_loss import accuracy_of, class_weights, loss_of
 from trainer.errors import TrainingError
@@ -25,6 +24,7 @@ from trainer.image_behaviour.samples import Batch, Samples
 from trainer.image_behaviour.settings import OWN, ImageSettings
 from trainer.networks.frozen import freeze_all_but_head, held_norms
 from trainer.training.lack_of_memory import batch_refused
+from trainer.training.training_device import device_of, training_device
 from trainer.training.weights import load_library_weights
 
 SMALLER = "give a smaller --size or --region, or a smaller --network"
