@@ -209,9 +209,9 @@ def whole_features(network: ImageBehaviour, video: ImageVideo, *, together: int 
     before = torch.zeros(network.reach, network.plan.channels, *network.plan.size, device=device)
     for begin in range(0, len(video.images), count):
         images = torch.from_numpy(np.ascontiguousarray(video.images[begin : begin + count]))
-        together = torch.cat([before, network.prepared(scaled(images.to(device)))])
-        found.append(network.features(network.stacked(together[None])[0]).cpu())
-        before = together[len(together) - network.reach :]
+        seen = torch.cat([before, network.prepared(scaled(images.to(device)))])
+        found.append(network.features(network.stacked(seen[None])[0]).cpu())
+        before = seen[len(seen) - network.reach :]
     return torch.cat(found)
 
 
