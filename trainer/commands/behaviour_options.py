@@ -7,23 +7,8 @@ from trainer.commands.bouts import add_reading
 from trainer.commands.image_options import OF_BOTH, OF_IMAGES, add_image_training
 
 OF_EVERY_TASK = (
-    *(
-        "help",
-        "data",
-        "out",
-        "force",
-        "json",
-        "task",
-        "minutes",
-        "epochs",
-        "seed",
-        "learning_rate",
-        "weight_decay",
-        "batch",
-        "held_out_batch",
-        "patience",
-    ),
-    *("hold_out", "no_held_out", "trials", "confirm", "space", "dropout"),
+    *("help", "data", "out", "force", "json", "task", "minutes", "epochs", "seed", "learning_rate", "weight_decay"),
+    *("batch", "held_out_batch", "patience", "hold_out", "no_held_out", "trials", "confirm", "space", "dropout"),
 )
 _NOT_OF_BEHAVIOUR = "is for key points; leave it out with a bundle that finds behaviour"
 OF_BEHAVIOUR = {
