@@ -28,7 +28,7 @@ from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.temperature_and_thresholds import calibrate
 from trainer.behaviour.train import train
 from trainer.behaviour_scores.scored_video import Decide, ScoredVideo
-from trainer.commands.behaviour_options import behaviour_request
+from trainer.commands.behaviour_request import behaviour_request
 from trainer.ethogram.read_options import ReadOptions
 from trainer.timeline.labelled_videos import open_videos
 from trainer.timeline.model_answers import read_tables, run_bundles
@@ -196,7 +196,7 @@ def test_videos_too_short_to_compare_on_are_refused_before_any_network_runs(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = write_table(tmp_path, videos=1, frames=600, first=20, fps=10.0)
-    monkeypatch.setattr("trainer.pipeline.evaluate_behaviour.decisions_of", None)
+    monkeypatch.setattr("trainer.pipeline.compare_behaviour.decisions_of", None)
     assert main(["compare", str(made), str(made), "--data", str(table)]) == 1
     assert "2 blocks of 30 s are too few to compare two answers; give at least 6, 3 min of video" in capsys.readouterr().err
 

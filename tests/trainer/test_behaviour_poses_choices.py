@@ -177,7 +177,7 @@ def test_a_network_begins_with_the_layers_of_another_that_are_alike(tmp_path: Pa
     assert torch.equal(fresh.gru.get_parameter("weight_ih_l0"), earlier.network.gru.get_parameter("weight_ih_l0"))
     assert not torch.equal(fresh.answer.weight, earlier.network.answer.weight)
     assert said[0].startswith(f"begins with 4 tensors of {tmp_path / 'first'}, ")
-    assert said[1] == "not taken: the last layer, which is of these classes"
+    assert said[1] == "not taken: the last layer, which is of these labels"
     log: list[str] = []
     again = replace(once, start_from=str(tmp_path / "first"), learning_rate=1e-9)
     later = train(videos, BODY, again, tmp_path / "second.run", say=log.append, prepared=prepared)

@@ -28,7 +28,7 @@ from trainer.behaviour.video_table import PoseVideos
 from trainer.behaviour_scores.behaviour_score import Cleaning, score_behaviour
 from trainer.behaviour_scores.scored_answers import score_answers
 from trainer.behaviour_scores.scored_video import ScoredVideo
-from trainer.commands.behaviour_options import behaviour_request
+from trainer.commands.behaviour_request import behaviour_request
 from trainer.errors import TrainingError
 from trainer.ethogram.bouts import YES
 from trainer.ethogram.read_options import ReadOptions

@@ -22,7 +22,7 @@ from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.frame_figures import FrameFigures, frame_figures
 from trainer.behaviour_scores.scored_answers import BehaviourRun, score_answers
 from trainer.behaviour_scores.scored_video import Decide
-from trainer.commands.behaviour_options import behaviour_request
+from trainer.commands.behaviour_request import behaviour_request
 from trainer.ethogram.files import read_ethograms
 from trainer.reports.behaviour_report import behaviour_page
 from trainer.reports.learning_section import history_of

@@ -8,7 +8,8 @@ import pytest
 
 from tracker.errors import RigtrackError
 from trainer.__main__ import PROGRAM
-from trainer.commands.behaviour_options import behaviour_request, refuse_behaviour_options, refuse_misfits_of_images
+from trainer.commands.behaviour_options import refuse_behaviour_options, refuse_misfits_of_images
+from trainer.commands.behaviour_request import behaviour_request
 from trainer.commands.choices import fit_settings, split_choice
 from trainer.commands.fit_behaviour import with_rig
 from trainer.commands.forecast_options import forecast_request, refuse_forecast_options
@@ -117,7 +118,7 @@ def test_pairs_of_behaviour_are_learnt_with_and_typed_again(region: str) -> None
 
 
 @pytest.mark.parametrize("task", ["behaviour", "forecast"])
-@pytest.mark.parametrize("given", ["--background median", "--oversample points", "--held-out-batch 4", "--contrast local", "--no-flip"])
+@pytest.mark.parametrize("given", ["--background median", "--oversample points", "--batches 4", "--contrast local", "--no-flip"])
 def test_an_option_of_key_points_is_refused_with_every_other_task(task: str, given: str) -> None:
     options = fit_parser().parse_args(["--data", "a", "--task", task, *given.split()])
     with pytest.raises(TrainingError, match=f"^{given.split()[0]} is for key points; leave it out with --task {task}$"):

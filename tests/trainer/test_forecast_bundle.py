@@ -306,6 +306,7 @@ def test_nothing_of_yours_is_replaced_by_a_bundle(tmp_path: Path) -> None:
         (["--task", "behaviour", "--horizon", "9"], "--horizon is for forecasts"),
         (["--horizon", "9"], "--horizon is for forecasts"),
         (["--task", "forecast", "--past", "0"], "a past of 0 frames"),
+        (["--task", "forecast", "--from", "b", "--forecaster", "lstm", "logit"], "--from begins one network, and --forecaster names 2"),
         (["--task", "forecast", "--permuted"], "--permuted goes with --memorise"),
     ],
 )

@@ -228,6 +228,41 @@ def test_a_training_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> Non
         train(build(MOTION, parts, size=None), parts, MOTION, tmp_path / "run", about={}, say=lambda _: None, anew=False)
 
 
+@pytest.mark.parametrize(
+    ("settings", "last"),
+    [(MOTION, "answer."), (PIXELS, "dense.0."), (replace(PIXELS, kind="convlstm-large"), "dense.2.")],
+    ids=["motion", "pixels", "dense"],
+)
+def test_a_forecaster_begins_with_the_layers_of_an_earlier_one_but_for_the_last(
+    tmp_path: Path, settings: ForecastSettings, last: str
+) -> None:
+    parts, said = parts_of(tmp_path, frames=240), list[str]()
+    first = replace(settings, epochs=1)
+    earlier = train(
+        build(first, parts, size=(12, 16)), parts, first, tmp_path / "first.run" / settings.kind, about={}, say=print, anew=True
+    )
+    again = replace(first, start_from=str(tmp_path / "first"), learning_rate=1e-9, seed=5)
+    fresh = build(again, parts, size=(12, 16)).state_dict()
+    made = train(build(again, parts, size=(12, 16)), parts, again, tmp_path / "m.run", about={}, say=said.append, anew=True)
+    kept = earlier.network.state_dict()
+    for name, value in made.network.named_parameters():
+        torch.testing.assert_close(value, (fresh if name.startswith(last) else kept)[name], atol=1e-6, rtol=0)
+    assert not torch.allclose(kept[f"{last}weight"], fresh[f"{last}weight"], atol=1e-3)
+    assert said[0].startswith("begins with ")
+    assert said[1] == "not taken: the last layer, which is of these labels"
+
+
+def test_an_earlier_forecaster_of_another_kind_is_nothing_to_begin_with(tmp_path: Path) -> None:
+    parts, settings = parts_of(tmp_path, frames=240), replace(MOTION, start_from=str(tmp_path / "gone"))
+    with pytest.raises(TrainingError, match=r"gone: its training, .*gone\.run/lstm/best\.ckpt, is not there"):
+        train(build(settings, parts, size=None), parts, settings, tmp_path / "run", about={}, say=print, anew=True)
+
+
+def test_a_logistic_regression_begins_with_nothing() -> None:
+    with pytest.raises(TrainingError, match="logit ends at the same weights wherever it begins"):
+        replace(MOTION, kind="logit", start_from="first").check()
+
+
 def test_a_network_that_gives_one_answer_to_everything_is_said_to_have_collapsed(tmp_path: Path) -> None:
     parts = parts_of(tmp_path, frames=300)
     settings = replace(MOTION, epochs=1, learning_rate=1e-12)

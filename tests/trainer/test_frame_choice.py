@@ -34,7 +34,7 @@ from trainer.behaviour.rule_answers import read_rules
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.video_table import PoseVideo, PoseVideos
 from trainer.behaviour_scores.probability_file import read_probabilities
-from trainer.commands.behaviour_options import behaviour_request
+from trainer.commands.behaviour_request import behaviour_request
 from trainer.commands.fit_behaviour import with_rig
 from trainer.commands.image_options import image_request
 from trainer.errors import TrainingError

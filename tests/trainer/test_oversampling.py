@@ -18,6 +18,7 @@ from trainer.forecast.settings import ForecastSettings
 from trainer.image_behaviour.settings import ImageSettings
 from trainer.labels.checks import check_labels
 from trainer.labels.labelled_frames import LabelledFrames
+from trainer.networks.usual_training import IMAGES_HELD_OUT
 from trainer.training.checkpoint import about_run
 from trainer.training.datasets import EpochOrder, FrameStore
 from trainer.training.fit import fit
@@ -133,7 +134,10 @@ def test_help_states_the_usual_batches_rate_and_epochs(capsys: pytest.CaptureFix
         f"of a forecast {rates[0]:g}, {rates[1]:g} with lstm)"
     ) in helps["--learning-rate"]
     assert BehaviourSettings().learning_rate == ImageSettings().learning_rate
-    assert f"({FitSettings().held_out_batch})" in said.split(" --held-out-batch ", 2)[-1].split(" --")[0]
+    assert (
+        f"({FitSettings().held_out_batch}; of behaviour from poses a whole video, from images {IMAGES_HELD_OUT}, of large ones fewer; "
+        f"of a forecast {ForecastSettings().held_out_batch}, "
+    ) in said.split(" --held-out-batch ", 2)[-1].split(" --")[0]
 
 
 def test_lopsided_labels_come_with_the_option_that_shows_the_rare_more_often(tmp_path: Path) -> None:

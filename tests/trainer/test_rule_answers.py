@@ -125,3 +125,34 @@ def test_rules_are_not_scored_on_a_class_of_which_they_say_nothing(tmp_path: Pat
     assert (run.against_rules.first_f1, run.against_rules.second_f1) == (1, 0)
     [said] = rule_sentences(rules, [video.marks], videos.class_names)
     assert said.endswith("no event for 'late': their row, and the network beside them, are scored on 'right' alone")
+
+
+def test_a_comparison_has_the_rules_and_the_trivial_answer_as_rows_and_says_of_both_bundles_which_is_better(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The labels are what the rule finds; both bundles answer by the place of the first point, and wrongly."""
+    bundles = [str(write_classifier(tmp_path / name, points=("point0", "point1"))) for name in ("place", "again")]
+    near = {**NEAR_TAIL, "source": {"kind": "zone", "point": "point0", "zone": "left"}, "rule": {"on": 0, "off": 0}}
+    zone = {"shape": "polygon", "name": "left", "corners": [[-20, 0], [20, 0], [20, 40], [-20, 40]]}
+    path = tracker_yaml(tmp_path, None, behaviour=[near], zones=[zone])
+    asked = ["compare", *bundles, "--data", str(write_poses(tmp_path, 1, 2400, fps=10)), "--rules", str(path), "near=right"]
+
+    assert main([*asked, "--json", "--report", str(tmp_path / "report")]) == 0
+
+    told, rules = json.loads(capsys.readouterr().out), "rules of tracker.yaml"
+    assert [score["name"] for score in told["scores"]] == ["place", "again", rules, "always the commonest"]
+    assert told["scores"][2]["classes"][0]["f1"] > 0.9
+    assert not told["shown"]
+    assert [(each["first"], each["second"], each["high"] < 0) for each in told["against_rules"]] == [
+        (rules, "place", True),
+        (rules, "again", True),
+    ]
+    assert [(each["first"], each["second"]) for each in told["against_trivial"]] == [
+        ("always the commonest", "place"),
+        ("always the commonest", "again"),
+    ]
+    page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert "<h1>Comparison: place and again</h1>" in page
+    for sentence in (f"{rules} is better than place on", f"{rules} have no event for &#x27;late&#x27;"):
+        assert sentence in page
+    assert page.count(f'<th scope="row">{rules}</th>') == 2  # by frame and by bout

@@ -31,11 +31,22 @@ class CausalConvolutions(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Whole clips: (n, frames, seen) to (n, frames, width)."""
-        maps = self.enter(features).transpose(1, 2)
-        for layer, dilation in zip(self.layers, DILATIONS, strict=True):
-            maps = maps + torch.relu(layer(nn.functional.pad(maps, ((KERNEL - 1) * dilation, 0))))
-        found: Tensor = maps.transpose(1, 2)
-        return found
+        return self.carried(features, None)[0]
+
+    def carried(self, features: Tensor, pasts: Sequence[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+        """Clips that go on where others ended: (n, frames, width), and the pasts to carry on.
+
+        Args:
+            features: (n, frames, seen).
+            pasts: as `state_shapes`; None for clips that begin.
+        """
+        maps, following = self.enter(features).transpose(1, 2), []
+        for number, (layer, dilation) in enumerate(zip(self.layers, DILATIONS, strict=True)):
+            reach = (KERNEL - 1) * dilation
+            whole = nn.functional.pad(maps, (reach, 0)) if pasts is None else torch.cat([pasts[number], maps], dim=2)
+            maps = maps + torch.relu(layer(whole))
+            following.append(whole[:, :, -reach:].clone())  # so that all of it is not kept
+        return maps.transpose(1, 2), following
 
     def step(self, features: Tensor, pasts: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """One frame: (n, width), and the next pasts.

@@ -12,9 +12,9 @@ from trainer.behaviour.delay import earlier, taken_from
 from trainer.behaviour.mirroring import Mirroring
 from trainer.behaviour.network import PoseBehaviour, features_of
 from trainer.behaviour.settings import BehaviourSettings
-from trainer.behaviour.training_device import device_of
 from trainer.behaviour.video_table import PoseVideo
 from trainer.ethogram.bouts import NO, YES, Marks
+from trainer.training.training_device import device_of
 
 UNJUDGED = -1
 

@@ -78,6 +78,8 @@ class SettingsInForce(Protocol):
 
     @property
     def minutes(self) -> float | None: ...  # noqa: D102
+    @property
+    def held_out_batch(self) -> int | None: ...  # noqa: D102
     def as_plain(self) -> dict[str, Any]: ...  # noqa: D102
 
 
@@ -86,6 +88,7 @@ def settings_in_force(settings: SettingsInForce, description: Description, calib
     thresholds = zip(description.class_names, (round(each, 4) for each in calibrated.thresholds), strict=True)
     return {
         **{name.replace("_", " "): value for name, value in settings.as_plain().items()},
+        "held-out batch": settings.held_out_batch or "as usual",
         "minutes": settings.minutes,
         "network in words": description.network,
         "split": description.training.split,

@@ -30,8 +30,9 @@ from trainer.behaviour.rule_answers import answers_of_rules, rule_sentences
 from trainer.behaviour.second_people import people_as_answers
 from trainer.behaviour.table_rows import PARTS
 from trainer.behaviour.temperature_and_thresholds import BehaviourCalibration, calibrate
-from trainer.behaviour.train import SMALLER, Prepared, Trained, prepare, train, whole_logits
+from trainer.behaviour.train import Prepared, Trained, prepare, train
 from trainer.behaviour.video_table import PoseVideos, divide, read_videos
+from trainer.behaviour.whole_videos import SMALLER, whole_logits
 from trainer.behaviour_scores.behaviour_score import Cleaning
 from trainer.behaviour_scores.same_frames import silent_frames, without_frames
 from trainer.behaviour_scores.scored_answers import score_answers
@@ -96,7 +97,9 @@ def make_behaviour_bundle(request: BehaviourRequest, console: Console) -> Behavi
     reference, absent = _reference(request, learnt, axis, prepared, say)
     say("scoring the training and the held-out videos, and drawing the report …")
     with torch.no_grad():
-        found = trained.network.probabilities(whole_logits(trained.network, prepared.training.normalise(trained.network))).numpy()
+        known = prepared.training.normalise(trained.network)
+        logits = whole_logits(trained.network, known, together=request.settings.held_out_batch)
+        found = trained.network.probabilities(logits).numpy()
     found = on_own_frames(found, learnt.of("train"), request.settings.delay_ms)
     decide = Decide(exclusive=videos.exclusive, thresholds=calibrated.thresholds)
     answered = training_answers(found, learnt.of("train"), videos.class_names, decide)

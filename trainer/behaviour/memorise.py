@@ -13,8 +13,9 @@ from torch import Tensor
 from trainer.behaviour.body_axis import BodyAxis
 from trainer.behaviour.clips import UNJUDGED, Clips
 from trainer.behaviour.settings import BehaviourSettings
-from trainer.behaviour.train import SMALLER, WARM_UP, Prepared, prepare, train
+from trainer.behaviour.train import WARM_UP, Prepared, prepare, train
 from trainer.behaviour.video_table import PoseVideos
+from trainer.behaviour.whole_videos import SMALLER
 from trainer.errors import TrainingError
 from trainer.training.lack_of_memory import lack_refused
 

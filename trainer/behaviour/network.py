@@ -12,6 +12,7 @@ from trainer.behaviour.features import BodyPlan, PoseFeatures
 from trainer.behaviour.recurrent_step import recurrent_step
 
 PoseNetwork = Literal["gru", "tcn"]
+Memory = Sequence[Tensor] | None  # of what remembers, between two parts of a clip
 FARTHEST = 4.0  # standard deviations; what is farther says no more
 
 
@@ -96,8 +97,14 @@ class PoseBehaviour(nn.Module):
 
     def hidden(self, features: Tensor) -> Tensor:
         """What remembers, over whole clips that begin with nothing seen: normalised (n, frames, count) to (n, frames, hidden)."""
-        found: Tensor = self.gru(features)[0] if self.plan.network == "gru" else self.convolutions(features)
-        return found
+        return self.carried(features, None)[0]
+
+    def carried(self, features: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """The same of clips that go on where others ended, and the memory to carry on; None for clips that begin."""
+        if self.plan.network == "gru":
+            found, last = self.gru(features, None if memory is None else memory[0])
+            return found, [last]
+        return self.convolutions.carried(features, memory)
 
     def logits(self, features: Tensor) -> Tensor:
         """Of whole clips: normalised (n, frames, count) to (n, frames, answers)."""

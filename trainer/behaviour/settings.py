@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from trainer.behaviour.network import PoseNetwork
-from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.labels.mirror import Pairs
 from trainer.networks.usual_training import POSES
+from trainer.training.training_device import Device, training_device
 
 Loss = Literal["cross_entropy", "mse"]
 LONGEST_DELAY_MS = 10_000.0
@@ -29,6 +29,8 @@ class BehaviourSettings:
             not held out, and learns from the rest.
         window: frames of a clip.
         batch: clips of a step.
+        held_out_batch: frames of a video that are answered at a time where nothing is learnt from them, in validation above all; None for
+            the whole video. Changes nothing but memory and speed.
         learning_rate: at its highest.
         weight_decay: of AdamW.
         dropout: share of the features, and of what the unit answers, left out in training.
@@ -51,6 +53,7 @@ class BehaviourSettings:
     members: int = 1
     window: int = 225
     batch: int = POSES.batch
+    held_out_batch: int | None = None
     learning_rate: float = POSES.learning_rate
     weight_decay: float = 1e-2
     dropout: float = 0.15
@@ -70,7 +73,7 @@ class BehaviourSettings:
             TrainingError: a number that is not more than 0.
         """
         training_device(self.device)
-        for name in ("epochs", "minutes", "patience", "hidden", "members", "window", "batch", "learning_rate"):
+        for name in ("epochs", "minutes", "patience", "hidden", "members", "window", "batch", "held_out_batch", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise TrainingError(f"{name} is {value}; expected more than 0")
@@ -80,9 +83,9 @@ class BehaviourSettings:
             raise TrainingError(f"--delay is {self.delay_ms:g}; expected 0 to {LONGEST_DELAY_MS:g} ms")
 
     def as_plain(self) -> dict[str, Any]:
-        """What a run must agree with to be gone on with; how long it may take is no part of it."""
+        """What a run must agree with to be gone on with; length, and what changes memory and speed alone, are no part of it."""
         plain = asdict(self)
-        del plain["minutes"], plain["device"]
+        del plain["minutes"], plain["device"], plain["held_out_batch"]
         if not self.delay_ms:  # trainings that were begun before there was one go on
             del plain["delay_ms"]
         del plain["pairs"]

@@ -17,14 +17,14 @@ from trainer.behaviour.network import BehaviourPlan, PoseBehaviour
 from trainer.behaviour.recurrent_step import spread_memories
 from trainer.behaviour.settings import BehaviourSettings
 from trainer.behaviour.standstill import Standstill
-from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun, Validated
 from trainer.behaviour.video_table import PoseVideos
 from trainer.behaviour.weighted_loss import accuracy_of, class_weights, loss_of
+from trainer.behaviour.whole_videos import SMALLER, whole_logits
 from trainer.errors import TrainingError
 from trainer.training.lack_of_memory import batch_refused
+from trainer.training.training_device import device_of, training_device
 
-SMALLER = "give a smaller --hidden, fewer --members, or shorter videos"
 _NEXT_SEED = 7919  # between the networks of one training
 LONGEST_MEMORY_S = 10 / 3  # of the numbers that a recurrent unit carries, as it begins
 WARM_UP = 15  # frames at a clip's start that do not count, for there the network has seen nothing yet
@@ -210,7 +210,7 @@ def _train_one(
     standstill = Standstill(say)
 
     def validate() -> Validated:
-        logits, targets = whole_logits(network, validation), torch.cat(validation.targets)
+        logits, targets = whole_logits(network, validation, together=settings.held_out_batch), torch.cat(validation.targets)
         standstill.look(network.probabilities(logits.to(device)))
         loss = loss_of(logits, targets, weights, exclusive=network.plan.exclusive, kind=settings.loss)
         return Validated(loss=float(loss), accuracy=accuracy_of(logits, targets, exclusive=network.plan.exclusive))
@@ -220,7 +220,7 @@ def _train_one(
     network.cpu()
     return Trained(
         network=network,
-        logits=whole_logits(network, validation),
+        logits=whole_logits(network, validation, together=settings.held_out_batch),
         targets=torch.cat(validation.targets),
         weights=weights[0] if network.plan.exclusive else None,
         history=tuple(run.history),
@@ -230,14 +230,6 @@ def _train_one(
 
 def _mean(weights: Sequence[Tensor]) -> Tensor | None:
     return torch.stack(list(weights)).log().mean(dim=0).exp() if weights else None
-
-
-@torch.no_grad()
-def whole_logits(network: PoseBehaviour, clips: Clips) -> Tensor:
-    """Of every video as seen, each as one run, one after the other: (frames of all, answers)."""
-    network.eval()
-    device = device_of(network)
-    return torch.cat([network.logits(of[0][None].to(device))[0].cpu() for of in clips.variants])
 
 
 def _set_normalisation(network: PoseBehaviour, raw: Clips) -> None:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from trainer.errors import TrainingError
 from trainer.labels.split import USUAL_FOLDS, SplitChoice
 from trainer.networks.names import BACKBONES, HEADS, MAP_HEADS, NETWORKS, OF_IMAGES, OF_POSES, TIMM, VIEWS
-from trainer.networks.usual_training import FORECAST, IMAGES, KEY_POINTS, LSTM_RATE, POSES
+from trainer.networks.usual_training import (
+    FORECAST,
+    FORECAST_HELD_OUT,
+    HELD_OUT_BATCH,
+    IMAGES,
+    IMAGES_HELD_OUT,
+    KEY_POINTS,
+    LSTM_RATE,
+    POSES,
+)
 from trainer.sentences import sentences_to
 
 if TYPE_CHECKING:
@@ -47,7 +56,14 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--averaging", type=_share, metavar="SHARE", help="of the averaged weights, what each step keeps (0.998)")
     training.add_argument("--batch", type=int, help=f"batch size {_usual('batch')}")
     training.add_argument("--batches", type=int, help="optimiser steps per epoch, at least (128)")
-    training.add_argument("--held-out-batch", type=int, metavar="N", help="held-out frames that are answered at a time (8)")
+    training.add_argument(
+        "--held-out-batch",
+        type=int,
+        metavar="N",
+        help="frames that are answered at a time where nothing is learnt from them, as in validation; only memory and speed depend on it "
+        f"({HELD_OUT_BATCH}; of behaviour from poses a whole video, from images {IMAGES_HELD_OUT}, of large ones fewer; of a forecast "
+        f"{FORECAST_HELD_OUT}, from pixels as many slices)",
+    )
     training.add_argument(
         "--oversample",
         choices=("nothing", "points", "videos", "tags"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.behaviour_options import add_behaviour_scoring, choice_asked, refuse_behaviour_options, refuse_key_point_scoring
+from trainer.commands.behaviour_options import add_behaviour_scoring, refuse_behaviour_options, refuse_key_point_scoring
+from trainer.commands.behaviour_request import choice_asked, rules_asked
 from trainer.commands.bouts import reading_asked
 from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
 
@@ -71,7 +72,7 @@ def compare(options: argparse.Namespace) -> int:
 
 def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bundle]") -> int:
     from trainer.errors import TrainingError
-    from trainer.pipeline.evaluate_behaviour import compare_behaviour
+    from trainer.pipeline.compare_behaviour import compare_behaviour
     from trainer.reports.report_files import plain_json
     from trainer.whole_files import refuse_unwritable
 
@@ -87,6 +88,7 @@ def _compare_behaviour(options: argparse.Namespace, bundles: "tuple[Bundle, Bund
         left_out=tuple(options.leave_out or ()),
         say=lambda sentence: talk.print(sentence, markup=False, highlight=False),
         choice=choice_asked(options),
+        rules=rules_asked(options),
     )
     if options.report is not None:
         from trainer.reports.behaviour_report import write_behaviour_comparison

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.choices import Commands, add_command, add_training, fit_settings, say
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
 
@@ -59,6 +60,7 @@ def _run(options: argparse.Namespace) -> "Experiment":
     from trainer.training.augmentation_choice import settled
     from trainer.whole_files import refuse_unwritable
 
+    refuse_absent_gpu(options.accelerator)
     refuse_unwritable(options.out, option="--out")
     if options.repeats < 1:
         raise TrainingError(f"--repeats is {options.repeats}; expected 1 or more")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.choices import Commands, add_augmentation, add_command, add_empty, augment_settings
 from trainer.networks.names import HEADS
 
@@ -53,6 +54,8 @@ def diagnose(options: argparse.Namespace) -> int:
     from trainer.training.augmentation_choice import augmentation_in_force
     from trainer.whole_files import refuse_unwritable
 
+    if not options.labels_only:
+        refuse_absent_gpu(options.device)
     if options.out is not None:
         refuse_unwritable(options.out, option="--out")
     frames = read_settled(options.data, options.empty)

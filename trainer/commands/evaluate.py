@@ -11,11 +11,10 @@ from rich.console import Console
 
 from trainer.commands.behaviour_options import (
     add_behaviour_scoring,
-    choice_asked,
     refuse_behaviour_options,
     refuse_key_point_scoring,
-    rules_asked,
 )
+from trainer.commands.behaviour_request import choice_asked, rules_asked
 from trainer.commands.bouts import reading_asked, tell_scores
 from trainer.commands.choices import Commands, add_command, add_empty, add_engine, engine_choice
 

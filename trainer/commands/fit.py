@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tracker.bundle import USUAL_PLACE
 from tracker.config import load_config
+from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.behaviour_options import (
     add_behaviour_training,
     refuse_behaviour_options,
@@ -69,6 +70,7 @@ def add(commands: Commands) -> None:
 
 def fit(options: argparse.Namespace) -> int:
     """Train and write the bundle."""
+    refuse_absent_gpu(options.accelerator)
     if options.task == "forecast":
         return fit_forecast(options)
     refuse_forecast_options(options)

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from tracker.bundle import USUAL_PLACE
-from trainer.commands.behaviour_options import (
-    behaviour_request,
-    choice_asked,
-    refuse_misfits_of_images,
-    refuse_options_of_making,
-    rules_asked,
-    target_asked,
-)
+from trainer.commands.behaviour_options import refuse_misfits_of_images, refuse_options_of_making
+from trainer.commands.behaviour_request import behaviour_request, choice_asked, rules_asked, target_asked
 from trainer.commands.given_options import given_options
 from trainer.commands.image_options import image_request
 

@@ -9,7 +9,7 @@ from trainer.commands.given_options import given_options
 if TYPE_CHECKING:
     from trainer.forecast.make_forecast_bundle import ForecastRequest
 
-_SHARED = ("hidden", "fps", "split_by", "memorise", "permuted")  # of behaviour, and of use here
+_SHARED = ("start_from", "hidden", "fps", "split_by", "memorise", "permuted")  # of behaviour, and of use here
 _OF_FORECAST = {
     "forecaster": "--forecaster",
     "horizon": "--horizon",
@@ -101,8 +101,13 @@ def forecast_request(options: argparse.Namespace) -> "ForecastRequest":
         if name not in _SHARED:
             refuse(options, {name: option}, f"does not go with --task forecast; {_INSTEAD.get(name, 'leave it out')}")
     kinds = tuple(dict.fromkeys(options.forecaster or ("lstm",)))
-    given = _given(options, "epochs", "minutes", "patience", "batch", "learning_rate", "weight_decay", "dropout", "hidden", "slice_frames",
-                   "pooling", "seed")  # fmt: skip
+    given = _given(
+        options,
+        *("epochs", "minutes", "patience", "batch", "held_out_batch", "learning_rate", "weight_decay", "dropout", "hidden", "slice_frames"),
+        *("pooling", "start_from", "seed"),
+    )
+    if options.start_from is not None and len(kinds) > 1:
+        raise TrainingError(f"--from begins one network, and --forecaster names {len(kinds)}; give one of them")
     if options.accelerator:
         given["device"] = options.accelerator
     if options.alarm_rule:

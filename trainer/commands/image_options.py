@@ -93,6 +93,7 @@ def image_request(options: argparse.Namespace) -> "ImageRequest":
         "minutes",
         "patience",
         "batch",
+        "held_out_batch",
         "learning_rate",
         "weight_decay",
         "dropout",

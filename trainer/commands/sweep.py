@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from trainer.commands.absent_gpu import refuse_absent_gpu
 from trainer.commands.behaviour_options import add_behaviour_training, refuse_behaviour_options
 from trainer.commands.choices import Commands, add_command, add_split, add_training, fit_settings, say, split_choice
 from trainer.commands.experiment_options import add_experiment, data_of, human_px
@@ -70,6 +71,8 @@ def sweep(options: argparse.Namespace) -> int:
     for name, least in (("trials", 1), ("confirm", 0), ("heartbeat", 1)):
         if getattr(options, name) < least:
             options.refuse(f"--{name} is {getattr(options, name)}; expected {least} or more")
+    if not options.report_only:
+        refuse_absent_gpu(options.accelerator)
     if options.task != "keypoints":
         return sweep_settings(options)
     refuse_forecast_options(options)

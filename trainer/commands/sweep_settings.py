@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from trainer.commands.behaviour_options import behaviour_request, refuse_misfits_of_images, refuse_options_of_making
+from trainer.commands.behaviour_options import refuse_misfits_of_images, refuse_options_of_making
+from trainer.commands.behaviour_request import behaviour_request
 from trainer.commands.choices import say
 from trainer.commands.forecast_options import forecast_request, refuse_forecast_options
 from trainer.commands.image_options import image_request

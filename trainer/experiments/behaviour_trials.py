@@ -77,7 +77,8 @@ class ImageTrials:
         trained = train_images(self.videos, settings, folder, say=_nothing)
         validation, exclusive = self.videos.of("validation"), self.videos.exclusive
         targets = all_targets(validation, exclusive=exclusive)
-        logits, _ = take_out_added(trained.network.answer, whole_logits(trained.network, validation), targets, trained.added)
+        logits = whole_logits(trained.network, validation, together=settings.held_out_batch)
+        logits, _ = take_out_added(trained.network.answer, logits, targets, trained.added)
         return macro_f1(logits, targets, exclusive=exclusive)
 
 

@@ -20,7 +20,7 @@ from trainer.whole_files import replace_files
 
 SEARCH_FILE = "search.json"
 _CONFIDENCE = 0.95
-_NOT_SEARCHED = ("seed", "epochs", "minutes", "patience", "threshold", "start_from", "weights")
+_NOT_SEARCHED = ("seed", "epochs", "minutes", "patience", "threshold", "start_from", "weights", "held_out_batch")
 
 
 class Trials(Protocol):

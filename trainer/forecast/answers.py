@@ -1,39 +1,52 @@
 """What a network answers to every frame of a stretch: carried from the first to the last, as at the rig."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped]
 
-from trainer.behaviour.training_device import device_of
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.labels import Labels
 from trainer.forecast.parts import Stretch
 from trainer.forecast.sequences import Steps, sequences_of
-from trainer.forecast.settings import ForecastSettings
-
-_AT_ONCE = 32  # steps; only so many slices are in the memory
+from trainer.forecast.settings import SMALLER, ForecastSettings
+from trainer.training.lack_of_memory import held_out_refused
+from trainer.training.training_device import device_of
 
 
 @torch.no_grad()
 def answers_of(network: Forecaster, stretch: Stretch, settings: ForecastSettings) -> NDArray[np.float64]:
-    """Logits, not calibrated, float64 (frames,). All phases go side by side.
+    """Logits, not calibrated, float64 (frames,). All phases go side by side, and only so many slices are in the memory as are answered.
 
     Args:
         network: put into evaluation mode.
         stretch: whose frames are asked about.
-        settings: how its steps are made.
+        settings: how its steps are made, and how many are answered at a time. The answers are the same, but for rounding.
+
+    Raises:
+        TooLargeError: the memory does not hold so many steps, with how many it holds.
     """
     network.eval()
+    together = min(settings.held_out_batch, len(stretch.labels))
+
+    def some(count: int) -> object:
+        frames = count * (settings.slice_frames if settings.from_pixels else 1)
+        return _answered(network, replace(stretch, end=stretch.first + frames, labels=stretch.labels[:frames]), settings, count)
+
+    return held_out_refused(lambda: _answered(network, stretch, settings, together), some, together, otherwise=SMALLER)
+
+
+def _answered(network: Forecaster, stretch: Stretch, settings: ForecastSettings, together: int) -> NDArray[np.float64]:
     phases = sequences_of([stretch], settings, flips=False)
     found = np.full(len(stretch.labels), np.nan)
     states, device = network.zero_states(len(phases)), device_of(network)
     length = max(len(each.labels) for each in phases)
     width = settings.slice_frames if settings.from_pixels else 1
-    for start in range(0, length, _AT_ONCE):
-        end = min(start + _AT_ONCE, length)
+    for start in range(0, length, together):
+        end = min(start + together, length)
         logits, states = network.chunk(torch.stack([_padded(each, start, end) for each in phases]).to(device), states)
         for each, row in zip(phases, logits.cpu().double().numpy(), strict=True):
             there = max(0, min(end, len(each.labels)) - start)

@@ -31,10 +31,10 @@ from trainer.forecast.parts import PUBLISHED_SHARES, Parts, Stretch, divide
 from trainer.forecast.recordings import Recording, Size, read_recording, sources_of
 from trainer.forecast.report import write_forecast_report
 from trainer.forecast.scores import RULES, score_all, threshold_of
-from trainer.forecast.settings import ForecastSettings, Kind
+from trainer.forecast.settings import SMALLER, ForecastSettings, Kind
 from trainer.forecast.simple_forecasts import QUIET, Answers, simple_forecasts
 from trainer.forecast.step_graph import step_of
-from trainer.forecast.train import SMALLER, Trained, judged_logits, train
+from trainer.forecast.train import Trained, judged_logits, train
 from trainer.forecast.whole_recordings import Shares
 from trainer.networks.layer_table import NetworkTable, table_of_calls
 from trainer.reports.learning_section import Learning
@@ -149,7 +149,12 @@ def make_forecast_bundle(request: ForecastRequest, console: Console) -> Forecast
     learning = learning_record(
         run,
         on_training_part(parts, run, main, request.settings.of(request.kinds[0])),
-        settings=request.settings.as_plain() | {"minutes": request.settings.minutes, "threshold": run.threshold_rule},
+        settings=request.settings.as_plain()
+        | {
+            "held_out_batch": request.settings.held_out_batch,
+            "minutes": request.settings.minutes,
+            "threshold": run.threshold_rule,
+        },
         commands=ForecastCommands(
             data=tuple(map(str, request.data)),
             bundle=str(out),

@@ -11,8 +11,8 @@ from trainer.errors import TrainingError
 from trainer.forecast.build import build
 from trainer.forecast.labels import NOT_LABELLED
 from trainer.forecast.parts import Parts
-from trainer.forecast.settings import ForecastSettings
-from trainer.forecast.train import SMALLER, train
+from trainer.forecast.settings import SMALLER, ForecastSettings
+from trainer.forecast.train import train
 from trainer.training.lack_of_memory import lack_refused
 
 EPOCHS = 60
@@ -64,7 +64,7 @@ def memorise(parts: Parts, settings: ForecastSettings, *, frames: int, permuted:
     """
     few = few_labelled(parts, frames, permuted=permuted, seed=settings.seed)
     small = few.stretches[0].recording.frames
-    still = replace(settings, epochs=EPOCHS, patience=EPOCHS, minutes=None, dropout=0.0, weight_decay=0.0, flips=False)
+    still = replace(settings, epochs=EPOCHS, patience=EPOCHS, minutes=None, dropout=0.0, weight_decay=0.0, flips=False, start_from=None)
     network = build(still, few, size=None if small is None else (small.shape[1], small.shape[2]))
     with tempfile.TemporaryDirectory() as folder:
         trained = train(network, few, still, Path(folder), about={}, say=say, anew=True)

@@ -13,17 +13,17 @@ from torch import Tensor, nn
 
 from tracker.whole_files import write_whole
 from trainer.behaviour.kept_training import BEST, LAST, read_training, refuse_differing, training_as_bytes
-from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour_scores.threshold_curves import curve
 from trainer.errors import TrainingError
 from trainer.forecast.answers import answers_of
+from trainer.forecast.earlier_forecast import begin_with
 from trainer.forecast.forecaster import Forecaster
 from trainer.forecast.parts import Parts, Stretch
 from trainer.forecast.sequences import UNJUDGED, batches, lengths, sequences_of
-from trainer.forecast.settings import ForecastSettings
+from trainer.forecast.settings import SMALLER, ForecastSettings
 from trainer.training.lack_of_memory import batch_refused
+from trainer.training.training_device import device_of, training_device
 
-SMALLER = "give a smaller --frame-size, a smaller --hidden, or another --forecaster"
 BEST_AUC = "best-auc.ckpt"
 CLIP = 1.0  # longest gradient
 BETTER = 1e-4  # of the loss; a smaller gain is chance
@@ -126,6 +126,8 @@ def train(
         OSError: the disk takes no more.
     """
     out.mkdir(parents=True, exist_ok=True)
+    for sentence in begin_with(network, settings):
+        say(sentence)
     network.to(training_device(settings.device))
     run = _Run(network, parts, settings, out, about={**settings.as_plain(), **about})
     run.resume(anew=anew, say=say)

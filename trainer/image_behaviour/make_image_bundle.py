@@ -92,7 +92,7 @@ def make_image_bundle(request: ImageRequest, console: Console) -> BehaviourBundl
     false = _false_bouts(request, learnt, say)
     with disk_refusals(run):
         trained = train_images(learnt, request.settings, run, say=say, anew=request.anew, false=false)
-    calibrated = calibrate_images(trained, learnt, rule=request.settings.threshold)
+    calibrated = calibrate_images(trained, learnt, rule=request.settings.threshold, together=request.settings.held_out_batch)
     if calibrated.weights_out:
         say(calibrated.weights_sentence)
     say(
@@ -156,7 +156,8 @@ def _score_and_write(
     )
     train = videos.of("train")
     with torch.no_grad():
-        answered = trained.network.probabilities(whole_logits(trained.network, train)).numpy()
+        logits = whole_logits(trained.network, train, together=request.settings.held_out_batch)
+        answered = trained.network.probabilities(logits).numpy()
     decide = Decide(exclusive=videos.exclusive, thresholds=calibrated.thresholds)
     learning = learning_record(
         run,
@@ -231,22 +232,29 @@ def _odd_labels(videos: ImageVideos) -> list[str]:
     return findings(videos.sessions) if videos.in_time else count_sentences(videos)
 
 
-def calibrate_images(trained: TrainedImages, videos: ImageVideos, *, rule: Rule) -> BehaviourCalibration:
-    """Fit prior, temperature and thresholds on the validation videos, and put prior and temperature into the network."""
+def calibrate_images(trained: TrainedImages, videos: ImageVideos, *, rule: Rule, together: int | None = None) -> BehaviourCalibration:
+    """Fit prior, temperature and thresholds on the validation videos, and put prior and temperature into the network.
+
+    Args:
+        trained: the network.
+        videos: divided.
+        rule: by which thresholds are chosen.
+        together: frames that are answered at a time, as in `whole_features`.
+    """
     network, validation = trained.network, videos.of("validation")
     targets = all_targets(validation, exclusive=videos.exclusive)
-    logits, part = take_out_added(network.answer, whole_logits(network, validation), targets, trained.added)
+    logits, part = take_out_added(network.answer, whole_logits(network, validation, together=together), targets, trained.added)
     found = calibrate_answers(network, logits, targets, rule=rule, warming_frames=0)
-    warming = network.reach + (_memory_warming(network, longest_runs(validation)) if network.plan.memory else 0)
+    warming = network.reach + (_memory_warming(network, longest_runs(validation), together) if network.plan.memory else 0)
     return replace(found, weights_out=part, warming_frames=warming)
 
 
 @torch.no_grad()
-def _memory_warming(network: ImageBehaviour, videos: Sequence[ImageVideo]) -> int:
+def _memory_warming(network: ImageBehaviour, videos: Sequence[ImageVideo], together: int | None) -> int:
     """Frames after an empty memory until no probability differs much from that of a network that ran all along."""
     worst: list[int] = []
     for video in videos:
-        features = whole_features(network, video)
+        features = whole_features(network, video, together=together)
         length = min(round(LONGEST_S * video.fps), len(features) // 2)
         whole = network.probabilities(network.logits(features[None]))[0]
         for start in np.unique(np.linspace(len(features) // 4, len(features) - length, STARTS).astype(int)).tolist() if length > 1 else []:

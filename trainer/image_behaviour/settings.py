@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from trainer.behaviour.settings import Loss
-from trainer.behaviour.training_device import Device, training_device
 from trainer.behaviour_scores.threshold_curves import Rule
 from trainer.errors import TrainingError
 from trainer.labels.mirror import Pairs
 from trainer.networks.names import BACKBONES, OF_IMAGES, TIMM, is_backbone
 from trainer.networks.usual_training import IMAGES
+from trainer.training.training_device import Device, training_device
 
 Negatives = Literal["mixed", "near", "random"]
 OWN = OF_IMAGES  # networks of our own; see networks.py
@@ -32,6 +32,8 @@ class ImageSettings:
         device: that it learns on, see `training_device`.
         patience: epochs without a smaller validation loss before it stops.
         batch: frames of a step.
+        held_out_batch: frames that are answered at a time where nothing is learnt from them, in validation above all; None for as many
+            as `frames_together` says. Changes nothing but memory and speed.
         window: frames of a clip, with a memory.
         learning_rate: at its highest.
         weight_decay: of AdamW.
@@ -64,6 +66,7 @@ class ImageSettings:
     device: Device = "auto"
     patience: int = 12
     batch: int = IMAGES.batch
+    held_out_batch: int | None = None
     window: int = 32
     learning_rate: float = IMAGES.learning_rate
     weight_decay: float = 1e-2
@@ -95,7 +98,7 @@ class ImageSettings:
             TrainingError: in one sentence.
         """
         training_device(self.device)
-        for name in ("epochs", "minutes", "patience", "batch", "window", "learning_rate"):
+        for name in ("epochs", "minutes", "patience", "batch", "held_out_batch", "window", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise TrainingError(f"{name} is {value}; expected more than 0")
@@ -134,9 +137,9 @@ class ImageSettings:
         return tuple((*one, *other) for one in down for other in across)
 
     def as_plain(self) -> dict[str, Any]:
-        """What a run must agree with to be gone on with; how long it may take is no part of it."""
+        """What a run must agree with to be gone on with; length, and what changes memory and speed alone, are no part of it."""
         plain = asdict(self)
-        del plain["minutes"], plain["device"]
+        del plain["minutes"], plain["device"], plain["held_out_batch"]
         if self.negatives == "mixed":  # earlier versions knew no other
             del plain["negatives"]
         if not self.oversample_classes:

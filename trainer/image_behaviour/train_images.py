@@ -14,7 +14,6 @@ from trainer.behaviour.earlier_layers import take_layers
 from trainer.behaviour.false_bouts import Runs
 from trainer.behaviour.settings import Loss
 from trainer.behaviour.standstill import Standstill
-from trainer.behaviour.training_device import device_of, training_device
 from trainer.behaviour.training_run import BehaviourEpoch, Stopped, TrainingRun, Validated
 from trainer.behaviour.weighted_loss import accuracy_of, class_weights, loss_of
 from trainer.errors import TrainingError
@@ -24,11 +23,12 @@ from trainer.image_behaviour.networks import ImageBehaviour, ImagePlan, scaled
 from trainer.image_behaviour.samples import Batch, Samples
 from trainer.image_behaviour.settings import OWN, ImageSettings
 from trainer.networks.frozen import freeze_all_but_head, held_norms
-from trainer.training.lack_of_memory import batch_refused
+from trainer.networks.usual_training import IMAGES_HELD_OUT
+from trainer.training.lack_of_memory import batch_refused, held_out_refused
+from trainer.training.training_device import device_of, training_device
 from trainer.training.weights import load_library_weights
 
 SMALLER = "give a smaller --size or --region, or a smaller --network"
-_MOST_TOGETHER = 64  # frames of a video that go through the body at once
 _PIXELS_TOGETHER = 1 << 21  # and their pixels: of a body with 64 maps of half the size, 130 MB a layer
 
 
@@ -166,7 +166,7 @@ def _learn(
     standstill = Standstill(say)
 
     def validate() -> Validated:
-        logits = whole_logits(network, validation)
+        logits = whole_logits(network, validation, together=settings.held_out_batch)
         standstill.look(network.probabilities(logits.to(device_of(network))))
         loss = loss_of(logits, targets, weights, exclusive=exclusive, kind=settings.loss)
         return Validated(loss=float(loss), accuracy=accuracy_of(logits, targets, exclusive=exclusive))
@@ -192,25 +192,44 @@ def all_targets(videos: Sequence[ImageVideo], *, exclusive: bool) -> Tensor:
 def frames_together(plan: ImagePlan) -> int:
     """Frames of a video that go through the network at once: the larger they are, the fewer."""
     pixels = max(plan.height * plan.width, plan.size[0] * plan.size[1])
-    return max(1, min(_MOST_TOGETHER, _PIXELS_TOGETHER // pixels))
+    return max(1, min(IMAGES_HELD_OUT, _PIXELS_TOGETHER // pixels))
 
 
 @torch.no_grad()
-def whole_features(network: ImageBehaviour, video: ImageVideo) -> Tensor:
-    """Of every frame of a video that begins with nothing seen, (frames, count), on the CPU."""
+def whole_features(network: ImageBehaviour, video: ImageVideo, *, together: int | None = None) -> Tensor:
+    """Of every frame of a video that begins with nothing seen, (frames, count), on the CPU.
+
+    Args:
+        network: put into evaluation mode.
+        video: whose frames are answered.
+        together: frames that are answered at a time; None for `frames_together`. The answers are the same, but for rounding.
+    """
     network.eval()
-    found, device, count = [], device_of(network), frames_together(network.plan)
+    found, device, count = [], device_of(network), together or frames_together(network.plan)
     before = torch.zeros(network.reach, network.plan.channels, *network.plan.size, device=device)
     for begin in range(0, len(video.images), count):
         images = torch.from_numpy(np.ascontiguousarray(video.images[begin : begin + count]))
-        together = torch.cat([before, network.prepared(scaled(images.to(device)))])
-        found.append(network.features(network.stacked(together[None])[0]).cpu())
-        before = together[len(together) - network.reach :]
+        seen = torch.cat([before, network.prepared(scaled(images.to(device)))])
+        found.append(network.features(network.stacked(seen[None])[0]).cpu())
+        before = seen[len(seen) - network.reach :]
     return torch.cat(found)
 
 
 @torch.no_grad()
-def whole_logits(network: ImageBehaviour, videos: Sequence[ImageVideo]) -> Tensor:
-    """Of every video, each as one run, one after the other: (frames of all, answers), on the CPU."""
-    device = device_of(network)
-    return torch.cat([network.logits(whole_features(network, video)[None].to(device))[0].cpu() for video in videos])
+def whole_logits(network: ImageBehaviour, videos: Sequence[ImageVideo], *, together: int | None = None) -> Tensor:
+    """Of every video, each as one run, one after the other: (frames of all, answers), on the CPU; `together` as in `whole_features`.
+
+    Raises:
+        TooLargeError: the memory does not hold so many frames at a time, with how many it holds.
+    """
+    longest = max(videos, key=lambda video: len(video.images))
+    count, device = min(together or frames_together(network.plan), len(longest.images)), device_of(network)
+
+    def answered(together: int) -> Tensor:
+        found = (whole_features(network, video, together=together) for video in videos)
+        return torch.cat([network.logits(features[None].to(device))[0].cpu() for features in found])
+
+    def some(together: int) -> Tensor:
+        return whole_features(network, replace(longest, images=longest.images[:together]), together=together)
+
+    return held_out_refused(lambda: answered(count), some, count, otherwise=SMALLER)

@@ -38,29 +38,30 @@ def write_behaviour_report(out: Path, run: BehaviourRun, learning: Learning | No
 def write_behaviour_comparison(
     out: Path, scores: Sequence[BehaviourScore], people: Sequence[SecondPerson], *, said: Sequence[str], figures: Mapping[str, Any]
 ) -> Path:
-    """Write what two bundles reach on the same frames, beside people, as `report.html` and `metrics.json`; the path of the report.
+    """Write what two bundles reach on the same frames, and what each must beat, as `report.html` and `metrics.json`; the report's path.
 
     Args:
         out: the folder.
-        scores: of both.
+        scores: of both, then of what stands beside them.
         people: who labelled the same videos.
         said: the verdicts.
-        figures: for programs.
+        figures: for programs; the notes among them stand below the tables.
 
     Raises:
         TrainingError: the folder cannot be written; an earlier report is left as it was.
     """
     created = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     every = [*scores, *(person.score for person in people)]
-    title = " and ".join(score.name for score in scores)
+    title = " and ".join(score.name for score in scores[:2])
     parts = [
         f"<h1>Comparison: {text(title)}</h1>",
         *(f'<p class="diagnosis">{text(sentence)}</p>' for sentence in said),
         f"<h2>By {scores[0].unit[:-1]}</h2>",
         table(["", *frame_head(scores[0])], _rows(every, frame_row), kind="figures"),
         *(["<h2>By bout</h2>", table(["", *BOUT_HEAD], _rows(every, bout_row), kind="figures")] if scores[0].in_time else []),
-        _pictured(f1_figure(scores, people), "F1 of every class by both, and of people against each other"),
+        _pictured(f1_figure(scores, people), "F1 of every class by each answer, and of people against each other"),
         _of_people(people),
+        *(f'<p class="note">{text(note)}</p>' for note in figures["notes"]),
     ]
     return write_report_files(out, page(title, parts, kind="comparison", footer=created), figures)
 

@@ -16,7 +16,8 @@ from trainer.labels.fingerprint import labels_sha256
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.labels.network_input import Colour
 from trainer.networks.build import NetworkPlan, build, plan_from_plain, plan_to_plain
-from trainer.training.fit_settings import HELD_OUT_BATCH, FitSettings
+from trainer.networks.usual_training import HELD_OUT_BATCH
+from trainer.training.fit_settings import FitSettings
 from trainer.training.learner import ABOUT
 from trainer.whole_files import remove_parts
 

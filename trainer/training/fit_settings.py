@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 from trainer.networks.names import MAP_HEADS
-from trainer.networks.usual_training import KEY_POINTS
+from trainer.networks.usual_training import HELD_OUT_BATCH, KEY_POINTS
 from trainer.training.augment import AugmentSettings
 from trainer.training.losses import LossSettings
 from trainer.training.oversampling import Oversampled
 
-HELD_OUT_BATCH = 8
 EPOCHS = KEY_POINTS.epochs  # where neither epochs nor minutes are asked for
 
 

@@ -71,15 +71,34 @@ def batch_refused(learn: Callable[[], Learnt], step: Callable[[int], object], ba
     Raises:
         TooLargeError: in place of what torch, NumPy or OpenCV say.
     """
+    return _refused(learn, step, batch, what=what, option="--batch", otherwise=otherwise)
+
+
+def held_out_refused(answer: Callable[[], Learnt], some: Callable[[int], object], batch: int, *, otherwise: str) -> Learnt:
+    """Answer frames that nothing is learnt from, as those held out; as `batch_refused` of how many are answered at a time.
+
+    Args:
+        answer: as was asked.
+        some: answers so many frames at a time; thrown away.
+        batch: how many are answered at a time.
+        otherwise: what to make smaller where not even one fits.
+
+    Raises:
+        TooLargeError: in place of what torch, NumPy or OpenCV say.
+    """
+    return _refused(answer, some, batch, what="held-out frames", option="--held-out-batch", otherwise=otherwise)
+
+
+def _refused(do: Callable[[], Learnt], step: Callable[[int], object], batch: int, *, what: str, option: str, otherwise: str) -> Learnt:
     try:
-        return learn()
+        return do()
     except _SAID_BY as problem:
         if not is_out_of_memory(problem):
             raise
         where = _where(problem)
         _let_go(problem)
     fits = _largest(step, below=batch)
-    remedy = f"{fits} fit: give --batch {fits}" if fits else f"not even one fits: {otherwise}"
+    remedy = f"{fits} fit: give {option} {fits}" if fits else f"not even one fits: {otherwise}"
     raise TooLargeError(f"{where} does not hold a batch of {batch} {what}; {remedy}")
 
 
