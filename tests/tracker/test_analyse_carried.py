@@ -244,14 +244,13 @@ def test_key_points_of_a_network_with_a_memory_are_gone_on_from_after_kills(
     whole, request = asked(config, video, "whole")
     analyse_now(whole, request)
 
-    first, second = (killed(config, video, frames, while_syncing="batch") for frames in (10, 33))
-    assert first in range(10, 18)
-    assert second in range(33, 41)
+    kept = [killed(config, video, frames, while_syncing="batch") for frames in (10, 30)]
+    assert kept == [16, 32], "only behind a batch is it known what the network carries: it runs ahead"
     job, _ = asked(config, video, "out")
     told: list[int] = []
     analyse_now(job, request, told=told.append)
 
-    assert told[0] == second + 1
+    assert told[0] == 33
     assert results(job.folder) == results(whole.folder)
 
 
