@@ -26,7 +26,7 @@ from tests.tracker.test_two_animals import IDENTITY, two_animals
 from tests.tracker.videos import write_video
 from tracker.analysis import one_video, unfinished_poses
 from tracker.analysis.job import Job, analysed_with, analysis_config, job_for
-from tracker.analysis.one_video import AnalysisRequest
+from tracker.analysis.one_video import AnalysisRequest, sync_pause_s
 from tracker.bundle import read_bundle, write_bundle
 from tracker.bundle_description import Following, TensorShape, View
 from tracker.config import load_config
@@ -270,6 +270,11 @@ def test_a_kill_between_the_two_files_of_a_sync_leaves_the_sync_before_it(
 
     assert told[0] == 21
     assert results(job.folder) == results(whole.folder)
+
+
+@pytest.mark.parametrize(("took_s", "pause_s"), [(0.0, 5.0), (0.02, 5.0), (0.25, 25.0)])
+def test_a_sync_that_takes_long_is_made_less_often(took_s: float, pause_s: float) -> None:
+    assert sync_pause_s(took_s) == pause_s
 
 
 def kept_by_an_older_release(folder: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_gpu_engine_goes_on_from_what_another_one_carried(world: StandIn, tmp_
     engine.close()
 
     another = open_on_gpu(bundle)
-    with pytest.raises(EngineError, match="the states that were kept have {} bytes; expected {'memory': 4}"):
+    with pytest.raises(EngineError, match=r"the states that were kept have \{\} bytes; expected \{'memory': 4\}"):
         another.go_on({})
     another.go_on(carried)
     found.append(float(another.infer(ONES)[0]))

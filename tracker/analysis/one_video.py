@@ -46,7 +46,8 @@ from tracker.whole_files import remedy, sync_folder
 
 logger = logging.getLogger(__name__)
 
-_SYNC_S = 5.0  # what a kill costs; on a busy disk a sync takes a while
+_SYNC_S = 5.0  # what a kill costs, where a sync is quick
+_SYNC_SHARE = 0.01  # of the time, at most: 10 MB of memory take a quarter of a second on a busy disk
 _TOLD_S = 0.25
 _OTHER_ENDS_S, _POLL_S = 20.0, 0.1
 _REASON = "analysed"
@@ -265,6 +266,7 @@ def _with_calibration(config: Config, description: Description) -> Iterator[Conf
 
 def _log_all(frames: Iterator[Inferred], log: PoseLog, pictures: Pictures, networks: Networks, *, expected: int | None, told: Told) -> None:
     synced = said = time.monotonic()
+    took_s = 0.0
     for each in frames:
         found = networks.of(each)
         pictures.take(log.frames, each.image, confidence_of_frame(each.points, found))
@@ -273,10 +275,16 @@ def _log_all(frames: Iterator[Inferred], log: PoseLog, pictures: Pictures, netwo
         if now - said >= _TOLD_S:
             told(log.frames, expected)
             said = now
-        if now - synced >= _SYNC_S and networks.can_be_kept:
+        if now - synced >= sync_pause_s(took_s) and networks.can_be_kept:
             _sync(log, pictures, networks)
             synced = time.monotonic()
+            took_s = synced - now
     _sync(log, pictures, networks)
+
+
+def sync_pause_s(took_s: float) -> float:
+    """How long to wait behind a sync that took so long."""
+    return max(_SYNC_S, took_s / _SYNC_SHARE)
 
 
 def _sync(log: PoseLog, pictures: Pictures, networks: Networks) -> None:
