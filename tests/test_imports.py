@@ -39,6 +39,7 @@ NEED_AN_EXTRA = (
     "tracker.analysis.index_page",
     "tracker.analysis.inferring",
     "tracker.analysis.job",
+    "tracker.analysis.networks",
     "tracker.analysis.one_video",
     "tracker.analysis.processes",
     "tracker.analysis.shown_progress",

@@ -19,6 +19,7 @@ from tracker.cameras.read_back import ReadBack
 from tracker.client import Client
 from tracker.config import Config, load_config
 from tracker.config_rules import EventConfig, Rule, Zone
+from tracker.engines.carried import States
 from tracker.errors import CameraError
 from tracker.frame import Frame, Image
 from tracker.loop import LoopParts, track
@@ -97,6 +98,12 @@ class BrightestPixel:
         return np.array([[[x, y, image.max() / 255]]], np.float32)
 
     def reset(self) -> None:
+        """Nothing is carried over."""
+
+    def carried(self) -> dict[str, bytes]:
+        return {}
+
+    def go_on(self, carried: States) -> None:
         """Nothing is carried over."""
 
     def close(self) -> None:

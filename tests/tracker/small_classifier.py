@@ -15,6 +15,7 @@ from tracker.bundle_description import (
     BehaviourNetwork,
     Description,
     Following,
+    Forecast,
     SelfTest,
     TensorShape,
     TrainingData,
@@ -79,11 +80,17 @@ def write_image_classifier(
     longest_gap_s: float = 1.0,
     classes: tuple[str, str] = IMAGE_CLASSES,
     resized: tuple[int, int] | None = None,
+    fade: float = 0.0,
+    phases: int = 0,
 ) -> Path:
-    """Two classes: `red` is the mean of the first channel, white being 1, `moved` how far the image differs from the frame before."""
+    """Two classes: `red` is the mean of the first channel, white being 1, `moved` how far the image differs from the frame before.
+
+    With `fade`, from what is left of all frames before: each leaves that share of those before it. With `phases`, a forecast that has a
+    memory for each of so many.
+    """
     view = view or View(crop=None, fit="exact", colour="grey")
     channels = 3 if view.colour == "rgb" else 1
-    model = _image_model(height, width, channels)
+    model = _image_model(height, width, channels, fade=fade)
     states = (TensorShape(name="before", shape=(1, height, width, channels), dtype="float32"),)
     images = np.random.default_rng(0).integers(0, 255, (3, height, width, channels), np.uint8)
     clip = Clip(images, np.array([0, 0.1, 0.1], np.float32))
@@ -100,8 +107,19 @@ def write_image_classifier(
         region=region or Viewed(),
         resized=resized,
     )
+    if phases:
+        about = Forecast(
+            horizon_ms=100, horizon_frames=5, share=0.5, least_range=0.1, motion_size=None, phases=phases, phase_states=("before",)
+        )
+        test = replace(description.self_test, expected=_expected(model, clip, phases=phases))
+        description = replace(description, task="forecast", forecast=about, self_test=test)
     write_bundle(folder, model=model, self_test_image=np.zeros((0, 0), np.uint8), description=description, self_test_clip=clip)
     return folder
+
+
+def _expected(model: bytes, clip: Clip, *, phases: int) -> list[float]:
+    found = StepEngine(model, ["before"], phases=phases, phase_states=["before"]).run(*clip)[-1]
+    return [float(number) for number in found]
 
 
 def _description(
@@ -180,20 +198,23 @@ def _model(animals: int, points: int, *, faulty: bool) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _image_model(height: int, width: int, channels: int) -> bytes:
+def _image_model(height: int, width: int, channels: int, *, fade: float) -> bytes:
     size = f"{height}, {width}, {channels}"
     text = f"""
         <ir_version: 8, opset_import: ["" : 17]>
         red_and_moved (uint8[1, {size}] image, float[1, 1] seconds, float[1, {size}] before)
             => (float[1, 2] probabilities, float[1, {size}] before_next)
         <int64[1] zero = {{0}}, int64[1] one = {{1}}, int64[1] last = {{3}}, float white = {{255.0}}, float none = {{0.0}},
-         int64[2] row = {{1, 1}}>
+         int64[2] row = {{1, 1}}, float left = {{{fade}}}, float share = {{{1 - fade}}}>
         {{
             pixels = Cast <to = 1> (image)
-            before_next = Div (pixels, white)
-            first = Slice (before_next, zero, one, last)
+            seen = Div (pixels, white)
+            old = Mul (before, left)
+            fresh = Mul (seen, share)
+            before_next = Add (old, fresh)
+            first = Slice (seen, zero, one, last)
             red = ReduceMean <keepdims = 0> (first)
-            difference = Sub (before_next, before)
+            difference = Sub (seen, before)
             size = Abs (difference)
             moved = ReduceMean <keepdims = 0> (size)
             red_row = Reshape (red, row)

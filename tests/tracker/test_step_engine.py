@@ -51,6 +51,22 @@ def test_carried_states_give_the_same_bits_as_states_copied_by_hand(phases: int)
     np.testing.assert_array_equal(engine.run(poses, seconds), expected)
 
 
+@pytest.mark.parametrize("phases", [1, 2, 4])
+@pytest.mark.parametrize("taken", [3, 4, 9])
+def test_another_engine_goes_on_from_what_is_carried_to_the_same_bits(phases: int, taken: int) -> None:
+    model = bytes(onnx.parser.parse_model(MODEL).SerializeToString())
+    poses = np.random.default_rng(1).normal(0, 1, (23, 1, 2, 3)).astype(np.float32)
+    first, second = (StepEngine(model, ["before", "clock"], phases=phases, phase_states=["before"] if phases > 1 else []) for _ in "12")
+    for pose in poses[:taken]:
+        first.step(pose, 0.01)
+    second.step(poses[0], 0.5)  # it stands elsewhere in its round
+
+    second.go_on(first.carried())
+
+    for pose in poses[taken:]:
+        np.testing.assert_array_equal(second.step(pose, 0.01), first.step(pose, 0.01))
+
+
 def test_an_answer_stays_as_it_was_when_the_next_frames_are_taken() -> None:
     model = bytes(onnx.parser.parse_model(MODEL).SerializeToString())
     engine = StepEngine(model, ["before", "clock"])

@@ -113,6 +113,25 @@ def test_a_gpu_engine_is_opened_run_reset_and_closed_on_a_thread_each(world: Sta
         engine.infer(ONES)
 
 
+def test_a_gpu_engine_goes_on_from_what_another_one_carried(world: StandIn, tmp_path: Path) -> None:
+    bundle = make_bundle(tmp_path / "sum")
+    engine = open_on_gpu(bundle)
+    found = [float(engine.infer(ONES)[0]) for _ in range(2)]
+    carried = engine.carried()
+    engine.close()
+
+    another = open_on_gpu(bundle)
+    with pytest.raises(EngineError, match=r"the states that were kept have \{\} bytes; expected \{'memory': 4\}"):
+        another.go_on({})
+    another.go_on(carried)
+    found.append(float(another.infer(ONES)[0]))
+    another.reset()
+    found.append(float(another.infer(ONES)[0]))
+    another.close()
+
+    assert found == [24.0, 36.0, 42.0, 24.0]
+
+
 def test_an_engine_is_built_once_and_then_taken_from_the_cache(world: StandIn, tmp_path: Path) -> None:
     bundle, said = make_bundle(tmp_path / "sum"), list[str]()
 

@@ -18,6 +18,7 @@ from tracker.cameras.image_folder import FolderCamera
 from tracker.cameras.synthetic import SyntheticRig
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import ImageFolder, OpenCVCamera, SyntheticCamera
+from tracker.engines.carried import States
 from tracker.engines.inference import Inference
 from tracker.errors import BundleError, CameraError
 from tracker.frame import Image
@@ -51,6 +52,11 @@ class Keeping:
         return np.zeros((1, 1, 3), np.float32)
 
     def reset(self) -> None: ...
+
+    def carried(self) -> dict[str, bytes]:
+        return {}
+
+    def go_on(self, carried: States) -> None: ...
 
     def close(self) -> None: ...
 

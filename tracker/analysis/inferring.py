@@ -44,6 +44,7 @@ class Inferred:
         points: float32 (animals, K, 3), x and y in pixels of the image, confidence.
         motion: difference from the frame before.
         brightness: of every rectangle that an event asks for, by name.
+        carried: what a key-point network with a memory carries behind this frame, known of the last frame of a batch; None of others.
     """
 
     time_ns: int
@@ -51,6 +52,7 @@ class Inferred:
     points: KeyPoints
     motion: MotionValues
     brightness: dict[str, float]
+    carried: dict[str, bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,14 @@ class _Chain:
 
     converter: ImageConverter
     points: Callable[[Image], KeyPoints]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Frames that were taken together, and what a network with a memory carries behind the last of them."""
+
+    found: list[tuple[Image, KeyPoints]]
+    carried: dict[str, bytes] | None
 
 
 class Engines:
@@ -90,11 +100,21 @@ class Engines:
         self.engines: list[Engine] = []
         if bundle is None:
             return
-        alone = settings.runtime == "tensorrt" or bool(bundle.description.states)  # a memory takes every frame in order
+        alone = settings.runtime == "tensorrt" or self.remember  # a memory takes every frame in order
         one = msgspec.structs.replace(settings, threads=1, keep_warm_ms=None)
         self.count = 1 if alone else count
         for _ in range(self.count):
             self.engines.append(open_engine(bundle, one, say=say))
+
+    @property
+    def remember(self) -> bool:
+        """Whether the key points of a frame depend on the frames before it; there is then one engine."""
+        return self.bundle is not None and bool(self.bundle.description.states)
+
+    def reset(self) -> None:
+        """Forget every frame."""
+        for engine in self.engines:
+            engine.reset()
 
     def close(self) -> None:
         """Free them."""
@@ -116,7 +136,7 @@ def infer(
 
     Args:
         video: to read from its first frame: seeking is not exact in every file, and decoding costs little.
-        engines: reset before the first frame.
+        engines: which have been reset, or carry what they carried behind the frame before `begin`.
         begin: number of the first frame wanted.
         stop: once set, the frames under way are the last.
         motion: as configured, fresh.
@@ -128,8 +148,6 @@ def infer(
         BundleError: the bundle does not fit its pictures.
         EngineError: an engine failed.
     """
-    for engine in engines.engines:
-        engine.reset()
     chains: queue.SimpleQueue[_Chain] = queue.SimpleQueue()
     every: Sequence[Engine | None] = engines.engines or [None] * engines.count
     for one in every:
@@ -146,20 +164,23 @@ def infer(
         levels = here.levels(decoded) if grey else None
         return decoded.time_ns, decoded if levels is None else levels
 
-    def process(given: list[Decoded | Image]) -> list[tuple[Image, KeyPoints]]:
+    def process(given: list[Decoded | Image]) -> _Batch:
         chain = chains.get()
         try:
             images = (chain.converter.image(each) if isinstance(each, Decoded) else each for each in given)
-            return [(image, chain.points(image)) for image in images]
+            found = [(image, chain.points(image)) for image in images]
+            return _Batch(found, engines.engines[0].carried() if engines.remember else None)
         finally:
             chains.put(chain)
 
-    waiting: deque[tuple[tuple[int, ...], Future[list[tuple[Image, KeyPoints]]]]] = deque()
+    waiting: deque[tuple[tuple[int, ...], Future[_Batch]]] = deque()
 
     def next_ones() -> Iterator[Inferred]:
         times, future = waiting.popleft()
-        for time_ns, (image, points) in zip(times, future.result(), strict=True):
-            yield Inferred(time_ns=time_ns, image=image, points=points, motion=moved.update(image), brightness=brightness.of(image))
+        batch = future.result()
+        for left, time_ns, (image, points) in zip(reversed(range(len(times))), times, batch.found, strict=True):
+            bright, carried = brightness.of(image), batch.carried if left == 0 else None
+            yield Inferred(time_ns=time_ns, image=image, points=points, motion=moved.update(image), brightness=bright, carried=carried)
 
     with ThreadPoolExecutor(engines.count, "infer") as pool:
         try:

@@ -1,6 +1,7 @@
 """One video, from its file to a session's folder that exists whole or not at all."""
 
 import hashlib
+import logging
 import shutil
 import threading
 import time
@@ -13,13 +14,15 @@ from tempfile import NamedTemporaryFile
 import msgspec
 import numpy as np
 
+from tracker.analysis.carried import NotCarriedError
 from tracker.analysis.described import described
 from tracker.analysis.frame_scores import FrameScores
 from tracker.analysis.inferring import Engines, Inferred, infer
 from tracker.analysis.job import Job, check_same, is_done
+from tracker.analysis.networks import Networks
 from tracker.analysis.overview import Overview, Pictures, read_overview, write_overview
 from tracker.analysis.tables import StreamName, scores_at, write_tables
-from tracker.analysis.unfinished_poses import POSES_FILE, PROGRESS_FILE, PoseLog, confidence_of, confidence_of_frame
+from tracker.analysis.unfinished_poses import PoseLog, confidence_of, confidence_of_frame, remove_unfinished
 from tracker.analysis.video import open_video
 from tracker.config import Config
 from tracker.errors import CalibrationError, RecordingError
@@ -41,7 +44,10 @@ from tracker.recording.session import (
 from tracker.setup import make_setup
 from tracker.whole_files import remedy, sync_folder
 
-_SYNC_S = 5.0  # what a kill costs; on a busy disk a sync takes a while
+logger = logging.getLogger(__name__)
+
+_SYNC_S = 5.0  # what a kill costs, where a sync is quick
+_SYNC_SHARE = 0.01  # of the time, at most: 10 MB of memory take a quarter of a second on a busy disk
 _TOLD_S = 0.25
 _OTHER_ENDS_S, _POLL_S = 20.0, 0.1
 _REASON = "analysed"
@@ -176,15 +182,14 @@ def _work(
         setup, by_frame = (
             make_setup(config, engines.bundle, engine, source_shape=video.shape, classifiers=engines.classifiers) for _ in range(2)
         )
-    setup.scores.reset()
     recorded = video.facts if isinstance(video, RecordedVideo) else None
     scores = FrameScores(by_frame, None if recorded is None else recorded.frame)
     _, animals, points, _ = engines.bundle.description.output.shape if engines.bundle is not None else (1, 0, 0, 3)
-    remembers = engines.bundle is not None and bool(engines.bundle.description.states)
-    if remembers or scores.names:  # what a network remembers is not on the disk: from the first frame on
-        (job.work / PROGRESS_FILE).unlink(missing_ok=True)
+    setup.scores.reset()
+    networks = Networks(engines, scores)
     log = PoseLog(job.work, animals=animals, points=points, rectangles=setup.brightness.names, scores=scores.names)
     try:
+        _go_on(job, log, networks, stop)
         pictures = Pictures(job.work, log.progress.pictures)
         frames = infer(
             video,
@@ -195,7 +200,7 @@ def _work(
             brightness=setup.brightness,
             colour=bool(scores.names),
         )
-        _log_all(frames, log, pictures, scores, expected=video.expected, told=told)
+        _log_all(frames, log, pictures, networks, expected=video.expected, told=told)
         if stop.is_set():
             raise StoppedError
         records = log.read()
@@ -220,6 +225,30 @@ def _work(
         log.close()
 
 
+def _go_on(job: Job, log: PoseLog, networks: Networks, stop: threading.Event) -> None:
+    """Have the networks carry what they carried behind the last frame of the log; where that is not known, the log begins anew."""
+    if not (networks.carry and log.frames):
+        return
+
+    def records() -> Iterator[np.void]:
+        for record in log.read():
+            if stop.is_set():
+                raise StoppedError
+            yield record
+
+    try:
+        networks.go_on(log.carried(), records())
+    except NotCarriedError as problem:
+        logger.warning(
+            "%s: what its networks remember behind frame %d cannot be used: %s; it is analysed again from its first frame on",
+            job.video,
+            log.frames,
+            problem,
+        )
+        networks.reset()
+        log.begin_anew()
+
+
 @contextmanager
 def _with_calibration(config: Config, description: Description) -> Iterator[Config]:
     """The configuration, for as long as it takes to read it, with the calibration that a recording brings along, unless it has one."""
@@ -235,33 +264,37 @@ def _with_calibration(config: Config, description: Description) -> Iterator[Conf
             raise CalibrationError(str(problem).replace(file.name, f"the calibration in {SESSION_FILE} of the recording")) from problem
 
 
-def _log_all(
-    frames: Iterator[Inferred], log: PoseLog, pictures: Pictures, scores: FrameScores, *, expected: int | None, told: Told
-) -> None:
+def _log_all(frames: Iterator[Inferred], log: PoseLog, pictures: Pictures, networks: Networks, *, expected: int | None, told: Told) -> None:
     synced = said = time.monotonic()
+    took_s = 0.0
     for each in frames:
-        found = scores.of(each)
+        found = networks.of(each)
         pictures.take(log.frames, each.image, confidence_of_frame(each.points, found))
         log.append(time_ns=each.time_ns, motion=each.motion, points=each.points, brightness=each.brightness, scores=found)
         now = time.monotonic()
         if now - said >= _TOLD_S:
             told(log.frames, expected)
             said = now
-        if now - synced >= _SYNC_S:
-            _sync(log, pictures)
+        if now - synced >= sync_pause_s(took_s) and networks.can_be_kept:
+            _sync(log, pictures, networks)
             synced = time.monotonic()
-    _sync(log, pictures)
+            took_s = synced - now
+    _sync(log, pictures, networks)
 
 
-def _sync(log: PoseLog, pictures: Pictures) -> None:
+def sync_pause_s(took_s: float) -> float:
+    """How long to wait behind a sync that took so long."""
+    return max(_SYNC_S, took_s / _SYNC_SHARE)
+
+
+def _sync(log: PoseLog, pictures: Pictures, networks: Networks) -> None:
     pictures.write()
-    log.sync(pictures.kept)
+    log.sync(pictures.kept, networks.carried())
 
 
 def _put_in_place(job: Job) -> None:
     """Under its name at once and whole; what was there before is removed after that."""
-    for name in (POSES_FILE, PROGRESS_FILE):
-        (job.work / name).unlink(missing_ok=True)
+    remove_unfinished(job.work)
     sync_folder(job.work)
     if job.folder.exists():
         job.folder.rename(job.replaced)

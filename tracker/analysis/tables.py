@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from tracker.analysis.unfinished_poses import noted_motion, noted_scores
 from tracker.event import Event
 from tracker.frame import Image
 from tracker.messages import encoder
@@ -109,24 +110,20 @@ def _follow(
     poses: list[Pose] = []
     rectangles = setup.brightness.names
     for index, record in enumerate(part):
-        time_ns, motion = int(record["time_ns"]), float(record["motion"][0])
-        points = np.array(record["points"])
+        time_ns, points = int(record["time_ns"]), np.array(record["points"])
         if setup.identity is not None:
             points = setup.identity.update(points, time_ns)
         pose = Pose(points=points, mm=setup.locate.to_mm(points) if setup.locate else None)
         if score_names:
-            known = zip(score_names, record["scores"].tolist(), strict=True)
             without = setup.scores.without_network(pose, time_ns)  # as when the scores were found
-            pose = replace(
-                pose, scores={name: value for name, value in known if value == value}, without_network=without
-            )  # NaN is not itself
+            pose = replace(pose, scores=noted_scores(score_names, record), without_network=without)
         else:
             pose = setup.scores.of(pose, _NO_IMAGE, time_ns)
         changes = setup.behaviour.update(
             frame_number=int(facts.frame[index]),
             time_ns=time_ns,
             pose=pose,
-            motion=None if np.isnan(motion) else motion,
+            motion=noted_motion(record),
             brightness=dict(zip(rectangles, record["brightness"].tolist(), strict=True)),
         )
         setup.scores.take_events(changes)

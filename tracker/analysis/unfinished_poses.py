@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.analysis.carried import CarriedNetworks, read_carried, remove_carried, write_carried
 from tracker.motion import MotionValues
 from tracker.pose import KeyPoints
 from tracker.whole_files import write_whole
@@ -36,11 +37,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
         frames: whose poses are in the file.
         record: bytes of each; 0 in files of releases that noted less of a frame.
         pictures: name of a picture to its frame.
+        carried_sha256: of the file of what the networks carry behind the last of these frames; None where they carry nothing, and in
+            files of releases that did not keep it.
     """
 
     frames: int = 0
     record: int = 0
     pictures: dict[str, Kept] = {}  # msgspec copies it
+    carried_sha256: str | None = None
 
 
 class PoseLog:
@@ -106,19 +110,40 @@ class PoseLog:
         self._file.write(self._row.tobytes())
         self.frames += 1
 
-    def sync(self, pictures: dict[str, Kept]) -> None:
-        """Wait until everything is on the disk, and say so there.
+    def sync(self, pictures: dict[str, Kept], carried: CarriedNetworks | None = None) -> None:
+        """Wait until everything is on the disk, and say so there: rows, and what networks carry behind them, count from then on, together.
 
         Args:
             pictures: kept so far; their files are written.
+            carried: behind the last row, where networks carry anything.
 
         Raises:
             OSError: the disk refuses.
         """
         self._file.flush()
         os.fdatasync(self._file.fileno())
-        self.progress = Progress(frames=self.frames, record=self.record.itemsize, pictures=pictures)
+        digest = None if carried is None else write_carried(self._folder, self.frames, carried)
+        self.progress = Progress(frames=self.frames, record=self.record.itemsize, pictures=pictures, carried_sha256=digest)
         write_whole(self._folder / PROGRESS_FILE, msgspec.json.encode(self.progress))
+        remove_carried(self._folder, but=None if carried is None else self.frames)  # after nothing speaks of it any more
+
+    def carried(self) -> CarriedNetworks:
+        """What the networks carry behind the last synced row.
+
+        Raises:
+            NotCarriedError: it is not there, damaged, or of another release.
+        """
+        return read_carried(self._folder, self.frames, self.progress.carried_sha256)
+
+    def begin_anew(self) -> None:
+        """Keep nothing of what is there.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        remove_unfinished(self._folder, but=POSES_FILE)
+        self._file.truncate(0)
+        self.progress, self.frames = Progress(), 0
 
     def read(self) -> NDArray[Any]:
         """Every synced record, a view of the file."""
@@ -135,6 +160,26 @@ class PoseLog:
             return msgspec.json.decode((self._folder / PROGRESS_FILE).read_bytes(), type=Progress)
         except (FileNotFoundError, msgspec.DecodeError):
             return Progress()
+
+
+def remove_unfinished(folder: Path, *, but: str = "") -> None:
+    """Remove the files of this page from a session's folder, except one."""
+    for name in (PROGRESS_FILE, POSES_FILE):  # first what says that the others hold
+        if name != but:
+            (folder / name).unlink(missing_ok=True)
+    remove_carried(folder)
+
+
+def noted_scores(names: Sequence[str], record: np.void) -> dict[str, float]:
+    """The scores of a frame by name, without those that there were none of."""
+    known: list[float] = record["scores"].tolist()
+    return {name: value for name, value in zip(names, known, strict=True) if value == value}  # NaN is not itself
+
+
+def noted_motion(record: np.void) -> float | None:
+    """The motion of a frame as configured, which rules judge."""
+    motion = float(record["motion"][0])
+    return None if math.isnan(motion) else motion
 
 
 def mean_confidence(points: KeyPoints) -> NDArray[np.float64]:

@@ -2,18 +2,37 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.bundle import Bundle
 from tracker.bundle_description import BehaviourNetwork, Following
-from tracker.classifiers.followed_square import FollowedSquare
+from tracker.classifiers.followed_square import FollowedSquare, LastPlace
 
 if TYPE_CHECKING:
     from tracker.engines.openvino.step_engine import StepEngine
 
 
 _ROUNDING = 1e-3
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a classifier's answers to come depend on, besides their own frames.
+
+    Attributes:
+        states: of its network.
+        began: whether it has taken a frame since it was zeroed.
+        left: frames until its scores count; below 0 once they do.
+        last_ns: time of the last frame that it took, None for none.
+        last_place: of the key point that it follows, None where it follows none.
+    """
+
+    states: dict[str, bytes]
+    began: bool
+    left: int
+    last_ns: int | None
+    last_place: LastPlace | None
 
 
 class Classifier:
@@ -47,6 +66,28 @@ class Classifier:
         self._began = False
         self._last_ns: int | None = None
         self.warming = True
+
+    def carried(self) -> Carried:
+        """What it carries to the next frame, a copy."""
+        return Carried(
+            states=self.engine.carried(),
+            began=self._began,
+            left=self._left,
+            last_ns=self._last_ns,
+            last_place=None if self.square is None else self.square.last,
+        )
+
+    def go_on(self, carried: Carried) -> None:
+        """Go on behind the frame that this was carried from, to the same bits.
+
+        Raises:
+            EngineError: it is of another network.
+        """
+        self.engine.go_on(carried.states)
+        self._began, self._left, self._last_ns = carried.began, carried.left, carried.last_ns
+        self.warming = self._left >= 0
+        if self.square is not None:
+            self.square.last = carried.last_place or LastPlace(None, 0)
 
     def leave_out(self) -> None:
         """Begin anew with the next frame that it takes: of this one, which is decided without the network, it knows nothing."""

@@ -1,6 +1,7 @@
 """The square of source pixels that goes with a key point: the rig and the trainer cut with this very code."""
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,12 +14,25 @@ _GREY = 1  # channels
 _FARTHEST = 1 << 40  # pixels: beyond every image, and still counted in 64 bits
 
 
+class LastPlace(NamedTuple):
+    """Where a key point was seen last.
+
+    Attributes:
+        pixel: x and y in source pixels; None where it has no place.
+        seen_ns: time of that frame.
+    """
+
+    pixel: tuple[int, int] | None
+    seen_ns: int
+
+
 class FollowedSquare:
     """Cuts a square out of every frame, around a key point or, for a while, around the last place it was seen at.
 
     Used by one thread at a time.
 
     Attributes:
+        last: where the point was seen last, all that a square depends on besides its own frame.
         padded: frames so far whose square reached over the image's edge; the pixels of the edge are repeated there.
         absent: frames so far without a square.
     """
@@ -39,8 +53,7 @@ class FollowedSquare:
 
     def reset(self) -> None:
         """Forget where the point was."""
-        self._place: tuple[int, int] | None = None
-        self._seen_ns = 0
+        self.last = LastPlace(None, 0)
 
     def cut(self, image: Image, point: NDArray[np.float32], time_ns: int) -> Image | None:
         """Cut the square of one frame.
@@ -55,12 +68,13 @@ class FollowedSquare:
         """
         x, y, confidence = point.tolist()
         if math.isfinite(x) and math.isfinite(y) and confidence >= self._confidence:
-            self._place, self._seen_ns = (_pixel(x), _pixel(y)), time_ns
-        elif self._place is None or not 0 <= time_ns - self._seen_ns <= self._hold_ns:
-            self._place = None
+            self.last = LastPlace((_pixel(x), _pixel(y)), time_ns)
+        elif self.last.pixel is None or not 0 <= time_ns - self.last.seen_ns <= self._hold_ns:
+            self.last = LastPlace(None, 0)
+        if self.last.pixel is None:
             self.absent += 1
             return None
-        return self._coloured(self._square(image, *self._place))
+        return self._coloured(self._square(image, *self.last.pixel))
 
     def _square(self, image: Image, x: int, y: int) -> Image:
         height, width = image.shape[:2]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from tracker.behaviour.preselection import FramesToClassify
 from tracker.bundle_description import Following, Viewed
-from tracker.classifiers.classifier import Classifier
+from tracker.classifiers.classifier import Carried, Classifier
 from tracker.engines.view_fit import ViewFit
-from tracker.errors import BundleError, ConfigError
+from tracker.errors import BundleError, ConfigError, EngineError
 from tracker.event import Event
 from tracker.frame import Image
 from tracker.pose import KeyPoints, Pose
@@ -124,6 +124,23 @@ class Scores:
         """Zero what the networks carry, in the midst of a session, whose trial goes on."""
         for part in self._parts:
             part.classifier.reset()
+
+    def carried(self) -> dict[str, Carried]:
+        """What the classifiers carry to the next frame, by name; which frames they take depends on poses and events alone."""
+        return {name: each.carried() for name, each in self.classifiers.items()}
+
+    def go_on(self, carried: Mapping[str, Carried]) -> None:
+        """Have the classifiers go on behind the frame that this was carried from.
+
+        Raises:
+            EngineError: it is of other classifiers.
+        """
+        if carried.keys() != self.classifiers.keys():
+            raise EngineError(
+                f"what was kept is of the classifiers {', '.join(carried) or 'none'}; expected {', '.join(self.classifiers)}: begin anew"
+            )
+        for name, each in self.classifiers.items():
+            each.go_on(carried[name])
 
     def without_network(self, pose: Pose, time_ns: int) -> tuple[str, ...]:
         """The classifiers that decide this frame without their network. To be asked once for every frame, where `of` is not."""

@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.engines.carried import States
 from tracker.frame import Image
 
 
@@ -29,6 +30,18 @@ class Engine(Protocol):
 
     def reset(self) -> None:
         """Forget what a recurrent network carries from earlier frames; without effect on any other."""
+        ...
+
+    def carried(self) -> dict[str, bytes]:
+        """What a recurrent network carries to the next frame, a copy, by state; empty of any other."""
+        ...
+
+    def go_on(self, carried: States) -> None:
+        """Carry this, so that the frames to come get the same bits.
+
+        Raises:
+            EngineError: it is of another network.
+        """
         ...
 
     def close(self) -> None:

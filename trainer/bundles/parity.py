@@ -11,6 +11,7 @@ import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from tracker.bundle import Bundle
+from tracker.engines.carried import States
 from tracker.engines.engine import Engine
 from tracker.frame import Image
 from tracker.whole_files import remedy, write_whole
@@ -80,6 +81,13 @@ class ReferenceEngine:
 
     def reset(self) -> None:
         """Without effect: nothing is carried over."""
+
+    def carried(self) -> dict[str, bytes]:
+        """Nothing."""
+        return {}
+
+    def go_on(self, carried: States) -> None:
+        """Without effect."""
 
     def close(self) -> None:
         """Without effect: the memory goes with the object."""

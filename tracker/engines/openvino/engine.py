@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tracker.bundle import Bundle
 from tracker.config import EngineConfig
 from tracker.engines.build_request import BuildRequest
+from tracker.engines.carried import States, as_bytes, fill
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors, declared_tensors
 from tracker.engines.engine_cache import Payload, Say
 from tracker.engines.kept_engine import load_or_build
@@ -76,6 +77,7 @@ class OpenVINOEngine:
         output = np.zeros(description.output.shape, np.float32)
         self._answer: NDArray[np.float32] = output[0]
         self._states = [(np.zeros(state.shape, state.dtype), np.zeros(state.shape, state.dtype)) for state in description.states]
+        self._carried = {state.name: [before] for state, (before, _) in zip(description.states, self._states, strict=True)}
         self._bind(description.input.name, self._input)
         self._bind(description.output.name, output)
         for state, (before, after) in zip(description.states, self._states, strict=True):
@@ -100,6 +102,18 @@ class OpenVINOEngine:
         """Forget what a recurrent network carries from earlier frames."""
         for before, _ in self._states:
             before.fill(0)
+
+    def carried(self) -> dict[str, bytes]:
+        """What a recurrent network carries to the next frame; see `Engine.carried`."""
+        return as_bytes(self._carried)
+
+    def go_on(self, carried: States) -> None:
+        """Carry this; see `Engine.go_on`.
+
+        Raises:
+            EngineError: it is of another network.
+        """
+        fill(self._carried, carried)
 
     def close(self) -> None:
         """Free the compiled network. May be called twice."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tracker.engines.carried import States, as_bytes, fill
 from tracker.engines.declared_tensors import NEXT_STATE, Kind
 from tracker.engines.openvino.options import DEVICE, cpu_name, hints, reason, version
 from tracker.engines.openvino.port_name import port_name
@@ -64,12 +65,12 @@ class StepEngine:
         # has a request of its own, on whose tensors nothing has to be set any more.
         self._round = phases + 1
         self._sets = {name: [np.zeros(*self.inputs[name]) for _ in range(self._round)] for name in states}
+        self._ages = {name: phases if name in phase_states else 1 for name in states}  # so many frames ago what is read was written
         self._requests = [compiled.create_infer_request() for _ in range(self._round)]
         for turn, request in enumerate(self._requests):
             tensors = dict(self._arrays)
             for name, sets in self._sets.items():
-                before = phases if name in phase_states else 1  # so many frames ago what it reads was written
-                tensors |= {name: sets[(turn - before) % self._round], name + NEXT_STATE: sets[turn]}
+                tensors |= {name: sets[(turn - self._ages[name]) % self._round], name + NEXT_STATE: sets[turn]}
             for name, array in tensors.items():  # these arrays live as long as the engine
                 request.set_tensor(name, ov.Tensor(array, shared_memory=True))
         self._turn = 0
@@ -79,6 +80,18 @@ class StepEngine:
         for sets in self._sets.values():
             for array in sets:
                 array.fill(0)
+
+    def carried(self) -> dict[str, bytes]:
+        """What is carried to the next frame, a copy, by state."""
+        return as_bytes(self._newest())
+
+    def go_on(self, carried: States) -> None:
+        """Carry this, so that the frames to come get the same bits; where the round stands changes nothing.
+
+        Raises:
+            EngineError: it is of another network.
+        """
+        fill(self._newest(), carried)
 
     def step(self, taken: NDArray[np.float32] | NDArray[np.uint8], seconds: float) -> NDArray[np.float32]:
         """Take one frame.
@@ -102,6 +115,12 @@ class StepEngine:
         """A whole video from zeroed states: what `step` takes of every frame and float32 (frames,) in, (frames, C) out."""
         self.reset()
         return np.stack([self.step(one, float(time)) for one, time in zip(taken, seconds, strict=True)])
+
+    def _newest(self) -> dict[str, list[NDArray[Any]]]:
+        """Of every state the sets that are still to be read, the newest first; what the next frame writes is left out."""
+        return {
+            name: [sets[(self._turn - ago) % self._round] for ago in range(1, self._ages[name] + 1)] for name, sets in self._sets.items()
+        }
 
 
 def _kind(port: Any) -> Kind:

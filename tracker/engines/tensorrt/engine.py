@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tracker.bundle import Bundle
 from tracker.config import EngineConfig
 from tracker.engines.build_request import BuildRequest
+from tracker.engines.carried import States, as_bytes, fill
 from tracker.engines.declared_tensors import NEXT_STATE, Kind, check_tensors
 from tracker.engines.engine_cache import MadeFor, Payload, Say
 from tracker.engines.kept_engine import load_or_build
@@ -83,7 +84,9 @@ class TensorRTEngine:
         self._graph: CudaGraph | None = None
         self._warmer: KeepWarm | None = None
         self._device: dict[str, Any] = {}  # device memory of every tensor, by name
-        self._pinned: dict[str, NDArray[Any]] = {}  # page-locked host memory: input, output, zeros for the states
+        self._pinned: dict[
+            str, NDArray[Any]
+        ] = {}  # page-locked host memory: input, output, zeros for the states, and what is kept of these
         with ExitStack() as undo:
             undo.callback(self.close)
             self._load(bundle, settings.gpu, options, say=say, cancelled=cancelled or threading.Event())
@@ -117,6 +120,26 @@ class TensorRTEngine:
         with self._gpu, cuda_errors(self.device):
             for name, _, _ in self._carried:
                 cuda.memcpy_htod_async(self._device[name], self._pinned[name], self._stream)
+            self._stream.synchronize()
+
+    def carried(self) -> dict[str, bytes]:
+        """What a recurrent network carries to the next frame; see `Engine.carried`."""
+        with self._gpu, cuda_errors(self.device):
+            for name, kept, _ in self._carried:
+                cuda.memcpy_dtoh_async(self._pinned[kept], self._device[name], self._stream)
+            self._stream.synchronize()
+        return as_bytes(self._kept_states())
+
+    def go_on(self, carried: States) -> None:
+        """Carry this; see `Engine.go_on`.
+
+        Raises:
+            EngineError: it is of another network, or CUDA reports an error.
+        """
+        fill(self._kept_states(), carried)
+        with self._gpu, cuda_errors(self.device):
+            for name, kept, _ in self._carried:
+                cuda.memcpy_htod_async(self._device[name], self._pinned[kept], self._stream)
             self._stream.synchronize()
 
     def close(self) -> None:
@@ -201,11 +224,17 @@ class TensorRTEngine:
         for tensor in (description.input, description.output, *description.states):
             self._pinned[tensor.name] = cuda.pagelocked_empty(tensor.shape, np.dtype(tensor.dtype))
             self._pinned[tensor.name].fill(0)
+        for state in description.states:
+            self._pinned[state.name + NEXT_STATE] = cuda.pagelocked_empty(state.shape, np.dtype(state.dtype))
         self._input_name, self._output_name = description.input.name, description.output.name
         self._host_input, self._host_output = self._pinned[self._input_name][0], self._pinned[self._output_name][0]
         self._shape = self._host_input.shape
         self._answer = np.zeros(self._host_output.shape, np.float32)  # of ordinary memory, so that it outlives the engine
         self.reset()
+
+    def _kept_states(self) -> dict[str, list[NDArray[Any]]]:
+        """By state, the host memory through which it is kept and given back."""
+        return {name: [self._pinned[kept][...]] for name, kept, _ in self._carried}
 
     def _enqueue(self) -> None:
         """Put one frame's work on the stream: in, through the network, state over, out."""
