@@ -326,5 +326,4 @@ def test_a_recorder_whose_spill_has_ended_records_on(recorder: Recorder, tmp_pat
     for _ in range(20):
         recorder.offer(frame_of(next(numbers)))
     assert recorder.stop().frames == next(numbers)
-    check_rows = RecordedSession(tmp_path / "s").rows["frame"].to_pylist()
-    assert check_rows == list(range(len(check_rows)))
+    assert RecordedSession(tmp_path / "s").rows["frame"].to_pylist() == list(range(next(numbers) - 1))
