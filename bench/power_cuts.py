@@ -5,7 +5,8 @@
 `kill` ends the daemon by SIGKILL. `power` records onto an ext4 file system in a file, stops the daemon, copies the file as it is, with
 everything that the file system had not written yet missing, and mounts the copy as after a power cut; needs root and loop devices.
 Every other session is of a static dark scene, of which encoders keep the most back. Synthetic camera or black images, 640x480.
-Prints, of every cut, how much of the last second is lost, and whether rows, frames and published poses agree.
+Prints, of every cut, how much of the last second is lost, whether rows, frames and published poses agree, how many frames waited for the
+encoder and were encoded by the recovery, and the load of the machine.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def main() -> None:
                 dark = Path(folder) / "dark" if number % 2 else None
                 after_s = moments.uniform(*options.seconds)
                 one = cut(Path(folder), options.bundle, kind=kind, dark=dark, after_s=after_s, rate_hz=options.rate_hz)
-                print(f"{kind} {number + 1} of {options.cuts}: {one}", file=sys.stderr)
+                print(f"{kind} {number + 1} of {options.cuts}: load {os.getloadavg()[0]:.0f}, {one}", file=sys.stderr)
                 found.setdefault(kind, []).append(one)
     result = {kind: summary(each) for kind, each in found.items()}
     if options.json:
@@ -90,17 +91,17 @@ def cut(folder: Path, bundle: Path, *, kind: str, dark: Path | None, after_s: fl
             sessions = after_cut()
             process.kill()
         [session] = [path for path in sessions.iterdir() if path.is_dir()]
-        recover(session)
-        return compare(RecordedSession(session), heard.received_ns, cut_ns)
+        waited = recover(session).closed.encoded_frames
+        return {"encoded": waited, **compare(RecordedSession(session), heard.received_ns, cut_ns)}
 
 
 def compare(session: RecordedSession, received_ns: dict[int, int], cut_ns: int) -> dict[str, Any]:
     """The recovered session against the poses that were published: {frame: receipt in ns}."""
     rows = dict(zip(session.rows["frame"].to_pylist(), session.rows["received_ns"].to_pylist(), strict=True))
-    first, last = min(rows), max(rows)
+    first, last = min(rows, default=min(received_ns)), max(rows, default=min(received_ns) - 1)
     old = [frame for frame, ns in received_ns.items() if frame >= first and ns < cut_ns - OLD_S * 1e9]
     return {
-        "lost_s": round((cut_ns - max(rows.values())) / 1e9, 3),
+        "lost_s": round((cut_ns - max(rows.values(), default=min(received_ns.values()))) / 1e9, 3),
         "rows": len(rows),
         "frames_equal_rows": sum(1 for _ in session.frames()) == len(rows),
         "gaps": last - first + 1 - len(rows),
@@ -116,6 +117,7 @@ def summary(cuts: list[dict[str, Any]]) -> dict[str, Any]:
         "rows_unlike_frames": sum(not one["frames_equal_rows"] for one in cuts),
         "gaps": sum(one["gaps"] for one in cuts),
         "older_missing": sum(one["older_missing"] for one in cuts),
+        "encoded_by_recovery": sum(one["encoded"] for one in cuts),
     }
 
 

@@ -202,7 +202,7 @@ def test_an_encoder_a_second_behind_is_in_the_log_once_and_so_is_its_catching_up
         backlog.look(received_ns=(now_ms[0] - age_ms) * MS, waiting=age_ms // 10)
         now_ms[0] += 2000
     behind, caught_up = [record.getMessage() for record in caplog.records]
-    assert behind.startswith("the encoder is behind by 1.2 s: a power cut or a kill now would lose the frames that wait for it")
+    assert behind.startswith("the encoder is behind by 1.2 s: until it has caught up, frames that wait for it are written raw")
     assert behind.endswith(f"folder={tmp_path} waiting=120")
     assert caught_up == f"the encoder has caught up: folder={tmp_path} after_s=8.0"
 

@@ -77,10 +77,12 @@ def _put_aside(folder: Path) -> list[Path]:
 def _sentence(folder: Path, found: "Recovered") -> str:
     closed = found.closed
     kept = ", ".join(path.name for path in _put_aside(folder))
+    waited = f"; {closed.encoded_frames} of them had waited for the encoder, and were encoded by recovery" if closed.encoded_frames else ""
     cut = f"; {_cut_off(closed.cut_frames, 'frame', 'row')}" if closed.cut_frames else ""
     cut += (f" (kept in {kept})" if cut else f"; frames that had no row are kept in {kept}") if kept else ""
     cut += f"; {_cut_off(closed.cut_rows, 'row', 'frame')}" if closed.cut_rows else ""
     cut += f"; {closed.dropped} others were dropped while it was recorded" if closed.dropped else ""
+    cut = waited + cut
     if found.was_whole:
         return f"{folder}: is whole, {closed.frames} frames{cut}"
     files = sum(frames > 0 for frames in closed.segments)

@@ -1,4 +1,4 @@
-"""Says in the log when frames wait for the encoder for long, since whatever waits is on no disk, and when it has caught up."""
+"""Says in the log when frames wait for the encoder for long, and when it has caught up."""
 
 import logging
 from collections.abc import Callable
@@ -37,8 +37,8 @@ class Backlog:
         if self._since_ns is None and now - received_ns > _LONG_NS:
             self._since_ns = now
             logger.warning(
-                "the encoder is behind by %.1f s: a power cut or a kill now would lose the frames that wait for it; choose a faster "
-                "preset, a lower frame rate or a smaller picture: folder=%s waiting=%d",
+                "the encoder is behind by %.1f s: until it has caught up, frames that wait for it are written raw (waiting-*.raw); "
+                "choose a faster preset, a lower frame rate or a smaller picture: folder=%s waiting=%d",
                 (now - received_ns) / 1e9,
                 self._folder,
                 waiting,

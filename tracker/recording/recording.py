@@ -21,6 +21,7 @@ from tracker.recording.priority import give_way
 from tracker.recording.recent import Item
 from tracker.recording.request import RecordedRig, Request
 from tracker.recording.session_writer import SessionWriter, limits_of, why_not_written
+from tracker.recording.spill import Spill
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Recording:
         self._ending = Ending(clock)
         self._space = FreeSpace(self.folder, minimum_free_gb=rig.settings.minimum_free_gb, clock=clock)
         self._bytes, self._backlog = 0, Backlog(self.folder, clock)
+        self._spill = Spill(self.folder, self._inbox.pending, minimum_free_gb=rig.settings.minimum_free_gb, clock=clock)
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
 
@@ -190,6 +192,7 @@ class Recording:
                 with suppress(OSError):  # a description that is on the disk stays
                     self.folder.rmdir()
         finally:
+            self._spill.end()
             self.over = True
             self._settled.set()
             if self._is_refused and self.failure is not None:
@@ -210,10 +213,13 @@ class Recording:
             if is_last and not self._waits_for_poses(ended_ns):  # the loop goes on: the queue need never be empty
                 break
             if self._writer is not None:
-                self._writer.tick(frames_wait=self._inbox.waiting > 0, heard_ns=self._inbox.heard_ns)
+                synced = self._writer.tick(frames_wait=self._inbox.waiting > 0, heard_ns=self._inbox.heard_ns)
+                if synced is not None:
+                    self._inbox.pending.synced(synced)
                 self._watch_space()
             self._ending.check_time()
         self._take_last()
+        self._spill.end()
         if self._writer is not None:
             unseen = self._writer.awaited_poses
             if self._ending.is_over_time and not self._ending.is_hurried:  # a loop that is ending too gives no more
@@ -285,6 +291,7 @@ class Recording:
         self._writer = SessionWriter(self.folder, description, limits, clock=self._clock)
         if self._first.setup is not None:
             self._writer.setup(self._first.setup)
+        self._spill.begin()
         self._first_ns = frames[0].received_ns
         self._ending.set_duration(self._first_ns, self._request.duration_s)
         self._settled.set()

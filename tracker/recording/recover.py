@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +12,17 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from tracker.errors import RecordingError
 from tracker.recording.copied_video import UNREAD, copy_video, packets, put_aside, tagged_frames
+from tracker.recording.recover_waiting import (
+    Waiting,
+    encode_to,
+    extended,
+    frames_encoded,
+    read_all_waiting,
+    to_encode,
+    with_events,
+    with_rows_of_video,
+    with_setups,
+)
 from tracker.recording.session import (
     CLOSED_FILE,
     EVENTS_FILE,
@@ -19,6 +30,7 @@ from tracker.recording.session import (
     SETUPS_FILE,
     Closed,
     Description,
+    VideoFormat,
     claimed,
     is_claimed,
     is_segment,
@@ -29,7 +41,8 @@ from tracker.recording.session import (
     write_part,
 )
 from tracker.recording.tables import EVENTS, FRAMES, read_table
-from tracker.whole_files import remedy, sync_folder
+from tracker.recording.waiting_records import remove_waiting, waiting_files
+from tracker.whole_files import remedy, sync_folder, write_whole
 
 _REASON = "cut off"
 _TORN_BYTES = 65_536
@@ -92,6 +105,27 @@ class _BytesRead:
         self._progress(self._done, self._all)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What there is of a session.
+
+    Attributes:
+        videos: in their sequence.
+        rows: those found, and those known from the files of what waited, of frames in the videos.
+        events: likewise.
+        waiting: those files.
+        rate: of the videos' time stamps, Hz.
+        read: told of what is read.
+    """
+
+    videos: list[_SegmentVideo]
+    rows: pa.Table
+    events: pa.Table
+    waiting: Waiting
+    rate: Fraction
+    read: _BytesRead
+
+
 def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Recovered:
     """Make a session whole: as many rows as frames, and videos that every program can seek in. May be interrupted and begun again.
 
@@ -112,15 +146,11 @@ def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], N
     if description.source is not None:
         raise RecordingError(f"{folder}: is an unfinished analysis of {description.source.path}; give `tracker analyse` again to go on")
     with claimed(folder):
-        rate = Fraction(description.video.rate_hz).limit_denominator(1000)
-        rows = _table(folder, FRAMES_FILE, FRAMES)
-        events = _table(folder, EVENTS_FILE, EVENTS)
-        read = _BytesRead(folder, progress)
-        videos = _videos(folder, rows, rate, read)
+        found = _look_at_all(folder, description, _BytesRead(folder, progress))
         if not cut:
-            _refuse_loss(folder, videos, description)
+            _refuse_loss(folder, found.videos, description)
         try:
-            closed = _mend(folder, videos, rows, events, rate, read)
+            closed = _mend(folder, found, description.video)
         except OSError as problem:
             raise RecordingError(f"{folder}: cannot be mended: {problem.strerror or problem}; {remedy(problem)}") from problem
         write_part(folder, CLOSED_FILE, closed)
@@ -151,11 +181,36 @@ def _table(folder: Path, name: str, schema: pa.Schema) -> pa.Table:
     return read_table(path, schema) if path.exists() else schema.empty_table()
 
 
-def _videos(folder: Path, rows: pa.Table, rate: Fraction, read: _BytesRead) -> list[_SegmentVideo]:
+def _look_at_all(folder: Path, description: Description, read: _BytesRead) -> _Found:
+    rate = Fraction(description.video.rate_hz).limit_denominator(1000)
+    waiting = read_all_waiting(folder)
+    again = _encoded_before(folder)
+    rows = _table(folder, FRAMES_FILE, FRAMES)
+    rows = rows.filter(pa.array([segment not in again for segment in rows["segment"].to_pylist()], pa.bool_()))
+    videos = _videos(folder, rows, rate, read, again=again)
+    rows = with_rows_of_video(rows, [video.frames for video in videos], waiting)
     counts = Counter(rows["segment"].to_pylist())
-    there = {path.name: path for path in video_files(folder)}
+    return _Found(
+        videos=[replace(video, rows=counts[number]) for number, video in enumerate(videos, start=1)],
+        rows=rows,
+        events=with_events(_table(folder, EVENTS_FILE, EVENTS), waiting),
+        waiting=waiting,
+        rate=rate,
+        read=read,
+    )
+
+
+def _encoded_before(folder: Path) -> list[int]:
+    """Number of the video that an interrupted recovery has encoded, and that is encoded again."""
+    videos = video_files(folder)[-1:] if waiting_files(folder) else []
+    return [_number(path.name) for path in videos if frames_encoded(path)]
+
+
+def _videos(folder: Path, rows: pa.Table, rate: Fraction, read: _BytesRead, *, again: list[int]) -> list[_SegmentVideo]:
+    counts = Counter(rows["segment"].to_pylist())
+    there = {path.name: path for path in video_files(folder) if _number(path.name) not in again}
     unread = (path.name.removesuffix(UNREAD) for path in folder.glob(f"video-*.mkv{UNREAD}"))
-    last = max([*counts, *(int(name[6:-4]) for name in (*there, *filter(is_segment, unread)))], default=0)
+    last = max([*counts, *map(_number, (*there, *filter(is_segment, unread)))], default=0)
     return [
         _look(there.get(video_name(number)) or folder / video_name(number), counts[number], rate, read) for number in range(1, last + 1)
     ]
@@ -222,23 +277,41 @@ def _behind(capture: object) -> int:
     return frames if isinstance(frames, int) else 0
 
 
-def _mend(folder: Path, videos: list[_SegmentVideo], rows: pa.Table, events: pa.Table, rate: Fraction, read: _BytesRead) -> Closed:
-    for video in videos:
-        copy_video(video.path, keep=video.keep, of=video.frames, rate=rate, read=read.more)
-    kept = {int(video.path.name[6:-4]): video.keep for video in videos}
-    whole = _cut(rows, kept)
+def _mend(folder: Path, found: _Found, form: VideoFormat) -> Closed:
+    encoded = sum(frames_encoded(video.path) for video in found.videos)
+    for video in found.videos:
+        if not (video.keep and frames_encoded(video.path) == video.keep):  # it is as it is to be, and says so
+            copy_video(video.path, keep=video.keep, of=video.frames, rate=found.rate, read=found.read.more)
+    kept = {_number(video.path.name): video.keep for video in found.videos}
+    whole = _cut(found.rows, kept)
+    cut_rows = found.rows.num_rows - whole.num_rows
+    number = max(kept, default=0) + 1
+    waited = to_encode(whole, found.waiting, form, segment=number)
+    if waited.images:
+        encode_to(folder / video_name(number), waited, form)
+        kept[number] = len(waited.images)
+        whole = extended(whole, waited.rows)
     _rewrite(folder / FRAMES_FILE, whole)
-    _rewrite(folder / EVENTS_FILE, events)
-    _cut_lines(folder / SETUPS_FILE)
+    _rewrite(folder / EVENTS_FILE, found.events)
+    setups = folder / SETUPS_FILE
+    write_whole(setups, with_setups(setups.read_bytes() if setups.exists() else b"", found.waiting))
+    remove_waiting(folder)
+    sync_folder(folder)
     return Closed(
         reason=_REASON,
         frames=whole.num_rows,
         dropped=whole["record_dropped"][-1].as_py() if whole.num_rows else 0,
         segments=list(kept.values()),
         recovered=True,
-        cut_frames=sum(video.without_row for video in videos),
-        cut_rows=rows.num_rows - whole.num_rows,
+        cut_frames=sum(video.without_row for video in found.videos),
+        cut_rows=cut_rows,
+        encoded_frames=encoded + len(waited.images),
     )
+
+
+def _number(name: str) -> int:
+    """Of a segment, by the name of its file."""
+    return int(name[6:-4])
 
 
 def _cut(rows: pa.Table, kept: dict[int, int]) -> pa.Table:
@@ -260,12 +333,3 @@ def _rewrite(path: Path, rows: pa.Table) -> None:
         os.fsync(file.fileno())
     part.replace(path)
     sync_folder(path.parent)
-
-
-def _cut_lines(path: Path) -> None:
-    """Leave out a last line that was not written to its end."""
-    if path.exists():
-        content = path.read_bytes()
-        os.truncate(path, content.rfind(b"\n") + 1)
-    else:
-        path.touch()

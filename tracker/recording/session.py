@@ -6,6 +6,7 @@ frames.arrows     Arrow stream, a row for every frame of the video, in its order
 events.arrows     Arrow stream, a row for every change of an event
 setups.jsonl      what turned frames into poses and events, a line whenever it changed
 closed.json       written last; a session without it was cut off, and `tracker recover` mends it
+waiting-001.raw … only while frames wait for the encoder: these, raw, see waiting_records.py
 """
 
 import fcntl
@@ -166,6 +167,7 @@ class Closed(SessionPart, frozen=True, kw_only=True):
         cut_frames: frames that were in the video without a row, and were cut off by recovery, which put them aside.
         cut_rows: rows without a frame, likewise.
         late_poses: that came too late for their frames' rows, or a stop could not wait for; not counted in a recovered session.
+        encoded_frames: frames that waited for the encoder when the session was cut off, and were encoded by recovery.
     """
 
     reason: str
@@ -176,6 +178,7 @@ class Closed(SessionPart, frozen=True, kw_only=True):
     cut_frames: int = 0
     cut_rows: int = 0
     late_poses: int = 0
+    encoded_frames: int = 0
 
 
 def video_name(segment: int) -> str:

@@ -14,6 +14,7 @@ from tracker.config import RecordingConfig
 from tracker.errors import RecordingError
 from tracker.frame import Frame
 from tracker.messages import EventMessage, PoseMessage, SetupMessage, encoder
+from tracker.recording.pending import Synced
 from tracker.recording.session import (
     CLOSED_FILE,
     EVENTS_FILE,
@@ -29,6 +30,7 @@ from tracker.recording.session import (
 )
 from tracker.recording.tables import EVENTS, FRAMES, Row, Table, event_row, pose_columns
 from tracker.recording.video_segment import VideoSegment
+from tracker.recording.waiting_records import remove_waiting
 from tracker.whole_files import remedy, sync_folder
 
 _NS = 1_000_000_000
@@ -102,6 +104,7 @@ class SessionWriter:
         sync_folder(folder)
         self._video: VideoSegment | None = None
         self._segment_began_ns = self._written_ns = 0
+        self._rows_until_ns = -1
         self._waiting: deque[_Waiting] = deque()
         self._event_rows: list[Row] = []
         self._given_up: deque[int] = deque()  # receipts of the frames whose rows were written before it was known whether they get poses
@@ -168,12 +171,15 @@ class SessionWriter:
         self._setups.write(self._encode(message) + b"\n")
         os.fdatasync(self._setups.fileno())
 
-    def tick(self, *, frames_wait: bool = False, heard_ns: int | None = None) -> None:
+    def tick(self, *, frames_wait: bool = False, heard_ns: int | None = None) -> Synced | None:
         """Sync what is due, and finish a video file in which nothing more comes.
 
         Args:
             frames_wait: some are on their way here: then it is not the camera that is late.
             heard_ns: all that was given to the recorder before this time has come here; None: until now.
+
+        Returns:
+            What is synced, events and setups that were given included; None where nothing was due.
 
         Raises:
             RecordingError: the session's files were deleted.
@@ -182,8 +188,11 @@ class SessionWriter:
         now = self._clock()
         if self._video is not None and not frames_wait and now - self._written_ns > self._limits.idle_ns:
             self._finish_segment()
-        if now - self._synced_ns >= SYNC_EVERY_NS:
-            self._sync(heard_ns=now if heard_ns is None else heard_ns)
+        if now - self._synced_ns < SYNC_EVERY_NS:
+            return None
+        self._sync(heard_ns=now if heard_ns is None else heard_ns)
+        in_video = sum(self.segments) + (self._video.synced if self._video is not None else 0)
+        return Synced(frames=in_video, rows=self._table.rows, rows_until_ns=self._rows_until_ns)
 
     def give_up_poses(self) -> None:
         """Wait no longer: frames whose poses are still to come are counted among the late ones, and written without."""
@@ -202,6 +211,7 @@ class SessionWriter:
         self._table.close()
         self._events.close()
         self._setups.close()
+        remove_waiting(self.folder)
         closed = Closed(reason=reason, frames=self.frames, dropped=dropped, segments=self.segments, late_poses=self.late_poses)
         write_part(self.folder, CLOSED_FILE, closed)
         self._claim.close()
@@ -240,6 +250,7 @@ class SessionWriter:
         while self._waiting and self._is_ready(self._waiting[0], heard_ns):
             written = self._waiting.popleft()
             rows.append(written.row)
+            self._rows_until_ns = written.received_ns
             if not written.settled:
                 self._given_up.append(written.received_ns)
         self._table.append(rows)

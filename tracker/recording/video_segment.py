@@ -1,9 +1,10 @@
 """One Matroska file of a session, written so that a power cut costs no more than what was not yet synced."""
 
 import os
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import av
@@ -32,8 +33,14 @@ class VideoSegment:
         synced: of these, frames that a power cut cannot take any more.
     """
 
-    def __init__(self, path: Path, form: VideoFormat, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, form: VideoFormat, *, threads: int = 1, tags: Mapping[str, str] = MappingProxyType({})) -> None:
         """Create the file.
+
+        Args:
+            path: of it.
+            form: of the video.
+            threads: that encode.
+            tags: of the whole file.
 
         Raises:
             RecordingError: it exists.
@@ -46,6 +53,7 @@ class VideoSegment:
         except FileExistsError:
             raise RecordingError(f"{path}: exists; a recording never writes into another") from None
         self._container: Any = av.open(self._file, "w", format="matroska", container_options=_CONTAINER)
+        self._container.metadata.update(tags)
         rate = Fraction(form.rate_hz).limit_denominator(1000)
         stream: Any = self._container.add_stream(form.encoder, rate=rate)
         self._stream = stream
