@@ -238,6 +238,35 @@ def test_rows_numbered_from_1_and_missing_rows_are_mended_and_said(tmp_path: Pat
     assert "2 frames up to frame 3 have no row" in gap.mended[0]
 
 
+FRAME_TABLES = {
+    "plain": ("frame,attack\n", "{frame},{attack}\n", ReadOptions()),
+    "DeepEthogram": (",background,attack\n", "{frame},{background},{attack}\n", ReadOptions()),
+    "DeepEthogram by pandas": ("Unnamed: 0,background,attack\n", "{frame},{background},{attack}\n", ReadOptions()),
+    "SimBA": (",a_x,a_y,a_p,attack\n", "{frame},1,1,1,{attack}\n", ReadOptions(class_names=("attack",))),
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "marks", "said"),
+    [
+        (((0, 1), (1, 0), (4, 1)), [1, 0, -1, -1, 1], "2 frames up to frame 4 have no row; read as uncuratable"),
+        (((1, 0), (0, 1)), [1, 0], "do not stand in the order of their frames"),
+        (((1, 1), (2, 0)), [1, 0], "numbered from 1"),
+    ],
+    ids=["missing", "turned", "from 1"],
+)
+@pytest.mark.parametrize("kind", FRAME_TABLES)
+def test_every_table_of_frames_is_read_by_its_frame_numbers(
+    rows: tuple[tuple[int, int], ...], marks: list[int], said: str, kind: str, tmp_path: Path
+) -> None:
+    header, row, asked = FRAME_TABLES[kind]
+    reading = read(tmp_path, header + "".join(row.format(frame=f, attack=a, background=1 - a) for f, a in rows), asked=asked)
+    assert reading.ethograms[0].class_names == ("attack",)
+    assert reading.ethograms[0].marks()[:, 0].tolist() == marks
+    assert [sentence for sentence in reading.mended if said in sentence]
+    assert len(reading.mended) == 1
+
+
 def test_a_column_of_names_is_one_class_per_frame(tmp_path: Path) -> None:
     reading = read(tmp_path, "frame;behaviour\n0;rest\n1;\n2;walk\n3;uncuratable\n")
     assert reading.ethograms[0].class_names == ("rest", "walk")

@@ -21,12 +21,14 @@ class Session:
         labels: its ethogram.
         frames: how long the video is, or its table of poses; None where it is not known.
         part: what it is used for; None where nothing was divided.
+        unjudged: classes that the file does not list, where `labels` name them all the same.
     """
 
     name: str
     labels: Ethogram
     frames: int | None = None
     part: Literal["train", "validation", "test"] | None = None
+    unjudged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,8 @@ def findings(sessions: Sequence[Session]) -> list[str]:
     said = [sentence for session in sessions for sentence in _lengths(session)]
     totals = {name: sum(one.frames for one in table if one.name == name) for name in names}
     said += _vocabulary(sessions, [name for name in names if totals[name]])
-    said += _undecided(table)
+    unjudged = {(session.name, name) for session in sessions for name in session.unjudged}
+    said += _undecided([one for one in table if (one.session, one.name) not in unjudged])
     said += [sentence for name in names for sentence in _amounts(name, [one for one in table if one.name == name])]
     said += _lopsided(totals)
     said += [sentence for name in names for sentence in _parts(sessions, table, name)]
@@ -106,9 +109,10 @@ def _lengths(session: Session) -> list[str]:
 def _vocabulary(sessions: Sequence[Session], names: Sequence[str]) -> list[str]:
     said = []
     for session in sessions:
-        missing = [name for name in names if name not in session.labels.class_names]
+        missing = [name for name in names if name not in session.labels.class_names or name in session.unjudged]
+        counts_as = "were not judged for it, and teach nothing of it" if session.labels.lists_classes else "count as without it"
         if missing:
-            said.append(f"{session.name}: does not list {', '.join(missing)}, which other sessions do; its frames count as without it")
+            said.append(f"{session.name}: does not list {', '.join(missing)}, which other sessions do; its frames {counts_as}")
     return said
 
 
