@@ -164,7 +164,7 @@ def test_subjects_and_observations_of_one_boris_file_are_kept_apart(tmp_path: Pa
         (AGGREGATED + "m,9,30,,a,STATE,2,1\n", r"csv:2: 'a' stops at 1 s, before its start at 2 s"),
         (
             AGGREGATED + "m,9,30,,a,STATE,1,3\nm,9,30,,a,STATE,2,4\n",
-            r"from frame 60 to before 120 begins before that from frame 30 has ended",
+            r"from frame 60 to before 120 begins before that of row 2, from frame 30, has ended",
         ),
         ("", r"labels\.csv: is empty"),
         ("frame,a\n", r"holds a header and no frame"),

@@ -130,7 +130,7 @@ def part_of(table: Path, line: int, row: dict[str, str]) -> Part | None:
 
 def classes_of(labels: Sequence[Ethogram], asked: Sequence[str], left_out: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Which classes to learn: those of a bundle, those asked for, or all that are on anywhere."""
-    listed = list(dict.fromkeys(name for one in labels for name in one.class_names))
+    listed = list(dict.fromkeys(name for one in labels for name in one.class_names if one.lists_classes or len(one.of_class(name))))
     strange = next((name for name in (*asked, *left_out) if name not in listed), None)
     if strange is not None:
         raise TrainingError(f"no video labels '{strange}'; the labels have {', '.join(listed)}")

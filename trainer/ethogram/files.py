@@ -7,7 +7,8 @@ from typing import Literal
 
 from trainer.errors import LabelError
 from trainer.ethogram.arrays import mat_of, npy_of, read_mat, read_npy
-from trainer.ethogram.boris import boris_header, read_boris
+from trainer.ethogram.boris import read_boris
+from trainer.ethogram.boris_rows import boris_header
 from trainer.ethogram.bout_file import ENDING, bout_file_of, read_bout_file
 from trainer.ethogram.bouts import Ethogram
 from trainer.ethogram.caltech import BENTO, CALTECH, bento_of, caltech_of, read_bento, read_caltech
