@@ -65,7 +65,9 @@ def npy_of(one: Ethogram) -> bytes:
     for place, name in enumerate(one.class_names):
         columns[name] = one.marks()[:, place]
     content = io.BytesIO()
-    np.save(content, columns, allow_pickle=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a NumPy before 1.17 reads no names beyond Latin letters
+        np.save(content, columns, allow_pickle=False)
     return content.getvalue()
 
 

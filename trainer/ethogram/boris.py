@@ -231,7 +231,7 @@ def _joined(about: _Observation, events: Sequence[BorisEvent]) -> list[BorisEven
         if event.kind != POINT and following is not None and following is not event and following.start_s > event.stop_s:
             if about.fps <= _EXACT_FPS or (numbered and event.stop_frame is None):
                 event, joined = replace(event, stop_s=following.start_s, stop_frame=following.start_frame), joined + 1
-            else:
+            elif round(event.stop_s * 1000) not in starts:
                 left += 1
         result.append(event)
     if joined:

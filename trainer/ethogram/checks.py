@@ -9,6 +9,7 @@ from trainer.ethogram.bouts import TO_DECIDE, UNCURATABLE, YES, Ethogram
 FEWEST_FRAMES = 200  # of a class, over all sessions; published classifiers of behaviour begin to work in the hundreds
 FEWEST_BOUTS = 5  # fewer, and whether one is found decides the score
 LOPSIDED = 20  # times as many frames of the commonest class as of the rarest
+SAME_RATE = 1e-3  # as far as the rates of labels and video may differ: 29.97 and 30 are two
 ONE_PART = 0.9  # of a class's frames in one of several sessions
 
 
@@ -22,6 +23,7 @@ class Session:
         frames: how long the video is, or its table of poses; None where it is not known.
         part: what it is used for; None where nothing was divided.
         unjudged: classes that the file does not list, where `labels` name them all the same.
+        fps: frames per second of the video; None where it is not known.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Session:
     frames: int | None = None
     part: Literal["train", "validation", "test"] | None = None
     unjudged: tuple[str, ...] = ()
+    fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def findings(sessions: Sequence[Session]) -> list[str]:
     """What a person should know before training, a sentence each; empty where nothing was found."""
     table = counts(sessions)
     names = list(dict.fromkeys(one.name for one in table))
-    said = [sentence for session in sessions for sentence in _lengths(session)]
+    said = [sentence for session in sessions for sentence in (*_rates(session), *_lengths(session))]
     totals = {name: sum(one.frames for one in table if one.name == name) for name in names}
     said += _vocabulary(sessions, [name for name in names if totals[name]])
     unjudged = {(session.name, name) for session in sessions for name in session.unjudged}
@@ -88,6 +91,16 @@ def findings(sessions: Sequence[Session]) -> list[str]:
     said += _lopsided(totals)
     said += [sentence for name in names for sentence in _parts(sessions, table, name)]
     return said
+
+
+def _rates(session: Session) -> list[str]:
+    said, fps = session.labels.fps, session.fps
+    if said is None or fps is None or abs(said - fps) <= SAME_RATE * fps:
+        return []
+    return [
+        f"{session.name}: its labels are at {said:.6g} frames per second, the video at {fps:.6g}; labels from times in seconds are "
+        "then of other frames: see that labels and video belong together"
+    ]
 
 
 def _lengths(session: Session) -> list[str]:

@@ -17,7 +17,7 @@ from trainer.ethogram.read_options import Reading, ReadOptions
 BACKGROUND = "background"  # DeepEthogram's column for "none of them"
 _FRAME = ("frame", "frames", "frame_number", "frame number")
 _INDEX = ("", "unnamed: 0")  # as pandas writes an index, and as it calls one that it has read
-_LABEL = ("label", "labels", "class", "behavior", "behaviour")
+LABEL = ("label", "labels", "class", "behavior", "behaviour")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def deepethogram_of(one: Ethogram) -> str:
             f"frame {odd[0]} is uncuratable for some classes only, or to decide, which a DeepEthogram table cannot say; write .csv or .npy"
         )
     background = np.where(unjudged, UNCURATABLE, (marks != YES).all(axis=1)).astype(np.int8)
-    return _rows_of(("", BACKGROUND, *(name for name in names if name.lower() != BACKGROUND)), np.column_stack([background, marks]))
+    return _rows_of(("", BACKGROUND, *names), np.column_stack([background, marks]))
 
 
 def _rows_of(header: Sequence[str], marks: Marks) -> str:
@@ -147,7 +147,7 @@ def _read_plain(cells: TextTable, asked: ReadOptions) -> Reading:
     numeric = all(_is_number(cell) for place in values for cell in cells.column(place))
     if not numeric and (len(values) > 1 or any(_is_number(cell) for cell in cells.column(values[0]))):
         _numbers(cells, values)  # says which cell
-    one_of_several = len(values) == 1 and (not header or header[values[0]] in _LABEL)
+    one_of_several = len(values) == 1 and (not header or header[values[0]] in LABEL)
     array = _numbers(cells, values) if numeric else np.array(cells.column(values[0]))
     if not numeric and len(header) == 1 and not one_of_several:
         array = np.array([cells.header[0], *array.tolist()])  # a list of names has no header
