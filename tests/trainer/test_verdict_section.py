@@ -16,7 +16,8 @@ from trainer.reports.verdict_section import fault_section, labels_or_minutes_sec
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.hidden_points import absence
-from trainer.scoring.measurements import Circumstances, EmptyScene, Measurements, _at_border, measure
+from trainer.scoring.measure import Circumstances, _at_border, measure
+from trainer.scoring.measurements import EmptyScene, Measurements
 from trainer.scoring.metrics import point_errors
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.verdict import verdict

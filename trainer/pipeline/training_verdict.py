@@ -11,7 +11,8 @@ from trainer.reports.training_page import JudgedTraining
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.measurements import Circumstances, EmptyScene, measure
+from trainer.scoring.measure import Circumstances, measure
+from trainer.scoring.measurements import EmptyScene
 from trainer.scoring.training_record import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
 from trainer.training.fit_settings import EPOCHS, FitSettings

@@ -15,7 +15,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.store import PROJECT_FILE, open_project
 from trainer.project.video_places import place_of_video
 from trainer.scoring.correct_radius import FIGURES_FILE
-from trainer.scoring.measurements import NO_HISTORY
+from trainer.scoring.measure import NO_HISTORY
 from trainer.scoring.next_commands import NextCommands
 from trainer.video_files.endings import video_ending
 from trainer.video_files.reader import VideoReader
