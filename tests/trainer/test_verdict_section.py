@@ -65,7 +65,7 @@ def test_frames_are_right_by_most_of_their_points_and_counted_where_they_have_la
 
 
 def test_what_stands_in_backticks_is_shown_as_code(measured: Measurements) -> None:
-    good = replace(measured, exchanges=(), suspects=(), train_mean_px=1.0, mean_px=1.0)
+    good = replace(measured, exchanges=(), suspects=(), groups=(), train_mean_px=1.0, mean_px=1.0)
     shown = verdict(good, NextCommands(data=("a <b>.csv",), bundle="models/mine"))
     for part in (verdict_box(shown), labels_or_minutes_section(shown)):
         assert "`" not in part

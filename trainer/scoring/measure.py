@@ -147,8 +147,9 @@ def _point(
     offset = offset[~np.isnan(offset).any(axis=1)]
     # of a median: 1.25 times that of a mean, for normally distributed offsets; a robust spread, or single blunders would hide a bias
     error_px = 1.25 * max(robust_sd(axis) for axis in offset.T) / math.sqrt(len(offset))
-    border = scored.errors.distance_px[..., place][at_border[..., place]]
-    border = border[~np.isnan(border)]
+    distance, there = scored.errors.distance_px[..., place], at_border[..., place]
+    known = ~np.isnan(distance)
+    border, inner = distance[there & known], distance[~there & known]
     x, y = np.median(offset, axis=0).tolist()
     return PointMeasure(
         name=name,
@@ -161,6 +162,7 @@ def _point(
         bias_error_px=error_px,
         border=len(border),
         border_median_px=float(np.median(border)) if len(border) else math.nan,
+        inner_median_px=float(np.median(inner)) if len(inner) else math.nan,
     )
 
 

@@ -28,6 +28,7 @@ class PointMeasure:
         bias_error_px: standard error of that median, along the worse axis.
         border: held-out labels at the image's border.
         border_median_px: error there.
+        inner_median_px: error of the other held-out labels.
         radius_px: what counts as right.
         seen_px: source pixels that one pixel of the network's picture stands for; NaN where not known.
     """
@@ -43,6 +44,7 @@ class PointMeasure:
     bias_error_px: float = math.nan
     border: int = 0
     border_median_px: float = math.nan
+    inner_median_px: float = math.nan
     radius_px: float = math.nan
     seen_px: float = math.nan
 
