@@ -57,11 +57,11 @@ def test_bouts_go_to_other_programs_and_come_back_frame_for_frame(tmp_path: Path
     there = tmp_path / f"a{ {'bento': '.annot', 'caltech': '.txt', 'npy': '.npy'}.get(form, '.csv') }"
     assert main(["bouts", "convert", str(path), str(there), "--as", form]) == 0
     back = tmp_path / "back.bouts.json"
-    assert main(["bouts", "convert", str(there), str(back), "--fps", "25", "--classes", "groom", "rear"]) == 0
+    told = ["--frames", "100"] if form == "caltech" else []  # which says that it does not keep it
+    assert main(["bouts", "convert", str(there), str(back), "--fps", "25", "--classes", "groom", "rear", *told]) == 0
     one, other = (read_ethograms(each).ethograms[0] for each in (path, back))
-    places = [other.class_names.index(name) for name in one.class_names]
-    np.testing.assert_array_equal(other.marks()[:, places], one.marks()[: other.frames])
-    assert other.frames >= 99
+    assert (other.class_names, other.frames, other.fps) == (one.class_names, one.frames, one.fps)
+    np.testing.assert_array_equal(other.marks(), one.marks())
 
 
 def test_bouts_that_touch_and_marks_come_back_from_the_file(tmp_path: Path) -> None:

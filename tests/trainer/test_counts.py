@@ -58,6 +58,9 @@ def test_a_part_that_lacks_what_the_other_shows_is_named() -> None:
     said = list(lopsided_parts(count_parts(frames, halves)))
     assert said[0].startswith("held out: too few labels of 'tongue' (0) to say how well they are found")
     assert said[1:] == ["held out: has no frame with the tag rearing"]
+    assert "or hold out another block (--fold, from 0) or a whole video (--hold-out)" in said[0]
+    of_set = next(lopsided_parts(count_parts(frames, halves), own_split=True))
+    assert of_set.endswith("a tenth of a synthetic set is held out: write a larger one (`trainer synth --count`)")
     thirds = {"training": np.arange(36), "held out": np.arange(24, 60)}
     assert "held out: shows 'tongue' (17% of the frames, elsewhere 83%) far more seldom" in "\n".join(
         lopsided_parts(count_parts(frames, thirds))

@@ -1,5 +1,6 @@
 """What is said of labels of behaviour before training."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from trainer.errors import LabelError
 from trainer.ethogram.bouts import Bout, Ethogram, ethogram
 from trainer.ethogram.checks import Session, counts, findings
 from trainer.ethogram.read_options import Reading
-from trainer.ethogram.sessions import frames_of_video, sessions_of
+from trainer.ethogram.sessions import frames_and_rate_of, sessions_of
 from trainer.video_files.writer import VideoWriter
 
 PARTS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
@@ -75,7 +76,14 @@ def test_classes_are_counted_in_each_session() -> None:
         ([Session(name="a", labels=labels(frames=100), frames=120)], "a: the video has 120 frames, its labels 100"),
         (
             [Session(name="a", labels=labels(*many("walk", length=90))), Session(name="b", labels=labels(names=("rest",)))],
-            "b: does not list walk, which other sessions do",
+            "b: does not list walk, which other sessions do; its frames were not judged for it, and teach nothing of it",
+        ),
+        (
+            [
+                Session(name="a", labels=labels(*many("walk", length=90))),
+                Session(name="b", labels=replace(labels(names=("rest",)), lists_classes=False)),
+            ],
+            "b: does not list walk, which other sessions do; its frames count as without it",
         ),
         (
             [Session(name="a", labels=ethogram(("walk",), [Bout(first=1, end=4, name="walk", mark="to decide")], where=""))],
@@ -93,6 +101,7 @@ def test_classes_are_counted_in_each_session() -> None:
         "past-the-end",
         "shorter",
         "not-listed",
+        "listed where on",
         "to-decide",
     ],
 )
@@ -101,7 +110,7 @@ def test_what_is_wrong_with_labels_is_said_in_plain_words(sessions: list[Session
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".npy"])
-def test_the_length_of_a_video_or_an_array_of_images_is_counted(ending: str, tmp_path: Path) -> None:
+def test_the_length_and_rate_of_a_video_or_an_array_of_images_are_found(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"film{ending}"
     images = np.zeros((7, 16, 16), np.uint8)
     if ending == ".npy":
@@ -110,16 +119,26 @@ def test_the_length_of_a_video_or_an_array_of_images_is_counted(ending: str, tmp
         with VideoWriter(path, rate=Fraction(30), size=(16, 16)) as writer:
             for image in images:
                 writer.write(image)
-    assert frames_of_video(path) == 7
+    assert frames_and_rate_of(path) == (7, None if ending == ".npy" else 30)
 
 
 def test_a_film_that_is_none_and_a_wrong_number_of_films_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.zeros(9))
     with pytest.raises(LabelError, match=r"flat\.npy: has shape \(9,\); expected images"):
-        frames_of_video(tmp_path / "flat.npy")
+        frames_and_rate_of(tmp_path / "flat.npy")
     reading = Reading(path=tmp_path / "a.csv", kind="", ethograms=(labels(),))
     with pytest.raises(LabelError, match="1 videos were given for 2 files of labels"):
         sessions_of([reading, reading], [tmp_path / "flat.npy"])
+
+
+def test_labels_at_another_frame_rate_than_their_video_are_said(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "film.mp4", rate=Fraction(25), size=(16, 16)) as writer:
+        for _ in range(4):
+            writer.write(np.zeros((16, 16), np.uint8))
+    for fps, expected in ((30.0, True), (25.0, False), (25.01, False), (None, False)):
+        one = Reading(path=tmp_path / "a.csv", kind="", ethograms=(ethogram(("walk",), [], where="", frames=4, fps=fps),))
+        said = findings(sessions_of([one], [tmp_path / "film.mp4"]))
+        assert any("a.csv: its labels are at 30 frames per second, the video at 25;" in sentence for sentence in said) == expected, fps
 
 
 def test_marks_and_bouts_say_the_same() -> None:

@@ -38,32 +38,162 @@ def spans(reading: Reading, name: str) -> list[list[int]]:
 
 
 @st.composite
-def ethograms(draw: st.DrawFn) -> Ethogram:
-    names = ("rear", "groom left", "attack")
+def ethograms(draw: st.DrawFn, names: tuple[str, ...] = ("rear", "groom_left", "attack")) -> Ethogram:
     bouts = []
     for name in names:
         edges = sorted(draw(st.sets(st.integers(0, 5000), min_size=0, max_size=12)))
         bouts += [Bout(first=first, end=end, name=name) for first, end in zip(edges[::2], edges[1::2], strict=False)]
     bouts.append(Bout(first=5100, end=5101, name=draw(st.sampled_from(names))))
     fps = draw(st.sampled_from([7.5, 25.0, 29.97, 30.0, 59.94, 120.0, 400.0, 1000.0]))
-    return ethogram(names, bouts, where="drawn", frames=5200, fps=fps, video="monday")
+    frames, subject = draw(st.sampled_from([5101, 5200])), draw(st.sampled_from(["", "resident"]))
+    return ethogram(names, bouts, where="drawn", frames=frames, fps=fps, video="monday", subject=subject)
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form != "caltech"])
-def test_labels_come_back_frame_for_frame_from_every_form(form: Form, tmp_path_factory: pytest.TempPathFactory) -> None:
+SAID_TO_BE_LOST = {
+    "fps": "frame rate (to read it again, give --fps",
+    "video": "name of a video (monday)",
+    "subject": "subject (resident)",
+    "frames": "does not say how long the video is",
+    "class_names": "--classes",
+}
+
+
+def check_what_came_back(one: Ethogram, found: Ethogram, lost: tuple[str, ...]) -> None:
+    """What is not as it was must have been said."""
+    for part, words in SAID_TO_BE_LOST.items():
+        before, after = (
+            (sorted(one.class_names), sorted(found.class_names)) if part == "class_names" else (getattr(one, part), getattr(found, part))
+        )
+        if before != after:
+            assert words in " ".join(lost), f"{part} came back as {after}, and it was not said"
+    assert [found.of_class(name).tolist() for name in one.class_names] == [one.of_class(name).tolist() for name in one.class_names]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_come_back_frame_for_frame_from_every_form_and_what_does_not_is_said(
+    form: Form, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp(form)
 
     @settings(max_examples=15, deadline=None)
     @given(ethograms())
     def check(one: Ethogram) -> None:
         path = folder / f"labels{FORMS[form]}"
-        path.write_bytes(file_of([one], form)[0])
-        asked = ReadOptions(fps=one.fps, class_names=one.class_names if form == "mat" else ())  # which keeps no names
-        found = read_ethograms(path, asked).ethograms[0]
-        assert found.frames == one.frames
-        assert [found.of_class(name).tolist() for name in one.class_names] == [one.of_class(name).tolist() for name in one.class_names]
+        content, lost = file_of([one], form)
+        path.write_bytes(content)
+        check_what_came_back(
+            one, read_ethograms(path, ReadOptions(class_names=one.class_names if form == "mat" else ())).ethograms[0], lost
+        )
+        again = read_ethograms(
+            path, ReadOptions(fps=one.fps, frames=one.frames if form == "caltech" else None, class_names=one.class_names)
+        )
+        found = again.ethograms[0]
+        assert (found.fps, found.frames, found.class_names) == (one.fps, one.frames, one.class_names), "as the sentences say"
 
     check()
+
+
+ODD = (
+    *("background", "Background", "label", "behaviour", "Behavior", "uncuratable", "to decide", "none", "frame", "time", "Start"),
+    *("a b", "a_b", " a", "a ", "a----", ">a", "---", "1", "nan", "nose_x", "nose_y", "nose_p", 'say "x"', "毛づくろい"),
+    *("S1: start end type", "List of annotations:", "Annotation framerate: 7", "Movie file(s): b", "fressen;ruhen;laufen", "a,b;c|d"),
+)
+
+
+def refused_or_written(one: Ethogram, form: Form) -> bytes | str:
+    """The file, or why it cannot be."""
+    try:
+        return file_of([one], form)[0]
+    except LabelError as refused:
+        return str(refused)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_names_of_classes_come_back_as_they_were_or_are_refused_in_a_sentence(form: Form, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp(form)
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.sampled_from(ODD), min_size=1, max_size=5, unique=True), st.sampled_from([None, 30.0]))
+    def check(names: list[str], fps: float | None) -> None:
+        bouts = [Bout(first=5 * place + 1, end=5 * place + 4, name=name) for place, name in enumerate(names)]
+        one = ethogram(names, bouts, where="", fps=fps)
+        content = refused_or_written(one, form)
+        if isinstance(content, str):
+            assert "\n" not in content
+            return
+        path = folder / f"labels{FORMS[form]}"
+        path.write_bytes(content)
+        found = read_ethograms(path, ReadOptions(class_names=one.class_names if form == "mat" else ())).ethograms[0]
+        assert (found.class_names, found.bouts, found.fps) == (one.class_names, one.bouts, one.fps if form in KEEP_RATE else None)
+
+    check()
+
+
+KEEP_RATE = ("boris", "boris-aggregated", "bento", "bouts")
+
+
+@pytest.mark.parametrize(
+    ("names", "form", "sentence"),
+    [
+        (("background", "a"), "deepethogram", "the class 'background' cannot stand in a file of the form deepethogram: DeepEthogram calls"),
+        (("Background", "a"), "csv", "the class 'Background' cannot stand in a file of the form csv: DeepEthogram calls frames so"),
+        (("label",), "csv", "a single column that is called so is read as one of class names; rename it, or write .bouts.json"),
+        (("behaviour",), "csv", "a single column that is called so"),
+        (("a b", "a_b"), "bento", "Bento takes spaces for underscores, and it would be one with 'a_b'"),
+        (
+            ("uncuratable",),
+            "bouts",
+            "the class 'uncuratable' cannot stand in a file of the form bouts: there, it is said of frames of every",
+        ),
+        (("to decide",), "bouts", "the class 'to decide' cannot stand"),
+        (("nose_x", "nose_y", "nose_p"), "csv", "with others it looks like the coordinates of a SimBA table"),
+        (("a ",), "boris", "spaces around a name are lost"),
+        (("a----",), "bento", "it ends as the names of channels do"),
+    ],
+)
+def test_a_name_that_a_form_would_read_otherwise_is_refused_when_it_is_written(names: tuple[str, ...], form: Form, sentence: str) -> None:
+    one = ethogram(names, [Bout(first=1, end=3, name=names[0])], where="", frames=5, fps=30)
+    with pytest.raises(LabelError) as refusal:
+        file_of([one], form)
+    assert sentence in str(refusal.value)
+
+
+def labelled(*, video: str, subject: str = "", bout: bool = True, frames: int = 100) -> Ethogram:
+    bouts = [Bout(first=5, end=9, name="groom")] if bout else []
+    return ethogram(("groom", "rear"), bouts, where="", frames=frames, fps=30, video=video, subject=subject)
+
+
+@pytest.mark.parametrize(
+    ("several", "form", "sentence"),
+    [
+        ([labelled(video="m")], "caltech", "from frame 9 on, comes back as judged by nobody; to read it again, give --frames 100"),
+        ([labelled(video="m")], "caltech", "keeps no frame rate (to read it again, give --fps 30), no name of a video (m)"),
+        ([labelled(video="m", subject="A"), labelled(video="m", subject="B")], "caltech", "no subject (A, B)"),
+        ([labelled(video="m", subject="A"), labelled(video="m", subject="B")], "bento", "keeps no subject (A, B)"),
+        ([labelled(video="m"), labelled(video="m", subject="B", frames=50)], "bento", "has one length and one list of classes"),
+        ([labelled(video="m")], "boris", "does not list classes that have no bout (rear); to read it again, give --classes groom rear"),
+        ([labelled(video="m"), labelled(video="n", bout=False)], "boris", "n has no bout, and a BORIS table does not name it"),
+        ([labelled(video="m"), labelled(video="n", bout=False)], "boris-aggregated", "n has no bout, and a BORIS table does not name it"),
+        ([labelled(video="m", subject="A")], "bouts", "a file of the form bouts keeps no subject (A)"),
+        ([labelled(video="m", subject="A")], "csv", "no name of a video (m), no subject (A)"),
+    ],
+)
+def test_what_a_form_has_no_place_for_is_said(several: list[Ethogram], form: Form, sentence: str) -> None:
+    assert sentence in " | ".join(file_of(several, form)[1])
+
+
+def test_sections_of_one_channel_are_taken_together_and_it_is_said(tmp_path: Path) -> None:
+    text = BENTO.format(rows="31\t60\t30") + "Ch1----------\n>attack\nStart\tStop\tDuration\n71\t80\t10\n"
+    reading = read(tmp_path, text, name="a.annot")
+    assert spans(reading, "attack") == [[30, 60], [70, 80]]
+    assert "has 2 sections Ch1; their bouts were taken together" in reading.mended[0]
+    streams = "S1:\tstart\tend\ttype\n---\n1\t5\tbite\n\nS1:\tstart\tend\ttype\n---\n8\t9\tbite\n"
+    caltech = read(tmp_path, f"Caltech Behavior Annotator - Annotation File\n\nConfiguration file:\nbite\tb\n\n{streams}", name="a.txt")
+    assert spans(caltech, "bite") == [[0, 5], [7, 9]]
+
+
+def test_a_bento_file_names_its_video(tmp_path: Path) -> None:
+    assert read(tmp_path, BENTO.format(rows="31\t60\t30"), name="a.annot").ethograms[0].video == "a.mp4"
 
 
 @pytest.mark.parametrize("form", ["csv", "npy"])
@@ -164,7 +294,7 @@ def test_subjects_and_observations_of_one_boris_file_are_kept_apart(tmp_path: Pa
         (AGGREGATED + "m,9,30,,a,STATE,2,1\n", r"csv:2: 'a' stops at 1 s, before its start at 2 s"),
         (
             AGGREGATED + "m,9,30,,a,STATE,1,3\nm,9,30,,a,STATE,2,4\n",
-            r"from frame 60 to before 120 begins before that from frame 30 has ended",
+            r"from frame 60 to before 120 begins before that of row 2, from frame 30, has ended",
         ),
         ("", r"labels\.csv: is empty"),
         ("frame,a\n", r"holds a header and no frame"),
@@ -236,6 +366,35 @@ def test_rows_numbered_from_1_and_missing_rows_are_mended_and_said(tmp_path: Pat
     gap = read(tmp_path, "frame,a\n0,1\n3,1\n")
     assert gap.ethograms[0].marks()[:, 0].tolist() == [1, -1, -1, 1]
     assert "2 frames up to frame 3 have no row" in gap.mended[0]
+
+
+FRAME_TABLES = {
+    "plain": ("frame,attack\n", "{frame},{attack}\n", ReadOptions()),
+    "DeepEthogram": (",background,attack\n", "{frame},{background},{attack}\n", ReadOptions()),
+    "DeepEthogram by pandas": ("Unnamed: 0,background,attack\n", "{frame},{background},{attack}\n", ReadOptions()),
+    "SimBA": (",a_x,a_y,a_p,attack\n", "{frame},1,1,1,{attack}\n", ReadOptions(class_names=("attack",))),
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "marks", "said"),
+    [
+        (((0, 1), (1, 0), (4, 1)), [1, 0, -1, -1, 1], "2 frames up to frame 4 have no row; read as uncuratable"),
+        (((1, 0), (0, 1)), [1, 0], "do not stand in the order of their frames"),
+        (((1, 1), (2, 0)), [1, 0], "numbered from 1"),
+    ],
+    ids=["missing", "turned", "from 1"],
+)
+@pytest.mark.parametrize("kind", FRAME_TABLES)
+def test_every_table_of_frames_is_read_by_its_frame_numbers(
+    rows: tuple[tuple[int, int], ...], marks: list[int], said: str, kind: str, tmp_path: Path
+) -> None:
+    header, row, asked = FRAME_TABLES[kind]
+    reading = read(tmp_path, header + "".join(row.format(frame=f, attack=a, background=1 - a) for f, a in rows), asked=asked)
+    assert reading.ethograms[0].class_names == ("attack",)
+    assert reading.ethograms[0].marks()[:, 0].tolist() == marks
+    assert [sentence for sentence in reading.mended if said in sentence]
+    assert len(reading.mended) == 1
 
 
 def test_a_column_of_names_is_one_class_per_frame(tmp_path: Path) -> None:

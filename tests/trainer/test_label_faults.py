@@ -9,7 +9,7 @@ import pytest
 from tests.trainer.scored import noise_frames, scored_with
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.label_faults import other_names
-from trainer.scoring.measurements import Circumstances, measure
+from trainer.scoring.measure import Circumstances, measure
 
 ANIMAL = np.array([[30.0, 4.0], [26.0, 10.0], [34.0, 10.0], [30.0, 44.0]])  # snout, both ears, base of the tail
 

@@ -96,6 +96,7 @@ def test_one_command_makes_a_bundle_that_is_scored_and_reported(
     assert bundle.description.learnt is not None
     assert "empty_scene" in json.loads((out / "metrics.json").read_text())
     assert (out / "report.html").read_text().count("data:image/png") >= 3
+    assert "a tenth of a synthetic set is held out: write a larger one" in (out / "report.html").read_text()
     assert " labelled frames: below 50 neither the network nor the error" in (out / "report.html").read_text()
     assert json.loads((out / "metrics.json").read_text())["train"]["frames"] == 16
     assert "The network sees all of the camera&#x27;s 160x120 image, at its own size, in" in (out / "report.html").read_text()

@@ -77,3 +77,21 @@ def test_what_shows_labels_and_answers_runs_on_them(given: NextCommands) -> None
     run(made)
     assert open_project(Path("models/mine-labels")).annotators() == ("first-person",)
     assert page == "trainer label models/mine-labels --annotator first-person --bundle models/mine"
+
+
+def test_names_of_one_video_are_exchanged_in_a_project_made_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = ""
+    for video in ("monday", "tuesday"):
+        (tmp_path / "labeled-data" / video).mkdir(parents=True)
+        cv2.imwrite(f"labeled-data/{video}/img1.png", np.zeros((48, 64), np.uint8))
+        rows += f"labeled-data/{video}/img1.png,5,6,30,40\n"
+    Path("table.csv").write_text(f"scorer,me,me,me,me\nbodyparts,snout,snout,tail,tail\ncoords,x,y,x,y\n{rows}")
+    advice = NextCommands(data=("table.csv",), bundle="models/mine").rename("tuesday", {"tail": "snout", "snout": "tail"})
+    assert advice is not None
+    *before, scored = advice.command.split(" && ")
+    run(" && ".join(before))
+    found = open_project(Path("models/mine-labels")).read_layer("first-person").frames
+    assert found["images/tuesday/000001.png"].animals == [{"tail": (5.0, 6.0), "snout": (30.0, 40.0)}]
+    assert found["images/monday/000001.png"].animals == [{"snout": (5.0, 6.0), "tail": (30.0, 40.0)}]
+    assert scored == "trainer evaluate models/mine --data models/mine-labels"

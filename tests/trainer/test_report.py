@@ -32,7 +32,7 @@ from trainer.reports.training_page import Examples, JudgedTraining, TrainingRun,
 from trainer.scoring.confidence_map import fit_confidence
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.floor import Floor
-from trainer.scoring.measurements import Circumstances, measure
+from trainer.scoring.measure import Circumstances, measure
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.training_record import TrainedAs
 from trainer.scoring.verdict import RULE, verdict

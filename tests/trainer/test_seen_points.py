@@ -83,6 +83,12 @@ def test_each_point_is_seen_as_its_own_crop_and_its_own_images_are_reduced(tmp_p
     assert seen_px(plan, twice) == (6.0, 6.0, 6.0, 2.0, 2.0), "images that are fitted to a frame of half their size"
     kept = trained_as(FitSettings(), plan, labels=frames, options=())
     assert kept.points_seen(5) == (3.0, 3.0, 3.0, 1.0, 1.0)
+    assert kept.crops == 2
+    assert kept.finer_times is not None
+    assert 20 < kept.finer_times < 2000, "resnet18 computes the whole frame where ours computes two crops"
+    fine = replace(frames, points=frames.points / 3, size=(249, 277))
+    small = plan_network(fine.points, FrameShape(height=249, width=277, channels=1), network="compact", head="heatmap", view="crop")
+    assert trained_as(FitSettings(), small, labels=fine, options=()).finer_times is None, "nothing to gain, so nothing is built"
     older = replace(kept, points_seen_px=())
     assert older.points_seen(5) == (3.0,) * 5, "figures from before have the coarsest alone"
     assert replace(older, seen_px=None).points_seen(5) == ()

@@ -70,6 +70,12 @@ GOOD = Measurements(
     points=(point("snout"), point("ear")),
     groups=(GroupMeasure(name="monday", learnt=93, scored=23, median_px=1.3),),
 )
+
+
+def with_points(*points: PointMeasure) -> Measurements:
+    return replace(GOOD, points=(point("a"), point("b"), *points))
+
+
 LOST = GroupMeasure(name="tuesday", learnt=0, scored=23, median_px=1.3, lost=0.15)
 SHORT = replace(GOOD, train_median_px=5.6, train_mean_px=6.0, median_px=5.9, mean_px=6.5, pictures=5_000)
 
@@ -102,12 +108,12 @@ CASES = {
             other_names=(OtherNames(group="tuesday", pairs=(("snout", "tail"), ("tail", "snout")), frames=23),),
         ),
         "other names",
-        "trainer evaluate models/mine --data mouse",
+        "trainer project rename mouse --video tuesday --points tail:snout snout:tail && trainer evaluate models/mine --data mouse",
     ),
     "too low resolution": (
         seen_at(3.0, replace(GOOD, train_median_px=4.4, train_mean_px=5.0, median_px=5.4, mean_px=6.0)),
         "resolution",
-        "trainer fit --data mouse --out models/mine-finer --head xy --hold-out a b --network resnet18 --view full --minutes 5",
+        "trainer fit --data mouse --out models/mine-finer --head xy --hold-out a b --network resnet18 --view full --minutes 50",
     ),
     "distribution shift": (
         replace(GOOD, median_px=14.0, mean_px=20.0, groups=(GroupMeasure(name="tuesday", learnt=0, scored=23, median_px=14.0),)),
@@ -171,7 +177,19 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
         (replace(GOOD, train_median_px=0.35, median_px=0.36, mean_px=0.41, falling=0.07, pictures=8_000), "good"),
         (replace(GOOD, train_median_px=0.1, median_px=0.3), "good"),  # a ratio of three between errors that nobody can see
         (replace(GOOD, mean_px=11.0, falling=0.16, groups=(LOST,)), "unlike"),
-        (replace(GOOD, mean_px=11.0, groups=(replace(LOST, learnt=20),)), "good"),  # of a video that it knows: no other kind of image
+        (replace(GOOD, mean_px=11.0, groups=(replace(LOST, learnt=20),)), "lost"),  # of a video that it knows: no other kind of image
+        (replace(GOOD, mean_px=60.0, median_px=2.3, right=12), "lost"),
+        (replace(GOOD, mean_px=20.0, target_px=30.0, groups=(replace(LOST, learnt=20),)), "good"),  # what the task can do with
+        (with_points(point("c"), point("d", median_px=60.0, train_median_px=60.0)), "lost point"),
+        (with_points(point("c"), point("d", median_px=60.0)), "lost point"),
+        (with_points(point("c"), point("d", median_px=2.6)), "lost point"),
+        (replace(with_points(point("c"), point("d", median_px=60.0, train_median_px=60.0)), pictures=5_000), "too short"),
+        (with_points(replace(point("c"), bias_px=(-6.7, 0.0), bias_error_px=0.1)), "biased"),
+        (with_points(replace(point("c"), bias_px=(-6.7, 0.0), bias_error_px=2.3)), "good"),  # chance
+        (with_points(replace(point("c"), bias_px=(-2.0, 0.0), bias_error_px=0.1)), "good"),  # within what counts as right
+        (with_points(replace(point("c"), border=10, border_median_px=30.0, inner_median_px=1.3)), "border"),
+        (with_points(replace(point("c"), border=2, border_median_px=30.0, inner_median_px=1.3)), "good"),  # too few to say
+        (with_points(replace(point("c"), border=10, border_median_px=3.0, inner_median_px=1.3)), "good"),
         (seen_at(2.0, replace(GOOD, train_median_px=0.49, median_px=0.55, mean_px=1.5, radius_px=0.5)), "resolution"),
         (replace(GOOD, train_median_px=0.4, median_px=1.9), "good"),  # a gap, but as exact as labels are
         (replace(GOOD, target_px=1.0), "not good enough"),
@@ -183,7 +201,11 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
     ],
     ids=[
         "nothing held out", "hardly begun", "learnt nothing", "still falling", "falling unseen",
-        "gap below half a pixel", "points lost in another video", "points lost in a known one", "resolution by held-out frames",
+        "gap below half a pixel", "points lost in another video", "points lost in a known one", "half of the frames",
+        "lost within the target",
+        "point never found", "point found in training alone", "point just beyond", "point not yet found",
+        "biased", "bias by chance", "bias within the radius", "border", "few at the border", "little worse at the border",
+        "resolution by held-out frames",
         "gap within the radius",
         "target missed", "target met",
         "not exact", "names unclear", "confused while short", "resolution",
@@ -191,6 +213,107 @@ def test_every_command_that_is_named_can_be_typed(measured: Measurements, place:
 )  # fmt: skip
 def test_the_first_step_follows_the_rules(measured: Measurements, kind: str) -> None:
     assert verdict(measured, PLACE).steps[0].kind == kind
+
+
+NEW_VIDEO = GroupMeasure(name="tuesday", learnt=0, scored=23, median_px=12.0)
+
+
+@pytest.mark.parametrize(
+    ("measured", "then"),
+    [
+        (SHORT, ["not exact"]),
+        (replace(SHORT, points=(point("a", median_px=5.9), point("tongue", learnt=20, median_px=14.0))), ["rare point", "not exact"]),
+        (replace(SHORT, median_px=12.0, mean_px=13.0, groups=(NEW_VIDEO,)), []),
+        (replace(SHORT, groups=(replace(NEW_VIDEO, median_px=5.9, lost=0.2),)), ["not exact"]),
+        (replace(SHORT, exchanges=(Exchange(first="l", second="r", learnt=0.12, scored=0.1, frames=11),)), ["not exact"]),
+        (replace(SHORT, exchanges=(Exchange(first="l", second="r", learnt=0.5, scored=0.5, frames=40),)), ["not exact"]),
+        (seen_at(3.0, SHORT), ["not exact"]),
+    ],
+    ids=["alone", "rare point", "new video", "lost there", "exchanged", "names unclear", "seen coarsely"],
+)
+def test_what_has_not_learnt_its_own_frames_is_trained_longer_before_anything_is_concluded(measured: Measurements, then: list[str]) -> None:
+    found = verdict(measured, PLACE)
+    assert [step.kind for step in found.steps] == ["too short", *then]
+    for step in found.steps:
+        assert "--minutes 5" not in step.command.replace("--minutes 50", ""), "the length that was just called too short"
+    if "not exact" in then:
+        assert found.steps[-1].command.startswith("trainer curve ")
+        assert found.steps[-1].command.endswith("--minutes 30")
+
+
+def test_a_point_that_is_never_found_is_named_with_what_to_look_at() -> None:
+    never = verdict(with_points(point("c"), point("d", median_px=60.0, train_median_px=58.0)), PLACE)
+    assert never.sentence.startswith(
+        "'d' is not found: a median error of 60.0 px, where 2.4 px count as right; on the frames learnt from it is 58.0 px."
+    )
+    assert never.steps[0].command == "trainer label mouse --annotator ann --bundle models/mine"
+    unseen = verdict(with_points(point("d", median_px=60.0), point("e", median_px=9.0)), PLACE)
+    assert unseen.sentence.startswith("'d', 'e' are not found on held-out frames: a median error of 60.0 and 9.0 px, where 2.4 px count")
+    assert unseen.steps[0].command.startswith("trainer select 'videos/monday 1.mp4' --project mouse --count 20 --by uncertainty")
+
+
+def test_where_many_points_are_lost_it_is_said_how_many_and_where() -> None:
+    half = GroupMeasure(name="tuesday", learnt=20, scored=23, median_px=2.3, lost=0.49)
+    found = verdict(replace(GOOD, mean_px=60.0, median_px=2.3, right=12, groups=(half,)), PLACE)
+    assert found.sentence.startswith(
+        "Often lost: in 'tuesday' 49% of the points are more than 7.2 px off, in the training frames 0%. The median error of 2.30 px"
+    )
+    assert found.steps[0].command.startswith("trainer select videos/tuesday.mp4 --project mouse --count 20 --by uncertainty")
+    assert "which is 31% to 73% of all such frames" in found.sentence
+    few_right = verdict(replace(GOOD, median_px=2.3, right=12), PLACE)
+    assert few_right.sentence.startswith("Often lost. The median error of 2.30 px is within the 2.4 px that count as right; most points")
+    both = verdict(replace(GOOD, mean_px=60.0, median_px=2.3, train_lost=0.47, groups=(half,)), PLACE).steps[0]
+    assert both.kind == "lost"
+    assert both.command == "trainer label mouse --annotator ann --bundle models/mine"
+    short = verdict(replace(GOOD, mean_px=60.0, median_px=2.3, train_lost=0.47, groups=(half,), pictures=5_000), PLACE).steps[0]
+    assert short.kind == "too short"
+
+
+def test_a_bias_is_said_with_its_direction_and_the_border_with_its_error() -> None:
+    biased = verdict(with_points(replace(point("c"), bias_px=(-6.7, 0.0), bias_error_px=0.1)), PLACE)
+    assert biased.sentence.startswith("Biased: beyond chance, answers lie beside their labels: c 6.7 px left (2.4 px count as right).")
+    assert biased.steps[0].command == "trainer label mouse --annotator ann --bundle models/mine"
+    border = verdict(with_points(replace(point("c"), border=10, border_median_px=30.0, inner_median_px=1.3)), PLACE)
+    assert border.sentence.startswith(
+        "Lost at the image's edge: within 8 px of it 'c' is off by 30.0 px (median of 10 labels), elsewhere by"
+    )
+    assert border.steps[0].command.startswith("trainer select 'videos/monday 1.mp4'")
+
+
+def test_a_gap_that_other_names_cause_asks_for_no_labels() -> None:
+    measured = replace(CASES["wrong names"][0], train_median_px=1.2, groups=(replace(NEW_VIDEO, median_px=90.0),), right=0)
+    found = verdict(measured, PLACE)
+    assert [step.kind for step in found.steps] == ["other names"]
+    assert found.needs_labels == ""
+    assert "'tuesday'" in found.labels_or_minutes
+    assert "set right" in found.labels_or_minutes
+
+
+def test_names_that_are_no_exchange_are_looked_at_and_those_of_tables_are_renamed_in_a_project() -> None:
+    swapped = CASES["wrong names"][0]
+    half = replace(swapped, other_names=(OtherNames(group="tuesday", pairs=(("snout", "tail"),), frames=23),))
+    assert verdict(half, PLACE).steps[0].command == "trainer label mouse --annotator ann --bundle models/mine"
+    table = NextCommands(data=("a.csv",), bundle="m")
+    assert verdict(swapped, table).steps[0].command == (
+        "trainer project import m-labels a.csv --annotator first-person && "
+        "trainer project rename m-labels --video tuesday --points tail:snout snout:tail && trainer evaluate m --data m-labels"
+    )
+    several = replace(table, data=("a.csv", "b.csv"))  # in which groups may be called otherwise than in their own set
+    assert "rename" not in verdict(swapped, several).steps[0].command
+
+
+def test_a_network_that_sees_more_is_given_as_many_times_longer_as_it_computes_more() -> None:
+    measured = CASES["too low resolution"][0]
+    step = verdict(measured, replace(PLACE, finer_times=150.0, crops=3)).steps[0]
+    assert step.command.endswith("--network resnet18 --view full --minutes 750")
+    assert "about 150 times the operations for each picture, which is about 12 hours where this training took 5 minutes" in step.do
+    assert "instead of the 3 crops" in step.do
+    epochs = verdict(measured, replace(PLACE, finer_times=150.0, minutes=None, epochs=40)).steps[0]
+    assert epochs.command.endswith("--view full --epochs 40")
+    assert "about 150 times the operations for each picture, and so many times the time" in epochs.do
+    other_way = verdict(measured, replace(PLACE, finer_times=0.4, fit_options=("--network", "resnet18"))).steps[0]
+    assert other_way.command.endswith("--view full --minutes 5")
+    assert "operations" not in other_way.do
 
 
 def test_scattered_labels_come_before_a_training_that_is_too_short_as_well() -> None:

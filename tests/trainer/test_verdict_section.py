@@ -16,7 +16,8 @@ from trainer.reports.verdict_section import fault_section, labels_or_minutes_sec
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.hidden_points import absence
-from trainer.scoring.measurements import Circumstances, EmptyScene, Measurements, _at_border, measure
+from trainer.scoring.measure import Circumstances, _at_border, measure
+from trainer.scoring.measurements import EmptyScene, Measurements
 from trainer.scoring.metrics import point_errors
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.verdict import verdict
@@ -64,7 +65,7 @@ def test_frames_are_right_by_most_of_their_points_and_counted_where_they_have_la
 
 
 def test_what_stands_in_backticks_is_shown_as_code(measured: Measurements) -> None:
-    good = replace(measured, exchanges=(), suspects=(), train_mean_px=1.0, mean_px=1.0)
+    good = replace(measured, exchanges=(), suspects=(), groups=(), train_mean_px=1.0, mean_px=1.0)
     shown = verdict(good, NextCommands(data=("a <b>.csv",), bundle="models/mine"))
     for part in (verdict_box(shown), labels_or_minutes_section(shown)):
         assert "`" not in part

@@ -13,7 +13,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.scoring.baseline import score_baselines
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
-from trainer.scoring.measurements import Circumstances, measure
+from trainer.scoring.measure import Circumstances, measure
 from trainer.scoring.metrics import point_errors
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import ENOUGH_PICTURES

@@ -137,10 +137,10 @@ def delayed_targets(video: PoseVideo, *, exclusive: bool, delay_ms: float) -> ND
 
 
 def targets_of(marks: Marks, *, exclusive: bool) -> NDArray[np.float32]:
-    """Marks as targets, see `Clips`."""
+    """Marks as targets, see `Clips`. Of exclusive classes, one that is on answers for those that nobody judged."""
     on, judged = marks == YES, (marks == YES) | (marks == NO)
     if not exclusive:
         return np.where(judged, on, UNJUDGED).astype(np.float32)
     targets = np.column_stack([on, ~on.any(axis=1)]).astype(np.float32)
-    targets[~judged.all(axis=1)] = UNJUDGED
+    targets[~judged.all(axis=1) & ~on.any(axis=1)] = UNJUDGED
     return targets

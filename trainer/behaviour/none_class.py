@@ -43,4 +43,5 @@ def _without(video: PoseVideo, place: int, kept: tuple[str, ...]) -> PoseVideo:
     columns = [column for column in range(video.marks.shape[1]) if column != place]
     people = {name: marks[:, columns] for name, marks in video.people.items()}
     labels = replace(video.labels, class_names=kept, bouts=tuple(bout for bout in video.labels.bouts if bout.name in kept))
-    return replace(video, marks=video.marks[:, columns], labels=labels, people=people)
+    unjudged = tuple(name for name in video.unjudged if name in kept)
+    return replace(video, marks=video.marks[:, columns], labels=labels, people=people, unjudged=unjudged)

@@ -1,13 +1,14 @@
 """The rows of a table of videos: names, labels, frame rates and parts; and which video is used for what."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from trainer.errors import LabelError, TrainingError
-from trainer.ethogram.bouts import NO, UNCURATABLE, YES, Ethogram, Marks
+from trainer.ethogram.bouts import NO, TO_DECIDE, UNCURATABLE, YES, Ethogram, Marks, bouts_of_marks
 from trainer.ethogram.files import read_ethograms
 from trainer.ethogram.read_options import ReadOptions, cells_in, text_of
 
@@ -129,7 +130,7 @@ def part_of(table: Path, line: int, row: dict[str, str]) -> Part | None:
 
 def classes_of(labels: Sequence[Ethogram], asked: Sequence[str], left_out: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """Which classes to learn: those of a bundle, those asked for, or all that are on anywhere."""
-    listed = list(dict.fromkeys(name for one in labels for name in one.class_names))
+    listed = list(dict.fromkeys(name for one in labels for name in one.class_names if one.lists_classes or len(one.of_class(name))))
     strange = next((name for name in (*asked, *left_out) if name not in listed), None)
     if strange is not None:
         raise TrainingError(f"no video labels '{strange}'; the labels have {', '.join(listed)}")
@@ -142,18 +143,33 @@ def classes_of(labels: Sequence[Ethogram], asked: Sequence[str], left_out: Seque
     return names
 
 
-def marks_of(labels: Ethogram, names: Sequence[str], left_out: Sequence[str], *, frames: int, name: str) -> tuple[Marks, list[str]]:
-    """Marks of as many frames as there are, and what that took."""
+def of_classes(labels: Ethogram, names: Sequence[str]) -> Ethogram:
+    """The labels of some classes, in their order.
+
+    One that the labels do not list was not judged: it is to decide. Frames that are uncuratable for every listed class are so for it too.
+    """
     whole = labels.marks()
-    marks = np.full((frames, len(names)), NO, np.int8)
+    of_all = np.where((whole == UNCURATABLE).all(axis=1), UNCURATABLE, TO_DECIDE if labels.lists_classes else NO)
+    strange = [name for name in names if name not in labels.class_names]
+    bouts = bouts_of_marks(np.repeat(of_all[:, None], len(strange), axis=1).astype(np.int8), strange)
+    kept = [bout for bout in labels.bouts if bout.name in names]
+    return replace(labels, class_names=tuple(names), bouts=tuple(sorted([*kept, *bouts])))
+
+
+def unjudged_classes(labels: Ethogram, names: Sequence[str]) -> tuple[str, ...]:
+    """Which classes nobody judged in these labels, as they were not there to be marked."""
+    return tuple(name for name in names if name not in labels.class_names) if labels.lists_classes else ()
+
+
+def marks_of(labels: Ethogram, names: Sequence[str], left_out: Sequence[str], *, frames: int, name: str) -> tuple[Marks, list[str]]:
+    """Marks of as many frames as there are, and what that took; classes that the labels do not list are as in `of_classes`."""
+    whole = labels.marks()
+    marks = np.full((frames, len(names)), UNCURATABLE, np.int8)
     length = min(frames, len(whole))
-    for place, each in enumerate(names):
-        if each in labels.class_names:
-            marks[:length, place] = whole[:length, labels.class_names.index(each)]
+    marks[:length] = of_classes(labels, names).marks()[:length]
     for each in left_out:
         if each in labels.class_names:
             marks[:length][whole[:length, labels.class_names.index(each)] == YES] = UNCURATABLE
-    marks[length:] = UNCURATABLE
     said = []
     if len(whole) > frames:
         said.append(f"{name}: its labels run {len(whole) - frames} frames past the {frames} there are, and are left out")

@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 from trainer.behaviour.blocks import in_blocks
 from trainer.behaviour.division import DivisionAsked, SplitBy, divided
 from trainer.behaviour.second_people import COLUMN, People, second_people
-from trainer.behaviour.table_rows import GROUPS, Part, classes_of, fps_of, groups_of, labels_of, marks_of, part_of, table_rows
+from trainer.behaviour.table_rows import (
+    GROUPS,
+    Part,
+    classes_of,
+    fps_of,
+    groups_of,
+    labels_of,
+    marks_of,
+    of_classes,
+    part_of,
+    table_rows,
+    unjudged_classes,
+)
 from trainer.behaviour.tracks import Tracks, read_tracks
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.bouts import YES, Ethogram, Marks, bouts_of_marks, ethogram
@@ -38,6 +50,7 @@ class PoseVideo:
         to_network: bool (frames,), which of them go to the network; None: all of them.
         groups: of which `animal`, `session` and `trial` it is, as far as the table says.
         people: what others than the labels' author said, int8 (frames, classes) each, by name.
+        unjudged: classes that the labels do not list.
     """
 
     name: str
@@ -51,6 +64,7 @@ class PoseVideo:
     to_network: NDArray[np.bool_] | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     people: People = field(default_factory=dict)
+    unjudged: tuple[str, ...] = ()
 
     @property
     def session(self) -> Session:
@@ -60,6 +74,7 @@ class PoseVideo:
             labels=self.labels,
             frames=self.video_frames or len(self.poses),
             part=self.part,
+            unjudged=self.unjudged,
         )
 
     def between(self, first: int, end: int, *, name: str) -> "PoseVideo":
@@ -165,19 +180,19 @@ def read_videos(
             marks = marks[tracks.numbers]
             people = {name: others[tracks.numbers] for name, others in people.items()}
         notes += [*said, *aside]
-        kept = replace(labels, class_names=names, bouts=tuple(bout for bout in labels.bouts if bout.name in names))
         videos.append(
             PoseVideo(
                 name=row["video"],
                 poses=tracks.poses,
                 marks=marks,
                 fps=fps,
-                labels=kept,
+                labels=of_classes(labels, names),
                 part=part_of(table, line, row),
                 times_s=tracks.times_s,
                 video_frames=frames,
                 groups=groups_of(row),
                 people=people,
+                unjudged=unjudged_classes(labels, names),
             )
         )
     tracks = read[0][0]

@@ -21,6 +21,7 @@ def add(commands: Commands) -> None:
     _add_create(actions)
     _add_extend(actions)
     _add_import(actions)
+    _add_rename(actions)
     _add_export(actions)
     counting = add_command(
         actions,
@@ -99,6 +100,22 @@ def _add_import(actions: Commands) -> None:
     add_empty(parser)
 
 
+def _add_rename(actions: Commands) -> None:
+    parser = add_command(
+        actions,
+        "rename",
+        call=rename,
+        text="Give points of one video's labels other names, where they were called otherwise than in the rest; the names the other way "
+        "round take it back.",
+        example="trainer project rename openfield --video tuesday --points leftear:rightear rightear:leftear",
+    )
+    parser.add_argument("project", type=Path)
+    parser.add_argument("--video", required=True, metavar="NAME", help="whose labels, of every annotator")
+    parser.add_argument(
+        "--points", nargs="+", required=True, metavar="A:B", help="what is called A is to be called B; A:B and B:A together exchange two"
+    )
+
+
 def _add_export(actions: Commands) -> None:
     parser = add_command(
         actions,
@@ -160,6 +177,24 @@ def import_into(options: argparse.Namespace) -> int:
     if done.left_out:
         of = ", ".join(f"{count} of {group}" for group, count in done.left_out.items())
         print(f"left out, as their pictures are not there: {sum(done.left_out.values())} labelled frames ({of})")
+    return 0
+
+
+def rename(options: argparse.Namespace) -> int:
+    """Rename points."""
+    from trainer.project.rename import rename_points
+    from trainer.project.store import open_project
+    from trainer.scoring.next_commands import typed
+
+    known = list(open_project(options.project).point_names)
+    names = [_pair(text, known, option="--points", dash=":") for text in options.points]
+    done = rename_points(options.project, options.video, names)
+    if not done.frames:
+        print(f"{options.project}: nobody has labelled {', '.join(name for name, _ in names)} in '{options.video}'; nothing was renamed")
+        return 0
+    of = ", ".join(f"{count} of {annotator}" for annotator, count in done.frames.items())
+    back = typed("project", "rename", str(options.project), "--video", options.video, "--points", *(f"{new}:{old}" for old, new in names))
+    print(f"{options.project}: renamed in the labelled frames of '{options.video}' ({of}); to take it back:\n{back}")
     return 0
 
 

@@ -4,6 +4,7 @@ import io
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ def npy_of(one: Ethogram) -> bytes:
     for place, name in enumerate(one.class_names):
         columns[name] = one.marks()[:, place]
     content = io.BytesIO()
-    np.save(content, columns, allow_pickle=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a NumPy before 1.17 reads no names beyond Latin letters
+        np.save(content, columns, allow_pickle=False)
     return content.getvalue()
 
 
@@ -145,6 +148,7 @@ def of_array(array: NDArray[Any], class_names: Sequence[str], *, where: str) -> 
 def _reading(path: Path, kind: str, array: NDArray[Any], asked: ReadOptions) -> Reading:
     marks, names, mended = of_array(array, asked.class_names, where=str(path))
     one = ethogram(names, bouts_of_marks(marks, names), where=str(path), frames=len(marks), fps=asked.fps)
+    one = replace(one, lists_classes=array.dtype.kind not in "US" or bool(asked.class_names))
     return Reading(path=path, kind=kind, ethograms=(one,), mended=tuple(mended))
 
 

@@ -40,13 +40,15 @@ class Ethogram:
     """What one person or program said of one video.
 
     Attributes:
-        class_names: every class that could be marked, in the file's order.
+        class_names: every class that could be marked, in the file's order; only those that were, where `lists_classes` is False.
         bouts: in order of time. Bouts of one class do not share a frame.
         frames: how many were judged, counted from the video's first; at least up to the last bout's end.
         fps: frames per second, None where the file does not say.
         video: what the file calls the video or observation; may be empty.
         subject: which animal it is about; empty where the file tells none apart.
         channel: which of several sets of classes in one file; empty where there is one.
+        lists_classes: whether a class that is not named was not judged. False where a form names no class but those that are on, as
+            BORIS's tables do: there, a class that is not named was on in no frame.
     """
 
     class_names: tuple[str, ...]
@@ -56,6 +58,7 @@ class Ethogram:
     video: str = ""
     subject: str = ""
     channel: str = ""
+    lists_classes: bool = True
 
     @property
     def title(self) -> str:

@@ -1,7 +1,7 @@
 """Caltech's annotation files: of its Behavior Annotator (.txt) and of Bento and MARS (.annot). Their frames count from 1, inclusive."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trainer.errors import LabelError
@@ -13,6 +13,7 @@ BENTO = "Bento annotation file"
 _STREAM = re.compile(r"(S\d+):\s*start\s+end\s+type", re.IGNORECASE)
 _CHANNEL = re.compile(r"(.+?)-{4,}\s*")
 _CHANNEL_LINE = "----------"
+_MOVIE = "Movie file(s):"
 
 
 def read_caltech(path: Path, text: str, asked: ReadOptions) -> Reading:
@@ -24,13 +25,14 @@ def read_caltech(path: Path, text: str, asked: ReadOptions) -> Reading:
     lines = text.splitlines()
     listed = _listed(lines, "Configuration file:")
     names = [line.split()[0] for line in listed]
-    streams = {match[1]: number for number, line in enumerate(lines) if (match := _STREAM.match(line.strip()))}
+    mended: list[str] = []
+    streams = _sections(path, [(match[1], number) for number, line in enumerate(lines) if (match := _STREAM.match(line.strip()))], mended)
     if not streams:
         raise LabelError(f"{path}: holds no 'S1: start end type' with bouts below; save the annotation again")
-    ends = [*list(streams.values())[1:], len(lines)]
     ethograms, unused = [], set(names)
-    for (stream, start), end in zip(streams.items(), ends, strict=True):
-        bouts = [_caltech_bout(f"{path}:{number + 1}", lines[number]) for number in range(start + 1, end) if _is_row(lines[number])]
+    for stream, begins in streams.items():
+        rows = [number for begin in begins for number in _below(begin, streams, len(lines)) if _is_row(lines[number])]
+        bouts = [_caltech_bout(f"{path}:{number + 1}", lines[number]) for number in rows]
         where = f"{path}, {stream}"
         used = [name for name in names if any(bout.name == name for bout in bouts)] if len(streams) > 1 else names
         if bouts and not {bout.name for bout in bouts} <= set(names):
@@ -40,7 +42,8 @@ def read_caltech(path: Path, text: str, asked: ReadOptions) -> Reading:
         if bouts:
             one = ethogram(used, bouts, where=where, frames=asked.frames or 0, fps=asked.fps, channel=stream)
             ethograms.append(one)
-    mended = [f"{path}: {', '.join(sorted(unused))} is listed and has no bout in any stream; left out"] if unused else []
+    if unused and len(streams) > 1:
+        mended.append(f"{path}: {', '.join(sorted(unused))} is listed and has no bout in any stream; left out")
     return Reading(path=path, kind="Caltech annotation", ethograms=_chosen(path, ethograms, asked), mended=tuple(mended))
 
 
@@ -53,26 +56,29 @@ def read_bento(path: Path, text: str, asked: ReadOptions) -> Reading:
     lines = text.splitlines()
     fps = agreed_fps(path, _number_after(path, lines, "Annotation framerate:"), asked.fps)
     start, stop = (_number_after(path, lines, f"Annotation {which} frame:") for which in ("start", "stop"))
-    channels = {match[1].strip(): number for number, line in enumerate(lines) if (match := _CHANNEL.fullmatch(line.strip()))}
+    mended: list[str] = []
+    found = [(match[1].strip(), number) for number, line in enumerate(lines) if (match := _CHANNEL.fullmatch(line.strip()))]
+    channels = _sections(path, found, mended)
     if not channels:
         raise LabelError(f"{path}: holds no channel ('Ch1----------') with bouts below; save the annotation again")
-    first_row = min(channels.values())
+    first_row = min(min(begins) for begins in channels.values())
     in_seconds = any("." in line for line in lines[first_row:] if line.strip()[:1].isdigit())
     if in_seconds and fps is None:
         raise LabelError(f"{path}: its bouts are in seconds and it says no frame rate; give it with --fps")
     names = [line.strip() for line in _listed(lines, "List of annotations:")]
-    ends = [*sorted(channels.values())[1:], len(lines)]
-    mended: list[str] = []
+    video = next((line.strip()[len(_MOVIE) :].strip() for line in lines if line.strip().lower().startswith(_MOVIE.lower())), "")
     ethograms = []
-    for (channel, begin), end in zip(channels.items(), ends, strict=True):
-        bouts = _bento_bouts(path, lines, range(begin + 1, end), rate=fps if in_seconds else None, names=names)
+    for channel, begins in channels.items():
+        sections = [_below(begin, channels, len(lines)) for begin in begins]
+        rate = fps if in_seconds else None
+        bouts = [bout for rows in sections for bout in _bento_bouts(path, lines, rows, rate=rate, names=names)]
         unlisted = list(dict.fromkeys(bout.name for bout in bouts if bout.name not in names))
         if unlisted:
             mended.append(f"{path}, {channel}: {', '.join(unlisted)} stands above bouts and not in the list of annotations; added to it")
             names += unlisted
         if names:
             frames = asked.frames or (round(stop) if stop and not in_seconds else 0)
-            one = ethogram(names, bouts, where=f"{path}, {channel}", frames=frames, fps=fps, channel=channel)
+            one = ethogram(names, bouts, where=f"{path}, {channel}", frames=frames, fps=fps, video=video, channel=channel)
             ethograms.append(one)
     if start is not None and start > 1:
         mended.append(
@@ -90,6 +96,8 @@ def caltech_of(ethograms: Sequence[Ethogram]) -> str:
         LabelError: a mark or a class name that it cannot hold.
     """
     names = list(dict.fromkeys(name for one in ethograms for name in one.class_names))
+    if not any(one.bouts for one in ethograms):
+        raise LabelError("there is no bout to write, and a Caltech file without one says nothing of the video; write .csv or .npy")
     for name in names:
         if len(name.split()) != 1:
             raise LabelError(f"the class '{name}' has a space in its name, at which a Caltech file ends it; rename it, or write .annot")
@@ -111,7 +119,7 @@ def bento_of(ethograms: Sequence[Ethogram]) -> str:
     names = list(dict.fromkeys(name for one in ethograms for name in one.class_names))
     channels = [one.channel or f"Ch{number}" for number, one in enumerate(ethograms, 1)]
     fps = ethograms[0].fps
-    lines = [BENTO, f"Movie file(s): {ethograms[0].video}", "", "Stimulus name: ", "Annotation start frame: 1"]
+    lines = [BENTO, f"{_MOVIE} {ethograms[0].video}", "", "Stimulus name: ", "Annotation start frame: 1"]
     lines += [f"Annotation stop frame: {max(one.frames for one in ethograms)}"]
     lines += ([f"Annotation framerate: {fps:.12g}"] if fps is not None else []) + [""]
     lines += ["List of channels:", *channels, "", "List of annotations:", *names, ""]
@@ -140,6 +148,30 @@ def _chosen(path: Path, ethograms: Sequence[Ethogram], asked: ReadOptions) -> tu
         channels = ", ".join(one.channel for one in ethograms if one.channel) or "none, its labels are all of one kind"
         raise LabelError(f"{path}: has no channel '{asked.channel}'; it has {channels}")
     return found
+
+
+def bento_word(name: str) -> str:
+    """A class's name as Bento may write it."""
+    return name.replace(" ", "_")
+
+
+def is_channel(line: str) -> bool:
+    """Whether a line would be read as the beginning of a channel."""
+    return _CHANNEL.fullmatch(line) is not None
+
+
+def _sections(path: Path, found: Sequence[tuple[str, int]], mended: list[str]) -> dict[str, list[int]]:
+    """The lines at which the sections of each channel or stream begin; one that has several is said."""
+    begins: dict[str, list[int]] = {}
+    for name, number in found:
+        begins.setdefault(name, []).append(number)
+    mended += [f"{path}: has {len(of)} sections {name}; their bouts were taken together" for name, of in begins.items() if len(of) > 1]
+    return begins
+
+
+def _below(begin: int, sections: Mapping[str, Sequence[int]], lines: int) -> range:
+    """The lines below the beginning of a section, up to the next section."""
+    return range(begin + 1, min((number for begins in sections.values() for number in begins if number > begin), default=lines))
 
 
 def _listed(lines: Sequence[str], title: str) -> list[str]:
@@ -180,7 +212,7 @@ def _bento_bouts(path: Path, lines: Sequence[str], rows: range, *, rate: float |
         if line.startswith(">"):
             name = line[1:].strip()
             # Bento writes spaces of the listed names as underscores, or the other way about
-            name = next((each for each in names if each.replace(" ", "_") == name.replace(" ", "_")), name)
+            name = next((each for each in names if bento_word(each) == bento_word(name)), name)
             continue
         where = f"{path}:{number + 1}"
         if name is None:

@@ -9,6 +9,7 @@ from trainer.ethogram.bouts import TO_DECIDE, UNCURATABLE, YES, Ethogram
 FEWEST_FRAMES = 200  # of a class, over all sessions; published classifiers of behaviour begin to work in the hundreds
 FEWEST_BOUTS = 5  # fewer, and whether one is found decides the score
 LOPSIDED = 20  # times as many frames of the commonest class as of the rarest
+SAME_RATE = 1e-3  # as far as the rates of labels and video may differ: 29.97 and 30 are two
 ONE_PART = 0.9  # of a class's frames in one of several sessions
 
 
@@ -21,12 +22,16 @@ class Session:
         labels: its ethogram.
         frames: how long the video is, or its table of poses; None where it is not known.
         part: what it is used for; None where nothing was divided.
+        unjudged: classes that the file does not list, where `labels` name them all the same.
+        fps: frames per second of the video; None where it is not known.
     """
 
     name: str
     labels: Ethogram
     frames: int | None = None
     part: Literal["train", "validation", "test"] | None = None
+    unjudged: tuple[str, ...] = ()
+    fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +82,25 @@ def findings(sessions: Sequence[Session]) -> list[str]:
     """What a person should know before training, a sentence each; empty where nothing was found."""
     table = counts(sessions)
     names = list(dict.fromkeys(one.name for one in table))
-    said = [sentence for session in sessions for sentence in _lengths(session)]
+    said = [sentence for session in sessions for sentence in (*_rates(session), *_lengths(session))]
     totals = {name: sum(one.frames for one in table if one.name == name) for name in names}
     said += _vocabulary(sessions, [name for name in names if totals[name]])
-    said += _undecided(table)
+    unjudged = {(session.name, name) for session in sessions for name in session.unjudged}
+    said += _undecided([one for one in table if (one.session, one.name) not in unjudged])
     said += [sentence for name in names for sentence in _amounts(name, [one for one in table if one.name == name])]
     said += _lopsided(totals)
     said += [sentence for name in names for sentence in _parts(sessions, table, name)]
     return said
+
+
+def _rates(session: Session) -> list[str]:
+    said, fps = session.labels.fps, session.fps
+    if said is None or fps is None or abs(said - fps) <= SAME_RATE * fps:
+        return []
+    return [
+        f"{session.name}: its labels are at {said:.6g} frames per second, the video at {fps:.6g}; labels from times in seconds are "
+        "then of other frames: see that labels and video belong together"
+    ]
 
 
 def _lengths(session: Session) -> list[str]:
@@ -106,9 +122,10 @@ def _lengths(session: Session) -> list[str]:
 def _vocabulary(sessions: Sequence[Session], names: Sequence[str]) -> list[str]:
     said = []
     for session in sessions:
-        missing = [name for name in names if name not in session.labels.class_names]
+        missing = [name for name in names if name not in session.labels.class_names or name in session.unjudged]
+        counts_as = "were not judged for it, and teach nothing of it" if session.labels.lists_classes else "count as without it"
         if missing:
-            said.append(f"{session.name}: does not list {', '.join(missing)}, which other sessions do; its frames count as without it")
+            said.append(f"{session.name}: does not list {', '.join(missing)}, which other sessions do; its frames {counts_as}")
     return said
 
 

@@ -1,23 +1,25 @@
 """The one entrance to labels of behaviour in files: which format a file is in, and how one is written."""
 
-import shlex
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+
+import numpy as np
 
 from trainer.errors import LabelError
 from trainer.ethogram.arrays import mat_of, npy_of, read_mat, read_npy
-from trainer.ethogram.boris import boris_header, read_boris
+from trainer.ethogram.boris import read_boris
+from trainer.ethogram.boris_rows import boris_header
 from trainer.ethogram.bout_file import ENDING, bout_file_of, read_bout_file
-from trainer.ethogram.bouts import Ethogram
+from trainer.ethogram.bouts import NO, Ethogram
 from trainer.ethogram.caltech import BENTO, CALTECH, bento_of, caltech_of, read_bento, read_caltech
+from trainer.ethogram.form_limits import PER_FRAME, Form, lost_in, refuse_unwritable_names
 from trainer.ethogram.image_folders import read_image_folders
 from trainer.ethogram.read_options import Reading, ReadOptions, cells_in, text_of
 from trainer.ethogram.tables import cells_of, csv_of, deepethogram_of, read_table
 from trainer.ethogram.write_boris import boris_of
 from trainer.project.files import PROJECT_FILE
 
-Form = Literal["csv", "npy", "mat", "boris", "boris-aggregated", "deepethogram", "bento", "caltech", "bouts"]
 FORMS: dict[Form, str] = {
     "csv": ".csv",
     "npy": ".npy",
@@ -29,9 +31,14 @@ FORMS: dict[Form, str] = {
     "caltech": ".txt",
     "bouts": ENDING,
 }
-_ONE_EACH: dict[str, Callable[[Ethogram], str]] = {"csv": csv_of, "deepethogram": deepethogram_of}
-_PER_FRAME = ("csv", "npy", "mat", "deepethogram")
-_ONE_SET = (*_PER_FRAME, "bouts")
+_ONE_EACH: dict[str, Callable[[Ethogram], str | bytes]] = {
+    "csv": csv_of,
+    "deepethogram": deepethogram_of,
+    "npy": npy_of,
+    "mat": mat_of,
+    "bouts": bout_file_of,
+}
+_ONE_SET = (*PER_FRAME, "bouts")
 
 
 def read_ethograms(path: Path, asked: ReadOptions | None = None) -> Reading:
@@ -91,21 +98,59 @@ def file_of(ethograms: Sequence[Ethogram], form: Form) -> tuple[bytes, tuple[str
     same = [one.title for one in ethograms if sum((one.video, one.subject) == (each.video, each.subject) for each in ethograms) > 1]
     if form in ("boris", "boris-aggregated") and same:
         raise LabelError(f"a BORIS table has no channels, and {' and '.join(same)} are of one video and animal; choose one with --channel")
-    lost = [_touching(one) for one in ethograms] if form in _PER_FRAME else []
-    if form == "bouts":
-        return bout_file_of(ethograms[0]), ()
-    if form == "npy":
-        return npy_of(ethograms[0]), tuple(filter(None, lost))
-    if form == "mat":
-        lost.append(f"a .mat file keeps no names of classes; to read it again, give --classes {shlex.join(ethograms[0].class_names)}")
-        return mat_of(ethograms[0]), tuple(filter(None, lost))
+    refuse_unwritable_names(ethograms, form)
+    content = _content(ethograms, form)
+    _refuse_otherwise_read(ethograms, form, content)
+    return content, tuple(lost_in(ethograms, form))
+
+
+def _content(ethograms: Sequence[Ethogram], form: Form) -> bytes:
     if form in _ONE_EACH:
-        text = _ONE_EACH[form](ethograms[0])
+        written = _ONE_EACH[form](ethograms[0])
     elif form in ("boris", "boris-aggregated"):
-        text = boris_of(ethograms, "tabular" if form == "boris" else "aggregated")
+        written = boris_of(ethograms, "tabular" if form == "boris" else "aggregated")
     else:
-        text = bento_of(ethograms) if form == "bento" else caltech_of(ethograms)
-    return text.encode(), tuple(filter(None, lost))
+        written = bento_of(ethograms) if form == "bento" else caltech_of(ethograms)
+    return written.encode() if isinstance(written, str) else written
+
+
+def _refuse_otherwise_read(ethograms: Sequence[Ethogram], form: Form, content: bytes) -> None:
+    """Read what was made, and refuse it where other classes or frames come back: names may hold what a form has a meaning for.
+
+    Raises:
+        LabelError: with what came back.
+    """
+    names = tuple(dict.fromkeys(name for one in ethograms for name in one.class_names))
+    asked = ReadOptions(class_names=() if form in ("csv", "deepethogram") else names, fps=ethograms[0].fps)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"labels{FORMS[form]}"
+        path.write_bytes(content)
+        try:
+            found = read_ethograms(path, asked).ethograms
+        except LabelError as problem:
+            raise LabelError(f"{_not_as_it_is(form)} ({str(problem).removeprefix(f'{path}: ')})") from problem
+    kept = [one for one in ethograms if one.bouts] if form in ("boris", "boris-aggregated", "caltech") else ethograms
+    if len(found) != len(kept) or any(not _same(one, other) for one, other in zip(kept, found, strict=True)):
+        raise LabelError(f"{_not_as_it_is(form)} (the classes {', '.join(names)} come back otherwise)")
+
+
+def _not_as_it_is(form: Form) -> str:
+    return f"a file of the form {form} would not give these labels back; rename their classes, or write {ENDING}"
+
+
+def _same(one: Ethogram, other: Ethogram) -> bool:
+    """Whether all classes that are anywhere are on in the same frames, and no rate was made up."""
+    return _edges(one) == _edges(other) and (other.fps is None or one.fps is not None)
+
+
+def _edges(one: Ethogram) -> dict[str, list[int]]:
+    """Of the frames of each class that is anywhere; not of its bouts, since not every form tells those apart that touch."""
+    marks = one.marks()
+    return {
+        name: np.flatnonzero(np.diff(marks[:, place], prepend=NO, append=NO)).tolist()
+        for place, name in enumerate(one.class_names)
+        if (marks[:, place] != NO).any()
+    }
 
 
 def form_of(path: Path) -> Form:
@@ -118,12 +163,3 @@ def form_of(path: Path) -> Form:
         if path.name.lower().endswith(FORMS[form]):
             return form
     raise LabelError(f"{path}: its name ends in none of .csv, .npy, .mat, .annot, .txt and {ENDING}; choose one, or say the form with --as")
-
-
-def _touching(one: Ethogram) -> str | None:
-    """What is lost where bouts become frames: the edge between two bouts of a class that touch."""
-    count = 0
-    for name in one.class_names:
-        pairs = one.of_class(name)
-        count += int((pairs[1:, 0] == pairs[:-1, 1]).sum())
-    return f"{count} bouts begin where another of their class ends; as marks per frame the two are one" if count else None

@@ -1,5 +1,6 @@
 """Folders of images named by class: each image one frame, in the order of the numbers in their names."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ def read_image_folders(folder: Path, asked: ReadOptions) -> Reading:
         else:
             marks[frame, column[called[images[image]]]] = YES
     one = ethogram(names, bouts_of_marks(marks, names), where=str(folder), frames=len(order), fps=asked.fps)
-    return Reading(path=folder, kind="folders of images", ethograms=(one,), mended=tuple(mended))
+    only_these = replace(one, lists_classes=False)  # an image that lies in a folder is not of another's class
+    return Reading(path=folder, kind="folders of images", ethograms=(only_these,), mended=tuple(mended))
 
 
 def class_folders(folder: Path) -> list[Path]:

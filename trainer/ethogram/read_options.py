@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,8 @@ def cells_in(path: Path, text: str) -> list[list[str]]:
         LabelError: a quotation that is broken.
     """
     try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=text[:4000].count)))
+        unquoted = re.sub(r'"[^"]*"', "", text[:4000])
+        rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=unquoted.count)))
     except csv.Error as problem:
         raise LabelError(f"{path}: is not a table ({problem})") from problem
     return [[" ".join(cell.split("\n")) for cell in row] for row in rows]  # a description may have several lines

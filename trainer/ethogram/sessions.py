@@ -11,8 +11,8 @@ from trainer.ethogram.read_options import Reading
 from trainer.video_files.reader import VideoReader
 
 
-def frames_of_video(path: Path) -> int:
-    """How many frames a video has, or an array of images (frames, height, width[, 3]).
+def frames_and_rate_of(path: Path) -> tuple[int, float | None]:
+    """How many frames a video has, or an array of images (frames, height, width[, 3]), and how many per second, where it says that.
 
     Raises:
         LabelError: it cannot be read as either.
@@ -25,20 +25,20 @@ def frames_of_video(path: Path) -> int:
             raise LabelError(f"{path}: cannot be read as an array of images ({problem}); save it with numpy.save") from problem
         if images.ndim not in (3, 4):
             raise LabelError(f"{path}: has shape {images.shape}; expected images as (frames, height, width) or (frames, height, width, 3)")
-        return int(images.shape[0])
+        return int(images.shape[0]), None
     with VideoReader(path) as video:
         if video.expected is not None and video.exact:
-            return video.expected
+            return video.expected, float(video.rate)
         for _ in video.pictures():
             pass
         shortfall = video.shortfall()
         if shortfall is not None:
             raise LabelError(shortfall)
-        return video.read
+        return video.read, float(video.rate)
 
 
 def sessions_of(readings: Sequence[Reading], videos: Sequence[Path]) -> list[Session]:
-    """Name every ethogram by its file and part, and give it the length of its video.
+    """Name every ethogram by its file and part, and give it the length and frame rate of its video.
 
     Args:
         readings: of the label files.
@@ -49,12 +49,12 @@ def sessions_of(readings: Sequence[Reading], videos: Sequence[Path]) -> list[Ses
     """
     if videos and len(videos) != len(readings):
         raise LabelError(f"{len(videos)} videos were given for {len(readings)} files of labels; give one for each, in the same order")
-    lengths: list[int | None] = [frames_of_video(video) for video in videos] if videos else [None] * len(readings)
+    known: list[tuple[int | None, float | None]] = [frames_and_rate_of(video) for video in videos] or [(None, None)] * len(readings)
     sessions = []
     names = [reading.path.name for reading in readings]
-    for reading, frames in zip(readings, lengths, strict=True):
+    for reading, (frames, fps) in zip(readings, known, strict=True):
         file = reading.path.name if names.count(reading.path.name) == 1 else str(reading.path)
         for one in reading.ethograms:
             title = one.title if len(reading.ethograms) > 1 else ""
-            sessions.append(Session(name=f"{file}{f' ({title})' if title else ''}", labels=one, frames=frames))
+            sessions.append(Session(name=f"{file}{f' ({title})' if title else ''}", labels=one, frames=frames, fps=fps))
     return sessions

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ from trainer.ethogram.read_options import Reading, ReadOptions
 
 BACKGROUND = "background"  # DeepEthogram's column for "none of them"
 _FRAME = ("frame", "frames", "frame_number", "frame number")
-_LABEL = ("label", "labels", "class", "behavior", "behaviour")
+_INDEX = ("", "unnamed: 0")  # as pandas writes an index, and as it calls one that it has read
+LABEL = ("label", "labels", "class", "behavior", "behaviour")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def deepethogram_of(one: Ethogram) -> str:
             f"frame {odd[0]} is uncuratable for some classes only, or to decide, which a DeepEthogram table cannot say; write .csv or .npy"
         )
     background = np.where(unjudged, UNCURATABLE, (marks != YES).all(axis=1)).astype(np.int8)
-    return _rows_of(("", BACKGROUND, *(name for name in names if name.lower() != BACKGROUND)), np.column_stack([background, marks]))
+    return _rows_of(("", BACKGROUND, *names), np.column_stack([background, marks]))
 
 
 def _rows_of(header: Sequence[str], marks: Marks) -> str:
@@ -102,8 +103,9 @@ def _rows_of(header: Sequence[str], marks: Marks) -> str:
 
 
 def _read_deepethogram(cells: TextTable, asked: ReadOptions) -> Reading:
-    names = [name for name in cells.header if name]
-    places = [cells.header.index(name) for name in names]
+    frame = _frame_column(cells.header)
+    places = [place for place, name in enumerate(cells.header) if name and place != frame]
+    names = [cells.header[place] for place in places]
     marks, _, mended = of_array(_numbers(cells, places), names, where=str(cells.path))
     background = [name.lower() for name in names].index(BACKGROUND)
     classes = [place for place in range(len(names)) if place != background]
@@ -113,7 +115,8 @@ def _read_deepethogram(cells: TextTable, asked: ReadOptions) -> Reading:
         mended.append(
             f"{cells.path}: background contradicts the classes in {wrong.size} frames, frame {wrong[0]} first; the classes were believed"
         )
-    return _reading(cells, "DeepEthogram table", marks[:, classes], [names[place] for place in classes], asked=asked, mended=mended)
+    marks = _at_frames(cells, marks[:, classes], mended)
+    return _reading(cells, "DeepEthogram table", marks, [names[place] for place in classes], asked=asked, mended=mended)
 
 
 def _read_simba(cells: TextTable, asked: ReadOptions) -> Reading:
@@ -128,7 +131,7 @@ def _read_simba(cells: TextTable, asked: ReadOptions) -> Reading:
         )
         raise LabelError(f"{cells.path}: {said}; name them with --classes (columns of 0 and 1: {', '.join(numbers[-12:]) or 'none'})")
     marks, _, mended = of_array(_numbers(cells, [cells.header.index(name) for name in targets]), targets, where=str(cells.path))
-    return _reading(cells, "SimBA table", marks, targets, asked=asked, mended=mended)
+    return _reading(cells, "SimBA table", _at_frames(cells, marks, mended), targets, asked=asked, mended=mended)
 
 
 def _is_target(name: str, column: Sequence[str]) -> bool:
@@ -137,28 +140,34 @@ def _is_target(name: str, column: Sequence[str]) -> bool:
 
 def _read_plain(cells: TextTable, asked: ReadOptions) -> Reading:
     header = [name.lower() for name in cells.header]
-    frame = next((place for place, name in enumerate(header) if name in _FRAME or (place == 0 and not name)), None)
+    frame = _frame_column(header)
     values = [place for place in range(len(cells.rows[0])) if place != frame]
     if not values:
         raise LabelError(f"{cells.path}: has a column of frame numbers and none of labels; expected a column for each class")
     numeric = all(_is_number(cell) for place in values for cell in cells.column(place))
     if not numeric and (len(values) > 1 or any(_is_number(cell) for cell in cells.column(values[0]))):
         _numbers(cells, values)  # says which cell
-    one_of_several = len(values) == 1 and (not header or header[values[0]] in _LABEL)
+    one_of_several = len(values) == 1 and (not header or header[values[0]] in LABEL)
     array = _numbers(cells, values) if numeric else np.array(cells.column(values[0]))
     if not numeric and len(header) == 1 and not one_of_several:
         array = np.array([cells.header[0], *array.tolist()])  # a list of names has no header
     # a table with a header names its classes there, unless its one column is called "label"
     own = () if one_of_several or not header or not numeric else tuple(cells.header[place] for place in values)
     marks, names, mended = of_array(array[:, 0] if numeric and len(values) == 1 else array, own or asked.class_names, where=str(cells.path))
-    if frame is not None:
-        marks = _at_frames(marks, _frame_numbers(cells, frame), path=cells.path, mended=mended)
-    return _reading(cells, "table of frames", marks, names, asked=asked, mended=mended)
+    reading = _reading(cells, "table of frames", _at_frames(cells, marks, mended), names, asked=asked, mended=mended)
+    if numeric or asked.class_names:
+        return reading
+    return replace(reading, ethograms=tuple(replace(one, lists_classes=False) for one in reading.ethograms))
 
 
 def _reading(cells: TextTable, kind: str, marks: Marks, names: Sequence[str], *, asked: ReadOptions, mended: Sequence[str]) -> Reading:
     one = ethogram(names, bouts_of_marks(marks, names), where=str(cells.path), frames=len(marks), fps=asked.fps)
     return Reading(path=cells.path, kind=kind, ethograms=(one,), mended=tuple(mended))
+
+
+def _frame_column(header: Sequence[str]) -> int | None:
+    """Which column holds the frames' numbers: one that says so, or a first one without a name, as pandas writes its index."""
+    return next((place for place, name in enumerate(header) if name.lower() in _FRAME or (place == 0 and name.lower() in _INDEX)), None)
 
 
 def _numbers(cells: TextTable, places: Sequence[int]) -> NDArray[np.float64]:
@@ -185,17 +194,23 @@ def _frame_numbers(cells: TextTable, place: int) -> NDArray[np.int64]:
     return numbers.astype(np.int64)
 
 
-def _at_frames(marks: Marks, numbers: NDArray[np.int64], *, path: Path, mended: list[str]) -> Marks:
-    """Put each row at its frame; frames without a row were not judged."""
+def _at_frames(cells: TextTable, marks: Marks, mended: list[str]) -> Marks:
+    """Put each row at the frame that it names, where the table numbers them; frames without a row were not judged."""
+    place = _frame_column(cells.header)
+    if place is None:
+        return marks
+    numbers = _frame_numbers(cells, place)
     if np.array_equal(numbers, np.arange(len(marks))):
         return marks
-    first = 1 if np.array_equal(numbers, np.arange(1, len(marks) + 1)) else 0
+    first = 1 if np.array_equal(np.sort(numbers), np.arange(1, len(marks) + 1)) else 0
     placed = np.full((int(numbers.max()) + 1 - first, marks.shape[1]), UNCURATABLE, np.int8)
     placed[numbers - first] = marks
     if first:
-        mended.append(f"{path}: its frames are numbered from 1; read as 0, 1, 2 …")
-    else:
-        mended.append(f"{path}: {len(placed) - len(marks)} frames up to frame {numbers.max()} have no row; read as uncuratable")
+        mended.append(f"{cells.path}: its frames are numbered from 1; read as 0, 1, 2 …")
+    if len(placed) > len(marks):
+        mended.append(f"{cells.path}: {len(placed) - len(marks)} frames up to frame {numbers.max()} have no row; read as uncuratable")
+    if (np.diff(numbers) < 0).any():
+        mended.append(f"{cells.path}: its rows do not stand in the order of their frames; each was put at its frame")
     return placed
 
 

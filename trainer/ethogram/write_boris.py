@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from trainer.errors import LabelError
-from trainer.ethogram.boris import FASTEST_FOR_MS, NO_SUBJECT, START, STOP
+from trainer.ethogram.boris import FASTEST_FOR_MS, NO_SUBJECT
+from trainer.ethogram.boris_rows import START, STOP
 from trainer.ethogram.bouts import Ethogram
 
 

@@ -33,6 +33,7 @@ class ImageVideo:
         to_network: bool (frames,), which of them go to the network; None: all of them.
         groups: of which `animal`, `session` and `trial` it is, as far as the table says.
         people: what others than the labels' author said, int8 (frames, classes) each, by name.
+        unjudged: classes that the labels do not list.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ImageVideo:
     to_network: NDArray[np.bool_] | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     people: People = field(default_factory=dict)
+    unjudged: tuple[str, ...] = ()
 
     @property
     def in_time(self) -> bool:
@@ -140,6 +142,7 @@ class ImageVideos:
                 labels=video.labels(self.class_names),
                 frames=len(video.images),
                 part=video.part,
+                unjudged=video.unjudged,
             )
             for video in self.videos
         ]

@@ -12,7 +12,7 @@ from tracker.frame import Image
 from tracker.recording.original_video import OriginalVideo
 from trainer.behaviour.frame_choice import FrameChoice, FramesOfOneVideo
 from trainer.behaviour.second_people import COLUMN, second_people
-from trainer.behaviour.table_rows import GROUPS, classes_of, fps_of, groups_of, labels_of, marks_of, part_of, table_rows
+from trainer.behaviour.table_rows import GROUPS, classes_of, fps_of, groups_of, labels_of, marks_of, part_of, table_rows, unjudged_classes
 from trainer.behaviour.tracks import Tracks, read_tracks
 from trainer.errors import LabelError, TrainingError
 from trainer.ethogram.read_options import ReadOptions
@@ -99,6 +99,7 @@ def _table(
                 to_network=cut.to_network,
                 groups=groups_of(row),
                 people={name: each[cut.numbers] for name, each in others.items()},
+                unjudged=unjudged_classes(labels, names),
             )
         )
     return ImageVideos(

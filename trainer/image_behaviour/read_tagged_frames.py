@@ -1,6 +1,7 @@
 """The frames of a labelling project with their tags: each tag a class, each video or folder of the project a video of its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,8 @@ def _tagged(project: Project) -> _Tagged:
 
 def _labels(where: str, tagged: _Tagged, names: Sequence[str]) -> Ethogram:
     marks = np.array([[YES if name in tags else NO for name in names] for _, tags in tagged], np.int8)
-    return ethogram(names, bouts_of_marks(marks, names), where=where, frames=len(marks), fps=_IMAGES_FPS)
+    one = ethogram(names, bouts_of_marks(marks, names), where=where, frames=len(marks), fps=_IMAGES_FPS)
+    return replace(one, lists_classes=False)  # a tag that no frame has was given to none
 
 
 def _image(project: Project, frame: ProjectFrame) -> Image:

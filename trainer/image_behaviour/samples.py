@@ -140,7 +140,8 @@ class Samples:
         kinds: dict[str, list[tuple[int, int]]] = {"on": [], "false": [], "near": [], "far": []}
         for place, video in enumerate(self._videos):
             classes_on = (video.marks == YES).any(axis=1)
-            off = (video.marks == NO).any(axis=1) & ~classes_on
+            no = video.marks == NO
+            off = (no.all(axis=1) if self._exclusive else no.any(axis=1)) & ~classes_on
             false = off & flags_of(self._false[place], len(off))
             close = np.convolve(classes_on, np.ones(2 * NEAR_FRAMES + 1), "full")[NEAR_FRAMES : NEAR_FRAMES + len(classes_on)] > 0
             for kind, chosen in (("on", classes_on), ("false", false), ("near", off & close & ~false), ("far", off & ~close & ~false)):

@@ -12,6 +12,8 @@ from trainer.labels.labelled_frames import LabelledFrames
 
 MOST_VIDEOS = 12  # rows of the table; what follows is one row
 FEW = 5  # placed labels of a point; a part with fewer says nothing about it
+OF_BLOCKS = "label more frames that show them, or hold out another block (--fold, from 0) or a whole video (--hold-out)"
+OF_OWN_SPLIT = "a tenth of a synthetic set is held out: write a larger one (`trainer synth --count`)"
 UNLIKE = 3.0  # a point so many times rarer in one part than in another makes their errors hard to compare
 
 
@@ -79,16 +81,19 @@ def counts_table(counts: Mapping[str, PartCount]) -> Table:
     return table
 
 
-def lopsided_parts(counts: Mapping[str, PartCount]) -> Iterator[str]:
-    """One sentence for each point and tag that one part has too little of."""
+def lopsided_parts(counts: Mapping[str, PartCount], *, own_split: bool = False) -> Iterator[str]:
+    """One sentence for each point and tag that one part has too little of.
+
+    Args:
+        counts: of each part.
+        own_split: the labels themselves say which frames are held out, as a synthetic set's do.
+    """
+    remedy = OF_OWN_SPLIT if own_split else OF_BLOCKS
     most = {name: max(part.points[name].placed for part in counts.values()) for name in next(iter(counts.values())).points}
     for part_name, part in counts.items():
         few = [f"'{name}' ({part.points[name].placed})" for name in most if part.points[name].placed < FEW <= most[name]]
         if few:
-            yield (
-                f"{part_name}: too few labels of {', '.join(few)} to say how well they are found; label more frames that show them, "
-                "or hold out another block in time (--fold, from 0) or a whole video (--hold-out)"
-            )
+            yield (f"{part_name}: too few labels of {', '.join(few)} to say how well they are found; {remedy}")
         rare = [
             f"'{name}' ({_share(part, name):.0%} of the frames, elsewhere {other:.0%})"
             for name in most

@@ -29,11 +29,13 @@ class Split:
         train: int64 indices, never empty.
         held_out: int64 indices, empty only where there is a single frame.
         description: how it was cut, for bundle and report.
+        of_set: the labels say it themselves, as a synthetic set's do.
     """
 
     train: NDArray[np.int64]
     held_out: NDArray[np.int64]
     description: str
+    of_set: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

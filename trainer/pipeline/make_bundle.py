@@ -87,5 +87,5 @@ def _divide(data: Path, frames: LabelledFrames, choice: SplitChoice) -> Split:
     own = None if asked else own_parts(data, frames)
     if own is not None and len(own.train):
         words = "validation part of the set held out; its test part not touched"
-        return Split(train=own.train, held_out=own.validation, description=words)
+        return Split(train=own.train, held_out=own.validation, description=words, of_set=True)
     return choose_split(frames, choice)

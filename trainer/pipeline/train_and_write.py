@@ -105,7 +105,10 @@ def _counts(request: BundleRequest) -> dict[str, PartCount]:
 
 def _odd_labels(request: BundleRequest) -> list[str]:
     """What is odd about the labels, a sentence each: said before the training, and kept in its report."""
-    return [*(finding.sentence for finding in check_labels(request.frames)), *lopsided_parts(_counts(request))]
+    return [
+        *(finding.sentence for finding in check_labels(request.frames)),
+        *lopsided_parts(_counts(request), own_split=request.parts.of_set),
+    ]
 
 
 def _some(train: LabelledFrames, result: FitResult) -> list[Image]:

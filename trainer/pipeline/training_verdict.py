@@ -7,11 +7,14 @@ from typing import Any
 
 from trainer.labels.labelled_frames import LabelledFrames
 from trainer.networks.build import NetworkPlan
+from trainer.pipeline.finer_cost import finer_times
 from trainer.reports.training_page import JudgedTraining
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
-from trainer.scoring.measurements import Circumstances, EmptyScene, measure
+from trainer.scoring.measure import Circumstances, measure
+from trainer.scoring.measurements import EmptyScene
+from trainer.scoring.next_step import SEEN_PX
 from trainer.scoring.training_record import TrainedAs, next_commands
 from trainer.scoring.verdict import verdict
 from trainer.training.fit_settings import EPOCHS, FitSettings
@@ -95,4 +98,6 @@ def trained_as(settings: FitSettings, plan: NetworkPlan, *, labels: LabelledFram
         epochs=settings.epochs or EPOCHS,
         most_minutes=settings.minutes if settings.epochs is not None else None,
         view=plan.view,
+        finer_times=finer_times(plan, labels) if max(seen) >= SEEN_PX else None,
+        crops=len(plan.crops),
     )

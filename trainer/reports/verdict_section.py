@@ -8,15 +8,12 @@ from typing import Protocol
 from tracker.pages.document import StrongRow, table, text
 from trainer.reports.error_report import figure_part, number
 from trainer.reports.fault_plots import bias_vectors, exchanged_frames, suspected_labels
+from trainer.scoring.bias import bias_in_words, is_biased
 from trainer.scoring.correct_radius import Radii
 from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.measurements import BORDER_PX, Measurements, PointMeasure
-from trainer.scoring.next_step import NextStep
+from trainer.scoring.next_step import NextStep, fails_at_border
 from trainer.scoring.verdict import Verdict
-
-SURE_BIAS = 3.0  # standard errors; below that a bias is chance
-LEAST_BIAS_PX = 0.5
-FEWEST_FOR_BIAS = 5  # held-out labels; the spread of fewer says nothing
 
 
 def prose(sentence: str) -> str:
@@ -107,27 +104,14 @@ def fault_section(measured: Measurements, train: Evaluation, held_out: Evaluatio
 
 
 def _biased(measured: Measurements) -> list[str]:
-    found = [point for point in measured.points if _is_biased(point)]
-    words = ", ".join(f"{point.name} {_direction(*point.bias_px)}" for point in found)
+    found = [point for point in measured.points if is_biased(point)]
+    words = ", ".join(bias_in_words(point) for point in found)
     return [f"Beyond chance, answers lie beside their labels: {words}."] if found else ["No key point is biased beyond chance."]
-
-
-def _is_biased(point: PointMeasure) -> bool:
-    size = math.hypot(*point.bias_px)
-    return point.scored >= FEWEST_FOR_BIAS and size > LEAST_BIAS_PX and size > SURE_BIAS * point.bias_error_px
-
-
-def _direction(x: float, y: float) -> str:
-    across = f"{abs(x):.1f} px {'right' if x > 0 else 'left'}"
-    down = f"{abs(y):.1f} px {'below' if y > 0 else 'above'}"
-    return " and ".join(words for value, words in ((x, across), (y, down)) if abs(value) >= LEAST_BIAS_PX / 2)
 
 
 def _at_border(measured: Measurements) -> list[str]:
     count = sum(point.border for point in measured.points)
-    worse = [
-        point.name for point in measured.points if point.border and point.border_median_px > 2 * max(point.median_px, measured.radius_px)
-    ]
+    worse = [point.name for point in measured.points if fails_at_border(point, measured)]
     if not count:
         return []
     fail = f", where {', '.join(worse)} fail{'s' if len(worse) == 1 else ''}" if worse else ""

@@ -27,7 +27,8 @@ from trainer.scoring.evaluation import Evaluation
 from trainer.scoring.floor import Floor
 from trainer.scoring.hidden_points import Absence, absence
 from trainer.scoring.label_faults import other_names
-from trainer.scoring.measurements import FEWEST_LEARNT, KNOWN_SHARE, Circumstances, Measurements, measure
+from trainer.scoring.measure import Circumstances, measure
+from trainer.scoring.measurements import FEWEST_LEARNT, KNOWN_SHARE, Measurements
 from trainer.scoring.metrics import PointErrors
 from trainer.scoring.reliability import Reliability, judge, reliability
 from trainer.scoring.training_record import empty_as_trained, next_commands, read_trained_as

@@ -1,17 +1,17 @@
 """Rules of a verdict that find faults of the labels, which no training mends."""
 
-from trainer.scoring.measurements import Measurements, PointMeasure
+from trainer.scoring.label_faults import OtherNames
+from trainer.scoring.measurements import Measurements
 from trainer.scoring.next_commands import NextCommands
 from trainer.scoring.next_step import (
     EXCHANGED,
     EXCHANGED_IN_SHORT,
     FEWEST_FRAMES,
     NAMES_UNCLEAR,
-    RARE,
-    RARE_TIMES,
     SCATTER_SHARE,
     NextStep,
     frames,
+    hardly_trained,
     looks_at_images,
     not_exact,
     short,
@@ -29,16 +29,14 @@ def few_frames(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A video, or half of all frames, whose names mean other points."""
-    found = next((one for one in m.other_names if all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
+    found = video_with_other_names(m)
     if found is not None:
-        return NextStep(
-            kind="other names",
-            why=found.sentence,
-            do=f"Rename the points in the labels of '{found.group}', then score again.",
-            command=commands.evaluate(),
-        )
+        renaming = commands.rename(found.group, {other: own for own, other in found.pairs})
+        look = f"Look at the labels of '{found.group}' beside the answers, and correct their names; then score again."
+        advice = renaming or commands.answers_beside_labels(look)
+        return NextStep(kind="other names", why=found.sentence, do=advice.do, command=advice.command)
     unclear = next((one for one in m.exchanges if one.learnt >= NAMES_UNCLEAR), None)
-    if unclear is None or not looks_at_images(m):
+    if unclear is None or not looks_at_images(m) or hardly_trained(m):
         return None
     return NextStep(
         kind="other names",
@@ -49,6 +47,11 @@ def other_names(m: Measurements, commands: NextCommands) -> NextStep | None:
     )
 
 
+def video_with_other_names(m: Measurements) -> OtherNames | None:
+    """The first video whose names differ; until they are set right, errors on it are those of the names."""
+    return next((one for one in m.other_names if all(_is_learnt(m, name) for pair in one.pairs for name in pair)), None)
+
+
 def _is_learnt(m: Measurements, name: str) -> bool:
     """Whether a point is found on the frames that it was learnt from; one that is not says nothing of the labels of others."""
     return not any(point.name == name and point.train_median_px > m.radius_px for point in m.points)
@@ -57,7 +60,7 @@ def _is_learnt(m: Measurements, name: str) -> bool:
 def exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Single frames in which two labels are exchanged."""
     found = [one for one in m.exchanges if _least_exchanged(m) <= one.learnt < NAMES_UNCLEAR]
-    if not found or not looks_at_images(m):
+    if not found or not looks_at_images(m) or hardly_trained(m):
         return None
     first = found[0]
     return NextStep(
@@ -82,36 +85,6 @@ def scattered(m: Measurements, commands: NextCommands) -> NextStep | None:
     )
 
 
-def rare_point(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """A point with few labels and a large error."""
-    if m.in_part:
-        return None
-    most = max((point.learnt for point in m.points), default=0)
-    rare = [point for point in m.points if point.learnt < RARE * most and _worse_than_others(point, m)]
-    if not rare:
-        return None
-    point = min(rare, key=lambda one: one.learnt)
-    if not point.learnt and point.hidden:
-        why = f"'{point.name}' is hidden in each of {frames(point.hidden)} learnt from: where it is cannot be learnt."
-        more = commands.more_frames(f"Label frames in which '{point.name}' can be seen, or leave it out of the labels.")
-        return NextStep(kind="rare point", why=why, do=more.do, command=more.command)
-    more = commands.more_frames(f"Label '{point.name}' in more frames; mark it hidden where it cannot be seen.")
-    error = f", and is off by {point.median_px:.1f} px (median)" if point.scored else ", so rarely that none was held out"
-    return NextStep(
-        kind="rare point",
-        why=f"'{point.name}' is labelled in {frames(point.learnt)} learnt from, other points in up to {most}{error}.",
-        do=more.do,
-        command=more.command,
-    )
-
-
-def _worse_than_others(point: PointMeasure, m: Measurements) -> bool:
-    others = sorted(one.median_px for one in m.points if one is not point and one.scored)
-    if not point.scored or not others:
-        return True
-    return point.median_px > max(RARE_TIMES * others[len(others) // 2], m.radius_px)
-
-
 def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Single labels that are likely wrong."""
     wrong = [one for one in m.suspects if one.learnt]
@@ -130,7 +103,7 @@ def single_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
 def _few_exchanged(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Exchanged labels that are too few to be told from a network's own mistakes: worth a look all the same."""
     few = [one for one in m.exchanges if one.learnt < _least_exchanged(m)]
-    if not few or not looks_at_images(m):
+    if not few or not looks_at_images(m) or hardly_trained(m):
         return None
     first = few[0]
     return NextStep(

@@ -44,6 +44,8 @@ class NextCommands:
         epochs: how many it has where it has no longest time alone.
         most_minutes: its longest time beside the number of epochs.
         view: `crop` or `full`.
+        finer_times: how many times its operations for a picture the network of `other_view` has; None where not known.
+        crops: how many parts of a picture it looks at.
     """
 
     data: tuple[str, ...]
@@ -58,6 +60,8 @@ class NextCommands:
     epochs: int = 40
     most_minutes: float | None = None
     view: str = "crop"
+    finer_times: float | None = None
+    crops: int = 1
 
     def more_frames(self, do: str, groups: Sequence[str] = (), *, count: int = MORE_FRAMES, uncertain: bool = True) -> Advice:
         """More frames to label, of the videos of these groups or of any; where no video is known, the labels and where to name one."""
@@ -75,6 +79,24 @@ class NextCommands:
             return after_each_other(typed("diagnose", "--data", one, "--labels-only", *self._empty) for one in self.data)
         return typed("label", self.project, "--annotator", self._annotator, "--bundle", self.bundle)
 
+    def answers_beside_labels(self, do: str) -> Advice:
+        """Where labels are looked at with the bundle's answers beside them, the worst first."""
+        return Advice(do, self._label_page("--bundle", self.bundle))
+
+    def rename(self, group: str, names: Mapping[str, str]) -> Advice | None:
+        """Other names for the labels of one video, and the score with them; None where names are not exchanged among each other.
+
+        Of several sets of labels it is not known which one calls a video so.
+        """
+        if set(names) != set(names.values()) or len(self.data) > 1:
+            return None
+        project = self.project or self._new_project
+        points = [f"{one}:{other}" for one, other in names.items()]
+        renamed = self._in_project("project", "rename", project, "--video", group, "--points", *points)
+        said = "" if self.project is not None else f" From then on, train on {project}: the labels before have the old names."
+        scored = self.evaluate() if self.project is not None else typed("evaluate", self.bundle, "--data", project)
+        return Advice(f"Rename these points in the labels of '{group}', then score again.{said}", after_each_other([renamed, scored]))
+
     def second_opinion(self) -> str:
         """How far apart people's labels lie, or how to find out."""
         if self.project is not None and len(self.annotators) > 1:
@@ -83,26 +105,45 @@ class NextCommands:
 
     def longer(self, times: float) -> str:
         """The same training, several times as long."""
-        factor = min(max(math.ceil(times), 2), LONGEST)
-        return self._fit("longer", *self._length(factor))
+        return self._fit("longer", *self._longer(max(times, 2)))
 
     def other_view(self) -> str | None:
         """A network that sees more pixels of the animal; None where the head has no other.
 
-        A library's network takes the other view. Compact and trackrat have one view each: then it is another network, without the
-        options that are for the layers and weights of the one before.
+        Another network goes without the options that are for the layers and weights of the one before. Where a picture takes it
+        longer, a training that ends by the clock is given as much more time.
         """
         network, head = _value(self.fit_options, "--network", "compact"), _value(self.fit_options, "--head", "heatmap")
-        if head == "several":
+        finer = finer_network(network, head, self.view)
+        if finer is None:
             return None
-        if network not in ONE_VIEW:
-            return self._fit("finer", "--view", "crop" if self.view == "full" else "full", *self._length(), without=("--view",))
-        more, without = ["--view", "crop"], ["--view", "--network", *OF_ONE_NETWORK]
-        if self.view != "full":
-            more = ["--network", "resnet18", "--view", "full"]
-        if head == "votes":  # a regression too, that learns with the same losses
-            more, without = ["--head", "xy", *more], ["--head", *without]
-        return self._fit("finer", *more, *self._length(), without=without)
+        without = ["--view", *(("--network", *OF_ONE_NETWORK) if finer.network != network else ())]
+        more = ["--view", finer.view]
+        if finer.network not in (network, "compact"):
+            more = ["--network", finer.network, *more]
+        if finer.head != head:
+            more, without = ["--head", finer.head, *more], ["--head", *without]
+        return self._fit("finer", *more, *self._length(minutes_factor=self._finer_factor), without=without)
+
+    @property
+    def cost_of_other_view(self) -> str:
+        """What it takes and gives up, to follow a sentence; empty where it is neither known nor more."""
+        crops = f"It looks at the whole picture instead of the {self.crops} crops that the points have now" if self.crops > 1 else ""
+        if self.finer_times is None:
+            return f" (slower{'; ' if crops else ''}{crops.lower()})"
+        longer = self._finer_factor
+        if longer == 1:
+            return f" ({crops.lower()})" if crops else ""
+        cost = f"about {longer:.0f} times the operations for each picture"
+        time = "and so many times the time"
+        if self.minutes is not None:
+            time = f"which is about {_hours(longer * self.minutes)} where this training took {self.minutes:g} minutes"
+        return f" ({cost}, {time}{'; ' if crops else ''}{crops.lower()})"
+
+    @property
+    def _finer_factor(self) -> float:
+        """How many times as long as many pictures take."""
+        return LONGEST if self.finer_times is None else max(1.0, self.finer_times)
 
     def patient(self) -> str:
         """The same training, ended where the held-out error no longer falls."""
@@ -120,16 +161,21 @@ class NextCommands:
         """The bundle scored again, on corrected labels."""
         return typed("evaluate", self.bundle, "--data", *self.data, *self._empty)
 
-    def curve(self, target_px: float | None = None) -> str:
-        """What more labels would bring; several sets of labels are joined in a project first, since a curve takes one."""
+    def curve(self, target_px: float | None = None, *, times: float = 1.0) -> str:
+        """What more labels would bring; several sets of labels are joined in a project first, since a curve takes one.
+
+        Args:
+            target_px: what the task can do with.
+            times: how many times as long each training is to be.
+        """
         target = ["--target-px", f"{target_px:g}"] if target_px is not None else []
         options = options_without(self.fit_options, NOT_OF_CURVE)
-        return self._of_one_set("curve", "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._length())
+        return self._of_one_set("curve", "--out", f"{self.bundle}-curve", "--repeats", "3", *options, *target, *self._longer(times))
 
-    def in_turn(self) -> str:
-        """The same training once for each fifth of the frames, which is held out from it."""
+    def in_turn(self, times: float = 1.0) -> str:
+        """The same training, or one so many times as long, once for each fifth of the frames, which is held out from it."""
         options = options_without(self.fit_options, (*NOT_OF_CURVE, *OF_SPLIT))
-        return self._of_one_set("crossval", "--out", f"{self.bundle}-crossval", *options, *self._length())
+        return self._of_one_set("crossval", "--out", f"{self.bundle}-crossval", *options, *self._longer(times))
 
     def look_at_answers(self) -> Advice:
         """The bundle's answers drawn on a video, or where none is known beside the labels."""
@@ -177,14 +223,43 @@ class NextCommands:
             for one in self.data
         ]
 
-    def _length(self, factor: int = 1) -> list[str]:
-        """The training's own, times a factor."""
+    def _longer(self, times: float) -> list[str]:
+        """The training's own length, about so many times."""
+        return self._length(min(math.ceil(times), LONGEST))
+
+    def _length(self, factor: int = 1, *, minutes_factor: float = 1.0) -> list[str]:
+        """The training's own, times a factor; its minutes times another one besides, where a picture takes longer."""
         longest = self.most_minutes if self.minutes is None else self.minutes
-        minutes = [] if longest is None else ["--minutes", f"{factor * longest:.12g}"]
+        minutes = [] if longest is None else ["--minutes", f"{factor * minutes_factor * longest:.12g}"]
         return minutes if self.minutes is not None else ["--epochs", str(factor * self.epochs), *minutes]
 
     def _fit(self, ending: str, *more: str, without: Sequence[str] = ()) -> str:
         return typed("fit", "--data", *self.data, "--out", f"{self.bundle}-{ending}", *options_without(self.fit_options, without), *more)
+
+
+class FinerNetwork(NamedTuple):
+    """Names of a network, its head and its view."""
+
+    network: str
+    head: str
+    view: str
+
+
+def finer_network(network: str, head: str, view: str) -> FinerNetwork | None:
+    """Which network sees more pixels of the animal than one does; None where the head has no other.
+
+    A library's network takes the other view. Compact and trackrat have one view each: then it is another network.
+    """
+    if head == "several":
+        return None
+    if network not in ONE_VIEW:
+        return FinerNetwork(network, head, "crop" if view == "full" else "full")
+    regression = "xy" if head == "votes" else head  # that learns with the same losses
+    return FinerNetwork("compact", regression, "crop") if view == "full" else FinerNetwork("resnet18", regression, "full")
+
+
+def _hours(minutes: float) -> str:
+    return f"{minutes / 60:.0f} hours" if minutes >= 120 else f"{minutes:.0f} minutes"
 
 
 def options_without(options: Sequence[str], without: Sequence[str]) -> list[str]:

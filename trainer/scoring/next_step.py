@@ -1,5 +1,6 @@
 """One step of a verdict, and what its rules ask of the measurements."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,10 @@ Kind = Literal[
     "rare point",
     "unlike",
     "too short",
+    "biased",
+    "border",
+    "lost point",
+    "lost",
     "resolution",
     "over-fitted",
     "single labels",
@@ -51,7 +56,11 @@ RARE = 0.25  # of the labels of the most labelled point
 RARE_TIMES = 2.0  # so many times the error of the other points
 UNLIKE_TIMES = 2.0  # the error in a video that was not learnt from, over the training error
 UNLIKE_SPREADS = 3.0
-LOST = 0.1  # of the points of a video that was not learnt from, besides as many as are lost among the training frames
+LOST = 0.1  # of a video's points, besides as many as are lost among the training frames
+RIGHT_SHARE = 2 / 3  # of held-out frames; of a perfect network on 20 frames of one point, judged by a person's labels, 4 in 5 are right
+FEWEST_AT_BORDER = 5  # held-out labels; a median of fewer is chance
+BORDER_TIMES = 2.0  # the error at the border over that of all, and over what counts as right
+MOST_NAMED = 3  # points in a sentence
 SURE_OF_NOTHING = 0.5  # confidence without an animal from which a rule with the usual threshold would begin
 SEEN_FALL = 0.1  # of what counts as right: an error that fell by less is as good as it was
 SEEN_PX = 2.0  # source pixels in one of the network's: what is smaller cannot be told apart
@@ -137,9 +146,30 @@ def unlearnt(m: Measurements) -> bool:
     return m.train_median_px > m.radius_px
 
 
+def hardly_trained(m: Measurements) -> bool:
+    """After few pictures its own training frames are not found: answers then say nothing of labels, videos or resolution."""
+    return m.pictures is not None and short(m) and unlearnt(m)
+
+
 def not_exact(m: Measurements) -> bool:
     """Held-out points are not within what counts as right."""
     return m.median_px > m.radius_px
+
+
+def fails_at_border(point: PointMeasure, m: Measurements) -> bool:
+    """Found far worse at the image's border than elsewhere, and not within what counts as right."""
+    elsewhere = point.median_px if math.isnan(point.inner_median_px) else point.inner_median_px
+    return point.border > 0 and point.border_median_px > BORDER_TIMES * max(elsewhere, radius_of(point, m))
+
+
+def radius_of(point: PointMeasure, m: Measurements) -> float:
+    """What counts as right of one point."""
+    return m.radius_px if math.isnan(point.radius_px) else point.radius_px
+
+
+def good_for_task(m: Measurements) -> bool:
+    """The error is within what somebody has said that the task can do with."""
+    return m.target_px is not None and m.mean_px <= m.target_px
 
 
 def few_held_out(m: Measurements) -> bool:
@@ -162,9 +192,20 @@ def right_in_words(m: Measurements) -> str:
     return f"{said}, which is {low:.0%} to {high:.0%} of all such frames (95% interval)"
 
 
+def median_in_words(m: Measurements) -> str:
+    """The held-out median beside what counts as right, and on how many frames most points are right; a sentence."""
+    limit = f"{'above' if not_exact(m) else 'within'} the {m.radius_px:.1f} px that count as right"
+    return f"The median error of {m.median_px:.2f} px is {limit}; {right_in_words(m)}."
+
+
 def gap(m: Measurements) -> bool:
     """Held-out frames are found clearly worse than those learnt from."""
     return m.scored > 0 and m.gap > OVERFIT_RATIO and m.median_px - m.train_median_px > OVERFIT_PX
+
+
+def over_learnt(m: Measurements) -> bool:
+    """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
+    return gap(m) and not few_held_out(m) and not hardly_trained(m) and (not_exact(m) or m.crossing is not None)
 
 
 def too_coarse(m: Measurements) -> tuple[float, Measurements] | None:

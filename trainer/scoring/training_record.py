@@ -15,7 +15,7 @@ from trainer.labels.labelled_frames import LabelledFrames
 from trainer.project.store import PROJECT_FILE, open_project
 from trainer.project.video_places import place_of_video
 from trainer.scoring.correct_radius import FIGURES_FILE
-from trainer.scoring.measurements import NO_HISTORY
+from trainer.scoring.measure import NO_HISTORY
 from trainer.scoring.next_commands import NextCommands
 from trainer.video_files.endings import video_ending
 from trainer.video_files.reader import VideoReader
@@ -39,6 +39,8 @@ class TrainedAs:
         epochs: how many it had where it had no longest time alone.
         most_minutes: its longest time beside the number of epochs.
         view: `crop` or `full`.
+        finer_times: how many times its operations a network has that sees more pixels; None where points are seen finely, or not known.
+        crops: how many parts of a picture it looks at.
     """
 
     seen_px: float | None = None
@@ -49,6 +51,8 @@ class TrainedAs:
     epochs: int = 40
     most_minutes: float | None = None
     view: str = "crop"
+    finer_times: float | None = None
+    crops: int = 1
 
     def points_seen(self, count: int) -> tuple[float, ...]:
         """Source pixels for one pixel of the network's picture, of each of `count` key points; empty where not known."""
@@ -118,6 +122,8 @@ def next_commands(data: Sequence[Path], bundle: Path, frames: LabelledFrames, tr
         epochs=trained.epochs,
         most_minutes=trained.most_minutes,
         view=trained.view,
+        finer_times=trained.finer_times,
+        crops=trained.crops,
     )
 
 

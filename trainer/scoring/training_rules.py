@@ -16,8 +16,12 @@ from trainer.scoring.next_step import (
     few_held_out,
     frames,
     gap,
+    good_for_task,
+    hardly_trained,
     looks_at_images,
+    median_in_words,
     not_exact,
+    over_learnt,
     right_in_words,
     short,
     shown,
@@ -25,6 +29,7 @@ from trainer.scoring.next_step import (
     too_coarse,
     unlearnt,
 )
+from trainer.scoring.point_rules import hidden_by_median
 
 
 def nothing_held_out(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -58,8 +63,8 @@ def learnt_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 
 def unlike(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """Held-out frames of another kind; silent where what was learnt of their videos is not known."""
-    if m.in_part:
+    """Held-out frames of another kind; silent where what was learnt of their videos is not known, or hardly anything was learnt."""
+    if m.in_part or hardly_trained(m):
         return None
     far = [one for one in m.groups if gap(m) and one.median_px > max(UNLIKE_TIMES * m.train_median_px, m.radius_px)]
     strange = [one for one in far if not one.learnt] or (far if m.unlike >= UNLIKE_SPREADS else _alone(far, m))
@@ -100,11 +105,20 @@ def _alone(far: list[GroupMeasure], m: Measurements) -> list[GroupMeasure]:
     return far if others and len(far) < len(m.groups) / 2 else []
 
 
+def not_yet_learnt(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """A training that ended before its own frames were learnt: the first thing to mend, as nothing else can be told until then."""
+    return _ended_early(m, commands) if hardly_trained(m) and looks_at_images(m) else None
+
+
 def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
-    """A training that ended too early."""
+    """A training that ended too early otherwise: its error still fell, or nobody knows how long it was."""
     still = falls(m) and not gap(m)
-    if not looks_at_images(m) or not (still or (short(m) and unlearnt(m))):
-        return None
+    ended_early = still or (short(m) and unlearnt(m))
+    return _ended_early(m, commands) if ended_early and looks_at_images(m) and not hardly_trained(m) else None
+
+
+def _ended_early(m: Measurements, commands: NextCommands) -> NextStep:
+    still = falls(m) and not gap(m)
     fell = f"; the last fifth of the epochs still lowered the held-out error by {m.falling:.0%}" if still and m.falling is not None else ""
     return NextStep(
         kind="too short",
@@ -116,7 +130,7 @@ def too_short(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Points seen too coarsely; those that are found worst, where points of several crops are."""
-    coarse = too_coarse(m)
+    coarse = None if hardly_trained(m) else too_coarse(m)
     if coarse is None:
         return None
     seen, part = coarse
@@ -127,7 +141,7 @@ def resolution(m: Measurements, commands: NextCommands) -> NextStep | None:
         why=f"{'The points' if part is m else names} {'is' if len(part.points) == 1 and part is not m else 'are'} seen too coarsely: one "
         f"pixel of the network's picture is {seen:.3g} of the image, and the error on its own training frames stays at "
         f"{part.train_median_px:.1f} px (median).",
-        do=f"Train a network that sees more pixels of the animal (slower), or {cut}."
+        do=f"Train a network that sees more pixels of the animal{commands.cost_of_other_view}; or {cut}."
         if finer is not None
         else f"Film from nearer, or {cut}, and train again: no other network has this head. Before that, measure what more labels bring.",
         command=finer or commands.curve(m.target_px),
@@ -141,15 +155,10 @@ def hardly_held_out(m: Measurements, commands: NextCommands) -> NextStep | None:
     more = commands.more_frames("Label more frames, of different times and videos: some of them are held out as well.", uncertain=False)
     return NextStep(
         kind="few held out",
-        why=f"Too few held out to judge: {frames(m.scored)}. {_median_in_words(m)}",
+        why=f"Too few held out to judge: {frames(m.scored)}. {median_in_words(m)}",
         do=more.do,
         command=more.command,
     )
-
-
-def _median_in_words(m: Measurements) -> str:
-    limit = f"{'above' if not_exact(m) else 'within'} the {m.radius_px:.1f} px that count as right"
-    return f"The median error of {m.median_px:.2f} px is {limit}; {right_in_words(m)}."
 
 
 def judged_in_turn(m: Measurements, commands: NextCommands) -> NextStep | None:
@@ -160,13 +169,13 @@ def judged_in_turn(m: Measurements, commands: NextCommands) -> NextStep | None:
         kind="few held out",
         why="Every label can judge once, in a training that has not learnt from it.",
         do="Until then, judge by every label in turn: five trainings, each with another fifth held out.",
-        command=commands.in_turn(),
+        command=commands.in_turn(_more_time(m)),
     )
 
 
 def over_fitted(m: Measurements, commands: NextCommands) -> NextStep | None:
     """Training frames memorised; not where held-out ones are found within what counts as right all the same."""
-    if not gap(m) or few_held_out(m) or not (not_exact(m) or m.crossing is not None):
+    if not over_learnt(m):
         return None
     rises = f"; from epoch {m.crossing + 1} on the held-out loss rose while the training loss fell" if m.crossing is not None else ""
     worst = sorted(m.groups, key=lambda one: -one.median_px)
@@ -190,7 +199,7 @@ def few_labels(m: Measurements, commands: NextCommands) -> NextStep | None:
     more = commands.more_frames("Label more frames, of different times and videos.", count=max(missing, MORE_FRAMES), uncertain=False)
     return NextStep(
         kind="few labels",
-        why=f"{too_few_in_words(labelled)}. {_median_in_words(m)}",
+        why=f"{too_few_in_words(labelled)}. {median_in_words(m)}",
         do=more.do,
         command=more.command,
     )
@@ -206,7 +215,7 @@ def seen_meanwhile(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def rising(m: Measurements, commands: NextCommands) -> NextStep | None:
     """A training that went on after it had memorised them."""
-    if m.crossing is None or few_held_out(m) or not gap(m):
+    if m.crossing is None or not over_learnt(m):
         return None
     return NextStep(
         kind="over-fitted",
@@ -232,14 +241,21 @@ def not_good_enough(m: Measurements, commands: NextCommands) -> NextStep | None:
 
 def not_exact_enough(m: Measurements, commands: NextCommands) -> NextStep | None:
     """An error above the labels' own, with no other reason found."""
-    if not m.scored or not not_exact(m) or gap(m) or (m.target_px is not None and m.mean_px <= m.target_px):
+    if not m.scored or not not_exact(m) or gap(m) or good_for_task(m) or hidden_by_median(m, commands):
         return None
     return NextStep(
         kind="not exact",
         why=f"Less exact than labels are: a median error of {m.median_px:.1f} px, where {m.radius_px:.1f} px count as right.",
-        do="Measure whether more labels would help.",
-        command=commands.curve(m.target_px),
+        do="Then measure whether more labels would help, with trainings as long as that."
+        if hardly_trained(m)
+        else "Measure whether more labels would help.",
+        command=commands.curve(m.target_px, times=_more_time(m)),
     )
+
+
+def _more_time(m: Measurements) -> float:
+    """How many times as long other trainings are to be: not as short as one that has just been called too short."""
+    return times(m) if hardly_trained(m) else 1.0
 
 
 def sure_of_nothing(m: Measurements, commands: NextCommands) -> NextStep | None:

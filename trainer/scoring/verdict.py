@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trainer.labels.checks import FEW_FRAMES
-from trainer.scoring import label_rules, training_rules
+from trainer.scoring import label_rules, point_rules, training_rules
 from trainer.scoring.loss_curves import STILL_FALLING
 from trainer.scoring.measurements import GroupMeasure, Measurements, PointMeasure
 from trainer.scoring.next_commands import NextCommands
@@ -25,6 +25,7 @@ from trainer.scoring.next_step import (
     OVERFIT_RATIO,
     RARE,
     RARE_TIMES,
+    RIGHT_SHARE,
     SCATTER_SHARE,
     SEEN_FALL,
     SEEN_PX,
@@ -41,13 +42,17 @@ MOST_NEEDY = 3  # points and videos that are named as in need of labels
 RULE = (
     f"Rules, in this order: too few frames (below {FEWEST_FRAMES}); a video whose answers lie at other points' labels; points exchanged in "
     f"{EXCHANGED:.0%} of the training frames; a mean error above {BASELINE_SHARE:.0%} of the mean-position baseline; labels whose own "
-    f"scatter makes up {SCATTER_SHARE:.0%} of the error; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
+    f"scatter makes up {SCATTER_SHARE:.0%} of the error; training frames not found after fewer than {ENOUGH_PICTURES} pictures, with which "
+    f"nothing else is concluded from answers; a point with fewer than {RARE:.0%} of the labels of another and {RARE_TIMES:g} "
     f"times its error; a video that was not learnt from with {UNLIKE_TIMES:g} times the training error, or other light, or in "
-    f"which {LOST:.0%} more of the points are lost; fewer than "
-    f"{ENOUGH_PICTURES} pictures shown, or an error that fell by more than {STILL_FALLING:.0%} in the "
+    f"which {LOST:.0%} more of the points are lost; an error that fell by more than {STILL_FALLING:.0%} in the "
     f"last fifth, and by more than {SEEN_FALL:.0%} of what counts as right; {SEEN_PX:g} source "
-    f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; a held-out median above {OVERFIT_RATIO:g} "
-    f"times the training median and {OVERFIT_PX:g} px above it; the task's own threshold; fewer than {FEW_FRAMES} labelled frames; single "
+    f"pixels or more in one of the network's; fewer than {FEWEST_HELD_OUT} frames held out; points far worse at the image's edge; "
+    f"points whose answers lie to one side beyond what counts as right; a held-out median above {OVERFIT_RATIO:g} "
+    f"times the training median and {OVERFIT_PX:g} px above it; single points beyond what counts as right; "
+    f"{LOST:.0%} of a video's points lost, "
+    f"or most points right on fewer than {RIGHT_SHARE:.0%} of the frames; the task's own threshold; "
+    f"fewer than {FEW_FRAMES} labelled frames; single "
     f"labels far from a sure answer; a point that is found with a confidence above {SURE_OF_NOTHING:g} in a scene without the animal. "
     "Training and held-out frames are scored in the same way: the finished engine, no augmentation, no dropout."
 )
@@ -60,14 +65,19 @@ RULES: tuple[Rule, ...] = (
     training_rules.nothing_held_out,
     training_rules.learnt_nothing,
     label_rules.scattered,
-    label_rules.rare_point,
+    training_rules.not_yet_learnt,
+    point_rules.rare_point,
     training_rules.unlike,
     training_rules.too_short,
     training_rules.resolution,
     training_rules.hardly_held_out,
     training_rules.judged_in_turn,
+    point_rules.at_border,
+    point_rules.biased,
     training_rules.over_fitted,
     training_rules.rising,
+    point_rules.lost_point,
+    point_rules.often_lost,
     training_rules.not_good_enough,
     training_rules.not_exact_enough,
     training_rules.few_labels,
@@ -75,6 +85,9 @@ RULES: tuple[Rule, ...] = (
     training_rules.sure_of_nothing,
     training_rules.seen_meanwhile,
 )
+OF_NAMES = (  # what an error says that other names may be the cause of
+    "scattered labels", "rare point", "unlike", "biased", "border", "over-fitted", "lost point", "lost", "not good enough", "not exact",
+)  # fmt: skip
 BESIDE_GOOD = ("single labels", "empty scene")  # of many labels a few are wrong, or none shows an empty scene; it is good all the same
 
 
@@ -127,6 +140,8 @@ def verdict(m: Measurements, commands: NextCommands) -> Verdict:
         commands: what the commands are given.
     """
     steps = [step for rule in RULES if (step := rule(m, commands)) is not None]
+    if label_rules.video_with_other_names(m) is not None:
+        steps = [step for step in steps if step.kind not in OF_NAMES]
     well = training_rules.good(m, commands)
     if all(step.kind in BESIDE_GOOD for step in steps):
         longer = training_rules.may_be_longer(m, commands)
@@ -136,13 +151,16 @@ def verdict(m: Measurements, commands: NextCommands) -> Verdict:
 
 def _of(steps: list[NextStep], m: Measurements, commands: NextCommands, *, finding: str) -> Verdict:
     worst = sorted((one for one in m.groups if not math.isnan(one.median_px)), key=lambda one: -one.median_px)[:MOST_NEEDY]
-    needed = needs_labels(m, worst)
+    named_otherwise = label_rules.video_with_other_names(m)
+    needed = needs_labels(m, worst) if named_otherwise is None else ""
     more = commands.more_frames(needed, [one.name for one in worst])
     return Verdict(
         finding=finding,
         summary=_summary(m),
         steps=tuple(_on_all_labels(step) if m.in_part else step for step in steps[:MOST_STEPS]),
-        labels_or_minutes=labels_or_minutes(m),
+        labels_or_minutes=labels_or_minutes(m)
+        if named_otherwise is None
+        else f"Until the names in '{named_otherwise.group}' are set right, its error says nothing of more labels or a longer training.",
         needs_labels=more.do if needed else "",
         select=more.command,
     )

@@ -1,0 +1,94 @@
+"""Other names for the points of one video's labels: exchanged, taken back, and refused where something would be lost."""
+
+import shlex
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.test_project import picture
+from trainer.__main__ import main
+from trainer.errors import LabelError, ProjectError
+from trainer.project.layer import FrameLabel, Layer
+from trainer.project.layer_lock import LayerLock
+from trainer.project.rename import rename_points
+from trainer.project.store import Project, create_project, open_project
+
+EARS = [("leftear", "rightear"), ("rightear", "leftear")]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Two videos with two frames each, labelled by two people."""
+    made = create_project(tmp_path / "p", point_names=("snout", "leftear", "rightear"), tags=["rearing"])
+    for video in ("monday.mp4", "tuesday 1.mp4"):
+        made.add_frames(Path(video), [(number, picture(number)) for number in (1, 2)], why="k-means")
+    images = [frame.image for frame in made.frames]
+    whole = {"snout": (9.0, 9.0), "leftear": (1.5, 2.0), "rightear": "hidden"}
+    made.write_layer(
+        Layer(annotator="ann", frames={image: FrameLabel(animals=[dict(whole)], tags=["rearing"]) for image in images})  # type: ignore[arg-type]
+    )
+    made.write_layer(Layer(annotator="bob", frames={images[2]: FrameLabel(animals=[{"snout": (3.0, 3.0)}])}))
+    return made
+
+
+def labels(project: Project) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (project.folder / "labels").glob("*.json")}
+
+
+def test_two_points_are_exchanged_in_one_video_and_nothing_else_changes(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    before, untouched = open_project(project.folder).read_layer("ann").frames, labels(project)["bob.json"]
+    assert main(["project", "rename", str(project.folder), "--video", "tuesday 1", "--points", "leftear:rightear", "rightear:leftear"]) == 0
+    after = open_project(project.folder).read_layer("ann").frames
+    assert after["images/monday/000001.png"] == before["images/monday/000001.png"]
+    renamed = after["images/tuesday 1/000001.png"]
+    assert renamed.animals == [{"snout": (9.0, 9.0), "rightear": (1.5, 2.0), "leftear": "hidden"}]
+    assert renamed.tags == ["rearing"]
+    assert labels(project)["bob.json"] == untouched
+    said, back = capsys.readouterr().out.splitlines()
+    assert said == f"{project.folder}: renamed in the labelled frames of 'tuesday 1' (2 of ann); to take it back:"
+    assert main(shlex.split(back)[1:]) == 0
+    assert open_project(project.folder).read_layer("ann").frames == before
+
+
+def test_a_video_is_known_by_its_file_as_well(project: Project) -> None:
+    assert rename_points(project.folder, "tuesday 1.mp4", EARS).frames == {"ann": 2}
+
+
+def test_where_nobody_has_labelled_the_points_it_is_said(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    before = labels(project)
+    for layer in before:
+        (project.folder / "labels" / layer).unlink()
+    assert main(["project", "rename", str(project.folder), "--video", "monday", "--points", "snout:leftear"]) == 0
+    assert "nobody has labelled snout in 'monday'; nothing was renamed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("video", "pairs", "complaint"),
+    [
+        (
+            "tuesday 1",
+            [("leftear", "rightear")],
+            r"labels of 'ann': images/tuesday 1/00000\d\.png: would have two points 'rightear'",
+        ),
+        ("tuesday 1", [("leftear", "rightears")], "has no point 'rightears'; expected some of snout, leftear, rightear"),
+        ("tuesday 1", [("leftear", "snout"), ("rightear", "snout")], "'snout' is to be the name of two points"),
+        ("tuesday 1", [("snout", "leftear"), ("snout", "rightear")], "'snout' is to get two names"),
+        ("tuesdy 1", EARS, "has no frame of the video 'tuesdy 1'; expected one of monday, tuesday 1"),
+    ],
+    ids=["two points of one name", "unknown point", "one name for two", "two names for one", "unknown video"],
+)
+def test_what_would_lose_a_label_is_refused_and_every_label_stays(
+    project: Project, video: str, pairs: list[tuple[str, str]], complaint: str
+) -> None:
+    before = labels(project)
+    with pytest.raises(ProjectError, match=complaint):
+        rename_points(project.folder, video, pairs)
+    assert labels(project) == before
+
+
+def test_labels_that_are_open_in_the_labelling_page_are_not_renamed(project: Project) -> None:
+    before = labels(project)
+    with closing(LayerLock(project.folder, "bob")), pytest.raises(LabelError, match="the labels of 'bob' are open in another"):
+        rename_points(project.folder, "monday", EARS)
+    assert labels(project) == before

@@ -1,0 +1,204 @@
+"""Rules of a verdict about single key points, and about those that a median over all points hides."""
+
+import math
+
+from trainer.scoring.bias import bias_in_words, is_biased
+from trainer.scoring.label_faults import FAR_RADII
+from trainer.scoring.measurements import BORDER_PX, GroupMeasure, Measurements, PointMeasure
+from trainer.scoring.next_commands import NextCommands
+from trainer.scoring.next_step import (
+    FEWEST_AT_BORDER,
+    FEWEST_HELD_OUT,
+    LOST,
+    MOST_NAMED,
+    RARE,
+    RARE_TIMES,
+    RIGHT_SHARE,
+    Kind,
+    NextStep,
+    fails_at_border,
+    few_held_out,
+    frames,
+    good_for_task,
+    hardly_trained,
+    median_in_words,
+    not_exact,
+    over_learnt,
+    radius_of,
+    short,
+    shown,
+    times,
+)
+
+
+def rare_point(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """A point with few labels and a large error."""
+    rare = _rare(m)
+    if not rare:
+        return None
+    point = min(rare, key=lambda one: one.learnt)
+    if not point.learnt and point.hidden:
+        why = f"'{point.name}' is hidden in each of {frames(point.hidden)} learnt from: where it is cannot be learnt."
+        more = commands.more_frames(f"Label frames in which '{point.name}' can be seen, or leave it out of the labels.")
+        return NextStep(kind="rare point", why=why, do=more.do, command=more.command)
+    more = commands.more_frames(f"Label '{point.name}' in more frames; mark it hidden where it cannot be seen.")
+    error = f", and is off by {point.median_px:.1f} px (median)" if point.scored else ", so rarely that none was held out"
+    return NextStep(
+        kind="rare point",
+        why=f"'{point.name}' is labelled in {frames(point.learnt)} learnt from, other points in up to {_most_learnt(m)}{error}.",
+        do=more.do,
+        command=more.command,
+    )
+
+
+def biased(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Points whose answers lie beside their labels on one side, by more than what counts as right."""
+    found = _biased(m)
+    if not found:
+        return None
+    words = ", ".join(bias_in_words(point) for point in found[:MOST_NAMED])
+    shown_there = commands.answers_beside_labels(
+        "Look at the frames where they lie farthest apart (w: the worst, then the next). Correct labels that are placed otherwise "
+        "than those learnt from; where all are placed alike, see whether the images were moved or cut after they were labelled."
+    )
+    return NextStep(
+        kind="biased",
+        why=f"Biased: beyond chance, answers lie beside their labels: {words} ({_limits(found[:MOST_NAMED], m)} px count as right).",
+        do=shown_there.do,
+        command=shown_there.command,
+    )
+
+
+def at_border(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Points that are found, but not at the image's edge."""
+    failing = _at_border(m)
+    if not failing:
+        return None
+    worst = max(failing, key=lambda point: point.border_median_px)
+    more = commands.more_frames("Label frames in which the animal is at the image's edge, or film with more room around it.", _worst(m))
+    return NextStep(
+        kind="border",
+        why=f"Lost at the image's edge: within {BORDER_PX:g} px of it '{worst.name}' is off by {worst.border_median_px:.1f} px (median of "
+        f"{worst.border} labels), elsewhere by {worst.inner_median_px:.1f} px.",
+        do=more.do,
+        command=more.command,
+    )
+
+
+def lost_point(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Points with labels enough that are not found, which the median over all points hides."""
+    named = {point.name for point in (*_rare(m), *_at_border(m), *_biased(m))}
+    lost = [point for point in m.points if point.name not in named and _is_lost(point, m)]
+    if not lost or _says_nothing(m):
+        return None
+    never = [point for point in lost if point.train_median_px > _limit(point, m)]
+    told = sorted(never or lost, key=lambda point: -point.median_px)[:MOST_NAMED]
+    names, are = ", ".join(f"'{point.name}'" for point in told), "are" if len(told) > 1 else "is"
+    error = f"a median error of {_each([point.median_px for point in told])} px, where {_limits(told, m)} px count as right"
+    if not never:
+        more = commands.more_frames(f"Label more frames in which {names} can be seen.", _worst(m))
+        return NextStep(kind="lost point", why=f"{names} {are} not found on held-out frames: {error}.", do=more.do, command=more.command)
+    why = f"{names} {are} not found: {error}; on the frames learnt from it is {_each([point.train_median_px for point in told])} px."
+    look = f"Look at the labels of {names} beside the answers (w: the worst, then the next): a name that means two places cannot be learnt."
+    return _longer_or_look(m, commands, kind="lost point", why=why, look=look)
+
+
+def often_lost(m: Measurements, commands: NextCommands) -> NextStep | None:
+    """Frames or points that are far off although most are found; those of a video that was not learnt from are `unlike`."""
+    if _says_nothing(m) or good_for_task(m) or over_learnt(m):
+        return None
+    known = [one for one in m.groups if one.learnt or m.in_part]
+    worst = max((one for one in known if one.scored >= FEWEST_HELD_OUT), key=lambda one: one.lost, default=None)
+    lost = worst.lost if worst is not None else _lost_in_all(known)
+    few_right = not not_exact(m) and m.right < RIGHT_SHARE * m.scored
+    if not few_right and (lost <= LOST or lost_point(m, commands) is not None):
+        return None
+    where = f"in '{worst.name}'" if worst is not None else "on held-out frames"
+    far = f"{where} {lost:.0%} of the points are more than {FAR_RADII * m.radius_px:.1f} px off, in the training frames {m.train_lost:.0%}"
+    why = f"{f'Often lost: {far}' if lost > LOST else 'Often lost'}. {median_in_words(m)}"
+    if lost <= m.train_lost + LOST and m.train_lost > LOST:
+        look = "Look at the frames that are found worst (w: the worst, then the next): whether their labels are right, and what they share."
+        return _longer_or_look(m, commands, kind="lost", why=why, look=look)
+    more = commands.more_frames("Label more of the frames that it is least certain of.", [worst.name] if worst is not None else _worst(m))
+    return NextStep(kind="lost", why=why, do=more.do, command=more.command)
+
+
+def hidden_by_median(m: Measurements, commands: NextCommands) -> bool:
+    """Whether a rule here says what an error over all points is made of."""
+    return any(rule(m, commands) is not None for rule in (biased, at_border, lost_point, often_lost))
+
+
+def _longer_or_look(m: Measurements, commands: NextCommands, *, kind: Kind, why: str, look: str) -> NextStep:
+    """What is not found on the frames learnt from either: after a short training a longer one, else what to look at."""
+    if m.pictures is not None and short(m):
+        return NextStep(kind="too short", why=why, do=f"Train longer: {shown(m)}.", command=commands.longer(times(m)))
+    there = commands.answers_beside_labels(look)
+    return NextStep(kind=kind, why=why, do=there.do, command=there.command)
+
+
+def _says_nothing(m: Measurements) -> bool:
+    """Nothing was held out, or too little, or the training has hardly begun."""
+    return not m.scored or few_held_out(m) or hardly_trained(m)
+
+
+def _most_learnt(m: Measurements) -> int:
+    return max((point.learnt for point in m.points), default=0)
+
+
+def _rare(m: Measurements) -> list[PointMeasure]:
+    """Points with few labels that are found worse than others; none where it is not known how many were learnt from."""
+    most = _most_learnt(m)
+    return [] if m.in_part else [point for point in m.points if point.learnt < RARE * most and _worse_than_others(point, m)]
+
+
+def _worse_than_others(point: PointMeasure, m: Measurements) -> bool:
+    others = sorted(one.median_px for one in m.points if one is not point and one.scored)
+    if not point.scored or not others:
+        return True
+    return point.median_px > max(RARE_TIMES * others[len(others) // 2], m.radius_px)
+
+
+def _biased(m: Measurements) -> list[PointMeasure]:
+    """Beyond what counts as right; not those whose bias is that of the border."""
+    at_border = _at_border(m)
+    found = [point for point in m.points if is_biased(point) and math.hypot(*point.bias_px) > _limit(point, m) and point not in at_border]
+    return [] if _says_nothing(m) else sorted(found, key=lambda point: -math.hypot(*point.bias_px))
+
+
+def _at_border(m: Measurements) -> list[PointMeasure]:
+    """Points that fail at the image's border, in labels enough to say so."""
+    found = [point for point in m.points if point.border >= FEWEST_AT_BORDER and fails_at_border(point, m)]
+    return [] if _says_nothing(m) else [point for point in found if point.border_median_px > _limit(point, m)]
+
+
+def _is_lost(point: PointMeasure, m: Measurements) -> bool:
+    """Where all points together are found, one that is not; else one that is found far worse than the others."""
+    far = point.scored > 0 and point.median_px > _limit(point, m)
+    return far and (not not_exact(m) or _worse_than_others(point, m))
+
+
+def _limit(point: PointMeasure, m: Measurements) -> float:
+    """From which error on a point is not found: what counts as right, or what the task can do with."""
+    return max(radius_of(point, m), m.target_px or 0.0)
+
+
+def _limits(points: list[PointMeasure], m: Measurements) -> str:
+    return _each([radius_of(point, m) for point in points])
+
+
+def _each(values: list[float]) -> str:
+    """Figures of several points; one where all have the same."""
+    said = list(dict.fromkeys(f"{value:.1f}" for value in values))
+    said = said if len(said) == 1 else [f"{value:.1f}" for value in values]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def _lost_in_all(groups: list[GroupMeasure]) -> float:
+    """Share over videos of which each has too few frames to be judged by itself; 0 where all together have too few."""
+    scored = sum(one.scored for one in groups)
+    return sum(one.lost * one.scored for one in groups) / scored if scored >= FEWEST_HELD_OUT else 0.0
+
+
+def _worst(m: Measurements) -> list[str]:
+    """The video that is found worst."""
+    return [one.name for one in sorted(m.groups, key=lambda one: -one.median_px)[:1]]
