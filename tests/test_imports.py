@@ -90,6 +90,7 @@ NEED_AN_EXTRA = (
     "tracker.recording.recorded_video",
     "tracker.recording.recording",
     "tracker.recording.recover",
+    "tracker.recording.recover_waiting",
     "tracker.recording.session_chain",
     "tracker.recording.session_messages",
     "tracker.recording.session_writer",
