@@ -110,6 +110,24 @@ def test_every_frame_has_the_pixels_and_time_of_the_live_source(tmp_path: Path, 
     assert video.fault() is None
 
 
+def test_frames_that_the_live_source_skips_have_their_times_and_count(tmp_path: Path) -> None:
+    path = made(tmp_path / "video", "a variable rate")
+    expected = live(path)
+    camera = VideoFile(OpenCVCamera(device=str(path), file_speed="flat_out"))
+
+    skipped = [camera.skip(), camera.skip()]
+    between = camera.read(60)
+    assert between is not None
+    later = [camera.skip() for _ in range(FRAMES - 3)]
+
+    assert [*skipped, between.exposed_ns, *later] == [frame.exposed_ns for frame in expected]
+    assert between.number == 2
+    np.testing.assert_array_equal(between.image, expected[2].image)
+    assert camera.skip() is None
+    camera.close()
+    assert camera.skip() is None
+
+
 def test_pictures_without_colour_are_given_as_their_levels_those_with_it_are_not(tmp_path: Path) -> None:
     path = write_video(tmp_path / "video.mkv", FRAMES, codec="ffv1", image=lambda number: (levels if number < 20 else coloured)(number))
     video = OriginalVideo(path)

@@ -26,7 +26,7 @@ from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_chain import read_chain
 from tracker.viewer.legend import panel_width
 from tracker.viewer.overlay import OverlaySettings
-from tracker.viewer.palette import PANEL
+from tracker.viewer.palette import PANEL, RED
 from tracker.viewer.recorded_scene import RecordedScene
 from tracker.viewer.session_video import enlargement, write_overlay_video
 from tracker.viewer.session_view import SessionContent, timeline_of, with_timeline
@@ -295,6 +295,43 @@ def test_a_chain_whose_clock_was_set_back_is_not_shown_as_one(tmp_path: Path) ->
     say(tmp_path / "night-2", unix_offset_ns=first.description.unix_offset_ns)
     with pytest.raises(RecordingError, match=r"night-2: begins .* before the session before it ends, .* view them apart"):
         RecordedScene(read_chain(tmp_path / "night"))
+
+
+def test_no_video_is_made_of_frames_without_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", range(20), segments=(10,))
+    out = tmp_path / "film.mp4"
+    (folder / "video-001.mkv").rename(tmp_path / "elsewhere.mkv")
+
+    assert main(["view", str(folder), "--to", "0.05", "--out", str(out)]) == 1
+
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "video-001.mkv: cannot be opened as a video" in said
+    assert not out.exists()
+
+
+def test_a_video_some_of_whose_frames_have_no_picture_is_made_and_says_how_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_session(tmp_path / "s", range(20), segments=(10,))
+    (folder / "video-001.mkv").unlink()
+
+    assert main(["view", str(folder), "--from", "0.05", "--out", str(tmp_path / "film.mp4")]) == 0
+
+    told, said = capsys.readouterr()
+    assert told == f"{tmp_path / 'film.mp4'}: 15 frames\n"
+    assert f"tracker view: {folder}: 5 of 15 frames have no picture: {folder / 'video-001.mkv'}: cannot be opened" in said
+
+
+def test_the_window_says_why_a_frame_has_no_picture(tmp_path: Path) -> None:
+    folder = write_session(tmp_path / "s", range(20), segments=(10,))
+    (folder / "video-001.mkv").unlink()
+    scene = RecordedScene(RecordedSession(folder))
+    content = SessionContent(scene, lambda: 0)
+
+    shown = content.picture(OverlaySettings(), (640, 480))
+
+    assert (shown == RED).all(axis=-1).mean() > 0.05, "no banner"
+    assert list(scene.lacking) == [0]
+    assert "video-001.mkv: cannot be opened as a video" in scene.lacking[0]
+    scene.close()
 
 
 @pytest.mark.parametrize(

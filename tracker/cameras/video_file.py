@@ -76,6 +76,21 @@ class VideoFile:
             self._number += 1
             return frame
 
+    def skip(self) -> int | None:
+        """Go past the next frame without making an image of it, at once.
+
+        Returns:
+            Its `exposed_ns`; None after the last frame of the file, also where it is to be repeated, and once closed.
+        """
+        with self._in_use:
+            if self._closed.is_set():
+                return None
+            waiting, self._waiting = self._waiting, None
+            if waiting is None and not self._capture.grab():
+                return None
+            self._number += 1
+            return self._time_of_next() if waiting is None else waiting[1]
+
     def close(self) -> None:
         """Release the file, ending a wait for the next frame's time."""
         self._closed.set()
@@ -104,16 +119,19 @@ class VideoFile:
             return waiting
         ok, image = self._capture.read()
         if ok:
-            self._frames += 1
-            at_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
-            self._last_ns = self._lap_ns + self._times.of_next(at_ms, rate_hz=self._format.rate_hz)
-            return np.asarray(image, np.uint8), self._last_ns
+            return np.asarray(image, np.uint8), self._time_of_next()
         self._report_shortfall()
         if not self._loop:
             return None
         self._capture.release()
         self._lap_ns = self._last_ns + self._period_ns
         return self._open()
+
+    def _time_of_next(self) -> int:
+        self._frames += 1
+        at_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        self._last_ns = self._lap_ns + self._times.of_next(at_ms, rate_hz=self._format.rate_hz)
+        return self._last_ns
 
     def _report_shortfall(self) -> None:
         """Warn where the file ends before its header says. By time: OpenCV only estimates the count of a variable rate."""

@@ -5,6 +5,7 @@ import platform
 import re
 import time
 from datetime import datetime, timezone
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import combinations
 from pathlib import Path
@@ -163,6 +164,7 @@ def _configured_bundle(config: Config) -> NameAndHash | None:
     return description.name, description.onnx_sha256
 
 
+@cache  # asking takes half a millisecond each
 def _version(library: str) -> str | None:
     try:
         return version(library)

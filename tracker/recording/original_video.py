@@ -4,10 +4,12 @@ Where it ends the decoder says, not the header.
 """
 
 import hashlib
+import itertools
 import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +21,7 @@ from tracker.cameras.file_times import FileTimes
 from tracker.cameras.video_file import VideoFile
 from tracker.config_cameras import OpenCVCamera
 from tracker.errors import CameraError, RecordingError
-from tracker.frame import Frame, Image
+from tracker.frame import Image
 from tracker.recording.frame_converter import Converter, Decoded
 from tracker.recording.session import SourceVideo
 
@@ -81,8 +83,8 @@ class OriginalVideo:
         self.path = path
         self.damaged = self.read = 0
         self._threads = threads
-        live = _first_live(path)
-        self.shape: tuple[int, ...] = live[0].image.shape
+        live = _first_live(path, _COMPARED if decoder is None else 1)
+        self.shape: tuple[int, ...] = live.image.shape
         self._promised: int | None = None
         self._seconds: float | None = None  # as the header says
         self._last_s = 0.0  # time of the last frame
@@ -147,14 +149,16 @@ class OriginalVideo:
             if len(container.streams) == 1 and self.rate_hz:  # else it may be that of the sound
                 self._seconds = seconds
 
-    def _agrees(self, live: list[Frame]) -> bool:
+    def _agrees(self, live: "_FirstLive") -> bool:
         """Whether PyAV gives what the live source gives: the first image to the bit, and the first times."""
         convert = self.converter()
         try:
-            found = [next_frame for next_frame, _ in zip(self._by_pyav(), live, strict=False)]
-            same = [frame.time_ns for frame in found] == [frame.exposed_ns for frame in live]
-            if same and np.array_equal(convert.image(found[0]), live[0].image):
-                return True
+            decoding = self._by_pyav()
+            first = next(decoding, None)
+            if first is not None and np.array_equal(convert.image(first), live.image):
+                later = [each.time_ns for each in itertools.islice(decoding, len(live.times_ns) - 1)]
+                if [first.time_ns, *later] == live.times_ns:
+                    return True
         except CameraError:
             pass
         logger.info("read through OpenCV, as live, which is slower; PyAV gives its first frames other pixels or times: path=%s", self.path)
@@ -213,10 +217,28 @@ def _live(path: Path) -> Iterator[VideoFile]:
         camera.close()
 
 
-def _first_live(path: Path) -> list[Frame]:
+@dataclass(frozen=True, slots=True)
+class _FirstLive:
+    """What the live source gives first.
+
+    Attributes:
+        image: the first one.
+        times_ns: of the first frames.
+    """
+
+    image: Image
+    times_ns: list[int]
+
+
+def _first_live(path: Path, frames: int) -> _FirstLive:
     with _live(path) as camera:
-        read = (camera.read(_READ_S) for _ in range(_COMPARED))
-        return [frame for frame in read if frame is not None]
+        first = camera.read(_READ_S)
+        if first is None:
+            raise CameraError(f"{path}: video has no frames; record or convert it anew")
+        times = [first.exposed_ns or 0]
+        while len(times) < frames and (time_ns := camera.skip()) is not None:
+            times.append(time_ns)
+        return _FirstLive(first.image, times)
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class RecordedScene:
         events: by frame.
         segments: the first frame of each video file but the first.
         notice: what is wrong with a session as a whole, "" for nothing.
+        lacking: frames that were drawn without a picture, and why there was none.
     """
 
     def __init__(self, session: RecordedSession | SessionChain, *, trail_s: float = 1.0) -> None:
@@ -78,6 +79,7 @@ class RecordedScene:
             [RecordedEvents(session_events(part), self._received_ns[self._of_part(index)]) for index, (part, _) in enumerate(self._parts)]
         )
         self._trail_ns = int(trail_s * 1e9)
+        self.lacking: dict[int, str] = {}
         self._video: tuple[int, VideoByNumber] | None = None
         self._pose = lru_cache(maxsize=_POSES_KEPT)(self._read_pose)
         self._status = lru_cache(maxsize=None)(self._make_status)
@@ -108,15 +110,27 @@ class RecordedScene:
         Raises:
             RecordingError: its video file is missing or damaged.
         """
-        segment = int(self._segment[place])
-        if self._video is None or self._video[0] != segment:
-            self.close()
-            self._video = segment, VideoByNumber(self._chain.video_paths()[segment])
-        video, number, rows = self._video[1], place - self._first_of[segment], self._rows_of[segment]
-        session = self._part_at(place).session
-        if number >= len(video) or (session.closed is not None and len(video) != rows):
-            raise RecordingError(f"{video.path}: has {len(video)} frames, but {rows} rows name it: it is another video, or damaged")
-        return as_recorded(video.picture(number), session.description.video)
+        video, number = self._video_at(place)
+        return as_recorded(video.picture(number), self._part_at(place).session.description.video)
+
+    def check_any_video(self, places: range) -> None:
+        """Find a video in which some of these frames lie; a picture that is damaged within one is not noticed.
+
+        Args:
+            places: which frames, one at least, with a step of 1.
+
+        Raises:
+            RecordingError: every one of the video files is missing, damaged as a whole or another one; says what is wrong with the first.
+        """
+        problems = []
+        for segment in dict.fromkeys(self._segment[places.start : places.stop].tolist()):
+            try:
+                self._video_at(max(places.start, self._first_of[segment]))
+            except RecordingError as problem:
+                problems.append(problem)
+            else:
+                return
+        raise problems[0]
 
     def pose(self, place: int) -> PoseMessage | None:
         """The pose as it was published, None where there was none."""
@@ -135,6 +149,7 @@ class RecordedScene:
         try:
             image = self.image(place)
         except RecordingError as problem:
+            self.lacking[place] = str(problem)
             width, height = self.source_size()
             image = np.full((height, width), _NO_PICTURE_LEVEL, np.uint8)
             banner = Banner(headline="NO PICTURE", sentence=str(problem), colour=RED)
@@ -157,6 +172,17 @@ class RecordedScene:
     def file_name(self, place: int) -> str:
         """A name for the picture of a frame, with the camera's number of it."""
         return f"{self._part_at(place).session.folder.resolve().name}-{self._rows['frame'][place].as_py()}.png"
+
+    def _video_at(self, place: int) -> tuple[VideoByNumber, int]:
+        """The video in which a frame lies, and its number there."""
+        segment = int(self._segment[place])
+        if self._video is None or self._video[0] != segment:
+            self.close()
+            self._video = segment, VideoByNumber(self._chain.video_paths()[segment])
+        video, number, rows = self._video[1], place - self._first_of[segment], self._rows_of[segment]
+        if number >= len(video) or (self._part_at(place).session.closed is not None and len(video) != rows):
+            raise RecordingError(f"{video.path}: has {len(video)} frames, but {rows} rows name it: it is another video, or damaged")
+        return video, number
 
     def _lines(self, place: int, settings: OverlaySettings) -> list[Line]:
         row = self._row(place)

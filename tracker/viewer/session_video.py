@@ -46,13 +46,15 @@ def write_overlay_video(
         settings: what is drawn, where and how large.
         whole: with the sessions that it goes on from, and those that go on from it.
         progress: told how many frames are written, and of how many.
-        notice: told what is wrong with the session as a whole, such as that it was cut off; not called where nothing is.
+        notice: told what is wrong with the session as a whole, such as that it was cut off, and of frames without a picture; not called
+            where nothing is.
 
     Returns:
         How many frames were written.
 
     Raises:
-        RecordingError: the folder is not a session or is damaged, no frame lies between the two times, or `out` cannot be written.
+        RecordingError: the folder is not a session or is damaged, no frame lies between the two times, none of the videos in which
+            they lie can be read, or `out` cannot be written.
     """
     if out.suffix.lower() != ".mp4":
         raise RecordingError(f"{out}: expected a name that ends in .mp4")
@@ -67,7 +69,12 @@ def write_overlay_video(
             raise RecordingError(
                 f"{folder}: has no frame between {from_s:g} s and the end of what was asked for; it lasts {scene.seconds[-1]:.2f} s"
             )
-        return _write(scene, range(first, last + 1), out, session.description.video.rate_hz, settings or OverlaySettings(), progress)
+        places = range(first, last + 1)
+        scene.check_any_video(places)
+        written = _write(scene, places, out, session.description.video.rate_hz, settings or OverlaySettings(), progress)
+        if scene.lacking:
+            notice(f"{len(scene.lacking)} of {written} frames have no picture: {next(iter(scene.lacking.values()))}")
+        return written
     finally:
         scene.close()
 
