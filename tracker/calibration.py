@@ -80,7 +80,7 @@ class Quality(Part, frozen=True, kw_only=True):
     Attributes:
         verdict: `unjudged` in files that other programs or earlier versions made.
         reasons: why it is rejected, one clause each.
-        views: images of the board.
+        views: images of the board; those that show it where another one does are not counted.
         tilt_directions: of eight, towards which the board was tilted.
         held_out_rms_px: residual on views left out of the solution.
         uncertainty_p95_px: one standard deviation of a projected point, at 95 % of the image's places at most; null: beyond bounds.
