@@ -26,7 +26,8 @@ Array = NDArray[np.float64]
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
 Count = Annotated[int, Meta(ge=0)]
-Side = Annotated[int, Meta(ge=1)]
+LONGEST_SIDE_PX = 16_384  # as of a camera in tracker.yaml
+Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE_PX)]
 Verdict = Literal["good", "rejected", "unjudged"]
 Length = Annotated[float, Meta(ge=0)]
 
