@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from calib.board_views import BoardView, all_pixels
 from calib.coverage import Coverage, covered_by
 from calib.intrinsics import FEWEST_VIEWS, Solution, pose_of, residuals_of, rms, solve
+from calib.same_place import counted_once, same_place
 from calib.uncertainty import Field, difference, predicted
 from tracker.calibration import Quality
 from tracker.errors import CalibrationError
@@ -23,7 +24,7 @@ _HELD_OUT_RATIO, _HELD_OUT_PX = 1.3, 0.05  # residual on views left out: this mu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halves:
-    """Two solutions, from every other view.
+    """Two solutions, from every other place of the board.
 
     Attributes:
         apart: px between them.
@@ -40,7 +41,7 @@ class Assessment:
 
     Attributes:
         solution: judged.
-        coverage: of its views.
+        coverage: of its views; those of one place of the board count once.
         predicted: one standard deviation, px, over the image.
         halves: None where half of the views is too few to solve anything from.
         reasons: against it, one clause each; empty where it is good.
@@ -67,7 +68,7 @@ class Assessment:
             points=len(all_pixels(self.solution.views)),
             verdict="good" if self.is_good else "rejected",
             reasons=self.reasons,
-            views=len(self.solution.views),
+            views=self.coverage.views,
             tilt_directions=len(self.coverage.tilts),
             held_out_rms_px=round(self.halves.held_out_px, 4) if self.halves else None,
             uncertainty_p95_px=_finite(self.predicted.percentile(95)),
@@ -85,8 +86,12 @@ def solve_and_assess(views: Sequence[BoardView], *, size: tuple[int, int], model
 
 
 def assess(solution: Solution) -> Assessment:
-    """Judge a solution."""
-    return judged(solution, covered_by(solution.views, solution.lens), predicted(solution), _halves(solution))
+    """Judge a solution. Views of one place of the board count once: the same image again is no reason to trust a lens more."""
+    groups = same_place(solution.views, width=solution.lens.size[0])
+    solution = counted_once(solution, groups)
+    coverage = covered_by(solution.views, solution.lens)
+    coverage = replace(coverage, views=len(groups), repeated=len(solution.views) - len(groups))
+    return judged(solution, coverage, predicted(solution), _halves(solution, groups))
 
 
 def judged(solution: Solution, coverage: Coverage, field: Field, halves: Halves | None) -> Assessment:
@@ -102,10 +107,11 @@ def judged(solution: Solution, coverage: Coverage, field: Field, halves: Halves 
     return Assessment(solution=solution, coverage=coverage, predicted=field, halves=halves, reasons=reasons)
 
 
-def _halves(solution: Solution) -> Halves | None:
-    parts = [solution.views[start::2] for start in (0, 1)]
-    if min(map(len, parts)) < FEWEST_VIEWS:
+def _halves(solution: Solution, groups: Sequence[Sequence[int]]) -> Halves | None:
+    """Views of one place are in one half: in the other they would be left out in name only."""
+    if len(groups) // 2 < FEWEST_VIEWS:
         return None
+    parts = [[solution.views[each] for group in groups[start::2] for each in group] for start in (0, 1)]
     try:
         lenses = [solve(part, size=solution.lens.size, model=solution.lens.model, start=solution.lens).lens for part in parts]
         left_out = [residuals_of(lens, view, pose_of(lens, view)) for lens, part in zip(lenses, parts[::-1], strict=True) for view in part]

@@ -31,12 +31,14 @@ class Coverage:
         places: names of the image's edges and corners that were reached.
         tilts: numbers of `SECTORS` towards which the board was tilted away.
         views: how many views.
+        repeated: views beside these that show the board where another one does.
     """
 
     cells: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((ROWS, COLUMNS), bool))
     places: frozenset[str] = frozenset()
     tilts: frozenset[int] = frozenset()
     views: int = 0
+    repeated: int = 0
 
     @property
     def share(self) -> float:
@@ -50,6 +52,7 @@ class Coverage:
             places=self.places | other.places,
             tilts=self.tilts | other.tilts,
             views=self.views + other.views,
+            repeated=self.repeated + other.repeated,
         )
 
     def missing(self, *, views: int = VIEWS_NEEDED) -> tuple[str, ...]:
@@ -63,9 +66,9 @@ class Coverage:
         if len(self.tilts) < TILTS_WANTED:
             told.append(f"the board was tilted in {len(self.tilts)} of 8 directions; expected at least {TILTS_WANTED}")
         if self.views < views:
-            told.append(
-                f"there {'is' if self.views == 1 else 'are'} {self.views} view{'' if self.views == 1 else 's'}; expected at least {views}"
-            )
+            beside = f", beside {self.repeated} that show the board where another one does" if self.repeated else ""
+            count = f"there {'is' if self.views == 1 else 'are'} {self.views} view{'' if self.views == 1 else 's'}"
+            told.append(f"{count}{beside}; expected at least {views}")
         return tuple(told)
 
 

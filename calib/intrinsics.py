@@ -86,6 +86,11 @@ def solve(views: Sequence[BoardView], *, size: tuple[int, int], model: LensModel
     return Solution(lens=lens, views=views, poses=poses, residuals=residuals, covariance=covariance)
 
 
+def covariance_from(solution: Solution, chosen: Sequence[int]) -> Array:
+    """The covariance of a solution's lens, (p, p), that some of its views leave."""
+    return _spread(solution.lens, [solution.views[each] for each in chosen], solution.poses[list(chosen)])[1]
+
+
 def pose_of(lens: Lens, view: BoardView) -> Array:
     """Where the board is in one view, float64 (6,), by this lens.
 

@@ -17,6 +17,8 @@ PAPERS = {
     "letter": (215.9, 279.4),
 }
 _MM_PER_INCH = 25.4
+_LEAST_SQUARE_MM = 1.0  # 24 dots of a printer of 600 dpi
+_LEAST_BIT_MM = 0.08  # of a marker: two of these dots
 _MARGIN_MM = 8.0  # what most printers leave white
 _RULER_MM = 100.0
 _FOOT_MM = 14.0  # for the ruler and the text below the board
@@ -52,11 +54,27 @@ def page_for(board: Board, paper: str) -> Page:
     )
 
 
+def _refuse_invisible(board: Board) -> None:
+    if board.square_mm < _LEAST_SQUARE_MM:
+        raise CalibrationError(
+            f"squares of {board.square_mm:g} mm are smaller than a printer can draw; expected at least {_LEAST_SQUARE_MM:g} mm: take "
+            "larger ones, or --no-pdf for a board that is there already"
+        )
+    if board.marker_mm is None or board.marker_bits is None:
+        return
+    least_mm = _LEAST_BIT_MM * (board.marker_bits + 2)  # its black border is a bit wide
+    if board.marker_mm < least_mm:
+        raise CalibrationError(
+            f"markers of {board.marker_mm:g} mm with {board.marker_bits} bits a side are smaller than a printer can draw; expected at "
+            f"least {least_mm:g} mm: take larger ones, or --no-pdf for a board that is there already"
+        )
+
+
 def board_pdf(board: Board, *, paper: str) -> bytes:
     """The PDF file.
 
     Raises:
-        CalibrationError: the board does not fit on the paper, or matplotlib is not installed.
+        CalibrationError: the board does not fit on the paper or is smaller than a printer can draw, or matplotlib is not installed.
     """
     try:
         from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -64,6 +82,7 @@ def board_pdf(board: Board, *, paper: str) -> bytes:
         from matplotlib.patches import Rectangle
     except ModuleNotFoundError as problem:
         raise CalibrationError(f"printing a board needs {(problem.name or '').partition('.')[0]}: pip install '.[calib]'") from problem
+    _refuse_invisible(board)
     page = page_for(board, paper)
     figure = Figure(figsize=(page.width / _MM_PER_INCH, page.height / _MM_PER_INCH))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))

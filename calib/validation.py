@@ -9,6 +9,7 @@ import numpy as np
 from calib.board_views import BoardView, all_pixels
 from calib.intrinsics import pose_of, residuals_of, rms, solve
 from calib.lens import Lens
+from calib.same_place import counted_once, same_place
 from calib.uncertainty import difference, grid, hull, predicted
 from tracker.calibration import Quality
 from tracker.errors import CalibrationError
@@ -78,6 +79,7 @@ def _apart(lens: Lens, views: Sequence[BoardView]) -> tuple[float | None, float]
         return None, 0.0
     try:
         solution = solve(views, size=lens.size, model=lens.model, start=lens)
+        solution = counted_once(solution, same_place(views, width=lens.size[0]))
     except CalibrationError:
         return None, 0.0
     seen = all_pixels(views)

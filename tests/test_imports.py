@@ -98,6 +98,7 @@ NEED_AN_EXTRA = (
     "tracker.recording.encoder_choice",
     "tracker.recording.video_by_number",
     "tracker.recording.video_segment",
+    "tracker.recording.whole_session",
     "tracker.triangulation.replay",
     "tracker.viewer.recorded_scene",
     "tracker.viewer.session_video",

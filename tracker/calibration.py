@@ -26,7 +26,8 @@ Array = NDArray[np.float64]
 Row = tuple[float, float, float]
 Matrix = tuple[Row, Row, Row]
 Count = Annotated[int, Meta(ge=0)]
-Side = Annotated[int, Meta(ge=1)]
+LONGEST_SIDE_PX = 16_384  # as of a camera in tracker.yaml
+Side = Annotated[int, Meta(ge=1, le=LONGEST_SIDE_PX)]
 Verdict = Literal["good", "rejected", "unjudged"]
 Length = Annotated[float, Meta(ge=0)]
 
@@ -80,7 +81,7 @@ class Quality(Part, frozen=True, kw_only=True):
     Attributes:
         verdict: `unjudged` in files that other programs or earlier versions made.
         reasons: why it is rejected, one clause each.
-        views: images of the board.
+        views: images of the board; those that show it where another one does are not counted.
         tilt_directions: of eight, towards which the board was tilted.
         held_out_rms_px: residual on views left out of the solution.
         uncertainty_p95_px: one standard deviation of a projected point, at 95 % of the image's places at most; null: beyond bounds.

@@ -99,13 +99,16 @@ class ViewerConfig(Section, frozen=True, kw_only=True):
     """Where pictures are; None: beside each of publisher.bind, by the rule in tracker/stream/image_address.py."""
 
 
+SESSION_NAME = r"^[A-Za-z0-9_{}-]{1,200}\Z"  # of recording.name, and of a name given when a session begins
+
+
 class RecordingConfig(Section, frozen=True, kw_only=True):
     """Where sessions are recorded, and how."""
 
     folder: Text = "recordings"
-    name: Annotated[
-        str, Meta(pattern=r"^[A-Za-z0-9_{}-]{1,200}\Z", description="letters, digits, _, - and {date} {time} {camera} {animal}")
-    ] = "{date}_{time}_{camera}"
+    name: Annotated[str, Meta(pattern=SESSION_NAME, description="letters, digits, _, - and {date} {time} {camera} {animal}")] = (
+        "{date}_{time}_{camera}"
+    )
     encoder: Literal["libx264", "h264_nvenc"] = "libx264"  # nvenc: a graphics card's, where it works; else x264
     crf: Annotated[int, Meta(ge=0, le=51)] = 23  # of x264: less is better and larger
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "superfast"
@@ -176,6 +179,10 @@ def load_with_lines(path: Path) -> tuple[Config, dict[Place, int]]:
         ConfigError: as load_config does.
     """
     file = _without_retired(open_yaml(path, error=ConfigError))
+    if isinstance(file.values, dict) and file.values.get("engine", {}) is None:
+        raise ConfigError(
+            f"{file.at(('engine',))}: engine is null; a rig without an engine leaves the key engine out, or has `bundle: null` in it"
+        )
     config = typed(file, kind=Config, error=ConfigError)
     _check_bundle_was_not_forgotten(config, file)
     _check_unique("classifiers", "name", [each.name for each in config.classifiers], file)

@@ -39,10 +39,14 @@ def _file(path: Path, camera: str | None, progress: Progress) -> Iterator[PoseMe
             for message in messages_in(_counted(lines, path.stat().st_size, progress), source=str(path), camera=camera):
                 poses += isinstance(message, PoseMessage)
                 yield message
+    except FileNotFoundError:
+        raise StreamError(f"{path}: there is no such folder or file; {wanted}") from None
     except OSError as problem:
         raise StreamError(f"{path}: cannot be read: {problem.strerror}; {wanted}") from None
     except UnicodeDecodeError as problem:
         raise StreamError(f"{path}: is not UTF-8 text ({problem.reason}); {wanted}") from None
+    if not path.stat().st_size:
+        raise StreamError(f"{path}: is empty: whatever was to write it ended before the first message; {wanted}")
     if not poses:
         which = f"pose.{camera}" if camera else "pose"
         raise StreamError(f"{path}: holds no {which} message; record with `tracker listen --json` while the tracker runs")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from calib.images import FoundViews
+from tracker.calibration import LONGEST_SIDE_PX
 from tracker.errors import CalibrationError
 from tracker.task_progress import TaskProgress
 
@@ -31,10 +32,13 @@ def add_every(parser: argparse.ArgumentParser, *, of: str = "a video, every Nth 
 
 
 def image_size(text: str) -> tuple[int, int]:
-    """(width, height) in px, both at least 1."""
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+    """(width, height) in px, both from 1 to the most that a camera may have."""
+    width, _, height = (part.lstrip("0") for part in text.partition("x"))
+    if not (width.isdecimal() and height.isdecimal()):
         raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT, such as 640x480")
+    digits = len(str(LONGEST_SIDE_PX))
+    if max(len(width), len(height)) > digits or max(int(width), int(height)) > LONGEST_SIDE_PX:
+        raise argparse.ArgumentTypeError(f"'{text:.60}' is larger than any camera's image; expected at most {LONGEST_SIDE_PX} px a side")
     return int(width), int(height)
 
 

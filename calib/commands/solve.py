@@ -13,6 +13,7 @@ from calib.calibration_file import as_yaml, calibration_of
 from calib.commands.options import add_board, add_every, notes_on, progress, say
 from calib.images import FoundViews, find_views, read_picture
 from calib.intrinsics import solve
+from calib.same_place import SAME_PLACE
 from calib.whole_files import check_place, write_files
 from tracker.commands.options import Commands, add_command
 from tracker.errors import CalibrationError
@@ -52,6 +53,8 @@ def solve_images(options: argparse.Namespace) -> int:
         solution = solve(found.views, size=found.size, model=options.lens)
         shown.stage("solving it again from each half of the views")
         assessment = assess(solution)
+    if assessment.coverage.repeated:
+        say(repeated_words(assessment))
     _tell(options, assessment, _write(options, assessment, found))
     return 0 if assessment.is_good else 1
 
@@ -67,9 +70,20 @@ def _write(options: argparse.Namespace, assessment: Assessment, found: FoundView
         background = read_picture(options.images, found.views[0].name)
         title = f"Calibration of {options.images.resolve().name}"
         created = calibration.made.date.isoformat() if calibration.made else ""
-        files["report.html"] = report(assessment, title=title, created=created, notes=notes_on(found), background=background).encode()
+        notes = [*notes_on(found), *([repeated_words(assessment)] if assessment.coverage.repeated else [])]
+        files["report.html"] = report(assessment, title=title, created=created, notes=notes, background=background).encode()
     write_files(options.out, files)
     return [options.out / name for name in files]
+
+
+def repeated_words(assessment: Assessment) -> str:
+    """How many views were not counted, and why."""
+    repeated = assessment.coverage.repeated
+    shows = "1 view shows" if repeated == 1 else f"{repeated} views show"
+    return (
+        f"{shows} the board where another one does, within {SAME_PLACE:.0%} of the image's width: "
+        f"{assessment.coverage.views} views are counted; move or tilt the board from image to image"
+    )
 
 
 def _tell(options: argparse.Namespace, assessment: Assessment, written: Sequence[Path]) -> None:
@@ -77,12 +91,11 @@ def _tell(options: argparse.Namespace, assessment: Assessment, written: Sequence
     if options.json:
         values = {"calibration": str(options.out / "calibration.yaml"), "lens": lens.model, "image_size": list(lens.size)}
         values |= {"camera_matrix": lens.matrix.tolist(), "distortion": lens.coefficients.tolist()}
-        print(json.dumps({**values, **msgspec.to_builtins(quality)}, indent=2))
+        print(json.dumps({**values, **msgspec.to_builtins(quality), "repeated_views": assessment.coverage.repeated}, indent=2))
     else:
         fx, fy, cx, cy = lens.parameters[:4]
-        print(
-            f"{lens.model}: f = {fx:.2f}, {fy:.2f} px, centre {cx:.1f}, {cy:.1f}; residual {quality.rms_px:.3f} px in {quality.views} views"
-        )
+        views = len(assessment.solution.views)
+        print(f"{lens.model}: f = {fx:.2f}, {fy:.2f} px, centre {cx:.1f}, {cy:.1f}; residual {quality.rms_px:.3f} px in {views} views")
         print(*written, sep="\n")
     say("good" if assessment.is_good else "REJECTED: do not measure with this calibration")
     for reason in assessment.reasons:

@@ -18,6 +18,7 @@ from calib.calibration_file import as_yaml, calibration_of
 from calib.corners import BoardFinder
 from calib.coverage import Coverage, covered_by, rough_lens, tilt
 from calib.report import report
+from calib.same_place import same_place
 from calib.synthetic import Placing
 from tests.calib.views_of_truth import SMALL, charuco, chessboard, lens, views, write_pictures
 from tracker.calibration import Quality, read_calibration
@@ -52,6 +53,72 @@ def test_a_small_residual_alone_is_not_called_good(middling: Assessment, good: A
     assert "of the image; expected more than 80%" in told
     assert "tilted in 0 of 8 directions" in told
     assert "the board never came near the left edge" in told
+
+
+def again(found: list[BoardView], *, moved_px: float, seed: int) -> list[BoardView]:
+    """The same boards once more, found anew after each was moved by so much."""
+    rng = np.random.default_rng(seed)
+    way = np.array([0.6, 0.8])
+    return [
+        BoardView(
+            name=f"{view.name} again", ids=view.ids, mm=view.mm, pixels=view.pixels + moved_px * way + rng.normal(0, 0.1, view.pixels.shape)
+        )
+        for view in found
+    ]
+
+
+@pytest.mark.parametrize("moved_px", [0.0, 1.0, 5.0])
+@pytest.mark.parametrize("following", [True, False], ids=["each after its own", "all after all"])
+def test_the_same_views_again_make_no_lens_good(moved_px: float, following: bool) -> None:
+    found = views(lens("five_parameter"), placing=Placing(views=13, fill=(0.45, 0.65)))
+    once = solve_and_assess(found, size=(640, 480), model="five_parameter")
+    assert once.reasons == ("there are 13 views; expected at least 15",)
+    more = again(found, moved_px=moved_px, seed=2)
+    both = [view for pair in zip(found, more, strict=True) for view in pair] if following else [*found, *more]
+
+    twice = solve_and_assess(both, size=(640, 480), model="five_parameter")
+
+    assert twice.reasons == ("there are 13 views, beside 13 that show the board where another one does; expected at least 15",)
+    assert twice.quality.views == 13
+    assert twice.predicted.percentile(95) > 0.9 * once.predicted.percentile(95), "not more certain for it"
+
+
+def test_views_of_boards_that_were_moved_are_all_counted() -> None:
+    found = views(lens("five_parameter"), placing=Placing(views=13, fill=(0.45, 0.65)))
+    more = again(found, moved_px=10.0, seed=2)
+
+    twice = solve_and_assess([*found, *more], size=(640, 480), model="five_parameter")
+
+    assert (twice.quality.views, twice.coverage.repeated) == (26, 0)
+    assert twice.reasons == ()
+
+
+def test_of_the_views_of_one_place_that_with_the_most_corners_counts() -> None:
+    whole, other = views(lens("five_parameter"))[:2]
+    hidden = [
+        BoardView(name="h", ids=whole.ids[keep], mm=whole.mm[keep], pixels=whole.pixels[keep]) for keep in (slice(20), slice(-20, None))
+    ]
+
+    assert same_place([hidden[0], other, whole, hidden[1]], width=640) == [[2, 0, 3], [1]]
+    assert same_place(hidden, width=640) == [[0], [1]], "no corner is in both"
+
+
+def test_a_film_of_a_board_that_stands_still_is_said_to_be_one_view_over_and_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_pictures(tmp_path / "top", charuco(5, 7), SMALL, Placing(views=5, fill=(0.5, 0.6), spread=0.3))
+    for path in numbered_images(folder):
+        path.with_name(f"shot-1{path.stem[-1]}.png").write_bytes(path.read_bytes())
+    arguments = ["solve", str(folder), "--board", str(tmp_path / "board.yaml"), "--out", str(tmp_path / "out")]
+
+    assert main([*arguments, "--json"]) == 1
+
+    told, said = capsys.readouterr()
+    assert (json.loads(told)["views"], json.loads(told)["repeated_views"]) == (5, 5)
+    sentence = "5 views show the board where another one does, within 1% of the image's width: 5 views are counted"
+    assert sentence in said
+    assert sentence in (tmp_path / "out" / "report.html").read_text().replace("&#x27;", "'")
+    assert "half of the views is not enough" in said
 
 
 def test_a_wide_fisheye_lens_is_judged_where_it_can_be_used() -> None:

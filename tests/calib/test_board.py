@@ -184,3 +184,21 @@ def test_no_board_is_found_in_an_image_of_noise_however_small(board: Board, shap
     noise = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
 
     assert BoardFinder(board).find(noise) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--square-mm", "1e-9"], "squares of 1e-09 mm are smaller than a printer can draw; expected at least 1 mm"),
+        (["--marker-mm", "0.1"], "markers of 0.1 mm with 4 bits a side are smaller than a printer can draw; expected at least 0.48 mm"),
+    ],
+    ids=["squares", "markers"],
+)
+def test_a_board_too_small_to_be_printed_is_only_described(
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["board", *arguments, "--out", str(tmp_path)]) == 1
+    assert complaint in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert main(["board", *arguments, "--no-pdf", "--out", str(tmp_path)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["board.yaml"]

@@ -359,3 +359,12 @@ def test_the_file_on_the_documentations_page_is_read(path: Path) -> None:
     corners = np.array([[[102, 80, 1], [540, 84, 1], [551, 410, 1], [98, 402, 1]]], np.float32)  # as in the commands of the page
     assert PlaneMapper(calibration).to_mm(corners)[0] == pytest.approx(np.array([[0, 0], [400, 0], [400, 300], [0, 300]]), abs=0.05)
     assert set(yaml.safe_load(path.read_text())) == set(type(calibration).__struct_fields__)
+
+
+@pytest.mark.parametrize("size", ["99999999x480", "640x16385", "9" * 5000 + "x480"], ids=["wide", "high", "digits"])
+def test_a_size_that_no_camera_has_is_refused(size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = ["102,80=0,0", "540,84=400,0", "551,410=400,300", "98,402=0,300"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["plane", str(tmp_path / "floor.yaml"), "--no-lens", "--size", size, "--points", *points])
+    assert "is larger than any camera's image; expected at most 16384 px a side" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

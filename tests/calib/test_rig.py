@@ -273,15 +273,32 @@ def test_the_command_check_rejects_a_real_set_for_what_its_boards_did_not_cover(
     assert "of the image; expected more than 80%" in said
 
 
+# px, (fx, fy): what OpenCV 5.0's calibrateCamera finds from these images with five parameters, written down with the data set. We call the
+# same solver, so this notices a change of ours, of corners or of versions; it is no measurement of the lens by anybody else.
+OPENCV_FOCAL_PX = {"back": (762.1, 762.7), "mid": (760.1, 760.8)}
+# px, of both axes: calibration.toml beside these images in sleap-anipose (tests/data/minimal_session), solved by aniposelib from three
+# cameras together. Its lens has one focal length, its centre in the middle of the image, and k1 alone, which these cameras do not have:
+# solved with k1 alone, the residual here is 1.1 and 0.4 px instead of 0.2. So the two agree in about a per cent, not better.
+PUBLISHED_FOCAL_PX = {"back": 769.89, "mid": 759.10}
+
+
+@pytest.mark.parametrize("name", ["back", "mid"])
+def test_the_focal_lengths_of_the_real_rig_are_those_written_down_and_near_those_published(real: Real, name: str) -> None:
+    _, _, solved = real
+    focal_px = solved[name][0].solution.lens.parameters[:2]
+
+    assert focal_px == pytest.approx(OPENCV_FOCAL_PX[name], rel=3e-3)
+    assert focal_px == pytest.approx(PUBLISHED_FOCAL_PX[name], rel=0.0125)
+
+
 def test_the_real_rig_has_its_baseline_and_is_rejected_for_coverage(
     real: Real,
 ) -> None:
     _, board, solved = real
     cameras = []
-    for name, limit_px, focal in (("back", 0.21, 762.1), ("mid", 0.17, 760.1)):
+    for name, limit_px in (("back", 0.21), ("mid", 0.17)):
         found, views = solved[name]
         assert found.solution.rms_px <= limit_px
-        assert found.solution.lens.parameters[0] == pytest.approx(focal, rel=3e-3)
         assert "expected more than 80%" in found.reasons[0]
         moments = named_by_moment(views, name)
         cameras.append(RigCameraViews(name=name, lens=found.solution.lens, reasons=found.reasons, views=moments))

@@ -180,3 +180,10 @@ def test_any_bytes_in_the_place_of_the_file_are_read_or_refused(tmp_path: Path, 
     path = tmp_path / "tracker.yaml"
     path.write_bytes(content)
     read_or_refuse(path)
+
+
+def test_an_engine_that_is_null_is_said_to_be_left_out_instead(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.yaml"
+    path.write_text("schema: 1\ncamera: {source: synthetic}\nengine: null\n")
+    with pytest.raises(ConfigError, match=r"tracker\.yaml:3: engine is null; .* leaves the key engine out, or has `bundle: null` in it"):
+        load_config(path)

@@ -179,10 +179,41 @@ def test_a_video_that_is_gone_is_said(tmp_path: Path, form: Format) -> None:
 
 
 @pytest.mark.parametrize("form", ["dlc", "parquet", "csv"])
-def test_formats_that_refer_to_no_video_are_written_although_one_is_gone(tmp_path: Path, form: Format) -> None:
-    session = write_session(tmp_path / "s", segment=15)
+def test_formats_that_refer_to_no_video_are_written_although_one_is_gone(
+    tmp_path: Path, form: Format, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_session(tmp_path / "s", segment=15)
     (tmp_path / "s" / "video-002.mkv").unlink()
-    assert export_session(session, Wanted(form=form)).frames == 40
+    assert main(["export", str(tmp_path / "s"), "--to", form]) == 0
+    told, said = capsys.readouterr()
+    assert told.startswith("40 frames")
+    assert f"tracker export: warning: {tmp_path}/s/video-002.mkv: is missing; closed.json counts 15 frames in it; the export has" in said
+
+
+@FORMAT
+def test_an_export_beside_a_video_that_was_cut_short_says_so(tmp_path: Path, form: Format, capsys: pytest.CaptureFixture[str]) -> None:
+    write_session(tmp_path / "s")
+    video = tmp_path / "s" / "video-001.mkv"
+    os.truncate(video, video.stat().st_size * 3 // 4)
+    assert main(["export", str(tmp_path / "s"), "--to", form]) == 0
+    told, said = capsys.readouterr()
+    assert told.startswith("40 frames")
+    (warning,) = [line for line in said.splitlines() if "warning" in line]
+    assert warning.startswith(f"tracker export: warning: {video}: is cut short, ")
+    assert warning.endswith("; the export has every row, but not every row has its picture")
+
+
+def test_an_export_beside_a_whole_video_warns_of_nothing(tmp_path: Path) -> None:
+    session = write_session(tmp_path / "s", segment=15)
+    assert export_session(session, Wanted(form="csv")).warnings == ()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_wrong_name_of_the_export_is_refused_before_anything_is_read(tmp_path: Path, form: Format) -> None:
+    read: list[int] = []
+    with pytest.raises(RecordingError, match=r"x\.txt: (the name of such a file ends in|is not a folder)"):
+        export_folder(tmp_path / "nowhere", Wanted(form=form, out=tmp_path / "x.txt"), begin=read.append, advance=read.append)
+    assert read == []
 
 
 @FORMAT
@@ -249,6 +280,7 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
         "animals": 1,
         "point_names": ["snout", "tail"],
         "sessions": [{"session": "s", "frames": 40, "begin_s": 0.0, "gap_s": None}],
+        "warnings": [],
     }
     assert main(["export", str(tmp_path / "s"), "--to", "csv", "--out", written[0], "--force"]) == 0
     assert capsys.readouterr().out == f"40 frames, 2 key points:\n  {written[0]}\n  {written[1]}\n"

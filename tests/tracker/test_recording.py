@@ -354,6 +354,7 @@ def test_names_and_notes_are_filled_in_or_refused(tmp_path: Path) -> None:
         session_folder(settings, None, camera="top", meta={})
     with pytest.raises(RecordingError, match="is not the name of a session's folder"):
         session_folder(settings, "../elsewhere", camera="top", meta={})
+    assert session_folder(settings, "night-1_{animal}", camera="top", meta={"animal": "M 17"}) == tmp_path / "night-1_M 17"
     assert duration("30min") == 1800
     assert note("animal=M=17") == ("animal", "M=17")
 
@@ -389,7 +390,9 @@ def test_a_recording_ends_while_the_loop_goes_on(recorder: Recorder, tmp_path: P
     assert RecordedSession(tmp_path / "s").rows.num_rows == 20
 
 
-@pytest.mark.parametrize("name", ["{date:>300000000}", "{date.__class__}", "a\nb", ".hidden", " ", "\ud800", "{animal", ""])
+@pytest.mark.parametrize(
+    "name", ["{date:>300000000}", "{date.__class__}", "a\nb", ".hidden", " ", "\ud800", "{animal", "", "a b", "night.1", "Käfig"]
+)
 def test_a_name_is_filled_in_and_never_formatted(tmp_path: Path, name: str) -> None:
     settings = RecordingConfig(folder=str(tmp_path))
     with pytest.raises(RecordingError, match=r"is not the name of a session's folder|has no value"):

@@ -271,7 +271,7 @@ def test_a_session_that_cannot_be_mended_keeps_no_other_from_it(tmp_path: Path, 
     told, said = capsys.readouterr()
     assert told.startswith(f"{folder}: ")
     assert RecordedSession(folder).closed is not None
-    assert [line.partition(": has no")[0] for line in said.splitlines()] == [f"tracker recover: {path}" for path in none]
+    assert [line.partition(": there is no such folder")[0] for line in said.splitlines()] == [f"tracker recover: {path}" for path in none]
 
 
 def test_recovery_counts_the_bytes_of_its_videos_up_to_all_of_them(tmp_path: Path) -> None:

@@ -252,3 +252,17 @@ def test_events_end_in_a_replay_where_a_camera_stopped_recording(tmp_path: Path,
     changes = [each for each in replayed(config, top, side, capsys=capsys) if each["topic"] == "event.space"]
     assert [(each["state"], each["reason"]) for each in changes] == [("on", "rule"), ("off", "camera_lost")]
     assert changes[1]["published_ns"] - changes[0]["published_ns"] > 10**9
+
+
+def test_a_rig_of_one_camera_is_said_to_be_one_whatever_sessions_are_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = write_config(tmp_path, "top")
+    folders = [str(recorded(tmp_path / name, [pose_of(name, pulse) for pulse in range(10)])) for name in ("top", "side")]
+    assert main(["triangulate", "--config", str(config), "--sessions", *folders]) == 1
+    assert "a rig of one camera gives no places in space; add another camera with `calib rig`" in capsys.readouterr().err
+
+
+def test_a_camera_of_the_rig_without_a_session_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = write_config(tmp_path, "top", "side", "back")
+    folders = [str(recorded(tmp_path / name, [pose_of(name, pulse) for pulse in range(10)])) for name in ("top", "side")]
+    assert main(["triangulate", "--config", str(config), "--sessions", *folders]) == 0
+    assert "no session of camera back is given; the other cameras are joined without" in caplog.text

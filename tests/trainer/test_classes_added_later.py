@@ -34,7 +34,7 @@ def write_days(folder: Path, *, source: str) -> Path:
         stretches=(Stretch(first=30, end=40, mark="uncuratable"),),
         judged={"groom": ((0, 60),)},
     )
-    judged = dict.fromkeys(("groom", "jump"), ((0, FRAMES),))
+    judged: dict[str, tuple[tuple[int, int], ...]] = dict.fromkeys(("groom", "jump"), ((0, FRAMES),))
     bouts = (LabelledBout(name="jump", first=10, end=20),)
     tuesday = BoutFile(frames=FRAMES, fps=30.0, class_names=("groom", "jump"), bouts=bouts, judged=judged)
     for day, file in (("monday", monday), ("tuesday", tuesday)):

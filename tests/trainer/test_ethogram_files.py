@@ -14,7 +14,8 @@ from scipy.io import savemat  # type: ignore[import-untyped]
 from trainer.__main__ import main
 from trainer.errors import LabelError
 from trainer.ethogram.bouts import YES, Bout, Ethogram, bouts_of_marks, ethogram
-from trainer.ethogram.files import FORMS, Form, file_of, read_ethograms
+from trainer.ethogram.files import FORMS, file_of, read_ethograms
+from trainer.ethogram.form_limits import Form
 from trainer.ethogram.read_options import Reading, ReadOptions
 from trainer.project.store import create_project
 

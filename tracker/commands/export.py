@@ -74,6 +74,8 @@ def export(options: argparse.Namespace) -> int:
         print(f"{written.frames} frames{animals}, {points} key point{'' if points == 1 else 's'}:", *written.files, sep="\n  ")
         if len(written.sessions) > 1:
             print("of these sessions, one after the other:", *map(_in_words, written.sessions), sep="\n  ")
+    for warning in written.warnings:
+        print(f"tracker export: warning: {warning}", file=sys.stderr)
     if not options.whole:
         say_neighbours(options.session, "export", "--whole takes them as one")
     return 0
@@ -117,6 +119,7 @@ def _as_json(options: argparse.Namespace, written: "Exported") -> dict[str, obje
         "animals": written.animals,
         "point_names": list(written.point_names),
         "sessions": [asdict(part) for part in written.sessions],
+        "warnings": list(written.warnings),
     }
 
 

@@ -11,6 +11,7 @@ from tracker.export.session_poses import Advance, SessionPoses
 from tracker.export.spans import spans
 from tracker.recording.read_session import RecordedSession
 from tracker.recording.session_chain import SessionChain, read_chain
+from tracker.recording.whole_session import video_faults
 
 Format = Literal["nwb", "dlc", "sleap", "parquet", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -61,13 +62,18 @@ class ExportedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What was written, and of which sessions: one, or several that went on with one another."""
+    """What was written, and of which sessions: one, or several that went on with one another.
+
+    Attributes:
+        warnings: a sentence for each session whose video is missing or cut short; every row is in the export all the same.
+    """
 
     files: list[Path]
     frames: int
     animals: int
     point_names: tuple[str, ...]
     sessions: tuple[ExportedPart, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def read_wanted(folder: Path, wanted: Wanted) -> RecordedSession | SessionChain:
@@ -91,6 +97,7 @@ def export_session(session: RecordedSession | SessionChain, wanted: Wanted, *, a
         RecordingError: the session is not whole, the files are there, or they cannot be written.
         ModuleNotFoundError: a library of that format is not installed.
     """
+    check_out(wanted)
     write = _writer(wanted)
     poses = SessionPoses(session, setup=wanted.setup, start=wanted.start, advance=advance)
     if not poses.point_names and wanted.form in ("dlc", "sleap"):
@@ -102,7 +109,31 @@ def export_session(session: RecordedSession | SessionChain, wanted: Wanted, *, a
         ExportedPart(session=span.name, frames=span.end - span.first, begin_s=span.begin_s, gap_s=span.gap_s) for span in spans(poses)
     )
     files = [path.absolute() for path in write(poses)]
-    return Exported(files=files, frames=session.frame_count, animals=poses.animals, point_names=poses.point_names, sessions=parts)
+    return Exported(
+        files=files,
+        frames=session.frame_count,
+        animals=poses.animals,
+        point_names=poses.point_names,
+        sessions=parts,
+        warnings=tuple(said for part in poses.session.parts if (said := _without_video(part.session)) is not None),
+    )
+
+
+def check_out(wanted: Wanted) -> None:
+    """Look at the name that the files are to have, before anything is read.
+
+    Raises:
+        RecordingError: it is not one of such a file, or for DeepLabCut no folder.
+    """
+    if wanted.out is None:
+        return
+    if wanted.form == "dlc":
+        if not wanted.out.is_dir():
+            raise RecordingError(
+                f"{wanted.out}: is not a folder; DeepLabCut's files get their names from the videos, so give a folder that is there"
+            )
+    elif wanted.out.suffix != _ENDINGS[wanted.form]:
+        raise RecordingError(f"{wanted.out}: the name of such a file ends in {_ENDINGS[wanted.form]}; name it so")
 
 
 def check_installed(form: Format) -> None:
@@ -129,7 +160,7 @@ def _writer(wanted: Wanted) -> Callable[[SessionPoses], list[Path]]:
     if form == "dlc":
         from tracker.export.deeplabcut import write_deeplabcut
 
-        return lambda poses: write_deeplabcut(poses, _folder(wanted.out), force=force)
+        return lambda poses: write_deeplabcut(poses, wanted.out, force=force)
     if form == "sleap":
         from tracker.export.sleap import write_sleap
 
@@ -149,17 +180,18 @@ def _writer(wanted: Wanted) -> Callable[[SessionPoses], list[Path]]:
     return lambda poses: write_tables(poses, _file(poses, wanted), form=form, force=force)
 
 
-def _folder(out: Path | None) -> Path | None:
-    if out is not None and not out.is_dir():
-        raise RecordingError(f"{out}: is not a folder; DeepLabCut's files get their names from the videos, so give a folder that is there")
-    return out
+def _without_video(session: RecordedSession) -> str | None:
+    """What to say of a session whose video lacks frames that the export has rows of."""
+    about, closed = session.description, session.closed
+    try:
+        videos = session.video_paths()
+    except RecordingError as problem:  # of an analysed video, which lies elsewhere
+        faults = [str(problem)]
+    else:
+        faults = [] if about.source or closed is None else video_faults(videos, closed.segments, rate_hz=about.video.rate_hz)
+    return f"{'; '.join(faults)}; the export has every row, but not every row has its picture" if faults else None
 
 
 def _file(poses: SessionPoses, wanted: Wanted) -> Path:
-    ending = _ENDINGS[wanted.form]
-    if wanted.out is None:
-        folder = poses.session.folder.resolve()
-        return folder / f"{folder.name}{'.whole' if wanted.whole else ''}{ending}"
-    if wanted.out.suffix != ending:
-        raise RecordingError(f"{wanted.out}: the name of such a file ends in {ending}; name it so")
-    return wanted.out
+    folder = poses.session.folder.resolve()
+    return wanted.out or folder / f"{folder.name}{'.whole' if wanted.whole else ''}{_ENDINGS[wanted.form]}"

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tracker.errors import RecordingError
-from tracker.export.export_session import Exported, Format, Wanted, export_session, read_wanted
+from tracker.export.export_session import Exported, Format, Wanted, check_out, export_session, read_wanted
 from tracker.export.new_files import remove_parts
 from tracker.export.session_poses import Advance
 
@@ -37,6 +37,7 @@ def export_folder(folder: Path, wanted: Wanted, *, begin: Callable[[int], None],
         RecordingError: as `export_session`; or the writing process was ended.
         ModuleNotFoundError: a library of that format is not installed.
     """
+    check_out(wanted)
     if wanted.form in _HDF5:
         return _export_in_child(folder, wanted, begin=begin, advance=advance)
     session = read_wanted(folder, wanted)

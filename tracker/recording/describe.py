@@ -16,7 +16,7 @@ import msgspec
 from tracker.boot_id import boot_id
 from tracker.bundle import read_bundle
 from tracker.cameras.read_back import ReadBack
-from tracker.config import Config, RecordingConfig
+from tracker.config import SESSION_NAME, Config, RecordingConfig
 from tracker.errors import BundleError, RecordingError
 from tracker.frame import Frame
 from tracker.recording.session import Description, VideoFormat
@@ -110,6 +110,11 @@ def session_folder(settings: RecordingConfig, name: str | None, *, camera: str, 
     now = datetime.now()
     values = {**settings.meta, **meta, "date": f"{now:%Y-%m-%d}", "time": f"{now:%H-%M-%S}", "camera": camera}
     pattern = settings.name if name is None else name
+    if not re.match(SESSION_NAME, pattern):
+        raise RecordingError(
+            f"{pattern[:_LONGEST_NAME]!r} is not the name of a session's folder; expected 1 to {_LONGEST_NAME} letters, digits, _ and -, "
+            "and placeholders such as {animal}"
+        )
     unknown = [name for name in _PLACEHOLDER.findall(pattern) if name not in values]
     if unknown:
         raise RecordingError(
@@ -119,8 +124,8 @@ def session_folder(settings: RecordingConfig, name: str | None, *, camera: str, 
     filled = _PLACEHOLDER.sub(lambda found: values[found[1]], pattern)
     if not _FOLDER.fullmatch(filled) or not filled.isprintable() or len(filled.encode("utf-8", "replace")) > _LONGEST_NAME:
         raise RecordingError(
-            f"{filled[:_LONGEST_NAME]!r} is not the name of a session's folder; expected 1 to {_LONGEST_NAME} bytes that begin with a "
-            "letter, digit or _ and hold no '/' or control character"
+            f"{filled[:_LONGEST_NAME]!r} is not the name of a session's folder; with its notes filled in, expected 1 to {_LONGEST_NAME} "
+            "bytes that begin with a letter, digit or _ and hold no '/' or control character"
         )
     return Path(settings.folder) / filled
 

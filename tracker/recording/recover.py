@@ -42,6 +42,7 @@ from tracker.recording.session import (
 )
 from tracker.recording.tables import EVENTS, FRAMES, read_table
 from tracker.recording.waiting_records import remove_waiting, waiting_files
+from tracker.recording.whole_session import is_whole
 from tracker.whole_files import remedy, sync_folder, write_whole
 
 _REASON = "cut off"
@@ -135,13 +136,13 @@ def recover(folder: Path, *, cut: bool = False, progress: Callable[[int, int], N
         progress: told how many bytes of video are through, of how many; each is read twice.
 
     Raises:
-        RecordingError: the folder is not a session, is being recorded, cannot be written, or more than its last seconds would be
-            cut and `cut` does not accept that. Nothing was changed then.
+        RecordingError: the folder is not a session, is being recorded, cannot be written, has lost files since it was closed, or more
+            than its last seconds would be cut, and `cut` does not accept that. Nothing was changed then.
     """
     _refuse_empty(folder)
     description = read_description(folder)
     closed = read_closed(folder)
-    if closed is not None:
+    if closed is not None and is_whole(folder, description, closed, cut=cut):
         return Recovered(closed=closed, was_whole=True)
     if description.source is not None:
         raise RecordingError(f"{folder}: is an unfinished analysis of {description.source.path}; give `tracker analyse` again to go on")

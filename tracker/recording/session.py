@@ -264,7 +264,12 @@ def _read(folder: Path, name: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
+        if not folder.exists():
+            raise RecordingError(f"{folder}: there is no such folder; give the folder of a recorded session") from None
         raise RecordingError(f"{folder}: has no {name}, so it is not a recorded session; give the folder of one") from None
+    except NotADirectoryError:
+        what = "is a file" if folder.is_file() else "lies below a file"
+        raise RecordingError(f"{folder}: {what}; give the folder of a recorded session") from None
     except OSError as problem:
         raise RecordingError(f"{path}: cannot be read: {problem.strerror}") from problem
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tracker.camera_rig import CameraRig
-from tracker.errors import RecordingError
+from tracker.errors import CalibrationError, RecordingError
 from tracker.event import Event
 from tracker.messages import VERSION, EventMessage, Message, Pose3DMessage, PoseMessage, SetupMessage, StatusMessage, decode, encoder, topic
 from tracker.recording.read_session import RecordedSession
@@ -38,16 +38,22 @@ def replay_rig(
         progress: told how many frames of all sessions were gone through, of how many.
 
     Raises:
+        CalibrationError: the rig has one camera.
         RecordingError: a folder is not a session or is damaged, is of no camera of the rig, or fewer than two cameras have one with key
             points; or, at the end, no moment of two cameras was found.
     """
-    sessions = [RecordedSession(folder) for folder in folders]
     known = tuple(camera.name for camera in rig.cameras)
+    if len(known) < 2:
+        raise CalibrationError("a rig of one camera gives no places in space; add another camera with `calib rig`")
+    sessions = [RecordedSession(folder) for folder in folders]
     for session in sessions:
         if session.description.camera not in known:
             raise RecordingError(f"{session.folder}: is of camera {session.description.camera}, the rig has {', '.join(known)}")
     if len({session.description.camera for session in sessions}) < 2:
         raise RecordingError("one camera alone sees no place; give a recorded session of at least two cameras of the rig")
+    absent = [name for name in known if name not in {session.description.camera for session in sessions}]
+    if absent:
+        logger.warning("no session of camera %s is given; the other cameras are joined without", " and ".join(absent))
     _refuse_without_points(sessions)
     here = sessions[0].description
     cameras = RigCameras(config, rig, unix_offset_ns=lambda: here.unix_offset_ns, boot_id=lambda: here.boot_id)
